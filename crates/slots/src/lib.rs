@@ -1,0 +1,36 @@
+//! The two slots of a machine: which release is in them, which one starts next, and the way back.
+//!
+//! Used by `boot`, by the Management Node and by the Conferencing Nodes. Every change here is one atomic,
+//! durable step: whatever moment the power goes, the machine starts afterwards with a complete release.
+//!
+//! This crate must not fetch, verify or unpack packages, must not decide when an upgrade may begin, and
+//! must not start or stop processes.
+//!
+//! ```text
+//! boot.json        the slot record: one file, replaced atomically
+//! slots/a slots/b  complete releases, each with its slot.json
+//! slots/staging    what is being unpacked; means nothing until renamed into its slot
+//! ```
+//!
+//! The record has one writer at a time: `boot` while no release runs, the release while it does.
+
+mod disk;
+mod error;
+mod machine;
+mod record;
+mod slot;
+mod staging;
+mod start;
+mod supervised;
+
+pub use disk::{Disk, Entry, Kind, RealDisk};
+pub use error::Error;
+pub use machine::Machine;
+pub use record::{FellBack, Record, Trying, UnixMillis, Why};
+pub use slot::{NotASlot, Slot, SlotIdentity};
+pub use staging::Staging;
+pub use start::{Attempt, Start};
+pub use supervised::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE, Supervised, supervised};
+
+/// The result of everything in this crate.
+pub type Result<T> = std::result::Result<T, Error>;

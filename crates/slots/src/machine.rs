@@ -1,0 +1,223 @@
+//! A machine's root directory: its slot record and the releases in its slots.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::slot::is_sha256;
+use crate::{
+    Disk, Error, FellBack, Kind, RealDisk, Record, Result, Slot, SlotIdentity, Trying, UnixMillis, Why,
+};
+
+/// Largest accepted `boot.json` and `slot.json`, in bytes. Ours have some three hundred; sixteen thousand
+/// leave room for a newer release's fields and keep a damaged file from filling the memory.
+const SMALL_FILE_MAX: u64 = 16 * 1024;
+
+/// The slots of one machine. Cheap to clone; keeps nothing in memory but its paths.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(crate) root: PathBuf,
+    pub(crate) disk: Arc<dyn Disk>,
+}
+
+impl Machine {
+    /// The machine with this root directory, such as `/var/lib/pitlane`. Nothing is read yet.
+    pub fn open(root: impl Into<PathBuf>) -> Self {
+        Self::on(root, Arc::new(RealDisk))
+    }
+
+    /// The same over another file system; for tests that cut the power.
+    pub fn on(root: impl Into<PathBuf>, disk: Arc<dyn Disk>) -> Self {
+        Self { root: root.into(), disk }
+    }
+
+    /// The root directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory of a slot.
+    pub fn slot_dir(&self, slot: Slot) -> PathBuf {
+        self.slots_dir().join(slot.name())
+    }
+
+    pub(crate) fn slots_dir(&self) -> PathBuf {
+        self.root.join("slots")
+    }
+
+    pub(crate) fn record_path(&self) -> PathBuf {
+        self.root.join("boot.json")
+    }
+
+    /// The slot record as it stands.
+    pub fn record(&self) -> Result<Record> {
+        let path = self.record_path();
+        let damaged = |reason| Error::RecordDamaged { path: path.clone(), reason };
+        match self.read_small(&path)? {
+            Small::Missing => Err(Error::NoRecord { path }),
+            Small::Unreadable(reason) => Err(damaged(reason)),
+            Small::Value(record) => match Record::fault(&record) {
+                None => Ok(record),
+                Some(reason) => Err(damaged(reason)),
+            },
+        }
+    }
+
+    /// The complete release in a slot; `None` when the slot holds none.
+    ///
+    /// # Errors
+    /// [`Error::SlotDamaged`] when the slot has an identity that cannot be read or lacks its program.
+    pub fn release(&self, slot: Slot) -> Result<Option<SlotIdentity>> {
+        let path = self.slot_dir(slot).join("slot.json");
+        let identity: SlotIdentity = match self.read_small(&path)? {
+            Small::Missing => return Ok(None),
+            Small::Unreadable(reason) => return Err(Error::SlotDamaged { slot, path, reason }),
+            Small::Value(identity) => identity,
+        };
+        if let Some(reason) = identity.fault() {
+            return Err(Error::SlotDamaged { slot, path, reason });
+        }
+        let program = self.slot_dir(slot).join(&identity.program);
+        match self.kind(&program)? {
+            Some(Kind::Program) => Ok(Some(identity)),
+            Some(Kind::Data | Kind::Directory | Kind::Other) | None => Err(Error::SlotDamaged {
+                slot,
+                path: program,
+                reason: "its program is missing or cannot be executed".into(),
+            }),
+        }
+    }
+
+    /// The complete release in the inactive slot: the one staged last, or the one that ran before the last
+    /// upgrade and can be gone back to until something else is staged.
+    pub fn staged(&self) -> Result<Option<SlotIdentity>> {
+        self.release(self.record()?.confirmed.other())
+    }
+
+    /// Marks the release in the inactive slot as to be tried from the next start on, and clears the last
+    /// fall-back. Selecting twice is selecting once.
+    ///
+    /// # Errors
+    /// Another release is being tried, or the inactive slot does not hold `manifest`.
+    pub fn select(&self, manifest: &str) -> Result<()> {
+        let record = self.record()?;
+        if let Some(trying) = &record.trying {
+            return match trying.manifest == manifest {
+                true => Ok(()),
+                false => Err(Error::BeingTried { slot: trying.slot }),
+            };
+        }
+        let slot = record.confirmed.other();
+        let staged = self.release(slot)?.map(|identity| identity.manifest);
+        if staged.as_deref() != Some(manifest) || !is_sha256(manifest) {
+            let found = staged.unwrap_or_else(|| "nothing".into());
+            return Err(Error::NotStaged { slot, asked: manifest.chars().take(64).collect(), found });
+        }
+        let trying = Trying { slot, manifest: manifest.into(), tries: 0 };
+        self.write_record(&Record { trying: Some(trying), fell_back: None, ..record })
+    }
+
+    /// The release that runs in `slot` has proved itself: it is the confirmed one from now on.
+    /// Confirming twice is confirming once.
+    ///
+    /// # Errors
+    /// Neither is `slot` being tried nor is it the confirmed one while nothing is tried.
+    pub fn confirm(&self, slot: Slot) -> Result<()> {
+        let record = self.record()?;
+        match &record.trying {
+            Some(trying) if trying.slot == slot => {
+                self.write_record(&Record { confirmed: slot, trying: None, ..record })
+            }
+            None if record.confirmed == slot => Ok(()),
+            Some(_) | None => Err(Error::NotTried { slot, confirmed: record.confirmed }),
+        }
+    }
+
+    /// Leaves the release that is being tried, and goes back to the confirmed one.
+    ///
+    /// # Errors
+    /// Nothing is being tried.
+    pub fn fall_back(&self, why: Why, at: UnixMillis) -> Result<FellBack> {
+        let record = self.record()?;
+        let Some(trying) = record.trying else {
+            return Err(Error::NotTried { slot: record.confirmed.other(), confirmed: record.confirmed });
+        };
+        let fell_back = FellBack { manifest: trying.manifest, why, at };
+        self.write_record(&Record { trying: None, fell_back: Some(fell_back.clone()), ..record })?;
+        Ok(fell_back)
+    }
+
+    /// What a program asks at its start: does the slot it runs in say what the program was compiled as?
+    ///
+    /// # Errors
+    /// [`Error::Disagrees`] when it does not, [`Error::SlotDamaged`] when the slot cannot say.
+    pub fn check_compiled(&self, slot: Slot, version: &str, build: u32) -> Result<SlotIdentity> {
+        let identity = self.release_or_damaged(slot)?;
+        if identity.version == version && identity.build == build {
+            return Ok(identity);
+        }
+        let compiled = format!("{version} ({build})");
+        Err(Error::Disagrees { slot, compiled, found: identity.to_string() })
+    }
+
+    pub(crate) fn release_or_damaged(&self, slot: Slot) -> Result<SlotIdentity> {
+        self.release(slot)?.ok_or_else(|| Error::SlotDamaged {
+            slot,
+            path: self.slot_dir(slot).join("slot.json"),
+            reason: "it has no slot.json".into(),
+        })
+    }
+
+    /// Replaces the record in one durable step: until the rename the old one counts, from then on the new.
+    pub(crate) fn write_record(&self, record: &Record) -> Result<()> {
+        let path = self.record_path();
+        let new = self.root.join("boot.json.new");
+        self.write_durably(&new, record)?;
+        self.disk.rename(&new, &path).map_err(failed("replace", &path))?;
+        self.sync_dir(&self.root)
+    }
+
+    /// Writes a small file and makes its contents durable; its name is not durable yet.
+    pub(crate) fn write_durably(&self, path: &Path, value: &impl Serialize) -> Result<()> {
+        let mut text = serde_json::to_vec(value).map_err(|error| failed("write", path)(error.into()))?;
+        text.push(b'\n');
+        self.disk.write(path, &text).map_err(failed("write", path))?;
+        self.disk.sync_file(path).map_err(failed("make durable", path))
+    }
+
+    pub(crate) fn sync_dir(&self, dir: &Path) -> Result<()> {
+        self.disk.sync_dir(dir).map_err(failed("make durable", dir))
+    }
+
+    pub(crate) fn kind(&self, path: &Path) -> Result<Option<Kind>> {
+        self.disk.kind(path).map_err(failed("look at", path))
+    }
+
+    fn read_small<T: DeserializeOwned>(&self, path: &Path) -> Result<Small<T>> {
+        match self.disk.read(path, SMALL_FILE_MAX) {
+            Ok(text) => Ok(serde_json::from_slice(&text)
+                .map_or_else(|error| Small::Unreadable(error.to_string()), Small::Value)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Small::Missing),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Ok(Small::Unreadable(error.to_string()))
+            }
+            Err(error) => Err(failed("read", path)(error)),
+        }
+    }
+}
+
+/// What a small file turned out to be.
+enum Small<T> {
+    Missing,
+    Unreadable(String),
+    Value(T),
+}
+
+/// Names the file and the operation in an error of the file system.
+pub(crate) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+    let path = path.to_path_buf();
+    move |source| Error::Disk { doing, path, source }
+}

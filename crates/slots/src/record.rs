@@ -1,0 +1,177 @@
+//! The slot record: selection, tries, confirmation and the last fall-back, in one file.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Slot;
+
+/// The contents of `boot.json`.
+///
+/// `boot` is not part of a release, so a newer release may meet an older `boot` and the other way about:
+/// fields that are not known are skipped, and a change that cannot be skipped needs a new format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format of this file; [`Record::FORMAT`] today.
+    pub format: u32,
+    /// The slot whose release has proved itself, and to which a fall-back goes.
+    pub confirmed: Slot,
+    /// The release that was selected and has not confirmed itself yet.
+    pub trying: Option<Trying>,
+    /// The last fall-back; cleared by the next selection.
+    pub fell_back: Option<FellBack>,
+}
+
+impl Record {
+    /// The format that this release writes and reads.
+    pub const FORMAT: u32 = 1;
+
+    /// A record with a confirmed slot and nothing else.
+    pub const fn confirmed(slot: Slot) -> Self {
+        Self { format: Self::FORMAT, confirmed: slot, trying: None, fell_back: None }
+    }
+
+    /// The slot that starts next: the one being tried, else the confirmed one.
+    pub fn selected(&self) -> Slot {
+        self.trying.as_ref().map_or(self.confirmed, |trying| trying.slot)
+    }
+
+    /// Says what is wrong with this record, if anything is.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if self.format != Self::FORMAT {
+            return Some(format!(
+                "its format is {} and this program reads format {}",
+                self.format,
+                Self::FORMAT
+            ));
+        }
+        let trying = self.trying.as_ref()?;
+        (trying.slot == self.confirmed)
+            .then(|| format!("slot {} is both confirmed and being tried", trying.slot))
+    }
+}
+
+/// A release that has to prove itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trying {
+    /// Where it is; never the confirmed slot.
+    pub slot: Slot,
+    /// SHA-256 of its manifest, as in its [`crate::SlotIdentity`].
+    pub manifest: String,
+    /// How many starts it has been given; counted durably before the start.
+    pub tries: u32,
+}
+
+/// A release that was tried and left again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FellBack {
+    /// SHA-256 of the manifest of the release that did not prove itself.
+    pub manifest: String,
+    /// Why it was left.
+    pub why: Why,
+    /// When, by the machine's wall clock.
+    pub at: UnixMillis,
+}
+
+/// Why a release that was tried was left again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Why {
+    /// It ran, and did not confirm itself in time.
+    NeverConfirmed {
+        /// The time it had, in seconds, since its start or since it last asked for more.
+        within_seconds: u64,
+    },
+    /// It ended by itself before it confirmed itself, as often as it may.
+    EndedAtStart {
+        /// The starts it was given.
+        tries: u32,
+        /// How the last one ended, such as `exit status 101` or `signal 11 (SIGSEGV)`.
+        exit: String,
+    },
+    /// Its tries were used up by something `boot` did not see the end of, such as power cuts.
+    TriesUsedUp {
+        /// The starts it was given.
+        tries: u32,
+    },
+    /// Its slot does not hold the release that was selected.
+    Damaged {
+        /// What is wrong with the slot.
+        reason: String,
+    },
+    /// A reason that a newer `boot` knows and this release does not.
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeverConfirmed { within_seconds } => {
+                write!(f, "did not confirm itself in {within_seconds} s")
+            }
+            Self::EndedAtStart { tries: 1, exit } => write!(f, "crashed at start, {exit}, in its only try"),
+            Self::EndedAtStart { tries, exit } => {
+                write!(f, "crashed at start, {exit}, in the last of {tries} tries")
+            }
+            Self::TriesUsedUp { tries } => {
+                write!(f, "was started {tries} times and interrupted each time before it confirmed itself")
+            }
+            Self::Damaged { reason } => write!(f, "could not be started: {reason}"),
+            Self::Unknown => {
+                f.write_str("did not prove itself, for a reason that this release has no words for")
+            }
+        }
+    }
+}
+
+/// A moment of the wall clock: milliseconds since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub u64);
+
+impl UnixMillis {
+    /// The machine's wall clock now; 0 when it stands before 1970.
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_a_newer_release_with_more_fields_is_read() {
+        let text = r#"{"format":1,"confirmed":"a","trying":null,"later":7,
+            "fell_back":{"manifest":"x","why":{"kind":"struck_by_lightning","volts":9},"at":5}}"#;
+        let record: Record = serde_json::from_str(text).unwrap();
+        assert_eq!(record.fault(), None);
+        assert_eq!(record.fell_back.unwrap().why, Why::Unknown);
+    }
+
+    #[test]
+    fn every_reason_survives_the_file() {
+        let reasons = [
+            Why::NeverConfirmed { within_seconds: 300 },
+            Why::EndedAtStart { tries: 3, exit: "exit status 1".into() },
+            Why::TriesUsedUp { tries: 3 },
+            Why::Damaged { reason: "no program".into() },
+        ];
+        for why in reasons {
+            let text = serde_json::to_string(&why).unwrap();
+            assert_eq!(serde_json::from_str::<Why>(&text).unwrap(), why);
+        }
+    }
+
+    #[test]
+    fn a_slot_cannot_be_confirmed_and_tried_at_once() {
+        let trying = Trying { slot: Slot::A, manifest: "0".repeat(64), tries: 0 };
+        let record = Record { trying: Some(trying), ..Record::confirmed(Slot::A) };
+        assert!(record.fault().is_some());
+        let newer = Record { format: 2, ..Record::confirmed(Slot::A) };
+        assert!(newer.fault().is_some());
+    }
+}

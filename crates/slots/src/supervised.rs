@@ -1,0 +1,90 @@
+//! The side of the program that `boot` started: what it was told, and how it answers.
+//!
+//! Messages are those of `sd_notify(3)`. `boot` takes them from the process it started and from nobody
+//! else, so they are sent from here and not from a helper process.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+
+use crate::{Error, Result, Slot};
+
+/// The environment variable with the slot the program was started from.
+pub const SLOT_VARIABLE: &str = "PITLANE_SLOT";
+/// The environment variable with the address of `boot`'s socket, `@name` for an abstract one.
+pub const NOTIFY_VARIABLE: &str = "NOTIFY_SOCKET";
+/// The environment variable with the process id of `boot`.
+pub const BOOT_VARIABLE: &str = "PITLANE_BOOT";
+
+/// A program's line to the `boot` that started it.
+#[derive(Debug)]
+pub struct Supervised {
+    slot: Slot,
+    socket: UnixDatagram,
+    boot: SocketAddr,
+}
+
+/// What a program calls first, in its `main`: `None` when it was not started by `boot`.
+///
+/// From this call on the program gets SIGTERM when `boot` ends, however it ends, so that no program is
+/// left behind that a new `boot` would start a second time.
+///
+/// # Errors
+/// The environment is not what `boot` sets, or `boot` has ended in the meantime: end the program then.
+pub fn supervised() -> Result<Option<Supervised>> {
+    let Some(slot) = env::var_os(SLOT_VARIABLE) else { return Ok(None) };
+    let slot = slot.to_string_lossy().parse().map_err(|error| unusable(SLOT_VARIABLE, &error))?;
+    end_with_boot()?;
+    let name = env::var_os(NOTIFY_VARIABLE).ok_or_else(|| unusable(NOTIFY_VARIABLE, &"it is not set"))?;
+    let boot = address(&name).map_err(|error| unusable(NOTIFY_VARIABLE, &error))?;
+    let socket = UnixDatagram::unbound().map_err(|error| unusable(NOTIFY_VARIABLE, &error))?;
+    Ok(Some(Supervised { slot, socket, boot }))
+}
+
+impl Supervised {
+    /// The slot this program was started from.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// Renews the time to confirm: it ends no earlier than `from_now`. For progress in a long migration, and
+    /// for a node while no manager can be reached; `boot` grants ten minutes at most for each message.
+    pub fn extend(&self, from_now: Duration) -> io::Result<()> {
+        self.send(&format!("EXTEND_TIMEOUT_USEC={}", from_now.as_micros()))
+    }
+
+    /// Tells `boot` that the record holds this release's confirmation; see [`crate::Machine::confirm`].
+    pub fn ready(&self) -> io::Result<()> {
+        self.send("READY=1")
+    }
+
+    fn send(&self, message: &str) -> io::Result<()> {
+        self.socket.send_to_addr(message.as_bytes(), &self.boot).map(drop)
+    }
+}
+
+/// Asks the kernel for SIGTERM when the parent ends, and looks whether it has ended already.
+fn end_with_boot() -> Result<()> {
+    let told = env::var(BOOT_VARIABLE).ok().and_then(|text| text.parse().ok()).and_then(Pid::from_raw);
+    let boot = told.ok_or_else(|| unusable(BOOT_VARIABLE, &"it is not a process id"))?;
+    set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| unusable(BOOT_VARIABLE, &error))?;
+    if getppid() == Some(boot) { Ok(()) } else { Err(Error::BootEnded) }
+}
+
+/// The address in a `NOTIFY_SOCKET`: `@name` or a path.
+fn address(name: &OsStr) -> io::Result<SocketAddr> {
+    match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(name),
+    }
+}
+
+fn unusable(variable: &'static str, reason: &dyn ToString) -> Error {
+    Error::Environment { variable, reason: reason.to_string() }
+}
