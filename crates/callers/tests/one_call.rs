@@ -1,0 +1,221 @@
+//! One caller against sipp, a SIP implementation that is not ours: what it hears, how it is refused,
+//! and every way in which a far end can end or lose the call.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use callers::time::Millis;
+use callers::tone::Tone;
+use callers::{Agent, CallId, CallSettings, Cause, Codec, DialError, LiveCall, Target, Transport};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Far longer than anything here takes on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A sipp that answers calls; it is killed when the test ends.
+struct Sipp {
+    child: Child,
+    address: SocketAddr,
+    transport: Transport,
+}
+
+impl Sipp {
+    fn start(scenario: &[&str], transport: Transport) -> Sipp {
+        let address = SocketAddr::new(LOOPBACK, free_port());
+        let mode = match transport {
+            Transport::Udp => "u1",
+            Transport::Tcp => "t1",
+        };
+        let child = Command::new("sipp")
+            .args(scenario)
+            .args(["-t", mode, "-i", "127.0.0.1", "-p", &address.port().to_string()])
+            .args(["-mi", "127.0.0.1", "-mp", &free_port().to_string(), "-rtp_echo", "-nostdin"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sipp is installed (Debian package sip-tester)");
+        Sipp { child, address, transport }
+    }
+
+    fn scenario(file: &str, transport: Transport) -> Sipp {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file);
+        Sipp::start(&["-sf", path.to_str().unwrap()], transport)
+    }
+
+    fn settings(&self, n: usize) -> CallSettings {
+        let target = Target { alias: "lobby".to_owned(), node: self.address, transport: self.transport };
+        let id = CallId(format!("one-call-{n}-{}", self.address.port()));
+        CallSettings {
+            request_within: Millis(1000),
+            answer_within: Millis(1000),
+            ..CallSettings::new(id, target, Tone::nth(n))
+        }
+    }
+
+    /// Dials until sipp is up.
+    async fn dial(
+        &self,
+        agent: &Agent,
+        change: impl Fn(CallSettings) -> CallSettings,
+    ) -> Result<LiveCall, DialError> {
+        for n in 0..15 {
+            match agent.dial(change(self.settings(n))).await {
+                Err(DialError::NoAnswer(_)) => {}
+                Err(DialError::Unreachable(_)) => tokio::time::sleep(Duration::from_millis(200)).await,
+                outcome => return outcome,
+            }
+        }
+        panic!("sipp did not come up");
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().expect("sipp runs");
+        self.child.wait().expect("sipp was started here");
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port free for UDP and TCP, and the next one for RTCP.
+fn free_port() -> u16 {
+    loop {
+        let udp = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+        let port = udp.local_addr().unwrap().port();
+        let pair = port % 2 == 0 && UdpSocket::bind((LOOPBACK, port + 1)).is_ok();
+        if pair && TcpListener::bind((LOOPBACK, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+async fn an_echo_is_heard(transport: Transport, codec: Codec) {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let sipp = match codec {
+        Codec::Pcmu => Sipp::start(&["-sn", "uas"], transport),
+        Codec::Pcma => Sipp::scenario("uas_pcma.xml", transport),
+    };
+    let call = sipp.dial(&agent, |settings| CallSettings { codec, ..settings }).await.unwrap();
+    until("the own tone comes back", || call.sound().own_tone >= 3).await;
+    assert!(call.sound().strangers.is_empty());
+    assert_eq!(call.hang_up().await.cause, Cause::HungUp);
+    assert_eq!(call.sound().unusable, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_notices_its_own_tone_over_udp() {
+    an_echo_is_heard(Transport::Udp, Codec::Pcmu).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_notices_its_own_tone_over_tcp() {
+    an_echo_is_heard(Transport::Tcp, Codec::Pcmu).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_notices_its_own_tone_in_a_law() {
+    an_echo_is_heard(Transport::Udp, Codec::Pcma).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expected_tone_that_never_comes_is_a_failure() {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
+    let call = sipp.dial(&agent, |settings| settings).await.unwrap();
+    let other = Tone::nth(20);
+    call.expect(other, call.answered_at());
+    until("the tone is missed", || call.judge().iter().any(|missing| missing.tone == other)).await;
+    call.hang_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_end_that_dies_is_noticed_by_its_silence() {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let mut sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
+    let call = sipp.dial(&agent, |settings| CallSettings { silence: Millis(500), ..settings }).await.unwrap();
+    until("sound flows", || call.sound().packets > 10).await;
+    sipp.kill();
+    let ended = tokio::time::timeout(PATIENCE, call.ended()).await.unwrap();
+    assert!(matches!(ended.cause, Cause::Silence { .. }), "{ended:?}");
+    assert!(ended.cause.is_loss());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_on_a_dead_far_end_does_not_hide_the_loss() {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let mut sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
+    let call = sipp.dial(&agent, |settings| settings).await.unwrap();
+    sipp.kill();
+    let ended = call.hang_up().await;
+    assert_eq!(ended.cause, Cause::ByeFailed { status: None });
+    assert!(ended.cause.is_loss());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_of_a_dead_far_end_loses_the_call() {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let mut sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
+    let call = sipp.dial(&agent, |settings| settings).await.unwrap();
+    sipp.kill();
+    assert!(call.refresh().await.is_err());
+    assert_eq!(call.ended().await.cause, Cause::RefreshFailed { status: None });
+}
+
+async fn a_far_end_that_asks_refreshes_and_hangs_up(transport: Transport) {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let sipp = Sipp::scenario("uas_options_reinvite_bye.xml", transport);
+    let call = sipp.dial(&agent, |settings| settings).await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, call.ended()).await.unwrap();
+    let reason = Some("Q.850;cause=41;text=\"temporary failure\"".to_owned());
+    assert_eq!(ended.cause, Cause::FarEndBye { reason });
+    assert!(ended.cause.is_loss());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bye_of_the_far_end_is_a_loss_with_its_reason_over_udp() {
+    a_far_end_that_asks_refreshes_and_hangs_up(Transport::Udp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bye_of_the_far_end_is_a_loss_with_its_reason_over_tcp() {
+    a_far_end_that_asks_refreshes_and_hangs_up(Transport::Tcp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn maintenance_mode_is_told_with_reason_and_time_to_come_back() {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let sipp = Sipp::scenario("uas_503.xml", Transport::Udp);
+    let Err(DialError::Refused { status, reason, retry_after, .. }) = sipp.dial(&agent, |s| s).await else {
+        panic!("the call was not refused");
+    };
+    assert_eq!((status, retry_after), (503, Some(120)));
+    assert_eq!(reason.as_deref(), Some("SIP;cause=503;text=\"maintenance mode\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_not_there_gives_no_answer() {
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let node = SocketAddr::new(LOOPBACK, free_port());
+    for (n, transport) in [Transport::Udp, Transport::Tcp].into_iter().enumerate() {
+        let target = Target { alias: "lobby".to_owned(), node, transport };
+        let settings = CallSettings::new(CallId(format!("nobody-{n}")), target, Tone::nth(0));
+        let outcome = agent.dial(CallSettings { answer_within: Millis(800), ..settings }).await;
+        assert!(matches!(outcome, Err(DialError::NoAnswer(_))), "{transport:?}");
+    }
+}
