@@ -1,0 +1,114 @@
+//! How long it takes to verify a package, next to plain SHA-256 of the same file in the same run.
+//! Prints the median of the ratios of all rounds.
+
+use std::fs;
+use std::hint::black_box;
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fleet::path::Step;
+use fleet::version::{Build, Version};
+use package::{
+    Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, SourceFile, TrustedKeys, build,
+    generate_key, verify_file,
+};
+use sha2::Digest as _;
+
+/// Bytes of each of the two payloads: a package of about 64 MiB.
+const PAYLOAD: usize = 32 << 20;
+
+/// Odd, so that the median is one of them.
+const ROUNDS: usize = 15;
+
+fn main() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (package, trusted) = prepare(dir.path());
+    let size = fs::metadata(&package).expect("the package").len();
+    let mut rounds: Vec<(Duration, Duration)> = (0..ROUNDS)
+        .map(|_| {
+            let plain = time(|| plain_sha256(&package));
+            let verify = time(|| verify_file(&package, &trusted).expect("a good package"));
+            (plain, verify)
+        })
+        .collect();
+    rounds.sort_by(|a, b| ratio(*a).total_cmp(&ratio(*b)));
+    let (first, median, last) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
+    println!("package: {:.1} MiB, {ROUNDS} rounds", size as f64 / f64::from(1 << 20));
+    println!("plain SHA-256: {:.1} ms, verify: {:.1} ms", millis(median.0), millis(median.1));
+    println!(
+        "verify / sha256 = {:.2}x (rounds between {:.2}x and {:.2}x)",
+        ratio(median),
+        ratio(first),
+        ratio(last)
+    );
+}
+
+fn ratio((plain, verify): (Duration, Duration)) -> f64 {
+    verify.as_secs_f64() / plain.as_secs_f64()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn time<T>(work: impl FnOnce() -> T) -> Duration {
+    let begin = Instant::now();
+    black_box(work());
+    begin.elapsed()
+}
+
+/// What the verification is measured against: the file read once, in portions of the same size.
+fn plain_sha256(file: &Path) -> [u8; 32] {
+    let mut file = fs::File::open(file).expect("the package");
+    let mut hasher = sha2::Sha256::new();
+    let mut portion = vec![0; 128 << 10];
+    loop {
+        let count = file.read(&mut portion).expect("the package");
+        if count == 0 {
+            return hasher.finalize().into();
+        }
+        hasher.update(&portion[..count]);
+    }
+}
+
+/// Builds a package of data that does not compress.
+fn prepare(dir: &Path) -> (std::path::PathBuf, TrustedKeys) {
+    let key = generate_key("a key for the bench").expect("a key");
+    key.write(dir, "bench").expect("the key files");
+    let trusted = TrustedKeys::load(dir).expect("the key");
+    let step =
+        Step { to: Version::new(34, 1), from: Version::new(34, 0), reason: "the store changed".to_string() };
+    let recipe = Recipe {
+        version: Version::new(34, 1),
+        build: Build(34_100),
+        released: jiff::civil::date(2026, 11, 23),
+        path: fleet::path::Path(vec![step]),
+        protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
+        notes: String::new(),
+        manager: payload(dir, "bin/pitlane-manager", 1),
+        node: payload(dir, "bin/pitlane-node", 2),
+        level: Level::QUICK,
+    };
+    let out = dir.join("bench.pkg");
+    build(&recipe, &key.signing, &out).expect("a package");
+    (out, trusted)
+}
+
+fn payload(dir: &Path, path: &str, seed: u64) -> PayloadSource {
+    let source = dir.join(format!("program-{seed}"));
+    let mut state = seed;
+    let mut word = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let noise: Vec<u8> = (0..PAYLOAD / 8).flat_map(|_| word()).collect();
+    fs::write(&source, noise).expect("the program");
+    let path: package::SlotPath = path.parse().expect("a path in a slot");
+    PayloadSource {
+        files: vec![SourceFile { source, path: path.clone(), mode: Mode::Executable }],
+        program: path,
+    }
+}

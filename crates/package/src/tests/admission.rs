@@ -1,0 +1,41 @@
+//! What a good package may be installed on.
+
+use std::fs;
+
+use fleet::version::{Release, Sha256};
+
+use crate::*;
+
+use super::*;
+
+fn runs(major: u16, minor: u16) -> Release {
+    Release { version: Version::new(major, minor), build: Build(1) }
+}
+
+#[test]
+fn the_path_in_the_manifest_decides_r15() {
+    let (_, package) = Kit::small().build();
+    assert_eq!(package.admits(runs(34, 0), None), Ok(()));
+    let said = package.admits(runs(33, 0), None).unwrap_err().to_string();
+    assert!(said.contains("no upgrade path is known from before 34"), "{said}");
+    let said = package.admits(runs(35, 0), None).unwrap_err().to_string();
+    assert!(said.contains("newer than 34.1"), "{said}");
+}
+
+#[test]
+fn the_same_version_is_repeated_only_with_the_same_package_r9() {
+    let kit = Kit::small();
+    let (_, package) = kit.build();
+    assert_eq!(package.admits(runs(34, 1), Some(package.hash())), Ok(()));
+    fs::write(&kit.recipe.node.files[0].source, "another text").unwrap();
+    let (_, other) = kit.build();
+    let refusal = other.admits(runs(34, 1), Some(package.hash()));
+    let expected = NotAdmitted::SameVersionOtherPackage {
+        version: Version::new(34, 1),
+        running: Some(package.hash()),
+        package: other.hash(),
+    };
+    assert_eq!(refusal, Err(expected));
+    assert!(other.admits(runs(34, 1), None).is_err());
+    assert!(other.admits(runs(34, 1), Some(Sha256([0; 32]))).is_err());
+}

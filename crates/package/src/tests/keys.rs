@@ -1,0 +1,101 @@
+//! Keys: which signatures count.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::*;
+
+use super::*;
+
+#[test]
+fn a_package_signed_with_another_key_is_refused_and_both_keys_are_named() {
+    let (kit, stranger) = (Kit::small(), Kit::small());
+    let said = refused(verify(stranger.bytes().as_slice(), &kit.trusted));
+    assert!(
+        said.contains(&format!("key {}, which this machine does not trust", stranger.key.id())),
+        "{said}"
+    );
+    assert!(said.contains(&format!("it trusts {}", kit.key.id())), "{said}");
+}
+
+#[test]
+fn a_key_that_borrows_the_number_of_a_trusted_one_is_refused() {
+    let (kit, stranger) = (Kit::small(), Kit::small());
+    let public = fs::read_to_string(stranger.at("trust/test.pub")).unwrap();
+    let mut key = STANDARD.decode(public.lines().nth(1).unwrap()).unwrap();
+    let own = fs::read_to_string(kit.at("trust/test.pub")).unwrap();
+    key[2..10].copy_from_slice(&STANDARD.decode(own.lines().nth(1).unwrap()).unwrap()[2..10]);
+    fs::write(kit.at("trust/test.pub"), format!("untrusted comment: x\n{}\n", STANDARD.encode(key))).unwrap();
+    let borrowed = TrustedKeys::load(&kit.at("trust")).unwrap();
+    let refusal = verify(kit.bytes().as_slice(), &borrowed);
+    assert!(matches!(refusal, Err(Refusal::SignatureWrong { key }) if key == kit.key.id()), "{refusal:?}");
+}
+
+#[test]
+fn any_of_several_trusted_keys_will_do() {
+    let (kit, other) = (Kit::small(), Kit::small());
+    fs::copy(other.at("trust/test.pub"), kit.at("trust/another.pub")).unwrap();
+    let both = TrustedKeys::load(&kit.at("trust")).unwrap();
+    assert_eq!(both.ids(), [other.key.id(), kit.key.id()]);
+    for package in [kit.bytes(), other.bytes()] {
+        verify(package.as_slice(), &both).unwrap();
+    }
+}
+
+#[test]
+fn a_directory_without_a_public_key_trusts_nothing_and_says_so() {
+    let kit = Kit::small();
+    fs::rename(kit.at("trust/test.pub"), kit.at("trust/test.txt")).unwrap();
+    let said = TrustedKeys::load(&kit.at("trust")).unwrap_err().to_string();
+    assert!(said.contains("holds no public key, so no package can be trusted"), "{said}");
+    assert!(TrustedKeys::load(&kit.at("nowhere")).is_err());
+}
+
+#[test]
+fn a_damaged_public_key_is_named() {
+    let kit = Kit::small();
+    for text in ["", "untrusted comment: x\n", "x\nAAAA\n", "x\nnot base64!\n"] {
+        fs::write(kit.at("trust/bad.pub"), text).unwrap();
+        let said = TrustedKeys::load(&kit.at("trust")).unwrap_err().to_string();
+        assert!(said.contains("bad.pub is not a minisign public key"), "{said}");
+    }
+}
+
+#[test]
+fn the_secret_key_is_readable_by_its_owner_alone_and_never_replaced() {
+    let kit = Kit::small();
+    let secret = kit.at("trust/test.key");
+    assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
+    let before = fs::read(&secret).unwrap();
+    let again = generate_key("another").unwrap().write(&kit.at("trust"), "test");
+    assert!(matches!(again, Err(KeyError::Exists { .. })));
+    fs::remove_file(kit.at("trust/test.pub")).unwrap();
+    assert!(generate_key("another").unwrap().write(&kit.at("trust"), "test").is_err());
+    assert_eq!(fs::read(&secret).unwrap(), before);
+    assert!(!kit.at("trust/test.pub").exists());
+}
+
+#[test]
+fn a_secret_key_reads_back_as_the_same_key() {
+    let kit = Kit::small();
+    let loaded = SigningKey::load(&kit.at("trust/test.key")).unwrap();
+    assert_eq!(loaded.id(), kit.key.id());
+    build(&kit.recipe, &loaded, &kit.at("loaded.pkg")).unwrap();
+    verify_file(&kit.at("loaded.pkg"), &kit.trusted).unwrap();
+    let public = SigningKey::load(&kit.at("trust/test.pub"));
+    assert!(matches!(public, Err(KeyError::NotAKey { .. })), "{public:?}");
+}
+
+#[test]
+fn a_comment_of_two_lines_is_refused() {
+    assert!(matches!(generate_key("two\nlines"), Err(KeyError::Comment)));
+}
+
+#[test]
+fn a_secret_key_is_never_printed() {
+    let kit = Kit::small();
+    assert_eq!(format!("{:?}", kit.key), format!("SigningKey({})", kit.key.id()));
+}

@@ -1,0 +1,96 @@
+//! Downloads that break off, and pieces that arrive damaged.
+
+use std::fs;
+
+use crate::*;
+
+use super::*;
+
+/// A release whose node payload has three pieces, the last one short, with the payload's bytes.
+fn three_pieces() -> (Kit, Verified, Vec<u8>) {
+    let kit = Kit::with_node_program(&noise(10 << 20));
+    let (package, built) = kit.build();
+    assert_eq!(built.payload(Role::Node).pieces.len(), 3);
+    extract_payload(&package, &built, Role::Node, &kit.at("served")).unwrap();
+    let served = fs::read(kit.at("served")).unwrap();
+    (kit, built, served)
+}
+
+#[test]
+fn a_download_resumes_after_its_last_good_piece() {
+    let (kit, built, served) = three_pieces();
+    let (payload, partial) = (built.payload(Role::Node), kit.at("partial"));
+    let piece = PIECE_SIZE as usize;
+    let check = |bytes: &[u8], expected: usize| {
+        fs::write(&partial, bytes).unwrap();
+        assert_eq!(Download::open(&partial, payload).unwrap().at(), expected as u64);
+        assert_eq!(fs::read(&partial).unwrap(), served[..expected], "what is kept must be good");
+    };
+    check(&[], 0);
+    check(&served[..piece - 1], 0);
+    check(&served[..piece], piece);
+    check(&served[..2 * piece + 5], 2 * piece);
+    check(&served, served.len());
+    check(&[served.as_slice(), b"too much"].concat(), served.len());
+    let mut bad = served.clone();
+    bad[piece + 7] ^= 1;
+    check(&bad, piece);
+    bad[0] ^= 1;
+    check(&bad, 0);
+}
+
+#[test]
+fn a_download_in_odd_portions_with_breaks_ends_in_the_payload() {
+    let (kit, built, served) = three_pieces();
+    let (payload, partial) = (built.payload(Role::Node), kit.at("partial"));
+    for stop in [3_000_000, 7_000_000, served.len()] {
+        let mut download = Download::open(&partial, payload).unwrap();
+        let rest = &served[download.at() as usize..stop];
+        rest.chunks(77_777).for_each(|portion| download.write(portion).unwrap());
+        assert_eq!(download.missing(), (served.len() - stop) as u64);
+        if stop < served.len() {
+            assert!(refused(download.finish()).contains("ends after"));
+        } else {
+            download.finish().unwrap();
+        }
+    }
+    assert_eq!(fs::read(&partial).unwrap(), served);
+    let slot = kit.unpack(&partial, payload).unwrap();
+    check_slot(&slot, payload).unwrap();
+}
+
+#[test]
+fn a_bad_piece_costs_only_itself() {
+    let (kit, built, served) = three_pieces();
+    let mut download = Download::open(&kit.at("partial"), built.payload(Role::Node)).unwrap();
+    let mut bad = served.clone();
+    bad[PIECE_SIZE as usize + 100] ^= 1;
+    let refusal = download.write(&bad);
+    assert!(matches!(refusal, Err(Refusal::PieceChanged { piece: 1, .. })), "{refusal:?}");
+    assert_eq!(download.at(), PIECE_SIZE);
+    download.write(&served[PIECE_SIZE as usize..]).unwrap();
+    assert!(matches!(download.write(b"x"), Err(Refusal::Trailing { .. })));
+    download.finish().unwrap();
+    assert_eq!(fs::read(kit.at("partial")).unwrap(), served);
+}
+
+#[test]
+fn a_piece_is_checked_by_its_place_and_length() {
+    let (_kit, built, served) = three_pieces();
+    let payload = built.payload(Role::Node);
+    let pieces: Vec<&[u8]> = served.chunks(PIECE_SIZE as usize).collect();
+    for (index, piece) in pieces.iter().enumerate() {
+        assert!(check_piece(payload, index, piece));
+        assert!(!check_piece(payload, index + 1, piece));
+        assert!(!check_piece(payload, index, &piece[1..]));
+    }
+}
+
+#[test]
+fn the_name_of_a_payload_depends_on_every_piece() {
+    let (_kit, built, _) = three_pieces();
+    let mut payload = built.payload(Role::Node).clone();
+    let name = payload.name();
+    payload.pieces.swap(0, 1);
+    assert_ne!(payload.name(), name);
+}

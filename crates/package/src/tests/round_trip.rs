@@ -1,0 +1,141 @@
+//! What is built is what comes out.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::*;
+
+use super::*;
+
+#[test]
+fn what_was_packed_comes_out_with_content_and_mode() {
+    let kit = Kit::small();
+    let (package, built) = kit.build();
+    let verified = verify_file(&package, &kit.trusted).unwrap();
+    assert_eq!(verified, built);
+    assert_eq!(verified.package_size(), fs::metadata(&package).unwrap().len());
+    assert_eq!(verified.key(), kit.key.id());
+    for (role, source) in [(Role::Manager, &kit.recipe.manager), (Role::Node, &kit.recipe.node)] {
+        let (payload, slot) = (verified.payload(role), kit.at(&format!("slot-{role}")));
+        extract_payload(&package, &verified, role, &kit.at("payload")).unwrap();
+        let mut seen = Vec::new();
+        unpack(&kit.at("payload"), payload, &slot, &mut |progress| seen.push(progress)).unwrap();
+        assert!(seen.is_sorted_by_key(|progress| progress.done));
+        assert_eq!(
+            seen.last(),
+            Some(&Progress { done: payload.unpacked_size, total: payload.unpacked_size })
+        );
+        for file in &source.files {
+            let at = file.path.below(&slot);
+            assert_eq!(fs::read(&at).unwrap(), fs::read(&file.source).unwrap());
+            assert_eq!(at.metadata().unwrap().permissions().mode() & 0o7777, file.mode.bits());
+        }
+        check_slot(&slot, payload).unwrap();
+    }
+}
+
+#[test]
+fn the_head_alone_names_the_package() {
+    let kit = Kit::small();
+    let (package, built) = kit.build();
+    let head = read_head(fs::File::open(package).unwrap(), &kit.trusted).unwrap();
+    assert_eq!(head.hash(), built.hash());
+    let apart =
+        verify_manifest(head.manifest_bytes(), head.signature_text().as_bytes(), &kit.trusted).unwrap();
+    assert_eq!(apart, head);
+}
+
+#[test]
+fn the_head_is_verified_before_anything_else_is_read() {
+    let kit = Kit::small();
+    let (package, built) = kit.build();
+    let mut file = fs::File::open(package).unwrap();
+    read_head(&mut file, &kit.trusted).unwrap();
+    let read = std::io::Seek::stream_position(&mut file).unwrap();
+    assert_eq!(read, built.payload_at(Role::Manager) - 512);
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_bytes_save_for_the_signature() {
+    let kit = Kit::small();
+    let (first, mut again) = (kit.bytes(), kit.recipe.clone());
+    again.node.files.reverse();
+    let built = build(&again, &kit.key, &kit.at("again.pkg")).unwrap();
+    let second = fs::read(kit.at("again.pkg")).unwrap();
+    let signature = 512 + built.manifest_bytes().len().next_multiple_of(512);
+    let payloads = built.payload_at(Role::Manager) as usize - 512;
+    assert_eq!(first.len(), second.len());
+    assert_eq!(first[..signature], second[..signature]);
+    assert_eq!(first[payloads..], second[payloads..]);
+}
+
+#[test]
+fn a_build_leaves_nothing_but_the_package() {
+    let kit = Kit::small();
+    let before = kit.names();
+    let (package, _) = kit.build();
+    let added: Vec<_> = kit.names().into_iter().filter(|name| !before.contains(name)).collect();
+    assert_eq!(added, [package]);
+}
+
+#[test]
+fn a_recipe_that_would_be_refused_builds_nothing() {
+    let check = |spoil: &dyn Fn(&mut Recipe), expected: &str| {
+        let mut kit = Kit::small();
+        spoil(&mut kit.recipe);
+        let before = kit.names();
+        let error = build(&kit.recipe, &kit.key, &kit.at("release.pkg")).unwrap_err();
+        let said = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+        assert!(said.contains(expected), "{said:?} does not say {expected:?}");
+        assert_eq!(kit.names(), before);
+    };
+    check(&|recipe| recipe.path.0.clear(), "does not lead to its own version 34.1");
+    check(&|recipe| recipe.node.program = "bin/other".parse().unwrap(), "names bin/other as its program");
+    check(&|recipe| recipe.node.files[1].mode = Mode::Plain, "brings no executable file");
+    check(&|recipe| recipe.notes = "x".repeat(1 << 20), "the size of the manifest in bytes is");
+    let twice = |recipe: &mut Recipe| recipe.node.files.push(recipe.node.files[0].clone());
+    check(&twice, "two files go to share/doc/readme");
+    check(&|recipe| recipe.node.files[0].source = "/nowhere".into(), "No such file");
+}
+
+#[test]
+fn a_slot_that_was_changed_is_noticed() {
+    let check = |change: &dyn Fn(&std::path::Path), expected: &str| {
+        let kit = Kit::small();
+        let (package, built) = kit.build();
+        extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
+        let slot = kit.unpack(&kit.at("payload"), built.payload(Role::Node)).unwrap();
+        change(&slot);
+        let said = refused(check_slot(&slot, built.payload(Role::Node)));
+        assert!(said.contains(expected), "{said:?} does not say {expected:?}");
+    };
+    let program = "bin/pitlane-node";
+    check(&|slot| fs::remove_file(slot.join(program)).unwrap(), "it is missing");
+    check(
+        &|slot| fs::write(slot.join(program), "#!/bin/sh\nexec fals\n").unwrap(),
+        "its content has another hash",
+    );
+    check(&|slot| fs::write(slot.join(program), "short").unwrap(), "its size is another one");
+    let mode = |slot: &std::path::Path| {
+        fs::set_permissions(slot.join(program), fs::Permissions::from_mode(0o4755)).unwrap();
+    };
+    check(&mode, "its mode is another one");
+    let link = |slot: &std::path::Path| {
+        fs::rename(slot.join(program), slot.join("moved")).unwrap();
+        std::os::unix::fs::symlink("../moved", slot.join(program)).unwrap();
+    };
+    check(&link, "it is not a regular file");
+}
+
+#[test]
+fn a_release_finds_what_repeats_far_apart_and_is_unpacked_within_the_window() {
+    let half = noise(9 << 20);
+    let mut kit = Kit::with_node_program(&[half.as_slice(), half.as_slice()].concat());
+    kit.recipe.level = Level::RELEASE;
+    let (package, built) = kit.build();
+    let payload = built.payload(Role::Node);
+    assert!(payload.size < 10 << 20, "the second half was compressed anew: {} bytes", payload.size);
+    extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
+    let slot = kit.unpack(&kit.at("payload"), payload).unwrap();
+    check_slot(&slot, payload).unwrap();
+}

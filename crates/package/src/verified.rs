@@ -1,0 +1,278 @@
+//! Verification. A [`Verified`] can be made in no other way than by checking a signature, so whoever
+//! holds one need not check again.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use fleet::version::{Release, Sha256};
+use sha2::Digest as _;
+
+use crate::container::{self, BLOCK, END, describe, entry_size, fill, header};
+use crate::keys::{KeyId, TrustedKeys};
+use crate::limits::{MAX_MANIFEST, MAX_SIGNATURE};
+use crate::manifest::{MANIFEST_FILE, Manifest, Mode, Payload, Role, SIGNATURE_FILE, at_most};
+use crate::pieces;
+use crate::refusal::{NotAdmitted, Refusal};
+
+/// Bytes that are read and hashed at a time: they stay in the processor's cache.
+const CHUNK: usize = 128 << 10;
+
+/// A manifest whose signature was checked against a trusted key, and all that travels with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    manifest: Manifest,
+    hash: Sha256,
+    key: KeyId,
+    manifest_bytes: Vec<u8>,
+    signature_text: String,
+}
+
+impl Verified {
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The name of the package: the SHA-256 of the bytes of its manifest.
+    pub fn hash(&self) -> Sha256 {
+        self.hash
+    }
+
+    /// The trusted key that signed it.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// The manifest as it was signed, to keep in the slot or to send to a node.
+    pub fn manifest_bytes(&self) -> &[u8] {
+        &self.manifest_bytes
+    }
+
+    /// The signature, to keep in the slot or to send to a node, which verifies it again by itself.
+    pub fn signature_text(&self) -> &str {
+        &self.signature_text
+    }
+
+    /// The payload of `role`.
+    pub fn payload(&self, role: Role) -> &Payload {
+        self.manifest.payloads.get(role)
+    }
+
+    /// Bytes of the whole package.
+    pub fn package_size(&self) -> u64 {
+        self.payload_at(Role::Node) + entry_size(self.payload(Role::Node).size) - BLOCK as u64 + END as u64
+    }
+
+    /// Where the bytes of a payload begin in the package.
+    pub(crate) fn payload_at(&self, role: Role) -> u64 {
+        let head =
+            entry_size(self.manifest_bytes.len() as u64) + entry_size(self.signature_text.len() as u64);
+        let before = Role::ALL.into_iter().take_while(|other| *other != role);
+        let before: u64 = before.map(|other| entry_size(self.payload(other).size)).sum();
+        head + before + BLOCK as u64
+    }
+
+    /// Checks that the package may be installed on what runs (R15). The same version is a repeat
+    /// (R9) and accepted only from the same package, which `running_package` names.
+    ///
+    /// # Errors
+    /// What stands in the way, with the steps that are left.
+    pub fn admits(&self, running: Release, running_package: Option<Sha256>) -> Result<(), NotAdmitted> {
+        self.manifest.path.admits(running.version).map_err(NotAdmitted::OffPath)?;
+        if running.version == self.manifest.version && running_package != Some(self.hash) {
+            return Err(NotAdmitted::SameVersionOtherPackage {
+                version: running.version,
+                running: running_package,
+                package: self.hash,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Checks a manifest that travelled apart from its package, as a node gets it.
+///
+/// # Errors
+/// Every refusal that concerns the manifest or its signature.
+pub fn verify_manifest(manifest: &[u8], signature: &[u8], keys: &TrustedKeys) -> Result<Verified, Refusal> {
+    at_most("the size of the manifest in bytes", manifest.len() as u64, MAX_MANIFEST)?;
+    at_most("the size of the signature in bytes", signature.len() as u64, MAX_SIGNATURE)?;
+    let signature_text = std::str::from_utf8(signature).map_err(|_| Refusal::SignatureUnreadable)?;
+    let key = keys.check(manifest, signature_text)?;
+    Ok(Verified {
+        manifest: Manifest::parse(manifest)?,
+        hash: pieces::sha256(manifest),
+        key,
+        manifest_bytes: manifest.into(),
+        signature_text: signature_text.into(),
+    })
+}
+
+/// Reads and checks the manifest and its signature at the beginning of a package, and nothing else.
+///
+/// # Errors
+/// Every refusal that concerns the first two entries.
+pub fn read_head(reader: impl Read, keys: &TrustedKeys) -> Result<Verified, Refusal> {
+    head(&mut Source { reader, at: 0 }, keys)
+}
+
+/// Checks a whole package in one pass: its entries, their order, and every byte of the payloads
+/// against the signed hashes of their pieces. Nothing is decompressed: what is inside the payloads
+/// is checked against the signed manifest when it is unpacked.
+///
+/// # Errors
+/// The first thing that is wrong with the package.
+pub fn verify(reader: impl Read, keys: &TrustedKeys) -> Result<Verified, Refusal> {
+    let mut source = Source { reader, at: 0 };
+    let verified = head(&mut source, keys)?;
+    let needs = verified.package_size();
+    Role::ALL.into_iter().try_for_each(|role| source.payload(verified.payload(role), needs))?;
+    source.end(needs)?;
+    Ok(verified)
+}
+
+/// [`verify`] for a file.
+///
+/// # Errors
+/// As [`verify`], and when the file cannot be opened.
+pub fn verify_file(package: &Path, keys: &TrustedKeys) -> Result<Verified, Refusal> {
+    verify(open(package)?, keys)
+}
+
+fn head<R: Read>(source: &mut Source<R>, keys: &TrustedKeys) -> Result<Verified, Refusal> {
+    let limit = ("the size of the manifest in bytes", MAX_MANIFEST);
+    let manifest = source.small_entry(MANIFEST_FILE, limit, Refusal::NotAPackage)?;
+    let limit = ("the size of the signature in bytes", MAX_SIGNATURE);
+    let signature = source.small_entry(SIGNATURE_FILE, limit, Refusal::Unsigned)?;
+    verify_manifest(&manifest, &signature, keys)
+}
+
+/// A package that is being read from its beginning to its end.
+struct Source<R> {
+    reader: R,
+    at: u64,
+}
+
+impl<R: Read> Source<R> {
+    /// Fills the buffer as far as the package goes.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Refusal> {
+        let got = fill(&mut self.reader, buffer).map_err(Refusal::io("read the package"))?;
+        self.at += got as u64;
+        Ok(got)
+    }
+
+    /// Fills the buffer, or says that the package is too short.
+    fn need(&mut self, buffer: &mut [u8], needs: u64) -> Result<(), Refusal> {
+        if self.fill(buffer)? == buffer.len() {
+            return Ok(());
+        }
+        Err(Refusal::Truncated { what: "the package".into(), has: self.at, needs })
+    }
+
+    /// Fills the buffer within the first two entries.
+    fn need_head(&mut self, buffer: &mut [u8]) -> Result<(), Refusal> {
+        if self.fill(buffer)? == buffer.len() { Ok(()) } else { Err(Refusal::HeadTruncated { has: self.at }) }
+    }
+
+    /// Reads one of the first two entries. `other` is the refusal when another entry stands there.
+    fn small_entry(
+        &mut self,
+        name: &str,
+        limit: (&'static str, u64),
+        other: Refusal,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut block = [0; BLOCK];
+        let got = self.fill(&mut block)?;
+        let named = got.min(name.len());
+        if block[..named] != name.as_bytes()[..named] {
+            return Err(other);
+        }
+        if got < BLOCK {
+            return Err(Refusal::HeadTruncated { has: self.at });
+        }
+        if container::name(&block) != name {
+            return Err(other);
+        }
+        let changed = || Refusal::Changed { entry: format!("the header of {name}") };
+        let size = container::size(&block).ok_or_else(changed)?;
+        at_most(limit.0, size, limit.1)?;
+        if block != header(name, size, Mode::Plain.bits()) {
+            return Err(changed());
+        }
+        let mut content = vec![0; size as usize];
+        self.need_head(&mut content)?;
+        let mut padding = vec![0; container::padding(size)];
+        self.need_head(&mut padding)?;
+        all_zero(&padding, || format!("the padding of {name}"))?;
+        Ok(content)
+    }
+
+    /// Checks the entry of a payload.
+    fn payload(&mut self, payload: &Payload, needs: u64) -> Result<(), Refusal> {
+        let name = payload.file();
+        let mut block = [0; BLOCK];
+        self.need(&mut block, needs)?;
+        if block != header(name, payload.size, Mode::Plain.bits()) {
+            return Err(misplaced(&block, name));
+        }
+        let mut chunk = vec![0; CHUNK];
+        let mut hasher = sha2::Sha256::new();
+        for (index, expected) in payload.pieces.iter().enumerate() {
+            let mut left = payload.piece_size(index) as usize;
+            while left > 0 {
+                let part = left.min(CHUNK);
+                self.need(&mut chunk[..part], needs)?;
+                hasher.update(&chunk[..part]);
+                left -= part;
+            }
+            if pieces::take(&mut hasher) != *expected {
+                return Err(Refusal::PieceChanged { payload: name, piece: index });
+            }
+        }
+        let padding = &mut chunk[..container::padding(payload.size)];
+        self.need(padding, needs)?;
+        all_zero(padding, || format!("the padding of {name}"))
+    }
+
+    /// Checks that the package ends here.
+    fn end(&mut self, needs: u64) -> Result<(), Refusal> {
+        let mut block = [0; BLOCK];
+        self.need(&mut block, needs)?;
+        if container::is_header(&block) {
+            return Err(Refusal::Trailing { what: "the package".into(), found: describe(&block) });
+        }
+        let mut last = [0; END - BLOCK];
+        self.need(&mut last, needs)?;
+        all_zero(&block, || "the end of the package".into())?;
+        all_zero(&last, || "the end of the package".into())?;
+        if self.fill(&mut [0])? > 0 {
+            return Err(Refusal::Trailing { what: "the package".into(), found: "more bytes".into() });
+        }
+        Ok(())
+    }
+}
+
+/// What to say when the header of a payload is not the expected one.
+fn misplaced(block: &[u8; BLOCK], expected: &str) -> Refusal {
+    if block.iter().all(|byte| *byte == 0) || container::is_header(block) {
+        Refusal::UnexpectedEntry { found: describe(block), expected: expected.into() }
+    } else {
+        Refusal::Changed { entry: format!("the header of {expected}") }
+    }
+}
+
+fn all_zero(bytes: &[u8], entry: impl FnOnce() -> String) -> Result<(), Refusal> {
+    if bytes.iter().all(|byte| *byte == 0) { Ok(()) } else { Err(Refusal::Changed { entry: entry() }) }
+}
+
+/// Opens a file for reading, with the refusal that names it.
+pub(crate) fn open(file: &Path) -> Result<fs::File, Refusal> {
+    fs::File::open(file).map_err(Refusal::io(format!("open {}", file.display())))
+}
+
+/// Writes the directory itself to disk, so that a name that was made or moved in it is durable.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    fs::File::open(dir)?.sync_all()
+}
