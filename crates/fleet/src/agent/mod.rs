@@ -1,0 +1,199 @@
+//! The node's brain: keeps the desired state that it accepted last, guards its own calls, and decides
+//! what the node does next. It never acts, and it never trusts the platform with its calls: it does
+//! not want to install while it admits calls or holds any, whatever it is told.
+
+mod accept;
+mod event;
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+pub use accept::Refusal;
+pub use event::{AgentEvent, AgentFact};
+
+use crate::desired::{Assignment, Depth, Desired, Owners};
+use crate::observed::{Admission, Calls, Footing, Observed, Staging};
+use crate::time::Time;
+use crate::version::{Release, Sha256};
+
+/// What a node remembers through restarts and upgrades. It lies outside the slots, and is in force
+/// again before the node's SIP socket opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The desired state that was accepted last, owners of maintenance mode included.
+    pub accepted: Desired,
+    /// Until when the node keeps the run's maintenance mode by itself.
+    pub held_until: Option<Time>,
+    /// The run's maintenance mode has lapsed while the node was cut off.
+    pub let_go: bool,
+    /// The software that it left for, until that has confirmed itself or fallen back.
+    pub selected: Option<Assignment>,
+    /// The software that it could not take, and why.
+    pub rejected: Option<(Assignment, String)>,
+}
+
+/// What is true of the node just now. It is learned anew at every start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Live {
+    release: Release,
+    footing: Footing,
+    admission: Admission,
+    calls: Calls,
+    staged: Option<Sha256>,
+    fetching: Option<(Sha256, u8)>,
+    unfit: Option<String>,
+}
+
+/// The node's brain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    memory: Memory,
+    live: Live,
+}
+
+/// What the node's shell found when it started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The release that runs.
+    pub release: Release,
+    /// Whether it has confirmed itself.
+    pub confirmed: bool,
+    /// The complete release in the inactive slot.
+    pub staged: Option<Sha256>,
+    /// The package that was tried and fell back since, and why.
+    pub fell_back: Option<(Sha256, String)>,
+}
+
+/// What is wanted of the node's shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentWants {
+    /// Whether new calls are to be taken; when not, for whom they are refused.
+    pub refuse_calls: Option<Refuse>,
+    /// The software to fetch, verify and unpack into the inactive slot.
+    pub stage: Option<Assignment>,
+    /// The software that the node may leave for now: apply [`AgentEvent::Leaving`], so that it is
+    /// remembered why the node restarts.
+    pub leave: Option<Assignment>,
+    /// The node is leaving: select the slot of this software and restart.
+    pub restart: Option<Assignment>,
+}
+
+/// Why new calls are refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refuse {
+    /// Maintenance mode, with its owners.
+    Maintenance(Owners),
+    /// The release that runs has not confirmed itself, so a call could be cut by its fall-back.
+    Unconfirmed,
+    /// The node is about to restart.
+    Leaving,
+}
+
+impl Agent {
+    /// The node's brain as it wakes up, with what it remembers.
+    pub fn new(mut memory: Memory, start: Start) -> Self {
+        let Start { release, confirmed, staged, fell_back } = start;
+        accept::settle_selection(&mut memory, release, fell_back);
+        let live = Live {
+            release,
+            footing: if confirmed { Footing::Confirmed } else { Footing::Trying },
+            admission: Admission::Refusing,
+            calls: Calls::Unknown,
+            staged,
+            fetching: None,
+            unfit: None,
+        };
+        Self { memory, live }
+    }
+
+    /// What must be durable before anything wanted is done.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// What is wanted of the shell now.
+    pub fn wanted(&self) -> AgentWants {
+        AgentWants {
+            refuse_calls: self.refuse_calls(),
+            stage: self
+                .to_take()
+                .filter(|(software, _)| !self.has_staged(software))
+                .map(|(software, _)| software),
+            leave: self.to_take().filter(|_| self.may_leave()).and_then(|(software, depth)| {
+                (depth == Depth::Install && self.has_staged(&software)).then_some(software)
+            }),
+            restart: self.memory.selected.filter(|_| self.live.footing == Footing::Leaving),
+        }
+    }
+
+    /// What the node says of itself.
+    pub fn observed(&self, now: Time) -> Observed {
+        Observed {
+            at: now,
+            generation: self.memory.accepted.generation,
+            release: self.live.release,
+            footing: self.live.footing,
+            admission: self.live.admission,
+            calls: self.live.calls,
+            staging: self.staging(),
+            unfit: self.live.unfit.clone(),
+        }
+    }
+
+    /// When [`AgentEvent::DeadlinePassed`] is to be applied, if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.memory.held_until.filter(|_| self.keeps_for_run() && self.live.footing == Footing::Confirmed)
+    }
+
+    /// The owners of the node's maintenance mode, as the node itself keeps them.
+    pub fn owners(&self) -> Owners {
+        let Owners { operator, run, platform: _ } = self.memory.accepted.intent.owners.clone();
+        Owners { operator, run: run.filter(|_| !self.memory.let_go), platform: self.live.unfit.clone() }
+    }
+
+    fn keeps_for_run(&self) -> bool {
+        self.owners().run.is_some()
+    }
+
+    fn refuse_calls(&self) -> Option<Refuse> {
+        match self.live.footing {
+            Footing::Leaving => Some(Refuse::Leaving),
+            Footing::Trying => Some(Refuse::Unconfirmed),
+            Footing::Confirmed => {
+                let owners = self.owners();
+                (!owners.is_empty()).then_some(Refuse::Maintenance(owners))
+            }
+        }
+    }
+
+    /// The assigned software, while the node neither runs it nor has found that it cannot take it.
+    fn to_take(&self) -> Option<(Assignment, Depth)> {
+        let (software, depth) = self.memory.accepted.intent.software?;
+        let refused = self.memory.rejected.as_ref().is_some_and(|(rejected, _)| *rejected == software);
+        let takes =
+            self.live.footing == Footing::Confirmed && self.live.release != software.release && !refused;
+        takes.then_some((software, depth))
+    }
+
+    fn has_staged(&self, software: &Assignment) -> bool {
+        self.live.staged == Some(software.manifest)
+    }
+
+    /// The node's own guard: no install while it admits calls or holds any, and unknown is busy.
+    fn may_leave(&self) -> bool {
+        self.live.admission == Admission::Refusing && self.live.calls.cleared() && !self.owners().is_empty()
+    }
+
+    fn staging(&self) -> Staging {
+        let assigned = self.memory.accepted.intent.software.map(|(software, _)| software);
+        match (&self.memory.rejected, self.live.fetching, self.live.staged) {
+            (Some((rejected, why)), _, _) if Some(*rejected) == assigned => {
+                Staging::Rejected { run: rejected.run, manifest: rejected.manifest, why: why.clone() }
+            }
+            (_, Some((manifest, percent)), _) => Staging::Fetching { manifest, percent },
+            (_, None, Some(manifest)) => Staging::Staged { manifest },
+            (_, None, None) => Staging::Nothing,
+        }
+    }
+}

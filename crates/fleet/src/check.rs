@@ -1,0 +1,92 @@
+//! What must always hold of a platform's state. Each check is named as the sentence it holds and
+//! returns every violation with its subject; tests run all of them after every event.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::node::{Node, NodeId};
+use crate::platform::Fleet;
+use crate::progress::Progress;
+use crate::run::Lock;
+
+/// A promise that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The promise, with its rule.
+    pub promise: &'static str,
+    /// What breaks it.
+    pub subject: String,
+}
+
+impl Fleet {
+    /// Everything that does not hold now.
+    pub fn check(&self) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let mut find = |promise, subjects: Vec<String>| {
+            violations.extend(subjects.into_iter().map(|subject| Violation { promise, subject }));
+        };
+        find("never more nodes out of service than there are places (R2, R6)", self.places_overfull());
+        find("no node is touched before the Management Node is upgraded (R1)", self.touched_too_early());
+        find("an ended run has no node in its queue (R8)", self.queued_without_run());
+        find("an install is wanted only of a node in maintenance mode (R4)", self.installs_in_service());
+        find("an operator's maintenance mode is never taken away (R12)", self.operators_overruled());
+        find("the index says what the records say", self.index_faults());
+        find("a lifted lock belongs to a run whose manager is upgraded (R10)", self.lock_faults());
+        violations
+    }
+
+    fn nodes_where(&self, broken: impl Fn(&Node) -> bool) -> Vec<String> {
+        let broken = |(_, node): &(NodeId, &Node)| broken(node);
+        self.nodes().iter().filter(broken).map(|(_, node)| node.name.clone()).collect()
+    }
+
+    fn places_overfull(&self) -> Vec<String> {
+        self.broken_promise().into_iter().collect()
+    }
+
+    fn touched_too_early(&self) -> Vec<String> {
+        let Some(run) = self.platform.run.as_ref().filter(|run| !run.manager_is_done()) else {
+            return Vec::new();
+        };
+        self.nodes_where(|node| node.assigned.is_some_and(|assigned| assigned.run == run.id))
+    }
+
+    fn queued_without_run(&self) -> Vec<String> {
+        if self.platform.run.is_some() {
+            return Vec::new();
+        }
+        self.nodes_where(|node| match node.progress {
+            Progress::Pending { .. }
+            | Progress::Starting { .. }
+            | Progress::Preparing { .. }
+            | Progress::Draining { .. }
+            | Progress::Installing { .. } => true,
+            Progress::Idle
+            | Progress::Rebooting { .. }
+            | Progress::Releasing { .. }
+            | Progress::Upgraded { .. }
+            | Progress::Failed { .. } => false,
+        })
+    }
+
+    fn installs_in_service(&self) -> Vec<String> {
+        self.nodes_where(|node| {
+            let intent = node.intent();
+            matches!(intent.software, Some((_, crate::desired::Depth::Install))) && intent.owners.is_empty()
+        })
+    }
+
+    fn operators_overruled(&self) -> Vec<String> {
+        self.nodes_where(|node| node.operator_maintenance != node.intent().owners.operator)
+    }
+
+    fn index_faults(&self) -> Vec<String> {
+        if self.nodes().index_is_true() { Vec::new() } else { alloc::vec!["the index".to_string()] }
+    }
+
+    fn lock_faults(&self) -> Vec<String> {
+        let run = self.platform.run.as_ref().filter(|run| run.lock == Lock::Lifted && !run.manager_is_done());
+        run.map(|run| format!("run {}", run.id)).into_iter().collect()
+    }
+}

@@ -1,0 +1,200 @@
+//! What has happened. The facts are the log, the history and what the pages show: one source, three
+//! readers.
+
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desired::RunId;
+use crate::node::{NodeId, Power};
+use crate::observed::Calls;
+use crate::progress::Failure;
+use crate::run::Outcome;
+use crate::time::{Span, Time};
+use crate::version::Release;
+
+/// Something that has happened on the platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// Start was pressed.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// What the platform ran.
+        source: Release,
+        /// What the run brings.
+        target: Release,
+        /// When it stops at the latest (R8).
+        limit: Time,
+    },
+    /// The package lies in the Management Node's inactive slot; it restarts now (R1).
+    ManagerInstalling {
+        /// What it restarts into.
+        release: Release,
+    },
+    /// The Management Node runs the new release: the nodes' turn.
+    ManagerUpgraded {
+        /// What it runs.
+        release: Release,
+    },
+    /// The Management Node was restarted by somebody while a run was under way (R10).
+    LockLifted {
+        /// The run.
+        run: RunId,
+    },
+    /// The run has ended.
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A node that had accepted more than this manager remembers was heard: the manager's memory had
+    /// gone back.
+    EpochRaised {
+        /// The epoch from now on.
+        epoch: u32,
+    },
+    /// Something happened to a node.
+    Node {
+        /// The node.
+        node: NodeId,
+        /// Its name at that time.
+        name: String,
+        /// What happened.
+        what: NodeFact,
+    },
+}
+
+/// Something that has happened to one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeFact {
+    /// It was registered.
+    Added,
+    /// It was removed.
+    Removed,
+    /// The operator put it into maintenance mode (R12).
+    OperatorMaintenanceOn {
+        /// The reason that was given.
+        reason: String,
+    },
+    /// The operator took it out of maintenance mode.
+    OperatorMaintenanceOff,
+    /// It says that it is not fit to take calls.
+    Unfit {
+        /// Why.
+        why: String,
+    },
+    /// It is fit again.
+    Fit,
+    /// It cannot be contacted (R11, R26).
+    ContactLost,
+    /// It is in touch again.
+    ContactRestored {
+        /// How long it was not.
+        after: Span,
+    },
+    /// It was asked to start up, or to go back to rest (R7).
+    Power(Power),
+    /// The release lies verified in its inactive slot (G7).
+    Staged {
+        /// The release.
+        release: Release,
+    },
+    /// It was asked to enter maintenance mode for the run.
+    Preparing,
+    /// It refuses new calls and waits for those it has.
+    Draining {
+        /// The calls.
+        calls: Calls,
+    },
+    /// Its calls had not cleared at the drain limit (R5).
+    DrainTimedOut {
+        /// The calls that were left.
+        calls: Calls,
+    },
+    /// Its calls have cleared; it was asked to select the new slot.
+    Installing,
+    /// It restarts.
+    Rebooting,
+    /// It is back in service on the new release.
+    Upgraded {
+        /// The release.
+        release: Release,
+        /// From the end of its last call until it took calls again.
+        away: Span,
+    },
+    /// It is back in service on the release it had.
+    Returned,
+    /// It is out of the run without the new release.
+    Failed {
+        /// What happened.
+        why: Failure,
+    },
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RunStarted { run, source, target, limit: _ } => {
+                write!(f, "run {run} started: from {source} to {target}")
+            }
+            Self::ManagerInstalling { release } => {
+                write!(f, "Management Node: restarting into {release}")
+            }
+            Self::ManagerUpgraded { release } => {
+                write!(f, "Management Node: runs {release}, the Conferencing Nodes are next")
+            }
+            Self::LockLifted { run } => {
+                write!(f, "run {run}: the Management Node was restarted, so another run may be started now")
+            }
+            Self::RunEnded { run, outcome } => write!(f, "run {run} {outcome}"),
+            Self::EpochRaised { epoch } => {
+                write!(
+                    f,
+                    "a node remembers more than the Management Node; it wants everything anew, epoch {epoch}"
+                )
+            }
+            Self::Node { node: _, name, what } => write!(f, "{name}: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for NodeFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Added => f.write_str("registered"),
+            Self::Removed => f.write_str("removed"),
+            Self::OperatorMaintenanceOn { reason } if reason.is_empty() => {
+                f.write_str("put into maintenance mode by the operator")
+            }
+            Self::OperatorMaintenanceOn { reason } => {
+                write!(f, "put into maintenance mode by the operator: {reason}")
+            }
+            Self::OperatorMaintenanceOff => f.write_str("taken out of maintenance mode by the operator"),
+            Self::Unfit { why } => write!(f, "not fit to take calls: {why}"),
+            Self::Fit => f.write_str("fit to take calls again"),
+            Self::ContactLost => f.write_str("could not communicate with conferencing node"),
+            Self::ContactRestored { after } => write!(f, "in touch again after {after}"),
+            Self::Power(Power::On) => f.write_str("started up for its upgrade"),
+            Self::Power(Power::Rest) => f.write_str("going back to rest"),
+            Self::Staged { release } => write!(f, "{release} is staged"),
+            Self::Preparing => f.write_str("preparing to upgrade"),
+            Self::Draining { calls } => write!(f, "in maintenance mode, waiting for {calls} to clear"),
+            Self::DrainTimedOut { calls } => {
+                write!(
+                    f,
+                    "timeout waiting for calls to clear, {calls} left; back to service, tried again later"
+                )
+            }
+            Self::Installing => f.write_str("calls have cleared, upgrade in progress"),
+            Self::Rebooting => f.write_str("rebooting"),
+            Self::Upgraded { release, away } => write!(f, "back in service on {release}, away for {away}"),
+            Self::Returned => f.write_str("back in service on the release it had"),
+            Self::Failed { why } => write!(f, "not upgraded: {why}"),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The core of Pitlane: both brains, the platform's and the node's, and nothing else.
+//!
+//! Everything here is a function of values: no clock, no I/O, no randomness, no logging, no async.
+//! Time comes in as an argument, effects go out as what is *wanted*, and the facts that come back are
+//! the log.
+//!
+//! Read [`platform`] for the manager's side and [`agent`] for the node's.
+#![no_std]
+
+extern crate alloc;
+
+pub mod time;
+pub mod version;
+
+pub mod path;
+pub mod policy;
+
+pub mod desired;
+pub mod observed;
+
+pub mod node;
+pub mod nodes;
+pub mod progress;
+pub mod run;
+
+pub mod platform;
+
+pub mod agent;
+
+pub mod check;
+pub mod fact;
+pub mod status;

@@ -1,0 +1,243 @@
+//! A Conferencing Node as the platform knows it. What stands here outlives every run, save its
+//! place in the run.
+
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
+use crate::observed::{Admission, Footing, Observed, Staging};
+use crate::progress::Progress;
+use crate::time::{Span, Time};
+
+/// Names a node: the integer id of the management API. Ids are never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub u32);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// When a node is powered on. The order is the order of the queue (R7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// It always runs.
+    AlwaysOn,
+    /// It is started when the platform needs capacity, and rests otherwise.
+    Bursting,
+}
+
+/// Whether the node can be heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contact {
+    /// It has never reported.
+    #[default]
+    Never,
+    /// It is in touch.
+    Heard,
+    /// Its link is down, for no longer than is allowed.
+    Silent {
+        /// Since when.
+        since: Time,
+        /// When it counts as not reachable.
+        lost_at: Time,
+    },
+    /// It cannot be contacted (R11).
+    Lost {
+        /// Since when its link is down.
+        since: Time,
+    },
+}
+
+impl Contact {
+    /// Whether the node cannot be contacted.
+    pub fn is_lost(self) -> bool {
+        match self {
+            Self::Never | Self::Lost { .. } => true,
+            Self::Heard | Self::Silent { .. } => false,
+        }
+    }
+}
+
+/// Whether the machine of a bursting node is to run (R7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Power {
+    /// Start it.
+    On,
+    /// Let it go back to rest.
+    Rest,
+}
+
+/// A registered Conferencing Node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name, unique on the platform.
+    pub name: String,
+    /// When it is powered on.
+    pub duty: Duty,
+    /// The operator's maintenance mode, with its reason (R12). No run ever takes it away.
+    pub operator_maintenance: Option<String>,
+    /// The generation of what is wanted of it.
+    pub generation: Generation,
+    /// Whether it can be heard.
+    pub contact: Contact,
+    /// Its last report.
+    pub observed: Option<Observed>,
+    /// When that report came in, by the manager's clock.
+    pub reported_at: Time,
+    /// The software that a run brings to it.
+    pub assigned: Option<Assignment>,
+    /// Where it is in the run.
+    pub progress: Progress,
+    /// A bursting node that the run has started, and that goes back to rest afterwards.
+    pub woken: bool,
+    /// How long it keeps the run's maintenance mode by itself when it is cut off.
+    pub hold: Span,
+    /// When its last call ended, in the attempt that it is in or that upgraded it.
+    pub cleared_at: Option<Time>,
+}
+
+impl Node {
+    /// A node that has not reported yet.
+    pub fn new(name: String, duty: Duty) -> Self {
+        Self {
+            name,
+            duty,
+            operator_maintenance: None,
+            generation: Generation::default(),
+            contact: Contact::Never,
+            observed: None,
+            reported_at: Time::default(),
+            assigned: None,
+            progress: Progress::Idle,
+            woken: false,
+            hold: Span::ZERO,
+            cleared_at: None,
+        }
+    }
+
+    /// The owners of its maintenance mode. The run's part follows from the node's place in the run,
+    /// so a run that has ended owns nothing.
+    pub fn owners(&self) -> Owners {
+        Owners {
+            operator: self.operator_maintenance.clone(),
+            run: self.progress.holds_maintenance().then_some(self.hold),
+            platform: self.observed.as_ref().and_then(|observed| observed.unfit.clone()),
+        }
+    }
+
+    /// What is wanted of it: a function of its record alone.
+    pub fn intent(&self) -> Intent {
+        let depth = match self.progress {
+            Progress::Installing { .. } | Progress::Rebooting { .. } => Depth::Install,
+            Progress::Idle
+            | Progress::Pending { .. }
+            | Progress::Starting { .. }
+            | Progress::Preparing { .. }
+            | Progress::Draining { .. }
+            | Progress::Releasing { .. }
+            | Progress::Upgraded { .. }
+            | Progress::Failed { .. } => Depth::Stage,
+        };
+        Intent { owners: self.owners(), software: self.assigned.map(|assignment| (assignment, depth)) }
+    }
+
+    /// What the node is sent.
+    pub fn desired(&self) -> Desired {
+        Desired { generation: self.generation, intent: self.intent() }
+    }
+
+    /// Whether the node has said, of what is wanted of it now, that it takes no calls.
+    pub fn refuses_calls(&self) -> bool {
+        self.current().is_some_and(|observed| observed.admission == Admission::Refusing)
+    }
+
+    /// Whether the node has said, of what is wanted of it now, that it takes calls.
+    pub fn admits_calls(&self) -> bool {
+        self.current().is_some_and(|observed| observed.admission == Admission::Admitting)
+    }
+
+    /// Whether the node has said, of what is wanted of it now, that it does as it should: it takes
+    /// calls, or somebody other than the run keeps it in maintenance mode.
+    pub fn is_back(&self) -> bool {
+        let owners = Owners { run: None, ..self.owners() };
+        self.current().is_some_and(|observed| {
+            observed.footing == Footing::Confirmed
+                && (observed.admission == Admission::Admitting) == owners.is_empty()
+        })
+    }
+
+    /// Its last report, when that acts on what is wanted of it now.
+    fn current(&self) -> Option<&Observed> {
+        self.observed.as_ref().filter(|observed| observed.generation == self.generation)
+    }
+
+    /// Whether it runs the release that it was assigned, confirmed.
+    pub fn runs_assigned(&self) -> bool {
+        match (&self.observed, &self.assigned) {
+            (Some(observed), Some(assigned)) => {
+                observed.release == assigned.release && observed.footing == Footing::Confirmed
+            }
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    /// Whether the assigned release lies complete in its inactive slot.
+    pub fn has_staged(&self) -> bool {
+        match (self.observed.as_ref().map(|observed| &observed.staging), &self.assigned) {
+            (Some(Staging::Staged { manifest }), Some(assigned)) => *manifest == assigned.manifest,
+            (
+                Some(
+                    Staging::Nothing
+                    | Staging::Fetching { .. }
+                    | Staging::Rejected { .. }
+                    | Staging::Staged { .. },
+                )
+                | None,
+                _,
+            ) => false,
+        }
+    }
+
+    /// Why it did not take the release of the present run, if it said so.
+    pub fn rejection(&self) -> Option<&str> {
+        match (self.observed.as_ref().map(|observed| &observed.staging), &self.assigned) {
+            (Some(Staging::Rejected { run, manifest, why }), Some(assigned))
+                if *run == assigned.run && *manifest == assigned.manifest =>
+            {
+                Some(why)
+            }
+            (
+                Some(
+                    Staging::Nothing
+                    | Staging::Fetching { .. }
+                    | Staging::Rejected { .. }
+                    | Staging::Staged { .. },
+                )
+                | None,
+                _,
+            ) => None,
+        }
+    }
+
+    /// Whether its machine is to run, for a bursting node that a run has started.
+    pub fn power(&self) -> Option<Power> {
+        self.woken.then(|| if self.progress.holds_place() { Power::On } else { Power::Rest })
+    }
+
+    /// When it must be looked at again, if nothing is heard before.
+    pub fn deadline(&self) -> Option<Time> {
+        let contact = match self.contact {
+            Contact::Silent { lost_at, .. } => Some(lost_at),
+            Contact::Never | Contact::Heard | Contact::Lost { .. } => None,
+        };
+        [contact, self.progress.deadline()].into_iter().flatten().min()
+    }
+}

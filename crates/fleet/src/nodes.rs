@@ -1,0 +1,239 @@
+//! All nodes, with what must be found among them quickly: free places, the queue, the next deadline.
+//!
+//! The index is derived from the records and never stored. There is one way to change a record,
+//! [`Nodes::edit`], and it keeps the index and the node's generation right.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use crate::desired::Generation;
+use crate::node::{Contact, Duty, Node, NodeId};
+use crate::progress::Progress;
+use crate::time::Time;
+
+/// A place in the queue: nodes with fewer ended attempts first (R5), then always-on before bursting
+/// nodes (R7).
+pub type Rank = (u32, Duty);
+
+/// Where the index lists one node: a function of its record alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Keys {
+    place: bool,
+    ready: Option<Rank>,
+    unfinished: Option<(Rank, Presence)>,
+    deadline: Option<Time>,
+}
+
+/// Whether the run can do something for a node that is still to be upgraded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// It is in the queue or being worked on.
+    Working,
+    /// It cannot be contacted: the run goes on without it.
+    Absent,
+}
+
+/// What the index holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Index {
+    places: BTreeSet<NodeId>,
+    ready: BTreeSet<(Rank, NodeId)>,
+    working: BTreeMap<Rank, u32>,
+    absent: BTreeSet<NodeId>,
+    deadlines: BTreeSet<(Time, NodeId)>,
+}
+
+/// The registered nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    records: BTreeMap<NodeId, Node>,
+    index: Index,
+    changed: BTreeSet<NodeId>,
+    /// The epoch of every generation given from now on.
+    pub(crate) epoch: u32,
+}
+
+impl Nodes {
+    /// The nodes as they were stored.
+    pub fn restore(epoch: u32, records: BTreeMap<NodeId, Node>) -> Self {
+        let mut index = Index::default();
+        for (id, node) in &records {
+            index.list(*id, keys(node));
+        }
+        Self { records, index, changed: BTreeSet::new(), epoch }
+    }
+
+    /// One node.
+    pub fn get(&self, id: NodeId) -> Option<&Node> {
+        self.records.get(&id)
+    }
+
+    /// All nodes, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.records.iter().map(|(id, node)| (*id, node))
+    }
+
+    /// The ids of all nodes.
+    pub fn ids(&self) -> alloc::vec::Vec<NodeId> {
+        self.records.keys().copied().collect()
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Registers a node, or replaces its record.
+    pub(crate) fn insert(&mut self, id: NodeId, node: Node) {
+        self.remove(id);
+        self.index.list(id, keys(&node));
+        self.records.insert(id, node);
+        self.changed.insert(id);
+    }
+
+    /// Forgets a node.
+    pub(crate) fn remove(&mut self, id: NodeId) -> Option<Node> {
+        let node = self.records.remove(&id)?;
+        self.index.unlist(id, keys(&node));
+        self.changed.insert(id);
+        Some(node)
+    }
+
+    /// Changes one record. Its generation rises if what is wanted of the node changes by it.
+    pub(crate) fn edit(&mut self, id: NodeId, change: impl FnOnce(&mut Node)) {
+        let Some(node) = self.records.get_mut(&id) else { return };
+        let before = node.clone();
+        change(node);
+        if *node == before {
+            return;
+        }
+        if node.intent() != before.intent() {
+            node.generation = Generation { epoch: self.epoch, n: node.generation.n + 1 };
+        }
+        let (old, new) = (keys(&before), keys(node));
+        if old != new {
+            self.index.unlist(id, old);
+            self.index.list(id, new);
+        }
+        self.changed.insert(id);
+    }
+
+    /// The nodes whose record has changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<NodeId> {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// The nodes that are out of service on behalf of a run.
+    pub fn places(&self) -> &BTreeSet<NodeId> {
+        &self.index.places
+    }
+
+    /// The next node to take out of service: the first of the queue, unless a node with fewer ended
+    /// attempts is still to be tried (R5), or an always-on node before a bursting one (R7).
+    pub fn next_in_queue(&self) -> Option<NodeId> {
+        let (rank, id) = self.index.ready.first()?;
+        let lowest = self.index.working.keys().next()?;
+        (rank <= lowest).then_some(*id)
+    }
+
+    /// How many nodes are in the queue or being worked on.
+    pub fn working(&self) -> u32 {
+        self.index.working.values().sum()
+    }
+
+    /// The nodes that are to be upgraded and cannot be contacted.
+    pub fn absent(&self) -> &BTreeSet<NodeId> {
+        &self.index.absent
+    }
+
+    /// The first moment at which a node must be looked at.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.index.deadlines.first().map(|(time, _)| *time)
+    }
+
+    /// A node whose deadline has passed.
+    pub(crate) fn overdue(&self, now: Time) -> Option<NodeId> {
+        self.index.deadlines.first().filter(|(time, _)| *time <= now).map(|(_, id)| *id)
+    }
+
+    /// Whether the index says what the records say.
+    pub(crate) fn index_is_true(&self) -> bool {
+        Self::restore(self.epoch, self.records.clone()).index == self.index
+    }
+}
+
+impl Index {
+    fn list(&mut self, id: NodeId, keys: Keys) {
+        let Keys { place, ready, unfinished, deadline } = keys;
+        if place {
+            self.places.insert(id);
+        }
+        if let Some(rank) = ready {
+            self.ready.insert((rank, id));
+        }
+        if let Some(time) = deadline {
+            self.deadlines.insert((time, id));
+        }
+        match unfinished {
+            Some((rank, Presence::Working)) => *self.working.entry(rank).or_default() += 1,
+            Some((_, Presence::Absent)) => {
+                self.absent.insert(id);
+            }
+            None => {}
+        }
+    }
+
+    fn unlist(&mut self, id: NodeId, keys: Keys) {
+        let Keys { place: _, ready, unfinished, deadline } = keys;
+        self.places.remove(&id);
+        self.absent.remove(&id);
+        if let Some(rank) = ready {
+            self.ready.remove(&(rank, id));
+        }
+        if let Some(time) = deadline {
+            self.deadlines.remove(&(time, id));
+        }
+        if let Some((rank, Presence::Working)) = unfinished
+            && let Some(count) = self.working.get_mut(&rank)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.working.remove(&rank);
+            }
+        }
+    }
+}
+
+fn keys(node: &Node) -> Keys {
+    let rank = node.progress.tried().map(|tried| (tried, node.duty));
+    Keys {
+        place: node.progress.holds_place(),
+        ready: rank.filter(|_| is_ready(node)),
+        unfinished: rank.map(|rank| (rank, presence(node))),
+        deadline: node.deadline(),
+    }
+}
+
+/// Whether the node may be taken out of service now: it rests no longer, and the release lies staged
+/// in it, so that it is away only for the switch (G7). A bursting node at rest is started first.
+fn is_ready(node: &Node) -> bool {
+    let rested = matches!(node.progress, Progress::Pending { rests_until: None, .. });
+    let there = match (node.contact, node.duty) {
+        (Contact::Heard, _) => node.has_staged(),
+        (Contact::Never | Contact::Lost { .. }, Duty::Bursting) => true,
+        (Contact::Never | Contact::Lost { .. }, Duty::AlwaysOn) | (Contact::Silent { .. }, _) => false,
+    };
+    rested && node.assigned.is_some() && there
+}
+
+fn presence(node: &Node) -> Presence {
+    let waits = matches!(
+        (&node.progress, node.duty),
+        (Progress::Pending { .. }, Duty::AlwaysOn) | (Progress::Releasing { .. }, _)
+    );
+    if waits && node.contact.is_lost() { Presence::Absent } else { Presence::Working }
+}

@@ -1,0 +1,76 @@
+//! The end of a run, and the promises that would halt it.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Fleet;
+use crate::fact::Fact;
+use crate::node::NodeId;
+use crate::progress::{Ending, Failure, Progress};
+use crate::run::{EndedRun, Outcome};
+use crate::time::Time;
+
+impl Fleet {
+    /// Ends the run: nothing begins any more, draining nodes are released, nodes that have selected
+    /// their new slot finish or fall back and keep their place until they report (R8).
+    pub(super) fn end(&mut self, now: Time, outcome: Outcome, facts: &mut Vec<Fact>) {
+        let Some(run) = self.platform.run.take() else { return };
+        for id in self.nodes.ids() {
+            self.let_go(now, id, facts);
+        }
+        facts.push(Fact::RunEnded { run: run.id, outcome: outcome.clone() });
+        self.platform.last_run = Some(EndedRun {
+            id: run.id,
+            package: run.package,
+            source: run.source,
+            started_at: run.started_at,
+            ended_at: now,
+            outcome,
+        });
+    }
+
+    fn let_go(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        let next = match &node.progress {
+            Progress::Pending { .. } if node.contact.is_lost() => {
+                Progress::Failed { why: Failure::Unreachable, at: now }
+            }
+            Progress::Pending { .. } | Progress::Starting { .. } => Progress::Idle,
+            Progress::Preparing { tried, .. }
+            | Progress::Draining { tried, .. }
+            | Progress::Installing { tried, .. } => {
+                Progress::Releasing { ending: Ending::Stopped, tried: *tried, since: now }
+            }
+            Progress::Idle
+            | Progress::Rebooting { .. }
+            | Progress::Releasing { .. }
+            | Progress::Upgraded { .. }
+            | Progress::Failed { .. } => return,
+        };
+        self.enter(now, id, next, facts);
+    }
+
+    /// The promises that can be checked after every event at no cost. A broken one is a fault of this
+    /// program: the run halts, the calls are left alone.
+    pub(crate) fn broken_promise(&self) -> Option<String> {
+        let run = self.platform.run.as_ref()?;
+        let taken = self
+            .nodes
+            .places()
+            .iter()
+            .filter_map(|id| self.nodes.get(*id))
+            .filter(|node| node.assigned.is_some_and(|assigned| assigned.run == run.id));
+        let taken = taken.count();
+        let limit = run.policy.nodes_at_once;
+        if taken > limit as usize {
+            return Some(format!(
+                "{taken} nodes are out of service on behalf of the run, {limit} are allowed"
+            ));
+        }
+        if taken > 0 && !run.manager_is_done() {
+            return Some(String::from("a node was touched before the Management Node was upgraded"));
+        }
+        None
+    }
+}

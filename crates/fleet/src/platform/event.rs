@@ -1,0 +1,128 @@
+//! Everything that can happen to the platform: one closed enum, and the small events of
+//! registration and of the operator.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::Fleet;
+use crate::desired::RunId;
+use crate::fact::{Fact, NodeFact};
+use crate::node::{Duty, Node, NodeId};
+use crate::observed::Observed;
+use crate::version::{Release, Sha256};
+
+/// Everything that can happen, save the start of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The operator registered a node.
+    NodeAdded {
+        /// Its id, never used before.
+        id: NodeId,
+        /// Its name.
+        name: String,
+        /// When it is powered on.
+        duty: Duty,
+    },
+    /// The operator changed a node's registration.
+    NodeChanged {
+        /// The node.
+        id: NodeId,
+        /// Its name.
+        name: String,
+        /// When it is powered on.
+        duty: Duty,
+    },
+    /// The operator removed a node.
+    NodeRemoved {
+        /// The node.
+        id: NodeId,
+    },
+    /// The operator put a node into maintenance mode, with a reason, or took it out (R12).
+    Maintenance {
+        /// The node.
+        id: NodeId,
+        /// The reason; none takes it out.
+        operator: Option<String>,
+    },
+    /// A node has said what it observes.
+    Report {
+        /// The node, as its certificate names it.
+        id: NodeId,
+        /// What it says.
+        observed: Observed,
+    },
+    /// A node's link is down.
+    LinkDown {
+        /// The node.
+        id: NodeId,
+    },
+    /// The run's release lies complete in the Management Node's inactive slot.
+    ManagerStaged,
+    /// The run's release could not be staged or selected on the Management Node.
+    ManagerRejected {
+        /// What happened, in a sentence.
+        why: String,
+    },
+    /// The Management Node has started and its store is in force.
+    ManagerStarted {
+        /// The release that runs.
+        release: Release,
+        /// The package that fell back since, and why: the slot record says so.
+        fell_back: Option<(Sha256, String)>,
+    },
+    /// The time of [`Fleet::next_deadline`] has come.
+    DeadlinePassed,
+}
+
+/// How many nodes a platform may have: ten times the largest that is planned for, so that a loop of a
+/// faulty tool does not fill the store.
+pub const NODES_AT_MOST: usize = 100_000;
+
+impl Fleet {
+    pub(super) fn node_added(&mut self, id: NodeId, name: String, duty: Duty, facts: &mut Vec<Fact>) {
+        if self.nodes.get(id).is_some() || self.nodes.len() >= NODES_AT_MOST {
+            return;
+        }
+        self.nodes.insert(id, Node::new(name, duty));
+        self.node_fact(id, NodeFact::Added, facts);
+    }
+
+    pub(super) fn node_changed(&mut self, id: NodeId, name: String, duty: Duty) {
+        self.nodes.edit(id, |node| {
+            node.name = name;
+            node.duty = duty;
+        });
+    }
+
+    pub(super) fn node_removed(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
+        self.node_fact(id, NodeFact::Removed, facts);
+        self.nodes.remove(id);
+    }
+
+    pub(super) fn operator_maintenance(
+        &mut self,
+        id: NodeId,
+        operator: Option<String>,
+        facts: &mut Vec<Fact>,
+    ) {
+        let Some(node) = self.nodes.get(id) else { return };
+        if node.operator_maintenance == operator {
+            return;
+        }
+        let what = match &operator {
+            Some(reason) => NodeFact::OperatorMaintenanceOn { reason: reason.clone() },
+            None => NodeFact::OperatorMaintenanceOff,
+        };
+        self.node_fact(id, what, facts);
+        self.nodes.edit(id, |node| node.operator_maintenance = operator);
+    }
+
+    /// The number of the run after the newest.
+    pub(super) fn next_run(&mut self) -> RunId {
+        self.platform.runs = RunId(self.platform.runs.0 + 1);
+        self.platform.runs
+    }
+}

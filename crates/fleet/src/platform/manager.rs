@@ -1,0 +1,127 @@
+//! The Management Node's own upgrade (R1): before any node is touched it runs the new release.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::Fleet;
+use crate::desired::Assignment;
+use crate::fact::Fact;
+use crate::node::Contact;
+use crate::progress::Progress;
+use crate::run::{Lock, ManagerStep, Outcome, Run};
+use crate::time::Time;
+use crate::version::{Release, Sha256};
+
+/// What is wanted of the Management Node itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagerWants {
+    /// Nothing.
+    Nothing,
+    /// Unpack the release into the inactive slot, then [`super::Event::ManagerStaged`].
+    Stage(Assignment),
+    /// Select the staged slot and restart.
+    Install(Assignment),
+}
+
+impl Fleet {
+    /// What is wanted of the Management Node itself.
+    pub fn manager_wants(&self) -> ManagerWants {
+        let Some(run) = &self.platform.run else { return ManagerWants::Nothing };
+        match run.manager {
+            ManagerStep::Staging { .. } => ManagerWants::Stage(run.assignment()),
+            ManagerStep::Installing { .. } => ManagerWants::Install(run.assignment()),
+            ManagerStep::Confirmed { .. } => ManagerWants::Nothing,
+        }
+    }
+
+    pub(super) fn manager_staged(&mut self, now: Time, facts: &mut Vec<Fact>) {
+        if let Some(run) = &mut self.platform.run
+            && let ManagerStep::Staging { .. } = run.manager
+        {
+            run.manager = ManagerStep::Installing { since: now };
+            facts.push(Fact::ManagerInstalling { release: run.package.release });
+        }
+    }
+
+    pub(super) fn manager_rejected(&mut self, now: Time, why: String, facts: &mut Vec<Fact>) {
+        if self.platform.run.as_ref().is_some_and(|run| !run.manager_is_done()) {
+            self.end(now, Outcome::ManagerFellBack { why }, facts);
+        }
+    }
+
+    /// No restart ends a run: it goes on where it was. A restart that is not the run's own lifts the
+    /// lock (R10).
+    pub(super) fn manager_started(
+        &mut self,
+        now: Time,
+        release: Release,
+        fell_back: Option<(Sha256, String)>,
+        facts: &mut Vec<Fact>,
+    ) {
+        self.platform.release = release;
+        self.await_reports(now);
+        let Some(run) = &mut self.platform.run else { return };
+        match (run.manager, fell_back) {
+            (ManagerStep::Installing { .. }, _) if release == run.package.release => {
+                self.manager_confirmed(now, facts);
+            }
+            (ManagerStep::Installing { .. }, Some((manifest, why))) if manifest == run.package.manifest => {
+                self.raise_epoch(self.platform.epoch + 1, facts);
+                self.end(now, Outcome::ManagerFellBack { why }, facts);
+            }
+            (ManagerStep::Installing { .. } | ManagerStep::Staging { .. }, _) => {}
+            (ManagerStep::Confirmed { .. }, _) => {
+                if run.lock == Lock::Held {
+                    run.lock = Lock::Lifted;
+                    facts.push(Fact::LockLifted { run: run.id });
+                }
+            }
+        }
+    }
+
+    /// The nodes' turn: each in the queue is assigned the release, so that it is staged.
+    pub(super) fn manager_confirmed(&mut self, now: Time, facts: &mut Vec<Fact>) {
+        let Some(run) = &mut self.platform.run else { return };
+        run.manager = ManagerStep::Confirmed { at: now };
+        facts.push(Fact::ManagerUpgraded { release: run.package.release });
+        self.assign_pending();
+    }
+
+    pub(super) fn assign_pending(&mut self) {
+        let Some((assignment, hold)) =
+            self.platform.run.as_ref().map(|run: &Run| (run.assignment(), run.policy.hold()))
+        else {
+            return;
+        };
+        for id in self.nodes.ids() {
+            self.nodes.edit(id, |node| {
+                if let Progress::Pending { .. } = node.progress {
+                    node.assigned = Some(assignment);
+                    node.hold = hold;
+                }
+            });
+        }
+    }
+
+    /// After a start of the manager every link is down until its node reports again.
+    fn await_reports(&mut self, now: Time) {
+        let lost_at = now + self.policy().silent_after;
+        for id in self.nodes.ids() {
+            self.nodes.edit(id, |node| {
+                if let Contact::Heard | Contact::Silent { .. } = node.contact {
+                    node.contact = Contact::Silent { since: now, lost_at };
+                }
+            });
+        }
+    }
+
+    /// Everything wanted from now on is newer than whatever was wanted in an earlier epoch.
+    pub(super) fn raise_epoch(&mut self, epoch: u32, facts: &mut Vec<Fact>) {
+        self.platform.epoch = epoch;
+        self.nodes.epoch = epoch;
+        facts.push(Fact::EpochRaised { epoch });
+    }
+}

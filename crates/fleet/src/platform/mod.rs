@@ -1,0 +1,141 @@
+//! The platform's brain: decides what is wanted of the Management Node and of every Conferencing
+//! Node, from what they say and what the operator asks. It never acts.
+
+mod end;
+mod event;
+mod manager;
+mod overdue;
+mod queue;
+mod report;
+mod start;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+pub use event::{Event, NODES_AT_MOST};
+pub use manager::ManagerWants;
+pub use start::{Blocker, StartCheck, Warning};
+
+use crate::desired::{Desired, RunId};
+use crate::fact::{Fact, NodeFact};
+use crate::node::{Node, NodeId};
+use crate::nodes::Nodes;
+use crate::policy::Policy;
+use crate::run::{EndedRun, Outcome, Run};
+use crate::time::Time;
+use crate::version::Release;
+
+/// What the platform knows beside its nodes: one row in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    /// The release that the Management Node runs.
+    pub release: Release,
+    /// The epoch of the generations that are given now.
+    pub epoch: u32,
+    /// The number of the newest run.
+    pub runs: RunId,
+    /// The numbers in force outside a run, and those that a run starts with.
+    pub policy: Policy,
+    /// The run under way.
+    pub run: Option<Run>,
+    /// The run before.
+    pub last_run: Option<EndedRun>,
+}
+
+/// The whole platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// What it knows beside its nodes.
+    pub platform: Platform,
+    nodes: Nodes,
+}
+
+/// What an event has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// What happened, in order.
+    pub facts: Vec<Fact>,
+    /// The nodes whose record is to be stored anew; those that are no longer there, removed.
+    pub changed: BTreeSet<NodeId>,
+}
+
+impl Fleet {
+    /// A platform without nodes whose Management Node runs `release`.
+    pub fn new(release: Release, policy: Policy) -> Self {
+        let platform = Platform { release, epoch: 1, runs: RunId(0), policy, run: None, last_run: None };
+        Self::restore(platform, BTreeMap::new())
+    }
+
+    /// The platform as it was stored.
+    pub fn restore(platform: Platform, nodes: BTreeMap<NodeId, Node>) -> Self {
+        let nodes = Nodes::restore(platform.epoch, nodes);
+        Self { platform, nodes }
+    }
+
+    /// The nodes.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// Takes in what has happened: the only way the state changes, beside [`Fleet::start`]. It never
+    /// fails; what makes no sense has no effect. `now` never goes backwards.
+    pub fn apply(&mut self, now: Time, event: Event) -> Applied {
+        let mut facts = Vec::new();
+        match event {
+            Event::NodeAdded { id, name, duty } => self.node_added(id, name, duty, &mut facts),
+            Event::NodeChanged { id, name, duty } => self.node_changed(id, name, duty),
+            Event::NodeRemoved { id } => self.node_removed(id, &mut facts),
+            Event::Maintenance { id, operator } => self.operator_maintenance(id, operator, &mut facts),
+            Event::Report { id, observed } => self.report(now, id, observed, &mut facts),
+            Event::LinkDown { id } => self.link_down(now, id, &mut facts),
+            Event::ManagerStaged => self.manager_staged(now, &mut facts),
+            Event::ManagerRejected { why } => self.manager_rejected(now, why, &mut facts),
+            Event::ManagerStarted { release, fell_back } => {
+                self.manager_started(now, release, fell_back, &mut facts);
+            }
+            Event::DeadlinePassed => {}
+        }
+        self.go_on(now, &mut facts);
+        self.applied(facts)
+    }
+
+    /// Everything that follows from time having passed and places having become free.
+    fn go_on(&mut self, now: Time, facts: &mut Vec<Fact>) {
+        self.expire(now, facts);
+        self.fill_places(now, facts);
+        self.end_if_done(now, facts);
+        if let Some(violation) = self.broken_promise() {
+            self.end(now, Outcome::Halted { why: violation }, facts);
+        }
+    }
+
+    fn applied(&mut self, facts: Vec<Fact>) -> Applied {
+        Applied { facts, changed: self.nodes.take_changed() }
+    }
+
+    /// What is wanted of a node.
+    pub fn wanted(&self, id: NodeId) -> Option<Desired> {
+        self.nodes.get(id).map(Node::desired)
+    }
+
+    /// When [`Event::DeadlinePassed`] is to be applied, if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let run = self.platform.run.as_ref();
+        let limit = run.map(Run::limit);
+        let grace = run.and_then(|run| run.idle_since.map(|since| since + run.policy.absent_grace));
+        [self.nodes.next_deadline(), limit, grace].into_iter().flatten().min()
+    }
+
+    /// The policy in force: that of the run, or the platform's.
+    fn policy(&self) -> &Policy {
+        self.platform.run.as_ref().map_or(&self.platform.policy, |run| &run.policy)
+    }
+
+    fn node_fact(&self, id: NodeId, what: NodeFact, facts: &mut Vec<Fact>) {
+        if let Some(node) = self.nodes.get(id) {
+            facts.push(Fact::Node { node: id, name: node.name.clone(), what });
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What follows from a node's report, and from its silence.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::Fleet;
+use crate::desired::{Assignment, Generation};
+use crate::fact::{Fact, NodeFact};
+use crate::node::{Contact, Node, NodeId, Power};
+use crate::observed::{Calls, Footing, Observed};
+use crate::progress::{Ending, Failure, Progress};
+use crate::time::{Span, Time};
+
+impl Fleet {
+    pub(super) fn report(&mut self, now: Time, id: NodeId, observed: Observed, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        if let Some(last) = &node.observed {
+            let late = observed.at < last.at;
+            let no_news = node.contact == Contact::Heard && observed.says_the_same_as(last);
+            if late || no_news {
+                return;
+            }
+        }
+        self.report_facts(now, id, &observed, facts);
+        self.outbid(id, observed.generation, facts);
+        self.nodes.edit(id, |node| {
+            node.contact = Contact::Heard;
+            node.observed = Some(observed);
+            node.reported_at = now;
+        });
+        self.join(id);
+        self.advance(now, id, facts);
+    }
+
+    /// What a report tells of the node itself, whether or not a run is under way.
+    fn report_facts(&self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        if let Contact::Lost { since } = node.contact {
+            self.node_fact(id, NodeFact::ContactRestored { after: now.since(since) }, facts);
+        }
+        let unfit_before = node.observed.as_ref().and_then(|last| last.unfit.as_ref());
+        match (&observed.unfit, unfit_before) {
+            (Some(why), before) if before != Some(why) => {
+                self.node_fact(id, NodeFact::Unfit { why: why.clone() }, facts);
+            }
+            (None, Some(_)) => self.node_fact(id, NodeFact::Fit, facts),
+            (Some(_) | None, _) => {}
+        }
+        let after = Node { observed: Some(observed.clone()), ..node.clone() };
+        if let Some(assigned) = node.assigned
+            && after.has_staged()
+            && !node.has_staged()
+        {
+            self.node_fact(id, NodeFact::Staged { release: assigned.release }, facts);
+        }
+    }
+
+    /// A node that has accepted more than this manager remembers is wanted everything anew, in an
+    /// epoch above all that were reported.
+    fn outbid(&mut self, id: NodeId, accepted: Generation, facts: &mut Vec<Fact>) {
+        if self.nodes.get(id).is_none_or(|node| accepted <= node.generation) {
+            return;
+        }
+        let epoch = self.platform.epoch.max(accepted.epoch.saturating_add(1));
+        if epoch > self.platform.epoch {
+            self.raise_epoch(epoch, facts);
+        }
+        self.nodes.edit(id, |node| node.generation = Generation { epoch, n: 1 });
+    }
+
+    /// A node that turns up during a run with another release than the run's joins its queue.
+    fn join(&mut self, id: NodeId) {
+        let Some(run) = &self.platform.run else { return };
+        let (target, done, hold) = (run.assignment(), run.manager_is_done(), run.policy.hold());
+        self.nodes.edit(id, |node| {
+            let other = node.observed.as_ref().is_some_and(|observed| observed.release != target.release);
+            if node.progress == Progress::Idle && other {
+                node.progress = Progress::Pending { tried: 0, rests_until: None };
+                node.assigned = done.then_some(target);
+                node.hold = hold;
+            }
+        });
+    }
+
+    /// Moves a node on as far as its report carries it.
+    fn advance(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
+        // A report carries a node over a few places at most; the bound keeps a fault from spinning.
+        for _ in 0..8 {
+            let Some(next) = self.nodes.get(id).and_then(|node| self.next_place(now, node)) else { return };
+            self.enter(now, id, next, facts);
+        }
+    }
+
+    /// The place that follows from what the node has said, if it is another.
+    fn next_place(&self, now: Time, node: &Node) -> Option<Progress> {
+        if let Some(next) = settled(now, node) {
+            return Some(next);
+        }
+        let footing = node.observed.as_ref().map(|observed| observed.footing);
+        match node.progress {
+            Progress::Starting { tried, .. } if node.has_staged() => Some(self.preparing(now, tried)),
+            Progress::Preparing { tried, .. } if node.refuses_calls() => {
+                Some(Progress::Draining { tried, since: now, until: now + self.policy().drain_limit })
+            }
+            Progress::Draining { tried, until, .. } if node.refuses_calls() && calls(node).cleared() => {
+                let stuck_at = now + self.policy().stuck_after;
+                Some(Progress::Installing { tried, since: now, drain_until: until, stuck_at })
+            }
+            // It was cut off and went back to service by itself.
+            Progress::Draining { tried, .. } if node.admits_calls() => {
+                Some(Progress::Releasing { ending: Ending::TimedOut, tried: tried + 1, since: now })
+            }
+            Progress::Installing { tried, stuck_at, .. } if footing == Some(Footing::Leaving) => {
+                Some(Progress::Rebooting { tried, since: now, stuck_at })
+            }
+            Progress::Installing { tried, drain_until, .. } if !calls(node).cleared() => {
+                Some(Progress::Draining { tried, since: now, until: drain_until })
+            }
+            Progress::Rebooting { tried, stuck_at, since } if footing == Some(Footing::Confirmed) => {
+                Some(self.not_taken(now, tried, since, stuck_at))
+            }
+            Progress::Releasing { ref ending, tried, .. } if node.is_back() => {
+                Some(self.ended(now, ending.clone(), tried))
+            }
+            Progress::Idle
+            | Progress::Pending { .. }
+            | Progress::Starting { .. }
+            | Progress::Preparing { .. }
+            | Progress::Draining { .. }
+            | Progress::Installing { .. }
+            | Progress::Rebooting { .. }
+            | Progress::Releasing { .. }
+            | Progress::Upgraded { .. }
+            | Progress::Failed { .. } => None,
+        }
+    }
+
+    /// A node came back from a restart that was not into its new slot: it is asked again, unless the
+    /// run has ended and nothing may begin (R8).
+    fn not_taken(&self, now: Time, tried: u32, since: Time, stuck_at: Time) -> Progress {
+        if self.platform.run.is_some() {
+            Progress::Installing { tried, since, drain_until: stuck_at, stuck_at }
+        } else {
+            Progress::Releasing { ending: Ending::Stopped, tried, since: now }
+        }
+    }
+
+    pub(super) fn preparing(&self, now: Time, tried: u32) -> Progress {
+        Progress::Preparing { tried, since: now, until: now + self.policy().drain_limit }
+    }
+
+    /// Where an attempt leaves a node that is back.
+    fn ended(&self, now: Time, ending: Ending, tried: u32) -> Progress {
+        match ending {
+            Ending::Upgraded => Progress::Upgraded { at: now },
+            Ending::Failed(why) => Progress::Failed { why, at: now },
+            Ending::TimedOut if self.platform.run.is_some() => {
+                Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
+            }
+            Ending::Stopped if self.platform.run.is_some() => {
+                Progress::Pending { tried: 0, rests_until: None }
+            }
+            Ending::TimedOut | Ending::Stopped => Progress::Idle,
+        }
+    }
+
+    /// Puts a node into a place and says so.
+    pub(super) fn enter(&mut self, now: Time, id: NodeId, next: Progress, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        let what = entry_fact(now, node, &next);
+        let rests = node.woken && node.progress.holds_place() && !next.holds_place();
+        let assigned = self.assignment_in(&next, node.assigned);
+        let hold = self.policy().hold();
+        let cleared_at = cleared_at(now, &next, node.cleared_at);
+        self.nodes.edit(id, |node| {
+            node.cleared_at = cleared_at;
+            node.progress = next;
+            node.assigned = assigned;
+            if node.progress.holds_maintenance() {
+                node.hold = hold;
+            }
+        });
+        if let Some(what) = what {
+            self.node_fact(id, what, facts);
+        }
+        if rests {
+            self.node_fact(id, NodeFact::Power(Power::Rest), facts);
+        }
+    }
+
+    /// The software that a node in this place is assigned.
+    fn assignment_in(&self, place: &Progress, assigned: Option<Assignment>) -> Option<Assignment> {
+        match place {
+            Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => None,
+            Progress::Pending { .. } => {
+                self.platform.run.as_ref().filter(|run| run.manager_is_done()).map(|run| run.assignment())
+            }
+            Progress::Starting { .. }
+            | Progress::Preparing { .. }
+            | Progress::Draining { .. }
+            | Progress::Installing { .. }
+            | Progress::Rebooting { .. }
+            | Progress::Releasing { .. } => assigned,
+        }
+    }
+
+    pub(super) fn link_down(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        if node.contact != Contact::Heard {
+            return;
+        }
+        let allowed = match node.progress {
+            Progress::Installing { tried, stuck_at, .. } => {
+                self.enter(now, id, Progress::Rebooting { tried, since: now, stuck_at }, facts);
+                self.policy().reboot_silent_after
+            }
+            Progress::Rebooting { .. } => self.policy().reboot_silent_after,
+            Progress::Idle
+            | Progress::Pending { .. }
+            | Progress::Starting { .. }
+            | Progress::Preparing { .. }
+            | Progress::Draining { .. }
+            | Progress::Releasing { .. }
+            | Progress::Upgraded { .. }
+            | Progress::Failed { .. } => self.policy().silent_after,
+        };
+        self.nodes.edit(id, |node| {
+            node.contact = Contact::Silent { since: now, lost_at: now + allowed };
+            // A bursting node that fell silent after its attempt has gone to rest, as was wanted.
+            node.woken = node.woken && node.progress.holds_place();
+        });
+    }
+}
+
+/// Whether the node has said that it runs the release, or that it will not take it.
+fn settled(now: Time, node: &Node) -> Option<Progress> {
+    let tried = node.progress.tried()?;
+    let holds_place = node.progress.holds_place();
+    let known = match &node.progress {
+        Progress::Releasing { ending, .. } => Some(ending),
+        Progress::Idle
+        | Progress::Pending { .. }
+        | Progress::Starting { .. }
+        | Progress::Preparing { .. }
+        | Progress::Draining { .. }
+        | Progress::Installing { .. }
+        | Progress::Rebooting { .. }
+        | Progress::Upgraded { .. }
+        | Progress::Failed { .. } => None,
+    };
+    let ending = if node.runs_assigned() {
+        Ending::Upgraded
+    } else {
+        Ending::Failed(Failure::Rejected(node.rejection()?.to_string()))
+    };
+    match (ending, holds_place) {
+        (ending, true) if known == Some(&ending) => None,
+        (ending, true) => {
+            let ended = if known.is_some() { tried } else { tried + 1 };
+            Some(Progress::Releasing { ending, tried: ended, since: now })
+        }
+        (Ending::Upgraded, false) => Some(Progress::Upgraded { at: now }),
+        (Ending::Failed(why), false) => Some(Progress::Failed { why, at: now }),
+        (Ending::TimedOut | Ending::Stopped, false) => None,
+    }
+}
+
+fn calls(node: &Node) -> Calls {
+    node.observed.as_ref().map_or(Calls::Unknown, |observed| observed.calls)
+}
+
+/// When the node's last call ended, in the attempt that it is in.
+fn cleared_at(now: Time, next: &Progress, before: Option<Time>) -> Option<Time> {
+    match next {
+        Progress::Installing { .. } => before.or(Some(now)),
+        Progress::Rebooting { .. } | Progress::Releasing { .. } | Progress::Upgraded { .. } => before,
+        Progress::Idle
+        | Progress::Pending { .. }
+        | Progress::Starting { .. }
+        | Progress::Preparing { .. }
+        | Progress::Draining { .. }
+        | Progress::Failed { .. } => None,
+    }
+}
+
+/// What is said when a node enters a place.
+fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
+    match next {
+        Progress::Starting { .. } => Some(NodeFact::Power(Power::On)),
+        Progress::Preparing { .. } => Some(NodeFact::Preparing),
+        Progress::Draining { .. } => Some(NodeFact::Draining { calls: calls(node) }),
+        Progress::Installing { .. } => Some(NodeFact::Installing),
+        Progress::Rebooting { .. } => Some(NodeFact::Rebooting),
+        Progress::Releasing { ending: Ending::TimedOut, .. } => {
+            Some(NodeFact::DrainTimedOut { calls: calls(node) })
+        }
+        Progress::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, .. } => None,
+        Progress::Upgraded { .. } => {
+            let release = node.observed.as_ref().map(|observed| observed.release)?;
+            let away = node.cleared_at.map_or(Span::ZERO, |cleared| now.since(cleared));
+            Some(NodeFact::Upgraded { release, away })
+        }
+        Progress::Failed { why, .. } => Some(NodeFact::Failed { why: why.clone() }),
+        Progress::Pending { .. } | Progress::Idle => {
+            node.progress.holds_place().then_some(NodeFact::Returned)
+        }
+    }
+}

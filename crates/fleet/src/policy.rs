@@ -1,0 +1,60 @@
+//! The numbers of a run. Each is a setting with a name, a unit and a default that is argued here.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Span;
+
+/// How a run treats the nodes. [`Policy::standard`] follows the operator's rules to the letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The policy's name, for pages and logs.
+    pub name: String,
+    /// How many nodes may be out of service on behalf of the run at any time (R2, R6).
+    pub nodes_at_once: u32,
+    /// How long a node waits for its calls to clear before it goes back to service (R5).
+    pub drain_limit: Span,
+    /// How long the whole run may take (R8).
+    pub run_limit: Span,
+    /// How long a node stays in service after a drain that timed out, before it is tried again.
+    /// Without it a small platform with long calls would be out of service for a day.
+    pub rest: Span,
+    /// How long a node may be silent before it counts as not reachable (R11). Longer than a restart
+    /// of the manager takes, shorter than an operator's patience.
+    pub silent_after: Span,
+    /// How long a node that restarts into its new release may be silent before it counts as not
+    /// reachable: three tries of five minutes each, and a fall-back, fit in.
+    pub reboot_silent_after: Span,
+    /// How long a node may take over its install before it is shown as stuck (R27), and after which
+    /// a run that has nothing else left does not wait for it any longer.
+    pub stuck_after: Span,
+    /// How long a run that has nothing else left waits for nodes that could not be reached (R11).
+    pub absent_grace: Span,
+    /// How long a bursting node may take to start up (R7). A cloud instance takes about five minutes.
+    pub start_limit: Span,
+}
+
+impl Policy {
+    /// The operator's rules R1 to R29: ten nodes at once, an hour to drain, a day for the run.
+    pub fn standard() -> Self {
+        Self {
+            name: "standard".into(),
+            nodes_at_once: 10,
+            drain_limit: Span::hours(1),
+            run_limit: Span::hours(24),
+            rest: Span::minutes(10),
+            silent_after: Span::minutes(1),
+            reboot_silent_after: Span::minutes(20),
+            stuck_after: Span::hours(1),
+            absent_grace: Span::minutes(10),
+            start_limit: Span::minutes(15),
+        }
+    }
+
+    /// How long a node keeps the run's maintenance mode by itself when it is cut off: the drain
+    /// limit, and the time that the platform needs to notice that the node is gone.
+    pub fn hold(&self) -> Span {
+        self.drain_limit + self.silent_after
+    }
+}

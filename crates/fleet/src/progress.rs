@@ -1,0 +1,192 @@
+//! Where a node is in a run.
+
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Time;
+
+/// Where a node is in a run, with exactly what that place knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Not part of a run, or already on its release.
+    #[default]
+    Idle,
+    /// In the queue (R6).
+    Pending {
+        /// How many attempts have ended.
+        tried: u32,
+        /// After a drain that timed out: when it may be tried again.
+        rests_until: Option<Time>,
+    },
+    /// A bursting node that the run has started (R7).
+    Starting {
+        /// Attempts that ended before this one.
+        tried: u32,
+        /// When it was asked to start.
+        since: Time,
+        /// When it must have reported.
+        until: Time,
+    },
+    /// Asked to enter maintenance mode; it has not said yet that it refuses calls.
+    Preparing {
+        /// Attempts that ended before this one.
+        tried: u32,
+        /// When it was asked.
+        since: Time,
+        /// When it is released without having answered.
+        until: Time,
+    },
+    /// In maintenance mode, waiting for its calls to clear.
+    Draining {
+        /// Attempts that ended before this one.
+        tried: u32,
+        /// When it said that it refuses calls.
+        since: Time,
+        /// The drain limit (R5).
+        until: Time,
+    },
+    /// Cleared, and asked to select the new slot and restart.
+    Installing {
+        /// Attempts that ended before this one.
+        tried: u32,
+        /// When it was asked.
+        since: Time,
+        /// The drain limit of the attempt, should calls turn up again.
+        drain_until: Time,
+        /// When it counts as stuck (R27).
+        stuck_at: Time,
+    },
+    /// It has selected the new slot, or fell silent when it was asked to.
+    Rebooting {
+        /// Attempts that ended before this one.
+        tried: u32,
+        /// When it left.
+        since: Time,
+        /// When it counts as stuck (R27).
+        stuck_at: Time,
+    },
+    /// Asked to go back to service; it keeps its place until it says that it has.
+    Releasing {
+        /// How its attempt ended.
+        ending: Ending,
+        /// Attempts that have ended, this one included.
+        tried: u32,
+        /// When it was asked.
+        since: Time,
+    },
+    /// On the new release and back in service.
+    Upgraded {
+        /// When it was back.
+        at: Time,
+    },
+    /// Out of this run without the new release.
+    Failed {
+        /// What happened.
+        why: Failure,
+        /// When.
+        at: Time,
+    },
+}
+
+/// How an attempt at a node ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It runs the new release, confirmed.
+    Upgraded,
+    /// Its calls had not cleared at the drain limit (R5).
+    TimedOut,
+    /// It did not take the release.
+    Failed(Failure),
+    /// The run ended first (R8).
+    Stopped,
+}
+
+/// Why a node is out of a run without the new release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// The node said so: not fetched, not verified, not unpacked, or started and fallen back.
+    Rejected(String),
+    /// It could not be reached before it was touched (R11).
+    Unreachable,
+    /// It fell silent during its attempt and was not heard again (R27).
+    Lost,
+    /// A bursting node that did not start up in time (R7).
+    NotStarted,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(why) => f.write_str(why),
+            Self::Unreachable => f.write_str("it could not be reached; check its power and its network"),
+            Self::Lost => f.write_str(
+                "it has not been heard since it was asked to restart; look at its console, do not reboot it, and \
+                 contact support",
+            ),
+            Self::NotStarted => f.write_str("the bursting node did not start up in time; look at its cloud console"),
+        }
+    }
+}
+
+impl Progress {
+    /// Whether the node takes one of the places out of service on behalf of a run (R2, R6). Once
+    /// asked, it keeps its place until it has itself said that it is back.
+    pub fn holds_place(&self) -> bool {
+        match self {
+            Self::Starting { .. }
+            | Self::Preparing { .. }
+            | Self::Draining { .. }
+            | Self::Installing { .. }
+            | Self::Rebooting { .. }
+            | Self::Releasing { .. } => true,
+            Self::Idle | Self::Pending { .. } | Self::Upgraded { .. } | Self::Failed { .. } => false,
+        }
+    }
+
+    /// Whether the run holds the node in maintenance mode.
+    pub fn holds_maintenance(&self) -> bool {
+        match self {
+            Self::Preparing { .. }
+            | Self::Draining { .. }
+            | Self::Installing { .. }
+            | Self::Rebooting { .. } => true,
+            Self::Idle
+            | Self::Pending { .. }
+            | Self::Starting { .. }
+            | Self::Releasing { .. }
+            | Self::Upgraded { .. }
+            | Self::Failed { .. } => false,
+        }
+    }
+
+    /// How many attempts at the node have ended, while it is still to be upgraded.
+    pub fn tried(&self) -> Option<u32> {
+        match self {
+            Self::Pending { tried, .. }
+            | Self::Starting { tried, .. }
+            | Self::Preparing { tried, .. }
+            | Self::Draining { tried, .. }
+            | Self::Installing { tried, .. }
+            | Self::Rebooting { tried, .. }
+            | Self::Releasing { tried, .. } => Some(*tried),
+            Self::Idle | Self::Upgraded { .. } | Self::Failed { .. } => None,
+        }
+    }
+
+    /// When this place must be looked at again, if nothing is heard before.
+    pub fn deadline(&self) -> Option<Time> {
+        match self {
+            Self::Pending { rests_until, .. } => *rests_until,
+            Self::Starting { until, .. } | Self::Preparing { until, .. } | Self::Draining { until, .. } => {
+                Some(*until)
+            }
+            Self::Installing { stuck_at, .. } | Self::Rebooting { stuck_at, .. } => Some(*stuck_at),
+            Self::Idle | Self::Releasing { .. } | Self::Upgraded { .. } | Self::Failed { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A run: one upgrade of the platform from Start to its end.
+
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desired::{Assignment, RunId};
+use crate::path::Path;
+use crate::policy::Policy;
+use crate::time::Time;
+use crate::version::{Release, Sha256};
+
+/// A verified upgrade package, as far as a run needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// The release that it brings.
+    pub release: Release,
+    /// Its name: the hash of its manifest.
+    pub manifest: Sha256,
+    /// The versions that it may be installed on (R15).
+    pub path: Path,
+}
+
+/// Whether another run may be started (R10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lock {
+    /// Not while this run is under way.
+    Held,
+    /// The Management Node was restarted by somebody: a new start ends this run and begins another.
+    Lifted,
+}
+
+/// Where the Management Node is with its own upgrade (R1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManagerStep {
+    /// The package is unpacked into its inactive slot.
+    Staging {
+        /// Since when.
+        since: Time,
+    },
+    /// It selects the new slot, restarts, migrates its store and confirms itself.
+    Installing {
+        /// Since when.
+        since: Time,
+    },
+    /// It runs the new release: the nodes' turn.
+    Confirmed {
+        /// Since when.
+        at: Time,
+    },
+}
+
+/// A run under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its number.
+    pub id: RunId,
+    /// What it brings.
+    pub package: Package,
+    /// What the platform ran before.
+    pub source: Release,
+    /// How it treats the nodes.
+    pub policy: Policy,
+    /// When Start was pressed.
+    pub started_at: Time,
+    /// Whether another may be started.
+    pub lock: Lock,
+    /// The Management Node's own upgrade.
+    pub manager: ManagerStep,
+    /// Since when nothing but absent nodes is left to wait for.
+    pub idle_since: Option<Time>,
+}
+
+impl Run {
+    /// When the run stops, complete or not (R8).
+    pub fn limit(&self) -> Time {
+        self.started_at + self.policy.run_limit
+    }
+
+    /// What it brings to each node.
+    pub fn assignment(&self) -> Assignment {
+        Assignment { run: self.id, release: self.package.release, manifest: self.package.manifest }
+    }
+
+    /// Whether the nodes may be touched (R1).
+    pub fn manager_is_done(&self) -> bool {
+        match self.manager {
+            ManagerStep::Confirmed { .. } => true,
+            ManagerStep::Staging { .. } | ManagerStep::Installing { .. } => false,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every node is on the new release (R23).
+    Complete,
+    /// Nothing is left to do, and some nodes are not on the new release; a repeat takes them (R24).
+    Incomplete,
+    /// The overall limit came first (R8).
+    LimitReached,
+    /// The new release did not come up on the Management Node; no node was touched.
+    ManagerFellBack {
+        /// What happened.
+        why: String,
+    },
+    /// Another run was started in its place (R10).
+    Replaced,
+    /// The core found that a promise is broken and began nothing further.
+    Halted {
+        /// The promise.
+        why: String,
+    },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete: every node is on the new release"),
+            Self::Incomplete => f.write_str(
+                "ended with nodes that are not upgraded; start the same package again to take only those",
+            ),
+            Self::LimitReached => f.write_str(
+                "stopped at the overall limit; every node keeps the release it has; start the same package again \
+                 to take the rest",
+            ),
+            Self::ManagerFellBack { why } => {
+                write!(f, "the Management Node went back to its old release and no node was touched: {why}")
+            }
+            Self::Replaced => f.write_str("ended because another run was started in its place"),
+            Self::Halted { why } => write!(f, "halted, calls are untouched; contact support: {why}"),
+        }
+    }
+}
+
+/// A run that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedRun {
+    /// Its number.
+    pub id: RunId,
+    /// What it brought.
+    pub package: Package,
+    /// What the platform ran before.
+    pub source: Release,
+    /// When it was started.
+    pub started_at: Time,
+    /// When it ended.
+    pub ended_at: Time,
+    /// How it ended.
+    pub outcome: Outcome,
+}

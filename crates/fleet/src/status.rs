@@ -1,0 +1,309 @@
+//! What a person is shown: the eight statuses, letter by letter, and the reason behind each.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::{Contact, Node, NodeId};
+use crate::observed::{Calls, Staging};
+use crate::platform::Fleet;
+use crate::progress::{Ending, Failure, Progress};
+use crate::run::ManagerStep;
+use crate::time::{Span, Time};
+
+/// The upgrade status of a node, in the operator's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Before a node is upgraded, and after it has rebooted.
+    #[serde(rename = "IDLE")]
+    NoUpgradeInProgress,
+    /// In the queue.
+    #[serde(rename = "PENDING")]
+    UpgradePending,
+    /// Put into maintenance mode.
+    Preparing,
+    /// In maintenance mode, its calls are ending.
+    #[serde(rename = "WAITING_FOR_CALLS")]
+    WaitingForCallsToClear,
+    /// Not all calls cleared; it is tried again.
+    #[serde(rename = "TIMEOUT")]
+    TimeoutWaitingForCallsToClear,
+    /// The new software is being installed.
+    #[serde(rename = "UPGRADING")]
+    UpgradeInProgress,
+    /// Installed, and restarting.
+    Rebooting,
+    /// It cannot be contacted.
+    #[serde(rename = "UNREACHABLE")]
+    CouldNotCommunicate,
+}
+
+impl Status {
+    /// All eight.
+    pub const ALL: [Self; 8] = [
+        Self::NoUpgradeInProgress,
+        Self::UpgradePending,
+        Self::Preparing,
+        Self::WaitingForCallsToClear,
+        Self::TimeoutWaitingForCallsToClear,
+        Self::UpgradeInProgress,
+        Self::Rebooting,
+        Self::CouldNotCommunicate,
+    ];
+
+    /// The token of the management API's `upgrade_status`.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::NoUpgradeInProgress => "IDLE",
+            Self::UpgradePending => "PENDING",
+            Self::Preparing => "PREPARING",
+            Self::WaitingForCallsToClear => "WAITING_FOR_CALLS",
+            Self::TimeoutWaitingForCallsToClear => "TIMEOUT",
+            Self::UpgradeInProgress => "UPGRADING",
+            Self::Rebooting => "REBOOTING",
+            Self::CouldNotCommunicate => "UNREACHABLE",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NoUpgradeInProgress => "No upgrade in progress",
+            Self::UpgradePending => "Upgrade pending",
+            Self::Preparing => "Preparing to upgrade",
+            Self::WaitingForCallsToClear => "Waiting for calls to clear",
+            Self::TimeoutWaitingForCallsToClear => "Timeout waiting for calls to clear",
+            Self::UpgradeInProgress => "Upgrade in progress",
+            Self::Rebooting => "Rebooting",
+            Self::CouldNotCommunicate => "Could not communicate with conferencing node",
+        })
+    }
+}
+
+/// Why a node does not advance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "waits_for", rename_all = "snake_case")]
+pub enum Waits {
+    /// The Management Node is upgraded first (R1).
+    Manager,
+    /// The release is not staged in it yet (G7).
+    Staging {
+        /// How much of the package has arrived.
+        percent: u8,
+    },
+    /// It is in the queue.
+    Queue {
+        /// The places that are taken.
+        taken: u32,
+        /// The places that there are.
+        places: u32,
+    },
+    /// It rests in service after a drain that timed out.
+    Rest {
+        /// How long still.
+        ends_in: Span,
+    },
+    /// A bursting node is starting up.
+    StartUp {
+        /// How long it may still take.
+        limit_in: Span,
+    },
+    /// It has not said yet that it refuses calls.
+    Answer {
+        /// Since when it is asked.
+        since: Span,
+    },
+    /// Its calls.
+    Calls {
+        /// How many.
+        calls: Calls,
+        /// How long the oldest has lasted.
+        oldest: Option<Span>,
+        /// How long until it goes back to service.
+        limit_in: Span,
+    },
+    /// Its restart into the new release.
+    Restart {
+        /// Since when it is away.
+        since: Span,
+        /// For longer than is usual (R27).
+        stuck: bool,
+    },
+    /// It to say that it is back in service.
+    Return {
+        /// Since when it is asked.
+        since: Span,
+    },
+    /// It to be heard.
+    Contact {
+        /// Since when it is silent; none when it was never heard.
+        silent: Option<Span>,
+    },
+    /// The operator to take it out of maintenance mode (R12).
+    Operator {
+        /// The reason that was given.
+        reason: String,
+    },
+    /// Nothing: it is out of the run.
+    Failed {
+        /// What happened.
+        why: Failure,
+        /// The same in words.
+        text: String,
+    },
+}
+
+impl fmt::Display for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manager => f.write_str("waiting for the Management Node to be upgraded"),
+            Self::Staging { percent } => write!(f, "the package is on its way, {percent}% staged"),
+            Self::Queue { taken, places } => write!(f, "in the queue, {taken} of {places} places are taken"),
+            Self::Rest { ends_in } => write!(f, "in service, tried again in {ends_in} at the earliest"),
+            Self::StartUp { limit_in } => write!(f, "starting up, given up in {limit_in}"),
+            Self::Answer { since } => write!(f, "asked {since} ago to refuse new calls"),
+            Self::Calls { calls, oldest, limit_in } => {
+                write!(f, "waiting for {calls}")?;
+                if let Some(oldest) = oldest {
+                    write!(f, ", oldest {oldest}")?;
+                }
+                write!(f, ", drain limit in {limit_in}")
+            }
+            Self::Restart { since, stuck: false } => write!(f, "away for {since}"),
+            Self::Restart { since, stuck: true } => write!(
+                f,
+                "away for {since}, longer than usual; look at its console, do not reboot it, and contact support"
+            ),
+            Self::Return { since } => write!(f, "asked {since} ago to take calls again"),
+            Self::Contact { silent: Some(silent) } => write!(f, "silent for {silent}"),
+            Self::Contact { silent: None } => f.write_str("never heard"),
+            Self::Operator { reason } if reason.is_empty() => {
+                f.write_str("in maintenance mode by the operator")
+            }
+            Self::Operator { reason } => write!(f, "in maintenance mode by the operator: {reason}"),
+            Self::Failed { why: _, text } => write!(f, "not upgraded: {text}"),
+        }
+    }
+}
+
+impl Fleet {
+    /// The status of a node.
+    pub fn status(&self, id: NodeId) -> Option<Status> {
+        self.nodes().get(id).map(status_of)
+    }
+
+    /// Why a node does not advance, if it is to.
+    pub fn waits(&self, id: NodeId, now: Time) -> Option<Waits> {
+        self.nodes().get(id).and_then(|node| self.waits_of(node, now))
+    }
+
+    /// The status of the Management Node itself (R22).
+    pub fn manager_status(&self) -> Status {
+        match self.platform.run.as_ref().map(|run| run.manager) {
+            Some(ManagerStep::Staging { .. } | ManagerStep::Installing { .. }) => Status::UpgradeInProgress,
+            Some(ManagerStep::Confirmed { .. }) | None => Status::NoUpgradeInProgress,
+        }
+    }
+
+    fn waits_of(&self, node: &Node, now: Time) -> Option<Waits> {
+        if status_of(node) == Status::CouldNotCommunicate {
+            return Some(silence(node, now));
+        }
+        match &node.progress {
+            Progress::Pending { rests_until, .. } => Some(self.waits_in_queue(node, *rests_until, now)),
+            Progress::Starting { until, .. } => Some(Waits::StartUp { limit_in: now.until(*until) }),
+            Progress::Preparing { since, .. } => Some(Waits::Answer { since: now.since(*since) }),
+            Progress::Draining { until, .. } => Some(calls_left(node, *until, now)),
+            Progress::Installing { since, .. } | Progress::Rebooting { since, .. } => {
+                let since = now.since(*since);
+                Some(Waits::Restart { since, stuck: since >= self.stuck_after() })
+            }
+            Progress::Releasing { since, .. } => Some(Waits::Return { since: now.since(*since) }),
+            Progress::Failed { why, .. } => Some(Waits::Failed { why: why.clone(), text: why.to_string() }),
+            Progress::Idle | Progress::Upgraded { .. } => {
+                node.operator_maintenance.clone().map(|reason| Waits::Operator { reason })
+            }
+        }
+    }
+
+    fn stuck_after(&self) -> Span {
+        self.platform.run.as_ref().map_or(&self.platform.policy, |run| &run.policy).stuck_after
+    }
+
+    fn waits_in_queue(&self, node: &Node, rests_until: Option<Time>, now: Time) -> Waits {
+        let Some(run) = self.platform.run.as_ref().filter(|run| run.manager_is_done()) else {
+            return Waits::Manager;
+        };
+        if let Some(until) = rests_until {
+            return Waits::Rest { ends_in: now.until(until) };
+        }
+        if node.has_staged() {
+            let taken = u32::try_from(self.nodes().places().len()).unwrap_or(u32::MAX);
+            return Waits::Queue { taken, places: run.policy.nodes_at_once };
+        }
+        Waits::Staging { percent: node.observed.as_ref().map_or(0, |observed| percent(&observed.staging)) }
+    }
+}
+
+fn percent(staging: &Staging) -> u8 {
+    match staging {
+        Staging::Fetching { percent, .. } => *percent,
+        Staging::Nothing | Staging::Staged { .. } | Staging::Rejected { .. } => 0,
+    }
+}
+
+fn silence(node: &Node, now: Time) -> Waits {
+    let silent = match node.contact {
+        Contact::Lost { since } | Contact::Silent { since, .. } => Some(now.since(since)),
+        Contact::Never | Contact::Heard => None,
+    };
+    Waits::Contact { silent }
+}
+
+/// The calls that a draining node waits for. The oldest has grown older since it was reported.
+fn calls_left(node: &Node, until: Time, now: Time) -> Waits {
+    let calls = node.observed.as_ref().map_or(Calls::Unknown, |observed| observed.calls);
+    let oldest = match calls {
+        Calls::Known { oldest, .. } => oldest.map(|age| age + now.since(node.reported_at)),
+        Calls::Unknown => None,
+    };
+    Waits::Calls { calls, oldest, limit_in: now.until(until) }
+}
+
+fn status_of(node: &Node) -> Status {
+    let lost = node.contact.is_lost();
+    match &node.progress {
+        Progress::Idle | Progress::Upgraded { .. } => Status::NoUpgradeInProgress,
+        Progress::Starting { .. } => Status::UpgradePending,
+        Progress::Failed { why: Failure::Unreachable | Failure::Lost, .. } if lost => {
+            Status::CouldNotCommunicate
+        }
+        Progress::Failed { .. } => Status::NoUpgradeInProgress,
+        Progress::Pending { .. } if lost && node.duty == crate::node::Duty::Bursting => {
+            Status::UpgradePending
+        }
+        Progress::Pending { .. }
+        | Progress::Preparing { .. }
+        | Progress::Draining { .. }
+        | Progress::Installing { .. }
+        | Progress::Rebooting { .. }
+        | Progress::Releasing { .. }
+            if lost =>
+        {
+            Status::CouldNotCommunicate
+        }
+        Progress::Pending { tried: 0, .. } => Status::UpgradePending,
+        Progress::Pending { .. } => Status::TimeoutWaitingForCallsToClear,
+        Progress::Preparing { .. } => Status::Preparing,
+        Progress::Draining { .. } => Status::WaitingForCallsToClear,
+        Progress::Installing { .. } => Status::UpgradeInProgress,
+        Progress::Rebooting { .. } => Status::Rebooting,
+        Progress::Releasing { ending: Ending::TimedOut, .. } => Status::TimeoutWaitingForCallsToClear,
+        Progress::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, .. } => {
+            Status::NoUpgradeInProgress
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Time as a value: milliseconds that can be stored and replayed. Nobody here asks a clock.
+
+use core::fmt;
+use core::ops::{Add, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// A moment: milliseconds since 1970-01-01 UTC as the machine's shell counts them. It never goes
+/// backwards on one machine; two machines need not agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Time(pub u64);
+
+/// A length of time in milliseconds. Printed for people: `45 s`, `41 min`, `1 h 19 min`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Span(pub u64);
+
+impl Time {
+    /// How long ago `earlier` was; zero when it lies ahead.
+    pub fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+
+    /// How long it is until `later`; zero when it has passed.
+    pub fn until(self, later: Self) -> Span {
+        later.since(self)
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// A span of whole seconds.
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000))
+    }
+
+    /// A span of whole minutes.
+    pub const fn minutes(minutes: u64) -> Self {
+        Self::seconds(minutes.saturating_mul(60))
+    }
+
+    /// A span of whole hours.
+    pub const fn hours(hours: u64) -> Self {
+        Self::minutes(hours.saturating_mul(60))
+    }
+}
+
+impl Add<Span> for Time {
+    type Output = Self;
+
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Add for Span {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Span {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0 / 1_000;
+        match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, seconds) => write!(f, "{seconds} s"),
+            (0, minutes, seconds) if minutes < 5 && seconds > 0 => write!(f, "{minutes} min {seconds} s"),
+            (0, minutes, _) => write!(f, "{minutes} min"),
+            (hours, 0, _) => write!(f, "{hours} h"),
+            (hours, minutes, _) => write!(f, "{hours} h {minutes} min"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_span_is_printed_as_an_operator_says_it() {
+        let check = |span: Span, expected: &str| assert_eq!(span.to_string(), expected);
+        check(Span(999), "0 s");
+        check(Span::seconds(59), "59 s");
+        check(Span::seconds(61), "1 min 1 s");
+        check(Span::seconds(41 * 60 + 59), "41 min");
+        check(Span::minutes(60), "1 h");
+        check(Span::minutes(79), "1 h 19 min");
+    }
+
+    #[test]
+    fn time_that_lies_ahead_is_no_time_ago() {
+        assert_eq!(Time(5).since(Time(9)), Span::ZERO);
+        assert_eq!(Time(u64::MAX) + Span::hours(1), Time(u64::MAX));
+    }
+}

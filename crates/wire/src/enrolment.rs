@@ -1,0 +1,132 @@
+//! How a node joins: a file made by the manager, good for one use, carried to the node by the
+//! operator.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// How large an enrolment file may be, in bytes: a certificate, a few addresses and a token.
+pub const ENROLMENT_FILE_BYTES: usize = 64 << 10;
+
+/// How many addresses of the manager a file may list.
+const ADDRESSES: usize = 8;
+
+/// The newest format of the file that this release reads.
+const FORMAT: u16 = 1;
+
+/// The enrolment file: TOML, so that an operator can read what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolmentFile {
+    /// The format of this file.
+    pub format: u16,
+    /// The name of the node that it is for.
+    pub node: String,
+    /// Where the manager listens for nodes: `address:port`, tried in turn.
+    pub manager: Vec<String>,
+    /// Good for one enrolment. Whoever holds it becomes this node.
+    pub token: String,
+    /// The certificate of the platform's authority, PEM. The node trusts no other.
+    pub authority: String,
+}
+
+/// `POST /node/v1/enrol`, without a client certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolmentRequest {
+    /// The token of the enrolment file. A node that is enrolled and renews its certificate over its
+    /// authenticated link sends none.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// A certificate signing request, PEM. Only its public key is used.
+    pub request: String,
+}
+
+/// The answer: the node's identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The node's certificate, PEM.
+    pub certificate: String,
+    /// When it is to be renewed, in milliseconds since 1970-01-01 UTC.
+    pub renew_at: u64,
+}
+
+/// The enrolment file cannot be used.
+#[derive(Debug, Error)]
+pub enum EnrolmentFileError {
+    /// It is larger than any enrolment file.
+    #[error(
+        "the enrolment file has {0} bytes, at most {ENROLMENT_FILE_BYTES} are allowed; make a new one on the manager"
+    )]
+    TooLarge(usize),
+    /// It is no enrolment file.
+    #[error("the enrolment file cannot be read; make a new one on the manager")]
+    Unreadable(#[source] toml::de::Error),
+    /// It is of a later format.
+    #[error(
+        "the enrolment file has format {0}, this release reads {FORMAT}; deploy a node of the manager's version"
+    )]
+    Newer(u16),
+    /// It names no manager, or too many.
+    #[error(
+        "the enrolment file lists {0} addresses of the manager, 1 to {ADDRESSES} are allowed; make a new one"
+    )]
+    Addresses(usize),
+}
+
+impl EnrolmentFile {
+    /// A file of the newest format.
+    pub fn new(node: String, manager: Vec<String>, token: String, authority: String) -> Self {
+        Self { format: FORMAT, node, manager, token, authority }
+    }
+
+    /// The text of the file.
+    pub fn to_text(&self) -> String {
+        let body = toml::to_string(self).unwrap_or_default();
+        format!(
+            "# Makes a machine the Conferencing Node {:?}. Good for one use; keep it secret until then.\n{body}",
+            self.node
+        )
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and what to do.
+    pub fn parse(text: &str) -> Result<Self, EnrolmentFileError> {
+        if text.len() > ENROLMENT_FILE_BYTES {
+            return Err(EnrolmentFileError::TooLarge(text.len()));
+        }
+        let file: Self = toml::from_str(text).map_err(EnrolmentFileError::Unreadable)?;
+        if file.format > FORMAT {
+            return Err(EnrolmentFileError::Newer(file.format));
+        }
+        if !(1..=ADDRESSES).contains(&file.manager.len()) {
+            return Err(EnrolmentFileError::Addresses(file.manager.len()));
+        }
+        Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> EnrolmentFile {
+        EnrolmentFile::new("node1".into(), vec!["127.0.0.1:8444".into()], "t".into(), "-----BEGIN\n".into())
+    }
+
+    #[test]
+    fn a_file_reads_back_as_written() {
+        assert_eq!(EnrolmentFile::parse(&file().to_text()).unwrap(), file());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_says_why() {
+        let check = |text: &str, expected: &str| {
+            let refusal = EnrolmentFile::parse(text).unwrap_err().to_string();
+            assert!(refusal.starts_with(expected), "{refusal}");
+        };
+        check("token = 7", "the enrolment file cannot be read");
+        check(&"#".repeat(70_000), "the enrolment file has 70000 bytes");
+        check(&EnrolmentFile { format: 2, ..file() }.to_text(), "the enrolment file has format 2");
+        check(&EnrolmentFile { manager: vec![], ..file() }.to_text(), "the enrolment file lists 0 addresses");
+    }
+}
