@@ -2,3 +2,12 @@
 
 pub mod audio;
 pub mod rtp;
+
+pub mod admission;
+mod ledger;
+mod media;
+mod rooms;
+mod sdp;
+mod session_timer;
+mod settings;
+mod time;

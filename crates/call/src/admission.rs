@@ -1,0 +1,287 @@
+//! Whether a new call is admitted: maintenance mode, then the call limit, then the rate of its source.
+//!
+//! Pure: takes the time and the number of calls, makes no dialog, opens no socket. It is asked before
+//! anything else is done about an INVITE (R3).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::SourceRate;
+use crate::time::Time;
+
+/// What callers are told in maintenance mode; the words of the operator's document.
+pub const MAINTENANCE_MODE: &str = "System in maintenance mode";
+
+/// The most source addresses whose rate is kept; all further ones share one bucket. 4,096 entries are
+/// under half a megabyte and far more sources than a node has calls.
+pub const MAX_SOURCES: usize = 4096;
+
+/// The shortest time between two sweeps of a full table of sources.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether the node takes new calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Admission {
+    /// New calls are admitted, within the limits.
+    Open,
+    /// New calls are refused; running ones are not touched.
+    Closed(Closed),
+}
+
+/// Why new calls are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The text of the Reason header of the refusal.
+    pub reason: String,
+}
+
+impl Closed {
+    /// Closed for maintenance mode, in the words of the operator's document.
+    #[must_use]
+    pub fn maintenance_mode() -> Closed {
+        Closed { reason: MAINTENANCE_MODE.into() }
+    }
+}
+
+/// What to do about a new call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Answer it.
+    Admit,
+    /// Refuse it with a reason.
+    Refuse(Refusal),
+    /// Do not answer at all: the source asks faster than it is worth answering.
+    Drop,
+}
+
+/// Why a call is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The node takes no new calls.
+    Closed(Closed),
+    /// As many calls as the node may have.
+    CallLimit,
+    /// The source makes calls faster than it may.
+    SourceRate,
+}
+
+/// The admission of a node: one for all its calls.
+#[derive(Debug)]
+pub struct Admitter {
+    admission: Admission,
+    call_limit: u32,
+    rate: SourceRate,
+    sources: BTreeMap<IpAddr, Source>,
+    everyone_else: Source,
+    swept: Option<Time>,
+}
+
+impl Admitter {
+    /// An admitter that has seen no caller yet.
+    #[must_use]
+    pub fn new(admission: Admission, call_limit: u32, rate: SourceRate) -> Admitter {
+        let everyone_else = Source::full(Time::default(), rate);
+        Admitter { admission, call_limit, rate, sources: BTreeMap::new(), everyone_else, swept: None }
+    }
+
+    /// Opens or closes the node for new calls.
+    pub fn set(&mut self, admission: Admission) {
+        self.admission = admission;
+    }
+
+    /// Whether new calls are taken at all.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// What to do about a new call of `source`, when `calls` are there already.
+    pub fn admit(&mut self, now: Time, source: IpAddr, calls: u32) -> Verdict {
+        let refusal = match &self.admission {
+            Admission::Closed(closed) => Some(Refusal::Closed(closed.clone())),
+            Admission::Open if calls >= self.call_limit => Some(Refusal::CallLimit),
+            Admission::Open => None,
+        };
+        let rate = self.rate;
+        let source = self.source(now, source);
+        let refusal = refusal.or_else(|| {
+            let in_rate = source.calls.take(now, rate.admitted, rate.burst);
+            (!in_rate).then_some(Refusal::SourceRate)
+        });
+        match refusal {
+            None => Verdict::Admit,
+            Some(refusal) if source.take_answer(now, rate) => Verdict::Refuse(refusal),
+            Some(_) => Verdict::Drop,
+        }
+    }
+
+    /// Whether a request of `source` that makes no call (OPTIONS and the like) is worth an answer.
+    pub fn answer(&mut self, now: Time, source: IpAddr) -> bool {
+        let rate = self.rate;
+        self.source(now, source).take_answer(now, rate)
+    }
+
+    fn source(&mut self, now: Time, address: IpAddr) -> &mut Source {
+        let address = group(address);
+        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&address) {
+            self.sweep(now);
+            if self.sources.len() >= MAX_SOURCES {
+                return &mut self.everyone_else;
+            }
+        }
+        self.sources.entry(address).or_insert_with(|| Source::full(now, self.rate))
+    }
+
+    /// Forgets the sources that have been quiet; at most once a second, however many new ones come.
+    fn sweep(&mut self, now: Time) {
+        if self.swept.is_some_and(|swept| now.since(swept) < SWEEP_PAUSE) {
+            return;
+        }
+        self.swept = Some(now);
+        let rate = self.rate;
+        self.sources.retain(|_, source| !source.is_full(now, rate));
+    }
+}
+
+/// An IPv6 caller owns a whole /64, so that is what has a rate.
+fn group(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Source {
+    calls: Bucket,
+    answers: Bucket,
+}
+
+impl Source {
+    fn full(now: Time, rate: SourceRate) -> Source {
+        Source { calls: Bucket::full(now, rate.burst), answers: Bucket::full(now, rate.answered) }
+    }
+
+    fn take_answer(&mut self, now: Time, rate: SourceRate) -> bool {
+        self.answers.take(now, rate.answered, rate.answered)
+    }
+
+    fn is_full(&mut self, now: Time, rate: SourceRate) -> bool {
+        self.calls.fill(now, rate.admitted, rate.burst);
+        self.answers.fill(now, rate.answered, rate.answered);
+        self.calls.holds(rate.burst) && self.answers.holds(rate.answered)
+    }
+}
+
+/// A token bucket, in thousandths of a token, so that no time is lost to rounding.
+#[derive(Debug)]
+struct Bucket {
+    millitokens: u64,
+    filled: Time,
+}
+
+impl Bucket {
+    fn full(now: Time, burst: u32) -> Bucket {
+        Bucket { millitokens: u64::from(burst) * 1000, filled: now }
+    }
+
+    fn take(&mut self, now: Time, per_second: u32, burst: u32) -> bool {
+        self.fill(now, per_second, burst);
+        let taken = self.millitokens.checked_sub(1000);
+        self.millitokens = taken.unwrap_or(self.millitokens);
+        taken.is_some()
+    }
+
+    /// One token a second is one thousandth of a token a millisecond.
+    fn fill(&mut self, now: Time, per_second: u32, burst: u32) {
+        let gained = now.0.saturating_sub(self.filled.0).saturating_mul(u64::from(per_second));
+        self.millitokens = self.millitokens.saturating_add(gained).min(u64::from(burst) * 1000);
+        self.filled = self.filled.max(now);
+    }
+
+    fn holds(&self, burst: u32) -> bool {
+        self.millitokens == u64::from(burst) * 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const RATE: SourceRate = SourceRate { admitted: 2, burst: 3, answered: 4 };
+
+    fn open() -> Admitter {
+        Admitter::new(Admission::Open, 10, RATE)
+    }
+
+    #[test]
+    fn maintenance_mode_comes_before_the_limit_and_the_limit_before_the_rate() {
+        let mut admitter = open();
+        for _ in 0..3 {
+            assert_eq!(admitter.admit(Time(0), HERE, 0), Verdict::Admit);
+        }
+        assert_eq!(admitter.admit(Time(0), HERE, 0), Verdict::Refuse(Refusal::SourceRate));
+        assert_eq!(admitter.admit(Time(0), HERE, 10), Verdict::Refuse(Refusal::CallLimit));
+        let closed = Closed::maintenance_mode();
+        admitter.set(Admission::Closed(closed.clone()));
+        assert_eq!(admitter.admit(Time(0), HERE, 10), Verdict::Refuse(Refusal::Closed(closed)));
+    }
+
+    #[test]
+    fn the_call_limit_is_the_most_calls_at_one_time() {
+        let mut admitter = open();
+        assert_eq!(admitter.admit(Time(0), HERE, 9), Verdict::Admit);
+        assert_eq!(admitter.admit(Time(0), HERE, 10), Verdict::Refuse(Refusal::CallLimit));
+    }
+
+    #[test]
+    fn a_source_that_goes_on_above_its_rate_is_dropped_in_silence() {
+        let mut admitter = open();
+        let verdicts: Vec<_> = (0..9).map(|_| admitter.admit(Time(0), HERE, 0)).collect();
+        assert_eq!(verdicts[..3], [const { Verdict::Admit }; 3]);
+        assert_eq!(verdicts[3..7], [const { Verdict::Refuse(Refusal::SourceRate) }; 4]);
+        assert_eq!(verdicts[7..], [const { Verdict::Drop }; 2]);
+    }
+
+    #[test]
+    fn a_source_recovers_at_its_rate_and_others_are_not_affected() {
+        let mut admitter = open();
+        for _ in 0..9 {
+            admitter.admit(Time(0), HERE, 0);
+        }
+        assert_eq!(admitter.admit(Time(0), [10, 0, 0, 1].into(), 0), Verdict::Admit);
+        assert_eq!(admitter.admit(Time(499), HERE, 0), Verdict::Refuse(Refusal::SourceRate));
+        assert_eq!(admitter.admit(Time(500), HERE, 0), Verdict::Admit);
+        assert_eq!(admitter.admit(Time(500), HERE, 0), Verdict::Refuse(Refusal::SourceRate));
+    }
+
+    #[test]
+    fn the_table_of_sources_is_bounded_and_forgets_the_quiet_ones() {
+        let mut admitter = open();
+        let address = |n: u32| IpAddr::from(n.to_be_bytes());
+        for n in 0..MAX_SOURCES as u32 + 100 {
+            admitter.admit(Time(0), address(n), 0);
+        }
+        assert_eq!(admitter.sources.len(), MAX_SOURCES);
+        assert_eq!(admitter.admit(Time(0), address(9_999), 0), Verdict::Drop);
+        assert_eq!(admitter.admit(Time(5_000), address(9_999), 0), Verdict::Admit);
+        assert_eq!(admitter.sources.len(), 1);
+    }
+
+    #[test]
+    fn an_ipv6_caller_has_one_rate_for_its_network() {
+        let mut admitter = open();
+        let address = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, last));
+        for last in 0..3 {
+            assert_eq!(admitter.admit(Time(0), address(last), 0), Verdict::Admit);
+        }
+        assert_eq!(admitter.admit(Time(0), address(3), 0), Verdict::Refuse(Refusal::SourceRate));
+    }
+}

@@ -1,0 +1,262 @@
+//! The ledger of calls: which are there, and whether one more is admitted.
+//!
+//! One lock covers both questions. So a call that was admitted before the node was closed is in the
+//! count at the moment closing it returns, and no drain ever sees "no calls" too early (R4).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::admission::{Admission, Admitter, Refusal, Verdict};
+use crate::audio::Participant;
+use crate::time::Clock;
+
+/// The calls of a node as a drain sees them. A call is there from the moment its INVITE is admitted
+/// until its signalling and its media are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// The engine is sure.
+    Known {
+        /// How many calls there are.
+        count: u32,
+        /// When the oldest of them began.
+        oldest: Option<Instant>,
+    },
+    /// A part of the engine has failed: treat the node as busy.
+    Unknown,
+}
+
+/// What happened to calls since the engine started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Calls that were answered and confirmed by the caller's ACK.
+    pub carried: u64,
+    /// Calls refused in maintenance mode.
+    pub refused_maintenance: u64,
+    /// Calls refused because the node had as many as it may, or no port was free.
+    pub refused_limit: u64,
+    /// Calls refused because their source made too many.
+    pub refused_rate: u64,
+    /// Requests not answered at all because their source sent far too many.
+    pub dropped: u64,
+    /// Calls to an alias that no room has.
+    pub not_found: u64,
+    /// Calls refused for another reason: no codec, no readable request, an extension we lack.
+    pub not_acceptable: u64,
+    /// Calls that the caller gave up before they were answered.
+    pub cancelled: u64,
+    /// Calls ended by the far end.
+    pub ended_by_far_end: u64,
+    /// Calls ended because their answer was never confirmed by an ACK.
+    pub ended_without_ack: u64,
+    /// Calls ended because nothing was heard of the far end.
+    pub ended_by_media_timeout: u64,
+    /// Calls ended because their session timer lapsed.
+    pub ended_by_session_timer: u64,
+    /// Calls ended because the far end answered a refresh with an error that ends a call.
+    pub ended_by_refusal: u64,
+    /// Calls ended because the engine was shut down.
+    pub ended_by_shutdown: u64,
+}
+
+/// What becomes of a new call.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// It is in the count for as long as the ticket lives.
+    Admitted(Ticket),
+    /// It is to be told why not.
+    Refused(Refusal),
+    /// It gets no answer.
+    Dropped,
+}
+
+/// The ledger; shared by all parts of the engine.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    clock: Clock,
+    inner: Mutex<Inner>,
+    calls: watch::Sender<Calls>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    admitter: Admitter,
+    open: BTreeMap<Participant, Instant>,
+    next: u64,
+    failed: bool,
+    stats: Stats,
+}
+
+impl Ledger {
+    pub(crate) fn new(clock: Clock, admitter: Admitter) -> Arc<Ledger> {
+        let inner =
+            Inner { admitter, open: BTreeMap::new(), next: 0, failed: false, stats: Stats::default() };
+        let (calls, _) = watch::channel(inner.calls());
+        Arc::new(Ledger { clock, inner: Mutex::new(inner), calls })
+    }
+
+    /// Asks for the admission of a call; when it is admitted it is counted before this returns.
+    pub(crate) fn admit(self: &Arc<Ledger>, source: IpAddr) -> Entry {
+        let mut inner = self.lock();
+        let calls = u32::try_from(inner.open.len()).unwrap_or(u32::MAX);
+        match inner.admitter.admit(self.clock.now(), source, calls) {
+            Verdict::Admit => {
+                inner.next += 1;
+                let call = Participant(inner.next);
+                inner.open.insert(call, Instant::now());
+                self.publish(&inner);
+                Entry::Admitted(Ticket { call, ledger: Arc::clone(self) })
+            }
+            Verdict::Refuse(refusal) => {
+                match &refusal {
+                    Refusal::Closed(_) => inner.stats.refused_maintenance += 1,
+                    Refusal::CallLimit => inner.stats.refused_limit += 1,
+                    Refusal::SourceRate => inner.stats.refused_rate += 1,
+                }
+                Entry::Refused(refusal)
+            }
+            Verdict::Drop => {
+                inner.stats.dropped += 1;
+                Entry::Dropped
+            }
+        }
+    }
+
+    /// Whether a request that makes no call is worth an answer.
+    pub(crate) fn answer(&self, source: IpAddr) -> bool {
+        let mut inner = self.lock();
+        let answer = inner.admitter.answer(self.clock.now(), source);
+        inner.stats.dropped += u64::from(!answer);
+        answer
+    }
+
+    pub(crate) fn set_admission(&self, admission: Admission) {
+        self.lock().admitter.set(admission);
+    }
+
+    pub(crate) fn admission(&self) -> Admission {
+        self.lock().admitter.admission().clone()
+    }
+
+    /// A part of the engine has failed: from now on nobody knows what calls there are.
+    pub(crate) fn fail(&self) {
+        let mut inner = self.lock();
+        inner.failed = true;
+        self.publish(&inner);
+    }
+
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
+        change(&mut self.lock().stats);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.lock().stats
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Calls> {
+        self.calls.subscribe()
+    }
+
+    fn publish(&self, inner: &Inner) {
+        self.calls.send_replace(inner.calls());
+    }
+
+    /// No code that can panic runs under the lock, so a poisoned ledger is still a true one.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn calls(&self) -> Calls {
+        if self.failed {
+            return Calls::Unknown;
+        }
+        let count = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
+        Calls::Known { count, oldest: self.open.values().min().copied() }
+    }
+}
+
+/// A call's place in the ledger, given back when the last holder drops it.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) call: Participant,
+    ledger: Arc<Ledger>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut inner = self.ledger.lock();
+        inner.open.remove(&self.call);
+        self.ledger.publish(&inner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::Closed;
+    use crate::settings::SourceRate;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn ledger(call_limit: u32) -> Arc<Ledger> {
+        let rate = SourceRate { admitted: 1_000_000, burst: 1_000_000, answered: 1_000_000 };
+        Ledger::new(Clock::start(), Admitter::new(Admission::Open, call_limit, rate))
+    }
+
+    fn count(ledger: &Ledger) -> Option<u32> {
+        match *ledger.watch().borrow() {
+            Calls::Known { count, .. } => Some(count),
+            Calls::Unknown => None,
+        }
+    }
+
+    #[test]
+    fn a_call_counts_from_its_admission_until_the_last_holder_lets_go() {
+        let ledger = ledger(10);
+        let Entry::Admitted(ticket) = ledger.admit(HERE) else { panic!("not admitted") };
+        let ticket = Arc::new(ticket);
+        let held_by_media = Arc::clone(&ticket);
+        drop(ticket);
+        assert_eq!(count(&ledger), Some(1));
+        drop(held_by_media);
+        assert_eq!(count(&ledger), Some(0));
+    }
+
+    #[test]
+    fn after_a_failure_the_calls_are_unknown_for_good() {
+        let ledger = ledger(10);
+        ledger.fail();
+        let Entry::Admitted(ticket) = ledger.admit(HERE) else { panic!("not admitted") };
+        drop(ticket);
+        assert_eq!(count(&ledger), None);
+    }
+
+    #[test]
+    fn what_was_admitted_before_the_close_is_counted_when_the_close_returns() {
+        for _ in 0..200 {
+            let ledger = ledger(u32::MAX);
+            let callers: Vec<_> = (0..4)
+                .map(|_| {
+                    let ledger = Arc::clone(&ledger);
+                    std::thread::spawn(move || {
+                        let tickets = (0..50).map_while(|_| match ledger.admit(HERE) {
+                            Entry::Admitted(ticket) => Some(ticket),
+                            Entry::Refused(_) | Entry::Dropped => None,
+                        });
+                        tickets.collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            ledger.set_admission(Admission::Closed(Closed::maintenance_mode()));
+            let at_close = count(&ledger);
+            let tickets: Vec<_> = callers.into_iter().map(|caller| caller.join().expect("caller")).collect();
+            assert_eq!(at_close, Some(tickets.iter().map(|t| t.len() as u32).sum()));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A shard: some conferences with all their legs, mixed tick by tick. Pure: no socket, no thread, no clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::audio::mixer::Mix;
+use crate::audio::{Epoch, Participant, Tag};
+use crate::rooms::RoomName;
+use crate::time::Time;
+
+use super::leg::{Leg, Outgoing, Plan};
+
+/// Names a leg within its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LegId(pub(crate) u64);
+
+/// What a shard is told.
+#[derive(Debug)]
+pub(crate) enum Input<'a> {
+    /// A leg joins a room; it hears and is heard from the next tick on.
+    Join { leg: LegId, room: RoomName, participant: Participant, plan: Plan, outgoing: Outgoing },
+    /// The leg's call is confirmed.
+    Start { leg: LegId },
+    /// The leg's call agreed on something new.
+    Change { leg: LegId, plan: Plan },
+    /// The leg's call is over.
+    Leave { leg: LegId },
+    /// A datagram came for a leg.
+    Datagram { leg: LegId, from: SocketAddr, datagram: &'a [u8] },
+}
+
+/// What a shard wants done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Output<'a> {
+    /// Send this datagram from the leg's socket.
+    Send { leg: LegId, to: SocketAddr, datagram: &'a [u8] },
+    /// Nothing was heard of the far end for the media timeout.
+    Silent { leg: LegId },
+}
+
+/// Some conferences and their legs.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    media_timeout: Duration,
+    legs: BTreeMap<LegId, Leg>,
+    conferences: BTreeMap<RoomName, BTreeSet<LegId>>,
+    datagram: Vec<u8>,
+}
+
+impl Shard {
+    pub(crate) fn new(media_timeout: Duration) -> Shard {
+        Shard { media_timeout, legs: BTreeMap::new(), conferences: BTreeMap::new(), datagram: Vec::new() }
+    }
+
+    /// Takes one input in. Inputs for legs that are not there are ignored: they have just left.
+    pub(crate) fn handle(&mut self, now: Time, input: Input<'_>) {
+        match input {
+            Input::Join { leg, room, participant, plan, outgoing } => {
+                let tag = Tag { participant, epoch: Epoch::default() };
+                self.legs.insert(leg, Leg::new(now, tag, plan, outgoing));
+                self.conferences.entry(room).or_default().insert(leg);
+            }
+            Input::Start { leg } => {
+                self.legs.get_mut(&leg).into_iter().for_each(Leg::start);
+            }
+            Input::Change { leg, plan } => {
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.change(now, plan));
+            }
+            Input::Leave { leg } => self.leave(leg),
+            Input::Datagram { leg, from, datagram } => {
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, from, datagram));
+            }
+        }
+    }
+
+    fn leave(&mut self, leg: LegId) {
+        self.legs.remove(&leg);
+        self.conferences.retain(|_, members| {
+            members.remove(&leg);
+            !members.is_empty()
+        });
+    }
+
+    /// Mixes one tick of every conference.
+    pub(crate) fn tick(&mut self, now: Time, mut output: impl FnMut(Output<'_>)) {
+        for members in self.conferences.values() {
+            let mut mix = Mix::default();
+            for id in members {
+                if let Some(leg) = self.legs.get_mut(id)
+                    && let Some(frame) = leg.say()
+                {
+                    mix.add(leg.tag, &frame);
+                }
+            }
+            for id in members {
+                let Some(leg) = self.legs.get_mut(id) else { continue };
+                let frame = mix.heard_by(leg.tag.participant);
+                if let Some(to) = leg.hear(&frame, &mut self.datagram) {
+                    output(Output::Send { leg: *id, to, datagram: &self.datagram });
+                }
+                if leg.fell_silent(now, self.media_timeout) {
+                    output(Output::Silent { leg: *id });
+                }
+            }
+        }
+    }
+
+    /// Lets ticks pass unmixed, after the thread was held up for long.
+    pub(crate) fn skip(&mut self, ticks: u32) {
+        self.legs.values_mut().for_each(|leg| leg.skip(ticks));
+    }
+}
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

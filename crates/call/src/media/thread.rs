@@ -1,0 +1,199 @@
+//! The thread that carries sound: it drains the sockets, ticks the shard, and sends what comes out.
+//!
+//! A thread of its own and not the async pool, so that a busy pool does not make ticks late.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::audio::TICK;
+use crate::ledger::{Ledger, Ticket};
+use crate::rooms::RoomName;
+use crate::time::Clock;
+
+use super::leg::{Outgoing, Plan};
+use super::ports::MediaPort;
+use super::shard::{Input, LegId, Output, Shard};
+
+/// The most datagrams read from one leg in one tick: ten times what a caller sends. The rest waits in
+/// the socket or is dropped there, so that one flooded leg does not delay the others.
+const MAX_DATAGRAMS: usize = 10;
+
+/// The largest datagram that is read; G.711 packets have some hundred bytes.
+const MAX_DATAGRAM: usize = 2048;
+
+/// Ticks that are made up for when the thread was held up; what is further behind is skipped.
+const MAX_CATCH_UP: u32 = 5;
+
+/// Called once when nothing is heard of a leg's far end any more.
+pub(crate) type OnSilence = Box<dyn Fn() + Send>;
+
+/// What the thread is told.
+pub(crate) enum Command {
+    /// A leg joins.
+    Join(Box<Join>),
+    /// Its call is confirmed.
+    Start(LegId),
+    /// Its call agreed on something new.
+    Change(LegId, Plan),
+    /// Its call is over: the socket is closed and the ticket given back.
+    Leave(LegId),
+    /// End the thread.
+    Stop,
+}
+
+/// All that a leg brings along.
+pub(crate) struct Join {
+    pub(crate) leg: LegId,
+    pub(crate) room: RoomName,
+    pub(crate) plan: Plan,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) port: MediaPort,
+    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) on_silence: OnSilence,
+}
+
+/// The way to talk to the thread.
+#[derive(Clone, Debug)]
+pub(crate) struct MediaHandle {
+    commands: Sender<Command>,
+}
+
+impl MediaHandle {
+    /// Sends a command. When the thread is gone the ledger says so already, and the command is dropped
+    /// with all that it holds.
+    pub(crate) fn tell(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+}
+
+/// Starts the thread.
+///
+/// # Errors
+/// The system refuses another thread.
+pub(crate) fn start(
+    clock: Clock,
+    media_timeout: Duration,
+    ledger: Arc<Ledger>,
+) -> io::Result<(MediaHandle, JoinHandle<()>)> {
+    let (commands, receiver) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("call-media".into()).spawn(move || {
+        let mut alarm = Alarm { ledger, armed: true };
+        Worker { clock, shard: Shard::new(media_timeout), sockets: BTreeMap::new() }.run(&receiver);
+        alarm.armed = false;
+    })?;
+    Ok((MediaHandle { commands }, thread))
+}
+
+/// Tells the ledger when the thread ends otherwise than by [`Command::Stop`].
+struct Alarm {
+    ledger: Arc<Ledger>,
+    armed: bool,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if self.armed {
+            tracing::error!("the media thread has failed; calls are unknown until the node restarts");
+            self.ledger.fail();
+        }
+    }
+}
+
+struct Socket {
+    port: MediaPort,
+    on_silence: OnSilence,
+    _ticket: Arc<Ticket>,
+}
+
+struct Worker {
+    clock: Clock,
+    shard: Shard,
+    sockets: BTreeMap<LegId, Socket>,
+}
+
+impl Worker {
+    fn run(mut self, commands: &Receiver<Command>) {
+        let mut next = Instant::now() + TICK;
+        while self.obey(commands) {
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            self.receive();
+            let behind = Instant::now().saturating_duration_since(next).as_millis() / TICK.as_millis();
+            let behind = u32::try_from(behind).unwrap_or(u32::MAX);
+            if behind > MAX_CATCH_UP {
+                self.shard.skip(behind);
+                next += TICK * behind;
+            }
+            self.tick();
+            // From tick to tick, not from now: the ticks do not drift.
+            next += TICK;
+        }
+    }
+
+    /// Carries out what has been asked for; false when the thread is to end.
+    fn obey(&mut self, commands: &Receiver<Command>) -> bool {
+        loop {
+            match commands.try_recv() {
+                Ok(Command::Join(join)) => self.join(*join),
+                Ok(Command::Start(leg)) => self.shard.handle(self.clock.now(), Input::Start { leg }),
+                Ok(Command::Change(leg, plan)) => {
+                    self.shard.handle(self.clock.now(), Input::Change { leg, plan });
+                }
+                Ok(Command::Leave(leg)) => {
+                    self.shard.handle(self.clock.now(), Input::Leave { leg });
+                    self.sockets.remove(&leg);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn join(&mut self, join: Join) {
+        let Join { leg, room, plan, outgoing, port, ticket, on_silence } = join;
+        let input = Input::Join { leg, room, participant: ticket.call, plan, outgoing };
+        self.shard.handle(self.clock.now(), input);
+        self.sockets.insert(leg, Socket { port, on_silence, _ticket: ticket });
+    }
+
+    fn receive(&mut self) {
+        let now = self.clock.now();
+        let mut buffer = [0; MAX_DATAGRAM];
+        for (leg, socket) in &self.sockets {
+            for _ in 0..MAX_DATAGRAMS {
+                let Some((length, from)) = read(socket, &mut buffer) else { break };
+                let datagram = &buffer[..length];
+                self.shard.handle(now, Input::Datagram { leg: *leg, from, datagram });
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let sockets = &self.sockets;
+        self.shard.tick(self.clock.now(), |output| match output {
+            Output::Send { leg, to, datagram } => {
+                if let Some(socket) = sockets.get(&leg) {
+                    // A packet that cannot be sent is a lost packet.
+                    let _ = socket.port.socket.send_to(datagram, to);
+                }
+            }
+            Output::Silent { leg } => sockets.get(&leg).into_iter().for_each(|socket| (socket.on_silence)()),
+        });
+    }
+}
+
+/// The next datagram of a socket. Errors of single datagrams (a refused port of the far end) are
+/// nothing to act on: silence is noticed by its timeout.
+fn read(socket: &Socket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+    loop {
+        match socket.port.socket.recv_from(buffer) {
+            Ok(received) => return Some(received),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Session timers (RFC 4028): how long a call lives without a sign of life in its signalling.
+//!
+//! Arithmetic only: reads and writes header values, decides when to refresh and when to give up.
+
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// The longest lead with which a lapsing session is ended (RFC 4028 section 10).
+const MAX_LEAD: Duration = Duration::from_secs(32);
+
+/// Who sends the refresh requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresher {
+    /// This node.
+    Us,
+    /// The far end.
+    FarEnd,
+}
+
+/// What we want of session timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The interval we ask for and the longest we agree to.
+    pub interval: Duration,
+    /// The shortest interval we accept.
+    pub shortest: Duration,
+}
+
+/// What a request says about session timers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Session-Expires, in seconds.
+    pub expires: Option<u32>,
+    /// The refresher named in Session-Expires: `uac` is the sender of the request.
+    pub refresher_is_sender: Option<bool>,
+    /// Min-SE, in seconds.
+    pub min_se: Option<u32>,
+    /// Whether `timer` stands in Supported or Require.
+    pub supported: bool,
+}
+
+/// The asked interval is too short; answer 422 with this Min-SE, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooShort {
+    /// The value of Min-SE.
+    pub min_se: u64,
+}
+
+impl Asked {
+    /// Reads the values of Session-Expires and Min-SE. What cannot be read counts as not there.
+    #[must_use]
+    pub fn read(session_expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Asked {
+        let number = |text: &str| text.split(';').next()?.trim().parse().ok();
+        let refresher = session_expires.and_then(|value| {
+            let lower = value.to_ascii_lowercase();
+            let name = lower.split(';').find_map(|p| p.trim().strip_prefix("refresher="))?.trim().to_owned();
+            match name.as_str() {
+                "uac" => Some(true),
+                "uas" => Some(false),
+                _ => None,
+            }
+        });
+        Asked {
+            expires: session_expires.and_then(number),
+            refresher_is_sender: refresher,
+            min_se: min_se.and_then(number),
+            supported,
+        }
+    }
+}
+
+/// A running session timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimer {
+    /// The agreed interval.
+    pub interval: Duration,
+    /// Who refreshes.
+    pub refresher: Refresher,
+    /// When the session was last refreshed.
+    pub refreshed: Time,
+}
+
+impl SessionTimer {
+    /// Answers a request of the far end (RFC 4028 section 9).
+    ///
+    /// # Errors
+    /// The asked interval is shorter than we accept and the far end knows session timers.
+    pub fn agree(now: Time, asked: Asked, policy: Policy) -> Result<SessionTimer, TooShort> {
+        let wanted = asked.expires.map(|seconds| Duration::from_secs(seconds.into()));
+        if asked.supported && wanted.is_some_and(|wanted| wanted < policy.shortest) {
+            return Err(TooShort { min_se: policy.shortest.as_secs() });
+        }
+        let floor =
+            asked.min_se.map_or(Duration::ZERO, |s| Duration::from_secs(s.into())).max(policy.shortest);
+        let interval = wanted.unwrap_or(policy.interval).min(policy.interval).max(floor);
+        // A far end that does not know session timers cannot refresh. One that does refreshes, unless
+        // it asks us to: then its own death is noticed without a request of ours.
+        let refresher = match (asked.supported, asked.refresher_is_sender) {
+            (false, _) | (true, Some(false)) => Refresher::Us,
+            (true, Some(true) | None) => Refresher::FarEnd,
+        };
+        Ok(SessionTimer { interval, refresher, refreshed: now })
+    }
+
+    /// Reads the far end's 200 to our refresh. Without Session-Expires we go on refreshing by ourselves.
+    #[must_use]
+    pub fn confirmed(self, now: Time, answered: Asked) -> SessionTimer {
+        let interval = answered.expires.map_or(self.interval, |s| Duration::from_secs(s.into()));
+        let refresher = match answered.refresher_is_sender {
+            // In the answer to our request, `uac` is this node.
+            Some(true) | None => Refresher::Us,
+            Some(false) => Refresher::FarEnd,
+        };
+        SessionTimer { interval: interval.min(self.interval), refresher, refreshed: now }
+    }
+
+    /// When we refresh: after half the interval; never when the far end does.
+    #[must_use]
+    pub fn refresh_at(&self) -> Option<Time> {
+        match self.refresher {
+            Refresher::Us => Some(self.refreshed + self.interval / 2),
+            Refresher::FarEnd => None,
+        }
+    }
+
+    /// When the call is ended for want of a refresh: a third of the interval, at most 32 seconds,
+    /// before it is over.
+    #[must_use]
+    pub fn lapses_at(&self) -> Time {
+        self.refreshed + (self.interval - (self.interval / 3).min(MAX_LEAD))
+    }
+
+    /// The value of Session-Expires in a response to the far end's request.
+    #[must_use]
+    pub fn response_header(&self) -> String {
+        self.header(Refresher::FarEnd)
+    }
+
+    /// The value of Session-Expires in a request of ours.
+    #[must_use]
+    pub fn request_header(&self) -> String {
+        self.header(Refresher::Us)
+    }
+
+    fn header(&self, uac: Refresher) -> String {
+        let name = if self.refresher == uac { "uac" } else { "uas" };
+        format!("{};refresher={name}", self.interval.as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy = Policy { interval: Duration::from_secs(1800), shortest: Duration::from_secs(90) };
+
+    fn agree(expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Result<SessionTimer, TooShort> {
+        SessionTimer::agree(Time(0), Asked::read(expires, min_se, supported), POLICY)
+    }
+
+    #[test]
+    fn the_interval_and_the_refresher_are_agreed_as_rfc_4028_says() {
+        let check = |expires, min_se, supported, header: &str| {
+            let timer = agree(expires, min_se, supported).expect(header);
+            assert_eq!(timer.response_header(), header);
+        };
+        check(None, None, false, "1800;refresher=uas");
+        check(None, None, true, "1800;refresher=uac");
+        check(Some("600"), None, true, "600;refresher=uac");
+        check(Some("600 ; Refresher=UAS"), None, true, "600;refresher=uas");
+        check(Some("600;refresher=uac"), None, false, "600;refresher=uas");
+        check(Some("7200"), None, true, "1800;refresher=uac");
+        check(Some("7200"), Some("3600"), true, "3600;refresher=uac");
+        check(Some("nonsense"), Some(""), true, "1800;refresher=uac");
+        check(Some("10"), None, false, "90;refresher=uas");
+    }
+
+    #[test]
+    fn a_shorter_interval_than_ours_is_refused_with_min_se() {
+        assert_eq!(agree(Some("89"), None, true), Err(TooShort { min_se: 90 }));
+        assert!(agree(Some("90"), None, true).is_ok());
+    }
+
+    #[test]
+    fn the_refresher_refreshes_at_half_and_the_call_lapses_before_the_end() {
+        let check = |seconds, refresher, refresh: Option<u64>, lapse| {
+            let timer =
+                SessionTimer { interval: Duration::from_secs(seconds), refresher, refreshed: Time(1000) };
+            assert_eq!(timer.refresh_at(), refresh.map(Time));
+            assert_eq!(timer.lapses_at(), Time(lapse));
+        };
+        check(1800, Refresher::Us, Some(901_000), 1_769_000);
+        check(1800, Refresher::FarEnd, None, 1_769_000);
+        check(90, Refresher::FarEnd, None, 61_000);
+        check(3, Refresher::Us, Some(2_500), 3_000);
+    }
+
+    #[test]
+    fn the_answer_to_our_refresh_may_hand_the_refreshing_over() {
+        let timer =
+            SessionTimer { interval: Duration::from_secs(600), refresher: Refresher::Us, refreshed: Time(0) };
+        assert_eq!(timer.request_header(), "600;refresher=uac");
+        let same = timer.confirmed(Time(5), Asked::default());
+        assert_eq!(same, SessionTimer { refreshed: Time(5), ..timer });
+        let theirs = timer.confirmed(Time(5), Asked::read(Some("300;refresher=uas"), None, true));
+        assert_eq!((theirs.refresher, theirs.interval.as_secs()), (Refresher::FarEnd, 300));
+    }
+}

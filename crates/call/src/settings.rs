@@ -1,0 +1,222 @@
+//! What an operator can set about the call engine, and the limits nobody can set.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The longest time without sound before a call is ended that may be set. Longer would let a vanished
+/// caller block a drain for longer than the drain may take.
+pub const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// The settings of the call engine. Durations are whole seconds in files (`session_interval = 1800`).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where SIP is answered, over UDP and TCP alike. Port 0 takes any free port.
+    pub sip: SocketAddr,
+    /// The address callers send their sound to; it stands in the session description.
+    pub media: IpAddr,
+    /// The UDP ports for sound. A call takes an even port and leaves the odd one above it free.
+    #[serde(default = "default_media_ports")]
+    pub media_ports: RangeInclusive<u16>,
+    /// The most calls at one time; the next is refused with "Out of resource".
+    #[serde(default = "default_call_limit")]
+    pub call_limit: u32,
+    /// How many calls one address may make.
+    #[serde(default)]
+    pub source_rate: SourceRate,
+    /// A call is ended when nothing was heard of the far end for this long (R4: a vanished caller must
+    /// not block a drain). At most [`MAX_MEDIA_TIMEOUT`].
+    #[serde(default = "default_media_timeout", with = "seconds")]
+    pub media_timeout: Duration,
+    /// The session interval we ask for (RFC 4028).
+    #[serde(default = "default_session_interval", with = "seconds")]
+    pub session_interval: Duration,
+    /// The shortest session interval we accept. RFC 4028 section 5 forbids less than 90 seconds; only
+    /// tests set less.
+    #[serde(default = "default_min_session_interval", with = "seconds")]
+    pub min_session_interval: Duration,
+    /// How long a call rings before it is answered.
+    #[serde(default, with = "seconds")]
+    pub ring_time: Duration,
+    /// RFC 3261 T1 in milliseconds: the estimate of a round trip. A call without ACK is gone after 64 of it.
+    #[serde(default = "default_t1_ms")]
+    pub t1_ms: u32,
+    /// The most TCP connections at one time.
+    #[serde(default = "default_tcp_connections")]
+    pub tcp_connections: u32,
+    /// A TCP connection that carries no call is closed when nothing came over it for this long.
+    #[serde(default = "default_tcp_idle", with = "seconds")]
+    pub tcp_idle: Duration,
+}
+
+/// How many calls one source address may make: token buckets, in calls a second and calls in a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceRate {
+    /// Calls a second that are admitted in the long run.
+    pub admitted: u32,
+    /// Calls at once that are admitted after a quiet time.
+    pub burst: u32,
+    /// Answers a second (503 to calls, any answer to other requests); what comes faster is dropped in silence.
+    pub answered: u32,
+}
+
+impl Default for SourceRate {
+    /// A trunk or a proxy is one source, so the figures are those of a busy trunk, not of a person.
+    fn default() -> SourceRate {
+        SourceRate { admitted: 50, burst: 200, answered: 500 }
+    }
+}
+
+/// Settings that cannot work.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SettingsError {
+    /// `media` is 0.0.0.0 or ::.
+    #[error("media = {0} cannot stand in a session description; set the address that callers reach")]
+    MediaAddress(IpAddr),
+    /// There is no even port with an odd one above it.
+    #[error("media_ports {0}-{1} holds no pair of ports; give a range that starts lower than it ends")]
+    MediaPorts(u16, u16),
+    /// Too long or zero.
+    #[error("media_timeout is {0:?}; set between 1 and 1800 seconds")]
+    MediaTimeout(Duration),
+    /// The interval is shorter than the shortest one.
+    #[error("session_interval is {0:?}; set at least min_session_interval, which is {1:?}")]
+    SessionInterval(Duration, Duration),
+    /// A limit of zero would refuse everything.
+    #[error("{0} is 0; set at least 1")]
+    Zero(&'static str),
+}
+
+impl Settings {
+    /// The defaults of all that has one.
+    #[must_use]
+    pub fn new(sip: SocketAddr, media: IpAddr) -> Settings {
+        Settings {
+            sip,
+            media,
+            media_ports: default_media_ports(),
+            call_limit: default_call_limit(),
+            source_rate: SourceRate::default(),
+            media_timeout: default_media_timeout(),
+            session_interval: default_session_interval(),
+            min_session_interval: default_min_session_interval(),
+            ring_time: Duration::ZERO,
+            t1_ms: default_t1_ms(),
+            tcp_connections: default_tcp_connections(),
+            tcp_idle: default_tcp_idle(),
+        }
+    }
+
+    /// Refuses settings that cannot work.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with what to set instead.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let zero = [
+            ("call_limit", self.call_limit),
+            ("tcp_connections", self.tcp_connections),
+            ("t1_ms", self.t1_ms),
+            ("source_rate.admitted", self.source_rate.admitted),
+            ("source_rate.burst", self.source_rate.burst),
+            ("source_rate.answered", self.source_rate.answered),
+        ];
+        if let Some((name, _)) = zero.into_iter().find(|(_, value)| *value == 0) {
+            return Err(SettingsError::Zero(name));
+        }
+        if self.media.is_unspecified() {
+            return Err(SettingsError::MediaAddress(self.media));
+        }
+        let (first, last) = (*self.media_ports.start(), *self.media_ports.end());
+        if last <= first.next_multiple_of(2) || first == 0 {
+            return Err(SettingsError::MediaPorts(first, last));
+        }
+        if self.media_timeout.is_zero() || self.media_timeout > MAX_MEDIA_TIMEOUT {
+            return Err(SettingsError::MediaTimeout(self.media_timeout));
+        }
+        if self.session_interval < self.min_session_interval || self.session_interval.as_secs() == 0 {
+            return Err(SettingsError::SessionInterval(self.session_interval, self.min_session_interval));
+        }
+        Ok(())
+    }
+
+    /// 64 times T1: how long an answered call waits for its ACK (RFC 3261 section 13.3.1.4).
+    #[must_use]
+    pub fn ack_timeout(&self) -> Duration {
+        Duration::from_millis(u64::from(self.t1_ms)) * 64
+    }
+}
+
+fn default_media_ports() -> RangeInclusive<u16> {
+    40_000..=49_999
+}
+
+fn default_call_limit() -> u32 {
+    500
+}
+
+fn default_media_timeout() -> Duration {
+    Duration::from_secs(60)
+}
+
+fn default_session_interval() -> Duration {
+    Duration::from_secs(1800)
+}
+
+fn default_min_session_interval() -> Duration {
+    Duration::from_secs(90)
+}
+
+fn default_t1_ms() -> u32 {
+    500
+}
+
+fn default_tcp_connections() -> u32 {
+    1000
+}
+
+fn default_tcp_idle() -> Duration {
+    Duration::from_secs(120)
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let good = Settings::new(([127, 0, 0, 1], 5060).into(), [127, 0, 0, 1].into());
+        assert_eq!(good.check(), Ok(()));
+        let check = |change: fn(&mut Settings), expected: &str| {
+            let mut settings = good.clone();
+            change(&mut settings);
+            let error = settings.check().expect_err(expected).to_string();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        check(|s| s.media = [0, 0, 0, 0].into(), "media = 0.0.0.0");
+        check(|s| s.media_ports = 40_001..=40_002, "media_ports");
+        check(|s| s.media_timeout = Duration::from_secs(1801), "media_timeout");
+        check(|s| s.session_interval = Duration::from_secs(89), "session_interval");
+        check(|s| s.call_limit = 0, "call_limit is 0");
+    }
+
+    #[test]
+    fn a_pair_at_the_very_end_of_the_range_is_enough() {
+        let mut settings = Settings::new(([127, 0, 0, 1], 5060).into(), [127, 0, 0, 1].into());
+        settings.media_ports = 40_000..=40_001;
+        assert_eq!(settings.check(), Ok(()));
+    }
+}
