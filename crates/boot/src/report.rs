@@ -1,0 +1,55 @@
+//! What `boot` tells the operator: one line an event, on stderr; and why it ends.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Why `boot` cannot go on. It ends then, and whatever started it starts it again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The slots cannot say what to start.
+    #[error(transparent)]
+    Slots(#[from] slots::Error),
+    /// The settings of the machine cannot be used.
+    #[error("the settings in {} cannot be used: {reason}", path.display())]
+    Settings { path: PathBuf, reason: String },
+    /// Another `boot` has this machine.
+    #[error("another pitlane-boot runs this machine: it holds {}; stop that one first", path.display())]
+    Occupied { path: PathBuf },
+    /// What an earlier `boot` left behind does not end.
+    #[error("a program that an earlier pitlane-boot started holds {} and does not end", path.display())]
+    LeftBehind { path: PathBuf },
+    /// A file could not be used.
+    #[error("could not {doing} {}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+    /// The kernel refused something that `boot` cannot do without.
+    #[error("could not {doing}")]
+    Kernel { doing: &'static str, source: io::Error },
+}
+
+/// Names the file and the operation in an error of the file system.
+pub(crate) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
+    let path = path.to_path_buf();
+    move |source| Failure::File { doing, path, source }
+}
+
+/// Names the operation in an error of the kernel.
+pub(crate) fn refused<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) -> Failure {
+    move |source| Failure::Kernel { doing, source: source.into() }
+}
+
+/// Writes one line to stderr. A closed stderr does not end the machine.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}

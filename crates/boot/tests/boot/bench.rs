@@ -1,0 +1,150 @@
+//! A machine with small releases and a real `pitlane-boot`, and how to wait for what it does.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use slots::{Machine, Record, Slot, SlotIdentity, Staging};
+use tempfile::TempDir;
+
+/// How long a test waits for anything before it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Bench {
+    root: TempDir,
+    pub(crate) machine: Machine,
+    boot: Option<Child>,
+}
+
+/// The identity of the release with this number; release 2 prints `34.2 (34200)`.
+pub(crate) fn identity(release: u32) -> SlotIdentity {
+    let version = format!("34.{release}");
+    SlotIdentity::new(format!("{release:064x}"), version, 34_000 + release * 100, "bin/program".into())
+}
+
+/// A script that becomes the trial release with this behaviour.
+pub(crate) fn trial(word: &str) -> String {
+    let boot = Path::new(env!("CARGO_BIN_EXE_pitlane-boot"));
+    let trial = boot.parent().unwrap().join("examples/trial_release");
+    assert!(trial.exists(), "build it first: cargo build -p boot --example trial_release");
+    format!("exec {} {word} \"$@\"", trial.display())
+}
+
+impl Bench {
+    /// A machine with release 1 in slot a, behaving as `script` says, and impatient settings.
+    pub(crate) fn installed(script: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let machine = Machine::open(root.path());
+        let bench = Self { root, machine, boot: None };
+        bench.settings(1);
+        fill(bench.machine.install_first().unwrap(), script, 1);
+        bench
+    }
+
+    /// The same with release 2 selected in slot b.
+    pub(crate) fn with_selected(confirmed: &str, tried: &str) -> Self {
+        let bench = Self::installed(confirmed);
+        bench.stage(tried);
+        bench.machine.select(&identity(2).manifest).unwrap();
+        bench
+    }
+
+    pub(crate) fn stage(&self, script: &str) {
+        fill(self.machine.begin_staging(Slot::A).unwrap(), script, 2);
+    }
+
+    pub(crate) fn settings(&self, confirm_within_seconds: u32) {
+        let text = format!(
+            "[node]\nname = \"skipped\"\n\n[boot]\ntries = 2\nstop_grace_seconds = 1\n\
+             confirm_within_seconds = {confirm_within_seconds}\n"
+        );
+        fs::write(self.path("machine.toml"), text).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Starts `pitlane-boot`; its lines are added to `boot.log`.
+    pub(crate) fn boot(&mut self) {
+        assert!(self.boot.is_none(), "it runs already");
+        self.boot = Some(self.another_boot());
+    }
+
+    pub(crate) fn another_boot(&self) -> Child {
+        let log = File::options().create(true).append(true).open(self.path("boot.log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pitlane-boot"));
+        command.arg("--root").arg(self.root.path()).env_remove("NOTIFY_SOCKET");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    /// Sends a signal to `boot` and waits for its end.
+    pub(crate) fn end_boot(&mut self, signal: Signal) -> ExitStatus {
+        let mut boot = self.boot.take().expect("it runs");
+        kill_process(Pid::from_child(&boot), signal).unwrap();
+        boot.wait().unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("boot.log")).unwrap_or_default()
+    }
+
+    pub(crate) fn journal(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("journal")).unwrap_or_default();
+        text.lines().map(Into::into).collect()
+    }
+
+    /// The process ids of the programs that wrote this event, such as `b confirmed`.
+    pub(crate) fn pids(&self, event: &str) -> Vec<Pid> {
+        let pid = |line: &String| line.strip_prefix(event)?.trim().parse().ok().and_then(Pid::from_raw);
+        self.journal().iter().filter_map(pid).collect()
+    }
+
+    /// Waits until an event is in the journal `times` times.
+    pub(crate) fn wait_for_event(&self, event: &str, times: usize) {
+        self.wait(&format!("{times} times {event:?}"), || self.pids(event).len() >= times);
+    }
+
+    pub(crate) fn wait_for_line(&self, line: &str) {
+        self.wait(&format!("the line {line:?}"), || self.log().contains(line));
+    }
+
+    pub(crate) fn wait_for_record(&self, what: &str, holds: impl Fn(&Record) -> bool) {
+        self.wait(what, || holds(&self.machine.record().unwrap()));
+    }
+
+    pub(crate) fn wait(&self, what: &str, holds: impl Fn() -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !holds() {
+            let (log, journal) = (self.log(), self.journal());
+            assert!(Instant::now() < until, "waited in vain for {what}\n{log}\n{journal:#?}");
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if self.boot.is_some() {
+            self.end_boot(Signal::TERM);
+        }
+    }
+}
+
+fn fill(staging: Staging, script: &str, release: u32) {
+    fs::create_dir(staging.dir().join("bin")).unwrap();
+    let program = staging.dir().join("bin/program");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    staging.finish(&identity(release)).unwrap();
+}
+
+/// Whether a process has not ended; one that only waits for its parent to notice has.
+pub(crate) fn lives(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}

@@ -1,0 +1,257 @@
+//! `pitlane-boot` with real processes: releases that confirm, crash, hang and pretend, and a `boot` that is
+//! killed and started again.
+
+mod bench;
+
+use bench::{Bench, identity, lives, trial};
+use rustix::process::Signal;
+use slots::{Attempt, Record, Slot, UnixMillis, Why};
+
+fn left(record: &Record) -> Option<&Why> {
+    assert_eq!(record.confirmed, Slot::A);
+    record.fell_back.as_ref().map(|fell_back| &fell_back.why)
+}
+
+#[test]
+fn a_new_release_that_confirms_itself_stays() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm"));
+    bench.boot();
+    bench.wait_for_line("slot b: release 34.2 (34200) has confirmed itself");
+    assert!(bench.log().contains("slot b: starting release 34.2 (34200), try 1 of 2"), "{}", bench.log());
+    assert_eq!(bench.machine.record().unwrap(), Record::confirmed(Slot::B));
+    assert!(bench.end_boot(Signal::TERM).success());
+    bench.boot();
+    bench.wait_for_line("slot b: starting release 34.2 (34200)\n");
+}
+
+#[test]
+fn a_new_release_that_never_confirms_itself_is_left() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("serve"));
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    let record = bench.machine.record().unwrap();
+    assert_eq!(left(&record), Some(&Why::NeverConfirmed { within_seconds: 1 }));
+    let line = "slot b: 34.2 did not confirm itself in 1 s; going back to slot a (34.1)";
+    assert!(bench.log().contains(line), "{}", bench.log());
+    assert!(!lives(bench.pids("b runs")[0]), "both releases run");
+}
+
+#[test]
+fn a_new_release_that_hangs_and_does_not_end_when_asked_is_killed_and_left() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("stubborn"));
+    bench.settings(3);
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    assert!(matches!(left(&bench.machine.record().unwrap()), Some(Why::NeverConfirmed { .. })));
+    assert!(bench.log().contains("killing it"), "{}", bench.log());
+    assert!(!lives(bench.pids("b runs")[0]), "both releases run");
+}
+
+#[test]
+fn a_new_release_that_crashes_is_tried_as_often_as_it_may_and_left() {
+    let mut bench = Bench::with_selected(&trial("serve"), "echo 'b runs 1' >> \"$2/journal\"; exit 7");
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    let why = Why::EndedAtStart { tries: 2, exit: "exit status 7".into() };
+    assert_eq!(left(&bench.machine.record().unwrap()), Some(&why));
+    assert_eq!(bench.pids("b runs").len(), 2);
+}
+
+#[test]
+fn a_new_release_whose_program_cannot_be_executed_is_left() {
+    let bench = Bench::installed(&trial("serve"));
+    bench.stage("");
+    let mut bench = bench;
+    std::fs::write(bench.path("slots/b/bin/program"), "#!/nonexistent/interpreter\n").unwrap();
+    bench.machine.select(&identity(2).manifest).unwrap();
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    assert!(matches!(left(&bench.machine.record().unwrap()), Some(Why::EndedAtStart { tries: 2, .. })));
+}
+
+#[test]
+fn a_release_that_says_ready_without_a_confirmation_in_the_record_is_left() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("pretend"));
+    bench.settings(3);
+    bench.boot();
+    bench.wait_for_line("has not confirmed itself in the record");
+    bench.wait_for_event("a runs", 1);
+    assert!(matches!(left(&bench.machine.record().unwrap()), Some(Why::NeverConfirmed { .. })));
+}
+
+#[test]
+fn a_release_that_confirms_itself_while_it_is_being_stopped_stays() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("at-the-last-moment"));
+    bench.settings(3);
+    bench.boot();
+    bench.wait_for_event("b confirmed", 1);
+    bench.wait_for_line("slot b: starting release 34.2 (34200)\n");
+    assert_eq!(bench.machine.record().unwrap(), Record::confirmed(Slot::B));
+    assert!(bench.pids("a runs").is_empty());
+}
+
+#[test]
+fn the_clock_stands_still_while_a_release_asks_for_more_time() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("wait-for-manager"));
+    bench.settings(2);
+    bench.boot();
+    // At twenty milliseconds each this is more than twice the time to confirm.
+    bench.wait_for_event("b waits", 110);
+    std::fs::write(bench.path("manager"), "").unwrap();
+    bench.wait_for_line("has confirmed itself");
+    assert_eq!(bench.machine.record().unwrap(), Record::confirmed(Slot::B));
+    assert!(!bench.log().contains("going back"), "{}", bench.log());
+}
+
+#[test]
+fn a_release_that_hangs_after_it_asked_for_more_time_is_left() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("wait-then-hang"));
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    assert!(matches!(left(&bench.machine.record().unwrap()), Some(Why::NeverConfirmed { .. })));
+}
+
+#[test]
+fn a_running_release_selects_the_next_one_and_it_starts_at_once() {
+    let mut bench = Bench::installed(&trial("upgrade"));
+    bench.stage(&trial("confirm"));
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    std::fs::write(bench.path("package"), "").unwrap();
+    bench.wait_for_line("slot b: release 34.2 (34200) has confirmed itself");
+    assert!(!bench.log().contains("next start in"), "{}", bench.log());
+}
+
+#[test]
+fn a_confirmed_release_that_keeps_crashing_is_restarted_with_growing_pauses_and_never_left() {
+    let mut bench = Bench::installed("echo 'a runs 1' >> \"$2/journal\"; kill -SEGV $$");
+    bench.stage(&trial("serve"));
+    bench.boot();
+    bench.wait_for_event("a runs", 4);
+    for line in
+        ["ended after 0.0 s, signal 11", "next start in 0.1 s", "next start in 0.2 s", "next start in 0.4 s"]
+    {
+        bench.wait_for_line(line);
+    }
+    assert_eq!(bench.machine.record().unwrap(), Record::confirmed(Slot::A));
+    assert!(bench.pids("b runs").is_empty());
+}
+
+#[test]
+fn a_release_that_ends_without_an_error_is_started_again() {
+    let mut bench = Bench::installed(&trial("restart"));
+    bench.boot();
+    for times in 1..=3 {
+        bench.wait_for_event("a runs", times);
+        std::fs::write(bench.path("restart"), "").unwrap();
+    }
+    bench.wait_for_event("a runs", 4);
+}
+
+#[test]
+fn boot_that_is_asked_to_end_ends_its_program_and_all_that_it_started() {
+    let script = format!("sleep 1000 & echo \"a helper $!\" >> \"$2/journal\"; {}", trial("stubborn"));
+    let mut bench = Bench::installed(&script);
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    let (program, helper) = (bench.pids("a runs")[0], bench.pids("a helper")[0]);
+    assert!(lives(program) && lives(helper));
+    assert!(bench.end_boot(Signal::INT).success());
+    assert!(!lives(program), "the program still runs");
+    bench.wait("the end of the helper", || !lives(helper));
+}
+
+#[test]
+fn a_killed_boot_takes_its_program_along_and_can_be_started_again() {
+    let mut bench = Bench::installed(&trial("serve"));
+    for times in 1..=3 {
+        bench.boot();
+        bench.wait_for_event("a runs", times);
+        bench.end_boot(Signal::KILL);
+    }
+    bench.boot();
+    bench.wait_for_event("a runs", 4);
+    let pids = bench.pids("a runs");
+    assert_eq!(pids.iter().filter(|pid| lives(**pid)).count(), 1, "{}", bench.log());
+}
+
+#[test]
+fn a_program_that_outlives_a_killed_boot_is_killed_before_the_next_start() {
+    let mut bench = Bench::installed(&trial("deaf"));
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    bench.end_boot(Signal::KILL);
+    let old = bench.pids("a runs")[0];
+    assert!(lives(old), "it noticed");
+    bench.boot();
+    bench.wait_for_event("a runs", 2);
+    assert!(!lives(old), "two programs run: {}", bench.log());
+}
+
+#[test]
+fn a_second_boot_on_the_same_machine_is_refused() {
+    let mut bench = Bench::installed(&trial("serve"));
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    assert!(!bench.another_boot().wait().unwrap().success());
+    assert!(bench.log().contains("another pitlane-boot runs this machine"), "{}", bench.log());
+    assert!(lives(bench.pids("a runs")[0]), "the second one disturbed the first");
+}
+
+#[test]
+fn a_boot_killed_again_and_again_while_it_tries_a_release_goes_back_in_the_end() {
+    let mut bench = Bench::with_selected(&trial("confirm"), &trial("serve"));
+    bench.settings(1000);
+    for times in 1..=2 {
+        bench.boot();
+        bench.wait_for_event("b runs", times);
+        bench.end_boot(Signal::KILL);
+    }
+    bench.boot();
+    bench.wait_for_event("a runs", 1);
+    assert_eq!(left(&bench.machine.record().unwrap()), Some(&Why::TriesUsedUp { tries: 2 }));
+    bench.wait("the end of the tried release", || !bench.pids("b runs").into_iter().any(lives));
+}
+
+#[test]
+fn a_boot_killed_at_any_time_during_an_upgrade_comes_back_with_a_whole_release() {
+    for milliseconds in (0..60).step_by(4) {
+        let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm"));
+        bench.settings(1000);
+        bench.boot();
+        // No condition to wait for: the moment of the kill is what varies.
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        bench.end_boot(Signal::KILL);
+        bench.boot();
+        bench.wait_for_record("a confirmed release 2", |record| *record == Record::confirmed(Slot::B));
+        bench.wait("one program", || bench.pids("b runs").into_iter().filter(|pid| lives(*pid)).count() == 1);
+    }
+}
+
+#[test]
+fn a_machine_without_a_usable_record_or_settings_is_refused_by_name() {
+    let check = |spoil: &dyn Fn(&Bench), named: &[&str]| {
+        let bench = Bench::installed(&trial("serve"));
+        spoil(&bench);
+        assert_eq!(bench.another_boot().wait().unwrap().code(), Some(1));
+        for word in named {
+            assert!(bench.log().contains(word), "{word:?} is missing: {}", bench.log());
+        }
+    };
+    check(&|bench| std::fs::remove_file(bench.path("boot.json")).unwrap(), &["boot.json", "machine install"]);
+    check(&|bench| std::fs::write(bench.path("boot.json"), "?").unwrap(), &["boot.json", "damaged"]);
+    check(&|bench| std::fs::remove_file(bench.path("machine.toml")).unwrap(), &["machine.toml"]);
+    check(&|bench| std::fs::write(bench.path("machine.toml"), "[boot]\ntries = 0").unwrap(), &["tries is 0"]);
+    check(&|bench| std::fs::remove_file(bench.path("slots/a/slot.json")).unwrap(), &["slots/a/slot.json"]);
+}
+
+#[test]
+fn a_counted_try_is_never_given_twice() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("serve"));
+    bench.settings(1000);
+    bench.boot();
+    bench.wait_for_event("b runs", 1);
+    bench.end_boot(Signal::KILL);
+    let next = bench.machine.next_start(2, UnixMillis::now()).unwrap();
+    assert_eq!(next.attempt, Attempt::Trying { attempt: 2 });
+}
