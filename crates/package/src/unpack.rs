@@ -88,9 +88,15 @@ fn unpack_all(
     }
     archive.end()?;
     for dir in directories(payload, into) {
-        sync_dir(&dir).map_err(Refusal::io(format!("write the directory {}", dir.display())))?;
+        finish_dir(&dir).map_err(Refusal::io(format!("write the directory {}", dir.display())))?;
     }
     Ok(())
+}
+
+/// Gives a directory the mode of a release, whatever the umask is, and makes its names durable.
+fn finish_dir(dir: &Path) -> io::Result<()> {
+    fs::set_permissions(dir, fs::Permissions::from_mode(Mode::Executable.bits()))?;
+    sync_dir(dir)
 }
 
 /// Every directory that was made, and the one that holds them.

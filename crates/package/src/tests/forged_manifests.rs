@@ -63,6 +63,8 @@ fn a_payload_that_contradicts_itself_is_refused() {
     check(&node(&|p| p["size"] = json!(0)), "the number of pieces does not match");
     check(&node(&|p| p["size"] = json!(PIECE_SIZE + 1)), "the number of pieces does not match");
     check(&node(&|p| p["pieces"] = json!([])), "the number of pieces does not match");
+    let nothing = node(&|p| (p["size"], p["pieces"]) = (json!(0), json!([])));
+    check(&nothing, "the number of pieces does not match");
     check(&node(&|p| p["pieces"][0] = json!("abc")), "64 hexadecimal digits");
     check(&node(&|p| p["program"] = json!("share/doc/readme")), "brings no executable file");
     check(&node(&|p| p["program"] = json!("../../bin/sh")), "is no path for a file in a slot");

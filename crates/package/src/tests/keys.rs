@@ -99,3 +99,22 @@ fn a_secret_key_is_never_printed() {
     let kit = Kit::small();
     assert_eq!(format!("{:?}", kit.key), format!("SigningKey({})", kit.key.id()));
 }
+
+#[test]
+fn a_signature_written_in_any_other_way_is_refused() {
+    let kit = Kit::small();
+    let (_, built) = kit.build();
+    let good = built.signature_text();
+    let check = |signature: &str| {
+        let refusal = verify_manifest(built.manifest_bytes(), signature.as_bytes(), &kit.trusted);
+        assert!(matches!(refusal, Err(Refusal::SignatureUnreadable)), "{signature:?}: {refusal:?}");
+    };
+    check("");
+    check(good.trim_end());
+    check(&format!("{good}\n"));
+    check(&format!("{good}more\n"));
+    check(&good.replace('\n', "\r\n"));
+    check(&good.replacen("signature of", "signature  of", 1));
+    check(&good.replacen("=\n", "\n", 1));
+    check(&good.replacen("trusted comment: ", "trusted comment:", 2));
+}

@@ -139,3 +139,18 @@ fn a_release_finds_what_repeats_far_apart_and_is_unpacked_within_the_window() {
     let slot = kit.unpack(&kit.at("payload"), payload).unwrap();
     check_slot(&slot, payload).unwrap();
 }
+
+#[test]
+fn the_modes_of_a_release_do_not_depend_on_the_umask() {
+    let kit = Kit::small();
+    let (package, built) = kit.build();
+    extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let slot = kit.unpack(&kit.at("payload"), built.payload(Role::Node)).unwrap();
+    rustix::process::umask(before);
+    check_slot(&slot, built.payload(Role::Node)).unwrap();
+    for dir in ["", "bin", "share", "share/doc"] {
+        let mode = slot.join(dir).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755, "the mode of {dir:?}");
+    }
+}
