@@ -65,16 +65,16 @@ impl Events {
     ) -> Result<Event, Failure> {
         loop {
             let (stop, reports, ended) = self.wait(program, deadline, on_stop)?;
-            // Reports first: what a program said before it ended counts.
+            if stop {
+                return Ok(Event::Stop);
+            }
+            // Reports before the end: what a program said before it ended counts.
             let messages = if reports { self.notify.messages(program.pid()) } else { Vec::new() };
             if !messages.is_empty() {
                 return Ok(Event::Reported(messages));
             }
             if ended {
                 return Ok(Event::Ended);
-            }
-            if stop {
-                return Ok(Event::Stop);
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(Event::Deadline);

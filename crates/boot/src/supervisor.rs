@@ -11,7 +11,7 @@ use crate::program::Program;
 use crate::report::{Failure, refused, say};
 use crate::settings::Settings;
 use crate::verdict::{End, Verdict, judge, words};
-use crate::watch::{Pauses, Probation};
+use crate::watch::{Extension, Pauses, Probation};
 
 /// One machine under supervision.
 #[derive(Debug)]
@@ -102,14 +102,13 @@ impl Supervisor {
                 }
                 Event::Ended => return ended(start, program).map(Outcome::Ended),
                 Event::Reported(messages) => self.heed(start, &messages, &mut probation)?,
-                Event::Deadline => {
-                    if let Some(late) = probation.take()
-                        && !self.has_confirmed(start)?
-                    {
-                        self.stop(program)?;
-                        return Ok(Outcome::Ended(End::Overdue { granted: late.granted() }));
-                    }
-                }
+                Event::Deadline => {}
+            }
+            if let Some(late) = probation.take_if(|probation| Instant::now() >= probation.deadline())
+                && !self.has_confirmed(start)?
+            {
+                self.stop(program)?;
+                return Ok(Outcome::Ended(End::Overdue { granted: late.granted() }));
             }
         }
     }
@@ -123,8 +122,10 @@ impl Supervisor {
         for message in messages {
             match message {
                 Message::Extend(from_now) => {
-                    if let Some(probation) = probation {
-                        probation.extend(*from_now, Instant::now());
+                    let asked = probation.as_mut().map(|it| it.extend(*from_now, Instant::now()));
+                    if asked == Some(Extension::First) {
+                        let Start { slot, identity, .. } = start;
+                        say(&format!("slot {slot}: release {identity} asks for more time to confirm itself"));
                     }
                 }
                 Message::Ready if probation.is_none() => {}
@@ -156,15 +157,15 @@ impl Supervisor {
     /// Ends a program: SIGTERM, the grace, SIGKILL.
     fn stop(&self, program: Program) -> Result<(), Failure> {
         program.terminate();
-        let grace = Some(Instant::now() + self.settings.stop_grace);
+        let grace = Instant::now() + self.settings.stop_grace;
         loop {
-            match self.events.next(&program, grace, OnStop::Ignore)? {
+            match self.events.next(&program, Some(grace), OnStop::Ignore)? {
                 Event::Ended => break,
-                Event::Deadline => {
-                    say("the program did not end when asked to; killing it");
-                    break;
-                }
-                Event::Stop | Event::Reported(_) => {}
+                Event::Deadline | Event::Stop | Event::Reported(_) => {}
+            }
+            if Instant::now() >= grace {
+                say("the program did not end when asked to; killing it");
+                break;
             }
         }
         program.finish().map(drop).map_err(refused("wait for the end of the program"))
@@ -204,7 +205,8 @@ fn ended(start: &Start, program: Program) -> Result<End, Failure> {
 
 /// Tells systemd, when it started us, that the machine is up. Telling it twice does no harm.
 fn tell_service_manager() {
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+    let Some(address) = std::env::var_os(slots::NOTIFY_VARIABLE) else { return };
+    if let Err(error) = slots::notify(&address, "READY=1") {
         say(&format!("could not tell the service manager that the machine is up: {error}"));
     }
 }

@@ -13,20 +13,34 @@ pub(crate) struct Probation {
     /// What was granted last, for the operator: the whole time at first, then the last extension.
     granted: Duration,
     deadline: Instant,
+    extended: bool,
+}
+
+/// What came of a request for more time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extension {
+    /// The deadline moved for the first time; the operator wants to know.
+    First,
+    /// The deadline moved once more.
+    Again,
+    /// The deadline is later already.
+    NotNeeded,
 }
 
 impl Probation {
     /// Begins when the program starts.
     pub(crate) fn begin(within: Duration, now: Instant) -> Self {
-        Self { granted: within, deadline: now + within }
+        Self { granted: within, deadline: now + within, extended: false }
     }
 
     /// The program reports progress and asks for more time. The deadline never comes nearer by that.
-    pub(crate) fn extend(&mut self, from_now: Duration, now: Instant) {
+    pub(crate) fn extend(&mut self, from_now: Duration, now: Instant) -> Extension {
         let granted = from_now.min(EXTENSION_MAX);
-        if now + granted > self.deadline {
-            *self = Self { granted, deadline: now + granted };
+        if now + granted <= self.deadline {
+            return Extension::NotNeeded;
         }
+        let before = std::mem::replace(self, Self { granted, deadline: now + granted, extended: true });
+        if before.extended { Extension::Again } else { Extension::First }
     }
 
     /// When it must have confirmed itself.
@@ -75,10 +89,11 @@ mod tests {
     fn an_extension_counts_from_its_arrival_and_never_shortens() {
         let now = Instant::now();
         let mut probation = Probation::begin(300 * SECOND, now);
-        probation.extend(SECOND, now);
+        assert_eq!(probation.extend(SECOND, now), Extension::NotNeeded);
         assert_eq!((probation.deadline(), probation.granted()), (now + 300 * SECOND, 300 * SECOND));
-        probation.extend(60 * SECOND, now + 290 * SECOND);
+        assert_eq!(probation.extend(60 * SECOND, now + 290 * SECOND), Extension::First);
         assert_eq!((probation.deadline(), probation.granted()), (now + 350 * SECOND, 60 * SECOND));
+        assert_eq!(probation.extend(60 * SECOND, now + 291 * SECOND), Extension::Again);
     }
 
     #[test]

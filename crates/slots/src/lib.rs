@@ -30,7 +30,7 @@ pub use record::{FellBack, Record, Trying, UnixMillis, Why};
 pub use slot::{NotASlot, Slot, SlotIdentity};
 pub use staging::Staging;
 pub use start::{Attempt, Start};
-pub use supervised::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE, Supervised, supervised};
+pub use supervised::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE, Supervised, notify, supervised};
 
 /// The result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -87,7 +87,7 @@ pub enum Why {
     EndedAtStart {
         /// The starts it was given.
         tries: u32,
-        /// How the last one ended, such as `exit status 101` or `signal 11 (SIGSEGV)`.
+        /// How the last one ended, such as `exit status 101` or `signal 11`.
         exit: String,
     },
     /// Its tries were used up by something `boot` did not see the end of, such as power cuts.

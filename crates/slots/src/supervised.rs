@@ -4,7 +4,7 @@
 //! else, so they are sent from here and not from a helper process.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -26,8 +26,7 @@ pub const BOOT_VARIABLE: &str = "PITLANE_BOOT";
 #[derive(Debug)]
 pub struct Supervised {
     slot: Slot,
-    socket: UnixDatagram,
-    boot: SocketAddr,
+    boot: OsString,
 }
 
 /// What a program calls first, in its `main`: `None` when it was not started by `boot`.
@@ -41,10 +40,9 @@ pub fn supervised() -> Result<Option<Supervised>> {
     let Some(slot) = env::var_os(SLOT_VARIABLE) else { return Ok(None) };
     let slot = slot.to_string_lossy().parse().map_err(|error| unusable(SLOT_VARIABLE, &error))?;
     end_with_boot()?;
-    let name = env::var_os(NOTIFY_VARIABLE).ok_or_else(|| unusable(NOTIFY_VARIABLE, &"it is not set"))?;
-    let boot = address(&name).map_err(|error| unusable(NOTIFY_VARIABLE, &error))?;
-    let socket = UnixDatagram::unbound().map_err(|error| unusable(NOTIFY_VARIABLE, &error))?;
-    Ok(Some(Supervised { slot, socket, boot }))
+    let boot = env::var_os(NOTIFY_VARIABLE).ok_or_else(|| unusable(NOTIFY_VARIABLE, &"it is not set"))?;
+    address(&boot).map_err(|error| unusable(NOTIFY_VARIABLE, &error))?;
+    Ok(Some(Supervised { slot, boot }))
 }
 
 impl Supervised {
@@ -56,17 +54,19 @@ impl Supervised {
     /// Renews the time to confirm: it ends no earlier than `from_now`. For progress in a long migration, and
     /// for a node while no manager can be reached; `boot` grants ten minutes at most for each message.
     pub fn extend(&self, from_now: Duration) -> io::Result<()> {
-        self.send(&format!("EXTEND_TIMEOUT_USEC={}", from_now.as_micros()))
+        notify(&self.boot, &format!("EXTEND_TIMEOUT_USEC={}", from_now.as_micros()))
     }
 
     /// Tells `boot` that the record holds this release's confirmation; see [`crate::Machine::confirm`].
     pub fn ready(&self) -> io::Result<()> {
-        self.send("READY=1")
+        notify(&self.boot, "READY=1")
     }
+}
 
-    fn send(&self, message: &str) -> io::Result<()> {
-        self.socket.send_to_addr(message.as_bytes(), &self.boot).map(drop)
-    }
+/// Sends one message of `sd_notify(3)`; `to` reads like a `NOTIFY_SOCKET`: a path, or `@name` for an abstract
+/// address.
+pub fn notify(to: &OsStr, message: &str) -> io::Result<()> {
+    UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &address(to)?).map(drop)
 }
 
 /// Asks the kernel for SIGTERM when the parent ends, and looks whether it has ended already.

@@ -76,10 +76,15 @@ impl Bench {
     }
 
     pub(crate) fn another_boot(&self) -> Child {
+        self.boot_command().spawn().unwrap()
+    }
+
+    pub(crate) fn boot_command(&self) -> Command {
         let log = File::options().create(true).append(true).open(self.path("boot.log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_pitlane-boot"));
         command.arg("--root").arg(self.root.path()).env_remove("NOTIFY_SOCKET");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
     }
 
     /// Sends a signal to `boot` and waits for its end.

@@ -3,8 +3,11 @@
 
 mod bench;
 
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
 use bench::{Bench, identity, lives, trial};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use slots::{Attempt, Record, Slot, UnixMillis, Why};
 
 fn left(record: &Record) -> Option<&Why> {
@@ -101,6 +104,7 @@ fn the_clock_stands_still_while_a_release_asks_for_more_time() {
     bench.wait_for_line("has confirmed itself");
     assert_eq!(bench.machine.record().unwrap(), Record::confirmed(Slot::B));
     assert!(!bench.log().contains("going back"), "{}", bench.log());
+    assert_eq!(bench.log().matches("asks for more time").count(), 1, "{}", bench.log());
 }
 
 #[test]
@@ -189,6 +193,19 @@ fn a_program_that_outlives_a_killed_boot_is_killed_before_the_next_start() {
 }
 
 #[test]
+fn the_service_manager_hears_that_the_machine_is_up() {
+    let bench = Bench::installed(&trial("serve"));
+    let socket = UnixDatagram::bind(bench.path("manager.socket")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut boot = bench.boot_command().env("NOTIFY_SOCKET", bench.path("manager.socket")).spawn().unwrap();
+    let mut message = [0; 64];
+    let length = socket.recv(&mut message).unwrap();
+    assert_eq!(&message[..length], b"READY=1");
+    kill_process(Pid::from_child(&boot), Signal::TERM).unwrap();
+    assert!(boot.wait().unwrap().success());
+}
+
+#[test]
 fn a_second_boot_on_the_same_machine_is_refused() {
     let mut bench = Bench::installed(&trial("serve"));
     bench.boot();
@@ -220,7 +237,7 @@ fn a_boot_killed_at_any_time_during_an_upgrade_comes_back_with_a_whole_release()
         bench.settings(1000);
         bench.boot();
         // No condition to wait for: the moment of the kill is what varies.
-        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        std::thread::sleep(Duration::from_millis(milliseconds));
         bench.end_boot(Signal::KILL);
         bench.boot();
         bench.wait_for_record("a confirmed release 2", |record| *record == Record::confirmed(Slot::B));
