@@ -35,7 +35,8 @@ impl Supervisor {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let mut pauses = Pauses::default();
         let mut last = None;
-        loop {
+        let mut pause = Duration::ZERO;
+        while self.events.pause(pause)? != Event::Stop {
             let start = self.machine.next_start(self.settings.tries, UnixMillis::now())?;
             self.say_start(&start);
             if last.replace(start.slot) != Some(start.slot) {
@@ -45,14 +46,13 @@ impl Supervisor {
                 Outcome::Stopped => return Ok(()),
                 Outcome::Ended(end) => end,
             };
-            if self.settle(&start, &end, &mut pauses)? == Event::Stop {
-                return Ok(());
-            }
+            pause = self.settle(&start, &end, &mut pauses)?;
         }
+        Ok(())
     }
 
-    /// Does what follows from the end of a program, up to the moment of the next start.
-    fn settle(&self, start: &Start, end: &End, pauses: &mut Pauses) -> Result<Event, Failure> {
+    /// Does what follows from the end of a program; says how long to pause before the next start.
+    fn settle(&self, start: &Start, end: &End, pauses: &mut Pauses) -> Result<Duration, Failure> {
         let record = self.machine.record()?;
         let pause = match judge(end, start.slot, &record, self.settings.tries) {
             Verdict::AtOnce => Duration::ZERO,
@@ -66,7 +66,7 @@ impl Supervisor {
         if !pause.is_zero() {
             say(&format!("slot {}: next start in {:.1} s", start.slot, pause.as_secs_f32()));
         }
-        self.events.pause(pause)
+        Ok(pause)
     }
 
     fn run_once(&self, start: &Start) -> Result<Outcome, Failure> {
