@@ -26,6 +26,7 @@ mod verified;
 mod build;
 mod download;
 mod extract;
+mod kept;
 mod pieces;
 mod unpack;
 
@@ -35,6 +36,7 @@ mod tests;
 pub use build::{BuildError, Level, PayloadSource, Recipe, SourceFile, build};
 pub use download::Download;
 pub use extract::extract_payload;
+pub use kept::{keep_manifest, kept_manifest};
 pub use keys::{KeyError, KeyId, KeyPair, SigningKey, TrustedKeys, generate_key};
 pub use manifest::{
     File, MANIFEST_FILE, Manifest, Mode, Payload, Payloads, ProtocolRange, Protocols, Role, SIGNATURE_FILE,

@@ -154,3 +154,20 @@ fn the_modes_of_a_release_do_not_depend_on_the_umask() {
         assert_eq!(mode & 0o7777, 0o755, "the mode of {dir:?}");
     }
 }
+
+#[test]
+fn a_slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
+    let (kit, stranger) = (Kit::small(), Kit::small());
+    let (package, built) = kit.build();
+    extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
+    let slot = kit.unpack(&kit.at("payload"), built.payload(Role::Node)).unwrap();
+    assert!(kept_manifest(&slot, &kit.trusted).is_err());
+    keep_manifest(&built, &slot).unwrap();
+    fs::remove_file(&package).unwrap();
+    let kept = kept_manifest(&slot, &kit.trusted).unwrap();
+    assert_eq!(kept, built);
+    check_slot(&slot, kept.payload(Role::Node)).unwrap();
+    assert!(matches!(kept_manifest(&slot, &stranger.trusted), Err(Refusal::UntrustedKey { .. })));
+    fs::write(slot.join(MANIFEST_FILE), vec![b' '; 2 << 20]).unwrap();
+    assert!(matches!(kept_manifest(&slot, &kit.trusted), Err(Refusal::TooLarge { is: 1_048_577, .. })));
+}
