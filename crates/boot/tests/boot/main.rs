@@ -94,6 +94,16 @@ fn a_release_that_confirms_itself_while_it_is_being_stopped_stays() {
 }
 
 #[test]
+fn a_confirmation_whose_message_was_lost_counts() {
+    let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm-silently"));
+    bench.boot();
+    bench.wait_for_line("slot b: release 34.2 (34200) has confirmed itself");
+    assert_eq!(bench.machine.record().unwrap(), Record::confirmed(Slot::B));
+    assert!(lives(bench.pids("b runs")[0]), "{}", bench.log());
+    assert_eq!(bench.pids("b runs").len(), 1);
+}
+
+#[test]
 fn the_clock_stands_still_while_a_release_asks_for_more_time() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("wait-for-manager"));
     bench.settings(2);
