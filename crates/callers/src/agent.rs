@@ -153,10 +153,8 @@ async fn in_dialog(mut dialog: rsipstack::dialog::invite_dialog::InviteDialog, m
 
 /// A request that belongs to no call: OPTIONS is answered, the rest names a call that is not there.
 async fn outside(mut transaction: Transaction) {
-    let status = match transaction.original.method {
-        Method::Options => StatusCode::OK,
-        _ => StatusCode::CallTransactionDoesNotExist,
-    };
+    let known = transaction.original.method == Method::Options;
+    let status = if known { StatusCode::OK } else { StatusCode::CallTransactionDoesNotExist };
     if let Err(error) = transaction.reply(status).await {
         tracing::debug!(%error, "a request outside any call was not answered");
     }

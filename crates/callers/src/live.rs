@@ -119,6 +119,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     ended: watch::Sender<Option<Ended>>,
     answered: Time,
+    /// Held by a request of ours under way: one at a time (RFC 3261 section 14.1), and a BYE after it.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What the tasks of a call share.
@@ -169,6 +171,7 @@ pub(crate) fn begin(
         state: Mutex::new(state),
         ended: watch::Sender::new(None),
         answered,
+        turn: tokio::sync::Mutex::new(()),
     });
     tokio::spawn(media::run(shared.clone(), line.socket));
     tokio::spawn(signalling::run(shared.clone(), changes));
@@ -204,6 +207,7 @@ impl LiveCall {
             state.leaving.get_or_insert(at);
             first
         };
+        let turn = self.shared.turn.lock().await;
         if first && self.how_it_ended().is_none() {
             let cause = match self.shared.in_time(self.shared.dialog.request(Method::Bye, None, None)).await {
                 Some(response) if response.status_code.kind() == StatusCodeKind::Successful => Cause::HungUp,
@@ -211,6 +215,7 @@ impl LiveCall {
             };
             self.shared.end(at, cause);
         }
+        drop(turn);
         self.ended().await
     }
 
@@ -308,7 +313,8 @@ impl LiveCall {
     }
 
     pub(crate) async fn reinvite(&self, direction: Direction) -> Result<(), RequestError> {
-        if self.how_it_ended().is_some() {
+        let _turn = self.shared.turn.lock().await;
+        if self.shared.is_leaving() || self.how_it_ended().is_some() {
             return Err(RequestError::Over);
         }
         let offer = self.shared.offer(direction);
@@ -371,6 +377,10 @@ impl Shared {
     pub(crate) fn speaks(&self) -> bool {
         let state = self.state();
         state.leaving.is_none() && state.ours.direction == Direction::SendRecv
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.state().leaving.is_some()
     }
 
     /// The answer of the node, `None` when there was none within the limit.

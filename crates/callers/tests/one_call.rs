@@ -89,7 +89,7 @@ fn free_port() -> u16 {
     loop {
         let udp = UdpSocket::bind((LOOPBACK, 0)).unwrap();
         let port = udp.local_addr().unwrap().port();
-        let pair = port % 2 == 0 && UdpSocket::bind((LOOPBACK, port + 1)).is_ok();
+        let pair = port.is_multiple_of(2) && UdpSocket::bind((LOOPBACK, port + 1)).is_ok();
         if pair && TcpListener::bind((LOOPBACK, port)).is_ok() {
             return port;
         }
