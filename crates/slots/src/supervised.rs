@@ -64,9 +64,11 @@ impl Supervised {
 }
 
 /// Sends one message of `sd_notify(3)`; `to` reads like a `NOTIFY_SOCKET`: a path, or `@name` for an abstract
-/// address.
+/// address. Never waits: when the receiver does not read, that is an error of kind `WouldBlock`.
 pub fn notify(to: &OsStr, message: &str) -> io::Result<()> {
-    UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &address(to)?).map(drop)
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(message.as_bytes(), &address(to)?).map(drop)
 }
 
 /// Asks the kernel for SIGTERM when the parent ends, and looks whether it has ended already.
