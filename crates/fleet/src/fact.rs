@@ -51,8 +51,8 @@ pub enum Fact {
         /// How.
         outcome: Outcome,
     },
-    /// A node that had accepted more than this manager remembers was heard: the manager's memory had
-    /// gone back.
+    /// The manager's memory had gone back: it fell back, or a node was heard that had accepted more than
+    /// it remembers.
     EpochRaised {
         /// The epoch from now on.
         epoch: u32,
@@ -151,7 +151,7 @@ impl fmt::Display for Fact {
             Self::LockLifted { run } => {
                 write!(f, "run {run}: the Management Node was restarted, so another run may be started now")
             }
-            Self::RunEnded { run, outcome } => write!(f, "run {run} {outcome}"),
+            Self::RunEnded { run, outcome } => write!(f, "run {run}: {outcome}"),
             Self::EpochRaised { epoch } => {
                 write!(
                     f,
@@ -183,6 +183,7 @@ impl fmt::Display for NodeFact {
             Self::Power(Power::Rest) => f.write_str("going back to rest"),
             Self::Staged { release } => write!(f, "{release} is staged"),
             Self::Preparing => f.write_str("preparing to upgrade"),
+            Self::Draining { calls } if calls.cleared() => f.write_str("in maintenance mode, without calls"),
             Self::Draining { calls } => write!(f, "in maintenance mode, waiting for {calls} to clear"),
             Self::DrainTimedOut { calls } => {
                 write!(
@@ -192,8 +193,8 @@ impl fmt::Display for NodeFact {
             }
             Self::Installing => f.write_str("calls have cleared, upgrade in progress"),
             Self::Rebooting => f.write_str("rebooting"),
-            Self::Upgraded { release, away } => write!(f, "back in service on {release}, away for {away}"),
-            Self::Returned => f.write_str("back in service on the release it had"),
+            Self::Upgraded { release, away } => write!(f, "upgraded to {release}, away for {away}"),
+            Self::Returned => f.write_str("out of the run's maintenance mode, on the release it had"),
             Self::Failed { why } => write!(f, "not upgraded: {why}"),
         }
     }

@@ -29,6 +29,14 @@ impl Calls {
     /// No call lives, and the node knows it.
     pub const NONE: Self = Self::Known { count: 0, oldest: None };
 
+    /// The same calls, some time later.
+    pub fn older_by(self, span: Span) -> Self {
+        match self {
+            Self::Known { count, oldest } => Self::Known { count, oldest: oldest.map(|age| age + span) },
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
     /// Whether it is known that no call lives.
     pub fn cleared(self) -> bool {
         match self {

@@ -121,7 +121,7 @@ pub enum Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Complete => f.write_str("complete: every node is on the new release"),
+            Self::Complete => f.write_str("complete, every node is on the new release"),
             Self::Incomplete => f.write_str(
                 "ended with nodes that are not upgraded; start the same package again to take only those",
             ),
@@ -132,7 +132,7 @@ impl fmt::Display for Outcome {
             Self::ManagerFellBack { why } => {
                 write!(f, "the Management Node went back to its old release and no node was touched: {why}")
             }
-            Self::Replaced => f.write_str("ended because another run was started in its place"),
+            Self::Replaced => f.write_str("ended, because another run was started in its place"),
             Self::Halted { why } => write!(f, "halted, calls are untouched; contact support: {why}"),
         }
     }

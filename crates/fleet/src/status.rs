@@ -5,7 +5,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::node::{Contact, Node, NodeId};
+use crate::node::{Contact, Duty, Node, NodeId};
 use crate::observed::{Calls, Staging};
 use crate::platform::Fleet;
 use crate::progress::{Ending, Failure, Progress};
@@ -106,6 +106,8 @@ pub enum Waits {
         /// How long still.
         ends_in: Span,
     },
+    /// A bursting node at rest is started when all always-on nodes were upgraded or tried (R7).
+    AlwaysOnNodes,
     /// A bursting node is starting up.
     StartUp {
         /// How long it may still take.
@@ -162,7 +164,8 @@ impl fmt::Display for Waits {
             Self::Manager => f.write_str("waiting for the Management Node to be upgraded"),
             Self::Staging { percent } => write!(f, "the package is on its way, {percent}% staged"),
             Self::Queue { taken, places } => write!(f, "in the queue, {taken} of {places} places are taken"),
-            Self::Rest { ends_in } => write!(f, "in service, tried again in {ends_in} at the earliest"),
+            Self::Rest { ends_in } => write!(f, "tried again in {ends_in} at the earliest"),
+            Self::AlwaysOnNodes => f.write_str("at rest, started after the always-on nodes"),
             Self::StartUp { limit_in } => write!(f, "starting up, given up in {limit_in}"),
             Self::Answer { since } => write!(f, "asked {since} ago to refuse new calls"),
             Self::Calls { calls, oldest, limit_in } => {
@@ -209,6 +212,9 @@ impl Fleet {
     }
 
     fn waits_of(&self, node: &Node, now: Time) -> Option<Waits> {
+        if let Some(why) = failure(node) {
+            return Some(Waits::Failed { why: why.clone(), text: why.to_string() });
+        }
         if status_of(node) == Status::CouldNotCommunicate {
             return Some(silence(node, now));
         }
@@ -222,8 +228,7 @@ impl Fleet {
                 Some(Waits::Restart { since, stuck: since >= self.stuck_after() })
             }
             Progress::Releasing { since, .. } => Some(Waits::Return { since: now.since(*since) }),
-            Progress::Failed { why, .. } => Some(Waits::Failed { why: why.clone(), text: why.to_string() }),
-            Progress::Idle | Progress::Upgraded { .. } => {
+            Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => {
                 node.operator_maintenance.clone().map(|reason| Waits::Operator { reason })
             }
         }
@@ -240,11 +245,30 @@ impl Fleet {
         if let Some(until) = rests_until {
             return Waits::Rest { ends_in: now.until(until) };
         }
+        if node.duty == Duty::Bursting && node.contact.is_lost() {
+            return Waits::AlwaysOnNodes;
+        }
         if node.has_staged() {
             let taken = u32::try_from(self.nodes().places().len()).unwrap_or(u32::MAX);
             return Waits::Queue { taken, places: run.policy.nodes_at_once };
         }
         Waits::Staging { percent: node.observed.as_ref().map_or(0, |observed| percent(&observed.staging)) }
+    }
+}
+
+/// Why a node is out of its run, or will be as soon as it has said that it is back.
+fn failure(node: &Node) -> Option<&Failure> {
+    match &node.progress {
+        Progress::Failed { why, .. } | Progress::Releasing { ending: Ending::Failed(why), .. } => Some(why),
+        Progress::Idle
+        | Progress::Pending { .. }
+        | Progress::Starting { .. }
+        | Progress::Preparing { .. }
+        | Progress::Draining { .. }
+        | Progress::Installing { .. }
+        | Progress::Rebooting { .. }
+        | Progress::Releasing { ending: Ending::Upgraded | Ending::TimedOut | Ending::Stopped, .. }
+        | Progress::Upgraded { .. } => None,
     }
 }
 
@@ -266,8 +290,9 @@ fn silence(node: &Node, now: Time) -> Waits {
 /// The calls that a draining node waits for. The oldest has grown older since it was reported.
 fn calls_left(node: &Node, until: Time, now: Time) -> Waits {
     let calls = node.observed.as_ref().map_or(Calls::Unknown, |observed| observed.calls);
+    let calls = calls.older_by(now.since(node.reported_at));
     let oldest = match calls {
-        Calls::Known { oldest, .. } => oldest.map(|age| age + now.since(node.reported_at)),
+        Calls::Known { oldest, .. } => oldest,
         Calls::Unknown => None,
     };
     Waits::Calls { calls, oldest, limit_in: now.until(until) }
@@ -282,9 +307,7 @@ fn status_of(node: &Node) -> Status {
             Status::CouldNotCommunicate
         }
         Progress::Failed { .. } => Status::NoUpgradeInProgress,
-        Progress::Pending { .. } if lost && node.duty == crate::node::Duty::Bursting => {
-            Status::UpgradePending
-        }
+        Progress::Pending { .. } if lost && node.duty == Duty::Bursting => Status::UpgradePending,
         Progress::Pending { .. }
         | Progress::Preparing { .. }
         | Progress::Draining { .. }

@@ -93,7 +93,10 @@ impl Agent {
     pub fn apply(&mut self, now: Time, event: AgentEvent) -> Vec<AgentFact> {
         let mut facts = Vec::new();
         match event {
-            AgentEvent::Calls(calls) => self.live.calls = calls,
+            AgentEvent::Calls(calls) => {
+                self.live.calls = calls;
+                self.live.counted_at = now;
+            }
             AgentEvent::Admission(admission) => self.live.admission = admission,
             AgentEvent::Fetching { manifest, percent } => self.fetching(manifest, percent),
             AgentEvent::Staged { manifest } => self.staged(manifest, &mut facts),

@@ -1,0 +1,180 @@
+//! The node's own guard: whatever the platform says, and in whatever order it arrives.
+
+use fleet::agent::{Agent, AgentEvent, Memory, Refusal, Refuse, Start};
+use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
+use fleet::observed::{Admission, Calls, Footing, Staging};
+use fleet::time::{Span, Time};
+use fleet::version::{Build, Release, Sha256, Version};
+
+const OLD: Release = Release { version: Version::new(34, 0), build: Build(1) };
+const NEW: Release = Release { version: Version::new(34, 1), build: Build(2) };
+const PACKAGE: Sha256 = Sha256([7; 32]);
+const HOLD: Span = Span::minutes(61);
+
+fn software(run: u32) -> Assignment {
+    Assignment { run: RunId(run), release: NEW, manifest: PACKAGE }
+}
+
+fn generation(n: u64) -> Generation {
+    Generation { epoch: 1, n }
+}
+
+/// What the run wants of a node that it holds in maintenance mode.
+fn drained(n: u64, depth: Depth) -> Desired {
+    let owners = Owners { run: Some(HOLD), ..Owners::default() };
+    Desired { generation: generation(n), intent: Intent { owners, software: Some((software(1), depth)) } }
+}
+
+fn in_service(n: u64) -> Desired {
+    Desired { generation: generation(n), intent: Intent::default() }
+}
+
+fn start() -> Start {
+    Start { release: OLD, confirmed: true, staged: None, fell_back: None }
+}
+
+/// A node that has everything that it needs to leave: staged, drained, refusing.
+fn ready_to_leave() -> Agent {
+    let mut agent = Agent::new(Memory::default(), start());
+    agent.accept(Time(0), drained(2, Depth::Install)).unwrap();
+    for event in [
+        AgentEvent::Staged { manifest: PACKAGE },
+        AgentEvent::Admission(Admission::Refusing),
+        AgentEvent::Calls(Calls::NONE),
+    ] {
+        agent.apply(Time(0), event);
+    }
+    assert_eq!(agent.wanted().leave, Some(software(1)));
+    agent
+}
+
+#[test]
+fn a_node_does_not_leave_while_anything_speaks_against_it() {
+    let one = Calls::Known { count: 1, oldest: Some(Span::seconds(1)) };
+    for event in [
+        AgentEvent::Calls(one),
+        AgentEvent::Calls(Calls::Unknown),
+        AgentEvent::Admission(Admission::Admitting),
+        AgentEvent::Fetching { manifest: PACKAGE, percent: 10 },
+        AgentEvent::Rejected { software: software(1), why: "the disk is full".into() },
+    ] {
+        let mut agent = ready_to_leave();
+        agent.apply(Time(1), event.clone());
+        assert_eq!(agent.wanted().leave, None, "it would leave in spite of {event:?}");
+        agent.apply(Time(2), AgentEvent::Leaving { software: software(1) });
+        assert_eq!(agent.wanted().restart, None, "it left in spite of {event:?}");
+    }
+}
+
+#[test]
+fn a_node_that_was_told_to_install_in_service_refuses() {
+    let mut agent = Agent::new(Memory::default(), start());
+    let mut desired = drained(1, Depth::Install);
+    desired.intent.owners = Owners::default();
+    let before = agent.clone();
+    assert_eq!(agent.accept(Time(0), desired), Err(Refusal::InstallInService { generation: generation(1) }));
+    assert_eq!(agent, before);
+}
+
+#[test]
+fn a_stale_or_contradictory_command_has_no_effect() {
+    let mut agent = Agent::new(Memory::default(), start());
+    agent.accept(Time(0), drained(5, Depth::Stage)).unwrap();
+    let before = agent.clone();
+    let stale = Refusal::Stale { came: generation(4), accepted: generation(5) };
+    assert_eq!(agent.accept(Time(1), in_service(4)), Err(stale));
+    let contradiction = Refusal::Contradiction { generation: generation(5) };
+    assert_eq!(agent.accept(Time(1), in_service(5)), Err(contradiction));
+    assert_eq!(agent.accept(Time(1), drained(5, Depth::Stage)), Ok(vec![]));
+    assert_eq!(agent, before);
+}
+
+#[test]
+fn an_older_epoch_is_stale_however_high_its_number() {
+    let mut agent = Agent::new(Memory::default(), start());
+    let newer = Desired { generation: Generation { epoch: 2, n: 1 }, intent: Intent::default() };
+    agent.accept(Time(0), newer).unwrap();
+    assert!(matches!(agent.accept(Time(0), in_service(99)), Err(Refusal::Stale { .. })));
+}
+
+#[test]
+fn maintenance_mode_is_in_force_again_before_anything_is_heard() {
+    let mut agent = Agent::new(Memory::default(), start());
+    agent.accept(Time(0), drained(1, Depth::Stage)).unwrap();
+    let agent = Agent::new(agent.memory().clone(), start());
+    assert!(matches!(agent.wanted().refuse_calls, Some(Refuse::Maintenance(_))));
+}
+
+#[test]
+fn a_node_that_is_cut_off_goes_back_to_service_by_itself() {
+    let mut agent = Agent::new(Memory::default(), start());
+    agent.accept(Time(0), drained(1, Depth::Stage)).unwrap();
+    assert_eq!(agent.next_deadline(), Some(Time(0) + HOLD));
+    agent.apply(Time(HOLD.0 - 1), AgentEvent::DeadlinePassed);
+    assert!(agent.wanted().refuse_calls.is_some());
+    agent.apply(Time(HOLD.0), AgentEvent::DeadlinePassed);
+    assert_eq!(agent.wanted().refuse_calls, None);
+    assert_eq!(agent.next_deadline(), None);
+}
+
+#[test]
+fn a_node_that_is_cut_off_stays_where_its_operator_put_it() {
+    let mut agent = Agent::new(Memory::default(), start());
+    let mut desired = drained(1, Depth::Stage);
+    desired.intent.owners.operator = Some("fan".into());
+    agent.accept(Time(0), desired).unwrap();
+    agent.apply(Time(HOLD.0), AgentEvent::DeadlinePassed);
+    let owners = Owners { operator: Some("fan".into()), ..Owners::default() };
+    assert_eq!(agent.wanted().refuse_calls, Some(Refuse::Maintenance(owners)));
+}
+
+#[test]
+fn a_node_that_has_left_does_not_go_back_to_service_by_itself() {
+    let mut agent = ready_to_leave();
+    agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
+    assert_eq!(agent.wanted().restart, Some(software(1)));
+    agent.apply(Time(HOLD.0 * 2), AgentEvent::DeadlinePassed);
+    assert_eq!(agent.wanted().refuse_calls, Some(Refuse::Leaving));
+}
+
+#[test]
+fn a_release_takes_no_calls_before_it_is_confirmed() {
+    let start = Start { release: NEW, confirmed: false, staged: None, fell_back: None };
+    let mut agent = Agent::new(Memory::default(), start);
+    assert_eq!(agent.wanted().refuse_calls, Some(Refuse::Unconfirmed));
+    assert_eq!(agent.observed(Time(1)).footing, Footing::Trying);
+    agent.apply(Time(2), AgentEvent::Confirmed);
+    assert_eq!(agent.wanted().refuse_calls, None);
+}
+
+#[test]
+fn a_release_that_fell_back_is_not_taken_again_for_the_same_run() {
+    let mut agent = ready_to_leave();
+    agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
+    let fell_back = Some((PACKAGE, "it crashed at start".to_string()));
+    let start = Start { staged: Some(PACKAGE), fell_back, ..start() };
+    let mut agent = Agent::new(agent.memory().clone(), start);
+    let rejected = Staging::Rejected { run: RunId(1), manifest: PACKAGE, why: "it crashed at start".into() };
+    assert_eq!(agent.observed(Time(2)).staging, rejected);
+    for event in [AgentEvent::Admission(Admission::Refusing), AgentEvent::Calls(Calls::NONE)] {
+        agent.apply(Time(2), event);
+    }
+    assert_eq!((agent.wanted().stage, agent.wanted().leave), (None, None));
+
+    // The operator starts the same package again: another run, another try.
+    let mut again = drained(3, Depth::Install);
+    again.intent.software = Some((software(2), Depth::Install));
+    agent.accept(Time(3), again).unwrap();
+    assert_eq!(agent.wanted().leave, Some(software(2)));
+}
+
+#[test]
+fn a_node_that_came_back_without_its_new_slot_leaves_again() {
+    let mut agent = ready_to_leave();
+    agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
+    let mut agent = Agent::new(agent.memory().clone(), Start { staged: Some(PACKAGE), ..start() });
+    for event in [AgentEvent::Admission(Admission::Refusing), AgentEvent::Calls(Calls::NONE)] {
+        agent.apply(Time(2), event);
+    }
+    assert_eq!(agent.wanted().leave, Some(software(1)));
+}

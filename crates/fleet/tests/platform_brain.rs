@@ -1,0 +1,115 @@
+//! The platform's brain under strange input: what is late, unknown or contradictory has no effect.
+
+use fleet::desired::Generation;
+use fleet::node::{Contact, Duty, NodeId};
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::platform::{Event, Fleet};
+use fleet::policy::Policy;
+use fleet::time::Time;
+use fleet::version::{Build, Release, Version};
+
+const RELEASE: Release = Release { version: Version::new(34, 0), build: Build(1) };
+const NODE: NodeId = NodeId(1);
+
+fn fleet() -> Fleet {
+    let mut fleet = Fleet::new(RELEASE, Policy::standard());
+    fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
+    fleet
+}
+
+fn report(at: u64, generation: Generation, calls: u32) -> Event {
+    let observed = Observed {
+        at: Time(at),
+        generation,
+        release: RELEASE,
+        footing: Footing::Confirmed,
+        admission: Admission::Admitting,
+        calls: Calls::Known { count: calls, oldest: None },
+        staging: Staging::Nothing,
+        unfit: None,
+    };
+    Event::Report { id: NODE, observed }
+}
+
+#[test]
+fn a_report_that_says_nothing_new_is_no_event() {
+    let mut fleet = fleet();
+    assert!(!fleet.apply(Time(1), report(1, Generation::default(), 3)).changed.is_empty());
+    let before = fleet.clone();
+    assert!(fleet.apply(Time(2), report(2, Generation::default(), 3)).changed.is_empty());
+    assert_eq!(fleet, before);
+}
+
+#[test]
+fn a_report_that_comes_late_has_no_effect() {
+    let mut fleet = fleet();
+    fleet.apply(Time(9), report(9, Generation::default(), 0));
+    let before = fleet.clone();
+    fleet.apply(Time(10), report(5, Generation::default(), 3));
+    assert_eq!(fleet, before);
+}
+
+#[test]
+fn a_node_that_nobody_registered_changes_nothing() {
+    let mut fleet = Fleet::new(RELEASE, Policy::standard());
+    let before = fleet.clone();
+    for event in [
+        report(1, Generation::default(), 0),
+        Event::LinkDown { id: NODE },
+        Event::NodeRemoved { id: NODE },
+        Event::Maintenance { id: NODE, operator: Some(String::new()) },
+        Event::ManagerStaged,
+        Event::ManagerRejected { why: String::new() },
+        Event::DeadlinePassed,
+    ] {
+        assert_eq!(fleet.apply(Time(1), event).facts, vec![]);
+        assert_eq!(fleet, before);
+    }
+}
+
+#[test]
+fn a_manager_whose_memory_has_gone_back_outbids_what_its_nodes_remember() {
+    let mut fleet = fleet();
+    fleet.apply(Time(1), report(1, Generation { epoch: 7, n: 40 }, 0));
+    let wanted = fleet.wanted(NODE).unwrap().generation;
+    assert!(wanted > Generation { epoch: 7, n: 40 }, "{wanted} is not newer");
+    assert_eq!(fleet.platform.epoch, 8);
+}
+
+#[test]
+fn the_generation_rises_whenever_something_else_is_wanted() {
+    let mut fleet = fleet();
+    let before = fleet.wanted(NODE).unwrap();
+    fleet.apply(Time(1), Event::Maintenance { id: NODE, operator: Some("fan".into()) });
+    let held = fleet.wanted(NODE).unwrap();
+    assert!(held.generation > before.generation);
+    fleet.apply(Time(2), Event::Maintenance { id: NODE, operator: Some("fan".into()) });
+    assert_eq!(fleet.wanted(NODE).unwrap(), held);
+    fleet.apply(Time(3), Event::Maintenance { id: NODE, operator: None });
+    assert!(fleet.wanted(NODE).unwrap().generation > held.generation);
+}
+
+#[test]
+fn a_node_counts_as_lost_only_after_the_silence_that_is_allowed() {
+    let mut fleet = fleet();
+    fleet.apply(Time(0), report(0, Generation::default(), 0));
+    fleet.apply(Time(0), Event::LinkDown { id: NODE });
+    let lost_at = Time(0) + Policy::standard().silent_after;
+    assert_eq!(fleet.next_deadline(), Some(lost_at));
+    fleet.apply(Time(lost_at.0 - 1), Event::DeadlinePassed);
+    assert!(matches!(fleet.nodes().get(NODE).unwrap().contact, Contact::Silent { .. }));
+    fleet.apply(lost_at, Event::DeadlinePassed);
+    assert!(fleet.nodes().get(NODE).unwrap().contact.is_lost());
+    assert_eq!(fleet.next_deadline(), None);
+}
+
+#[test]
+fn a_platform_reads_back_as_it_was_stored() {
+    let mut fleet = fleet();
+    fleet.apply(Time(1), report(1, Generation::default(), 3));
+    let platform = serde_json::to_string(&fleet.platform).unwrap();
+    let rows: Vec<_> =
+        fleet.nodes().iter().map(|(id, node)| (id, serde_json::to_string(node).unwrap())).collect();
+    let nodes = rows.iter().map(|(id, row)| (*id, serde_json::from_str(row).unwrap())).collect();
+    assert_eq!(Fleet::restore(serde_json::from_str(&platform).unwrap(), nodes), fleet);
+}

@@ -1,0 +1,215 @@
+//! The machine of a Conferencing Node: its brain, its two slots, its calls. It does at once or after
+//! a fixed time what its brain wants.
+
+use fleet::agent::{Agent, AgentEvent, Start};
+use fleet::desired::{Assignment, Desired};
+use fleet::observed::{Admission, Calls, Observed};
+use fleet::time::{Span, Time};
+use fleet::version::{Release, Sha256};
+
+/// How long it takes to fetch, verify and unpack a release.
+const STAGING: Span = Span::seconds(30);
+/// How long a restart takes, until the release has confirmed itself.
+const RESTART: Span = Span::seconds(20);
+/// How long boot tries a release that does not come up before it falls back.
+const FALL_BACK: Span = Span::minutes(15);
+
+/// What a release does on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It comes up.
+    Good,
+    /// It never confirms itself, and boot falls back.
+    FallsBack,
+    /// It cannot be unpacked: the disk is full.
+    DiskFull,
+}
+
+/// What the machine is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Busy {
+    Idle,
+    Staging { software: Assignment, until: Time },
+    Restarting { into: Assignment, until: Time },
+}
+
+/// A call on the machine, and when it hangs up by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Call {
+    began: Time,
+    ends: Option<Time>,
+}
+
+/// A node's machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    agent: Agent,
+    release: Release,
+    staged: Option<Sha256>,
+    busy: Busy,
+    calls: Vec<Call>,
+    calls_known: bool,
+    /// Whether it is powered on.
+    pub(crate) powered: bool,
+    /// Whether the manager can be reached from it.
+    pub(crate) linked: bool,
+    /// What the next release does on it.
+    pub(crate) fate: Fate,
+    /// Calls that it refused.
+    pub(crate) refused: u32,
+}
+
+impl Machine {
+    pub(crate) fn new(release: Release, now: Time) -> Self {
+        let start = Start { release, confirmed: true, staged: None, fell_back: None };
+        let mut machine = Self {
+            agent: Agent::new(fleet::agent::Memory::default(), start),
+            release,
+            staged: None,
+            busy: Busy::Idle,
+            calls: Vec::new(),
+            calls_known: true,
+            powered: true,
+            linked: true,
+            fate: Fate::Good,
+            refused: 0,
+        };
+        machine.count_calls(now);
+        machine.act(now);
+        machine
+    }
+
+    /// Whether the manager can hear it now.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.powered && self.linked && !matches!(self.busy, Busy::Restarting { .. })
+    }
+
+    pub(crate) fn observed(&self, now: Time) -> Observed {
+        self.agent.observed(now)
+    }
+
+    /// Takes what the manager wants; a refusal changes nothing.
+    pub(crate) fn accept(&mut self, now: Time, desired: Desired) {
+        if self.agent.accept(now, desired).is_ok() {
+            self.act(now);
+        }
+    }
+
+    /// A caller dials.
+    pub(crate) fn dial(&mut self, now: Time, ends: Option<Time>) -> Admission {
+        let admitting = self.is_up() && self.agent.wanted().refuse_calls.is_none();
+        if !admitting {
+            self.refused += 1;
+            return Admission::Refusing;
+        }
+        self.calls.push(Call { began: now, ends });
+        self.count_calls(now);
+        Admission::Admitting
+    }
+
+    /// The first calls hang up.
+    pub(crate) fn hang_up(&mut self, now: Time, count: usize) {
+        self.calls.drain(..count.min(self.calls.len()));
+        self.count_calls(now);
+        self.act(now);
+    }
+
+    /// Whether the call engine can say how many calls there are.
+    pub(crate) fn know_calls(&mut self, now: Time, known: bool) {
+        self.calls_known = known;
+        self.count_calls(now);
+        self.act(now);
+    }
+
+    /// When something happens on the machine by itself.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        let busy = match self.busy {
+            Busy::Idle => None,
+            Busy::Staging { until, .. } | Busy::Restarting { until, .. } => Some(until),
+        };
+        let calls = self.calls.iter().filter_map(|call| call.ends).min();
+        [busy, calls, self.agent.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Does what has become due.
+    pub(crate) fn pass_time(&mut self, now: Time) {
+        let before = self.calls.len();
+        self.calls.retain(|call| call.ends.is_none_or(|ends| ends > now));
+        if self.calls.len() != before {
+            self.count_calls(now);
+        }
+        match self.busy {
+            Busy::Staging { software, until } if until <= now => self.staging_ends(now, software),
+            Busy::Restarting { into, until } if until <= now => self.comes_up(now, into),
+            Busy::Idle | Busy::Staging { .. } | Busy::Restarting { .. } => {}
+        }
+        self.agent.apply(now, AgentEvent::DeadlinePassed);
+        self.act(now);
+    }
+
+    fn is_up(&self) -> bool {
+        self.powered && !matches!(self.busy, Busy::Restarting { .. })
+    }
+
+    fn count_calls(&mut self, now: Time) {
+        let oldest = self.calls.iter().map(|call| now.since(call.began)).max();
+        let count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        let calls = if self.calls_known { Calls::Known { count, oldest } } else { Calls::Unknown };
+        self.agent.apply(now, AgentEvent::Calls(calls));
+    }
+
+    /// Does what the brain wants.
+    fn act(&mut self, now: Time) {
+        let wants = self.agent.wanted();
+        let admission = if wants.refuse_calls.is_some() { Admission::Refusing } else { Admission::Admitting };
+        self.agent.apply(now, AgentEvent::Admission(admission));
+        if let (Some(software), Busy::Idle) = (wants.stage, self.busy) {
+            self.staged = None;
+            self.agent.apply(now, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
+            self.busy = Busy::Staging { software, until: now + STAGING };
+        }
+        if let (Some(software), Busy::Idle) = (self.agent.wanted().leave, self.busy) {
+            self.agent.apply(now, AgentEvent::Leaving { software });
+            if let Some(into) = self.agent.wanted().restart {
+                self.restart(now, into);
+            }
+        }
+    }
+
+    fn staging_ends(&mut self, now: Time, software: Assignment) {
+        self.busy = Busy::Idle;
+        let event = if self.fate == Fate::DiskFull {
+            let why = "the disk is full: 310 MiB are needed, 12 MiB are free".into();
+            AgentEvent::Rejected { software, why }
+        } else {
+            self.staged = Some(software.manifest);
+            AgentEvent::Staged { manifest: software.manifest }
+        };
+        self.agent.apply(now, event);
+    }
+
+    /// # Panics
+    /// When a call lives: this is what must never happen.
+    fn restart(&mut self, now: Time, into: Assignment) {
+        assert!(self.calls.is_empty(), "a node restarted with {} calls", self.calls.len());
+        let took = if self.fate == Fate::FallsBack { FALL_BACK } else { RESTART };
+        self.busy = Busy::Restarting { into, until: now + took };
+    }
+
+    fn comes_up(&mut self, now: Time, into: Assignment) {
+        self.busy = Busy::Idle;
+        let fell_back = (self.fate == Fate::FallsBack).then(|| {
+            (into.manifest, format!("{} did not confirm itself in 300 s, three times", into.release))
+        });
+        if fell_back.is_none() {
+            self.release = into.release;
+            self.staged = None;
+        }
+        let confirmed = fell_back.is_some();
+        let start = Start { release: self.release, confirmed, staged: self.staged, fell_back };
+        self.agent = Agent::new(self.agent.memory().clone(), start);
+        self.count_calls(now);
+        self.act(now);
+        self.agent.apply(now, AgentEvent::Confirmed);
+    }
+}

@@ -1,0 +1,327 @@
+//! Scenario scripts: comments, commands, and the expected output in place, readable by an operator.
+//!
+//! ```text
+//! # What the scenario shows (R5).
+//! platform nodes=2 version=34
+//! calls node1 3
+//! start 34.1
+//! ----
+//! 00:00:00  run 1 started: from 34 (0) to 34.1 (0)
+//! ```
+//!
+//! A block of commands ends with `----`, its output with an empty line.
+
+use std::fmt::Write as _;
+
+use fleet::fact::Fact;
+use fleet::node::{Duty, NodeId};
+use fleet::platform::Event;
+use fleet::policy::Policy;
+use fleet::time::{Span, Time};
+use fleet::version::Version;
+
+use crate::machine::Fate;
+use crate::world::{World, package};
+
+/// How long `finish` waits for a run: longer than any run may take.
+const FINISH: Span = Span::hours(60);
+
+/// Runs a script and returns it with the output that its commands really have.
+///
+/// # Panics
+/// When the script cannot be read, or a promise is broken.
+pub fn run_script(text: &str) -> String {
+    let mut world = World::new(0, Version::new(34, 0));
+    let mut out = String::new();
+    for block in text.trim_end().split("\n\n") {
+        let commands = block.split("\n----").next().unwrap_or_default();
+        let mut said = String::new();
+        for line in commands.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            said.push_str(&command(&mut world, line));
+        }
+        let _ = write!(out, "{}", commands.trim_end());
+        if commands.lines().any(|line| !line.starts_with('#')) {
+            let _ = write!(out, "\n----\n{}", said.trim_end());
+        }
+        let _ = write!(out, "\n\n");
+    }
+    format!("{}\n", out.trim_end())
+}
+
+/// A line of a script, taken apart.
+struct Line<'a> {
+    text: &'a str,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn word(&self, position: usize) -> &'a str {
+        self.words.get(position).unwrap_or_else(|| panic!("a word is missing: {:?}", self.text))
+    }
+
+    fn setting(&self, name: &str) -> Option<&'a str> {
+        self.words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    fn node(&self, position: usize) -> NodeId {
+        NodeId(self.word(position).trim_start_matches("node").parse().expect("a node is named like node3"))
+    }
+
+    /// `node3` or `node1..node10`.
+    fn nodes(&self, position: usize) -> Vec<NodeId> {
+        let number =
+            |name: &str| name.trim_start_matches("node").parse().expect("nodes are named like node3");
+        let (first, last) =
+            self.word(position).split_once("..").unwrap_or((self.word(position), self.word(position)));
+        (number(first)..=number(last)).map(NodeId).collect()
+    }
+}
+
+fn command(world: &mut World, text: &str) -> String {
+    let line = Line { text, words: text.split_whitespace().collect() };
+    match line.word(0) {
+        "platform" => {
+            let count = line.setting("nodes").map_or(0, number);
+            *world = World::new(count, version(line.setting("version").unwrap_or("34")));
+            world.settle();
+            String::new()
+        }
+        "start" => start(world, &line),
+        "check" => check(world, &line),
+        "status" => status(world),
+        "dial" => dial(world, &line),
+        "manager" => manager(world, &line),
+        "finish" => {
+            world.pass_until_done(FINISH);
+            facts(world)
+        }
+        _ => {
+            machine_command(world, &line);
+            world.settle();
+            facts(world)
+        }
+    }
+}
+
+/// Commands that do something to a node, or let time pass.
+fn machine_command(world: &mut World, line: &Line<'_>) {
+    let now = world.now;
+    match line.word(0) {
+        "pass" => world.pass(span(line.word(1))),
+        "calls" => calls(world, line),
+        "hangup" => {
+            let count = line.words.get(2).map_or(usize::MAX, |count| number(count) as usize);
+            each(world, line, |machine| machine.hang_up(now, count));
+        }
+        "cut" => each(world, line, |machine| machine.linked = false),
+        "heal" => each(world, line, |machine| machine.linked = true),
+        "off" => each(world, line, |machine| machine.powered = false),
+        "on" => each(world, line, |machine| machine.powered = true),
+        "release" => {
+            let fate = match line.word(2) {
+                "good" => Fate::Good,
+                "falls-back" => Fate::FallsBack,
+                "disk-full" => Fate::DiskFull,
+                other => panic!("what does a release that is {other:?} do?"),
+            };
+            each(world, line, |machine| machine.fate = fate);
+        }
+        "maintenance" => {
+            let reason =
+                line.text.split_once('"').map(|(_, reason)| reason.trim_end_matches('"').to_string());
+            let operator = (line.word(2) == "on").then(|| reason.unwrap_or_default());
+            for id in line.nodes(1) {
+                world.apply(Event::Maintenance { id, operator: operator.clone() });
+            }
+        }
+        "add" => {
+            let duty = if line.words.contains(&"bursting") { Duty::Bursting } else { Duty::AlwaysOn };
+            let runs = version(line.setting("version").unwrap_or("34"));
+            for id in line.nodes(1) {
+                world.add_node(id, duty, runs);
+            }
+        }
+        "remove" => {
+            let id = line.node(1);
+            world.machines.remove(&id);
+            world.apply(Event::NodeRemoved { id });
+        }
+        other => panic!("unknown command {other:?}"),
+    }
+}
+
+fn each(world: &mut World, line: &Line<'_>, change: impl Fn(&mut crate::machine::Machine)) {
+    for id in line.nodes(1) {
+        change(world.machines.get_mut(&id).unwrap_or_else(|| panic!("there is no node{id}")));
+    }
+}
+
+/// `calls node1 3`, `calls node1 3 for 30m`, `calls node1 unknown`, `calls node1 known`.
+fn calls(world: &mut World, line: &Line<'_>) {
+    let now = world.now;
+    let ends = line.words.get(4).map(|length| now + span(length));
+    match line.word(2) {
+        "unknown" => each(world, line, |machine| machine.know_calls(now, false)),
+        "known" => each(world, line, |machine| machine.know_calls(now, true)),
+        count => each(world, line, |machine| {
+            for _ in 0..number(count) {
+                machine.dial(now, ends);
+            }
+        }),
+    }
+}
+
+fn dial(world: &mut World, line: &Line<'_>) -> String {
+    let now = world.now;
+    let mut said = String::new();
+    for id in line.nodes(1) {
+        let machine = world.machines.get_mut(&id).expect("the node exists");
+        let answer = match machine.dial(now, None) {
+            fleet::observed::Admission::Admitting => "200 OK",
+            fleet::observed::Admission::Refusing => "503 System in maintenance mode",
+        };
+        let _ = writeln!(said, "node{id} answers {answer}");
+    }
+    world.settle();
+    said + &facts(world)
+}
+
+fn manager(world: &mut World, line: &Line<'_>) -> String {
+    match line.word(1) {
+        "restart" => {
+            let release = world.fleet.platform.release;
+            world.apply(Event::ManagerStarted { release, fell_back: None });
+            world.settle();
+        }
+        "release" => world.manager.good = line.word(2) == "good",
+        "forgets" => {
+            // The manager is restored from a restore point that knows nothing of what came since.
+            let nodes = world.fleet.nodes().iter();
+            let names: Vec<_> = nodes.map(|(id, node)| (id, node.name.clone(), node.duty)).collect();
+            world.fleet = fleet::platform::Fleet::new(
+                world.fleet.platform.release,
+                world.fleet.platform.policy.clone(),
+            );
+            for (id, name, duty) in names {
+                world.apply(Event::NodeAdded { id, name, duty });
+            }
+            world.take_facts();
+            world.settle();
+        }
+        other => panic!("what is the manager to do: {other:?}?"),
+    }
+    facts(world)
+}
+
+fn policy(line: &Line<'_>) -> Policy {
+    let mut policy = Policy::standard();
+    if let Some(limit) = line.setting("drain-limit") {
+        policy.drain_limit = span(limit);
+    }
+    if let Some(limit) = line.setting("run-limit") {
+        policy.run_limit = span(limit);
+    }
+    if let Some(count) = line.setting("nodes-at-once") {
+        policy.nodes_at_once = number(count);
+    }
+    policy
+}
+
+fn start(world: &mut World, line: &Line<'_>) -> String {
+    match world.start(package(version(line.word(1))), policy(line)) {
+        Ok(()) => facts(world),
+        Err(blockers) => blockers.iter().map(|blocker| format!("refused: {blocker}\n")).collect(),
+    }
+}
+
+fn check(world: &World, line: &Line<'_>) -> String {
+    let check = world.fleet.check_start(&package(version(line.word(1))), world.now);
+    let blockers = check.blockers.iter().map(|blocker| format!("blocker: {blocker}\n"));
+    let warnings = check.warnings.iter().map(|warning| format!("warning: {warning}\n"));
+    let said: String = blockers.chain(warnings).collect();
+    if said.is_empty() { "nothing stands in the way\n".into() } else { said }
+}
+
+/// Nodes that are shown the same are one line.
+fn status(world: &World) -> String {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let manager = world.fleet.manager_status();
+    rows.push((
+        "manager".into(),
+        format!("{:<6} {manager}", world.fleet.platform.release.version.to_string()),
+    ));
+    for (id, node) in world.fleet.nodes().iter() {
+        let runs = node.observed.as_ref().map_or("-".into(), |observed| observed.release.version.to_string());
+        let status = world.fleet.status(id).expect("the node exists");
+        let waits = world.fleet.waits(id, world.now).map(|waits| format!(": {waits}")).unwrap_or_default();
+        let owners = node.owners();
+        let owners = if owners.is_empty() { String::new() } else { format!(" [maintenance mode: {owners}]") };
+        let row = format!("{runs:<6} {status}{waits}{owners}");
+        match rows.last_mut() {
+            Some((names, last)) if *last == row && names != "manager" => {
+                let first = names.split("..").next().unwrap_or_default().to_string();
+                *names = format!("{first}..{}", node.name);
+            }
+            _ => rows.push((node.name.clone(), row)),
+        }
+    }
+    rows.iter().map(|(names, row)| format!("{names:<14} {row}\n")).collect()
+}
+
+/// What has happened since; the same for several nodes at one moment is one line.
+fn facts(world: &mut World) -> String {
+    let mut rows: Vec<(Time, Vec<String>, String)> = Vec::new();
+    for (at, fact) in world.take_facts() {
+        let text = fact.to_string();
+        let (who, what) = match &fact {
+            Fact::Node { name, what, .. } => (name.clone(), what.to_string()),
+            Fact::RunStarted { .. }
+            | Fact::ManagerInstalling { .. }
+            | Fact::ManagerUpgraded { .. }
+            | Fact::LockLifted { .. }
+            | Fact::RunEnded { .. }
+            | Fact::EpochRaised { .. } => (String::new(), text),
+        };
+        let same =
+            rows.iter_mut().rev().take_while(|(then, ..)| *then == at).find(|(_, _, said)| *said == what);
+        match same {
+            Some((_, names, _)) if !who.is_empty() => names.push(who),
+            _ => rows.push((at, vec![who], what)),
+        }
+    }
+    rows.iter().map(|(at, names, what)| format!("{}  {}{what}\n", clock(*at), subjects(names))).collect()
+}
+
+fn subjects(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] if one.is_empty() => String::new(),
+        [one] => format!("{one}: "),
+        [first, .., last] if names.len() > 2 => format!("{first}..{last} ({}): ", names.len()),
+        [first, .., last] => format!("{first}, {last}: "),
+    }
+}
+
+fn clock(time: Time) -> String {
+    let seconds = time.0 / 1_000;
+    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+fn number(text: &str) -> u32 {
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is no number"))
+}
+
+fn version(text: &str) -> Version {
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is no version"))
+}
+
+fn span(text: &str) -> Span {
+    let (count, unit) = text.split_at(text.len() - 1);
+    let count: u64 = count.parse().unwrap_or_else(|_| panic!("{text:?} is no span like 90s, 10m or 1h"));
+    match unit {
+        "s" => Span::seconds(count),
+        "m" => Span::minutes(count),
+        "h" => Span::hours(count),
+        _ => panic!("{text:?} is no span like 90s, 10m or 1h"),
+    }
+}

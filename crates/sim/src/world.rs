@@ -1,0 +1,224 @@
+//! The world: time, machines, links, and the loop that lets everything happen that is due.
+
+use std::collections::BTreeMap;
+
+use fleet::fact::Fact;
+use fleet::node::{Duty, NodeId, Power};
+use fleet::path::{Path, Step};
+use fleet::platform::{Blocker, Event, Fleet};
+use fleet::policy::Policy;
+use fleet::run::Package;
+use fleet::time::{Span, Time};
+use fleet::version::{Build, Release, Sha256, Version};
+
+use crate::machine::Machine;
+use crate::manager::ManagerMachine;
+
+/// How often everything that is due at one moment may follow from something else that is due.
+const TURNS: usize = 1_000;
+
+/// How long a bursting node's machine takes to start up.
+const START_UP: Span = Span::minutes(2);
+
+/// A platform and its machines.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(crate) now: Time,
+    pub(crate) fleet: Fleet,
+    pub(crate) machines: BTreeMap<NodeId, Machine>,
+    pub(crate) manager: ManagerMachine,
+    waking: BTreeMap<NodeId, Time>,
+    facts: Vec<(Time, Fact)>,
+}
+
+/// A release as the world names it: a version with build 0.
+pub(crate) fn release(version: Version) -> Release {
+    Release { version, build: Build(0) }
+}
+
+/// A package that installs on the major version before it, or later, as R15 says for 34.
+pub(crate) fn package(version: Version) -> Package {
+    let step = |to: (u16, u16), from: (u16, u16), reason: &str| Step {
+        to: Version::new(to.0, to.1),
+        from: Version::new(from.0, from.1),
+        reason: reason.into(),
+    };
+    let mut steps = vec![
+        step((27, 4), (22, 0), "the configuration store changed"),
+        step((31, 4), (27, 0), "the licence format changed"),
+        step((version.major, version.minor), (31, 4), "the operating system changed"),
+    ];
+    steps.dedup_by_key(|step| step.to);
+    let mut manifest = [0; 32];
+    manifest[..2].copy_from_slice(&version.major.to_be_bytes());
+    manifest[2..4].copy_from_slice(&version.minor.to_be_bytes());
+    Package { release: release(version), manifest: Sha256(manifest), path: Path(steps) }
+}
+
+impl World {
+    /// A platform of `nodes` always-on nodes, all on one version and in touch.
+    pub fn new(nodes: u32, version: Version) -> Self {
+        let fleet = Fleet::new(release(version), Policy::standard());
+        let mut world = Self {
+            now: Time(0),
+            fleet,
+            machines: BTreeMap::new(),
+            manager: ManagerMachine::new(),
+            waking: BTreeMap::new(),
+            facts: Vec::new(),
+        };
+        for id in 1..=nodes {
+            world.add_node(NodeId(id), Duty::AlwaysOn, version);
+        }
+        world.settle();
+        world.facts.clear();
+        world
+    }
+
+    pub(crate) fn add_node(&mut self, id: NodeId, duty: Duty, version: Version) {
+        let mut machine = Machine::new(release(version), self.now);
+        machine.powered = duty == Duty::AlwaysOn;
+        self.machines.insert(id, machine);
+        self.apply(Event::NodeAdded { id, name: format!("node{id}"), duty });
+    }
+
+    pub(crate) fn start(&mut self, package: Package, policy: Policy) -> Result<(), Vec<Blocker>> {
+        let applied = self.fleet.start(package, policy, self.now)?;
+        self.note(applied.facts);
+        self.check();
+        self.settle();
+        Ok(())
+    }
+
+    pub(crate) fn apply(&mut self, event: Event) {
+        let applied = self.fleet.apply(self.now, event);
+        self.note(applied.facts);
+        self.check();
+    }
+
+    fn note(&mut self, facts: Vec<Fact>) {
+        for fact in facts {
+            if let Fact::Node { node, what: fleet::fact::NodeFact::Power(power), .. } = &fact {
+                self.power(*node, *power);
+            }
+            self.facts.push((self.now, fact));
+        }
+    }
+
+    fn power(&mut self, node: NodeId, power: Power) {
+        match power {
+            Power::On => {
+                self.waking.insert(node, self.now + START_UP);
+            }
+            Power::Rest => {
+                if let Some(machine) = self.machines.get_mut(&node) {
+                    machine.powered = false;
+                }
+            }
+        }
+    }
+
+    /// # Panics
+    /// When a promise is broken.
+    fn check(&self) {
+        let violations = self.fleet.check();
+        assert!(violations.is_empty(), "at {:?}: {violations:?}", self.now);
+    }
+
+    /// The facts since this was last asked.
+    pub(crate) fn take_facts(&mut self) -> Vec<(Time, Fact)> {
+        std::mem::take(&mut self.facts)
+    }
+
+    /// Lets `span` pass.
+    pub(crate) fn pass(&mut self, span: Span) {
+        let until = self.now + span;
+        while let Some(next) = self.next_deadline().filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            self.settle();
+        }
+        self.now = until;
+        self.settle();
+    }
+
+    /// Lets time pass until the run has ended and every node has said so, or until `limit` has passed.
+    pub(crate) fn pass_until_done(&mut self, limit: Span) {
+        let until = self.now + limit;
+        while self.fleet.platform.run.is_some() || self.fleet.nodes().places().iter().next().is_some() {
+            let Some(next) = self.next_deadline().filter(|next| *next <= until) else { return };
+            self.now = self.now.max(next);
+            self.settle();
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        let machines = self.machines.values().filter(|machine| machine.powered);
+        let machines = machines.filter_map(Machine::next_deadline);
+        let waking = self.waking.values().copied();
+        let brain = self.fleet.next_deadline().filter(|_| self.manager.is_up());
+        machines.chain(waking).chain(brain).chain(self.manager.next_deadline()).min()
+    }
+
+    /// Lets everything happen that follows from what has happened, at this moment.
+    ///
+    /// # Panics
+    /// When it never comes to rest.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..TURNS {
+            if !self.turn() {
+                return;
+            }
+        }
+        panic!("at {:?} the world does not come to rest", self.now);
+    }
+
+    /// One exchange between everyone; whether anything changed.
+    fn turn(&mut self) -> bool {
+        let before = self.fleet.clone();
+        self.wake_up();
+        for machine in self.machines.values_mut().filter(|machine| machine.powered) {
+            machine.pass_time(self.now);
+        }
+        if let Some(event) = self.manager.pass_time(self.now, &self.fleet) {
+            self.apply(event);
+        }
+        if self.manager.is_up() {
+            self.exchange();
+            if self.fleet.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+                self.apply(Event::DeadlinePassed);
+            }
+        }
+        self.manager.act(self.now, &self.fleet);
+        self.fleet != before
+    }
+
+    fn wake_up(&mut self) {
+        let now = self.now;
+        let due: Vec<_> = self.waking.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            self.waking.remove(&id);
+            if let Some(machine) = self.machines.get_mut(&id) {
+                machine.powered = true;
+            }
+        }
+    }
+
+    /// Every node that can be heard says what it observes and takes what is wanted of it.
+    fn exchange(&mut self) {
+        let ids: Vec<NodeId> = self.machines.keys().copied().collect();
+        for id in ids {
+            let Some(machine) = self.machines.get_mut(&id) else { continue };
+            if !machine.is_heard() {
+                self.apply(Event::LinkDown { id });
+                continue;
+            }
+            if let Some(desired) = self.fleet.wanted(id) {
+                machine.accept(self.now, desired);
+            }
+            if machine.is_heard() {
+                let observed = machine.observed(self.now);
+                self.apply(Event::Report { id, observed });
+            }
+        }
+    }
+}
