@@ -1,3 +1,3 @@
-//! manager.
+//! The program of the Management Node: reads the settings, puts the parts together, runs.
 
 fn main() {}

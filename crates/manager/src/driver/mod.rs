@@ -1,0 +1,13 @@
+//! The driver: puts what happens to the core, commits what comes of it, and acts on what is wanted.
+//! It never decides.
+
+mod desk;
+mod log;
+mod news;
+mod rooms;
+
+#[cfg(test)]
+mod tests;
+
+pub use desk::{Desk, Live, Started};
+pub use rooms::{RoomsChanged, read_rooms};

@@ -1,0 +1,45 @@
+//! Who waits for what: a node's held request waits for news of that node, the driver for any commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fleet::node::NodeId;
+use tokio::sync::{Notify, watch};
+
+/// The waiting.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    nodes: Mutex<BTreeMap<NodeId, Arc<Notify>>>,
+    commits: watch::Sender<u64>,
+}
+
+impl News {
+    /// What wakes those who wait for news of a node.
+    pub(crate) fn of(&self, id: NodeId) -> Arc<Notify> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone()
+    }
+
+    /// Counts commits.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// Something was committed that changed these nodes.
+    pub(crate) fn for_nodes(&self, changed: &BTreeSet<NodeId>) {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.iter().filter_map(|id| nodes.get(id)).for_each(|waiting| waiting.notify_waiters());
+        drop(nodes);
+        self.commits.send_modify(|count| *count += 1);
+    }
+
+    /// There is news for every node.
+    pub(crate) fn for_all(&self) {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.values().for_each(|waiting| waiting.notify_waiters());
+    }
+
+    /// A node is gone. Whoever waits for it was woken before.
+    pub(crate) fn forget(&self, id: NodeId) {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}

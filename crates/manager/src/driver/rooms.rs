@@ -1,0 +1,77 @@
+//! The Virtual Meeting Rooms as the nodes are sent them, with a revision that rises with every change.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rusqlite::{Connection, Transaction};
+use wire::{Configuration, Room};
+
+use crate::store::{StoreError, read_meta, write_meta};
+
+/// Where the revision is stored.
+const REVISION: &str = "configuration_revision";
+
+/// The rooms in memory, so that 10,000 nodes do not each read them from the disk.
+#[derive(Debug)]
+pub(crate) struct Rooms(RwLock<Arc<Configuration>>);
+
+impl Rooms {
+    pub(crate) fn new(configuration: Configuration) -> Self {
+        Self(RwLock::new(Arc::new(configuration)))
+    }
+
+    pub(crate) fn current(&self) -> Arc<Configuration> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes in a committed configuration. Two changes may arrive here in the other order.
+    pub(crate) fn replace(&self, configuration: Configuration) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if configuration.revision > current.revision {
+            *current = Arc::new(configuration);
+        }
+    }
+}
+
+/// The configuration after a change that is about to be committed.
+#[derive(Debug)]
+pub struct RoomsChanged {
+    /// What every node is sent.
+    pub(crate) configuration: Configuration,
+}
+
+impl RoomsChanged {
+    /// Raises the revision.
+    pub(crate) fn mark(tx: &Transaction<'_>) -> Result<Self, StoreError> {
+        let revision = read_revision(tx)? + 1;
+        write_meta(tx, REVISION, &revision.to_string())?;
+        Ok(Self { configuration: read_rooms(tx)? })
+    }
+}
+
+/// Reads the rooms as they are stored.
+///
+/// # Errors
+/// The database refuses.
+pub fn read_rooms(connection: &Connection) -> Result<Configuration, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT conference.id, conference.name, conference_alias.alias FROM conference
+         LEFT JOIN conference_alias ON conference_alias.conference = conference.id
+         ORDER BY conference.id, conference_alias.id",
+    )?;
+    let mut rows = statement.query([])?;
+    let (mut rooms, mut last) = (Vec::<Room>::new(), None::<i64>);
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        if last.replace(id) != Some(id) {
+            rooms.push(Room { name: row.get(1)?, aliases: Vec::new() });
+        }
+        if let (Some(alias), Some(room)) = (row.get(2)?, rooms.last_mut()) {
+            room.aliases.push(alias);
+        }
+    }
+    Ok(Configuration { revision: read_revision(connection)?, rooms })
+}
+
+fn read_revision(connection: &Connection) -> Result<u64, StoreError> {
+    Ok(read_meta(connection, REVISION)?.and_then(|text| text.parse().ok()).unwrap_or(1))
+}

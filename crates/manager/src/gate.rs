@@ -1,0 +1,66 @@
+//! The gate before both listeners: a release that has not confirmed itself, or that is about to end,
+//! takes nobody's request.
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
+
+/// Whether requests are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// Every request is answered with 503.
+    Closed,
+    /// Requests are served.
+    Open,
+}
+
+/// Says whether requests are taken. Cheap to clone; all clones are one gate.
+#[derive(Clone, Debug)]
+pub struct Gate(watch::Sender<Passage>);
+
+impl Gate {
+    /// A gate that is closed.
+    pub fn closed() -> Self {
+        Self(watch::Sender::new(Passage::Closed))
+    }
+
+    /// Opens or closes it.
+    pub fn set(&self, passage: Passage) {
+        self.0.send_replace(passage);
+    }
+
+    /// How it stands.
+    pub fn passage(&self) -> Passage {
+        *self.0.borrow()
+    }
+
+    /// Returns when it is closed.
+    pub(crate) async fn closes(&self) {
+        // An error would say that the gate is gone, and it is ours.
+        let _ = self.0.subscribe().wait_for(|passage| *passage == Passage::Closed).await;
+    }
+}
+
+/// What the self check sends: it is answered even while the gate is closed.
+pub(crate) const SELF_CHECK_PATH: &str = "/self-check";
+
+/// Lets a request pass, or answers it. For `axum::middleware::from_fn_with_state`.
+pub async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    match gate.passage() {
+        Passage::Open => next.run(request).await,
+        Passage::Closed if request.uri().path() == SELF_CHECK_PATH => StatusCode::NO_CONTENT.into_response(),
+        Passage::Closed => refusal(),
+    }
+}
+
+fn refusal() -> Response {
+    let body = serde_json::json!({
+        "error": "Management Node is being upgraded",
+        "kind": "upgrading",
+        "hint": "wait until it has restarted; this takes less than a minute",
+    });
+    let headers = [(header::RETRY_AFTER, "2")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, axum::Json(body)).into_response()
+}

@@ -1,0 +1,18 @@
+//! The Management Node: it acts and does not decide. What is to happen, `fleet` says.
+//!
+//! Nothing here is global: several Management Nodes may live in one process.
+
+pub mod layout;
+pub mod now;
+pub mod report;
+
+pub mod store;
+
+pub mod driver;
+
+pub mod enrolment;
+pub mod packages;
+
+pub mod gate;
+
+pub mod context;

@@ -1,0 +1,168 @@
+//! The packages that the Management Node holds: verified in full when they are admitted, and served
+//! to the nodes from the disk.
+//!
+//! A package lies complete in its directory or not at all: it is put together beside it and renamed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fleet::run;
+use fleet::version::Sha256;
+use package::{KeyError, MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
+use thiserror::Error;
+
+use crate::layout::Layout;
+
+/// The whole package as it was uploaded.
+pub const PACKAGE_FILE: &str = "package.pitlane";
+
+/// The payload of the nodes, taken out of the package.
+pub const NODE_PAYLOAD_FILE: &str = "payload-node";
+
+/// A package cannot be used.
+#[derive(Debug, Error)]
+pub enum PackageError {
+    /// It is refused.
+    #[error("the package is refused")]
+    Refused(#[from] Refusal),
+    /// The keys of the machine cannot be read.
+    #[error("the keys that this machine trusts cannot be read")]
+    Keys(#[from] KeyError),
+    /// It is not held.
+    #[error("package {0} is not held here; upload it first")]
+    NotHeld(Sha256),
+    /// The disk refused.
+    #[error("could not {doing} {}; check the disk and its free space", path.display())]
+    Disk {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// A package that is held, verified.
+#[derive(Clone, Debug)]
+pub struct HeldPackage {
+    /// What it is.
+    pub verified: Verified,
+    /// Where it lies.
+    pub dir: PathBuf,
+}
+
+impl HeldPackage {
+    /// As far as a run needs to know it.
+    pub fn for_run(&self) -> run::Package {
+        let manifest = self.verified.manifest();
+        run::Package {
+            release: manifest.release(),
+            manifest: self.verified.hash(),
+            path: manifest.path.clone(),
+        }
+    }
+
+    /// The package as it was uploaded.
+    pub fn file(&self) -> PathBuf {
+        self.dir.join(PACKAGE_FILE)
+    }
+}
+
+/// Verifies an uploaded file in full and takes it in: the file is moved. Admitting a package that is
+/// held already changes nothing and removes the file. This takes seconds: call it where blocking is
+/// allowed.
+///
+/// # Errors
+/// Why it is refused; then the file is where it was.
+pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError> {
+    let verified = package::verify_file(upload, &TrustedKeys::load(&layout.trust())?)?;
+    let dir = layout.package(verified.hash());
+    if dir.exists() {
+        fs::remove_file(upload).map_err(failed("remove", upload))?;
+        return Ok(HeldPackage { verified, dir });
+    }
+    let staging = layout.packages().join(format!("{}.partial", verified.hash()));
+    remove_dir(&staging)?;
+    fs::create_dir_all(&staging).map_err(failed("create", &staging))?;
+    package::extract_payload(upload, &verified, Role::Node, &staging.join(NODE_PAYLOAD_FILE))?;
+    write_durably(&staging.join(MANIFEST_FILE), verified.manifest_bytes())?;
+    write_durably(&staging.join(SIGNATURE_FILE), verified.signature_text().as_bytes())?;
+    let file = staging.join(PACKAGE_FILE);
+    sync(upload)?;
+    fs::rename(upload, &file).map_err(failed("move", upload))?;
+    sync(&staging)?;
+    fs::rename(&staging, &dir).map_err(failed("rename", &staging))?;
+    sync(&layout.packages())?;
+    Ok(HeldPackage { verified, dir })
+}
+
+/// A package that is held, its signature checked again.
+///
+/// # Errors
+/// It is not held, or no longer what it was.
+pub fn held(layout: &Layout, manifest: Sha256) -> Result<HeldPackage, PackageError> {
+    let dir = layout.package(manifest);
+    let read = |name: &str| fs::read(dir.join(name)).map_err(|_| PackageError::NotHeld(manifest));
+    let (bytes, signature) = (read(MANIFEST_FILE)?, read(SIGNATURE_FILE)?);
+    let verified = package::verify_manifest(&bytes, &signature, &TrustedKeys::load(&layout.trust())?)?;
+    if verified.hash() != manifest {
+        return Err(PackageError::NotHeld(manifest));
+    }
+    Ok(HeldPackage { verified, dir })
+}
+
+/// The manifests of the packages that are held, in no order that means anything.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list(layout: &Layout) -> Result<Vec<Sha256>, PackageError> {
+    let dir = layout.packages();
+    let entries = match fs::read_dir(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed("list", &dir))?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+    let names = names.collect::<Result<Vec<_>, _>>().map_err(failed("list", &dir))?;
+    Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
+}
+
+/// Removes a package. The caller makes sure that no run uses it.
+///
+/// # Errors
+/// It is not held, or the disk refused.
+pub fn remove(layout: &Layout, manifest: Sha256) -> Result<(), PackageError> {
+    let dir = layout.package(manifest);
+    let gone = layout.packages().join(format!("{manifest}.partial"));
+    remove_dir(&gone)?;
+    match fs::rename(&dir, &gone) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PackageError::NotHeld(manifest)),
+        renamed => {
+            renamed.map_err(failed("remove", &dir))?;
+            sync(&layout.packages())?;
+            remove_dir(&gone)
+        }
+    }
+}
+
+fn remove_dir(dir: &Path) -> Result<(), PackageError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(failed("remove", dir)),
+    }
+}
+
+fn write_durably(path: &Path, contents: &[u8]) -> Result<(), PackageError> {
+    fs::write(path, contents).map_err(failed("write", path))?;
+    sync(path)
+}
+
+fn sync(path: &Path) -> Result<(), PackageError> {
+    fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed("make durable", path))
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PackageError {
+    let path = path.to_path_buf();
+    move |source| PackageError::Disk { doing, path, source }
+}

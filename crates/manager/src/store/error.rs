@@ -1,0 +1,66 @@
+//! What can go wrong with the store, in words for the operator.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// The store could not be opened, read or written.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file cannot be opened as a store.
+    #[error("the store {} cannot be opened; check the disk and the owner of the file", path.display())]
+    Open {
+        /// The store.
+        path: PathBuf,
+        /// What the database said.
+        source: rusqlite::Error,
+    },
+    /// A later release has written it.
+    #[error(
+        "the store {} has version {found} and this release knows versions up to {known}; start the release \
+         that wrote it, or restore the store from before its upgrade", path.display()
+    )]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version of this release.
+        known: u32,
+    },
+    /// A migration failed; the store is what it was.
+    #[error("the store {} could not be brought to version {version} ({title})", path.display())]
+    Migration {
+        /// The store.
+        path: PathBuf,
+        /// The version that it was to have.
+        version: u32,
+        /// What the migration brings.
+        title: &'static str,
+        /// What the database said.
+        source: rusqlite::Error,
+    },
+    /// The file of a store cannot be copied.
+    #[error("the store {} could not be copied to {}; check the disk and its free space", from.display(), to.display())]
+    Copy {
+        /// The store of the confirmed release.
+        from: PathBuf,
+        /// The store of this release.
+        to: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A statement failed.
+    #[error("the store refused a statement")]
+    Sql(#[from] rusqlite::Error),
+    /// What lies in a row is not what belongs there.
+    #[error("a row of the store cannot be read")]
+    Body(#[from] serde_json::Error),
+    /// The transaction was not committed. Nothing of it counts, and the Management Node stops.
+    #[error("the store could not commit; the Management Node stops and goes on from what is stored")]
+    NotCommitted,
+    /// The store is closed: the Management Node is about to end.
+    #[error("the Management Node is about to end; try again in a moment")]
+    Closed,
+}

@@ -1,0 +1,102 @@
+//! The file of a store: opening it, bringing it to this release's version, copying it.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tracing::info;
+
+use super::StoreError;
+use super::schema::{MIGRATIONS, Migration};
+
+/// Bytes that are copied between two reports of progress.
+const COPY_CHUNK: usize = 1 << 20;
+
+/// Opens the store, or makes an empty one, and brings it to the version of this release. `progress`
+/// is called before every step that may take long.
+///
+/// # Errors
+/// [`StoreError::Newer`] when a later release wrote it; then nothing is changed.
+pub fn open(path: &Path, progress: &mut dyn FnMut()) -> Result<Connection, StoreError> {
+    let failed = |source| StoreError::Open { path: path.into(), source };
+    let mut connection = Connection::open(path).map_err(failed)?;
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(StoreError::Newer { path: path.into(), found, known });
+    }
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+             PRAGMA busy_timeout = 5000;",
+        )
+        .map_err(failed)?;
+    for (version, migration) in (1..).zip(MIGRATIONS).skip(found as usize) {
+        progress();
+        migrate(&mut connection, version, migration).map_err(|source| StoreError::Migration {
+            path: path.into(),
+            version,
+            title: migration.title,
+            source,
+        })?;
+    }
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, version: u32, migration: &Migration) -> rusqlite::Result<()> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(migration.sql)?;
+    tx.pragma_update(None, "user_version", version)?;
+    tx.commit()?;
+    info!(version, title = migration.title, "the store was migrated");
+    Ok(())
+}
+
+/// Copies the store `from`, which another release owns, byte for byte to `to`, durably. `from` is
+/// only read. Whatever was at `to` is removed first, so that a copy that was cut short is never used.
+///
+/// # Errors
+/// [`StoreError::Copy`]; `to` means nothing then.
+pub fn copy_store(from: &Path, to: &Path, progress: &mut dyn FnMut()) -> Result<(), StoreError> {
+    copy_files(from, to, progress).map_err(|source| StoreError::Copy {
+        from: from.into(),
+        to: to.into(),
+        source,
+    })
+}
+
+fn copy_files(from: &Path, to: &Path, progress: &mut dyn FnMut()) -> io::Result<()> {
+    for ending in ["", "-wal", "-shm"] {
+        match fs::remove_file(beside(to, ending)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    copy_file(from, to, progress)?;
+    match copy_file(&beside(from, "-wal"), &beside(to, "-wal"), progress) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        copied => copied?,
+    }
+    File::open(to.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn copy_file(from: &Path, to: &Path, progress: &mut dyn FnMut()) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = File::create_new(to)?;
+    let mut chunk = vec![0; COPY_CHUNK];
+    loop {
+        progress();
+        let got = source.read(&mut chunk)?;
+        if got == 0 {
+            return target.sync_all();
+        }
+        target.write_all(&chunk[..got])?;
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(ending);
+    name.into()
+}

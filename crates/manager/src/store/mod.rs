@@ -1,0 +1,119 @@
+//! The store: one file, one thread that writes, a few connections that read.
+//!
+//! What is written together is committed together, and whoever waits for a write is told after the
+//! commit. Writes that wait at the same time share one commit.
+//!
+//! This module must not decide anything: what is written, others say.
+
+mod error;
+mod file;
+mod reader;
+mod rows;
+pub mod schema;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use fleet::platform::Fleet;
+use rusqlite::{Connection, Transaction};
+use tokio::sync::{oneshot, watch};
+
+pub use error::StoreError;
+pub use file::{copy_store, open};
+pub use rows::{
+    Entry, JOURNAL_ENTRIES, Recorded, StoredRun, load, mark_time, read_meta, record, stored_time, write_meta,
+};
+
+use reader::Readers;
+pub(crate) use writer::Batch;
+use writer::{Job, Writer};
+
+/// A handle on the store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+/// Whether the store is sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Soundness {
+    /// Every commit so far has succeeded.
+    Sound,
+    /// A commit failed: the process must end and start again from what is stored.
+    Broken,
+}
+
+impl Store {
+    /// Takes over an open store; `fleet` is the state that was loaded from it.
+    pub fn start(path: &Path, connection: Connection, fleet: Arc<RwLock<Fleet>>) -> Self {
+        Self { writer: Writer::start(connection, fleet), readers: Arc::new(Readers::new(path)) }
+    }
+
+    /// Writes in a transaction, and returns when it is committed. What the closure refuses is rolled
+    /// back alone.
+    ///
+    /// # Errors
+    /// What the closure returns, or [`StoreError::NotCommitted`].
+    pub async fn write<T, E>(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.job(move |batch: &mut Batch<'_, '_>| batch.apart(write)).await
+    }
+
+    /// Reads what is committed, on a connection of its own.
+    ///
+    /// # Errors
+    /// What the closure returns, or what the database says.
+    pub async fn read<T, E>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        Readers::read(self.readers.clone(), read).await
+    }
+
+    /// Becomes [`Soundness::Broken`] when a commit has failed.
+    pub fn soundness(&self) -> watch::Receiver<Soundness> {
+        self.writer.soundness()
+    }
+
+    /// Commits what waits, folds the log into the file and closes it. Later writes are refused.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Runs a job of the writer. Its outer error breaks the store, its inner one is the caller's.
+    pub(crate) async fn job<T, E>(
+        &self,
+        job: impl FnOnce(&mut Batch<'_, '_>) -> Result<Result<T, E>, StoreError> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |batch| {
+            let outcome = job(batch)?;
+            Ok(Box::new(move |committed: Result<(), StoreError>| {
+                // Nobody waits any more: the caller's request was dropped.
+                let _ = answer.send(committed.map_err(E::from).and(outcome));
+            }))
+        });
+        self.writer.send(job).await?;
+        answered.await.unwrap_or_else(|_| Err(StoreError::NotCommitted.into()))
+    }
+}

@@ -1,0 +1,65 @@
+//! The connections that read: they see what is committed, and never wait for the writer.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::StoreError;
+
+/// How many reads run at once: two processors' worth, and two for those that wait for the disk.
+const READS_AT_ONCE: u32 = 4;
+
+/// The connections that are not in use.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(crate) fn new(path: &Path) -> Self {
+        let turns = Arc::new(Semaphore::new(READS_AT_ONCE as usize));
+        Self { path: path.into(), idle: Mutex::default(), turns }
+    }
+
+    pub(crate) async fn read<T, E>(
+        readers: Arc<Self>,
+        read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let turn = readers.turns.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let work = spawn_blocking(move || {
+            let connection = readers.take()?;
+            let outcome = read(&connection);
+            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            drop(turn);
+            outcome
+        });
+        work.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    fn take(&self) -> Result<Connection, StoreError> {
+        if let Some(connection) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(connection);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(&self.path, flags)
+            .map_err(|source| StoreError::Open { path: self.path.clone(), source })
+    }
+
+    /// Waits for the reads under way, and refuses later ones.
+    pub(crate) async fn close(&self) {
+        if let Ok(all) = self.turns.acquire_many(READS_AT_ONCE).await {
+            self.turns.close();
+            drop(all);
+        }
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,210 @@
+//! The rows of the platform: how its state, its history and the time are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fleet::desired::RunId;
+use fleet::fact::Fact;
+use fleet::node::{Node, NodeId};
+use fleet::platform::{Event, Fleet, Platform};
+use fleet::policy::Policy;
+use fleet::run::{EndedRun, Package, Run};
+use fleet::time::Time;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+
+/// How many entries the journal keeps. An upgrade of 10,000 nodes writes about 22,000.
+pub const JOURNAL_ENTRIES: i64 = 200_000;
+
+/// How often the journal is cut, in entries, so that it is not done at every commit.
+const JOURNAL_CUT_EVERY: i64 = 1_000;
+
+/// What was put to the core.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// Something happened.
+    Event {
+        /// What.
+        event: Event,
+    },
+    /// Start was pressed.
+    Start {
+        /// What the run brings.
+        package: Package,
+        /// How it treats the nodes.
+        policy: Policy,
+    },
+    /// The settings of the machine say another standing policy.
+    Policy {
+        /// The policy.
+        policy: Policy,
+    },
+}
+
+/// An entry of the journal with what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// What was put to the core.
+    pub entry: Entry,
+    /// What came of it.
+    pub facts: Vec<Fact>,
+}
+
+/// A run in the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredRun {
+    /// It is under way.
+    UnderWay(Run),
+    /// It has ended.
+    Ended(EndedRun),
+}
+
+/// The platform as it was stored; none when the store is new.
+///
+/// # Errors
+/// A row cannot be read.
+pub fn load(connection: &Connection) -> Result<Option<Fleet>, StoreError> {
+    let body: Option<String> =
+        connection.query_row("SELECT body FROM platform", [], |row| row.get(0)).optional()?;
+    let Some(body) = body else { return Ok(None) };
+    let platform: Platform = serde_json::from_str(&body)?;
+    let mut nodes = BTreeMap::new();
+    let mut statement = connection.prepare("SELECT id, body FROM node")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let node: Node = serde_json::from_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+        nodes.insert(NodeId(row.get(0)?), node);
+    }
+    Ok(Some(Fleet::restore(platform, nodes)))
+}
+
+/// Writes what an entry has changed: the journal, the changed nodes, the platform and its runs.
+/// `before` is the platform as it was.
+///
+/// # Errors
+/// The database refuses; then the state in memory is ahead of the stored one.
+pub fn record(
+    tx: &Transaction<'_>,
+    now: Time,
+    recorded: &Recorded,
+    before: &Platform,
+    after: (&Fleet, &BTreeSet<NodeId>),
+) -> Result<(), StoreError> {
+    let (fleet, changed) = after;
+    let platform = &fleet.platform;
+    if recorded.facts.is_empty() && changed.is_empty() && platform == before {
+        return Ok(());
+    }
+    let run = platform.run.as_ref().or(before.run.as_ref()).map(|run| run.id);
+    append(tx, now, run, recorded)?;
+    for id in changed {
+        write_node(tx, *id, fleet.nodes().get(*id))?;
+    }
+    if platform != before {
+        write_platform(tx, platform)?;
+        write_runs(tx, before, platform)?;
+    }
+    Ok(())
+}
+
+/// Stores the platform itself.
+fn write_platform(tx: &Transaction<'_>, platform: &Platform) -> Result<(), StoreError> {
+    let body = serde_json::to_string(platform)?;
+    tx.prepare_cached("INSERT OR REPLACE INTO platform (id, body) VALUES (1, ?1)")?.execute([body])?;
+    Ok(())
+}
+
+fn append(
+    tx: &Transaction<'_>,
+    now: Time,
+    run: Option<RunId>,
+    recorded: &Recorded,
+) -> Result<(), StoreError> {
+    let body = serde_json::to_string(recorded)?;
+    let run = run.map(|run| run.0);
+    tx.prepare_cached("INSERT INTO journal (at, run, body) VALUES (?1, ?2, ?3)")?.execute(params![
+        signed(now),
+        run,
+        body
+    ])?;
+    let seq = tx.last_insert_rowid();
+    if seq % JOURNAL_CUT_EVERY == 0 {
+        tx.prepare_cached("DELETE FROM journal WHERE seq <= ?1")?.execute([seq - JOURNAL_ENTRIES])?;
+    }
+    Ok(())
+}
+
+fn write_node(tx: &Transaction<'_>, id: NodeId, node: Option<&Node>) -> Result<(), StoreError> {
+    match node {
+        Some(node) => {
+            let body = serde_json::to_string(node)?;
+            tx.prepare_cached("INSERT OR REPLACE INTO node (id, body) VALUES (?1, ?2)")?
+                .execute(params![id.0, body])?;
+        }
+        None => {
+            tx.prepare_cached("DELETE FROM node WHERE id = ?1")?.execute([id.0])?;
+        }
+    }
+    Ok(())
+}
+
+fn write_runs(tx: &Transaction<'_>, before: &Platform, after: &Platform) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    if after.last_run != before.last_run {
+        rows.extend(after.last_run.clone().map(|run| (run.id, StoredRun::Ended(run))));
+    }
+    if after.run != before.run {
+        rows.extend(after.run.clone().map(|run| (run.id, StoredRun::UnderWay(run))));
+    }
+    for (id, run) in rows {
+        let body = serde_json::to_string(&run)?;
+        tx.prepare_cached("INSERT OR REPLACE INTO run (id, body) VALUES (?1, ?2)")?
+            .execute(params![id.0, body])?;
+    }
+    Ok(())
+}
+
+/// Reads a small value that belongs to no table.
+///
+/// # Errors
+/// The database refuses.
+pub fn read_meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    let value = connection
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    Ok(value)
+}
+
+/// Stores a small value that belongs to no table.
+///
+/// # Errors
+/// The database refuses.
+pub fn write_meta(tx: &Transaction<'_>, key: &str, value: &str) -> Result<(), StoreError> {
+    tx.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?.execute([key, value])?;
+    Ok(())
+}
+
+/// The time of the last commit: by the platform's count, and by the wall clock.
+///
+/// # Errors
+/// The row cannot be read.
+pub fn stored_time(connection: &Connection) -> Result<Option<(Time, Time)>, StoreError> {
+    Ok(read_meta(connection, "time")?.map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+/// Stores the time of this commit.
+///
+/// # Errors
+/// The database refuses.
+pub fn mark_time(tx: &Transaction<'_>, now: Time, wall: Time) -> Result<(), StoreError> {
+    write_meta(tx, "time", &serde_json::to_string(&(now, wall))?)
+}
+
+/// Times are far below the largest number that the database holds.
+fn signed(time: Time) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}

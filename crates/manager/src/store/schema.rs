@@ -1,0 +1,84 @@
+//! The tables, as numbered migrations. What a release has published is never edited: a change is a
+//! new migration at the end.
+
+/// Brings a store from the version before to this one, in one transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// What it brings, for the log.
+    pub title: &'static str,
+    /// The statements.
+    pub sql: &'static str,
+}
+
+/// Every migration of this release, in order. A store of version `n` has had the first `n`.
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { title: "the platform, its nodes and its history", sql: PLATFORM },
+    Migration { title: "the configuration", sql: CONFIGURATION },
+    #[cfg(feature = "next")]
+    Migration { title: "when each node's release started", sql: NODE_BOOT },
+];
+
+/// What the driver keeps. `body` is the JSON of the core's own types.
+const PLATFORM: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE platform (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);
+CREATE TABLE node (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    run INTEGER,
+    body TEXT NOT NULL
+);
+CREATE INDEX journal_of_run ON journal (run, seq) WHERE run IS NOT NULL;
+CREATE TABLE run (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE enrolment (
+    node_id INTEGER PRIMARY KEY,
+    token_sha256 TEXT NOT NULL UNIQUE,
+    expires_at INTEGER NOT NULL,
+    public_key_sha256 TEXT
+);
+";
+
+/// What the operator configures and uploads; the management API reads and writes these.
+const CONFIGURATION: &str = "
+CREATE TABLE system_location (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    description TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE worker_vm (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    system_location INTEGER REFERENCES system_location (id),
+    body TEXT NOT NULL
+);
+CREATE TABLE conference (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    description TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE conference_alias (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    alias TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    conference INTEGER NOT NULL REFERENCES conference (id) ON DELETE CASCADE,
+    description TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX conference_alias_of_conference ON conference_alias (conference);
+CREATE TABLE account (name TEXT PRIMARY KEY, password_hash TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE upload (
+    uuid TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    total_size INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    manifest TEXT,
+    error TEXT
+) WITHOUT ROWID;
+CREATE TABLE package (manifest TEXT PRIMARY KEY, uploaded_at INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// Release 34.1 shows when each node's release started.
+#[cfg(feature = "next")]
+const NODE_BOOT: &str = "
+CREATE TABLE node_boot (node_id INTEGER PRIMARY KEY, started_at INTEGER NOT NULL);
+";

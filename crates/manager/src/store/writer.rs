@@ -1,0 +1,167 @@
+//! The one thread that writes. Jobs that wait at the same time share one commit.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::thread;
+
+use fleet::platform::Fleet;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::error;
+
+use super::rows::load;
+use super::{Soundness, StoreError};
+
+/// How many jobs share one commit at most, so that the first of them does not wait for long.
+const JOBS_IN_A_COMMIT: usize = 256;
+
+/// How many jobs may wait. Whoever comes later waits for a place among them.
+const JOBS_WAITING: usize = 1024;
+
+/// Tells whoever asked for the job, after the commit.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Something to write. An error of the job itself breaks the store: the state in memory may be ahead
+/// of the one on disk.
+pub(crate) type Job = Box<dyn FnOnce(&mut Batch<'_, '_>) -> Result<Answer, StoreError> + Send>;
+
+/// The transaction that a few jobs share, and the state of the platform, which nobody else sees from
+/// the first change until the commit.
+pub(crate) struct Batch<'t, 'f> {
+    pub(crate) tx: &'t Transaction<'t>,
+    fleet: &'f RwLock<Fleet>,
+    held: Option<RwLockWriteGuard<'f, Fleet>>,
+}
+
+impl Batch<'_, '_> {
+    /// The state of the platform, held until the commit.
+    pub(crate) fn fleet(&mut self) -> &mut Fleet {
+        self.held.get_or_insert_with(|| self.fleet.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes; what is refused is rolled back, and the rest of the batch goes on.
+    pub(crate) fn apart<T, E>(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<Result<T, E>, StoreError> {
+        self.tx.execute_batch("SAVEPOINT job")?;
+        let outcome = write(self.tx);
+        if outcome.is_err() {
+            self.tx.execute_batch("ROLLBACK TO job")?;
+        }
+        self.tx.execute_batch("RELEASE job")?;
+        Ok(outcome)
+    }
+}
+
+enum Message {
+    Job(Job),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Message>,
+    soundness: watch::Receiver<Soundness>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, fleet: Arc<RwLock<Fleet>>) -> Self {
+        let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
+        let (soundness, watched) = watch::channel(Soundness::Sound);
+        thread::spawn(move || run(connection, &fleet, waiting, &soundness));
+        Self { jobs, soundness: watched }
+    }
+
+    pub(crate) fn soundness(&self) -> watch::Receiver<Soundness> {
+        self.soundness.clone()
+    }
+
+    pub(crate) async fn send(&self, job: Job) -> Result<(), StoreError> {
+        self.jobs.send(Message::Job(job)).await.map_err(|_| StoreError::Closed)
+    }
+
+    pub(crate) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.jobs.send(Message::Close(done)).await.is_ok() {
+            // An error says that it was closed in the meantime.
+            let _ = closed.await;
+        }
+    }
+}
+
+fn run(
+    mut connection: Connection,
+    fleet: &RwLock<Fleet>,
+    mut waiting: mpsc::Receiver<Message>,
+    soundness: &watch::Sender<Soundness>,
+) {
+    let mut messages = Vec::new();
+    while waiting.blocking_recv_many(&mut messages, JOBS_IN_A_COMMIT) > 0 {
+        let mut closers = Vec::new();
+        let mut jobs = Vec::new();
+        for message in messages.drain(..) {
+            match message {
+                Message::Job(job) => jobs.push(job),
+                Message::Close(done) => closers.push(done),
+            }
+        }
+        if let Err(cause) = commit(&mut connection, fleet, jobs) {
+            error!(error = %crate::report::chain(&cause), "the store could not commit; the Management Node stops");
+            soundness.send_replace(Soundness::Broken);
+            return;
+        }
+        if !closers.is_empty() {
+            waiting.close();
+            close(connection);
+            closers.into_iter().for_each(|done| _ = done.send(()));
+            return;
+        }
+    }
+    close(connection);
+}
+
+fn commit(connection: &mut Connection, fleet: &RwLock<Fleet>, jobs: Vec<Job>) -> Result<(), StoreError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut batch = Batch { tx: &tx, fleet, held: None };
+    let answers = jobs.into_iter().map(|job| job(&mut batch)).collect::<Result<Vec<_>, _>>();
+    let held = batch.held;
+    let committed = match answers {
+        Ok(answers) => tx.commit().map(|()| answers).map_err(StoreError::from),
+        Err(cause) => tx.rollback().map_err(StoreError::from).and(Err(cause)),
+    };
+    match committed {
+        Ok(answers) => {
+            drop(held);
+            answers.into_iter().for_each(|answer| answer(Ok(())));
+            Ok(())
+        }
+        // Answers that are dropped say that nothing was committed.
+        Err(cause) => {
+            held.into_iter().for_each(|held| restore(connection, held));
+            Err(cause)
+        }
+    }
+}
+
+/// Puts what is stored in the place of what could not be stored, before anybody sees it. The process
+/// ends soon.
+fn restore(connection: &Connection, mut held: RwLockWriteGuard<'_, Fleet>) {
+    match load(connection) {
+        Ok(Some(stored)) => *held = stored,
+        Ok(None) => {}
+        Err(cause) => error!(error = %crate::report::chain(&cause), "the store cannot be read again"),
+    }
+}
+
+fn close(connection: Connection) {
+    if let Err(cause) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        error!(error = %cause, "the log of the store could not be folded in; the next start does it");
+    }
+    if let Err((_, cause)) = connection.close() {
+        error!(error = %cause, "the store could not be closed cleanly; the next start recovers it");
+    }
+}
