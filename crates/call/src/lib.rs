@@ -1,13 +1,34 @@
 //! The call engine of a Conferencing Node: SIP calls to Virtual Meeting Rooms, with mixed audio.
+//!
+//! A node starts a [`CallEngine`] with [`Settings`], [`Rooms`] and an [`Admission`], watches its
+//! [`Calls`], and closes its admission to drain it. Running calls are never touched by that.
+//!
+//! How it is laid out, in reading order: `audio`, `rtp`, `sdp`, `session_timer`, `admission` and
+//! `media::shard` decide and are pure (time and input in, output out); `ledger` holds the count of
+//! calls and the admission under one lock; `media::thread` and `sip` are the shell around them. Every
+//! piece of sound is tagged with participant and epoch, so that a leg of another kind, or a second leg
+//! of one participant on its way to another node, joins without a change of the mixer.
+//!
+//! What is not here: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.
 
+mod engine;
+mod ledger;
+mod rooms;
+mod settings;
+mod time;
+
+pub mod admission;
 pub mod audio;
 pub mod rtp;
 
-pub mod admission;
-mod ledger;
 mod media;
-mod rooms;
 mod sdp;
 mod session_timer;
-mod settings;
-mod time;
+mod sip;
+
+pub use admission::{Admission, Closed};
+pub use engine::{CallEngine, StartError};
+pub use ledger::{Calls, Stats};
+pub use rooms::{Room, RoomName, Rooms};
+pub use settings::{MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate};
+pub use time::Time;

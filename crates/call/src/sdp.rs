@@ -10,18 +10,18 @@ use sdp_types::{Media, Session};
 use crate::audio::Codec;
 
 /// The longest session description that is read, in bytes. Browsers' are under 8 KiB; phones' under 2.
-pub const MAX_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_BYTES: usize = 16 * 1024;
 /// The most lines of a session description that are read.
-pub const MAX_LINES: usize = 400;
+pub(crate) const MAX_LINES: usize = 400;
 /// The most media lines that are answered.
-pub const MAX_MEDIA: usize = 16;
+pub(crate) const MAX_MEDIA: usize = 16;
 
 /// Telephone events (RFC 4733) in our own offers.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
 
 /// Why a session description is of no use.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum SdpError {
+pub(crate) enum SdpError {
     /// Over one of the limits.
     #[error("session description is longer than {MAX_BYTES} bytes, {MAX_LINES} lines or {MAX_MEDIA} media")]
     TooLong,
@@ -35,7 +35,7 @@ pub enum SdpError {
 
 /// Which way sound flows, seen from this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// Both ways.
     SendReceive,
     /// Only to the far end, which takes part as a listener.
@@ -76,31 +76,29 @@ impl Direction {
     }
 
     /// Whether this node sends.
-    #[must_use]
-    pub fn sends(self) -> bool {
+    pub(crate) fn sends(self) -> bool {
         matches!(self, Direction::SendReceive | Direction::SendOnly)
     }
 
     /// Whether this node takes in what comes.
-    #[must_use]
-    pub fn receives(self) -> bool {
+    pub(crate) fn receives(self) -> bool {
         matches!(self, Direction::SendReceive | Direction::ReceiveOnly)
     }
 }
 
 /// What both ends agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Agreed {
+pub(crate) struct Agreed {
     /// The codec both ways.
-    pub codec: Codec,
+    pub(crate) codec: Codec,
     /// Its RTP payload type.
-    pub payload_type: u8,
+    pub(crate) payload_type: u8,
     /// The payload type of telephone events, when the far end sends them.
-    pub events: Option<u8>,
+    pub(crate) events: Option<u8>,
     /// Where the far end wants its sound; `None` when it gave a name or no usable address.
-    pub remote: Option<SocketAddr>,
+    pub(crate) remote: Option<SocketAddr>,
     /// The flow seen from this node.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
     /// All media lines of the far end, in order: an answer and every later offer repeat them.
     lines: Vec<Line>,
 }
@@ -113,20 +111,20 @@ enum Line {
 
 /// This node's end of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Local {
+pub(crate) struct Local {
     /// Where this node wants the far end's sound.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The session's id in `o=`, the same for the whole call.
-    pub session: u64,
+    pub(crate) session: u64,
     /// Counts the changes of our description.
-    pub version: u64,
+    pub(crate) version: u64,
 }
 
 /// Reads an offer and decides the answer.
 ///
 /// # Errors
 /// The offer is over the limits, unreadable, or without a codec we speak.
-pub fn read_offer(offer: &[u8]) -> Result<Agreed, SdpError> {
+pub(crate) fn read_offer(offer: &[u8]) -> Result<Agreed, SdpError> {
     let session = parse(offer)?;
     let chosen = session.medias.iter().position(|media| usable(media) && choose_codec(media).is_some());
     let index = chosen.ok_or(SdpError::NoCodec)?;
@@ -149,13 +147,12 @@ pub fn read_offer(offer: &[u8]) -> Result<Agreed, SdpError> {
 ///
 /// # Errors
 /// As [`read_offer`].
-pub fn read_answer(answer: &[u8]) -> Result<Agreed, SdpError> {
+pub(crate) fn read_answer(answer: &[u8]) -> Result<Agreed, SdpError> {
     read_offer(answer)
 }
 
 /// Our description of what was agreed: an answer, or a later offer of the same.
-#[must_use]
-pub fn write_agreed(agreed: &Agreed, local: &Local) -> String {
+pub(crate) fn write_agreed(agreed: &Agreed, local: &Local) -> String {
     let mut text = session_lines(local);
     for line in &agreed.lines {
         match line {
@@ -172,8 +169,7 @@ pub fn write_agreed(agreed: &Agreed, local: &Local) -> String {
 }
 
 /// Our offer to a far end that made none.
-#[must_use]
-pub fn write_offer(local: &Local) -> String {
+pub(crate) fn write_offer(local: &Local) -> String {
     let mut text = session_lines(local);
     let codecs = [Codec::Pcmu, Codec::Pcma].map(|codec| (codec, codec.static_payload_type()));
     audio_lines(&mut text, local, "RTP/AVP", &codecs, Some(EVENT_PAYLOAD_TYPE), Direction::SendReceive);

@@ -11,7 +11,7 @@ const MAX_LEAD: Duration = Duration::from_secs(32);
 
 /// Who sends the refresh requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refresher {
+pub(crate) enum Refresher {
     /// This node.
     Us,
     /// The far end.
@@ -20,37 +20,36 @@ pub enum Refresher {
 
 /// What we want of session timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// The interval we ask for and the longest we agree to.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// The shortest interval we accept.
-    pub shortest: Duration,
+    pub(crate) shortest: Duration,
 }
 
 /// What a request says about session timers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Session-Expires, in seconds.
-    pub expires: Option<u32>,
+    pub(crate) expires: Option<u32>,
     /// The refresher named in Session-Expires: `uac` is the sender of the request.
-    pub refresher_is_sender: Option<bool>,
+    pub(crate) refresher_is_sender: Option<bool>,
     /// Min-SE, in seconds.
-    pub min_se: Option<u32>,
+    pub(crate) min_se: Option<u32>,
     /// Whether `timer` stands in Supported or Require.
-    pub supported: bool,
+    pub(crate) supported: bool,
 }
 
 /// The asked interval is too short; answer 422 with this Min-SE, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooShort {
+pub(crate) struct TooShort {
     /// The value of Min-SE.
-    pub min_se: u64,
+    pub(crate) min_se: u64,
 }
 
 impl Asked {
     /// Reads the values of Session-Expires and Min-SE. What cannot be read counts as not there.
-    #[must_use]
-    pub fn read(session_expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Asked {
+    pub(crate) fn read(session_expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Asked {
         let number = |text: &str| text.split(';').next()?.trim().parse().ok();
         let refresher = session_expires.and_then(|value| {
             let lower = value.to_ascii_lowercase();
@@ -72,13 +71,13 @@ impl Asked {
 
 /// A running session timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionTimer {
+pub(crate) struct SessionTimer {
     /// The agreed interval.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Who refreshes.
-    pub refresher: Refresher,
+    pub(crate) refresher: Refresher,
     /// When the session was last refreshed.
-    pub refreshed: Time,
+    pub(crate) refreshed: Time,
 }
 
 impl SessionTimer {
@@ -86,7 +85,7 @@ impl SessionTimer {
     ///
     /// # Errors
     /// The asked interval is shorter than we accept and the far end knows session timers.
-    pub fn agree(now: Time, asked: Asked, policy: Policy) -> Result<SessionTimer, TooShort> {
+    pub(crate) fn agree(now: Time, asked: Asked, policy: Policy) -> Result<SessionTimer, TooShort> {
         let wanted = asked.expires.map(|seconds| Duration::from_secs(seconds.into()));
         if asked.supported && wanted.is_some_and(|wanted| wanted < policy.shortest) {
             return Err(TooShort { min_se: policy.shortest.as_secs() });
@@ -104,8 +103,7 @@ impl SessionTimer {
     }
 
     /// Reads the far end's 200 to our refresh. Without Session-Expires we go on refreshing by ourselves.
-    #[must_use]
-    pub fn confirmed(self, now: Time, answered: Asked) -> SessionTimer {
+    pub(crate) fn confirmed(self, now: Time, answered: Asked) -> SessionTimer {
         let interval = answered.expires.map_or(self.interval, |s| Duration::from_secs(s.into()));
         let refresher = match answered.refresher_is_sender {
             // In the answer to our request, `uac` is this node.
@@ -116,8 +114,7 @@ impl SessionTimer {
     }
 
     /// When we refresh: after half the interval; never when the far end does.
-    #[must_use]
-    pub fn refresh_at(&self) -> Option<Time> {
+    pub(crate) fn refresh_at(&self) -> Option<Time> {
         match self.refresher {
             Refresher::Us => Some(self.refreshed + self.interval / 2),
             Refresher::FarEnd => None,
@@ -126,20 +123,17 @@ impl SessionTimer {
 
     /// When the call is ended for want of a refresh: a third of the interval, at most 32 seconds,
     /// before it is over.
-    #[must_use]
-    pub fn lapses_at(&self) -> Time {
+    pub(crate) fn lapses_at(&self) -> Time {
         self.refreshed + (self.interval - (self.interval / 3).min(MAX_LEAD))
     }
 
     /// The value of Session-Expires in a response to the far end's request.
-    #[must_use]
-    pub fn response_header(&self) -> String {
+    pub(crate) fn response_header(&self) -> String {
         self.header(Refresher::FarEnd)
     }
 
     /// The value of Session-Expires in a request of ours.
-    #[must_use]
-    pub fn request_header(&self) -> String {
+    pub(crate) fn request_header(&self) -> String {
         self.header(Refresher::Us)
     }
 

@@ -66,7 +66,6 @@ pub(crate) struct Leg {
     outgoing: Outgoing,
     sending: Sending,
     heard: Time,
-    reported_silent: bool,
     samples: Vec<i16>,
     payload: Vec<u8>,
 }
@@ -82,7 +81,6 @@ impl Leg {
             outgoing,
             sending: Sending::NotYet,
             heard: now,
-            reported_silent: false,
             samples: Vec::with_capacity(FRAME_SAMPLES),
             payload: Vec::with_capacity(FRAME_SAMPLES),
         }
@@ -103,7 +101,6 @@ impl Leg {
         }
         self.plan = plan;
         self.heard = now;
-        self.reported_silent = false;
     }
 
     /// Takes in a datagram. Only a packet of a type that was agreed can latch the source.
@@ -115,7 +112,6 @@ impl Leg {
             return;
         }
         self.heard = now;
-        self.reported_silent = false;
         if is_sound && self.plan.direction.receives() {
             self.take_sound(&header, payload);
         }
@@ -169,12 +165,15 @@ impl Leg {
         self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(samples);
     }
 
-    /// Whether nothing was heard for `timeout` although sound should come both ways; told once.
-    /// While the far end holds the call, or only listens, its session timer decides instead.
+    /// Whether nothing was heard for `timeout` although sound should come both ways; told again after
+    /// each further `timeout`. While the far end holds the call, or only listens, its session timer
+    /// decides instead.
     pub(crate) fn fell_silent(&mut self, now: Time, timeout: Duration) -> bool {
         let expected = self.plan.direction == Direction::SendReceive;
-        let silent = expected && !self.reported_silent && now.since(self.heard) >= timeout;
-        self.reported_silent |= silent;
+        let silent = expected && now.since(self.heard) >= timeout;
+        if silent {
+            self.heard = now;
+        }
         silent
     }
 }

@@ -1,0 +1,105 @@
+//! A new call, already admitted: the checks that can still refuse it, and its answer.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Arc, PoisonError};
+
+use rsipstack::sip::Request;
+use rsipstack::transaction::Transaction;
+
+use crate::ledger::{Stats, Ticket};
+use crate::media::leg::Outgoing;
+use crate::rooms::RoomName;
+use crate::sdp::{Agreed, Local};
+use crate::session_timer::{Policy, SessionTimer};
+
+use super::call::Call;
+use super::dialog::{Dialog, Flow};
+use super::exchange::ServerInvite;
+use super::message;
+use super::negotiate;
+use super::uas::{Refused, Uas, out_of_resource};
+
+/// Answers a call and lives it to its end. The ticket is held until both its signalling and its media
+/// are gone.
+pub(super) async fn take(uas: Arc<Uas>, ticket: Arc<Ticket>, tx: Transaction, flow: Flow) {
+    match prepare(&uas, &tx.original, flow) {
+        Err(refused) => uas.refuse(tx, refused),
+        Ok(prepared) => match begin(&uas, ticket, prepared, tx) {
+            Ok((call, invite)) => call.live(invite).await,
+            Err((tx, refused)) => uas.refuse(*tx, refused),
+        },
+    }
+}
+
+/// What the INVITE agreed to before anything was opened for it.
+struct Prepared {
+    room: RoomName,
+    dialog: Dialog,
+    agreed: Option<Agreed>,
+    timer: SessionTimer,
+}
+
+fn prepare(uas: &Uas, invite: &Request, flow: Flow) -> Result<Prepared, Refused> {
+    let not_acceptable: fn(&mut Stats) = |stats| stats.not_acceptable += 1;
+    let refused = |status, headers| Refused { status, headers, count: not_acceptable };
+    if let Some(lacking) = message::lacking(invite) {
+        return Err(refused(420, vec![message::header("Unsupported", lacking)]));
+    }
+    let user = invite.uri.user().unwrap_or_default();
+    let host = invite.uri.host().to_string();
+    let rooms = uas.rooms.read().unwrap_or_else(PoisonError::into_inner);
+    let room = rooms.find(user, &host).cloned();
+    drop(rooms);
+    let room =
+        room.ok_or(Refused { status: 404, headers: Vec::new(), count: |stats| stats.not_found += 1 })?;
+    let dialog = Dialog::begin(invite, flow, uas.address).ok_or_else(|| refused(400, Vec::new()))?;
+    let agreed = negotiate::read_body(invite).map_err(|(status, headers)| refused(status, headers))?;
+    let timer = negotiate::agree_timer(uas, invite).map_err(|(status, headers)| refused(status, headers))?;
+    Ok(Prepared { room, dialog, agreed, timer })
+}
+
+type Failed = (Box<Transaction>, Refused);
+
+fn begin(
+    uas: &Arc<Uas>,
+    ticket: Arc<Ticket>,
+    prepared: Prepared,
+    tx: Transaction,
+) -> Result<(Call, ServerInvite), Failed> {
+    let Prepared { room, dialog, agreed, timer } = prepared;
+    let port = match uas.ports.open() {
+        Ok(port) => port,
+        Err(error) => {
+            tracing::warn!(%error, "a call is refused");
+            let count: fn(&mut Stats) = |stats| stats.refused_limit += 1;
+            return Err((Box::new(tx), Refused { status: 503, headers: out_of_resource(), count }));
+        }
+    };
+    let Some((sender, events)) = uas.dialogs.register(&dialog.key) else {
+        let count: fn(&mut Stats) = |stats| stats.not_acceptable += 1;
+        return Err((Box::new(tx), Refused { status: 482, headers: Vec::new(), count }));
+    };
+    let limit = uas.settings.ring_time + uas.settings.ack_timeout() * 2;
+    let invite = ServerInvite::drive(tx, sender.clone(), limit);
+    let local = Local { address: port.address, session: random() >> 1, version: 1 };
+    let hold = uas.connections.hold(dialog.flow().connection());
+    let leg = uas.next_leg();
+    let call = Call::new(Arc::clone(uas), ticket, dialog, (sender, events), leg, local, timer, hold);
+    Ok((call.with_room(room, port, agreed), invite))
+}
+
+/// Where a new outgoing stream starts. Sequence numbers start low, so that they do not wrap early.
+pub(super) fn new_stream() -> Outgoing {
+    let random = random();
+    Outgoing { ssrc: (random >> 32) as u32, sequence: (random & 0x3fff) as u16, timestamp: random as u32 }
+}
+
+/// Sixty-four bits nobody can guess in advance; not for keys.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// What we want of session timers.
+pub(super) fn policy(uas: &Uas) -> Policy {
+    Policy { interval: uas.settings.session_interval, shortest: uas.settings.min_session_interval }
+}

@@ -1,0 +1,211 @@
+//! A running engine on an address of its own, sipp, and a small caller made of plain sockets.
+
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use call::audio::{Codec, FRAME_SAMPLES};
+use call::rtp::Header;
+use call::{Admission, CallEngine, Calls, Room, Rooms, Settings, SourceRate};
+use tokio::net::UdpSocket;
+use tokio::process::Command;
+
+/// Longer than anything here takes, even on a busy machine.
+pub const BOUND: Duration = Duration::from_secs(30);
+
+/// The node's address of a test; callers get the ones after it.
+pub fn address(test: u8, host: u8) -> IpAddr {
+    Ipv4Addr::new(127, 88, test, host).into()
+}
+
+/// The settings of a test: short timers, no limit that is not the test's subject.
+pub fn settings(test: u8) -> Settings {
+    let node = address(test, 1);
+    let mut settings = Settings::new(SocketAddr::new(node, 0), node);
+    settings.media_ports = 20_000..=29_999;
+    settings.source_rate = SourceRate { admitted: 100_000, burst: 100_000, answered: 100_000 };
+    settings.min_session_interval = Duration::from_secs(2);
+    settings
+}
+
+pub fn rooms() -> Rooms {
+    let room = |name: &str, alias: &str| Room { name: name.to_owned(), aliases: vec![alias.to_owned()] };
+    Rooms::new([room("Meeting", "meet"), room("Other", "other@example.com")])
+}
+
+pub async fn engine(settings: Settings) -> CallEngine {
+    CallEngine::start(settings, rooms(), Admission::Open).await.expect("engine")
+}
+
+pub async fn wait_for_calls(engine: &CallEngine, wanted: u32) {
+    let mut calls = engine.calls();
+    let reached = calls.wait_for(|calls| matches!(calls, Calls::Known { count, .. } if *count == wanted));
+    let waited = tokio::time::timeout(BOUND, reached).await.map(|reached| reached.map(|_| ()));
+    assert!(matches!(waited, Ok(Ok(()))), "not {wanted} calls: {:?}", *engine.calls().borrow());
+}
+
+pub fn count(engine: &CallEngine) -> u32 {
+    match *engine.calls().borrow() {
+        Calls::Known { count, .. } => count,
+        Calls::Unknown => panic!("calls are unknown"),
+    }
+}
+
+pub async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(BOUND, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "never: {what}");
+}
+
+/// Runs sipp against the engine; the test fails when sipp does.
+pub async fn sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) {
+    let output = try_sipp(engine, caller, arguments).await;
+    let text =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let tail: String =
+        text.lines().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+    assert!(output.status.success(), "sipp {arguments:?}: {tail}\n{:?}", engine.stats());
+}
+
+async fn try_sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) -> Output {
+    let ip = caller.to_string();
+    Command::new("sipp")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp"))
+        .arg(engine.sip_address().to_string())
+        .args(["-i", &ip, "-mi", &ip, "-nostdin", "-timeout", "30s", "-timeout_error"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("sipp is installed")
+}
+
+/// A caller made of two UDP sockets, for what sipp cannot do.
+pub struct Caller {
+    pub sip: UdpSocket,
+    pub rtp: UdpSocket,
+    pub id: String,
+    pub to_tag: String,
+    pub sequence: u32,
+    pub media: Option<SocketAddr>,
+    sent: u32,
+}
+
+impl Caller {
+    pub async fn new(engine: &CallEngine, ip: IpAddr, id: &str) -> Caller {
+        let sip = UdpSocket::bind((ip, 0)).await.expect("bind");
+        sip.connect(engine.sip_address()).await.expect("connect");
+        let rtp = UdpSocket::bind((ip, 0)).await.expect("bind");
+        Caller { sip, rtp, id: id.to_owned(), to_tag: String::new(), sequence: 1, media: None, sent: 0 }
+    }
+
+    pub fn request(&self, method: &str, branch: &str, headers: &str, body: &str) -> String {
+        let (from, node) = (self.sip.local_addr().expect("local"), self.sip.peer_addr().expect("peer"));
+        let (id, sequence, tag) = (&self.id, self.sequence, &self.to_tag);
+        format!(
+            "{method} sip:meet@{node} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{id}{branch}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:caller@{from}>;tag={id}\r\nTo: <sip:meet@{node}>{tag}\r\n\
+             Call-ID: {id}\r\nCSeq: {sequence} {method}\r\nContact: <sip:caller@{from}>\r\n{headers}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    pub fn offer(&self, codec: Codec, direction: &str) -> String {
+        let rtp = self.rtp.local_addr().expect("local");
+        format!(
+            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\na={direction}\r\n",
+            self.sequence,
+            rtp.port(),
+            codec.static_payload_type(),
+            ip = rtp.ip(),
+        )
+    }
+
+    pub async fn send(&self, text: &str) {
+        self.sip.send(text.as_bytes()).await.expect("send");
+    }
+
+    /// The next message whose first line starts so; others are passed over.
+    pub async fn expect(&self, start: &str) -> String {
+        let wait = async {
+            let mut buffer = vec![0; 65_536];
+            loop {
+                let length = self.sip.recv(&mut buffer).await.expect("receive");
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if text.starts_with(start) {
+                    return text;
+                }
+            }
+        };
+        tokio::time::timeout(BOUND, wait).await.unwrap_or_else(|_| panic!("no {start}"))
+    }
+
+    pub async fn invite(&mut self, headers: &str, codec: Codec, direction: &str) -> String {
+        let body = self.offer(codec, direction);
+        let headers = format!("{headers}Content-Type: application/sdp\r\n");
+        self.send(&self.request("INVITE", &self.sequence.to_string(), &headers, &body)).await;
+        let answer = self.expect("SIP/2.0 200").await;
+        self.to_tag = format!(";tag={}", header(&answer, "To").split("tag=").nth(1).expect("tag"));
+        let port = answer.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()).expect("port");
+        let node = self.sip.peer_addr().expect("peer").ip();
+        self.media = Some(SocketAddr::new(node, port.parse().expect("port")));
+        answer
+    }
+
+    pub async fn ack(&mut self) {
+        self.send(&self.request("ACK", &format!("ack{}", self.sequence), "", "")).await;
+        self.sequence += 1;
+    }
+
+    pub async fn call(&mut self, codec: Codec) {
+        self.invite("", codec, "sendrecv").await;
+        self.ack().await;
+    }
+
+    pub async fn bye(&mut self) {
+        self.send(&self.request("BYE", &self.sequence.to_string(), "", "")).await;
+        self.sequence += 1;
+        self.expect("SIP/2.0 200").await;
+    }
+
+    /// Says 20 ms of a steady level.
+    pub async fn say(&mut self, codec: Codec, level: i16) {
+        let mut payload = Vec::new();
+        codec.encode(&[level; FRAME_SAMPLES], &mut payload);
+        let header = Header {
+            payload_type: codec.static_payload_type(),
+            marker: false,
+            sequence: self.sent as u16,
+            timestamp: self.sent * FRAME_SAMPLES as u32,
+            ssrc: 1,
+        };
+        self.sent += 1;
+        let mut datagram = Vec::new();
+        header.write(&payload, &mut datagram);
+        self.rtp.send_to(&datagram, self.media.expect("media")).await.expect("send");
+    }
+
+    /// The next packet of sound: its header and its first sample.
+    pub async fn hear(&self, codec: Codec) -> (Header, i16) {
+        let mut buffer = [0; 2048];
+        let wait = tokio::time::timeout(BOUND, self.rtp.recv_from(&mut buffer));
+        let (length, _) = wait.await.expect("no sound").expect("receive");
+        let (header, payload) = Header::parse(&buffer[..length]).expect("RTP");
+        let mut samples = Vec::new();
+        codec.decode(payload, &mut samples);
+        (header, samples[0])
+    }
+}
+
+pub fn header<'t>(text: &'t str, name: &str) -> &'t str {
+    let start = format!("{name}: ");
+    text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
