@@ -113,6 +113,22 @@ impl CrowdSettings {
     }
 }
 
+impl CrowdSettings {
+    /// The calls to be kept up, spare ones included.
+    fn wanted(&self) -> usize {
+        self.minimum + self.spare
+    }
+
+    fn check(&self) -> Result<(), CrowdError> {
+        if self.nodes.is_empty() || self.rooms.is_empty() {
+            return Err(CrowdError::Nowhere);
+        }
+        let seats = self.nodes.len() * self.rooms.iter().map(Room::seats).sum::<usize>();
+        let wanted = self.wanted();
+        if seats < wanted { Err(CrowdError::TooFewSeats { wanted, seats }) } else { Ok(()) }
+    }
+}
+
 /// Why a crowd cannot begin, or a pinned call not be placed.
 #[derive(Debug, thiserror::Error)]
 pub enum CrowdError {
@@ -122,6 +138,16 @@ pub enum CrowdError {
     /// A crowd needs somewhere to call.
     #[error("a crowd needs at least one node and one room: both lists are to be given")]
     Nowhere,
+    /// Not everybody could sit.
+    #[error(
+        "{wanted} callers want to talk, but all rooms on all nodes have only {seats} seats: add rooms or seats"
+    )]
+    TooFewSeats {
+        /// The minimum and the spare ones.
+        wanted: usize,
+        /// Seats of all rooms on all nodes.
+        seats: usize,
+    },
     /// The node is none of the crowd's.
     #[error("{0} is no node of this crowd: give one of the nodes it was started with")]
     NoSuchNode(NodeName),
@@ -175,11 +201,10 @@ impl Crowd {
     /// Begins to place calls.
     ///
     /// # Errors
-    /// [`CrowdError::Nowhere`] without nodes or rooms, [`CrowdError::Agent`] without a SIP address.
+    /// [`CrowdError::Nowhere`] without nodes or rooms, [`CrowdError::TooFewSeats`] when not everybody
+    /// could sit, [`CrowdError::Agent`] without a SIP address.
     pub async fn start(settings: CrowdSettings) -> Result<Crowd, CrowdError> {
-        if settings.nodes.is_empty() || settings.rooms.is_empty() {
-            return Err(CrowdError::Nowhere);
-        }
+        settings.check()?;
         let agent = Agent::open(settings.ip).await?;
         let clock = agent.clock();
         let shared = Arc::new(Shared {
@@ -305,11 +330,6 @@ impl Shared {
     pub(crate) fn seats(&self, alias: &str) -> usize {
         self.settings.rooms.iter().find(|room| room.alias == alias).map_or(tone::TONES, Room::seats)
     }
-
-    /// The calls to be kept up, spare ones included.
-    fn wanted(&self) -> usize {
-        self.settings.minimum + self.settings.spare
-    }
 }
 
 /// Sends people to the telephone whenever too few talk.
@@ -320,7 +340,7 @@ async fn keep_populated(shared: Arc<Shared>) {
             () = shared.stop.cancelled() => break,
             () = tokio::time::sleep(pace) => {}
         }
-        if let Some(n) = shared.book.person_wanted(shared.wanted()) {
+        if let Some(n) = shared.book.person_wanted(shared.settings.wanted()) {
             let person = shared.clone();
             shared.people.spawn(async move { person::live(&person, n).await });
         }

@@ -230,7 +230,11 @@ impl LiveCall {
             state.ear.stop_listening(at);
             state.due_since = None;
         }
-        self.reinvite(Direction::SendOnly).await
+        let held = self.reinvite(Direction::SendOnly).await;
+        if held.is_err() {
+            self.listen_again();
+        }
+        held
     }
 
     /// Takes the call off hold (re-INVITE, sendrecv).
@@ -239,11 +243,15 @@ impl LiveCall {
     /// As [`LiveCall::hold`].
     pub async fn resume(&self) -> Result<(), RequestError> {
         self.reinvite(Direction::SendRecv).await?;
+        self.listen_again();
+        Ok(())
+    }
+
+    fn listen_again(&self) {
         let now = self.shared.agent.clock.now();
         let mut state = self.shared.state();
         state.ear.listen(now);
         state.due_since = Some(now);
-        Ok(())
     }
 
     /// Refreshes the session: a re-INVITE that changes nothing.
@@ -317,7 +325,7 @@ impl LiveCall {
         if self.shared.is_leaving() || self.how_it_ended().is_some() {
             return Err(RequestError::Over);
         }
-        let offer = self.shared.offer(direction);
+        let (before, offer) = self.shared.offer(direction);
         let request =
             self.shared.dialog.reinvite_with_glare_retry(Some(sdp_headers()), Some(offer), GLARE_TRIES);
         match self.shared.in_time(request).await {
@@ -326,6 +334,7 @@ impl LiveCall {
                 Ok(())
             }
             Some(answer) if !matches!(answer.status_code.code(), 408 | 481) => {
+                self.shared.state().ours.direction = before;
                 Err(RequestError::Refused(answer.status_code.code()))
             }
             answer => {
@@ -342,12 +351,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Our description of the call with a new version.
-    fn offer(&self, direction: Direction) -> Vec<u8> {
+    /// Our description of the call with a new version, and the direction it had before.
+    fn offer(&self, direction: Direction) -> (Direction, Vec<u8>) {
         let mut state = self.state();
         state.version += 1;
-        state.ours.direction = direction;
-        sdp::write(session_id(&self.settings.id), state.version, state.ours, self.settings.codec).into_bytes()
+        let before = std::mem::replace(&mut state.ours.direction, direction);
+        let (session, codec) = (session_id(&self.settings.id), self.settings.codec);
+        (before, sdp::write(session, state.version, state.ours, codec).into_bytes())
     }
 
     /// Our answer to an offer of the node, which may have moved; `None` when it gives no sound.

@@ -175,3 +175,13 @@ async fn a_call_the_node_hangs_up_is_lost_and_nobody_misses_it() {
     };
     assert_eq!((call, &ended.cause), (&victim, &Cause::FarEndBye { reason: None }));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_cannot_sit_is_refused() {
+    let x = TestNode::start("x").await;
+    let refused = Crowd::start(settings(&[&x], 19)).await.err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "19 callers want to talk, but all rooms on all nodes have only 18 seats: add rooms or seats"
+    );
+}
