@@ -13,6 +13,8 @@ pub mod driver;
 pub mod enrolment;
 pub mod packages;
 
+pub mod authority;
 pub mod gate;
+pub mod link;
 
 pub mod context;

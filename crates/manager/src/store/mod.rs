@@ -7,6 +7,8 @@
 
 mod error;
 mod file;
+#[cfg(feature = "next")]
+pub mod node_boot;
 mod reader;
 mod rows;
 pub mod schema;

@@ -1,0 +1,345 @@
+//! The platform's own certificate authority: made at the first start, it names the Management Node
+//! and every Conferencing Node to each other. Its key never leaves the machine.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use fleet::node::NodeId;
+use fleet::version::Sha256;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use sha2::Digest as _;
+use thiserror::Error;
+use wire::IdentityName;
+
+use crate::enrolment::random;
+
+/// How long the authority itself is good: longer than a platform lives without being deployed anew.
+const AUTHORITY_LIFE: Duration = days(20 * 365);
+
+/// How long a certificate is good, of a node and of the Management Node: long enough for a node that
+/// is switched off for two months, short enough that a lost one is of no use for ever.
+const CERTIFICATE_LIFE: Duration = days(90);
+
+/// A certificate is good a little before it was made: the clocks of two machines need not agree.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
+
+/// Largest accepted certificate signing request, in bytes of PEM. Ours have some five hundred.
+const REQUEST_MAX: usize = 16 << 10;
+
+const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 24 * 60 * 60)
+}
+
+/// The authority cannot be used, or refuses.
+#[derive(Debug, Error)]
+pub enum AuthorityError {
+    /// The disk refused.
+    #[error("could not {doing} {}; check the disk and the owner of the file", path.display())]
+    Disk {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The certificate is there and its key is not.
+    #[error("{} is missing; put it back from a backup, nodes trust no other", path.display())]
+    KeyMissing {
+        /// Where the key belongs.
+        path: PathBuf,
+    },
+    /// A key or certificate is damaged, or could not be made.
+    #[error("the authority in {} cannot be used; put it back from a backup", dir.display())]
+    Unusable {
+        /// Where the authority lies.
+        dir: PathBuf,
+        /// What is wrong.
+        source: rcgen::Error,
+    },
+    /// A certificate could not be made.
+    #[error("a certificate could not be made")]
+    NotIssued(#[source] rcgen::Error),
+    /// What a node sent is no certificate signing request that can be used.
+    #[error("the certificate signing request cannot be used; send one for an ECDSA P-256 key")]
+    BadRequest,
+}
+
+/// Makes certificates.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+    certificate: CertificateDer<'static>,
+}
+
+/// A certificate that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The certificate, PEM.
+    pub pem: String,
+    /// When it is to be renewed: at two thirds of its life.
+    pub renew_at: SystemTime,
+}
+
+impl Authority {
+    /// Loads the authority from the directory `dir`, or makes it there.
+    ///
+    /// # Errors
+    /// The disk refuses, or what lies there is damaged.
+    pub fn load_or_make(dir: &Path) -> Result<Self, AuthorityError> {
+        let (key, pem) = (dir.join("authority.key"), dir.join("authority.pem"));
+        let unusable = |source| AuthorityError::Unusable { dir: dir.into(), source };
+        if !pem.exists() {
+            // A key without its certificate was being made when the power went; nobody knows it.
+            let (pair, text) = make().map_err(unusable)?;
+            fs::create_dir_all(dir).map_err(failed("create", dir))?;
+            write_private(&key, pair.serialize_pem().as_bytes())?;
+            write_private(&pem, text.as_bytes())?;
+        }
+        let text = fs::read_to_string(&pem).map_err(failed("read", &pem))?;
+        let pair = match fs::read_to_string(&key) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(AuthorityError::KeyMissing { path: key });
+            }
+            pair => pair.map_err(failed("read", &key))?,
+        };
+        let pair = KeyPair::from_pem(&pair).map_err(unusable)?;
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes())
+            .map_err(|_| unusable(rcgen::Error::CouldNotParseCertificate))?;
+        let issuer = Issuer::from_ca_cert_der(&certificate, pair).map_err(unusable)?;
+        Ok(Self { issuer, pem: text, certificate })
+    }
+
+    /// The authority's certificate, PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The authority's certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// What a person compares before trusting: the SHA-256 of the certificate.
+    pub fn fingerprint(&self) -> Sha256 {
+        Sha256(sha2::Sha256::digest(&self.certificate).into())
+    }
+
+    /// Makes the certificate of a node for the key in `request`; nothing else of the request is used.
+    ///
+    /// # Errors
+    /// [`AuthorityError::BadRequest`] when it is none that we use.
+    pub fn issue_to_node(&self, node: NodeId, request: &NodeRequest) -> Result<Issued, AuthorityError> {
+        let now = SystemTime::now();
+        let mut params = identity(IdentityName::Node(node), now).map_err(AuthorityError::NotIssued)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate =
+            params.signed_by(&request.0.public_key, &self.issuer).map_err(AuthorityError::NotIssued)?;
+        Ok(Issued { pem: certificate.pem(), renew_at: now + CERTIFICATE_LIFE * 2 / 3 })
+    }
+
+    /// Makes a certificate of the Management Node for `names`, with a key of its own.
+    fn issue_to_manager(&self, names: &[String]) -> Result<CertifiedKey, rcgen::Error> {
+        let mut params = identity(IdentityName::Manager, SystemTime::now())?;
+        params.subject_alt_names.extend(CertificateParams::new(names)?.subject_alt_names);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        let chain = vec![certificate.der().clone()];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        CertifiedKey::from_der(chain, key, &provider).map_err(|_| rcgen::Error::RemoteKeyError)
+    }
+}
+
+/// What a node asks a certificate for: the public key of a request that is signed with it.
+#[derive(Debug)]
+pub struct NodeRequest(CertificateSigningRequestParams);
+
+impl NodeRequest {
+    /// Reads a request, PEM, and checks that whoever made it holds the key.
+    ///
+    /// # Errors
+    /// [`AuthorityError::BadRequest`].
+    pub fn parse(pem: &str) -> Result<Self, AuthorityError> {
+        if pem.len() > REQUEST_MAX {
+            return Err(AuthorityError::BadRequest);
+        }
+        let request =
+            CertificateSigningRequestParams::from_pem(pem).map_err(|_| AuthorityError::BadRequest)?;
+        if *request.public_key.algorithm() != rcgen::PKCS_ECDSA_P256_SHA256 {
+            return Err(AuthorityError::BadRequest);
+        }
+        Ok(Self(request))
+    }
+
+    /// The public key.
+    pub(crate) fn public_key(&self) -> &[u8] {
+        self.0.public_key.der_bytes()
+    }
+}
+
+/// The Management Node's certificate, made anew in good time by itself.
+#[derive(Debug)]
+pub struct ServerIdentity {
+    authority: Arc<Authority>,
+    names: Vec<String>,
+    current: Mutex<(Arc<CertifiedKey>, SystemTime)>,
+}
+
+impl ServerIdentity {
+    /// Makes the certificate for these names and addresses.
+    ///
+    /// # Errors
+    /// A name is not one.
+    pub fn new(authority: Arc<Authority>, names: Vec<String>) -> Result<Self, AuthorityError> {
+        let made = authority.issue_to_manager(&names).map_err(AuthorityError::NotIssued)?;
+        let current = Mutex::new((Arc::new(made), SystemTime::now() + CERTIFICATE_LIFE * 2 / 3));
+        Ok(Self { authority, names, current })
+    }
+
+    fn current(&self, now: SystemTime) -> Arc<CertifiedKey> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if now >= current.1
+            && let Ok(made) = self.authority.issue_to_manager(&self.names)
+        {
+            *current = (Arc::new(made), now + CERTIFICATE_LIFE * 2 / 3);
+        }
+        current.0.clone()
+    }
+}
+
+impl ResolvesServerCert for ServerIdentity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current(SystemTime::now()))
+    }
+}
+
+/// What certificates of the platform have in common.
+fn identity(name: IdentityName, now: SystemTime) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name.to_string());
+    params.subject_alt_names = vec![SanType::URI(name.to_string().try_into()?)];
+    params.not_before = date(now - CLOCK_TOLERANCE);
+    params.not_after = date(now + CERTIFICATE_LIFE);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
+}
+
+fn make() -> Result<(KeyPair, String), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let now = SystemTime::now();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    let tag = u32::from_be_bytes(random());
+    params.distinguished_name.push(DnType::CommonName, format!("Pitlane authority {tag:08x}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.not_before = date(now - CLOCK_TOLERANCE);
+    params.not_after = date(now + AUTHORITY_LIFE);
+    let pem = params.self_signed(&key)?.pem();
+    Ok((key, pem))
+}
+
+fn date<T: From<SystemTime>>(time: SystemTime) -> T {
+    time.into()
+}
+
+/// Writes a file that only its owner may read, whole and durable or not at all.
+pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<(), AuthorityError> {
+    let new = path.with_extension("new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("remove", &new)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).and_then(|mut file| {
+            file.write_all(contents)?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        });
+    written.map_err(failed("write", path))
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AuthorityError + use<> {
+    let path = path.to_path_buf();
+    move |source| AuthorityError::Disk { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_authority_is_made_once_and_its_key_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = Authority::load_or_make(dir.path()).unwrap();
+        let again = Authority::load_or_make(dir.path()).unwrap();
+        assert_eq!(made.fingerprint(), again.fingerprint());
+        let mode = fs::metadata(dir.path().join("authority.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_authority_that_lost_its_key_is_not_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        Authority::load_or_make(dir.path()).unwrap();
+        fs::remove_file(dir.path().join("authority.key")).unwrap();
+        let refusal = Authority::load_or_make(dir.path()).unwrap_err().to_string();
+        assert!(refusal.contains("authority.key is missing"), "{refusal}");
+    }
+
+    #[test]
+    fn only_the_key_of_a_request_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::load_or_make(dir.path()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut asked = CertificateParams::new(["127.0.0.1".to_string()]).unwrap();
+        asked.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let request = asked.serialize_request(&key).unwrap().pem().unwrap();
+        let issued = authority.issue_to_node(NodeId(7), &NodeRequest::parse(&request).unwrap()).unwrap();
+        let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
+        let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
+        assert!(!certificate.is_ca());
+        assert_eq!(crate::link::identity_of(&der), Some(IdentityName::Node(NodeId(7))));
+        let names = certificate.subject_alternative_name().unwrap().unwrap().value;
+        assert_eq!(names.general_names.len(), 1);
+    }
+
+    #[test]
+    fn a_damaged_request_is_refused() {
+        for pem in ["", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"] {
+            assert!(matches!(NodeRequest::parse(pem), Err(AuthorityError::BadRequest)));
+        }
+    }
+
+    #[test]
+    fn the_managers_certificate_is_made_anew_at_two_thirds_of_its_life() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Arc::new(Authority::load_or_make(dir.path()).unwrap());
+        let identity = ServerIdentity::new(authority, vec!["127.0.0.1".into()]).unwrap();
+        let now = SystemTime::now();
+        let first = identity.current(now);
+        assert!(Arc::ptr_eq(&first, &identity.current(now + days(59))));
+        assert!(!Arc::ptr_eq(&first, &identity.current(now + days(61))));
+    }
+}

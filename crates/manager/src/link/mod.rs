@@ -1,0 +1,16 @@
+//! The link to the Conferencing Nodes: who they are, what they say, what they are told.
+//!
+//! A node is known by its certificate alone, and its row in the store says whether that is still good.
+
+mod enrol;
+mod packages;
+mod presence;
+mod refusal;
+mod routes;
+mod sync;
+mod tls;
+
+pub use presence::Presence;
+pub use refusal::Refusal;
+pub use routes::{Link, Timing, router};
+pub use tls::{Limits, Peer, TlsListener, identity_of, server_config};

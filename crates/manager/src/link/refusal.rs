@@ -1,0 +1,89 @@
+//! Why a node's request is refused: a stable kind, a sentence, and what to do.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use thiserror::Error;
+use wire::{PROTOCOL, Protocols};
+
+use crate::authority::AuthorityError;
+use crate::report::chain;
+use crate::store::StoreError;
+
+/// A node's request is refused.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// No certificate of this platform's authority was shown.
+    #[error("this request needs the certificate of a Conferencing Node")]
+    NoCertificate,
+    /// The certificate names nobody who is registered.
+    #[error("this node is not registered on the platform")]
+    NotRegistered,
+    /// The enrolment token is unknown, spent or expired.
+    #[error("the enrolment token is not good any more")]
+    Token,
+    /// The node and the Management Node have no protocol version in common.
+    #[error("the node speaks protocol versions {} to {} and the Management Node {} to {}",
+        .0.min, .0.max, PROTOCOL.min, PROTOCOL.max)]
+    Protocol(Protocols),
+    /// The message is none that is known.
+    #[error("the message cannot be read: {0}")]
+    Malformed(#[source] serde_json::Error),
+    /// The message is larger than allowed, or did not arrive in time.
+    #[error("the message is too large or did not arrive in time")]
+    Body,
+    /// The request for a certificate cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// The store cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refusal {
+    /// The status, the stable kind, and what to do.
+    fn answer(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NoCertificate => (
+                StatusCode::UNAUTHORIZED,
+                "no_certificate",
+                "enrol the node with the file that the Management Node makes for it",
+            ),
+            Self::NotRegistered => {
+                (StatusCode::FORBIDDEN, "not_registered", "register the node anew and enrol it again")
+            }
+            Self::Token => (
+                StatusCode::FORBIDDEN,
+                "token",
+                "remove the node on the Management Node, add it again, and use the new enrolment file",
+            ),
+            Self::Protocol(_) => (
+                StatusCode::BAD_REQUEST,
+                "protocol",
+                "deploy the node with the release of the Management Node or the one before",
+            ),
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed", "this is a fault; contact support"),
+            Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body", "this is a fault; contact support"),
+            Self::Authority(AuthorityError::BadRequest) => {
+                (StatusCode::BAD_REQUEST, "request", "send a request for an ECDSA P-256 key")
+            }
+            Self::Authority(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "authority", "see the log of the Management Node")
+            }
+            Self::Store(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store", "see the log of the Management Node")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, kind, hint) = self.answer();
+        if status.is_server_error() {
+            tracing::error!(error = %chain(&self), "a node's request failed");
+        }
+        let body = serde_json::json!({ "error": self.to_string(), "kind": kind, "hint": hint });
+        (status, Json(body)).into_response()
+    }
+}

@@ -1,0 +1,91 @@
+//! `POST /node/v1/sync`: the node says what it observes, and is told what is wanted of it. Without
+//! news the answer is held, and the held request is the node's sign of life.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use fleet::node::{Contact, NodeId};
+use fleet::observed::Observed;
+use fleet::platform::Event;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+use wire::{PROTOCOL, Protocols, SYNC_BYTES, Sync, SyncAnswer, Wait};
+
+use super::routes::{Caller, bytes, message};
+use super::{Link, Refusal};
+use crate::driver::Desk;
+
+/// What every version of the message says.
+#[derive(Deserialize)]
+struct Greeting {
+    protocols: Protocols,
+}
+
+pub(crate) async fn sync(
+    Caller(node): Caller,
+    State(link): State<Link>,
+    body: Body,
+) -> Result<Json<SyncAnswer>, Refusal> {
+    let body = bytes(body, SYNC_BYTES).await?;
+    let Greeting { protocols } = message(&body)?;
+    let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
+    let sync: Sync = message(&body)?;
+    let _under_way = link.presence.begin(node);
+    take_in(&link.desk, node, &sync).await?;
+    answer(&link, node, protocol, &sync).await.map(Json)
+}
+
+/// Takes in what the node says.
+async fn take_in(desk: &Desk, node: NodeId, sync: &Sync) -> Result<(), Refusal> {
+    desk.heard(node, sync.tally);
+    #[cfg(feature = "next")]
+    if let Some(started_at) = sync.started_at {
+        crate::store::node_boot::remember(desk.store(), node, started_at).await?;
+    }
+    if is_news(desk, node, &sync.observed) {
+        desk.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
+    }
+    Ok(())
+}
+
+/// A report that says what the last one said is no event. After a start of the Management Node no
+/// link counts as up, so the first report of each node always is one.
+fn is_news(desk: &Desk, node: NodeId, observed: &Observed) -> bool {
+    desk.read(|fleet, _| {
+        fleet.nodes().get(node).is_some_and(|node| {
+            let last = node.observed.as_ref().filter(|_| node.contact == Contact::Heard);
+            !last.is_some_and(|last| observed.says_the_same_as(last))
+        })
+    })
+}
+
+/// Answers when there is something new for the node, or when the hold is over.
+async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result<SyncAnswer, Refusal> {
+    let until = Instant::now() + link.timing.hold;
+    let waiting = link.desk.news_of(node);
+    loop {
+        let news = waiting.notified();
+        tokio::pin!(news);
+        // From here on nothing is missed: first listen, then look.
+        news.as_mut().enable();
+        let desired = link.desk.read(|fleet, _| fleet.wanted(node)).ok_or(Refusal::NotRegistered)?;
+        let configuration = link.desk.rooms();
+        let newer =
+            desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
+        let hold = match sync.wait {
+            Wait::ForNews => !newer,
+            Wait::No => false,
+        };
+        let over = hold && {
+            tokio::select! {
+                woken = timeout_at(until, news) => woken.is_err(),
+                () = link.gate.closes() => true,
+            }
+        };
+        if !hold || over {
+            let differs = configuration.revision != sync.configuration;
+            let configuration = differs.then(|| (*configuration).clone());
+            return Ok(SyncAnswer { protocol, desired, configuration, fetch_rate: link.fetch_rate });
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! When each node's release started. Since release 34.1.
+
+use fleet::node::NodeId;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Store, StoreError};
+
+/// Remembers when a node's release started, unless that is known already.
+pub(crate) async fn remember(store: &Store, node: NodeId, started_at: u64) -> Result<(), StoreError> {
+    let known = store.read::<_, StoreError>(move |connection| self::started_at(connection, node)).await?;
+    if known == Some(started_at) {
+        return Ok(());
+    }
+    let started_at = i64::try_from(started_at).unwrap_or(i64::MAX);
+    store
+        .write(move |tx| {
+            tx.execute(
+                "INSERT OR REPLACE INTO node_boot (node_id, started_at) VALUES (?1, ?2)",
+                params![node.0, started_at],
+            )?;
+            Ok(())
+        })
+        .await
+}
+
+/// When a node's release started, in milliseconds since 1970-01-01 UTC by the node's clock; none
+/// when the node has not said so.
+///
+/// # Errors
+/// The database refuses.
+pub fn started_at(connection: &Connection, node: NodeId) -> Result<Option<u64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT started_at FROM node_boot WHERE node_id = ?1")?;
+    let found: Option<i64> = statement.query_row([node.0], |row| row.get(0)).optional()?;
+    Ok(found.and_then(|at| u64::try_from(at).ok()))
+}
