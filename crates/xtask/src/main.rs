@@ -1,3 +1,71 @@
-//! xtask.
+//! What cargo cannot do: install what a fresh machine lacks, build the two releases that differ, run
+//! the demo, and run the whole gate.
+//!
+//! It knows commands and files. It knows nothing of calls, nodes or runs.
 
-fn main() {}
+mod gate;
+mod releases;
+mod run;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::run::Failed;
+
+/// The project's own tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Bring up a platform with people talking on it and upgrade it under their calls.
+    Demo {
+        /// Passed on to the demo; `-- --help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run everything that must hold: format, lints, docs, tidiness, all tests.
+    Test,
+    /// Run every benchmark. Each prints a ratio to something measured in the same run.
+    Bench,
+    /// Build both releases and say where they are.
+    Releases,
+    /// Build the release that is shipped, optimised, and say where it is.
+    Dist,
+}
+
+fn main() -> ExitCode {
+    match task(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("xtask: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(task: Task) -> Result<(), Failed> {
+    match task {
+        Task::Demo { arguments } => {
+            let releases = releases::build()?;
+            run::run(releases.demo().arg("--releases").arg(&releases.dir).args(arguments))
+        }
+        Task::Test => gate::run_all(),
+        Task::Bench => gate::bench(),
+        Task::Releases => {
+            println!("{}", releases::build()?.dir.display());
+            Ok(())
+        }
+        Task::Dist => {
+            println!("{}", releases::dist()?.display());
+            Ok(())
+        }
+    }
+}

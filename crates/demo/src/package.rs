@@ -1,0 +1,132 @@
+//! Upgrade packages, built and signed with the command line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Pitlane;
+use crate::error::Error;
+use crate::releases::Releases;
+
+/// What a package brings for one role.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// The program of a release, by its version.
+    Of(&'static str),
+    /// A shell script in its place: a release that does not come up.
+    Script(&'static str),
+}
+
+/// What a package brings.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// The version in the manifest.
+    pub version: &'static str,
+    /// The build in the manifest.
+    pub build: u32,
+    /// The Management Node's program.
+    pub manager: Program,
+    /// The Conferencing Node's program.
+    pub node: Program,
+}
+
+impl Contents {
+    /// The release that a platform is set up with.
+    pub fn first() -> Self {
+        Self::whole(Releases::FIRST, 34_000)
+    }
+
+    /// The release that it is upgraded to.
+    pub fn next() -> Self {
+        Self::whole(Releases::NEXT, 34_100)
+    }
+
+    fn whole(version: &'static str, build: u32) -> Self {
+        Self { version, build, manager: Program::Of(version), node: Program::Of(version) }
+    }
+}
+
+/// Builds packages into one folder, signed with one key.
+#[derive(Debug)]
+pub struct Recipe<'a> {
+    /// The programs.
+    pub releases: &'a Releases,
+    /// The command line.
+    pub pitlane: &'a Pitlane,
+    /// Where everything goes.
+    pub folder: &'a Path,
+}
+
+impl Recipe<'_> {
+    /// Makes the signing key. Its public half is put into `trust/`.
+    ///
+    /// # Errors
+    /// When a file or the command line fails.
+    pub fn make_key(&self) -> Result<(), Error> {
+        let trust = self.folder.join("trust");
+        fs::create_dir_all(&trust).map_err(Error::file(&trust))?;
+        let name = self.folder.join("release");
+        self.pitlane.say(&["package", "keygen", "--out", &text(&name)])?;
+        let public = self.folder.join("release.pub");
+        fs::copy(&public, trust.join("release.pub")).map_err(Error::file(public))?;
+        Ok(())
+    }
+
+    /// Builds and signs a package.
+    ///
+    /// # Errors
+    /// When a file or the command line fails.
+    pub fn build(&self, name: &str, contents: &Contents) -> Result<PathBuf, Error> {
+        let spec = self.folder.join(format!("{name}.toml"));
+        fs::write(&spec, self.spec(name, contents)?).map_err(Error::file(&spec))?;
+        let package = self.folder.join(format!("{name}.pitlane"));
+        let key = self.folder.join("release.key");
+        let words =
+            ["package", "build", "--spec", &text(&spec), "--key", &text(&key), "--out", &text(&package)];
+        self.pitlane.say(&words)?;
+        Ok(package)
+    }
+
+    fn spec(&self, name: &str, contents: &Contents) -> Result<String, Error> {
+        let manager = self.source(name, "pitlane-manager", &contents.manager)?;
+        let node = self.source(name, "pitlane-node", &contents.node)?;
+        let Contents { version, build, .. } = contents;
+        Ok(format!(
+            r#"version = "{version}"
+build = {build}
+notes = "Conferencing Nodes report when they started."
+quick = true
+
+[[path]]
+to = "{version}"
+from = "34"
+reason = "34 is the first release"
+
+[manager]
+program = "bin/pitlane-manager"
+files = [{{ source = "{}", path = "bin/pitlane-manager", executable = true }}]
+
+[node]
+program = "bin/pitlane-node"
+files = [{{ source = "{}", path = "bin/pitlane-node", executable = true }}]
+"#,
+            manager.display(),
+            node.display()
+        ))
+    }
+
+    fn source(&self, name: &str, program: &str, what: &Program) -> Result<PathBuf, Error> {
+        match what {
+            Program::Of(version) => Ok(self.releases.program_of(version, program)),
+            Program::Script(script) => {
+                let file = self.folder.join(format!("{name}-{program}.sh"));
+                fs::write(&file, script).map_err(Error::file(&file))?;
+                Ok(file)
+            }
+        }
+    }
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

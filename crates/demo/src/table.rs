@@ -1,0 +1,82 @@
+//! The table that the demo ends with.
+
+use callers::ledger::{DrainReport, Ledger, Totals};
+use callers::time::Millis;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, Table};
+use demo::Releases;
+
+/// One node.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it runs.
+    pub(crate) version: String,
+    /// How long it waited for its calls to clear.
+    pub(crate) drained: Option<Millis>,
+    /// From the end of its last call until it took calls again.
+    pub(crate) away: Option<Millis>,
+    /// How often its calls had not cleared in time.
+    pub(crate) timeouts: usize,
+    /// Its calls during the drain.
+    pub(crate) drain: DrainReport,
+    /// Its calls in all.
+    pub(crate) totals: Totals,
+}
+
+/// The table of all nodes.
+pub(crate) fn draw(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        "Conferencing\nNode",
+        "Installed\nversion",
+        "waited\nfor calls",
+        "away",
+        "drain\ntimeouts",
+        "calls\ncarried",
+        "alive in\nits drain",
+        "through the\nwhole drain",
+        "refused, then\nplaced elsewhere",
+        "calls\nlost",
+    ]);
+    for row in rows {
+        let span = |span: Option<Millis>| span.map_or("-".to_owned(), |span| span.to_string());
+        let numbers = [
+            span(row.drained),
+            span(row.away),
+            row.timeouts.to_string(),
+            row.totals.placed.to_string(),
+            row.drain.carried.to_string(),
+            row.drain.lived_through.to_string(),
+            row.totals.placed_elsewhere.to_string(),
+            row.totals.lost.to_string(),
+        ];
+        let names = [row.name.clone(), format!("{} → {}", Releases::FIRST, row.version)];
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row(names.map(Cell::new).into_iter().chain(numbers.map(right)));
+    }
+    table.to_string()
+}
+
+/// The sums, in sentences.
+pub(crate) fn summary(ledger: &Ledger, lived_through: usize, fewest: usize) -> String {
+    let totals = ledger.totals();
+    format!(
+        "Calls carried: {}; never fewer than {fewest} at one time, {} at most.\n\
+         Calls that lived through the whole drain of their node: {lived_through}.\n\
+         Refused by maintenance mode and then placed on another node: {}. Refused by all nodes: {}.\n\
+         Longest time a caller did not hear another in its conference: {}.\n\
+         Packets of sound that did not arrive: {} of {}.\n\
+         Calls lost: {}.",
+        totals.placed,
+        ledger.most_alive,
+        totals.placed_elsewhere,
+        totals.refused_for_good,
+        totals.longest_gap,
+        totals.packets_lost,
+        totals.packets + totals.packets_lost,
+        totals.lost,
+    )
+}

@@ -1,0 +1,51 @@
+//! The gate: everything that must hold, in one command.
+
+use std::time::Instant;
+
+use crate::run::{Failed, cargo, run};
+use crate::{releases, tidy, tools};
+
+/// Runs one part and prints how long it took.
+fn run_step(name: &str, step: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+    let began = Instant::now();
+    eprintln!("gate: {name}");
+    step()?;
+    eprintln!("gate: {name}: well, after {} s", began.elapsed().as_secs());
+    Ok(())
+}
+
+/// Everything that must hold.
+pub(crate) fn run_all() -> Result<(), Failed> {
+    run_step("tools", tools::install)?;
+    run_step("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    run_step("tidiness", tidy::check)?;
+    run_step("lints", || {
+        run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+        let next = ["clippy", "-p", "manager", "-p", "node", "--all-targets", "--features"];
+        run(cargo(&next).args(["manager/next,node/next", "--", "-D", "warnings"]))
+    })?;
+    run_step("documentation", || {
+        run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))
+    })?;
+    let mut dir = None;
+    run_step("the two releases", || {
+        dir = Some(releases::build()?.dir);
+        Ok(())
+    })?;
+    let dir = dir.unwrap_or_default();
+    run_step("tests of the release after this one", || {
+        let next = ["nextest", "run", "-p", "fleet", "-p", "wire", "-p", "manager", "--features"];
+        run(cargo(&next).args(["fleet/next,wire/next,manager/next"]).env("PITLANE_RELEASES", &dir))
+    })?;
+    run_step("tests", || run(cargo(&["nextest", "run", "--workspace"]).env("PITLANE_RELEASES", &dir)))
+}
+
+/// Every benchmark.
+pub(crate) fn bench() -> Result<(), Failed> {
+    let dir = releases::build()?.dir;
+    for package in ["fleet", "package", "demo"] {
+        run(cargo(&["bench", "-p", package]).env("PITLANE_RELEASES", &dir))?;
+    }
+    Ok(())
+}

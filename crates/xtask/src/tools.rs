@@ -1,0 +1,47 @@
+//! Installs the Debian packages that the tests need and a fresh machine lacks.
+
+use std::process::Command;
+
+use crate::run::{Failed, run};
+
+/// A program, and the Debian package that brings it.
+const NEEDED: [(&str, &str); 3] = [("sipp", "sip-tester"), ("baresip", "baresip"), ("minisign", "minisign")];
+
+/// Installs what is missing.
+pub(crate) fn install() -> Result<(), Failed> {
+    let missing: Vec<&str> =
+        NEEDED.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !is_there("apt-get") {
+        let missing = missing.join(", ");
+        return Err(Failed::Tool(format!(
+            "the tests need these Debian packages, install them by hand: {missing}"
+        )));
+    }
+    run(apt().args(["update", "-qq"]))?;
+    run(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// `apt-get`, through sudo where there is one and it is needed.
+fn apt() -> Command {
+    let mut command = if is_there("sudo") && !is_root() {
+        let mut sudo = Command::new("sudo");
+        sudo.arg("apt-get");
+        sudo
+    } else {
+        Command::new("apt-get")
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn is_root() -> bool {
+    std::env::var_os("USER").is_none_or(|user| user == "root")
+}
