@@ -9,6 +9,8 @@
 //! piece of sound is tagged with participant and epoch, so that a leg of another kind, or a second leg
 //! of one participant on its way to another node, joins without a change of the mixer.
 //!
+//! The SIP stack logs every message in full at level `info`: a node's log filter says `rsipstack=warn`.
+//!
 //! What is not here: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.
 
 mod engine;

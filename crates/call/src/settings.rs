@@ -214,6 +214,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_leave_out_all_that_has_a_default() {
+        let parse = toml::from_str::<Settings>;
+        let least = parse("sip = '192.0.2.1:5060'\nmedia = '192.0.2.1'").expect("settings");
+        assert_eq!(least, Settings::new(([192, 0, 2, 1], 5060).into(), [192, 0, 2, 1].into()));
+        let more = parse(
+            "sip = '[::]:5060'\nmedia = '2001:db8::1'\nmedia_ports = { start = 1000, end = 2000 }\n\
+             media_timeout = 30\nsource_rate = { admitted = 5 }",
+        )
+        .expect("settings");
+        assert_eq!((more.media_ports, more.media_timeout.as_secs()), (1000..=2000, 30));
+        assert_eq!(more.source_rate, SourceRate { admitted: 5, ..SourceRate::default() });
+        assert!(parse("sip = '192.0.2.1:5060'\nmedia = '192.0.2.1'\nmedia_port = 1").is_err());
+    }
+
+    #[test]
     fn a_pair_at_the_very_end_of_the_range_is_enough() {
         let mut settings = Settings::new(([127, 0, 0, 1], 5060).into(), [127, 0, 0, 1].into());
         settings.media_ports = 40_000..=40_001;

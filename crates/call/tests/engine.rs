@@ -397,3 +397,31 @@ fn mutate(message: &mut Vec<u8>, random: &mut impl FnMut() -> usize) {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_right_behind_the_ack_is_not_lost() {
+    let engine = engine(settings(48)).await;
+    let mut a = caller(&engine, 48, 2).await;
+    a.call(Codec::Pcmu).await;
+    for direction in ["sendonly", "sendrecv", "inactive"].into_iter().cycle().take(60) {
+        a.invite("", Codec::Pcmu, direction).await;
+        a.ack().await;
+    }
+    a.bye().await;
+    wait_for_calls(&engine, 0).await;
+    engine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absurd_length_over_tcp_harms_only_its_own_connection() {
+    let engine = engine(settings(49)).await;
+    let mut bad = TcpStream::connect(engine.sip_address()).await.expect("connect");
+    let absurd = "OPTIONS sip:meet@x SIP/2.0\r\nContent-Length: 18446744073709551615\r\n\r\n";
+    bad.write_all(absurd.as_bytes()).await.expect("write");
+    let mut a = caller(&engine, 49, 2).await;
+    a.call(Codec::Pcmu).await;
+    assert!(engine.answers_options().await);
+    a.bye().await;
+    wait_for_calls(&engine, 0).await;
+    engine.shut_down().await;
+}

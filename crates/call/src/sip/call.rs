@@ -309,9 +309,14 @@ impl Call {
         self.uas.media.tell(command);
     }
 
-    async fn finish(mut self, end: End) {
+    /// Leaves the conference and the table of dialogs.
+    fn let_go(&self) {
         self.uas.media.tell(Command::Leave(self.leg));
         self.uas.dialogs.remove(&self.dialog.key);
+    }
+
+    async fn finish(mut self, end: End) {
+        self.let_go();
         self.uas.ledger.count(|stats| end.count(stats));
         tracing::debug!(call = self.ticket.call.0, ?end, "a call has ended");
         let bye = end.bye().filter(|_| self.progress != Progress::Ringing);
@@ -324,6 +329,13 @@ impl Call {
         if end != End::NoAck {
             let _ = tokio::time::timeout(BYE_WAIT.min(limit), exchange).await;
         }
+    }
+}
+
+impl Drop for Call {
+    /// Also when the call's task fails: its leg must not keep it in the count for ever.
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 

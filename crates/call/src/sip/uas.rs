@@ -84,8 +84,13 @@ impl Dialogs {
         Some((events, receiver))
     }
 
+    /// Takes a call out; one that has taken its place meanwhile stays.
     pub(super) fn remove(&self, key: &DialogKey) {
-        self.lock().remove(&(key.call_id.clone(), key.remote_tag.clone()));
+        let place = (key.call_id.clone(), key.remote_tag.clone());
+        let mut table = self.lock();
+        if table.get(&place).is_some_and(|registered| registered.local_tag == key.local_tag) {
+            table.remove(&place);
+        }
     }
 
     fn find(&self, key: &DialogKey) -> Option<mpsc::Sender<Event>> {

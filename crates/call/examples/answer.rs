@@ -1,0 +1,29 @@
+//! A call engine on its own, to try phones against: `cargo run -p call --example answer 127.0.0.1:5060`.
+//! Every room is `meet`; a line on standard input (`close`, `open`) sets the admission, its end stops it.
+
+use std::net::SocketAddr;
+
+use call::{Admission, CallEngine, Closed, Room, Rooms, Settings, SourceRate};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address: SocketAddr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5060".into()).parse()?;
+    let mut settings = Settings::new(address, address.ip());
+    settings.call_limit = 2000;
+    settings.source_rate = SourceRate { admitted: 1000, burst: 2000, answered: 2000 };
+    let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
+    let engine = CallEngine::start(settings, rooms, Admission::Open).await?;
+    println!("answering on {}", engine.sip_address());
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        match line.as_str() {
+            "close" => engine.set_admission(Admission::Closed(Closed::maintenance_mode())),
+            "open" => engine.set_admission(Admission::Open),
+            _ => {}
+        }
+        println!("{:?} {:?}", *engine.calls().borrow(), engine.stats());
+    }
+    engine.shut_down().await;
+    Ok(())
+}
