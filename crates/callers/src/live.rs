@@ -265,10 +265,16 @@ impl LiveCall {
 
     /// Waits until the call has ended.
     pub async fn ended(&self) -> Ended {
-        let mut ended = self.shared.ended.subscribe();
-        let seen = ended.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
-        // The sender lives as long as this handle, so the wait can only end with a value.
-        seen.unwrap_or(Ended { at: self.shared.agent.clock.now(), cause: Cause::SessionLapsed })
+        let mut changes = self.shared.ended.subscribe();
+        loop {
+            if let Some(ended) = changes.borrow_and_update().clone() {
+                return ended;
+            }
+            if changes.changed().await.is_err() {
+                // Cannot be: this handle keeps the sender.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// How the call ended, if it has.
