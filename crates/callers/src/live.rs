@@ -26,9 +26,6 @@ use crate::time::{Millis, Time};
 use crate::tone::Tone;
 use crate::{media, signalling};
 
-/// Tries of a re-INVITE that meets one of the node's (491, RFC 3261 section 14.1).
-const GLARE_TRIES: usize = 3;
-
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -92,7 +89,8 @@ pub enum RequestError {
     /// The call is over; see how with [`LiveCall::ended`].
     #[error("the call is over")]
     Over,
-    /// The node refused, and the call goes on as it was.
+    /// The node refused, and the call goes on as it was. 491 means that a request of the node was
+    /// under way (RFC 3261 section 14.1): try again after two to four seconds.
     #[error("the node refused the change of the call with {0}")]
     Refused(u16),
 }
@@ -332,9 +330,7 @@ impl LiveCall {
             return Err(RequestError::Over);
         }
         let (before, offer) = self.shared.offer(direction);
-        let request =
-            self.shared.dialog.reinvite_with_glare_retry(Some(sdp_headers()), Some(offer), GLARE_TRIES);
-        match self.shared.in_time(request).await {
+        match self.shared.in_time(self.shared.dialog.reinvite(Some(sdp_headers()), Some(offer))).await {
             Some(answer) if answer.status_code.kind() == StatusCodeKind::Successful => {
                 self.shared.answered_again(&answer);
                 Ok(())

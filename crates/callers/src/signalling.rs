@@ -28,24 +28,28 @@ pub(crate) async fn run(shared: Arc<Shared>, mut changes: DialogStateReceiver) {
             },
             () = tokio::time::sleep_until(Instant::now() + wait.duration()) => {
                 if let Some((_, due)) = due {
-                    timer(&shared, due).await;
+                    timer(&shared, due);
                 }
             }
         }
     }
 }
 
-async fn timer(shared: &Arc<Shared>, due: Due) {
+/// The refresh is a task of its own: requests of the node that cross it must be served meanwhile.
+fn timer(shared: &Arc<Shared>, due: Due) {
     match due {
         Due::Lapsed => shared.lose(Cause::SessionLapsed),
         Due::Refresh => {
+            let now = shared.agent.clock.now();
+            let mut state = shared.state();
+            state.timer = state.timer.map(|timer| timer.refreshed(now));
+            drop(state);
             let call = LiveCall { shared: shared.clone() };
-            if let Err(error) = call.refresh().await {
-                tracing::warn!(call = %call.id(), %error, "the session was not refreshed");
-                let now = shared.agent.clock.now();
-                let mut state = shared.state();
-                state.timer = state.timer.map(|timer| timer.refreshed(now));
-            }
+            tokio::spawn(async move {
+                if let Err(error) = call.refresh().await {
+                    tracing::warn!(call = %call.id(), %error, "the session was not refreshed");
+                }
+            });
         }
     }
 }
