@@ -131,3 +131,41 @@ async fn in_maintenance_mode_new_calls_are_refused_with_a_reason() {
     sipp(&engine, address(14, 2), &["-sn", "uac", "-s", "MEET", "-m", "1", "-d", "10"]).await;
     engine.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_under_load_leaves_only_what_was_counted() {
+    let engine = engine(settings(15)).await;
+    let caller = address(15, 2);
+    let load = [
+        "-sn",
+        "uac",
+        "-s",
+        "meet",
+        "-m",
+        "300",
+        "-r",
+        "150",
+        "-l",
+        "300",
+        "-d",
+        "200",
+        "-max_invite_retrans",
+        "2",
+    ];
+    let close = async {
+        common::wait_until("calls are carried", || engine.stats().carried > 50).await;
+        engine.set_admission(Admission::Closed(Closed::maintenance_mode()));
+        let at_close = (common::count(&engine), engine.stats());
+        wait_for_calls(&engine, 0).await;
+        at_close
+    };
+    // sipp reports the refused calls as failures of its own.
+    let (_, (calls, at_close)) = tokio::join!(common::try_sipp(&engine, caller, &load), close);
+    let after = engine.stats();
+    let ended = after.ended_by_far_end - at_close.ended_by_far_end;
+    // A call that has just ended may still be counted for the tick in which its media goes.
+    assert!(ended > 0 && ended <= u64::from(calls), "{calls} {at_close:?} {after:?}");
+    assert_eq!(after.carried, after.ended_by_far_end);
+    assert!(after.refused_maintenance > 0 && after.carried + after.refused_maintenance == 300, "{after:?}");
+    engine.shut_down().await;
+}

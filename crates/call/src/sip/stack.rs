@@ -106,3 +106,35 @@ fn watch(
 fn other(error: rsipstack::Error) -> std::io::Error {
     std::io::Error::other(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::{Admission, Admitter};
+    use crate::ledger::Calls;
+    use crate::settings::SourceRate;
+
+    #[tokio::test]
+    async fn when_a_part_fails_the_calls_are_unknown_but_not_when_it_is_told_to_end() {
+        let ledger = || {
+            let admitter = Admitter::new(Admission::Open, 1, SourceRate::default());
+            Ledger::new(Clock::start(), admitter)
+        };
+        let (ended, told) = (ledger(), ledger());
+        watch("a part that ends by itself", &ended, &CancellationToken::new(), async {});
+        let mut calls = ended.watch();
+        let unknown = calls.wait_for(|calls| *calls == Calls::Unknown);
+        tokio::time::timeout(Duration::from_secs(10), unknown).await.expect("noticed").expect("ledger");
+
+        let cancel = CancellationToken::new();
+        let (started, running) = tokio::sync::oneshot::channel();
+        watch("a part that is told to end", &told, &cancel, async move {
+            let _ = started.send(());
+            std::future::pending::<()>().await;
+        });
+        running.await.expect("running");
+        cancel.cancel();
+        tokio::task::yield_now().await;
+        assert_ne!(*told.watch().borrow(), Calls::Unknown);
+    }
+}

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use rsipstack::sip::{Header, Method};
+use rsipstack::sip::{Header, Method, SipMessage};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Transaction, TransactionReceiver};
 use tokio::sync::{Semaphore, mpsc};
@@ -168,7 +168,7 @@ impl Uas {
         }
     }
 
-    /// Answers a request without a call, and remembers the answer until the transaction is over.
+    /// Answers a request without a call, and repeats the answer to an INVITE until its ACK.
     pub(super) fn reply(self: &Arc<Uas>, mut tx: Transaction, status: u16, headers: Vec<Header>) {
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
             self.ledger.count(|stats| stats.dropped += 1);
@@ -178,7 +178,12 @@ impl Uas {
         tokio::spawn(async move {
             let rest = async {
                 tx.reply_with(status.into(), headers, None).await.ok()?;
-                while tx.receive().await.is_some() {}
+                // An ACK is the last thing that is worth waiting for: the stack itself absorbs repeats.
+                while let Some(SipMessage::Request(request)) = tx.receive().await {
+                    if request.method == Method::Ack {
+                        break;
+                    }
+                }
                 Some(())
             };
             let _ = tokio::time::timeout(limit, rest).await;

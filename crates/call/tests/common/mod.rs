@@ -73,7 +73,7 @@ pub async fn sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) {
     assert!(output.status.success(), "sipp {arguments:?}: {tail}\n{:?}", engine.stats());
 }
 
-async fn try_sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) -> Output {
+pub async fn try_sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) -> Output {
     let ip = caller.to_string();
     Command::new("sipp")
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp"))
