@@ -1,3 +1,121 @@
-//! node.
+//! `pitlane-node`: a Conferencing Node. pitlane-boot starts it; an operator calls it once to enrol the
+//! machine.
 
-fn main() {}
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fleet::version::Release;
+use node::driver::Ending;
+use node::enrol::{Existing, enrol};
+use node::files::chain;
+use node::identity::Identity;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
+/// A Conferencing Node. Started by pitlane-boot.
+#[derive(Parser)]
+#[command(name = "pitlane-node", version = version(), subcommand_negates_reqs = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The machine's root directory, such as /var/lib/pitlane.
+    #[arg(long, value_name = "DIR", required = true)]
+    root: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes this machine the Conferencing Node that an enrolment file is for.
+    Enrol {
+        /// The machine's root directory, such as /var/lib/pitlane.
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+        /// The enrolment file that the Management Node gave when the node was added.
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// Replaces the identity of a machine that is enrolled already.
+        #[arg(long)]
+        replace: bool,
+    },
+}
+
+/// Lives as long as the program.
+fn version() -> &'static str {
+    Release::COMPILED.to_string().leak()
+}
+
+fn main() -> ExitCode {
+    log();
+    // Both sides of every connection use the one provider that is compiled in; a second call is no harm.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match Arguments::parse() {
+        Arguments { command: Some(Command::Enrol { root, file, replace }), .. } => {
+            let existing = if replace { Existing::Replace } else { Existing::Keep };
+            enrol_machine(root, file, existing)
+        }
+        Arguments { command: None, root } => serve(root.unwrap_or_default()),
+    }
+}
+
+fn enrol_machine(root: PathBuf, file: PathBuf, existing: Existing) -> ExitCode {
+    match run_to_end(async move { enrol(&root, &file, existing).await.map(|it| (it, root)) }) {
+        Ok(Ok((identity, root))) => {
+            println!(
+                "enrolled as {:?}; the identity is in {}",
+                identity.node,
+                Identity::path(&root).display()
+            );
+            ExitCode::SUCCESS
+        }
+        Ok(Err(error)) => fail(&error),
+        Err(error) => fail(&error),
+    }
+}
+
+fn serve(root: PathBuf) -> ExitCode {
+    // First of all: from here on the program ends when boot does.
+    let boot = match slots::supervised() {
+        Ok(Some(boot)) => boot,
+        Ok(None) => {
+            eprintln!(
+                "pitlane-node is started by pitlane-boot; run `pitlane-boot --root {}`",
+                root.display()
+            );
+            return ExitCode::FAILURE;
+        }
+        Err(error) => return fail(&error),
+    };
+    match run_to_end(async move { node::start::run(&root, boot).await }) {
+        Ok(Ok(Ending::Restart | Ending::Terminated)) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail(&error),
+        Err(error) => fail(&error),
+    }
+}
+
+/// Runs on the main thread, beside the runtime's own.
+fn run_to_end<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("pitlane-node: {}", chain(error));
+    ExitCode::FAILURE
+}
+
+/// One event, one line, on stderr. Of other people's code only what an operator must know.
+fn log() {
+    let targets = Targets::new()
+        .with_default(Level::WARN)
+        .with_target("rsipstack", Level::ERROR)
+        .with_target("node", Level::INFO)
+        .with_target("call", Level::INFO);
+    let ansi = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
+    tracing_subscriber::registry().with(lines.with_filter(targets)).init();
+}

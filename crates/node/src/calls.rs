@@ -1,0 +1,62 @@
+//! The call engine's words in the core's words. Decides nothing.
+
+use std::time::Instant;
+
+use call::{Closed, Stats};
+use fleet::observed::{Admission, Calls};
+use fleet::time::Span;
+
+/// The calls as the core counts them.
+pub fn counted(calls: call::Calls, now: Instant) -> Calls {
+    match calls {
+        call::Calls::Known { count, oldest } => {
+            let age = |began| Span(u64::try_from(now.duration_since(began).as_millis()).unwrap_or(u64::MAX));
+            Calls::Known { count, oldest: oldest.map(age) }
+        }
+        call::Calls::Unknown => Calls::Unknown,
+    }
+}
+
+/// What the call engine is told. Callers hear the words of maintenance mode, whatever the reason.
+pub fn admission(admission: Admission) -> call::Admission {
+    match admission {
+        Admission::Admitting => call::Admission::Open,
+        Admission::Refusing => call::Admission::Closed(Closed::maintenance_mode()),
+    }
+}
+
+/// The rooms of a configuration.
+pub fn rooms(configuration: &wire::Configuration) -> call::Rooms {
+    call::Rooms::new(
+        configuration
+            .rooms
+            .iter()
+            .map(|room| call::Room { name: room.name.clone(), aliases: room.aliases.clone() }),
+    )
+}
+
+/// What the operator is shown of the engine's counts.
+pub fn tally(stats: Stats) -> wire::Tally {
+    let Stats {
+        carried,
+        refused_maintenance,
+        refused_limit,
+        refused_rate,
+        dropped: _,
+        not_found,
+        not_acceptable,
+        cancelled: _,
+        ended_by_far_end: _,
+        ended_without_ack,
+        ended_by_media_timeout,
+        ended_by_session_timer,
+        ended_by_refusal: _,
+        ended_by_shutdown: _,
+    } = stats;
+    wire::Tally {
+        carried,
+        refused_maintenance,
+        refused_other: refused_limit + refused_rate + not_found + not_acceptable,
+        vanished: ended_without_ack + ended_by_media_timeout + ended_by_session_timer,
+    }
+}

@@ -1,0 +1,281 @@
+//! The loop: wait for one of the things that can happen, let the agent take it in, make durable what it
+//! remembers, and only then act on the difference between what it wants and what is in flight.
+//!
+//! It runs on the program's main thread, so its durable writes hold up no task of the call engine.
+
+mod act;
+mod keep;
+mod prove;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use call::CallEngine;
+use fleet::agent::{Agent, AgentEvent, Memory};
+use fleet::observed::{Admission, Observed};
+use fleet::time::Time;
+use slots::{Machine, Supervised};
+use tokio::signal::unix::Signal;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::{info, warn};
+use wire::SyncAnswer;
+
+use crate::calls;
+use crate::clock::Clock;
+use crate::files::chain;
+use crate::http::{Failing, RequestError};
+use crate::link::{Handled, LinkEvent, Report, Session};
+use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::probation::Probation;
+use crate::staging::{Job, Outcome, Stager, StagingEvent};
+
+/// The longest the loop waits without looking around.
+const LOOK_AROUND: Duration = Duration::from_secs(60);
+
+/// Everything that can happen to the shell.
+#[derive(Debug)]
+pub enum Input {
+    /// The link to the Management Node.
+    Link(LinkEvent),
+    /// The call engine has counted its calls.
+    CallsChanged,
+    /// The staging under way.
+    Staging(StagingEvent),
+    /// The call engine was asked whether it answers.
+    EngineAnswered(bool),
+    /// A deadline has come.
+    Due,
+    /// The program is asked to end.
+    Terminate,
+}
+
+/// Why the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The slot of another release is selected; boot starts it.
+    Restart,
+    /// It was asked to.
+    Terminated,
+}
+
+/// The parts that the driver ties together.
+pub struct Parts {
+    /// The brain.
+    pub agent: Agent,
+    /// The clock.
+    pub clock: Clock,
+    /// Where the brain's memory lies.
+    pub memory: MemoryFile,
+    /// Where the configuration lies.
+    pub configuration: ConfigurationFile,
+    /// The revision of the configuration that is in force.
+    pub revision: u64,
+    /// The call engine, started with `admission`.
+    pub engine: Arc<CallEngine>,
+    /// Whether the call engine takes calls.
+    pub admission: watch::Sender<Admission>,
+    /// The machine's slots.
+    pub machine: Machine,
+    /// The line to boot.
+    pub boot: Supervised,
+    /// The confirmation, when this release has not confirmed itself.
+    pub probation: Option<Probation>,
+    /// The conversation with the Management Node.
+    pub session: Arc<Session>,
+    /// What the link reports.
+    pub report: watch::Sender<Report>,
+    /// Wakes the link when there is news.
+    pub news: Arc<Notify>,
+    /// What the link brings.
+    pub link: mpsc::Receiver<LinkEvent>,
+    /// What stages.
+    pub stager: Stager,
+    /// What the staging says.
+    pub staging: mpsc::Receiver<StagingEvent>,
+    /// How fast a package may be fetched.
+    pub rate: watch::Sender<Option<u64>>,
+    /// SIGTERM.
+    pub terminate: Signal,
+}
+
+/// The shell of a running node.
+pub struct Driver {
+    parts: Parts,
+    /// What is durable of the agent's memory, if anything is.
+    durable: Option<Memory>,
+    /// When the memory is written again, with the time.
+    keep_at: Time,
+    /// Why the state directory cannot be written.
+    disk: Option<String>,
+    job: Option<Job>,
+    /// The question to the call engine whether it answers.
+    probe: Option<JoinHandle<bool>>,
+    /// What was reported last, to tell news from none.
+    reported: Option<Observed>,
+    /// The answers whose taking in is still to be acknowledged.
+    handled: Vec<(oneshot::Sender<Handled>, Handled)>,
+    contact: Option<Failing>,
+    refusal: Option<String>,
+}
+
+impl Driver {
+    /// A driver of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            keep_at: parts.clock.now(),
+            parts,
+            durable: None,
+            disk: None,
+            job: None,
+            probe: None,
+            reported: None,
+            handled: Vec::new(),
+            contact: None,
+            refusal: None,
+        }
+    }
+
+    /// Runs until the node restarts into another release or is asked to end.
+    pub async fn run(mut self) -> Ending {
+        let mut counted = self.parts.engine.calls();
+        if self.parts.probation.is_none() {
+            self.say_ready();
+        }
+        loop {
+            if self.settle() == act::Settled::Restarts {
+                return self.end(Ending::Restart).await;
+            }
+            let input = self.next(&mut counted).await;
+            if matches!(input, Input::Terminate) {
+                return self.end(Ending::Terminated).await;
+            }
+            self.handle(input);
+            self.prove();
+        }
+    }
+
+    /// Waits for the next thing to happen.
+    async fn next(&mut self, counted: &mut watch::Receiver<call::Calls>) -> Input {
+        let wait = self.until_due();
+        let parts = &mut self.parts;
+        tokio::select! {
+            _ = parts.terminate.recv() => Input::Terminate,
+            Some(event) = parts.link.recv() => Input::Link(event),
+            Some(event) = parts.staging.recv() => Input::Staging(event),
+            answers = answer_of(&mut self.probe) => Input::EngineAnswered(answers),
+            Ok(()) = counted.changed() => Input::CallsChanged,
+            () = sleep(wait) => Input::Due,
+        }
+    }
+
+    /// Takes in what has happened.
+    fn handle(&mut self, input: Input) {
+        match input {
+            Input::Link(LinkEvent::Answered { answer, handled }) => self.answered(*answer, handled),
+            Input::Link(LinkEvent::Failed(error)) => self.failed(&error),
+            Input::Staging(event) => self.staging(event),
+            Input::EngineAnswered(answers) => {
+                self.probe = None;
+                self.engine_answered(answers);
+            }
+            // The calls and the deadlines are looked at in every turn.
+            Input::CallsChanged | Input::Due | Input::Terminate => {}
+        }
+    }
+
+    fn answered(&mut self, answer: SyncAnswer, handled: oneshot::Sender<Handled>) {
+        let SyncAnswer { protocol: _, desired, configuration, fetch_rate } = answer;
+        if self.contact.take().is_some() {
+            info!("the Management Node answers again");
+        }
+        let now = self.parts.clock.now();
+        if let Some(probation) = &mut self.parts.probation {
+            probation.synced(now);
+        }
+        self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
+        if let Some(configuration) = configuration {
+            self.configure(&configuration);
+        }
+        let outcome = self.accept(desired);
+        self.handled.push((handled, outcome));
+    }
+
+    /// One line for each time that the link fails in another way, not one for each attempt.
+    fn failed(&mut self, error: &RequestError) {
+        let failing = error.failing();
+        if self.contact.replace(failing) != Some(failing) {
+            warn!("{}", chain(error));
+        }
+        let now = self.parts.clock.now();
+        if let Some(probation) = &mut self.parts.probation {
+            probation.failed(now, failing);
+        }
+    }
+
+    fn staging(&mut self, event: StagingEvent) {
+        match event {
+            StagingEvent::Fetching { manifest, percent } => {
+                self.apply(AgentEvent::Fetching { manifest, percent });
+            }
+            StagingEvent::Ended { software, outcome } => {
+                self.job = None;
+                match outcome {
+                    Outcome::Staged => self.apply(AgentEvent::Staged { manifest: software.manifest }),
+                    Outcome::Rejected(why) => self.apply(AgentEvent::Rejected { software, why }),
+                    Outcome::Cancelled => return,
+                };
+            }
+        }
+    }
+
+    /// How long until something is to be done although nothing happens.
+    fn until_due(&self) -> Duration {
+        let probation = self.parts.probation.as_ref().and_then(Probation::next_deadline);
+        // What cannot be made durable is tried again when the disk is.
+        let agent = self.parts.agent.next_deadline().filter(|_| self.disk.is_none());
+        let deadlines = [Some(self.keep_at), agent, probation];
+        let now = self.parts.clock.now();
+        let until = deadlines.into_iter().flatten().min().map(|at| Duration::from_millis(now.until(at).0));
+        until.unwrap_or(LOOK_AROUND).min(LOOK_AROUND)
+    }
+
+    /// Ends in an orderly way: the calls that are left are hung up, and the time is kept.
+    async fn end(mut self, ending: Ending) -> Ending {
+        if let Some(job) = self.job.take() {
+            job.cancel();
+        }
+        match ending {
+            Ending::Restart => self.parts.session.say_farewell().await,
+            Ending::Terminated => {
+                let left = calls::counted(*self.parts.engine.calls().borrow(), Instant::now());
+                info!("asked to end, hanging up {left}");
+            }
+        }
+        if let Some(probe) = self.probe.take() {
+            probe.abort();
+            // However it ended, it does not hold the engine any more.
+            let _ = probe.await;
+        }
+        let Parts { engine, memory, clock, .. } = self.parts;
+        if let Some(engine) = Arc::into_inner(engine) {
+            engine.shut_down().await;
+        }
+        if let Some(durable) = &self.durable
+            && let Err(error) = memory.store(durable, &clock)
+        {
+            warn!("{}", chain(&error));
+        }
+        ending
+    }
+}
+
+/// Waits for the answer to the question under way, or for ever. A question that broke off is answered
+/// with no.
+async fn answer_of(probe: &mut Option<JoinHandle<bool>>) -> bool {
+    match probe {
+        Some(probe) => probe.await.unwrap_or(false),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,134 @@
+//! Enrolment: the file that the operator carried here becomes the node's identity. It happens once; until
+//! the identity is complete and durable nothing of it is in force.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest};
+
+use crate::files::{self, FileError};
+use crate::http::{self, Managers, RequestError};
+use crate::identity::{self, Identity, IdentityError};
+
+/// How long the manager has to answer: it makes a key's certificate and one durable write.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// How large the answer may be, in bytes: a certificate of some 800 bytes.
+pub const ENROLLED_BYTES: usize = 64 << 10;
+
+/// What to do with an identity that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse to enrol.
+    Keep,
+    /// Replace it once the new one is complete.
+    Replace,
+}
+
+/// The node could not be enrolled; what was there before is still in force.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// The file cannot be read.
+    #[error("could not read the enrolment file {}; check its name and who may read it", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The file system's answer.
+        source: io::Error,
+    },
+    /// It is no enrolment file that can be used.
+    #[error(transparent)]
+    File(#[from] EnrolmentFileError),
+    /// The machine is enrolled.
+    #[error("this machine is enrolled already as {node:?}; to enrol it anew all the same, add --replace")]
+    Already {
+        /// The name it was enrolled under.
+        node: String,
+    },
+    /// The manager does not take the token.
+    #[error(
+        "the Management Node does not take this enrolment file: it was used before, has expired, or its node was \
+         deleted{why}; delete the node on the Management Node, add it again, and use the new file"
+    )]
+    Token {
+        /// The manager's own sentence, with a colon in front, or nothing.
+        why: String,
+    },
+    /// The manager could not be asked.
+    #[error("the node was not enrolled")]
+    Request(#[source] RequestError),
+    /// The identity cannot be used.
+    #[error("the node was not enrolled")]
+    Identity(#[from] IdentityError),
+    /// The identity could not be kept. The token is used up.
+    #[error(
+        "the Management Node has enrolled the node, but its identity could not be kept; mend the disk, delete the \
+         node on the Management Node, add it again, and use the new file"
+    )]
+    Lost(#[source] FileError),
+}
+
+/// Enrols the machine with this root directory, and returns its identity.
+///
+/// # Errors
+/// See [`EnrolError`].
+pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Identity, EnrolError> {
+    let file = read(file)?;
+    if existing == Existing::Keep
+        && let Ok(identity) = Identity::load(root)
+    {
+        return Err(EnrolError::Already { node: identity.node });
+    }
+    check_writable(root)?;
+    let client = identity::client_without_identity(&file.authority)?;
+    let (key, request) = identity::new_key()?;
+    let request = EnrolmentRequest { token: Some(file.token.clone()), request };
+    let managers = Managers::new(file.manager.clone());
+    let answer = managers.in_turn(|address| {
+        let (client, request) = (&client, &request);
+        async move { http::post(client, &address, "/node/v1/enrol", request, (ANSWER, ENROLLED_BYTES)).await }
+    });
+    let enrolled: Enrolled = answer.await.map_err(refused)?;
+    let identity = Identity::new(&file, key, enrolled);
+    identity.client()?;
+    identity.store(root).map_err(EnrolError::Lost)?;
+    Ok(identity)
+}
+
+fn read(path: &Path) -> Result<EnrolmentFile, EnrolError> {
+    let mut text = String::new();
+    let limit = ENROLMENT_FILE_BYTES as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+    read.map_err(|source| EnrolError::Unreadable { path: path.into(), source })?;
+    Ok(EnrolmentFile::parse(&text)?)
+}
+
+/// A token is good for one use, so it is not spent before the identity can be kept.
+fn check_writable(root: &Path) -> Result<(), EnrolError> {
+    let state = files::state_dir(root).map_err(IdentityError::File)?;
+    let probe = state.join("probe.json");
+    files::store(&probe, &()).map_err(IdentityError::File)?;
+    // A probe that stays behind means nothing to anybody.
+    let _ = std::fs::remove_file(probe);
+    Ok(())
+}
+
+fn refused(error: RequestError) -> EnrolError {
+    const TOKEN: [StatusCode; 5] = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::FORBIDDEN,
+        StatusCode::NOT_FOUND,
+        StatusCode::CONFLICT,
+        StatusCode::GONE,
+    ];
+    match error {
+        RequestError::Refused { status, why, .. } if TOKEN.contains(&status) => EnrolError::Token { why },
+        other @ (RequestError::Unreachable { .. }
+        | RequestError::Untrusted { .. }
+        | RequestError::Refused { .. }
+        | RequestError::Malformed { .. }) => EnrolError::Request(other),
+    }
+}

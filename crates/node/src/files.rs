@@ -1,0 +1,159 @@
+//! The small files in `state/`: what a node keeps through restarts and upgrades. Each is replaced as a
+//! whole and durably, so that a power cut leaves the old one or the new one. All are readable by their
+//! owner alone. This file knows nothing of what they say.
+
+use std::error::Error;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Largest accepted file, in bytes: the Virtual Meeting Rooms of a large platform, which travel in one
+/// message of at most [`wire::SYNC_BYTES`], with room for another spelling.
+const STATE_FILE_BYTES: u64 = 2 * wire::SYNC_BYTES as u64;
+
+/// A file of the node's state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file system refused.
+    #[error("could not {doing} {}; check the disk, its free space and the owner of the file", path.display())]
+    Disk {
+        /// What was being done: `read`, `write`.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// The file system's answer.
+        source: io::Error,
+    },
+    /// The file does not hold what it should.
+    #[error("{} is damaged: {reason}; {advice}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What the operator can do.
+        advice: &'static str,
+    },
+}
+
+/// Reads a file, when there is one. `advice` is what an operator can do when it is damaged.
+///
+/// # Errors
+/// The disk does not answer, or the file is damaged.
+pub fn load<T: DeserializeOwned>(path: &Path, advice: &'static str) -> Result<Option<T>, FileError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path)(error)),
+    };
+    let mut text = Vec::new();
+    file.take(STATE_FILE_BYTES + 1).read_to_end(&mut text).map_err(failed("read", path))?;
+    let damaged = |reason| FileError::Damaged { path: path.into(), reason, advice };
+    if text.len() as u64 > STATE_FILE_BYTES {
+        return Err(damaged(format!("it has more than {STATE_FILE_BYTES} bytes")));
+    }
+    serde_json::from_slice(&text).map(Some).map_err(|error| damaged(error.to_string()))
+}
+
+/// Replaces a file in one durable step. Its directory must exist.
+///
+/// # Errors
+/// The disk refuses; the old file is still in force then, if the replacement is not.
+pub fn store(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
+    let mut text = serde_json::to_vec(value).map_err(|error| failed("write", path)(error.into()))?;
+    text.push(b'\n');
+    replace(path, &text).map_err(failed("write", path))
+}
+
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
+/// Makes the directory for the node's state, if it is not there, and returns it.
+///
+/// # Errors
+/// The disk refuses.
+pub fn state_dir(root: &Path) -> Result<PathBuf, FileError> {
+    make_dir(root, "state")
+}
+
+/// Makes a directory below the machine's root, for its owner alone, if it is not there.
+///
+/// # Errors
+/// The disk refuses.
+pub fn make_dir(root: &Path, name: &str) -> Result<PathBuf, FileError> {
+    let dir = root.join(name);
+    match fs::DirBuilder::new().mode(0o700).create(&dir) {
+        Ok(()) => File::open(root).and_then(|root| root.sync_all()).map_err(failed("write", root))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed("write", &dir)(error)),
+    }
+    Ok(dir)
+}
+
+/// An error with its causes in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError + use<> {
+    let path = path.to_path_buf();
+    move |source| FileError::Disk { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_reads_back_and_only_its_owner_can_read_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = state_dir(root.path()).unwrap().join("x.json");
+        assert_eq!(load::<u32>(&path, "-").unwrap(), None);
+        store(&path, &7).unwrap();
+        store(&path, &8).unwrap();
+        assert_eq!(load::<u32>(&path, "-").unwrap(), Some(8));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_with_what_to_do() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("x.json");
+        fs::write(&path, "{\"half").unwrap();
+        let error = load::<u32>(&path, "remove it").unwrap_err().to_string();
+        assert!(error.contains("x.json is damaged") && error.ends_with("; remove it"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_write_leaves_the_old_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("x.json");
+        store(&path, &7).unwrap();
+        fs::create_dir(root.path().join("x.new")).unwrap();
+        assert!(matches!(store(&path, &8), Err(FileError::Disk { doing: "write", .. })));
+        assert_eq!(load::<u32>(&path, "-").unwrap(), Some(7));
+    }
+}

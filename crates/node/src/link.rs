@@ -1,0 +1,268 @@
+//! The link to the Management Node: two requests, one held there until there is news for this node, and
+//! one at once when the node has news. Any answer is the whole conversation, so nothing is kept in
+//! between. The link does not judge what it carries.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use fleet::observed::Observed;
+use fleet::time::Time;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+use wire::{Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
+
+use crate::backoff::{Backoff, chance};
+use crate::clock::{self, Clock};
+use crate::enrol::ENROLLED_BYTES;
+use crate::files::chain;
+use crate::http::{self, Managers, RequestError};
+use crate::identity::{self, Identity, IdentityError};
+
+/// How long a held request may take: twice the 30 seconds that a manager holds it at most.
+const HELD: Duration = Duration::from_secs(60);
+
+/// How long a request that is answered at once may take.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// The shortest time between two requests of one kind: ten reports a second show every drain as it is,
+/// and a node whose calls change by the hundred is no load on the manager.
+const PACE: Duration = Duration::from_millis(100);
+
+/// How long a leaving node tries to say so. The manager finds it out by itself, so little is lost.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The pause after a renewal of the certificate that failed. Renewal begins at two thirds of its life.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
+
+/// What the node says of itself when it is asked next.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What it observes.
+    pub observed: Observed,
+    /// What it has counted.
+    pub tally: Tally,
+    /// The revision of the configuration that it has.
+    pub configuration: u64,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// The manager answered.
+    Answered {
+        /// The answer.
+        answer: Box<SyncAnswer>,
+        /// Where to say what became of it; the link waits for that.
+        handled: oneshot::Sender<Handled>,
+    },
+    /// It did not.
+    Failed(RequestError),
+}
+
+/// What the node did with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handled {
+    /// It was taken in.
+    Taken,
+    /// It was refused: asking again at once would bring it again.
+    Refused,
+}
+
+/// An authenticated conversation with the Management Node. Everything that speaks with it shares one.
+#[derive(Debug)]
+pub struct Session {
+    root: std::path::PathBuf,
+    identity: RwLock<(Identity, reqwest::Client)>,
+    managers: Managers,
+    clock: Clock,
+    last_at: Mutex<Time>,
+    report: watch::Receiver<Report>,
+}
+
+impl Session {
+    /// A session of this identity; `report` always holds what the node says of itself now.
+    ///
+    /// # Errors
+    /// The identity cannot be used.
+    pub fn new(
+        root: &std::path::Path,
+        identity: Identity,
+        clock: Clock,
+        report: watch::Receiver<Report>,
+    ) -> Result<Self, IdentityError> {
+        let client = identity.client()?;
+        Ok(Self {
+            root: root.into(),
+            managers: Managers::new(identity.manager.clone()),
+            identity: RwLock::new((identity, client)),
+            clock,
+            last_at: Mutex::new(Time::default()),
+            report,
+        })
+    }
+
+    /// The client with the node's present identity.
+    pub fn client(&self) -> reqwest::Client {
+        self.identity.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Where the Management Node listens.
+    pub fn managers(&self) -> &Managers {
+        &self.managers
+    }
+
+    /// One sync. The report is made at the moment it is sent.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn sync(&self, wait: Wait) -> Result<SyncAnswer, RequestError> {
+        let timeout = match wait {
+            Wait::No => AT_ONCE,
+            Wait::ForNews => HELD,
+        };
+        let client = self.client();
+        self.managers
+            .in_turn(|address| {
+                let (client, sync) = (&client, self.message(wait));
+                async move {
+                    let limits = (timeout, SYNC_BYTES);
+                    let answer: SyncAnswer =
+                        http::post(client, &address, "/node/v1/sync", &sync, limits).await?;
+                    understood(&address, answer)
+                }
+            })
+            .await
+    }
+
+    /// Tells the manager once more how things stand, as a node that is about to restart; it does not insist.
+    pub async fn say_farewell(&self) {
+        if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, self.sync(Wait::No)).await {
+            info!("the Management Node was not told of the restart: {}", chain(&error));
+        }
+    }
+
+    /// What is said now. Two messages never bear the same time, and the later one says what is true later.
+    fn message(&self, wait: Wait) -> wire::Sync {
+        let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let Report { mut observed, tally, configuration } = self.report.borrow().clone();
+        *last_at = self.clock.now().max(Time(last_at.0.saturating_add(1)));
+        observed.at = *last_at;
+        wire::Sync {
+            protocols: PROTOCOL,
+            observed,
+            tally,
+            configuration,
+            wait,
+            #[cfg(feature = "next")]
+            started_at: Some(self.clock.started_at()),
+        }
+    }
+
+    /// Renews the certificate when its time has come.
+    async fn renew(&self) -> Result<(), RenewalError> {
+        let (identity, client) = self.identity.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let (key, request) = identity::new_key()?;
+        let request = EnrolmentRequest { token: None, request };
+        let limits = (AT_ONCE, ENROLLED_BYTES);
+        let answer = self.managers.in_turn(|address| {
+            let (client, request) = (&client, &request);
+            async move { http::post(client, &address, "/node/v1/renew", request, limits).await }
+        });
+        let enrolled: Enrolled = answer.await?;
+        let renewed = identity.renewed(key, enrolled);
+        let client = renewed.client()?;
+        renewed.store(&self.root).map_err(IdentityError::File)?;
+        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = (renewed, client);
+        Ok(())
+    }
+
+    fn renew_at(&self) -> u64 {
+        self.identity.read().unwrap_or_else(PoisonError::into_inner).0.renew_at
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RenewalError {
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// Refuses an answer in a version of the messages that this release does not speak.
+fn understood(address: &str, answer: SyncAnswer) -> Result<SyncAnswer, RequestError> {
+    if (PROTOCOL.min..=PROTOCOL.max).contains(&answer.protocol) {
+        return Ok(answer);
+    }
+    let why = format!(
+        "it is in version {} of the messages, and this release speaks {} to {}",
+        answer.protocol, PROTOCOL.min, PROTOCOL.max
+    );
+    Err(RequestError::Malformed { address: address.into(), why })
+}
+
+/// Keeps one request held at the manager, for as long as somebody takes the answers.
+pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
+    let mut backoff = Backoff::default();
+    let mut renewal = Instant::now();
+    loop {
+        if clock::wall() >= session.renew_at() && renewal <= Instant::now() {
+            renewal = Instant::now() + RENEWAL_PAUSE;
+            match session.renew().await {
+                Ok(()) => info!("the node's certificate is renewed"),
+                Err(error) => {
+                    warn!("the node's certificate could not be renewed, trying again: {}", chain(&error));
+                }
+            }
+        }
+        let began = Instant::now();
+        match exchange(&session, Wait::ForNews, &answers).await {
+            Exchange::Done => backoff.succeeded(),
+            Exchange::Failed => sleep(backoff.failed(chance())).await,
+            Exchange::NobodyListens => return,
+        }
+        sleep_until(began + PACE).await;
+    }
+}
+
+/// Reports at once whenever there is news, for as long as somebody takes the answers.
+pub async fn report(session: Arc<Session>, news: Arc<Notify>, answers: mpsc::Sender<LinkEvent>) {
+    let mut backoff = Backoff::default();
+    loop {
+        news.notified().await;
+        let began = Instant::now();
+        loop {
+            match exchange(&session, Wait::No, &answers).await {
+                Exchange::Done => break backoff.succeeded(),
+                Exchange::Failed => sleep(backoff.failed(chance())).await,
+                Exchange::NobodyListens => return,
+            }
+        }
+        sleep_until(began + PACE).await;
+    }
+}
+
+enum Exchange {
+    Done,
+    Failed,
+    NobodyListens,
+}
+
+async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEvent>) -> Exchange {
+    let (handled, outcome) = oneshot::channel();
+    let event = match session.sync(wait).await {
+        Ok(answer) => LinkEvent::Answered { answer: Box::new(answer), handled },
+        Err(error) => {
+            drop(handled);
+            LinkEvent::Failed(error)
+        }
+    };
+    if answers.send(event).await.is_err() {
+        return Exchange::NobodyListens;
+    }
+    match outcome.await {
+        Ok(Handled::Taken) => Exchange::Done,
+        Ok(Handled::Refused) | Err(_) => Exchange::Failed,
+    }
+}

@@ -1,0 +1,194 @@
+//! The time in which a new release confirms itself: its call engine answers, and one authenticated sync
+//! has succeeded. While no Management Node can be reached the clock stands still. Pure: time comes in.
+
+use fleet::time::{Span, Time};
+
+use crate::http::Failing;
+
+/// How often boot is asked to let its clock stand still, at most.
+const EXTEND_EVERY: Span = Span::seconds(5);
+
+/// The shortest pause between two such requests, however little time is left.
+const EXTEND_PAUSE: Span = Span(100);
+
+/// The pause before a call engine that did not answer is asked again.
+const ASK_EVERY: Span = Span::seconds(1);
+
+/// What is known of the Management Node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    /// Nothing yet.
+    NotTried,
+    /// The last attempt failed.
+    Failing(Failing),
+    /// A sync has succeeded; that is enough once and for all.
+    Synced,
+}
+
+/// Whether the call engine answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    /// It is not known, and not to be asked before this time.
+    AskAt(Time),
+    /// It is being asked.
+    Asked,
+    /// It has answered.
+    Answers,
+}
+
+/// What is to be done for the confirmation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing before [`Probation::next_deadline`].
+    Wait,
+    /// Ask boot for this much time from now.
+    Extend(Span),
+    /// Ask the call engine whether it answers, and say so by [`Probation::engine_answered`].
+    AskEngine,
+    /// The release has proved itself.
+    Confirm,
+}
+
+/// A release that has to prove itself.
+#[derive(Clone, Debug)]
+pub struct Probation {
+    /// The time that boot gives it.
+    budget: Span,
+    /// How much of it has passed while the clock ran.
+    spent: Span,
+    counted_at: Time,
+    contact: Contact,
+    engine: Engine,
+    extended_at: Option<Time>,
+}
+
+impl Probation {
+    /// Begins at the start of the program.
+    pub fn begin(budget: Span, now: Time) -> Self {
+        Self {
+            budget,
+            spent: Span::ZERO,
+            counted_at: now,
+            contact: Contact::NotTried,
+            engine: Engine::AskAt(now),
+            extended_at: None,
+        }
+    }
+
+    /// A sync has succeeded.
+    pub fn synced(&mut self, now: Time) {
+        self.count(now);
+        self.contact = Contact::Synced;
+    }
+
+    /// A sync has failed.
+    pub fn failed(&mut self, now: Time, failing: Failing) {
+        self.count(now);
+        if self.contact != Contact::Synced {
+            self.contact = Contact::Failing(failing);
+        }
+    }
+
+    /// The call engine has answered, or not.
+    pub fn engine_answered(&mut self, now: Time, answers: bool) {
+        self.engine = if answers { Engine::Answers } else { Engine::AskAt(now + ASK_EVERY) };
+    }
+
+    /// What is to be done now. What it says is to be done is taken as done.
+    pub fn step(&mut self, now: Time) -> Step {
+        self.count(now);
+        match (self.contact, self.engine) {
+            (Contact::Synced, Engine::Answers) => Step::Confirm,
+            (Contact::Synced, Engine::AskAt(at)) if at <= now => {
+                self.engine = Engine::Asked;
+                Step::AskEngine
+            }
+            (Contact::Failing(Failing::Unreachable), _) if self.extend_at() <= now => {
+                self.extended_at = Some(now);
+                Step::Extend(self.left())
+            }
+            (Contact::NotTried | Contact::Synced | Contact::Failing(_), _) => Step::Wait,
+        }
+    }
+
+    /// When [`Probation::step`] is to be asked again, if nothing happens before.
+    pub fn next_deadline(&self) -> Option<Time> {
+        match (self.contact, self.engine) {
+            (Contact::Failing(Failing::Unreachable), _) => Some(self.extend_at()),
+            (Contact::Synced, Engine::AskAt(at)) => Some(at),
+            (Contact::Synced, Engine::Asked | Engine::Answers)
+            | (Contact::NotTried | Contact::Failing(Failing::Refused), _) => None,
+        }
+    }
+
+    /// Boot's clock must be renewed well before it runs out.
+    fn extend_at(&self) -> Time {
+        let every = EXTEND_EVERY.min(Span(self.left().0 / 4)).max(EXTEND_PAUSE);
+        self.extended_at.map_or(Time::default(), |at| at + every)
+    }
+
+    fn left(&self) -> Span {
+        self.budget - self.spent
+    }
+
+    /// Time passes, unless no manager can be reached.
+    fn count(&mut self, now: Time) {
+        if self.contact != Contact::Failing(Failing::Unreachable) {
+            self.spent = self.spent + now.since(self.counted_at);
+        }
+        self.counted_at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: Span = Span::seconds(100);
+
+    fn at(seconds: u64) -> Time {
+        Time(seconds * 1_000)
+    }
+
+    #[test]
+    fn a_release_confirms_itself_by_a_sync_and_an_answer_of_its_call_engine() {
+        let mut probation = Probation::begin(BUDGET, at(0));
+        assert_eq!(probation.step(at(1)), Step::Wait);
+        probation.synced(at(2));
+        assert_eq!(probation.step(at(2)), Step::AskEngine);
+        assert_eq!(probation.step(at(2)), Step::Wait);
+        probation.engine_answered(at(3), false);
+        assert_eq!((probation.step(at(3)), probation.next_deadline()), (Step::Wait, Some(at(4))));
+        assert_eq!(probation.step(at(4)), Step::AskEngine);
+        probation.failed(at(5), Failing::Refused);
+        probation.engine_answered(at(5), true);
+        assert_eq!(probation.step(at(5)), Step::Confirm);
+    }
+
+    #[test]
+    fn the_clock_stands_still_while_no_manager_can_be_reached() {
+        let mut probation = Probation::begin(BUDGET, at(0));
+        probation.failed(at(10), Failing::Unreachable);
+        assert_eq!(probation.step(at(10)), Step::Extend(Span::seconds(90)));
+        assert_eq!((probation.step(at(11)), probation.next_deadline()), (Step::Wait, Some(at(15))));
+        assert_eq!(probation.step(at(1_000)), Step::Extend(Span::seconds(90)));
+    }
+
+    #[test]
+    fn a_refused_sync_lets_the_clock_run_and_asks_for_nothing() {
+        let mut probation = Probation::begin(BUDGET, at(0));
+        probation.failed(at(10), Failing::Unreachable);
+        probation.failed(at(500), Failing::Refused);
+        assert_eq!((probation.step(at(510)), probation.next_deadline()), (Step::Wait, None));
+        probation.failed(at(530), Failing::Unreachable);
+        assert_eq!(probation.step(at(530)), Step::Extend(Span::seconds(60)));
+    }
+
+    #[test]
+    fn a_short_budget_is_renewed_well_before_it_runs_out() {
+        let mut probation = Probation::begin(Span::seconds(2), at(0));
+        probation.failed(at(0), Failing::Unreachable);
+        assert_eq!(probation.step(at(0)), Step::Extend(Span::seconds(2)));
+        assert_eq!(probation.next_deadline(), Some(Time(500)));
+    }
+}

@@ -1,0 +1,191 @@
+//! The tables of `machine.toml` that concern a Conferencing Node. They were written at installation and
+//! no upgrade changes them, so a later release must read them as well. Other tables are passed over.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use call::SourceRate;
+use fleet::time::Span;
+use serde::Deserialize;
+
+/// Largest accepted `machine.toml`, in bytes: far above any real one, far below what would hurt.
+const SETTINGS_BYTES: u64 = 1 << 20;
+
+/// The settings of this machine cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("could not read the settings {}; check that the file is there and who may read it", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The file system's answer.
+        source: std::io::Error,
+    },
+    /// The file does not say what it must.
+    #[error("the settings {} cannot be used: {reason}; correct the file and start again", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The settings of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How the call engine is set.
+    pub calls: call::Settings,
+    /// Where callers and load balancers ask whether the node takes calls.
+    pub web: SocketAddr,
+    /// How long boot gives a new release to confirm itself.
+    pub confirm_within: Span,
+}
+
+#[derive(Deserialize)]
+struct MachineFile {
+    #[serde(default)]
+    boot: BootTable,
+    node: NodeTable,
+    #[serde(default)]
+    calls: CallsTable,
+}
+
+/// Boot checks this table; here only the one setting is of interest.
+#[derive(Deserialize)]
+#[serde(default)]
+struct BootTable {
+    confirm_within_seconds: u64,
+}
+
+impl Default for BootTable {
+    /// Boot's own default.
+    fn default() -> Self {
+        Self { confirm_within_seconds: 300 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeTable {
+    sip: SocketAddr,
+    media: IpAddr,
+    media_ports: Option<(u16, u16)>,
+    web: SocketAddr,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CallsTable {
+    call_limit: Option<u32>,
+    source_rate: Option<SourceRate>,
+    media_timeout_seconds: Option<u64>,
+    session_interval_seconds: Option<u64>,
+    min_session_interval_seconds: Option<u64>,
+    ring_time_seconds: Option<u64>,
+    tcp_connections: Option<u32>,
+    tcp_idle_seconds: Option<u64>,
+}
+
+impl Settings {
+    /// Reads the settings of the machine with this root directory.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a setting cannot work; the message says which.
+    pub fn read(root: &Path) -> Result<Self, SettingsError> {
+        let path = root.join("machine.toml");
+        let mut text = String::new();
+        let read = File::open(&path).and_then(|file| file.take(SETTINGS_BYTES + 1).read_to_string(&mut text));
+        let length = read.map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?;
+        let parsed = if length as u64 > SETTINGS_BYTES {
+            Err(format!("it has more than {SETTINGS_BYTES} bytes"))
+        } else {
+            Self::parse(&text)
+        };
+        parsed.map_err(|reason| SettingsError::Unusable { path, reason })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let MachineFile { boot, node, calls } = toml::from_str(text).map_err(|error| error.to_string())?;
+        let NodeTable { sip, media, media_ports, web } = node;
+        let mut settings = call::Settings::new(sip, media);
+        if let Some((first, last)) = media_ports {
+            settings.media_ports = first..=last;
+        }
+        let settings = calls.over(settings);
+        settings.check().map_err(|error| error.to_string())?;
+        Ok(Self { calls: settings, web, confirm_within: Span::seconds(boot.confirm_within_seconds) })
+    }
+}
+
+impl CallsTable {
+    /// What is set here, over what stands there.
+    fn over(self, settings: call::Settings) -> call::Settings {
+        let Self {
+            call_limit,
+            source_rate,
+            media_timeout_seconds,
+            session_interval_seconds,
+            min_session_interval_seconds,
+            ring_time_seconds,
+            tcp_connections,
+            tcp_idle_seconds,
+        } = self;
+        let seconds = |set: Option<u64>, default| set.map_or(default, Duration::from_secs);
+        call::Settings {
+            call_limit: call_limit.unwrap_or(settings.call_limit),
+            source_rate: source_rate.unwrap_or(settings.source_rate),
+            media_timeout: seconds(media_timeout_seconds, settings.media_timeout),
+            session_interval: seconds(session_interval_seconds, settings.session_interval),
+            min_session_interval: seconds(min_session_interval_seconds, settings.min_session_interval),
+            ring_time: seconds(ring_time_seconds, settings.ring_time),
+            tcp_connections: tcp_connections.unwrap_or(settings.tcp_connections),
+            tcp_idle: seconds(tcp_idle_seconds, settings.tcp_idle),
+            ..settings
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: &str = "[node]\nsip = \"127.0.1.1:5060\"\nmedia = \"127.0.1.1\"\nweb = \"127.0.1.1:8080\"\n";
+
+    #[test]
+    fn what_is_not_set_has_a_default() {
+        let settings = Settings::parse(NODE).unwrap();
+        let default = call::Settings::new("127.0.1.1:5060".parse().unwrap(), "127.0.1.1".parse().unwrap());
+        assert_eq!(settings.calls, default);
+        assert_eq!(settings.confirm_within, Span::seconds(300));
+    }
+
+    #[test]
+    fn what_is_set_is_in_force_and_other_tables_are_passed_over() {
+        let text = format!(
+            "[boot]\nconfirm_within_seconds = 7\ntries = 2\n{NODE}media_ports = [20000, 29999]\n\
+             [calls]\ncall_limit = 3\nmedia_timeout_seconds = 9\nsource_rate = {{ burst = 5 }}\n[later]\nx = 1\n"
+        );
+        let settings = Settings::parse(&text).unwrap();
+        assert_eq!(settings.confirm_within, Span::seconds(7));
+        assert_eq!((settings.calls.call_limit, settings.calls.media_ports), (3, 20_000..=29_999));
+        assert_eq!(settings.calls.media_timeout, Duration::from_secs(9));
+        assert_eq!(settings.calls.source_rate, SourceRate { burst: 5, ..SourceRate::default() });
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let check = |text: &str, expected: &str| {
+            let error = Settings::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check("", "node");
+        check(&format!("{NODE}sipp = 1\n"), "sipp");
+        check(&format!("{NODE}[calls]\ncall_limit = 0\n"), "call_limit is 0");
+        check(&format!("{NODE}[calls]\nmedia_timeout_seconds = 7200\n"), "media_timeout");
+    }
+}

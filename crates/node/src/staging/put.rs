@@ -1,0 +1,66 @@
+//! A verified payload becomes a release in the inactive slot. Runs in a thread of its own.
+
+use std::path::Path;
+
+use fleet::desired::Assignment;
+use package::{Refusal, Role, TrustedKeys, Verified, check_slot, keep_manifest, kept_manifest, unpack};
+use slots::{Machine, Slot, SlotIdentity};
+
+use super::patience::Trouble;
+use crate::files::chain;
+
+/// The niceness of unpacking: calls come first. Half of the scale leaves some work for a busy node.
+const NICENESS: i32 = 10;
+
+/// Lets every other thread of the node go first.
+pub(super) fn give_way() {
+    // Without the lower priority the release is unpacked all the same.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
+}
+
+/// Whether a slot holds the release already: its identity, its signed manifest and every file.
+pub(super) fn holds(machine: &Machine, slot: Slot, software: &Assignment, keys: &TrustedKeys) -> bool {
+    let Ok(Some(identity)) = machine.release(slot) else { return false };
+    if identity.manifest != software.manifest.to_string() {
+        return false;
+    }
+    let dir = machine.slot_dir(slot);
+    let kept = kept_manifest(&dir, keys).ok().filter(|kept| kept.hash() == software.manifest);
+    kept.is_some_and(|kept| check_slot(&dir, kept.payload(Role::Node)).is_ok())
+}
+
+/// Unpacks the payload in `part` and moves it into the inactive slot, then removes it.
+pub(super) fn put(machine: &Machine, running: Slot, part: &Path, verified: &Verified) -> Result<(), Trouble> {
+    let staging = machine.begin_staging(running).map_err(|error| slots_trouble(&error))?;
+    let payload = verified.payload(Role::Node);
+    unpack(part, payload, &staging.dir(), &mut |_| {}).map_err(refusal_trouble)?;
+    keep_manifest(verified, &staging.dir()).map_err(refusal_trouble)?;
+    let manifest = verified.manifest();
+    let identity = SlotIdentity::new(
+        verified.hash().to_string(),
+        manifest.version.to_string(),
+        manifest.build.0,
+        payload.program.as_str().into(),
+    );
+    staging.finish(&identity).map_err(|error| slots_trouble(&error))?;
+    // The release is in its slot; the next staging clears what cannot be removed now.
+    let _ = std::fs::remove_file(part);
+    Ok(())
+}
+
+/// What the slots refuse may be mended by another try, as when the disk was full.
+fn slots_trouble(error: &slots::Error) -> Trouble {
+    Trouble::Local(format!("the release could not be put into its slot: {}", chain(error)))
+}
+
+/// A piece that went bad on the disk is fetched again, and the disk is tried again; a payload that is
+/// not as its signed manifest says stays so.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other refusal says that the package is wrong")]
+pub(super) fn refusal_trouble(refusal: Refusal) -> Trouble {
+    let why = chain(&refusal);
+    match refusal {
+        Refusal::PieceChanged { .. } | Refusal::Truncated { .. } => Trouble::Unverified(why),
+        Refusal::Io { .. } | Refusal::NotEmpty { .. } => Trouble::Local(why),
+        _ => Trouble::Unfit(why),
+    }
+}

@@ -1,0 +1,202 @@
+//! Puts the parts of a node together, in the order that keeps its promises: what it remembers is in force
+//! before its SIP socket opens, and that opens closed for new calls until the loop says otherwise.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use call::CallEngine;
+use fleet::agent::{Agent, Start};
+use fleet::observed::Admission;
+use fleet::version::{Release, Sha256};
+use slots::{Machine, Slot, SlotIdentity, Supervised};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::{info, warn};
+use wire::{Configuration, Tally};
+
+use crate::calls;
+use crate::clock::Clock;
+use crate::driver::{Driver, Ending, Parts};
+use crate::files::{self, FileError, chain};
+use crate::identity::{Identity, IdentityError};
+use crate::link::{self, Report, Session};
+use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::probation::Probation;
+use crate::settings::{Settings, SettingsError};
+use crate::staging::Stager;
+use crate::web::{self, CannotListen};
+
+/// How many answers of the link may wait for the loop: one of each of its two requests, with room.
+const LINK_ANSWERS: usize = 4;
+
+/// How much a staging may say before it waits for the loop.
+const STAGING_EVENTS: usize = 16;
+
+/// The node cannot start. No call was admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Its slot is not what it should be.
+    #[error(transparent)]
+    Slots(#[from] slots::Error),
+    /// What it remembers cannot be read.
+    #[error(transparent)]
+    Memory(#[from] FileError),
+    /// It has no identity that can be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The web address cannot be had.
+    #[error(transparent)]
+    Web(#[from] CannotListen),
+    /// The call engine does not start.
+    #[error(transparent)]
+    Calls(#[from] call::StartError),
+    /// The machine's root directory is not there, or the system refuses a signal handler.
+    #[error("could not begin in {}", root.display())]
+    System {
+        /// The root directory.
+        root: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Runs the node on the machine with this root directory until it restarts or is asked to end.
+///
+/// # Errors
+/// The node cannot start; see [`StartError`].
+pub async fn run(root: &Path, boot: Supervised) -> Result<Ending, StartError> {
+    let system = |source| StartError::System { root: root.into(), source };
+    let root = root.canonicalize().map_err(system)?;
+    let terminate = signal(SignalKind::terminate()).map_err(system)?;
+    let found = Found::look(&root, boot.slot())?;
+    let web = web::listen(found.settings.web).await?;
+    let rooms = calls::rooms(&found.rooms);
+    let closed = calls::admission(Admission::Refusing);
+    let engine = CallEngine::start(found.settings.calls.clone(), rooms, closed).await?;
+    info!("{} in slot {}, SIP on {}", Release::COMPILED, boot.slot(), engine.sip_address());
+    let admission = serve_web(web);
+    let driver = Driver::new(found.into_parts(&root, boot, Arc::new(engine), admission, terminate)?);
+    Ok(driver.run().await)
+}
+
+/// Begins to answer callers' clients, with no so far.
+fn serve_web(listener: TcpListener) -> watch::Sender<Admission> {
+    let (admission, shown) = watch::channel(Admission::Refusing);
+    tokio::spawn(web::serve(listener, shown));
+    admission
+}
+
+/// What the node found when it started.
+struct Found {
+    settings: Settings,
+    machine: Machine,
+    own: SlotIdentity,
+    slot: Slot,
+    memory: MemoryFile,
+    configuration: ConfigurationFile,
+    rooms: Configuration,
+    agent: Agent,
+    clock: Clock,
+    identity: Identity,
+    probation: Option<Probation>,
+}
+
+impl Found {
+    fn look(root: &Path, slot: Slot) -> Result<Self, StartError> {
+        let settings = Settings::read(root)?;
+        let machine = Machine::open(root);
+        let Release { version, build } = Release::COMPILED;
+        let own = machine.check_compiled(slot, &version.to_string(), build.0)?;
+        let state = files::state_dir(root)?;
+        let memory = MemoryFile::new(&state);
+        let (remembered, clock) = memory.load()?;
+        let start = find_start(&machine, slot)?;
+        let probation = (!start.confirmed).then(|| Probation::begin(settings.confirm_within, clock.now()));
+        let identity = Identity::load(root)?;
+        let configuration = ConfigurationFile::new(&state);
+        let rooms = configuration.load();
+        let agent = Agent::new(remembered, start);
+        Ok(Self {
+            settings,
+            machine,
+            own,
+            slot,
+            memory,
+            configuration,
+            rooms,
+            agent,
+            clock,
+            identity,
+            probation,
+        })
+    }
+
+    /// Ties the parts together and begins to speak with the Management Node.
+    fn into_parts(
+        self,
+        root: &Path,
+        boot: Supervised,
+        engine: Arc<CallEngine>,
+        admission: watch::Sender<Admission>,
+        terminate: tokio::signal::unix::Signal,
+    ) -> Result<Parts, StartError> {
+        let observed = self.agent.observed(self.clock.now());
+        let first = Report { observed, tally: Tally::default(), configuration: self.rooms.revision };
+        let (report, reported) = watch::channel(first);
+        let session = Arc::new(Session::new(root, self.identity, self.clock.clone(), reported)?);
+        let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
+        tokio::spawn(link::poll(Arc::clone(&session), answers.clone()));
+        tokio::spawn(link::report(Arc::clone(&session), Arc::clone(&news), answers));
+        let (rate, rates) = watch::channel(None);
+        let (staged, staging) = mpsc::channel(STAGING_EVENTS);
+        let stager = Stager {
+            machine: self.machine.clone(),
+            slot: self.slot,
+            running: Release::COMPILED,
+            running_package: self.own.manifest.parse().ok(),
+            session: Arc::clone(&session),
+            rate: rates,
+            news: staged,
+        };
+        Ok(Parts {
+            agent: self.agent,
+            clock: self.clock,
+            memory: self.memory,
+            configuration: self.configuration,
+            revision: self.rooms.revision,
+            engine,
+            admission,
+            machine: self.machine,
+            boot,
+            probation: self.probation,
+            session,
+            report,
+            news,
+            link,
+            stager,
+            staging,
+            rate,
+            terminate,
+        })
+    }
+}
+
+/// What the slots say about this start.
+fn find_start(machine: &Machine, slot: Slot) -> Result<Start, StartError> {
+    let record = machine.record()?;
+    let confirmed = record.confirmed == slot;
+    let staged = machine.release(slot.other()).unwrap_or_else(|error| {
+        warn!("{}", chain(&error));
+        None
+    });
+    let fell_back = record.fell_back.and_then(|fell_back| {
+        let manifest: Sha256 = fell_back.manifest.parse().ok()?;
+        Some((manifest, format!("the release {}", fell_back.why)))
+    });
+    let staged = staged.and_then(|staged| staged.manifest.parse().ok());
+    Ok(Start { release: Release::COMPILED, confirmed, staged, fell_back })
+}

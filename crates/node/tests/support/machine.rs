@@ -1,0 +1,164 @@
+//! A machine with a node on it: its root directory, its boot (this test), and its processes.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use fleet::version::Release;
+use slots::{Machine, Slot, SlotIdentity, Staging};
+use tempfile::TempDir;
+
+use super::{Manager, until};
+
+/// A machine.
+pub struct TestMachine {
+    pub root: TempDir,
+    pub machine: Machine,
+    pub web: SocketAddr,
+    boot: UnixDatagram,
+    boot_name: String,
+}
+
+/// A running node; killed when the test ends before it.
+pub struct Node(Child);
+
+/// The slot identity of the program under test, with a made-up package.
+fn own_identity() -> SlotIdentity {
+    let Release { version, build } = Release::COMPILED;
+    SlotIdentity::new("0".repeat(64), version.to_string(), build.0, "bin/pitlane-node".into())
+}
+
+fn fill(staging: Staging, identity: &SlotIdentity) {
+    let bin = staging.dir().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let program = bin.join("pitlane-node");
+    fs::write(&program, "a program").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    staging.finish(identity).unwrap();
+}
+
+impl TestMachine {
+    /// A machine whose slot a holds the release under test, confirmed.
+    pub fn installed() -> Self {
+        let machine = Self::bare(30);
+        fill(machine.machine.install_first().unwrap(), &own_identity());
+        machine
+    }
+
+    /// A machine whose slot b holds the release under test, being tried.
+    pub fn trying(confirm_within_seconds: u64) -> Self {
+        let machine = Self::bare(confirm_within_seconds);
+        let older = SlotIdentity::new("1".repeat(64), "33".into(), 33_000, "bin/pitlane-node".into());
+        fill(machine.machine.install_first().unwrap(), &older);
+        fill(machine.machine.begin_staging(Slot::A).unwrap(), &own_identity());
+        machine.machine.select(&own_identity().manifest).unwrap();
+        machine
+    }
+
+    fn bare(confirm_within_seconds: u64) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let web = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let settings = format!(
+            "[boot]\nconfirm_within_seconds = {confirm_within_seconds}\n[node]\nsip = \"127.0.0.1:0\"\n\
+             media = \"127.0.0.1\"\nmedia_ports = [40000, 40999]\nweb = \"{web}\"\n"
+        );
+        fs::write(root.path().join("machine.toml"), settings).unwrap();
+        let boot_name = format!("pitlane-test-{}", root.path().display());
+        let boot = UnixDatagram::bind_addr(&UnixAddress::from_abstract_name(&boot_name).unwrap()).unwrap();
+        boot.set_nonblocking(true).unwrap();
+        Self { machine: Machine::open(root.path()), root, web, boot, boot_name }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Runs `pitlane-node enrol` to its end.
+    pub async fn enrol(&self, manager: &Manager) -> Output {
+        let file = self.path().join("enrolment.toml");
+        fs::write(&file, manager.enrolment_file().to_text()).unwrap();
+        let root = self.path().to_path_buf();
+        let run = move || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_pitlane-node"));
+            command.arg("enrol").arg("--root").arg(root).arg("--file").arg(file).output().unwrap()
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
+    }
+
+    /// Starts the node as boot does.
+    pub fn start(&self, slot: Slot) -> Node {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pitlane-node"));
+        command.arg("--root").arg(self.path());
+        command.env("PITLANE_SLOT", slot.name()).env("PITLANE_BOOT", std::process::id().to_string());
+        command.env("NOTIFY_SOCKET", format!("@{}", self.boot_name)).stdin(Stdio::null());
+        Node(command.spawn().unwrap())
+    }
+
+    /// What the node has told boot since the last look.
+    pub fn told_boot(&self) -> Vec<String> {
+        let mut buffer = [0; 512];
+        let receive = || self.boot.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec());
+        std::iter::from_fn(receive).map(|text| String::from_utf8(text).unwrap()).collect()
+    }
+
+    /// The answer of the node's web listener: status and body.
+    pub async fn web_status(&self) -> Option<(u16, String)> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(self.web).await.ok()?;
+        let request = "GET /api/client/v2/status HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        Some((status, answer.split("\r\n\r\n").nth(1)?.to_string()))
+    }
+
+    /// Waits until the web listener answers with this status.
+    pub async fn until_web_says(&self, status: u16) {
+        let began = std::time::Instant::now();
+        while self.web_status().await.is_none_or(|(says, _)| says != status) {
+            assert!(began.elapsed() < super::PATIENCE, "the web listener never said {status}");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Node {
+    /// Waits for the end of the process.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the node ends", || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it without a warning, as a power cut does.
+    pub async fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.ended().await;
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

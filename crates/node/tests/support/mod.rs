@@ -1,0 +1,322 @@
+//! A Management Node in small: it enrols, answers syncs as it is told to, and serves a package with the
+//! faults that it is told to have. It decides nothing.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+pub mod machine;
+pub mod package;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use fleet::desired::Desired;
+use fleet::observed::Observed;
+use futures_util::stream;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use wire::{Configuration, Enrolled, EnrolmentFile, EnrolmentRequest, Sync, SyncAnswer, Wait};
+
+/// The longest that anything is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The token of every enrolment file here, good for one use.
+pub const TOKEN: &str = "the-token";
+
+/// What the manager does with a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syncs {
+    /// It answers.
+    Answer,
+    /// It refuses with this status.
+    Refuse(u16),
+    /// It answers with something that is no answer.
+    Babble,
+}
+
+/// A fault of the next answer with the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It breaks off after so many bytes.
+    CutAfter(usize),
+    /// The byte at this place of the payload is another one.
+    Damage(usize),
+}
+
+/// What the manager does and has seen.
+pub struct Told {
+    pub syncs: Syncs,
+    pub desired: Desired,
+    pub configuration: Configuration,
+    pub fetch_rate: Option<u64>,
+    pub token_good: bool,
+    pub renew_at: u64,
+    pub served: Option<PathBuf>,
+    pub faults: VecDeque<Fault>,
+    /// Every sync that came, refused ones included.
+    pub seen: Vec<Sync>,
+    /// The place that each request for the payload began at.
+    pub asked_from: Vec<usize>,
+    pub renewals: u32,
+}
+
+/// The authority of a platform.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "a platform for tests");
+        Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
+    }
+
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate for a node's request.
+    fn sign(&self, request: &str) -> String {
+        let mut request = CertificateSigningRequestParams::from_pem(request).unwrap();
+        request.params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        request.signed_by(&self.issuer).unwrap().pem()
+    }
+
+    fn server_config(&self) -> ServerConfig {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        let verifier =
+            WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated().build().unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerConfig::builder()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap()
+    }
+}
+
+/// A running manager.
+#[derive(Clone)]
+pub struct Manager {
+    pub address: SocketAddr,
+    authority: Arc<Authority>,
+    told: Arc<Mutex<Told>>,
+    changed: Arc<Notify>,
+    connections: Arc<AtomicU32>,
+}
+
+impl Manager {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, Arc::new(Authority::new()))
+    }
+
+    /// A manager at a place that may have been known before it was there.
+    pub fn on(listener: TcpListener, authority: Arc<Authority>) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let told = Told {
+            syncs: Syncs::Answer,
+            desired: Desired::default(),
+            configuration: Configuration::default(),
+            fetch_rate: None,
+            token_good: true,
+            renew_at: u64::MAX,
+            served: None,
+            faults: VecDeque::new(),
+            seen: Vec::new(),
+            asked_from: Vec::new(),
+            renewals: 0,
+        };
+        let address = listener.local_addr().unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(authority.server_config()));
+        let manager = Self {
+            address,
+            authority,
+            told: Arc::new(Mutex::new(told)),
+            changed: Arc::default(),
+            connections: Arc::default(),
+        };
+        let routes = Router::new()
+            .route("/node/v1/enrol", post(enrol))
+            .route("/node/v1/renew", post(renew))
+            .route("/node/v1/sync", post(sync))
+            .route("/node/v1/packages/{manifest}/{file}", get(file))
+            .with_state(manager.clone());
+        let listener = Tls { listener, acceptor, connections: Arc::clone(&manager.connections) };
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        manager
+    }
+
+    /// Looks at, or changes, what the manager does and has seen.
+    pub fn told<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
+        let seen = look(&mut self.told.lock().unwrap());
+        self.changed.notify_waiters();
+        seen
+    }
+
+    /// What the node said last.
+    pub fn last(&self) -> Option<Observed> {
+        self.told(|told| told.seen.last().map(|sync| sync.observed.clone()))
+    }
+
+    /// How many connections have come, good or not.
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// The same platform, with an enrolment file that names another address.
+    pub fn said_to_be_at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
+    /// The authority of its platform.
+    pub fn authority(&self) -> Arc<Authority> {
+        Arc::clone(&self.authority)
+    }
+
+    pub fn enrolment_file(&self) -> EnrolmentFile {
+        EnrolmentFile::new("node1".into(), vec![self.address.to_string()], TOKEN.into(), self.authority.pem())
+    }
+}
+
+/// Waits until something is so, with a bound.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Response {
+    let (good, renew_at) = manager.told(|told| {
+        let good = told.token_good && request.token.as_deref() == Some(TOKEN);
+        told.token_good &= !good;
+        (good, told.renew_at)
+    });
+    if !good {
+        let body = serde_json::json!({"error": "the enrolment token is not good any more"});
+        return (StatusCode::FORBIDDEN, Json(body)).into_response();
+    }
+    Json(Enrolled { certificate: manager.authority.sign(&request.request), renew_at }).into_response()
+}
+
+async fn renew(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Json<Enrolled> {
+    manager.told(|told| told.renewals += 1);
+    Json(Enrolled { certificate: manager.authority.sign(&request.request), renew_at: u64::MAX })
+}
+
+async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Response {
+    manager.told(|told| told.seen.push(sync.clone()));
+    let held_until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let news = manager.changed.notified();
+        let (syncs, answer) = manager.told.lock().map(|told| (told.syncs, answer(&told, &sync))).unwrap();
+        match syncs {
+            Syncs::Refuse(status) => return StatusCode::from_u16(status).unwrap().into_response(),
+            Syncs::Babble => return "well, well".into_response(),
+            Syncs::Answer => {}
+        }
+        let newer = answer.desired.generation != sync.observed.generation || answer.configuration.is_some();
+        if sync.wait == Wait::No || newer || Instant::now() >= held_until {
+            return Json(answer).into_response();
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(1), news).await;
+    }
+}
+
+fn answer(told: &Told, sync: &Sync) -> SyncAnswer {
+    let differs = told.configuration.revision != sync.configuration;
+    SyncAnswer {
+        protocol: 1,
+        desired: told.desired.clone(),
+        configuration: differs.then(|| told.configuration.clone()),
+        fetch_rate: told.fetch_rate,
+    }
+}
+
+async fn file(
+    State(manager): State<Manager>,
+    Path((_, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(dir) = manager.told(|told| told.served.clone()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Ok(mut bytes) = std::fs::read(dir.join(&file)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Some(at) = begin_of(&headers) else { return bytes.into_response() };
+    let fault = manager.told(|told| {
+        told.asked_from.push(at);
+        told.faults.pop_front()
+    });
+    let size = bytes.len();
+    let range = format!("bytes {at}-{}/{size}", size - 1);
+    if let Some(Fault::Damage(place)) = fault {
+        bytes[place] ^= 1;
+    }
+    let mut rest = bytes.split_off(at);
+    if let Some(Fault::CutAfter(count)) = fault {
+        rest.truncate(count);
+    }
+    let parts: Vec<_> = rest.chunks(64 << 10).map(|part| Ok(Bytes::copy_from_slice(part))).collect();
+    let broken = matches!(fault, Some(Fault::CutAfter(_))).then(|| Err(io::Error::other("cut")));
+    let body = Body::from_stream(stream::iter(parts.into_iter().chain(broken)));
+    (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, range)], body).into_response()
+}
+
+fn begin_of(headers: &HeaderMap) -> Option<usize> {
+    let range = headers.get(header::RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+}
+
+/// TLS on a listener; a handshake that fails is passed over.
+struct Tls {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    connections: Arc<AtomicU32>,
+}
+
+impl axum::serve::Listener for Tls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let Ok((stream, address)) = self.listener.accept().await else { continue };
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
