@@ -101,7 +101,7 @@ impl Machine {
                 self.process = None;
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
         self.cut_power();
     }

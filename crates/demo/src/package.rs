@@ -1,11 +1,15 @@
 //! Upgrade packages, built and signed with the command line.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Pitlane;
 use crate::error::Error;
 use crate::releases::Releases;
+
+/// The release notes of every package that is built here.
+const NOTES: &str = "Conferencing Nodes report when they started, and the management API shows it.\n";
 
 /// What a package brings for one role.
 #[derive(Clone, Debug)]
@@ -89,12 +93,15 @@ impl Recipe<'_> {
     fn spec(&self, name: &str, contents: &Contents) -> Result<String, Error> {
         let manager = self.source(name, "pitlane-manager", &contents.manager)?;
         let node = self.source(name, "pitlane-node", &contents.node)?;
+        let notes = self.folder.join(format!("{name}.md"));
+        fs::write(&notes, NOTES).map_err(Error::file(&notes))?;
         let Contents { version, build, .. } = contents;
+        let wire = if *version == Releases::FIRST { 1 } else { 2 };
         Ok(format!(
             r#"version = "{version}"
 build = {build}
-notes = "Conferencing Nodes report when they started."
-quick = true
+notes = "{name}.md"
+protocols = {{ wire = {{ min = 1, max = {wire} }}, media = 1 }}
 
 [[path]]
 to = "{version}"
@@ -103,11 +110,11 @@ reason = "34 is the first release"
 
 [manager]
 program = "bin/pitlane-manager"
-files = [{{ source = "{}", path = "bin/pitlane-manager", executable = true }}]
+files = {{ "bin/pitlane-manager" = "{}" }}
 
 [node]
 program = "bin/pitlane-node"
-files = [{{ source = "{}", path = "bin/pitlane-node", executable = true }}]
+files = {{ "bin/pitlane-node" = "{}" }}
 "#,
             manager.display(),
             node.display()
@@ -120,6 +127,8 @@ files = [{{ source = "{}", path = "bin/pitlane-node", executable = true }}]
             Program::Script(script) => {
                 let file = self.folder.join(format!("{name}-{program}.sh"));
                 fs::write(&file, script).map_err(Error::file(&file))?;
+                let executable = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(&file, executable).map_err(Error::file(&file))?;
                 Ok(file)
             }
         }

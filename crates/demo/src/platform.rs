@@ -25,6 +25,8 @@ const NODES: u16 = 8444;
 /// Where a node listens for SIP, and for its status.
 const SIP: u16 = 5060;
 const WEB: u16 = 8080;
+/// The system location of all nodes.
+const LOCATION: &str = "this machine";
 /// How often what is waited for is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -84,6 +86,7 @@ impl Platform {
         let mut platform = Self { manager, nodes: Vec::new(), pitlane: unbound, plan };
         platform.manager.power_on()?;
         platform.bind()?;
+        platform.pitlane.say(&["location", "add", LOCATION])?;
         for room in platform.plan.rooms.clone() {
             platform.pitlane.say(&["room", "add", &room, "--alias", &room])?;
         }
@@ -125,8 +128,8 @@ impl Platform {
         let place = FIRST_NODE + number - 1;
         let enrolment = self.plan.folder.join(format!("{name}.enrolment.toml"));
         let address = self.plan.block.host(place).to_string();
-        let words = ["node", "add", &name, "--address", &address, "--enrolment-file", &text(&enrolment)];
-        self.pitlane.say(&words)?;
+        let options = ["--address", &address, "--location", LOCATION, "--enrolment-file", &text(&enrolment)];
+        self.pitlane.say(&[&["node", "add", &name], &options[..]].concat())?;
         let mut machine = self.plan.install(&self.pitlane, package, &name, Role::Node, place)?;
         let program = machine.root.join("slots/a/bin/pitlane-node");
         let enrol = Pitlane::new(program);

@@ -1,0 +1,120 @@
+//! How long a node is away for its upgrade: from the end of its last call until it takes calls again,
+//! as a ratio to the bare stop and start of the same program by hand.
+//!
+//! `cargo xtask bench`
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use callers::ledger::NodeName;
+use callers::time::Millis;
+use callers::{Crowd, CrowdSettings, Pin, Room};
+use demo::{Block, Contents, Error, Plan, Platform, Releases, Wait};
+use tokio::runtime::Runtime;
+
+const NODES: u8 = 6;
+const ROOM: &str = "meet";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn main() -> Result<(), Error> {
+    let folder = tempfile::tempdir().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+    let runtime = Runtime::new().map_err(|source| Error::File { path: folder.path().into(), source })?;
+    let mut platform = Platform::bring_up(Plan {
+        releases: Releases::of_the_gate()?,
+        folder: folder.path().to_owned(),
+        block: Block::of_this_process(),
+        nodes: NODES,
+        rooms: vec![ROOM.to_owned()],
+        settings: String::new(),
+    })?;
+    let upgrades = runtime.block_on(upgrades(&platform))?;
+    let mut restarts = Vec::new();
+    for number in 1..=NODES {
+        restarts.push(restart(&mut platform, number)?);
+    }
+    let (upgrade, restart) = (median(upgrades), median(restarts));
+    println!("upgrade: {upgrade:?} from the end of the last call until calls are taken again");
+    println!("restart: {restart:?} from the stop of the same program by hand until calls are taken again");
+    println!(
+        "away / restart = {:.2}x (median of {NODES} nodes)",
+        upgrade.as_secs_f64() / restart.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Upgrades the whole platform, with a call on each node that ends one after the other.
+async fn upgrades(platform: &Platform) -> Result<Vec<Duration>, Error> {
+    let room = Room { alias: ROOM.to_owned(), seats: 6 };
+    let settings = CrowdSettings {
+        minimum: 0,
+        spare: 0,
+        ..CrowdSettings::new(platform.callers(), platform.as_dialled(), vec![room])
+    };
+    let crowd = Crowd::start(settings).await?;
+    let mut calls = Vec::new();
+    for number in 1..=NODES {
+        let node = NodeName(format!("node{number}"));
+        calls.push(crowd.pin(Pin { node, alias: ROOM.to_owned(), length: Millis::seconds(3_600) }).await?);
+    }
+    platform.upload(&platform.build_package("next", &Contents::next())?)?;
+    platform.start(&[])?;
+    platform.wait_for(Wait { what: "every node waits for its call", limit: PATIENCE }, |status| {
+        let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+        nodes.iter().all(|node| node["upgrade_status"] == "WAITING_FOR_CALLS")
+    })?;
+    let mut away = Vec::new();
+    for (call, number) in calls.iter().zip(1..) {
+        crowd.hang_up(call).await;
+        let ended = Instant::now();
+        until_taking_calls(platform, number)?;
+        away.push(ended.elapsed());
+    }
+    platform.wait_until_ended(PATIENCE)?;
+    Ok(away)
+}
+
+/// Stops the node's program by hand and starts it again, under nothing but boot.
+fn restart(platform: &mut Platform, number: u8) -> Result<Duration, Error> {
+    let machine = &mut platform.nodes[usize::from(number) - 1];
+    let began = Instant::now();
+    machine.stop();
+    machine.power_on()?;
+    until_taking_calls(platform, number)?;
+    Ok(began.elapsed())
+}
+
+/// Waits until the node says that it takes calls, looking every few milliseconds.
+fn until_taking_calls(platform: &Platform, number: u8) -> Result<(), Error> {
+    let until = Instant::now() + PATIENCE;
+    while !takes_calls(platform.web(number)) {
+        if Instant::now() > until {
+            return Err(Error::Late {
+                what: format!("node{number} takes calls again"),
+                seconds: PATIENCE.as_secs(),
+                logs: platform.logs(),
+                last: String::new(),
+            });
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// What load balancers ask: `GET /api/client/v2/status`.
+fn takes_calls(web: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&web, Duration::from_millis(500))?;
+        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        stream.write_all(b"GET /api/client/v2/status HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}

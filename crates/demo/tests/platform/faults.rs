@@ -1,0 +1,99 @@
+//! Faults while a run is under way.
+
+use std::fs;
+
+use demo::{Contents, Program};
+
+use crate::world::{UNHURRIED, World, node, version, words};
+
+#[test]
+fn a_manager_that_loses_its_power_goes_on_where_it_was() {
+    let mut world = World::new(2);
+    let mut calls = world.callers();
+    for number in [1, 1, 2] {
+        world.call(&mut calls, number);
+    }
+    world.start(&UNHURRIED);
+    world.wait_for_status(1, "Waiting for calls to clear");
+    world.platform.manager.cut_power();
+    // Its nodes go on without it: a call ends, a new one is still refused.
+    world.hang_up(&mut calls, 2);
+    assert!(!world.would_answer(1));
+    world.platform.manager.power_on().unwrap();
+    world.wait_for("node2 is upgraded", |status| version(status, 2) == "34.1");
+
+    world.platform.manager.crash();
+    world.hang_up(&mut calls, 1);
+    let status = world.wait_until_ended_with("complete");
+    assert_eq!(version(&status, 1), "34.1");
+    assert_eq!(status["last_run"]["id"], 1, "it is still the same run");
+    world.nobody_was_cut(calls);
+}
+
+#[test]
+fn a_release_that_crashes_on_the_nodes_falls_back_and_the_run_says_so() {
+    let world = World::new(2);
+    let mut calls = world.callers();
+    world.call(&mut calls, 1);
+    let contents = Contents { node: Program::Script("#!/bin/sh\nexit 7\n"), ..Contents::next() };
+    world.upload(&contents);
+    world.platform.start(&UNHURRIED).unwrap();
+    world.wait_for_status(1, "Waiting for calls to clear");
+    world.hang_up(&mut calls, 1);
+    let status = world.wait_until_ended_with("incomplete");
+    for number in [1, 2] {
+        assert_eq!(version(&status, number), "34");
+        let why = node(&status, number)["waits_text"].as_str().unwrap_or_default();
+        assert!(why.starts_with("not upgraded:"), "{why}");
+        assert!(world.would_answer(number), "node{number} fell back and takes no calls");
+    }
+    world.nobody_was_cut(calls);
+}
+
+#[test]
+fn a_release_that_hangs_on_the_nodes_falls_back() {
+    let world = World::new(1);
+    // `exec`, so that what boot watches is what hangs.
+    let contents = Contents { node: Program::Script("#!/bin/sh\nexec sleep 600\n"), ..Contents::next() };
+    world.upload(&contents);
+    world.platform.start(&UNHURRIED).unwrap();
+    let status = world.wait_until_ended_with("incomplete");
+    assert_eq!(version(&status, 1), "34");
+    assert!(world.would_answer(1));
+}
+
+#[test]
+fn a_manager_that_does_not_come_up_goes_back_with_its_store_untouched() {
+    let world = World::new(1);
+    let mut calls = world.callers();
+    world.call(&mut calls, 1);
+    // The new release notes what the store is when it starts, and crashes.
+    let script = "#!/bin/sh\nsha256sum < \"$2/store-a.db\" > \"$2/seen\"\nexit 3\n";
+    world.upload(&Contents { manager: Program::Script(script), ..Contents::next() });
+    let root = world.platform.manager.root.clone();
+    world.platform.start(&UNHURRIED).unwrap();
+    let status = world.wait_until_ended_with("manager_fell_back");
+    assert_eq!(status["manager"]["version"], "34");
+    assert_eq!((version(&status, 1), words(&status, 1)), ("34", "No upgrade in progress"));
+    assert!(root.join("seen").is_file(), "the new release was never started");
+    assert!(!root.join("store-b.db").exists(), "a copy of the store was left behind");
+    let facts = world.history(1);
+    assert!(!facts.iter().any(|fact| fact.contains("preparing")), "a node was touched: {facts:?}");
+    assert!(fs::metadata(root.join("store-a.db")).is_ok());
+    world.nobody_was_cut(calls);
+}
+
+#[test]
+fn a_node_that_crashes_while_its_calls_clear_is_upgraded_afterwards() {
+    let mut world = World::new(1);
+    let mut calls = world.callers();
+    world.call(&mut calls, 1);
+    world.start(&UNHURRIED);
+    world.wait_for_status(1, "Waiting for calls to clear");
+    // The crash ends the call; nothing else may.
+    world.platform.nodes[0].cut_power();
+    world.platform.nodes[0].power_on().unwrap();
+    let status = world.wait_until_ended_with("complete");
+    assert_eq!(version(&status, 1), "34.1");
+    drop(calls);
+}

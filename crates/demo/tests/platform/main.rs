@@ -1,0 +1,8 @@
+//! The operator's rules with real processes and real calls: the programs as they are installed, on
+//! loopback addresses of each test's own.
+
+mod clients;
+mod faults;
+mod packages;
+mod rules;
+mod world;

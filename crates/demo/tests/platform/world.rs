@@ -1,0 +1,200 @@
+//! What every test begins with: a platform, and calls that last until they are told to end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use callers::ledger::{Ledger, NodeName};
+use callers::time::Millis;
+use callers::{CallId, Crowd, CrowdSettings, Pin, Room};
+use demo::{Block, Contents, Plan, Platform, Releases, Wait};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// How long anything may take that a test waits for. Generous: the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The room of all calls.
+pub(crate) const ROOM: &str = "meet";
+
+/// The scaled clocks of a run that is not to time out.
+pub(crate) const UNHURRIED: [&str; 6] = ["--drain-limit", "5m", "--run-limit", "15m", "--rest", "1s"];
+
+/// Clocks of the platform that no option of a start sets: how soon a silent node counts as such, and
+/// how long a run waits for it at its end.
+const POLICY: &str = "[policy]\nsilent_after_seconds = 3\nreboot_silent_after_seconds = 40\n\
+     absent_grace_seconds = 3\n\n[boot]\nconfirm_within_seconds = 20\ntries = 2\nstop_grace_seconds = 2\n";
+
+/// A platform with its folder.
+pub(crate) struct World {
+    pub(crate) platform: Platform,
+    pub(crate) runtime: Runtime,
+    _folder: TempDir,
+}
+
+impl World {
+    /// A platform of so many nodes.
+    pub(crate) fn new(nodes: u8) -> Self {
+        let folder = tempfile::Builder::new().prefix("pitlane-").tempdir().expect("a temporary folder");
+        let platform = Platform::bring_up(Plan {
+            releases: Releases::of_the_gate().unwrap_or_else(|error| panic!("{error}")),
+            folder: folder.path().to_owned(),
+            block: Block::of_this_process(),
+            nodes,
+            rooms: vec![ROOM.to_owned()],
+            settings: POLICY.to_owned(),
+        });
+        let platform = platform.unwrap_or_else(|error| {
+            let log = |name: &str| {
+                std::fs::read_to_string(folder.path().join("logs").join(name)).unwrap_or_default()
+            };
+            panic!("{error}\nmanager: {}\nnode1: {}", log("manager.log"), log("node1.log"))
+        });
+        Self { platform, runtime: Runtime::new().expect("a runtime"), _folder: folder }
+    }
+
+    /// Uploads the next release and presses Start.
+    pub(crate) fn start(&self, options: &[&str]) {
+        self.upload(&Contents::next());
+        self.platform.start(options).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    pub(crate) fn upload(&self, contents: &Contents) {
+        let package = self.platform.build_package("next", contents).unwrap_or_else(|error| panic!("{error}"));
+        self.platform.upload(&package).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Waits until a node has a status, in the operator's words.
+    pub(crate) fn wait_for_status(&self, node: u8, status: &str) -> Value {
+        let what = format!("node{node}: {status}");
+        self.wait_for(&what, |seen| words(seen, node) == status)
+    }
+
+    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let wait = Wait { what, limit: PATIENCE };
+        self.platform.wait_for(wait, wanted).unwrap_or_else(|error| panic!("{error}\n{}", self.logs()))
+    }
+
+    pub(crate) fn wait_until_ended(&self) -> Value {
+        let ended = self.platform.wait_until_ended(PATIENCE * 2);
+        ended.unwrap_or_else(|error| panic!("{error}\n{}", self.logs()))
+    }
+
+    /// Waits for the end of the run, and holds how it ended.
+    pub(crate) fn wait_until_ended_with(&self, outcome: &str) -> Value {
+        self.wait_for(&format!("the run's end: {outcome}"), |status| {
+            status["run"].is_null() && status["last_run"]["outcome"] == outcome
+        })
+    }
+
+    /// Waits until a node answers new calls.
+    pub(crate) fn wait_until_answered(&self, number: u8) {
+        let until = std::time::Instant::now() + PATIENCE;
+        while !self.would_answer(number) {
+            assert!(std::time::Instant::now() < until, "node{number} takes no calls\n{}", self.logs());
+        }
+    }
+
+    /// The end of every log: what a failed test shows.
+    fn logs(&self) -> String {
+        let machines = self.platform.nodes.iter().chain([&self.platform.manager]);
+        let tails = machines.map(|machine| {
+            let log = machine.log();
+            let lines: Vec<&str> = log.lines().collect();
+            format!("--- {}\n{}\n", machine.name, lines[lines.len().saturating_sub(40)..].join("\n"))
+        });
+        tails.collect()
+    }
+
+    /// A crowd of nobody but the long calls that a test places.
+    pub(crate) fn callers(&self) -> LongCalls {
+        let room = Room { alias: ROOM.to_owned(), seats: 12 };
+        let settings = CrowdSettings {
+            minimum: 0,
+            spare: 0,
+            refresh_every: Some(Millis::seconds(5)),
+            ..CrowdSettings::new(self.platform.callers(), self.platform.as_dialled(), vec![room])
+        };
+        let crowd = self.runtime.block_on(Crowd::start(settings)).expect("the callers have a socket");
+        LongCalls { crowd, calls: BTreeMap::new() }
+    }
+
+    /// Places a call on a node that lasts until it is told to end.
+    pub(crate) fn call(&self, calls: &mut LongCalls, node: u8) {
+        let pin = Pin {
+            node: NodeName(format!("node{node}")),
+            alias: ROOM.to_owned(),
+            length: Millis::seconds(3_600),
+        };
+        let id = self.runtime.block_on(calls.crowd.pin(pin)).unwrap_or_else(|error| {
+            panic!(
+                "no call on node{node}: {error}: {:?}",
+                std::error::Error::source(&error).map(ToString::to_string)
+            )
+        });
+        calls.calls.entry(node).or_default().push(id);
+    }
+
+    /// Whether a new call on a node is answered.
+    pub(crate) fn would_answer(&self, node: u8) -> bool {
+        let mut calls = self.callers();
+        let pin = Pin {
+            node: NodeName(format!("node{node}")),
+            alias: ROOM.to_owned(),
+            length: Millis::seconds(3_600),
+        };
+        let placed = self.runtime.block_on(calls.crowd.pin(pin));
+        let answered = placed.is_ok();
+        if let Ok(id) = placed {
+            calls.calls.entry(node).or_default().push(id);
+            self.hang_up(&mut calls, node);
+        }
+        answered
+    }
+
+    /// Everybody on a node hangs up.
+    pub(crate) fn hang_up(&self, calls: &mut LongCalls, node: u8) {
+        for id in calls.calls.remove(&node).unwrap_or_default() {
+            self.runtime.block_on(calls.crowd.hang_up(&id));
+        }
+    }
+
+    /// Everybody hangs up, and what they have written down is free of losses and of silence.
+    pub(crate) fn nobody_was_cut(&self, calls: LongCalls) -> Ledger {
+        let ledger = self.runtime.block_on(calls.crowd.stop());
+        let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
+        assert!(failures.is_empty(), "{}\n{}", failures.join("\n"), self.logs());
+        ledger
+    }
+
+    /// The texts of the facts of a run, in order.
+    pub(crate) fn history(&self, run: u32) -> Vec<String> {
+        let answer = self.platform.pitlane.ask(&["upgrade", "history", &run.to_string()]);
+        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+        let facts = answer["facts"].as_array().cloned().unwrap_or_default();
+        facts.iter().filter_map(|fact| fact["text"].as_str().map(str::to_owned)).collect()
+    }
+}
+
+/// Calls that last until they are told to end.
+pub(crate) struct LongCalls {
+    crowd: Crowd,
+    calls: BTreeMap<u8, Vec<CallId>>,
+}
+
+/// A node in a status.
+pub(crate) fn node(status: &Value, number: u8) -> &Value {
+    let name = format!("node{number}");
+    let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+    nodes.iter().find(|node| node["name"] == name.as_str()).unwrap_or(&Value::Null)
+}
+
+/// A node's status in the operator's words.
+pub(crate) fn words(status: &Value, number: u8) -> &str {
+    node(status, number)["upgrade_status_text"].as_str().unwrap_or_default()
+}
+
+/// What a node runs.
+pub(crate) fn version(status: &Value, number: u8) -> &str {
+    node(status, number)["version"].as_str().unwrap_or_default()
+}
