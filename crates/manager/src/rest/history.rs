@@ -1,0 +1,101 @@
+//! `history/v1/upgrade/`: the runs, newest first, each with its facts.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use fleet::desired::RunId;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::error::Refusal;
+use super::list::{Listed, page};
+use super::request::{Asked, Named, malformed};
+use super::router::both;
+use super::{time, views};
+use crate::store::{Recorded, StoredRun};
+
+const LIST: &str = "/api/admin/history/v1/upgrade/";
+const LISTED: Listed = Listed {
+    path: LIST,
+    filters: &["id", "source", "target", "manifest", "started_at", "ended_at", "outcome"],
+};
+
+/// How many entries of the journal one answer holds; the rest is asked for with `since`. A run over
+/// 10,000 nodes writes about 22,000.
+const ENTRIES: usize = 5_000;
+
+/// How many ended runs are listed: one a day for 27 years.
+const RUNS: i64 = 10_000;
+
+pub(super) fn routes() -> Router<Api> {
+    both(LIST, get(list)).merge(both(&format!("{LIST}{{id}}/"), get(detail)))
+}
+
+async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+    let read = |connection: &Connection| {
+        let mut statement = connection.prepare_cached("SELECT body FROM run ORDER BY id DESC LIMIT ?1")?;
+        let bodies = statement.query_map([RUNS], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        let runs = bodies.iter().map(|body| serde_json::from_str(body)).collect::<Result<Vec<_>, _>>()?;
+        Ok::<Vec<StoredRun>, Refusal>(runs)
+    };
+    let ended = api.desk().store().read(read).await?.into_iter().filter_map(|run| match run {
+        StoredRun::Ended(run) => Some(with_uri(views::ended_run(&run), run.id)),
+        StoredRun::UnderWay(_) => None,
+    });
+    page(LISTED, &query, ended.collect()).map(Json)
+}
+
+async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+    let id = RunId(id.id("upgrade")?);
+    let since = since(&query)?;
+    let read = move |connection: &Connection| {
+        let sql = "SELECT body FROM run WHERE id = ?1";
+        let body: Option<String> =
+            connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
+        let run = body.ok_or_else(|| Refusal::no_such("upgrade", id))?;
+        Ok::<_, Refusal>((serde_json::from_str(&run)?, facts(connection, id, since)?))
+    };
+    let (run, (facts, next)) = api.desk().store().read(read).await?;
+    let mut object = match &run {
+        StoredRun::Ended(run) => views::ended_run(run),
+        StoredRun::UnderWay(run) => views::stored_run(run),
+    };
+    object["facts"] = facts;
+    object["facts_next"] = json!(next.map(|seq| format!("{LIST}{id}/?since={seq}")));
+    Ok(Json(with_uri(object, id)))
+}
+
+fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
+    let Some((_, text)) = query.iter().find(|(key, _)| key == "since") else { return Ok(0) };
+    text.parse().map_err(|_| {
+        malformed("since must be the number of an entry", "send the seq of the last fact that you have")
+    })
+}
+
+/// The facts after an entry of the journal, and the entry after which to go on when there are more.
+fn facts(connection: &Connection, run: RunId, since: i64) -> Result<(Value, Option<i64>), Refusal> {
+    let sql = "SELECT seq, at, body FROM journal WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![run.0, since, ENTRIES as i64])?;
+    let (mut facts, mut entries, mut last) = (Vec::new(), 0, since);
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        let at: i64 = row.get(1)?;
+        let at = time::text(fleet::time::Time(u64::try_from(at).unwrap_or(0)));
+        let recorded: Recorded = serde_json::from_str(&row.get::<_, String>(2)?)?;
+        entries += 1;
+        facts.extend(
+            recorded
+                .facts
+                .iter()
+                .map(|fact| json!({"seq": last, "at": at, "text": fact.to_string(), "fact": fact})),
+        );
+    }
+    Ok((facts.into(), (entries == ENTRIES).then_some(last)))
+}
+
+fn with_uri(mut run: Value, id: RunId) -> Value {
+    run["resource_uri"] = format!("{LIST}{id}/").into();
+    run
+}

@@ -1,0 +1,194 @@
+//! Lists: the envelope with `meta` and `objects`, paging, and what may stand in a query.
+
+use serde_json::{Value, json};
+
+use super::error::{Kind, Refusal};
+use super::filter::{BadFilter, Filter, order};
+
+/// How many objects a page holds when nothing else is asked for.
+const DEFAULT_LIMIT: usize = 20;
+
+/// How many objects a page holds at most; `limit=0` asks for this. Clients ask for up to 10,000.
+const LARGEST_LIMIT: usize = 10_000;
+
+/// How many parameters a query may have: every field of the widest resource with two filters each.
+const PARAMETERS: usize = 100;
+
+/// A resource, as far as its list needs to know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listed {
+    /// Where the list is, with the trailing slash.
+    pub(crate) path: &'static str,
+    /// The fields that may be filtered by.
+    pub(crate) filters: &'static [&'static str],
+}
+
+/// What a query asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    limit: usize,
+    offset: usize,
+    order_by: Option<String>,
+    filters: Vec<Filter>,
+}
+
+/// The answer to a GET of a list.
+///
+/// # Errors
+/// When the query asks for what the resource does not have.
+pub(crate) fn page(
+    listed: Listed,
+    query: &[(String, String)],
+    mut objects: Vec<Value>,
+) -> Result<Value, Refusal> {
+    let asked = read(listed, query)?;
+    objects.retain(|object| asked.filters.iter().all(|filter| filter.admits(object)));
+    if let Some(field) = &asked.order_by {
+        order(&mut objects, field);
+    }
+    let total_count = objects.len();
+    let shown: Vec<Value> = objects.into_iter().skip(asked.offset).take(asked.limit).collect();
+    let uri = |offset| uri(listed.path, query, asked.limit, offset);
+    let next = asked.offset.checked_add(asked.limit).filter(|next| *next < total_count).map(uri);
+    let previous = (asked.offset > 0).then(|| uri(asked.offset.saturating_sub(asked.limit)));
+    Ok(json!({
+        "meta": {
+            "limit": asked.limit, "next": next, "offset": asked.offset, "previous": previous,
+            "total_count": total_count,
+        },
+        "objects": shown,
+    }))
+}
+
+fn read(listed: Listed, query: &[(String, String)]) -> Result<Asked, Refusal> {
+    if query.len() > PARAMETERS {
+        return Err(bad(format!("the query has more than {PARAMETERS} parameters")));
+    }
+    let mut asked = Asked { limit: DEFAULT_LIMIT, offset: 0, order_by: None, filters: Vec::new() };
+    for (key, value) in query {
+        match key.as_str() {
+            "limit" => asked.limit = limit(number(key, value)?),
+            "offset" => asked.offset = number(key, value)?,
+            "order_by" => asked.order_by = Some(ordering(listed, value)?),
+            "format" => {}
+            _ => asked.filters.push(filter(listed, key, value)?),
+        }
+    }
+    Ok(asked)
+}
+
+fn limit(asked: usize) -> usize {
+    if asked == 0 { LARGEST_LIMIT } else { asked.min(LARGEST_LIMIT) }
+}
+
+fn number(key: &str, value: &str) -> Result<usize, Refusal> {
+    value.parse().map_err(|_| bad(format!("{key} must be a whole number of 0 or more")))
+}
+
+fn ordering(listed: Listed, value: &str) -> Result<String, Refusal> {
+    let field = value.strip_prefix('-').unwrap_or(value);
+    if field == "id" || listed.filters.contains(&field) {
+        return Ok(value.into());
+    }
+    let field: String = field.chars().take(60).collect();
+    Err(bad(format!("the list cannot be ordered by {field:?}")))
+}
+
+fn filter(listed: Listed, key: &str, value: &str) -> Result<Filter, Refusal> {
+    Filter::parse(key, value, listed.filters).map_err(|why| match why {
+        BadFilter::Field(field) => bad(format!("the '{field}' field does not allow filtering")),
+        BadFilter::Operator(operator) => bad(format!("{operator:?} is not an operator of a filter")),
+    })
+}
+
+fn bad(error: String) -> Refusal {
+    Refusal::new(
+        Kind::Malformed,
+        error,
+        "look up the fields and operators of the resource in the API's reference",
+    )
+}
+
+/// A relative URI with every parameter of the query, and another offset.
+fn uri(path: &str, query: &[(String, String)], limit: usize, offset: usize) -> String {
+    let kept = query.iter().filter(|(key, _)| key != "limit" && key != "offset");
+    let kept: String = kept.map(|(key, value)| format!("&{}={}", escaped(key), escaped(value))).collect();
+    format!("{path}?limit={limit}&offset={offset}{kept}")
+}
+
+/// Everything but the unreserved characters of RFC 3986 section 2.3 as percent and hexadecimal digits.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTED: Listed = Listed { path: "/things/", filters: &["name", "size"] };
+
+    fn ask(query: &[(&str, &str)]) -> Result<Value, Refusal> {
+        let query: Vec<_> = query.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+        let objects =
+            (0..45).map(|n| json!({"id": n, "name": format!("thing {n}"), "size": n % 3})).collect();
+        page(LISTED, &query, objects)
+    }
+
+    #[test]
+    fn a_list_comes_in_pages_with_all_five_keys() {
+        let page = ask(&[]).unwrap();
+        assert_eq!(
+            page["meta"],
+            json!({
+                "limit": 20, "offset": 0, "total_count": 45, "previous": null,
+                "next": "/things/?limit=20&offset=20"
+            })
+        );
+        assert_eq!(page["objects"].as_array().unwrap().len(), 20);
+        let last = ask(&[("offset", "40"), ("limit", "20")]).unwrap();
+        assert_eq!(last["meta"]["next"], Value::Null);
+        assert_eq!(last["meta"]["previous"], "/things/?limit=20&offset=20");
+        assert_eq!(last["objects"].as_array().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn a_limit_of_zero_asks_for_as_many_as_possible() {
+        assert_eq!(ask(&[("limit", "0")]).unwrap()["objects"].as_array().unwrap().len(), 45);
+        assert_eq!(ask(&[("limit", "99999999")]).unwrap()["meta"]["limit"], LARGEST_LIMIT);
+    }
+
+    #[test]
+    fn filters_are_repeated_in_the_next_page() {
+        let page = ask(&[("name__contains", "thing "), ("size", "1"), ("limit", "2")]).unwrap();
+        assert_eq!(page["meta"]["total_count"], 15);
+        assert_eq!(page["meta"]["next"], "/things/?limit=2&offset=2&name__contains=thing%20&size=1");
+        assert_eq!(page["objects"][1]["id"], 4);
+    }
+
+    #[test]
+    fn the_order_is_the_one_asked_for() {
+        assert_eq!(ask(&[("order_by", "-id")]).unwrap()["objects"][0]["id"], 44);
+        assert_eq!(ask(&[("order_by", "size")]).unwrap()["objects"][1]["id"], 3);
+    }
+
+    #[test]
+    fn a_query_that_makes_no_sense_is_refused() {
+        for query in
+            [("limit", "-1"), ("offset", "x"), ("colour", "red"), ("order_by", "-colour"), ("name__is", "x")]
+        {
+            let refusal = ask(&[query]).unwrap_err();
+            assert_eq!(refusal.kind, Kind::Malformed, "{query:?}");
+        }
+        assert!(
+            ask(&[("offset", "18446744073709551615")]).unwrap()["objects"].as_array().unwrap().is_empty()
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! The people's REST API: paths, shapes and answers of the compatible management API for what
+//! Pitlane has, and its own upgrade resources beside them.
+//!
+//! It reads the committed state and puts requests to the desk. It must not decide anything about a
+//! run, and a refused request must change nothing.
+
+mod error;
+mod fields;
+mod filter;
+mod list;
+mod request;
+mod time;
+
+mod auth;
+mod password;
+mod throttle;
+
+mod rows;
+mod system_location;
+mod worker_vm;
+
+mod conference;
+mod conference_alias;
+
+mod policy;
+mod views;
+
+mod status;
+
+mod history;
+mod upgrade;
+mod upgrade_package;
+mod upgrade_request;
+mod uploads;
+
+mod accounts;
+mod router;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+pub use accounts::first_password;
+pub use router::router;
+
+use crate::context::Context;
+use crate::layout::Layout;
+
+/// Everything that a request needs. Cheap to clone.
+#[derive(Clone)]
+struct Api(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    logins: auth::Logins,
+    turns: uploads::Turns,
+    /// Held while a package is taken in, removed, or started: one of them at a time.
+    packages: Mutex<()>,
+}
+
+impl Deref for Api {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Api {
+    fn new(context: Context) -> Self {
+        let (logins, turns) = (auth::Logins::new(), uploads::Turns::default());
+        Self(Arc::new(Inner { context, logins, turns, packages: Mutex::default() }))
+    }
+
+    fn desk(&self) -> &crate::driver::Desk {
+        &self.context.desk
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.context.layout
+    }
+
+    /// Runs what blocks for longer than a moment on a thread of its own.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Layout) -> T + Send + 'static,
+    ) -> Result<T, error::Refusal> {
+        let layout = self.layout().clone();
+        let work = tokio::task::spawn_blocking(move || work(&layout));
+        work.await.map_err(|cause| error::Refusal::internal(&cause))
+    }
+}

@@ -1,0 +1,107 @@
+//! What a request brings: the query, the id in the path, the body. Everything is bounded, and
+//! whatever cannot be read is refused in the API's own shape.
+
+use std::str::FromStr;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde_json::{Map, Value};
+
+use super::error::{Kind, Refusal};
+
+/// The largest body of a request that is no package, in bytes.
+pub(crate) const BODY_BYTES: usize = 1 << 20;
+
+/// The parameters of a query, in order.
+#[derive(Debug)]
+pub(crate) struct Asked(pub(crate) Vec<(String, String)>);
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let Query(pairs) = Query::try_from_uri(&parts.uri)
+            .map_err(|_| malformed("the query cannot be read", "write it as field=value&field=value"))?;
+        Ok(Self(pairs))
+    }
+}
+
+/// The id at the end of the path, as text: whether there is such an object, the resource says.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) String);
+
+impl Named {
+    /// The id as the resource's own type.
+    pub(crate) fn id<T: FromStr>(&self, what: &str) -> Result<T, Refusal> {
+        self.0.parse().map_err(|_| Refusal::no_such(what, &self.0))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Path(id) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|_| malformed("the path cannot be read", "write the id of the object at its end"))?;
+        Ok(Self(id))
+    }
+}
+
+/// The body as one object, JSON or form-encoded. No body is an empty object.
+#[derive(Debug)]
+pub(crate) struct Fields(pub(crate) Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let bytes = to_bytes(body, BODY_BYTES).await.map_err(|_| {
+            Refusal::new(
+                Kind::TooLarge,
+                format!("the body is larger than {BODY_BYTES} bytes, or broke off"),
+                "send a smaller body",
+            )
+        })?;
+        if bytes.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        if has_type(&parts.headers, "application/x-www-form-urlencoded") {
+            return form(&bytes).map(Self);
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                Err(malformed("the body is not a JSON object", "send the fields as {\"field\": value}"))
+            }
+            Err(error) => Err(malformed(
+                &format!("the body is not JSON: {error}"),
+                "send the fields as {\"field\": value}",
+            )),
+        }
+    }
+}
+
+fn form(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    let text = std::str::from_utf8(bytes).ok();
+    let uri = text.and_then(|text| format!("/?{text}").parse().ok());
+    let pairs = uri.and_then(|uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
+    let Some(Query(pairs)) = pairs else {
+        return Err(malformed("the form in the body cannot be read", "send the fields as JSON"));
+    };
+    Ok(pairs.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
+}
+
+/// Whether the body is of this media type.
+pub(crate) fn has_type(headers: &HeaderMap, expected: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    given.split(';').next().is_some_and(|given| given.trim().eq_ignore_ascii_case(expected))
+}
+
+/// The request cannot be read.
+pub(crate) fn malformed(error: &str, hint: &str) -> Refusal {
+    Refusal::new(Kind::Malformed, error, hint)
+}

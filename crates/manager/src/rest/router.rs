@@ -1,0 +1,86 @@
+//! All routes, and what stands before them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use axum::{Router, middleware};
+
+use super::auth::Credentials;
+use super::error::{Kind, Refusal};
+use super::{Api, accounts};
+use super::{conference, conference_alias, history, status, system_location};
+use super::{upgrade, upgrade_package, upgrade_request, worker_vm};
+use crate::context::Context;
+
+/// The people's REST API. Each request carries the address it comes from as
+/// `ConnectInfo<SocketAddr>`, or counts as coming from nowhere.
+pub fn router(context: Context) -> Router {
+    let api = Api::new(context);
+    let routes = Router::new()
+        .merge(system_location::routes())
+        .merge(worker_vm::routes())
+        .merge(conference::routes())
+        .merge(conference_alias::routes())
+        .merge(status::routes())
+        .merge(history::routes())
+        .merge(upgrade::routes())
+        .merge(upgrade_package::routes())
+        .merge(upgrade_request::routes())
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_method)
+        // Bodies are bounded where they are read, each to its own limit.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(api.clone(), authenticated))
+        .with_state(api);
+    Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(middleware::from_fn(headers))
+}
+
+/// A route with and without its trailing slash.
+pub(super) fn both<S: Clone + Send + Sync + 'static>(path: &str, methods: MethodRouter<S>) -> Router<S> {
+    Router::new().route(path, methods.clone()).route(path.trim_end_matches('/'), methods)
+}
+
+async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Refusal> {
+    let credentials = Credentials::of(request.headers())?;
+    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let source = info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
+    let account = accounts::password_hash(api.desk().store(), credentials.user.clone()).await?;
+    api.logins.check(credentials, account, source).await?;
+    Ok(next.run(request).await)
+}
+
+/// Answers are for whoever asked, and are what they say they are.
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// What tools ask to learn whether the Management Node serves. There is no page to log in on yet.
+async fn ready() -> &'static str {
+    "This Pitlane Management Node serves its management API under /api/admin/. \
+     This release has no web pages; use the pitlane command line.\n"
+}
+
+async fn nothing_here(uri: Uri) -> Refusal {
+    let path: String = uri.path().chars().take(120).collect();
+    Refusal::new(
+        Kind::NotFound,
+        format!("{path} not found"),
+        "look up the path in the reference of the management API; this release may not have that resource",
+    )
+}
+
+async fn other_method() -> Refusal {
+    Refusal::new(
+        Kind::MethodNotAllowed,
+        "the resource does not know this method",
+        "look up the methods of the resource in the reference of the management API",
+    )
+}

@@ -1,0 +1,149 @@
+//! What is going on: `status/v1/upgrade/`, `status/v1/worker_vm/`, `status/v1/management_vm/` and
+//! `status/v1/about/`.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use fleet::node::NodeId;
+use fleet::time::Time;
+use fleet::version::Release;
+use rusqlite::{Connection, Row};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::error::Refusal;
+use super::list::{Listed, page};
+use super::request::{Asked, Named};
+use super::router::both;
+use super::views::Sight;
+use crate::driver::Live;
+
+const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
+const ABOUT: &str = "/api/admin/status/v1/about/";
+const NODES: &str = "/api/admin/status/v1/worker_vm/";
+const MANAGERS: &str = "/api/admin/status/v1/management_vm/";
+
+const NODES_LISTED: Listed = Listed {
+    path: NODES,
+    filters: &[
+        "configuration_id",
+        "last_updated",
+        "maintenance_mode",
+        "media_load",
+        "name",
+        "node_type",
+        "signaling_count",
+        "sync_status",
+        "system_location",
+        "upgrade_status",
+        "version",
+    ],
+};
+const MANAGERS_LISTED: Listed = Listed {
+    path: MANAGERS,
+    filters: &["configuration_id", "last_updated", "name", "upgrade_status", "version"],
+};
+
+pub(super) fn routes() -> Router<Api> {
+    both(UPGRADE, get(upgrade))
+        .merge(both(ABOUT, get(about)))
+        .merge(both(NODES, get(nodes)))
+        .merge(both(&format!("{NODES}{{id}}/"), get(node)))
+        .merge(both(MANAGERS, get(managers)))
+        .merge(both(&format!("{MANAGERS}{{id}}/"), get(manager)))
+}
+
+async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
+    let beside = Beside::read(&api).await?;
+    Ok(Json(beside.see(&api, |sight| sight.upgrade())))
+}
+
+async fn about() -> Json<Value> {
+    let release = Release::COMPILED;
+    Json(json!({
+        "version": release.version.to_string(),
+        "build": release.build,
+        "release_text": release.to_string(),
+    }))
+}
+
+async fn nodes(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+    let beside = Beside::read(&api).await?;
+    let objects = beside.see(&api, |sight| {
+        let nodes = sight.fleet.nodes().iter();
+        nodes.map(|(id, node)| sight.worker_vm(id, node)).collect()
+    });
+    page(NODES_LISTED, &query, objects).map(Json)
+}
+
+async fn node(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+    let id = NodeId(id.id("worker_vm")?);
+    let beside = Beside::read(&api).await?;
+    let object = beside.see(&api, |sight| {
+        let node = sight.fleet.nodes().get(id);
+        node.map(|node| sight.worker_vm(id, node))
+    });
+    object.map(Json).ok_or_else(|| Refusal::no_such("worker_vm", id))
+}
+
+async fn managers(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+    let object = Beside::default().see(&api, |sight| sight.management_vm());
+    page(MANAGERS_LISTED, &query, vec![object]).map(Json)
+}
+
+async fn manager(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+    if id.id::<u32>("management_vm")? != 1 {
+        return Err(Refusal::no_such("management_vm", id.0));
+    }
+    Ok(Json(Beside::default().see(&api, |sight| sight.management_vm())))
+}
+
+/// What the store knows beside the fleet.
+#[derive(Debug, Default)]
+struct Beside {
+    locations: BTreeMap<NodeId, String>,
+    started: BTreeMap<NodeId, Time>,
+}
+
+impl Beside {
+    async fn read(api: &Api) -> Result<Self, Refusal> {
+        let read = |connection: &Connection| {
+            let sql = "SELECT worker_vm.id, system_location.name FROM worker_vm
+                       JOIN system_location ON system_location.id = worker_vm.system_location";
+            let mut statement = connection.prepare_cached(sql)?;
+            let named = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get(1)?));
+            let locations = statement.query_map([], named)?.collect::<Result<_, _>>()?;
+            Ok::<_, Refusal>(Self { locations, started: started(connection)? })
+        };
+        api.desk().store().read(read).await
+    }
+
+    /// Looks at the fleet with all that is known beside it, at one moment.
+    fn see<T>(&self, api: &Api, see: impl FnOnce(Sight<'_>) -> T) -> T {
+        api.desk().read(|fleet, now| {
+            let ids = fleet.nodes().iter().map(|(id, _)| id);
+            let live: BTreeMap<NodeId, Live> =
+                ids.filter_map(|id| api.desk().live(id).map(|live| (id, live))).collect();
+            let (manager, locations, started) = (&api.context.name, &self.locations, &self.started);
+            see(Sight { fleet, now, manager, locations, live: &live, started })
+        })
+    }
+}
+
+/// When each node's release started, as far as the nodes have said so.
+#[cfg(feature = "next")]
+fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Time>, Refusal> {
+    let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
+    let moment = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get::<_, i64>(1)?));
+    let rows = statement.query_map([], moment)?;
+    rows.map(|row| row.map(|(id, at)| (id, Time(u64::try_from(at).unwrap_or(0)))).map_err(Refusal::from))
+        .collect()
+}
+
+/// Nodes say when they started from release 34.1 on.
+#[cfg(not(feature = "next"))]
+fn started(_: &Connection) -> Result<BTreeMap<NodeId, Time>, Refusal> {
+    Ok(BTreeMap::new())
+}

@@ -1,0 +1,225 @@
+//! A Management Node without listeners, and packages to upload.
+
+use std::fs;
+use std::sync::{Arc, RwLock};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fleet::node::NodeId;
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::path::{Path, Step};
+use fleet::platform::{Event, Fleet};
+use fleet::policy::Policy;
+use fleet::version::{Build, Release, Version};
+use package::{
+    Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, SigningKey, SourceFile, build, generate_key,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use crate::context::Context;
+use crate::driver::{Desk, read_rooms};
+use crate::enrolment::NodeAccess;
+use crate::layout::Layout;
+use crate::now::Clock;
+use crate::rest;
+use crate::store::{self, Store};
+
+pub(super) const OLD: Release = Release { version: Version::new(34, 0), build: Build(34_000) };
+pub(super) const NEW: Release = Release { version: Version::new(34, 1), build: Build(34_100) };
+
+/// The beginning of every path.
+pub(super) const API: &str = "/api/admin";
+
+/// A Management Node in a directory.
+pub(super) struct Kit {
+    pub(super) dir: TempDir,
+    pub(super) desk: Desk,
+    pub(super) layout: Layout,
+    pub(super) router: Router,
+    pub(super) authorization: String,
+    key: SigningKey,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The body, of an answer with this status.
+    pub(super) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        if self.text.is_empty() { Value::Null } else { self.json() }
+    }
+}
+
+impl Kit {
+    pub(super) async fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let layout = Layout::new(dir.path());
+        let pair = generate_key("a key for tests").unwrap();
+        fs::create_dir_all(layout.trust()).unwrap();
+        pair.write(&layout.trust(), "test").unwrap();
+        let path = dir.path().join("store-a.db");
+        let connection = store::open(&path, &mut || {}).unwrap();
+        let rooms = read_rooms(&connection).unwrap();
+        let fleet = Arc::new(RwLock::new(Fleet::new(OLD, Policy::standard())));
+        let store = Store::start(&path, connection, fleet.clone());
+        let password = rest::first_password(&store).await.unwrap().unwrap();
+        let desk = Desk::new(store, fleet, Clock::resume(None), rooms);
+        let authorization = basic("admin", &password);
+        let router = router(&desk, &layout);
+        Self { dir, desk, layout, router, authorization, key: pair.signing }
+    }
+
+    /// The API as it is after a restart of the process: nothing in memory is kept.
+    pub(super) fn restart_api(&mut self) {
+        self.router = router(&self.desk, &self.layout);
+    }
+
+    /// Sends a request as it is.
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 64 << 20).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// A request of the operator.
+    pub(super) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(format!("{API}{path}"))
+            .header(header::AUTHORIZATION, &self.authorization)
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(super) async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string().into()).unwrap()).await
+    }
+
+    /// Registers node number `n` in the location 1, which is made with the first.
+    pub(super) async fn add_node(&self, n: u32) -> Answer {
+        if n == 1 {
+            self.call("POST", "/configuration/v1/system_location/", json!({"name": "Oslo"}))
+                .await
+                .expect(201);
+        }
+        self.call("POST", "/configuration/v1/worker_vm/", node(n)).await
+    }
+
+    /// The node says what it should, running `release`.
+    pub(super) async fn report(&self, id: u32, release: Release) {
+        let id = NodeId(id);
+        let (desired, at) = self.desk.read(|fleet, now| (fleet.wanted(id).unwrap(), now));
+        let takes_calls = desired.intent.owners.is_empty();
+        let observed = Observed {
+            at,
+            generation: desired.generation,
+            release,
+            footing: Footing::Confirmed,
+            admission: if takes_calls { Admission::Admitting } else { Admission::Refusing },
+            calls: Calls::NONE,
+            staging: Staging::Nothing,
+            unfit: None,
+        };
+        self.desk.apply(Event::Report { id, observed }).await.unwrap();
+    }
+
+    /// The bytes of a package that brings 34.1, and the manifest that names it.
+    pub(super) fn package(&self) -> (Vec<u8>, String) {
+        let file = |name: &str, to: &str| {
+            let source = self.dir.path().join(name);
+            fs::write(&source, format!("the program of the {name}")).unwrap();
+            let path = to.parse().unwrap();
+            PayloadSource {
+                files: vec![SourceFile { source, path, mode: Mode::Executable }],
+                program: to.parse().unwrap(),
+            }
+        };
+        let step = Step { to: NEW.version, from: OLD.version, reason: "the store changed".into() };
+        let recipe = Recipe {
+            version: NEW.version,
+            build: NEW.build,
+            released: jiff::civil::date(2026, 11, 23),
+            path: Path(vec![step]),
+            protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
+            notes: "Nothing is lost any more.".into(),
+            manager: file("manager", "bin/pitlane-manager"),
+            node: file("node", "bin/pitlane-node"),
+            level: Level::QUICK,
+        };
+        let out = self.dir.path().join("release.pkg");
+        let verified = build(&recipe, &self.key, &out).unwrap();
+        (fs::read(&out).unwrap(), verified.hash().to_string())
+    }
+
+    /// Asks for an upload of so many bytes.
+    pub(super) async fn ask_for_upload(&self, total_size: usize) -> String {
+        let body = json!({"request": true, "total_size": total_size});
+        let answer = self.call("POST", "/configuration/v1/upgrade/", body).await.expect(201);
+        answer["upload_id"].as_str().unwrap().to_string()
+    }
+
+    /// Sends bytes of an upload.
+    pub(super) async fn send_part(&self, uuid: &str, offset: usize, bytes: &[u8]) -> Answer {
+        let path = format!("/configuration/v1/upgrade_request/{uuid}/upload/");
+        let request = self.request("POST", &path).header("Upload-Offset", offset);
+        self.send(request.body(bytes.to_vec().into()).unwrap()).await
+    }
+
+    /// Uploads and checks the package that brings 34.1; returns its manifest.
+    pub(super) async fn upload_package(&self) -> String {
+        let (bytes, manifest) = self.package();
+        let uuid = self.ask_for_upload(bytes.len()).await;
+        self.send_part(&uuid, 0, &bytes).await.expect(202);
+        let path = format!("/configuration/v1/upgrade_request/{uuid}/finish/");
+        self.call("POST", &path, json!({"validate_only": true})).await.expect(200);
+        manifest
+    }
+
+    /// What lies in a directory of the machine.
+    pub(super) fn names(&self, dir: std::path::PathBuf) -> Vec<String> {
+        let entries = fs::read_dir(dir).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+fn router(desk: &Desk, layout: &Layout) -> Router {
+    let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
+    rest::router(Context { desk: desk.clone(), layout: layout.clone(), nodes, name: "manager".into() })
+}
+
+pub(super) fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// The registration of node number `n`.
+pub(super) fn node(n: u32) -> Value {
+    json!({
+        "name": format!("node{n}"), "hostname": format!("node{n}"), "domain": "example.com",
+        "address": format!("10.0.0.{n}"), "netmask": "255.255.255.0", "gateway": "10.0.0.254",
+        "system_location": "/api/admin/configuration/v1/system_location/1/"
+    })
+}

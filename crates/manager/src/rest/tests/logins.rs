@@ -1,0 +1,96 @@
+//! Who may use the API, and what stands around every answer.
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use serde_json::json;
+
+use super::kit::{API, Kit, basic};
+
+async fn with(kit: &Kit, authorization: Option<&str>) -> super::kit::Answer {
+    let mut request = Request::builder().uri(format!("{API}/status/v1/about/"));
+    if let Some(authorization) = authorization {
+        request = request.header(header::AUTHORIZATION, authorization);
+    }
+    kit.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn the_first_password_is_made_once_and_only_its_hash_is_stored() {
+    let kit = Kit::new().await;
+    assert_eq!(crate::rest::first_password(kit.desk.store()).await.unwrap(), None);
+    let hash =
+        super::super::accounts::password_hash(kit.desk.store(), "admin".into()).await.unwrap().unwrap();
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    let about = with(&kit, Some(&kit.authorization)).await.expect(200);
+    assert_eq!(about["release_text"], fleet::version::Release::COMPILED.to_string());
+}
+
+#[tokio::test]
+async fn without_the_right_password_there_is_a_challenge_and_nothing_else() {
+    let kit = Kit::new().await;
+    let wrong = basic("admin", "wrong");
+    let nobody = basic("nobody", "wrong");
+    let mut bodies = Vec::new();
+    for authorization in [None, Some(wrong.as_str()), Some(nobody.as_str()), Some("Bearer x")] {
+        let answer = with(&kit, authorization).await;
+        assert_eq!(answer.status, 401);
+        assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
+        bodies.push(answer.text);
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "the answers tell who exists: {bodies:?}");
+}
+
+#[tokio::test]
+async fn wrong_passwords_slow_each_other_down() {
+    let kit = Kit::new().await;
+    let wrong = basic("admin", "wrong");
+    for _ in 0..4 {
+        assert_eq!(with(&kit, Some(&wrong)).await.status, 401);
+    }
+    let slowed = with(&kit, Some(&wrong)).await;
+    assert_eq!(slowed.status, 429);
+    assert!(slowed.headers.contains_key(header::RETRY_AFTER));
+    assert_eq!(slowed.json()["kind"], "too_many_attempts");
+}
+
+#[tokio::test]
+async fn the_readiness_page_needs_no_password() {
+    let kit = Kit::new().await;
+    for path in ["/admin/login/", "/admin/login"] {
+        let answer = kit.send(Request::builder().uri(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.text.contains("management API"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_refused_in_the_api_s_own_shape() {
+    let kit = Kit::new().await;
+    let missing = kit.get("/configuration/v1/mjx_integration/").await.expect(404);
+    assert_eq!(missing["kind"], "not_found");
+    assert!(missing["error"].is_string() && missing["hint"].is_string());
+    let method = kit.call("DELETE", "/status/v1/about/", json!({})).await.expect(405);
+    assert_eq!(method["kind"], "method_not_allowed");
+    let unknown = kit.get("/configuration/v1/worker_vm/77/").await.expect(404);
+    assert_eq!(unknown["error"], "worker_vm 77 not found");
+    kit.get("/configuration/v1/worker_vm/x/").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_changes_nothing() {
+    let kit = Kit::new().await;
+    let path = "/configuration/v1/system_location/";
+    for (body, status, kind) in
+        [("{", 400, "malformed"), ("[]", 400, "malformed"), (&" ".repeat((1 << 20) + 1), 413, "too_large")]
+    {
+        let request = kit.request("POST", path).header(header::CONTENT_TYPE, "application/json");
+        let answer = kit.send(request.body(body.to_string().into()).unwrap()).await.expect(status);
+        assert_eq!(answer["kind"], kind);
+    }
+    let form = kit.request("POST", path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    kit.send(form.body("name=S%C3%B8r".into()).unwrap()).await.expect(201);
+    let list = kit.get(path).await.expect(200);
+    assert_eq!(list["meta"]["total_count"], 1);
+    assert_eq!(list["objects"][0]["name"], "Sør");
+}

@@ -1,0 +1,9 @@
+//! The API as its users meet it: requests to the router over a store on the disk.
+
+mod kit;
+
+mod logins;
+mod nodes;
+mod rooms;
+mod runs;
+mod uploads;

@@ -1,0 +1,213 @@
+//! System locations and Conferencing Nodes.
+
+use axum::http::header;
+use fleet::node::NodeId;
+use serde_json::{Value, json};
+use wire::EnrolmentFile;
+
+use super::kit::{Kit, NEW, OLD, node};
+
+const NODES: &str = "/configuration/v1/worker_vm/";
+const LOCATIONS: &str = "/configuration/v1/system_location/";
+
+#[tokio::test]
+async fn a_system_location_is_made_changed_and_removed() {
+    let kit = Kit::new().await;
+    let made = kit.call("POST", LOCATIONS, json!({"name": "Oslo", "mtu": 1500})).await;
+    assert_eq!(made.headers[header::LOCATION], "/api/admin/configuration/v1/system_location/1/");
+    assert_eq!((made.status.as_u16(), made.text.as_str()), (201, ""));
+    let one = format!("{LOCATIONS}1/");
+    kit.call("PATCH", &one, json!({"description": "the north"})).await.expect(202);
+    kit.call("PUT", &one, json!({"name": "Bergen"})).await.expect(204);
+    assert_eq!(
+        kit.get(one.trim_end_matches('/')).await.expect(200),
+        json!({
+            "id": 1, "name": "Bergen", "description": "the north",
+            "resource_uri": "/api/admin/configuration/v1/system_location/1/"
+        })
+    );
+    kit.call("DELETE", &one, json!({})).await.expect(204);
+    kit.get(&one).await.expect(404);
+    kit.call("DELETE", &one, json!({})).await.expect(404);
+    kit.call("PATCH", &one, json!({})).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_location_is_unique_and_stays_while_nodes_are_in_it() {
+    let kit = Kit::new().await;
+    assert_eq!(kit.add_node(1).await.status, 201);
+    let twice = kit.call("POST", LOCATIONS, json!({"name": "OSLO"})).await.expect(400);
+    assert_eq!(
+        twice["system_location"],
+        json!({"name": ["A system location with this name exists already."]})
+    );
+    kit.call("POST", LOCATIONS, json!({"name": "Bergen"})).await.expect(201);
+    kit.call("PATCH", &format!("{LOCATIONS}2/"), json!({"name": "Oslo"})).await.expect(400);
+    kit.call("PATCH", &format!("{LOCATIONS}1/"), json!({"name": "oslo"})).await.expect(202);
+    let used = kit.call("DELETE", &format!("{LOCATIONS}1/"), json!({})).await.expect(409);
+    assert_eq!(used["kind"], "conflict");
+}
+
+#[tokio::test]
+async fn a_new_node_is_given_its_enrolment_file_once() {
+    let kit = Kit::new().await;
+    let made = kit.add_node(1).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(made.headers[header::CONTENT_TYPE], "application/toml");
+    assert_eq!(made.headers[header::LOCATION], "/api/admin/configuration/v1/worker_vm/1/");
+    let file = EnrolmentFile::parse(&made.text).unwrap();
+    assert_eq!((file.node.as_str(), file.manager.as_slice()), ("node1", &["127.0.0.1:8444".to_string()][..]));
+    assert!(file.token.len() >= 43, "{}", file.token);
+    let shown = kit.get(&format!("{NODES}1/")).await.expect(200);
+    assert_eq!(
+        shown,
+        json!({
+            "id": 1, "name": "node1", "hostname": "node1", "domain": "example.com", "address": "10.0.0.1",
+            "netmask": "255.255.255.0", "gateway": "10.0.0.254",
+            "system_location": "/api/admin/configuration/v1/system_location/1/",
+            "node_type": "CONFERENCING", "cloud_bursting": false, "maintenance_mode": false,
+            "maintenance_mode_reason": "", "description": "", "deployment_type": "MANUAL-PROVISION-ONLY",
+            "resource_uri": "/api/admin/configuration/v1/worker_vm/1/"
+        })
+    );
+    let database = std::fs::read(kit.dir.path().join("store-a.db-wal")).unwrap();
+    let token = file.token.as_bytes();
+    assert!(!database.windows(token.len()).any(|bytes| bytes == token), "the token itself is stored");
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_be_is_refused_field_by_field() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await.status.is_success().then_some(()).unwrap();
+    let nothing = kit.call("POST", NODES, json!({})).await.expect(400);
+    let named: Vec<&String> = nothing["worker_vm"].as_object().unwrap().keys().collect();
+    assert_eq!(named, ["address", "domain", "gateway", "hostname", "name", "netmask", "system_location"]);
+    assert_eq!(nothing["kind"], "invalid");
+    let mut same = node(1);
+    same["address"] = "10.0.0.1".into();
+    let twice = kit.call("POST", NODES, same).await.expect(400);
+    let named: Vec<&String> = twice["worker_vm"].as_object().unwrap().keys().collect();
+    assert_eq!(named, ["address", "hostname", "name"]);
+    for (field, value) in [
+        ("name", json!("n".repeat(33))),
+        ("hostname", json!("a_b")),
+        ("address", json!("10.0.0.300")),
+        ("netmask", json!("255.0.255.0")),
+        ("system_location", json!("/api/admin/configuration/v1/system_location/9/")),
+        ("node_type", json!("PROXYING")),
+        ("maintenance_mode", json!("perhaps")),
+        ("maintenance_mode_reason", json!("r".repeat(251))),
+    ] {
+        let mut wrong = node(2);
+        wrong[field] = value;
+        let refused = kit.call("POST", NODES, wrong).await.expect(400);
+        let named: Vec<&String> = refused["worker_vm"].as_object().unwrap().keys().collect();
+        assert_eq!(named, [field]);
+    }
+    assert_eq!(kit.get(NODES).await.expect(200)["meta"]["total_count"], 1);
+    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().len()), 1);
+}
+
+#[tokio::test]
+async fn a_change_of_a_node_reaches_the_fleet() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    kit.call("PUT", &format!("{NODES}1/"), json!({"name": "first"})).await.expect(204);
+    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().name.clone()), "first");
+    kit.call("PATCH", &format!("{NODES}1/"), json!({"name": "", "description": "x"})).await.expect(400);
+    let kept = kit.get(&format!("{NODES}1/")).await.expect(200);
+    assert_eq!((&kept["name"], &kept["description"]), (&json!("first"), &json!("")));
+    kit.call("DELETE", &format!("{NODES}1/"), json!({})).await.expect(204);
+    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().len()), 0);
+    // Ids are never used twice.
+    assert_eq!(
+        kit.call("POST", NODES, node(1)).await.headers[header::LOCATION],
+        "/api/admin/configuration/v1/worker_vm/2/"
+    );
+}
+
+#[tokio::test]
+async fn the_operator_s_maintenance_mode_goes_on_and_off() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    let operator =
+        || kit.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().operator_maintenance.clone());
+    let one = format!("{NODES}1/");
+    kit.call("PATCH", &one, json!({"maintenance_mode": true, "maintenance_mode_reason": "a fan"}))
+        .await
+        .expect(202);
+    assert_eq!(operator(), Some("a fan".into()));
+    kit.call("PATCH", &one, json!({"description": "x"})).await.expect(202);
+    assert_eq!(operator(), Some("a fan".into()));
+    kit.call("PATCH", &one, json!({"maintenance_mode_reason": "two fans"})).await.expect(202);
+    assert_eq!(operator(), Some("two fans".into()));
+    let shown = kit.get(&format!("{NODES}?maintenance_mode=true")).await.expect(200);
+    assert_eq!(shown["objects"][0]["maintenance_mode_reason"], "two fans");
+    kit.call("PATCH", &one, json!({"maintenance_mode": false})).await.expect(202);
+    assert_eq!(operator(), None);
+    let mut second = node(2);
+    second["maintenance_mode"] = true.into();
+    assert_eq!(kit.call("POST", NODES, second).await.status, 201);
+    let second = kit.get(&format!("{NODES}2/")).await.expect(200);
+    assert_eq!(second["maintenance_mode"], true);
+}
+
+#[tokio::test]
+async fn lists_come_in_pages_and_can_be_filtered() {
+    let kit = Kit::new().await;
+    for n in 1..=7 {
+        assert_eq!(kit.add_node(n).await.status, 201);
+    }
+    let page = kit.get(&format!("{NODES}?limit=2&offset=2&order_by=-name")).await.expect(200);
+    let names: Vec<&Value> = page["objects"].as_array().unwrap().iter().map(|node| &node["name"]).collect();
+    assert_eq!(names, ["node5", "node4"]);
+    assert_eq!(
+        page["meta"],
+        json!({
+            "limit": 2, "offset": 2, "total_count": 7,
+            "next": "/api/admin/configuration/v1/worker_vm/?limit=2&offset=4&order_by=-name",
+            "previous": "/api/admin/configuration/v1/worker_vm/?limit=2&offset=0&order_by=-name"
+        })
+    );
+    let next = page["meta"]["next"].as_str().unwrap().strip_prefix(super::kit::API).unwrap();
+    assert_eq!(kit.get(next).await.expect(200)["objects"][0]["name"], "node3");
+    let one = kit.get(&format!("{NODES}?system_location=1&name__in=node3,node9")).await.expect(200);
+    assert_eq!(one["meta"]["total_count"], 1);
+    let refused = kit.get(&format!("{NODES}?password=x")).await.expect(400);
+    assert_eq!(refused["error"], "the 'password' field does not allow filtering");
+}
+
+#[tokio::test]
+async fn the_status_of_nodes_and_manager_is_in_the_compatible_shape() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    kit.add_node(2).await;
+    kit.report(1, OLD).await;
+    let first = kit.get("/status/v1/worker_vm/1/").await.expect(200);
+    assert_eq!(first["version"], "34 (34000)");
+    assert_eq!(first["sync_status"], "SYNCED");
+    assert_eq!(first["system_location"], "Oslo");
+    assert_eq!(
+        (&first["upgrade_status"], &first["upgrade_status_text"]),
+        (&json!("IDLE"), &json!("No upgrade in progress"))
+    );
+    assert_eq!((&first["signaling_count"], &first["media_load"]), (&json!(0), &Value::Null));
+    assert_eq!(first["last_updated"].as_str().unwrap().len(), "2026-11-23T18:05:27.000000".len());
+    assert_eq!(first.get("boot_time").is_some(), cfg!(feature = "next"));
+    let body = json!({"maintenance_mode": true, "maintenance_mode_reason": "a fan"});
+    kit.call("PATCH", &format!("{NODES}1/"), body).await.expect(202);
+    let held = kit.get("/status/v1/worker_vm/?maintenance_mode=true").await.expect(200);
+    assert_eq!(held["meta"]["total_count"], 1);
+    assert_eq!(held["objects"][0]["sync_status"], "SYNCING");
+    assert_eq!(held["objects"][0]["media_load"], 100);
+    assert_eq!(held["objects"][0]["maintenance_mode_reason"], "a fan");
+    let second = kit.get("/status/v1/worker_vm/2/").await.expect(200);
+    assert_eq!((&second["sync_status"], &second["version"]), (&json!("UNREACHABLE"), &json!("")));
+    kit.get("/status/v1/worker_vm/3/").await.expect(404);
+    let managers = kit.get("/status/v1/management_vm/").await.expect(200);
+    assert_eq!(managers["objects"][0]["name"], "manager");
+    assert_eq!(managers["objects"][0]["version"], OLD.to_string());
+    kit.get("/status/v1/management_vm/1/").await.expect(200);
+    kit.get("/status/v1/management_vm/2/").await.expect(404);
+    assert_ne!(OLD, NEW);
+}

@@ -1,0 +1,110 @@
+//! Check, start, status and history of runs.
+
+use fleet::desired::RunId;
+use fleet::fact::Fact;
+use fleet::platform::Event;
+use fleet::run::Outcome;
+use fleet::version::{Release, Version};
+use serde_json::{Value, json};
+
+use super::kit::{Kit, NEW, OLD};
+
+const CHECK: &str = "/command/v1/platform/upgrade_check/";
+const START: &str = "/command/v1/platform/upgrade_start/";
+
+#[tokio::test]
+async fn a_check_names_everything_that_stands_in_the_way() {
+    let kit = Kit::new().await;
+    let manifest = kit.upload_package().await;
+    for n in 1..=3 {
+        kit.add_node(n).await;
+    }
+    kit.report(1, OLD).await;
+    kit.report(2, Release { version: Version::new(31, 4), ..OLD }).await;
+    let check = kit.call("POST", CHECK, json!({"package": manifest})).await.expect(200);
+    let named: Vec<(&Value, &Value)> =
+        check["blockers"].as_array().unwrap().iter().map(|b| (&b["blocker"], &b["node"])).collect();
+    assert_eq!(named, [(&json!("other_version"), &json!("node2")), (&json!("unreachable"), &json!("node3"))]);
+    assert!(check["blockers"][0]["text"].as_str().unwrap().starts_with("node2 runs 31.4, but"), "{check}");
+    assert_eq!(check["current"], json!({"version": "34", "build": 34_000, "release_text": "34 (34000)"}));
+    let start = kit.call("POST", START, json!({"package": manifest})).await.expect(409);
+    assert_eq!((&start["kind"], start["blockers"].as_array().unwrap().len()), (&json!("blocked"), 2));
+    assert!(start["hint"].is_string());
+    assert_eq!(kit.get("/status/v1/upgrade/").await.expect(200)["run"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_start_takes_overrides_and_refuses_a_second_one() {
+    let kit = Kit::new().await;
+    kit.upload_package().await;
+    kit.add_node(1).await;
+    kit.report(1, OLD).await;
+    let wrong = kit.call("POST", START, json!({"policy": {"nodes_at_once": 0}})).await.expect(400);
+    assert!(wrong["upgrade_start"]["nodes_at_once"].is_array(), "{wrong}");
+    kit.call("POST", START, json!({"package": "x"})).await.expect(400);
+    kit.call("POST", START, json!({"package": "0".repeat(64)})).await.expect(404);
+    let policy = json!({"nodes_at_once": 3, "drain_limit_seconds": 90});
+    let started = kit.call("POST", START, json!({"package": null, "policy": policy})).await.expect(202);
+    assert_eq!(started, json!({"status": "success", "data": {"run": 1, "warnings": []}}));
+    let status = kit.get("/status/v1/upgrade/").await.expect(200);
+    let run = &status["run"];
+    assert_eq!((&run["places"], &run["policy"]["drain_limit_seconds"]), (&json!(3), &json!(90)));
+    assert_eq!((&run["policy"]["rest_seconds"], &run["lock"]), (&json!(600), &json!("held")));
+    assert_eq!((&run["source"], &run["target"]), (&json!("34 (34000)"), &json!("34.1 (34100)")));
+    assert_eq!(status["nodes"][0]["upgrade_status"], "PENDING");
+    assert_eq!(status["manager"]["upgrade_status_text"], "Upgrade in progress");
+    let again = kit.call("POST", START, json!({})).await.expect(409);
+    assert_eq!(again["blockers"][0]["blocker"], "run_under_way");
+    assert!(again["error"].as_str().unwrap().contains("reboot the Management Node"), "{again}");
+}
+
+#[tokio::test]
+async fn a_start_of_a_finished_upload_is_the_last_step_of_it() {
+    let kit = Kit::new().await;
+    let (bytes, _) = kit.package();
+    let uuid = kit.ask_for_upload(bytes.len()).await;
+    kit.send_part(&uuid, 0, &bytes).await.expect(202);
+    kit.add_node(1).await;
+    let finish = format!("/configuration/v1/upgrade_request/{uuid}/finish/");
+    let blocked = kit.call("POST", &finish, json!({"validate_only": false})).await.expect(409);
+    assert_eq!(blocked["blockers"][0]["blocker"], "unreachable");
+    kit.report(1, OLD).await;
+    let started = kit.call("POST", &finish, json!({"validate_only": false})).await.expect(202);
+    assert_eq!((&started["data"]["run"], &started["state"]), (&json!(1), &json!("done")));
+    assert_eq!(started["next_url"], "/api/admin/status/v1/upgrade/");
+    kit.call("POST", &finish, json!({"validate_only": false})).await.expect(409);
+}
+
+#[tokio::test]
+async fn the_history_tells_what_happened_in_each_run() {
+    let kit = Kit::new().await;
+    kit.upload_package().await;
+    kit.call("POST", START, json!({})).await.expect(202);
+    let under_way = kit.get("/history/v1/upgrade/1/").await.expect(200);
+    assert_eq!(under_way["outcome"], Value::Null);
+    assert_eq!(under_way["facts"][0]["text"], "run 1 started: from 34 (34000) to 34.1 (34100)");
+    assert_eq!(under_way["facts"][0]["fact"]["fact"], "run_started");
+    assert_eq!(kit.get("/history/v1/upgrade/").await.expect(200)["meta"]["total_count"], 0);
+    kit.desk.apply(Event::ManagerRejected { why: "the disk is full".into() }).await.unwrap();
+    kit.call("POST", START, json!({})).await.expect(202);
+    kit.desk.apply(Event::ManagerStaged).await.unwrap();
+    kit.desk.apply(Event::ManagerStarted { release: NEW, fell_back: None }).await.unwrap();
+    let list = kit.get("/history/v1/upgrade/").await.expect(200);
+    let outcomes: Vec<&Value> =
+        list["objects"].as_array().unwrap().iter().map(|run| &run["outcome"]).collect();
+    assert_eq!(outcomes, ["complete", "manager_fell_back"]);
+    assert_eq!(list["objects"][0]["id"], 2);
+    let facts = kit.get("/history/v1/upgrade/2/").await.expect(200)["facts"].clone();
+    let texts: Vec<&str> =
+        facts.as_array().unwrap().iter().map(|fact| fact["text"].as_str().unwrap()).collect();
+    assert_eq!(texts[0], "run 2 started: from 34 (34000) to 34.1 (34100)");
+    let ended = Fact::RunEnded { run: RunId(2), outcome: Outcome::Complete };
+    assert_eq!(*texts.last().unwrap(), ended.to_string());
+    let seq = facts[0]["seq"].as_i64().unwrap();
+    let later = kit.get(&format!("/history/v1/upgrade/2/?since={seq}")).await.expect(200);
+    assert_eq!(later["facts"].as_array().unwrap().len(), texts.len() - 1);
+    kit.get("/history/v1/upgrade/2/?since=x").await.expect(400);
+    kit.get("/history/v1/upgrade/3/").await.expect(404);
+    let status = kit.get("/status/v1/upgrade/").await.expect(200);
+    assert_eq!((&status["run"], &status["last_run"]["outcome"]), (&Value::Null, &json!("complete")));
+}

@@ -1,0 +1,134 @@
+//! `configuration/v1/upgrade_package/`: the verified packages that the Management Node holds.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use fleet::time::Time;
+use fleet::version::Sha256;
+use rusqlite::{Connection, Row, Transaction, params};
+use serde_json::{Value, json};
+
+use super::error::{Kind, Refusal};
+use super::list::{Listed, page};
+use super::request::{Asked, Named};
+use super::router::both;
+use super::{Api, time};
+use crate::packages::{self, HeldPackage};
+
+const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
+const LISTED: Listed =
+    Listed { path: LIST, filters: &["manifest", "version", "build", "released", "size", "uploaded_at"] };
+
+const WHAT: &str = "upgrade package";
+
+pub(super) fn routes() -> Router<Api> {
+    both(LIST, get(list)).merge(both(&format!("{LIST}{{id}}/"), get(detail).delete(remove)))
+}
+
+async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+    let uploaded = uploaded(&api).await?;
+    let objects = api.blocking(move |layout| {
+        let mut manifests = packages::list(layout)?;
+        manifests.sort_by_key(|manifest| (uploaded.get(manifest).copied(), *manifest));
+        // A package that can no longer be verified is not offered; a start of it would be refused.
+        let held = manifests.iter().rev().filter_map(|manifest| packages::held(layout, *manifest).ok());
+        Ok::<_, Refusal>(
+            held.map(|held| shown(&held, uploaded.get(&held.verified.hash()).copied())).collect(),
+        )
+    });
+    page(LISTED, &query, objects.await??).map(Json)
+}
+
+async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+    let manifest = id.id(WHAT)?;
+    let held = find(&api, manifest).await?;
+    Ok(Json(shown(&held, uploaded(&api).await?.get(&manifest).copied())))
+}
+
+async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+    let manifest: Sha256 = id.id(WHAT)?;
+    let _one_at_a_time = api.packages.lock().await;
+    if is_in_use(&api, manifest) {
+        return Err(Refusal::new(
+            Kind::Conflict,
+            format!("{WHAT} {manifest} is in use by an upgrade"),
+            "wait until the upgrade has ended",
+        ));
+    }
+    api.blocking(move |layout| packages::remove(layout, manifest)).await??;
+    let forget = move |tx: &Transaction<'_>| {
+        tx.execute("DELETE FROM package WHERE manifest = ?1", [manifest.to_string()])?;
+        Ok::<_, Refusal>(())
+    };
+    api.desk().store().write(forget).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the run under way brings it, or a node is still on its way to it.
+fn is_in_use(api: &Api, manifest: Sha256) -> bool {
+    api.desk().read(|fleet, _| {
+        let by_run = fleet.platform.run.as_ref().is_some_and(|run| run.package.manifest == manifest);
+        let by_node = fleet.nodes().places().iter().filter_map(|id| fleet.nodes().get(*id)?.assigned);
+        by_run || by_node.into_iter().any(|assigned| assigned.manifest == manifest)
+    })
+}
+
+/// A package that is held.
+pub(crate) async fn find(api: &Api, manifest: Sha256) -> Result<HeldPackage, Refusal> {
+    Ok(api.blocking(move |layout| packages::held(layout, manifest)).await??)
+}
+
+/// The package that was uploaded last, of those that are held.
+pub(crate) async fn newest(api: &Api) -> Result<Sha256, Refusal> {
+    let uploaded = uploaded(api).await?;
+    let held = api.blocking(packages::list).await??;
+    let newest = held.into_iter().max_by_key(|manifest| (uploaded.get(manifest).copied(), *manifest));
+    newest.ok_or_else(|| {
+        Refusal::new(
+            Kind::NotFound,
+            "no upgrade package found",
+            "upload a package first, then start the upgrade",
+        )
+    })
+}
+
+/// Remembers when a package was taken in.
+pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -> Result<(), Refusal> {
+    tx.execute(
+        "INSERT OR REPLACE INTO package (manifest, uploaded_at) VALUES (?1, ?2)",
+        params![manifest.to_string(), i64::try_from(now.0).unwrap_or(i64::MAX)],
+    )?;
+    Ok(())
+}
+
+async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Time>, Refusal> {
+    let read = |connection: &Connection| {
+        let mut statement = connection.prepare_cached("SELECT manifest, uploaded_at FROM package")?;
+        let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+        let rows = statement.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
+        let moment =
+            |(manifest, at): (String, i64)| Some((manifest.parse().ok()?, Time(u64::try_from(at).ok()?)));
+        Ok::<_, Refusal>(rows.into_iter().filter_map(moment).collect())
+    };
+    api.desk().store().read(read).await
+}
+
+/// The object in an answer.
+pub(crate) fn shown(held: &HeldPackage, uploaded_at: Option<Time>) -> Value {
+    let manifest = held.verified.manifest();
+    let hash = held.verified.hash();
+    json!({
+        "manifest": hash,
+        "version": manifest.version.to_string(),
+        "build": manifest.build,
+        "release_text": manifest.release().to_string(),
+        "released": manifest.released.to_string(),
+        "notes": manifest.notes,
+        "size": held.verified.package_size(),
+        "uploaded_at": uploaded_at.map(time::text),
+        "resource_uri": format!("{LIST}{hash}/"),
+    })
+}

@@ -1,0 +1,326 @@
+//! Uploading a package: `configuration/v1/upgrade/`, `command/v1/platform/upgrade/` and
+//! `configuration/v1/upgrade_request/`.
+//!
+//! Bytes are received in a task of their own, so that a connection that breaks off leaves whole what
+//! has arrived. A refused package leaves nothing behind but the reason.
+
+use axum::extract::multipart::Multipart;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use fleet::time::Time;
+use rusqlite::Transaction;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::error::{FieldErrors, Kind, Refusal};
+use super::fields::Draft;
+use super::list::{Listed, page};
+use super::request::{Asked, Fields, Named, has_type, malformed};
+use super::router::both;
+use super::rows::location;
+use super::uploads::{self, PACKAGE_BYTES, Received, Stage, Upload};
+use super::{Api, time, upgrade, upgrade_package};
+use crate::packages::{self, HeldPackage, PackageError};
+
+const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
+const COMMAND: &str = "/api/admin/command/v1/platform/upgrade/";
+const LIST: &str = "/api/admin/configuration/v1/upgrade_request/";
+const LISTED: Listed =
+    Listed { path: LIST, filters: &["uuid", "state", "offset", "total_size", "created_at"] };
+
+const RESOURCE: &str = "upgrade_request";
+
+/// Where to look after a start, and where to start a package that was checked.
+const MONITOR: &str = "/api/admin/status/v1/upgrade/";
+const CONFIRM: &str = "/api/admin/command/v1/platform/upgrade_start/";
+
+/// Bytes of a form beside the package in it.
+const FORM_BYTES: u64 = 1 << 20;
+
+/// Where a part of an upload begins, in bytes.
+const OFFSET: &str = "upload-offset";
+
+pub(super) fn routes() -> Router<Api> {
+    let form = DefaultBodyLimit::max(usize::try_from(PACKAGE_BYTES + FORM_BYTES).unwrap_or(usize::MAX));
+    both(CONFIGURATION, post(upgrade).layer(form))
+        .merge(both(COMMAND, post(upgrade).layer(form)))
+        .merge(both(LIST, get(list)))
+        .merge(both(&format!("{LIST}{{id}}/"), get(detail).delete(remove)))
+        .merge(both(&format!("{LIST}{{id}}/upload/"), post(upload)))
+        .merge(both(&format!("{LIST}{{id}}/finish/"), post(finish)))
+        .merge(both(&format!("{LIST}{{id}}/cancel/"), post(cancel)))
+}
+
+async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+    let mut objects = Vec::new();
+    for upload in uploads::all(&api).await? {
+        objects.push(shown(&api, &upload).await?);
+    }
+    page(LISTED, &query, objects).map(Json)
+}
+
+async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+    let upload = uploads::find(&api, id.id(RESOURCE)?).await?;
+    shown(&api, &upload).await.map(Json)
+}
+
+async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+    discard(&api, id.id(RESOURCE)?).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn cancel(State(api): State<Api>, id: Named) -> Result<Response, Refusal> {
+    let uuid = id.id(RESOURCE)?;
+    discard(&api, uuid).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"ok": true, "upload_id": uuid, "status": "success"})))
+        .into_response())
+}
+
+async fn discard(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
+    let _turn = api.turns.take(uuid).await?;
+    uploads::find(api, uuid).await?;
+    uploads::forget(api, uuid).await
+}
+
+/// Upload, check and start in one, or the request for an upload in parts.
+async fn upgrade(State(api): State<Api>, request: Request) -> Result<Response, Refusal> {
+    if has_type(request.headers(), "multipart/form-data") {
+        return at_once(api, request).await;
+    }
+    let Fields(body) = Fields::from_request(request, &()).await?;
+    let mut draft = Draft::of(&body);
+    if !draft.truth("request", false) {
+        let message = "Send the package as a multipart form, or {\"request\": true, \"total_size\": bytes}.";
+        return Err(FieldErrors::one("package", message).refusal("upgrade", Kind::Invalid));
+    }
+    let upload = uploads::create(&api, total_size(&body)).await?;
+    let mut answer = receipt(&api, &upload).await?;
+    answer["next_url"] = format!("{LIST}{}/upload/", upload.uuid).into();
+    answer["status"] = "success".into();
+    let headers = [(header::LOCATION, location(LIST, upload.uuid))];
+    Ok((StatusCode::CREATED, headers, Json(answer)).into_response())
+}
+
+/// The announced size; 0, which is refused, when there is none.
+fn total_size(body: &Map<String, Value>) -> u64 {
+    let given = body.get("total_size");
+    given.and_then(|given| given.as_u64().or_else(|| given.as_str()?.parse().ok())).unwrap_or(0)
+}
+
+/// One form with the whole package in its field `package`.
+async fn at_once(api: Api, request: Request) -> Result<Response, Refusal> {
+    let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
+    let form = Multipart::from_request(request, &()).await;
+    let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
+    let mut upload = uploads::create(&api, announced.clamp(1, PACKAGE_BYTES)).await?;
+    let _turn = api.turns.take(upload.uuid).await?;
+    let task = tokio::spawn(receive_form(api.clone(), upload.clone(), form));
+    upload = task.await.map_err(|cause| Refusal::internal(&cause))??;
+    let held = take_in(&api, &mut upload).await?;
+    let data = start(&api, &mut upload, &held, &Map::new()).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
+}
+
+/// Receives the package of a form. Of one that breaks off nothing is kept: a form cannot be resumed.
+async fn receive_form(api: Api, mut upload: Upload, mut form: Multipart) -> Result<Upload, Refusal> {
+    let received = async {
+        while let Ok(Ok(Some(field))) = tokio::time::timeout(uploads::IDLE, form.next_field()).await {
+            if field.name() == Some("package") {
+                return uploads::append(&api, &upload, field).await.map(Some);
+            }
+        }
+        Ok(None)
+    };
+    let refusal = match received.await {
+        Ok(Some(Received::Whole)) => {
+            upload = uploads::find(&api, upload.uuid).await?;
+            upload.total_size = upload.offset;
+            uploads::write(&api, upload.clone()).await?;
+            return Ok(upload);
+        }
+        Ok(Some(Received::TooMuch)) => too_much(&upload),
+        Ok(Some(Received::Broken)) => malformed("the upload broke off", "send the whole package again"),
+        Ok(None) => FieldErrors::one("package", "This field is required.").refusal("upgrade", Kind::Invalid),
+        Err(cause) => Refusal::internal(&cause),
+    };
+    uploads::forget(&api, upload.uuid).await?;
+    Err(refusal)
+}
+
+async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<Response, Refusal> {
+    let uuid: Uuid = id.id(RESOURCE)?;
+    let offset = offset_of(request.headers())?;
+    let turn = api.turns.take(uuid).await?;
+    let upload = uploads::find(&api, uuid).await?;
+    if upload.stage != Stage::Uploading {
+        return Err(ended(&upload));
+    }
+    if offset != upload.offset {
+        return Err(wrong_offset(&upload, offset));
+    }
+    let length = content_length(request.headers()).unwrap_or(0);
+    if upload.offset.saturating_add(length) > upload.total_size {
+        return Err(too_much(&upload));
+    }
+    let bytes = request.into_body().into_data_stream();
+    let task = tokio::spawn({
+        let (api, upload) = (api.clone(), upload.clone());
+        async move {
+            let received = uploads::append(&api, &upload, bytes).await;
+            drop(turn);
+            received
+        }
+    });
+    let received = task.await.map_err(|cause| Refusal::internal(&cause))?;
+    match received.map_err(|cause| Refusal::internal(&cause))? {
+        Received::Whole => {
+            let upload = uploads::find(&api, uuid).await?;
+            Ok((StatusCode::ACCEPTED, Json(receipt(&api, &upload).await?)).into_response())
+        }
+        Received::TooMuch => Err(too_much(&upload)),
+        Received::Broken => {
+            Err(malformed("the upload broke off", "read the offset of the upload and go on from there"))
+        }
+    }
+}
+
+async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<Response, Refusal> {
+    let uuid: Uuid = id.id(RESOURCE)?;
+    let mut draft = Draft::of(&body);
+    let validate_only = draft.truth("validate_only", false);
+    draft.errors.into_result(RESOURCE)?;
+    let _turn = api.turns.take(uuid).await?;
+    let mut upload = uploads::find(&api, uuid).await?;
+    let held = match (upload.stage, upload.manifest) {
+        (Stage::Uploading, _) if upload.offset < upload.total_size => return Err(unfinished(&upload)),
+        (Stage::Uploading, _) => take_in(&api, &mut upload).await?,
+        (Stage::Ready, Some(manifest)) => upgrade_package::find(&api, manifest).await?,
+        (Stage::Ready, None) | (Stage::Failed | Stage::Done, _) => return Err(ended(&upload)),
+    };
+    if validate_only {
+        let mut answer = receipt(&api, &upload).await?;
+        answer["check"] = upgrade::checked(&api, &held);
+        answer["next_url"] = CONFIRM.into();
+        return Ok((StatusCode::OK, Json(answer)).into_response());
+    }
+    let data = start(&api, &mut upload, &held, &body).await?;
+    let mut answer = receipt(&api, &upload).await?;
+    answer["status"] = "success".into();
+    answer["data"] = data;
+    answer["next_url"] = MONITOR.into();
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// Verifies the whole package and takes it in; a refused one leaves only the reason.
+async fn take_in(api: &Api, upload: &mut Upload) -> Result<HeldPackage, Refusal> {
+    let uuid = upload.uuid;
+    let _one_at_a_time = api.packages.lock().await;
+    match api.blocking(move |layout| packages::admit(layout, &uploads::file(layout, uuid))).await? {
+        Ok(held) => {
+            let manifest = held.verified.hash();
+            (upload.stage, upload.manifest) = (Stage::Ready, Some(manifest));
+            let (upload, now) = (upload.clone(), api.desk().now());
+            let write = move |tx: &Transaction<'_>| {
+                uploads::put(tx, &upload)?;
+                upgrade_package::mark_uploaded(tx, manifest, now)
+            };
+            api.desk().store().write(write).await?;
+            Ok(held)
+        }
+        // The disk failed and not the package: the upload can be finished again.
+        Err(cause @ PackageError::Refused(package::Refusal::Io { .. })) => Err(Refusal::internal(&cause)),
+        Err(PackageError::Refused(reason)) => {
+            (upload.stage, upload.error) = (Stage::Failed, Some(reason.to_string()));
+            uploads::write(api, upload.clone()).await?;
+            uploads::drop_bytes(api, uuid).await?;
+            let errors = FieldErrors::one("package", reason.to_string());
+            Err(Refusal { error: reason.to_string(), ..errors.refusal("upgrade", Kind::PackageRefused) })
+        }
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+async fn start(
+    api: &Api,
+    upload: &mut Upload,
+    held: &HeldPackage,
+    body: &Map<String, Value>,
+) -> Result<Value, Refusal> {
+    let policy = upgrade::policy_of(api, body, RESOURCE)?;
+    let data = {
+        let _not_removed_meanwhile = api.packages.lock().await;
+        upgrade::begin(api, held, policy).await?
+    };
+    upload.stage = Stage::Done;
+    uploads::write(api, upload.clone()).await?;
+    Ok(data)
+}
+
+fn offset_of(headers: &HeaderMap) -> Result<u64, Refusal> {
+    let text = headers.get(OFFSET).and_then(|value| value.to_str().ok());
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+        malformed(
+            "the header Upload-Offset is missing or no number",
+            "send the offset at which the bytes begin",
+        )
+    })
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn wrong_offset(upload: &Upload, sent: u64) -> Refusal {
+    let error = format!("the bytes begin at {sent}, but upload {} goes on at {}", upload.uuid, upload.offset);
+    Refusal::new(Kind::WrongOffset, error, "send the bytes from the offset that is named")
+        .with("offset", upload.offset.into())
+}
+
+fn unfinished(upload: &Upload) -> Refusal {
+    let Upload { uuid, offset, total_size, .. } = upload;
+    let error = format!("upload {uuid} has {offset} of {total_size} bytes");
+    Refusal::new(Kind::WrongOffset, error, "send the missing bytes, then finish")
+        .with("offset", (*offset).into())
+}
+
+fn too_much(upload: &Upload) -> Refusal {
+    let error = format!("the upload was announced with {} bytes and is larger", upload.total_size);
+    Refusal::new(Kind::TooLarge, error, format!("announce its true size, at most {PACKAGE_BYTES} bytes"))
+}
+
+fn ended(upload: &Upload) -> Refusal {
+    let error = format!("upload {} is {}", upload.uuid, upload.stage.token());
+    Refusal::new(Kind::Conflict, error, "ask for a new upload")
+}
+
+/// The short answer to each step.
+async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
+    let mut answer = shown(api, upload).await?;
+    answer["ok"] = true.into();
+    answer["upload_id"] = json!(upload.uuid);
+    answer["timestamp"] = time::text(api.desk().now()).into();
+    Ok(answer)
+}
+
+async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
+    let Upload { uuid, stage, total_size, offset, created_at, manifest, error } = upload;
+    let held = match manifest {
+        // It may have been removed since.
+        Some(manifest) => upgrade_package::find(api, *manifest).await.ok(),
+        None => None,
+    };
+    let current = api.desk().read(|fleet, _: Time| fleet.platform.release);
+    Ok(json!({
+        "uuid": uuid,
+        "state": stage.token(),
+        "offset": offset,
+        "total_size": total_size,
+        "created_at": time::text(*created_at),
+        "current": upgrade::release(current),
+        "upgrade": held.map(|held| upgrade_package::shown(&held, None)),
+        "error": error,
+        "resource_uri": format!("{LIST}{uuid}/"),
+    }))
+}

@@ -1,0 +1,415 @@
+//! What the API shows of the fleet: the status page in JSON. Pure functions of the fleet and `now`.
+
+use std::collections::BTreeMap;
+
+use fleet::desired::Owners;
+use fleet::node::{Contact, Node, NodeId};
+use fleet::observed::{Admission, Calls};
+use fleet::platform::Fleet;
+use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
+use fleet::status::Status;
+use fleet::time::Time;
+use serde_json::{Value, json};
+
+use super::{policy, time};
+use crate::driver::Live;
+
+/// What is beside the fleet when it is shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    /// The platform.
+    pub(crate) fleet: &'a Fleet,
+    /// When.
+    pub(crate) now: Time,
+    /// The Management Node's name.
+    pub(crate) manager: &'a str,
+    /// The name of each node's system location.
+    pub(crate) locations: &'a BTreeMap<NodeId, String>,
+    /// What is known of each node since the Management Node started.
+    pub(crate) live: &'a BTreeMap<NodeId, Live>,
+    /// When each node's release started.
+    pub(crate) started: &'a BTreeMap<NodeId, Time>,
+}
+
+impl Sight<'_> {
+    /// The Upgrade status page (R22).
+    pub(crate) fn upgrade(self) -> Value {
+        let Self { fleet, now, .. } = self;
+        let status = fleet.manager_status();
+        let release = fleet.platform.release;
+        json!({
+            "now": time::text(now),
+            "manager": {
+                "name": self.manager,
+                "version": release.version.to_string(),
+                "build": release.build,
+                "upgrade_status": status.token(),
+                "upgrade_status_text": status.to_string(),
+            },
+            "run": fleet.platform.run.as_ref().map(|run| self.run(run)),
+            "last_run": fleet.platform.last_run.as_ref().map(ended_run),
+            "nodes": fleet.nodes().iter().map(|(id, node)| self.node(id, node)).collect::<Vec<_>>(),
+        })
+    }
+
+    /// The run under way.
+    fn run(self, run: &Run) -> Value {
+        let mut counts: BTreeMap<&str, u32> = Status::ALL.map(|status| (status.token(), 0)).into();
+        for id in self.fleet.nodes().ids() {
+            if let Some(status) = self.fleet.status(id) {
+                *counts.entry(status.token()).or_default() += 1;
+            }
+        }
+        let mut object = stored_run(run);
+        object["places_taken"] = self.fleet.nodes().places().len().into();
+        object["places"] = run.policy.nodes_at_once.into();
+        object["counts"] = json!(counts);
+        object
+    }
+
+    fn node(self, id: NodeId, node: &Node) -> Value {
+        let status = self.fleet.status(id).unwrap_or(Status::NoUpgradeInProgress);
+        let waits = self.fleet.waits(id, self.now);
+        let release = node.observed.as_ref().map(|observed| observed.release);
+        let tally = self.live.get(&id).copied().unwrap_or_default().tally;
+        let owners = node.owners();
+        json!({
+            "id": id,
+            "name": node.name,
+            "system_location": self.locations.get(&id),
+            "version": release.map(|release| release.version.to_string()),
+            "build": release.map(|release| release.build),
+            "upgrade_status": status.token(),
+            "upgrade_status_text": status.to_string(),
+            "waits": waits,
+            "waits_text": waits.as_ref().map(ToString::to_string),
+            "maintenance_mode": in_maintenance(node),
+            "maintenance_mode_owners": owner_names(&owners),
+            "calls": known_calls(node),
+            "contact": contact(node.contact),
+            "tally": {
+                "carried": tally.carried,
+                "refused_maintenance": tally.refused_maintenance,
+                "refused_other": tally.refused_other,
+                "vanished": tally.vanished,
+            },
+        })
+    }
+
+    /// One object of `status/v1/worker_vm/`. The load is known only of a node in maintenance mode,
+    /// where the compatible API says 100: nodes do not report their call limit.
+    pub(crate) fn worker_vm(self, id: NodeId, node: &Node) -> Value {
+        let status = self.fleet.status(id).unwrap_or(Status::NoUpgradeInProgress);
+        let reported = node.observed.as_ref().map(|_| node.reported_at);
+        let heard = self.live.get(&id).map(|live| live.heard_at).or(reported).map(time::text);
+        let maintenance = in_maintenance(node);
+        let mut object = json!({
+            "id": id,
+            "configuration_id": id,
+            "name": node.name,
+            "node_type": "CONFERENCING",
+            "system_location": self.locations.get(&id),
+            "version": node.observed.as_ref().map_or(String::new(), |o| o.release.to_string()),
+            "upgrade_status": status.token(),
+            "upgrade_status_text": status.to_string(),
+            "sync_status": sync_status(node),
+            "maintenance_mode": maintenance,
+            "maintenance_mode_reason": if maintenance { reason(node) } else { String::new() },
+            "media_load": maintenance.then_some(100),
+            "signaling_count": known_calls(node),
+            "last_updated": heard,
+            "last_attempted_contact": heard,
+            "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
+        });
+        if cfg!(feature = "next") {
+            object["boot_time"] = json!(self.started.get(&id).copied().map(time::text));
+        }
+        object
+    }
+
+    /// The one object of `status/v1/management_vm/`.
+    pub(crate) fn management_vm(self) -> Value {
+        let status = self.fleet.manager_status();
+        let now = time::text(self.now);
+        json!({
+            "id": 1,
+            "configuration_id": 1,
+            "name": self.manager,
+            "primary": true,
+            "version": self.fleet.platform.release.to_string(),
+            "upgrade_status": status.token(),
+            "upgrade_status_text": status.to_string(),
+            "sync_status": "SYNCED",
+            "last_updated": now,
+            "last_attempted_contact": now,
+            "resource_uri": "/api/admin/status/v1/management_vm/1/",
+        })
+    }
+}
+
+/// A run under way as the history shows it: without what changes every second.
+pub(crate) fn stored_run(run: &Run) -> Value {
+    json!({
+        "id": run.id,
+        "source": run.source.to_string(),
+        "target": run.package.release.to_string(),
+        "manifest": run.package.manifest,
+        "started_at": time::text(run.started_at),
+        "ended_at": null,
+        "outcome": null,
+        "outcome_text": null,
+        "limit": time::text(run.limit()),
+        "policy": policy::shown(&run.policy),
+        "manager_step": manager_step(run.manager),
+        "lock": lock(run.lock),
+    })
+}
+
+/// A run that has ended.
+pub(crate) fn ended_run(run: &EndedRun) -> Value {
+    json!({
+        "id": run.id,
+        "source": run.source.to_string(),
+        "target": run.package.release.to_string(),
+        "manifest": run.package.manifest,
+        "started_at": time::text(run.started_at),
+        "ended_at": time::text(run.ended_at),
+        "outcome": outcome(&run.outcome),
+        "outcome_text": run.outcome.to_string(),
+    })
+}
+
+fn outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Complete => "complete",
+        Outcome::Incomplete => "incomplete",
+        Outcome::LimitReached => "limit_reached",
+        Outcome::ManagerFellBack { .. } => "manager_fell_back",
+        Outcome::Replaced => "replaced",
+        Outcome::Halted { .. } => "halted",
+    }
+}
+
+fn manager_step(step: ManagerStep) -> &'static str {
+    match step {
+        ManagerStep::Staging { .. } => "staging",
+        ManagerStep::Installing { .. } => "installing",
+        ManagerStep::Confirmed { .. } => "confirmed",
+    }
+}
+
+fn lock(lock: Lock) -> &'static str {
+    match lock {
+        Lock::Held => "held",
+        Lock::Lifted => "lifted",
+    }
+}
+
+fn contact(contact: Contact) -> &'static str {
+    match contact {
+        Contact::Never => "never",
+        Contact::Heard => "heard",
+        Contact::Silent { .. } => "silent",
+        Contact::Lost { .. } => "lost",
+    }
+}
+
+/// `SYNCED` only when the node itself has said that it acts on what is wanted of it now.
+fn sync_status(node: &Node) -> &'static str {
+    let current = node.observed.as_ref().is_some_and(|observed| observed.generation == node.generation);
+    match node.contact {
+        Contact::Never | Contact::Lost { .. } => "UNREACHABLE",
+        Contact::Heard if current => "SYNCED",
+        Contact::Heard | Contact::Silent { .. } => "SYNCING",
+    }
+}
+
+/// In maintenance mode because somebody wants it so, or because the node says that it refuses calls.
+fn in_maintenance(node: &Node) -> bool {
+    let refuses = node.observed.as_ref().is_some_and(|observed| observed.admission == Admission::Refusing);
+    refuses || !node.owners().is_empty()
+}
+
+fn owner_names(owners: &Owners) -> Vec<&'static str> {
+    let Owners { operator, run, platform } = owners;
+    let names = [
+        operator.as_ref().map(|_| "operator"),
+        run.as_ref().map(|_| "run"),
+        platform.as_ref().map(|_| "platform"),
+    ];
+    names.into_iter().flatten().collect()
+}
+
+/// The operator's reason goes before the others: it is the one that somebody has to take back.
+fn reason(node: &Node) -> String {
+    let Owners { operator, run, platform } = node.owners();
+    let run = run.map(|_| "upgrade of the platform".to_string());
+    operator.or(platform).or(run).unwrap_or_default()
+}
+
+/// How many calls the node has said that it holds; none when nobody knows.
+fn known_calls(node: &Node) -> Option<u32> {
+    if node.contact.is_lost() {
+        return None;
+    }
+    match node.observed.as_ref()?.calls {
+        Calls::Known { count, oldest: _ } => Some(count),
+        Calls::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fleet::desired::Generation;
+    use fleet::node::Duty;
+    use fleet::observed::{Footing, Observed, Staging};
+    use fleet::path::{Path, Step};
+    use fleet::platform::Event;
+    use fleet::policy::Policy;
+    use fleet::run::Package;
+    use fleet::time::Span;
+    use fleet::version::{Build, Release, Sha256, Version};
+
+    use wire::Tally;
+
+    use super::*;
+
+    const OLD: Release = Release { version: Version::new(34, 0), build: Build(34_000) };
+    const NEW: Release = Release { version: Version::new(34, 1), build: Build(34_100) };
+
+    fn report(fleet: &mut Fleet, id: u32, now: Time, calls: u32) {
+        let id = NodeId(id);
+        let desired = fleet.wanted(id).unwrap();
+        let admission =
+            if desired.intent.owners.is_empty() { Admission::Admitting } else { Admission::Refusing };
+        let staging = match desired.intent.software {
+            Some((assignment, _)) => Staging::Staged { manifest: assignment.manifest },
+            None => Staging::Nothing,
+        };
+        let oldest = (calls > 0).then_some(Span::minutes(41));
+        let observed = Observed {
+            at: now,
+            generation: desired.generation,
+            release: OLD,
+            footing: Footing::Confirmed,
+            admission,
+            calls: Calls::Known { count: calls, oldest },
+            staging,
+            unfit: None,
+        };
+        fleet.apply(now, Event::Report { id, observed });
+    }
+
+    fn platform(nodes: u32) -> Fleet {
+        let mut fleet = Fleet::new(OLD, Policy::standard());
+        for id in 1..=nodes {
+            fleet.apply(
+                Time(0),
+                Event::NodeAdded { id: NodeId(id), name: format!("node{id}"), duty: Duty::AlwaysOn },
+            );
+        }
+        fleet
+    }
+
+    fn start(fleet: &mut Fleet, now: Time) {
+        let step = Step { to: NEW.version, from: OLD.version, reason: "none".into() };
+        let package = Package { release: NEW, manifest: Sha256([7; 32]), path: Path(vec![step]) };
+        fleet.start(package, Policy { nodes_at_once: 1, ..Policy::standard() }, now).unwrap();
+    }
+
+    fn shown(fleet: &Fleet, now: Time) -> Value {
+        let locations = BTreeMap::from([(NodeId(1), "Oslo".to_string())]);
+        let tally = Tally { carried: 5, ..Tally::default() };
+        let live = BTreeMap::from([(NodeId(1), Live { tally, heard_at: Time(0) })]);
+        let started = BTreeMap::new();
+        Sight { fleet, now, manager: "manager", locations: &locations, live: &live, started: &started }
+            .upgrade()
+    }
+
+    #[test]
+    fn a_platform_at_rest_is_shown_without_a_run() {
+        let mut fleet = platform(2);
+        report(&mut fleet, 1, Time(0), 3);
+        let shown = shown(&fleet, Time(1_000));
+        assert_eq!(shown["run"], Value::Null);
+        assert_eq!(
+            shown["manager"],
+            json!({
+                "name": "manager", "version": "34", "build": 34_000, "upgrade_status": "IDLE",
+                "upgrade_status_text": "No upgrade in progress"
+            })
+        );
+        assert_eq!(
+            shown["nodes"][0],
+            json!({
+                "id": 1, "name": "node1", "system_location": "Oslo", "version": "34", "build": 34_000,
+                "upgrade_status": "IDLE", "upgrade_status_text": "No upgrade in progress",
+                "waits": null, "waits_text": null, "maintenance_mode": false, "maintenance_mode_owners": [],
+                "calls": 3, "contact": "heard",
+                "tally": {"carried": 5, "refused_maintenance": 0, "refused_other": 0, "vanished": 0}
+            })
+        );
+        assert_eq!(shown["nodes"][1]["contact"], "never");
+        assert_eq!(shown["nodes"][1]["calls"], Value::Null);
+        assert_eq!(shown["nodes"][1]["version"], Value::Null);
+    }
+
+    #[test]
+    fn a_run_under_way_says_why_each_node_waits() {
+        let mut fleet = platform(2);
+        (1..=2).for_each(|id| report(&mut fleet, id, Time(0), 3));
+        start(&mut fleet, Time(0));
+        let staging = shown(&fleet, Time(0));
+        assert_eq!(staging["manager"]["upgrade_status"], "UPGRADING");
+        assert_eq!(staging["run"]["manager_step"], "staging");
+        assert_eq!(staging["nodes"][0]["waits"], json!({"waits_for": "manager"}));
+        fleet.apply(Time(0), Event::ManagerStaged);
+        fleet.apply(Time(0), Event::ManagerStarted { release: NEW, fell_back: None });
+        for now in [1, 2] {
+            (1..=2).for_each(|id| report(&mut fleet, id, Time(now), 3));
+        }
+        let draining = shown(&fleet, Time(60_002));
+        assert_eq!(draining["run"]["places_taken"], 1);
+        assert_eq!(draining["run"]["lock"], "held");
+        assert_eq!(draining["run"]["counts"]["WAITING_FOR_CALLS"], 1);
+        assert_eq!(draining["run"]["counts"]["PENDING"], 1);
+        assert_eq!(draining["run"]["counts"]["REBOOTING"], 0);
+        assert_eq!(draining["run"]["limit"], "1970-01-02T00:00:00.000000");
+        assert_eq!(draining["nodes"][0]["maintenance_mode_owners"], json!(["run"]));
+        assert_eq!(
+            draining["nodes"][0]["waits_text"],
+            "waiting for 3 calls, oldest 42 min, drain limit in 59 min"
+        );
+        assert_eq!(draining["nodes"][1]["waits_text"], "in the queue, 1 of 1 places are taken");
+    }
+
+    #[test]
+    fn a_run_that_has_ended_says_how() {
+        let mut fleet = platform(0);
+        start(&mut fleet, Time(0));
+        fleet.apply(Time(5_000), Event::ManagerRejected { why: "the disk is full".into() });
+        let shown = shown(&fleet, Time(6_000));
+        assert_eq!(shown["run"], Value::Null);
+        assert_eq!(shown["last_run"]["outcome"], "manager_fell_back");
+        assert_eq!(shown["last_run"]["ended_at"], "1970-01-01T00:00:05.000000");
+        let text = shown["last_run"]["outcome_text"].as_str().unwrap();
+        assert!(text.ends_with("the disk is full"), "{text}");
+    }
+
+    #[test]
+    fn a_node_is_synced_only_when_it_has_said_so() {
+        let mut fleet = platform(1);
+        let check = |fleet: &Fleet, expected: &str| {
+            assert_eq!(sync_status(fleet.nodes().get(NodeId(1)).unwrap()), expected);
+        };
+        check(&fleet, "UNREACHABLE");
+        report(&mut fleet, 1, Time(0), 0);
+        check(&fleet, "SYNCED");
+        fleet.apply(Time(1), Event::Maintenance { id: NodeId(1), operator: Some("a fan".into()) });
+        check(&fleet, "SYNCING");
+        assert_eq!(reason(fleet.nodes().get(NodeId(1)).unwrap()), "a fan");
+        report(&mut fleet, 1, Time(2), 0);
+        check(&fleet, "SYNCED");
+        assert_ne!(fleet.nodes().get(NodeId(1)).unwrap().generation, Generation::default());
+    }
+}
