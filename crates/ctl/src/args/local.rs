@@ -1,0 +1,101 @@
+//! Commands about files of this machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+/// Commands about packages.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackageCommand {
+    /// Makes a publisher's pair of keys: NAME.key signs and stays secret, NAME.pub goes onto the machines.
+    Keygen {
+        /// Where to write them, without an ending: keys/release writes keys/release.key and keys/release.pub.
+        #[arg(long, value_name = "NAME", value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+        /// A line about the key, for whoever reads its files.
+        #[arg(long, default_value = "pitlane release key", value_name = "TEXT")]
+        comment: String,
+    },
+    /// Builds a package, signs it and verifies it.
+    Build(BuildArgs),
+    /// Shows what a package says about itself.
+    Inspect {
+        /// The package file.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The directory of the trusted public keys. Without it, nothing that is shown is verified.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        trust: Option<PathBuf>,
+    },
+    /// Verifies a whole package, every byte of it.
+    Verify {
+        /// The package file.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The directory of the trusted public keys.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        trust: PathBuf,
+    },
+}
+
+/// A package to build.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// What goes into it, in TOML. The paths in it are relative to its directory.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) spec: PathBuf,
+    /// The publisher's secret key.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: PathBuf,
+    /// The package file to write. One that is there is replaced.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+    /// Compresses less, for tests and demonstrations.
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// Commands about a machine.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MachineCommand {
+    /// Installs a machine for the first time. Later releases come as upgrades.
+    Install(InstallArgs),
+}
+
+/// A machine to install.
+#[derive(Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// The machine's root directory, like /var/lib/pitlane. It is made when it is not there.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) root: PathBuf,
+    /// What the machine will be.
+    #[arg(long)]
+    pub(crate) role: RoleArg,
+    /// The package to install.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) package: PathBuf,
+    /// The directory of the public keys that this machine will trust, now and for upgrades.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) trust: PathBuf,
+    /// The machine's settings, which become its machine.toml.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+/// What a machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// A Management Node.
+    Manager,
+    /// A Conferencing Node.
+    Node,
+}
+
+impl From<RoleArg> for package::Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Manager => Self::Manager,
+            RoleArg::Node => Self::Node,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What can be asked for on the command line, and what is said about it in `--help`.
+
+mod local;
+mod platform;
+mod upgrade;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueHint};
+
+pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand};
+pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
+pub(crate) use upgrade::{PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, WatchArgs};
+
+/// Said below every help.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it failed
+  2  the command was not understood
+  3  refused or blocked; nothing was changed
+  4  the run ended, but not with every node upgraded
+  5  the Management Node cannot be reached, is not trusted, or does not accept the user
+
+Standard output is the answer, standard error the story. Times are UTC.";
+
+/// Upgrades a conferencing platform under live calls, and shows how far it is.
+#[derive(Debug, Parser)]
+#[command(name = "pitlane", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes. Whatever is not given comes from the profile that `login` saved.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Management Node")]
+pub(crate) struct Global {
+    /// Where the Management Node is, like https://manager.example:8443.
+    #[arg(long, global = true, env = "PITLANE_MANAGER", value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) manager: Option<String>,
+    /// The certificate of the platform's authority, in PEM form.
+    #[arg(long, global = true, env = "PITLANE_AUTHORITY", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) authority: Option<PathBuf>,
+    /// The fingerprint of the authority's or the Management Node's certificate: sha256:…
+    #[arg(long, global = true, env = "PITLANE_FINGERPRINT", value_name = "SHA256")]
+    pub(crate) fingerprint: Option<String>,
+    /// The user.
+    #[arg(long, global = true, env = "PITLANE_USER", value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// A file whose first line is the password. PITLANE_PASSWORD is taken when it is not given.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Prints the API's own objects on standard output, and nothing else there.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Checks that the Management Node lets you in, and saves the way there in a profile.
+    Login,
+    /// Conferencing Nodes: list, add, remove, maintenance mode.
+    #[command(subcommand)]
+    Node(NodeCommand),
+    /// Virtual Meeting Rooms and their aliases.
+    #[command(subcommand)]
+    Room(RoomCommand),
+    /// System locations.
+    #[command(subcommand)]
+    Location(LocationCommand),
+    /// Upgrades of the platform: upload, check, start, watch.
+    #[command(subcommand)]
+    Upgrade(UpgradeCommand),
+    /// Upgrade packages on this machine: make keys, build, inspect, verify.
+    #[command(subcommand)]
+    Package(PackageCommand),
+    /// The machine that a Management Node or a Conferencing Node runs on.
+    #[command(subcommand)]
+    Machine(MachineCommand),
+    /// Prints the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Runs the demonstration (the program pitlane-demo that lies beside this one).
+    Demo {
+        /// What the demonstration takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<std::ffi::OsString>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_of_the_commands_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_every_command_takes_may_stand_before_or_after_it() {
+        for line in ["pitlane --json --user eve node list", "pitlane node list --json --user eve"] {
+            let args = parse(line).unwrap();
+            assert!(args.global.json);
+            assert_eq!(args.global.user.as_deref(), Some("eve"));
+            assert!(matches!(args.command, Command::Node(NodeCommand::List)));
+        }
+    }
+
+    #[test]
+    fn limits_of_a_run_are_read_with_their_units() {
+        let args = parse(
+            "pitlane upgrade start 34.1 --drain-limit 60s --run-limit 2h --nodes-at-once 3 --rest 1m -y",
+        );
+        let Command::Upgrade(UpgradeCommand::Start(start)) = args.unwrap().command else {
+            panic!("another command")
+        };
+        assert_eq!(start.package.as_deref(), Some("34.1"));
+        assert!(start.yes);
+        assert_eq!(
+            start.policy.to_json(),
+            serde_json::json!({"nodes_at_once": 3, "drain_limit_seconds": 60, "run_limit_seconds": 7200, "rest_seconds": 60})
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let check = |line: &str| assert!(parse(line).is_err(), "{line:?} was accepted");
+        check("pitlane");
+        check("pitlane upgrade start --drain-limit 60");
+        check("pitlane upgrade start --nodes-at-once 0");
+        check("pitlane node add lon-1 --address 10.0.0.1 --location London");
+        check("pitlane machine install --root /r --role bridge --package p --trust t");
+        check("pitlane room add");
+    }
+
+    #[test]
+    fn the_demonstration_gets_its_arguments_untouched() {
+        let Command::Demo { arguments } = parse("pitlane demo --nodes 4 -v").unwrap().command else {
+            panic!("another command")
+        };
+        assert_eq!(arguments, ["--nodes", "4", "-v"]);
+    }
+}

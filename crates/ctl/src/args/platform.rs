@@ -1,0 +1,114 @@
+//! Commands about the platform's parts: nodes, rooms, locations.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+/// Commands about Conferencing Nodes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Lists all nodes, with what they run and what they do.
+    List,
+    /// Shows everything about one node.
+    Show {
+        /// The node's name.
+        name: String,
+    },
+    /// Adds a node and writes its enrolment file, which makes a machine this node.
+    Add(AddNode),
+    /// Removes a node from the platform.
+    Remove {
+        /// The node's name.
+        name: String,
+    },
+    /// Puts a node into maintenance mode, or takes it out.
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
+}
+
+/// A node to add.
+#[derive(Debug, Args)]
+pub(crate) struct AddNode {
+    /// The node's name.
+    pub(crate) name: String,
+    /// Its address, where it takes calls.
+    #[arg(long, value_name = "IP")]
+    pub(crate) address: String,
+    /// The name of its system location.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) location: String,
+    /// Where to write the enrolment file. It is given only this once and must stay secret until it is used.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) enrolment_file: PathBuf,
+    /// A cloud bursting node, which is powered on only when it is needed.
+    #[arg(long)]
+    pub(crate) bursting: bool,
+    /// Its host name; the node's name when not given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hostname: Option<String>,
+    /// Its DNS domain.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Its network mask.
+    #[arg(long, value_name = "IP")]
+    pub(crate) netmask: Option<String>,
+    /// Its gateway.
+    #[arg(long, value_name = "IP")]
+    pub(crate) gateway: Option<String>,
+    /// What else is to be known about it.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+}
+
+/// The operator's maintenance mode. A run's own is never touched by it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MaintenanceCommand {
+    /// The node takes no more calls; those that it has go on.
+    On {
+        /// The node's name.
+        name: String,
+        /// Why, for whoever looks at it.
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+        reason: String,
+    },
+    /// The node takes calls again.
+    Off {
+        /// The node's name.
+        name: String,
+    },
+}
+
+/// Commands about Virtual Meeting Rooms.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoomCommand {
+    /// Lists all Virtual Meeting Rooms with their aliases.
+    List,
+    /// Adds a Virtual Meeting Room.
+    Add {
+        /// The room's name.
+        name: String,
+        /// What people dial to get there. May be given several times.
+        #[arg(long = "alias", value_name = "ALIAS", required = true)]
+        aliases: Vec<String>,
+    },
+    /// Removes a Virtual Meeting Room and its aliases.
+    Remove {
+        /// The room's name.
+        name: String,
+    },
+}
+
+/// Commands about system locations.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LocationCommand {
+    /// Lists all system locations.
+    List,
+    /// Adds a system location.
+    Add {
+        /// The location's name.
+        name: String,
+        /// What else is to be known about it.
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+        description: String,
+    },
+}

@@ -1,0 +1,125 @@
+//! Commands about upgrades of the platform.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+use serde_json::{Map, Value};
+
+use crate::span::Seconds;
+
+/// Commands about upgrades.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UpgradeCommand {
+    /// Uploads a package; the Management Node verifies it, and says whether it could start.
+    Upload(UploadArgs),
+    /// Says whether an upgrade could start now, with everything that stands in the way.
+    Check {
+        /// The package: its version or the beginning of its hash. The newest uploaded when not given.
+        package: Option<String>,
+        /// The limits that it would start with.
+        #[command(flatten)]
+        policy: PolicyArgs,
+    },
+    /// Starts an upgrade, after showing what it will do.
+    Start(StartArgs),
+    /// Shows where every node is, once.
+    Status,
+    /// Shows where every node is, until the run ends.
+    ///
+    /// Redrawn in place every second; one line for each change when not on a terminal. Marks: + upgraded,
+    /// > under way, . not yet, ! look at it.
+    Watch(WatchArgs),
+    /// Lists past runs, or tells one run step by step.
+    History(HistoryArgs),
+    /// Lists the packages that the Management Node holds.
+    Packages,
+}
+
+/// A package to upload.
+#[derive(Debug, Args)]
+pub(crate) struct UploadArgs {
+    /// The package file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Goes on with an upload that was interrupted, by the number that was printed then.
+    #[arg(long, value_name = "UPLOAD")]
+    pub(crate) resume: Option<String>,
+}
+
+/// A run to start.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The package: its version or the beginning of its hash. The newest uploaded when not given.
+    pub(crate) package: Option<String>,
+    /// The limits of the run.
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// Does not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Limits of a run. Whatever is not given is as the platform's standing policy says.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Limits of the run")]
+pub(crate) struct PolicyArgs {
+    /// How many nodes may be out of service at once on behalf of the run.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) nodes_at_once: Option<u32>,
+    /// How long a node waits for its calls to clear before it goes back to service, like 60s or 1h.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) drain_limit: Option<Seconds>,
+    /// How long the whole run may take, like 24h.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) run_limit: Option<Seconds>,
+    /// How long a node rests in service before it is tried again, like 10m.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) rest: Option<Seconds>,
+}
+
+impl PolicyArgs {
+    /// What differs from the standing policy, as the API takes it.
+    pub(crate) fn to_json(&self) -> Value {
+        let Self { nodes_at_once, drain_limit, run_limit, rest } = self;
+        let seconds = |limit: &Option<Seconds>| limit.map(|Seconds(seconds)| seconds);
+        let fields = [
+            ("nodes_at_once", nodes_at_once.map(u64::from)),
+            ("drain_limit_seconds", seconds(drain_limit)),
+            ("run_limit_seconds", seconds(run_limit)),
+            ("rest_seconds", seconds(rest)),
+        ];
+        let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?.into())));
+        Value::Object(given.collect::<Map<_, _>>())
+    }
+
+    /// The same in words; empty when nothing differs.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let Self { nodes_at_once, drain_limit, run_limit, rest } = self;
+        let limit =
+            |name: &str, limit: &Option<Seconds>| limit.map(|limit| format!("{name} {}", limit.span()));
+        [
+            nodes_at_once.map(|nodes| format!("nodes at once {nodes}")),
+            limit("drain limit", drain_limit),
+            limit("run limit", run_limit),
+            limit("rest", rest),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// How to watch.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// How long the Management Node may be away before the watch gives up.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(crate) give_up_after: Seconds,
+}
+
+/// Which run to tell.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// The number of a run; all runs when not given.
+    pub(crate) run: Option<u64>,
+}

@@ -1,0 +1,146 @@
+//! `pitlane node`: Conferencing Nodes.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::Session;
+use super::room::{detail, find, location_uri};
+use crate::api::{Configured, List, WorkerStatus};
+use crate::args::{AddNode, MaintenanceCommand, NodeCommand};
+use crate::client::view;
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+use crate::view::nodes::{self, id_in, is_named};
+use crate::when::When;
+
+const CONFIGURED: &str = "configuration/v1/worker_vm/";
+const STATUS: &str = "status/v1/worker_vm/";
+const KIND: &str = "Conferencing Node";
+
+/// Runs a command about nodes.
+pub(crate) async fn run(session: &Session, command: &NodeCommand) -> Result<Exit, Failure> {
+    match command {
+        NodeCommand::List => list(session).await,
+        NodeCommand::Show { name } => show(session, name).await,
+        NodeCommand::Add(node) => add(session, node).await,
+        NodeCommand::Remove { name } => remove(session, name).await,
+        NodeCommand::Maintenance(MaintenanceCommand::On { name, reason }) => {
+            let body = json!({"maintenance_mode": true, "maintenance_mode_reason": reason});
+            let done = "is going into maintenance mode: it takes no more calls, those that it has go on";
+            maintenance(session, name, &body, done).await
+        }
+        NodeCommand::Maintenance(MaintenanceCommand::Off { name }) => {
+            let body = json!({"maintenance_mode": false, "maintenance_mode_reason": ""});
+            let done = "leaves the operator's maintenance mode; it takes calls unless a run holds it";
+            maintenance(session, name, &body, done).await
+        }
+    }
+}
+
+async fn list(session: &Session) -> Result<Exit, Failure> {
+    let doing = "list the Conferencing Nodes";
+    let list = session.client.list(doing, STATUS, &[]).await?;
+    let found: List<WorkerStatus> = view(doing, &list)?;
+    session.answer(&list, || nodes::nodes(found.objects, When::now(), session.canvas));
+    Ok(Exit::Ok)
+}
+
+async fn show(session: &Session, name: &str) -> Result<Exit, Failure> {
+    let doing = "show the Conferencing Node";
+    let configured = find(session, CONFIGURED, KIND, name).await?;
+    let list = session.client.list(doing, STATUS, &[("name", name)]).await?;
+    let status = list["objects"].as_array().into_iter().flatten().find(|object| is_named(object, name));
+    let status_view: Option<WorkerStatus> = status.map(|status| view(doing, status)).transpose()?;
+    let view: Configured = view(doing, &configured)?;
+    session.answer(&configured, || nodes::node(&view, status_view.as_ref(), When::now()));
+    if let (super::Output::Json, Some(status)) = (session.output, status) {
+        terminal::print_json(status);
+    }
+    Ok(Exit::Ok)
+}
+
+/// Adds the node. The enrolment file is given only once, so its place is made sure of first.
+async fn add(session: &Session, node: &AddNode) -> Result<Exit, Failure> {
+    let location = location_uri(session, &node.location).await?;
+    let file = &node.enrolment_file;
+    let mut handle = reserve(file)?;
+    let doing = format!("add the node {}", node.name);
+    let answer = match session.client.post(&doing, CONFIGURED, &body(node, &location)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            // It is empty and ours; what counts is why the node was not added.
+            let _ = fs::remove_file(file);
+            return Err(error.into());
+        }
+    };
+    let name = &node.name;
+    handle.write_all(answer.text.as_bytes()).and_then(|()| handle.sync_all()).map_err(|source| Failure::Io {
+        doing: format!("write the enrolment file of {name}, which is given only once; remove the node and add it again"),
+        source,
+    })?;
+    if answer.text.is_empty() {
+        return Err(Failure::Declined {
+            what: format!("the node {name} was added, but no enrolment file came with the answer"),
+            hint: format!("remove it with pitlane node remove {name}, and add it again"),
+        });
+    }
+    let id = answer.location.as_deref().and_then(id_in).unwrap_or("not told");
+    session.done(&format!(
+        "Conferencing Node {name} is added (id {id}). Its enrolment file: {}",
+        file.display()
+    ));
+    terminal::tell(
+        "Carry it to the node's machine. Whoever holds it can become this node: keep it secret until it is used.",
+    );
+    Ok(Exit::Ok)
+}
+
+/// Makes the enrolment file, readable by its owner alone. An existing file is never replaced.
+fn reserve(file: &Path) -> Result<fs::File, Failure> {
+    let mut options = fs::OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(file);
+    made.map_err(Failure::io(format!("make the enrolment file {}", file.display())))
+}
+
+fn body(node: &AddNode, location: &str) -> Value {
+    let AddNode { name, address, location: _, enrolment_file: _, bursting, .. } = node;
+    let mut fields = Map::new();
+    fields.insert("name".into(), json!(name));
+    fields.insert("hostname".into(), json!(node.hostname.as_ref().unwrap_or(name)));
+    fields.insert("address".into(), json!(address));
+    fields.insert("system_location".into(), json!(location));
+    fields.insert("node_type".into(), json!("CONFERENCING"));
+    fields.insert("deployment_type".into(), json!("MANUAL-PROVISION-ONLY"));
+    fields.insert("cloud_bursting".into(), json!(bursting));
+    let optional = [
+        ("domain", &node.domain),
+        ("netmask", &node.netmask),
+        ("gateway", &node.gateway),
+        ("description", &node.description),
+    ];
+    for (field, value) in optional {
+        if let Some(value) = value {
+            fields.insert(field.into(), json!(value));
+        }
+    }
+    Value::Object(fields)
+}
+
+async fn remove(session: &Session, name: &str) -> Result<Exit, Failure> {
+    let node = find(session, CONFIGURED, KIND, name).await?;
+    session.client.delete(&format!("remove the node {name}"), &detail(CONFIGURED, &node)).await?;
+    session.done(&format!("Conferencing Node {name} is removed from the platform."));
+    Ok(Exit::Ok)
+}
+
+async fn maintenance(session: &Session, name: &str, body: &Value, done: &str) -> Result<Exit, Failure> {
+    let node = find(session, CONFIGURED, KIND, name).await?;
+    let doing = format!("change the maintenance mode of {name}");
+    session.client.patch(&doing, &detail(CONFIGURED, &node), body).await?;
+    session.done(&format!("Conferencing Node {name} {done}."));
+    Ok(Exit::Ok)
+}

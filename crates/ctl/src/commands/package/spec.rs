@@ -1,0 +1,127 @@
+//! What goes into a package, in TOML. Paths are relative to the file's own directory.
+//!
+//! ```toml
+//! version = "34.1"
+//! build = 34100
+//! released = "2026-11-23"        # today when left out
+//! notes = "notes.md"
+//!
+//! [protocols]
+//! wire = { min = 1, max = 1 }
+//! media = 1
+//!
+//! [[path]]
+//! to = "34.1"
+//! from = "34"
+//! reason = "the node's store changed"
+//!
+//! [manager]
+//! program = "bin/pitlane-manager"
+//! [manager.files]
+//! "bin/pitlane-manager" = "target/release/pitlane-manager"
+//!
+//! [node]
+//! program = "bin/pitlane-node"
+//! [node.files]
+//! "bin/pitlane-node" = "target/release/pitlane-node"
+//! ```
+//!
+//! A file is executable in the slot when it is executable here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ::package::limits::{MAX_FILES, MAX_MANIFEST};
+use ::package::{Level, Mode, PayloadSource, Protocols, Recipe, SlotPath, SourceFile};
+use fleet::path;
+use fleet::version::{Build, Version};
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::when::When;
+
+/// Largest accepted specification, in bytes: every file of both payloads has a line.
+const MAX_SPEC: u64 = 1 << 20;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spec {
+    version: Version,
+    build: Build,
+    released: Option<String>,
+    notes: PathBuf,
+    protocols: Protocols,
+    path: path::Path,
+    manager: Payload,
+    node: Payload,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payload {
+    program: String,
+    files: BTreeMap<String, PathBuf>,
+}
+
+/// Reads a specification and all that it names but the payloads' files.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn read(file: &Path, level: Level) -> Result<Recipe, Failure> {
+    let text = read_small(file, MAX_SPEC)?;
+    let wrong = |source| Failure::Toml { file: file.into(), source: Box::new(source) };
+    let spec: Spec = toml::from_str(&text).map_err(wrong)?;
+    let dir = file.parent().unwrap_or(Path::new(""));
+    let Spec { version, build, released, notes, protocols, path, manager, node } = spec;
+    let released = match released {
+        Some(day) => {
+            day.parse().map_err(|_| refuse(file, format!("{day:?} is not a day like 2026-11-23")))?
+        }
+        None => today(),
+    };
+    let notes = read_small(&dir.join(notes), MAX_MANIFEST)?;
+    let (manager, node) = (payload(file, dir, manager)?, payload(file, dir, node)?);
+    Ok(Recipe { version, build, released, path, protocols, notes, manager, node, level })
+}
+
+fn today() -> Date {
+    jiff::tz::TimeZone::UTC.to_datetime(When::now().0).date()
+}
+
+fn refuse(file: &Path, why: String) -> Failure {
+    Failure::Declined {
+        what: format!("{}: {why}", file.display()),
+        hint: "correct the file and try again".into(),
+    }
+}
+
+fn payload(spec: &Path, dir: &Path, payload: Payload) -> Result<PayloadSource, Failure> {
+    let slot_path = |text: &str| text.parse::<SlotPath>().map_err(|error| refuse(spec, error.to_string()));
+    if payload.files.len() > MAX_FILES {
+        return Err(refuse(
+            spec,
+            format!("a payload has {} files, {MAX_FILES} are allowed", payload.files.len()),
+        ));
+    }
+    let mut files = Vec::new();
+    for (path, source) in &payload.files {
+        let source = dir.join(source);
+        let about = fs::metadata(&source).map_err(Failure::io(format!("read {}", source.display())))?;
+        let executable = about.permissions().mode() & 0o100 != 0;
+        let mode = if executable { Mode::Executable } else { Mode::Plain };
+        files.push(SourceFile { source, path: slot_path(path)?, mode });
+    }
+    Ok(PayloadSource { files, program: slot_path(&payload.program)? })
+}
+
+fn read_small(file: &Path, limit: u64) -> Result<String, Failure> {
+    let failed = || Failure::io(format!("read {}", file.display()));
+    if fs::metadata(file).map_err(failed())?.len() > limit {
+        return Err(failed()(io::Error::from(io::ErrorKind::FileTooLarge)));
+    }
+    fs::read_to_string(file).map_err(failed())
+}

@@ -1,0 +1,212 @@
+//! `pitlane upgrade check`, `start`, `status`, `history` and `packages`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use fleet::version::Sha256;
+use serde_json::{Value, json};
+
+use super::{Output, Session};
+use crate::api::{Check, EndedRun, List, Package, UpgradeStatus};
+use crate::args::{PolicyArgs, StartArgs};
+use crate::client::{ClientError, view};
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+use crate::view::{self as draw, check as draw_check};
+use crate::when::When;
+
+pub(crate) const STATUS: &str = "status/v1/upgrade/";
+const CHECK: &str = "command/v1/platform/upgrade_check/";
+const START: &str = "command/v1/platform/upgrade_start/";
+const HISTORY: &str = "history/v1/upgrade/";
+const PACKAGES: &str = "configuration/v1/upgrade_package/";
+
+/// Fewest digits of a hash that name a package.
+const SHORTEST_HASH: usize = 6;
+
+/// Says whether an upgrade could start.
+pub(crate) async fn check(
+    session: &Session,
+    package: Option<&str>,
+    policy: &PolicyArgs,
+) -> Result<Exit, Failure> {
+    let (object, check) = ask(session, package, policy).await?;
+    session.answer(&object, || {
+        let canvas = session.canvas;
+        let mut lines = draw_check::purpose(&check, canvas);
+        lines.push(String::new());
+        lines.extend(draw_check::verdict(&check, canvas));
+        lines
+    });
+    Ok(if check.blockers.is_empty() { Exit::Ok } else { Exit::Refused })
+}
+
+/// Asks for the check of a package.
+pub(crate) async fn ask(
+    session: &Session,
+    package: Option<&str>,
+    policy: &PolicyArgs,
+) -> Result<(Value, Check), Failure> {
+    let doing = "check the upgrade";
+    let manifest = match package {
+        Some(name) => Some(resolve(session, name).await?),
+        None => None,
+    };
+    let body = request(manifest, policy);
+    let object = session.client.post(doing, CHECK, &body).await?.json(doing)?;
+    let check = view(doing, &object)?;
+    Ok((object, check))
+}
+
+fn request(manifest: Option<String>, policy: &PolicyArgs) -> Value {
+    let mut body = json!({"package": manifest});
+    let policy = policy.to_json();
+    if policy.as_object().is_some_and(|fields| !fields.is_empty()) {
+        body["policy"] = policy;
+    }
+    body
+}
+
+/// The manifest of the package that is meant: by version, or by the beginning of its hash.
+async fn resolve(session: &Session, name: &str) -> Result<String, Failure> {
+    if name.parse::<Sha256>().is_ok() {
+        return Ok(name.into());
+    }
+    let list = session.client.list("list the packages", PACKAGES, &[]).await?;
+    let packages: List<Package> = view("list the packages", &list)?;
+    let by_hash = name.len() >= SHORTEST_HASH;
+    let meant = |package: &&Package| {
+        package.version == name || package.release() == name || by_hash && package.manifest.starts_with(name)
+    };
+    let found: Vec<&Package> = packages.objects.iter().filter(meant).collect();
+    let hint = "pitlane upgrade packages lists those that there are; name one by its version or its hash";
+    match found.as_slice() {
+        [package] => Ok(package.manifest.clone()),
+        [] => Err(Failure::NotFound {
+            what: format!("the Management Node holds no package {name}"),
+            hint: hint.into(),
+        }),
+        several => Err(Failure::NotFound {
+            what: format!("{} packages are meant by {name}", several.len()),
+            hint: hint.into(),
+        }),
+    }
+}
+
+/// Starts an upgrade, after showing what it will do. What was shown is what is started.
+pub(crate) async fn start(session: &Session, args: &StartArgs) -> Result<Exit, Failure> {
+    let (object, check) = ask(session, args.package.as_deref(), &args.policy).await?;
+    if !check.blockers.is_empty() {
+        if session.output == Output::Json {
+            terminal::print_json(&object);
+        }
+        tell_all(&draw_check::verdict(&check, plain()));
+        return Ok(Exit::Refused);
+    }
+    tell_all(&draw_check::purpose(&check, plain()));
+    tell_all(&draw_check::verdict(&check, plain()));
+    let limits = args.policy.words();
+    if !limits.is_empty() {
+        terminal::tell(&format!("Limits of this run: {}.", limits.join(", ")));
+    }
+    if !args.yes && !confirmed(&check)? {
+        terminal::tell("Not started; nothing was changed.");
+        return Ok(Exit::Failure);
+    }
+    begin(session, &check, &args.policy).await
+}
+
+async fn begin(session: &Session, check: &Check, policy: &PolicyArgs) -> Result<Exit, Failure> {
+    let doing = "start the upgrade";
+    let body = request(Some(check.package.manifest.clone()), policy);
+    let answer = match session.client.post(doing, START, &body).await {
+        Ok(answer) => answer.json(doing)?,
+        Err(error) => {
+            tell_blockers(&error);
+            return Err(error.into());
+        }
+    };
+    let run = answer["data"]["run"].as_u64();
+    session.answer(&answer, || {
+        let number = run.map_or("The upgrade".into(), |run| format!("Upgrade run {run}"));
+        vec![format!(
+            "{number} to {} is started. Follow it with: pitlane upgrade watch",
+            check.package.release()
+        )]
+    });
+    Ok(Exit::Ok)
+}
+
+/// Every blocker of a refusal that came although the check was good: something has changed since.
+fn tell_blockers(error: &ClientError) {
+    let ClientError::Refused { body: Some(body), .. } = error else { return };
+    for blocker in body["blockers"].as_array().into_iter().flatten() {
+        let text = blocker["text"].as_str().unwrap_or_default();
+        terminal::tell(&format!("blocked: {}", crate::text::harmless(text)));
+    }
+}
+
+/// The story has no width and no colours: it may go to a log.
+fn plain() -> draw::Canvas {
+    draw::Canvas { width: terminal::Width::Endless, paint: terminal::Paint::Plain }
+}
+
+fn tell_all(lines: &[String]) {
+    lines.iter().for_each(|line| terminal::tell(line));
+}
+
+/// Asks whether to start. Only a plain yes starts.
+fn confirmed(check: &Check) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "there is no terminal to ask on whether to start the upgrade; add --yes to start without asking"
+                .into(),
+        ));
+    }
+    let mut error = io::stderr();
+    let question = format!("Start the upgrade to {}? [yes/no] ", check.package.release());
+    let mut answer = String::new();
+    error.write_all(question.as_bytes()).and_then(|()| error.flush()).map_err(Failure::io("ask"))?;
+    io::stdin().read_line(&mut answer).map_err(Failure::io("read the answer"))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Shows where every node is.
+pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
+    let doing = "show the upgrade";
+    let object = session.client.get(doing, STATUS).await?;
+    let status: UpgradeStatus = view(doing, &object)?;
+    session.answer(&object, || draw::upgrade::status(&status, session.canvas));
+    Ok(Exit::Ok)
+}
+
+/// Lists past runs, or tells one.
+pub(crate) async fn history(session: &Session, run: Option<u64>) -> Result<Exit, Failure> {
+    let (doing, canvas) = ("show past upgrades", session.canvas);
+    let Some(id) = run else {
+        let list = session.client.list(doing, HISTORY, &[]).await?;
+        let runs: List<EndedRun> = view(doing, &list)?;
+        session.answer(&list, || draw::history::runs(&runs.objects, canvas));
+        return Ok(Exit::Ok);
+    };
+    let object = match session.client.get(doing, &format!("{HISTORY}{id}/")).await {
+        Err(ClientError::Nothing { .. }) => {
+            return Err(Failure::NotFound {
+                what: format!("there is no run {id}"),
+                hint: "pitlane upgrade history lists the runs that there were".into(),
+            });
+        }
+        answer => answer?,
+    };
+    let run: EndedRun = view(doing, &object)?;
+    session.answer(&object, || draw::history::run(&run, When::now(), canvas));
+    Ok(Exit::Ok)
+}
+
+/// Lists the packages that the Management Node holds.
+pub(crate) async fn packages(session: &Session) -> Result<Exit, Failure> {
+    let doing = "list the packages";
+    let list = session.client.list(doing, PACKAGES, &[]).await?;
+    let packages: List<Package> = view(doing, &list)?;
+    session.answer(&list, || draw::history::packages(&packages.objects, When::now(), session.canvas));
+    Ok(Exit::Ok)
+}

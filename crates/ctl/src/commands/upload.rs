@@ -1,0 +1,213 @@
+//! `pitlane upgrade upload`: brings a package to the Management Node, piece by piece. An upload that
+//! was interrupted goes on where it was.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
+
+use super::{Session, upgrade};
+use crate::api::Upload;
+use crate::args::{PolicyArgs, UploadArgs};
+use crate::client::{ClientError, LONG_LIMIT, view};
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+use crate::text::bytes;
+use crate::view::check as draw_check;
+
+const UPGRADE: &str = "configuration/v1/upgrade/";
+const REQUESTS: &str = "configuration/v1/upgrade_request/";
+
+/// Bytes sent at a time: large enough for a fast network, small enough that little is sent twice.
+const PIECE: usize = 4 << 20;
+
+/// Tries in a row without a byte arriving before the upload is given up.
+const TRIES: u32 = 8;
+
+/// Pause before the second try; it doubles with every further one: a minute in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Uploads a package and says whether it could start.
+pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<Exit, Failure> {
+    let file = &args.file;
+    let reading = || format!("read {}", file.display());
+    let mut source = File::open(file).await.map_err(Failure::io(reading()))?;
+    let size = source.metadata().await.map_err(Failure::io(reading()))?.len();
+    let upload = match &args.resume {
+        Some(id) => resumed(session, id, size, file).await?,
+        None => begun(session, size).await?,
+    };
+    let id = upload.uuid.clone();
+    let sent = send(session, &mut source, upload, file).await;
+    if let Err(failure) = &sent
+        && failure.exit() != Exit::Refused
+    {
+        let file = file.display();
+        terminal::tell(&format!(
+            "The upload is interrupted. Go on with: pitlane upgrade upload {file} --resume {id}"
+        ));
+    }
+    sent?;
+    finish(session, &id).await
+}
+
+/// Asks for a new upload.
+async fn begun(session: &Session, size: u64) -> Result<Upload, Failure> {
+    let doing = "take an upload";
+    let answer = session.client.post(doing, UPGRADE, &json!({"request": true, "total_size": size})).await?;
+    let answer = answer.json(doing)?;
+    let id = ["upload_id", "uuid"].into_iter().find_map(|key| answer[key].as_str());
+    let id = id.filter(|id| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+    match id {
+        Some(id) => Ok(Upload {
+            uuid: id.into(),
+            state: "uploading".into(),
+            offset: 0,
+            total_size: size,
+            error: None,
+        }),
+        None => {
+            let why = "it does not say the number of the upload".to_string();
+            Err(ClientError::NotUnderstood { doing: doing.into(), why }.into())
+        }
+    }
+}
+
+/// Looks an interrupted upload up.
+async fn resumed(session: &Session, id: &str, size: u64, file: &Path) -> Result<Upload, Failure> {
+    if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(Failure::Usage(format!("{id:?} is not the number of an upload")));
+    }
+    let upload = Upload { uuid: id.into(), ..state(session, id).await? };
+    if upload.total_size != size {
+        return Err(Failure::Declined {
+            what: format!(
+                "upload {id} is of a package of {} bytes, and {} has {size}",
+                upload.total_size,
+                file.display()
+            ),
+            hint: "give the file that was being uploaded, or begin again without --resume".into(),
+        });
+    }
+    if upload.state != "uploading" {
+        return Err(Failure::Declined {
+            what: format!("upload {id} cannot go on: it is {}{}", upload.state, because(&upload)),
+            hint: "begin again without --resume".into(),
+        });
+    }
+    Ok(upload)
+}
+
+fn because(upload: &Upload) -> String {
+    upload.error.as_ref().map_or(String::new(), |error| format!(", because {error}"))
+}
+
+async fn state(session: &Session, id: &str) -> Result<Upload, ClientError> {
+    let doing = "say how far the upload is";
+    let object = session.client.get(doing, &format!("{REQUESTS}{id}/")).await?;
+    view(doing, &object)
+}
+
+/// Sends what is left of the file.
+async fn send(session: &Session, source: &mut File, upload: Upload, file: &Path) -> Result<(), Failure> {
+    let size = upload.total_size;
+    let bar = progress(size, upload.offset);
+    let mut at = upload.offset;
+    let mut failed = 0;
+    while at < size {
+        let piece = read(source, at, size, file).await?;
+        let end = at + piece.len() as u64;
+        match put(session, &upload.uuid, at, piece).await {
+            Ok(()) => (at, failed) = (end, 0),
+            Err(error) if failed + 1 < TRIES && (is_elsewhere(&error) || error.may_pass()) => {
+                bar.suspend(|| terminal::tell(&format!("{error}; trying again")));
+                if !is_elsewhere(&error) {
+                    tokio::time::sleep(FIRST_PAUSE * 2u32.pow(failed)).await;
+                }
+                failed += 1;
+                // How much has arrived is the other side's to say. When it does not answer either,
+                // the same piece is tried again.
+                if let Ok(now) = state(session, &upload.uuid).await {
+                    at = now.offset.min(size);
+                }
+            }
+            Err(error) => {
+                bar.abandon();
+                return Err(error.into());
+            }
+        }
+        bar.set_position(at);
+    }
+    bar.finish_and_clear();
+    terminal::tell(&format!("{} uploaded, {}.", file.display(), bytes(size)));
+    Ok(())
+}
+
+/// Whether the other side holds other bytes than was thought: it is to be asked which.
+fn is_elsewhere(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { status, .. } if *status == StatusCode::CONFLICT)
+}
+
+async fn read(source: &mut File, at: u64, size: u64, file: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = || Failure::io(format!("read {} at {at}", file.display()));
+    let length = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
+    let mut piece = vec![0; length];
+    source.seek(SeekFrom::Start(at)).await.map_err(failed())?;
+    source.read_exact(&mut piece).await.map_err(failed())?;
+    Ok(piece)
+}
+
+async fn put(session: &Session, id: &str, at: u64, piece: Vec<u8>) -> Result<(), ClientError> {
+    let request = session
+        .client
+        .request(Method::POST, &format!("{REQUESTS}{id}/upload/"), &[])
+        .header("Upload-Offset", at)
+        .header(header::CONTENT_TYPE, "application/octet-stream")
+        .timeout(LONG_LIMIT)
+        .body(piece);
+    session.client.send("take a piece of the package", request).await.map(|_| ())
+}
+
+fn progress(size: u64, at: u64) -> ProgressBar {
+    let bar = ProgressBar::new(size).with_position(at);
+    let shape =
+        "{bar:30} {percent:>3}%  {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+    match ProgressStyle::with_template(shape) {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
+    }
+}
+
+/// Has the whole package verified, and asks whether it could start.
+async fn finish(session: &Session, id: &str) -> Result<Exit, Failure> {
+    let doing = "accept the package";
+    terminal::tell("The Management Node verifies the package.");
+    let path = format!("{REQUESTS}{id}/finish/");
+    let request = session.client.request(Method::POST, &path, &[]).timeout(LONG_LIMIT);
+    let answer =
+        session.client.send(doing, request.json(&json!({"validate_only": true}))).await?.json(doing)?;
+    let (object, check) = upgrade::ask(session, manifest(&answer).as_deref(), &PolicyArgs::default()).await?;
+    if session.output == super::Output::Json {
+        terminal::print_json(&answer);
+    }
+    session.answer(&object, || {
+        let mut lines = draw_check::purpose(&check, session.canvas);
+        lines.push(String::new());
+        lines.extend(draw_check::verdict(&check, session.canvas));
+        if check.blockers.is_empty() {
+            lines.push(format!("Start it with: pitlane upgrade start {}", check.package.version));
+        }
+        lines
+    });
+    Ok(Exit::Ok)
+}
+
+/// The package that the answer names; the newest one is meant when it names none.
+fn manifest(answer: &Value) -> Option<String> {
+    let places = [&answer["upgrade"]["manifest"], &answer["manifest"]];
+    places.into_iter().find_map(Value::as_str).map(str::to_string)
+}

@@ -1,0 +1,216 @@
+//! `pitlane upgrade watch`: asks every second and draws what has come of it, until the run ends. It
+//! lives through the Management Node's own restart.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use fleet::time::Span;
+use serde_json::Value;
+
+use super::upgrade::STATUS;
+use super::{Output, Session};
+use crate::api::UpgradeStatus;
+use crate::args::WatchArgs;
+use crate::client::{ClientError, view};
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+use crate::view::changes::changes;
+use crate::view::upgrade::{absence, absence_lines, ended, screen};
+use crate::when::When;
+
+/// How often it is asked.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Lines of a terminal that does not say how many it has.
+const ROWS: usize = 24;
+
+/// What the watch has come to after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The run goes on.
+    GoesOn,
+    /// There is nothing to wait for any more.
+    Over(Exit),
+}
+
+/// Says whether the watch is over. `watched` is the run that was under way before.
+fn verdict(watched: Option<u64>, view: &UpgradeStatus) -> Verdict {
+    if let Some(run) = &view.run {
+        // Another run under way means that the watched one was ended for it.
+        return match watched {
+            Some(id) if id != run.id => Verdict::Over(Exit::RunIncomplete),
+            Some(_) | None => Verdict::GoesOn,
+        };
+    }
+    match &view.last_run {
+        Some(run) if run.outcome.as_deref() == Some("complete") && watched.is_none_or(|id| id == run.id) => {
+            Verdict::Over(Exit::Ok)
+        }
+        Some(_) => Verdict::Over(Exit::RunIncomplete),
+        None if watched.is_none() => Verdict::Over(Exit::Ok),
+        None => Verdict::Over(Exit::RunIncomplete),
+    }
+}
+
+/// Where the watch draws.
+enum Drawing {
+    /// In place on a terminal; how many lines are there now.
+    InPlace { lines: usize },
+    /// A line for each change.
+    Lines,
+    /// The API's object on a line, for each change.
+    Objects,
+}
+
+/// What is known so far.
+struct Watch<'a> {
+    session: &'a Session,
+    drawing: Drawing,
+    last: Option<(UpgradeStatus, Instant)>,
+    watched: Option<u64>,
+    told_absence: bool,
+}
+
+/// Watches until the run ends, or the Management Node is away for too long.
+pub(crate) async fn run(session: &Session, args: &WatchArgs) -> Result<Exit, Failure> {
+    let drawing = match session.output {
+        Output::Json => Drawing::Objects,
+        Output::Words if std::io::stdout().is_terminal() => Drawing::InPlace { lines: 0 },
+        Output::Words => Drawing::Lines,
+    };
+    let patience = Duration::from_millis(args.give_up_after.span().0);
+    let mut watch = Watch { session, drawing, last: None, watched: None, told_absence: false };
+    loop {
+        let doing = "show the upgrade";
+        let answer = session.client.get(doing, STATUS).await;
+        match answer.and_then(|object| Ok((view::<UpgradeStatus>(doing, &object)?, object))) {
+            Ok((status, object)) => {
+                if let Verdict::Over(exit) = watch.heard(status, &object) {
+                    return Ok(exit);
+                }
+            }
+            Err(error) => watch.not_heard(error, patience)?,
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+impl Watch<'_> {
+    fn heard(&mut self, status: UpgradeStatus, object: &Value) -> Verdict {
+        let verdict = verdict(self.watched, &status);
+        let new = changes(self.last.as_ref().map(|(view, _)| view), &status);
+        match &mut self.drawing {
+            Drawing::InPlace { lines } => redraw(lines, &screen(&status, self.session.canvas_now(), rows())),
+            Drawing::Lines => {
+                if std::mem::take(&mut self.told_absence) {
+                    terminal::print_line(format!("{} the Management Node answers again", status.now));
+                }
+                terminal::print(&new);
+            }
+            Drawing::Objects if new.is_empty() && verdict == Verdict::GoesOn => {}
+            Drawing::Objects => terminal::print_line(object.to_string()),
+        }
+        if verdict != Verdict::GoesOn {
+            self.tell_end(&status);
+        }
+        self.watched = self.watched.or(status.run.as_ref().map(|run| run.id));
+        self.last = Some((status, Instant::now()));
+        verdict
+    }
+
+    /// The end of the run, for those who see lines; the drawing on a terminal shows it by itself.
+    fn tell_end(&self, status: &UpgradeStatus) {
+        let canvas = self.session.canvas_now();
+        let other = status.run.as_ref().filter(|run| Some(run.id) != self.watched);
+        if let (Some(run), Some(watched)) = (other, self.watched) {
+            terminal::tell(&format!("Run {watched} was ended; run {} was started instead of it.", run.id));
+        }
+        match (&self.drawing, &status.last_run, &status.run) {
+            (Drawing::Lines, Some(run), None) => terminal::print(&ended(run, status.now, canvas)),
+            (Drawing::Lines, None, None) => {
+                terminal::print_line("No upgrade is under way, and none has been run yet.")
+            }
+            (Drawing::Lines | Drawing::InPlace { .. } | Drawing::Objects, _, _) => {}
+        }
+    }
+
+    /// Goes on without an answer, when there was one before and it is not too long ago.
+    fn not_heard(&mut self, error: ClientError, patience: Duration) -> Result<(), Failure> {
+        let Some((view, heard)) = self.last.as_ref().filter(|_| error.may_pass()) else {
+            return Err(error.into());
+        };
+        let away = heard.elapsed();
+        if away > patience {
+            return Err(error.into());
+        }
+        let news = format!("{} {}", When::now(), absence(view));
+        match &mut self.drawing {
+            Drawing::InPlace { lines: drawn } => {
+                let canvas = self.session.canvas_now();
+                let away = Span(u64::try_from(away.as_millis()).unwrap_or(u64::MAX));
+                let mut lines = absence_lines(view, away, canvas);
+                lines.extend(screen(view, canvas, rows().saturating_sub(lines.len())));
+                redraw(drawn, &lines);
+            }
+            Drawing::Lines if !self.told_absence => terminal::print_line(news),
+            Drawing::Objects if !self.told_absence => terminal::tell(&news),
+            Drawing::Lines | Drawing::Objects => {}
+        }
+        self.told_absence = true;
+        Ok(())
+    }
+}
+
+impl Session {
+    /// The canvas as it is at this moment: a terminal may have been resized.
+    fn canvas_now(&self) -> crate::view::Canvas {
+        crate::view::Canvas { width: terminal::width(), ..self.canvas }
+    }
+}
+
+/// Lines that may be drawn: all but the one that the cursor stands on.
+fn rows() -> usize {
+    let rows = console::Term::stdout().size_checked().map_or(ROWS, |(rows, _)| usize::from(rows));
+    rows.saturating_sub(1).max(8)
+}
+
+/// Replaces what was drawn, in one write so that nothing flickers: up, then each line over the old
+/// one with its rest cleared, then everything below cleared.
+fn redraw(drawn: &mut usize, lines: &[String]) {
+    let mut text = String::new();
+    if *drawn > 0 {
+        text.push_str(&format!("\r\u{1b}[{drawn}A"));
+    }
+    for line in lines {
+        text.push_str(line);
+        text.push_str("\u{1b}[K\r\n");
+    }
+    text.push_str("\u{1b}[J");
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+    *drawn = lines.len();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples;
+
+    #[test]
+    fn a_watch_ends_with_its_run_and_tells_by_its_exit_code_how() {
+        let check = |watched: Option<u64>, view: &UpgradeStatus, expected: Verdict| {
+            assert_eq!(verdict(watched, view), expected);
+        };
+        check(None, &samples::under_way(), Verdict::GoesOn);
+        check(Some(2), &samples::under_way(), Verdict::GoesOn);
+        check(Some(1), &samples::under_way(), Verdict::Over(Exit::RunIncomplete));
+        check(Some(2), &samples::ended("complete"), Verdict::Over(Exit::Ok));
+        check(None, &samples::ended("complete"), Verdict::Over(Exit::Ok));
+        check(Some(2), &samples::ended("incomplete"), Verdict::Over(Exit::RunIncomplete));
+        check(Some(3), &samples::ended("complete"), Verdict::Over(Exit::RunIncomplete));
+        check(None, &samples::never(), Verdict::Over(Exit::Ok));
+        check(Some(1), &samples::never(), Verdict::Over(Exit::RunIncomplete));
+    }
+}

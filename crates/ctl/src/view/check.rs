@@ -1,0 +1,111 @@
+//! Whether an upgrade could start, and everything that stands in the way.
+
+use super::Canvas;
+use crate::api::{Check, release_in};
+use crate::terminal::Tone;
+use crate::text::{bytes, short};
+
+/// Lines of release notes that are shown beside a check.
+const NOTES_LINES: usize = 6;
+
+/// What the upgrade does: from, to, and what is new.
+pub(crate) fn purpose(check: &Check, canvas: Canvas) -> Vec<String> {
+    let package = &check.package;
+    let current = release_in(&check.current).unwrap_or_else(|| "not known".into());
+    let mut facts = vec![short(&package.manifest).to_string()];
+    facts.extend(package.released.as_ref().map(|day| format!("released {day}")));
+    facts.extend(package.size.map(bytes));
+    let mut lines = vec![
+        format!("Existing version: {current}"),
+        format!("Upgrade version:  {}", package.release()),
+        canvas.cut(&format!("Package:          {}", facts.join(", "))),
+    ];
+    let notes: Vec<&str> = package.notes.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    if !notes.is_empty() {
+        lines.push("What is new:".into());
+        lines.extend(notes.iter().take(NOTES_LINES).map(|line| canvas.cut(&format!("  {line}"))));
+    }
+    if notes.len() > NOTES_LINES {
+        lines.push(format!("  … and {} more lines", notes.len() - NOTES_LINES));
+    }
+    lines
+}
+
+/// What stands in the way and what should be known; one line of good news when there is neither.
+pub(crate) fn verdict(check: &Check, canvas: Canvas) -> Vec<String> {
+    let mut lines = remarks("blocked:", Tone::Bad, &check.blockers, canvas);
+    lines.extend(remarks("warning:", Tone::Busy, &check.warnings, canvas));
+    let closing = match (check.blockers.len(), check.warnings.len()) {
+        (0, 0) => canvas.paint.tone(Tone::Good, "Nothing stands in the way."),
+        (0, 1) => "Nothing stands in the way; read the warning.".into(),
+        (0, _) => "Nothing stands in the way; read the warnings.".into(),
+        (1, _) => canvas.paint.tone(Tone::Bad, "The upgrade cannot start: 1 thing stands in the way."),
+        (count, _) => canvas
+            .paint
+            .tone(Tone::Bad, &format!("The upgrade cannot start: {count} things stand in the way.")),
+    };
+    lines.push(closing);
+    lines
+}
+
+/// Remarks, each with its word in front and its text wrapped behind it.
+fn remarks(word: &str, tone: Tone, remarks: &[crate::api::Remark], canvas: Canvas) -> Vec<String> {
+    let indent = " ".repeat(word.len() + 1);
+    let lines = remarks.iter().flat_map(|remark| {
+        let mut lines = canvas.wrap(&indent, &remark.text);
+        lines[0].replace_range(..word.len(), &canvas.paint.tone(tone, word));
+        lines
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::terminal::{Paint, Width};
+
+    fn check(blockers: &[&str], warnings: &[&str]) -> Check {
+        let remarks = |texts: &[&str]| texts.iter().map(|text| json!({"text": text})).collect::<Vec<_>>();
+        serde_json::from_value(json!({
+            "package": {"manifest": "0123456789abcdef".repeat(4), "version": "34.1", "build": 34100,
+                "released": "2026-11-20", "size": 64_282_624, "notes": "New in 34.1\n\n- one\n- two\n"},
+            "current": {"version": "34", "build": 34000},
+            "blockers": remarks(blockers), "warnings": remarks(warnings),
+        }))
+        .unwrap()
+    }
+
+    const CANVAS: Canvas = Canvas { width: Width::Columns(80), paint: Paint::Plain };
+
+    #[test]
+    fn what_the_upgrade_does_is_told() {
+        let expected = "\
+Existing version: 34 (34000)
+Upgrade version:  34.1 (34100)
+Package:          0123456789ab, released 2026-11-20, 61.3 MiB
+What is new:
+  New in 34.1
+  - one
+  - two";
+        assert_eq!(purpose(&check(&[], &[]), CANVAS).join("\n"), expected);
+    }
+
+    #[test]
+    fn everything_that_stands_in_the_way_is_told() {
+        let blockers = [
+            "lon-2 cannot be contacted; power it on, check its network, or remove it from the platform",
+            "lon-3 runs 33, but this platform is upgraded from 34; upgrade or redeploy that node first",
+        ];
+        let expected = "\
+blocked: lon-2 cannot be contacted; power it on, check its network, or remove it
+         from the platform
+blocked: lon-3 runs 33, but this platform is upgraded from 34; upgrade or
+         redeploy that node first
+warning: be warned
+The upgrade cannot start: 2 things stand in the way.";
+        assert_eq!(verdict(&check(&blockers, &["be warned"]), CANVAS).join("\n"), expected);
+        assert_eq!(verdict(&check(&[], &[]), CANVAS), ["Nothing stands in the way."]);
+    }
+}

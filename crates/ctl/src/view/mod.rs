@@ -1,0 +1,85 @@
+//! What people are shown, as lines of text. Pure: an answer of the API, a width and colours go in,
+//! lines come out. The clock is the answer's own.
+
+pub(crate) mod changes;
+pub(crate) mod check;
+pub(crate) mod history;
+pub(crate) mod nodes;
+pub(crate) mod table;
+pub(crate) mod upgrade;
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+use crate::terminal::{Paint, Width};
+
+/// How to draw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Canvas {
+    /// How wide a line may be.
+    pub(crate) width: Width,
+    /// Whether to colour.
+    pub(crate) paint: Paint,
+}
+
+impl Canvas {
+    /// Standard output as it is now.
+    pub(crate) fn stdout() -> Self {
+        Self { width: crate::terminal::width(), paint: crate::terminal::paint() }
+    }
+
+    /// The line, cut to the width where there is one. It may hold colours.
+    pub(crate) fn cut(self, line: &str) -> String {
+        match self.width.columns() {
+            Some(columns) => console::truncate_str(line, columns, "…").into_owned(),
+            None => line.into(),
+        }
+    }
+
+    /// Whether the line fits.
+    pub(crate) fn fits(self, line: &str) -> bool {
+        self.width.columns().is_none_or(|columns| console::measure_text_width(line) <= columns)
+    }
+
+    /// The parts of a sentence, joined, on as many lines as the width asks for.
+    pub(crate) fn flow(self, parts: &[String]) -> Vec<String> {
+        let columns = self.width.columns().unwrap_or(usize::MAX);
+        let mut lines: Vec<String> = Vec::new();
+        for part in parts {
+            match lines.last_mut() {
+                Some(line)
+                    if console::measure_text_width(line) + 2 + console::measure_text_width(part)
+                        < columns =>
+                {
+                    line.push_str(", ");
+                    line.push_str(part);
+                }
+                Some(line) => {
+                    line.push(',');
+                    lines.push(part.clone());
+                }
+                None => lines.push(part.clone()),
+            }
+        }
+        lines
+    }
+
+    /// Text broken between words, each line with `indent` in front.
+    pub(crate) fn wrap(self, indent: &str, text: &str) -> Vec<String> {
+        let columns = self.width.columns().map_or(usize::MAX, |columns| columns - indent.len());
+        let mut lines = vec![String::new()];
+        for word in text.split_whitespace() {
+            let line = lines.last_mut().expect("there is always a last line");
+            let width = console::measure_text_width(line);
+            if width > 0 && width + 1 + console::measure_text_width(word) > columns {
+                lines.push(word.into());
+            } else {
+                if width > 0 {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+        }
+        lines.iter().map(|line| format!("{indent}{line}")).collect()
+    }
+}

@@ -1,0 +1,157 @@
+//! Nodes, rooms and locations.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use crate::answers::{about, list, ok};
+use crate::server::{Reply, Server};
+
+const WORKERS: &str = "/api/admin/configuration/v1/worker_vm/";
+
+fn locations() -> (&'static str, Vec<Reply>) {
+    let found = json!([{"id": 3, "name": "London", "description": "",
+        "resource_uri": "/api/admin/configuration/v1/system_location/3/"}]);
+    ("GET /api/admin/configuration/v1/system_location/", ok(list(found)))
+}
+
+fn worker() -> Value {
+    json!({"id": 7, "name": "lon-1", "address": "10.0.0.1", "cloud_bursting": false, "description": "",
+        "resource_uri": "/api/admin/configuration/v1/worker_vm/7/"})
+}
+
+fn worker_status(name: &str, reason: &str) -> Value {
+    json!({"id": 7, "name": name, "version": "34 (34000)", "sync_status": "SYNCED", "upgrade_status": "IDLE",
+        "upgrade_status_text": "No upgrade in progress", "maintenance_mode": !reason.is_empty(),
+        "maintenance_mode_reason": reason, "media_load": 12, "signaling_count": 3,
+        "last_updated": "2026-11-23T18:00:00.000000", "system_location": "London", "node_type": "CONFERENCING"})
+}
+
+#[test]
+fn nodes_are_listed_over_all_pages_and_cannot_paint_the_screen() {
+    let status = "/api/admin/status/v1/worker_vm/";
+    let mut first = list(json!([worker_status("lon-10", "")]));
+    first["meta"]["next"] = json!(format!("{status}?limit=1000&offset=1000"));
+    let second = list(json!([worker_status("lon-2", "fan \u{1b}[2J broken")]));
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/status/v1/worker_vm/?limit=1000", ok(first)),
+        ("GET /api/admin/status/v1/worker_vm/?limit=1000&offset=1000", ok(second)),
+    ]);
+    let home = server.home();
+    let came = home.good(&["node", "list"]);
+    let lines: Vec<&str> = came.out.lines().collect();
+    assert!(lines[0].starts_with("NODE    LOCATION  INSTALLED   STATUS"), "{}", came.out);
+    assert!(
+        lines[1]
+            .starts_with("lon-2   London    34 (34000)  No upgrade in progress  on: fan \u{fffd}[2J broken")
+    );
+    assert!(
+        lines[2].starts_with("lon-10  London    34 (34000)  No upgrade in progress  off"),
+        "{}",
+        came.out
+    );
+    let json: Value = serde_json::from_str(&home.good(&["node", "list", "--json"]).out).unwrap();
+    assert_eq!(json["objects"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_node_is_added_and_its_enrolment_file_kept_from_others() {
+    let server = Server::start(vec![
+        about(),
+        locations(),
+        (
+            "POST /api/admin/configuration/v1/worker_vm/",
+            vec![Reply::Created(format!("{WORKERS}7/"), "token = \"t\"\n".into())],
+        ),
+    ]);
+    let home = server.home();
+    let line = [
+        "node",
+        "add",
+        "lon-1",
+        "--address",
+        "10.0.0.1",
+        "--location",
+        "London",
+        "--enrolment-file",
+        "lon-1.toml",
+    ];
+    let came = home.good(&line);
+    assert!(came.out.contains("Conferencing Node lon-1 is added (id 7)."), "{}", came.out);
+    let file = home.path().join("lon-1.toml");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "token = \"t\"\n");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let body = server.asked("POST /api/admin/configuration/v1/worker_vm/")[0].json();
+    assert_eq!(body["system_location"], "/api/admin/configuration/v1/system_location/3/");
+    assert_eq!(
+        (&body["name"], &body["hostname"], &body["cloud_bursting"]),
+        (&json!("lon-1"), &json!("lon-1"), &json!(false))
+    );
+
+    let again = home.run(&line);
+    assert_eq!(again.code, 1, "an enrolment file was replaced: {again:?}");
+    assert_eq!(server.asked("POST /api/admin/configuration/v1/worker_vm/").len(), 1);
+}
+
+#[test]
+fn a_refused_node_says_which_field_and_leaves_no_file() {
+    let refusal = json!({"worker_vm": {"address": ["Conferencing node with this address already exists."]},
+        "error": "the address is in use", "kind": "invalid", "hint": "give the node an address of its own"});
+    let server = Server::start(vec![
+        about(),
+        locations(),
+        ("POST /api/admin/configuration/v1/worker_vm/", vec![Reply::Json(400, refusal)]),
+    ]);
+    let home = server.home();
+    let line =
+        ["node", "add", "x", "--address", "10.0.0.1", "--location", "London", "--enrolment-file", "x.toml"];
+    let came = home.run(&line);
+    assert_eq!(came.code, 3, "{came:#?}");
+    assert_eq!(
+        came.err,
+        "pitlane: the Management Node refuses to add the node x: the address is in use\n  \
+         next: give the node an address of its own\n"
+    );
+    assert!(!home.path().join("x.toml").exists());
+}
+
+#[test]
+fn maintenance_mode_goes_to_the_node_of_exactly_this_name() {
+    let server = Server::start(vec![
+        about(),
+        (
+            "GET /api/admin/configuration/v1/worker_vm/",
+            ok(list(json!([{"id": 8, "name": "LON-1"}, worker()]))),
+        ),
+        ("PATCH /api/admin/configuration/v1/worker_vm/7/", vec![Reply::Json(202, Value::Null)]),
+    ]);
+    let home = server.home();
+    home.good(&["node", "maintenance", "on", "lon-1", "--reason", "fan broken"]);
+    home.good(&["node", "maintenance", "off", "lon-1"]);
+    let bodies: Vec<Value> = server.asked("PATCH").iter().map(crate::server::Asked::json).collect();
+    assert_eq!(bodies[0], json!({"maintenance_mode": true, "maintenance_mode_reason": "fan broken"}));
+    assert_eq!(bodies[1]["maintenance_mode"], json!(false));
+    let none = home.run(&["node", "remove", "lon-3"]);
+    assert_eq!(none.code, 1);
+    assert!(none.err.contains("there is no Conferencing Node named lon-3"), "{}", none.err);
+}
+
+#[test]
+fn a_room_is_added_with_its_aliases_and_removed_by_name() {
+    let room = json!([{"id": 4, "name": "Board", "description": "", "service_type": "conference",
+        "aliases": [{"id": 1, "alias": "board@example", "description": ""}]}]);
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/conference/", ok(list(room))),
+        ("POST /api/admin/configuration/v1/conference/", vec![Reply::Created("/x/4/".into(), String::new())]),
+        ("DELETE /api/admin/configuration/v1/conference/4/", vec![Reply::Json(204, Value::Null)]),
+    ]);
+    let home = server.home();
+    home.good(&["room", "add", "Board", "--alias", "board@example", "--alias", "1000"]);
+    let body = server.asked("POST")[0].json();
+    assert_eq!(body["aliases"], json!([{"alias": "board@example"}, {"alias": "1000"}]));
+    assert_eq!(home.good(&["room", "list"]).out, "ROOM   ALIASES\nBoard  board@example\n");
+    home.good(&["room", "remove", "Board"]);
+    assert_eq!(server.asked("DELETE").len(), 1);
+}
