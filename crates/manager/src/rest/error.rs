@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Unauthenticated,
     /// Too many wrong credentials; the answer says when to try again.
     TooManyAttempts,
+    /// A browser sends it on behalf of another site.
+    CrossSite,
     /// There is no such resource or object.
     NotFound,
     /// The resource does not know this method.
@@ -47,6 +49,7 @@ impl Kind {
         match self {
             Self::Unauthenticated => "unauthenticated",
             Self::TooManyAttempts => "too_many_attempts",
+            Self::CrossSite => "cross_site",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Malformed => "malformed",
@@ -66,6 +69,7 @@ impl Kind {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed | Self::Invalid | Self::PackageRefused => StatusCode::BAD_REQUEST,

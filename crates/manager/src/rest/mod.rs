@@ -58,6 +58,8 @@ struct Inner {
     context: Context,
     logins: auth::Logins,
     turns: uploads::Turns,
+    /// Held while room is made for an upload.
+    creating: Mutex<()>,
     /// Held while a package is taken in, removed, or started: one of them at a time.
     packages: Mutex<()>,
 }
@@ -73,7 +75,8 @@ impl Deref for Api {
 impl Api {
     fn new(context: Context) -> Self {
         let (logins, turns) = (auth::Logins::new(), uploads::Turns::default());
-        Self(Arc::new(Inner { context, logins, turns, packages: Mutex::default() }))
+        let (creating, packages) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { context, logins, turns, creating, packages }))
     }
 
     fn desk(&self) -> &crate::driver::Desk {

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
-use axum::{Router, middleware};
+use tower_http::csrf::CsrfLayer;
 
 use super::auth::Credentials;
 use super::error::{Kind, Refusal};
@@ -34,9 +35,11 @@ pub fn router(context: Context) -> Router {
         .method_not_allowed_fallback(other_method)
         // Bodies are bounded where they are read, each to its own limit.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(to_the_end))
         .layer(from_fn_with_state(api.clone(), authenticated))
+        .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
         .with_state(api);
-    Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(middleware::from_fn(headers))
+    Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(from_fn(headers))
 }
 
 /// A route with and without its trailing slash.
@@ -51,6 +54,23 @@ async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> 
     let account = accounts::password_hash(api.desk().store(), credentials.user.clone()).await?;
     api.logins.check(credentials, account, source).await?;
     Ok(next.run(request).await)
+}
+
+/// A change that has begun is brought to its end, whether or not its sender still waits.
+async fn to_the_end(request: Request, next: Next) -> Result<Response, Refusal> {
+    if request.method() == Method::GET {
+        return Ok(next.run(request).await);
+    }
+    tokio::spawn(next.run(request)).await.map_err(|cause| Refusal::internal(&cause))
+}
+
+/// A browser keeps the credentials of HTTP Basic and adds them to whatever any site makes it send.
+fn cross_site() -> Refusal {
+    Refusal::new(
+        Kind::CrossSite,
+        "a page of another site has made a browser send this request",
+        "send requests from a tool, or from a page of this Management Node",
+    )
 }
 
 /// Answers are for whoever asked, and are what they say they are.

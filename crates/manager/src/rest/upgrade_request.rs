@@ -1,8 +1,8 @@
 //! Uploading a package: `configuration/v1/upgrade/`, `command/v1/platform/upgrade/` and
 //! `configuration/v1/upgrade_request/`.
 //!
-//! Bytes are received in a task of their own, so that a connection that breaks off leaves whole what
-//! has arrived. A refused package leaves nothing behind but the reason.
+//! A connection that breaks off leaves whole what has arrived. A refused package leaves nothing behind
+//! but the reason.
 
 use axum::extract::multipart::Multipart;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use fleet::policy::Policy;
 use fleet::time::Time;
 use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
@@ -114,30 +115,30 @@ async fn at_once(api: Api, request: Request) -> Result<Response, Refusal> {
     let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
-    let mut upload = uploads::create(&api, announced.clamp(1, PACKAGE_BYTES)).await?;
+    let upload = uploads::create(&api, announced.clamp(1, PACKAGE_BYTES)).await?;
     let _turn = api.turns.take(upload.uuid).await?;
-    let task = tokio::spawn(receive_form(api.clone(), upload.clone(), form));
-    upload = task.await.map_err(|cause| Refusal::internal(&cause))??;
+    let mut upload = receive_form(&api, upload, form).await?;
     let held = take_in(&api, &mut upload).await?;
-    let data = start(&api, &mut upload, &held, &Map::new()).await?;
+    let policy = upgrade::policy_of(&api, &Map::new(), "upgrade")?;
+    let data = start(&api, &mut upload, &held, policy).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
 }
 
 /// Receives the package of a form. Of one that breaks off nothing is kept: a form cannot be resumed.
-async fn receive_form(api: Api, mut upload: Upload, mut form: Multipart) -> Result<Upload, Refusal> {
+async fn receive_form(api: &Api, mut upload: Upload, mut form: Multipart) -> Result<Upload, Refusal> {
     let received = async {
         while let Ok(Ok(Some(field))) = tokio::time::timeout(uploads::IDLE, form.next_field()).await {
             if field.name() == Some("package") {
-                return uploads::append(&api, &upload, field).await.map(Some);
+                return uploads::append(api, &upload, field).await.map(Some);
             }
         }
         Ok(None)
     };
     let refusal = match received.await {
         Ok(Some(Received::Whole)) => {
-            upload = uploads::find(&api, upload.uuid).await?;
+            upload = uploads::find(api, upload.uuid).await?;
             upload.total_size = upload.offset;
-            uploads::write(&api, upload.clone()).await?;
+            uploads::write(api, upload.clone()).await?;
             return Ok(upload);
         }
         Ok(Some(Received::TooMuch)) => too_much(&upload),
@@ -145,14 +146,14 @@ async fn receive_form(api: Api, mut upload: Upload, mut form: Multipart) -> Resu
         Ok(None) => FieldErrors::one("package", "This field is required.").refusal("upgrade", Kind::Invalid),
         Err(cause) => Refusal::internal(&cause),
     };
-    uploads::forget(&api, upload.uuid).await?;
+    uploads::forget(api, upload.uuid).await?;
     Err(refusal)
 }
 
 async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<Response, Refusal> {
     let uuid: Uuid = id.id(RESOURCE)?;
     let offset = offset_of(request.headers())?;
-    let turn = api.turns.take(uuid).await?;
+    let _turn = api.turns.take(uuid).await?;
     let upload = uploads::find(&api, uuid).await?;
     if upload.stage != Stage::Uploading {
         return Err(ended(&upload));
@@ -165,15 +166,7 @@ async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<R
         return Err(too_much(&upload));
     }
     let bytes = request.into_body().into_data_stream();
-    let task = tokio::spawn({
-        let (api, upload) = (api.clone(), upload.clone());
-        async move {
-            let received = uploads::append(&api, &upload, bytes).await;
-            drop(turn);
-            received
-        }
-    });
-    let received = task.await.map_err(|cause| Refusal::internal(&cause))?;
+    let received = uploads::append(&api, &upload, bytes).await;
     match received.map_err(|cause| Refusal::internal(&cause))? {
         Received::Whole => {
             let upload = uploads::find(&api, uuid).await?;
@@ -191,6 +184,7 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
     let mut draft = Draft::of(&body);
     let validate_only = draft.truth("validate_only", false);
     draft.errors.into_result(RESOURCE)?;
+    let policy = upgrade::policy_of(&api, &body, RESOURCE)?;
     let _turn = api.turns.take(uuid).await?;
     let mut upload = uploads::find(&api, uuid).await?;
     let held = match (upload.stage, upload.manifest) {
@@ -205,7 +199,7 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
         answer["next_url"] = CONFIRM.into();
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
-    let data = start(&api, &mut upload, &held, &body).await?;
+    let data = start(&api, &mut upload, &held, policy).await?;
     let mut answer = receipt(&api, &upload).await?;
     answer["status"] = "success".into();
     answer["data"] = data;
@@ -242,13 +236,7 @@ async fn take_in(api: &Api, upload: &mut Upload) -> Result<HeldPackage, Refusal>
     }
 }
 
-async fn start(
-    api: &Api,
-    upload: &mut Upload,
-    held: &HeldPackage,
-    body: &Map<String, Value>,
-) -> Result<Value, Refusal> {
-    let policy = upgrade::policy_of(api, body, RESOURCE)?;
+async fn start(api: &Api, upload: &mut Upload, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
     let data = {
         let _not_removed_meanwhile = api.packages.lock().await;
         upgrade::begin(api, held, policy).await?

@@ -122,6 +122,7 @@ pub(crate) async fn create(api: &Api, total_size: u64) -> Result<Upload, Refusal
         let message = format!("Enter the size of the package in bytes, from 1 to {PACKAGE_BYTES}.");
         return Err(FieldErrors::one("total_size", message).refusal("upgrade", Kind::Invalid));
     }
+    let _one_at_a_time = api.creating.lock().await;
     make_room(api).await?;
     let uploads = all(api).await?;
     let open: Vec<&Upload> = uploads.iter().filter(|upload| upload.stage == Stage::Uploading).collect();

@@ -94,3 +94,21 @@ async fn a_body_that_cannot_be_read_changes_nothing() {
     assert_eq!(list["meta"]["total_count"], 1);
     assert_eq!(list["objects"][0]["name"], "Sør");
 }
+
+#[tokio::test]
+async fn a_browser_sends_no_change_on_behalf_of_another_site() {
+    let kit = Kit::new().await;
+    let path = "/configuration/v1/system_location/";
+    let from = |site: &str| {
+        let request = kit.request("POST", path).header(header::HOST, "manager.example.com");
+        let request = request.header("Sec-Fetch-Site", site);
+        request
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body("name=Oslo".into())
+            .unwrap()
+    };
+    let refused = kit.send(from("cross-site")).await.expect(403);
+    assert_eq!(refused["kind"], "cross_site");
+    assert_eq!(kit.get(path).await.expect(200)["meta"]["total_count"], 0);
+    kit.send(from("same-origin")).await.expect(201);
+}

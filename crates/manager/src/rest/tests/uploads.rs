@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::header;
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use super::kit::Kit;
 
@@ -164,4 +165,25 @@ async fn held_packages_are_listed_and_removed_unless_a_run_uses_them() {
     kit.get(&format!("{PACKAGES}..%2F..%2Fstate/")).await.expect(404);
     let none = kit.call("POST", "/command/v1/platform/upgrade_start/", json!({})).await.expect(404);
     assert_eq!(none["error"], "no upgrade package found");
+}
+
+#[tokio::test]
+async fn a_change_is_brought_to_its_end_when_its_sender_no_longer_waits() {
+    let kit = Kit::new().await;
+    let uuid = kit.ask_for_upload(10).await;
+    let (bytes, arriving) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let stream = futures_util::stream::unfold(arriving, async |mut arriving| {
+        arriving.recv().await.map(|bytes| (Ok::<_, String>(bytes), arriving))
+    });
+    let request = kit.request("POST", &format!("{REQUESTS}{uuid}/upload/")).header("Upload-Offset", 0);
+    let request = request.body(Body::from_stream(stream)).unwrap();
+    let sending = tokio::spawn(kit.router.clone().oneshot(request));
+    bytes.send(Bytes::from_static(b"12345")).await.unwrap();
+    drop(bytes.reserve().await.unwrap());
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    bytes.send(Bytes::from_static(b"67890")).await.unwrap();
+    drop(bytes);
+    // Waits for its turn.
+    assert_eq!(kit.send_part(&uuid, 10, b"").await.expect(202)["offset"], 10);
 }
