@@ -18,3 +18,9 @@ pub mod gate;
 pub mod link;
 
 pub mod context;
+pub mod rest;
+pub mod settings;
+pub mod start;
+
+#[cfg(test)]
+mod testing;

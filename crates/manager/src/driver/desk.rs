@@ -141,9 +141,12 @@ impl Desk {
             };
             Ok(Ok((done, answer)))
         };
-        let (done, answer) = self.inner.store.job(job).await?;
-        self.tell(done);
-        Ok(answer)
+        let desk = self.clone();
+        let then = move |(done, answer)| {
+            desk.tell(done);
+            answer
+        };
+        self.inner.store.job(job, then).await
     }
 
     /// Puts an event to the core if it still holds what `holds` asks, at the moment of the event.
@@ -166,9 +169,8 @@ impl Desk {
             let Ok(done) = put_to_core(batch, now, entry, put)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
         };
-        let done = self.inner.store.job(job).await?;
-        self.tell(done);
-        Ok(())
+        let desk = self.clone();
+        self.inner.store.job(job, move |done| desk.tell(done)).await
     }
 
     /// Starts a run, unless something stands in its way.
@@ -190,10 +192,14 @@ impl Desk {
             let run = batch.fleet().platform.runs;
             Ok::<_, StoreError>(Ok::<_, StoreError>(outcome.map(|done| (done, Started { run, warnings }))))
         };
-        Ok(self.inner.store.job(job).await?.map(|(done, started)| {
-            self.tell(Some(done));
-            started
-        }))
+        let desk = self.clone();
+        let then = move |outcome: Result<(Done, Started), Vec<Blocker>>| {
+            outcome.map(|(done, started)| {
+                desk.tell(Some(done));
+                started
+            })
+        };
+        self.inner.store.job(job, then).await
     }
 
     /// Makes `policy` the standing one: the settings of the machine say so.
@@ -211,9 +217,8 @@ impl Desk {
             let Ok(done) = put_to_core(batch, desk.now(), entry, put)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(done))
         };
-        let done = self.inner.store.job(job).await?;
-        self.tell(Some(done));
-        Ok(())
+        let desk = self.clone();
+        self.inner.store.job(job, move |done| desk.tell(Some(done))).await
     }
 
     /// Changes Virtual Meeting Rooms or aliases: the revision rises in the same transaction, and every
@@ -233,10 +238,13 @@ impl Desk {
             let answer = write(tx)?;
             Ok::<_, E>((RoomsChanged::mark(tx)?, answer))
         };
-        let (RoomsChanged { configuration }, answer) = self.inner.store.write(write).await?;
-        self.inner.rooms.replace(configuration);
-        self.inner.news.for_all();
-        Ok(answer)
+        let desk = self.clone();
+        let then = move |(RoomsChanged { configuration }, answer)| {
+            desk.inner.rooms.replace(configuration);
+            desk.inner.news.for_all();
+            answer
+        };
+        self.inner.store.job(move |batch: &mut Batch<'_, '_>| batch.apart(write), then).await
     }
 
     /// The Virtual Meeting Rooms as the nodes are sent them.

@@ -6,8 +6,13 @@ mod log;
 mod news;
 mod rooms;
 
+mod own_upgrade;
+mod run;
+
 #[cfg(test)]
 mod tests;
 
 pub use desk::{Desk, Live, Started};
+pub use own_upgrade::{Own, UpgradeError};
 pub use rooms::{RoomsChanged, read_rooms};
+pub use run::{Driver, Ended};

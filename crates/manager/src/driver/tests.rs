@@ -1,1 +1,163 @@
+//! Tests of the desk and of the driver on a machine in a temporary directory.
 
+use fleet::node::{Duty, NodeId};
+use fleet::platform::{Event, ManagerWants};
+use fleet::policy::Policy;
+use fleet::run::Outcome;
+use fleet::time::Span;
+use slots::Slot;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::gate::{Gate, Passage};
+use crate::link::{Presence, Timing};
+use crate::packages::{self, HeldPackage};
+use crate::store::StoreError;
+use crate::testing::{Bench, observed, until};
+
+fn driver(bench: &Bench, desk: &Desk) -> (Driver, CancellationToken, Gate) {
+    let (presence, downs) = Presence::new(Timing::STANDARD.gap);
+    let (gate, stop) = (Gate::closed(), CancellationToken::new());
+    gate.set(Passage::Open);
+    let own = bench.own(Slot::A);
+    let driver = Driver { desk: desk.clone(), own, presence, downs, gate: gate.clone(), stop: stop.clone() };
+    (driver, stop, gate)
+}
+
+async fn start(bench: &Bench, desk: &Desk) -> HeldPackage {
+    let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
+    desk.start(held.for_run(), Policy::standard()).await.unwrap().unwrap();
+    held
+}
+
+#[tokio::test]
+async fn a_registration_and_its_event_are_one() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let register = |name: &'static str| {
+        desk.change(move |tx, _| {
+            tx.execute("INSERT INTO worker_vm (name, body) VALUES (?1, '{}')", [name])
+                .map_err(StoreError::from)?;
+            let id = NodeId(u32::try_from(tx.last_insert_rowid()).unwrap());
+            let event = Event::NodeAdded { id, name: name.into(), duty: Duty::AlwaysOn };
+            Ok::<_, StoreError>((Some(event), id))
+        })
+    };
+    assert_eq!(register("node1").await.unwrap(), NodeId(1));
+    assert!(register("NODE1").await.is_err());
+    desk.read(|fleet, _| assert_eq!(fleet.nodes().ids(), [NodeId(1)]));
+}
+
+#[tokio::test]
+async fn a_change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let insert = |name: &'static str| {
+        desk.change_rooms(move |tx| {
+            tx.execute("INSERT INTO conference (name) VALUES (?1)", [name])?;
+            let alias = format!("{name}@example.com");
+            tx.execute(
+                "INSERT INTO conference_alias (alias, conference) VALUES (?1, last_insert_rowid())",
+                [alias],
+            )?;
+            Ok::<_, StoreError>(())
+        })
+    };
+    let before = desk.rooms().revision;
+    insert("lounge").await.unwrap();
+    assert!(insert("LOUNGE").await.is_err());
+    let rooms = desk.rooms();
+    assert_eq!(rooms.revision, before + 1);
+    assert_eq!(rooms.rooms.len(), 1);
+    assert_eq!(rooms.rooms[0].aliases, ["lounge@example.com"]);
+    let stored = desk.store().read(read_rooms).await.unwrap();
+    assert_eq!(stored, *rooms);
+}
+
+#[tokio::test]
+async fn a_run_stages_and_selects_the_new_manager() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let (driver, _stop, gate) = driver(&bench, &desk);
+    let running = tokio::spawn(driver.run());
+    let held = start(&bench, &desk).await;
+    let Ended::Selected(assignment) = running.await.unwrap() else { panic!("nothing was selected") };
+    assert_eq!(assignment.manifest, held.verified.hash());
+    let trying = bench.own(Slot::A).machine.record().unwrap().trying.unwrap();
+    assert_eq!((trying.slot, trying.manifest), (Slot::B, held.verified.hash().to_string()));
+    let slot = bench.root().join("slots/b");
+    package::check_slot(&slot, held.verified.payload(package::Role::Manager)).unwrap();
+    assert_eq!(std::fs::read(slot.join("manifest.json")).unwrap(), held.verified.manifest_bytes());
+    assert_eq!(gate.passage(), Passage::Closed, "requests were taken after the selection");
+}
+
+#[tokio::test]
+async fn a_manager_that_was_killed_after_staging_goes_on_without_unpacking_again() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    start(&bench, &desk).await;
+    let ManagerWants::Stage(of) = desk.read(|fleet, _| fleet.manager_wants()) else { panic!() };
+    let own = bench.own(Slot::A);
+    own.stage(of).unwrap();
+    let slot_json = bench.root().join("slots/b/slot.json");
+    let inode = |path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    let before = inode(&slot_json);
+    own.stage(of).unwrap();
+    assert_eq!(inode(&slot_json), before, "what lay staged was unpacked again");
+    std::fs::write(bench.root().join("slots/b/bin/pitlane-manager"), "broken").unwrap();
+    own.stage(of).unwrap();
+    let (driver, _stop, _) = driver(&bench, &desk);
+    assert_eq!(driver.run().await, Ended::Selected(of));
+}
+
+#[tokio::test]
+async fn a_package_that_was_damaged_ends_the_run_and_touches_nothing() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let held = start(&bench, &desk).await;
+    let mut bytes = std::fs::read(held.file()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(held.file(), bytes).unwrap();
+    let (driver, stop, gate) = driver(&bench, &desk);
+    let running = tokio::spawn(driver.run());
+    until(&desk, |fleet| fleet.platform.run.is_none()).await;
+    desk.read(|fleet, _| {
+        let ended = fleet.platform.last_run.as_ref().unwrap();
+        assert!(matches!(&ended.outcome, Outcome::ManagerFellBack { .. }), "{:?}", ended.outcome);
+    });
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ended::Asked);
+    assert_eq!(gate.passage(), Passage::Open);
+    assert_eq!(bench.own(Slot::A).machine.record().unwrap().trying, None);
+}
+
+#[tokio::test]
+async fn a_slot_that_cannot_be_selected_ends_the_run_and_requests_are_taken_again() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    start(&bench, &desk).await;
+    desk.apply(Event::ManagerStaged).await.unwrap();
+    let (driver, stop, gate) = driver(&bench, &desk);
+    let running = tokio::spawn(driver.run());
+    until(&desk, |fleet| fleet.platform.run.is_none()).await;
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ended::Asked);
+    assert_eq!(gate.passage(), Passage::Open);
+}
+
+#[tokio::test]
+async fn a_deadline_is_handled_when_it_comes() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let id = NodeId(1);
+    desk.set_policy(Policy { silent_after: Span(1), ..Policy::standard() }).await.unwrap();
+    desk.apply(Event::NodeAdded { id, name: "node1".into(), duty: Duty::AlwaysOn }).await.unwrap();
+    desk.apply(Event::Report { id, observed: observed(1) }).await.unwrap();
+    desk.apply(Event::LinkDown { id }).await.unwrap();
+    let (driver, stop, _) = driver(&bench, &desk);
+    let running = tokio::spawn(driver.run());
+    until(&desk, |fleet| fleet.nodes().get(id).unwrap().contact.is_lost()).await;
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ended::Asked);
+}

@@ -10,6 +10,9 @@ mod routes;
 mod sync;
 mod tls;
 
+#[cfg(test)]
+mod tests;
+
 pub use presence::Presence;
 pub use refusal::Refusal;
 pub use routes::{Link, Timing, router};

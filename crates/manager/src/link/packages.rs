@@ -5,7 +5,6 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use fleet::version::Sha256;
 use package::{MANIFEST_FILE, SIGNATURE_FILE};
 use tower::ServiceExt as _;
@@ -18,11 +17,7 @@ use crate::packages::NODE_PAYLOAD_FILE;
 /// The name under which a node asks for its payload.
 const PAYLOAD: &str = "payload";
 
-pub(crate) fn service(link: Link) -> axum::Router {
-    axum::Router::new().route("/{manifest}/{file}", get(file)).with_state(link)
-}
-
-async fn file(
+pub(crate) async fn file(
     Caller(_): Caller,
     State(link): State<Link>,
     Path((manifest, file)): Path<(String, String)>,

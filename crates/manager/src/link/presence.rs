@@ -52,6 +52,12 @@ impl Presence {
         UnderWay { presence: self.clone(), node }
     }
 
+    /// Whether the node has no request under way.
+    pub(crate) fn is_absent(&self, node: NodeId) -> bool {
+        let nodes = self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.get(&node).is_none_or(|requests| requests.under_way == 0)
+    }
+
     fn end(&self, node: NodeId) {
         let mut nodes = self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(requests) = nodes.get_mut(&node) else { return };

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
-use axum::routing::post;
+use axum::routing::{get, post};
 use fleet::node::NodeId;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -65,7 +65,7 @@ pub fn router(link: Link) -> Router {
         .route("/node/v1/enrol", post(enrol::enrol))
         .route("/node/v1/renew", post(enrol::renew))
         .route("/node/v1/sync", post(sync::sync))
-        .nest_service("/node/v1/packages", packages::service(link.clone()))
+        .route("/node/v1/packages/{manifest}/{file}", get(packages::file))
         .with_state(link)
         .layer(from_fn_with_state(gate, guard))
 }

@@ -96,10 +96,11 @@ pub fn identity_of(certificate: &CertificateDer<'_>) -> Option<IdentityName> {
     use x509_parser::extensions::GeneralName;
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let names = parsed.subject_alternative_name().ok()??;
-    let mut uris = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::URI(uri) => uri.parse().ok(),
-        _ => None,
-    });
+    let mut uris = names
+        .value
+        .general_names
+        .iter()
+        .filter_map(|name| if let GeneralName::URI(uri) = name { uri.parse().ok() } else { None });
     // A certificate that names two names nobody.
     uris.next().filter(|_| uris.next().is_none())
 }

@@ -27,7 +27,8 @@ use tokio::sync::{oneshot, watch};
 pub use error::StoreError;
 pub use file::{copy_store, open};
 pub use rows::{
-    Entry, JOURNAL_ENTRIES, Recorded, StoredRun, load, mark_time, read_meta, record, stored_time, write_meta,
+    Entry, JOURNAL_ENTRIES, Recorded, StoredRun, found, load, mark_time, read_meta, record, stored_time,
+    write_meta,
 };
 
 use reader::Readers;
@@ -69,7 +70,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.job(move |batch: &mut Batch<'_, '_>| batch.apart(write)).await
+        self.job(move |batch: &mut Batch<'_, '_>| batch.apart(write), |answer| answer).await
     }
 
     /// Reads what is committed, on a connection of its own.
@@ -99,20 +100,24 @@ impl Store {
     }
 
     /// Runs a job of the writer. Its outer error breaks the store, its inner one is the caller's.
-    pub(crate) async fn job<T, E>(
+    /// `then` is called after the commit, even when the caller waits no longer.
+    pub(crate) async fn job<T, U, E>(
         &self,
         job: impl FnOnce(&mut Batch<'_, '_>) -> Result<Result<T, E>, StoreError> + Send + 'static,
-    ) -> Result<T, E>
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, E>
     where
         T: Send + 'static,
+        U: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |batch| {
             let outcome = job(batch)?;
-            Ok(Box::new(move |committed: Result<(), StoreError>| {
-                // Nobody waits any more: the caller's request was dropped.
-                let _ = answer.send(committed.map_err(E::from).and(outcome));
+            Ok(Box::new(move || {
+                let outcome = outcome.map(then);
+                // An error says that nobody waits any more.
+                let _ = answer.send(outcome);
             }))
         });
         self.writer.send(job).await?;

@@ -81,6 +81,17 @@ pub fn load(connection: &Connection) -> Result<Option<Fleet>, StoreError> {
     Ok(Some(Fleet::restore(platform, nodes)))
 }
 
+/// Stores a platform that begins now, without nodes and without history.
+///
+/// # Errors
+/// The database refuses.
+pub fn found(connection: &mut Connection, fleet: &Fleet) -> Result<(), StoreError> {
+    let tx = connection.transaction()?;
+    write_platform(&tx, &fleet.platform)?;
+    tx.commit()?;
+    Ok(())
+}
+
 /// Writes what an entry has changed: the journal, the changed nodes, the platform and its runs.
 /// `before` is the platform as it was.
 ///

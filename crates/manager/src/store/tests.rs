@@ -1,1 +1,193 @@
+//! Tests of the store: what was committed counts, what was not does not.
 
+use std::fs;
+use std::sync::{Arc, RwLock};
+
+use fleet::node::{Duty, NodeId};
+use fleet::platform::{Event, Fleet};
+use fleet::policy::Policy;
+use fleet::version::Release;
+use rusqlite::Connection;
+use slots::Slot;
+
+use super::schema::MIGRATIONS;
+use super::*;
+use crate::testing::Bench;
+
+fn added(id: u32) -> Event {
+    Event::NodeAdded { id: NodeId(id), name: format!("node{id}"), duty: Duty::AlwaysOn }
+}
+
+/// The history of a store, in order.
+fn journal(connection: &Connection) -> Vec<(u64, Recorded)> {
+    let mut statement = connection.prepare("SELECT at, body FROM journal ORDER BY seq").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).unwrap();
+    rows.map(|row| {
+        let (at, body) = row.unwrap();
+        (at as u64, serde_json::from_str(&body).unwrap())
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_crash() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    desk.apply(added(1)).await.unwrap();
+    // What a kill leaves: the files as they are, never closed.
+    let (from, to) = (bench.layout().store(Slot::A), bench.layout().store(Slot::B));
+    copy_store(&from, &to, &mut || {}).unwrap();
+    let restored = load(&open(&to, &mut || {}).unwrap()).unwrap().unwrap();
+    desk.read(|fleet, _| assert_eq!(*fleet, restored));
+    assert_eq!(restored.nodes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_write_is_rolled_back_alone() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let insert = |alias: &'static str| {
+        let desk = desk.clone();
+        async move {
+            let write = move |tx: &Transaction<'_>| {
+                tx.execute("INSERT INTO conference (name) VALUES (?1)", [format!("{alias} first")])?;
+                tx.execute("INSERT INTO conference (name) VALUES (?1)", [alias])?;
+                Ok::<_, rusqlite::Error>(())
+            };
+            desk.store().write(move |tx| write(tx).map_err(StoreError::from)).await
+        }
+    };
+    insert("one").await.unwrap();
+    let (again, other) = tokio::join!(insert("ONE"), insert("two"));
+    assert!(matches!(again, Err(StoreError::Sql(_))));
+    other.unwrap();
+    let count = |connection: &Connection| {
+        Ok::<i64, StoreError>(connection.query_row("SELECT count(*) FROM conference", [], |row| row.get(0))?)
+    };
+    assert_eq!(desk.store().read(count).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_stored_is_never_seen_and_breaks_the_store() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    desk.apply(added(1)).await.unwrap();
+    let drop_table = |tx: &Transaction<'_>| Ok::<_, StoreError>(tx.execute_batch("DROP TABLE journal")?);
+    desk.store().write(drop_table).await.unwrap();
+    assert!(matches!(desk.apply(added(2)).await, Err(StoreError::NotCommitted)));
+    desk.read(|fleet, _| assert_eq!(fleet.nodes().ids(), [NodeId(1)]));
+    let mut soundness = desk.store().soundness();
+    soundness.wait_for(|soundness| *soundness == Soundness::Broken).await.unwrap();
+    assert!(matches!(desk.apply(added(3)).await, Err(StoreError::Closed | StoreError::NotCommitted)));
+}
+
+#[tokio::test]
+async fn replaying_the_journal_gives_the_same_state() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    for id in 1..=3 {
+        desk.apply(added(id)).await.unwrap();
+    }
+    desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("new fan".into()) }).await.unwrap();
+    desk.apply(Event::NodeRemoved { id: NodeId(1) }).await.unwrap();
+    desk.apply(Event::NodeRemoved { id: NodeId(3) }).await.unwrap();
+    let policy = Policy { nodes_at_once: 3, ..Policy::standard() };
+    desk.set_policy(policy.clone()).await.unwrap();
+    let held = crate::packages::admit(&bench.layout(), &bench.upload()).unwrap();
+    desk.apply(Event::NodeRemoved { id: NodeId(2) }).await.unwrap();
+    desk.start(held.for_run(), policy).await.unwrap().unwrap();
+    desk.apply(Event::ManagerStaged).await.unwrap();
+    let read = |connection: &Connection| Ok::<_, StoreError>(journal(connection));
+    let history = desk.store().read(read).await.unwrap();
+    let mut replayed = Fleet::new(Release::COMPILED, Policy::standard());
+    for (at, Recorded { entry, facts }) in history {
+        let now = fleet::time::Time(at);
+        let again = match entry {
+            Entry::Event { event } => replayed.apply(now, event).facts,
+            Entry::Start { package, policy } => replayed.start(package, policy, now).unwrap().facts,
+            Entry::Policy { policy } => {
+                replayed.platform.policy = policy;
+                Vec::new()
+            }
+        };
+        assert_eq!(again, facts);
+    }
+    desk.read(|fleet, _| assert_eq!(*fleet, replayed));
+}
+
+#[test]
+fn a_store_of_an_earlier_release_is_migrated_with_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(MIGRATIONS[0].sql).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    old.execute("INSERT INTO meta VALUES ('colour', 'green')", []).unwrap();
+    drop(old);
+    let mut steps = 0;
+    let migrated = open(&path, &mut || steps += 1).unwrap();
+    assert_eq!(steps, MIGRATIONS.len() - 1, "each migration must ask for time");
+    assert_eq!(read_meta(&migrated, "colour").unwrap().as_deref(), Some("green"));
+    let version: u32 = migrated.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version as usize, MIGRATIONS.len());
+    drop(migrated);
+    let mut steps = 0;
+    open(&path, &mut || steps += 1).unwrap();
+    assert_eq!(steps, 0, "a store of this release was migrated again");
+}
+
+#[test]
+fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let later = Connection::open(&path).unwrap();
+    later.pragma_update(None, "user_version", 4_000).unwrap();
+    drop(later);
+    let before = fs::read(&path).unwrap();
+    let refusal = open(&path, &mut || {}).unwrap_err().to_string();
+    assert!(refusal.contains("has version 4000"), "{refusal}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_closed_store_is_one_file_and_refuses_writes() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    desk.apply(added(1)).await.unwrap();
+    desk.store().close().await;
+    assert!(matches!(desk.apply(added(2)).await, Err(StoreError::Closed)));
+    let path = bench.layout().store(Slot::A);
+    assert!(!path.with_file_name("store-a.db-wal").exists(), "the log was not folded in");
+    assert_eq!(load(&open(&path, &mut || {}).unwrap()).unwrap().unwrap().nodes().len(), 1);
+}
+
+#[test]
+fn a_copy_that_was_cut_short_is_never_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("a.db"), dir.path().join("b.db"));
+    fs::write(&from, "the store").unwrap();
+    for left_over in ["b.db", "b.db-wal", "b.db-shm"] {
+        fs::write(dir.path().join(left_over), "left over").unwrap();
+    }
+    copy_store(&from, &to, &mut || {}).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), "the store");
+    assert!(!dir.path().join("b.db-wal").exists() && !dir.path().join("b.db-shm").exists());
+}
+
+#[tokio::test]
+async fn writes_that_wait_together_are_all_committed() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let all = (1..=300).map(|id| {
+        let desk = desk.clone();
+        tokio::spawn(async move { desk.apply(added(id)).await })
+    });
+    for one in all.collect::<Vec<_>>() {
+        one.await.unwrap().unwrap();
+    }
+    let fleet = Arc::new(RwLock::new(desk.read(|fleet, _| fleet.clone())));
+    desk.store().close().await;
+    let stored = load(&open(&bench.layout().store(Slot::A), &mut || {}).unwrap()).unwrap().unwrap();
+    assert_eq!(*fleet.read().unwrap(), stored);
+    assert_eq!(stored.nodes().len(), 300);
+}

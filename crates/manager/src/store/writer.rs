@@ -17,8 +17,8 @@ const JOBS_IN_A_COMMIT: usize = 256;
 /// How many jobs may wait. Whoever comes later waits for a place among them.
 const JOBS_WAITING: usize = 1024;
 
-/// Tells whoever asked for the job, after the commit.
-pub(crate) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Tells whoever asked for the job, after the commit. Dropped, it says that nothing was committed.
+pub(crate) type Answer = Box<dyn FnOnce() + Send>;
 
 /// Something to write. An error of the job itself breaks the store: the state in memory may be ahead
 /// of the one on disk.
@@ -136,10 +136,9 @@ fn commit(connection: &mut Connection, fleet: &RwLock<Fleet>, jobs: Vec<Job>) ->
     match committed {
         Ok(answers) => {
             drop(held);
-            answers.into_iter().for_each(|answer| answer(Ok(())));
+            answers.into_iter().for_each(|answer| answer());
             Ok(())
         }
-        // Answers that are dropped say that nothing was committed.
         Err(cause) => {
             held.into_iter().for_each(|held| restore(connection, held));
             Err(cause)

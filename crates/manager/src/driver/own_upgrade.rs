@@ -1,0 +1,120 @@
+//! What the Management Node does to upgrade itself: stage the run's release, select it. Both may be
+//! cut short at any point and done again.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use fleet::desired::Assignment;
+use package::{MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
+use slots::{Machine, Slot, SlotIdentity};
+use thiserror::Error;
+
+use crate::layout::Layout;
+use crate::packages::{self, HeldPackage, PackageError};
+
+/// The release cannot be staged or selected. Nothing that runs is touched.
+#[derive(Debug, Error)]
+pub enum UpgradeError {
+    /// The package is not held, or refused now.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The package is not what it was when the run was started.
+    #[error("the package is refused")]
+    Refused(#[from] Refusal),
+    /// The package is another than the run's.
+    #[error("the package holds another release than the run brings; upload it again")]
+    OtherRelease,
+    /// The slots refuse.
+    #[error(transparent)]
+    Slots(#[from] slots::Error),
+    /// The disk refused.
+    #[error("could not write {}; check the disk and its free space", path.display())]
+    Disk {
+        /// What was written.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// The machine of this Management Node, and the slot that it runs in.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The slots.
+    pub machine: Machine,
+    /// The slot of this process.
+    pub slot: Slot,
+    /// Where everything lies.
+    pub layout: Layout,
+}
+
+impl Own {
+    /// Brings the release into the inactive slot: verified again from the package to the last file. It
+    /// takes a while: call it where blocking is allowed.
+    pub(crate) fn stage(&self, assignment: Assignment) -> Result<(), UpgradeError> {
+        let held = packages::held(&self.layout, assignment.manifest)?;
+        if held.verified.manifest().release() != assignment.release {
+            return Err(UpgradeError::OtherRelease);
+        }
+        if self.is_staged(&held.verified)? {
+            return Ok(());
+        }
+        self.unpack(&held)
+    }
+
+    /// Whether the inactive slot holds the release, file by file.
+    fn is_staged(&self, verified: &Verified) -> Result<bool, UpgradeError> {
+        let other = self.slot.other();
+        let Ok(Some(found)) = self.machine.release(other) else { return Ok(false) };
+        let payload = verified.payload(Role::Manager);
+        Ok(found.manifest == verified.hash().to_string()
+            && package::check_slot(&self.machine.slot_dir(other), payload).is_ok())
+    }
+
+    fn unpack(&self, held: &HeldPackage) -> Result<(), UpgradeError> {
+        let keys = TrustedKeys::load(&self.layout.trust()).map_err(PackageError::from)?;
+        let verified = package::verify_file(&held.file(), &keys)?;
+        if verified.hash() != held.verified.hash() {
+            return Err(UpgradeError::OtherRelease);
+        }
+        let downloads = self.layout.downloads();
+        fs::create_dir_all(&downloads).map_err(failed(&downloads))?;
+        let file = downloads.join(Role::Manager.payload_file());
+        package::extract_payload(&held.file(), &verified, Role::Manager, &file)?;
+        let staging = self.machine.begin_staging(self.slot)?;
+        let (dir, payload) = (staging.dir(), verified.payload(Role::Manager));
+        package::unpack(&file, payload, &dir, &mut |_| {})?;
+        write(dir.join(MANIFEST_FILE), verified.manifest_bytes())?;
+        write(dir.join(SIGNATURE_FILE), verified.signature_text().as_bytes())?;
+        staging.finish(&identity(&verified))?;
+        // A left-over file is overwritten by the next upgrade.
+        let _ = fs::remove_file(&file);
+        Ok(())
+    }
+
+    /// Selects the staged release: from here on it is what starts next.
+    pub(crate) fn select(&self, assignment: Assignment) -> Result<(), UpgradeError> {
+        Ok(self.machine.select(&assignment.manifest.to_string())?)
+    }
+}
+
+fn identity(verified: &Verified) -> SlotIdentity {
+    let manifest = verified.manifest();
+    SlotIdentity::new(
+        verified.hash().to_string(),
+        manifest.version.to_string(),
+        manifest.build.0,
+        verified.payload(Role::Manager).program.as_str().into(),
+    )
+}
+
+/// Writes a file of the slot; finishing the slot makes it durable.
+fn write(path: PathBuf, contents: &[u8]) -> Result<(), UpgradeError> {
+    fs::write(&path, contents).map_err(failed(&path))
+}
+
+fn failed(path: &std::path::Path) -> impl FnOnce(io::Error) -> UpgradeError + use<> {
+    let path = path.to_path_buf();
+    move |source| UpgradeError::Disk { path, source }
+}

@@ -1,0 +1,370 @@
+//! Tests of the link over real TLS on the loopback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fleet::node::{Contact, Duty, NodeId};
+use fleet::platform::Event;
+use rcgen::{CertificateParams, KeyPair};
+use reqwest::{Client, Response, StatusCode, header};
+use serde_json::Value;
+use slots::Slot;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wire::{Enrolled, EnrolmentRequest, PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
+
+use super::*;
+use crate::authority::{Authority, ServerIdentity};
+use crate::driver::{Desk, Driver};
+use crate::gate::{Gate, Passage};
+use crate::store::StoreError;
+use crate::testing::{BOUND, Bench, observed, until};
+use crate::{enrolment, packages};
+
+/// A hold that no test waits for the end of, and a gap that a test can wait for.
+const TIMING: Timing = Timing { hold: Duration::from_secs(3600), gap: Duration::from_millis(50) };
+
+/// A Management Node that serves nodes.
+struct Server {
+    bench: Bench,
+    desk: Desk,
+    authority: Arc<Authority>,
+    gate: Gate,
+    base: String,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Server {
+    async fn start(timing: Timing) -> Self {
+        // Every test sets the same one.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let bench = Bench::new();
+        let desk = bench.desk().await;
+        let authority = Arc::new(Authority::load_or_make(&bench.layout().state()).unwrap());
+        let (presence, downs) = Presence::new(timing.gap);
+        let (gate, stop) = (Gate::closed(), CancellationToken::new());
+        gate.set(Passage::Open);
+        let link = Link {
+            desk: desk.clone(),
+            authority: authority.clone(),
+            layout: bench.layout(),
+            presence: presence.clone(),
+            gate: gate.clone(),
+            fetch_rate: Some(1_000_000),
+            timing,
+        };
+        let identity = ServerIdentity::new(authority.clone(), vec!["127.0.0.1".into()]).unwrap();
+        let config = server_config(Arc::new(identity), Some(&authority)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TlsListener::new(listener, config, Limits { connections: 100 }).unwrap();
+        let base = format!("https://{}/node/v1", listener.address());
+        let service = router(link).into_make_service_with_connect_info::<Peer>();
+        let serving = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        let own = bench.own(Slot::A);
+        let driver =
+            Driver { desk: desk.clone(), own, presence, downs, gate: gate.clone(), stop: stop.clone() };
+        let driving = tokio::spawn(async move { _ = driver.run().await });
+        Self { bench, desk, authority, gate, base, stop, tasks: vec![serving, driving] }
+    }
+
+    /// Registers a node and returns its token.
+    async fn register(&self, id: u32) -> String {
+        let id = NodeId(id);
+        let event = Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn };
+        let issue = move |tx: &rusqlite::Transaction<'_>, now| enrolment::issue(tx, id, now);
+        self.desk.apply_with::<_, StoreError>(event, issue).await.unwrap()
+    }
+
+    /// A client that trusts this platform, with a certificate and its key if given.
+    fn client(&self, identity: Option<String>) -> Client {
+        let root = reqwest::Certificate::from_pem(self.authority.pem().as_bytes()).unwrap();
+        let mut builder = Client::builder().tls_certs_only([root]);
+        if let Some(pem) = identity {
+            builder = builder.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap());
+        }
+        builder.build().unwrap()
+    }
+
+    /// Enrols a node, and returns its client.
+    async fn enrolled(&self, id: u32) -> Client {
+        let token = self.register(id).await;
+        let key = KeyPair::generate().unwrap();
+        let answer = self.enrol(&token, &key).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        self.client(Some(with_key(&answer.json::<Enrolled>().await.unwrap(), &key)))
+    }
+
+    async fn enrol(&self, token: &str, key: &KeyPair) -> Response {
+        let body = EnrolmentRequest { token: Some(token.into()), request: request(key) };
+        self.client(None).post(format!("{}/enrol", self.base)).json(&body).send().await.unwrap()
+    }
+
+    async fn sync(&self, client: &Client, sync: &Sync) -> Response {
+        client.post(format!("{}/sync", self.base)).json(sync).send().await.unwrap()
+    }
+}
+
+fn request(key: &KeyPair) -> String {
+    CertificateParams::default().serialize_request(key).unwrap().pem().unwrap()
+}
+
+fn with_key(enrolled: &Enrolled, key: &KeyPair) -> String {
+    format!("{}{}", enrolled.certificate, key.serialize_pem())
+}
+
+/// What a node says that has no configuration yet and does not wait.
+fn greeting() -> Sync {
+    Sync {
+        protocols: PROTOCOL,
+        observed: observed(1),
+        tally: Tally { carried: 3, ..Tally::default() },
+        configuration: 0,
+        wait: Wait::No,
+        #[cfg(feature = "next")]
+        started_at: Some(77),
+    }
+}
+
+/// What the same node says when it has done as it was told, and waits for news.
+fn content(answer: &SyncAnswer, revision: u64) -> Sync {
+    let mut sync = Sync { configuration: revision, wait: Wait::ForNews, ..greeting() };
+    sync.observed.at = fleet::time::Time(2);
+    sync.observed.generation = answer.desired.generation;
+    sync
+}
+
+async fn kind(response: Response, status: StatusCode) -> String {
+    assert_eq!(response.status(), status);
+    response.json::<Value>().await.unwrap()["kind"].as_str().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn a_caller_without_a_certificate_is_refused_on_every_route() {
+    let server = Server::start(TIMING).await;
+    let client = server.client(None);
+    let file = format!("{}/packages/{}/manifest.json", server.base, "0".repeat(64));
+    for request in [
+        client.post(format!("{}/sync", server.base)).json(&greeting()),
+        client.post(format!("{}/renew", server.base)).body("{}"),
+        client.get(file),
+    ] {
+        assert_eq!(kind(request.send().await.unwrap(), StatusCode::UNAUTHORIZED).await, "no_certificate");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_authority_is_refused() {
+    let server = Server::start(TIMING).await;
+    server.register(1).await;
+    let dir = tempfile::tempdir().unwrap();
+    let other = Authority::load_or_make(dir.path()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let node_request = crate::authority::NodeRequest::parse(&request(&key)).unwrap();
+    let issued = other.issue_to_node(NodeId(1), &node_request).unwrap();
+    let client = server.client(Some(format!("{}{}", issued.pem, key.serialize_pem())));
+    let answer = client.post(format!("{}/sync", server.base)).json(&greeting()).send().await;
+    // TLS 1.3 tells the client after its own handshake: the refusal may come as a broken request.
+    if let Ok(answer) = answer {
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Never));
+}
+
+#[tokio::test]
+async fn an_enrolled_node_is_known_by_its_certificate() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(7).await;
+    let answer: SyncAnswer = server.sync(&client, &greeting()).await.json().await.unwrap();
+    assert_eq!(answer.protocol, PROTOCOL.max);
+    assert_eq!(answer.fetch_rate, Some(1_000_000));
+    assert_eq!(answer.configuration.unwrap().revision, server.desk.rooms().revision);
+    server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(7)).unwrap().contact, Contact::Heard));
+    assert_eq!(server.desk.tally(NodeId(7)).unwrap().carried, 3);
+    #[cfg(feature = "next")]
+    {
+        let started_at =
+            |connection: &rusqlite::Connection| crate::store::node_boot::started_at(connection, NodeId(7));
+        assert_eq!(server.desk.store().read(started_at).await.unwrap(), Some(77));
+    }
+}
+
+#[tokio::test]
+async fn a_removed_node_is_refused_at_its_next_sync() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    assert_eq!(server.sync(&client, &greeting()).await.status(), StatusCode::OK);
+    server.desk.apply(Event::NodeRemoved { id: NodeId(1) }).await.unwrap();
+    assert_eq!(kind(server.sync(&client, &greeting()).await, StatusCode::FORBIDDEN).await, "not_registered");
+    assert_eq!(server.desk.tally(NodeId(1)), None);
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_one_key() {
+    let server = Server::start(TIMING).await;
+    let token = server.register(1).await;
+    let key = KeyPair::generate().unwrap();
+    assert_eq!(server.enrol(&token, &key).await.status(), StatusCode::OK);
+    assert_eq!(server.enrol(&token, &key).await.status(), StatusCode::OK, "the answer may have been lost");
+    let other = KeyPair::generate().unwrap();
+    assert_eq!(kind(server.enrol(&token, &other).await, StatusCode::FORBIDDEN).await, "token");
+    assert_eq!(kind(server.enrol("guessed", &other).await, StatusCode::FORBIDDEN).await, "token");
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_is_refused() {
+    let server = Server::start(TIMING).await;
+    let token = server.register(1).await;
+    let now = i64::try_from(server.desk.now().0).unwrap();
+    let expire = move |tx: &rusqlite::Transaction<'_>| {
+        Ok::<_, StoreError>(tx.execute("UPDATE enrolment SET expires_at = ?1", [now])?)
+    };
+    assert_eq!(server.desk.store().write(expire).await.unwrap(), 1);
+    let answer = server.enrol(&token, &KeyPair::generate().unwrap()).await;
+    assert_eq!(kind(answer, StatusCode::FORBIDDEN).await, "token");
+}
+
+#[tokio::test]
+async fn a_node_renews_its_certificate_over_its_link() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let key = KeyPair::generate().unwrap();
+    let body = EnrolmentRequest { token: None, request: request(&key) };
+    let answer = client.post(format!("{}/renew", server.base)).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let renewed = server.client(Some(with_key(&answer.json().await.unwrap(), &key)));
+    assert_eq!(server.sync(&renewed, &greeting()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_node_with_no_protocol_in_common_is_told_so() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let strange = Sync { protocols: Protocols { min: 900, max: 901 }, ..greeting() };
+    assert_eq!(kind(server.sync(&client, &strange).await, StatusCode::BAD_REQUEST).await, "protocol");
+    server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Never));
+}
+
+#[tokio::test]
+async fn a_message_that_is_malformed_or_too_large_is_refused() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let post = |body: String| client.post(format!("{}/sync", server.base)).body(body).send();
+    assert_eq!(kind(post("{".into()).await.unwrap(), StatusCode::BAD_REQUEST).await, "malformed");
+    let large = " ".repeat(wire::SYNC_BYTES + 1);
+    // The connection may break before the whole message is sent.
+    if let Ok(answer) = post(large).await {
+        assert_eq!(kind(answer, StatusCode::PAYLOAD_TOO_LARGE).await, "body");
+    }
+}
+
+/// Begins a sync that is held, and waits until it is.
+async fn held(server: &Server, client: &Client, node: u32) -> JoinHandle<SyncAnswer> {
+    let first: SyncAnswer = server.sync(client, &greeting()).await.json().await.unwrap();
+    let sync = content(&first, server.desk.rooms().revision);
+    let (client, url) = (client.clone(), format!("{}/sync", server.base));
+    let held =
+        tokio::spawn(async move { client.post(url).json(&sync).send().await.unwrap().json().await.unwrap() });
+    // The second report is committed before the request is held.
+    until(&server.desk, |fleet| {
+        let node = fleet.nodes().get(NodeId(node)).unwrap();
+        node.observed.as_ref().is_some_and(|last| last.generation == node.generation)
+    })
+    .await;
+    held
+}
+
+#[tokio::test]
+async fn a_held_sync_is_answered_when_something_else_is_wanted() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let raised = Event::Maintenance { id: NodeId(1), operator: Some("first".into()) };
+    server.desk.apply(raised).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
+    assert_eq!(answer.desired.intent.owners.operator.as_deref(), Some("fan"));
+    assert_eq!(answer.configuration, None);
+}
+
+#[tokio::test]
+async fn a_held_sync_is_answered_when_the_rooms_change() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    let insert = |tx: &rusqlite::Transaction<'_>| {
+        Ok::<_, StoreError>(tx.execute("INSERT INTO conference (name) VALUES ('lounge')", [])?)
+    };
+    server.desk.change_rooms(insert).await.unwrap();
+    let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
+    assert_eq!(answer.configuration.unwrap().rooms[0].name, "lounge");
+}
+
+#[tokio::test]
+async fn a_hold_ends_by_itself() {
+    let server = Server::start(Timing { hold: Duration::from_millis(20), ..TIMING }).await;
+    let client = server.enrolled(1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_breaks_off_is_silent_and_a_report_brings_it_back() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    let contact = |fleet: &fleet::platform::Fleet| fleet.nodes().get(NodeId(1)).unwrap().contact;
+    held.abort();
+    until(&server.desk, |fleet| matches!(contact(fleet), Contact::Silent { .. })).await;
+    let mut again = greeting();
+    again.observed.at = fleet::time::Time(3);
+    assert_eq!(server.sync(&client, &again).await.status(), StatusCode::OK);
+    server.desk.read(|fleet, _| assert_eq!(contact(fleet), Contact::Heard));
+}
+
+#[tokio::test]
+async fn a_closed_gate_answers_503_and_lets_held_requests_go() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    server.gate.set(Passage::Closed);
+    tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
+    let answer = server.sync(&client, &greeting()).await;
+    assert_eq!(kind(answer, StatusCode::SERVICE_UNAVAILABLE).await, "upgrading");
+}
+
+#[tokio::test]
+async fn a_node_fetches_its_payload_in_parts_and_nothing_else() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let held = packages::admit(&server.bench.layout(), &server.bench.upload()).unwrap();
+    let base = format!("{}/packages/{}", server.base, held.verified.hash());
+    let payload = std::fs::read(held.dir.join(packages::NODE_PAYLOAD_FILE)).unwrap();
+    let answer =
+        client.get(format!("{base}/payload")).header(header::RANGE, "bytes=5-").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(answer.bytes().await.unwrap(), payload[5..]);
+    for (file, expected) in [
+        ("manifest.json", held.verified.manifest_bytes()),
+        ("manifest.json.minisig", held.verified.signature_text().as_bytes()),
+    ] {
+        let answer = client.get(format!("{base}/{file}")).send().await.unwrap();
+        assert_eq!(answer.bytes().await.unwrap(), expected);
+    }
+    for file in ["package.pitlane", "..%2f..%2fmachine.toml", "payload-node"] {
+        let answer = client.get(format!("{base}/{file}")).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{file} was served");
+    }
+}

@@ -1,0 +1,171 @@
+//! The start of a release, up to the moment from which it counts.
+//!
+//! A release that is tried works on a copy of the confirmed release's store and touches nothing of
+//! that one: falling back is throwing the copy away. Confirming it in the slot record is the one
+//! atomic act that makes both the release and its store the true ones.
+
+mod release;
+mod self_check;
+mod serve;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+use fleet::platform::{Event, Fleet};
+use fleet::policy::Policy;
+use fleet::version::{Release, Sha256};
+use rusqlite::Connection;
+use slots::{FellBack, Machine, Record, Slot};
+use thiserror::Error;
+use tracing::info;
+
+use crate::authority::AuthorityError;
+use crate::driver::{Desk, read_rooms};
+use crate::layout::Layout;
+use crate::now::Clock;
+use crate::settings::SettingsError;
+use crate::store::{self, Store, StoreError};
+
+pub use release::{Prepared, Supervision};
+pub use self_check::{SelfCheckError, self_check};
+pub use serve::{Listeners, Serving};
+
+/// Where the last fall-back that the core was told of is kept.
+const TOLD: &str = "fell_back_told";
+
+/// The release cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The slots refuse.
+    #[error(transparent)]
+    Slots(#[from] slots::Error),
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The authority cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up; check [manager] names in the settings")]
+    Tls(#[from] rustls::Error),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}; check that nothing else does, and the settings")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The release does not serve.
+    #[error("the release started and does not serve")]
+    SelfCheck(#[from] SelfCheckError),
+    /// The operating system gives no threads or signals.
+    #[error("the program cannot be set up; check the limits of the machine")]
+    Runtime(#[source] std::io::Error),
+    /// The program was started by hand.
+    #[error("pitlane-manager is started by pitlane-boot; run `pitlane-boot --root {}`", root.display())]
+    ByHand {
+        /// The root directory.
+        root: PathBuf,
+    },
+}
+
+/// Whether the release that starts has proved itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its store is the true one.
+    Confirmed,
+    /// Its store is a copy until it confirms itself.
+    Tried,
+}
+
+/// How the release in `slot` stands.
+///
+/// # Errors
+/// The record says that another slot is to run, or the slot holds another release than this program.
+pub fn standing(machine: &Machine, slot: Slot) -> Result<(Standing, Record), slots::Error> {
+    let Release { version, build } = Release::COMPILED;
+    machine.check_compiled(slot, &version.to_string(), build.0)?;
+    let record = machine.record()?;
+    match &record.trying {
+        Some(trying) if trying.slot == slot => Ok((Standing::Tried, record)),
+        None if record.confirmed == slot => Ok((Standing::Confirmed, record)),
+        Some(_) | None => Err(slots::Error::NotConfirmed { running: slot, confirmed: record.selected() }),
+    }
+}
+
+/// Opens the store of the release in `slot`; a release that is tried gets a fresh copy of the
+/// confirmed release's, which is only read. `progress` is called all the while.
+///
+/// # Errors
+/// The store cannot be copied, opened or brought to this release's version.
+pub fn open_store(
+    layout: &Layout,
+    standing: Standing,
+    slot: Slot,
+    progress: &mut dyn FnMut(),
+) -> Result<Connection, StoreError> {
+    let own = layout.store(slot);
+    match standing {
+        Standing::Confirmed => {}
+        Standing::Tried => {
+            info!(from = %slot.other(), to = %slot, "copying the store");
+            store::copy_store(&layout.store(slot.other()), &own, progress)?;
+        }
+    }
+    store::open(&own, progress)
+}
+
+/// Takes over an open store and puts the start to the core.
+///
+/// # Errors
+/// The store cannot be read or written.
+pub async fn take_over(
+    mut connection: Connection,
+    path: PathBuf,
+    policy: Policy,
+    fell_back: Option<&FellBack>,
+) -> Result<Desk, StoreError> {
+    let fleet = match store::load(&connection)? {
+        Some(fleet) => fleet,
+        None => {
+            let fleet = Fleet::new(Release::COMPILED, policy.clone());
+            store::found(&mut connection, &fleet)?;
+            fleet
+        }
+    };
+    let clock = Clock::resume(store::stored_time(&connection)?);
+    let rooms = read_rooms(&connection)?;
+    let news = untold(fell_back, store::read_meta(&connection, TOLD)?.as_deref());
+    let fleet = Arc::new(RwLock::new(fleet));
+    let store = Store::start(&path, connection, fleet.clone());
+    let desk = Desk::new(store, fleet, clock, rooms);
+    if desk.read(|fleet, _| fleet.platform.policy != policy) {
+        desk.set_policy(policy).await?;
+    }
+    let told = news.as_ref().map(|(mark, _)| mark.clone());
+    let fell_back = news.map(|(_, fell_back)| fell_back);
+    let event = Event::ManagerStarted { release: Release::COMPILED, fell_back };
+    let mark = move |tx: &rusqlite::Transaction<'_>, _| match &told {
+        Some(mark) => store::write_meta(tx, TOLD, mark),
+        None => Ok(()),
+    };
+    desk.apply_with(event, mark).await?;
+    Ok(desk)
+}
+
+/// The fall-back that the core has not been told of yet, with the mark that says which it is. The
+/// record keeps the last one until the next selection, so one that was told must not count again for
+/// a later run with the same package.
+fn untold(fell_back: Option<&FellBack>, told: Option<&str>) -> Option<(String, (Sha256, String))> {
+    let FellBack { manifest, why, at } = fell_back?;
+    let mark = format!("{} {manifest}", at.0);
+    let package = manifest.parse().ok()?;
+    (told != Some(mark.as_str())).then(|| (mark, (package, why.to_string())))
+}

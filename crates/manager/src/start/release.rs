@@ -1,0 +1,171 @@
+//! A release from its start to its end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use fleet::version::Release;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Listeners, Standing, StartError, open_store, self_check, standing, take_over};
+use crate::authority::{Authority, write_private};
+use crate::context::Context;
+use crate::driver::{Desk, Driver, Ended, Own};
+use crate::enrolment::NodeAccess;
+use crate::gate::{Gate, Passage};
+use crate::link::{self, Link, Presence, Timing};
+use crate::settings::Settings;
+
+/// The time that a release asks for whenever it has made progress in bringing its store over: far
+/// more than any one step takes.
+const STEP_WITHIN: Duration = Duration::from_secs(120);
+
+/// Whoever started this release and waits for its confirmation.
+pub trait Supervision {
+    /// Progress was made: the time to confirm ends no earlier than `from_now`.
+    fn extend(&self, from_now: Duration) -> io::Result<()>;
+    /// The record holds the confirmation.
+    fn ready(&self) -> io::Result<()>;
+}
+
+impl Supervision for slots::Supervised {
+    fn extend(&self, from_now: Duration) -> io::Result<()> {
+        Self::extend(self, from_now)
+    }
+
+    fn ready(&self) -> io::Result<()> {
+        Self::ready(self)
+    }
+}
+
+/// A release that has its store and its listeners, and serves nobody yet.
+#[derive(Debug)]
+pub struct Prepared {
+    own: Own,
+    settings: Settings,
+    authority: Arc<Authority>,
+    listeners: Listeners,
+    desk: Desk,
+}
+
+impl Prepared {
+    /// Takes the steps of a start that touch nothing of another release.
+    ///
+    /// # Errors
+    /// Why this release cannot start.
+    pub async fn new(own: Own, supervision: &impl Supervision) -> Result<Self, StartError> {
+        let settings = Settings::read(&own.layout.settings())?;
+        let (standing, record) = standing(&own.machine, own.slot)?;
+        match standing {
+            Standing::Confirmed => info!(release = %Release::COMPILED, slot = %own.slot, "starting"),
+            Standing::Tried => info!(release = %Release::COMPILED, slot = %own.slot, "starting for a try"),
+        }
+        let authority = Arc::new(Authority::load_or_make(&own.layout.state())?);
+        let certificate = own.layout.state().join("authority.pem");
+        info!(
+            fingerprint = %authority.fingerprint(), certificate = %certificate.display(),
+            "the authority of this platform (SHA-256)"
+        );
+        let mut extend = || tell(supervision.extend(STEP_WITHIN));
+        let connection = open_store(&own.layout, standing, own.slot, &mut extend)?;
+        let (path, policy) = (own.layout.store(own.slot), settings.policy.clone());
+        let desk = take_over(connection, path, policy, record.fell_back.as_ref()).await?;
+        let listeners = Listeners::bind(&settings, &authority).await?;
+        Ok(Self { own, settings, authority, listeners, desk })
+    }
+
+    /// The way to the core.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// The two listeners.
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// What the management API is built of.
+    pub fn context(&self) -> Context {
+        let port = self.listeners.nodes().port();
+        let address = |name: &String| match name.contains(':') {
+            true => format!("[{name}]:{port}"),
+            false => format!("{name}:{port}"),
+        };
+        Context {
+            desk: self.desk.clone(),
+            layout: self.own.layout.clone(),
+            nodes: NodeAccess {
+                addresses: self.settings.names.iter().map(address).collect(),
+                authority: self.authority.pem().into(),
+            },
+            name: self.settings.names.first().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Hands the first password to the operator: on the standard error, and in a file for a machine
+    /// whose standard error nobody reads.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn hand_over(&self, password: &str) -> Result<(), StartError> {
+        let path = self.own.layout.state().join("admin-password");
+        write_private(&path, format!("{password}\n").as_bytes())?;
+        eprintln!(
+            "pitlane-manager: the first password of admin is {password}\n\
+             pitlane-manager: it is also in {}, which only its owner can read; delete that file",
+            path.display()
+        );
+        Ok(())
+    }
+
+    /// Proves that the release serves, confirms it, and runs it until `stop` or until another release
+    /// is selected.
+    ///
+    /// # Errors
+    /// The release does not serve, or cannot be confirmed.
+    pub async fn run(
+        self,
+        people: Router,
+        supervision: &impl Supervision,
+        stop: CancellationToken,
+    ) -> Result<Ended, StartError> {
+        let gate = Gate::closed();
+        let (presence, downs) = Presence::new(Timing::STANDARD.gap);
+        let link = Link {
+            desk: self.desk.clone(),
+            authority: self.authority.clone(),
+            layout: self.own.layout.clone(),
+            presence: presence.clone(),
+            gate: gate.clone(),
+            fetch_rate: self.settings.fetch_rate,
+            timing: Timing::STANDARD,
+        };
+        let addresses = [self.listeners.people(), self.listeners.nodes()];
+        let name = self.settings.names.first().cloned().unwrap_or_default();
+        let serving = self.listeners.serve(people, link::router(link), &gate);
+        for address in addresses {
+            self_check(&self.authority, address, &name).await?;
+        }
+        self.own.machine.confirm(self.own.slot)?;
+        tell(supervision.ready());
+        gate.set(Passage::Open);
+        let [people, nodes] = addresses;
+        info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
+        let desk = self.desk.clone();
+        let driver = Driver { desk: self.desk, own: self.own, presence, downs, gate: gate.clone(), stop };
+        let ended = driver.run().await;
+        gate.set(Passage::Closed);
+        serving.stop().await;
+        desk.store().close().await;
+        Ok(ended)
+    }
+}
+
+/// A message that does not arrive costs patience, not correctness.
+fn tell(told: io::Result<()>) {
+    if let Err(error) = told {
+        warn!(%error, "pitlane-boot could not be told of progress");
+    }
+}

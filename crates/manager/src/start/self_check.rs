@@ -1,0 +1,95 @@
+//! The self check of a release: does it answer over HTTPS, with a certificate that its own authority
+//! made for its own name?
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::authority::Authority;
+use crate::gate::SELF_CHECK_PATH;
+
+/// How long the release may take to answer itself. It has nothing else to do.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the answer begins with, and no more than that is read.
+const EXPECTED: &[u8] = b"HTTP/1.1 204 ";
+
+/// The release does not answer as it should.
+#[derive(Debug, Error)]
+pub enum SelfCheckError {
+    /// It does not answer at all.
+    #[error("{0} did not answer in time")]
+    TooLate(SocketAddr),
+    /// The connection or the handshake failed.
+    #[error("{address} could not be asked")]
+    Unreachable {
+        /// The address.
+        address: SocketAddr,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The settings of TLS are not sound.
+    #[error("the client of the self check cannot be made")]
+    Tls(#[from] rustls::Error),
+    /// The first name of the Management Node is none.
+    #[error("{0:?} is neither a name nor an address; correct [manager] names")]
+    Name(String),
+    /// It answers something else.
+    #[error("{0} gave another answer than expected")]
+    OtherAnswer(SocketAddr),
+}
+
+/// Asks the listener at `address`, which is reached under `name`.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub async fn self_check(
+    authority: &Authority,
+    address: SocketAddr,
+    name: &str,
+) -> Result<(), SelfCheckError> {
+    let address = reachable(address);
+    let asked = timeout(ANSWER_WITHIN, ask(authority, address, name)).await;
+    match asked.map_err(|_| SelfCheckError::TooLate(address))?? {
+        answer if answer == EXPECTED => Ok(()),
+        _ => Err(SelfCheckError::OtherAnswer(address)),
+    }
+}
+
+async fn ask(authority: &Authority, address: SocketAddr, name: &str) -> Result<Vec<u8>, SelfCheckError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate().clone())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let server =
+        ServerName::try_from(name.to_string()).map_err(|_| SelfCheckError::Name(name.to_string()))?;
+    let failed = |source| SelfCheckError::Unreachable { address, source };
+    let stream = TcpStream::connect(address).await.map_err(failed)?;
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(server, stream).await.map_err(failed)?;
+    let request = format!("GET {SELF_CHECK_PATH} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(failed)?;
+    let mut answer = vec![0; EXPECTED.len()];
+    stream.read_exact(&mut answer).await.map_err(failed)?;
+    Ok(answer)
+}
+
+/// Where a listener on every address is reached from here.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,107 @@
+//! The two listeners: bound, served, stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{from_fn_with_state, map_request};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::authority::{Authority, ServerIdentity};
+use crate::gate::{Gate, guard};
+use crate::link::{Limits, Peer, TlsListener, server_config};
+use crate::settings::Settings;
+
+/// How long requests under way may take to end when the process does.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// Both listeners, bound.
+#[derive(Debug)]
+pub struct Listeners {
+    people: TlsListener,
+    nodes: TlsListener,
+}
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    /// An address cannot be listened on, or TLS cannot be set up.
+    pub async fn bind(settings: &Settings, authority: &Arc<Authority>) -> Result<Self, StartError> {
+        let identity = Arc::new(ServerIdentity::new(authority.clone(), settings.names.clone())?);
+        let people = server_config(identity.clone(), None)?;
+        let nodes = server_config(identity, Some(authority))?;
+        Ok(Self {
+            people: listen(settings.people, people, Limits::PEOPLE).await?,
+            nodes: listen(settings.nodes, nodes, Limits::NODES).await?,
+        })
+    }
+
+    /// Where people are served.
+    pub fn people(&self) -> SocketAddr {
+        self.people.address()
+    }
+
+    /// Where nodes are served.
+    pub fn nodes(&self) -> SocketAddr {
+        self.nodes.address()
+    }
+
+    /// Serves both until [`Serving::stop`].
+    pub fn serve(self, people: Router, nodes: Router, gate: &Gate) -> Serving {
+        let stop = CancellationToken::new();
+        let people = people.layer(map_request(with_address)).layer(from_fn_with_state(gate.clone(), guard));
+        let tasks = [(self.people, people), (self.nodes, nodes)].map(|(listener, router)| {
+            let service = router.into_make_service_with_connect_info::<Peer>();
+            let stopped = stop.clone().cancelled_owned();
+            tokio::spawn(async move {
+                // It never fails: a listener that cannot accept says so in the log and tries again.
+                let _ = axum::serve(listener, service).with_graceful_shutdown(stopped).await;
+            })
+        });
+        Serving { stop, tasks }
+    }
+}
+
+async fn listen(
+    address: SocketAddr,
+    config: Arc<rustls::ServerConfig>,
+    limits: Limits,
+) -> Result<TlsListener, StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    TlsListener::new(listener, config, limits).map_err(failed)
+}
+
+/// The management API knows its peers by their address alone.
+async fn with_address(mut request: Request) -> Request {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().copied() {
+        request.extensions_mut().insert(ConnectInfo(peer.address));
+    }
+    request
+}
+
+/// Both listeners, serving.
+#[derive(Debug)]
+pub struct Serving {
+    stop: CancellationToken,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Serving {
+    /// Takes no connection any more, and gives requests under way a moment to end.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for mut task in self.tasks {
+            if timeout(STOP_WITHIN, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Tests of the start of a release: the copy of the store, the confirmation, the way back.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use fleet::run::{Lock, Outcome};
+use slots::{UnixMillis, Why};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::driver::{Ended, Own};
+use crate::packages;
+use crate::testing::{BOUND, Bench};
+
+/// Counts what `boot` is told.
+#[derive(Clone, Default)]
+struct Boot {
+    extended: Arc<AtomicU32>,
+    ready: Arc<AtomicU32>,
+}
+
+impl Supervision for Boot {
+    fn extend(&self, _: Duration) -> io::Result<()> {
+        self.extended.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn ready(&self) -> io::Result<()> {
+        self.ready.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The bytes of a store with its log.
+fn bytes_of(bench: &Bench, slot: Slot) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(bench.root()).unwrap().map(|entry| entry.unwrap());
+    let name = |entry: &fs::DirEntry| entry.file_name().into_string().unwrap();
+    let of_slot = |name: &String| name.starts_with(&format!("store-{}.db", slot.name()));
+    files
+        .map(|entry| (name(&entry), entry.path()))
+        .filter(|(name, _)| of_slot(name))
+        .map(|(name, path)| (name, fs::read(path).unwrap()))
+        .collect()
+}
+
+/// A run whose manager has selected this release's other package in slot b, and left. There is a
+/// node, at rest, so that the run has something to do.
+async fn left_for_slot_b(bench: &Bench) {
+    let desk = bench.desk().await;
+    let (id, name) = (fleet::node::NodeId(1), "node1".into());
+    desk.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
+    let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
+    let mut package = held.for_run();
+    package.manifest = "b".repeat(64).parse().unwrap();
+    desk.start(package, Policy::standard()).await.unwrap().unwrap();
+    desk.apply(Event::ManagerStaged).await.unwrap();
+    bench.select_again();
+    desk.store().close().await;
+}
+
+/// What the release in slot a is told at its start.
+async fn started_in_a(bench: &Bench) -> Desk {
+    let own = bench.own(Slot::A);
+    let (found, record) = standing(&own.machine, Slot::A).unwrap();
+    assert_eq!(found, Standing::Confirmed);
+    let path = own.layout.store(Slot::A);
+    let connection = open_store(&own.layout, found, Slot::A, &mut || {}).unwrap();
+    take_over(connection, path, Policy::standard(), record.fell_back.as_ref()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
+    let bench = Bench::new();
+    left_for_slot_b(&bench).await;
+    let before = bytes_of(&bench, Slot::A);
+    let own = bench.own(Slot::B);
+    let (found, _) = standing(&own.machine, Slot::B).unwrap();
+    assert_eq!(found, Standing::Tried);
+    let asked = Cell::new(0);
+    let connection = open_store(&own.layout, found, Slot::B, &mut || asked.set(asked.get() + 1)).unwrap();
+    assert!(asked.get() > 0, "no time was asked for");
+    let desk = take_over(connection, own.layout.store(Slot::B), Policy::standard(), None).await.unwrap();
+    desk.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was not copied"));
+    desk.store().close().await;
+    assert_eq!(bytes_of(&bench, Slot::A), before);
+}
+
+#[tokio::test]
+async fn a_store_that_was_never_closed_is_copied_with_its_log_and_left_as_it_is() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let event = Event::NodeAdded {
+        id: fleet::node::NodeId(1),
+        name: "node1".into(),
+        duty: fleet::node::Duty::AlwaysOn,
+    };
+    desk.apply(event).await.unwrap();
+    bench.select_again();
+    let before = bytes_of(&bench, Slot::A);
+    assert!(!before["store-a.db-wal"].is_empty(), "the log was folded in already");
+    let layout = bench.layout();
+    let connection = open_store(&layout, Standing::Tried, Slot::B, &mut || {}).unwrap();
+    assert_eq!(store::load(&connection).unwrap().unwrap().nodes().len(), 1);
+    drop(connection);
+    let after = bytes_of(&bench, Slot::A);
+    assert_eq!(after["store-a.db"], before["store-a.db"]);
+    assert_eq!(after["store-a.db-wal"], before["store-a.db-wal"]);
+}
+
+#[tokio::test]
+async fn a_fall_back_ends_the_run_and_is_told_once() {
+    let bench = Bench::new();
+    left_for_slot_b(&bench).await;
+    let own = bench.own(Slot::B);
+    drop(open_store(&own.layout, Standing::Tried, Slot::B, &mut || {}).unwrap());
+    own.machine.fall_back(Why::NeverConfirmed { within_seconds: 5 }, UnixMillis::now()).unwrap();
+    let desk = started_in_a(&bench).await;
+    desk.read(|fleet, _| {
+        let ended = fleet.platform.last_run.as_ref().unwrap();
+        let Outcome::ManagerFellBack { why } = &ended.outcome else { panic!("{:?}", ended.outcome) };
+        assert!(why.contains("did not confirm itself in 5 s"), "{why}");
+        assert!(fleet.platform.run.is_none());
+        assert!(fleet.platform.epoch > 1, "nodes may have heard the release that is gone");
+    });
+    // The same package once more: the old fall-back is no news of this run.
+    let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
+    let mut package = held.for_run();
+    package.manifest = "b".repeat(64).parse().unwrap();
+    desk.start(package, Policy::standard()).await.unwrap().unwrap();
+    desk.apply(Event::ManagerStaged).await.unwrap();
+    desk.store().close().await;
+    let desk = started_in_a(&bench).await;
+    desk.read(|fleet, _| assert!(fleet.platform.run.is_some(), "an old fall-back ended a new run"));
+}
+
+/// Runs the release in `slot` until `check` is done.
+async fn run<F>(
+    bench: &Bench,
+    slot: Slot,
+    boot: &Boot,
+    check: impl FnOnce(reqwest::Client, String) -> F,
+) -> Ended
+where
+    F: Future<Output = ()>,
+{
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let Own { machine, layout, .. } = bench.own(slot);
+    let prepared = Prepared::new(Own { machine, slot, layout }, boot).await.unwrap();
+    let url = format!("https://{}/hello", prepared.listeners().people());
+    let pem = prepared.context().nodes.authority;
+    let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([root]).build().unwrap();
+    let stop = CancellationToken::new();
+    let people = Router::new().route("/hello", get(|| async { "hello" }));
+    let (ending, boot) = (stop.clone(), boot.clone());
+    let running = tokio::spawn(async move { prepared.run(people, &boot, ending).await });
+    check(client, url).await;
+    stop.cancel();
+    tokio::time::timeout(BOUND, running).await.unwrap().unwrap().unwrap()
+}
+
+/// Asks until the release serves. While it does not, it says so.
+async fn served(client: reqwest::Client, url: String) {
+    let asking = async {
+        loop {
+            let answer = client.get(&url).send().await.unwrap();
+            if answer.status() == reqwest::StatusCode::OK {
+                break assert_eq!(answer.text().await.unwrap(), "hello");
+            }
+            assert_eq!(answer.status(), reqwest::StatusCode::SERVICE_UNAVAILABLE);
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(BOUND, asking).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_release_that_serves_confirms_itself_and_its_store() {
+    let bench = Bench::new();
+    bench.desk().await.store().close().await;
+    bench.select_again();
+    let boot = Boot::default();
+    assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
+    assert_eq!(boot.ready.load(Ordering::Relaxed), 1);
+    assert!(boot.extended.load(Ordering::Relaxed) > 0);
+    let machine = bench.own(Slot::B).machine;
+    assert_eq!(machine.record().unwrap(), Record::confirmed(Slot::B));
+    assert_eq!(standing(&machine, Slot::B).unwrap().0, Standing::Confirmed);
+    assert!(standing(&machine, Slot::A).is_err(), "the release that was left may still run");
+    assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
+}
+
+#[tokio::test]
+async fn a_release_that_cannot_listen_does_not_confirm_itself() {
+    let bench = Bench::new();
+    bench.desk().await.store().close().await;
+    bench.select_again();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = format!(
+        "[manager]\npeople = \"{}\"\nnodes = \"127.0.0.1:0\"\nnames = [\"127.0.0.1\"]\n",
+        taken.local_addr().unwrap()
+    );
+    fs::write(bench.root().join("machine.toml"), settings).unwrap();
+    let refusal = Prepared::new(bench.own(Slot::B), &Boot::default()).await.unwrap_err();
+    assert!(matches!(refusal, StartError::Listen { .. }), "{refusal}");
+    assert!(bench.own(Slot::B).machine.record().unwrap().trying.is_some());
+}
+
+#[tokio::test]
+async fn a_restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
+    let bench = Bench::new();
+    left_for_slot_b(&bench).await;
+    bench.own(Slot::B).machine.confirm(Slot::B).unwrap();
+    let (layout, path) = (bench.layout(), bench.layout().store(Slot::B));
+    fs::copy(layout.store(Slot::A), &path).unwrap();
+    // The run's release is a later one than this program: put the run where it would be.
+    let mut connection = store::open(&path, &mut || {}).unwrap();
+    let mut fleet = store::load(&connection).unwrap().unwrap();
+    let release = fleet.platform.run.as_ref().unwrap().package.release;
+    fleet.apply(Clock::resume(None).now(), Event::ManagerStarted { release, fell_back: None });
+    store::found(&mut connection, &fleet).unwrap();
+    let desk = take_over(connection, path, Policy::standard(), None).await.unwrap();
+    desk.read(|fleet, _| assert_eq!(fleet.platform.run.as_ref().unwrap().lock, Lock::Lifted));
+}
+
+#[tokio::test]
+async fn a_slot_of_another_release_is_refused() {
+    let bench = Bench::new();
+    let slot_json = bench.root().join("slots/a/slot.json");
+    let text = fs::read_to_string(&slot_json).unwrap();
+    let build = Release::COMPILED.build.to_string();
+    fs::write(&slot_json, text.replace(&build, "1")).unwrap();
+    let refusal = standing(&bench.own(Slot::A).machine, Slot::A).unwrap_err();
+    assert!(matches!(refusal, slots::Error::Disagrees { .. }), "{refusal}");
+}
