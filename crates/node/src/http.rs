@@ -69,13 +69,13 @@ pub enum Failing {
 }
 
 impl RequestError {
-    /// Sorts an error of a request to `address`. A timeout counts as nobody there: a manager that hangs
-    /// is no fault of this node.
+    /// Sorts an error of a request to `address`. A timeout and an answer that breaks off count as nobody
+    /// there: a manager that hangs or ends is no fault of this node.
     pub fn sort(address: &str, source: reqwest::Error) -> Self {
         let address = address.to_string();
         if is_tls(&source) {
             Self::Untrusted { address, source }
-        } else if source.is_decode() || source.is_builder() {
+        } else if source.is_builder() {
             Self::Malformed { address, why: crate::files::chain(&source) }
         } else {
             Self::Unreachable { address, source }

@@ -1,5 +1,7 @@
 //! What callers' clients and load balancers ask: does this node take calls? Nothing else is served here.
 
+mod bounded;
+
 use std::net::SocketAddr;
 
 use axum::extract::State;
@@ -10,6 +12,8 @@ use fleet::observed::Admission;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use bounded::Bounded;
 
 /// The page that says whether the node takes calls.
 pub const STATUS_PATH: &str = "/api/client/v2/status";
@@ -43,7 +47,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, CannotListen> {
 pub async fn serve(listener: TcpListener, admission: watch::Receiver<Admission>) {
     let router = Router::new().route(STATUS_PATH, get(status)).with_state(admission);
     // axum goes on after every failed accept, and never returns.
-    let _ = axum::serve(listener, router).await;
+    let _ = axum::serve(Bounded::new(listener), router).await;
 }
 
 async fn status(State(admission): State<watch::Receiver<Admission>>) -> (StatusCode, Json<Answer>) {

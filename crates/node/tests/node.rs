@@ -12,7 +12,7 @@ use fleet::observed::{Admission, Calls, Footing, Staging};
 use fleet::time::Span;
 use fleet::version::Version;
 use node::identity::Identity;
-use slots::Slot;
+use slots::{Slot, UnixMillis, Why};
 use tokio::net::TcpListener;
 use wire::{Configuration, Room};
 
@@ -119,6 +119,26 @@ async fn a_node_goes_from_service_through_maintenance_mode_and_staging_into_anot
     let last = manager.last().unwrap();
     assert_eq!((last.footing, last.calls), (Footing::Leaving, Calls::NONE));
     assert_eq!(last.generation, Generation { epoch: 1, n: 3 });
+    fall_back(&machine, &manager, software).await;
+}
+
+/// What boot does with a release that ends at its start, and what the old release says of it then.
+async fn fall_back(machine: &TestMachine, manager: &Manager, software: Assignment) {
+    let why = Why::EndedAtStart { tries: 1, exit: "exit status 101".into() };
+    machine.machine.fall_back(why, UnixMillis::now()).unwrap();
+    let mut node = machine.start(Slot::A);
+    let said = || match manager.last().unwrap().staging {
+        Staging::Rejected { run, manifest, why } => Some((run, manifest, why)),
+        Staging::Nothing | Staging::Fetching { .. } | Staging::Staged { .. } => None,
+    };
+    until("the old release says what happened", || said().is_some()).await;
+    let (run, manifest, why) = said().unwrap();
+    assert_eq!((run, manifest), (software.run, software.manifest));
+    assert!(why.contains("crashed at start, exit status 101"), "{why}");
+    machine.until_web_says(503).await;
+    assert!(node.is_running(), "it does not leave for that release again");
+    manager.told(|told| told.desired = desired(4, Owners::default(), None));
+    machine.until_web_says(200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

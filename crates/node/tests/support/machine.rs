@@ -19,6 +19,7 @@ pub struct TestMachine {
     pub root: TempDir,
     pub machine: Machine,
     pub web: SocketAddr,
+    pub sip: SocketAddr,
     boot: UnixDatagram,
     boot_name: String,
 }
@@ -62,15 +63,16 @@ impl TestMachine {
     fn bare(confirm_within_seconds: u64) -> Self {
         let root = tempfile::tempdir().unwrap();
         let web = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let sip = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let settings = format!(
-            "[boot]\nconfirm_within_seconds = {confirm_within_seconds}\n[node]\nsip = \"127.0.0.1:0\"\n\
+            "[boot]\nconfirm_within_seconds = {confirm_within_seconds}\n[node]\nsip = \"{sip}\"\n\
              media = \"127.0.0.1\"\nmedia_ports = [40000, 40999]\nweb = \"{web}\"\n"
         );
         fs::write(root.path().join("machine.toml"), settings).unwrap();
         let boot_name = format!("pitlane-test-{}", root.path().display());
         let boot = UnixDatagram::bind_addr(&UnixAddress::from_abstract_name(&boot_name).unwrap()).unwrap();
         boot.set_nonblocking(true).unwrap();
-        Self { machine: Machine::open(root.path()), root, web, boot, boot_name }
+        Self { machine: Machine::open(root.path()), root, web, sip, boot, boot_name }
     }
 
     pub fn path(&self) -> &Path {

@@ -1,0 +1,106 @@
+//! The node under live calls: a release is staged beside them, and they are what an install waits for.
+
+mod support;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use callers::time::Millis;
+use callers::tone::Tone;
+use callers::{Agent, CallId, CallSettings, Cause, DialError, LiveCall, Target, Transport};
+use fleet::desired::{Depth, Desired, Generation, Intent, Owners};
+use fleet::observed::{Admission, Calls, Staging};
+use fleet::time::Span;
+use fleet::version::Version;
+use slots::Slot;
+use wire::{Configuration, Room};
+
+use support::machine::TestMachine;
+use support::package::{Publisher, Served, next_release};
+use support::{Manager, until};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A payload that takes a while: some thirty pieces.
+const LARGE: usize = 120_000_000;
+
+async fn dial(agent: &Agent, machine: &TestMachine, n: usize) -> Result<LiveCall, DialError> {
+    let target = Target { alias: "team".into(), node: machine.sip, transport: Transport::Udp };
+    let settings = CallSettings::new(CallId(format!("caller-{n}")), target, Tone::nth(n));
+    agent.dial(CallSettings { answer_within: Millis::seconds(10), ..settings }).await
+}
+
+fn tell(manager: &Manager, n: u64, owners: Owners, served: &Served, depth: Depth) {
+    let intent = Intent { owners, software: Some((served.assignment(), depth)) };
+    let desired = Desired { generation: Generation { epoch: 1, n }, intent };
+    manager.told(|told| told.desired = desired);
+}
+
+fn count(manager: &Manager) -> Option<u32> {
+    match manager.last()?.calls {
+        Calls::Known { count, oldest: _ } => Some(count),
+        Calls::Unknown => None,
+    }
+}
+
+async fn until_staged(manager: &Manager, served: &Served) {
+    let staged = Staging::Staged { manifest: served.verified.hash() };
+    until("the release is staged", || manager.last().is_some_and(|last| last.staging == staged)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_go_on_while_a_release_is_staged_and_an_install_waits_for_them() {
+    let (machine, manager, publisher) = (TestMachine::installed(), Manager::start().await, Publisher::new());
+    publisher.install_key(machine.path());
+    let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
+    manager.told(|told| told.configuration = Configuration { revision: 1, rooms: vec![room] });
+    let served = publisher.publish(next_release(), Version::new(34, 0), LARGE);
+    manager.told(|told| told.served = Some(served.dir.clone()));
+    assert!(machine.enrol(&manager).await.status.success());
+    let mut node = machine.start(Slot::A);
+    let has_rooms = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 1));
+    until("the node has the rooms", has_rooms).await;
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let [one, two] = [dial(&agent, &machine, 1).await.unwrap(), dial(&agent, &machine, 2).await.unwrap()];
+    let since = agent.clock().now();
+    one.expect(Tone::nth(2), since);
+    two.expect(Tone::nth(1), since);
+    until("the manager knows of the calls", || count(&manager) == Some(2)).await;
+
+    tell(&manager, 1, Owners::default(), &served, Depth::Stage);
+    until_staged(&manager, &served).await;
+    assert_eq!((one.judge(), two.judge()), (vec![], vec![]), "both heard each other all the time");
+    assert_eq!((one.sound().lost, two.sound().lost), (0, 0), "no packet was left out");
+
+    let by_run = Owners { run: Some(Span::hours(1)), ..Owners::default() };
+    tell(&manager, 2, by_run, &served, Depth::Install);
+    let refusing = || manager.last().is_some_and(|last| last.admission == Admission::Refusing);
+    until("calls are refused", refusing).await;
+    match dial(&agent, &machine, 3).await {
+        Err(DialError::Refused { status: 503, .. }) => {}
+        other => panic!("a call in maintenance mode: {:?}", other.map(|call| call.id().clone())),
+    }
+    assert_eq!(one.hang_up().await.cause, Cause::HungUp);
+    until("one call is left", || count(&manager) == Some(1)).await;
+    assert!(node.is_running() && two.how_it_ended().is_none(), "the install waits for the last call");
+    assert_eq!(machine.machine.record().unwrap().trying, None);
+    assert_eq!(two.hang_up().await.cause, Cause::HungUp);
+    assert!(node.ended().await.success());
+    assert!(machine.machine.record().unwrap().trying.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_asked_to_end_hangs_up() {
+    let (machine, manager) = (TestMachine::installed(), Manager::start().await);
+    let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
+    manager.told(|told| told.configuration = Configuration { revision: 1, rooms: vec![room] });
+    assert!(machine.enrol(&manager).await.status.success());
+    let mut node = machine.start(Slot::A);
+    let has_rooms = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 1));
+    until("the node has the rooms", has_rooms).await;
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    let call = dial(&agent, &machine, 1).await.unwrap();
+    node.terminate();
+    assert!(node.ended().await.success());
+    until("the caller is told", || call.how_it_ended().is_some()).await;
+    assert!(matches!(call.ended().await.cause, Cause::FarEndBye { .. }));
+}
