@@ -46,13 +46,13 @@ pub(crate) struct AddNode {
     /// Its host name; the node's name when not given.
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
-    /// Its DNS domain.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) domain: Option<String>,
+    /// Its DNS domain. Like mask and gateway, it is only noted down: nothing sets a machine's network.
+    #[arg(long, value_name = "NAME", default_value = "pitlane.internal")]
+    pub(crate) domain: String,
     /// Its network mask.
-    #[arg(long, value_name = "IP")]
-    pub(crate) netmask: Option<String>,
-    /// Its gateway.
+    #[arg(long, value_name = "IP", default_value = "255.255.255.0")]
+    pub(crate) netmask: String,
+    /// Its gateway; its own address when not given.
     #[arg(long, value_name = "IP")]
     pub(crate) gateway: Option<String>,
     /// What else is to be known about it.

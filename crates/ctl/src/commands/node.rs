@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Session;
 use super::room::{detail, find, location_uri};
@@ -106,28 +106,33 @@ fn reserve(file: &Path) -> Result<fs::File, Failure> {
     made.map_err(Failure::io(format!("make the enrolment file {}", file.display())))
 }
 
+/// The node as the API takes it: the compatible fields, all of which it demands.
 fn body(node: &AddNode, location: &str) -> Value {
-    let AddNode { name, address, location: _, enrolment_file: _, bursting, .. } = node;
-    let mut fields = Map::new();
-    fields.insert("name".into(), json!(name));
-    fields.insert("hostname".into(), json!(node.hostname.as_ref().unwrap_or(name)));
-    fields.insert("address".into(), json!(address));
-    fields.insert("system_location".into(), json!(location));
-    fields.insert("node_type".into(), json!("CONFERENCING"));
-    fields.insert("deployment_type".into(), json!("MANUAL-PROVISION-ONLY"));
-    fields.insert("cloud_bursting".into(), json!(bursting));
-    let optional = [
-        ("domain", &node.domain),
-        ("netmask", &node.netmask),
-        ("gateway", &node.gateway),
-        ("description", &node.description),
-    ];
-    for (field, value) in optional {
-        if let Some(value) = value {
-            fields.insert(field.into(), json!(value));
-        }
-    }
-    Value::Object(fields)
+    let AddNode {
+        name,
+        address,
+        location: _,
+        enrolment_file: _,
+        bursting,
+        hostname,
+        domain,
+        netmask,
+        gateway,
+        description,
+    } = node;
+    json!({
+        "name": name,
+        "hostname": hostname.as_ref().unwrap_or(name),
+        "domain": domain,
+        "address": address,
+        "netmask": netmask,
+        "gateway": gateway.as_ref().unwrap_or(address),
+        "system_location": location,
+        "node_type": "CONFERENCING",
+        "deployment_type": "MANUAL-PROVISION-ONLY",
+        "cloud_bursting": bursting,
+        "description": description.as_deref().unwrap_or_default(),
+    })
 }
 
 async fn remove(session: &Session, name: &str) -> Result<Exit, Failure> {

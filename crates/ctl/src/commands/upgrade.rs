@@ -20,6 +20,10 @@ const START: &str = "command/v1/platform/upgrade_start/";
 const HISTORY: &str = "history/v1/upgrade/";
 const PACKAGES: &str = "configuration/v1/upgrade_package/";
 
+/// Parts of a run's history that are put together: five thousand entries each, a hundred times what
+/// a run over the largest platform writes.
+const MAX_PARTS: usize = 500;
+
 /// Fewest digits of a hash that name a package.
 const SHORTEST_HASH: usize = 6;
 
@@ -188,7 +192,15 @@ pub(crate) async fn history(session: &Session, run: Option<u64>) -> Result<Exit,
         session.answer(&list, || draw::history::runs(&runs.objects, canvas));
         return Ok(Exit::Ok);
     };
-    let object = match session.client.get(doing, &format!("{HISTORY}{id}/")).await {
+    let (object, run) = one_run(session, id).await?;
+    session.answer(&object, || draw::history::run(&run, When::now(), canvas));
+    Ok(Exit::Ok)
+}
+
+/// One run with everything that happened in it, put together from its parts.
+async fn one_run(session: &Session, id: u64) -> Result<(Value, EndedRun), Failure> {
+    let doing = "show a past upgrade";
+    let mut object = match session.client.get(doing, &format!("{HISTORY}{id}/")).await {
         Err(ClientError::Nothing { .. }) => {
             return Err(Failure::NotFound {
                 what: format!("there is no run {id}"),
@@ -197,9 +209,17 @@ pub(crate) async fn history(session: &Session, run: Option<u64>) -> Result<Exit,
         }
         answer => answer?,
     };
-    let run: EndedRun = view(doing, &object)?;
-    session.answer(&object, || draw::history::run(&run, When::now(), canvas));
-    Ok(Exit::Ok)
+    for _ in 0..MAX_PARTS {
+        let next = object["facts_next"].as_str().filter(|next| next.starts_with('/'));
+        let Some(next) = next.map(str::to_string) else { break };
+        let mut part = session.client.get(doing, &next).await?;
+        if let (Some(all), Some(more)) = (object["facts"].as_array_mut(), part["facts"].as_array_mut()) {
+            all.append(more);
+        }
+        object["facts_next"] = part["facts_next"].take();
+    }
+    let run = view(doing, &object)?;
+    Ok((object, run))
 }
 
 /// Lists the packages that the Management Node holds.

@@ -315,6 +315,9 @@ fn row(node: &Node, target: Option<&str>, layout: &Layout, canvas: Canvas) -> Ve
 /// What a node waits for, and whether it is heard.
 fn waits(node: &Node) -> Option<String> {
     let silent = node.contact == "silent" && node.upgrade_status != "REBOOTING";
+    if node.contact == "never" && node.waits_text.is_none() {
+        return Some("never heard; carry its enrolment file to its machine".into());
+    }
     match (&node.waits_text, silent) {
         (Some(waits), true) => Some(format!("{waits}, not heard at the moment")),
         (Some(waits), false) => Some(waits.clone()),

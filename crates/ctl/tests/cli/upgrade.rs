@@ -193,20 +193,30 @@ fn a_watch_of_a_run_that_stays_incomplete_says_so_by_its_exit_code() {
 
 #[test]
 fn the_history_of_a_run_is_told_step_by_step() {
-    let mut run = ended(0, "complete")["last_run"].clone();
+    let run = ended(0, "complete")["last_run"].clone();
+    let part = |text: &str, next: &str| {
+        let mut part = run.clone();
+        part["facts"] = json!([{"seq": 1, "at": "2026-11-23T18:00:00.000000", "text": text, "fact": {}}]);
+        part["facts_next"] = if next.is_empty() { Value::Null } else { next.into() };
+        part
+    };
     let server = Server::start(vec![
         about(),
         ("GET /api/admin/history/v1/upgrade/", ok(list(json!([run.clone()])))),
-        ("GET /api/admin/history/v1/upgrade/1/", {
-            run["facts"] =
-                json!([{"seq": 1, "at": "2026-11-23T18:00:00.000000", "text": "run 1 started", "fact": {}}]);
-            ok(run)
-        }),
+        (
+            "GET /api/admin/history/v1/upgrade/1/",
+            ok(part("run 1 started", "/api/admin/history/v1/upgrade/1/?since=1")),
+        ),
+        ("GET /api/admin/history/v1/upgrade/1/?since=1", ok(part("run 1 ended", ""))),
         ("GET /api/admin/history/v1/upgrade/2/", vec![Reply::Json(404, json!({"error": "none"}))]),
     ]);
     let home = server.home();
     let table = home.good(&["upgrade", "history"]).out;
     assert!(table.contains("1    34 (34000) -> 34.1 (34100)  2026-11-23 18:00:00Z  40 s"), "{table}");
-    assert!(home.good(&["upgrade", "history", "1"]).out.ends_with("\n2026-11-23 18:00:00Z  run 1 started\n"));
+    assert!(
+        home.good(&["upgrade", "history", "1"])
+            .out
+            .ends_with("Z  run 1 started\n2026-11-23 18:00:00Z  run 1 ended\n")
+    );
     assert_eq!(home.run(&["upgrade", "history", "2"]).code, 1);
 }
