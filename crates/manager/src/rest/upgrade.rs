@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Api> {
 async fn check(State(api): State<Api>, Fields(body): Fields) -> Result<Json<Value>, Refusal> {
     let policy = policy_of(&api, &body, "upgrade_check")?;
     let held = package_of(&api, &body, "upgrade_check").await?;
-    let mut answer = checked(&api, &held);
+    let mut answer = checked(&api, &held).await?;
     answer["policy"] = policy::shown(&policy);
     Ok(Json(answer))
 }
@@ -40,16 +40,16 @@ async fn start(State(api): State<Api>, Fields(body): Fields) -> Result<Response,
 }
 
 /// What a start of this package would meet now, with the releases that it concerns.
-pub(crate) fn checked(api: &Api, held: &HeldPackage) -> Value {
+pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
     let (current, check) =
         api.desk().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
     let StartCheck { blockers, warnings } = check;
-    json!({
-        "package": upgrade_package::shown(held, None),
+    Ok(json!({
+        "package": upgrade_package::object(api, held).await?,
         "current": release(current),
         "blockers": blockers.iter().map(blocker).collect::<Vec<_>>(),
         "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
-    })
+    }))
 }
 
 /// Starts a run, or names all that stands in its way. The caller holds `api.packages`.

@@ -43,9 +43,8 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
 }
 
 async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
-    let manifest = id.id(WHAT)?;
-    let held = find(&api, manifest).await?;
-    Ok(Json(shown(&held, uploaded(&api).await?.get(&manifest).copied())))
+    let held = find(&api, id.id(WHAT)?).await?;
+    object(&api, &held).await.map(Json)
 }
 
 async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
@@ -117,7 +116,12 @@ async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Time>, Refusal> {
 }
 
 /// The object in an answer.
-pub(crate) fn shown(held: &HeldPackage, uploaded_at: Option<Time>) -> Value {
+pub(crate) async fn object(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
+    let uploaded = uploaded(api).await?;
+    Ok(shown(held, uploaded.get(&held.verified.hash()).copied()))
+}
+
+fn shown(held: &HeldPackage, uploaded_at: Option<Time>) -> Value {
     let manifest = held.verified.manifest();
     let hash = held.verified.hash();
     json!({

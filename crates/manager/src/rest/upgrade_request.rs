@@ -195,7 +195,7 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
     };
     if validate_only {
         let mut answer = receipt(&api, &upload).await?;
-        answer["check"] = upgrade::checked(&api, &held);
+        answer["check"] = upgrade::checked(&api, &held).await?;
         answer["next_url"] = CONFIRM.into();
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
@@ -229,11 +229,16 @@ async fn take_in(api: &Api, upload: &mut Upload) -> Result<HeldPackage, Refusal>
             (upload.stage, upload.error) = (Stage::Failed, Some(reason.to_string()));
             uploads::write(api, upload.clone()).await?;
             uploads::drop_bytes(api, uuid).await?;
-            let errors = FieldErrors::one("package", reason.to_string());
-            Err(Refusal { error: reason.to_string(), ..errors.refusal("upgrade", Kind::PackageRefused) })
+            Err(refused(reason.to_string()))
         }
         Err(cause) => Err(cause.into()),
     }
+}
+
+fn refused(reason: String) -> Refusal {
+    let refusal = FieldErrors::one("package", &reason).refusal("upgrade", Kind::PackageRefused);
+    let hint = "upload a package as it was released; nothing of this one is kept".into();
+    Refusal { error: reason, hint, ..refusal }
 }
 
 async fn start(api: &Api, upload: &mut Upload, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
@@ -294,11 +299,13 @@ async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
 
 async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let Upload { uuid, stage, total_size, offset, created_at, manifest, error } = upload;
-    let held = match manifest {
-        // It may have been removed since.
-        Some(manifest) => upgrade_package::find(api, *manifest).await.ok(),
-        None => None,
-    };
+    let mut brought = Value::Null;
+    // The package may have been removed since.
+    if let Some(manifest) = manifest
+        && let Ok(held) = upgrade_package::find(api, *manifest).await
+    {
+        brought = upgrade_package::object(api, &held).await?;
+    }
     let current = api.desk().read(|fleet, _: Time| fleet.platform.release);
     Ok(json!({
         "uuid": uuid,
@@ -307,7 +314,7 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
         "total_size": total_size,
         "created_at": time::text(*created_at),
         "current": upgrade::release(current),
-        "upgrade": held.map(|held| upgrade_package::shown(&held, None)),
+        "upgrade": brought,
         "error": error,
         "resource_uri": format!("{LIST}{uuid}/"),
     }))

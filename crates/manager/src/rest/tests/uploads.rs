@@ -38,6 +38,7 @@ async fn an_upload_goes_on_after_a_gap_and_a_restart() {
     assert_eq!(finished["current"]["release_text"], "34 (34000)");
     assert_eq!(finished["upgrade"]["release_text"], "34.1 (34100)");
     assert_eq!(finished["check"]["package"]["manifest"], manifest);
+    assert!(finished["upgrade"]["uploaded_at"].is_string());
     assert!(kit.names(kit.layout.uploads()).is_empty());
     // The same package again changes nothing.
     assert_eq!(kit.upload_package().await, manifest);
