@@ -106,7 +106,7 @@ impl Authority {
             let (pair, text) = make().map_err(unusable)?;
             fs::create_dir_all(dir).map_err(failed("create", dir))?;
             write_private(&key, pair.serialize_pem().as_bytes())?;
-            write_private(&pem, text.as_bytes())?;
+            write_durably(&pem, text.as_bytes(), 0o644)?;
         }
         let text = fs::read_to_string(&pem).map_err(failed("read", &pem))?;
         let pair = match fs::read_to_string(&key) {
@@ -261,6 +261,10 @@ fn date<T: From<SystemTime>>(time: SystemTime) -> T {
 
 /// Writes a file that only its owner may read, whole and durable or not at all.
 pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<(), AuthorityError> {
+    write_durably(path, contents, 0o600)
+}
+
+fn write_durably(path: &Path, contents: &[u8], mode: u32) -> Result<(), AuthorityError> {
     let new = path.with_extension("new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -269,7 +273,7 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<(), Authorit
         Ok(()) | Err(_) => {}
     }
     let written =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).and_then(|mut file| {
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).and_then(|mut file| {
             file.write_all(contents)?;
             file.sync_all()?;
             fs::rename(&new, path)?;

@@ -166,3 +166,74 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Package
     let path = path.to_path_buf();
     move |source| PackageError::Disk { doing, path, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Bench;
+
+    #[test]
+    fn a_package_is_admitted_whole_and_once() {
+        let bench = Bench::new();
+        let layout = bench.layout();
+        let upload = bench.upload();
+        let admitted = admit(&layout, &upload).unwrap();
+        assert!(!upload.exists(), "the upload was not moved");
+        assert_eq!(list(&layout).unwrap(), [admitted.verified.hash()]);
+        assert_eq!(held(&layout, admitted.verified.hash()).unwrap().verified, admitted.verified);
+        fs::copy(admitted.file(), &upload).unwrap();
+        assert_eq!(admit(&layout, &upload).unwrap().verified, admitted.verified);
+        assert!(!upload.exists(), "the second upload was left behind");
+        let for_run = admitted.for_run();
+        assert_eq!(for_run.manifest, admitted.verified.hash());
+        assert!(for_run.path.leads_to(for_run.release.version));
+    }
+
+    #[test]
+    fn an_admission_that_was_cut_short_is_done_again() {
+        let bench = Bench::new();
+        let layout = bench.layout();
+        let manifest = package::verify_file(&bench.upload(), &TrustedKeys::load(&layout.trust()).unwrap());
+        let manifest = manifest.unwrap().hash();
+        let partial = layout.packages().join(format!("{manifest}.partial"));
+        fs::create_dir_all(&partial).unwrap();
+        fs::write(partial.join(NODE_PAYLOAD_FILE), "half").unwrap();
+        assert!(matches!(held(&layout, manifest), Err(PackageError::NotHeld(_))));
+        assert_eq!(list(&layout).unwrap(), []);
+        admit(&layout, &bench.root().join("upload.pitlane")).unwrap();
+        assert_eq!(list(&layout).unwrap(), [manifest]);
+    }
+
+    #[test]
+    fn a_package_that_is_refused_stays_where_it_was_and_is_not_held() {
+        let bench = Bench::new();
+        let upload = bench.upload();
+        let mut bytes = fs::read(&upload).unwrap();
+        bytes.truncate(bytes.len() / 2);
+        fs::write(&upload, &bytes).unwrap();
+        assert!(matches!(admit(&bench.layout(), &upload), Err(PackageError::Refused(_))));
+        assert_eq!(fs::read(&upload).unwrap(), bytes);
+        assert_eq!(list(&bench.layout()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_package_that_was_tampered_with_on_the_disk_is_not_used() {
+        let bench = Bench::new();
+        let admitted = admit(&bench.layout(), &bench.upload()).unwrap();
+        let manifest = admitted.dir.join(MANIFEST_FILE);
+        let text = fs::read_to_string(&manifest).unwrap();
+        fs::write(&manifest, text.replace("For tests.", "Forged.....")).unwrap();
+        let refusal = held(&bench.layout(), admitted.verified.hash()).unwrap_err();
+        assert!(matches!(refusal, PackageError::Refused(Refusal::SignatureWrong { .. })), "{refusal}");
+    }
+
+    #[test]
+    fn a_package_is_removed_once() {
+        let bench = Bench::new();
+        let admitted = admit(&bench.layout(), &bench.upload()).unwrap();
+        let manifest = admitted.verified.hash();
+        remove(&bench.layout(), manifest).unwrap();
+        assert!(matches!(remove(&bench.layout(), manifest), Err(PackageError::NotHeld(_))));
+        assert_eq!(fs::read_dir(bench.layout().packages()).unwrap().count(), 0);
+    }
+}

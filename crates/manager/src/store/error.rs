@@ -16,6 +16,14 @@ pub enum StoreError {
         /// What the database said.
         source: rusqlite::Error,
     },
+    /// The file cannot be made.
+    #[error("the store {} cannot be made; check the directory and the space on the disk", path.display())]
+    Create {
+        /// The store.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A later release has written it.
     #[error(
         "the store {} has version {found} and this release knows versions up to {known}; start the release \

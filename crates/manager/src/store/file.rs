@@ -1,7 +1,8 @@
 //! The file of a store: opening it, bringing it to this release's version, copying it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -13,6 +14,9 @@ use super::schema::{MIGRATIONS, Migration};
 /// Bytes that are copied between two reports of progress.
 const COPY_CHUNK: usize = 1 << 20;
 
+/// The mode of a store: its owner reads and writes it, and nobody else.
+const PRIVATE: u32 = 0o600;
+
 /// Opens the store, or makes an empty one, and brings it to the version of this release. `progress`
 /// is called before every step that may take long.
 ///
@@ -20,6 +24,7 @@ const COPY_CHUNK: usize = 1 << 20;
 /// [`StoreError::Newer`] when a later release wrote it; then nothing is changed.
 pub fn open(path: &Path, progress: &mut dyn FnMut()) -> Result<Connection, StoreError> {
     let failed = |source| StoreError::Open { path: path.into(), source };
+    make_private(path).map_err(|source| StoreError::Create { path: path.into(), source })?;
     let mut connection = Connection::open(path).map_err(failed)?;
     let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
@@ -42,6 +47,15 @@ pub fn open(path: &Path, progress: &mut dyn FnMut()) -> Result<Connection, Store
         })?;
     }
     Ok(connection)
+}
+
+/// Makes an empty file that only its owner may read, unless there is one: the store holds hashes of
+/// passwords and tokens. The database gives its log the same mode.
+fn make_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn migrate(connection: &mut Connection, version: u32, migration: &Migration) -> rusqlite::Result<()> {
@@ -83,7 +97,7 @@ fn copy_files(from: &Path, to: &Path, progress: &mut dyn FnMut()) -> io::Result<
 
 fn copy_file(from: &Path, to: &Path, progress: &mut dyn FnMut()) -> io::Result<()> {
     let mut source = File::open(from)?;
-    let mut target = File::create_new(to)?;
+    let mut target = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(to)?;
     let mut chunk = vec![0; COPY_CHUNK];
     loop {
         progress();

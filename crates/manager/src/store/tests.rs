@@ -175,6 +175,18 @@ fn a_copy_that_was_cut_short_is_never_used() {
 }
 
 #[tokio::test]
+async fn only_the_owner_may_read_a_store_its_log_and_its_copy() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let _desk = bench.desk().await;
+    let (from, to) = (bench.layout().store(Slot::A), bench.layout().store(Slot::B));
+    copy_store(&from, &to, &mut || {}).unwrap();
+    for path in [from.clone(), from.with_file_name("store-a.db-wal"), to] {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[tokio::test]
 async fn writes_that_wait_together_are_all_committed() {
     let bench = Bench::new();
     let desk = bench.desk().await;
