@@ -21,7 +21,8 @@ impl Releases {
     /// # Errors
     /// [`Error::NotBuilt`] names the program that is missing.
     pub fn in_folder(dir: &Path) -> Result<Self, Error> {
-        let releases = Self { dir: dir.to_owned() };
+        let dir = std::path::absolute(dir).map_err(Error::file(dir))?;
+        let releases = Self { dir };
         let upgraded = [Self::FIRST, Self::NEXT].map(|version| {
             ["pitlane-manager", "pitlane-node"].map(|program| releases.program_of(version, program))
         });

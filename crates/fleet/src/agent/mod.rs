@@ -193,9 +193,14 @@ impl Agent {
             (Some((rejected, why)), _, _) if Some(*rejected) == assigned => {
                 Staging::Rejected { run: rejected.run, manifest: rejected.manifest, why: why.clone() }
             }
-            (_, Some((manifest, percent)), _) => Staging::Fetching { manifest, percent },
-            (_, None, Some(manifest)) => Staging::Staged { manifest },
-            (_, None, None) => Staging::Nothing,
+            // A package that is not wanted any more is not under way, whatever its fetching still does.
+            (_, Some((manifest, percent)), _)
+                if assigned.is_some_and(|software| software.manifest == manifest) =>
+            {
+                Staging::Fetching { manifest, percent }
+            }
+            (_, _, Some(manifest)) => Staging::Staged { manifest },
+            (_, _, None) => Staging::Nothing,
         }
     }
 }
