@@ -68,11 +68,12 @@ impl Prepared {
             fingerprint = %authority.fingerprint(), certificate = %certificate.display(),
             "the authority of this platform (SHA-256)"
         );
+        // First what can fail for reasons outside: a start that comes to nothing is put to no core.
+        let listeners = Listeners::bind(&settings, &authority).await?;
         let mut extend = || tell(supervision.extend(STEP_WITHIN));
         let connection = open_store(&own.layout, standing, own.slot, &mut extend)?;
         let (path, policy) = (own.layout.store(own.slot), settings.policy.clone());
         let desk = take_over(connection, path, policy, record.fell_back.as_ref()).await?;
-        let listeners = Listeners::bind(&settings, &authority).await?;
         Ok(Self { own, settings, authority, listeners, desk })
     }
 

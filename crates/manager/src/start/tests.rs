@@ -210,6 +210,7 @@ async fn a_release_that_cannot_listen_does_not_confirm_itself() {
     fs::write(bench.root().join("machine.toml"), settings).unwrap();
     let refusal = Prepared::new(bench.own(Slot::B), &Boot::default()).await.unwrap_err();
     assert!(matches!(refusal, StartError::Listen { .. }), "{refusal}");
+    assert_eq!(bytes_of(&bench, Slot::B), BTreeMap::new(), "a start that came to nothing was stored");
     assert!(bench.own(Slot::B).machine.record().unwrap().trying.is_some());
 }
 
