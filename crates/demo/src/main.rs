@@ -7,7 +7,7 @@ mod story;
 mod table;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,9 +17,10 @@ use demo::{Error, Releases};
 #[derive(Debug, Parser)]
 #[command(name = "pitlane-demo")]
 pub(crate) struct Options {
-    /// Where the releases are; `cargo xtask demo` builds them and says so itself.
+    /// Where the releases are: the folders 34 and 34.1, and beside them the other programs. The folder of
+    /// this program when not given.
     #[arg(long, value_name = "FOLDER")]
-    releases: PathBuf,
+    releases: Option<PathBuf>,
     /// How many Conferencing Nodes.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(2..=60))]
     nodes: u8,
@@ -43,6 +44,13 @@ pub(crate) struct Options {
     keep: bool,
 }
 
+impl Options {
+    fn releases_folder(&self) -> PathBuf {
+        let own = || std::env::current_exe().ok()?.parent().map(Path::to_owned);
+        self.releases.clone().or_else(own).unwrap_or_default()
+    }
+}
+
 fn main() -> ExitCode {
     match demo(&Options::parse()) {
         Ok(verdict) => verdict.exit_code(),
@@ -54,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn demo(options: &Options) -> Result<verdict::Verdict, Error> {
-    let releases = Releases::in_folder(&options.releases)?;
+    let releases = Releases::in_folder(&options.releases_folder())?;
     let folder = tempfile::Builder::new()
         .prefix("pitlane-demo-")
         .tempdir()

@@ -2,7 +2,7 @@
 
 use callers::ledger::{DrainReport, Ledger, Totals};
 use callers::time::Millis;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Table};
 use demo::Releases;
 
@@ -28,17 +28,17 @@ pub(crate) struct Row {
 /// The table of all nodes.
 pub(crate) fn draw(rows: &[Row]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(NOTHING);
     table.set_header([
-        "Conferencing\nNode",
-        "Installed\nversion",
+        "\nNode",
+        "\nVersion",
         "waited\nfor calls",
-        "away",
+        "\naway",
         "drain\ntimeouts",
         "calls\ncarried",
-        "alive in\nits drain",
-        "through the\nwhole drain",
-        "refused, then\nplaced elsewhere",
+        "alive in\nthe drain",
+        "alive all\nthrough it",
+        "refused, then\nput through",
         "calls\nlost",
     ]);
     for row in rows {

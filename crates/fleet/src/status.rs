@@ -162,7 +162,8 @@ impl fmt::Display for Waits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Manager => f.write_str("waiting for the Management Node to be upgraded"),
-            Self::Staging { percent } => write!(f, "the package is on its way, {percent}% staged"),
+            Self::Staging { percent: 100 } => f.write_str("the package has arrived and is unpacked"),
+            Self::Staging { percent } => write!(f, "the package is on its way, {percent}% fetched"),
             Self::Queue { taken, places } => write!(f, "in the queue, {taken} of {places} places are taken"),
             Self::Rest { ends_in } => write!(f, "tried again in {ends_in} at the earliest"),
             Self::AlwaysOnNodes => f.write_str("at rest, started after the always-on nodes"),

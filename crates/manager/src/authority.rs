@@ -157,7 +157,8 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        let chain = vec![certificate.der().clone()];
+        // With the authority, so that a client that has pinned its fingerprint can check it.
+        let chain = vec![certificate.der().clone(), self.certificate().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         CertifiedKey::from_der(chain, key, &provider).map_err(|_| rcgen::Error::RemoteKeyError)

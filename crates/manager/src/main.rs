@@ -57,9 +57,7 @@ async fn serve(root: PathBuf, supervised: &Supervised) -> Result<Ended, StartErr
     let (machine, layout) = (Machine::open(&root), Layout::new(&root));
     let own = Own { machine, slot: supervised.slot(), layout };
     let prepared = Prepared::new(own, supervised).await?;
-    if let Some(password) = rest::first_password(prepared.desk().store()).await? {
-        prepared.hand_over(&password)?;
-    }
+    rest::first_account(prepared.desk().store(), |password| prepared.hand_over(password)).await?;
     let people = rest::router(prepared.context());
     let ended = prepared.run(people, supervised, stop).await?;
     if let Ended::Selected(assignment) = ended {

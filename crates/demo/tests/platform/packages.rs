@@ -24,7 +24,7 @@ fn a_damaged_package_is_refused_with_its_reason_and_changes_nothing() {
     assert!(refusal.contains("truncated") || refusal.contains("ends after"), "{refusal}");
 
     let refusal = world.platform.start(&UNHURRIED).unwrap_err().to_string();
-    assert!(refusal.contains("upload"), "there is nothing to start: {refusal}");
+    assert!(refusal.contains("no upgrade package has been uploaded"), "{refusal}");
     let status = world.platform.status().unwrap();
     assert_eq!(version(&status, 1), "34");
     assert!(status["run"].is_null() && status["last_run"].is_null());

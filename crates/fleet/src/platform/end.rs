@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::Fleet;
 use crate::fact::Fact;
-use crate::node::NodeId;
+use crate::node::{Duty, NodeId};
 use crate::progress::{Ending, Failure, Progress};
 use crate::run::{EndedRun, Outcome};
 use crate::time::Time;
@@ -16,8 +16,9 @@ impl Fleet {
     /// their new slot finish or fall back and keep their place until they report (R8).
     pub(super) fn end(&mut self, now: Time, outcome: Outcome, facts: &mut Vec<Fact>) {
         let Some(run) = self.platform.run.take() else { return };
+        let nodes_had_their_turn = run.manager_is_done();
         for id in self.nodes.ids() {
-            self.let_go(now, id, facts);
+            self.let_go(now, id, nodes_had_their_turn, facts);
         }
         facts.push(Fact::RunEnded { run: run.id, outcome: outcome.clone() });
         self.platform.last_run = Some(EndedRun {
@@ -30,10 +31,11 @@ impl Fleet {
         });
     }
 
-    fn let_go(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
+    fn let_go(&mut self, now: Time, id: NodeId, had_its_turn: bool, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
+        let unreachable = had_its_turn && node.contact.is_lost() && node.duty == Duty::AlwaysOn;
         let next = match &node.progress {
-            Progress::Pending { .. } if node.contact.is_lost() => {
+            Progress::Pending { .. } if unreachable => {
                 Progress::Failed { why: Failure::Unreachable, at: now }
             }
             Progress::Pending { .. } | Progress::Starting { .. } => Progress::Idle,

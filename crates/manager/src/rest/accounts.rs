@@ -9,27 +9,32 @@ use crate::store::{Store, StoreError};
 /// The name of the first account, as in the compatible API.
 const FIRST: &str = "admin";
 
-/// Makes the account `admin` on a platform without accounts and returns its password, which is
-/// stored nowhere: whoever asked shows it to the operator, once. None when there is an account.
+/// Makes the account `admin` on a platform without accounts. Its password is stored nowhere: `hand_over`
+/// gives it to the operator, before the account is made, so that no kill in between loses it.
 ///
 /// # Errors
-/// The store could not be read or written.
-pub async fn first_password(store: &Store) -> Result<Option<String>, StoreError> {
+/// The store could not be read or written, or the password not be handed over.
+pub async fn first_account<E: From<StoreError>>(
+    store: &Store,
+    hand_over: impl FnOnce(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    let none = |connection: &Connection| -> Result<bool, StoreError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM account)";
+        Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    };
+    if !store.read(none).await? {
+        return Ok(());
+    }
     let password = password::make();
-    let hash = {
-        let password = password.clone();
-        tokio::task::spawn_blocking(move || password::hash(&password))
-            .await
-            .map_err(|_| StoreError::Closed)?
-    };
+    hand_over(&password)?;
+    let hash = tokio::task::spawn_blocking(move || password::hash(&password))
+        .await
+        .map_err(|_| StoreError::Closed)?;
     let write = move |tx: &rusqlite::Transaction<'_>| {
-        let made = tx.execute(
-            "INSERT INTO account (name, password_hash) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM account)",
-            [FIRST, &hash],
-        )?;
-        Ok::<_, StoreError>(made == 1)
+        tx.execute("INSERT INTO account (name, password_hash) VALUES (?1, ?2)", [FIRST, &hash])?;
+        Ok::<_, StoreError>(())
     };
-    Ok(store.write(write).await?.then_some(password))
+    Ok(store.write(write).await?)
 }
 
 /// The stored hash of a user's password.

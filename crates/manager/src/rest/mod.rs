@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-pub use accounts::first_password;
+pub use accounts::first_account;
 pub use router::router;
 
 use crate::context::Context;

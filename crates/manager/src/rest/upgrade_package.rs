@@ -87,9 +87,9 @@ pub(crate) async fn newest(api: &Api) -> Result<Sha256, Refusal> {
     let newest = held.into_iter().max_by_key(|manifest| (uploaded.get(manifest).copied(), *manifest));
     newest.ok_or_else(|| {
         Refusal::new(
-            Kind::NotFound,
-            "no upgrade package found",
-            "upload a package first, then start the upgrade",
+            Kind::Conflict,
+            "no upgrade package has been uploaded",
+            "upload one first: pitlane upgrade upload FILE",
         )
     })
 }

@@ -27,7 +27,7 @@ use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::now::Clock;
 use crate::rest;
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError};
 
 pub(super) const OLD: Release = Release { version: Version::new(34, 0), build: Build(34_000) };
 pub(super) const NEW: Release = Release { version: Version::new(34, 1), build: Build(34_100) };
@@ -66,6 +66,11 @@ impl Answer {
     }
 }
 
+/// A platform without nodes.
+pub(crate) fn no_nodes() -> Arc<RwLock<Fleet>> {
+    Arc::new(RwLock::new(Fleet::new(OLD, Policy::standard())))
+}
+
 impl Kit {
     pub(super) async fn new() -> Self {
         let dir = TempDir::new().unwrap();
@@ -76,9 +81,14 @@ impl Kit {
         let path = dir.path().join("store-a.db");
         let connection = store::open(&path, &mut || {}).unwrap();
         let rooms = read_rooms(&connection).unwrap();
-        let fleet = Arc::new(RwLock::new(Fleet::new(OLD, Policy::standard())));
+        let fleet = no_nodes();
         let store = Store::start(&path, connection, fleet.clone());
-        let password = rest::first_password(&store).await.unwrap().unwrap();
+        let mut password = String::new();
+        let note = |made: &str| {
+            made.clone_into(&mut password);
+            Ok::<_, StoreError>(())
+        };
+        rest::first_account(&store, note).await.unwrap();
         let desk = Desk::new(store, fleet, Clock::resume(None), rooms);
         let authorization = basic("admin", &password);
         let router = router(&desk, &layout);

@@ -17,12 +17,25 @@ async fn with(kit: &Kit, authorization: Option<&str>) -> super::kit::Answer {
 #[tokio::test]
 async fn the_first_password_is_made_once_and_only_its_hash_is_stored() {
     let kit = Kit::new().await;
-    assert_eq!(crate::rest::first_password(kit.desk.store()).await.unwrap(), None);
+    let again = |_: &str| -> Result<(), crate::store::StoreError> { panic!("another password was made") };
+    crate::rest::first_account(kit.desk.store(), again).await.unwrap();
     let hash =
         super::super::accounts::password_hash(kit.desk.store(), "admin".into()).await.unwrap().unwrap();
     assert!(hash.starts_with("$argon2id$"), "{hash}");
     let about = with(&kit, Some(&kit.authorization)).await.expect(200);
     assert_eq!(about["release_text"], fleet::version::Release::COMPILED.to_string());
+}
+
+#[tokio::test]
+async fn an_account_whose_password_nobody_got_is_not_made() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("store-a.db");
+    let connection = crate::store::open(&path, &mut || {}).unwrap();
+    let store = crate::store::Store::start(&path, connection, super::kit::no_nodes());
+    let lost = |_: &str| Err(crate::store::StoreError::Closed);
+    assert!(crate::rest::first_account(&store, lost).await.is_err());
+    let hash = super::super::accounts::password_hash(&store, "admin".into()).await.unwrap();
+    assert_eq!(hash, None);
 }
 
 #[tokio::test]

@@ -164,8 +164,8 @@ async fn held_packages_are_listed_and_removed_unless_a_run_uses_them() {
     kit.call("DELETE", &one, json!({})).await.expect(204);
     kit.call("DELETE", &one, json!({})).await.expect(404);
     kit.get(&format!("{PACKAGES}..%2F..%2Fstate/")).await.expect(404);
-    let none = kit.call("POST", "/command/v1/platform/upgrade_start/", json!({})).await.expect(404);
-    assert_eq!(none["error"], "no upgrade package found");
+    let none = kit.call("POST", "/command/v1/platform/upgrade_start/", json!({})).await.expect(409);
+    assert_eq!(none["error"], "no upgrade package has been uploaded");
 }
 
 #[tokio::test]
