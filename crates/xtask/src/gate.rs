@@ -26,7 +26,7 @@ pub(crate) fn run_all() -> Result<(), Failed> {
     })?;
     run_step("documentation", || {
         run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])
-            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links -A rustdoc::bare_urls"))
     })?;
     let mut dir = None;
     run_step("the two releases", || {
