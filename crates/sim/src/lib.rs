@@ -8,5 +8,7 @@ mod manager;
 mod script;
 mod world;
 
+pub mod seeded;
+
 pub use script::run_script;
 pub use world::World;

@@ -117,10 +117,10 @@ impl Fleet {
                 Some(Progress::Draining { tried, since: now, until: drain_until })
             }
             Progress::Rebooting { tried, stuck_at, since } if footing == Some(Footing::Confirmed) => {
-                Some(self.not_taken(now, tried, since, stuck_at))
+                Some(self.not_taken(now, node, tried, since, stuck_at))
             }
             Progress::Releasing { ref ending, tried, .. } if node.is_back() => {
-                Some(self.ended(now, ending.clone(), tried))
+                Some(self.ended(now, node, ending.clone(), tried))
             }
             Progress::Idle
             | Progress::Pending { .. }
@@ -136,9 +136,9 @@ impl Fleet {
     }
 
     /// A node came back from a restart that was not into its new slot: it is asked again, unless the
-    /// run has ended and nothing may begin (R8).
-    fn not_taken(&self, now: Time, tried: u32, since: Time, stuck_at: Time) -> Progress {
-        if self.platform.run.is_some() {
+    /// run that asked has ended and nothing of it may begin (R8).
+    fn not_taken(&self, now: Time, node: &Node, tried: u32, since: Time, stuck_at: Time) -> Progress {
+        if self.is_of_this_run(node) {
             Progress::Installing { tried, since, drain_until: stuck_at, stuck_at }
         } else {
             Progress::Releasing { ending: Ending::Stopped, tried, since: now }
@@ -149,16 +149,29 @@ impl Fleet {
         Progress::Preparing { tried, since: now, until: now + self.policy().drain_limit }
     }
 
-    /// Where an attempt leaves a node that is back.
-    fn ended(&self, now: Time, ending: Ending, tried: u32) -> Progress {
+    /// Whether the attempt at a node belongs to the run under way, and not to one that this has replaced.
+    fn is_of_this_run(&self, node: &Node) -> bool {
+        let run = self.platform.run.as_ref().map(|run| run.id);
+        run.is_some() && node.assigned.map(|assigned| assigned.run) == run
+    }
+
+    /// Where an attempt leaves a node that is back. How the attempt of a replaced run ended means nothing
+    /// to the run under way: its own tries begin with none.
+    fn ended(&self, now: Time, node: &Node, ending: Ending, tried: u32) -> Progress {
+        if let Some(run) = &self.platform.run
+            && !self.is_of_this_run(node)
+        {
+            let runs_it = node.observed.as_ref().is_some_and(|last| last.release == run.package.release);
+            return match runs_it {
+                true => Progress::Upgraded { at: now },
+                false => Progress::Pending { tried: 0, rests_until: None },
+            };
+        }
         match ending {
             Ending::Upgraded => Progress::Upgraded { at: now },
             Ending::Failed(why) => Progress::Failed { why, at: now },
             Ending::TimedOut if self.platform.run.is_some() => {
                 Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
-            }
-            Ending::Stopped if self.platform.run.is_some() => {
-                Progress::Pending { tried: 0, rests_until: None }
             }
             Ending::TimedOut | Ending::Stopped => Progress::Idle,
         }

@@ -1,0 +1,208 @@
+//! Broken rules, built into the test machinery only: what goes into the brains or comes out of them is
+//! altered, and the oracle must notice. An oracle that lets one of them pass is worth nothing.
+
+use fleet::agent::{Agent, AgentWants, Memory};
+use fleet::desired::{Desired, Generation, Owners};
+use fleet::node::{Node, NodeId};
+use fleet::observed::{Admission, Calls, Footing, Observed};
+use fleet::platform::{Event, Fleet};
+use fleet::progress::Progress;
+use fleet::run::ManagerStep;
+use fleet::time::Time;
+
+use super::machine::Machine;
+use super::world::World;
+
+/// A rule that is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// A place is taken for free as soon as its node restarts, not when it has said that it is back.
+    PlaceFreedTooEarly,
+    /// A node leaves as soon as it is held and the release is staged, with calls or without.
+    GuardSkipped,
+    /// A node takes what is older than what it has accepted.
+    StaleAccepted,
+    /// A node forgets at a restart that the operator holds it.
+    OperatorForgotten,
+    /// A node forgets at a restart everything that it has accepted.
+    MemoryLost,
+    /// A node that is cut off never goes back to service by itself.
+    HoldNeverLapses,
+    /// A call engine goes on taking calls in maintenance mode.
+    CallsTakenInMaintenance,
+    /// A call engine that cannot say what calls it has is taken for idle.
+    UnknownIsIdle,
+    /// A node that was tried goes to the front of the queue.
+    TriedTwiceAtOnce,
+    /// The nodes' turn begins before the Management Node is upgraded.
+    NodesBeforeManager,
+    /// More nodes are taken out of service than the operator allowed.
+    LimitIgnored,
+    /// The generation stays when something else is wanted.
+    GenerationKept,
+    /// A report counts by when it arrives, not by when it was made.
+    LateReportCounts,
+    /// A node is never told that it may go back to service.
+    ReleaseNeverSent,
+}
+
+impl Canary {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::PlaceFreedTooEarly,
+        Self::GuardSkipped,
+        Self::StaleAccepted,
+        Self::OperatorForgotten,
+        Self::MemoryLost,
+        Self::HoldNeverLapses,
+        Self::CallsTakenInMaintenance,
+        Self::UnknownIsIdle,
+        Self::TriedTwiceAtOnce,
+        Self::NodesBeforeManager,
+        Self::LimitIgnored,
+        Self::GenerationKept,
+        Self::LateReportCounts,
+        Self::ReleaseNeverSent,
+    ];
+
+    /// What comes in at a node.
+    pub(super) fn alter_arrival(canary: Option<Self>, agent: &Agent, mut desired: Desired) -> Desired {
+        let accepted = agent.memory().accepted.generation;
+        if canary == Some(Self::StaleAccepted) && desired.generation < accepted {
+            desired.generation = Generation { n: accepted.n + 1, ..accepted };
+        }
+        desired
+    }
+
+    /// What a node's brain wants of its shell.
+    pub(super) fn alter_wants(canary: Option<Self>, machine: &Machine, mut wants: AgentWants) -> AgentWants {
+        match canary {
+            Some(Self::CallsTakenInMaintenance) if !machine.is_between_releases() => {
+                wants.refuse_calls = None
+            }
+            Some(Self::GuardSkipped) => wants.leave = wants.leave.or(eager(machine)),
+            Some(_) | None => {}
+        }
+        wants
+    }
+
+    /// What a call engine has counted.
+    pub(super) fn alter_calls(canary: Option<Self>, counted: Calls) -> Calls {
+        match counted {
+            Calls::Unknown if canary == Some(Self::UnknownIsIdle) => Calls::NONE,
+            Calls::Unknown | Calls::Known { .. } => counted,
+        }
+    }
+
+    /// What a node remembers over a restart.
+    pub(super) fn alter_memory(canary: Option<Self>, memory: &mut Memory) {
+        match canary {
+            Some(Self::MemoryLost) => *memory = Memory::default(),
+            Some(Self::OperatorForgotten) => memory.accepted.intent.owners.operator = None,
+            Some(_) | None => {}
+        }
+    }
+
+    /// What the manager sends.
+    pub(super) fn alter_order(world: &World, to: NodeId, mut desired: Desired) -> Desired {
+        let known = world.truth.nodes.get(&to);
+        match (world.canary, known) {
+            (Some(Self::ReleaseNeverSent), Some(known))
+                if known.accepted.intent.owners.run.is_some() && desired.intent.owners.run.is_none() =>
+            {
+                desired = known.accepted.clone();
+            }
+            (Some(Self::GenerationKept), Some(known)) if known.accepted.generation.n % 4 == 3 => {
+                desired.generation = known.accepted.generation;
+            }
+            (Some(_) | None, _) => {}
+        }
+        desired
+    }
+
+    /// A report that arrives.
+    pub(super) fn alter_report(world: &World, from: NodeId, mut observed: Observed) -> Observed {
+        if world.canary == Some(Self::LateReportCounts)
+            && let Some(last) = world.fleet().nodes().get(from).and_then(|node| node.observed.as_ref())
+        {
+            observed.at = observed.at.max(Time(last.at.0 + 1));
+        }
+        observed
+    }
+
+    /// The platform's state, after an event.
+    pub(super) fn alter_platform(world: &mut World) {
+        match world.canary {
+            Some(Self::PlaceFreedTooEarly) => forge_returns(world),
+            Some(Self::TriedTwiceAtOnce) => rewrite(world, |node| {
+                if let Progress::Pending { tried, rests_until } = &mut node.progress
+                    && *tried > 0
+                {
+                    (*tried, *rests_until) = (0, None);
+                }
+            }),
+            Some(Self::NodesBeforeManager) => {
+                let at = world.manager_now();
+                if let Some(run) = &mut world.manager.store.fleet.platform.run {
+                    run.manager = ManagerStep::Confirmed { at };
+                }
+            }
+            Some(Self::LimitIgnored) => {
+                let limit = world.truth.limit;
+                if let Some(run) = &mut world.manager.store.fleet.platform.run {
+                    run.policy.nodes_at_once = limit + 2;
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// The release that a held node would leave for, were it not for its guard.
+fn eager(machine: &Machine) -> Option<fleet::desired::Assignment> {
+    let agent = &machine.process.as_ref()?.agent;
+    let Owners { run, .. } = agent.owners();
+    let (software, _) = agent.memory().accepted.intent.software?;
+    let staged = machine.disk.other.is_some_and(|(_, manifest)| manifest == software.manifest);
+    (run.is_some() && staged && machine.disk.confirmed.0 != software.release).then_some(software)
+}
+
+fn rewrite(world: &mut World, change: impl Fn(&mut Node)) {
+    let fleet = &world.manager.store.fleet;
+    let records = fleet.nodes().iter().map(|(id, node)| {
+        let mut node = node.clone();
+        change(&mut node);
+        (id, node)
+    });
+    world.manager.store.fleet = Fleet::restore(fleet.platform.clone(), records.collect());
+}
+
+/// Says for a node that restarts that it is back.
+fn forge_returns(world: &mut World) {
+    let now = world.manager_now();
+    for id in world.fleet().nodes().ids() {
+        for _ in 0..2 {
+            let Some(node) = world.fleet().nodes().get(id) else { continue };
+            let away = match node.progress {
+                Progress::Rebooting { .. } | Progress::Releasing { .. } => node.assigned,
+                Progress::Idle
+                | Progress::Pending { .. }
+                | Progress::Starting { .. }
+                | Progress::Preparing { .. }
+                | Progress::Draining { .. }
+                | Progress::Installing { .. }
+                | Progress::Upgraded { .. }
+                | Progress::Failed { .. } => None,
+            };
+            let (Some(assigned), Some(last)) = (away, node.observed.clone()) else { continue };
+            let observed = Observed {
+                generation: node.generation,
+                release: assigned.release,
+                footing: Footing::Confirmed,
+                admission: Admission::Admitting,
+                ..last
+            };
+            world.manager.store.fleet.apply(now, Event::Report { id, observed });
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The second half of every seed: nothing goes wrong any more, calls end, and everything must come to
+//! its end within a bound. A platform that is merely safe would pass the first half by standing still.
+
+use fleet::node::{Contact, Duty, NodeId};
+use fleet::platform::{Blocker, Event};
+use fleet::time::{Span, Time};
+use fleet::version::Release;
+
+use super::agenda::Happening;
+use super::world::World;
+
+/// When the last call has ended.
+const CALLS_END_WITHIN: Span = Span::minutes(30);
+
+/// When everything has started that was off.
+const STARTS_WITHIN: Span = Span::seconds(50);
+
+/// When every node has been heard: the manager may be away for twenty minutes.
+const EVERYBODY_HEARD_WITHIN: Span = Span::minutes(22);
+
+/// How often the operator starts the rest of a run again (R24).
+const REPEATS: u32 = 2;
+
+impl World {
+    /// Nothing goes wrong any more.
+    pub(super) fn heal(&mut self) {
+        self.healed = true;
+        self.journal.line(self.now, || "everything heals".into());
+        let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+        for id in &ids {
+            let Some(machine) = self.nodes.get_mut(id) else { continue };
+            machine.cuts = 0;
+            machine.blind = false;
+            machine.unfit = false;
+            machine.doomed = false;
+            let calls: Vec<u64> = machine.calls.keys().copied().collect();
+            for call in calls {
+                let lasts = machine.call_draw.span(Span::ZERO, CALLS_END_WITHIN);
+                self.agenda.enter(self.now + lasts, Happening::HangUp { node: *id, call });
+            }
+            if machine.powered && machine.process.is_none() {
+                let away = machine.draw.span(Span::seconds(1), STARTS_WITHIN);
+                self.boot_after(*id, away);
+            }
+            self.settle_node(*id);
+        }
+        self.manager.doomed = false;
+        self.link_breaks(&ids);
+    }
+
+    /// How long a run may take from now on: every wait that the policy allows, once for each time that it
+    /// can come, and the machines' own time for every wave.
+    fn bound(&self) -> Span {
+        let policy = &self.odds.policy;
+        let nodes = u64::try_from(self.fleet().nodes().len()).unwrap_or(u64::MAX);
+        let waves = nodes.div_ceil(u64::from(policy.nodes_at_once)) + 2;
+        let staging = Span(self.odds.machines.staging.0 * 24);
+        let wave = Span::minutes(8) + policy.start_limit;
+        let waits = [
+            CALLS_END_WITHIN,
+            // The manager's own staging and restart, then the nodes'.
+            Span(staging.0 * 2),
+            Span::minutes(20),
+            Span(wave.0 * waves),
+            policy.drain_limit,
+            Span(policy.rest.0 * 2),
+            Span(policy.stuck_after.0 * 2),
+            policy.reboot_silent_after,
+            Span(policy.silent_after.0 * 2),
+            policy.absent_grace,
+            Span(self.odds.links.heartbeat.0 * 3),
+        ];
+        waits.into_iter().fold(Span::ZERO, |sum, wait| sum + wait)
+    }
+
+    /// Goes on until nothing is wrong, or until the bound.
+    pub(super) fn come_to_an_end(&mut self) {
+        while !self.healed && self.violations.is_empty() && self.step() {}
+        self.pass(EVERYBODY_HEARD_WITHIN);
+        self.remove_what_is_gone();
+        self.wait_for_the_run("a run ends when everything has healed");
+        for _ in 0..REPEATS {
+            if self.violations.is_empty() && !self.start_the_rest() {
+                break;
+            }
+            self.wait_for_the_run("a repeat ends when nothing goes wrong (R24)");
+        }
+        self.settle_down();
+        if self.violations.is_empty() {
+            self.check_the_end();
+        }
+    }
+
+    /// A run has ended, and every node has said that it is back.
+    fn is_done(&self) -> bool {
+        self.manager.up && self.fleet().platform.run.is_none() && self.fleet().nodes().places().is_empty()
+    }
+
+    fn wait_for_the_run(&mut self, promise: &'static str) {
+        let until = self.now + self.bound();
+        while !self.is_done() && self.violations.is_empty() {
+            if !self.step() || self.now > until {
+                let who = self.who_waits();
+                self.violation(promise, who);
+            }
+        }
+    }
+
+    /// Lets the last messages arrive.
+    fn settle_down(&mut self) {
+        let policy = &self.odds.policy;
+        self.pass(Span(self.odds.links.heartbeat.0 * 2) + policy.hold());
+    }
+
+    fn pass(&mut self, span: Span) {
+        let until = self.now + span;
+        while self.violations.is_empty() && self.now < until && self.step() {}
+    }
+
+    /// Who waits for what.
+    fn who_waits(&self) -> String {
+        let now = self.manager_now();
+        let run = self.fleet().platform.run.as_ref().map(|run| run.manager);
+        let mut said = format!("the run: {run:?}, up: {}", self.manager.up);
+        for (id, node) in self.fleet().nodes().iter() {
+            let waits = self.fleet().waits(id, now).map(|waits| waits.to_string()).unwrap_or_default();
+            if node.progress.tried().is_some() {
+                said += &format!("\n    node{id}: {:?}: {waits}", node.progress);
+            }
+        }
+        said
+    }
+
+    /// A manager whose memory has gone back may know nodes that were removed since.
+    fn remove_what_is_gone(&mut self) {
+        for id in self.fleet().nodes().ids() {
+            if !self.nodes.contains_key(&id) && self.manager.up {
+                self.tell(Event::NodeRemoved { id });
+            }
+        }
+    }
+
+    /// Presses Start for whatever is left (R24). False when nothing is.
+    fn start_the_rest(&mut self) -> bool {
+        let last = self.fleet().platform.last_run.as_ref().map(|run| run.package.release.version);
+        let version = last.unwrap_or(super::world::VERSIONS[1]);
+        let mut policy = self.odds.policy.clone();
+        policy.run_limit = Span::hours(100);
+        match self.press_start(version, policy) {
+            Ok(()) => true,
+            Err(blockers) => {
+                self.judge_refusal(&blockers);
+                false
+            }
+        }
+    }
+
+    /// Only two things may stand in the way of a start when everything is well: that nothing is to be
+    /// done, and, where the manager was restored from a restore point, that nodes are ahead of it (R20:
+    /// those are redeployed).
+    fn judge_refusal(&mut self, blockers: &[Blocker]) {
+        for blocker in blockers {
+            let expected = match blocker {
+                Blocker::NothingToDo { .. } => true,
+                Blocker::OtherVersion { .. } | Blocker::OffPath { .. } | Blocker::OtherPackage { .. } => {
+                    self.truth.amnesia
+                }
+                Blocker::RunUnderWay { .. } | Blocker::Unreachable { .. } => false,
+            };
+            if !expected {
+                self.violation("a platform that is well can be upgraded (R17, R24)", blocker.to_string());
+            }
+        }
+    }
+
+    /// When everything has healed and the last run has ended, every node does what is wanted of it.
+    fn check_the_end(&mut self) {
+        let running = self.fleet().platform.release;
+        let mut found = Vec::new();
+        for (id, node) in self.fleet().nodes().iter() {
+            let Some(machine) = self.nodes.get(&id) else { continue };
+            let accepted = &machine.disk.memory.accepted;
+            let rests = node.duty == Duty::Bursting && !machine.powered;
+            if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go {
+                found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
+            }
+            if rests {
+                continue;
+            }
+            if node.contact != Contact::Heard || *accepted != node.desired() {
+                found.push(("in the end every node has heard what is wanted of it", id));
+            }
+            if !node.is_back() {
+                found.push(("in the end every node is back in service, or held by its operator", id));
+            }
+            if !self.truth.amnesia && machine.disk.confirmed.0 != running {
+                found.push(("in the end every node runs what the Management Node runs (R24)", id));
+            }
+        }
+        for (promise, id) in found {
+            self.violation(promise, self.at_the_end(id, running));
+        }
+    }
+
+    fn at_the_end(&self, id: NodeId, running: Release) -> String {
+        let node = self.fleet().nodes().get(id);
+        let machine = self.nodes.get(&id).map(|machine| (&machine.disk, machine.process.is_some()));
+        format!("node{id}, manager {running}: {node:?} {machine:?} at {:?}", Time(self.now.0))
+    }
+}

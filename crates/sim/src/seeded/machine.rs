@@ -1,0 +1,164 @@
+//! A Conferencing Node's machine: what lies on its disk, what its process knows, the calls it holds.
+
+use std::collections::BTreeMap;
+
+use fleet::agent::{Agent, Memory, Start};
+use fleet::desired::Assignment;
+use fleet::node::Duty;
+use fleet::observed::{Admission, Calls, Observed};
+use fleet::time::Time;
+use fleet::version::{Release, Sha256};
+
+use super::clock::Clock;
+use super::draw::Draw;
+
+/// How often boot starts a release that has not confirmed itself.
+pub(super) const TRIES: u32 = 3;
+
+/// What outlives a loss of power.
+#[derive(Clone, Debug)]
+pub(super) struct Disk {
+    pub(super) memory: Memory,
+    /// The release that has proved itself.
+    pub(super) confirmed: (Release, Sha256),
+    /// The complete release in the other slot.
+    pub(super) other: Option<(Release, Sha256)>,
+    /// How often the release in the other slot was started, when that is selected.
+    pub(super) trying: Option<u32>,
+    /// The last fall-back, until the next selection.
+    pub(super) fell_back: Option<(Sha256, String)>,
+}
+
+/// A process of the node's program.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    pub(super) agent: Agent,
+    /// The staging under way, with its number.
+    pub(super) job: Option<(Assignment, u64)>,
+    /// What was reported last, to tell news from none.
+    pub(super) reported: Option<Observed>,
+}
+
+/// A node's machine.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) clock: Clock,
+    pub(super) disk: Disk,
+    /// None while it is off or starts.
+    pub(super) process: Option<Process>,
+    /// The calls by their numbers, with when they began by the node's clock.
+    pub(super) calls: BTreeMap<u64, Time>,
+    pub(super) engine: Admission,
+    /// The call engine cannot say what calls there are.
+    pub(super) blind: bool,
+    pub(super) unfit: bool,
+    /// How many cuts lie between it and the Management Node.
+    pub(super) cuts: u32,
+    /// A bursting node that rests, or a machine that is switched off.
+    pub(super) powered: bool,
+    /// The number of its present start: what belongs to an earlier one means nothing.
+    pub(super) start: u64,
+    /// The number of its next turn to speak.
+    pub(super) turn: u64,
+    /// How often it has spoken in a row without an answer.
+    pub(super) unanswered: u32,
+    pub(super) jobs: u64,
+    /// The release that is tried does not come up.
+    pub(super) doomed: bool,
+    /// Until when the brain's deadline is on the agenda.
+    pub(super) alarm: Option<Time>,
+    last_at: Time,
+    pub(super) draw: Draw,
+    pub(super) call_draw: Draw,
+    pub(super) link_draw: Draw,
+}
+
+impl Machine {
+    pub(super) fn new(duty: Duty, clock: Clock, confirmed: (Release, Sha256), draw: &Draw) -> Self {
+        Self {
+            clock,
+            disk: Disk { memory: Memory::default(), confirmed, other: None, trying: None, fell_back: None },
+            process: None,
+            calls: BTreeMap::new(),
+            engine: Admission::Refusing,
+            blind: false,
+            unfit: false,
+            cuts: 0,
+            powered: duty == Duty::AlwaysOn,
+            start: 0,
+            turn: 0,
+            unanswered: 0,
+            jobs: 0,
+            doomed: false,
+            alarm: None,
+            last_at: Time::default(),
+            draw: draw.child("machine", 0),
+            call_draw: draw.child("calls", 0),
+            link_draw: draw.child("link", 0),
+        }
+    }
+
+    /// Whether a message can pass between its process and the network.
+    pub(super) fn is_linked(&self) -> bool {
+        self.process.is_some() && self.cuts == 0
+    }
+
+    /// Whether a release is tried, or about to be.
+    pub(super) fn is_between_releases(&self) -> bool {
+        self.disk.trying.is_some()
+    }
+
+    /// What the process finds when it starts.
+    pub(super) fn found(&self) -> Start {
+        let (confirmed, other) = (self.disk.confirmed, self.disk.other);
+        let fell_back = self.disk.fell_back.clone();
+        match (self.disk.trying, other) {
+            (Some(_), Some((release, _))) => {
+                Start { release, confirmed: false, staged: Some(confirmed.1), fell_back }
+            }
+            (_, other) => Start {
+                release: confirmed.0,
+                confirmed: true,
+                staged: other.map(|(_, manifest)| manifest),
+                fell_back,
+            },
+        }
+    }
+
+    /// The slot record says that the other slot is the one.
+    pub(super) fn confirm(&mut self) {
+        if let Some(other) = self.disk.other {
+            self.disk.other = Some(self.disk.confirmed);
+            self.disk.confirmed = other;
+            self.disk.trying = None;
+        }
+    }
+
+    /// boot counts a try before it is used, and falls back when there are no more.
+    pub(super) fn count_try(&mut self) {
+        let Some(tries) = self.disk.trying else { return };
+        if tries < TRIES {
+            self.disk.trying = Some(tries + 1);
+            return;
+        }
+        self.disk.trying = None;
+        self.disk.fell_back = self
+            .disk
+            .other
+            .map(|(release, manifest)| (manifest, format!("{release} was started {TRIES} times in vain")));
+    }
+
+    pub(super) fn counted(&self, local: Time) -> Calls {
+        if self.blind {
+            return Calls::Unknown;
+        }
+        let oldest = self.calls.values().map(|began| local.since(*began)).max();
+        Calls::Known { count: u32::try_from(self.calls.len()).unwrap_or(u32::MAX), oldest }
+    }
+
+    /// When the next report is made: two never bear the same time.
+    pub(super) fn stamp(&mut self, local: Time) -> Time {
+        self.last_at = local.max(Time(self.last_at.0 + 1));
+        self.last_at
+    }
+}

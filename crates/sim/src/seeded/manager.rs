@@ -1,0 +1,243 @@
+//! The Management Node's machine: its store, its two slots, and the loop around the platform's brain.
+
+use std::collections::BTreeMap;
+
+use fleet::desired::{Assignment, Desired};
+use fleet::node::{NodeId, Power};
+use fleet::platform::{Applied, Event, Fleet, ManagerWants};
+use fleet::time::{Span, Time};
+use fleet::version::{Release, Sha256};
+
+use super::agenda::Happening;
+use super::canary::Canary;
+use super::clock::Clock;
+use super::draw::Draw;
+use super::machine::TRIES;
+use super::world::World;
+
+/// How long boot waits for a release of the manager to confirm itself.
+const TRY: Span = Span::minutes(5);
+
+/// What outlives a loss of power. A restore point is a copy of it.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    /// The platform as of the last event: nothing is done before it is stored.
+    pub(super) fleet: Fleet,
+    /// The release in the confirmed slot.
+    pub(super) release: (Release, Sha256),
+    /// What is tried, and how often it was started.
+    pub(super) trying: Option<(Assignment, u32)>,
+    /// The fall-back that the core has not been told of.
+    pub(super) fell_back: Option<(Sha256, String)>,
+}
+
+/// The Management Node's machine.
+#[derive(Clone, Debug)]
+pub(super) struct Manager {
+    pub(super) clock: Clock,
+    pub(super) store: Store,
+    pub(super) up: bool,
+    /// The number of its present start.
+    pub(super) start: u64,
+    /// What is being staged.
+    staging: Option<Assignment>,
+    /// The release that is tried does not come up.
+    pub(super) doomed: bool,
+    alarm: Option<Time>,
+    /// What it wanted of each node when that changed last.
+    pub(super) wanted: BTreeMap<NodeId, Desired>,
+    pub(super) restore_points: Vec<Store>,
+    pub(super) draw: Draw,
+}
+
+impl Manager {
+    pub(super) fn new(clock: Clock, fleet: Fleet, release: (Release, Sha256), draw: Draw) -> Self {
+        Self {
+            clock,
+            store: Store { fleet, release, trying: None, fell_back: None },
+            up: true,
+            start: 0,
+            staging: None,
+            doomed: false,
+            alarm: None,
+            wanted: BTreeMap::new(),
+            restore_points: Vec::new(),
+            draw,
+        }
+    }
+}
+
+impl World {
+    pub(super) fn fleet(&self) -> &Fleet {
+        &self.manager.store.fleet
+    }
+
+    /// The manager's time.
+    pub(super) fn manager_now(&self) -> Time {
+        self.manager.clock.shows(self.now)
+    }
+
+    /// Puts an event to the platform's brain, if its process runs.
+    pub(super) fn tell(&mut self, event: Event) {
+        if !self.manager.up {
+            self.counts.impossible += 1;
+            return;
+        }
+        self.journal.line(self.now, || format!("manager hears {event:?}"));
+        self.note_silence(&event);
+        let now = self.manager_now();
+        let applied = self.manager.store.fleet.apply(now, event);
+        self.manager_acts(applied);
+    }
+
+    /// What follows from an event: facts, messages to nodes, the manager's own next step.
+    pub(super) fn manager_acts(&mut self, applied: Applied) {
+        self.counts.events += 1;
+        for fact in &applied.facts {
+            self.journal.line(self.now, || format!("  {fact}"));
+            self.note_fact(fact);
+        }
+        Canary::alter_platform(self);
+        self.check_platform();
+        for id in applied.changed {
+            self.check_wanted(id);
+            self.power(id);
+            let newer = self.fleet().nodes().get(id).is_some_and(|node| {
+                node.observed.as_ref().is_none_or(|observed| observed.generation != node.generation)
+            });
+            if newer {
+                self.send_order(id);
+            }
+        }
+        self.manager_steps();
+        self.set_manager_alarm();
+    }
+
+    /// Begins what is wanted of the Management Node itself.
+    fn manager_steps(&mut self) {
+        match self.fleet().manager_wants() {
+            ManagerWants::Nothing => {}
+            ManagerWants::Stage(of) => {
+                if self.manager.staging.is_none() {
+                    self.manager.staging = Some(of);
+                    let took = self.manager.draw.around(self.odds.machines.staging, 8);
+                    let start = self.manager.start;
+                    self.agenda.enter(self.now + took, Happening::ManagerStaged { start });
+                }
+            }
+            ManagerWants::Install(of) => {
+                self.manager.store.trying = Some((of, 0));
+                let chance = self.odds.machines.manager_falls_back;
+                self.manager.doomed = self.manager.draw.chance(chance);
+                self.manager_ends(Span::seconds(2), Span::seconds(60));
+            }
+        }
+    }
+
+    pub(super) fn manager_staged(&mut self, start: u64) {
+        if start != self.manager.start || !self.manager.up {
+            return;
+        }
+        let Some(of) = self.manager.staging.take() else { return };
+        let fails = self.odds.machines.rejected / 4;
+        if self.fleet().manager_wants() != ManagerWants::Stage(of) {
+            // The run has ended meanwhile; perhaps another waits for its turn.
+            self.manager_steps();
+        } else if self.manager.draw.chance(fails) {
+            self.tell(Event::ManagerRejected { why: "the disk is full".into() });
+        } else {
+            self.tell(Event::ManagerStaged);
+        }
+    }
+
+    /// The manager's process ends, and boot starts it again after a while.
+    pub(super) fn manager_ends(&mut self, least: Span, most: Span) {
+        self.manager.up = false;
+        self.manager.staging = None;
+        self.manager.alarm = None;
+        self.manager.start += 1;
+        let away = self.manager.draw.span(least, most);
+        let start = self.manager.start;
+        self.agenda.enter(self.now + away, Happening::ManagerBoot { start });
+        let everybody: Vec<NodeId> = self.nodes.keys().copied().collect();
+        self.link_breaks(&everybody);
+    }
+
+    /// boot starts a release. One that is tried works on a copy of the store, which is the true one only
+    /// from its confirmation on.
+    pub(super) fn manager_boots(&mut self, start: u64) {
+        if start != self.manager.start {
+            return;
+        }
+        let store = &mut self.manager.store;
+        let Some((assignment, tries)) = store.trying else { return self.manager_starts() };
+        if tries == TRIES {
+            store.trying = None;
+            store.fell_back = Some((assignment.manifest, "it did not confirm itself, three times".into()));
+            return self.manager_starts();
+        }
+        store.trying = Some((assignment, tries + 1));
+        let interrupted = self.odds.machines.interrupted;
+        if self.manager.doomed && !self.healed {
+            self.manager_ends(TRY, TRY);
+        } else if !self.healed && self.manager.draw.chance(interrupted) {
+            self.manager_ends(Span::seconds(5), TRY);
+        } else {
+            self.manager.store.trying = None;
+            self.manager.store.release = (assignment.release, assignment.manifest);
+            self.manager_starts();
+        }
+    }
+
+    fn manager_starts(&mut self) {
+        let stored = &self.manager.store.fleet;
+        let nodes = stored.nodes().iter().map(|(id, node)| (id, node.clone())).collect();
+        let restored = Fleet::restore(stored.platform.clone(), nodes);
+        if restored != *stored {
+            self.violation("a platform reads back as it was stored", "the platform".into());
+        }
+        self.manager.store.fleet = restored;
+        self.manager.up = true;
+        let fell_back = self.manager.store.fell_back.take();
+        let (release, _) = self.manager.store.release;
+        self.tell(Event::ManagerStarted { release, fell_back });
+        let everybody: Vec<NodeId> = self.fleet().nodes().ids();
+        everybody.into_iter().for_each(|id| self.power(id));
+    }
+
+    /// Starts and stops the machine of a bursting node (R7).
+    fn power(&mut self, id: NodeId) {
+        let wanted = self.fleet().nodes().get(id).and_then(fleet::node::Node::power);
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        match wanted {
+            Some(Power::On) if !machine.powered => {
+                machine.powered = true;
+                let took = machine.draw.span(Span::seconds(40), Span::minutes(4));
+                self.boot_after(id, took);
+            }
+            Some(Power::Rest) if machine.powered && machine.process.is_some() && machine.calls.is_empty() => {
+                self.switch_off(id);
+            }
+            Some(Power::On | Power::Rest) | None => {}
+        }
+    }
+
+    pub(super) fn set_manager_alarm(&mut self) {
+        let due = self.fleet().next_deadline().filter(|_| self.manager.up);
+        if due != self.manager.alarm {
+            self.manager.alarm = due;
+            if let Some(due) = due {
+                let at = self.manager.clock.world(due).max(self.now);
+                self.agenda.enter(at, Happening::ManagerDue);
+            }
+        }
+    }
+
+    pub(super) fn manager_due(&mut self) {
+        let now = self.manager_now();
+        if self.manager.up && self.fleet().next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.manager.alarm = None;
+            self.tell(Event::DeadlinePassed);
+        }
+    }
+}

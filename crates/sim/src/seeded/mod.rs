@@ -1,0 +1,84 @@
+//! Whole fleets from a seed: the brains that ship, in a world where messages are lost and overtaken,
+//! machines lose power at any point, releases fall back, clocks disagree and an operator interferes.
+//! After every event everything is judged; in the end everything heals, and must come to its end.
+//!
+//! The same seed is the same world, byte for byte. Beside it, the scenario scripts show one rule each.
+
+mod agenda;
+mod canary;
+mod clock;
+mod draw;
+mod healing;
+mod journal;
+mod machine;
+mod manager;
+mod odds;
+mod oracle;
+mod post;
+mod process;
+mod shell;
+mod troubles;
+mod truth;
+mod world;
+
+use std::fmt::Write as _;
+
+use fleet::check::Violation;
+use fleet::time::Span;
+
+pub use canary::Canary;
+pub use journal::Counts;
+
+use journal::Journal;
+use odds::Odds;
+use world::World;
+
+/// What became of a seed.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The seed.
+    pub seed: u64,
+    /// What it made of the platform.
+    pub odds: Odds,
+    /// What happened.
+    pub counts: Counts,
+    /// How long it took in the world.
+    pub lasted: Span,
+    /// Every promise that did not hold; the world stops at the first event that breaks one.
+    pub violations: Vec<Violation>,
+    /// Every event, when it was asked for.
+    pub journal: String,
+}
+
+/// Whether every event is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Only the sums.
+    Sums,
+    /// Every event, as text.
+    Everything,
+}
+
+/// Lets a seed happen.
+pub fn tell(seed: u64, telling: Telling, canary: Option<Canary>) -> Story {
+    let journal = match telling {
+        Telling::Sums => Journal::default(),
+        Telling::Everything => Journal::kept(),
+    };
+    let mut world = World::new(seed, canary, journal);
+    world.come_to_an_end();
+    let World { now, odds, counts, violations, journal, .. } = world;
+    Story { seed, odds, counts, lasted: Span(now.0), violations, journal: journal.into_text() }
+}
+
+impl Story {
+    /// What a person needs who is to look into a seed that failed.
+    pub fn complaint(&self) -> String {
+        let mut said = format!("seed {} breaks a promise after {}\n{}", self.seed, self.lasted, self.odds);
+        for Violation { promise, subject } in &self.violations {
+            let _ = writeln!(said, "  {promise}: {subject}");
+        }
+        let _ = writeln!(said, "  replay it with: cargo run -p sim --example replay -- {}", self.seed);
+        said
+    }
+}

@@ -1,0 +1,220 @@
+//! What a seed makes of a platform: how large it is, how it is used, and how often what goes wrong. A
+//! kind of fault is missing altogether in many seeds, so that the others are seen alone.
+
+use std::fmt;
+
+use fleet::policy::Policy;
+use fleet::time::Span;
+
+use super::draw::Draw;
+
+/// How a platform is used and what happens to it. Chances are in thousandths; `None` is never.
+#[derive(Clone, Debug)]
+pub struct Odds {
+    /// How many Conferencing Nodes there are at first.
+    pub nodes: u64,
+    /// How many of them are bursting nodes (R7).
+    pub bursting: u64,
+    /// How a run treats the nodes.
+    pub policy: Policy,
+    /// How long things go wrong before everything heals.
+    pub troubled_for: Span,
+    /// The people on the phone.
+    pub calls: CallOdds,
+    /// The messages.
+    pub links: LinkOdds,
+    /// The machines.
+    pub machines: MachineOdds,
+    /// The operator.
+    pub operator: OperatorOdds,
+}
+
+/// How calls come and last.
+#[derive(Clone, Debug)]
+pub struct CallOdds {
+    /// The mean time between two calls to one node.
+    pub every: Span,
+    /// Half of the calls last longer.
+    pub median: Span,
+    /// How much they differ, in sixteenths of a doubling.
+    pub spread: u64,
+}
+
+/// What becomes of messages.
+#[derive(Clone, Debug)]
+pub struct LinkOdds {
+    /// Half of the messages take longer.
+    pub delay: Span,
+    /// Messages that get lost.
+    pub lost: u64,
+    /// Messages that arrive twice.
+    pub doubled: u64,
+    /// Messages that are held up for long.
+    pub late: u64,
+    /// How long at most.
+    pub late_most: Span,
+    /// How often a node speaks without news.
+    pub heartbeat: Span,
+    /// Links that are taken for down and are not.
+    pub false_down: u64,
+    /// One node is cut off.
+    pub cut_every: Option<Span>,
+    /// Many nodes are cut off at once.
+    pub split_every: Option<Span>,
+    /// How long a cut lasts, half of the times.
+    pub cut_median: Span,
+}
+
+/// What machines do.
+#[derive(Clone, Debug)]
+pub struct MachineOdds {
+    /// Half of the stagings take longer.
+    pub staging: Span,
+    /// Stagings that break off and are tried again.
+    pub staging_breaks: u64,
+    /// Releases that a node cannot stage.
+    pub rejected: u64,
+    /// Releases that do not come up on a node.
+    pub falls_back: u64,
+    /// Releases that do not come up on the Management Node.
+    pub manager_falls_back: u64,
+    /// Restarts into a new release that are interrupted.
+    pub interrupted: u64,
+    /// A node loses power.
+    pub crash_every: Option<Span>,
+    /// A node loses power for long.
+    pub off_every: Option<Span>,
+    /// The Management Node loses power.
+    pub manager_crash_every: Option<Span>,
+    /// The Management Node is restored from a restore point.
+    pub memory_back_every: Option<Span>,
+    /// A call engine cannot say for a while what calls it has.
+    pub blind_every: Option<Span>,
+    /// A node finds itself not fit to take calls for a while.
+    pub unfit_every: Option<Span>,
+    /// How far a clock is off at most.
+    pub clock_off: Span,
+    /// How much too fast or slow a clock is at most, in millionths.
+    pub drift: u64,
+}
+
+/// What the operator does midway.
+#[derive(Clone, Debug)]
+pub struct OperatorOdds {
+    /// Puts a node into maintenance mode or takes one out.
+    pub maintenance_every: Option<Span>,
+    /// Registers a node or removes one.
+    pub nodes_every: Option<Span>,
+    /// Presses Start, whether or not a run is under way.
+    pub start_every: Option<Span>,
+    /// Restarts the Management Node.
+    pub restart_every: Option<Span>,
+}
+
+impl Odds {
+    /// What the seed makes of it.
+    pub fn draw(root: &Draw) -> Self {
+        let mut draw = root.child("sizes", 0);
+        let nodes = if draw.chance(600) { draw.between(1, 8) } else { draw.between(9, 40) };
+        let bursting = if draw.chance(600) { 0 } else { draw.below(nodes.div_ceil(3) + 1) };
+        let troubled_for = draw.span(Span::minutes(40), Span::hours(10));
+        Self {
+            nodes,
+            bursting,
+            policy: policy(&mut root.child("policy", 0)),
+            troubled_for,
+            calls: calls(&mut root.child("call odds", 0), nodes),
+            links: links(&mut root.child("link odds", 0), nodes),
+            machines: machines(&mut root.child("machine odds", 0), nodes),
+            operator: operator(&mut root.child("operator odds", 0)),
+        }
+    }
+}
+
+fn policy(draw: &mut Draw) -> Policy {
+    Policy {
+        name: "drawn".into(),
+        nodes_at_once: u32::try_from(draw.between(1, 12)).unwrap_or(1),
+        drain_limit: draw.span(Span::minutes(5), Span::minutes(90)),
+        run_limit: draw.span(Span::hours(2), Span::hours(24)),
+        rest: draw.span(Span::ZERO, Span::minutes(20)),
+        silent_after: draw.span(Span::seconds(20), Span::minutes(3)),
+        reboot_silent_after: draw.span(Span::minutes(5), Span::minutes(25)),
+        stuck_after: draw.span(Span::minutes(20), Span::hours(1)),
+        absent_grace: draw.span(Span::minutes(1), Span::minutes(10)),
+        start_limit: draw.span(Span::minutes(4), Span::minutes(15)),
+    }
+}
+
+/// Larger platforms have quieter nodes, so that no seed takes much longer than another.
+fn calls(draw: &mut Draw, nodes: u64) -> CallOdds {
+    CallOdds {
+        every: Span(draw.span(Span::minutes(2), Span::minutes(20)).0 * nodes.div_ceil(4)),
+        median: draw.span(Span::minutes(1), Span::minutes(40)),
+        spread: draw.between(4, 24),
+    }
+}
+
+fn links(draw: &mut Draw, nodes: u64) -> LinkOdds {
+    LinkOdds {
+        delay: draw.span(Span(2), Span(400)),
+        lost: some(draw, 500, 250),
+        doubled: some(draw, 500, 200),
+        late: some(draw, 500, 60),
+        late_most: draw.span(Span::minutes(1), Span::hours(4)),
+        heartbeat: Span(draw.span(Span::minutes(1), Span::minutes(6)).0 * nodes.div_ceil(10)),
+        false_down: some(draw, 300, 20),
+        cut_every: every(draw, 600, Span::minutes(20), Span::hours(6)),
+        split_every: every(draw, 350, Span::hours(1), Span::hours(8)),
+        cut_median: draw.span(Span::seconds(20), Span::minutes(40)),
+    }
+}
+
+fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
+    // On the whole platform, whatever its size: one in some hours.
+    let often = Span::minutes(30 + nodes);
+    MachineOdds {
+        staging: draw.span(Span::seconds(10), Span::minutes(10)),
+        staging_breaks: some(draw, 400, 300),
+        rejected: some(draw, 300, 200),
+        falls_back: some(draw, 400, 250),
+        manager_falls_back: some(draw, 300, 500),
+        interrupted: some(draw, 400, 300),
+        crash_every: every(draw, 500, often, Span::hours(8)),
+        off_every: every(draw, 300, Span::hours(1), Span::hours(10)),
+        manager_crash_every: every(draw, 500, Span::minutes(15), Span::hours(6)),
+        memory_back_every: every(draw, 120, Span::hours(2), Span::hours(8)),
+        blind_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
+        unfit_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
+        clock_off: if draw.chance(300) { Span::ZERO } else { draw.span(Span(1), Span::hours(30)) },
+        drift: some(draw, 700, 500),
+    }
+}
+
+fn operator(draw: &mut Draw) -> OperatorOdds {
+    OperatorOdds {
+        maintenance_every: every(draw, 600, Span::minutes(10), Span::hours(3)),
+        nodes_every: every(draw, 400, Span::minutes(30), Span::hours(4)),
+        start_every: every(draw, 800, Span::minutes(20), Span::hours(4)),
+        restart_every: every(draw, 400, Span::minutes(30), Span::hours(4)),
+    }
+}
+
+/// A chance of up to `most`, in `seeds` of a thousand seeds; none in the others.
+fn some(draw: &mut Draw, seeds: u64, most: u64) -> u64 {
+    let drawn = draw.between(1, most);
+    if draw.chance(seeds) { drawn } else { 0 }
+}
+
+fn every(draw: &mut Draw, seeds: u64, least: Span, most: Span) -> Option<Span> {
+    let drawn = draw.span(least, most);
+    draw.chance(seeds).then_some(drawn)
+}
+
+impl fmt::Display for Odds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nodes, bursting, policy, troubled_for, calls, links, machines, operator } = self;
+        writeln!(f, "{nodes} nodes, {bursting} of them bursting, in trouble for {troubled_for}")?;
+        writeln!(f, "{policy:?}\n{calls:?}\n{links:?}\n{machines:?}\n{operator:?}")
+    }
+}

@@ -1,0 +1,262 @@
+//! What must hold in the world at every moment, whatever goes wrong. `Fleet::check` judges the
+//! platform's state by itself; here it is compared with what really is.
+
+use fleet::agent::Agent;
+use fleet::desired::{Desired, Owners};
+use fleet::node::{Contact, Duty, Node, NodeId};
+use fleet::observed::{Admission, Footing};
+use fleet::progress::Progress;
+use fleet::run::Outcome;
+use fleet::status::Status;
+use fleet::time::Span;
+
+use super::machine::Machine;
+use super::truth::Known;
+use super::world::World;
+
+/// How late a node may be with a deadline of its own: the agenda counts in milliseconds, clocks drift.
+const SLACK: Span = Span::seconds(1);
+
+impl World {
+    /// Everything that must hold between the manager's state and the world, after each of its events.
+    pub(super) fn check_platform(&mut self) {
+        for violation in self.fleet().check() {
+            self.violation(violation.promise, violation.subject);
+        }
+        let now = self.manager_now();
+        if self.fleet().next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.violation("a deadline that has passed is dealt with", "the platform".into());
+        }
+        self.manager_runs_its_run();
+        let ids = self.fleet().nodes().ids();
+        for id in ids {
+            self.statuses_say_what_is_known(id);
+            self.upgraded_means_upgraded(id);
+        }
+    }
+
+    /// R1: the nodes' turn begins only when the Management Node runs the release.
+    fn manager_runs_its_run(&mut self) {
+        let running = self.manager.store.release.0;
+        let Some(run) = &self.fleet().platform.run else { return };
+        if run.manager_is_done() && run.package.release != running {
+            let subject = format!("run {} brings {}, {running} runs", run.id, run.package.release);
+            self.violation("the nodes' turn begins when the Management Node runs the release (R1)", subject);
+        }
+    }
+
+    /// What is shown of a node's link is what was last known of it, and its release is what it said.
+    fn statuses_say_what_is_known(&mut self, id: NodeId) {
+        let (Some(node), Some(known)) = (self.fleet().nodes().get(id), self.truth.nodes.get(&id)) else {
+            return;
+        };
+        let unreachable = self.fleet().status(id) == Some(Status::CouldNotCommunicate);
+        let heard = node.contact == Contact::Heard;
+        if (unreachable && known.heard) || heard != known.heard {
+            let subject = format!("node{id} is {:?}, and was heard: {}", node.contact, known.heard);
+            self.violation("a node is shown as reachable when it was heard, else not (R11)", subject);
+        }
+    }
+
+    /// R23: what is shown as upgraded runs the release, confirmed, in truth. Nodes of a manager whose
+    /// memory has gone back may be ahead of what it remembers of its runs, and are shown so.
+    fn upgraded_means_upgraded(&mut self, id: NodeId) {
+        let fleet = self.fleet();
+        let run = fleet.platform.run.as_ref().map(|run| run.package.release);
+        let target = run.or(fleet.platform.last_run.as_ref().map(|run| run.package.release));
+        let upgraded =
+            fleet.nodes().get(id).is_some_and(|node| matches!(node.progress, Progress::Upgraded { .. }));
+        let (Some(machine), Some(target)) = (self.nodes.get(&id), target) else { return };
+        let runs = machine.disk.confirmed.0;
+        let as_shown = runs == target || (self.truth.amnesia && runs > target);
+        if upgraded && !as_shown {
+            let subject = format!("node{id} runs {}, {target} was to come", machine.disk.confirmed.0);
+            self.violation("a node that is shown as upgraded runs the new release (R23)", subject);
+        }
+    }
+
+    /// A late report has no effect: what is held of a node is the newest that it said.
+    pub(super) fn check_report(&mut self, id: NodeId) {
+        let Some(node) = self.fleet().nodes().get(id) else { return };
+        let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
+        let same = match (&node.observed, newest) {
+            (Some(held), Some(newest)) => newest.says_the_same_as(held),
+            (held, newest) => held.is_none() && newest.is_none(),
+        };
+        if !same {
+            let subject = format!("node{id}: {:?} instead of {newest:?}", node.observed);
+            self.violation("what is held of a node is the newest that it said", subject);
+        }
+    }
+
+    /// The generation rises whenever something else is wanted of a node.
+    pub(super) fn check_wanted(&mut self, id: NodeId) {
+        let Some(wanted) = self.fleet().wanted(id) else {
+            self.manager.wanted.remove(&id);
+            return;
+        };
+        let before = self.manager.wanted.insert(id, wanted.clone());
+        if let Some(before) = before
+            && before.intent != wanted.intent
+            && before.generation >= wanted.generation
+        {
+            let subject = format!("node{id}: {before:?} and {wanted:?}");
+            self.violation("the generation rises whenever something else is wanted", subject);
+        }
+    }
+
+    /// R1: what a node is sent is no newer than what the Management Node runs itself.
+    pub(super) fn check_order(&mut self, id: NodeId, desired: &Desired) {
+        let running = self.manager.store.release.0;
+        if let Some((software, _)) = desired.intent.software
+            && software.release > running
+        {
+            let subject = format!("node{id}: {} while {running} runs", software.release);
+            self.violation("no node is sent a release that the Management Node does not run (R1)", subject);
+        }
+    }
+
+    /// A command that is stale, contradictory or refused has no effect.
+    pub(super) fn check_acceptance(&mut self, id: NodeId, came: &Desired, taken: bool, before: &Agent) {
+        let Some(machine) = self.nodes.get(&id) else { return };
+        let (local, agent) =
+            (machine.clock.shows(self.now), machine.process.as_ref().map(|process| &process.agent));
+        let changed = agent != Some(before);
+        let accepted = &self.truth.nodes.entry(id).or_default().accepted;
+        let stale = came.generation < accepted.generation;
+        let other = came.generation == accepted.generation && came.intent != accepted.intent;
+        if (taken && (stale || other)) || (!taken && changed) {
+            let subject = format!("node{id}: {came:?} after {accepted:?}");
+            self.violation("a stale or contradictory command has no effect", subject);
+        }
+        let known = self.known(id);
+        if taken && came.generation > known.accepted.generation {
+            known.accepted = came.clone();
+            known.accepted_at = local;
+            known.forgotten = false;
+        }
+    }
+
+    /// R5: nobody is tried once more while another is still to be tried as often; those that cannot be
+    /// contacted excepted (R11). R7: always-on nodes before bursting ones. The attempt at a bursting node
+    /// begins when its machine is started.
+    pub(super) fn check_turn(&mut self, id: NodeId) {
+        let tried = self.known(id).timeouts;
+        let duty = self.fleet().nodes().get(id).map(|node| node.duty);
+        let passed_over = |(other, node): &(NodeId, &Node)| {
+            let waits = matches!(node.progress, Progress::Pending { .. });
+            let reachable = !node.contact.is_lost() || node.duty == Duty::Bursting;
+            let timeouts = self.truth.nodes.get(other).map_or(0, |known| known.timeouts);
+            let first = timeouts < tried
+                || (timeouts == tried && timeouts == 0 && Some(node.duty) < duty && !node.contact.is_lost());
+            *other != id && waits && reachable && first
+        };
+        let found = self.fleet().nodes().iter().find(passed_over).map(|(other, _)| other);
+        if let Some(other) = found {
+            let subject = format!("node{id} before node{other}, after {tried} tries");
+            self.violation("every node is tried once before any is tried twice (R5)", subject);
+        }
+    }
+
+    /// R23: a run that says that it is complete has left no node on another release; save one that is
+    /// ahead of a manager whose memory has gone back.
+    pub(super) fn check_outcome(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Complete => {}
+            Outcome::Halted { why } => {
+                return self.violation("no promise of the core is broken", why.clone());
+            }
+            Outcome::Incomplete
+            | Outcome::LimitReached
+            | Outcome::ManagerFellBack { .. }
+            | Outcome::Replaced => return,
+        }
+        let Some(run) = &self.fleet().platform.last_run else { return };
+        let target = run.package.release;
+        let left = |id: &NodeId| {
+            let runs = self.nodes.get(id).map(|machine| machine.disk.confirmed.0);
+            runs.is_some_and(|runs| runs != target && !(self.truth.amnesia && runs > target))
+        };
+        let left: Vec<NodeId> = self.fleet().nodes().ids().into_iter().filter(left).collect();
+        if !left.is_empty() {
+            self.violation("a run that is complete has left no node behind (R23)", format!("{left:?}"));
+        }
+    }
+
+    /// Everything that must hold of the nodes themselves, after every event.
+    pub(super) fn judge_nodes(&mut self) {
+        let mut found = Vec::new();
+        let mut out = 0;
+        for (id, machine) in &self.nodes {
+            let Some(known) = self.truth.nodes.get(id) else { continue };
+            let promises = [
+                operators_mode_stays(machine, known),
+                refuses_as_told(machine, known, self),
+                takes_no_calls_unconfirmed(machine),
+                lets_go_in_time(machine, known, self),
+            ];
+            found.extend(promises.into_iter().flatten().map(|promise| (promise, format!("node{id}"))));
+            out += u32::from(is_out_for_the_run(machine, known, self));
+        }
+        for (promise, subject) in found {
+            self.violation(promise, subject);
+        }
+        if out > self.truth.limit {
+            let subject = format!("{out} of {}", self.truth.limit);
+            self.violation("never more machines really out of service than allowed (R2, R6)", subject);
+        }
+    }
+}
+
+/// R12: an operator's maintenance mode that a node has accepted stays until the operator lets go. Between
+/// the operator's word and the node's acceptance lies a message, so only from then on it binds the node.
+fn operators_mode_stays(machine: &Machine, known: &Known) -> Option<&'static str> {
+    let since = known.operator_since?;
+    let binds = !known.forgotten && known.accepted.generation >= since;
+    (binds && admits(machine))
+        .then_some("the operator's maintenance mode stays until the operator lets go (R12)")
+}
+
+/// R3: a node takes no calls while the desired state that it accepted last keeps it in maintenance mode.
+/// The run's mode binds it for the hold that came with it, by its own clock.
+fn refuses_as_told(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
+    let Owners { operator, run, platform: _ } = &known.accepted.intent.owners;
+    let local = machine.clock.shows(world.now);
+    let held = run.is_some_and(|hold| local < known.accepted_at + hold);
+    (admits(machine) && (operator.is_some() || held))
+        .then_some("a node in maintenance mode takes no calls (R3)")
+}
+
+/// A release takes no calls before it is confirmed: its fall-back would cut them.
+fn takes_no_calls_unconfirmed(machine: &Machine) -> Option<&'static str> {
+    (admits(machine) && machine.is_between_releases())
+        .then_some("a release takes no calls before it is confirmed")
+}
+
+/// R8: the run's maintenance mode ends with the hold at the latest, whatever becomes of the run and of
+/// the manager, unless the node has selected its new slot.
+fn lets_go_in_time(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
+    let process = machine.process.as_ref()?;
+    let local = machine.clock.shows(world.now);
+    let hold = process.agent.owners().run?;
+    let footing = process.agent.observed(local).footing;
+    let over = local > known.accepted_at + hold + SLACK;
+    (over && footing == Footing::Confirmed)
+        .then_some("no node is kept in the run's maintenance mode for longer than the hold (R8)")
+}
+
+fn admits(machine: &Machine) -> bool {
+    machine.process.is_some() && machine.engine == Admission::Admitting
+}
+
+/// Whether a machine is really out of service on behalf of the run under way: it acts on a desired state
+/// of this run that keeps it in maintenance mode, or it has left for this run's release. One that is
+/// asked and does not know it yet serves its calls; one that is let go and does not know it yet is out.
+/// What a manager with a better memory once took out is not this one's doing.
+fn is_out_for_the_run(machine: &Machine, known: &Known, world: &World) -> bool {
+    let Some(run) = &world.fleet().platform.run else { return false };
+    let memory = &machine.disk.memory;
+    let of_this_run = memory.accepted.intent.software.is_some_and(|(software, _)| software.run == run.id);
+    let held = memory.accepted.intent.owners.run.is_some() && !memory.let_go;
+    of_this_run && !known.forgotten && (held || machine.is_between_releases())
+}

@@ -1,0 +1,145 @@
+//! The messages between the Management Node and the nodes: objects that are lost, delayed, doubled and
+//! overtaken. A message that is under way reaches whichever process is there when it arrives, which is
+//! harsher than a connection that breaks with its process.
+
+use fleet::node::NodeId;
+use fleet::observed::Observed;
+use fleet::platform::Event;
+use fleet::time::Span;
+
+use super::agenda::Happening;
+use super::canary::Canary;
+use super::draw::Draw;
+use super::odds::LinkOdds;
+use super::world::World;
+
+/// How long after the end of a link the Management Node takes notice, at most.
+const GAP: Span = Span::seconds(10);
+
+/// How long a node waits for an answer before it speaks again; doubled each time.
+const RETRY: Span = Span::seconds(5);
+
+/// The longest pause between two attempts.
+const RETRY_MOST: Span = Span::seconds(80);
+
+/// When the copies of one message arrive; none when it is lost.
+fn copies(draw: &mut Draw, odds: &LinkOdds, healed: bool) -> Vec<Span> {
+    let delay = draw.around(odds.delay, 16);
+    let (lost, doubled, late) = (draw.chance(odds.lost), draw.chance(odds.doubled), draw.chance(odds.late));
+    let held_up = draw.span(Span::ZERO, odds.late_most);
+    let again = draw.around(odds.delay, 48);
+    match (healed, lost) {
+        (true, _) => vec![odds.delay],
+        (false, true) => Vec::new(),
+        (false, false) => {
+            let first = if late { held_up } else { delay };
+            let second = doubled.then_some(if late { delay } else { again });
+            std::iter::once(first).chain(second).collect()
+        }
+    }
+}
+
+impl World {
+    fn is_linked(&self, id: NodeId) -> bool {
+        self.manager.up && self.nodes.get(&id).is_some_and(super::machine::Machine::is_linked)
+    }
+
+    /// A node says what it observes, and will speak again when no answer comes.
+    pub(super) fn speak(&mut self, id: NodeId) {
+        let linked = self.is_linked(id);
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        let Some(process) = &machine.process else { return };
+        let local = machine.clock.shows(self.now);
+        let mut observed = process.agent.observed(local);
+        observed.at = machine.stamp(local);
+        machine.unanswered = (machine.unanswered + 1).min(5);
+        machine.turn += 1;
+        let pause = Span((RETRY.0 << (machine.unanswered - 1)).min(RETRY_MOST.0));
+        self.agenda.enter(self.now + pause, Happening::Speak { node: id, turn: machine.turn });
+        if !linked {
+            return;
+        }
+        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed) {
+            let happening = Happening::Report { from: id, observed: observed.clone() };
+            self.agenda.enter(self.now + delay, happening);
+        }
+    }
+
+    pub(super) fn speak_in_turn(&mut self, id: NodeId, turn: u64) {
+        if self.nodes.get(&id).is_some_and(|machine| machine.turn == turn) {
+            self.speak(id);
+        }
+    }
+
+    /// A report arrives. The request is answered at once.
+    pub(super) fn report_arrives(&mut self, from: NodeId, observed: Observed) {
+        let there = self.nodes.get(&from).is_some_and(|machine| machine.cuts == 0);
+        if !self.manager.up || !there {
+            self.counts.lost += 1;
+            return;
+        }
+        self.agenda.enter(self.now + GAP, Happening::LinkCheck { node: from });
+        let falsely = self.odds.links.false_down;
+        if let Some(machine) = self.nodes.get_mut(&from)
+            && !self.healed
+            && machine.link_draw.chance(falsely)
+        {
+            let later = machine.link_draw.span(Span(1), Span::minutes(2));
+            self.agenda.enter(self.now + later, Happening::FalseDown { node: from });
+        }
+        let said = observed.clone();
+        let observed = Canary::alter_report(self, from, observed);
+        // What says nothing new, the link keeps to itself.
+        let last = self.fleet().nodes().get(from).map(|node| (node.contact, node.observed.clone()));
+        if let Some((contact, last)) = last {
+            let heard = contact == fleet::node::Contact::Heard;
+            if !(heard && last.is_some_and(|last| observed.says_the_same_as(&last))) {
+                self.note_report(from, &said);
+                self.tell(Event::Report { id: from, observed });
+                self.check_report(from);
+            }
+        }
+        self.send_order(from);
+    }
+
+    /// Sends a node what is wanted of it.
+    pub(super) fn send_order(&mut self, to: NodeId) {
+        let Some(desired) = self.fleet().wanted(to) else { return };
+        if !self.is_linked(to) {
+            return;
+        }
+        self.check_order(to, &desired);
+        let desired = Canary::alter_order(self, to, desired);
+        let Some(machine) = self.nodes.get_mut(&to) else { return };
+        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed) {
+            self.agenda.enter(self.now + delay, Happening::Order { to, desired: desired.clone() });
+        }
+    }
+
+    /// The Management Node looks after a node that has no request under way.
+    pub(super) fn link_check(&mut self, id: NodeId) {
+        if self.manager.up && !self.is_linked(id) && self.fleet().nodes().get(id).is_some() {
+            self.tell(Event::LinkDown { id });
+        }
+    }
+
+    pub(super) fn false_down(&mut self, id: NodeId) {
+        if self.manager.up && !self.healed {
+            self.tell(Event::LinkDown { id });
+        }
+    }
+
+    /// Connections break: nodes that still run try again soon, and the manager takes notice.
+    pub(super) fn link_breaks(&mut self, ids: &[NodeId]) {
+        for id in ids {
+            let Some(machine) = self.nodes.get_mut(id) else { continue };
+            machine.turn += 1;
+            machine.unanswered = 0;
+            let turn = machine.turn;
+            let (again, notice) =
+                (machine.link_draw.span(Span(100), RETRY), machine.link_draw.span(Span(1), GAP));
+            self.agenda.enter(self.now + again, Happening::Speak { node: *id, turn });
+            self.agenda.enter(self.now + notice, Happening::LinkCheck { node: *id });
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What only the world knows: what each node really accepted and when, what the operator really asked
+//! for, what was really said. The oracle compares with it.
+
+use std::collections::BTreeMap;
+
+use fleet::desired::{Desired, Generation};
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::{NodeId, Power};
+use fleet::observed::Observed;
+use fleet::platform::Event;
+use fleet::policy::Policy;
+use fleet::time::Time;
+
+use super::world::World;
+
+/// What the world knows of one node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// What it accepted last.
+    pub(super) accepted: Desired,
+    /// When, by its own clock.
+    pub(super) accepted_at: Time,
+    /// Since which generation the operator holds it, if so.
+    pub(super) operator_since: Option<Generation>,
+    /// What it acts on is nothing that the manager remembers, because that one's memory went back.
+    pub(super) forgotten: bool,
+    /// The newest report that brought news.
+    pub(super) newest: Option<Observed>,
+    /// Whether the last that is known of its link is that a report came.
+    pub(super) heard: bool,
+    /// Its attempt has begun with the start of its machine (R7).
+    pub(super) starting: bool,
+    /// How many of its attempts in this run have ended in a timeout.
+    pub(super) timeouts: u32,
+}
+
+/// What only the world knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Truth {
+    pub(super) nodes: BTreeMap<NodeId, Known>,
+    /// How many nodes at once the operator allowed when the run was started.
+    pub(super) limit: u32,
+    /// The manager's memory has gone back at least once.
+    pub(super) amnesia: bool,
+}
+
+impl World {
+    pub(super) fn known(&mut self, id: NodeId) -> &mut Known {
+        self.truth.nodes.entry(id).or_default()
+    }
+
+    pub(super) fn note_start(&mut self, policy: &Policy) {
+        self.truth.limit = policy.nodes_at_once;
+        self.truth.nodes.values_mut().for_each(|known| (known.timeouts, known.starting) = (0, false));
+    }
+
+    pub(super) fn note_operator(&mut self, id: NodeId) {
+        let node = self.fleet().nodes().get(id);
+        let since = node.filter(|node| node.operator_maintenance.is_some()).map(|node| node.generation);
+        let known = self.known(id);
+        // A new reason is another wish, but the mode that it is a reason for goes on.
+        known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
+    }
+
+    pub(super) fn forget_node(&mut self, id: NodeId) {
+        self.truth.nodes.remove(&id);
+    }
+
+    /// The manager's memory has gone back: what it was told since is untold, the operator's wishes too.
+    pub(super) fn forget(&mut self) {
+        self.truth.amnesia = true;
+        self.truth.limit = self.fleet().platform.run.as_ref().map_or(0, |run| run.policy.nodes_at_once);
+        let records: Vec<_> = self.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
+        let mut before = std::mem::take(&mut self.truth.nodes);
+        for (id, node) in records {
+            let mut known = before.remove(&id).unwrap_or_default();
+            known.forgotten |= known.accepted.generation > node.generation;
+            known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
+            known.newest = node.observed;
+            known.timeouts = node.progress.tried().unwrap_or_default();
+            self.truth.nodes.insert(id, known);
+        }
+        // Nodes that it does not know any more keep what they were told, and nobody holds it against them.
+        self.nodes.retain(|id, _| self.truth.nodes.contains_key(id));
+    }
+
+    pub(super) fn note_report(&mut self, id: NodeId, observed: &Observed) {
+        let known = self.known(id);
+        if known.newest.as_ref().is_none_or(|newest| newest.at <= observed.at) {
+            known.newest = Some(observed.clone());
+            known.heard = true;
+        }
+    }
+
+    /// A link that is down, or a manager that has just started, has heard nobody.
+    pub(super) fn note_silence(&mut self, event: &Event) {
+        match event {
+            Event::LinkDown { id } => self.known(*id).heard = false,
+            Event::ManagerStarted { .. } => {
+                self.truth.nodes.values_mut().for_each(|known| known.heard = false)
+            }
+            Event::NodeAdded { .. }
+            | Event::NodeChanged { .. }
+            | Event::NodeRemoved { .. }
+            | Event::Maintenance { .. }
+            | Event::Report { .. }
+            | Event::ManagerStaged
+            | Event::ManagerRejected { .. }
+            | Event::DeadlinePassed => {}
+        }
+    }
+
+    pub(super) fn note_fact(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Node { node, what: NodeFact::Preparing, .. } => {
+                if !std::mem::take(&mut self.known(*node).starting) {
+                    self.check_turn(*node);
+                }
+            }
+            Fact::Node { node, what: NodeFact::Power(Power::On), .. } => {
+                self.known(*node).starting = true;
+                self.check_turn(*node);
+            }
+            Fact::Node { node, what: NodeFact::Failed { .. }, .. } => self.known(*node).starting = false,
+            Fact::Node { node, what: NodeFact::DrainTimedOut { .. }, .. } => self.known(*node).timeouts += 1,
+            Fact::RunEnded { outcome, .. } => self.check_outcome(outcome),
+            Fact::Node { .. }
+            | Fact::RunStarted { .. }
+            | Fact::ManagerInstalling { .. }
+            | Fact::ManagerUpgraded { .. }
+            | Fact::LockLifted { .. }
+            | Fact::EpochRaised { .. } => {}
+        }
+    }
+}

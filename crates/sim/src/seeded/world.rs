@@ -1,0 +1,180 @@
+//! The world: everything in it, and the loop that lets happen what is next.
+
+use std::collections::BTreeMap;
+
+use fleet::check::Violation;
+use fleet::node::{Duty, NodeId};
+use fleet::observed::Admission;
+use fleet::platform::{Event, Fleet};
+use fleet::time::{Span, Time};
+use fleet::version::{Release, Sha256, Version};
+
+use super::agenda::{Act, Agenda, Happening, Strike};
+use super::canary::Canary;
+use super::clock::Clock;
+use super::draw::Draw;
+use super::journal::{Counts, Journal};
+use super::machine::Machine;
+use super::manager::Manager;
+use super::odds::Odds;
+use super::truth::Truth;
+use crate::world::package;
+
+/// The versions that packages bring, after the one that the platform begins with.
+pub(super) const VERSIONS: [Version; 3] = [Version::new(34, 0), Version::new(34, 1), Version::new(34, 2)];
+
+/// A release and the package that it comes from.
+pub(super) fn installed(version: Version) -> (Release, Sha256) {
+    let package = package(version);
+    (package.release, package.manifest)
+}
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) now: Time,
+    pub(super) agenda: Agenda,
+    pub(super) root: Draw,
+    pub(super) odds: Odds,
+    pub(super) canary: Option<Canary>,
+    pub(super) nodes: BTreeMap<NodeId, Machine>,
+    pub(super) manager: Manager,
+    pub(super) truth: Truth,
+    pub(super) journal: Journal,
+    pub(super) counts: Counts,
+    pub(super) violations: Vec<Violation>,
+    pub(super) healed: bool,
+    pub(super) strikes: BTreeMap<Strike, Draw>,
+    pub(super) acts: BTreeMap<Act, Draw>,
+    pub(super) next_id: u32,
+    pub(super) next_call: u64,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, canary: Option<Canary>, journal: Journal) -> Self {
+        let root = Draw::new(seed);
+        let odds = Odds::draw(&root);
+        let first = installed(VERSIONS[0]);
+        let mut clock_draw = root.child("clock", 0);
+        let clock = Clock::draw(&mut clock_draw, odds.machines.clock_off, odds.machines.drift);
+        let fleet = Fleet::new(first.0, odds.policy.clone());
+        let mut world = Self {
+            now: Time(1_000),
+            agenda: Agenda::default(),
+            manager: Manager::new(clock, fleet, first, root.child("manager", 0)),
+            root,
+            odds,
+            canary,
+            nodes: BTreeMap::new(),
+            truth: Truth::default(),
+            journal,
+            counts: Counts::default(),
+            violations: Vec::new(),
+            healed: false,
+            strikes: BTreeMap::new(),
+            acts: BTreeMap::new(),
+            next_id: 1,
+            next_call: 1,
+        };
+        for number in 0..world.odds.nodes {
+            let bursting = number >= world.odds.nodes - world.odds.bursting;
+            world.add_node(if bursting { Duty::Bursting } else { Duty::AlwaysOn }, first);
+        }
+        world.enter_troubles();
+        let until = world.now + world.odds.troubled_for;
+        world.agenda.enter(until, Happening::Heal);
+        world
+    }
+
+    /// A node is installed and registered.
+    pub(super) fn add_node(&mut self, duty: Duty, release: (Release, Sha256)) {
+        let id = NodeId(self.next_id);
+        self.next_id += 1;
+        let draw = self.root.child("node", u64::from(id.0));
+        let mut clock_draw = draw.child("clock", 0);
+        let clock = Clock::draw(&mut clock_draw, self.odds.machines.clock_off, self.odds.machines.drift);
+        let mut machine = Machine::new(duty, clock, release, &draw);
+        let first = machine.call_draw.wait(self.odds.calls.every);
+        self.nodes.insert(id, machine);
+        self.tell(Event::NodeAdded { id, name: format!("node{id}"), duty });
+        if duty == Duty::AlwaysOn {
+            self.boot_after(id, Span::seconds(1));
+        }
+        self.agenda.enter(self.now + first, Happening::Dial { node: id });
+    }
+
+    /// Lets happen what is next, and judges the world after it. False when nothing is left to happen.
+    pub(super) fn step(&mut self) -> bool {
+        let Some((at, happening)) = self.agenda.next() else { return false };
+        self.now = self.now.max(at);
+        self.happen(happening);
+        self.judge_nodes();
+        true
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Report { from, observed } => self.report_arrives(from, observed),
+            Happening::Order { to, desired } => self.order_arrives(to, desired),
+            Happening::LinkCheck { node } => self.link_check(node),
+            Happening::FalseDown { node } => self.false_down(node),
+            Happening::Speak { node, turn } => self.speak_in_turn(node, turn),
+            Happening::NodeDue { node } => self.settle_node(node),
+            Happening::HalfFetched { node, job } => self.half_fetched(node, job),
+            Happening::StagingEnds { node, job } => self.staging_ends(node, job),
+            Happening::Boot { node, start } => self.boots(node, start),
+            Happening::Confirm { node, start } => self.confirms(node, start),
+            Happening::TryEnds { node, start } => self.try_ends(node, start),
+            Happening::Dial { node } => self.dial(node),
+            Happening::HangUp { node, call } => self.hang_up(node, call),
+            Happening::ManagerDue => self.manager_due(),
+            Happening::ManagerStaged { start } => self.manager_staged(start),
+            Happening::ManagerBoot { start } => self.manager_boots(start),
+            Happening::Mend { nodes } => self.mend(&nodes),
+            Happening::Recover { node } => self.recover(node),
+            Happening::Strike(strike) => self.strike(strike),
+            Happening::Operator(act) => self.operator(act),
+            Happening::Heal => self.heal(),
+        }
+    }
+
+    /// A caller dials a node, and will dial again.
+    fn dial(&mut self, id: NodeId) {
+        if self.healed {
+            return;
+        }
+        let calls = self.odds.calls.clone();
+        let rests =
+            self.fleet().nodes().get(id).and_then(fleet::node::Node::power) == Some(fleet::node::Power::Rest);
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        let next = machine.call_draw.wait(calls.every);
+        let lasts = machine.call_draw.around(calls.median, calls.spread);
+        self.agenda.enter(self.now + next, Happening::Dial { node: id });
+        if machine.process.is_none() || machine.engine == Admission::Refusing || rests {
+            self.counts.refused += 1;
+            return;
+        }
+        let call = self.next_call;
+        self.next_call += 1;
+        machine.calls.insert(call, machine.clock.shows(self.now));
+        self.counts.calls += 1;
+        self.agenda.enter(self.now + lasts, Happening::HangUp { node: id, call });
+        self.settle_node(id);
+    }
+
+    fn hang_up(&mut self, id: NodeId, call: u64) {
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        if machine.calls.remove(&call).is_some() {
+            self.settle_node(id);
+        }
+    }
+
+    /// Notes a promise that does not hold, once for each subject.
+    pub(super) fn violation(&mut self, promise: &'static str, subject: String) {
+        let violation = Violation { promise, subject };
+        self.journal.line(self.now, || format!("BROKEN: {violation:?}"));
+        if !self.violations.contains(&violation) {
+            self.violations.push(violation);
+        }
+    }
+}
