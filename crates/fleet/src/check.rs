@@ -27,10 +27,12 @@ impl Fleet {
             violations.extend(subjects.into_iter().map(|subject| Violation { promise, subject }));
         };
         find("never more nodes out of service than there are places (R2, R6)", self.places_overfull());
+        find("no node holds a place before the Management Node is upgraded (R1)", self.places_too_early());
         find("no node is touched before the Management Node is upgraded (R1)", self.touched_too_early());
-        find("an ended run has no node in its queue (R8)", self.queued_without_run());
-        find("an install is wanted only of a node in maintenance mode (R4)", self.installs_in_service());
-        find("an operator's maintenance mode is never taken away (R12)", self.operators_overruled());
+        find(
+            "an ended run keeps no node in its queue, and none in its maintenance mode but one that restarts (R8)",
+            self.kept_without_run(),
+        );
         find("the index says what the records say", self.index_faults());
         find("a lifted lock belongs to a run whose manager is upgraded (R10)", self.lock_faults());
         violations
@@ -42,7 +44,11 @@ impl Fleet {
     }
 
     fn places_overfull(&self) -> Vec<String> {
-        self.broken_promise().into_iter().collect()
+        self.overfull().into_iter().collect()
+    }
+
+    fn places_too_early(&self) -> Vec<String> {
+        self.too_early().into_iter().collect()
     }
 
     fn touched_too_early(&self) -> Vec<String> {
@@ -52,7 +58,7 @@ impl Fleet {
         self.nodes_where(|node| node.assigned.is_some_and(|assigned| assigned.run == run.id))
     }
 
-    fn queued_without_run(&self) -> Vec<String> {
+    fn kept_without_run(&self) -> Vec<String> {
         if self.platform.run.is_some() {
             return Vec::new();
         }
@@ -68,17 +74,6 @@ impl Fleet {
             | Progress::Upgraded { .. }
             | Progress::Failed { .. } => false,
         })
-    }
-
-    fn installs_in_service(&self) -> Vec<String> {
-        self.nodes_where(|node| {
-            let intent = node.intent();
-            matches!(intent.software, Some((_, crate::desired::Depth::Install))) && intent.owners.is_empty()
-        })
-    }
-
-    fn operators_overruled(&self) -> Vec<String> {
-        self.nodes_where(|node| node.operator_maintenance != node.intent().owners.operator)
     }
 
     fn index_faults(&self) -> Vec<String> {

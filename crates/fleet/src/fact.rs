@@ -51,8 +51,8 @@ pub enum Fact {
         /// How.
         outcome: Outcome,
     },
-    /// The manager's memory had gone back: it fell back, or a node was heard that had accepted more than
-    /// it remembers.
+    /// A node was heard that had accepted more than the manager remembers: the manager's memory had gone
+    /// back.
     EpochRaised {
         /// The epoch from now on.
         epoch: u32,
@@ -179,8 +179,8 @@ impl fmt::Display for NodeFact {
             Self::Fit => f.write_str("fit to take calls again"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),
-            Self::Power(Power::On) => f.write_str("started up for its upgrade"),
-            Self::Power(Power::Rest) => f.write_str("going back to rest"),
+            Self::Power(Power::On) => f.write_str("asked to start up for its upgrade"),
+            Self::Power(Power::Rest) => f.write_str("asked to go back to rest"),
             Self::Staged { release } => write!(f, "{release} is staged"),
             Self::Preparing => f.write_str("preparing to upgrade"),
             Self::Draining { calls } if calls.cleared() => f.write_str("in maintenance mode, without calls"),

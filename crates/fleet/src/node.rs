@@ -10,6 +10,7 @@ use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
 use crate::progress::Progress;
 use crate::time::{Span, Time};
+use crate::version::Release;
 
 /// Names a node: the integer id of the management API. Ids are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -177,6 +178,13 @@ impl Node {
     /// Its last report, when that acts on what is wanted of it now.
     fn current(&self) -> Option<&Observed> {
         self.observed.as_ref().filter(|observed| observed.generation == self.generation)
+    }
+
+    /// Whether it has said that it runs a release, and that this has confirmed itself.
+    pub fn runs(&self, release: Release) -> bool {
+        self.observed
+            .as_ref()
+            .is_some_and(|observed| observed.release == release && observed.footing != Footing::Trying)
     }
 
     /// Whether it runs the release that it was assigned, confirmed.

@@ -104,6 +104,11 @@ pub enum Outcome {
     Incomplete,
     /// The overall limit came first (R8).
     LimitReached,
+    /// The release could not be staged or selected on the Management Node; nothing was touched.
+    ManagerRejected {
+        /// What happened.
+        why: String,
+    },
     /// The new release did not come up on the Management Node; no node was touched.
     ManagerFellBack {
         /// What happened.
@@ -129,6 +134,9 @@ impl fmt::Display for Outcome {
                 "stopped at the overall limit; every node keeps the release it has; start the same package again \
                  to take the rest",
             ),
+            Self::ManagerRejected { why } => {
+                write!(f, "the Management Node did not take the release, and nothing was touched: {why}")
+            }
             Self::ManagerFellBack { why } => {
                 write!(f, "the Management Node went back to its old release and no node was touched: {why}")
             }

@@ -101,6 +101,11 @@ pub enum Waits {
         /// The places that there are.
         places: u32,
     },
+    /// It is in the queue, and every place is held by a node that cannot be contacted.
+    LostNodes {
+        /// How many they are.
+        nodes: u32,
+    },
     /// It rests in service after a drain that timed out.
     Rest {
         /// How long still.
@@ -165,6 +170,11 @@ impl fmt::Display for Waits {
             Self::Staging { percent: 100 } => f.write_str("the package has arrived and is unpacked"),
             Self::Staging { percent } => write!(f, "the package is on its way, {percent}% fetched"),
             Self::Queue { taken, places } => write!(f, "in the queue, {taken} of {places} places are taken"),
+            Self::LostNodes { nodes } => write!(
+                f,
+                "in the queue, all {nodes} places are held by nodes that cannot be contacted; power them on or \
+                 remove them"
+            ),
             Self::Rest { ends_in } => write!(f, "tried again in {ends_in} at the earliest"),
             Self::AlwaysOnNodes => f.write_str("at rest, started after the always-on nodes"),
             Self::StartUp { limit_in } => write!(f, "starting up, given up in {limit_in}"),
@@ -182,8 +192,10 @@ impl fmt::Display for Waits {
                 "away for {since}, longer than usual; look at its console, do not reboot it, and contact support"
             ),
             Self::Return { since } => write!(f, "asked {since} ago to take calls again"),
-            Self::Contact { silent: Some(silent) } => write!(f, "silent for {silent}"),
-            Self::Contact { silent: None } => f.write_str("never heard"),
+            Self::Contact { silent: Some(silent) } => {
+                write!(f, "silent for {silent}; check its power and its network")
+            }
+            Self::Contact { silent: None } => f.write_str("never heard; power it on and enrol it"),
             Self::Operator { reason } if reason.is_empty() => {
                 f.write_str("in maintenance mode by the operator")
             }
@@ -235,6 +247,16 @@ impl Fleet {
         }
     }
 
+    fn waits_for_place(&self, places: u32) -> Waits {
+        let holders = self.nodes().places();
+        let taken = u32::try_from(holders.len()).unwrap_or(u32::MAX);
+        let lost = |id: &NodeId| self.nodes().get(*id).is_some_and(|node| node.contact.is_lost());
+        if taken >= places && holders.iter().all(lost) {
+            return Waits::LostNodes { nodes: taken };
+        }
+        Waits::Queue { taken, places }
+    }
+
     fn stuck_after(&self) -> Span {
         self.platform.run.as_ref().map_or(&self.platform.policy, |run| &run.policy).stuck_after
     }
@@ -250,8 +272,7 @@ impl Fleet {
             return Waits::AlwaysOnNodes;
         }
         if node.has_staged() {
-            let taken = u32::try_from(self.nodes().places().len()).unwrap_or(u32::MAX);
-            return Waits::Queue { taken, places: run.policy.nodes_at_once };
+            return self.waits_for_place(run.policy.nodes_at_once);
         }
         Waits::Staging { percent: node.observed.as_ref().map_or(0, |observed| percent(&observed.staging)) }
     }

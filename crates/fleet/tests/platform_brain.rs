@@ -3,10 +3,12 @@
 use fleet::desired::Generation;
 use fleet::node::{Contact, Duty, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
-use fleet::platform::{Event, Fleet};
+use fleet::path::{Path, Step};
+use fleet::platform::{Blocker, Event, Fleet};
 use fleet::policy::Policy;
+use fleet::run::{Lock, Package};
 use fleet::time::Time;
-use fleet::version::{Build, Release, Version};
+use fleet::version::{Build, Release, Sha256, Version};
 
 const RELEASE: Release = Release { version: Version::new(34, 0), build: Build(1) };
 const NODE: NodeId = NodeId(1);
@@ -112,4 +114,40 @@ fn a_platform_reads_back_as_it_was_stored() {
         fleet.nodes().iter().map(|(id, node)| (id, serde_json::to_string(node).unwrap())).collect();
     let nodes = rows.iter().map(|(id, row)| (*id, serde_json::from_str(row).unwrap())).collect();
     assert_eq!(Fleet::restore(serde_json::from_str(&platform).unwrap(), nodes), fleet);
+}
+
+fn package(minor: u16) -> Package {
+    let version = Version::new(34, minor);
+    let step = Step { to: version, from: RELEASE.version, reason: "a test".into() };
+    let manifest = Sha256([u8::try_from(minor).unwrap(); 32]);
+    Package { release: Release { version, build: Build(1) }, manifest, path: Path(vec![step]) }
+}
+
+/// A fleet whose manager runs 34.1 in a run that nothing locks any more, and whose node has said this.
+fn replaceable(release: Release, footing: Footing) -> Fleet {
+    let mut fleet = fleet();
+    fleet.apply(Time(0), report(1, Generation::default(), 0));
+    fleet.start(package(1), Policy::standard(), Time(1)).unwrap();
+    fleet.apply(Time(2), Event::ManagerStaged);
+    for at in [3, 4] {
+        let release = package(1).release;
+        fleet.apply(Time(at), Event::ManagerStarted { release, fell_back: None });
+    }
+    let generation = fleet.wanted(NODE).unwrap().generation;
+    let Event::Report { id, observed } = report(5, generation, 0) else { unreachable!() };
+    fleet.apply(Time(5), Event::Report { id, observed: Observed { release, footing, ..observed } });
+    assert!(fleet.platform.run.as_ref().is_none_or(|run| run.lock == Lock::Lifted));
+    fleet
+}
+
+#[test]
+fn a_release_that_may_still_fall_back_is_not_upgraded_from() {
+    let check = |release: Release, footing: Footing, expected: usize| {
+        let check = replaceable(release, footing).check_start(&package(2), Time(6));
+        let others = check.blockers.iter().filter(|blocker| matches!(blocker, Blocker::OtherVersion { .. }));
+        assert_eq!(others.count(), expected, "{footing:?} on {release}: {:?}", check.blockers);
+    };
+    check(package(1).release, Footing::Confirmed, 0);
+    check(package(1).release, Footing::Trying, 1);
+    check(RELEASE, Footing::Confirmed, 1);
 }

@@ -55,24 +55,27 @@ impl Fleet {
 
     /// The promises that can be checked after every event at no cost. A broken one is a fault of this
     /// program: the run halts, the calls are left alone.
-    pub(crate) fn broken_promise(&self) -> Option<String> {
-        let run = self.platform.run.as_ref()?;
-        let taken = self
-            .nodes
-            .places()
-            .iter()
-            .filter_map(|id| self.nodes.get(*id))
-            .filter(|node| node.assigned.is_some_and(|assigned| assigned.run == run.id));
-        let taken = taken.count();
-        let limit = run.policy.nodes_at_once;
-        if taken > limit as usize {
-            return Some(format!(
-                "{taken} nodes are out of service on behalf of the run, {limit} are allowed"
-            ));
-        }
-        if taken > 0 && !run.manager_is_done() {
-            return Some(String::from("a node was touched before the Management Node was upgraded"));
-        }
-        None
+    pub(super) fn broken_promise(&self) -> Option<String> {
+        self.overfull().or_else(|| self.too_early())
+    }
+
+    /// More nodes out of service on behalf of the run than its policy allows (R2, R6).
+    pub(crate) fn overfull(&self) -> Option<String> {
+        let limit = self.platform.run.as_ref()?.policy.nodes_at_once;
+        let taken = self.places_of_this_run();
+        (taken > limit as usize)
+            .then(|| format!("{taken} nodes are out of service on behalf of the run, {limit} are allowed"))
+    }
+
+    /// A node out of service before the Management Node runs the release (R1).
+    pub(crate) fn too_early(&self) -> Option<String> {
+        let early = !self.platform.run.as_ref()?.manager_is_done() && self.places_of_this_run() > 0;
+        early.then(|| String::from("a node was touched before the Management Node was upgraded"))
+    }
+
+    fn places_of_this_run(&self) -> usize {
+        let run = self.platform.run.as_ref().map(|run| run.id);
+        let assigned = |id: &NodeId| self.nodes.get(*id).and_then(|node| node.assigned);
+        self.nodes.places().iter().filter_map(assigned).filter(|assigned| Some(assigned.run) == run).count()
     }
 }

@@ -48,7 +48,7 @@ impl Fleet {
 
     pub(super) fn manager_rejected(&mut self, now: Time, why: String, facts: &mut Vec<Fact>) {
         if self.platform.run.as_ref().is_some_and(|run| !run.manager_is_done()) {
-            self.end(now, Outcome::ManagerFellBack { why }, facts);
+            self.end(now, Outcome::ManagerRejected { why }, facts);
         }
     }
 
@@ -62,6 +62,7 @@ impl Fleet {
         facts: &mut Vec<Fact>,
     ) {
         self.platform.release = release;
+        self.begin_epoch(now);
         self.await_reports(now);
         let Some(run) = &mut self.platform.run else { return };
         match (run.manager, fell_back) {
@@ -69,7 +70,6 @@ impl Fleet {
                 self.manager_confirmed(now, facts);
             }
             (ManagerStep::Installing { .. }, Some((manifest, why))) if manifest == run.package.manifest => {
-                self.raise_epoch(self.platform.epoch + 1, facts);
                 self.end(now, Outcome::ManagerFellBack { why }, facts);
             }
             (ManagerStep::Installing { .. } | ManagerStep::Staging { .. }, _) => {}
@@ -118,10 +118,17 @@ impl Fleet {
         }
     }
 
+    /// Every start begins an epoch of its own: a manager that fell back or was restored does not know
+    /// what it has wanted since, and must never want something else under the same generation. The clock
+    /// keeps the epochs of two such pasts apart.
+    fn begin_epoch(&mut self, now: Time) {
+        let clock = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX);
+        self.raise_epoch(self.platform.epoch.saturating_add(1).max(clock));
+    }
+
     /// Everything wanted from now on is newer than whatever was wanted in an earlier epoch.
-    pub(super) fn raise_epoch(&mut self, epoch: u32, facts: &mut Vec<Fact>) {
+    pub(super) fn raise_epoch(&mut self, epoch: u32) {
         self.platform.epoch = epoch;
         self.nodes.epoch = epoch;
-        facts.push(Fact::EpochRaised { epoch });
     }
 }

@@ -52,9 +52,10 @@ impl Fleet {
         if absent && now < since + run.policy.absent_grace {
             return;
         }
-        let failed =
-            absent || self.nodes.iter().any(|(_, node)| matches!(node.progress, Progress::Failed { .. }));
-        let outcome = if failed { Outcome::Incomplete } else { Outcome::Complete };
+        // One that was registered during the run and has never reported is not known to run it either.
+        let target = run.package.release;
+        let complete = self.nodes.iter().all(|(_, node)| node.runs(target));
+        let outcome = if complete { Outcome::Complete } else { Outcome::Incomplete };
         self.end(now, outcome, facts);
     }
 }

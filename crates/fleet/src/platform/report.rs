@@ -11,9 +11,16 @@ use crate::observed::{Calls, Footing, Observed};
 use crate::progress::{Ending, Failure, Progress};
 use crate::time::{Span, Time};
 
+/// No platform comes to so many epochs by itself: a node that says more is faulty, and must not use up
+/// what is left for the others. Epochs are seconds since 1970, so this is the year 2038.
+const EPOCHS: u32 = u32::MAX / 2;
+
 impl Fleet {
     pub(super) fn report(&mut self, now: Time, id: NodeId, observed: Observed, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
+        if observed.generation.epoch > EPOCHS {
+            return;
+        }
         if let Some(last) = &node.observed {
             let late = observed.at < last.at;
             let no_news = node.contact == Contact::Heard && observed.says_the_same_as(last);
@@ -63,7 +70,8 @@ impl Fleet {
         }
         let epoch = self.platform.epoch.max(accepted.epoch.saturating_add(1));
         if epoch > self.platform.epoch {
-            self.raise_epoch(epoch, facts);
+            self.raise_epoch(epoch);
+            facts.push(Fact::EpochRaised { epoch });
         }
         self.nodes.edit(id, |node| node.generation = Generation { epoch, n: 1 });
     }
@@ -107,7 +115,7 @@ impl Fleet {
                 Some(Progress::Installing { tried, since: now, drain_until: until, stuck_at })
             }
             // It was cut off and went back to service by itself.
-            Progress::Draining { tried, .. } if node.admits_calls() => {
+            Progress::Draining { tried, .. } | Progress::Installing { tried, .. } if node.admits_calls() => {
                 Some(Progress::Releasing { ending: Ending::TimedOut, tried: tried + 1, since: now })
             }
             Progress::Installing { tried, stuck_at, .. } if footing == Some(Footing::Leaving) => {
@@ -161,8 +169,7 @@ impl Fleet {
         if let Some(run) = &self.platform.run
             && !self.is_of_this_run(node)
         {
-            let runs_it = node.observed.as_ref().is_some_and(|last| last.release == run.package.release);
-            return match runs_it {
+            return match node.runs(run.package.release) {
                 true => Progress::Upgraded { at: now },
                 false => Progress::Pending { tried: 0, rests_until: None },
             };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Applied, Fleet};
 use crate::fact::Fact;
 use crate::node::{Duty, Node, NodeId};
+use crate::observed::{Footing, Observed};
 use crate::path::OffPath;
 use crate::policy::Policy;
 use crate::progress::Progress;
@@ -154,7 +155,7 @@ impl Fleet {
                 None => check.blockers.push(Blocker::NothingToDo { release: running }),
             }
         }
-        let all_upgraded = || self.nodes.iter().all(|(_, node)| runs(node, package.release));
+        let all_upgraded = || self.nodes.iter().all(|(_, node)| node.runs(package.release));
         if running == package.release && check.blockers.is_empty() && all_upgraded() {
             check.blockers.push(Blocker::NothingToDo { release: running });
         }
@@ -178,7 +179,7 @@ impl Fleet {
             (Some(observed), _) => {
                 let expected = repeat.as_ref().map_or(self.platform.release, |before| before.source);
                 let target = repeat.as_ref().map(|before| before.target.version);
-                let runs = observed.release.version;
+                let runs = proven(observed, self.before().as_ref());
                 if runs != expected.version && Some(runs) != target {
                     check.blockers.push(Blocker::OtherVersion {
                         node: name(),
@@ -257,7 +258,7 @@ impl Fleet {
             }
             node.assigned = None;
             node.cleared_at = None;
-            node.progress = if runs(node, target) {
+            node.progress = if node.runs(target) {
                 Progress::Idle
             } else {
                 Progress::Pending { tried: 0, rests_until: None }
@@ -266,6 +267,11 @@ impl Fleet {
     }
 }
 
-fn runs(node: &Node, release: Release) -> bool {
-    node.observed.as_ref().is_some_and(|observed| observed.release == release)
+/// The version that a node runs and will not leave by itself. A release that has not confirmed itself
+/// may still fall back to what the run before was to upgrade.
+fn proven(observed: &Observed, before: Option<&Before>) -> Version {
+    match (observed.footing, before) {
+        (Footing::Trying, Some(before)) => before.source.version,
+        (Footing::Trying, None) | (Footing::Confirmed | Footing::Leaving, _) => observed.release.version,
+    }
 }

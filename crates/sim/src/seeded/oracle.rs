@@ -122,6 +122,7 @@ impl World {
         let (local, agent) =
             (machine.clock.shows(self.now), machine.process.as_ref().map(|process| &process.agent));
         let changed = agent != Some(before);
+        let away = machine.is_between_releases();
         let accepted = &self.truth.nodes.entry(id).or_default().accepted;
         let stale = came.generation < accepted.generation;
         let other = came.generation == accepted.generation && came.intent != accepted.intent;
@@ -133,7 +134,8 @@ impl World {
         if taken && came.generation > known.accepted.generation {
             known.accepted = came.clone();
             known.accepted_at = local;
-            known.forgotten = false;
+            // What a forgotten manager sent into a restart goes on until that is over.
+            known.forgotten &= away;
         }
     }
 
