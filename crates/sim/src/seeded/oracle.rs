@@ -171,6 +171,7 @@ impl World {
             Outcome::Incomplete
             | Outcome::LimitReached
             | Outcome::ManagerFellBack { .. }
+            | Outcome::ManagerRejected { .. }
             | Outcome::Replaced => return,
         }
         let Some(run) = &self.fleet().platform.last_run else { return };
