@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use slots::Machine;
+use slots::{MACHINE_FILE, Machine};
 
 use crate::events::Events;
 use crate::locks::Locks;
@@ -26,9 +26,16 @@ use crate::report::{Failure, failed, say};
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 
+/// What `--version` says. The version is that of this program, which upgrades do not change; which
+/// release a machine runs is in its slots.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (of pitlane-boot itself, installed with the machine; it is not the version of the release in a slot)"
+);
+
 /// Starts the release in the selected slot of this machine and keeps it running.
 #[derive(Parser)]
-#[command(name = "pitlane-boot", version)]
+#[command(name = "pitlane-boot", version, long_version = LONG_VERSION)]
 struct Arguments {
     /// The machine's root directory, such as /var/lib/pitlane.
     #[arg(long, value_name = "DIR")]
@@ -47,7 +54,7 @@ fn main() -> ExitCode {
 
 fn run(root: &Path) -> Result<(), Failure> {
     let root = root.canonicalize().map_err(failed("open", root))?;
-    let settings = Settings::read(&root.join("machine.toml"))?;
+    let settings = Settings::read(&root.join(MACHINE_FILE))?;
     let events = Events::listen()?;
     let locks = Locks::take(&root, settings.stop_grace)?;
     Supervisor { machine: Machine::open(&root), settings, events, locks }.run()

@@ -11,13 +11,20 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Slots(#[from] slots::Error),
     /// The settings of the machine cannot be used.
-    #[error("the settings in {} cannot be used: {reason}", path.display())]
+    #[error(
+        "the settings in {} cannot be used: {reason}; correct the file, and this machine is started again with \
+         what it says then", path.display()
+    )]
     Settings { path: PathBuf, reason: String },
     /// Another `boot` has this machine.
     #[error("another pitlane-boot runs this machine: it holds {}; stop that one first", path.display())]
     Occupied { path: PathBuf },
     /// What an earlier `boot` left behind does not end.
-    #[error("a program that an earlier pitlane-boot started holds {} and does not end", path.display())]
+    #[error(
+        "a program that an earlier pitlane-boot started holds {} and does not end, even killed; see who has that \
+         file open, as with `fuser -v {}`, and restart the machine when it cannot be ended",
+        path.display(), path.display()
+    )]
     LeftBehind { path: PathBuf },
     /// A file could not be used.
     #[error("could not {doing} {}", path.display())]

@@ -7,18 +7,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use slots::MACHINE_FILE_MAX;
 
 use crate::report::{Failure, failed};
 
-/// Largest accepted `machine.toml`, in bytes: far above any real one, far below what would hurt.
-const SETTINGS_MAX: u64 = 1024 * 1024;
-
-/// A release that needs a day to confirm itself needs a person.
-const CONFIRM_WITHIN_SECONDS: RangeInclusive<u64> = 1..=24 * 60 * 60;
+/// Allowed values. A release that needs a day to confirm itself needs a person.
+const CONFIRM_WITHIN: RangeInclusive<u64> = 1..=24 * 60 * 60;
 /// One try at least; more than a hundred is a loop and not a try.
 const TRIES: RangeInclusive<u64> = 1..=100;
 /// Zero kills at once; an hour is the longest a program may need to hang up its calls.
-const STOP_GRACE_SECONDS: RangeInclusive<u64> = 0..=60 * 60;
+const STOP_GRACE: RangeInclusive<u64> = 0..=60 * 60;
 
 /// How patient `boot` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +44,12 @@ struct Table {
 }
 
 impl Default for Table {
-    /// Five minutes cover a migration of a large store on a slow disk; three tries cover two power cuts;
-    /// ten seconds cover hanging up every call of a node.
     fn default() -> Self {
-        Self { confirm_within_seconds: 300, tries: 3, stop_grace_seconds: 10 }
+        Self {
+            confirm_within_seconds: slots::CONFIRM_WITHIN_SECONDS,
+            tries: slots::TRIES,
+            stop_grace_seconds: slots::STOP_GRACE_SECONDS,
+        }
     }
 }
 
@@ -58,10 +58,10 @@ impl Settings {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let mut text = String::new();
         let file = File::open(path).map_err(failed("read the settings", path))?;
-        let length = file.take(SETTINGS_MAX + 1).read_to_string(&mut text);
+        let length = file.take(MACHINE_FILE_MAX + 1).read_to_string(&mut text);
         let unusable = |reason| Failure::Settings { path: path.to_path_buf(), reason };
-        if length.map_err(failed("read the settings", path))? as u64 > SETTINGS_MAX {
-            return Err(unusable(format!("the file has more than {SETTINGS_MAX} bytes")));
+        if length.map_err(failed("read the settings", path))? as u64 > MACHINE_FILE_MAX {
+            return Err(unusable(format!("the file has more than {MACHINE_FILE_MAX} bytes")));
         }
         Self::parse(&text).map_err(unusable)
     }
@@ -69,9 +69,9 @@ impl Settings {
     fn parse(text: &str) -> Result<Self, String> {
         let MachineFile { boot } = toml::from_str(text).map_err(|error| error.to_string())?;
         let Table { confirm_within_seconds, tries, stop_grace_seconds } = boot;
-        within("confirm_within_seconds", confirm_within_seconds, CONFIRM_WITHIN_SECONDS)?;
+        within("confirm_within_seconds", confirm_within_seconds, CONFIRM_WITHIN)?;
         within("tries", tries, TRIES)?;
-        within("stop_grace_seconds", stop_grace_seconds, STOP_GRACE_SECONDS)?;
+        within("stop_grace_seconds", stop_grace_seconds, STOP_GRACE)?;
         Ok(Self {
             confirm_within: Duration::from_secs(confirm_within_seconds),
             tries: u32::try_from(tries).map_err(|error| error.to_string())?,

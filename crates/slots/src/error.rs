@@ -19,6 +19,18 @@ pub enum Error {
         /// The file system's answer.
         source: io::Error,
     },
+    /// The slot record says what was asked for, and the disk does not make that durable.
+    #[error(
+        "the slot record {} is changed as asked, but the disk does not make it durable: the change is in force \
+         now and a power cut may undo it; check the disk, then do the same again", path.display()
+    )]
+    MayBeInForce {
+        /// The record.
+        path: PathBuf,
+        /// What the disk refused last.
+        #[source]
+        last: Box<Error>,
+    },
     /// There is no slot record.
     #[error("there is no slot record {}; install the machine first with `pitlane machine install`", path.display())]
     NoRecord {

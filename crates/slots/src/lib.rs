@@ -10,6 +10,7 @@
 //! boot.json        the slot record: one file, replaced atomically
 //! slots/a slots/b  complete releases, each with its slot.json
 //! slots/staging    what is being unpacked; means nothing until renamed into its slot
+//! machine.toml     the settings of the machine; here only its name, its limit and its defaults
 //! ```
 //!
 //! The record has one writer at a time: `boot` while no release runs, the release while it does.
@@ -17,7 +18,9 @@
 mod disk;
 mod error;
 mod machine;
+mod machine_file;
 mod record;
+mod replace;
 mod slot;
 mod staging;
 mod start;
@@ -26,7 +29,9 @@ mod supervised;
 pub use disk::{Disk, Entry, Kind, RealDisk};
 pub use error::Error;
 pub use machine::Machine;
+pub use machine_file::{CONFIRM_WITHIN_SECONDS, MACHINE_FILE, MACHINE_FILE_MAX, STOP_GRACE_SECONDS, TRIES};
 pub use record::{FellBack, Record, Trying, UnixMillis, Why};
+pub use replace::replace_file;
 pub use slot::{NotASlot, Slot, SlotIdentity};
 pub use staging::Staging;
 pub use start::{Attempt, Start};

@@ -172,7 +172,21 @@ impl Machine {
     }
 
     /// Replaces the record in one durable step: until the rename the old one counts, from then on the new.
+    ///
+    /// # Errors
+    /// The old record still counts, except after [`Error::MayBeInForce`].
     pub(crate) fn write_record(&self, record: &Record) -> Result<()> {
+        let Err(first) = self.replace_record(record) else { return Ok(()) };
+        if self.record().ok().as_ref() != Some(record) {
+            return Err(first);
+        }
+        // It was renamed and is not durable. A disk that refused to make something durable may forget
+        // that it did, so the whole step is done again and not its end alone.
+        let path = self.record_path();
+        self.replace_record(record).map_err(|last| Error::MayBeInForce { path, last: Box::new(last) })
+    }
+
+    fn replace_record(&self, record: &Record) -> Result<()> {
         let path = self.record_path();
         let new = self.root.join("boot.json.new");
         self.write_durably(&new, record)?;

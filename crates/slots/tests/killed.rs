@@ -2,69 +2,16 @@
 
 use std::env;
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::process::{Signal, getpid, kill_process};
-use slots::{Attempt, Disk, Entry, Kind, Machine, RealDisk, Result, Slot, SlotIdentity, UnixMillis};
+use rustix::process::Signal;
+use slots::{Attempt, Machine, Result, Slot, SlotIdentity, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 const TRIES: u32 = 3;
-const ROOT: &str = "SLOTS_TEST_ROOT";
-const CHANGES: &str = "SLOTS_TEST_CHANGES";
-
-/// The real disk, whose user is killed before the change after the last allowed one.
-#[derive(Debug)]
-struct DeadlyDisk {
-    left: AtomicUsize,
-}
-
-impl DeadlyDisk {
-    fn change<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
-            kill_process(getpid(), Signal::KILL)?;
-        }
-        change()
-    }
-}
-
-impl Disk for DeadlyDisk {
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        RealDisk.read(path, limit)
-    }
-    fn kind(&self, path: &Path) -> io::Result<Option<Kind>> {
-        RealDisk.kind(path)
-    }
-    fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
-        RealDisk.list(dir)
-    }
-    fn write(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
-        self.change(|| RealDisk.write(path, contents))
-    }
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        self.change(|| RealDisk.create_dir(dir))
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.change(|| RealDisk.rename(from, to))
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.change(|| RealDisk.remove_file(path))
-    }
-    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
-        self.change(|| RealDisk.remove_dir(dir))
-    }
-    fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.change(|| RealDisk.sync_file(path))
-    }
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.change(|| RealDisk.sync_dir(dir))
-    }
-}
 
 fn identity(release: u32) -> SlotIdentity {
     SlotIdentity::new(format!("{release:064x}"), format!("{release}"), release * 100, "bin/program".into())
@@ -92,24 +39,15 @@ fn upgrade(machine: &Machine, running: Slot, release: u32) -> Result<()> {
     machine.confirm(start.slot)
 }
 
-/// The life that is cut short: does nothing unless the test below started it for that.
-#[test]
-fn an_upgrade_that_may_be_killed() {
-    let (Some(root), Some(changes)) = (env::var_os(ROOT), env::var_os(CHANGES)) else { return };
-    let left = AtomicUsize::new(changes.to_str().unwrap().parse().unwrap());
-    let machine = Machine::on(root, Arc::new(DeadlyDisk { left }));
-    upgrade(&machine, Slot::A, 2).unwrap();
-    upgrade(&machine, Slot::B, 3).unwrap();
+/// The example beside this test; cargo builds it along with the tests.
+fn cut_short() -> PathBuf {
+    let example = env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/cut_short");
+    assert!(example.exists(), "build it first: cargo build -p slots --example cut_short");
+    example
 }
 
 fn killed_after(changes: usize, root: &Path) -> ExitStatus {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "an_upgrade_that_may_be_killed", "--nocapture"])
-        .env(ROOT, root)
-        .env(CHANGES, changes.to_string())
-        .output()
-        .unwrap()
-        .status
+    Command::new(cut_short()).arg(root).arg(changes.to_string()).output().unwrap().status
 }
 
 fn starts_whole_and_can_be_upgraded(root: &Path) {

@@ -52,6 +52,8 @@ struct State {
     pending: Vec<Pending>,
     /// Changes until the power goes; `None` for never.
     fuse: Option<usize>,
+    /// Directories that are still refused to be made durable, one after another.
+    refused_dir_syncs: usize,
     changes: usize,
 }
 
@@ -68,9 +70,20 @@ impl FakeDisk {
     }
 
     fn from(honesty: Honesty, nodes: Vec<Node>) -> Self {
-        let state =
-            State { seen: nodes.clone(), durable: nodes, pending: Vec::new(), fuse: None, changes: 0 };
+        let state = State {
+            seen: nodes.clone(),
+            durable: nodes,
+            pending: Vec::new(),
+            fuse: None,
+            refused_dir_syncs: 0,
+            changes: 0,
+        };
         Self { honesty, state: Mutex::new(state) }
+    }
+
+    /// From now on, refuses so many times to make a directory durable.
+    pub(crate) fn refuse_dir_syncs(&self, times: usize) {
+        self.state.lock().unwrap().refused_dir_syncs = times;
     }
 
     /// The same durable disk, with its power going after `changes` more changes.
@@ -297,6 +310,10 @@ impl Disk for FakeDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
         state.burn()?;
+        if state.refused_dir_syncs > 0 {
+            state.refused_dir_syncs -= 1;
+            return Err(io::Error::other("the directory cannot be made durable"));
+        }
         let inode = state.find(path)?;
         if self.honesty != Honesty::ForgetsDirectories {
             state.settle(|pending| matches!(pending, Pending::Names { dir, .. } if *dir == inode));

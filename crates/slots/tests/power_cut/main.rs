@@ -2,6 +2,7 @@
 //! the machine starts afterwards, with a complete release, and can be upgraded.
 
 mod disk;
+mod refused;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -261,7 +262,7 @@ fn cut_everywhere(honesty: Honesty, history: History) -> (Option<String>, usize)
         }
         match end {
             Ok(()) => return (None, looked_at),
-            Err(Error::Disk { .. }) => {}
+            Err(Error::Disk { .. } | Error::MayBeInForce { .. }) => {}
             Err(Error::NotARelease { .. }) => {} // The power went while unpacking.
             Err(other) => panic!("cut after {cut} changes: {other}"),
         }

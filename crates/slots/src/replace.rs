@@ -1,0 +1,87 @@
+//! Replaces one small file of a machine as a whole and durably, in the way the slot record is replaced.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Replaces the file at `path`, or makes it. After a power cut the old contents or the new ones are
+/// there, never a mixture; when this returns, the new ones are durable. The file has the permissions
+/// `mode`, such as `0o600`, less what the umask of the process takes away.
+///
+/// Its directory must exist. The new contents are written beside it first, into `path` with `.new` at
+/// the end; a file of that name is taken for the rest of an attempt that was cut short.
+///
+/// # Errors
+/// The disk refuses. The old contents are still in force then, unless it was the very last step that
+/// was refused: calling again is always right.
+pub fn replace_file(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let new = beside(path);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(directory(path))?.sync_all()
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name: OsString = path.into();
+    name.push(".new");
+    name.into()
+}
+
+/// The directory of a file; a bare name lies in the present one.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_and_replaced_with_the_permissions_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        for contents in ["first", "second, and longer", "third"] {
+            replace_file(&path, contents.as_bytes(), 0o600).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), contents);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_an_attempt_that_was_cut_short_left_lends_the_file_no_permissions() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        fs::write(beside(&path), "half").unwrap();
+        fs::set_permissions(beside(&path), fs::Permissions::from_mode(0o666)).unwrap();
+        replace_file(&path, b"whole", 0o600).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_refused_write_leaves_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        replace_file(&path, b"old", 0o600).unwrap();
+        fs::create_dir(beside(&path)).unwrap();
+        assert!(replace_file(&path, b"new", 0o600).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_present_directory() {
+        assert_eq!(directory(Path::new("x")), Path::new("."));
+        assert_eq!(directory(Path::new("a/x")), Path::new("a"));
+    }
+}
