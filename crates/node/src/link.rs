@@ -25,9 +25,13 @@ const HELD: Duration = Duration::from_secs(60);
 /// How long a request that is answered at once may take.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
-/// The shortest time between two requests of one kind: ten reports a second show every drain as it is,
-/// and a node whose calls change by the hundred is no load on the manager.
+/// The mean time between two requests of one kind: ten reports a second show every drain as it is, and
+/// a node whose calls change by the hundred is no load on the manager.
 const PACE: Duration = Duration::from_millis(100);
+
+/// How far a node that was quiet may run ahead of its pace: the handful of requests by which it leaves
+/// service, restarts and comes back must not wait for one another, for nobody can call it meanwhile.
+const AHEAD: Duration = Duration::from_secs(1);
 
 /// How long a leaving node tries to say so. The manager finds it out by itself, so little is lost.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -202,9 +206,28 @@ fn understood(address: &str, answer: SyncAnswer) -> Result<SyncAnswer, RequestEr
     Err(RequestError::Malformed { address: address.into(), why })
 }
 
+/// Keeps requests to their pace.
+struct Pacer {
+    due: Instant,
+}
+
+impl Pacer {
+    /// A node that has just started was quiet before.
+    fn new(now: Instant) -> Self {
+        Self { due: now.checked_sub(AHEAD).unwrap_or(now) }
+    }
+
+    /// When another request may follow the one that began at `began`.
+    fn next(&mut self, began: Instant) -> Instant {
+        let earliest = began.checked_sub(AHEAD).unwrap_or(began);
+        self.due = self.due.max(earliest) + PACE;
+        self.due
+    }
+}
+
 /// Keeps one request held at the manager, for as long as somebody takes the answers.
 pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
-    let mut backoff = Backoff::default();
+    let (mut backoff, mut pacer) = (Backoff::default(), Pacer::new(Instant::now()));
     let mut renewal = Instant::now();
     loop {
         if clock::wall() >= session.renew_at() && renewal <= Instant::now() {
@@ -222,13 +245,13 @@ pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
             Exchange::Failed => sleep(backoff.failed(chance())).await,
             Exchange::NobodyListens => return,
         }
-        sleep_until(began + PACE).await;
+        sleep_until(pacer.next(began)).await;
     }
 }
 
 /// Reports at once whenever there is news, for as long as somebody takes the answers.
 pub async fn report(session: Arc<Session>, news: Arc<Notify>, answers: mpsc::Sender<LinkEvent>) {
-    let mut backoff = Backoff::default();
+    let (mut backoff, mut pacer) = (Backoff::default(), Pacer::new(Instant::now()));
     loop {
         news.notified().await;
         let began = Instant::now();
@@ -239,7 +262,7 @@ pub async fn report(session: Arc<Session>, news: Arc<Notify>, answers: mpsc::Sen
                 Exchange::NobodyListens => return,
             }
         }
-        sleep_until(began + PACE).await;
+        sleep_until(pacer.next(began)).await;
     }
 }
 
@@ -264,5 +287,28 @@ async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEven
     match outcome.await {
         Ok(Handled::Taken) => Exchange::Done,
         Ok(Handled::Refused) | Err(_) => Exchange::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_node_speaks_at_once_and_a_busy_one_keeps_its_pace() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(start);
+        for quiet_until in [start, start + AHEAD * 3] {
+            for _ in 0..5 {
+                assert!(pacer.next(quiet_until) <= quiet_until, "the first few wait for one another");
+            }
+        }
+        let quiet_until = start + AHEAD * 3;
+        let mut now = quiet_until;
+        let sent = (0..).find(|_| {
+            now = now.max(pacer.next(now));
+            now >= quiet_until + PACE * 100
+        });
+        assert!(sent.is_some_and(|sent| (100..=110).contains(&sent)), "{sent:?} requests in ten seconds");
     }
 }
