@@ -7,7 +7,8 @@ use fleet::path::{Path, Step};
 use fleet::platform::{Blocker, Event, Fleet};
 use fleet::policy::Policy;
 use fleet::run::{Lock, Package};
-use fleet::time::Time;
+use fleet::status::Status;
+use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 
 const RELEASE: Release = Release { version: Version::new(34, 0), build: Build(1) };
@@ -150,4 +151,107 @@ fn a_release_that_may_still_fall_back_is_not_upgraded_from() {
     check(package(1).release, Footing::Confirmed, 0);
     check(package(1).release, Footing::Trying, 1);
     check(RELEASE, Footing::Confirmed, 1);
+}
+
+#[test]
+fn a_node_that_has_used_up_its_epochs_does_not_use_up_those_of_the_platform() {
+    let mut fleet = fleet();
+    let before = fleet.clone();
+    fleet.apply(Time(1), report(1, Generation { epoch: u32::MAX, n: 1 }, 0));
+    assert_eq!(fleet, before);
+}
+
+#[test]
+fn every_start_of_the_manager_begins_an_epoch_above_all_before() {
+    let mut fleet = fleet();
+    let started = || Event::ManagerStarted { release: RELEASE, fell_back: None };
+    fleet.apply(Time(1_000), started());
+    assert_eq!(fleet.platform.epoch, 2);
+    fleet.apply(Time(1_800_000_000_000), started());
+    assert_eq!(fleet.platform.epoch, 1_800_000_000);
+    fleet.apply(Time(1_800_000_000_500), started());
+    assert_eq!(fleet.platform.epoch, 1_800_000_001);
+    fleet.apply(Time(1_800_000_001_000), Event::Maintenance { id: NODE, operator: Some(String::new()) });
+    assert_eq!(fleet.wanted(NODE).unwrap().generation.epoch, 1_800_000_001);
+}
+
+#[test]
+fn the_eight_statuses_are_told_letter_by_letter() {
+    let told: Vec<_> = Status::ALL.iter().map(|status| (status.token(), status.to_string())).collect();
+    let expected = [
+        ("IDLE", "No upgrade in progress"),
+        ("PENDING", "Upgrade pending"),
+        ("PREPARING", "Preparing to upgrade"),
+        ("WAITING_FOR_CALLS", "Waiting for calls to clear"),
+        ("TIMEOUT", "Timeout waiting for calls to clear"),
+        ("UPGRADING", "Upgrade in progress"),
+        ("REBOOTING", "Rebooting"),
+        ("UNREACHABLE", "Could not communicate with conferencing node"),
+    ];
+    assert_eq!(told, expected.map(|(token, text)| (token, text.to_string())));
+    for status in Status::ALL {
+        assert_eq!(serde_json::to_value(status).unwrap(), status.token());
+    }
+}
+
+/// A platform of one idle node whose run has asked it to install.
+fn installing() -> (Fleet, Time) {
+    let mut fleet = fleet();
+    let target = Release { version: Version::new(34, 1), build: Build(2) };
+    let step = Step { to: target.version, from: RELEASE.version, reason: String::new() };
+    let package = Package { release: target, manifest: MANIFEST, path: Path(vec![step]) };
+    fleet.apply(Time(0), report(0, Generation::default(), 0));
+    fleet.start(package, Policy::standard(), Time(0)).unwrap();
+    fleet.apply(Time(0), Event::ManagerStaged);
+    fleet.apply(Time(0), Event::ManagerStarted { release: target, fell_back: None });
+    for at in 1..=3 {
+        let report = drained(&fleet, at, Admission::Refusing, Footing::Confirmed);
+        fleet.apply(Time(at), report);
+    }
+    assert_eq!(fleet.status(NODE), Some(Status::UpgradeInProgress));
+    (fleet, Time(3))
+}
+
+const MANIFEST: Sha256 = Sha256([9; 32]);
+
+/// A report of a node without calls that has staged the release and acts on what is wanted of it now.
+fn drained(fleet: &Fleet, at: u64, admission: Admission, footing: Footing) -> Event {
+    let observed = Observed {
+        at: Time(at),
+        generation: fleet.wanted(NODE).unwrap().generation,
+        release: RELEASE,
+        footing,
+        admission,
+        calls: Calls::NONE,
+        staging: Staging::Staged { manifest: MANIFEST },
+        unfit: None,
+    };
+    Event::Report { id: NODE, observed }
+}
+
+#[test]
+fn a_node_that_went_back_to_service_instead_of_installing_gives_its_place_back() {
+    let (mut fleet, now) = installing();
+    let at = now.0 + 1;
+    let back = drained(&fleet, at, Admission::Admitting, Footing::Confirmed);
+    fleet.apply(Time(at), back);
+    assert_eq!(fleet.status(NODE), Some(Status::TimeoutWaitingForCallsToClear));
+    let released = drained(&fleet, at + 1, Admission::Admitting, Footing::Confirmed);
+    fleet.apply(Time(at + 1), released);
+    assert!(fleet.nodes().places().is_empty());
+}
+
+#[test]
+fn a_node_that_is_away_for_over_an_hour_is_shown_as_stuck_r27() {
+    let (mut fleet, now) = installing();
+    let leaving = drained(&fleet, now.0 + 1, Admission::Refusing, Footing::Leaving);
+    fleet.apply(Time(now.0 + 1), leaving);
+    assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
+    let hour = now + Policy::standard().stuck_after + Span::seconds(61);
+    fleet.apply(hour, Event::DeadlinePassed);
+    let shown = fleet.waits(NODE, hour).unwrap().to_string();
+    assert_eq!(
+        shown,
+        "away for 1 h 1 min, longer than usual; look at its console, do not reboot it, and contact support"
+    );
 }

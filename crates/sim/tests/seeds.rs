@@ -5,7 +5,7 @@ use std::time::Instant;
 use sim::seeded::{Canary, Counts, Telling, tell};
 
 /// How many seeds a run of the tests takes: about twenty seconds on one core.
-const SEEDS: u64 = 1_500;
+const SEEDS: u64 = 2_500;
 
 /// How many seeds there are for a broken rule to be noticed in.
 const SEEDS_FOR_A_CANARY: u64 = 60;
@@ -37,15 +37,15 @@ fn the_same_seed_is_the_same_world_byte_for_byte() {
 }
 
 #[test]
-fn every_broken_rule_is_noticed() {
+fn every_broken_rule_is_noticed_by_the_promise_that_it_breaks() {
     let mut missed = Vec::new();
-    for canary in Canary::ALL {
-        let noticed = (1..=SEEDS_FOR_A_CANARY).find_map(|seed| {
-            let story = tell(seed, Telling::Sums, Some(canary));
-            story.violations.first().map(|violation| (seed, violation.promise))
+    for (canary, promise) in Canary::ALL {
+        let noticed = (1..=SEEDS_FOR_A_CANARY).find(|seed| {
+            let story = tell(*seed, Telling::Sums, Some(canary));
+            story.violations.iter().any(|violation| violation.promise == promise)
         });
         match noticed {
-            Some((seed, promise)) => println!("{canary:?}: in seed {seed}, by {promise:?}"),
+            Some(seed) => println!("{canary:?}: in seed {seed}, by {promise:?}"),
             None => missed.push(canary),
         }
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::Fleet;
+use super::{Fleet, Installed};
 use crate::desired::Assignment;
 use crate::fact::Fact;
 use crate::node::Contact;
@@ -86,6 +86,7 @@ impl Fleet {
     pub(super) fn manager_confirmed(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let Some(run) = &mut self.platform.run else { return };
         run.manager = ManagerStep::Confirmed { at: now };
+        self.platform.installed = Some(Installed { manifest: run.package.manifest, source: run.source });
         facts.push(Fact::ManagerUpgraded { release: run.package.release });
         self.assign_pending();
     }

@@ -25,7 +25,7 @@ use crate::nodes::Nodes;
 use crate::policy::Policy;
 use crate::run::{EndedRun, Outcome, Run};
 use crate::time::Time;
-use crate::version::Release;
+use crate::version::{Release, Sha256};
 
 /// What the platform knows beside its nodes: one row in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,18 @@ pub struct Platform {
     pub run: Option<Run>,
     /// The run before.
     pub last_run: Option<EndedRun>,
+    /// What brought the Management Node to its release; none when it was deployed with it.
+    pub installed: Option<Installed>,
+}
+
+/// The package that the Management Node was last upgraded with. A start of the same one is a repeat: it
+/// takes the nodes that are left (R9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// The package.
+    pub manifest: Sha256,
+    /// What the platform ran before.
+    pub source: Release,
 }
 
 /// The whole platform.
@@ -64,7 +76,15 @@ pub struct Applied {
 impl Fleet {
     /// A platform without nodes whose Management Node runs `release`.
     pub fn new(release: Release, policy: Policy) -> Self {
-        let platform = Platform { release, epoch: 1, runs: RunId(0), policy, run: None, last_run: None };
+        let platform = Platform {
+            release,
+            epoch: 1,
+            runs: RunId(0),
+            policy,
+            run: None,
+            last_run: None,
+            installed: None,
+        };
         Self::restore(platform, BTreeMap::new())
     }
 

@@ -315,14 +315,20 @@ fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
             Some(NodeFact::DrainTimedOut { calls: calls(node) })
         }
         Progress::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, .. } => None,
-        Progress::Upgraded { .. } => {
-            let release = node.observed.as_ref().map(|observed| observed.release)?;
-            let away = node.cleared_at.map_or(Span::ZERO, |cleared| now.since(cleared));
-            Some(NodeFact::Upgraded { release, away })
+        Progress::Upgraded { .. } => upgraded(now, node),
+        // Brought to the release of a run that was replaced meanwhile, whatever the next one wants.
+        Progress::Pending { .. } | Progress::Idle if node.progress.holds_place() && node.runs_assigned() => {
+            upgraded(now, node)
         }
         Progress::Failed { why, .. } => Some(NodeFact::Failed { why: why.clone() }),
         Progress::Pending { .. } | Progress::Idle => {
             node.progress.holds_place().then_some(NodeFact::Returned)
         }
     }
+}
+
+fn upgraded(now: Time, node: &Node) -> Option<NodeFact> {
+    let release = node.observed.as_ref().map(|observed| observed.release)?;
+    let away = node.cleared_at.map_or(Span::ZERO, |cleared| now.since(cleared));
+    Some(NodeFact::Upgraded { release, away })
 }

@@ -6,7 +6,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Fleet};
+use super::{Applied, Fleet, Installed};
 use crate::fact::Fact;
 use crate::node::{Duty, Node, NodeId};
 use crate::observed::{Footing, Observed};
@@ -27,6 +27,8 @@ pub enum Blocker {
         since: Span,
         /// When it stops at the latest.
         ends_in: Span,
+        /// Whether the Management Node itself is done; a reboot would help then.
+        manager_is_done: bool,
     },
     /// The version path (R15).
     OffPath {
@@ -64,18 +66,25 @@ pub enum Blocker {
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RunUnderWay { since, ends_in } => write!(
-                f,
-                "an upgrade has been under way for {since}; it ends by itself in {ends_in} at the latest; to start \
-                 another before that, reboot the Management Node"
-            ),
+            Self::RunUnderWay { since, ends_in, manager_is_done } => {
+                write!(
+                    f,
+                    "an upgrade has been under way for {since}; it ends by itself in {ends_in} at the latest; "
+                )?;
+                f.write_str(match manager_is_done {
+                    true => "to start another before that, reboot the Management Node",
+                    false => "the Management Node itself is being upgraded, do not reboot it",
+                })
+            }
             Self::OffPath { why } => write!(f, "{why}"),
             Self::OtherPackage { version, installed } => write!(
                 f,
                 "this platform runs {version} from another package ({}); upload that one to repeat the upgrade",
                 &alloc::format!("{installed}")[..12]
             ),
-            Self::NothingToDo { release } => write!(f, "the whole platform runs {release} already"),
+            Self::NothingToDo { release } => {
+                write!(f, "{release} is installed already; nothing is to be done")
+            }
             Self::Unreachable { node } => write!(
                 f,
                 "{node} cannot be contacted; power it on, check its network, or remove it from the platform"
@@ -118,13 +127,6 @@ pub struct StartCheck {
     pub warnings: Vec<Warning>,
 }
 
-/// The run whose rest a repeat takes (R9).
-struct Before {
-    source: Release,
-    target: Release,
-    manifest: Sha256,
-}
-
 impl Fleet {
     /// What a start of this package would meet now. Nothing changes.
     pub fn check_start(&self, package: &Package, now: Time) -> StartCheck {
@@ -133,7 +135,8 @@ impl Fleet {
             && run.lock == Lock::Held
         {
             let (since, ends_in) = (now.since(run.started_at), now.until(run.limit()));
-            check.blockers.push(Blocker::RunUnderWay { since, ends_in });
+            let manager_is_done = run.manager_is_done();
+            check.blockers.push(Blocker::RunUnderWay { since, ends_in, manager_is_done });
         }
         self.check_release(package, &mut check);
         for (_, node) in self.nodes.iter() {
@@ -147,9 +150,9 @@ impl Fleet {
         if let Err(why) = package.path.admits(running.version) {
             check.blockers.push(Blocker::OffPath { why });
         } else if running.version == package.release.version {
-            match self.before() {
-                Some(before) if before.manifest == package.manifest => {}
-                Some(Before { manifest: installed, .. }) => {
+            match self.platform.installed {
+                Some(installed) if installed.manifest == package.manifest => {}
+                Some(Installed { manifest: installed, .. }) => {
                     check.blockers.push(Blocker::OtherPackage { version: running.version, installed })
                 }
                 None => check.blockers.push(Blocker::NothingToDo { release: running }),
@@ -164,12 +167,12 @@ impl Fleet {
     /// R17: every always-on node is reachable and on the version that is upgraded from. On a repeat it
     /// may be on the new one, too, and one that cannot be contacted is no hindrance (R9, R24).
     fn check_node(&self, package: &Package, node: &Node, check: &mut StartCheck) {
-        let repeat = self.before().filter(|before| before.manifest == package.manifest);
+        let repeat = self.repeated(package);
         if node.duty == Duty::Bursting {
             return;
         }
         let name = || node.name.clone();
-        match (&node.observed, &repeat) {
+        match (&node.observed, repeat) {
             (Some(_), Some(_)) | (None, Some(_)) if node.contact.is_lost() => {
                 check.warnings.push(Warning::Unreachable { node: name() });
             }
@@ -177,9 +180,9 @@ impl Fleet {
                 check.blockers.push(Blocker::Unreachable { node: name() });
             }
             (Some(observed), _) => {
-                let expected = repeat.as_ref().map_or(self.platform.release, |before| before.source);
-                let target = repeat.as_ref().map(|before| before.target.version);
-                let runs = proven(observed, self.before().as_ref());
+                let expected = repeat.map_or(self.platform.release, |installed| installed.source);
+                let target = repeat.map(|_| package.release.version);
+                let runs = proven(observed, self.platform.installed);
                 if runs != expected.version && Some(runs) != target {
                     check.blockers.push(Blocker::OtherVersion {
                         node: name(),
@@ -192,20 +195,10 @@ impl Fleet {
         }
     }
 
-    /// The run before the one that would be started: the one under way, should it be replaced.
-    fn before(&self) -> Option<Before> {
-        let under_way = self.platform.run.as_ref().map(|run| Before {
-            source: run.source,
-            target: run.package.release,
-            manifest: run.package.manifest,
-        });
-        under_way.or_else(|| {
-            self.platform.last_run.as_ref().map(|run| Before {
-                source: run.source,
-                target: run.package.release,
-                manifest: run.package.manifest,
-            })
-        })
+    /// What the platform was brought to its release by, when it is this package: a start of it takes what
+    /// is left (R9).
+    fn repeated(&self, package: &Package) -> Option<Installed> {
+        self.platform.installed.filter(|installed| installed.manifest == package.manifest)
     }
 
     /// Starts a run, unless something stands in its way.
@@ -245,8 +238,7 @@ impl Fleet {
 
     /// What the platform is upgraded from: on a repeat, what it was upgraded from before.
     fn source_of(&self, package: &Package) -> Release {
-        let repeat = self.before().filter(|before| before.manifest == package.manifest);
-        repeat.map_or(self.platform.release, |before| before.source)
+        self.repeated(package).map_or(self.platform.release, |installed| installed.source)
     }
 
     /// Puts a node into the queue, unless it is on the new release (R9) or still out of service on
@@ -269,9 +261,9 @@ impl Fleet {
 
 /// The version that a node runs and will not leave by itself. A release that has not confirmed itself
 /// may still fall back to what the run before was to upgrade.
-fn proven(observed: &Observed, before: Option<&Before>) -> Version {
-    match (observed.footing, before) {
-        (Footing::Trying, Some(before)) => before.source.version,
+fn proven(observed: &Observed, installed: Option<Installed>) -> Version {
+    match (observed.footing, installed) {
+        (Footing::Trying, Some(installed)) => installed.source.version,
         (Footing::Trying, None) | (Footing::Confirmed | Footing::Leaving, _) => observed.release.version,
     }
 }

@@ -124,7 +124,7 @@ async fn a_package_that_was_damaged_ends_the_run_and_touches_nothing() {
     until(&desk, |fleet| fleet.platform.run.is_none()).await;
     desk.read(|fleet, _| {
         let ended = fleet.platform.last_run.as_ref().unwrap();
-        assert!(matches!(&ended.outcome, Outcome::ManagerFellBack { .. }), "{:?}", ended.outcome);
+        assert!(matches!(&ended.outcome, Outcome::ManagerRejected { .. }), "{:?}", ended.outcome);
     });
     stop.cancel();
     assert_eq!(running.await.unwrap(), Ended::Asked);

@@ -184,6 +184,7 @@ fn outcome(outcome: &Outcome) -> &'static str {
         Outcome::Complete => "complete",
         Outcome::Incomplete => "incomplete",
         Outcome::LimitReached => "limit_reached",
+        Outcome::ManagerRejected { .. } => "manager_rejected",
         Outcome::ManagerFellBack { .. } => "manager_fell_back",
         Outcome::Replaced => "replaced",
         Outcome::Halted { .. } => "halted",
@@ -390,7 +391,7 @@ mod tests {
         fleet.apply(Time(5_000), Event::ManagerRejected { why: "the disk is full".into() });
         let shown = shown(&fleet, Time(6_000));
         assert_eq!(shown["run"], Value::Null);
-        assert_eq!(shown["last_run"]["outcome"], "manager_fell_back");
+        assert_eq!(shown["last_run"]["outcome"], "manager_rejected");
         assert_eq!(shown["last_run"]["ended_at"], "1970-01-01T00:00:05.000000");
         let text = shown["last_run"]["outcome_text"].as_str().unwrap();
         assert!(text.ends_with("the disk is full"), "{text}");

@@ -55,7 +55,7 @@ async fn a_start_takes_overrides_and_refuses_a_second_one() {
     assert_eq!(status["manager"]["upgrade_status_text"], "Upgrade in progress");
     let again = kit.call("POST", START, json!({})).await.expect(409);
     assert_eq!(again["blockers"][0]["blocker"], "run_under_way");
-    assert!(again["error"].as_str().unwrap().contains("reboot the Management Node"), "{again}");
+    assert!(again["error"].as_str().unwrap().contains("do not reboot it"), "{again}");
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn the_history_tells_what_happened_in_each_run() {
     let list = kit.get("/history/v1/upgrade/").await.expect(200);
     let outcomes: Vec<&Value> =
         list["objects"].as_array().unwrap().iter().map(|run| &run["outcome"]).collect();
-    assert_eq!(outcomes, ["complete", "manager_fell_back"]);
+    assert_eq!(outcomes, ["complete", "manager_rejected"]);
     assert_eq!(list["objects"][0]["id"], 2);
     let facts = kit.get("/history/v1/upgrade/2/").await.expect(200)["facts"].clone();
     let texts: Vec<&str> =

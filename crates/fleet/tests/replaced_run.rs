@@ -1,0 +1,84 @@
+//! A run that is started in the place of another: how that one's attempts end means nothing to it.
+
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::{Duty, NodeId};
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::path::{Path, Step};
+use fleet::platform::{Applied, Event, Fleet, ManagerWants};
+use fleet::policy::Policy;
+use fleet::progress::Progress;
+use fleet::run::Package;
+use fleet::time::Time;
+use fleet::version::{Build, Release, Sha256, Version};
+
+const NODE: NodeId = NodeId(1);
+
+fn release(minor: u16) -> Release {
+    Release { version: Version::new(34, minor), build: Build(1) }
+}
+
+fn package(minor: u8) -> Package {
+    let Release { version, build: _ } = release(minor.into());
+    let step = Step { to: version, from: Version::new(34, 0), reason: "a test".into() };
+    Package { release: release(minor.into()), manifest: Sha256([minor; 32]), path: Path(vec![step]) }
+}
+
+/// What the node says, of what is wanted of it now.
+fn say(fleet: &mut Fleet, at: u64, minor: u16, footing: Footing, admission: Admission) -> Applied {
+    let generation = fleet.wanted(NODE).unwrap().generation;
+    let staging = Staging::Staged { manifest: Sha256([1; 32]) };
+    let release = release(minor);
+    let (calls, unfit) = (Calls::NONE, None);
+    let observed = Observed { at: Time(at), generation, release, footing, admission, calls, staging, unfit };
+    fleet.apply(Time(at), Event::Report { id: NODE, observed })
+}
+
+fn manager_takes(fleet: &mut Fleet, at: u64, minor: u16) {
+    fleet.apply(Time(at), Event::ManagerStaged);
+    fleet.apply(Time(at + 1), Event::ManagerStarted { release: release(minor), fell_back: None });
+    assert_eq!(fleet.manager_wants(), ManagerWants::Nothing);
+}
+
+fn progress(fleet: &Fleet) -> &Progress {
+    &fleet.nodes().get(NODE).unwrap().progress
+}
+
+/// A bursting node restarts into 34.1 while the run that brings 34.2 takes the place of its own.
+fn restarting_into_a_replaced_release() -> Fleet {
+    let mut fleet = Fleet::new(release(0), Policy::standard());
+    fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::Bursting });
+    say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
+    manager_takes(&mut fleet, 3, 1);
+    say(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
+    say(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
+    say(&mut fleet, 7, 0, Footing::Leaving, Admission::Refusing);
+    assert!(matches!(progress(&fleet), Progress::Rebooting { .. }), "{:?}", progress(&fleet));
+    // Somebody restarts the Management Node, so that another run may be started.
+    fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.start(package(2), Policy::standard(), Time(9)).unwrap();
+    manager_takes(&mut fleet, 10, 2);
+    fleet
+}
+
+#[test]
+fn a_node_on_the_release_of_a_replaced_run_is_still_to_be_upgraded() {
+    let mut fleet = restarting_into_a_replaced_release();
+    say(&mut fleet, 20, 1, Footing::Confirmed, Admission::Refusing);
+    let back = say(&mut fleet, 21, 1, Footing::Confirmed, Admission::Admitting);
+    let upgraded = |fact: &Fact| matches!(fact, Fact::Node { what: NodeFact::Upgraded { .. }, .. });
+    assert!(back.facts.iter().any(upgraded), "it was upgraded to 34.1 all the same: {:?}", back.facts);
+    assert_eq!(progress(&fleet), &Progress::Pending { tried: 0, rests_until: None });
+    assert!(fleet.platform.run.is_some(), "the run is not complete");
+    assert_eq!(fleet.check(), vec![]);
+}
+
+#[test]
+fn a_node_that_did_not_take_the_release_of_a_replaced_run_is_not_asked_to_again() {
+    let mut fleet = restarting_into_a_replaced_release();
+    say(&mut fleet, 20, 0, Footing::Confirmed, Admission::Refusing);
+    say(&mut fleet, 21, 0, Footing::Confirmed, Admission::Admitting);
+    assert_eq!(progress(&fleet), &Progress::Pending { tried: 0, rests_until: None });
+    let (software, _) = fleet.wanted(NODE).unwrap().intent.software.unwrap();
+    assert_eq!(software.release, release(2));
+}
