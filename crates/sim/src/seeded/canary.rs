@@ -13,6 +13,10 @@ use fleet::time::Time;
 use super::machine::Machine;
 use super::world::World;
 
+const PLACES: &str = "never more machines really out of service than allowed (R2, R6)";
+const LIVING_CALLS: &str = "no machine restarts while a call lives (R4)";
+const ENDS: &str = "a run ends when everything has healed";
+
 /// A rule that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Canary {
@@ -47,22 +51,25 @@ pub enum Canary {
 }
 
 impl Canary {
-    /// All of them.
-    pub const ALL: [Self; 14] = [
-        Self::PlaceFreedTooEarly,
-        Self::GuardSkipped,
-        Self::StaleAccepted,
-        Self::OperatorForgotten,
-        Self::MemoryLost,
-        Self::HoldNeverLapses,
-        Self::CallsTakenInMaintenance,
-        Self::UnknownIsIdle,
-        Self::TriedTwiceAtOnce,
-        Self::NodesBeforeManager,
-        Self::LimitIgnored,
-        Self::GenerationKept,
-        Self::LateReportCounts,
-        Self::ReleaseNeverSent,
+    /// All of them, each with the promise that must notice it.
+    pub const ALL: [(Self, &str); 14] = [
+        (Self::PlaceFreedTooEarly, PLACES),
+        (Self::GuardSkipped, LIVING_CALLS),
+        (Self::StaleAccepted, "a stale or contradictory command has no effect"),
+        (Self::OperatorForgotten, "the operator's maintenance mode stays until the operator lets go (R12)"),
+        (Self::MemoryLost, "a node in maintenance mode takes no calls (R3)"),
+        (
+            Self::HoldNeverLapses,
+            "no node is kept in the run's maintenance mode for longer than the hold (R8)",
+        ),
+        (Self::CallsTakenInMaintenance, "a node in maintenance mode takes no calls (R3)"),
+        (Self::UnknownIsIdle, LIVING_CALLS),
+        (Self::TriedTwiceAtOnce, "every node is tried once before any is tried twice (R5)"),
+        (Self::NodesBeforeManager, "the nodes' turn begins when the Management Node runs the release (R1)"),
+        (Self::LimitIgnored, PLACES),
+        (Self::GenerationKept, ENDS),
+        (Self::LateReportCounts, "what is held of a node is the newest that it said"),
+        (Self::ReleaseNeverSent, ENDS),
     ];
 
     /// What comes in at a node.
@@ -202,6 +209,7 @@ fn forge_returns(world: &mut World) {
                 admission: Admission::Admitting,
                 ..last
             };
+            world.note_report(id, &observed);
             world.manager.store.fleet.apply(now, Event::Report { id, observed });
         }
     }

@@ -10,6 +10,7 @@ use fleet::observed::Observed;
 use fleet::platform::Event;
 use fleet::policy::Policy;
 use fleet::time::Time;
+use fleet::version::Release;
 
 use super::world::World;
 
@@ -30,6 +31,8 @@ pub(super) struct Known {
     pub(super) heard: bool,
     /// Its attempt has begun with the start of its machine (R7).
     pub(super) starting: bool,
+    /// What it was said to be upgraded to; unknown when the manager has forgotten that.
+    pub(super) upgraded_to: Option<Release>,
     /// How many of its attempts in this run have ended in a timeout.
     pub(super) timeouts: u32,
 }
@@ -76,6 +79,7 @@ impl World {
             let mut known = before.remove(&id).unwrap_or_default();
             known.forgotten |= known.accepted.generation > node.generation;
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
+            known.upgraded_to = None;
             known.newest = node.observed;
             known.timeouts = node.progress.tried().unwrap_or_default();
             self.truth.nodes.insert(id, known);
@@ -123,6 +127,9 @@ impl World {
             }
             Fact::Node { node, what: NodeFact::Failed { .. }, .. } => self.known(*node).starting = false,
             Fact::Node { node, what: NodeFact::DrainTimedOut { .. }, .. } => self.known(*node).timeouts += 1,
+            Fact::Node { node, what: NodeFact::Upgraded { release, .. }, .. } => {
+                self.known(*node).upgraded_to = Some(*release);
+            }
             Fact::RunEnded { outcome, .. } => self.check_outcome(outcome),
             Fact::Node { .. }
             | Fact::RunStarted { .. }
