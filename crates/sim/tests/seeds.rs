@@ -24,6 +24,9 @@ fn no_seed_breaks_a_promise() {
     assert!(broken.is_empty(), "{} seeds of {SEEDS}:\n{}", broken.len(), broken.join("\n"));
     // A world in which nothing happens keeps every promise.
     assert!(counts.restarts > SEEDS && counts.strikes > SEEDS && counts.calls > 10 * SEEDS, "{counts:?}");
+    for (name, sum) in counts.reached.sums() {
+        assert!(sum > 0, "{name}: no seed of {SEEDS} came to that");
+    }
 }
 
 #[test]

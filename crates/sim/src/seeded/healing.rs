@@ -184,6 +184,9 @@ impl World {
             if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
+            if !self.truth.amnesia && machine.disk.confirmed.0 != running {
+                found.push(("in the end every node runs what the Management Node runs (R24)", id));
+            }
             if rests {
                 continue;
             }
@@ -192,9 +195,6 @@ impl World {
             }
             if !node.is_back() {
                 found.push(("in the end every node is back in service, or held by its operator", id));
-            }
-            if !self.truth.amnesia && machine.disk.confirmed.0 != running {
-                found.push(("in the end every node runs what the Management Node runs (R24)", id));
             }
         }
         for (promise, id) in found {

@@ -26,6 +26,80 @@ impl Journal {
     }
 }
 
+/// How often it came to what a seed is to come to now and then: a world that never gets there proves
+/// nothing of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Runs that were complete.
+    pub complete: u64,
+    /// Runs that ended with nodes left.
+    pub incomplete: u64,
+    /// Runs that were stopped at the overall limit.
+    pub limit: u64,
+    /// Runs that ended because the Management Node fell back or did not take the release.
+    pub manager_fell_back: u64,
+    /// Runs that another replaced.
+    pub replaced: u64,
+    /// Drains that timed out.
+    pub timeouts: u64,
+    /// Nodes that were cut off and went back to service by themselves.
+    pub let_go: u64,
+    /// Nodes that did not take a release.
+    pub failed: u64,
+    /// Times that the manager's memory went back.
+    pub memory_back: u64,
+    /// Bursting nodes that were started for a run.
+    pub woken: u64,
+    /// Commands that a node refused.
+    pub commands_refused: u64,
+}
+
+impl Reached {
+    /// The sums, each with its name.
+    pub fn sums(&self) -> [(&'static str, u64); 11] {
+        let Self {
+            complete,
+            incomplete,
+            limit,
+            manager_fell_back,
+            replaced,
+            timeouts,
+            let_go,
+            failed,
+            memory_back,
+            woken,
+            commands_refused,
+        } = *self;
+        [
+            ("complete", complete),
+            ("incomplete", incomplete),
+            ("limit", limit),
+            ("manager fell back", manager_fell_back),
+            ("replaced", replaced),
+            ("timeouts", timeouts),
+            ("let go", let_go),
+            ("failed", failed),
+            ("memory back", memory_back),
+            ("woken", woken),
+            ("commands refused", commands_refused),
+        ]
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.complete += other.complete;
+        self.incomplete += other.incomplete;
+        self.limit += other.limit;
+        self.manager_fell_back += other.manager_fell_back;
+        self.replaced += other.replaced;
+        self.timeouts += other.timeouts;
+        self.let_go += other.let_go;
+        self.failed += other.failed;
+        self.memory_back += other.memory_back;
+        self.woken += other.woken;
+        self.commands_refused += other.commands_refused;
+    }
+}
+
 /// What happened in a seed, or in many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -51,6 +125,8 @@ pub struct Counts {
     pub acts: u64,
     /// What was drawn and could not be done, such as switching off what is off.
     pub impossible: u64,
+    /// What it came to.
+    pub reached: Reached,
 }
 
 impl Counts {
@@ -68,6 +144,7 @@ impl Counts {
             strikes,
             acts,
             impossible,
+            reached,
         } = other;
         self.events += events;
         self.runs += runs;
@@ -80,5 +157,6 @@ impl Counts {
         self.strikes += strikes;
         self.acts += acts;
         self.impossible += impossible;
+        self.reached.add(reached);
     }
 }

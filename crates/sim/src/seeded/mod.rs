@@ -27,7 +27,7 @@ use fleet::check::Violation;
 use fleet::time::Span;
 
 pub use canary::Canary;
-pub use journal::Counts;
+pub use journal::{Counts, Reached};
 
 use journal::Journal;
 use odds::Odds;

@@ -1,7 +1,7 @@
 //! The loop around the brain of one node, as the node's program has it: apply what has happened, make it
 //! durable, act on the difference between what is wanted and what is in flight, and report.
 
-use fleet::agent::AgentEvent;
+use fleet::agent::{AgentEvent, AgentFact};
 use fleet::desired::{Assignment, Desired};
 use fleet::node::NodeId;
 use fleet::observed::Admission;
@@ -37,6 +37,7 @@ impl World {
         machine.disk.memory = process.agent.memory().clone();
         self.counts.events += 1;
         for fact in facts {
+            self.counts.reached.let_go += u64::from(fact == AgentFact::LetGo);
             self.journal.line(self.now, || format!("  node{id}: {fact}"));
         }
     }
@@ -70,6 +71,7 @@ impl World {
         }
         self.counts.events += 1;
         self.journal.line(self.now, || format!("node{to} is told {desired:?}: {outcome:?}"));
+        self.counts.reached.commands_refused += u64::from(outcome.is_err());
         self.check_acceptance(to, &came, outcome.is_ok(), &before);
         self.settle_node(to);
     }

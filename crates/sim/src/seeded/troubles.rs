@@ -220,7 +220,8 @@ impl World {
         let under_way = platform.run.as_ref().map(|run| run.source.version);
         let source = under_way.or(platform.last_run.as_ref().map(|run| run.source.version));
         let version = source.filter(|_| coin == 0).unwrap_or(running);
-        self.add_node(Duty::AlwaysOn, installed(version));
+        let duty = if coin == 1 && self.odds.bursting > 0 { Duty::Bursting } else { Duty::AlwaysOn };
+        self.add_node(duty, installed(version));
     }
 
     /// Presses Start, with a package that is new to the platform more often than not.

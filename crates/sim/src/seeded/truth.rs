@@ -9,6 +9,7 @@ use fleet::node::{NodeId, Power};
 use fleet::observed::Observed;
 use fleet::platform::Event;
 use fleet::policy::Policy;
+use fleet::run::Outcome;
 use fleet::time::Time;
 use fleet::version::Release;
 
@@ -69,9 +70,24 @@ impl World {
         self.truth.nodes.remove(&id);
     }
 
+    fn count_outcome(&mut self, outcome: &Outcome) {
+        let reached = &mut self.counts.reached;
+        match outcome {
+            Outcome::Complete => reached.complete += 1,
+            Outcome::Incomplete => reached.incomplete += 1,
+            Outcome::LimitReached => reached.limit += 1,
+            Outcome::ManagerFellBack { .. } | Outcome::ManagerRejected { .. } => {
+                reached.manager_fell_back += 1
+            }
+            Outcome::Replaced => reached.replaced += 1,
+            Outcome::Halted { .. } => {}
+        }
+    }
+
     /// The manager's memory has gone back: what it was told since is untold, the operator's wishes too.
     pub(super) fn forget(&mut self) {
         self.truth.amnesia = true;
+        self.counts.reached.memory_back += 1;
         self.truth.limit = self.fleet().platform.run.as_ref().map_or(0, |run| run.policy.nodes_at_once);
         let records: Vec<_> = self.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
         let mut before = std::mem::take(&mut self.truth.nodes);
@@ -122,15 +138,25 @@ impl World {
                 }
             }
             Fact::Node { node, what: NodeFact::Power(Power::On), .. } => {
+                self.counts.reached.woken += 1;
                 self.known(*node).starting = true;
                 self.check_turn(*node);
             }
-            Fact::Node { node, what: NodeFact::Failed { .. }, .. } => self.known(*node).starting = false,
-            Fact::Node { node, what: NodeFact::DrainTimedOut { .. }, .. } => self.known(*node).timeouts += 1,
+            Fact::Node { node, what: NodeFact::Failed { .. }, .. } => {
+                self.counts.reached.failed += 1;
+                self.known(*node).starting = false;
+            }
+            Fact::Node { node, what: NodeFact::DrainTimedOut { .. }, .. } => {
+                self.counts.reached.timeouts += 1;
+                self.known(*node).timeouts += 1;
+            }
             Fact::Node { node, what: NodeFact::Upgraded { release, .. }, .. } => {
                 self.known(*node).upgraded_to = Some(*release);
             }
-            Fact::RunEnded { outcome, .. } => self.check_outcome(outcome),
+            Fact::RunEnded { outcome, .. } => {
+                self.count_outcome(outcome);
+                self.check_outcome(outcome);
+            }
             Fact::Node { .. }
             | Fact::RunStarted { .. }
             | Fact::ManagerInstalling { .. }
