@@ -9,6 +9,11 @@ use crate::time::Time;
 /// The longest lead with which a lapsing session is ended (RFC 4028 section 10).
 const MAX_LEAD: Duration = Duration::from_secs(32);
 
+/// The longest a session may go without a refresh, unless our own interval is longer. A far end may ask
+/// for 136 years; a call on hold has no sound that could be missed, so a vanished caller would block
+/// every drain until then (R4). Two hours: four times the usual interval.
+const MAX_INTERVAL: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// Who sends the refresh requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refresher {
@@ -72,8 +77,10 @@ impl Asked {
 /// A running session timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionTimer {
-    /// The agreed interval.
+    /// The agreed interval, as it is announced.
     pub(crate) interval: Duration,
+    /// The longest interval we rely on; a longer one is agreed to, but refreshed by us this often.
+    pub(crate) longest: Duration,
     /// Who refreshes.
     pub(crate) refresher: Refresher,
     /// When the session was last refreshed.
@@ -99,7 +106,8 @@ impl SessionTimer {
             (false, _) | (true, Some(false)) => Refresher::Us,
             (true, Some(true) | None) => Refresher::FarEnd,
         };
-        Ok(SessionTimer { interval, refresher, refreshed: now })
+        let longest = MAX_INTERVAL.max(policy.interval);
+        Ok(SessionTimer { interval, longest, refresher, refreshed: now }.watched())
     }
 
     /// Reads the far end's 200 to our refresh. Without Session-Expires we go on refreshing by ourselves.
@@ -110,13 +118,34 @@ impl SessionTimer {
             Some(true) | None => Refresher::Us,
             Some(false) => Refresher::FarEnd,
         };
-        SessionTimer { interval: interval.min(self.interval), refresher, refreshed: now }
+        SessionTimer { interval: interval.min(self.interval), refresher, refreshed: now, ..self }.watched()
+    }
+
+    /// Takes over the Min-SE, in seconds, of a far end that finds our interval too short (422). One that
+    /// is longer than we rely on is not taken over: the refresh is tried again as it was, and the
+    /// session lapses unless it succeeds.
+    pub(crate) fn lengthened(self, min_se: u32) -> SessionTimer {
+        let asked = Duration::from_secs(min_se.into());
+        let interval = if asked > self.longest { self.interval } else { self.interval.max(asked) };
+        SessionTimer { interval, ..self }
+    }
+
+    /// A far end that wants a longer interval than we rely on is refreshed by us, whoever it named: it
+    /// may be asked more often than it asked for, and then its death is noticed.
+    fn watched(self) -> SessionTimer {
+        let refresher = if self.interval > self.longest { Refresher::Us } else { self.refresher };
+        SessionTimer { refresher, ..self }
+    }
+
+    /// The interval that counts: the announced one, as far as we rely on it.
+    fn relied_on(&self) -> Duration {
+        self.interval.min(self.longest)
     }
 
     /// When we refresh: after half the interval; never when the far end does.
     pub(crate) fn refresh_at(&self) -> Option<Time> {
         match self.refresher {
-            Refresher::Us => Some(self.refreshed + self.interval / 2),
+            Refresher::Us => Some(self.refreshed + self.relied_on() / 2),
             Refresher::FarEnd => None,
         }
     }
@@ -124,7 +153,8 @@ impl SessionTimer {
     /// When the call is ended for want of a refresh: a third of the interval, at most 32 seconds,
     /// before it is over.
     pub(crate) fn lapses_at(&self) -> Time {
-        self.refreshed + (self.interval - (self.interval / 3).min(MAX_LEAD))
+        let interval = self.relied_on();
+        self.refreshed + (interval - (interval / 3).min(MAX_LEAD))
     }
 
     /// The value of Session-Expires in a response to the far end's request.
@@ -148,6 +178,40 @@ mod tests {
     use super::*;
 
     const POLICY: Policy = Policy { interval: Duration::from_secs(1800), shortest: Duration::from_secs(90) };
+
+    /// A session that we refresh.
+    fn of(seconds: u64) -> SessionTimer {
+        let interval = Duration::from_secs(seconds);
+        SessionTimer { interval, longest: MAX_INTERVAL, refresher: Refresher::Us, refreshed: Time(0) }
+    }
+
+    #[test]
+    fn an_endless_interval_is_announced_but_refreshed_by_us_within_two_hours() {
+        let endless = "4294967295";
+        for expires in [None, Some("4294967295"), Some("4294967295;refresher=uac")] {
+            let timer = agree(expires, Some(endless), true).expect("agreed");
+            assert_eq!(timer.response_header(), "4294967295;refresher=uas");
+            assert_eq!(timer.request_header(), "4294967295;refresher=uac");
+            assert_eq!(timer.refresh_at(), Some(Time(3_600_000)));
+            assert_eq!(timer.lapses_at(), Time(7_168_000));
+            let handed_back = Asked::read(Some("4294967295;refresher=uas"), None, true);
+            let refreshed = timer.confirmed(Time(3_600_000), handed_back);
+            assert_eq!(refreshed.refresh_at(), Some(Time(7_200_000)));
+        }
+        let longer = Policy { interval: Duration::from_secs(10_000), ..POLICY };
+        let timer = SessionTimer::agree(Time(0), Asked::read(None, Some(endless), true), longer);
+        assert_eq!(timer.expect("agreed").refresh_at(), Some(Time(5_000_000)));
+    }
+
+    #[test]
+    fn a_refresh_found_too_short_is_lengthened_within_the_limit_only() {
+        let check = |min_se, expected| assert_eq!(of(600).lengthened(min_se).interval.as_secs(), expected);
+        check(0, 600);
+        check(900, 900);
+        check(7200, 7200);
+        check(7201, 600);
+        check(u32::MAX, 600);
+    }
 
     fn agree(expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Result<SessionTimer, TooShort> {
         SessionTimer::agree(Time(0), Asked::read(expires, min_se, supported), POLICY)
@@ -179,8 +243,7 @@ mod tests {
     #[test]
     fn the_refresher_refreshes_at_half_and_the_call_lapses_before_the_end() {
         let check = |seconds, refresher, refresh: Option<u64>, lapse| {
-            let timer =
-                SessionTimer { interval: Duration::from_secs(seconds), refresher, refreshed: Time(1000) };
+            let timer = SessionTimer { refresher, refreshed: Time(1000), ..of(seconds) };
             assert_eq!(timer.refresh_at(), refresh.map(Time));
             assert_eq!(timer.lapses_at(), Time(lapse));
         };
@@ -192,8 +255,7 @@ mod tests {
 
     #[test]
     fn the_answer_to_our_refresh_may_hand_the_refreshing_over() {
-        let timer =
-            SessionTimer { interval: Duration::from_secs(600), refresher: Refresher::Us, refreshed: Time(0) };
+        let timer = of(600);
         assert_eq!(timer.request_header(), "600;refresher=uac");
         let same = timer.confirmed(Time(5), Asked::default());
         assert_eq!(same, SessionTimer { refreshed: Time(5), ..timer });

@@ -64,7 +64,7 @@ impl Call {
             408 | 481 => return ControlFlow::Break(End::Refused),
             422 => {
                 let min_se = message::session_timer(&*answer).min_se.unwrap_or_default();
-                self.timer.interval = self.timer.interval.max(Duration::from_secs(min_se.into()));
+                self.timer = self.timer.lengthened(min_se);
                 self.retry_refresh_at = Some(now + Duration::from_secs(1));
             }
             // RFC 3261 section 14.1: the side that does not own the Call-ID waits up to two seconds.
