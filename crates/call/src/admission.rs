@@ -147,7 +147,7 @@ impl Admitter {
 }
 
 /// An IPv6 caller owns a whole /64, so that is what has a rate.
-fn group(address: IpAddr) -> IpAddr {
+pub(crate) fn group(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

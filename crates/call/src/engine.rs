@@ -17,6 +17,7 @@ use crate::media::thread::{self, Command};
 use crate::rooms::Rooms;
 use crate::settings::{Settings, SettingsError};
 use crate::sip::probe;
+use crate::sip::reply::Replies;
 use crate::sip::stack::Stack;
 use crate::sip::uas::{Dialogs, Uas};
 use crate::time::Clock;
@@ -67,8 +68,10 @@ impl CallEngine {
         let admitter = Admitter::new(admission, settings.call_limit, settings.source_rate);
         let ledger = Ledger::new(clock, admitter);
         let address = settings.sip;
-        let stack =
-            Stack::open(&settings, clock).await.map_err(|source| StartError::Sip { address, source })?;
+        let replies = Replies::new();
+        let stack = Stack::open(&settings, clock, replies.gate())
+            .await
+            .map_err(|source| StartError::Sip { address, source })?;
         let (media, thread) =
             thread::start(clock, settings.media_timeout, Arc::clone(&ledger)).map_err(StartError::Media)?;
         let uas = Arc::new(Uas {
@@ -83,7 +86,7 @@ impl CallEngine {
             address: stack.address,
             stopping: CancellationToken::new(),
             dialogs: Dialogs::default(),
-            refusals: Uas::refusals(),
+            replies,
             legs: AtomicU64::default(),
         });
         let bound = stack.bound;
@@ -145,7 +148,9 @@ impl CallEngine {
 }
 
 impl Drop for CallEngine {
-    /// An engine that is dropped without a shut-down ends its tasks and its thread, without a BYE.
+    /// An engine that is dropped without a shut-down ends its calls, its tasks and its thread. Each call
+    /// still sends its BYE while the runtime lives, but nobody waits for that or repeats it:
+    /// [`CallEngine::shut_down`] does.
     fn drop(&mut self) {
         self.uas.stopping.cancel();
         self.cancel.cancel();

@@ -9,6 +9,11 @@
 //! piece of sound is tagged with participant and epoch, so that a leg of another kind, or a second leg
 //! of one participant on its way to another node, joins without a change of the mixer.
 //!
+//! When a part of the engine fails (its sockets, its dispatcher, its media thread), [`Calls::Unknown`] stays
+//! for good: nothing here is restarted under running calls, because nobody knows which are left. The node
+//! makes itself unfit: it takes no new calls, and says that it wants a restart at a quiet time. That restart,
+//! of the whole program, is the only way out.
+//!
 //! The SIP stack logs every message in full at level `info`: a node's log filter says `rsipstack=warn`.
 //!
 //! What is not here: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.

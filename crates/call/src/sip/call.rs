@@ -38,6 +38,8 @@ pub(super) enum Event {
     Request(Box<Transaction>),
     /// Nothing is heard of the far end any more.
     Silent,
+    /// The far end did not take in the answer to its UPDATE: the session is not refreshed.
+    Unreachable,
     /// The answer to our refresh, or that there was none.
     Refreshed(Option<Box<Response>>),
 }
@@ -163,7 +165,7 @@ impl Call {
                     break End::Cancelled;
                 }
                 Next::Event(Event::Request(tx)) => self.uas.reply(*tx, 500, Vec::new()),
-                Next::Event(Event::Acked(_) | Event::Silent | Event::Refreshed(_)) => {}
+                Next::Event(Event::Acked(_) | Event::Silent | Event::Unreachable | Event::Refreshed(_)) => {}
                 Next::Stopping => break End::ShutDown,
             }
         };
@@ -176,7 +178,7 @@ impl Call {
         loop {
             let deadline = self.next_deadline();
             let flow = match self.next_event(deadline).await {
-                Next::Event(event) => self.on_event(event).await,
+                Next::Event(event) => self.on_event(event),
                 Next::Deadline => self.on_deadline(),
                 Next::Stopping => return End::ShutDown,
             };
@@ -214,18 +216,19 @@ impl Call {
         ControlFlow::Continue(())
     }
 
-    async fn on_event(&mut self, event: Event) -> ControlFlow<End> {
+    fn on_event(&mut self, event: Event) -> ControlFlow<End> {
         match event {
-            Event::Acked(ack) => self.on_ack(&ack).await,
-            Event::Request(tx) => self.on_request(*tx).await,
+            Event::Acked(ack) => self.on_ack(&ack),
+            Event::Request(tx) => self.on_request(*tx),
             Event::Silent => ControlFlow::Break(End::MediaTimeout),
+            Event::Unreachable => ControlFlow::Break(End::SessionLapsed),
             Event::Refreshed(answer) => self.on_refreshed(answer),
             // It crossed our 200, which it cannot take back.
             Event::Cancelled => ControlFlow::Continue(()),
         }
     }
 
-    async fn on_ack(&mut self, ack: &Request) -> ControlFlow<End> {
+    fn on_ack(&mut self, ack: &Request) -> ControlFlow<End> {
         let sequence = message::sequence(ack);
         let Some(unacked) = self.unacked.take_if(|unacked| Some(unacked.sequence) == sequence) else {
             return ControlFlow::Continue(());
@@ -238,7 +241,7 @@ impl Call {
         }
         self.confirm();
         if let Some(tx) = self.deferred.take() {
-            self.on_change(*tx).await;
+            self.on_change(*tx);
         }
         ControlFlow::Continue(())
     }
@@ -252,7 +255,7 @@ impl Call {
         }
     }
 
-    async fn on_request(&mut self, mut tx: Transaction) -> ControlFlow<End> {
+    fn on_request(&mut self, tx: Transaction) -> ControlFlow<End> {
         if !self.dialog.advance(&tx.original) {
             // RFC 3261 section 12.2.2: out of order.
             self.uas.reply(tx, 500, Vec::new());
@@ -260,12 +263,12 @@ impl Call {
         }
         let method = tx.original.method;
         if method == Method::Bye {
-            let _ = tx.reply_with(200.into(), Vec::new(), None).await;
+            self.uas.reply(tx, 200, Vec::new());
             self.confirm();
             return ControlFlow::Break(End::HungUp);
         }
         if method == Method::Invite || method == Method::Update {
-            self.change_or_defer(tx).await;
+            self.change_or_defer(tx);
         } else if method == Method::Options {
             self.uas.reply(tx, 200, super::uas::abilities());
         } else if method == Method::Info {
@@ -278,9 +281,9 @@ impl Call {
 
     /// A change that overtakes the ACK before it waits for that ACK: both travel through tasks of the
     /// stack whose order is not certain. A second one is too early (RFC 3261 section 14.2).
-    async fn change_or_defer(&mut self, tx: Transaction) {
+    fn change_or_defer(&mut self, tx: Transaction) {
         if self.unacked.is_none() {
-            self.on_change(tx).await;
+            self.on_change(tx);
         } else if self.deferred.is_none() {
             self.deferred = Some(Box::new(tx));
         } else {

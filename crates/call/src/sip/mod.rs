@@ -2,17 +2,20 @@
 //!
 //! The stack's transport and transaction layers are used; dialogs are our own, because they are small
 //! and their state must one day be carried to another node. Reading order: `message` (headers),
-//! `transport` (sockets and their limits), `dialog` (one dialog's state), `exchange` (transactions),
-//! `uas` (what comes in), `answer` (a new call), `call` (its life), `negotiate` and `refresh` (changes of it).
+//! `gate` (what the stack must not get), `transport` (sockets and their limits), `dialog` (one dialog's state), `exchange` (transactions),
+//! `permits` and `reply` (answers nobody waits for), `uas` (what comes in), `answer` (a new call), `call` (its life), `negotiate` and `refresh` (changes of it).
 
 mod answer;
 mod call;
 mod dialog;
 mod exchange;
+mod gate;
 mod message;
 mod negotiate;
+mod permits;
 pub(crate) mod probe;
 mod refresh;
+pub(crate) mod reply;
 pub(crate) mod stack;
 mod transport;
 pub(crate) mod uas;

@@ -8,9 +8,10 @@ use crate::sdp::{self, Agreed, SdpError};
 use crate::session_timer::{Refresher, SessionTimer, TooShort};
 
 use super::answer::policy;
-use super::call::{Call, Unacked};
+use super::call::{Call, Event, Unacked};
 use super::exchange::ServerInvite;
 use super::message::{self, ALLOW, Body, SDP};
+use super::reply::Reply;
 use super::uas::Uas;
 
 /// A refusal of a request: its status and headers.
@@ -63,7 +64,7 @@ impl Call {
     }
 
     /// A re-INVITE or UPDATE of the far end: hold, resume, another address, or a refresh of the session.
-    pub(super) async fn on_change(&mut self, mut tx: Transaction) {
+    pub(super) fn on_change(&mut self, tx: Transaction) {
         match self.review_change(&tx.original) {
             Err((status, headers)) => self.uas.reply(tx, status, headers),
             Ok((agreed, timer)) => {
@@ -79,7 +80,9 @@ impl Call {
                     let mut headers = self.session_headers();
                     let body = (!offers).then(|| self.description().into_bytes());
                     headers.extend(body.is_some().then(|| message::header("Content-Type", SDP)));
-                    let _ = tx.reply_with(200.into(), headers, body).await;
+                    let events = self.sender.clone();
+                    let lost = move || drop(events.try_send(Event::Unreachable));
+                    self.uas.reply_or_else(tx, Reply { status: 200, headers, body }, lost);
                 }
             }
         }

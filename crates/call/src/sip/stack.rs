@@ -18,6 +18,7 @@ use crate::ledger::Ledger;
 use crate::settings::Settings;
 use crate::time::Clock;
 
+use super::gate::Gate;
 use super::transport::{self, Connections, Inspector};
 use super::uas::Uas;
 
@@ -39,7 +40,7 @@ impl Stack {
     ///
     /// # Errors
     /// The address cannot be had.
-    pub(crate) async fn open(settings: &Settings, clock: Clock) -> std::io::Result<Stack> {
+    pub(crate) async fn open(settings: &Settings, clock: Clock, gate: Gate) -> std::io::Result<Stack> {
         let cancel = CancellationToken::new();
         let sockets = transport::bind(settings.sip, &cancel).await?;
         let address = sockets.udp.get_addr().get_socketaddr().map_err(other)?;
@@ -55,8 +56,9 @@ impl Stack {
             .with_transport_layer(layer)
             .with_allows(vec![Method::Invite, Method::Ack, Method::Bye, Method::Cancel, Method::Options])
             .with_option(EndpointOption { t1, t1x64: t1 * 64, ..EndpointOption::default() })
-            .with_transport_inspector(Box::new(Inspector(Arc::clone(&connections))))
+            .with_transport_inspector(Box::new(Inspector(Arc::clone(&connections), gate.clone())))
             .build();
+        gate.guard(&endpoint.inner);
         let incoming = endpoint.incoming_transactions().map_err(other)?;
         let bound = sockets.address;
         Ok(Stack { connections, bound, address, endpoint, listener: sockets.tcp, incoming, cancel })

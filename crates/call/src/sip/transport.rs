@@ -12,10 +12,13 @@ use rsipstack::transaction::endpoint::{EndpointInnerRef, TransportEventInspector
 use rsipstack::transport::tcp::TcpConnection;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::time::{Clock, Time};
+
+use super::gate::{Gate, Passage};
 
 /// The most headers of a message; the next ones make it unread. Calls through many proxies have forty.
 const MAX_HEADERS: usize = 128;
@@ -25,6 +28,11 @@ const MAX_HEADER: usize = 4096;
 const MAX_BODY: usize = 32 * 1024;
 /// How often a free port is looked for that UDP and TCP can share.
 const PORT_TRIES: usize = 16;
+/// How long a far end may leave unread what was sent to it over TCP, or not confirm it, before the
+/// system ends the connection. Whoever reads nothing for five seconds answers no SIP timer either.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a close waits for a write that is under way; the system's time-out above ends that write.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// One source may hold this share of the TCP connections.
 const SOURCE_SHARE: usize = 4;
 
@@ -65,6 +73,15 @@ struct Entry {
     connection: SipConnection,
     heard: Time,
     users: Arc<()>,
+    state: State,
+}
+
+/// Whether a connection is to stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// It was told to close. It counts until the far end has let go of it as well.
+    Closing,
 }
 
 /// Keeps a connection open for as long as it lives.
@@ -91,8 +108,12 @@ impl Connections {
     fn add(&self, connection: &SipConnection) {
         let Some(remote) = remote(connection) else { return };
         let heard = self.clock.now();
-        let entry = Entry { connection: connection.clone(), heard, users: Arc::new(()) };
-        self.lock().entry(remote).or_insert(entry);
+        let entry = Entry { connection: connection.clone(), heard, users: Arc::new(()), state: State::Open };
+        let mut table = self.lock();
+        if table.get(&remote).is_some_and(|earlier| is_closed(&earlier.connection)) {
+            table.remove(&remote);
+        }
+        table.entry(remote).or_insert(entry);
     }
 
     fn touch(&self, remote: SocketAddr) {
@@ -108,15 +129,20 @@ impl Connections {
         }
     }
 
-    /// Takes out the connections without a call that were silent for too long.
+    /// The connections without a call that were silent for too long, each only once.
     fn take_idle(&self) -> Vec<SipConnection> {
         let now = self.clock.now();
         let mut table = self.lock();
-        let is_idle =
-            |entry: &Entry| Arc::strong_count(&entry.users) == 1 && now.since(entry.heard) >= self.idle;
-        let idle: Vec<SocketAddr> =
-            table.iter().filter(|(_, entry)| is_idle(entry)).map(|(remote, _)| *remote).collect();
-        idle.iter().filter_map(|remote| table.remove(remote)).map(|entry| entry.connection).collect()
+        let idle = table.values_mut().filter(|entry| {
+            entry.state == State::Open
+                && Arc::strong_count(&entry.users) == 1
+                && now.since(entry.heard) >= self.idle
+        });
+        idle.map(|entry| {
+            entry.state = State::Closing;
+            entry.connection.clone()
+        })
+        .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Entry>> {
@@ -168,6 +194,9 @@ fn serve(
     endpoint: &EndpointInnerRef,
     cancel: &CancellationToken,
 ) {
+    if sockopt::set_tcp_user_timeout(&stream, TCP_USER_TIMEOUT.as_millis() as u32).is_err() {
+        return;
+    }
     let local = SipAddr::new(Transport::Tcp, local.into());
     if let Ok(connection) = TcpConnection::from_stream(stream, local, Some(cancel.child_token())) {
         let connection = SipConnection::from(connection);
@@ -190,22 +219,32 @@ pub(crate) async fn reap(
         }
         for connection in connections.take_idle() {
             endpoint.transport_layer.remove_connection(&connection);
-            let _ = connection.close().await;
+            // By a task of its own: one that is slow to close must not keep the others open.
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(CLOSE_LIMIT, connection.close()).await;
+            });
         }
     }
 }
 
 /// Sees everything that comes in before the transactions do: drops what is over the limits and keeps
 /// the table of connections.
-pub(crate) struct Inspector(pub(crate) Arc<Connections>);
+pub(crate) struct Inspector(pub(crate) Arc<Connections>, pub(crate) Gate);
 
 #[async_trait::async_trait]
 impl TransportEventInspector for Inspector {
     async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
         match &event {
             TransportEvent::Incoming(message, connection, _) => {
-                remote(connection).into_iter().for_each(|remote| self.0.touch(remote));
-                is_within_limits(message).then_some(event)
+                if !is_within_limits(message) {
+                    return None;
+                }
+                let Some(remote) = remote(connection) else { return Some(event) };
+                self.0.touch(remote);
+                match self.1.pass(message, connection, remote.ip()) {
+                    Passage::On => Some(event),
+                    Passage::Ended => None,
+                }
             }
             TransportEvent::New(connection) => {
                 self.0.add(connection);

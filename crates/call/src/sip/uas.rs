@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use rsipstack::sip::{Header, Method, SipMessage};
+use rsipstack::sip::{Header, Method};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Transaction, TransactionReceiver};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Refusal};
@@ -25,11 +25,9 @@ use super::answer;
 use super::call::Event;
 use super::dialog::{DialogKey, Flow};
 use super::message::{self, ALLOW, SDP};
+use super::reply::Replies;
 use super::transport::Connections;
 
-/// The most refusals in flight. A refused INVITE is remembered until its ACK, half a minute at most;
-/// above this number refusals are dropped in silence.
-const MAX_REFUSALS: usize = 2000;
 /// The most events that wait for one call; the far end repeats what is dropped above it.
 const MAX_WAITING: usize = 32;
 /// When a caller may try again after maintenance mode refused it, in seconds. A drain takes minutes to
@@ -51,7 +49,7 @@ pub(crate) struct Uas {
     pub(crate) address: SocketAddr,
     pub(crate) stopping: CancellationToken,
     pub(crate) dialogs: Dialogs,
-    pub(crate) refusals: Arc<Semaphore>,
+    pub(crate) replies: Replies,
     pub(crate) legs: AtomicU64,
 }
 
@@ -105,10 +103,6 @@ impl Dialogs {
 }
 
 impl Uas {
-    pub(crate) fn refusals() -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(MAX_REFUSALS))
-    }
-
     pub(super) fn next_leg(&self) -> LegId {
         LegId(self.legs.fetch_add(1, Ordering::Relaxed))
     }
@@ -166,29 +160,6 @@ impl Uas {
             Admission::Open => (200, abilities()),
             Admission::Closed(closed) => (503, refusal_headers(&Refusal::Closed(closed))),
         }
-    }
-
-    /// Answers a request without a call, and repeats the answer to an INVITE until its ACK.
-    pub(super) fn reply(self: &Arc<Uas>, mut tx: Transaction, status: u16, headers: Vec<Header>) {
-        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
-            self.ledger.count(|stats| stats.dropped += 1);
-            return;
-        };
-        let limit = self.settings.ack_timeout() * 2;
-        tokio::spawn(async move {
-            let rest = async {
-                tx.reply_with(status.into(), headers, None).await.ok()?;
-                // An ACK is the last thing that is worth waiting for: the stack itself absorbs repeats.
-                while let Some(SipMessage::Request(request)) = tx.receive().await {
-                    if request.method == Method::Ack {
-                        break;
-                    }
-                }
-                Some(())
-            };
-            let _ = tokio::time::timeout(limit, rest).await;
-            drop(permit);
-        });
     }
 
     /// Refuses a call that was admitted.
