@@ -1,7 +1,8 @@
 //! What is read of the Management Node's answers. Fields that are not known here are passed over,
 //! and those that a release may leave out are optional.
 
-use serde::Deserialize;
+use fleet::status::Status;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::when::When;
@@ -114,8 +115,9 @@ pub(crate) struct Node {
     /// The build of that.
     #[serde(default)]
     pub(crate) build: Option<u64>,
-    /// One of the eight, as a token.
-    pub(crate) upgrade_status: String,
+    /// One of the eight; none when a newer release has one that is not known here.
+    #[serde(deserialize_with = "known_status")]
+    pub(crate) upgrade_status: Option<Status>,
     /// The same in words.
     pub(crate) upgrade_status_text: String,
     /// Why it does not advance.
@@ -304,6 +306,13 @@ pub(crate) struct Upload {
     pub(crate) error: Option<String>,
 }
 
+/// A status by its token. The Management Node may be newer than this program: what its words say is
+/// shown all the same.
+fn known_status<'de, D: Deserializer<'de>>(token: D) -> Result<Option<Status>, D::Error> {
+    let token = String::deserialize(token)?;
+    Ok(Status::ALL.into_iter().find(|status| status.token() == token))
+}
+
 /// `34.1 (34100)` from its parts; a version that has its build beside it stays as it is.
 pub(crate) fn release(version: &str, build: Option<u64>) -> String {
     match build {
@@ -340,5 +349,17 @@ mod tests {
         check(json!({"version": "34 (34000)", "build": 34000}), Some("34 (34000)"));
         check(json!({"version": "34"}), Some("34"));
         check(json!(null), None);
+    }
+
+    #[test]
+    fn a_status_of_a_newer_release_is_no_reason_to_show_nothing() {
+        let check = |token: &str, expected: Option<Status>| {
+            let node = json!({"name": "lon-1", "upgrade_status": token, "upgrade_status_text": "In words"});
+            let node: Node = serde_json::from_value(node).unwrap();
+            assert_eq!((node.upgrade_status, node.upgrade_status_text.as_str()), (expected, "In words"));
+        };
+        check("WAITING_FOR_CALLS", Some(Status::WaitingForCallsToClear));
+        check("UNREACHABLE", Some(Status::CouldNotCommunicate));
+        check("LEVITATING", None);
     }
 }

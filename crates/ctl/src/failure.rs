@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::client::ClientError;
+use crate::no_answer::ClientError;
 use crate::profile::ProfileError;
 use crate::terminal;
 use crate::trust::TrustError;

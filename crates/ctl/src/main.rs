@@ -9,6 +9,7 @@
 mod args;
 
 mod client;
+mod no_answer;
 mod profile;
 mod secret;
 mod trust;

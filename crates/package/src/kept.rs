@@ -1,5 +1,5 @@
-//! A slot keeps the manifest of its release and the signature beside the files, so that what it
-//! holds can be verified again at any time, without the package.
+//! What a slot holds of a package: the files of one payload and, beside them, the signed manifest, so
+//! that it can be verified again at any time, without the package.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -7,9 +7,20 @@ use std::path::Path;
 
 use crate::keys::TrustedKeys;
 use crate::limits::{MAX_MANIFEST, MAX_SIGNATURE};
-use crate::manifest::{MANIFEST_FILE, SIGNATURE_FILE};
+use crate::manifest::{MANIFEST_FILE, Role, SIGNATURE_FILE};
 use crate::refusal::Refusal;
+use crate::unpack::unpack;
 use crate::verified::{Verified, open, sync_dir, verify_manifest};
+
+/// Unpacks the payload file of `role` into the directory of a slot that is being staged, and keeps the
+/// signed manifest beside the files. The payload file stays.
+///
+/// # Errors
+/// As [`unpack`] and [`keep_manifest`]; what is in the directory then means nothing.
+pub fn unpack_release(payload: &Path, verified: &Verified, role: Role, slot: &Path) -> Result<(), Refusal> {
+    unpack(payload, verified.payload(role), slot, &mut |_| {})?;
+    keep_manifest(verified, slot)
+}
 
 /// Writes `manifest.json` and `manifest.json.minisig` into a slot that is being staged, durably.
 ///

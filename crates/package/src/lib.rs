@@ -36,7 +36,7 @@ mod tests;
 pub use build::{BuildError, Level, PayloadSource, Recipe, SourceFile, build};
 pub use download::Download;
 pub use extract::extract_payload;
-pub use kept::{keep_manifest, kept_manifest};
+pub use kept::{keep_manifest, kept_manifest, unpack_release};
 pub use keys::{KeyError, KeyId, KeyPair, SigningKey, TrustedKeys, generate_key};
 pub use manifest::{
     File, MANIFEST_FILE, Manifest, Mode, Payload, Payloads, ProtocolRange, Protocols, Role, SIGNATURE_FILE,
@@ -45,4 +45,4 @@ pub use pieces::{PIECE_SIZE, check_piece};
 pub use refusal::{NotAdmitted, Refusal};
 pub use slot_path::{NotASlotPath, SlotPath};
 pub use unpack::{Progress, check_slot, unpack};
-pub use verified::{Verified, read_head, verify, verify_file, verify_manifest};
+pub use verified::{Installed, Verified, read_head, verify, verify_file, verify_manifest};

@@ -28,6 +28,19 @@ pub struct Verified {
     signature_text: String,
 }
 
+/// What a slot says of the release that it holds, in the words of its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// SHA-256 of the signed manifest, 64 lower-case hexadecimal digits.
+    pub manifest: String,
+    /// The version as an operator reads it: `34.1`.
+    pub version: String,
+    /// The build of that version.
+    pub build: u32,
+    /// The program that is started, relative to the slot: `bin/pitlane-node`.
+    pub program: String,
+}
+
 impl Verified {
     /// The manifest.
     pub fn manifest(&self) -> &Manifest {
@@ -57,6 +70,16 @@ impl Verified {
     /// The payload of `role`.
     pub fn payload(&self, role: Role) -> &Payload {
         self.manifest.payloads.get(role)
+    }
+
+    /// What a slot is to say of itself once it holds the payload of `role`.
+    pub fn installed(&self, role: Role) -> Installed {
+        Installed {
+            manifest: self.hash.to_string(),
+            version: self.manifest.version.to_string(),
+            build: self.manifest.build.0,
+            program: self.payload(role).program.as_str().into(),
+        }
     }
 
     /// Bytes of the whole package.

@@ -7,6 +7,7 @@ mod upgrade;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueHint};
+use fleet::version::Release;
 
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
@@ -24,9 +25,14 @@ Exit codes:
 
 Standard output is the answer, standard error the story. Times are UTC.";
 
+/// The release that this program belongs to. Lives as long as the program.
+fn version() -> &'static str {
+    Release::COMPILED.to_string().leak()
+}
+
 /// Upgrades a conferencing platform under live calls, and shows how far it is.
 #[derive(Debug, Parser)]
-#[command(name = "pitlane", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "pitlane", version = version(), after_help = EXIT_CODES, max_term_width = 100)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub(crate) struct Args {
     /// What every command takes.

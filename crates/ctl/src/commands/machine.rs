@@ -2,21 +2,17 @@
 //! one last, so that a machine that was cut off on the way is installed again, not started.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use ::package::{MANIFEST_FILE, Role, SIGNATURE_FILE, TrustedKeys, Verified};
+use ::package::{Installed, Role, TrustedKeys, Verified};
 use serde_json::json;
-use slots::{Machine, SlotIdentity, Staging};
+use slots::{MACHINE_FILE, MACHINE_FILE_MAX, Machine, SlotIdentity, Staging, replace_file};
 
 use super::Output;
 use crate::args::{InstallArgs, MachineCommand};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
-
-/// Largest accepted settings file, in bytes.
-const MAX_SETTINGS: u64 = 64 << 10;
 
 /// Runs a command about a machine.
 pub(crate) fn run(command: &MachineCommand, output: Output) -> Result<Exit, Failure> {
@@ -40,7 +36,7 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
     unpack(args, &verified, role, &staging)?;
     copy_keys(&args.trust, &args.root.join("trust"))?;
     if let Some(text) = &settings {
-        write(&args.root.join("machine.toml"), text.as_bytes())?;
+        write(&args.root.join(MACHINE_FILE), text.as_bytes())?;
     }
     let identity = identity(&verified, role);
     staging.finish(&identity)?;
@@ -55,8 +51,8 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
             format!("Verified with key {}; start it with: pitlane-boot --root {root}", verified.key()),
         ]),
     }
-    if settings.is_none() && !args.root.join("machine.toml").exists() {
-        terminal::tell(&format!("It has no settings yet: write {root}/machine.toml before it is started."));
+    if settings.is_none() && !args.root.join(MACHINE_FILE).exists() {
+        terminal::tell(&format!("It has no settings yet: write {root}/{MACHINE_FILE} before it is started."));
     }
     Ok(Exit::Ok)
 }
@@ -71,7 +67,7 @@ fn role_words(role: Role) -> &'static str {
 /// Reads the settings, which must be TOML and have a table for the role.
 fn settings(file: &Path, role: Role) -> Result<String, Failure> {
     let reading = || Failure::io(format!("read the settings {}", file.display()));
-    if fs::metadata(file).map_err(reading())?.len() > MAX_SETTINGS {
+    if fs::metadata(file).map_err(reading())?.len() > MACHINE_FILE_MAX {
         return Err(reading()(io::Error::from(io::ErrorKind::FileTooLarge)));
     }
     let text = fs::read_to_string(file).map_err(reading())?;
@@ -89,7 +85,7 @@ fn settings(file: &Path, role: Role) -> Result<String, Failure> {
 
 /// Settings that lie there already and say something else are the operator's, and stay.
 fn check_settings_in_place(root: &Path, new: Option<&str>) -> Result<(), Failure> {
-    let file = root.join("machine.toml");
+    let file = root.join(MACHINE_FILE);
     match (fs::read_to_string(&file), new) {
         (Ok(old), Some(new)) if old != new => Err(Failure::Declined {
             what: format!("{} is there already and says something else; nothing was changed", file.display()),
@@ -110,18 +106,15 @@ fn unpack(args: &InstallArgs, verified: &Verified, role: Role, staging: &Staging
         |source| Failure::Package { what: format!("the package {}", args.package.display()), source };
     let payload = args.root.join(format!("{}.install", role.payload_file()));
     let unpacked = ::package::extract_payload(&args.package, verified, role, &payload)
-        .and_then(|()| ::package::unpack(&payload, verified.payload(role), &staging.dir(), &mut |_| {}));
+        .and_then(|()| ::package::unpack_release(&payload, verified, role, &staging.dir()));
     // The payload was only on its way; one that cannot be removed does no harm.
     let _ = fs::remove_file(&payload);
-    unpacked.map_err(refused)?;
-    write(&staging.dir().join(MANIFEST_FILE), verified.manifest_bytes())?;
-    write(&staging.dir().join(SIGNATURE_FILE), verified.signature_text().as_bytes())
+    unpacked.map_err(refused)
 }
 
 fn identity(verified: &Verified, role: Role) -> SlotIdentity {
-    let manifest = verified.manifest();
-    let program = verified.payload(role).program.as_str().to_string();
-    SlotIdentity::new(verified.hash().to_string(), manifest.version.to_string(), manifest.build.0, program)
+    let Installed { manifest, version, build, program } = verified.installed(role);
+    SlotIdentity::new(manifest, version, build, program)
 }
 
 /// Copies the public keys, and only those.
@@ -134,26 +127,9 @@ fn copy_keys(from: &Path, to: &Path) -> Result<(), Failure> {
             write(&to.join(name), &fs::read(&file).map_err(reading())?)?;
         }
     }
-    sync_dir(to)
+    Ok(())
 }
 
-/// Writes a file, whole and durable, replacing one that is there.
 fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
-    let mut partial = file.as_os_str().to_os_string();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = || -> io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        let mut handle = options.write(true).create(true).truncate(true).mode(0o644).open(&partial)?;
-        handle.write_all(content)?;
-        handle.sync_all()?;
-        fs::rename(&partial, file)
-    };
-    written().map_err(Failure::io(format!("write {}", file.display())))?;
-    sync_dir(file.parent().unwrap_or(Path::new(".")))
-}
-
-fn sync_dir(dir: &Path) -> Result<(), Failure> {
-    let synced = fs::File::open(dir).and_then(|handle| handle.sync_all());
-    synced.map_err(Failure::io(format!("make {} durable", dir.display())))
+    replace_file(file, content, 0o644).map_err(Failure::io(format!("write {}", file.display())))
 }

@@ -1,7 +1,7 @@
 //! What has changed between two answers, a line each: what `upgrade watch` prints into a pipe.
 
 use crate::api::{Node, UpgradeStatus, release};
-use crate::view::upgrade::{runs, upgraded};
+use crate::view::standing::{runs, upgraded};
 
 /// The changes since the answer before; everything when there was none.
 pub(crate) fn changes(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Vec<String> {
@@ -60,7 +60,8 @@ fn manager_change(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Option
 fn node_change(before: Option<&Node>, now: &Node) -> Option<String> {
     // What a node waits for changes with every second that passes; only its kind is a change.
     let kind = |node: &Node| node.waits.as_ref().map(|waits| (waits.waits_for.clone(), waits.stuck));
-    let of = |node: &Node| (node.upgrade_status.clone(), runs(node), kind(node), node.contact == "silent");
+    let of =
+        |node: &Node| (node.upgrade_status_text.clone(), runs(node), kind(node), node.contact == "silent");
     if before.is_some_and(|before| of(before) == of(now)) {
         return None;
     }

@@ -5,6 +5,8 @@ pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod history;
 pub(crate) mod nodes;
+pub(crate) mod rows;
+pub(crate) mod standing;
 pub(crate) mod table;
 pub(crate) mod upgrade;
 

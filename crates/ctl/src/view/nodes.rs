@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Canvas, table::table, upgrade::natural};
+use super::{Canvas, rows::natural, table::table};
 use crate::api::{Configured, WorkerStatus};
 use crate::text::one_line;
 use crate::when::When;

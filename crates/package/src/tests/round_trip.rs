@@ -171,3 +171,22 @@ fn a_slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
     fs::write(slot.join(MANIFEST_FILE), vec![b' '; 2 << 20]).unwrap();
     assert!(matches!(kept_manifest(&slot, &kit.trusted), Err(Refusal::TooLarge { is: 1_048_577, .. })));
 }
+
+#[test]
+fn a_release_is_unpacked_with_its_manifest_and_says_what_it_is() {
+    let kit = Kit::small();
+    let (package, built) = kit.build();
+    let (payload, slot) = (kit.at("payload"), kit.at("staging"));
+    extract_payload(&package, &built, Role::Node, &payload).unwrap();
+    unpack_release(&payload, &built, Role::Node, &slot).unwrap();
+    let kept = kept_manifest(&slot, &kit.trusted).unwrap();
+    check_slot(&slot, kept.payload(Role::Node)).unwrap();
+    let expected = Installed {
+        manifest: built.hash().to_string(),
+        version: "34.1".into(),
+        build: 34_100,
+        program: "bin/pitlane-node".into(),
+    };
+    assert_eq!(kept.installed(Role::Node), expected);
+    assert_eq!(kept.installed(Role::Manager).program, "bin/pitlane-manager");
+}
