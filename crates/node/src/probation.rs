@@ -81,11 +81,14 @@ impl Probation {
         self.contact = Contact::Synced;
     }
 
-    /// A sync has failed.
+    /// A sync has failed. An answer of the call engine that came before is too old for the next one.
     pub fn failed(&mut self, now: Time, failing: Failing) {
         self.count(now);
         if self.contact != Contact::Synced {
             self.contact = Contact::Failing(failing);
+            if self.engine == Engine::Answers {
+                self.engine = Engine::AskAt(now);
+            }
         }
     }
 
@@ -99,7 +102,8 @@ impl Probation {
         self.count(now);
         match (self.contact, self.engine) {
             (Contact::Synced, Engine::Answers) => Step::Confirm,
-            (Contact::Synced, Engine::AskAt(at)) if at <= now => {
+            // Beside the first sync, since nobody can call the node meanwhile.
+            (Contact::NotTried | Contact::Synced, Engine::AskAt(at)) if at <= now => {
                 self.engine = Engine::Asked;
                 Step::AskEngine
             }
@@ -115,9 +119,9 @@ impl Probation {
     pub fn next_deadline(&self) -> Option<Time> {
         match (self.contact, self.engine) {
             (Contact::Failing(Failing::Unreachable), _) => Some(self.extend_at()),
-            (Contact::Synced, Engine::AskAt(at)) => Some(at),
-            (Contact::Synced, Engine::Asked | Engine::Answers)
-            | (Contact::NotTried | Contact::Failing(Failing::Refused), _) => None,
+            (Contact::NotTried | Contact::Synced, Engine::AskAt(at)) => Some(at),
+            (Contact::NotTried | Contact::Synced, Engine::Asked | Engine::Answers)
+            | (Contact::Failing(Failing::Refused), _) => None,
         }
     }
 
@@ -153,9 +157,9 @@ mod tests {
     #[test]
     fn a_release_confirms_itself_by_a_sync_and_an_answer_of_its_call_engine() {
         let mut probation = Probation::begin(BUDGET, at(0));
-        assert_eq!(probation.step(at(1)), Step::Wait);
+        assert_eq!(probation.step(at(0)), Step::AskEngine, "beside the first sync");
+        assert_eq!((probation.step(at(1)), probation.next_deadline()), (Step::Wait, None));
         probation.synced(at(2));
-        assert_eq!(probation.step(at(2)), Step::AskEngine);
         assert_eq!(probation.step(at(2)), Step::Wait);
         probation.engine_answered(at(3), false);
         assert_eq!((probation.step(at(3)), probation.next_deadline()), (Step::Wait, Some(at(4))));
@@ -163,6 +167,20 @@ mod tests {
         probation.failed(at(5), Failing::Refused);
         probation.engine_answered(at(5), true);
         assert_eq!(probation.step(at(5)), Step::Confirm);
+    }
+
+    #[test]
+    fn an_answer_of_the_call_engine_counts_for_the_sync_beside_it_and_no_later_one() {
+        let mut probation = Probation::begin(BUDGET, at(0));
+        assert_eq!(probation.step(at(0)), Step::AskEngine);
+        probation.engine_answered(at(1), true);
+        assert_eq!(probation.step(at(1)), Step::Wait, "an answer alone proves nothing");
+        let mut at_once = probation.clone();
+        at_once.synced(at(2));
+        assert_eq!(at_once.step(at(2)), Step::Confirm);
+        probation.failed(at(2), Failing::Refused);
+        probation.synced(at(9));
+        assert_eq!(probation.step(at(9)), Step::AskEngine);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use call::CallEngine;
-use fleet::agent::{Agent, Start};
+use fleet::agent::{Agent, Memory, Start};
 use fleet::observed::Admission;
 use fleet::version::{Release, Sha256};
 use slots::{Machine, Slot, SlotIdentity, Supervised};
@@ -97,6 +97,7 @@ struct Found {
     own: SlotIdentity,
     slot: Slot,
     memory: MemoryFile,
+    durable: Memory,
     configuration: ConfigurationFile,
     rooms: Configuration,
     agent: Agent,
@@ -113,19 +114,20 @@ impl Found {
         let own = machine.check_compiled(slot, &version.to_string(), build.0)?;
         let state = files::state_dir(root)?;
         let memory = MemoryFile::new(&state);
-        let (remembered, clock) = memory.load()?;
+        let (durable, clock) = memory.load()?;
         let start = find_start(&machine, slot)?;
         let probation = (!start.confirmed).then(|| Probation::begin(settings.confirm_within, clock.now()));
         let identity = Identity::load(root)?;
         let configuration = ConfigurationFile::new(&state);
         let rooms = configuration.load();
-        let agent = Agent::new(remembered, start);
+        let agent = Agent::new(durable.clone(), start);
         Ok(Self {
             settings,
             machine,
             own,
             slot,
             memory,
+            durable,
             configuration,
             rooms,
             agent,
@@ -166,6 +168,7 @@ impl Found {
             agent: self.agent,
             clock: self.clock,
             memory: self.memory,
+            durable: self.durable,
             configuration: self.configuration,
             revision: self.rooms.revision,
             engine,

@@ -22,6 +22,13 @@ pub(super) enum Settled {
     Restarts,
 }
 
+/// Whether there is something to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Some,
+    None,
+}
+
 /// Whether something was done that changes what is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Acted {
@@ -43,7 +50,10 @@ impl Driver {
                 Acted::Restarts => break Settled::Restarts,
             }
         };
-        self.publish();
+        // A node that restarts says it in its farewell.
+        if self.publish() == News::Some && settled == Settled::Waits {
+            self.parts.news.notify_one();
+        }
         for (handled, outcome) in self.handled.drain(..) {
             // A link that has ended asks for nothing more.
             let _ = handled.send(outcome);
@@ -119,18 +129,18 @@ impl Driver {
         }
     }
 
-    /// Says how things stand: always for the next request, and at once when there is news.
-    fn publish(&mut self) {
+    /// Lays out how things stand for the next request, and says whether that is worth one of its own.
+    fn publish(&mut self) -> News {
         let observed = self.parts.agent.observed(self.parts.clock.now());
-        let is_news = self.reported.as_ref().is_none_or(|before| !observed.says_the_same_as(before));
+        let before = self.reported.replace(observed.clone());
         self.parts.report.send_replace(Report {
             observed: observed.clone(),
             tally: calls::tally(self.parts.engine.stats()),
             configuration: self.parts.revision,
         });
-        if is_news {
-            self.reported = Some(observed);
-            self.parts.news.notify_one();
+        match before {
+            Some(before) if observed.says_the_same_as(&before) => News::None,
+            Some(_) | None => News::Some,
         }
     }
 }

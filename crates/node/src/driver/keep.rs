@@ -10,6 +10,7 @@ use super::Driver;
 use crate::calls;
 use crate::files::chain;
 use crate::link::Handled;
+use crate::probation::Probation;
 
 /// How often the memory is written though it has not changed. It carries the time, which then goes on
 /// from there should the machine lose power and its wall clock, and it shows that the disk can be written.
@@ -25,6 +26,12 @@ pub(super) enum Kept {
     Yes,
     /// It could not be made durable, so it has not happened.
     No,
+}
+
+/// When the memory is written for the first time. A node that opens at once shows before that its disk can
+/// be written; one that still has to confirm itself shows it then, and nobody can call it until it has.
+pub(super) fn first_due(probation: Option<&Probation>, now: Time) -> Time {
+    probation.map_or(now, |_| now + KEEP_EVERY)
 }
 
 impl Driver {
@@ -61,7 +68,7 @@ impl Driver {
 
     /// Makes durable what the agent remembers, and only then puts the change in force.
     fn keep(&mut self, next: Agent, facts: &[AgentFact]) -> Kept {
-        if self.durable.as_ref() != Some(next.memory()) {
+        if self.parts.durable != *next.memory() {
             match self.parts.memory.store(next.memory(), &self.parts.clock) {
                 Ok(()) => self.kept(&next),
                 Err(failure) => {
@@ -78,7 +85,7 @@ impl Driver {
     }
 
     fn kept(&mut self, agent: &Agent) {
-        self.durable = Some(agent.memory().clone());
+        self.parts.durable = agent.memory().clone();
         self.keep_at = self.parts.clock.now() + KEEP_EVERY;
         if self.disk.take().is_some() {
             info!("the state of the node can be written again");

@@ -68,6 +68,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where the brain's memory lies.
     pub memory: MemoryFile,
+    /// What lies there.
+    pub durable: Memory,
     /// Where the configuration lies.
     pub configuration: ConfigurationFile,
     /// The revision of the configuration that is in force.
@@ -103,8 +105,6 @@ pub struct Parts {
 /// The shell of a running node.
 pub struct Driver {
     parts: Parts,
-    /// What is durable of the agent's memory, if anything is.
-    durable: Option<Memory>,
     /// When the memory is written again, with the time.
     keep_at: Time,
     /// Why the state directory cannot be written.
@@ -124,9 +124,8 @@ impl Driver {
     /// A driver of these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
-            keep_at: parts.clock.now(),
+            keep_at: keep::first_due(parts.probation.as_ref(), parts.clock.now()),
             parts,
-            durable: None,
             disk: None,
             job: None,
             probe: None,
@@ -143,6 +142,7 @@ impl Driver {
         if self.parts.probation.is_none() {
             self.say_ready();
         }
+        self.prove();
         loop {
             if self.settle() == act::Settled::Restarts {
                 return self.end(Ending::Restart).await;
@@ -246,28 +246,34 @@ impl Driver {
         if let Some(job) = self.job.take() {
             job.cancel();
         }
-        match ending {
-            Ending::Restart => self.parts.session.say_farewell().await,
-            Ending::Terminated => {
-                let left = calls::counted(*self.parts.engine.calls().borrow(), Instant::now());
-                info!("asked to end, hanging up {left}");
-            }
-        }
         if let Some(probe) = self.probe.take() {
             probe.abort();
             // However it ended, it does not hold the engine any more.
             let _ = probe.await;
         }
-        let Parts { engine, memory, clock, .. } = self.parts;
-        if let Some(engine) = Arc::into_inner(engine) {
-            engine.shut_down().await;
-        }
-        if let Some(durable) = &self.durable
-            && let Err(error) = memory.store(durable, &clock)
-        {
-            warn!("{}", chain(&error));
+        let Parts { engine, session, durable, memory, clock, .. } = self.parts;
+        match ending {
+            Ending::Restart => {
+                // The memory was stored, with the time, when the node decided to leave.
+                tokio::join!(session.say_farewell(), shut_down(engine));
+            }
+            Ending::Terminated => {
+                let left = calls::counted(*engine.calls().borrow(), Instant::now());
+                info!("asked to end, hanging up {left}");
+                shut_down(engine).await;
+                if let Err(error) = memory.store(&durable, &clock) {
+                    warn!("{}", chain(&error));
+                }
+            }
         }
         ending
+    }
+}
+
+/// Nothing else holds the engine when the node ends.
+async fn shut_down(engine: Arc<CallEngine>) {
+    if let Some(engine) = Arc::into_inner(engine) {
+        engine.shut_down().await;
     }
 }
 
