@@ -5,7 +5,7 @@ use std::time::Instant;
 use sim::seeded::{Canary, Counts, Telling, tell};
 
 /// How many seeds a run of the tests takes: about twenty seconds on one core.
-const SEEDS: u64 = 2_500;
+const SEEDS: u64 = 2_000;
 
 /// How many seeds there are for a broken rule to be noticed in.
 const SEEDS_FOR_A_CANARY: u64 = 60;
