@@ -65,7 +65,7 @@ struct BootTable {
 impl Default for BootTable {
     /// Boot's own default.
     fn default() -> Self {
-        Self { confirm_within_seconds: 300 }
+        Self { confirm_within_seconds: slots::CONFIRM_WITHIN_SECONDS }
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
         let settings = Settings::parse(NODE).unwrap();
         let default = call::Settings::new("127.0.1.1:5060".parse().unwrap(), "127.0.1.1".parse().unwrap());
         assert_eq!(settings.calls, default);
-        assert_eq!(settings.confirm_within, Span::seconds(300));
+        assert_eq!(settings.confirm_within, Span::seconds(slots::CONFIRM_WITHIN_SECONDS));
     }
 
     #[test]
