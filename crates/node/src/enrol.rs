@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
 use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest};
 
 use crate::files::{self, FileError};
@@ -63,10 +64,10 @@ pub enum EnrolError {
     /// The identity cannot be used.
     #[error("the node was not enrolled")]
     Identity(#[from] IdentityError),
-    /// The identity could not be kept. The token is used up.
+    /// The identity could not be kept. The token is good for the same key only.
     #[error(
-        "the Management Node has enrolled the node, but its identity could not be kept; mend the disk, delete the \
-         node on the Management Node, add it again, and use the new file"
+        "the Management Node has enrolled the node, but its identity could not be kept; mend the disk and run the \
+         same command again while the file is valid, else delete the node on the Management Node and add it again"
     )]
     Lost(#[source] FileError),
 }
@@ -82,9 +83,8 @@ pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Ident
     {
         return Err(EnrolError::Already { node: identity.node });
     }
-    check_writable(root)?;
     let client = identity::client_without_identity(&file.authority)?;
-    let (key, request) = identity::new_key()?;
+    let (pending, Pending { token: _, key, request }) = Pending::of(root, &file.token)?;
     let request = EnrolmentRequest { token: Some(file.token.clone()), request };
     let managers = Managers::new(file.manager.clone());
     let answer = managers.in_turn(|address| {
@@ -95,7 +95,37 @@ pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Ident
     let identity = Identity::new(&file, key, enrolled);
     identity.client()?;
     identity.store(root).map_err(EnrolError::Lost)?;
+    // One that stays behind means nothing: its token is good for no other key, nor for another node.
+    let _ = std::fs::remove_file(pending);
     Ok(identity)
+}
+
+/// A key that the manager was asked to certify. A token is good for one key, so the key is kept until the
+/// identity is: should the answer be lost, the same command asks for the same key again.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    token: String,
+    key: String,
+    request: String,
+}
+
+impl Pending {
+    /// The key for this token, durable before it is used, and the file that it lies in. That the file can
+    /// be written also shows that the identity can be kept.
+    fn of(root: &Path, token: &str) -> Result<(PathBuf, Self), EnrolError> {
+        let path = files::state_dir(root).map_err(IdentityError::File)?.join("enrolment.json");
+        // A damaged one is as good as none.
+        let kept = files::load::<Self>(&path, "it is made again").ok().flatten();
+        let pending = match kept.filter(|kept| kept.token == token) {
+            Some(kept) => kept,
+            None => {
+                let (key, request) = identity::new_key()?;
+                Self { token: token.into(), key, request }
+            }
+        };
+        files::store(&path, &pending).map_err(IdentityError::File)?;
+        Ok((path, pending))
+    }
 }
 
 fn read(path: &Path) -> Result<EnrolmentFile, EnrolError> {
@@ -104,16 +134,6 @@ fn read(path: &Path) -> Result<EnrolmentFile, EnrolError> {
     let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
     read.map_err(|source| EnrolError::Unreadable { path: path.into(), source })?;
     Ok(EnrolmentFile::parse(&text)?)
-}
-
-/// A token is good for one use, so it is not spent before the identity can be kept.
-fn check_writable(root: &Path) -> Result<(), EnrolError> {
-    let state = files::state_dir(root).map_err(IdentityError::File)?;
-    let probe = state.join("probe.json");
-    files::store(&probe, &()).map_err(IdentityError::File)?;
-    // A probe that stays behind means nothing to anybody.
-    let _ = std::fs::remove_file(probe);
-    Ok(())
 }
 
 fn refused(error: RequestError) -> EnrolError {
