@@ -12,11 +12,10 @@ use package::{
 use reqwest::{Response, StatusCode, header};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tracing::warn;
 
 use super::Stager;
 use super::pace::Pace;
-use super::patience::{Patience, Trouble, Verdict};
+use super::patience::Trouble;
 use super::put::refusal_trouble;
 use crate::files::chain;
 use crate::http::{self, RequestError};
@@ -39,23 +38,14 @@ pub(super) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Fetches all of it; afterwards the payload lies complete and checked in `part`.
-    pub(super) async fn run(&self, part: &Path, patience: &mut Patience) -> Result<Verified, Trouble> {
+    /// Fetches all of it; afterwards the payload lies complete and checked in `part`. What has arrived when
+    /// it fails stays there, and the next attempt goes on from the last good piece.
+    pub(super) async fn run(&self, part: &Path) -> Result<Verified, Trouble> {
         let verified = self.manifest().await?;
         let payload = verified.payload(Role::Node);
-        let mut download = self.open(part, payload).await?;
+        let download = self.open(part, payload).await?;
         self.say(&download, payload).await;
-        while download.missing() > 0 {
-            let (back, result) = self.stream(download, payload).await?;
-            download = back;
-            if let Err(trouble) = result {
-                match patience.suffer(trouble) {
-                    Verdict::Again { why } => warn!("fetching {}: {why}", self.software.release),
-                    Verdict::GiveUp(why) => return Err(Trouble::Unfit(why)),
-                    Verdict::Cancelled => return Err(Trouble::Cancelled),
-                }
-            }
-        }
+        let download = if download.missing() > 0 { self.stream(download, payload).await? } else { download };
         blocking(move || download.finish()).await?.map_err(refusal_trouble)?;
         Ok(verified)
     }
@@ -107,16 +97,8 @@ impl Fetch<'_> {
     }
 
     /// Fetches from where the download is until it is complete, a piece is bad or the connection breaks.
-    /// The download comes back in any case, unless this machine failed.
-    async fn stream(
-        &self,
-        mut download: Download,
-        payload: &Payload,
-    ) -> Result<(Download, Result<(), Trouble>), Trouble> {
-        let (address, mut answer) = match self.ask(download.at(), payload).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(Trouble::Link(error)),
-        };
+    async fn stream(&self, mut download: Download, payload: &Payload) -> Result<Download, Trouble> {
+        let (address, mut answer) = self.ask(download.at(), payload).await.map_err(Trouble::Link)?;
         let mut pace = Pace::begin(Instant::now());
         let mut collected = Vec::with_capacity(WRITE);
         loop {
@@ -131,13 +113,11 @@ impl Fetch<'_> {
                 let (back, written) = write(download, std::mem::take(&mut collected)).await?;
                 download = back;
                 self.say(&download, payload).await;
-                if let Err(refusal) = written {
-                    return Ok((download, Err(refusal_trouble(refusal))));
-                }
+                written.map_err(refusal_trouble)?;
             }
             if ended {
                 return match chunk {
-                    Ok(_) if download.missing() == 0 => Ok((download, Ok(()))),
+                    Ok(_) if download.missing() == 0 => Ok(download),
                     Ok(_) => Err(Trouble::Link(cut_short(&address))),
                     Err(error) => Err(Trouble::Link(RequestError::sort(&address, error))),
                 };

@@ -108,7 +108,7 @@ impl Stager {
         let mut patience = Patience::default();
         let mut backoff = Backoff::default();
         loop {
-            let trouble = match self.attempt(software, cancel, &mut patience).await {
+            let trouble = match self.attempt(software, cancel).await {
                 Ok(()) => return Outcome::Staged,
                 Err(trouble) => trouble,
             };
@@ -127,12 +127,7 @@ impl Stager {
         }
     }
 
-    async fn attempt(
-        &self,
-        software: Assignment,
-        cancel: &CancellationToken,
-        patience: &mut Patience,
-    ) -> Result<(), Trouble> {
+    async fn attempt(&self, software: Assignment, cancel: &CancellationToken) -> Result<(), Trouble> {
         let keys = self.keys().await?;
         if self.lies_there(software, keys.clone()).await? {
             info!("{} lies in the inactive slot already", software.release);
@@ -140,7 +135,7 @@ impl Stager {
         }
         let part = self.part(software.manifest)?;
         let fetch = Fetch { stager: self, software, keys };
-        let fetched = cancel.run_until_cancelled(fetch.run(&part, patience)).await;
+        let fetched = cancel.run_until_cancelled(fetch.run(&part)).await;
         let verified = fetched.unwrap_or(Err(Trouble::Cancelled))?;
         self.put(part, verified).await
     }
