@@ -21,6 +21,7 @@ pub mod link;
 pub mod staging;
 
 pub mod calls;
+pub mod heartbeat;
 pub mod probation;
 pub mod web;
 

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use fleet::observed::Observed;
+use fleet::observed::{Observed, Staging};
 use fleet::time::Time;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -39,15 +39,34 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The pause after a renewal of the certificate that failed. Renewal begins at two thirds of its life.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 
+/// How much of a sentence goes into a report, in characters. Errors quote files and other people's
+/// answers; a report goes out ten times a second, and an operator reads the beginning.
+pub const REPORTED_TEXT: usize = 400;
+
 /// What the node says of itself when it is asked next.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What it observes.
-    pub observed: Observed,
-    /// What it has counted.
-    pub tally: Tally,
-    /// The revision of the configuration that it has.
-    pub configuration: u64,
+    observed: Observed,
+    tally: Tally,
+    configuration: u64,
+}
+
+impl Report {
+    /// What the node observes and has counted, and the revision of the configuration that it has.
+    pub fn new(mut observed: Observed, tally: Tally, configuration: u64) -> Self {
+        observed.unfit = observed.unfit.map(cut);
+        if let Staging::Rejected { why, .. } = &mut observed.staging {
+            *why = cut(std::mem::take(why));
+        }
+        Self { observed, tally, configuration }
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(REPORTED_TEXT) {
+        text.truncate(end);
+    }
+    text
 }
 
 /// What became of a request.
@@ -292,7 +311,33 @@ async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEven
 
 #[cfg(test)]
 mod tests {
+    use fleet::agent::{Agent, AgentEvent, Memory, Start};
+    use fleet::version::Release;
+
     use super::*;
+
+    #[test]
+    fn long_sentences_are_cut_before_they_are_reported() {
+        let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
+        let mut agent = Agent::new(Memory::default(), start);
+        let check = |agent: &Agent, expected: usize| {
+            let report = Report::new(agent.observed(Time(0)), Tally::default(), 0);
+            assert_eq!(report.observed.unfit.map(|why| why.chars().count()), Some(expected));
+        };
+        for (length, expected) in [(3, 3), (REPORTED_TEXT, REPORTED_TEXT), (9_000, REPORTED_TEXT)] {
+            agent.apply(Time(0), AgentEvent::Fitness { unfit: Some("ü".repeat(length)) });
+            check(&agent, expected);
+        }
+        let mut observed = agent.observed(Time(0));
+        let (run, manifest) = (fleet::desired::RunId::default(), fleet::version::Sha256([0; 32]));
+        observed.staging = Staging::Rejected { run, manifest, why: "x".repeat(9_000) };
+        match Report::new(observed, Tally::default(), 0).observed.staging {
+            Staging::Rejected { why, .. } => assert_eq!(why.len(), REPORTED_TEXT),
+            other @ (Staging::Nothing | Staging::Fetching { .. } | Staging::Staged { .. }) => {
+                panic!("{other:?}")
+            }
+        }
+    }
 
     #[test]
     fn a_quiet_node_speaks_at_once_and_a_busy_one_keeps_its_pace() {

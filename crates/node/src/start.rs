@@ -54,14 +54,20 @@ pub enum StartError {
     /// The call engine does not start.
     #[error(transparent)]
     Calls(#[from] call::StartError),
-    /// The machine's root directory is not there, or the system refuses a signal handler.
-    #[error("could not begin in {}", root.display())]
-    System {
+    /// The machine's root directory cannot be used.
+    #[error(
+        "could not look into the machine's root directory {}; check that --root names it, that it is there and \
+         who may read it", root.display()
+    )]
+    Root {
         /// The root directory.
         root: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
+    /// The system refuses a signal handler.
+    #[error("could not prepare to be stopped by a signal; raise the limit of open files and start again")]
+    Signal(#[source] std::io::Error),
 }
 
 /// Runs the node on the machine with this root directory until it restarts or is asked to end.
@@ -69,9 +75,9 @@ pub enum StartError {
 /// # Errors
 /// The node cannot start; see [`StartError`].
 pub async fn run(root: &Path, boot: Supervised) -> Result<Ending, StartError> {
-    let system = |source| StartError::System { root: root.into(), source };
-    let root = root.canonicalize().map_err(system)?;
-    let terminate = signal(SignalKind::terminate()).map_err(system)?;
+    let unusable = |source| StartError::Root { root: root.into(), source };
+    let root = root.canonicalize().map_err(unusable)?;
+    let terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let found = Found::look(&root, boot.slot())?;
     let web = web::listen(found.settings.web).await?;
     let rooms = calls::rooms(&found.rooms);
@@ -147,7 +153,7 @@ impl Found {
         terminate: tokio::signal::unix::Signal,
     ) -> Result<Parts, StartError> {
         let observed = self.agent.observed(self.clock.now());
-        let first = Report { observed, tally: Tally::default(), configuration: self.rooms.revision };
+        let first = Report::new(observed, Tally::default(), self.rooms.revision);
         let (report, reported) = watch::channel(first);
         let session = Arc::new(Session::new(root, self.identity, self.clock.clone(), reported)?);
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));

@@ -61,6 +61,22 @@ async fn an_enrolment_file_is_good_for_one_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_whose_answer_was_lost_is_done_again_with_the_same_file() {
+    let (machine, manager) = (TestMachine::installed(), Manager::start().await);
+    manager.told(|told| told.loses_enrolment = true);
+    assert!(!machine.enrol(&manager).await.status.success());
+    assert!(manager.told(|told| told.spent_on.is_some()) && !Identity::path(machine.path()).exists());
+    let pending = machine.path().join("state/enrolment.json");
+    assert_eq!(fs::metadata(&pending).unwrap().permissions().mode() & 0o777, 0o600);
+    let done = machine.enrol(&manager).await;
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(!pending.exists(), "nothing is pending any more");
+    let _node = machine.start(Slot::A);
+    machine.until_web_says(200).await;
+    until("its certificate fits its key", || manager.last().is_some()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_enrolment_says_what_is_wrong() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     let check = async |manager: &Manager, expected: &str| {
@@ -80,7 +96,7 @@ async fn an_enrolment_says_what_is_wrong() {
     let refused = node::enrol::enrol(machine.path(), &path, node::enrol::Existing::Keep).await;
     let said = node::files::chain(&refused.unwrap_err());
     assert!(said.contains("do not trust each other's certificates"), "{said}");
-    assert!(manager.told(|told| told.token_good), "the token was not spent");
+    assert!(manager.told(|told| told.spent_on.is_none()), "the token was not spent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,6 +262,31 @@ async fn a_node_whose_state_cannot_be_written_is_in_maintenance_mode_until_it_ca
     fs::remove_dir(&obstacle).unwrap();
     machine.until_web_says(200).await;
     until("it has accepted", || manager.last().is_some_and(|last| last.generation.n == 2)).await;
+    assert_eq!(manager.last().unwrap().unfit, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_rooms_cannot_be_written_stays_closed_whatever_else_it_can_write() {
+    let (machine, manager, _node) = in_service().await;
+    let obstacle = machine.path().join("state/configuration.new");
+    fs::create_dir(&obstacle).unwrap();
+    manager.told(|told| told.configuration = Configuration { revision: 4, rooms: Vec::new() });
+    until("it says that it is unfit", || manager.last().is_some_and(|last| last.unfit.is_some())).await;
+    let since = manager.told(|told| told.seen.len());
+    for n in 1..=3 {
+        manager.told(|told| told.desired = desired(n, Owners::default(), None));
+        until("it has accepted", || manager.last().is_some_and(|last| last.generation.n == n)).await;
+    }
+    let unfit = |sync: &wire::Sync| sync.observed.unfit.is_some();
+    assert!(
+        manager.told(|told| told.seen[since..].iter().all(unfit)),
+        "a memory that is kept mends nothing else"
+    );
+    machine.until_web_says(503).await;
+    fs::remove_dir(&obstacle).unwrap();
+    machine.until_web_says(200).await;
+    let has_them = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 4));
+    until("the node has the rooms", has_them).await;
     assert_eq!(manager.last().unwrap().unfit, None);
 }
 

@@ -43,7 +43,7 @@ impl Bench {
         let identity = Identity::load(machine.path()).unwrap();
         let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
         let observed = Agent::new(Memory::default(), start).observed(Time(0));
-        let report = Report { observed, tally: wire::Tally::default(), configuration: 0 };
+        let report = Report::new(observed, wire::Tally::default(), 0);
         let (report_sender, reported) = watch::channel(report);
         let session = Session::new(machine.path(), identity, Clock::start(None), reported).unwrap();
         let ((news, events), (rate, rates)) = (mpsc::channel(64), watch::channel(None));
@@ -93,6 +93,11 @@ impl Bench {
         assert_eq!(fs::read_dir(self.machine.path().join("downloads")).unwrap().count(), 0);
     }
 
+    /// How often a staging began, by its first request.
+    fn attempts(&self) -> u32 {
+        self.manager.told(|told| told.manifests)
+    }
+
     fn asked_from(&self) -> Vec<usize> {
         self.manager.told(|told| told.asked_from.clone())
     }
@@ -115,6 +120,7 @@ async fn a_transfer_that_broke_off_goes_on_at_its_last_good_piece() {
     let (outcome, percents) = bench.stage(served.assignment()).await;
     assert_eq!(outcome, Outcome::Staged);
     assert_eq!(bench.asked_from(), [0, piece, piece]);
+    assert_eq!(bench.attempts(), 3, "each break ends the attempt, and a pause comes before the next");
     assert_eq!((percents.first(), percents.last()), (Some(&0), Some(&100)));
     bench.check_staged(&served);
 }
@@ -126,7 +132,7 @@ async fn a_damaged_piece_is_fetched_again_and_only_that() {
     let piece = PIECE_SIZE as usize;
     bench.manager.told(|told| told.faults = [Fault::Damage(piece + 5)].into());
     assert_eq!(bench.stage(served.assignment()).await.0, Outcome::Staged);
-    assert_eq!(bench.asked_from(), [0, piece]);
+    assert_eq!((bench.asked_from(), bench.attempts()), (vec![0, piece], 2));
     bench.check_staged(&served);
 }
 

@@ -133,11 +133,9 @@ impl Driver {
     fn publish(&mut self) -> News {
         let observed = self.parts.agent.observed(self.parts.clock.now());
         let before = self.reported.replace(observed.clone());
-        self.parts.report.send_replace(Report {
-            observed: observed.clone(),
-            tally: calls::tally(self.parts.engine.stats()),
-            configuration: self.parts.revision,
-        });
+        let tally = calls::tally(self.parts.engine.stats());
+        let report = Report::new(observed.clone(), tally, self.parts.revision);
+        self.parts.report.send_replace(report);
         match before {
             Some(before) if observed.says_the_same_as(&before) => News::None,
             Some(_) | None => News::Some,

@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 use wire::Configuration;
 
 use super::Driver;
+use super::faults::{Change, StateFile};
 use crate::calls;
 use crate::files::chain;
 use crate::link::Handled;
@@ -87,17 +88,24 @@ impl Driver {
     fn kept(&mut self, agent: &Agent) {
         self.parts.durable = agent.memory().clone();
         self.keep_at = self.parts.clock.now() + KEEP_EVERY;
-        if self.disk.take().is_some() {
-            info!("the state of the node can be written again");
-        }
+        self.written(StateFile::Memory);
     }
 
     fn not_kept(&mut self, why: String) {
         self.keep_at = self.parts.clock.now() + KEEP_AGAIN;
-        if self.disk.as_ref() != Some(&why) {
+        self.not_written(StateFile::Memory, why);
+    }
+
+    fn written(&mut self, file: StateFile) {
+        if self.faults.written(file) == Change::New {
+            info!("the state of the node can be written again");
+        }
+    }
+
+    fn not_written(&mut self, file: StateFile, why: String) {
+        if self.faults.failed(file, why.clone()) == Change::New {
             error!("{why}");
         }
-        self.disk = Some(why);
     }
 
     /// Writes the memory again when its time has come.
@@ -119,7 +127,7 @@ impl Driver {
     pub(super) fn judge_fitness(&mut self) {
         let engine = matches!(*self.parts.engine.calls().borrow(), call::Calls::Unknown)
             .then(|| "a part of the call engine has failed; restart the node at a quiet time".to_string());
-        let unfit = self.disk.clone().or(engine);
+        let unfit = self.faults.unfit().or(engine).or_else(|| self.heartbeat.unfit());
         let now = self.parts.clock.now();
         if self.parts.agent.observed(now).unfit == unfit {
             return;
@@ -133,18 +141,20 @@ impl Driver {
     }
 
     /// Puts a configuration in force, once it is durable.
-    pub(super) fn configure(&mut self, configuration: &Configuration) {
+    pub(super) fn configure(&mut self, configuration: &Configuration) -> Kept {
         if configuration.revision == self.parts.revision {
-            return;
+            return Kept::Yes;
         }
         if let Err(failure) = self.parts.configuration.store(configuration) {
-            self.not_kept(chain(&failure));
-            return;
+            self.not_written(StateFile::Configuration, chain(&failure));
+            return Kept::No;
         }
+        self.written(StateFile::Configuration);
         self.parts.engine.set_rooms(calls::rooms(configuration));
         self.parts.revision = configuration.revision;
         let (rooms, revision) = (configuration.rooms.len(), configuration.revision);
         info!("{rooms} Virtual Meeting Rooms, revision {revision}");
+        Kept::Yes
     }
 
     /// Lets the agent know that a deadline has come.

@@ -4,6 +4,7 @@
 //! It runs on the program's main thread, so its durable writes hold up no task of the call engine.
 
 mod act;
+mod faults;
 mod keep;
 mod prove;
 
@@ -25,6 +26,7 @@ use wire::SyncAnswer;
 use crate::calls;
 use crate::clock::Clock;
 use crate::files::chain;
+use crate::heartbeat::Heartbeat;
 use crate::http::{Failing, RequestError};
 use crate::link::{Handled, LinkEvent, Report, Session};
 use crate::memory::{ConfigurationFile, MemoryFile};
@@ -107,8 +109,10 @@ pub struct Driver {
     parts: Parts,
     /// When the memory is written again, with the time.
     keep_at: Time,
-    /// Why the state directory cannot be written.
-    disk: Option<String>,
+    /// What of the state cannot be written.
+    faults: faults::Faults,
+    /// Whether the call engine of a confirmed release answers.
+    heartbeat: Heartbeat,
     job: Option<Job>,
     /// The question to the call engine whether it answers.
     probe: Option<JoinHandle<bool>>,
@@ -125,8 +129,9 @@ impl Driver {
     pub fn new(parts: Parts) -> Self {
         Self {
             keep_at: keep::first_due(parts.probation.as_ref(), parts.clock.now()),
+            heartbeat: Heartbeat::begin(parts.clock.now()),
             parts,
-            disk: None,
+            faults: faults::Faults::default(),
             job: None,
             probe: None,
             reported: None,
@@ -195,10 +200,10 @@ impl Driver {
             probation.synced(now);
         }
         self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
-        if let Some(configuration) = configuration {
-            self.configure(&configuration);
-        }
-        let outcome = self.accept(desired);
+        let configured = configuration.map_or(keep::Kept::Yes, |it| self.configure(&it));
+        let accepted = self.accept(desired);
+        // What was not kept comes again, so it is not asked for again at once.
+        let outcome = if configured == keep::Kept::No { Handled::Refused } else { accepted };
         self.handled.push((handled, outcome));
     }
 
@@ -232,10 +237,13 @@ impl Driver {
 
     /// How long until something is to be done although nothing happens.
     fn until_due(&self) -> Duration {
-        let probation = self.parts.probation.as_ref().and_then(Probation::next_deadline);
+        let asks = match &self.parts.probation {
+            Some(probation) => probation.next_deadline(),
+            None => self.heartbeat.next_deadline(),
+        };
         // What cannot be made durable is tried again when the disk is.
-        let agent = self.parts.agent.next_deadline().filter(|_| self.disk.is_none());
-        let deadlines = [Some(self.keep_at), agent, probation];
+        let agent = self.parts.agent.next_deadline().filter(|_| self.faults.spare_memory());
+        let deadlines = [Some(self.keep_at), agent, asks];
         let now = self.parts.clock.now();
         let until = deadlines.into_iter().flatten().min().map(|at| Duration::from_millis(now.until(at).0));
         until.unwrap_or(LOOK_AROUND).min(LOOK_AROUND)

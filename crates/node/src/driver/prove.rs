@@ -1,4 +1,5 @@
-//! The confirmation of a new release, and boot's patience with it.
+//! The confirmation of a new release, and boot's patience with it; afterwards, the watch over its call
+//! engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,19 @@ use tracing::{error, info, warn};
 use super::Driver;
 use super::keep::Kept;
 use crate::files::chain;
+use crate::heartbeat::Beat;
 use crate::probation::Step;
 
 impl Driver {
-    /// Does what is to be done for the confirmation, when the release has not confirmed itself yet.
+    /// Does what is to be done for the confirmation, or to know that a confirmed release still answers.
     pub(super) fn prove(&mut self) {
         let now = self.parts.clock.now();
-        let Some(probation) = &mut self.parts.probation else { return };
+        let Some(probation) = &mut self.parts.probation else {
+            if self.heartbeat.step(now) == Beat::Ask {
+                self.ask_engine();
+            }
+            return;
+        };
         match probation.step(now) {
             Step::Wait => {}
             Step::Extend(left) => self.extend(left),
@@ -30,8 +37,9 @@ impl Driver {
             warn!("the call engine does not answer its own OPTIONS; asking again");
         }
         let now = self.parts.clock.now();
-        if let Some(probation) = &mut self.parts.probation {
-            probation.engine_answered(now, answers);
+        match &mut self.parts.probation {
+            Some(probation) => probation.engine_answered(now, answers),
+            None => self.heartbeat.answered(now, answers),
         }
     }
 
@@ -57,6 +65,7 @@ impl Driver {
             return self.prove_again();
         }
         self.parts.probation = None;
+        self.heartbeat.answered(self.parts.clock.now(), true);
         self.say_ready();
     }
 

@@ -25,7 +25,7 @@ use fleet::observed::Observed;
 use futures_util::stream;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, PublicKeyData,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -68,7 +68,10 @@ pub struct Told {
     pub desired: Desired,
     pub configuration: Configuration,
     pub fetch_rate: Option<u64>,
-    pub token_good: bool,
+    /// The public key that the token was spent on.
+    pub spent_on: Option<Vec<u8>>,
+    /// The next answer to an enrolment breaks off.
+    pub loses_enrolment: bool,
     pub renew_at: u64,
     pub served: Option<PathBuf>,
     pub faults: VecDeque<Fault>,
@@ -77,6 +80,8 @@ pub struct Told {
     /// The place that each request for the payload began at.
     pub asked_from: Vec<usize>,
     pub renewals: u32,
+    /// How many manifests were asked for.
+    pub manifests: u32,
 }
 
 /// The authority of a platform.
@@ -143,13 +148,15 @@ impl Manager {
             desired: Desired::default(),
             configuration: Configuration::default(),
             fetch_rate: None,
-            token_good: true,
+            spent_on: None,
+            loses_enrolment: false,
             renew_at: u64::MAX,
             served: None,
             faults: VecDeque::new(),
             seen: Vec::new(),
             asked_from: Vec::new(),
             renewals: 0,
+            manifests: 0,
         };
         let address = listener.local_addr().unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(authority.server_config()));
@@ -213,11 +220,17 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Response {
-    let (good, renew_at) = manager.told(|told| {
-        let good = told.token_good && request.token.as_deref() == Some(TOKEN);
-        told.token_good &= !good;
-        (good, told.renew_at)
+    let asked = CertificateSigningRequestParams::from_pem(&request.request).unwrap();
+    let key = asked.public_key.subject_public_key_info();
+    let (good, lost, renew_at) = manager.told(|told| {
+        let spent_on = told.spent_on.get_or_insert_with(|| key.clone());
+        let good = *spent_on == key && request.token.as_deref() == Some(TOKEN);
+        (good, std::mem::take(&mut told.loses_enrolment), told.renew_at)
     });
+    if lost {
+        let broken = [Ok(Bytes::from_static(b"{\"certificate\":")), Err(io::Error::other("cut"))];
+        return Body::from_stream(stream::iter(broken)).into_response();
+    }
     if !good {
         let body = serde_json::json!({"error": "the enrolment token is not good any more"});
         return (StatusCode::FORBIDDEN, Json(body)).into_response();
@@ -270,6 +283,9 @@ async fn file(
     let Ok(mut bytes) = std::fs::read(dir.join(&file)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    if file == ::package::MANIFEST_FILE {
+        manager.told(|told| told.manifests += 1);
+    }
     let Some(at) = begin_of(&headers) else { return bytes.into_response() };
     let fault = manager.told(|told| {
         told.asked_from.push(at);

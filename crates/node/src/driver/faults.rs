@@ -1,0 +1,77 @@
+//! What of the node's state cannot be written. Each file is a fault of its own: one that can be written
+//! says nothing about the other. Pure.
+
+/// A file of the node's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StateFile {
+    /// What the agent remembers.
+    Memory,
+    /// The Virtual Meeting Rooms.
+    Configuration,
+}
+
+/// Whether that is worth a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It was not so before.
+    New,
+    /// Nothing has changed.
+    Known,
+}
+
+/// The files that could not be written when it was last tried, and why.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    memory: Option<String>,
+    configuration: Option<String>,
+}
+
+impl Faults {
+    /// A file could not be written.
+    pub(super) fn failed(&mut self, file: StateFile, why: String) -> Change {
+        let before = self.of(file).replace(why);
+        if before == *self.of(file) { Change::Known } else { Change::New }
+    }
+
+    /// A file was written.
+    pub(super) fn written(&mut self, file: StateFile) -> Change {
+        if self.of(file).take().is_some() { Change::New } else { Change::Known }
+    }
+
+    /// Whether what the agent remembers can be written, as far as is known.
+    pub(super) fn spare_memory(&self) -> bool {
+        self.memory.is_none()
+    }
+
+    /// Why the node is not fit to take calls.
+    pub(super) fn unfit(&self) -> Option<String> {
+        self.memory.clone().or_else(|| self.configuration.clone())
+    }
+
+    fn of(&mut self, file: StateFile) -> &mut Option<String> {
+        match file {
+            StateFile::Memory => &mut self.memory,
+            StateFile::Configuration => &mut self.configuration,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_mends_only_its_own_fault() {
+        let mut faults = Faults::default();
+        assert_eq!(faults.failed(StateFile::Configuration, "full".into()), Change::New);
+        assert_eq!(faults.failed(StateFile::Configuration, "full".into()), Change::Known);
+        assert_eq!(faults.written(StateFile::Memory), Change::Known);
+        assert!(faults.spare_memory());
+        assert_eq!(faults.unfit().as_deref(), Some("full"));
+        faults.failed(StateFile::Memory, "gone".into());
+        assert_eq!(faults.written(StateFile::Configuration), Change::New);
+        assert_eq!(faults.unfit().as_deref(), Some("gone"));
+        faults.written(StateFile::Memory);
+        assert_eq!(faults.unfit(), None);
+    }
+}
