@@ -5,6 +5,7 @@
 pub mod layout;
 pub mod now;
 pub mod report;
+mod shares;
 
 pub mod store;
 

@@ -2,6 +2,7 @@
 //!
 //! A node is known by its certificate alone, and its row in the store says whether that is still good.
 
+mod connection;
 mod enrol;
 mod packages;
 mod presence;
@@ -16,4 +17,4 @@ mod tests;
 pub use presence::Presence;
 pub use refusal::Refusal;
 pub use routes::{Link, Timing, router};
-pub use tls::{Limits, Peer, TlsListener, identity_of, server_config};
+pub use tls::{Limits, Peer, Strangers, TlsListener, identity_of, server_config};

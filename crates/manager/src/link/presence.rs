@@ -8,6 +8,11 @@ use std::time::Duration;
 use fleet::node::NodeId;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// The shortest time between two events of one node. A node has a few in a minute; at ten in a second
+/// the calls of a busy one still show up as they come and go.
+const EVENT_GAP: Duration = Duration::from_millis(100);
 
 /// Notices links that go down.
 #[derive(Clone, Debug)]
@@ -27,6 +32,8 @@ struct Inner {
 struct Requests {
     under_way: u32,
     waiting: Option<JoinHandle<()>>,
+    /// When the next event may be.
+    free_at: Option<Instant>,
 }
 
 /// One request of a node. Dropped when it was answered, or when its connection broke.
@@ -58,6 +65,15 @@ impl Presence {
         nodes.get(&node).is_none_or(|requests| requests.under_way == 0)
     }
 
+    /// When an event of this node may be put to the core. Every call is one event.
+    fn turn(&self, node: NodeId, now: Instant) -> Instant {
+        let mut nodes = self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let free_at = &mut nodes.entry(node).or_default().free_at;
+        let turn = free_at.map_or(now, |at| at.max(now));
+        *free_at = Some(turn + EVENT_GAP);
+        turn
+    }
+
     fn end(&self, node: NodeId) {
         let mut nodes = self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(requests) = nodes.get_mut(&node) else { return };
@@ -76,6 +92,13 @@ impl Presence {
             // An error says that the Management Node is about to end.
             let _ = self.inner.down.send(node);
         }
+    }
+}
+
+impl UnderWay {
+    /// When an event of this node may be put to the core. Every call is one event.
+    pub(crate) fn turn(&self) -> Instant {
+        self.presence.turn(self.node, Instant::now())
     }
 }
 
@@ -122,5 +145,16 @@ mod tests {
         drop(nodes);
         assert!(downs.try_recv().is_err());
         drop(next);
+    }
+
+    #[tokio::test]
+    async fn the_events_of_one_node_keep_their_distance() {
+        let (presence, _downs) = Presence::new(Duration::from_secs(3600));
+        let (one, _held) = (Instant::now(), presence.begin(NODE));
+        let turns: Vec<Instant> = (0..3).map(|_| presence.turn(NODE, one)).collect();
+        assert_eq!(turns, [one, one + EVENT_GAP, one + 2 * EVENT_GAP]);
+        let later = one + Duration::from_secs(9);
+        assert_eq!(presence.turn(NODE, later), later, "a quiet node was kept waiting");
+        assert_eq!(presence.turn(NodeId(2), one), one, "one node kept another waiting");
     }
 }

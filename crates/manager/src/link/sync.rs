@@ -5,15 +5,24 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use fleet::node::{Contact, NodeId};
-use fleet::observed::Observed;
+use fleet::observed::{Observed, Staging};
 use fleet::platform::Event;
 use serde::Deserialize;
-use tokio::time::{Instant, timeout_at};
-use wire::{PROTOCOL, Protocols, SYNC_BYTES, Sync, SyncAnswer, Wait};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
 
+use super::presence::UnderWay;
 use super::routes::{Caller, bytes, message};
 use super::{Link, Refusal};
 use crate::driver::Desk;
+
+/// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of any
+/// length that is worth reading fit in.
+pub(crate) const REPORT_BYTES: usize = 64 << 10;
+
+/// How much of a sentence in a report is kept, in characters: it goes into the journal, the log and
+/// the pages, and all that an operator reads stands at its beginning.
+pub(crate) const SENTENCE_CHARACTERS: usize = 500;
 
 /// What every version of the message says.
 #[derive(Deserialize)]
@@ -26,23 +35,40 @@ pub(crate) async fn sync(
     State(link): State<Link>,
     body: Body,
 ) -> Result<Json<SyncAnswer>, Refusal> {
-    let body = bytes(body, SYNC_BYTES).await?;
+    let body = bytes(body, REPORT_BYTES).await?;
     let Greeting { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
-    let sync: Sync = message(&body)?;
-    let _under_way = link.presence.begin(node);
-    take_in(&link.desk, node, &sync).await?;
+    let mut sync: Sync = message(&body)?;
+    shorten(&mut sync.observed);
+    let under_way = link.presence.begin(node);
+    take_in(&link.desk, &under_way, node, &sync).await?;
     answer(&link, node, protocol, &sync).await.map(Json)
 }
 
-/// Takes in what the node says.
-async fn take_in(desk: &Desk, node: NodeId, sync: &Sync) -> Result<(), Refusal> {
+/// Cuts what a node says in its own words.
+fn shorten(observed: &mut Observed) {
+    let cut = |text: &mut String| {
+        if let Some((end, _)) = text.char_indices().nth(SENTENCE_CHARACTERS) {
+            text.truncate(end);
+        }
+    };
+    observed.unfit.iter_mut().for_each(cut);
+    match &mut observed.staging {
+        Staging::Rejected { why, run: _, manifest: _ } => cut(why),
+        Staging::Nothing | Staging::Fetching { .. } | Staging::Staged { .. } => {}
+    }
+}
+
+/// Takes in what the node says. News that comes too soon after the last waits for its turn, so that a
+/// node that changes its mind without end fills no journal.
+async fn take_in(desk: &Desk, under_way: &UnderWay, node: NodeId, sync: &Sync) -> Result<(), Refusal> {
     desk.heard(node, sync.tally);
     #[cfg(feature = "next")]
     if let Some(started_at) = sync.started_at {
         crate::store::node_boot::remember(desk.store(), node, started_at).await?;
     }
     if is_news(desk, node, &sync.observed) {
+        sleep_until(under_way.turn()).await;
         desk.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
     }
     Ok(())
@@ -87,5 +113,28 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
             let configuration = differs.then(|| (*configuration).clone());
             return Ok(SyncAnswer { protocol, desired, configuration, fetch_rate: link.fetch_rate });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fleet::desired::RunId;
+    use fleet::version::Sha256;
+
+    use super::*;
+    use crate::testing::observed;
+
+    #[test]
+    fn the_sentences_of_a_report_are_cut_at_a_character() {
+        let long = "é".repeat(SENTENCE_CHARACTERS + 1);
+        let rejected =
+            |why: &str| Staging::Rejected { run: RunId(1), manifest: Sha256([7; 32]), why: why.to_string() };
+        let mut report = Observed { unfit: Some(long.clone()), staging: rejected(&long), ..observed(1) };
+        shorten(&mut report);
+        let kept = "é".repeat(SENTENCE_CHARACTERS);
+        assert_eq!((report.unfit.as_deref(), &report.staging), (Some(kept.as_str()), &rejected(&kept)));
+        let same = report.clone();
+        shorten(&mut report);
+        assert_eq!(report, same);
     }
 }

@@ -9,8 +9,10 @@ use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Client, Response, StatusCode, header};
 use serde_json::Value;
 use slots::Slot;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use wire::{Enrolled, EnrolmentRequest, PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
 
@@ -24,6 +26,11 @@ use crate::{enrolment, packages};
 
 /// A hold that no test waits for the end of, and a gap that a test can wait for.
 const TIMING: Timing = Timing { hold: Duration::from_secs(3600), gap: Duration::from_millis(50) };
+
+/// Room for more than any test needs.
+const LIMITS: Limits =
+    Limits { connections: 100, idle: Duration::from_secs(3600), strangers: Some(STRANGERS) };
+const STRANGERS: Strangers = Strangers { connections: 100, life: Duration::from_secs(3600) };
 
 /// A Management Node that serves nodes.
 struct Server {
@@ -45,6 +52,10 @@ impl Drop for Server {
 
 impl Server {
     async fn start(timing: Timing) -> Self {
+        Self::limited(timing, LIMITS).await
+    }
+
+    async fn limited(timing: Timing, limits: Limits) -> Self {
         // Every test sets the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let bench = Bench::new();
@@ -65,7 +76,7 @@ impl Server {
         let identity = ServerIdentity::new(authority.clone(), vec!["127.0.0.1".into()]).unwrap();
         let config = server_config(Arc::new(identity), Some(&authority)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let listener = TlsListener::new(listener, config, Limits { connections: 100 }).unwrap();
+        let listener = TlsListener::new(listener, config, limits).unwrap();
         let base = format!("https://{}/node/v1", listener.address());
         let service = router(link).into_make_service_with_connect_info::<Peer>();
         let serving = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
@@ -259,11 +270,24 @@ async fn a_message_that_is_malformed_or_too_large_is_refused() {
     let client = server.enrolled(1).await;
     let post = |body: String| client.post(format!("{}/sync", server.base)).body(body).send();
     assert_eq!(kind(post("{".into()).await.unwrap(), StatusCode::BAD_REQUEST).await, "malformed");
-    let large = " ".repeat(wire::SYNC_BYTES + 1);
+    let large = " ".repeat(super::sync::REPORT_BYTES + 1);
     // The connection may break before the whole message is sent.
     if let Ok(answer) = post(large).await {
         assert_eq!(kind(answer, StatusCode::PAYLOAD_TOO_LARGE).await, "body");
     }
+}
+
+#[tokio::test]
+async fn of_a_long_sentence_only_the_beginning_reaches_the_platform() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let mut sync = greeting();
+    sync.observed.unfit = Some("x".repeat(super::sync::SENTENCE_CHARACTERS + 1));
+    assert_eq!(server.sync(&client, &sync).await.status(), StatusCode::OK);
+    server.desk.read(|fleet, _| {
+        let unfit = fleet.nodes().get(NodeId(1)).unwrap().observed.as_ref().unwrap().unfit.clone();
+        assert_eq!(unfit.unwrap().len(), super::sync::SENTENCE_CHARACTERS);
+    });
 }
 
 /// Begins a sync that is held, and waits until it is.
@@ -367,4 +391,101 @@ async fn a_node_fetches_its_payload_in_parts_and_nothing_else() {
         let answer = client.get(format!("{base}/{file}")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{file} was served");
     }
+}
+
+impl Server {
+    /// Connects without a certificate, as far as the server allows.
+    async fn stranger(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.authority.certificate().clone()).unwrap();
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let address = self.base.trim_start_matches("https://").trim_end_matches("/node/v1");
+        let stream = TcpStream::connect(address).await?;
+        let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+}
+
+/// Waits until the server ends the connection.
+async fn ended(stream: &mut TlsStream<TcpStream>) {
+    let mut rest = Vec::new();
+    // It ends with or without a farewell.
+    let _ = tokio::time::timeout(BOUND, stream.read_to_end(&mut rest)).await.expect("it was not ended");
+}
+
+/// Whether the server takes requests over this connection.
+async fn answers(stream: &mut TlsStream<TcpStream>) -> bool {
+    let request = b"GET /node/v1/nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    let mut answer = [0; 12];
+    let asked = async {
+        stream.write_all(request).await?;
+        stream.read_exact(&mut answer).await
+    };
+    let asked = tokio::time::timeout(BOUND, asked).await.expect("neither an answer nor an end");
+    asked.is_ok() && &answer == b"HTTP/1.1 404"
+}
+
+#[tokio::test]
+async fn a_connection_over_which_nothing_goes_is_ended() {
+    let server = Server::limited(TIMING, Limits { idle: Duration::from_millis(50), ..LIMITS }).await;
+    let mut silent = server.stranger().await.unwrap();
+    ended(&mut silent).await;
+    let mut half_a_request = server.stranger().await.unwrap();
+    half_a_request.write_all(b"POST /node/v1/enrol HTTP/1.1\r\n").await.unwrap();
+    ended(&mut half_a_request).await;
+}
+
+#[tokio::test]
+async fn a_held_request_lives_as_long_as_the_connection_may_be_idle() {
+    let idle = Timing::STANDARD.hold * 2;
+    assert!(Limits::NODES.idle > idle && Limits::PEOPLE.idle > idle);
+}
+
+#[tokio::test]
+async fn who_shows_no_certificate_is_ended_in_any_case() {
+    let life = Duration::from_secs(2);
+    let strangers = Some(Strangers { life, ..STRANGERS });
+    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
+    let client = server.enrolled(1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) }).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    let mut stranger = server.stranger().await.unwrap();
+    while answers(&mut stranger).await {}
+    ended(&mut stranger).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
+    assert_eq!(answer.desired.intent.owners.operator.as_deref(), Some("fan"), "the node's link was cut");
+}
+
+#[tokio::test]
+async fn one_address_has_a_quarter_of_what_is_left_for_strangers_and_nodes_find_room() {
+    let strangers = Some(Strangers { connections: 8, ..STRANGERS });
+    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
+    let client = server.enrolled(1).await;
+    let (mut one, mut two) = (server.stranger().await.unwrap(), server.stranger().await.unwrap());
+    // The enrolment's own connection, which its client has dropped, may still be among them.
+    while !answers(&mut one).await {
+        one = server.stranger().await.unwrap();
+    }
+    while !answers(&mut two).await {
+        two = server.stranger().await.unwrap();
+    }
+    let mut three = server.stranger().await.unwrap();
+    assert!(!answers(&mut three).await, "an address got more than its share");
+    assert_eq!(server.sync(&client, &greeting()).await.status(), StatusCode::OK);
+    drop(one);
+    while !answers(&mut three).await {
+        three = server.stranger().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_address_has_a_quarter_of_all_connections() {
+    let server = Server::limited(TIMING, Limits { connections: 4, ..LIMITS }).await;
+    let mut one = server.stranger().await.unwrap();
+    assert!(answers(&mut one).await);
+    assert!(server.stranger().await.is_err(), "an address got more than its share");
+    drop(one);
+    let again = async { while server.stranger().await.is_err() {} };
+    tokio::time::timeout(BOUND, again).await.unwrap();
 }

@@ -3,9 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
@@ -14,17 +12,17 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 use wire::IdentityName;
 
+use super::connection::{Connection, Place};
 use crate::authority::{Authority, ServerIdentity};
+use crate::shares::Shares;
 
 /// How long a handshake may take: far more than a slow link needs.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -35,19 +33,46 @@ const FINISHED: usize = 64;
 /// The pause after the operating system could not give a connection, such as with too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a connection may be without a byte in either direction: six times as long as a node's
+/// request is held, and longer than any request of the management API takes to be answered.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The part of a listener's places that one address may have: a quarter, so that it takes several to
+/// fill them, and a whole location of nodes behind one address finds room.
+const PART_OF_ONE_ADDRESS: usize = 4;
+
 /// How much a listener takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once, those in their handshake included.
+    /// Connections at once, those in their handshake included. One address may have a quarter of them.
     pub connections: usize,
+    /// How long a connection may be without a byte in either direction.
+    pub idle: Duration,
+    /// What is left for those who show no certificate; without it they are treated like all others.
+    pub strangers: Option<Strangers>,
+}
+
+/// How much a listener takes on of those who show no certificate: on the nodes' one they can do nothing
+/// but enrol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strangers {
+    /// Connections at once. One address may have a quarter of them.
+    pub connections: usize,
+    /// How long each lives, whatever comes over it.
+    pub life: Duration,
 }
 
 impl Limits {
     /// For nodes: twice the 10,000 that a platform is planned for, for when all of them come back
-    /// before their old connections are given up.
-    pub const NODES: Self = Self { connections: 20_000 };
+    /// before their old connections are given up. Strangers enrol, which takes one request of less than
+    /// a second: 64 of them at once enrol a whole platform in minutes.
+    pub const NODES: Self = Self {
+        connections: 20_000,
+        idle: IDLE,
+        strangers: Some(Strangers { connections: 64, life: Duration::from_secs(15) }),
+    };
     /// For people and their tools.
-    pub const PEOPLE: Self = Self { connections: 1_000 };
+    pub const PEOPLE: Self = Self { connections: 1_000, idle: IDLE, strangers: None };
 }
 
 /// Who is at the other end of a connection.
@@ -137,19 +162,55 @@ impl Drop for TlsListener {
     }
 }
 
+/// The places of a listener.
+#[derive(Clone, Debug)]
+struct Pool {
+    all: Arc<Semaphore>,
+    shares: Shares,
+}
+
+impl Pool {
+    fn new(connections: usize) -> Self {
+        let each = connections.div_ceil(PART_OF_ONE_ADDRESS);
+        Self { all: Arc::new(Semaphore::new(connections)), shares: Shares::new(each) }
+    }
+
+    /// A place for a connection from there, unless none is left for it.
+    fn place(&self, address: SocketAddr) -> Option<Place> {
+        let share = self.shares.take(address.ip())?;
+        let one = self.all.clone().try_acquire_owned().ok()?;
+        Some(Place { _one: one, _share: share })
+    }
+}
+
+/// Everything that a handshake needs beside its connection.
+#[derive(Clone)]
+struct Reception {
+    acceptor: TlsAcceptor,
+    idle: Duration,
+    strangers: Option<(Pool, Duration)>,
+    done: mpsc::Sender<(Connection, Peer)>,
+}
+
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     limits: Limits,
     done: mpsc::Sender<(Connection, Peer)>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let Limits { connections, idle, strangers } = limits;
+    let strangers = strangers.map(|strangers| (Pool::new(strangers.connections), strangers.life));
+    let reception = Reception { acceptor, idle, strangers, done };
+    let pool = Pool::new(connections);
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        // Nothing is taken from the operating system's queue while there is no place at all.
+        let Ok(free) = pool.all.acquire().await else { return };
+        drop(free);
         match listener.accept().await {
-            Ok((stream, address)) => {
-                tokio::spawn(handshake(acceptor.clone(), stream, address, place, done.clone()));
-            }
+            Ok((stream, address)) => match pool.place(address) {
+                Some(place) => _ = tokio::spawn(reception.clone().handshake(stream, address, place)),
+                None => debug!(%address, "refused: this address has its share of the connections"),
+            },
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -158,24 +219,27 @@ async fn accept(
     }
 }
 
-async fn handshake(
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    address: SocketAddr,
-    place: OwnedSemaphorePermit,
-    done: mpsc::Sender<(Connection, Peer)>,
-) {
-    // It only saves a delay.
-    let _ = stream.set_nodelay(true);
-    match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let certificates = stream.get_ref().1.peer_certificates();
-            let identity = certificates.and_then(|chain| identity_of(chain.first()?));
-            // An error says that the listener is gone.
-            let _ = done.send((Connection { stream, _place: place }, Peer { address, identity })).await;
-        }
-        Ok(Err(error)) => debug!(%address, %error, "a TLS handshake failed"),
-        Err(_) => debug!(%address, "a TLS handshake took too long"),
+impl Reception {
+    async fn handshake(self, stream: TcpStream, address: SocketAddr, place: Place) {
+        // It only saves a delay.
+        let _ = stream.set_nodelay(true);
+        let stream = match timeout(HANDSHAKE, self.acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return debug!(%address, %error, "a TLS handshake failed"),
+            Err(_) => return debug!(%address, "a TLS handshake took too long"),
+        };
+        let certificates = stream.get_ref().1.peer_certificates();
+        let identity = certificates.and_then(|chain| identity_of(chain.first()?));
+        let (places, life) = match &self.strangers {
+            Some((pool, life)) if identity.is_none() => match pool.place(address) {
+                Some(stranger) => (vec![place, stranger], Some(*life)),
+                None => return debug!(%address, "refused: too many are here without a certificate"),
+            },
+            Some(_) | None => (vec![place], None),
+        };
+        let connection = Connection::new(stream, self.idle, life, places);
+        // An error says that the listener is gone.
+        let _ = self.done.send((connection, Peer { address, identity })).await;
     }
 }
 
@@ -199,36 +263,5 @@ impl Listener for TlsListener {
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
         *stream.remote_addr()
-    }
-}
-
-/// A connection, which keeps its place among those that the listener takes on.
-#[derive(Debug)]
-pub struct Connection {
-    stream: TlsStream<TcpStream>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

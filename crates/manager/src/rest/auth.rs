@@ -14,12 +14,16 @@ use tokio::sync::Semaphore;
 use super::error::{Kind, Refusal};
 use super::password::{self, Presented, Remembered};
 use super::throttle::Throttle;
+use crate::shares::Shares;
 
 /// How many passwords are hashed at once: two of 19 MiB, and one processor stays free.
 const HASHED_AT_ONCE: usize = 2;
 
 /// How many requests may wait for that; further ones are asked to come back.
 const WAITING: usize = 32;
+
+/// How many of these places one address may have: it leaves the others to everybody else.
+const WAITING_OF_ADDRESS: usize = 4;
 
 /// The longest header of credentials, in bytes.
 const HEADER_BYTES: usize = 1_024;
@@ -31,6 +35,7 @@ pub(crate) struct Logins {
     remembered: Mutex<Remembered>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    waiting_of_address: Shares,
     /// Hashed when there is no such user, so that this takes as long as a wrong password.
     nobody: String,
 }
@@ -40,10 +45,11 @@ impl Logins {
     pub(crate) fn new() -> Self {
         Self {
             started: Instant::now(),
-            throttle: Mutex::default(),
+            throttle: Mutex::new(Throttle::new()),
             remembered: Mutex::new(Remembered::new()),
             hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(WAITING)),
+            waiting_of_address: Shares::new(WAITING_OF_ADDRESS),
             nobody: password::hash(&password::make()),
         }
     }
@@ -64,9 +70,10 @@ impl Logins {
             return Ok(());
         }
         self.undelayed(&user, source)?;
+        let share = self.waiting_of_address.take(source).ok_or_else(|| busy(1))?;
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| busy(1))?;
         let hashing = self.hashing.clone().acquire_owned().await.map_err(|_| busy(1))?;
-        drop(waiting);
+        drop((share, waiting));
         // Others may have failed while this one waited.
         self.undelayed(&user, source)?;
         let job = (password.clone(), hash.clone());
@@ -206,5 +213,32 @@ mod tests {
         logins.check(right.clone(), Some(hash), HERE).await.unwrap();
         let other = password::hash("right");
         assert!(logins.check(right, Some(other), HERE).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn one_address_does_not_take_every_place_to_wait_in() {
+        let logins = Arc::new(Logins::new());
+        let hash = password::hash("right");
+        let all = u32::try_from(HASHED_AT_ONCE).unwrap();
+        let busy_hashing = logins.hashing.clone().acquire_many_owned(all).await.unwrap();
+        let come = |user: String, password: &str, account: Option<String>, source: IpAddr| {
+            let (logins, password) = (logins.clone(), password.to_string());
+            tokio::spawn(async move { logins.check(Credentials { user, password }, account, source).await })
+        };
+        let rotating: Vec<_> = (0..WAITING).map(|n| come(format!("user {n}"), "x", None, HERE)).collect();
+        let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+        let operator = come("admin".into(), "right", Some(hash), elsewhere);
+        while logins.waiting.available_permits() > WAITING - WAITING_OF_ADDRESS - 1 {
+            tokio::task::yield_now().await;
+        }
+        drop(busy_hashing);
+        operator.await.unwrap().unwrap();
+        let mut checked = 0;
+        for other in rotating {
+            if other.await.unwrap().unwrap_err().kind == Kind::Unauthenticated {
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, WAITING_OF_ADDRESS);
     }
 }
