@@ -19,6 +19,7 @@ pub mod gate;
 pub mod link;
 
 pub mod context;
+mod policy;
 pub mod rest;
 pub mod settings;
 pub mod start;

@@ -27,7 +27,7 @@ pub enum PackageError {
     #[error("the package is refused")]
     Refused(#[from] Refusal),
     /// The keys of the machine cannot be read.
-    #[error("the keys that this machine trusts cannot be read")]
+    #[error("the keys that this machine trusts cannot be used; check the files in its directory trust")]
     Keys(#[from] KeyError),
     /// It is not held.
     #[error("package {0} is not held here; upload it first")]

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use fleet::policy::Policy;
-use fleet::time::Span;
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::policy::{NUMBERS, named_after};
 
 /// Largest accepted `machine.toml`, in bytes: far above any real one.
 const SETTINGS_MAX: u64 = 1 << 20;
@@ -17,19 +18,22 @@ const SETTINGS_MAX: u64 = 1 << 20;
 /// How many names a Management Node may have; enrolment files list them all.
 const NAMES_MAX: usize = 8;
 
-/// The longest span of a policy, in seconds: a week. Nothing in a run is meant to take longer.
-const LONGEST_SECONDS: u64 = 7 * 24 * 60 * 60;
-
 /// The settings cannot be used.
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// The file cannot be read.
-    #[error("the settings {} cannot be read", path.display())]
+    #[error("the settings {} cannot be read; check that the file is there and who may read it", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// The file is larger than any real one.
+    #[error("the settings {} are larger than {SETTINGS_MAX} bytes; shorten the file", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is no TOML, or has a setting of ours that is none.
     #[error("the settings {} are wrong; correct the file", path.display())]
@@ -40,12 +44,12 @@ pub enum SettingsError {
         source: Box<toml::de::Error>,
     },
     /// A setting has a value that makes no sense.
-    #[error("the settings {} are wrong: {setting} {rule}", path.display())]
+    #[error("the settings {} are wrong: {setting} {rule}; correct the file", path.display())]
     Senseless {
         /// The file.
         path: PathBuf,
         /// The setting.
-        setting: &'static str,
+        setting: String,
         /// What it must be.
         rule: String,
     },
@@ -70,7 +74,7 @@ pub struct Settings {
 struct MachineFile {
     manager: ManagerTable,
     #[serde(default)]
-    policy: PolicyTable,
+    policy: toml::Table,
 }
 
 #[derive(Deserialize)]
@@ -83,23 +87,8 @@ struct ManagerTable {
     fetch_rate: Option<u64>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct PolicyTable {
-    name: Option<String>,
-    nodes_at_once: Option<u32>,
-    drain_limit_seconds: Option<u64>,
-    run_limit_seconds: Option<u64>,
-    rest_seconds: Option<u64>,
-    silent_after_seconds: Option<u64>,
-    reboot_silent_after_seconds: Option<u64>,
-    stuck_after_seconds: Option<u64>,
-    absent_grace_seconds: Option<u64>,
-    start_limit_seconds: Option<u64>,
-}
-
 /// A setting, and the rule that it breaks.
-type Fault = (&'static str, String);
+type Fault = (String, String);
 
 impl Settings {
     /// Reads the settings of a machine.
@@ -110,7 +99,10 @@ impl Settings {
         let unreadable = |source| SettingsError::Unreadable { path: path.into(), source };
         let mut text = String::new();
         let file = File::open(path).map_err(unreadable)?;
-        file.take(SETTINGS_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        file.take(SETTINGS_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if text.len() as u64 > SETTINGS_MAX {
+            return Err(SettingsError::TooLarge { path: path.into() });
+        }
         let file: MachineFile = toml::from_str(&text)
             .map_err(|source| SettingsError::Wrong { path: path.into(), source: Box::new(source) })?;
         Self::checked(file).map_err(|(setting, rule)| SettingsError::Senseless {
@@ -123,52 +115,44 @@ impl Settings {
     fn checked(file: MachineFile) -> Result<Self, Fault> {
         let ManagerTable { people, nodes, names, fetch_rate } = file.manager;
         if !(1..=NAMES_MAX).contains(&names.len()) {
-            return Err(("[manager] names", format!("must list 1 to {NAMES_MAX} names or addresses")));
+            return Err(("[manager] names".into(), format!("must list 1 to {NAMES_MAX} names or addresses")));
         }
         if fetch_rate == Some(0) {
-            return Err(("[manager] fetch_rate", "must be at least 1; leave it out for no limit".into()));
+            return Err((
+                "[manager] fetch_rate".into(),
+                "must be at least 1; leave it out for no limit".into(),
+            ));
         }
-        Ok(Self { people, nodes, names, fetch_rate, policy: file.policy.over(Policy::standard())? })
+        Ok(Self { people, nodes, names, fetch_rate, policy: policy(&file.policy)? })
     }
 }
 
-impl PolicyTable {
-    /// The standard policy with what this machine overrides.
-    fn over(self, mut policy: Policy) -> Result<Policy, Fault> {
-        let spans: [(&'static str, u64, Option<u64>, &mut Span); 8] = [
-            ("[policy] drain_limit_seconds", 1, self.drain_limit_seconds, &mut policy.drain_limit),
-            ("[policy] run_limit_seconds", 1, self.run_limit_seconds, &mut policy.run_limit),
-            ("[policy] rest_seconds", 0, self.rest_seconds, &mut policy.rest),
-            ("[policy] silent_after_seconds", 1, self.silent_after_seconds, &mut policy.silent_after),
-            (
-                "[policy] reboot_silent_after_seconds",
-                1,
-                self.reboot_silent_after_seconds,
-                &mut policy.reboot_silent_after,
-            ),
-            ("[policy] stuck_after_seconds", 1, self.stuck_after_seconds, &mut policy.stuck_after),
-            ("[policy] absent_grace_seconds", 0, self.absent_grace_seconds, &mut policy.absent_grace),
-            ("[policy] start_limit_seconds", 1, self.start_limit_seconds, &mut policy.start_limit),
-        ];
-        for (setting, least, given, span) in spans {
-            let Some(seconds) = given else { continue };
-            if !(least..=LONGEST_SECONDS).contains(&seconds) {
-                return Err((setting, format!("must be {least} to {LONGEST_SECONDS}")));
-            }
-            *span = Span::seconds(seconds);
+/// The standard policy with what this machine overrides.
+fn policy(given: &toml::Table) -> Result<Policy, Fault> {
+    let standard = Policy::standard();
+    let (mut policy, mut name) = (standard.clone(), None);
+    for (key, value) in given {
+        let wrong = |rule: String| (format!("[policy] {key}"), rule);
+        if key == "name" {
+            name = Some(value.as_str().ok_or_else(|| wrong("must be a text".into()))?);
+            continue;
         }
-        match self.nodes_at_once {
-            Some(0) => return Err(("[policy] nodes_at_once", "must be at least 1".into())),
-            Some(nodes) => policy.nodes_at_once = nodes,
-            None => {}
-        }
-        policy.name = self.name.unwrap_or(policy.name);
-        Ok(policy)
+        let number = NUMBERS.into_iter().find(|number| number.name == key);
+        let number = number.ok_or_else(|| wrong("is no number of a policy".into()))?;
+        let set = value.as_integer().and_then(|value| number.set(&mut policy, value.try_into().ok()?).ok());
+        let (least, most) = (number.least, number.most());
+        set.ok_or_else(|| wrong(format!("must be a whole number from {least} to {most}")))?;
     }
+    Ok(match name {
+        Some(name) => Policy { name: name.into(), ..policy },
+        None => named_after(&standard, policy),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use fleet::time::Span;
+
     use super::*;
 
     fn read(text: &str) -> Result<Settings, SettingsError> {
@@ -192,8 +176,12 @@ mod tests {
     fn a_machine_may_override_the_policy() {
         let settings =
             read(&format!("{MANAGER}[policy]\ndrain_limit_seconds = 60\nnodes_at_once = 2")).unwrap();
-        let expected = Policy { drain_limit: Span::seconds(60), nodes_at_once: 2, ..Policy::standard() };
+        let name = "standard, adapted".into();
+        let expected =
+            Policy { name, drain_limit: Span::seconds(60), nodes_at_once: 2, ..Policy::standard() };
         assert_eq!(settings.policy, expected);
+        let named = read(&format!("{MANAGER}[policy]\nname = \"gentle\"\nnodes_at_once = 2")).unwrap();
+        assert_eq!((named.policy.name.as_str(), named.policy.nodes_at_once), ("gentle", 2));
     }
 
     #[test]
@@ -208,6 +196,23 @@ mod tests {
         check(&MANAGER.replace("[\"127.0.0.10\"]", "[]"), "names");
         check(&format!("{MANAGER}[policy]\nnodes_at_once = 0"), "nodes_at_once");
         check(&format!("{MANAGER}[policy]\ndrain_limit_seconds = 0"), "drain_limit_seconds");
+        let most = fleet::platform::NODES_AT_MOST;
+        let rule = format!("from 1 to {most}");
+        check(&format!("{MANAGER}[policy]\nnodes_at_once = {}", most + 1), &rule);
+        check(&format!("{MANAGER}[policy]\nnodes_at_once = \"2\""), "nodes_at_once");
+        check(&format!("{MANAGER}[policy]\nrest_seconds = -1"), "rest_seconds");
+        check(&format!("{MANAGER}[policy]\nname = 1"), "name");
         check(&format!("{MANAGER}[policy]\ndrain = 1"), "drain");
+        check(&format!("{MANAGER}[policy]\ndrain = 1"), "correct the file");
+    }
+
+    #[test]
+    fn settings_that_are_too_large_are_refused_and_not_cut() {
+        let fill = |length: u64| {
+            let missing = usize::try_from(length).unwrap() - MANAGER.len();
+            read(&format!("{MANAGER}{}", "\n".repeat(missing)))
+        };
+        fill(SETTINGS_MAX).unwrap();
+        assert!(matches!(fill(SETTINGS_MAX + 1), Err(SettingsError::TooLarge { .. })));
     }
 }

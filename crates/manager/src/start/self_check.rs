@@ -26,10 +26,10 @@ const EXPECTED: &[u8] = b"HTTP/1.1 204 ";
 #[derive(Debug, Error)]
 pub enum SelfCheckError {
     /// It does not answer at all.
-    #[error("{0} did not answer in time")]
+    #[error("{0} did not answer in time; check the load of the machine and start it again")]
     TooLate(SocketAddr),
     /// The connection or the handshake failed.
-    #[error("{address} could not be asked")]
+    #[error("{address} could not be asked; check the firewall of the machine and [manager] in the settings")]
     Unreachable {
         /// The address.
         address: SocketAddr,
@@ -37,13 +37,13 @@ pub enum SelfCheckError {
         source: std::io::Error,
     },
     /// The settings of TLS are not sound.
-    #[error("the client of the self check cannot be made")]
+    #[error("the client of the self check cannot be made; check the authority in the directory state")]
     Tls(#[from] rustls::Error),
     /// The first name of the Management Node is none.
     #[error("{0:?} is neither a name nor an address; correct [manager] names")]
     Name(String),
     /// It answers something else.
-    #[error("{0} gave another answer than expected")]
+    #[error("{0} gave another answer than expected; check what else listens on that port")]
     OtherAnswer(SocketAddr),
 }
 
