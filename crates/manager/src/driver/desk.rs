@@ -56,9 +56,18 @@ struct Inner {
 }
 
 /// What an entry has done, for those who are told after the commit.
+#[derive(Default)]
 struct Done {
     facts: Vec<Fact>,
     changed: BTreeSet<NodeId>,
+}
+
+impl Done {
+    fn join(&mut self, other: Self) {
+        let Self { facts, changed } = other;
+        self.facts.extend(facts);
+        self.changed.extend(changed);
+    }
 }
 
 impl Desk {
@@ -90,7 +99,7 @@ impl Desk {
     /// # Errors
     /// The store could not commit; then nothing has happened, and the Management Node stops.
     pub async fn apply(&self, event: Event) -> Result<(), StoreError> {
-        self.change(|_, _| Ok((Some(event), ()))).await
+        self.change(|_, _, _| Ok((vec![event], ()))).await
     }
 
     /// Puts an event to the core, with more to be written in the same transaction. When `write`
@@ -107,17 +116,18 @@ impl Desk {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.change(|tx, now| Ok((Some(event), write(tx, now)?))).await
+        self.change(|tx, _, now| Ok((vec![event], write(tx, now)?))).await
     }
 
-    /// Writes, and then puts the event that follows from it to the core, if one does: for a
-    /// registration whose id the database gives. When `write` refuses, nothing has happened.
+    /// Writes, and then puts the events that follow from it to the core, all in one transaction: for a
+    /// registration whose id the database gives, or for what depends on the state of the platform at
+    /// that moment. When `write` refuses, nothing has happened.
     ///
     /// # Errors
     /// What `write` returns, or that the store could not commit.
     pub async fn change<T, E>(
         &self,
-        write: impl FnOnce(&Transaction<'_>, Time) -> Result<(Option<Event>, T), E> + Send + 'static,
+        write: impl FnOnce(&Transaction<'_>, &Fleet, Time) -> Result<(Vec<Event>, T), E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -126,20 +136,16 @@ impl Desk {
         let desk = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
             let now = desk.now();
-            let (event, answer) = match batch.apart(|tx| write(tx, now))? {
+            let (events, answer) = match batch.beside_fleet(|tx, fleet| write(tx, fleet, now))? {
                 Ok(written) => written,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let done = match event {
-                Some(event) => {
-                    let entry = Entry::Event { event: event.clone() };
-                    let put = |fleet: &mut Fleet| Ok::<_, std::convert::Infallible>(fleet.apply(now, event));
-                    let Ok(done) = put_to_core(batch, now, entry, put)?;
-                    Some(done)
-                }
-                None => None,
-            };
-            Ok(Ok((done, answer)))
+            let mut all = None;
+            for event in events {
+                let done = put_event(batch, now, event)?;
+                all.get_or_insert_with(Done::default).join(done);
+            }
+            Ok(Ok((all, answer)))
         };
         let desk = self.clone();
         let then = move |(done, answer)| {
@@ -163,10 +169,7 @@ impl Desk {
             if !holds(batch.fleet()) {
                 return Ok(Ok(None));
             }
-            let now = desk.now();
-            let entry = Entry::Event { event: event.clone() };
-            let put = |fleet: &mut Fleet| Ok::<_, std::convert::Infallible>(fleet.apply(now, event));
-            let Ok(done) = put_to_core(batch, now, entry, put)?;
+            let done = put_event(batch, desk.now(), event)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
         };
         let desk = self.clone();
@@ -292,6 +295,14 @@ impl Desk {
             }
         }
     }
+}
+
+/// Puts an event to the core and writes what comes of it. An error breaks the store.
+fn put_event(batch: &mut Batch<'_, '_>, now: Time, event: Event) -> Result<Done, StoreError> {
+    let entry = Entry::Event { event: event.clone() };
+    let put = |fleet: &mut Fleet| Ok::<_, std::convert::Infallible>(fleet.apply(now, event));
+    let Ok(done) = put_to_core(batch, now, entry, put)?;
+    Ok(done)
 }
 
 /// Puts an entry to the core and writes what comes of it. An error breaks the store.

@@ -15,3 +15,60 @@ pub(crate) fn fact(fact: &Fact) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use fleet::node::NodeId;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines of the log that facts make.
+    fn lines(facts: &[NodeFact]) -> Vec<String> {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
+        let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for what in facts {
+                fact(&Fact::Node { node: NodeId(7), name: "oslo-1".into(), what: what.clone() });
+            }
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| line.trim_start().to_string()).collect()
+    }
+
+    #[test]
+    fn a_lost_contact_is_logged_under_the_names_that_alarms_look_for_r26() {
+        let lines = lines(&[NodeFact::ContactLost]);
+        assert_eq!(
+            lines[1..],
+            [
+                "ERROR administrator.system.connectivity: Unable to contact node. node=7 name=\"oslo-1\"",
+                "WARN administrator.alarm: Alarm raised Alarm=\"connectivity_lost\" node=7 name=\"oslo-1\"",
+            ]
+        );
+        assert!(lines[0].starts_with("INFO pitlane::platform: "), "{}", lines[0]);
+    }
+
+    #[test]
+    fn another_fact_raises_no_alarm() {
+        let lines = lines(&[NodeFact::Fit]);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+    }
+}

@@ -9,9 +9,11 @@ use fleet::desired::Assignment;
 use package::{MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
 use slots::{Machine, Slot, SlotIdentity};
 use thiserror::Error;
+use tracing::warn;
 
 use crate::layout::Layout;
 use crate::packages::{self, HeldPackage, PackageError};
+use crate::report::chain;
 
 /// The release cannot be staged or selected. Nothing that runs is touched.
 #[derive(Debug, Error)]
@@ -93,9 +95,18 @@ impl Own {
         Ok(())
     }
 
-    /// Selects the staged release: from here on it is what starts next.
+    /// Selects the staged release: from here on it is what starts next. What the record says counts,
+    /// also after an error: it may have come when the record was written already.
     pub(crate) fn select(&self, assignment: Assignment) -> Result<(), UpgradeError> {
-        Ok(self.machine.select(&assignment.manifest.to_string())?)
+        let manifest = assignment.manifest.to_string();
+        let Err(cause) = self.machine.select(&manifest) else { return Ok(()) };
+        let trying = self.machine.record().ok().and_then(|record| record.trying);
+        if trying.is_some_and(|trying| trying.manifest == manifest) {
+            let error = chain(&cause);
+            warn!(error, "the new release is selected, and whether that is durable is not known");
+            return Ok(());
+        }
+        Err(cause.into())
     }
 }
 

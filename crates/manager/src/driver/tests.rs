@@ -1,5 +1,8 @@
 //! Tests of the desk and of the driver on a machine in a temporary directory.
 
+use std::io;
+use std::path::Path;
+
 use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, ManagerWants};
 use fleet::policy::Policy;
@@ -35,17 +38,45 @@ async fn a_registration_and_its_event_are_one() {
     let bench = Bench::new();
     let desk = bench.desk().await;
     let register = |name: &'static str| {
-        desk.change(move |tx, _| {
+        desk.change(move |tx, _, _| {
             tx.execute("INSERT INTO worker_vm (name, body) VALUES (?1, '{}')", [name])
                 .map_err(StoreError::from)?;
             let id = NodeId(u32::try_from(tx.last_insert_rowid()).unwrap());
             let event = Event::NodeAdded { id, name: name.into(), duty: Duty::AlwaysOn };
-            Ok::<_, StoreError>((Some(event), id))
+            Ok::<_, StoreError>((vec![event], id))
         })
     };
     assert_eq!(register("node1").await.unwrap(), NodeId(1));
     assert!(register("NODE1").await.is_err());
     desk.read(|fleet, _| assert_eq!(fleet.nodes().ids(), [NodeId(1)]));
+}
+
+#[tokio::test]
+async fn a_change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let id = NodeId(1);
+    desk.apply(Event::NodeAdded { id, name: "node1".into(), duty: Duty::AlwaysOn }).await.unwrap();
+    let maintenance = |text: &str| Event::Maintenance { id, operator: Some(text.into()) };
+    let add_a_second = desk.change(move |_, fleet, _| {
+        let operator = fleet.nodes().get(id).unwrap().operator_maintenance.clone();
+        let events = vec![
+            Event::NodeAdded { id: NodeId(2), name: "node2".into(), duty: Duty::AlwaysOn },
+            Event::Maintenance { id: NodeId(2), operator: operator.clone() },
+        ];
+        Ok::<_, StoreError>((events, operator))
+    });
+    let commits = desk.commits();
+    let before = *commits.borrow();
+    let (first, seen) = tokio::join!(desk.apply(maintenance("a fan")), add_a_second);
+    first.unwrap();
+    assert_eq!(seen.unwrap().as_deref(), Some("a fan"));
+    assert_eq!(*commits.borrow(), before + 2, "two events of one change were told apart");
+    let held =
+        |fleet: &fleet::platform::Fleet| fleet.nodes().get(NodeId(2)).unwrap().operator_maintenance.clone();
+    assert_eq!(desk.read(|fleet, _| held(fleet)).as_deref(), Some("a fan"));
+    let stored = desk.store().read(crate::store::load).await.unwrap().unwrap();
+    assert_eq!(held(&stored).as_deref(), Some("a fan"));
 }
 
 #[tokio::test]
@@ -144,6 +175,66 @@ async fn a_slot_that_cannot_be_selected_ends_the_run_and_requests_are_taken_agai
     stop.cancel();
     assert_eq!(running.await.unwrap(), Ended::Asked);
     assert_eq!(gate.passage(), Passage::Open);
+}
+
+/// A disk that makes names durable no more, once it is told so.
+#[derive(Debug, Default)]
+struct Worn(std::sync::atomic::AtomicBool);
+
+impl slots::Disk for Worn {
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        slots::RealDisk.read(path, limit)
+    }
+    fn kind(&self, path: &Path) -> io::Result<Option<slots::Kind>> {
+        slots::RealDisk.kind(path)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<slots::Entry>> {
+        slots::RealDisk.list(dir)
+    }
+    fn write(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
+        slots::RealDisk.write(path, contents)
+    }
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        slots::RealDisk.create_dir(dir)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        slots::RealDisk.rename(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        slots::RealDisk.remove_file(path)
+    }
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        slots::RealDisk.remove_dir(dir)
+    }
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        slots::RealDisk.sync_file(path)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        match self.0.load(std::sync::atomic::Ordering::Relaxed) {
+            true => Err(io::Error::other("the disk is worn")),
+            false => slots::RealDisk.sync_dir(dir),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_selection_that_was_made_and_reported_as_failed_counts_as_made() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    start(&bench, &desk).await;
+    let ManagerWants::Stage(of) = desk.read(|fleet, _| fleet.manager_wants()) else { panic!() };
+    bench.own(Slot::A).stage(of).unwrap();
+    desk.apply(Event::ManagerStaged).await.unwrap();
+    let worn = std::sync::Arc::new(Worn::default());
+    let (mut driver, _stop, gate) = driver(&bench, &desk);
+    driver.own.machine = slots::Machine::on(bench.root(), worn.clone());
+    worn.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    let before = bench.own(Slot::A).machine.record().unwrap();
+    assert_eq!(before.trying, None);
+    assert_eq!(driver.run().await, Ended::Selected(of));
+    assert_eq!(gate.passage(), Passage::Closed);
+    let trying = bench.own(Slot::A).machine.record().unwrap().trying.unwrap();
+    assert_eq!(trying.manifest, of.manifest.to_string());
 }
 
 #[tokio::test]

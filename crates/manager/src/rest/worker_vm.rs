@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::node::{Duty, NodeId};
-use fleet::platform::{Event, NODES_AT_MOST};
+use fleet::platform::{Event, Fleet, NODES_AT_MOST};
 use fleet::time::Time;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -113,7 +113,7 @@ async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusa
 }
 
 async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response, Refusal> {
-    let write = move |tx: &Transaction<'_>, now: Time| {
+    let write = move |tx: &Transaction<'_>, _: &Fleet, now: Time| {
         if number(tx, "SELECT count(*) FROM worker_vm", &[])?.unwrap_or(0) >= NODES_AT_MOST as i64 {
             return Err(full());
         }
@@ -122,12 +122,13 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
         let id = node_id(registration.id)?;
         let token = enrolment::issue(tx, id, now)?;
         let (name, duty) = (registration.name.clone(), registration.duty());
-        Ok((Some(Event::NodeAdded { id, name, duty }), (id, registration.name, token, maintenance)))
+        let mut events = vec![Event::NodeAdded { id, name, duty }];
+        if let Maintenance { operator: operator @ Some(_) } = maintenance {
+            events.push(Event::Maintenance { id, operator });
+        }
+        Ok((events, (id, registration.name, token)))
     };
-    let (id, name, token, maintenance) = api.desk().change(write).await?;
-    if maintenance.operator.is_some() {
-        api.desk().apply(Event::Maintenance { id, operator: maintenance.operator }).await?;
-    }
+    let (id, name, token) = api.desk().change(write).await?;
     let file = api.context.nodes.file(&name, token).to_text();
     let headers = [
         (header::LOCATION, location(LIST, id)),
@@ -146,29 +147,26 @@ async fn patch(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, R
 
 async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<(), Refusal> {
     let id = NodeId(id.id(RESOURCE)?);
-    let before = Maintenance {
-        operator: api
-            .desk()
-            .read(|fleet, _| fleet.nodes().get(id).and_then(|node| node.operator_maintenance.clone())),
-    };
-    // Said once more, it does no harm; not said, it must not undo what another request has said.
-    let said = body.contains_key("maintenance_mode");
-    let held = before.clone();
-    let write = move |tx: &Transaction<'_>, _: Time| {
+    let write = move |tx: &Transaction<'_>, fleet: &Fleet, _: Time| {
         let kept = find(tx, id.0.into())?;
+        // What is not said must not undo what another request has said.
+        let operator = fleet.nodes().get(id).and_then(|node| node.operator_maintenance.clone());
+        let held = Maintenance { operator };
         let (registration, maintenance) = read(tx, &body, Some(&kept), &held)?;
         if registration != kept {
             store(tx, &registration)?;
         }
-        let renamed = registration.name != kept.name || registration.duty() != kept.duty();
-        let (name, duty) = (registration.name.clone(), registration.duty());
-        Ok::<_, Refusal>((renamed.then_some(Event::NodeChanged { id, name, duty }), maintenance))
+        let mut events = Vec::new();
+        if registration.name != kept.name || registration.duty() != kept.duty() {
+            let (name, duty) = (registration.name.clone(), registration.duty());
+            events.push(Event::NodeChanged { id, name, duty });
+        }
+        if maintenance != held {
+            events.push(Event::Maintenance { id, operator: maintenance.operator });
+        }
+        Ok::<_, Refusal>((events, ()))
     };
-    let maintenance = api.desk().change(write).await?;
-    if said || maintenance != before {
-        api.desk().apply(Event::Maintenance { id, operator: maintenance.operator }).await?;
-    }
-    Ok(())
+    api.desk().change(write).await
 }
 
 async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
@@ -192,27 +190,7 @@ fn read(
     maintenance: &Maintenance,
 ) -> Result<(Registration, Maintenance), Refusal> {
     let mut draft = Draft::of(body);
-    let of = |field: fn(&Details) -> &str| kept.map(|kept| field(&kept.details));
-    let details = Details {
-        hostname: draft.text("hostname", Shape::Hostname, of(|d| &d.hostname)),
-        domain: draft.text("domain", Shape::Domain, of(|d| &d.domain)),
-        address: canonical(&draft.text("address", Shape::Address, of(|d| &d.address))),
-        netmask: draft.text("netmask", Shape::Netmask, of(|d| &d.netmask)),
-        gateway: canonical(&draft.text("gateway", Shape::Address, of(|d| &d.gateway))),
-        node_type: draft.choice("node_type", &NODE_TYPES, of(|d| &d.node_type).unwrap_or(NODE_TYPES[0])),
-        cloud_bursting: draft.truth("cloud_bursting", kept.is_some_and(|kept| kept.details.cloud_bursting)),
-        maintenance_mode_reason: draft.text(
-            "maintenance_mode_reason",
-            TEXT,
-            Some(of(|d| &d.maintenance_mode_reason).unwrap_or("")),
-        ),
-        description: draft.text("description", TEXT, Some(of(|d| &d.description).unwrap_or(""))),
-        deployment_type: draft.choice(
-            "deployment_type",
-            &DEPLOYMENT_TYPES,
-            of(|d| &d.deployment_type).unwrap_or(DEPLOYMENT_TYPES[0]),
-        ),
-    };
+    let details = details(&mut draft, kept.map(|kept| &kept.details));
     let on = draft.truth("maintenance_mode", maintenance.operator.is_some());
     let registration = Registration {
         id: kept.map_or(0, |kept| kept.id),
@@ -228,6 +206,29 @@ fn read(
     draft.errors.into_result(RESOURCE)?;
     let operator = on.then(|| registration.details.maintenance_mode_reason.clone());
     Ok((registration, Maintenance { operator }))
+}
+
+fn details(draft: &mut Draft<'_>, kept: Option<&Details>) -> Details {
+    let of = |field: fn(&Details) -> &str| kept.map(field);
+    let or = |field: fn(&Details) -> &str, default: &'static str| kept.map_or(default, field);
+    Details {
+        hostname: draft.text("hostname", Shape::Hostname, of(|d| &d.hostname)),
+        domain: draft.text("domain", Shape::Domain, of(|d| &d.domain)),
+        address: canonical(&draft.text("address", Shape::Address, of(|d| &d.address))),
+        netmask: draft.text("netmask", Shape::Netmask, of(|d| &d.netmask)),
+        gateway: canonical(&draft.text("gateway", Shape::Address, of(|d| &d.gateway))),
+        node_type: draft.choice("node_type", &NODE_TYPES, or(|d| &d.node_type, NODE_TYPES[0])),
+        cloud_bursting: draft.truth("cloud_bursting", kept.is_some_and(|kept| kept.cloud_bursting)),
+        maintenance_mode_reason: {
+            let reason = or(|d| &d.maintenance_mode_reason, "");
+            draft.text("maintenance_mode_reason", TEXT, Some(reason))
+        },
+        description: draft.text("description", TEXT, Some(or(|d| &d.description, ""))),
+        deployment_type: {
+            let default = or(|d| &d.deployment_type, DEPLOYMENT_TYPES[0]);
+            draft.choice("deployment_type", &DEPLOYMENT_TYPES, default)
+        },
+    }
 }
 
 /// One spelling for each address, so that the same one is not registered twice.

@@ -43,14 +43,31 @@ impl Batch<'_, '_> {
         &self,
         write: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
-        self.tx.execute_batch("SAVEPOINT job")?;
-        let outcome = write(self.tx);
-        if outcome.is_err() {
-            self.tx.execute_batch("ROLLBACK TO job")?;
-        }
-        self.tx.execute_batch("RELEASE job")?;
-        Ok(outcome)
+        apart(self.tx, write)
     }
+
+    /// The same with a look at the state of the platform, which stays as it is until the commit but for
+    /// what this job does.
+    pub(crate) fn beside_fleet<T, E>(
+        &mut self,
+        write: impl FnOnce(&Transaction<'_>, &Fleet) -> Result<T, E>,
+    ) -> Result<Result<T, E>, StoreError> {
+        let (tx, fleet) = (self.tx, self.fleet());
+        apart(tx, |tx| write(tx, fleet))
+    }
+}
+
+fn apart<T, E>(
+    tx: &Transaction<'_>,
+    write: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+) -> Result<Result<T, E>, StoreError> {
+    tx.execute_batch("SAVEPOINT job")?;
+    let outcome = write(tx);
+    if outcome.is_err() {
+        tx.execute_batch("ROLLBACK TO job")?;
+    }
+    tx.execute_batch("RELEASE job")?;
+    Ok(outcome)
 }
 
 enum Message {

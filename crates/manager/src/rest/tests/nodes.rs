@@ -147,7 +147,10 @@ async fn the_operator_s_maintenance_mode_goes_on_and_off() {
     assert_eq!(operator(), None);
     let mut second = node(2);
     second["maintenance_mode"] = true.into();
+    let commits = kit.desk.commits();
+    let before = *commits.borrow();
     assert_eq!(kit.call("POST", NODES, second).await.status, 201);
+    assert_eq!(*commits.borrow(), before + 1, "there was a moment without maintenance mode");
     let second = kit.get(&format!("{NODES}2/")).await.expect(200);
     assert_eq!(second["maintenance_mode"], true);
 }
