@@ -24,6 +24,7 @@ mod conference_alias;
 
 mod policy;
 mod views;
+mod words;
 
 mod status;
 

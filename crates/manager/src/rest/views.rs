@@ -6,11 +6,12 @@ use fleet::desired::Owners;
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls};
 use fleet::platform::Fleet;
-use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
+use fleet::run::{EndedRun, Run};
 use fleet::status::Status;
 use fleet::time::Time;
 use serde_json::{Value, json};
 
+use super::words::{contact, lock, manager_step, outcome, owner_names};
 use super::{policy, time};
 use crate::driver::Live;
 
@@ -179,42 +180,6 @@ pub(crate) fn ended_run(run: &EndedRun) -> Value {
     })
 }
 
-fn outcome(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Complete => "complete",
-        Outcome::Incomplete => "incomplete",
-        Outcome::LimitReached => "limit_reached",
-        Outcome::ManagerRejected { .. } => "manager_rejected",
-        Outcome::ManagerFellBack { .. } => "manager_fell_back",
-        Outcome::Replaced => "replaced",
-        Outcome::Halted { .. } => "halted",
-    }
-}
-
-fn manager_step(step: ManagerStep) -> &'static str {
-    match step {
-        ManagerStep::Staging { .. } => "staging",
-        ManagerStep::Installing { .. } => "installing",
-        ManagerStep::Confirmed { .. } => "confirmed",
-    }
-}
-
-fn lock(lock: Lock) -> &'static str {
-    match lock {
-        Lock::Held => "held",
-        Lock::Lifted => "lifted",
-    }
-}
-
-fn contact(contact: Contact) -> &'static str {
-    match contact {
-        Contact::Never => "never",
-        Contact::Heard => "heard",
-        Contact::Silent { .. } => "silent",
-        Contact::Lost { .. } => "lost",
-    }
-}
-
 /// `SYNCED` only when the node itself has said that it acts on what is wanted of it now.
 fn sync_status(node: &Node) -> &'static str {
     let current = node.observed.as_ref().is_some_and(|observed| observed.generation == node.generation);
@@ -229,16 +194,6 @@ fn sync_status(node: &Node) -> &'static str {
 fn in_maintenance(node: &Node) -> bool {
     let refuses = node.observed.as_ref().is_some_and(|observed| observed.admission == Admission::Refusing);
     refuses || !node.owners().is_empty()
-}
-
-fn owner_names(owners: &Owners) -> Vec<&'static str> {
-    let Owners { operator, run, platform } = owners;
-    let names = [
-        operator.as_ref().map(|_| "operator"),
-        run.as_ref().map(|_| "run"),
-        platform.as_ref().map(|_| "platform"),
-    ];
-    names.into_iter().flatten().collect()
 }
 
 /// The operator's reason goes before the others: it is the one that somebody has to take back.

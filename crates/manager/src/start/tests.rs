@@ -140,6 +140,54 @@ async fn a_fall_back_ends_the_run_and_is_told_once() {
     desk.read(|fleet, _| assert!(fleet.platform.run.is_some(), "an old fall-back ended a new run"));
 }
 
+/// What a killed process leaves behind: nothing of it is closed.
+fn killed(desk: Desk) {
+    std::mem::forget(desk);
+}
+
+#[tokio::test]
+async fn a_try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_next_one() {
+    let bench = Bench::new();
+    left_for_slot_b(&bench).await;
+    let own = bench.own(Slot::B);
+    let path = own.layout.store(Slot::B);
+    let names = |desk: &Desk| desk.read(|fleet, _| fleet.nodes().len());
+    // Killed in the middle of the copy, with the log of an even earlier try beside it.
+    let whole = fs::read(own.layout.store(Slot::A)).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    fs::write(path.with_extension("db-wal"), "of another store").unwrap();
+    let connection = open_store(&own.layout, Standing::Tried, Slot::B, &mut || {}).unwrap();
+    let desk = take_over(connection, path.clone(), Policy::standard(), None).await.unwrap();
+    let (id, name) = (fleet::node::NodeId(2), "node2".into());
+    desk.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
+    assert_eq!(names(&desk), 2);
+    // Killed after it has written to its copy.
+    killed(desk);
+    let (found, _) = standing(&own.machine, Slot::B).unwrap();
+    assert_eq!(found, Standing::Tried);
+    let connection = open_store(&own.layout, found, Slot::B, &mut || {}).unwrap();
+    let desk = take_over(connection, path, Policy::standard(), None).await.unwrap();
+    assert_eq!(names(&desk), 1, "a try that came to nothing is remembered");
+    desk.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was lost"));
+}
+
+#[tokio::test]
+async fn a_manager_that_was_killed_between_selecting_and_ending_is_followed_by_the_new_release() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    let (id, name) = (fleet::node::NodeId(1), "node1".into());
+    desk.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
+    bench.select_again();
+    killed(desk);
+    let machine = bench.own(Slot::A).machine;
+    assert!(standing(&machine, Slot::A).is_err(), "the release that was left may still run");
+    let boot = Boot::default();
+    assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
+    assert_eq!(machine.record().unwrap(), Record::confirmed(Slot::B));
+    let stored = store::open(&bench.layout().store(Slot::B), &mut || {}).unwrap();
+    assert_eq!(store::load(&stored).unwrap().unwrap().nodes().len(), 1, "what was committed is gone");
+}
+
 /// Runs the release in `slot` until `check` is done.
 async fn run<F>(
     bench: &Bench,
