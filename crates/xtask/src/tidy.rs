@@ -1,9 +1,10 @@
-//! What no compiler checks: the directions between the crates, the length of files, and markers that
-//! were left behind.
+//! What no compiler checks: the directions between the crates, the length of files, markers that were
+//! left behind, and whether what is promised in writing is there.
+
+mod promises;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -34,37 +35,40 @@ const DIRECTIONS: [(&str, &[&str]); 13] = [
 
 /// Checks everything and names all that is not as it should be.
 pub(crate) fn check() -> Result<(), Failed> {
-    let mut faults = directions()?;
-    for file in code()? {
-        let text = fs::read_to_string(&file).map_err(|error| Failed::File(file.clone(), error))?;
-        faults.extend(file_faults(&file, &text));
+    let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
+    let mut faults = directions(&serde_json::from_str(&metadata).unwrap_or_default());
+    let files = files()?;
+    for name in files.iter().filter(|name| name.ends_with(".rs")) {
+        faults.extend(file_faults(name, &read(name)?));
     }
     faults.extend(core_faults()?);
+    faults.extend(promises::path_faults(&read("ARCHITECTURE.md")?, &files));
+    faults.extend(promises::scenario_faults(&files));
+    let unit = |role: &str| read(&format!("dist/systemd/pitlane-{role}.service"));
+    faults.extend(promises::unit_faults(&unit("manager")?, &unit("node")?));
     if faults.is_empty() { Ok(()) } else { Err(Failed::Untidy(faults)) }
 }
 
-/// Uses between our crates that the design does not have.
-fn directions() -> Result<Vec<String>, Failed> {
-    let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
-    let metadata: Value = serde_json::from_str(&metadata).unwrap_or_default();
-    let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
+/// Uses between our crates that the design does not have. What only tests use is free.
+fn directions(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
+    if packages.is_empty() {
+        return vec!["cargo metadata cannot be read: no crate is found in it, so none was checked".into()];
+    }
     let ours: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     let mut faults = Vec::new();
-    for package in &packages {
+    for package in packages {
         let name = package["name"].as_str().unwrap_or_default();
         let Some((_, allowed)) = DIRECTIONS.iter().find(|(of, _)| *of == name) else {
             faults.push(format!("{name} has no place in the table of directions"));
             continue;
         };
-        let uses = package["dependencies"].as_array().cloned().unwrap_or_default();
-        let shipped = uses.iter().filter(|used| used["kind"].is_null());
-        for used in shipped.filter_map(|used| used["name"].as_str()) {
-            if ours.contains(used) && !allowed.contains(&used) {
-                faults.push(format!("{name} must not use {used}"));
-            }
-        }
+        let uses = package["dependencies"].as_array().into_iter().flatten();
+        let shipped = uses.filter(|used| used["kind"] != "dev").filter_map(|used| used["name"].as_str());
+        let wrong = shipped.filter(|used| ours.contains(used) && !allowed.contains(used));
+        faults.extend(wrong.map(|used| format!("{name} must not use {used}")));
     }
-    Ok(faults)
+    faults
 }
 
 /// The core stays pure: no standard library, and nothing outside but serde.
@@ -83,8 +87,8 @@ fn core_faults() -> Result<Vec<String>, Failed> {
     Ok(faults)
 }
 
-fn file_faults(file: &Path, text: &str) -> Vec<String> {
-    let name = file.strip_prefix(workspace()).unwrap_or(file).display().to_string();
+/// What is wrong with the file of code `name`, a path in the workspace.
+fn file_faults(name: &str, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let tests = name.contains("/tests/") || name.ends_with("tests.rs");
     if text.lines().count() > LINES && !tests {
@@ -101,19 +105,90 @@ fn file_faults(file: &Path, text: &str) -> Vec<String> {
     faults
 }
 
-/// Every file of code.
-fn code() -> Result<Vec<PathBuf>, Failed> {
-    let mut found = Vec::new();
-    let mut folders = vec![workspace().join("crates")];
+/// A file of the workspace.
+fn read(name: &str) -> Result<String, Failed> {
+    let file = workspace().join(name);
+    fs::read_to_string(&file).map_err(|error| Failed::File(file, error))
+}
+
+/// Every file of the code, the papers and what is shipped beside the programs, by its path in the
+/// workspace.
+fn files() -> Result<BTreeSet<String>, Failed> {
+    let mut found = BTreeSet::new();
+    let mut folders = ["crates", "dist", "docs"].map(|name| workspace().join(name)).to_vec();
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).map_err(|error| Failed::File(folder.clone(), error))?;
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
+            } else if let Ok(name) = path.strip_prefix(workspace()) {
+                found.insert(name.display().to_string());
             }
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A crate that is used, and whether for building or for tests.
+    type Used<'a> = (&'a str, Option<&'a str>);
+
+    /// Each crate with what it uses, as cargo tells it.
+    fn metadata(crates: &[(&str, &[Used<'_>])]) -> Value {
+        let used = |(name, kind): &Used<'_>| json!({"name": name, "kind": kind});
+        let package = |(name, uses): &(&str, &[Used<'_>])| {
+            let uses: Vec<Value> = uses.iter().map(used).collect();
+            json!({"name": name, "dependencies": uses})
+        };
+        json!({"packages": crates.iter().map(package).collect::<Vec<_>>()})
+    }
+
+    #[test]
+    fn a_use_that_the_design_does_not_have_is_found_whatever_its_kind_but_for_tests() {
+        let check = |kind: Option<&str>, expected: &[&str]| {
+            let found =
+                directions(&metadata(&[("fleet", &[]), ("slots", &[("fleet", kind), ("serde", None)])]));
+            assert_eq!(found, expected, "{kind:?}");
+        };
+        check(None, &["slots must not use fleet"]);
+        check(Some("build"), &["slots must not use fleet"]);
+        check(Some("dev"), &[]);
+    }
+
+    #[test]
+    fn a_use_that_the_design_has_is_no_fault_and_a_crate_without_a_place_is_one() {
+        assert!(directions(&metadata(&[("slots", &[]), ("boot", &[("slots", None)])])).is_empty());
+        assert_eq!(
+            directions(&metadata(&[("stray", &[])])),
+            ["stray has no place in the table of directions"]
+        );
+    }
+
+    #[test]
+    fn metadata_that_cannot_be_read_is_a_fault_and_not_a_clean_tree() {
+        for nothing in [Value::Null, json!({}), json!({"packages": []}), json!({"packages": "none"})] {
+            assert_eq!(directions(&nothing).len(), 1, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn each_fault_of_a_file_is_found() {
+        let check = |name: &str, text: &str, expected: &[&str]| {
+            let found = file_faults(name, text);
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            assert!(found.iter().zip(expected).all(|(fault, word)| fault.contains(word)), "{found:?}");
+        };
+        let long = format!("//! Long.\n{}", "x\n".repeat(LINES));
+        check("crates/x/src/lib.rs", "//! Good.\n", &[]);
+        check("crates/x/src/lib.rs", "use std::fs;\n", &["does not say what it is for"]);
+        check("crates/x/src/lib.rs", &long, &["has more than"]);
+        check("crates/x/src/lib.rs", "//! Good.\n// TODO: all of it", &["has a TODO"]);
+        check("crates/x/tests/all.rs", &long, &[]);
+        check("crates/x/tests/all.rs", "#[ignore]", &["has a #[ignore"]);
+    }
 }

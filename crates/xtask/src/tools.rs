@@ -1,14 +1,16 @@
-//! Installs the Debian packages that the tests need and a fresh machine lacks.
+//! The tools that the tests need: installs the Debian packages that a fresh machine lacks, and says how
+//! to get what does not come from Debian.
 
 use std::process::Command;
 
-use crate::run::{Failed, run};
+use crate::run::{Failed, cargo, run};
 
 /// A program, and the Debian package that brings it.
 const NEEDED: [(&str, &str); 3] = [("sipp", "sip-tester"), ("baresip", "baresip"), ("minisign", "minisign")];
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<(), Failed> {
+    look_for_nextest()?;
     let missing: Vec<&str> =
         NEEDED.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
@@ -22,6 +24,19 @@ pub(crate) fn install() -> Result<(), Failed> {
     }
     run(apt().args(["update", "-qq"]))?;
     run(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
+}
+
+/// The tests run last, and their runner is looked for first.
+fn look_for_nextest() -> Result<(), Failed> {
+    let answer = cargo(&["nextest", "--version"]).output();
+    if answer.is_ok_and(|answer| answer.status.success()) {
+        return Ok(());
+    }
+    Err(Failed::Tool(
+        "cargo-nextest, which runs the tests, is missing; install it with `cargo install --locked \
+         cargo-nextest`, then run this again"
+            .into(),
+    ))
 }
 
 fn is_there(program: &str) -> bool {
@@ -43,5 +58,5 @@ fn apt() -> Command {
 }
 
 fn is_root() -> bool {
-    std::env::var_os("USER").is_none_or(|user| user == "root")
+    rustix::process::geteuid().is_root()
 }
