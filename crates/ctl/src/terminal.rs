@@ -73,11 +73,18 @@ const MIN_COLUMNS: usize = 40;
 
 /// How wide standard output is.
 pub(crate) fn width() -> Width {
-    match console::Term::stdout().size_checked() {
-        Some((_, columns)) if io::stdout().is_terminal() => {
-            Width::Columns(usize::from(columns).max(MIN_COLUMNS))
-        }
-        _ => Width::Endless,
+    width_of(&console::Term::stdout(), io::stdout().is_terminal())
+}
+
+/// How wide standard error is.
+pub(crate) fn story_width() -> Width {
+    width_of(&console::Term::stderr(), io::stderr().is_terminal())
+}
+
+fn width_of(term: &console::Term, is_terminal: bool) -> Width {
+    match term.size_checked() {
+        Some((_, columns)) if is_terminal => Width::Columns(usize::from(columns).max(MIN_COLUMNS)),
+        Some(_) | None => Width::Endless,
     }
 }
 

@@ -150,9 +150,9 @@ fn tell_blockers(error: &ClientError) {
     }
 }
 
-/// The story has no width and no colours: it may go to a log.
+/// The story has no colours, and the width of the terminal that it goes to.
 fn plain() -> draw::Canvas {
-    draw::Canvas { width: terminal::Width::Endless, paint: terminal::Paint::Plain }
+    draw::Canvas { width: terminal::story_width(), paint: terminal::Paint::Plain }
 }
 
 fn tell_all(lines: &[String]) {

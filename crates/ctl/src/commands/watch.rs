@@ -55,8 +55,8 @@ fn verdict(watched: Option<u64>, view: &UpgradeStatus) -> Verdict {
 
 /// Where the watch draws.
 enum Drawing {
-    /// In place on a terminal; how many lines are there now.
-    InPlace { lines: usize },
+    /// In place on a terminal; what is there now.
+    InPlace(Picture),
     /// A line for each change.
     Lines,
     /// The API's object on a line, for each change.
@@ -76,7 +76,7 @@ struct Watch<'a> {
 pub(crate) async fn run(session: &Session, args: &WatchArgs) -> Result<Exit, Failure> {
     let drawing = match session.output {
         Output::Json => Drawing::Objects,
-        Output::Words if std::io::stdout().is_terminal() => Drawing::InPlace { lines: 0 },
+        Output::Words if std::io::stdout().is_terminal() => Drawing::InPlace(Picture::default()),
         Output::Words => Drawing::Lines,
     };
     let patience = Duration::from_millis(args.give_up_after.span().0);
@@ -101,7 +101,9 @@ impl Watch<'_> {
         let verdict = verdict(self.watched, &status);
         let new = changes(self.last.as_ref().map(|(view, _)| view), &status);
         match &mut self.drawing {
-            Drawing::InPlace { lines } => redraw(lines, &screen(&status, self.session.canvas_now(), rows())),
+            Drawing::InPlace(picture) => {
+                picture.redraw(&screen(&status, self.session.canvas_now(), rows()));
+            }
             Drawing::Lines => {
                 if std::mem::take(&mut self.told_absence) {
                     terminal::print_line(format!("{} the Management Node answers again", status.now));
@@ -131,7 +133,7 @@ impl Watch<'_> {
             (Drawing::Lines, None, None) => {
                 terminal::print_line("No upgrade is under way, and none has been run yet.")
             }
-            (Drawing::Lines | Drawing::InPlace { .. } | Drawing::Objects, _, _) => {}
+            (Drawing::Lines | Drawing::InPlace(_) | Drawing::Objects, _, _) => {}
         }
     }
 
@@ -146,12 +148,12 @@ impl Watch<'_> {
         }
         let news = format!("{} {}", When::now(), absence(view));
         match &mut self.drawing {
-            Drawing::InPlace { lines: drawn } => {
+            Drawing::InPlace(picture) => {
                 let canvas = self.session.canvas_now();
                 let away = Span(u64::try_from(away.as_millis()).unwrap_or(u64::MAX));
                 let mut lines = absence_lines(view, away, canvas);
                 lines.extend(screen(view, canvas, rows().saturating_sub(lines.len())));
-                redraw(drawn, &lines);
+                picture.redraw(&lines);
             }
             Drawing::Lines if !self.told_absence => terminal::print_line(news),
             Drawing::Objects if !self.told_absence => terminal::tell(&news),
@@ -175,23 +177,40 @@ fn rows() -> usize {
     rows.saturating_sub(1).max(8)
 }
 
-/// Replaces what was drawn, in one write so that nothing flickers: up, then each line over the old
-/// one with its rest cleared, then everything below cleared.
-fn redraw(drawn: &mut usize, lines: &[String]) {
-    let mut text = String::new();
-    if *drawn > 0 {
-        text.push_str(&format!("\r\u{1b}[{drawn}A"));
+/// What was drawn last, and on a terminal of how many rows and columns.
+#[derive(Debug, Default)]
+struct Picture {
+    lines: usize,
+    size: Option<(u16, u16)>,
+}
+
+impl Picture {
+    /// Replaces what was drawn, in one write so that nothing flickers.
+    fn redraw(&mut self, lines: &[String]) {
+        let size = console::Term::stdout().size_checked();
+        let text = self.replacement(lines, size);
+        let mut out = std::io::stdout().lock();
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            std::process::exit(0);
+        }
+        *self = Self { lines: lines.len(), size };
     }
-    for line in lines {
-        text.push_str(line);
-        text.push_str("\u{1b}[K\r\n");
+
+    /// Up, then each line over the old one with its rest cleared, then everything below cleared. On a
+    /// terminal that was resized nobody knows where the old lines are now, so all of it is cleared.
+    fn replacement(&self, lines: &[String], size: Option<(u16, u16)>) -> String {
+        let mut text = match self.lines {
+            0 => String::new(),
+            _ if self.size != size => "\u{1b}[H\u{1b}[2J".into(),
+            drawn => format!("\r\u{1b}[{drawn}A"),
+        };
+        for line in lines {
+            text.push_str(line);
+            text.push_str("\u{1b}[K\r\n");
+        }
+        text.push_str("\u{1b}[J");
+        text
     }
-    text.push_str("\u{1b}[J");
-    let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
-    }
-    *drawn = lines.len();
 }
 
 #[cfg(test)]
@@ -213,5 +232,17 @@ mod tests {
         check(Some(3), &samples::ended("complete"), Verdict::Over(Exit::RunIncomplete));
         check(None, &samples::never(), Verdict::Over(Exit::Ok));
         check(Some(1), &samples::never(), Verdict::Over(Exit::RunIncomplete));
+    }
+
+    #[test]
+    fn a_picture_is_drawn_over_the_last_one_and_anew_when_the_terminal_was_resized() {
+        let check = |lines: usize, size: Option<(u16, u16)>, begins: &str| {
+            let picture = Picture { lines, size: Some((24, 80)) };
+            let expected = format!("{begins}a line\u{1b}[K\r\n\u{1b}[J");
+            assert_eq!(picture.replacement(&["a line".into()], size), expected);
+        };
+        check(0, Some((24, 80)), "");
+        check(3, Some((24, 80)), "\r\u{1b}[3A");
+        check(3, Some((24, 60)), "\u{1b}[H\u{1b}[2J");
     }
 }

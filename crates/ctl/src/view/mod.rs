@@ -43,7 +43,8 @@ impl Canvas {
         self.width.columns().is_none_or(|columns| console::measure_text_width(line) <= columns)
     }
 
-    /// The parts of a sentence, joined, on as many lines as the width asks for.
+    /// The parts of a sentence, joined, on as many lines as the width asks for. A part that is too long
+    /// for a line is broken between its words.
     pub(crate) fn flow(self, parts: &[String]) -> Vec<String> {
         let columns = self.width.columns().unwrap_or(usize::MAX);
         let mut lines: Vec<String> = Vec::new();
@@ -63,7 +64,8 @@ impl Canvas {
                 None => lines.push(part.clone()),
             }
         }
-        lines
+        let whole = |line: String| if self.fits(&line) { vec![line] } else { self.wrap("", &line) };
+        lines.into_iter().flat_map(whole).collect()
     }
 
     /// Text broken between words, each line with `indent` in front.

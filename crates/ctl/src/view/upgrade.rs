@@ -223,6 +223,23 @@ vanished 0";
     }
 
     #[test]
+    fn an_ending_that_is_longer_than_a_line_is_broken_between_its_words() {
+        let mut view = samples::ended("manager_failed");
+        let run = view.last_run.as_mut().unwrap();
+        run.outcome_text = Some(
+            "the Management Node went back to its old release and no node was touched: crashed at start, exit \
+             status 1, in the last of 3 tries"
+                .into(),
+        );
+        let expected = "\
+Run 2: 34 (34000) -> 34.1 (34100): the Management Node went back to its old
+release and no node was touched: crashed at start, exit status 1, in the last of
+3 tries,
+ended 2026-11-23 18:35:52Z (30 min ago), took 42 min";
+        check(&ended(view.last_run.as_ref().unwrap(), view.now, canvas(80)), 80, expected);
+    }
+
+    #[test]
     fn while_the_management_node_restarts_it_says_so() {
         let mut view = samples::under_way();
         view.run.as_mut().unwrap().manager_step = "installing".into();
