@@ -11,6 +11,10 @@ use serde_json::Value;
 /// The phases of one node in a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phases {
+    /// When it was asked into maintenance mode, each time.
+    pub(crate) preparing: Vec<Time>,
+    /// When it was back, each time.
+    pub(crate) back: Vec<Time>,
     /// When it refused calls; the last time, when it was tried again.
     pub(crate) draining: Option<Time>,
     /// When its calls had cleared.
@@ -41,6 +45,21 @@ impl History {
         Ok(history)
     }
 
+    /// The most nodes that were out of service at one time.
+    pub(crate) fn most_at_once(&self) -> usize {
+        let left = self.nodes.values().flat_map(|node| &node.preparing).map(|at| (*at, true));
+        let back = self.nodes.values().flat_map(|node| &node.back).map(|at| (*at, false));
+        let mut moves: Vec<(Time, bool)> = left.chain(back).collect();
+        // At one moment, the place is given back before it is taken.
+        moves.sort_unstable();
+        let (mut out, mut most) = (0_usize, 0);
+        for (_, leaves) in moves {
+            out = if leaves { out + 1 } else { out.saturating_sub(1) };
+            most = most.max(out);
+        }
+        most
+    }
+
     /// The phases of one node.
     pub(crate) fn of(&self, node: &str) -> Phases {
         self.nodes.get(node).cloned().unwrap_or_default()
@@ -50,6 +69,12 @@ impl History {
 impl Phases {
     fn note(&mut self, at: Time, what: &Value) {
         let named = |name: &str| what == name || what.get(name).is_some();
+        if named("preparing") {
+            self.preparing.push(at);
+        }
+        if named("upgraded") || named("returned") || named("failed") {
+            self.back.push(at);
+        }
         if named("draining") {
             self.draining = Some(at);
         } else if named("installing") {

@@ -61,10 +61,11 @@ pub(crate) fn draw(rows: &[Row]) -> String {
 }
 
 /// The sums, in sentences.
-pub(crate) fn summary(ledger: &Ledger, lived_through: usize, fewest: usize) -> String {
+pub(crate) fn summary(ledger: &Ledger, lived_through: usize, fewest: usize, out: usize) -> String {
     let totals = ledger.totals();
     format!(
-        "Calls carried: {}; never fewer than {fewest} at one time, {} at most.\n\
+        "Nodes out of service at one time: {out} at most.\n\
+         Calls carried: {}; never fewer than {fewest} at one time, {} at most.\n\
          Calls that lived through the whole drain of their node: {lived_through}.\n\
          Refused by maintenance mode and then placed on another node: {}. Refused by all nodes: {}.\n\
          Longest time a caller did not hear another in its conference: {}.\n\

@@ -11,6 +11,8 @@ use crate::history::History;
 use crate::story::name;
 use crate::table::{self, Row};
 
+/// How many nodes may be out of service at one time (R2).
+const PLACES: usize = 10;
 /// How many calls must have lived through the whole drain of their node.
 const LIVED_THROUGH: usize = 10;
 /// How long before the drain's end its last calls may have ended: the node learns of a BYE, tells the
@@ -39,11 +41,15 @@ impl Verdict {
         if lived_through < LIVED_THROUGH.min(rows.len()) {
             faults.push(format!("only {lived_through} calls lived through the whole drain of their node"));
         }
+        let out = history.most_at_once();
+        if out > PLACES {
+            faults.push(format!("{out} nodes were out of service at one time, {PLACES} are allowed (R2)"));
+        }
         let fewest = ledger.fewest_alive.unwrap_or_default();
         if fewest < calls {
             faults.push(format!("only {fewest} calls were alive at one time, {calls} were to be"));
         }
-        let summary = table::summary(ledger, lived_through, fewest);
+        let summary = table::summary(ledger, lived_through, fewest, out);
         Self { text: format!("\n{}\n\n{summary}", table::draw(&rows)), faults }
     }
 

@@ -18,8 +18,9 @@ const WAITING: &str = "Waiting for calls to clear";
 /// How long the calls go on after their nodes began to wait for them.
 const THROUGH_THE_DRAIN: Duration = Duration::from_secs(6);
 
-/// How long sipp's call lasts: past the beginning of the drain, whatever the machine is busy with.
-const SIPP_MILLISECONDS: &str = "25000";
+/// How long sipp's call lasts: past the beginning of the drain, whatever the machine is busy with, and
+/// not so long that a call without sound counts as vanished.
+const SIPP_MILLISECONDS: &str = "40000";
 
 /// The longest time one tone may be away from what a baresip has heard: windows of 100 ms.
 const WINDOWS_AWAY: usize = 20;

@@ -31,6 +31,34 @@ fn a_small_platform_drains_all_its_nodes_at_once_and_loses_no_call_r1_r2_r3_r4_r
         assert_eq!(words(&status, number), "No upgrade in progress");
         assert!(world.would_answer(number), "node{number} is upgraded and takes no calls");
     }
+    let shown = world.platform.pitlane.say(&["--json", "node", "show", "node1"]).unwrap();
+    assert!(shown.contains("\"boot_time\": \"20"), "release 34.1 says when a node started: {shown}");
+    world.nobody_was_cut(calls);
+}
+
+#[test]
+fn as_one_node_comes_back_the_next_one_goes_r2_r6() {
+    let world = World::new(3);
+    let mut calls = world.callers();
+    for number in 1..=3 {
+        world.call(&mut calls, number);
+    }
+    world.start(&[&UNHURRIED[..], &["--nodes-at-once", "2"]].concat());
+    let status = world.wait_for("two nodes wait for their calls", |status| {
+        (1..=3).filter(|number| words(status, *number) == WAITING).count() == 2
+            && (1..=3)
+                .any(|number| node(status, number)["waits_text"] == "in the queue, 2 of 2 places are taken")
+    });
+    let [first, second] = [true, false]
+        .map(|waits| (1..=3).find(|number| (words(&status, *number) == WAITING) == waits).unwrap());
+    assert!(world.would_answer(second), "a node in the queue refuses calls");
+    world.hang_up(&mut calls, first);
+    let status = world.wait_for_status(second, WAITING);
+    assert_eq!(version(&status, first), "34.1");
+    for number in 1..=3 {
+        world.hang_up(&mut calls, number);
+    }
+    world.wait_until_ended_with("complete");
     world.nobody_was_cut(calls);
 }
 
