@@ -106,7 +106,8 @@ impl Machine {
         let record = self.record()?;
         if let Some(trying) = &record.trying {
             return match trying.manifest == manifest {
-                true => Ok(()),
+                // The first time may have ended before it was durable.
+                true => self.sync_dir(&self.root),
                 false => Err(Error::BeingTried { slot: trying.slot }),
             };
         }
@@ -131,7 +132,7 @@ impl Machine {
             Some(trying) if trying.slot == slot => {
                 self.write_record(&Record { confirmed: slot, trying: None, ..record })
             }
-            None if record.confirmed == slot => Ok(()),
+            None if record.confirmed == slot => self.sync_dir(&self.root),
             Some(_) | None => Err(Error::NotTried { slot, confirmed: record.confirmed }),
         }
     }

@@ -60,6 +60,20 @@ fn a_change_that_never_gets_durable_says_that_it_may_be_in_force() {
 }
 
 #[test]
+fn the_same_again_is_a_success_only_when_it_is_durable() {
+    for (before, step) in &STEPS[..2] {
+        let (disk, machine) = ready(*before);
+        disk.refuse_dir_syncs(3);
+        step(&machine).unwrap_err();
+        step(&machine).unwrap_err();
+        step(&machine).unwrap();
+        let now = machine.record().unwrap();
+        let lost = disk.after_the_cut(&vec![Fate::Lost; disk.pending()]);
+        assert_eq!(Machine::on(root(), Arc::new(lost)).record().unwrap(), now);
+    }
+}
+
+#[test]
 fn a_change_that_was_refused_before_it_happened_is_not_in_force() {
     for (before, step) in STEPS {
         // Writing the new record, making it durable, renaming it.
