@@ -1,6 +1,7 @@
 //! The callers over the real call engine: what the demo does, in small.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use call::{Admission, CallEngine, Closed, Rooms, Settings};
@@ -18,8 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ALIASES: [&str; 4] = ["lobby", "standup", "review", "board"];
 
 async fn engine() -> CallEngine {
-    let settings = Settings::new(SocketAddr::new(LOOPBACK, 0), LOOPBACK);
-    CallEngine::start(settings, rooms(), Admission::Open).await.unwrap()
+    let address = own_address();
+    CallEngine::start(Settings::new(address, address.ip()), rooms(), Admission::Open).await.unwrap()
+}
+
+/// An address that nothing else uses. A port that the system gives to outgoing connections would not do:
+/// one of those could hold it when an engine is started there again.
+fn own_address() -> SocketAddr {
+    static TAKEN: AtomicU8 = AtomicU8::new(1);
+    let [low, high, ..] = std::process::id().to_le_bytes();
+    let host = TAKEN.fetch_add(1, Ordering::Relaxed);
+    SocketAddr::new(Ipv4Addr::new(127, 192 | (high & 0x1f), low, host).into(), 5060)
 }
 
 fn rooms() -> Rooms {
@@ -218,7 +228,7 @@ async fn an_engine_whose_sound_goes_on_without_its_signalling_is_noticed_by_a_re
 /// Starts an engine where another one was; its sockets may take a moment to close.
 async fn restart(address: SocketAddr) -> CallEngine {
     loop {
-        match CallEngine::start(Settings::new(address, LOOPBACK), rooms(), Admission::Open).await {
+        match CallEngine::start(Settings::new(address, address.ip()), rooms(), Admission::Open).await {
             Ok(engine) => return engine,
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }

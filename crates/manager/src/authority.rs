@@ -1,9 +1,8 @@
 //! The platform's own certificate authority: made at the first start, it names the Management Node
 //! and every Conferencing Node to each other. Its key never leaves the machine.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -266,21 +265,7 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<(), Authorit
 }
 
 fn write_durably(path: &Path, contents: &[u8], mode: u32) -> Result<(), AuthorityError> {
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(failed("remove", &new)(error));
-        }
-        Ok(()) | Err(_) => {}
-    }
-    let written =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).and_then(|mut file| {
-            file.write_all(contents)?;
-            file.sync_all()?;
-            fs::rename(&new, path)?;
-            File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-        });
-    written.map_err(failed("write", path))
+    slots::replace_file(path, contents, mode).map_err(failed("write", path))
 }
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AuthorityError + use<> {

@@ -11,6 +11,7 @@ use fleet::run;
 use fleet::version::Sha256;
 use package::{KeyError, MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
 use thiserror::Error;
+use wire::PROTOCOL;
 
 use crate::layout::Layout;
 
@@ -26,6 +27,18 @@ pub enum PackageError {
     /// It is refused.
     #[error("the package is refused")]
     Refused(#[from] Refusal),
+    /// Its release could not speak with the nodes of this one.
+    #[error(
+        "the package is refused: its release speaks versions {min} to {max} of the messages between nodes and \
+         manager, and this platform {} to {}; upgrade to a release between the two first",
+        PROTOCOL.min, PROTOCOL.max
+    )]
+    NoCommonProtocol {
+        /// The oldest version that it speaks.
+        min: u32,
+        /// The newest.
+        max: u32,
+    },
     /// The keys of the machine cannot be read.
     #[error("the keys that this machine trusts cannot be used; check the files in its directory trust")]
     Keys(#[from] KeyError),
@@ -78,6 +91,7 @@ impl HeldPackage {
 /// Why it is refused; then the file is where it was.
 pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError> {
     let verified = package::verify_file(upload, &TrustedKeys::load(&layout.trust())?)?;
+    speaks_with_us(&verified)?;
     let dir = layout.package(verified.hash());
     if dir.exists() {
         fs::remove_file(upload).map_err(failed("remove", upload))?;
@@ -87,8 +101,7 @@ pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError
     remove_dir(&staging)?;
     fs::create_dir_all(&staging).map_err(failed("create", &staging))?;
     package::extract_payload(upload, &verified, Role::Node, &staging.join(NODE_PAYLOAD_FILE))?;
-    write_durably(&staging.join(MANIFEST_FILE), verified.manifest_bytes())?;
-    write_durably(&staging.join(SIGNATURE_FILE), verified.signature_text().as_bytes())?;
+    package::keep_manifest(&verified, &staging)?;
     let file = staging.join(PACKAGE_FILE);
     sync(upload)?;
     fs::rename(upload, &file).map_err(failed("move", upload))?;
@@ -96,6 +109,16 @@ pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError
     fs::rename(&staging, &dir).map_err(failed("rename", &staging))?;
     sync(&layout.packages())?;
     Ok(HeldPackage { verified, dir })
+}
+
+/// The nodes of this release must understand the manager of the next, and the other way round.
+fn speaks_with_us(verified: &Verified) -> Result<(), PackageError> {
+    let spoken = verified.manifest().protocols.wire;
+    let (min, max) = (u32::from(PROTOCOL.min), u32::from(PROTOCOL.max));
+    if spoken.min <= max && min <= spoken.max {
+        return Ok(());
+    }
+    Err(PackageError::NoCommonProtocol { min: spoken.min, max: spoken.max })
 }
 
 /// A package that is held, its signature checked again.
@@ -151,11 +174,6 @@ fn remove_dir(dir: &Path) -> Result<(), PackageError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.map_err(failed("remove", dir)),
     }
-}
-
-fn write_durably(path: &Path, contents: &[u8]) -> Result<(), PackageError> {
-    fs::write(path, contents).map_err(failed("write", path))?;
-    sync(path)
 }
 
 fn sync(path: &Path) -> Result<(), PackageError> {

@@ -152,7 +152,9 @@ impl Session {
                     let limits = (timeout, SYNC_BYTES);
                     let answer: SyncAnswer =
                         http::post(client, &address, "/node/v1/sync", &sync, limits).await?;
-                    understood(&address, answer)
+                    let answer = understood(&address, answer)?;
+                    self.go_on_from(answer.heard_at);
+                    Ok(answer)
                 }
             })
             .await
@@ -163,6 +165,12 @@ impl Session {
         if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, self.sync(Wait::No)).await {
             info!("the Management Node was not told of the restart: {}", chain(&error));
         }
+    }
+
+    /// A machine that was restored has a clock that has gone back (R20); its reports go on all the same.
+    fn go_on_from(&self, heard_at: Option<Time>) {
+        let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *last_at = heard_at.map_or(*last_at, |heard_at| heard_at.max(*last_at));
     }
 
     /// What is said now. Two messages never bear the same time, and the later one says what is true later.

@@ -2,6 +2,7 @@
 
 use fleet::desired::Desired;
 use fleet::observed::Observed;
+use fleet::time::Time;
 use serde::{Deserialize, Serialize};
 
 /// The versions of the messages that this release speaks: both sides use the newest that both know.
@@ -107,6 +108,11 @@ pub struct SyncAnswer {
     /// How fast the node may fetch the package, in bytes per second; none is without limit.
     #[serde(default)]
     pub fetch_rate: Option<u64>,
+    /// The time of the newest report that the manager holds, by the node's own clock. A node whose clock
+    /// has gone back, because its machine was restored (R20), goes on from there: else all that it says
+    /// would count as late.
+    #[serde(default)]
+    pub heard_at: Option<Time>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use fleet::desired::Assignment;
-use package::{MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
+use package::{Installed, Refusal, Role, TrustedKeys, Verified};
 use slots::{Machine, Slot, SlotIdentity};
 use thiserror::Error;
 use tracing::warn;
@@ -85,10 +85,7 @@ impl Own {
         let file = downloads.join(Role::Manager.payload_file());
         package::extract_payload(&held.file(), &verified, Role::Manager, &file)?;
         let staging = self.machine.begin_staging(self.slot)?;
-        let (dir, payload) = (staging.dir(), verified.payload(Role::Manager));
-        package::unpack(&file, payload, &dir, &mut |_| {})?;
-        write(dir.join(MANIFEST_FILE), verified.manifest_bytes())?;
-        write(dir.join(SIGNATURE_FILE), verified.signature_text().as_bytes())?;
+        package::unpack_release(&file, &verified, Role::Manager, &staging.dir())?;
         staging.finish(&identity(&verified))?;
         // A left-over file is overwritten by the next upgrade.
         let _ = fs::remove_file(&file);
@@ -111,18 +108,8 @@ impl Own {
 }
 
 fn identity(verified: &Verified) -> SlotIdentity {
-    let manifest = verified.manifest();
-    SlotIdentity::new(
-        verified.hash().to_string(),
-        manifest.version.to_string(),
-        manifest.build.0,
-        verified.payload(Role::Manager).program.as_str().into(),
-    )
-}
-
-/// Writes a file of the slot; finishing the slot makes it durable.
-fn write(path: PathBuf, contents: &[u8]) -> Result<(), UpgradeError> {
-    fs::write(&path, contents).map_err(failed(&path))
+    let Installed { manifest, version, build, program } = verified.installed(Role::Manager);
+    SlotIdentity::new(manifest, version, build, program)
 }
 
 fn failed(path: &std::path::Path) -> impl FnOnce(io::Error) -> UpgradeError + use<> {

@@ -10,9 +10,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// The shortest time between two events of one node. A node has a few in a minute; at ten in a second
-/// the calls of a busy one still show up as they come and go.
+/// The mean time between two events of one node. A node has a few in a minute; at ten in a second the
+/// calls of a busy one still show up as they come and go.
 const EVENT_GAP: Duration = Duration::from_millis(100);
+
+/// How far a node that was quiet may run ahead of that: the events by which it leaves service, restarts
+/// and comes back must not wait for one another, for nobody can call it meanwhile.
+const EVENTS_AHEAD: Duration = Duration::from_secs(2);
 
 /// Notices links that go down.
 #[derive(Clone, Debug)]
@@ -32,8 +36,8 @@ struct Inner {
 struct Requests {
     under_way: u32,
     waiting: Option<JoinHandle<()>>,
-    /// When the next event may be.
-    free_at: Option<Instant>,
+    /// When the next event would be due, were all of them evenly spaced.
+    due: Option<Instant>,
 }
 
 /// One request of a node. Dropped when it was answered, or when its connection broke.
@@ -68,10 +72,10 @@ impl Presence {
     /// When an event of this node may be put to the core. Every call is one event.
     fn turn(&self, node: NodeId, now: Instant) -> Instant {
         let mut nodes = self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        let free_at = &mut nodes.entry(node).or_default().free_at;
-        let turn = free_at.map_or(now, |at| at.max(now));
-        *free_at = Some(turn + EVENT_GAP);
-        turn
+        let due = &mut nodes.entry(node).or_default().due;
+        let own = due.map_or(now, |due| due.max(now));
+        *due = Some(own + EVENT_GAP);
+        own.checked_sub(EVENTS_AHEAD).map_or(now, |turn| turn.max(now))
     }
 
     fn end(&self, node: NodeId) {
@@ -151,8 +155,12 @@ mod tests {
     async fn the_events_of_one_node_keep_their_distance() {
         let (presence, _downs) = Presence::new(Duration::from_secs(3600));
         let (one, _held) = (Instant::now(), presence.begin(NODE));
+        let ahead = EVENTS_AHEAD.as_millis() / EVENT_GAP.as_millis();
+        for _ in 0..=ahead {
+            assert_eq!(presence.turn(NODE, one), one, "the first few waited for one another");
+        }
         let turns: Vec<Instant> = (0..3).map(|_| presence.turn(NODE, one)).collect();
-        assert_eq!(turns, [one, one + EVENT_GAP, one + 2 * EVENT_GAP]);
+        assert_eq!(turns, [1, 2, 3].map(|turn| one + EVENT_GAP * turn));
         let later = one + Duration::from_secs(9);
         assert_eq!(presence.turn(NODE, later), later, "a quiet node was kept waiting");
         assert_eq!(presence.turn(NodeId(2), one), one, "one node kept another waiting");

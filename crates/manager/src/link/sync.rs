@@ -111,7 +111,14 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
         if !hold || over {
             let differs = configuration.revision != sync.configuration;
             let configuration = differs.then(|| (*configuration).clone());
-            return Ok(SyncAnswer { protocol, desired, configuration, fetch_rate: link.fetch_rate });
+            let heard_at = link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
+            return Ok(SyncAnswer {
+                protocol,
+                desired,
+                configuration,
+                fetch_rate: link.fetch_rate,
+                heard_at,
+            });
         }
     }
 }

@@ -39,9 +39,10 @@ impl From<PackageError> for Refusal {
     fn from(cause: PackageError) -> Self {
         match &cause {
             PackageError::NotHeld(manifest) => Self::no_such("upgrade package", manifest),
-            PackageError::Refused(_) | PackageError::Keys(_) | PackageError::Disk { .. } => {
-                Self::internal(&cause)
-            }
+            PackageError::Refused(_)
+            | PackageError::NoCommonProtocol { .. }
+            | PackageError::Keys(_)
+            | PackageError::Disk { .. } => Self::internal(&cause),
         }
     }
 }

@@ -225,14 +225,18 @@ async fn take_in(api: &Api, upload: &mut Upload) -> Result<HeldPackage, Refusal>
         }
         // The disk failed and not the package: the upload can be finished again.
         Err(cause @ PackageError::Refused(package::Refusal::Io { .. })) => Err(Refusal::internal(&cause)),
-        Err(PackageError::Refused(reason)) => {
-            (upload.stage, upload.error) = (Stage::Failed, Some(reason.to_string()));
-            uploads::write(api, upload.clone()).await?;
-            uploads::drop_bytes(api, uuid).await?;
-            Err(refused(reason.to_string()))
-        }
+        Err(PackageError::Refused(reason)) => reject(api, upload, reason.to_string()).await,
+        Err(cause @ PackageError::NoCommonProtocol { .. }) => reject(api, upload, cause.to_string()).await,
         Err(cause) => Err(cause.into()),
     }
+}
+
+/// Remembers why a package is not accepted, and keeps nothing of it.
+async fn reject(api: &Api, upload: &mut Upload, reason: String) -> Result<HeldPackage, Refusal> {
+    (upload.stage, upload.error) = (Stage::Failed, Some(reason.clone()));
+    uploads::write(api, upload.clone()).await?;
+    uploads::drop_bytes(api, upload.uuid).await?;
+    Err(refused(reason))
 }
 
 fn refused(reason: String) -> Refusal {

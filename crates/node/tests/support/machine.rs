@@ -1,12 +1,13 @@
 //! A machine with a node on it: its root directory, its boot (this test), and its processes.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use fleet::version::Release;
 use slots::{Machine, Slot, SlotIdentity, Staging};
@@ -62,11 +63,11 @@ impl TestMachine {
 
     fn bare(confirm_within_seconds: u64) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let web = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let sip = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let host = own_address();
+        let (sip, web) = (SocketAddr::new(host, 5060), SocketAddr::new(host, 8080));
         let settings = format!(
             "[boot]\nconfirm_within_seconds = {confirm_within_seconds}\n[node]\nsip = \"{sip}\"\n\
-             media = \"127.0.0.1\"\nmedia_ports = [40000, 40999]\nweb = \"{web}\"\n"
+             media = \"{host}\"\nmedia_ports = [40000, 40999]\nweb = \"{web}\"\n"
         );
         fs::write(root.path().join("machine.toml"), settings).unwrap();
         let boot_name = format!("pitlane-test-{}", root.path().display());
@@ -163,4 +164,13 @@ impl Drop for Node {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// An address that nothing else uses. Ports that the system gives to outgoing connections would not do:
+/// one of those could hold them when the node starts again.
+fn own_address() -> IpAddr {
+    static TAKEN: AtomicU8 = AtomicU8::new(1);
+    let [low, high, ..] = std::process::id().to_le_bytes();
+    let host = TAKEN.fetch_add(1, Ordering::Relaxed);
+    Ipv4Addr::new(127, 224 | (high & 0x1f), low, host).into()
 }

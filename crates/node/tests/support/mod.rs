@@ -269,6 +269,7 @@ fn answer(told: &Told, sync: &Sync) -> SyncAnswer {
         desired: told.desired.clone(),
         configuration: differs.then(|| told.configuration.clone()),
         fetch_rate: told.fetch_rate,
+        heard_at: None,
     }
 }
 
