@@ -203,3 +203,24 @@ async fn writes_that_wait_together_are_all_committed() {
     assert_eq!(*fleet.read().unwrap(), stored);
     assert_eq!(stored.nodes().len(), 300);
 }
+
+#[test]
+fn the_stores_of_every_release_so_far_are_read() {
+    let recorded = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
+    let releases: Vec<_> = fs::read_dir(recorded).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!releases.is_empty());
+    for release in releases {
+        let dir = tempfile::tempdir().unwrap();
+        let copy = dir.path().join("store-b.db");
+        fs::copy(release.join("store.db"), &copy).unwrap();
+        let connection = open(&copy, &mut || {}).unwrap();
+        let fleet = load(&connection).unwrap().unwrap();
+        let names: Vec<&str> = fleet.nodes().iter().map(|(_, node)| node.name.as_str()).collect();
+        assert_eq!(names, ["lon-1", "lon-2"], "{}", release.display());
+        assert!(fleet.nodes().get(NodeId(1)).unwrap().observed.is_some());
+        assert!(fleet.platform.run.is_none());
+        let rooms = crate::driver::read_rooms(&connection).unwrap();
+        assert_eq!(rooms.rooms[0].aliases.len(), 2);
+        assert!(journal(&connection).len() >= 4, "the history is gone");
+    }
+}
