@@ -3,9 +3,9 @@
 //! owner alone. This file knows nothing of what they say.
 
 use std::error::Error;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -66,17 +66,7 @@ pub fn load<T: DeserializeOwned>(path: &Path, advice: &'static str) -> Result<Op
 pub fn store(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
     let mut text = serde_json::to_vec(value).map_err(|error| failed("write", path)(error.into()))?;
     text.push(b'\n');
-    replace(path, &text).map_err(failed("write", path))
-}
-
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    slots::replace_file(path, &text, 0o600).map_err(failed("write", path))
 }
 
 /// Makes the directory for the node's state, if it is not there, and returns it.
@@ -152,7 +142,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("x.json");
         store(&path, &7).unwrap();
-        fs::create_dir(root.path().join("x.new")).unwrap();
+        fs::create_dir(root.path().join("x.json.new")).unwrap();
         assert!(matches!(store(&path, &8), Err(FileError::Disk { doing: "write", .. })));
         assert_eq!(load::<u32>(&path, "-").unwrap(), Some(7));
     }

@@ -10,9 +10,7 @@ use std::time::Duration;
 use call::SourceRate;
 use fleet::time::Span;
 use serde::Deserialize;
-
-/// Largest accepted `machine.toml`, in bytes: far above any real one, far below what would hurt.
-const SETTINGS_BYTES: u64 = 1 << 20;
+use slots::{MACHINE_FILE, MACHINE_FILE_MAX};
 
 /// The settings of this machine cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -97,12 +95,13 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, or a setting cannot work; the message says which.
     pub fn read(root: &Path) -> Result<Self, SettingsError> {
-        let path = root.join("machine.toml");
+        let path = root.join(MACHINE_FILE);
         let mut text = String::new();
-        let read = File::open(&path).and_then(|file| file.take(SETTINGS_BYTES + 1).read_to_string(&mut text));
+        let read =
+            File::open(&path).and_then(|file| file.take(MACHINE_FILE_MAX + 1).read_to_string(&mut text));
         let length = read.map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?;
-        let parsed = if length as u64 > SETTINGS_BYTES {
-            Err(format!("it has more than {SETTINGS_BYTES} bytes"))
+        let parsed = if length as u64 > MACHINE_FILE_MAX {
+            Err(format!("it has more than {MACHINE_FILE_MAX} bytes"))
         } else {
             Self::parse(&text)
         };

@@ -251,7 +251,7 @@ async fn a_damaged_memory_keeps_the_node_from_taking_calls() {
 async fn a_node_whose_state_cannot_be_written_is_in_maintenance_mode_until_it_can() {
     let (machine, manager, _node) = in_service().await;
     // A directory in the way of the file that is renamed into place, which stops root too.
-    let obstacle = machine.path().join("state/agent.new");
+    let obstacle = machine.path().join("state/agent.json.new");
     fs::create_dir(&obstacle).unwrap();
     manager.told(|told| told.desired = desired(1, by_operator(), None));
     until("it says that it is unfit", || manager.last().is_some_and(|last| last.unfit.is_some())).await;
@@ -268,7 +268,7 @@ async fn a_node_whose_state_cannot_be_written_is_in_maintenance_mode_until_it_ca
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_rooms_cannot_be_written_stays_closed_whatever_else_it_can_write() {
     let (machine, manager, _node) = in_service().await;
-    let obstacle = machine.path().join("state/configuration.new");
+    let obstacle = machine.path().join("state/configuration.json.new");
     fs::create_dir(&obstacle).unwrap();
     manager.told(|told| told.configuration = Configuration { revision: 4, rooms: Vec::new() });
     until("it says that it is unfit", || manager.last().is_some_and(|last| last.unfit.is_some())).await;

@@ -118,7 +118,8 @@ impl Driver {
     /// Selects the slot. What is refused here is no way to leave, so the node goes on.
     fn restart(&mut self, software: Assignment) -> Acted {
         match self.parts.machine.select(&software.manifest.to_string()) {
-            Ok(()) => Acted::Restarts,
+            // Selected, though perhaps not durably: boot knows which it is when it starts.
+            Ok(()) | Err(slots::Error::MayBeInForce { .. }) => Acted::Restarts,
             Err(error) => {
                 let why = format!("its slot could not be selected: {}", chain(&error));
                 match self.apply(AgentEvent::Rejected { software, why }) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fleet::desired::Assignment;
-use package::{Refusal, Role, TrustedKeys, Verified, check_slot, keep_manifest, kept_manifest, unpack};
+use package::{Installed, Refusal, Role, TrustedKeys, Verified, check_slot, kept_manifest, unpack_release};
 use slots::{Machine, Slot, SlotIdentity};
 
 use super::patience::Trouble;
@@ -32,16 +32,9 @@ pub(super) fn holds(machine: &Machine, slot: Slot, software: &Assignment, keys: 
 /// Unpacks the payload in `part` and moves it into the inactive slot, then removes it.
 pub(super) fn put(machine: &Machine, running: Slot, part: &Path, verified: &Verified) -> Result<(), Trouble> {
     let staging = machine.begin_staging(running).map_err(|error| slots_trouble(&error))?;
-    let payload = verified.payload(Role::Node);
-    unpack(part, payload, &staging.dir(), &mut |_| {}).map_err(refusal_trouble)?;
-    keep_manifest(verified, &staging.dir()).map_err(refusal_trouble)?;
-    let manifest = verified.manifest();
-    let identity = SlotIdentity::new(
-        verified.hash().to_string(),
-        manifest.version.to_string(),
-        manifest.build.0,
-        payload.program.as_str().into(),
-    );
+    unpack_release(part, verified, Role::Node, &staging.dir()).map_err(refusal_trouble)?;
+    let Installed { manifest, version, build, program } = verified.installed(Role::Node);
+    let identity = SlotIdentity::new(manifest, version, build, program);
     staging.finish(&identity).map_err(|error| slots_trouble(&error))?;
     // The release is in its slot; the next staging clears what cannot be removed now.
     let _ = std::fs::remove_file(part);
