@@ -97,7 +97,7 @@ pub enum NodeFact {
         /// How long it was not.
         after: Span,
     },
-    /// It was asked to start up, or to go back to rest (R7).
+    /// Its machine is to run, or may rest (R7): whoever powers bursting nodes does it.
     Power(Power),
     /// The release lies verified in its inactive slot (G7).
     Staged {
@@ -179,8 +179,8 @@ impl fmt::Display for NodeFact {
             Self::Fit => f.write_str("fit to take calls again"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),
-            Self::Power(Power::On) => f.write_str("asked to start up for its upgrade"),
-            Self::Power(Power::Rest) => f.write_str("asked to go back to rest"),
+            Self::Power(Power::On) => f.write_str("to be powered on for its upgrade"),
+            Self::Power(Power::Rest) => f.write_str("no longer needed, it may be powered off"),
             Self::Staged { release } => write!(f, "{release} is staged"),
             Self::Preparing => f.write_str("preparing to upgrade"),
             Self::Draining { calls } if calls.cleared() => f.write_str("in maintenance mode, without calls"),

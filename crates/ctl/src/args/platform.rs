@@ -40,7 +40,8 @@ pub(crate) struct AddNode {
     /// Where to write the enrolment file. It is given only this once and must stay secret until it is used.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) enrolment_file: PathBuf,
-    /// A cloud bursting node, which is powered on only when it is needed.
+    /// A cloud bursting node, powered on only when it is needed. A run says when it needs it; powering it on is
+    /// yours or your tools'.
     #[arg(long)]
     pub(crate) bursting: bool,
     /// Its host name; the node's name when not given.
