@@ -109,7 +109,7 @@ impl fmt::Display for Release {
 }
 
 /// A SHA-256 hash, printed as 64 lower-case hexadecimal digits. A package is named by the hash of
-/// its manifest, a payload by the hash of its bytes.
+/// its manifest, a payload by that of the hashes of its pieces.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
