@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Pitlane;
 use crate::error::Error;
-use crate::releases::Releases;
+use crate::releases::{Built, Releases};
 
 /// The release notes of every package that is built here.
 const NOTES: &str = "Conferencing Nodes report when they started, and the management API shows it.\n";
@@ -14,8 +14,8 @@ const NOTES: &str = "Conferencing Nodes report when they started, and the manage
 /// What a package brings for one role.
 #[derive(Clone, Debug)]
 pub enum Program {
-    /// The program of a release, by its version.
-    Of(&'static str),
+    /// The program of a release.
+    Of(Built),
     /// A shell script in its place: a release that does not come up.
     Script(&'static str),
 }
@@ -23,10 +23,8 @@ pub enum Program {
 /// What a package brings.
 #[derive(Clone, Debug)]
 pub struct Contents {
-    /// The version in the manifest.
-    pub version: &'static str,
-    /// The build in the manifest.
-    pub build: u32,
+    /// The release in the manifest.
+    pub release: Built,
     /// The Management Node's program.
     pub manager: Program,
     /// The Conferencing Node's program.
@@ -34,18 +32,14 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// The release that a platform is set up with.
-    pub fn first() -> Self {
-        Self::whole(Releases::FIRST, 34_000)
+    /// A whole release.
+    pub fn of(release: Built) -> Self {
+        Self { release, manager: Program::Of(release), node: Program::Of(release) }
     }
 
-    /// The release that it is upgraded to.
+    /// The release after the present one.
     pub fn next() -> Self {
-        Self::whole(Releases::NEXT, 34_100)
-    }
-
-    fn whole(version: &'static str, build: u32) -> Self {
-        Self { version, build, manager: Program::Of(version), node: Program::Of(version) }
+        Self::of(Built::NEXT)
     }
 }
 
@@ -95,8 +89,7 @@ impl Recipe<'_> {
         let node = self.source(name, "pitlane-node", &contents.node)?;
         let notes = self.folder.join(format!("{name}.md"));
         fs::write(&notes, NOTES).map_err(Error::file(&notes))?;
-        let Contents { version, build, .. } = contents;
-        let wire = if *version == Releases::FIRST { 1 } else { 2 };
+        let Built { version, build, wire } = contents.release;
         Ok(format!(
             r#"version = "{version}"
 build = {build}
@@ -123,7 +116,7 @@ files = {{ "bin/pitlane-node" = "{}" }}
 
     fn source(&self, name: &str, program: &str, what: &Program) -> Result<PathBuf, Error> {
         match what {
-            Program::Of(version) => Ok(self.releases.program_of(version, program)),
+            Program::Of(release) => Ok(self.releases.program_of(*release, program)),
             Program::Script(script) => {
                 let file = self.folder.join(format!("{name}-{program}.sh"));
                 fs::write(&file, script).map_err(Error::file(&file))?;

@@ -4,7 +4,7 @@ use callers::ledger::{DrainReport, Ledger, Totals};
 use callers::time::Millis;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Table};
-use demo::Releases;
+use demo::Built;
 
 /// One node.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(crate) fn draw(rows: &[Row]) -> String {
             row.totals.placed_elsewhere.to_string(),
             row.totals.lost.to_string(),
         ];
-        let names = [row.name.clone(), format!("{} → {}", Releases::FIRST, row.version)];
+        let names = [row.name.clone(), format!("{} → {}", Built::PRESENT.version, row.version)];
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row(names.map(Cell::new).into_iter().chain(numbers.map(right)));
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use callers::ledger::{Drain, DrainReport, Ledger};
 use callers::time::Millis;
-use demo::Releases;
+use demo::Built;
 use serde_json::Value;
 
 use crate::history::History;
@@ -32,8 +32,8 @@ impl Verdict {
         let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
         let rows: Vec<Row> = nodes.iter().map(|node| row(node, history, ledger)).collect();
         let mut faults: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
-        let behind = rows.iter().filter(|row| row.version != Releases::NEXT);
-        faults.extend(behind.map(|row| format!("{} runs {}, not {}", row.name, row.version, Releases::NEXT)));
+        let behind = rows.iter().filter(|row| row.version != Built::NEXT.version);
+        faults.extend(behind.map(|row| format!("{} runs {}, not {}", row.name, row.version, Built::NEXT.version)));
         if status["last_run"]["outcome"] != "complete" {
             faults.push(format!("the run ended otherwise: {}", status["last_run"]["outcome_text"]));
         }

@@ -96,9 +96,9 @@ impl Release {
     /// The release that this program was compiled as. A process refuses a slot whose manifest says
     /// something else.
     pub const COMPILED: Self = if cfg!(feature = "next") {
-        Self { version: Version::new(34, 1), build: Build(34_100) }
+        Self { version: Version::new(34, 2), build: Build(34_200) }
     } else {
-        Self { version: Version::new(34, 0), build: Build(34_000) }
+        Self { version: Version::new(34, 1), build: Build(34_100) }
     };
 }
 

@@ -185,7 +185,6 @@ impl Session {
             tally,
             configuration,
             wait,
-            #[cfg(feature = "next")]
             started_at: Some(self.clock.started_at()),
         }
     }

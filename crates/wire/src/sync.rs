@@ -6,8 +6,7 @@ use fleet::time::Time;
 use serde::{Deserialize, Serialize};
 
 /// The versions of the messages that this release speaks: both sides use the newest that both know.
-pub const PROTOCOL: Protocols =
-    if cfg!(feature = "next") { Protocols { min: 1, max: 2 } } else { Protocols { min: 1, max: 1 } };
+pub const PROTOCOL: Protocols = Protocols { min: 1, max: 2 };
 
 /// How large a message may be, in bytes. A platform of 10,000 Virtual Meeting Rooms with two aliases
 /// each is about 1 MiB.
@@ -72,7 +71,6 @@ pub struct Sync {
     #[serde(default)]
     pub wait: Wait,
     /// When the node's present release started, in milliseconds since 1970-01-01 UTC. Since protocol 2.
-    #[cfg(feature = "next")]
     #[serde(default)]
     pub started_at: Option<u64>,
 }

@@ -1,9 +1,11 @@
-//! Builds the two releases that the demo and the tests upgrade between: the present one, and the one
-//! after it with the changes that it brings to the store and to the messages.
+//! Builds the releases that the demo and the tests upgrade between: the recorded ones, each from its own
+//! commit; the present one; and the present programs under the next release's name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
 
 use crate::run::{Failed, cargo, run, workspace};
 
@@ -11,8 +13,13 @@ use crate::run::{Failed, cargo, run, workspace};
 const UPGRADED: [&str; 2] = ["pitlane-manager", "pitlane-node"];
 /// The programs that lie outside the slots.
 const OUTSIDE: [&str; 3] = ["pitlane", "pitlane-boot", "pitlane-demo"];
+/// What is kept of a recorded release: boot stays what a machine was installed with.
+const RECORDED: [&str; 3] = ["pitlane-manager", "pitlane-node", "pitlane-boot"];
+/// The folders of the present release and of the next.
+const PRESENT: &str = "34.1";
+const NEXT: &str = "34.2";
 
-/// Where the releases lie: `34/` and `34.1/` with the programs that are upgraded, and beside them
+/// Where the releases lie: a folder for each with the programs that are upgraded, and beside them
 /// those that are not.
 pub(crate) struct Releases {
     /// Their folder.
@@ -26,18 +33,79 @@ impl Releases {
     }
 }
 
-/// Builds both releases with the profile of daily work.
+/// A release that has left the house.
+#[derive(Debug, Deserialize)]
+struct Recorded {
+    version: String,
+    commit: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Register {
+    release: Vec<Recorded>,
+}
+
+/// Builds the present release and the next with the profile of daily work.
 pub(crate) fn build() -> Result<Releases, Failed> {
     let built = workspace().join("target/debug");
     let dir = workspace().join("target/releases");
-    eprintln!("xtask: building the release after this one (34.1)");
+    eprintln!("xtask: building the release after this one ({NEXT})");
     run(&mut cargo(&["build", "-p", "manager", "-p", "node", "--features", "manager/next,node/next"]))?;
-    keep(&built, &dir.join("34.1"), &UPGRADED)?;
-    eprintln!("xtask: building this release (34)");
+    keep(&built, &dir.join(NEXT), &UPGRADED)?;
+    eprintln!("xtask: building this release ({PRESENT})");
     run(&mut cargo(&["build", "-p", "manager", "-p", "node", "-p", "boot", "-p", "ctl", "-p", "demo"]))?;
-    keep(&built, &dir.join("34"), &UPGRADED)?;
+    keep(&built, &dir.join(PRESENT), &UPGRADED)?;
     keep(&built, &dir, &OUTSIDE)?;
     Ok(Releases { dir })
+}
+
+/// Builds every recorded release from its commit, and the present ones.
+pub(crate) fn build_all() -> Result<Releases, Failed> {
+    let file = workspace().join("releases.toml");
+    let text = fs::read_to_string(&file).map_err(|error| Failed::File(file.clone(), error))?;
+    let register: Register =
+        toml::from_str(&text).map_err(|error| Failed::Tool(format!("{}: {error}", file.display())))?;
+    let dir = workspace().join("target/releases");
+    for release in &register.release {
+        build_recorded(release, &dir.join(&release.version))?;
+    }
+    build()
+}
+
+/// Builds a release from its commit, unless that was done. What it is built with is shared with the
+/// present one as far as it is the same.
+fn build_recorded(release: &Recorded, to: &Path) -> Result<(), Failed> {
+    let stamp = to.join("commit");
+    if fs::read_to_string(&stamp).is_ok_and(|built| built == release.commit) {
+        return Ok(());
+    }
+    let Recorded { version, commit } = release;
+    eprintln!("xtask: building release {version} from commit {commit}");
+    let source = workspace().join("target/recorded").join(version);
+    unpack(commit, &source)?;
+    let target = workspace().join("target");
+    let words = ["build", "-p", "manager", "-p", "node", "-p", "boot", "--target-dir"];
+    run(cargo(&words).arg(&target).current_dir(&source))?;
+    keep(&target.join("debug"), to, &RECORDED)?;
+    fs::write(&stamp, commit).map_err(|error| Failed::File(stamp, error))
+}
+
+/// Writes the tree of a commit into a folder.
+fn unpack(commit: &str, to: &Path) -> Result<(), Failed> {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).map_err(|error| Failed::File(to.to_owned(), error))?;
+    let mut git = Command::new("git");
+    git.args(["archive", "--format=tar", commit]).current_dir(workspace()).stdout(Stdio::piped());
+    let mut archive = git.spawn().map_err(|error| Failed::NotStarted("git archive".into(), error))?;
+    let tree = archive.stdout.take().map_or_else(Stdio::null, Stdio::from);
+    let unpacked = run(Command::new("tar").arg("-x").arg("-C").arg(to).stdin(tree));
+    if archive.wait().is_ok_and(|status| status.success()) {
+        return unpacked;
+    }
+    Err(Failed::Tool(format!(
+        "the tests build earlier releases from their commits, and {commit} is not in this checkout; fetch the \
+         whole history with `git fetch --unshallow`, then run this again"
+    )))
 }
 
 /// Builds the programs as they are shipped.

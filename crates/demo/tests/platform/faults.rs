@@ -2,9 +2,12 @@
 
 use std::fs;
 
-use demo::{Contents, Program};
+use demo::{Built, Contents, Program};
 
 use crate::world::{UNHURRIED, World, node, version, words};
+
+const PRESENT: &str = Built::PRESENT.version;
+const NEXT: &str = Built::NEXT.version;
 
 #[test]
 fn a_manager_that_loses_its_power_goes_on_where_it_was() {
@@ -20,12 +23,12 @@ fn a_manager_that_loses_its_power_goes_on_where_it_was() {
     world.hang_up(&mut calls, 2);
     assert!(!world.would_answer(1));
     world.platform.manager.power_on().unwrap();
-    world.wait_for("node2 is upgraded", |status| version(status, 2) == "34.1");
+    world.wait_for("node2 is upgraded", |status| version(status, 2) == NEXT);
 
     world.platform.manager.crash();
     world.hang_up(&mut calls, 1);
     let status = world.wait_until_ended_with("complete");
-    assert_eq!(version(&status, 1), "34.1");
+    assert_eq!(version(&status, 1), NEXT);
     assert_eq!(status["last_run"]["id"], 1, "it is still the same run");
     world.nobody_was_cut(calls);
 }
@@ -42,7 +45,7 @@ fn a_release_that_crashes_on_the_nodes_falls_back_and_the_run_says_so() {
     world.hang_up(&mut calls, 1);
     let status = world.wait_until_ended_with("incomplete");
     for number in [1, 2] {
-        assert_eq!(version(&status, number), "34");
+        assert_eq!(version(&status, number), PRESENT);
         let why = node(&status, number)["waits_text"].as_str().unwrap_or_default();
         assert!(why.starts_with("not upgraded:"), "{why}");
         assert!(world.would_answer(number), "node{number} fell back and takes no calls");
@@ -58,7 +61,7 @@ fn a_release_that_hangs_on_the_nodes_falls_back() {
     world.upload(&contents);
     world.platform.start(&UNHURRIED).unwrap();
     let status = world.wait_until_ended_with("incomplete");
-    assert_eq!(version(&status, 1), "34");
+    assert_eq!(version(&status, 1), PRESENT);
     assert!(world.would_answer(1));
 }
 
@@ -73,8 +76,8 @@ fn a_manager_that_does_not_come_up_goes_back_and_no_node_was_touched() {
     let root = world.platform.manager.root.clone();
     world.platform.start(&UNHURRIED).unwrap();
     let status = world.wait_until_ended_with("manager_fell_back");
-    assert_eq!(status["manager"]["version"], "34");
-    assert_eq!((version(&status, 1), words(&status, 1)), ("34", "No upgrade in progress"));
+    assert_eq!(status["manager"]["version"], PRESENT);
+    assert_eq!((version(&status, 1), words(&status, 1)), (PRESENT, "No upgrade in progress"));
     let seen = fs::read_to_string(root.join("seen")).expect("the new release was started");
     let seen: Vec<&str> = seen.lines().collect();
     assert!(seen.len() == 2 && seen[0] == seen[1], "the store changed between two tries: {seen:?}");
@@ -95,7 +98,7 @@ fn a_node_that_crashes_while_its_calls_clear_is_upgraded_afterwards() {
     world.platform.nodes[0].cut_power();
     world.platform.nodes[0].power_on().unwrap();
     let status = world.wait_until_ended_with("complete");
-    assert_eq!(version(&status, 1), "34.1");
+    assert_eq!(version(&status, 1), NEXT);
     drop(calls);
 }
 
@@ -111,7 +114,7 @@ fn a_manager_that_loses_its_power_during_its_own_upgrade_goes_on() {
         world.platform.manager.cut_power();
         world.platform.manager.power_on().unwrap();
         let status = world.wait_for_status(1, "Waiting for calls to clear");
-        assert_eq!(status["manager"]["version"], "34.1", "cut after {milliseconds} ms");
+        assert_eq!(status["manager"]["version"], NEXT, "cut after {milliseconds} ms");
         world.hang_up(&mut calls, 1);
         world.wait_until_ended_with("complete");
         world.nobody_was_cut(calls);

@@ -3,6 +3,7 @@
 
 mod clients;
 mod faults;
+mod mixed;
 mod packages;
 mod rules;
 mod world;

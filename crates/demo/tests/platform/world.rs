@@ -6,7 +6,7 @@ use std::time::Duration;
 use callers::ledger::{Ledger, NodeName};
 use callers::time::Millis;
 use callers::{CallId, Crowd, CrowdSettings, Pin, Room};
-use demo::{Block, Contents, Plan, Platform, Releases, Wait};
+use demo::{Block, Built, Contents, Ground, Plan, Platform, Releases, Step, Wait};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -28,18 +28,32 @@ const POLICY: &str = "[policy]\nsilent_after_seconds = 3\nreboot_silent_after_se
 /// A platform with its folder.
 pub(crate) struct World {
     pub(crate) platform: Platform,
+    step: Step,
     pub(crate) runtime: Runtime,
     _folder: TempDir,
 }
 
 impl World {
-    /// A platform of so many nodes.
+    /// A platform of so many nodes, of the present release.
     pub(crate) fn new(nodes: u8) -> Self {
+        Self::at(Step::TO_NEXT, nodes)
+    }
+
+    /// A platform of so many nodes at the beginning of a step.
+    pub(crate) fn at(step: Step, nodes: u8) -> Self {
+        Self::mixed(step, step.from, nodes)
+    }
+
+    /// A platform whose Management Node is at the beginning of a step, and whose Conferencing Nodes are
+    /// of a release of their own.
+    pub(crate) fn mixed(step: Step, conferencing: Built, nodes: u8) -> Self {
         let folder = tempfile::Builder::new().prefix("pitlane-").tempdir().expect("a temporary folder");
         let platform = Platform::bring_up(Plan {
-            releases: Releases::of_the_gate().unwrap_or_else(|error| panic!("{error}")),
+            releases: Releases::of_the_gate(step).unwrap_or_else(|error| panic!("{error}")),
+            manager: step.from,
+            conferencing,
             folder: folder.path().to_owned(),
-            block: Block::of_this_process(),
+            ground: Ground::Loopback(Block::of_this_process()),
             nodes,
             rooms: vec![ROOM.to_owned()],
             settings: POLICY.to_owned(),
@@ -50,12 +64,12 @@ impl World {
             };
             panic!("{error}\nmanager: {}\nnode1: {}", log("manager.log"), log("node1.log"))
         });
-        Self { platform, runtime: Runtime::new().expect("a runtime"), _folder: folder }
+        Self { platform, step, runtime: Runtime::new().expect("a runtime"), _folder: folder }
     }
 
-    /// Uploads the next release and presses Start.
+    /// Uploads the release that the platform is upgraded to, and presses Start.
     pub(crate) fn start(&self, options: &[&str]) {
-        self.upload(&Contents::next());
+        self.upload(&Contents::of(self.step.to));
         self.platform.start(options).unwrap_or_else(|error| panic!("{error}"));
     }
 
@@ -92,6 +106,15 @@ impl World {
         let until = std::time::Instant::now() + PATIENCE;
         while !self.would_answer(number) {
             assert!(std::time::Instant::now() < until, "node{number} takes no calls\n{}", self.logs());
+        }
+    }
+
+    /// Waits until a node refuses new calls: the Management Node shows maintenance mode as soon as it is
+    /// wanted, and the node enters it a moment later.
+    pub(crate) fn wait_until_refused(&self, number: u8) {
+        let until = std::time::Instant::now() + PATIENCE;
+        while self.would_answer(number) {
+            assert!(std::time::Instant::now() < until, "node{number} takes calls\n{}", self.logs());
         }
     }
 

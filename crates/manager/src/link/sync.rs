@@ -63,7 +63,6 @@ fn shorten(observed: &mut Observed) {
 /// node that changes its mind without end fills no journal.
 async fn take_in(desk: &Desk, under_way: &UnderWay, node: NodeId, sync: &Sync) -> Result<(), Refusal> {
     desk.heard(node, sync.tally);
-    #[cfg(feature = "next")]
     if let Some(started_at) = sync.started_at {
         crate::store::node_boot::remember(desk.store(), node, started_at).await?;
     }

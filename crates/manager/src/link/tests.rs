@@ -140,7 +140,6 @@ fn greeting() -> Sync {
         tally: Tally { carried: 3, ..Tally::default() },
         configuration: 0,
         wait: Wait::No,
-        #[cfg(feature = "next")]
         started_at: Some(77),
     }
 }
@@ -200,12 +199,9 @@ async fn an_enrolled_node_is_known_by_its_certificate() {
     assert_eq!(answer.configuration.unwrap().revision, server.desk.rooms().revision);
     server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(7)).unwrap().contact, Contact::Heard));
     assert_eq!(server.desk.tally(NodeId(7)).unwrap().carried, 3);
-    #[cfg(feature = "next")]
-    {
-        let started_at =
-            |connection: &rusqlite::Connection| crate::store::node_boot::started_at(connection, NodeId(7));
-        assert_eq!(server.desk.store().read(started_at).await.unwrap(), Some(77));
-    }
+    let started_at =
+        |connection: &rusqlite::Connection| crate::store::node_boot::started_at(connection, NodeId(7));
+    assert_eq!(server.desk.store().read(started_at).await.unwrap(), Some(77));
 }
 
 #[tokio::test]

@@ -133,17 +133,10 @@ impl Beside {
 }
 
 /// When each node's release started, as far as the nodes have said so.
-#[cfg(feature = "next")]
 fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Time>, Refusal> {
     let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
     let moment = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get::<_, i64>(1)?));
     let rows = statement.query_map([], moment)?;
     rows.map(|row| row.map(|(id, at)| (id, Time(u64::try_from(at).unwrap_or(0)))).map_err(Refusal::from))
         .collect()
-}
-
-/// Nodes say when they started from release 34.1 on.
-#[cfg(not(feature = "next"))]
-fn started(_: &Connection) -> Result<BTreeMap<NodeId, Time>, Refusal> {
-    Ok(BTreeMap::new())
 }

@@ -104,7 +104,7 @@ impl Sight<'_> {
         let reported = node.observed.as_ref().map(|_| node.reported_at);
         let heard = self.live.get(&id).map(|live| live.heard_at).or(reported).map(time::text);
         let maintenance = in_maintenance(node);
-        let mut object = json!({
+        json!({
             "id": id,
             "configuration_id": id,
             "name": node.name,
@@ -120,12 +120,9 @@ impl Sight<'_> {
             "signaling_count": known_calls(node),
             "last_updated": heard,
             "last_attempted_contact": heard,
+            "boot_time": self.started.get(&id).copied().map(time::text),
             "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
-        });
-        if cfg!(feature = "next") {
-            object["boot_time"] = json!(self.started.get(&id).copied().map(time::text));
-        }
-        object
+        })
     }
 
     /// The one object of `status/v1/management_vm/`.

@@ -7,7 +7,6 @@
 
 mod error;
 mod file;
-#[cfg(feature = "next")]
 pub mod node_boot;
 mod reader;
 mod rows;

@@ -14,7 +14,6 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "the platform, its nodes and its history", sql: PLATFORM },
     Migration { title: "the configuration", sql: CONFIGURATION },
-    #[cfg(feature = "next")]
     Migration { title: "when each node's release started", sql: NODE_BOOT },
 ];
 
@@ -78,7 +77,6 @@ CREATE TABLE package (manifest TEXT PRIMARY KEY, uploaded_at INTEGER NOT NULL) W
 ";
 
 /// Release 34.1 shows when each node's release started.
-#[cfg(feature = "next")]
 const NODE_BOOT: &str = "
 CREATE TABLE node_boot (node_id INTEGER PRIMARY KEY, started_at INTEGER NOT NULL);
 ";
