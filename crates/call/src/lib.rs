@@ -19,6 +19,8 @@
 //! What is not here: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.
 
 mod engine;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod ledger;
 mod rooms;
 mod settings;

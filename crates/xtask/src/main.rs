@@ -1,8 +1,9 @@
-//! What cargo cannot do: install what a fresh machine lacks, build the two releases that differ, run
-//! the demo, and run the whole gate.
+//! What cargo cannot do: install what a fresh machine lacks, build the releases that are upgraded between,
+//! run the demo, and run the whole gate.
 //!
 //! It knows commands and files. It knows nothing of calls, nodes or runs.
 
+mod fuzz;
 mod gate;
 mod releases;
 mod run;
@@ -33,9 +34,18 @@ enum Task {
     },
     /// Run everything that must hold: format, lints, docs, tidiness, all tests.
     Test,
+    /// Run the fuzz targets, each for a while, and keep what they find.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 30)]
+        seconds: u32,
+        /// The one target to run; without it all of them.
+        #[arg(long)]
+        target: Option<String>,
+    },
     /// Run every benchmark. Each prints a ratio to something measured in the same run.
     Bench,
-    /// Build both releases and say where they are.
+    /// Build the recorded releases, the present one and the next, and say where they are.
     Releases,
     /// Build the release that is shipped, optimised, and say where it is.
     Dist,
@@ -58,9 +68,10 @@ fn task(task: Task) -> Result<(), Failed> {
             run::run(releases.demo().arg("--releases").arg(&releases.dir).args(arguments))
         }
         Task::Test => gate::run_all(),
+        Task::Fuzz { seconds, target } => fuzz::fuzz(seconds, target.as_deref()),
         Task::Bench => gate::bench(),
         Task::Releases => {
-            println!("{}", releases::build()?.dir.display());
+            println!("{}", releases::build_all()?.dir.display());
             Ok(())
         }
         Task::Dist => {

@@ -17,7 +17,7 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each may use. What is not listed uses none.
-const DIRECTIONS: [(&str, &[&str]); 13] = [
+const DIRECTIONS: [(&str, &[&str]); 14] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("call", &[]),
@@ -28,8 +28,9 @@ const DIRECTIONS: [(&str, &[&str]); 13] = [
     ("callers", &["call"]),
     ("manager", &["fleet", "wire", "package", "slots"]),
     ("node", &["fleet", "wire", "package", "slots", "call"]),
-    ("ctl", &["fleet", "package", "slots"]),
+    ("ctl", &["fleet", "package", "sim", "slots"]),
     ("demo", &["callers"]),
+    ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
     ("xtask", &[]),
 ];
 

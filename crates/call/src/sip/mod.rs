@@ -9,6 +9,8 @@ mod answer;
 mod call;
 mod dialog;
 mod exchange;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod gate;
 mod message;
 mod negotiate;

@@ -1,0 +1,233 @@
+//! The small files of a machine, as whoever starts on it finds them: the slot record, a slot's identity, the
+//! settings, what a node remembers. Each is understood or refused in a sentence that says what to do.
+
+use std::fs;
+use std::path::Path;
+
+use fleet::agent::{Agent, Memory, Start};
+use fleet::version::Release;
+use node::identity::Identity;
+use node::memory::{ConfigurationFile, MemoryFile};
+use package::TrustedKeys;
+use slots::{Machine, Slot};
+
+use crate::package::release;
+use crate::scratch::folder;
+
+pub(crate) const WORDS: &[&str] = &[
+    "\"format\"",
+    "\"confirmed\"",
+    "\"trying\"",
+    "\"fell_back\"",
+    "\"slot\"",
+    "\"manifest\"",
+    "\"tries\"",
+    "\"why\"",
+    "\"kind\"",
+    "\"never_confirmed\"",
+    "\"ended_at_start\"",
+    "\"tries_used_up\"",
+    "\"damaged\"",
+    "\"within_seconds\"",
+    "\"at\"",
+    "\"a\"",
+    "\"b\"",
+    "\"version\"",
+    "\"build\"",
+    "\"program\"",
+    "[manager]",
+    "[node]",
+    "[boot]",
+    "[calls]",
+    "[policy]",
+    "people",
+    "nodes",
+    "names",
+    "fetch_rate",
+    "nodes_at_once",
+    "sip",
+    "media",
+    "media_ports",
+    "web",
+    "call_limit",
+    "source_rate",
+    "media_timeout_seconds",
+    "ring_time_seconds",
+    "session_interval_seconds",
+    "min_session_interval_seconds",
+    "tcp_idle_seconds",
+    "confirm_within_seconds",
+    "\"stamp\"",
+    "\"memory\"",
+    "\"accepted\"",
+    "\"generation\"",
+    "\"intent\"",
+    "\"held_until\"",
+    "\"let_go\"",
+    "\"selected\"",
+    "\"rejected\"",
+    "\"rooms\"",
+    "untrusted comment:",
+    "18446744073709551615",
+    "9223372036854775807",
+    "-1",
+    "null",
+    "true",
+    "..",
+    "/",
+];
+
+/// The first byte says which file it is.
+pub(crate) fn run(data: &[u8]) {
+    let Some((kind, contents)) = data.split_first() else { return };
+    let folder = folder();
+    let root = folder.path();
+    match kind {
+        b'b' => record(root, contents),
+        b's' => slot(root, contents),
+        b'm' => settings(root, contents),
+        b'a' => memory(root, contents),
+        b'i' => identity(root, contents),
+        b'c' => drop(ConfigurationFile::new(&written(root, "configuration.json", contents)).load()),
+        _ => keys(root, contents),
+    }
+}
+
+/// Writes the file, and says the folder that it lies in.
+fn written(folder: &Path, name: &str, contents: &[u8]) -> std::path::PathBuf {
+    fs::create_dir_all(folder).expect("a folder");
+    fs::write(folder.join(name), contents).expect("a file");
+    folder.into()
+}
+
+fn refused(text: &str) {
+    assert!(!text.is_empty() && text.len() < 16 << 10, "{text}");
+}
+
+/// `boot.json`, and every change of it that boot or a release may make next.
+fn record(root: &Path, contents: &[u8]) {
+    let changes: [fn(&Machine) -> slots::Result<()>; 4] = [
+        |machine| machine.confirm(Slot::A),
+        |machine| machine.confirm(Slot::B),
+        |machine| machine.select(&"b".repeat(64)),
+        |machine| {
+            machine.fall_back(slots::Why::TriesUsedUp { tries: 2 }, slots::UnixMillis(u64::MAX)).map(|_| ())
+        },
+    ];
+    for change in changes {
+        written(root, "boot.json", contents);
+        let machine = Machine::open(root);
+        match machine.record() {
+            Err(refusal) => return refused(&refusal.to_string()),
+            Ok(record) => {
+                drop((record.selected(), record.fell_back.map(|fell_back| fell_back.why.to_string())))
+            }
+        }
+        match change(&machine) {
+            Err(refusal) => refused(&refusal.to_string()),
+            Ok(()) => drop(machine.record().expect("a record that was written")),
+        }
+    }
+}
+
+/// `slot.json` of a slot with a program.
+fn slot(root: &Path, contents: &[u8]) {
+    let machine = Machine::open(root);
+    written(&machine.slot_dir(Slot::A), "slot.json", contents);
+    match machine.release(Slot::A) {
+        Ok(identity) => {
+            let program = identity.map(|identity| machine.slot_dir(Slot::A).join(identity.program));
+            let leads_out =
+                |program: &Path| !program.starts_with(root) || program.to_string_lossy().contains("..");
+            assert!(!program.is_some_and(|program| leads_out(&program)), "a program outside its slot");
+        }
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+/// `machine.toml`, as manager and node read it.
+fn settings(root: &Path, contents: &[u8]) {
+    written(root, slots::MACHINE_FILE, contents);
+    if let Err(refusal) = manager::settings::Settings::read(&root.join(slots::MACHINE_FILE)) {
+        refused(&refusal.to_string());
+    }
+    match node::settings::Settings::read(root) {
+        Ok(settings) => drop(settings.calls.ack_timeout() * 2),
+        Err(refusal) => refused(&refusal.to_string()),
+    }
+}
+
+/// What a node remembers, and the brain that wakes up with it.
+fn memory(root: &Path, contents: &[u8]) {
+    written(root, "agent.json", contents);
+    match MemoryFile::new(root).load() {
+        Err(refusal) => refused(&refusal.to_string()),
+        Ok((memory, clock)) => wakes_up(memory, clock.now()),
+    }
+}
+
+fn wakes_up(memory: Memory, now: fleet::time::Time) {
+    let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
+    let mut agent = Agent::new(memory, start);
+    agent.apply(now, fleet::agent::AgentEvent::DeadlinePassed);
+    let _ = (agent.wanted(), agent.next_deadline(), agent.observed(now));
+}
+
+fn identity(root: &Path, contents: &[u8]) {
+    written(&root.join("state"), "identity.json", contents);
+    let client = Identity::load(root).and_then(|identity| identity.client());
+    if let Err(refusal) = client {
+        refused(&refusal.to_string());
+    }
+}
+
+/// A public key among those that are trusted, and a secret one.
+fn keys(root: &Path, contents: &[u8]) {
+    written(root, "fuzz.pub", contents);
+    if let Err(refusal) = TrustedKeys::load(root) {
+        refused(&refusal.to_string());
+    }
+    if let Err(refusal) = package::SigningKey::load(&root.join("fuzz.pub")) {
+        refused(&refusal.to_string());
+    }
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let hash = "b".repeat(64);
+    let texts = [
+        "b{\"format\":1,\"confirmed\":\"a\",\"trying\":null,\"fell_back\":null}".to_string(),
+        format!(
+            "b{{\"format\":1,\"confirmed\":\"a\",\"trying\":{{\"slot\":\"b\",\"manifest\":\"{hash}\",\"tries\":1}},\
+             \"fell_back\":{{\"manifest\":\"{hash}\",\"why\":{{\"kind\":\"never_confirmed\",\"within_seconds\":9}},\"at\":1}}}}"
+        ),
+        format!(
+            "s{{\"format\":1,\"manifest\":\"{hash}\",\"version\":\"34.1\",\"build\":34100,\"program\":\"bin/pitlane-node\"}}"
+        ),
+        "m[manager]\npeople = \"127.0.0.1:8443\"\nnodes = \"127.0.0.1:8444\"\nnames = [\"manager\", \"::1\"]\n\
+         fetch_rate = 1000\n[policy]\nname = \"mine\"\nnodes_at_once = 3\n"
+            .into(),
+        "m[node]\nsip = \"127.0.0.1:5060\"\nmedia = \"127.0.0.1\"\nmedia_ports = [4000, 5000]\nweb = \"[::1]:80\"\n\
+         [calls]\ncall_limit = 9\nsource_rate = { admitted = 1 }\nring_time_seconds = 1\n[boot]\n\
+         confirm_within_seconds = 9\n"
+            .into(),
+        format!("a{}", remembered()),
+        "c{\"revision\":3,\"rooms\":[{\"name\":\"standup\",\"aliases\":[\"meet\"]}]}".into(),
+        format!("k{}", release().public_key),
+        "i{\"format\":1,\"node\":\"node1\",\"manager\":[\"127.0.0.1:8444\"],\"authority\":\"\",\"certificate\":\"\",\
+         \"key\":\"\",\"renew_at\":1}"
+            .into(),
+    ];
+    texts.map(String::into_bytes).to_vec()
+}
+
+/// The memory of a node that was told something.
+fn remembered() -> String {
+    let folder = folder();
+    let (_, clock) = MemoryFile::new(folder.path()).load().expect("nothing to remember");
+    let answer: wire::SyncAnswer =
+        serde_json::from_slice(include_bytes!("../../wire/tests/recorded/34/answer-4.json"))
+            .expect("an answer");
+    let memory = Memory { accepted: answer.desired, held_until: Some(clock.now()), ..Memory::default() };
+    MemoryFile::new(folder.path()).store(&memory, &clock).expect("a memory");
+    fs::read_to_string(folder.path().join("agent.json")).expect("a memory")
+}

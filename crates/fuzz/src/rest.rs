@@ -1,0 +1,306 @@
+//! The management API: requests of an operator to the real router, over a store of its own. Whatever is in
+//! a query or a body, the answer is what was asked for or a refusal that says why, never a failure.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{Request, Response, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fleet::platform::{Event, Fleet};
+use fleet::policy::Policy;
+use manager::context::Context;
+use manager::driver::Desk;
+use manager::enrolment::NodeAccess;
+use manager::layout::Layout;
+use manager::rest::{first_account, router};
+use manager::start::{Standing, open_store, take_over};
+use manager::store::StoreError;
+use rusqlite::Transaction;
+use serde_json::Value;
+use slots::Slot;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use crate::input::{joined, parts};
+use crate::package::release;
+use crate::scratch::{folder, runtime};
+
+pub(crate) const WORDS: &[&str] = &[
+    "GET ",
+    "POST ",
+    "PUT ",
+    "PATCH ",
+    "DELETE ",
+    "configuration/v1/",
+    "status/v1/",
+    "history/v1/",
+    "command/v1/platform/",
+    "system_location/",
+    "worker_vm/",
+    "conference/",
+    "conference_alias/",
+    "upgrade/",
+    "upgrade_request/",
+    "upgrade_package/",
+    "upgrade_check/",
+    "upgrade_start/",
+    "management_vm/",
+    "/upload/",
+    "/finish/",
+    "/cancel/",
+    "$UPLOAD",
+    "?",
+    "&",
+    "=",
+    "limit=",
+    "offset=",
+    "order_by=",
+    "name__",
+    "__in=",
+    "__gte=",
+    "__isnull=",
+    "__icontains=",
+    "%00",
+    "%ff",
+    "\"name\"",
+    "\"description\"",
+    "\"hostname\"",
+    "\"domain\"",
+    "\"address\"",
+    "\"netmask\"",
+    "\"gateway\"",
+    "\"system_location\"",
+    "\"node_type\"",
+    "\"cloud_bursting\"",
+    "\"maintenance_mode\"",
+    "\"maintenance_mode_reason\"",
+    "\"deployment_type\"",
+    "\"alias\"",
+    "\"aliases\"",
+    "\"conference\"",
+    "\"request\"",
+    "\"total_size\"",
+    "\"validate_only\"",
+    "\"package\"",
+    "\"policy\"",
+    "\"manifest\"",
+    "\"nodes_at_once\"",
+    "\"resource_uri\"",
+    "true",
+    "false",
+    "null",
+    "18446744073709551615",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "4294967296",
+    "-1",
+    "1e308",
+    "\\u0000",
+    "\\ud800",
+    "/api/admin/configuration/v1/system_location/1/",
+    "\n\n",
+    "\n%%\n",
+    "Upload-Offset: 0\n",
+    "Content-Type: application/x-www-form-urlencoded\n",
+    "Content-Type: multipart/form-data; boundary=x\n",
+    "--x\r\n",
+    "--x--\r\n",
+    "Content-Disposition: form-data; name=\"package\"\r\n\r\n",
+];
+
+/// The beginning of every path.
+const API: &str = "/api/admin/";
+
+/// The most bytes of an answer: every list is paged.
+const ANSWER: usize = 4 << 20;
+
+/// Sends the requests of an input, one after the other.
+pub(crate) fn run(data: &[u8]) {
+    let platform = platform();
+    runtime().block_on(async {
+        let mut upload = String::new();
+        for part in parts(data) {
+            let text = String::from_utf8_lossy(part).replace("$UPLOAD", &upload);
+            let bytes = if text.as_bytes() == part { part.to_vec() } else { text.clone().into_bytes() };
+            let bytes = if text.contains('\u{fffd}') { part } else { &bytes };
+            if let Some(request) = platform.request(bytes) {
+                let answer = platform.router.clone().oneshot(request).await.expect("an answer");
+                let answer = checked(answer).await;
+                upload = answer["upload_id"].as_str().map_or(upload, str::to_string);
+            }
+        }
+        platform.emptied().await;
+    });
+}
+
+/// The Management Node of all runs of this process: a new one hashes two passwords before its first answer,
+/// which is most of the time that a run takes. Every run leaves it as it was.
+fn platform() -> &'static Platform {
+    static PLATFORM: OnceLock<Platform> = OnceLock::new();
+    PLATFORM.get_or_init(Platform::new)
+}
+
+/// An answer is no failure of the Management Node, and a refusal is typed.
+async fn checked(answer: Response<Body>) -> Value {
+    let (status, kind) = (answer.status(), answer.headers().get(header::CONTENT_TYPE).cloned());
+    let bytes = to_bytes(answer.into_body(), ANSWER).await.expect("an answer of bounded length");
+    let text = String::from_utf8_lossy(&bytes);
+    let expected = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INSUFFICIENT_STORAGE];
+    assert!(status.as_u16() < 500 || expected.contains(&status), "{status}: {text}");
+    if bytes.is_empty() || kind.is_none_or(|kind| kind != "application/json") {
+        assert!(status.is_success(), "{status} without a reason: {text}");
+        return Value::Null;
+    }
+    let answer: Value = serde_json::from_slice(&bytes).expect("JSON");
+    if !status.is_success() {
+        for key in ["error", "kind", "hint"] {
+            assert!(answer[key].is_string(), "a refusal without {key}: {text}");
+        }
+    }
+    answer
+}
+
+/// What an operator has configured and uploaded. The ids begin anew, so that every run meets the same.
+const EMPTY: &str = "
+DELETE FROM conference_alias; DELETE FROM conference; DELETE FROM worker_vm; DELETE FROM system_location;
+DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM journal; DELETE FROM sqlite_sequence;
+";
+
+/// A Management Node with nothing configured.
+struct Platform {
+    folder: TempDir,
+    router: Router,
+    desk: Desk,
+}
+
+impl Platform {
+    fn new() -> Self {
+        let folder = folder();
+        let (store, template) = (Layout::new(folder.path()).store(Slot::A), template());
+        fs::write(&store, &template.store).expect("a store");
+        fs::create_dir(folder.path().join("trust")).expect("a folder");
+        fs::write(folder.path().join("trust/fuzz.pub"), &release().public_key).expect("a key");
+        let (desk, router) = runtime().block_on(serve(folder.path()));
+        Self { folder, router, desk }
+    }
+
+    /// Takes away whatever a run has left. No package can be signed here, so no run of an upgrade is left.
+    async fn emptied(&self) {
+        let empty = |tx: &Transaction<'_>, fleet: &Fleet, _| {
+            assert!(fleet.platform.run.is_none(), "an upgrade was started without a package");
+            tx.execute_batch(EMPTY)?;
+            let nodes = fleet.nodes().ids().into_iter();
+            Ok::<_, StoreError>((nodes.map(|id| Event::NodeRemoved { id }).collect(), ()))
+        };
+        self.desk.change(empty).await.expect("an empty store");
+        self.desk.change_rooms(|_| Ok::<_, StoreError>(())).await.expect("no rooms");
+        let _ = fs::remove_dir_all(Layout::new(self.folder.path()).uploads());
+    }
+
+    /// `METHOD path?query`, lines of headers, an empty line, the body. None when no HTTP carries it.
+    fn request(&self, text: &[u8]) -> Option<Request<Body>> {
+        let end = text.windows(2).position(|window| window == b"\n\n");
+        let (head, body) = end.map_or((text, &[][..]), |end| (&text[..end], &text[end + 2..]));
+        let mut lines = std::str::from_utf8(head).ok()?.lines();
+        let (method, path) = lines.next()?.split_once(' ')?;
+        let request = Request::builder().method(method).uri(format!("{API}{path}"));
+        let request = request.header(header::AUTHORIZATION, &template().authorization);
+        let from: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let request =
+            lines.filter_map(|line| line.split_once(": ")).fold(request, |request, (name, value)| {
+                if name.eq_ignore_ascii_case("authorization") { request } else { request.header(name, value) }
+            });
+        request.extension(ConnectInfo(from)).body(Body::from(body.to_vec())).ok()
+    }
+}
+
+async fn serve(root: &Path) -> (Desk, Router) {
+    let layout = Layout::new(root);
+    let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).expect("a store");
+    let desk = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a desk");
+    let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
+    let router = router(Context { desk: desk.clone(), layout, nodes, name: "manager".into() });
+    (desk, router)
+}
+
+/// What every run starts from.
+struct Template {
+    store: Vec<u8>,
+    authorization: String,
+}
+
+fn template() -> &'static Template {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    TEMPLATE.get_or_init(make)
+}
+
+fn make() -> Template {
+    let folder = folder();
+    let store = Layout::new(folder.path()).store(Slot::A);
+    let mut password = String::new();
+    runtime().block_on(async {
+        let (desk, _) = serve(folder.path()).await;
+        let note = |made: &str| {
+            made.clone_into(&mut password);
+            Ok::<_, StoreError>(())
+        };
+        first_account(desk.store(), note).await.expect("an account");
+        desk.store().close().await;
+    });
+    let authorization = format!("Basic {}", STANDARD.encode(format!("admin:{password}")));
+    Template { store: fs::read(store).expect("the store"), authorization }
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let place = "POST configuration/v1/system_location/\n\n{\"name\": \"Oslo\", \"description\": \"\"}";
+    let node = "POST configuration/v1/worker_vm/\n\n{\"name\": \"node1\", \"hostname\": \"node1\", \
+                \"domain\": \"example.com\", \"address\": \"10.0.0.1\", \"netmask\": \"255.255.255.0\", \
+                \"gateway\": \"10.0.0.254\", \"system_location\": \"/api/admin/configuration/v1/system_location/1/\", \
+                \"cloud_bursting\": false, \"maintenance_mode\": true, \"maintenance_mode_reason\": \"new\"}";
+    let room =
+        "POST configuration/v1/conference/\n\n{\"name\": \"Standup\", \"aliases\": [{\"alias\": \"meet\"}]}";
+    let alias = "POST configuration/v1/conference_alias/\nContent-Type: application/x-www-form-urlencoded\n\n\
+                 alias=meet2&conference=%2Fapi%2Fadmin%2Fconfiguration%2Fv1%2Fconference%2F1%2F&description=x";
+    let upload = "POST configuration/v1/upgrade/\n\n{\"request\": true, \"total_size\": 9}";
+    let sent = "POST configuration/v1/upgrade_request/$UPLOAD/upload/\nUpload-Offset: 0\n\n123456789";
+    let finish = "POST configuration/v1/upgrade_request/$UPLOAD/finish/\n\n{\"validate_only\": true}";
+    let form = "POST command/v1/platform/upgrade/\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\n\
+                Content-Disposition: form-data; name=\"package\"\r\n\r\nmanifest.json\r\n--x--\r\n";
+    let start = "POST command/v1/platform/upgrade_start/\n\n{\"package\": \
+                 \"0707070707070707070707070707070707070707070707070707070707070707\", \
+                 \"policy\": {\"nodes_at_once\": 3}}";
+    let lists = [
+        "GET configuration/v1/worker_vm/?name__icontains=n&order_by=-name&limit=2&offset=0",
+        "GET status/v1/worker_vm/?limit=1",
+        "GET status/v1/upgrade/",
+        "GET status/v1/management_vm/",
+        "GET configuration/v1/conference_alias/?conference=1&alias__in=meet,x",
+        "GET configuration/v1/upgrade_request/?state=uploading&created_at__gte=2026-01-01",
+        "GET history/v1/upgrade/?limit=5",
+    ];
+    let changes = [
+        "PATCH configuration/v1/worker_vm/1/\n\n{\"maintenance_mode\": false, \"name\": \"node2\"}",
+        "PUT configuration/v1/system_location/1/\n\n{\"name\": \"Bergen\"}",
+        "DELETE configuration/v1/worker_vm/1/",
+        "DELETE configuration/v1/system_location/1/",
+    ];
+    vec![
+        joined(&[&[place, node], &changes[..]].concat()),
+        joined(&[&[place, node, room, alias], &lists[..]].concat()),
+        joined(&[upload, sent, finish, "DELETE configuration/v1/upgrade_request/$UPLOAD/"]),
+        joined(&[form]),
+        joined(&[place, node, start, "POST command/v1/platform/upgrade_check/\n\n{}"]),
+        joined(&[
+            "GET status/v1/about/",
+            "POST configuration/v1/upgrade_request/$UPLOAD/cancel/",
+            "PUT x",
+            "GET ../",
+        ]),
+    ]
+}

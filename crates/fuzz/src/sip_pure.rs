@@ -1,0 +1,116 @@
+//! The parts of a call that need no socket, many times faster than the engine runs: a message, a session
+//! description, the sound of a far end.
+
+use crate::input::{joined, parts};
+
+pub(crate) const WORDS: &[&str] = &[
+    "INVITE ",
+    "ACK ",
+    "BYE ",
+    "CANCEL ",
+    "OPTIONS ",
+    "UPDATE ",
+    "INFO ",
+    "PRACK ",
+    " SIP/2.0\r\n",
+    "SIP/2.0 200 OK\r\n",
+    "SIP/2.0 ",
+    "Via: ",
+    "v: ",
+    "From: ",
+    "f: ",
+    "To: ",
+    "t: ",
+    "Call-ID: ",
+    "i: ",
+    "CSeq: ",
+    "Contact: ",
+    "m: ",
+    "Max-Forwards: ",
+    "Content-Length: ",
+    "l: ",
+    "Content-Type: ",
+    "c: ",
+    "application/sdp",
+    "Session-Expires: ",
+    "x: ",
+    "Min-SE: ",
+    "Supported: ",
+    "Require: ",
+    "timer",
+    ";refresher=uac",
+    ";refresher=uas",
+    "Record-Route: ",
+    "Route: ",
+    ";tag=",
+    ";branch=z9hG4bK",
+    ";rport",
+    ";received=",
+    ";transport=tcp",
+    ";lr",
+    "<sip:",
+    "sips:",
+    "tel:",
+    "\r\n\r\n",
+    "\r\n",
+    "v=0\r\n",
+    "o=- 1 1 IN IP4 127.0.0.1\r\n",
+    "s=-\r\n",
+    "c=IN IP4 ",
+    "c=IN IP6 ",
+    "t=0 0\r\n",
+    "m=audio 9 RTP/AVP 0\r\n",
+    "m=video 0 RTP/AVP 96\r\n",
+    "m=",
+    "a=rtpmap:",
+    "PCMU/8000",
+    "PCMA/8000/1",
+    "telephone-event/8000",
+    "a=sendonly\r\n",
+    "a=recvonly\r\n",
+    "a=inactive\r\n",
+    "a=sendrecv\r\n",
+    "0.0.0.0",
+    "[::1]",
+    "4294967295",
+    "18446744073709551615",
+    "4294967296",
+    "\n%%\n",
+    "$TAG",
+];
+
+/// Whose first byte says what it is.
+pub(crate) fn run(data: &[u8]) {
+    match data.split_first() {
+        Some((b'o', offer)) => call::fuzz::session_description(offer),
+        Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
+        Some((_, message)) => call::fuzz::message(message),
+        None => {}
+    }
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let sound = |sequence: u8| {
+        let mut packet = vec![0x80, 0, 0, sequence, 0, 0, 0, 160, 1, 2, 3, 4];
+        packet.resize(172, 0x55);
+        packet
+    };
+    let event = [0x80, 0xe5, 0, 9, 0, 0, 1, 64, 1, 2, 3, 4, 1, 10, 0, 160];
+    let sound = joined(&[sound(1), sound(2), event.to_vec(), sound(3), vec![0x80, 13, 0, 4], sound(4)]);
+    let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
+    let mut seeds = vec![tagged(b'r', &sound)];
+    seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));
+    seeds.extend(crate::sip::call().iter().map(|message| tagged(b'm', message.as_bytes())));
+    seeds
+}
+
+/// A phone's, one on hold with video beside, and a browser's way of writing.
+pub(crate) const OFFERS: [&str; 3] = [
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=call\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n\
+     a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
+     a=ptime:20\r\na=sendrecv\r\n",
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=sendonly\r\nm=video 5000 RTP/AVP 96\r\nc=IN IP4 0.0.0.0\r\n\
+     a=rtpmap:96 H264/90000\r\nm=audio 4000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n",
+    "v=0\r\no=- 9 2 IN IP6 ::1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 RTP/AVPF 111 9 100\r\nc=IN IP6 ::1\r\n\
+     a=rtcp:9 IN IP6 ::1\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:100 PCMA/8000/1\r\na=recvonly\r\n",
+];

@@ -1,0 +1,108 @@
+//! What a run of a target came to, read from what libFuzzer says.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// One target's run.
+pub(super) struct Report {
+    target: String,
+    executions: u64,
+    each_second: u64,
+    edges: u64,
+    inputs: u64,
+    found: Vec<PathBuf>,
+    log: PathBuf,
+}
+
+impl Report {
+    /// Reads the log of a run. A run that was cut short by what it found has no final figures: then the
+    /// last line of progress counts.
+    pub(super) fn read(target: &str, log: &str, found: Vec<PathBuf>, path: PathBuf) -> Self {
+        let stat = |name: &str| {
+            let line = log.lines().rev().find(|line| line.contains(name))?;
+            line.rsplit(':').next()?.trim().parse().ok()
+        };
+        let progress = log.lines().rev().find(|line| line.starts_with('#') && line.contains(" cov: "));
+        let after = |word: &str| {
+            let mut words = progress.unwrap_or_default().split_whitespace();
+            words.find(|found| *found == word)?;
+            words.next()?.parse().ok()
+        };
+        let last = || progress?.split_whitespace().next()?.trim_start_matches('#').parse().ok();
+        Self {
+            target: target.into(),
+            executions: stat("stat::number_of_executed_units").or_else(last).unwrap_or(0),
+            each_second: stat("stat::average_exec_per_sec").or_else(|| after("exec/s:")).unwrap_or(0),
+            edges: after("cov:").unwrap_or(0),
+            inputs: stat("stat::new_units_added").unwrap_or(0),
+            found,
+            log: path,
+        }
+    }
+}
+
+/// All runs as a table.
+pub(super) fn table(reports: &[Report]) -> String {
+    let mut text = String::from("target       executions  each second   edges  new inputs  findings\n");
+    for report in reports {
+        let Report { target, executions, each_second, edges, inputs, found, log: _ } = report;
+        let found = found.len();
+        let _ = writeln!(
+            text,
+            "{target:<12} {executions:>10}  {each_second:>11}  {edges:>6}  {inputs:>10}  {found:>8}"
+        );
+    }
+    text
+}
+
+/// What to do about what was found, if anything was.
+pub(super) fn findings(reports: &[Report]) -> Option<String> {
+    let mut text = String::new();
+    for report in reports.iter().filter(|report| !report.found.is_empty()) {
+        for found in &report.found {
+            let _ =
+                writeln!(text, "{}: {}, told in {}", report.target, found.display(), report.log.display());
+        }
+    }
+    (!text.is_empty()).then(|| {
+        format!(
+            "fuzzing found what must not be:\n{text}the inputs are kept as regressions; replay them with \
+             `cargo nextest run -p fuzz`, and commit them with what mends them"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "#2\tINITED cov: 10 ft: 11 corp: 1/1b exec/s: 0 rss: 30Mb\n\
+                       #4096\tpulse  cov: 120 ft: 300 corp: 9/99b lim: 4 exec/s: 2048 rss: 31Mb\n";
+    const END: &str = "stat::number_of_executed_units: 5000\nstat::average_exec_per_sec:     1000\n\
+                       stat::new_units_added:          7\n";
+
+    #[test]
+    fn the_figures_of_a_run_are_those_at_its_end_or_else_the_last_ones() {
+        let check = |log: &str, expected: [u64; 4]| {
+            let Report { executions, each_second, edges, inputs, .. } =
+                Report::read("sip", log, Vec::new(), PathBuf::new());
+            assert_eq!([executions, each_second, edges, inputs], expected);
+        };
+        check(&format!("{LOG}{END}"), [5000, 1000, 120, 7]);
+        check(LOG, [4096, 2048, 120, 0]);
+        check("", [0; 4]);
+    }
+
+    #[test]
+    fn what_was_found_is_named_with_what_to_do() {
+        let report = |found: &[&str]| {
+            let found = found.iter().map(PathBuf::from).collect();
+            Report::read("rest", LOG, found, "target/fuzz/log".into())
+        };
+        assert_eq!(findings(&[report(&[])]), None);
+        let said = findings(&[report(&[]), report(&["regressions/rest/crash-1"])]).unwrap();
+        assert!(
+            said.contains("rest: regressions/rest/crash-1") && said.contains("cargo nextest run -p fuzz")
+        );
+    }
+}
