@@ -27,6 +27,7 @@ use fleet::check::Violation;
 use fleet::time::Span;
 
 pub use canary::Canary;
+pub use draw::Draw;
 pub use journal::{Counts, Reached};
 
 use journal::Journal;

@@ -1,0 +1,322 @@
+//! The calls of one location, as numbers: how many came in each step and still live. Only the calls of
+//! a node that begins to refuse become single ones, each with its end.
+//!
+//! Each call goes to any node of its location that takes calls, with even chances. One that meets a node
+//! in maintenance mode is placed on another of the location; with no place on any it is refused.
+//! So a node that is taken out holds an even share of every step since it takes calls, and what is
+//! left to live of each call follows from how long that has lasted already.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use fleet::time::{Span, Time};
+
+use super::chance::Chance;
+use super::lengths::{Lengths, seconds};
+use super::plan::{Day, Location, Plan};
+
+/// The longest time that a call is followed: longer ones are next to none.
+pub(super) const LONGEST_CALL: Span = Span::hours(48);
+
+/// Steps in the length of a mean call: enough that hardly any call comes and goes within one.
+const STEPS_IN_A_CALL: u64 = 20;
+
+/// The shortest and the longest step.
+const STEPS: [Span; 2] = [Span::seconds(2), Span::minutes(1)];
+
+/// The part of a step's calls that is too small to be followed any longer.
+const NONE_LEFT: f64 = 1e-9;
+
+/// How often a moment within a step is drawn anew before the nearest is taken.
+const TRIES: usize = 64;
+
+/// What all locations and all samples have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Habits {
+    lengths: Lengths,
+    day: Day,
+    places_per_node: u32,
+    /// How long a step is.
+    pub(super) step: Span,
+    /// The part of the calls that came within a step and live so many steps after its beginning.
+    alive: Vec<f64>,
+}
+
+impl Habits {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mean = Span((plan.lengths.mean * 1_000.0) as u64);
+        let step = Span((mean.0 / STEPS_IN_A_CALL).clamp(STEPS[0].0, STEPS[1].0));
+        let length = seconds(step);
+        let lived = |steps: u64| plan.lengths.lived_by(steps as f64 * length);
+        let mut alive = vec![1.0];
+        alive.extend(
+            (1..=LONGEST_CALL.0 / step.0)
+                .map(|age| (lived(age) - lived(age - 1)) / length)
+                .take_while(|part| *part > NONE_LEFT),
+        );
+        let Plan { lengths, places_per_node, .. } = *plan;
+        Self { lengths, day: plan.day.clone(), places_per_node, step, alive }
+    }
+
+    fn alive(&self, age: usize) -> f64 {
+        self.alive.get(age).copied().unwrap_or_default()
+    }
+}
+
+/// The calls that came in one step, on nodes that have taken calls ever since.
+#[derive(Clone, Copy, Debug)]
+struct Cohort {
+    calls: u32,
+    holders: u32,
+}
+
+/// Calls that a crowd has come to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    /// Calls that came.
+    pub(super) offered: u64,
+    /// Calls for which no node of the location had a place.
+    pub(super) refused: u64,
+    /// Calls that met a node out of service and were placed on another.
+    pub(super) moved: u64,
+}
+
+/// The calls of one location.
+#[derive(Clone, Debug)]
+pub(super) struct Crowd<'a> {
+    habits: &'a Habits,
+    busiest: f64,
+    /// The location's time of day at the beginning of time.
+    clock: Span,
+    nodes: u32,
+    /// Nodes that take calls.
+    pub(super) admitting: u32,
+    /// The fewest that ever did.
+    pub(super) fewest: u32,
+    cohorts: VecDeque<Cohort>,
+    step: u64,
+    /// Ends of calls that a node brought along when it came back to service, by step.
+    brought: BTreeMap<u64, u32>,
+    /// What has become of the calls.
+    pub(super) sums: Sums,
+    /// The largest part of the places in service that ever was taken.
+    pub(super) fullest: f64,
+}
+
+impl<'a> Crowd<'a> {
+    /// The calls in progress at `now`, on nodes that take calls.
+    pub(super) fn new(
+        habits: &'a Habits,
+        location: &Location,
+        start: Span,
+        now: Time,
+        chance: &mut Chance,
+    ) -> Self {
+        let nodes = location.nodes;
+        let mut crowd = Self {
+            habits,
+            busiest: location.calls,
+            clock: Span((start + location.ahead + Span::hours(48)).0.saturating_sub(now.0)),
+            nodes,
+            admitting: nodes,
+            fewest: nodes,
+            cohorts: VecDeque::new(),
+            step: now.0 / habits.step.0,
+            brought: BTreeMap::new(),
+            sums: Sums::default(),
+            fullest: 0.0,
+        };
+        for age in (1..habits.alive.len()).rev() {
+            let mean = crowd.coming(crowd.step - age as u64) * habits.alive(age);
+            let known = location.calls_now.is_some();
+            let calls = if known { 0 } else { chance.arrivals(mean) };
+            crowd.cohorts.push_back(Cohort { calls, holders: nodes });
+        }
+        crowd.keep_to_the_places(chance);
+        crowd.arrive(chance);
+        crowd
+    }
+
+    /// The calls that come within a step, on average.
+    fn coming(&self, step: u64) -> f64 {
+        let middle = Span(step * self.habits.step.0 + self.habits.step.0 / 2);
+        let part = self.habits.day.part_at(self.clock + middle);
+        self.busiest * part * seconds(self.habits.step) / self.habits.lengths.mean
+    }
+
+    /// A load that was too much already is as much as there are places.
+    fn keep_to_the_places(&mut self, chance: &mut Chance) {
+        let (calls, places) = (self.calls(), self.places());
+        if calls > places {
+            let kept = f64::from(places) / f64::from(calls);
+            self.cohorts.iter_mut().for_each(|cohort| cohort.calls = chance.chosen(cohort.calls, kept));
+        }
+    }
+
+    /// Calls on nodes that take calls.
+    pub(super) fn calls(&self) -> u32 {
+        self.cohorts.iter().map(|cohort| cohort.calls).sum::<u32>() + self.brought.values().sum::<u32>()
+    }
+
+    fn places(&self) -> u32 {
+        self.admitting.saturating_mul(self.habits.places_per_node)
+    }
+
+    fn begin_of(&self, step: u64) -> Time {
+        Time(step * self.habits.step.0)
+    }
+
+    /// Lets all steps pass that are over at `now`.
+    pub(super) fn pass_until(&mut self, now: Time, chance: &mut Chance) {
+        while self.begin_of(self.step + 1) <= now {
+            self.step += 1;
+            self.depart(chance);
+            self.arrive(chance);
+        }
+    }
+
+    fn depart(&mut self, chance: &mut Chance) {
+        let count = self.cohorts.len();
+        for (at, cohort) in self.cohorts.iter_mut().enumerate().filter(|(_, cohort)| cohort.calls > 0) {
+            let age = count - at;
+            let before = self.habits.alive(age - 1);
+            let stays = if before > 0.0 { self.habits.alive(age) / before } else { 0.0 };
+            cohort.calls -= chance.chosen(cohort.calls, 1.0 - stays);
+        }
+        while self.cohorts.len() >= self.habits.alive.len() {
+            self.cohorts.pop_front();
+        }
+        self.brought = self.brought.split_off(&self.step);
+    }
+
+    /// The calls of the step that begins.
+    fn arrive(&mut self, chance: &mut Chance) {
+        let (calls, places) = (self.calls(), self.places());
+        if places > 0 {
+            self.fullest = self.fullest.max(f64::from(calls) / f64::from(places));
+        }
+        let offered = chance.arrivals(self.coming(self.step));
+        let admitted = if calls + offered <= places {
+            offered
+        } else {
+            offered.min(chance.rounded(f64::from(places) - f64::from(calls) + self.leaving() / 2.0))
+        };
+        let away = self.nodes.saturating_sub(self.admitting);
+        let part_away = f64::from(away) / f64::from(self.nodes.max(1));
+        self.sums.offered += u64::from(offered);
+        self.sums.refused += u64::from(offered - admitted);
+        self.sums.moved += u64::from(chance.chosen(admitted, part_away));
+        self.cohorts.push_back(Cohort { calls: admitted, holders: self.admitting });
+    }
+
+    /// Places that become free within the step that begins, on average; a call that comes in it finds
+    /// half of them free. Without a node that takes
+    /// calls there are none.
+    fn leaving(&self) -> f64 {
+        if self.admitting == 0 {
+            return 0.0;
+        }
+        let count = self.cohorts.len();
+        let leaves = |(at, cohort): (usize, &Cohort)| {
+            let age = count - at;
+            let before = self.habits.alive(age).max(NONE_LEFT);
+            f64::from(cohort.calls) * (1.0 - self.habits.alive(age + 1) / before)
+        };
+        let brought = self.brought.get(&self.step).copied().unwrap_or_default();
+        self.cohorts.iter().enumerate().map(leaves).sum::<f64>() + f64::from(brought)
+    }
+
+    /// A node takes calls again, and brings along those that it has. Gives the step from which on it
+    /// has its share.
+    pub(super) fn open(&mut self, calls: &[Time]) -> u64 {
+        self.admitting += 1;
+        self.bring(calls);
+        self.step + 1
+    }
+
+    /// Calls that are known one by one.
+    pub(super) fn bring(&mut self, calls: &[Time]) {
+        for end in calls {
+            *self.brought.entry(end.0 / self.habits.step.0).or_default() += 1;
+        }
+    }
+
+    /// A node refuses calls from now on: the ends of the calls that it has, of its share since it took
+    /// calls and of those that it brought along.
+    pub(super) fn close(
+        &mut self,
+        since: u64,
+        brought: &[Time],
+        now: Time,
+        chance: &mut Chance,
+    ) -> Vec<Time> {
+        let mut ends = self.take_back(brought, now);
+        let count = self.cohorts.len();
+        for at in 0..count {
+            let step = self.step + 1 + at as u64 - count as u64;
+            let Some(cohort) = self.cohorts.get(at).copied().filter(|_| step >= since) else { continue };
+            let share = chance.chosen(cohort.calls, 1.0 / f64::from(cohort.holders.max(1)));
+            let mut taken = 0;
+            for _ in 0..share {
+                let (began, end) = self.call_of(step, self.step, chance);
+                taken += u32::from(began <= now);
+                ends.extend((began <= now && end > now).then_some(end));
+            }
+            let left = cohort.calls - taken;
+            if let Some(cohort) = self.cohorts.get_mut(at) {
+                cohort.holders = cohort.holders.saturating_sub(1);
+                // Who was to call the last node of all in the rest of this step calls in vain.
+                cohort.calls = if cohort.holders == 0 { 0 } else { left };
+                self.sums.refused += u64::from(left - cohort.calls);
+            }
+        }
+        self.admitting -= 1;
+        self.fewest = self.fewest.min(self.admitting);
+        ends
+    }
+
+    fn take_back(&mut self, brought: &[Time], now: Time) -> Vec<Time> {
+        for end in brought {
+            if let Some(count) = self.brought.get_mut(&(end.0 / self.habits.step.0)) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        brought.iter().copied().filter(|end| *end > now).collect()
+    }
+
+    /// When a call of `step` that lives at the beginning of step `present` began, and when it ends.
+    fn call_of(&self, step: u64, present: u64, chance: &mut Chance) -> (Time, Time) {
+        let length = seconds(self.habits.step);
+        let age_of_step = present.saturating_sub(step) as f64 * length;
+        let youngest = (age_of_step - length).max(0.0);
+        let most = self.habits.lengths.outlasting(youngest);
+        let mut age = youngest;
+        for _ in 0..TRIES {
+            let drawn = age_of_step - chance.part() * length;
+            if chance.part() * most <= self.habits.lengths.outlasting(drawn) {
+                age = drawn;
+                break;
+            }
+        }
+        let began = self.begin_of(present).0 as f64 / 1_000.0 - age;
+        let end = began + self.habits.lengths.beyond(age.max(0.0), chance);
+        (Time((began * 1_000.0) as u64), Time((end * 1_000.0).ceil() as u64))
+    }
+
+    /// The ends of `count` calls that are in progress now and of which nothing else is known.
+    pub(super) fn in_progress(&self, count: u32, chance: &mut Chance) -> Vec<Time> {
+        let ages = 1..self.habits.alive.len();
+        let weights: Vec<f64> = ages
+            .scan(0.0, |sum, age| {
+                *sum += self.coming(self.step - age as u64).max(NONE_LEFT) * self.habits.alive(age);
+                Some(*sum)
+            })
+            .collect();
+        let all = weights.last().copied().unwrap_or_default();
+        let end = |_| {
+            let mark = chance.part() * all;
+            let age = weights.partition_point(|sum| *sum < mark) as u64 + 1;
+            self.call_of(self.step - age, self.step, chance).1
+        };
+        (0..count).map(end).collect()
+    }
+}

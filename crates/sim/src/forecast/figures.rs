@@ -1,0 +1,160 @@
+//! What many samples say together. Of every figure the median and a bad case are told: the value that
+//! half, and that 95 in a hundred of the samples keep to.
+
+use fleet::time::Span;
+
+use super::plan::Plan;
+use super::sample::{Sample, pace};
+
+/// How a figure differs between the samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread<T> {
+    /// Half of the samples stay at or below this.
+    pub median: T,
+    /// 95 in a hundred do.
+    pub p95: T,
+    /// All do.
+    pub most: T,
+}
+
+/// How a figure differs at one moment: 5 in a hundred samples are below `p5`, 5 above `p95`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Band {
+    /// The lower edge.
+    pub p5: u32,
+    /// The middle.
+    pub median: u32,
+    /// The upper edge.
+    pub p95: u32,
+}
+
+/// What is foreseen for a location.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocationForecast {
+    /// Its name.
+    pub name: String,
+    /// Its nodes.
+    pub nodes: u32,
+    /// The most nodes out of service at one time.
+    pub out_of_service: Spread<u32>,
+    /// Calls that came during the run.
+    pub offered: Spread<u64>,
+    /// Calls for which no node of the location had a place.
+    pub refused: Spread<u64>,
+    /// Calls that met a node out of service and were placed on another of the location.
+    pub moved: Spread<u64>,
+    /// The largest part of the places in service that was taken, in percent.
+    pub fullest: Spread<u64>,
+    /// Nodes in service at each point.
+    pub in_service: Vec<Band>,
+}
+
+/// What is foreseen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// How many samples every figure rests on.
+    pub samples: u32,
+    /// The seed that they came from.
+    pub seed: u64,
+    /// Nodes of the platform.
+    pub nodes: u32,
+    /// Samples in which every node was upgraded within the run limit.
+    pub finished: u32,
+    /// How long the run takes; none where it does not finish.
+    pub took: Spread<Option<Span>>,
+    /// Nodes that are left when the run ends.
+    pub left: Spread<u32>,
+    /// How many nodes of all samples had so many attempts, beginning with none.
+    pub attempts: Vec<u64>,
+    /// Calls refused on the whole platform.
+    pub refused: Spread<u64>,
+    /// Calls that came to the whole platform during the run.
+    pub offered: Spread<u64>,
+    /// The locations.
+    pub locations: Vec<LocationForecast>,
+    /// How far the points of the curves are from each other.
+    pub pace: Span,
+    /// Nodes upgraded at each point.
+    pub upgraded: Vec<Band>,
+    /// Events that the brains took in, in all samples.
+    pub events: u64,
+}
+
+/// Puts the samples together.
+pub(super) fn summed(plan: &Plan, seed: u64, samples: &[Sample]) -> Forecast {
+    let points = samples.iter().map(|sample| sample.upgraded.len()).max().unwrap_or_default();
+    let took = |sample: &Sample| if sample.complete { sample.took } else { Span(u64::MAX) };
+    let took = spread(samples.iter().map(took));
+    let known = |span: Span| (span.0 < u64::MAX).then_some(span);
+    let refused = |sample: &Sample| sample.places.iter().map(|place| place.sums.refused).sum::<u64>();
+    let offered = |sample: &Sample| sample.places.iter().map(|place| place.sums.offered).sum::<u64>();
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Forecast {
+        samples: count(samples.len()),
+        seed,
+        nodes: plan.nodes(),
+        finished: count(samples.iter().filter(|sample| sample.complete).count()),
+        took: Spread { median: known(took.median), p95: known(took.p95), most: known(took.most) },
+        left: spread(samples.iter().map(|sample| sample.left)),
+        attempts: attempts(samples),
+        refused: spread(samples.iter().map(refused)),
+        offered: spread(samples.iter().map(offered)),
+        locations: (0..plan.locations.len()).map(|at| location(plan, at, samples, points)).collect(),
+        pace: pace(plan),
+        upgraded: bands(points, samples.iter().map(|sample| sample.upgraded.as_slice())),
+        events: samples.iter().map(|sample| sample.events).sum(),
+    }
+}
+
+fn location(plan: &Plan, at: usize, samples: &[Sample], points: usize) -> LocationForecast {
+    let location = &plan.locations[at];
+    let places = || samples.iter().map(|sample| &sample.places[at]);
+    LocationForecast {
+        name: location.name.clone(),
+        nodes: location.nodes,
+        out_of_service: spread(places().map(|place| location.nodes - place.fewest)),
+        offered: spread(places().map(|place| place.sums.offered)),
+        refused: spread(places().map(|place| place.sums.refused)),
+        moved: spread(places().map(|place| place.sums.moved)),
+        fullest: spread(places().map(|place| (place.fullest * 100.0).round() as u64)),
+        in_service: bands(points, places().map(|place| place.in_service.as_slice())),
+    }
+}
+
+fn attempts(samples: &[Sample]) -> Vec<u64> {
+    let mut sums = Vec::new();
+    for attempts in samples.iter().flat_map(|sample| &sample.attempts) {
+        let at = *attempts as usize;
+        if sums.len() <= at {
+            sums.resize(at + 1, 0);
+        }
+        sums[at] += 1;
+    }
+    sums
+}
+
+/// The smallest value that so many in a hundred of the values do not exceed.
+fn quantile<T: Copy + Ord>(sorted: &[T], percent: usize) -> Option<T> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+fn spread<T: Copy + Ord + Default>(values: impl Iterator<Item = T>) -> Spread<T> {
+    let mut sorted: Vec<T> = values.collect();
+    sorted.sort_unstable();
+    let at = |percent| quantile(&sorted, percent).unwrap_or_default();
+    Spread { median: at(50), p95: at(95), most: at(100) }
+}
+
+/// A sample that has ended stays as it was in the end.
+fn bands<'a>(points: usize, curves: impl Iterator<Item = &'a [u32]>) -> Vec<Band> {
+    let curves: Vec<&[u32]> = curves.collect();
+    let band = |point: usize| {
+        let value = |curve: &&[u32]| curve.get(point).or(curve.last()).copied().unwrap_or_default();
+        let mut sorted: Vec<u32> = curves.iter().map(value).collect();
+        sorted.sort_unstable();
+        let at = |percent| quantile(&sorted, percent).unwrap_or_default();
+        Band { p5: at(5), median: at(50), p95: at(95) }
+    };
+    (0..points).map(band).collect()
+}

@@ -1,0 +1,293 @@
+//! One run on one drawn day: the platform's brain decides who goes when, over machines and calls.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::{Duty, NodeId};
+use fleet::path::{Path, Step};
+use fleet::platform::{Blocker, Event, Fleet, ManagerWants};
+use fleet::run::{Outcome, Package};
+use fleet::time::{Span, Time};
+use fleet::version::{Build, Release, Sha256, Version};
+
+use super::chance::Chance;
+use super::crowd::{Crowd, Habits, LONGEST_CALL, Sums};
+use super::machine::Machine;
+use super::plan::Plan;
+
+/// When Start is pressed in this world: late enough that every call that still lives began after 0.
+const START: Time = Time(LONGEST_CALL.0);
+
+/// Points of a curve over a whole run.
+const POINTS: u64 = 1_440;
+
+const OLD: Release = Release { version: Version::new(1, 0), build: Build(1) };
+const NEW: Release = Release { version: Version::new(2, 0), build: Build(2) };
+
+/// What became of one location in one sample.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// What became of its calls.
+    pub(super) sums: Sums,
+    /// Fewest nodes in service.
+    pub(super) fewest: u32,
+    /// The largest part of the places in service that was taken.
+    pub(super) fullest: f64,
+    /// Nodes in service at each point.
+    pub(super) in_service: Vec<u32>,
+}
+
+/// What became of one sample.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    /// How long the run took.
+    pub(super) took: Span,
+    /// Whether every node is on the new release.
+    pub(super) complete: bool,
+    /// Nodes that are not.
+    pub(super) left: u32,
+    /// For each node: attempts that were begun at it.
+    pub(super) attempts: Vec<u32>,
+    /// The locations.
+    pub(super) places: Vec<Place>,
+    /// Nodes upgraded at each point.
+    pub(super) upgraded: Vec<u32>,
+    /// Events that both brains took in.
+    pub(super) events: u64,
+}
+
+/// How far the points of a curve are from each other.
+pub(super) fn pace(plan: &Plan) -> Span {
+    Span((plan.policy.run_limit.0 / POINTS).max(Span::minutes(1).0))
+}
+
+struct World<'a> {
+    plan: &'a Plan,
+    now: Time,
+    fleet: Fleet,
+    machines: Vec<Machine>,
+    crowds: Vec<Crowd<'a>>,
+    due: BTreeSet<(Time, NodeId)>,
+    set: Vec<Option<Time>>,
+    chance: Chance,
+    sample: Sample,
+    upgraded: u32,
+    next_point: Time,
+    touched: VecDeque<NodeId>,
+}
+
+/// Lets one run happen.
+///
+/// # Errors
+/// What stands in the way of its start.
+pub(super) fn run(plan: &Plan, habits: &Habits, chance: Chance) -> Result<Sample, Vec<Blocker>> {
+    let mut world = World::new(plan, habits, chance);
+    world.start()?;
+    while world.fleet.platform.run.is_some() || !world.fleet.nodes().places().is_empty() {
+        let Some(next) = world.next_moment() else { break };
+        world.pass_until(next.max(world.now));
+    }
+    Ok(world.told())
+}
+
+impl<'a> World<'a> {
+    fn new(plan: &'a Plan, habits: &'a Habits, mut chance: Chance) -> Self {
+        let crowd = |location| Crowd::new(habits, location, plan.start, START, &mut chance);
+        let crowds: Vec<Crowd<'a>> = plan.locations.iter().map(crowd).collect();
+        let nodes = plan.nodes() as usize;
+        let mut world = Self {
+            plan,
+            now: START,
+            fleet: Fleet::new(OLD, plan.policy.clone()),
+            machines: Vec::with_capacity(nodes),
+            crowds,
+            due: BTreeSet::new(),
+            set: vec![None; nodes],
+            chance,
+            sample: Sample {
+                took: Span::ZERO,
+                complete: false,
+                left: 0,
+                attempts: vec![0; nodes],
+                places: Vec::new(),
+                upgraded: Vec::new(),
+                events: 0,
+            },
+            upgraded: 0,
+            next_point: START,
+            touched: VecDeque::new(),
+        };
+        world.sample.places = world.crowds.iter().map(place).collect();
+        world.add_nodes();
+        world
+    }
+
+    /// Nodes of all locations take turns in the queue, as ids do on a platform that has grown.
+    fn add_nodes(&mut self) {
+        let most = self.plan.locations.iter().map(|location| location.nodes).max().unwrap_or_default();
+        for nth in 0..most {
+            for at in 0..self.plan.locations.len() {
+                if nth < self.plan.locations[at].nodes {
+                    self.add_node(at, nth);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn add_node(&mut self, location: usize, nth: u32) {
+        let known = self.plan.locations[location].calls_now.as_ref();
+        let known = known.and_then(|calls| calls.get(nth as usize)).copied().unwrap_or_default();
+        let crowd = &mut self.crowds[location];
+        let calls = crowd.in_progress(known, &mut self.chance);
+        crowd.bring(&calls);
+        self.machines.push(Machine::new(OLD, location, calls, self.now));
+        let id = NodeId(u32::try_from(self.machines.len()).unwrap_or(u32::MAX));
+        self.apply(Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn });
+    }
+
+    fn start(&mut self) -> Result<(), Vec<Blocker>> {
+        let path = Path(vec![Step { to: NEW.version, from: OLD.version, reason: String::new() }]);
+        let package = Package { release: NEW, manifest: Sha256([1; 32]), path };
+        self.fleet.start(package, self.plan.policy.clone(), self.now)?;
+        Ok(())
+    }
+
+    /// When the Management Node has done what is wanted of it: staged at once, away for the rest.
+    fn manager_done_at(&self) -> Option<Time> {
+        match self.fleet.manager_wants() {
+            ManagerWants::Nothing => None,
+            ManagerWants::Stage(_) => Some(START),
+            ManagerWants::Install(_) => Some(START + self.plan.machines.manager),
+        }
+    }
+
+    fn next_moment(&self) -> Option<Time> {
+        let nodes = self.due.first().map(|(at, _)| *at);
+        [nodes, self.manager_done_at(), self.fleet.next_deadline()].into_iter().flatten().min()
+    }
+
+    fn pass_until(&mut self, next: Time) {
+        while self.next_point <= next {
+            let at = self.next_point;
+            self.let_calls_pass(at);
+            self.note_point();
+            self.next_point = at + pace(self.plan);
+        }
+        self.now = next;
+        self.let_calls_pass(next);
+        if self.manager_done_at().is_some_and(|at| at <= next) {
+            self.manager_goes_on();
+        }
+        while let Some((_, id)) = self.due.first().copied().filter(|(at, _)| *at <= next) {
+            self.due.pop_first();
+            let at = index(id);
+            self.set[at] = None;
+            self.machines[at].pass_time(next);
+            self.sample.events += 1;
+            self.touched.push_back(id);
+        }
+        self.settle();
+        if self.fleet.next_deadline().is_some_and(|deadline| deadline <= next) {
+            self.apply(Event::DeadlinePassed);
+            self.settle();
+        }
+    }
+
+    fn manager_goes_on(&mut self) {
+        match self.fleet.manager_wants() {
+            ManagerWants::Nothing => {}
+            ManagerWants::Stage(_) => self.apply(Event::ManagerStaged),
+            ManagerWants::Install(_) => {
+                self.apply(Event::ManagerStarted { release: NEW, fell_back: None });
+                self.touched.extend(self.fleet.nodes().ids());
+            }
+        }
+    }
+
+    fn let_calls_pass(&mut self, until: Time) {
+        for crowd in &mut self.crowds {
+            crowd.pass_until(until, &mut self.chance);
+        }
+    }
+
+    fn note_point(&mut self) {
+        self.sample.upgraded.push(self.upgraded);
+        for (place, crowd) in self.sample.places.iter_mut().zip(&self.crowds) {
+            place.in_service.push(crowd.admitting);
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        let applied = self.fleet.apply(self.now, event);
+        self.sample.events += 1;
+        self.touched.extend(applied.changed);
+        for fact in applied.facts {
+            match fact {
+                Fact::Node { node, what: NodeFact::Preparing, .. } => self.sample.attempts[index(node)] += 1,
+                Fact::Node { what: NodeFact::Upgraded { .. }, .. } => self.upgraded += 1,
+                Fact::RunEnded { outcome, .. } => {
+                    self.sample.took = self.now.since(START);
+                    self.sample.complete = outcome == Outcome::Complete;
+                }
+                Fact::Node { .. }
+                | Fact::RunStarted { .. }
+                | Fact::ManagerInstalling { .. }
+                | Fact::ManagerUpgraded { .. }
+                | Fact::LockLifted { .. }
+                | Fact::EpochRaised { .. } => {}
+            }
+        }
+    }
+
+    /// Every node that something has happened to or that something else is wanted of has its say.
+    fn settle(&mut self) {
+        while let Some(id) = self.touched.pop_front() {
+            let at = index(id);
+            let (times, now) = (self.plan.machines, self.now);
+            let machine = &mut self.machines[at];
+            if let Some(desired) = self.fleet.wanted(id).filter(|_| machine.is_heard()) {
+                machine.accept(now, desired);
+            }
+            machine.act(now, times, &mut self.crowds[machine.location], &mut self.chance);
+            let next = machine.next_deadline();
+            let heard = machine.is_heard();
+            let event = if heard {
+                Event::Report { id, observed: machine.observed(now) }
+            } else {
+                Event::LinkDown { id }
+            };
+            self.await_node(id, next);
+            self.apply(event);
+        }
+    }
+
+    fn await_node(&mut self, id: NodeId, next: Option<Time>) {
+        let before = std::mem::replace(&mut self.set[index(id)], next);
+        if before != next {
+            self.due.extend(next.map(|at| (at, id)));
+            if let Some(before) = before {
+                self.due.remove(&(before, id));
+            }
+        }
+    }
+
+    fn told(mut self) -> Sample {
+        self.note_point();
+        self.sample.left = self.plan.nodes() - self.upgraded;
+        for (place, crowd) in self.sample.places.iter_mut().zip(&self.crowds) {
+            place.sums = crowd.sums;
+            place.fewest = crowd.fewest;
+            place.fullest = crowd.fullest;
+        }
+        self.sample
+    }
+}
+
+fn place(crowd: &Crowd<'_>) -> Place {
+    Place { sums: crowd.sums, fewest: crowd.fewest, fullest: crowd.fullest, in_service: Vec::new() }
+}
+
+fn index(id: NodeId) -> usize {
+    (id.0 as usize).saturating_sub(1)
+}
