@@ -17,10 +17,11 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each may use. What is not listed uses none.
-const DIRECTIONS: [(&str, &[&str]); 14] = [
+const DIRECTIONS: [(&str, &[&str]); 15] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("call", &[]),
+    ("frail", &[]),
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
     ("sim", &["fleet"]),
