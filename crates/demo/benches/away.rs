@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use callers::ledger::NodeName;
 use callers::time::Millis;
 use callers::{Crowd, CrowdSettings, Pin, Room};
-use demo::{Block, Contents, Error, Plan, Platform, Releases, Wait};
+use demo::{Block, Built, Contents, Error, Ground, Plan, Platform, Releases, Step, Wait};
 use tokio::runtime::Runtime;
 
 const NODES: u8 = 6;
@@ -21,9 +21,11 @@ fn main() -> Result<(), Error> {
     let folder = tempfile::tempdir().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
     let runtime = Runtime::new().map_err(|source| Error::File { path: folder.path().into(), source })?;
     let mut platform = Platform::bring_up(Plan {
-        releases: Releases::of_the_gate()?,
+        releases: Releases::of_the_gate(Step::TO_NEXT)?,
+        manager: Built::PRESENT,
+        conferencing: Built::PRESENT,
         folder: folder.path().to_owned(),
-        block: Block::of_this_process(),
+        ground: Ground::Loopback(Block::of_this_process()),
         nodes: NODES,
         rooms: vec![ROOM.to_owned()],
         settings: String::new(),

@@ -7,18 +7,20 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::ground::Ground;
 
 /// `pitlane`, with the settings that every command needs.
 #[derive(Clone, Debug)]
 pub struct Pitlane {
     program: PathBuf,
     environment: Vec<(&'static str, OsString)>,
+    console: Option<(Ground, String)>,
 }
 
 impl Pitlane {
     /// The program, not yet bound to a platform.
     pub fn new(program: PathBuf) -> Self {
-        Self { program, environment: Vec::new() }
+        Self { program, environment: Vec::new(), console: None }
     }
 
     /// The same program with one more environment variable.
@@ -28,9 +30,19 @@ impl Pitlane {
         self
     }
 
+    /// The same program at the console of a machine.
+    #[must_use]
+    pub fn on(mut self, ground: Ground, machine: &str) -> Self {
+        self.console = Some((ground, machine.to_owned()));
+        self
+    }
+
     /// A command that is about to be run.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.console {
+            Some((ground, machine)) => ground.command(machine, self.program.as_os_str()),
+            None => Command::new(&self.program),
+        };
         command.args(words).envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command
     }

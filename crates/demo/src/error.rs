@@ -26,6 +26,14 @@ pub enum Error {
         /// The reason.
         source: std::io::Error,
     },
+    /// A command of the operating system failed.
+    #[error("`{command}` failed: {said}")]
+    System {
+        /// The command.
+        command: String,
+        /// What it said.
+        said: String,
+    },
     /// The command line answered with a failure.
     #[error("`pitlane {command}` ended with {code}: {said}")]
     Command {
@@ -58,7 +66,18 @@ pub enum Error {
         /// What was seen instead.
         last: String,
     },
-    /// The people on the phone could not begin.
+    /// Cables are pulled and disks filled with the rights of root only.
+    #[error(
+        "this pulls cables and fills disks in namespaces of its own, which needs the rights of root; run it as root"
+    )]
+    NotRoot,
+    /// The moment for a fault was missed.
+    #[error("the moment was missed: {0}")]
+    Missed(&'static str),
+    /// A promise was broken.
+    #[error("{0}")]
+    Broken(String),
+    /// The people on the phone could not begin, or were refused.
     #[error(transparent)]
     Crowd(#[from] callers::CrowdError),
 }

@@ -5,16 +5,23 @@
 
 mod block;
 mod cli;
+mod disk;
 mod error;
+pub mod faults;
+mod ground;
 mod machine;
+mod network;
 mod package;
 mod platform;
 mod releases;
 
 pub use block::Block;
 pub use cli::Pitlane;
+pub use disk::Disk;
 pub use error::Error;
+pub use ground::Ground;
 pub use machine::{Machine, Role};
+pub use network::{Line, Network};
 pub use package::{Contents, Program, Recipe};
 pub use platform::{Plan, Platform, Wait};
-pub use releases::Releases;
+pub use releases::{Built, Releases, Step};

@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
 use crate::error::Error;
+use crate::ground::Ground;
 
 /// What a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +40,16 @@ pub struct Machine {
     /// Its root folder.
     pub root: PathBuf,
     boot: PathBuf,
+    ground: Ground,
     log: PathBuf,
     process: Option<Child>,
 }
 
 impl Machine {
     /// A machine whose root has been installed; it is not running.
-    pub(crate) fn new(name: String, root: PathBuf, boot: PathBuf, logs: &Path) -> Self {
+    pub(crate) fn new(name: String, root: PathBuf, boot: PathBuf, ground: Ground, logs: &Path) -> Self {
         let log = logs.join(format!("{name}.log"));
-        Self { name, root, boot, log, process: None }
+        Self { name, root, boot, ground, log, process: None }
     }
 
     /// Powers the machine on.
@@ -58,12 +60,21 @@ impl Machine {
         let log =
             File::options().create(true).append(true).open(&self.log).map_err(Error::file(&self.log))?;
         let also = log.try_clone().map_err(Error::file(&self.log))?;
-        let mut command = Command::new(&self.boot);
+        let mut command = self.ground.command(&self.name, self.boot.as_os_str());
         command.arg("--root").arg(&self.root).stdin(Stdio::null()).stdout(log).stderr(also);
         let child =
             command.spawn().map_err(|source| Error::NotStarted { program: self.boot.clone(), source })?;
         self.process = Some(child);
         Ok(())
+    }
+
+    /// Starts boot again when it has ended by itself, as the service manager of a machine does.
+    ///
+    /// # Errors
+    /// When boot cannot be started.
+    pub fn keep_up(&mut self) -> Result<(), Error> {
+        let ended = self.process.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))));
+        if ended { self.power_on() } else { Ok(()) }
     }
 
     /// Cuts the machine's power: boot and the release that it runs are killed at once.

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use demo::{Error, Releases};
+use demo::{Error, Releases, Step};
 
 /// Brings up a platform with people talking on it and upgrades it under their calls.
 #[derive(Debug, Parser)]
 #[command(name = "pitlane-demo")]
 pub(crate) struct Options {
-    /// Where the releases are: the folders 34 and 34.1, and beside them the other programs. The folder of
+    /// Where the releases are: the folders 34.1 and 34.2, and beside them the other programs. The folder of
     /// this program when not given.
     #[arg(long, value_name = "FOLDER")]
     releases: Option<PathBuf>,
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn demo(options: &Options) -> Result<verdict::Verdict, Error> {
-    let releases = Releases::in_folder(&options.releases_folder())?;
+    let releases = Releases::in_folder(&options.releases_folder(), Step::TO_NEXT)?;
     let folder = tempfile::Builder::new()
         .prefix("pitlane-demo-")
         .tempdir()

@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::block::Block;
 use crate::cli::Pitlane;
 use crate::error::Error;
+use crate::ground::Ground;
 use crate::machine::{Machine, Role};
 use crate::package::{Contents, Recipe, text};
-use crate::releases::Releases;
+use crate::releases::{Built, Releases};
 
-/// The manager's place in its block, and the first node's.
+/// The manager's place on its ground, and the first node's.
 const MANAGER: u8 = 1;
 const FIRST_NODE: u8 = 11;
 /// The address that callers use.
-const CALLERS: u8 = 200;
+pub(crate) const CALLERS: u8 = 200;
 /// Where the manager listens for people, and for nodes.
 const PEOPLE: u16 = 8443;
 const NODES: u16 = 8444;
@@ -35,10 +35,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub struct Plan {
     /// Where the programs are.
     pub releases: Releases,
+    /// What the Management Node is installed with.
+    pub manager: Built,
+    /// What the Conferencing Nodes are installed with.
+    pub conferencing: Built,
     /// An empty folder for everything.
     pub folder: PathBuf,
-    /// The loopback addresses.
-    pub block: Block,
+    /// Where the machines stand.
+    pub ground: Ground,
     /// How many Conferencing Nodes.
     pub nodes: u8,
     /// The Virtual Meeting Rooms, each dialled by its name.
@@ -80,9 +84,12 @@ impl Platform {
             .with("PITLANE_CONFIG", plan.folder.join("no-profile.toml"));
         let recipe = Recipe { releases: &plan.releases, pitlane: &unbound, folder: &plan.folder };
         recipe.make_key()?;
-        let package = recipe.build("first", &Contents::first())?;
-
+        let package = recipe.build("manager", &Contents::of(plan.manager))?;
         let manager = plan.install(&unbound, &package, "manager", Role::Manager, MANAGER)?;
+        let package = match plan.conferencing == plan.manager {
+            true => package,
+            false => recipe.build("conferencing", &Contents::of(plan.conferencing))?,
+        };
         let mut platform = Self { manager, nodes: Vec::new(), pitlane: unbound, plan };
         platform.manager.power_on()?;
         platform.bind()?;
@@ -107,10 +114,11 @@ impl Platform {
             |_| (here(), String::from("no authority and no password yet")),
         )?;
         let password = fs::read_to_string(&password).map_err(Error::file(password))?;
-        let people = format!("https://{}", self.plan.block.at(MANAGER, PEOPLE));
+        let people = format!("https://{}", self.plan.ground.management(MANAGER, PEOPLE));
         self.pitlane = self
             .pitlane
             .clone()
+            .on(self.plan.ground, &self.manager.name)
             .with("PITLANE_MANAGER", people)
             .with("PITLANE_AUTHORITY", authority)
             .with("PITLANE_USER", "admin")
@@ -127,12 +135,12 @@ impl Platform {
         let name = format!("node{number}");
         let place = FIRST_NODE + number - 1;
         let enrolment = self.plan.folder.join(format!("{name}.enrolment.toml"));
-        let address = self.plan.block.host(place).to_string();
+        let address = self.plan.ground.media(place, SIP).ip().to_string();
         let options = ["--address", &address, "--location", LOCATION, "--enrolment-file", &text(&enrolment)];
         self.pitlane.say(&[&["node", "add", &name], &options[..]].concat())?;
         let mut machine = self.plan.install(&self.pitlane, package, &name, Role::Node, place)?;
         let program = machine.root.join("slots/a/bin/pitlane-node");
-        let enrol = Pitlane::new(program);
+        let enrol = Pitlane::new(program).on(self.plan.ground, &name);
         enrol.say(&["enrol", "--root", &text(&machine.root), "--file", &text(&enrolment)])?;
         machine.power_on()?;
         self.nodes.push(machine);
@@ -233,17 +241,17 @@ impl Platform {
 
     /// Where a node takes SIP.
     pub fn sip(&self, number: u8) -> SocketAddr {
-        self.plan.block.at(FIRST_NODE + number - 1, SIP)
+        self.plan.ground.media(FIRST_NODE + number - 1, SIP)
     }
 
     /// Where a node answers for its status.
     pub fn web(&self, number: u8) -> SocketAddr {
-        self.plan.block.at(FIRST_NODE + number - 1, WEB)
+        self.plan.ground.media(FIRST_NODE + number - 1, WEB)
     }
 
     /// The address that callers use; those of one platform may use it together.
     pub fn callers(&self) -> std::net::IpAddr {
-        self.plan.block.host(CALLERS)
+        self.plan.ground.callers(CALLERS)
     }
 
     /// All nodes as the crowd dials them.
@@ -280,6 +288,7 @@ impl Plan {
         place: u8,
     ) -> Result<Machine, Error> {
         let root = self.folder.join(name);
+        self.ground.prepare(name, role, place, &root)?;
         let settings = self.folder.join(format!("{name}.machine.toml"));
         fs::write(&settings, self.settings_of(role, place)).map_err(Error::file(&settings))?;
         let trust = self.folder.join("trust");
@@ -298,18 +307,28 @@ impl Plan {
             &text(&settings),
         ];
         pitlane.say(&words)?;
-        let boot = self.releases.program("pitlane-boot");
-        Ok(Machine::new(name.to_owned(), root, boot, &self.folder.join("logs")))
+        let boot = self.releases.boot(match role {
+            Role::Manager => self.manager,
+            Role::Node => self.conferencing,
+        });
+        Ok(Machine::new(name.to_owned(), root, boot, self.ground, &self.folder.join("logs")))
     }
 
     fn settings_of(&self, role: Role, place: u8) -> String {
-        let host = self.block.host(place);
+        let management = |port| self.ground.management(place, port);
+        let media = |port| self.ground.media(place, port);
         let own = match role {
             Role::Manager => format!(
-                "[manager]\npeople = \"{host}:{PEOPLE}\"\nnodes = \"{host}:{NODES}\"\nnames = [\"{host}\"]\n"
+                "[manager]\npeople = \"{}\"\nnodes = \"{}\"\nnames = [\"{}\"]\n",
+                management(PEOPLE),
+                management(NODES),
+                management(NODES).ip()
             ),
             Role::Node => format!(
-                "[node]\nsip = \"{host}:{SIP}\"\nmedia = \"{host}\"\nmedia_ports = [20000, 29999]\nweb = \"{host}:{WEB}\"\n"
+                "[node]\nsip = \"{}\"\nmedia = \"{}\"\nmedia_ports = [20000, 29999]\nweb = \"{}\"\n",
+                media(SIP),
+                media(SIP).ip(),
+                media(WEB)
             ),
         };
         format!("{own}\n{}", self.settings)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use callers::ledger::{Ledger, NodeName};
 use callers::time::Millis;
 use callers::{CallId, Crowd, CrowdSettings, Lengths, Pin, Room};
-use demo::{Block, Contents, Error, Plan, Platform, Releases};
+use demo::{Block, Built, Contents, Error, Ground, Plan, Platform, Releases};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -36,12 +36,18 @@ pub(crate) fn tell(
     folder: &Path,
 ) -> Result<(Platform, Verdict), Error> {
     let runtime = Runtime::new().map_err(|source| Error::File { path: folder.to_owned(), source })?;
-    say(&format!("Setting up one Management Node and {} Conferencing Nodes of release 34.", options.nodes));
+    say(&format!(
+        "Setting up one Management Node and {} Conferencing Nodes of release {}.",
+        options.nodes,
+        Built::PRESENT.version
+    ));
     let rooms: Vec<String> = (1..=ROOMS).map(|number| format!("room{number}")).collect();
     let platform = Platform::bring_up(Plan {
         releases,
+        manager: Built::PRESENT,
+        conferencing: Built::PRESENT,
         folder: folder.to_owned(),
-        block: Block::DEMO,
+        ground: Ground::Loopback(Block::DEMO),
         nodes: options.nodes,
         rooms: [rooms.clone(), vec![LONG_CALLS.to_owned()]].concat(),
         settings: String::new(),
@@ -54,7 +60,7 @@ pub(crate) fn tell(
     let crowd = runtime.block_on(Crowd::start(crowd_of(options, &platform, &rooms)))?;
     let long = runtime.block_on(fill(&crowd, &platform, options))?;
 
-    say("Building and signing release 34.1, and uploading it.");
+    say(&format!("Building and signing release {}, and uploading it.", Built::NEXT.version));
     let package = platform.build_package("next", &Contents::next())?;
     platform.upload(&package)?;
     let policy =

@@ -33,7 +33,9 @@ impl Verdict {
         let rows: Vec<Row> = nodes.iter().map(|node| row(node, history, ledger)).collect();
         let mut faults: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
         let behind = rows.iter().filter(|row| row.version != Built::NEXT.version);
-        faults.extend(behind.map(|row| format!("{} runs {}, not {}", row.name, row.version, Built::NEXT.version)));
+        faults.extend(
+            behind.map(|row| format!("{} runs {}, not {}", row.name, row.version, Built::NEXT.version)),
+        );
         if status["last_run"]["outcome"] != "complete" {
             faults.push(format!("the run ended otherwise: {}", status["last_run"]["outcome_text"]));
         }
