@@ -36,7 +36,7 @@ impl fmt::Display for RunId {
 }
 
 /// The software that a run brings to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Assignment {
     /// The run that brings it. A node that could not take a release tries again for another run.
     pub run: RunId,
@@ -47,7 +47,7 @@ pub struct Assignment {
 }
 
 /// Who holds a node in maintenance mode (R12). It ends when the last owner lets go.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owners {
     /// The operator, with the reason that was given.
     pub operator: Option<String>,
@@ -83,7 +83,7 @@ impl fmt::Display for Owners {
 }
 
 /// How far a node is to go with the software that it was assigned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Depth {
     /// Fetch, verify and unpack into the inactive slot. Allowed while calls live (G7).
@@ -93,7 +93,7 @@ pub enum Depth {
 }
 
 /// What is wanted of a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Intent {
     /// The owners of its maintenance mode; none, and it is to take calls.
     pub owners: Owners,

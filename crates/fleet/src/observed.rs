@@ -10,7 +10,7 @@ use crate::time::{Span, Time};
 use crate::version::{Release, Sha256};
 
 /// The calls that a node holds. Unknown is treated as busy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Calls {
     /// The call engine has not said, or cannot say.
@@ -47,7 +47,7 @@ impl Calls {
 }
 
 /// Whether new calls are taken: what the call engine does, not what it was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Admission {
     /// New calls are taken.
@@ -57,7 +57,7 @@ pub enum Admission {
 }
 
 /// How the node stands with the release it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Footing {
     /// It runs a confirmed release.
@@ -70,7 +70,7 @@ pub enum Footing {
 }
 
 /// What became of the software that a node was assigned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Staging {
     /// Nothing is staged.

@@ -92,7 +92,7 @@ pub enum Progress {
 }
 
 /// How an attempt at a node ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// It runs the new release, confirmed.
@@ -106,7 +106,7 @@ pub enum Ending {
 }
 
 /// Why a node is out of a run without the new release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The node said so: not fetched, not verified, not unpacked, or started and fallen back.
