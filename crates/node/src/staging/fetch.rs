@@ -17,6 +17,7 @@ use super::Stager;
 use super::pace::Pace;
 use super::patience::Trouble;
 use super::put::refusal_trouble;
+use super::room::{self, Room};
 use crate::files::chain;
 use crate::http::{self, RequestError};
 
@@ -44,6 +45,7 @@ impl Fetch<'_> {
         let verified = self.manifest().await?;
         let payload = verified.payload(Role::Node);
         let download = self.open(part, payload).await?;
+        self.look_for_room(download.missing(), payload).await?;
         self.say(&download, payload).await;
         let download = if download.missing() > 0 { self.stream(download, payload).await? } else { download };
         blocking(move || download.finish()).await?.map_err(refusal_trouble)?;
@@ -94,6 +96,22 @@ impl Fetch<'_> {
     async fn open(&self, part: &Path, payload: &Payload) -> Result<Download, Trouble> {
         let (part, payload) = (part.to_path_buf(), payload.clone());
         blocking(move || Download::open(&part, &payload)).await?.map_err(refusal_trouble)
+    }
+
+    /// Refuses what the disk has no room for, before any of it arrives.
+    async fn look_for_room(&self, missing: u64, payload: &Payload) -> Result<(), Trouble> {
+        let root = self.stager.machine.root().to_path_buf();
+        let inactive = self.stager.machine.slot_dir(self.stager.slot.other());
+        let unpacked = payload.unpacked_size;
+        let lacking = blocking(move || {
+            let (given_back, free) = (room::held(&inactive), room::free(&root)?);
+            Ok::<_, rustix::io::Errno>(Room { missing, unpacked, given_back, free }.lacking())
+        });
+        match lacking.await? {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(Trouble::Local(why)),
+            Err(error) => Err(Trouble::Local(format!("the disk does not say how much is free: {error}"))),
+        }
     }
 
     /// Fetches from where the download is until it is complete, a piece is bad or the connection breaks.

@@ -5,6 +5,7 @@ mod fetch;
 mod pace;
 mod patience;
 mod put;
+mod room;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::files::{self, chain};
 use crate::link::Session;
 
 pub use patience::{FAILED_VERIFICATIONS, LOCAL_FAILURES, NOT_THERE};
+pub use room::DISK_RESERVE;
 
 use fetch::Fetch;
 use patience::{Patience, Trouble, Verdict};
