@@ -255,3 +255,14 @@ fn a_node_that_is_away_for_over_an_hour_is_shown_as_stuck_r27() {
         "away for 1 h 1 min, longer than usual; look at its console, do not reboot it, and contact support"
     );
 }
+
+#[test]
+fn a_node_that_was_started_for_a_run_and_is_always_on_from_now_on_goes_back_to_no_rest() {
+    let mut fleet = fleet();
+    let mut node = fleet.nodes().get(NODE).unwrap().clone();
+    (node.duty, node.woken) = (Duty::Bursting, true);
+    fleet = Fleet::restore(fleet.platform.clone(), [(NODE, node)].into());
+    assert!(fleet.nodes().get(NODE).unwrap().power().is_some());
+    fleet.apply(Time(1), Event::NodeChanged { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
+    assert_eq!(fleet.nodes().get(NODE).unwrap().power(), None);
+}

@@ -94,6 +94,8 @@ impl Fleet {
         self.nodes.edit(id, |node| {
             node.name = name;
             node.duty = duty;
+            // A node that is always on from now on is nothing that a run sends back to rest.
+            node.woken = node.woken && duty == Duty::Bursting;
         });
     }
 
