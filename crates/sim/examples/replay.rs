@@ -1,17 +1,35 @@
-//! Lets one seed happen again and prints every event: `replay SEED`.
+//! Lets one seed, or one kept file, happen again and prints every event: `replay 42`, `replay kept/x.txt`.
 
-use sim::seeded::{Telling, tell};
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
-    let Some(seed) = std::env::args().nth(1).and_then(|word| word.parse().ok()) else {
-        eprintln!("replay: say which seed, as in `replay 42`");
-        return std::process::ExitCode::from(2);
+use sim::seeded::{Plan, Telling, tell_plan};
+
+fn main() -> ExitCode {
+    let plan = match std::env::args().nth(1).map(|word| plan(&word)) {
+        Some(Ok(plan)) => plan,
+        Some(Err(why)) => return refuse(&why),
+        None => return refuse("say which seed or which file, as in `replay 42`"),
     };
-    let story = tell(seed, Telling::Everything, None);
-    println!("seed {seed}\n{}{}{:?}", story.odds, story.journal, story.counts);
+    let story = tell_plan(&plan, Telling::Everything);
+    println!("seed {}\n{}{}{}", story.seed, story.odds, story.journal, story.counts.table());
     if story.violations.is_empty() {
-        return std::process::ExitCode::SUCCESS;
+        return ExitCode::SUCCESS;
     }
     println!("{}", story.complaint());
-    std::process::ExitCode::FAILURE
+    ExitCode::FAILURE
+}
+
+fn plan(word: &str) -> Result<Plan, String> {
+    match word.parse() {
+        Ok(seed) => Ok(Plan::of(seed)),
+        Err(_) => {
+            let text = std::fs::read_to_string(word).map_err(|error| format!("{word}: {error}"))?;
+            Plan::from_text(&text)
+        }
+    }
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("replay: {why}");
+    ExitCode::from(2)
 }

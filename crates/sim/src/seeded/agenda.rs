@@ -8,13 +8,15 @@ use fleet::node::NodeId;
 use fleet::observed::Observed;
 use fleet::time::Time;
 
+use super::kinds::Kind;
+
 /// Something that happens in the world.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
     /// A node's report arrives at the Management Node.
     Report { from: NodeId, observed: Observed },
     /// What is wanted arrives at a node.
-    Order { to: NodeId, desired: Desired },
+    Order { to: NodeId, desired: Desired, heard: Option<Time> },
     /// The Management Node looks whether a node is still there.
     LinkCheck { node: NodeId },
     /// A link is taken for down, and is not.
@@ -45,8 +47,12 @@ pub(super) enum Happening {
     ManagerBoot { start: u64 },
     /// A cut is mended.
     Mend { nodes: Vec<NodeId> },
-    /// A call engine can count again, or a node is fit again.
+    /// What ailed a node is over.
     Recover { node: NodeId },
+    /// A program that hangs goes on; what has come meanwhile is dealt with then.
+    Resume { node: Option<NodeId> },
+    /// The Management Node's disk can be written again.
+    ManagerDiskWell,
     /// Something goes wrong.
     Strike(Strike),
     /// The operator does something.
@@ -66,6 +72,53 @@ pub(super) enum Strike {
     Split,
     Blind,
     Unfit,
+    NodeHang,
+    ManagerHang,
+    DiskFull,
+    DiskFails,
+    ManagerDisk,
+    NodeClock,
+    ManagerClock,
+}
+
+impl Strike {
+    pub(super) const ALL: [Self; 15] = [
+        Self::NodeCrash,
+        Self::NodeOff,
+        Self::ManagerCrash,
+        Self::MemoryBack,
+        Self::Cut,
+        Self::Split,
+        Self::Blind,
+        Self::Unfit,
+        Self::NodeHang,
+        Self::ManagerHang,
+        Self::DiskFull,
+        Self::DiskFails,
+        Self::ManagerDisk,
+        Self::NodeClock,
+        Self::ManagerClock,
+    ];
+
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::NodeCrash => Kind::NodeCrash,
+            Self::NodeOff => Kind::NodeOff,
+            Self::ManagerCrash => Kind::ManagerCrash,
+            Self::MemoryBack => Kind::MemoryBack,
+            Self::Cut => Kind::Cut,
+            Self::Split => Kind::Split,
+            Self::Blind => Kind::Blind,
+            Self::Unfit => Kind::Unfit,
+            Self::NodeHang => Kind::NodeHang,
+            Self::ManagerHang => Kind::ManagerHang,
+            Self::DiskFull => Kind::DiskFull,
+            Self::DiskFails => Kind::DiskFails,
+            Self::ManagerDisk => Kind::ManagerDisk,
+            Self::NodeClock => Kind::NodeClock,
+            Self::ManagerClock => Kind::ManagerClock,
+        }
+    }
 }
 
 /// Something that the operator does.
@@ -76,6 +129,23 @@ pub(super) enum Act {
     Start,
     Restart,
     RestorePoint,
+    Change,
+}
+
+impl Act {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Maintenance, Self::Nodes, Self::Start, Self::Restart, Self::RestorePoint, Self::Change];
+
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::Maintenance => Kind::Maintenance,
+            Self::Nodes => Kind::Nodes,
+            Self::Start => Kind::Start,
+            Self::Restart => Kind::Restart,
+            Self::RestorePoint => Kind::RestorePoint,
+            Self::Change => Kind::Change,
+        }
+    }
 }
 
 /// The happenings to come.

@@ -8,13 +8,17 @@ use fleet::observed::{Admission, Calls, Footing, Observed};
 use fleet::platform::{Event, Fleet};
 use fleet::progress::Progress;
 use fleet::run::ManagerStep;
-use fleet::time::Time;
+use fleet::time::{Span, Time};
 
+use super::clock::{Downtime, Stamp};
 use super::machine::Machine;
 use super::world::World;
 
 const PLACES: &str = "never more machines really out of service than allowed (R2, R6)";
 const LIVING_CALLS: &str = "no machine restarts while a call lives (R4)";
+const REFUSES: &str = "a node in maintenance mode takes no calls (R3)";
+const HOLD: &str = "no node is kept in the run's maintenance mode for longer than the hold (R8)";
+const MANAGER_FIRST: &str = "the nodes' turn begins when the Management Node runs the release (R1)";
 const ENDS: &str = "a run ends when everything has healed";
 
 /// A rule that is broken on purpose.
@@ -48,29 +52,50 @@ pub enum Canary {
     LateReportCounts,
     /// A node is never told that it may go back to service.
     ReleaseNeverSent,
+    /// A node acts on what it could not write as if it had written it.
+    FailedWriteCounts,
+    /// The Management Node acts on a commit that has failed.
+    FailedCommitCounts,
+    /// The Management Node's time goes back with its wall clock.
+    TimeGoesBack,
+    /// A release that was not unpacked to its end is taken for complete.
+    TornReleaseSelected,
+    /// The run ends, but its nodes are kept waiting for long before.
+    RunDawdles,
 }
 
 impl Canary {
-    /// All of them, each with the promise that must notice it.
-    pub const ALL: [(Self, &str); 14] = [
-        (Self::PlaceFreedTooEarly, PLACES),
-        (Self::GuardSkipped, LIVING_CALLS),
-        (Self::StaleAccepted, "a stale or contradictory command has no effect"),
-        (Self::OperatorForgotten, "the operator's maintenance mode stays until the operator lets go (R12)"),
-        (Self::MemoryLost, "a node in maintenance mode takes no calls (R3)"),
+    /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
+    pub const ALL: [(Self, &str, u64); 19] = [
+        (Self::PlaceFreedTooEarly, PLACES, 60),
+        (Self::GuardSkipped, LIVING_CALLS, 60),
+        (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
         (
-            Self::HoldNeverLapses,
-            "no node is kept in the run's maintenance mode for longer than the hold (R8)",
+            Self::OperatorForgotten,
+            "the operator's maintenance mode stays until the operator lets go (R12)",
+            60,
         ),
-        (Self::CallsTakenInMaintenance, "a node in maintenance mode takes no calls (R3)"),
-        (Self::UnknownIsIdle, LIVING_CALLS),
-        (Self::TriedTwiceAtOnce, "every node is tried once before any is tried twice (R5)"),
-        (Self::NodesBeforeManager, "the nodes' turn begins when the Management Node runs the release (R1)"),
-        (Self::LimitIgnored, PLACES),
-        (Self::GenerationKept, ENDS),
-        (Self::LateReportCounts, "what is held of a node is the newest that it said"),
-        (Self::ReleaseNeverSent, ENDS),
+        (Self::MemoryLost, REFUSES, 60),
+        (Self::HoldNeverLapses, HOLD, 60),
+        (Self::CallsTakenInMaintenance, REFUSES, 20),
+        (Self::UnknownIsIdle, LIVING_CALLS, 400),
+        (Self::TriedTwiceAtOnce, "every node is tried once before any is tried twice (R5)", 60),
+        (Self::NodesBeforeManager, MANAGER_FIRST, 20),
+        (Self::LimitIgnored, PLACES, 60),
+        (Self::GenerationKept, ENDS, 60),
+        (Self::LateReportCounts, "what is held of a node is the newest that it said", 60),
+        (Self::ReleaseNeverSent, ENDS, 60),
+        (Self::FailedWriteCounts, "a node acts on nothing that it would forget", 60),
+        (Self::FailedCommitCounts, "a node is sent nothing that is not stored", 60),
+        (Self::TimeGoesBack, "the time of the Management Node never goes back", 400),
+        (Self::TornReleaseSelected, "every node can always start a complete release", 200),
+        (Self::RunDawdles, ENDS, 60),
     ];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().map(|(canary, _, _)| canary).find(|canary| format!("{canary:?}") == name)
+    }
 
     /// What comes in at a node.
     pub(super) fn alter_arrival(canary: Option<Self>, agent: &Agent, mut desired: Desired) -> Desired {
@@ -99,6 +124,47 @@ impl Canary {
             Calls::Unknown if canary == Some(Self::UnknownIsIdle) => Calls::NONE,
             Calls::Unknown | Calls::Known { .. } => counted,
         }
+    }
+
+    /// What follows from an event although its commit has failed.
+    pub(super) fn act_without_commit(world: &mut World, event: Event) {
+        if world.canary != Some(Self::FailedCommitCounts) {
+            return;
+        }
+        let (mut fleet, now) = (world.fleet().clone(), world.manager_now());
+        for id in fleet.apply(now, event).changed {
+            if let Some(desired) = fleet.wanted(id) {
+                world.check_order(id, &desired);
+            }
+        }
+    }
+
+    /// The manager's clock when it starts.
+    pub(super) fn resume_clock(world: &mut World, stamp: Stamp) {
+        let back = world.manager.clock.wall(world.now) < stamp.wall();
+        if world.canary == Some(Self::TimeGoesBack) && back {
+            world.manager.clock.resume(world.now, Stamp::default(), Downtime::Machine);
+        }
+    }
+
+    /// What lies in a slot when staging was cut short.
+    pub(super) fn alter_torn(canary: Option<Self>, machine: &mut Machine) {
+        let job = machine.process.as_ref().and_then(|process| process.job);
+        if let (Some(Self::TornReleaseSelected), Some((software, _))) = (canary, job) {
+            machine.disk.other = Some((software.release, software.manifest));
+            machine.disk.torn = true;
+        }
+    }
+
+    /// How much longer an order takes.
+    pub(super) fn alter_delay_of(canary: Option<Self>, healed: bool, delay: Span) -> Span {
+        let dawdles = canary == Some(Self::RunDawdles) && healed;
+        if dawdles { delay + Span::hours(40) } else { delay }
+    }
+
+    /// Whether it spoils what a node remembers.
+    pub(super) fn alters_memory(self) -> bool {
+        matches!(self, Self::MemoryLost | Self::OperatorForgotten)
     }
 
     /// What a node remembers over a restart.

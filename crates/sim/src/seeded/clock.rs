@@ -1,5 +1,5 @@
-//! The clock of one machine: off by some span, and too fast or too slow by a little. It never goes
-//! backwards, which is what the shells promise.
+//! The clocks of one machine, and the time that its program makes of them: stored time plus what the
+//! monotonic clock counts; time spent down from the wall clock, which may jump, and never negative.
 
 use fleet::time::{Span, Time};
 
@@ -8,29 +8,97 @@ use super::draw::Draw;
 /// A million parts, the unit of a clock's drift.
 const MILLION: u64 = 1_000_000;
 
-/// A machine's clock.
+/// How often a program stores the time although nothing else changes.
+pub(super) const KEEP_EVERY: Span = Span::seconds(60);
+
+/// A moment of the machine's time with what its clocks said then: what a program stores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamp {
+    now: Time,
+    wall: Time,
+    counted: u64,
+}
+
+/// Whether the machine has lost power since the stamp; its monotonic clock begins anew then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Downtime {
+    /// Only the program has ended.
+    Program,
+    /// The machine was off.
+    Machine,
+}
+
+/// A machine's clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
-    offset: Span,
-    /// Its speed in millionths of the world's.
+    /// How far the wall clock is ahead of the world's.
+    ahead: Span,
+    /// The monotonic clock's speed in millionths of the world's.
     speed: u64,
+    /// The machine's time when the monotonic clock said `since`.
+    base: Time,
+    since: u64,
 }
 
 impl Clock {
     pub(super) fn draw(draw: &mut Draw, off: Span, drift: u64) -> Self {
-        Self { offset: Span(draw.below(off.0 + 1)), speed: MILLION - drift + draw.below(2 * drift + 1) }
+        // The world begins long after the wall clocks do, so that there is room to jump back.
+        let ahead = Span(off.0 + draw.below(off.0 + 1));
+        let speed = MILLION - drift + draw.below(2 * drift + 1);
+        Self { ahead, speed, base: Time(ahead.0), since: 0 }
     }
 
-    /// What it shows at a moment of the world.
+    fn counts(self, world: Time) -> u64 {
+        world.0 * self.speed / MILLION
+    }
+
+    /// What the program takes for now.
     pub(super) fn shows(self, world: Time) -> Time {
-        Time(world.0 * self.speed / MILLION) + self.offset
+        self.base + Span(self.counts(world).saturating_sub(self.since))
+    }
+
+    /// What the wall clock says.
+    pub(super) fn wall(self, world: Time) -> Time {
+        world + self.ahead
     }
 
     /// The first moment of the world at which it shows `local` or later.
     pub(super) fn world(self, local: Time) -> Time {
-        let elapsed = u128::from(local.since(Time(self.offset.0)).0) * u128::from(MILLION);
-        let moment = elapsed.div_ceil(u128::from(self.speed));
-        Time(u64::try_from(moment).unwrap_or(u64::MAX))
+        let counted = u128::from(self.since + local.since(self.base).0) * u128::from(MILLION);
+        Time(u64::try_from(counted.div_ceil(u128::from(self.speed))).unwrap_or(u64::MAX))
+    }
+
+    /// What is stored now.
+    pub(super) fn stamp(self, world: Time) -> Stamp {
+        Stamp { now: self.shows(world), wall: self.wall(world), counted: self.counts(world) }
+    }
+
+    /// The wall clock is set forward, or back as far as it can be.
+    pub(super) fn jump(&mut self, by: Span, back: bool) {
+        self.ahead = if back { self.ahead - by } else { self.ahead + by };
+    }
+
+    /// A program starts and goes on from what was stored.
+    pub(super) fn resume(&mut self, world: Time, stamp: Stamp, downtime: Downtime) {
+        let down = match downtime {
+            Downtime::Program => Span(self.counts(world).saturating_sub(stamp.counted)),
+            Downtime::Machine => self.wall(world).since(stamp.wall),
+        };
+        self.base = stamp.now + down;
+        self.since = self.counts(world);
+    }
+}
+
+impl Stamp {
+    /// What the wall clock said.
+    pub(super) fn wall(self) -> Time {
+        self.wall
+    }
+
+    /// The stamp of the last time that `clock` was stored, when it is stored once a minute from here on.
+    pub(super) fn renewed(self, clock: Clock, world: Time) -> Self {
+        let passed = clock.shows(world).since(self.now).0 / KEEP_EVERY.0 * KEEP_EVERY.0;
+        clock.stamp(clock.world(self.now + Span(passed)).min(world))
     }
 }
 
@@ -41,7 +109,7 @@ mod tests {
     #[test]
     fn a_moment_and_what_the_clock_shows_then_belong_together() {
         for speed in [999_500, 1_000_000, 1_000_321] {
-            let clock = Clock { offset: Span(77_777), speed };
+            let clock = Clock { ahead: Span(77_777), speed, base: Time(77_777), since: 0 };
             for moment in [0, 1, 999, 86_400_000, 123_456_789] {
                 let local = clock.shows(Time(moment));
                 let back = clock.world(local);
@@ -49,5 +117,21 @@ mod tests {
                 assert!(back <= Time(moment), "{back:?} is not the first moment");
             }
         }
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_counts_only_over_a_loss_of_power_and_never_backwards() {
+        let mut clock = Clock { ahead: Span::hours(5), speed: MILLION, base: Time(1_000), since: 0 };
+        let stamp = clock.stamp(Time(9_000));
+        clock.jump(Span::hours(1), true);
+        assert_eq!(clock.shows(Time(9_500)), Time(10_500));
+        let (mut off, mut ended) = (clock, clock);
+        off.resume(Time(20_000), stamp, Downtime::Machine);
+        assert_eq!(off.shows(Time(20_000)), stamp.now);
+        ended.resume(Time(20_000), stamp, Downtime::Program);
+        assert_eq!(ended.shows(Time(20_000)), Time(21_000));
+        clock.jump(Span::hours(3), false);
+        clock.resume(Time(20_000), stamp, Downtime::Machine);
+        assert_eq!(clock.shows(Time(20_000)), Time(21_000) + Span::hours(2));
     }
 }

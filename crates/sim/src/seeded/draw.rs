@@ -65,12 +65,12 @@ impl Draw {
     }
 
     /// A span around `median`, as long one way as the other when doubled and halved (lognormal):
-    /// two thirds lie within `octaves` sixteenths of a doubling.
+    /// two thirds lie within `octaves` sixty-fourths of a doubling.
     pub fn around(&mut self, median: Span, octaves: u64) -> Span {
         // Twelve even draws have a deviation of one and reach six deviations at most.
         let even: u64 = (0..12).map(|_| self.below(1 << 12)).sum();
         let deviations = i64::try_from(even).unwrap_or_default() - (6 << 12);
-        let exponent = deviations * i64::try_from(octaves).unwrap_or_default() / 16;
+        let exponent = deviations * i64::try_from(octaves).unwrap_or_default() / 64;
         Span(scale(median.0.max(1), exponent))
     }
 
@@ -81,10 +81,13 @@ impl Draw {
     }
 }
 
-/// `value` times two to the power of `exponent` / 4096, along straight lines between the powers.
+/// `value` times two to the power of `exponent` / 4096; between the powers along a parabola that is never
+/// off by more than three in a thousand.
 fn scale(value: u64, exponent: i64) -> u64 {
     let (whole, rest) = (exponent.div_euclid(4_096), exponent.rem_euclid(4_096));
-    let lifted = value.saturating_mul(4_096 + u64::try_from(rest).unwrap_or_default()) >> 12;
+    let rest = u64::try_from(rest).unwrap_or_default();
+    let power = 4_096 + rest * (2_689 + 1_407 * rest / 4_096) / 4_096;
+    let lifted = value.saturating_mul(power) >> 12;
     let shift = u32::try_from(whole.unsigned_abs()).unwrap_or(63).min(63);
     if whole < 0 { lifted >> shift } else { lifted.saturating_mul(1 << shift.min(20)) }
 }
@@ -119,7 +122,18 @@ mod tests {
     #[test]
     fn half_of_the_spans_are_longer_than_the_median() {
         let mut draw = Draw::new(2);
-        let longer = (0..20_000).filter(|_| draw.around(Span::minutes(5), 20) > Span::minutes(5)).count();
+        let longer = (0..20_000).filter(|_| draw.around(Span::minutes(5), 80) > Span::minutes(5)).count();
         assert!((9_500..10_500).contains(&longer), "{longer} of 20000");
+    }
+
+    #[test]
+    fn calls_last_27_minutes_on_average_with_a_deviation_of_20() {
+        let (mut draw, calls) = (Draw::new(3), crate::seeded::odds::CallOdds::REAL);
+        let lasted: Vec<u64> =
+            (0..40_000).map(|_| draw.around(calls.median, calls.spread).0 / 1_000).collect();
+        let mean = lasted.iter().sum::<u64>() / 40_000;
+        let variance = lasted.iter().map(|one| one.abs_diff(mean).pow(2)).sum::<u64>() / 40_000;
+        assert!((1_580..1_660).contains(&mean), "{mean} s");
+        assert!((1_120_u64.pow(2)..1_280_u64.pow(2)).contains(&variance), "{} s", variance.isqrt());
     }
 }

@@ -32,6 +32,8 @@ impl World {
             machine.cuts = 0;
             machine.blind = false;
             machine.unfit = false;
+            machine.trouble = None;
+            machine.hung = false;
             machine.doomed = false;
             let calls: Vec<u64> = machine.calls.keys().copied().collect();
             for call in calls {
@@ -42,9 +44,12 @@ impl World {
                 let away = machine.draw.span(Span::seconds(1), STARTS_WITHIN);
                 self.boot_after(*id, away);
             }
-            self.settle_node(*id);
+            self.node_due(*id);
         }
         self.manager.doomed = false;
+        self.manager.disk_fails = false;
+        self.manager.hung = false;
+        self.deal_with_what_was_missed();
         self.link_breaks(&ids);
     }
 
@@ -101,8 +106,19 @@ impl World {
         while !self.is_done() && self.violations.is_empty() {
             if !self.step() || self.now > until {
                 let who = self.who_waits();
-                self.violation(promise, who);
+                let too_late = self.too_late(until);
+                self.violation(promise, format!("{too_late}; {who}"));
             }
+        }
+    }
+
+    /// Whether a run that has missed its bound ends at all.
+    fn too_late(&mut self, bound: Time) -> String {
+        let patience = bound + Span(self.bound().0 * 4) + Span::hours(200);
+        while !self.is_done() && self.now < patience && self.step() {}
+        match self.is_done() {
+            true => format!("ended after the bound, {} too late", self.now.since(bound)),
+            false => format!("has not ended {} after the bound", self.now.since(bound)),
         }
     }
 

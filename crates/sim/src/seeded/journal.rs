@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use fleet::time::Time;
 
+use super::kinds::{Kind, Tally};
+
 /// The log of events; kept only when somebody is to read it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal(Option<String>);
@@ -115,16 +117,16 @@ pub struct Counts {
     pub refused: u64,
     /// Restarts of nodes into a selected release.
     pub restarts: u64,
-    /// Messages that reached nobody.
-    pub lost: u64,
     /// Calls that ended because their machine lost power.
     pub cut_off_by_power: usize,
-    /// Things that went wrong.
-    pub strikes: u64,
-    /// What the operator did.
-    pub acts: u64,
+    /// What went wrong and what the operator did, by kind.
+    pub done: Tally,
     /// What was drawn and could not be done, such as switching off what is off.
-    pub impossible: u64,
+    pub impossible: Tally,
+    /// What came to the Management Node while it was down: such events do not count.
+    pub unheard: u64,
+    /// How long it took in the world, in milliseconds.
+    pub lasted: u64,
     /// What it came to.
     pub reached: Reached,
 }
@@ -139,11 +141,11 @@ impl Counts {
             calls,
             refused,
             restarts,
-            lost,
             cut_off_by_power,
-            strikes,
-            acts,
+            done,
             impossible,
+            unheard,
+            lasted,
             reached,
         } = other;
         self.events += events;
@@ -152,11 +154,40 @@ impl Counts {
         self.calls += calls;
         self.refused += refused;
         self.restarts += restarts;
-        self.lost += lost;
         self.cut_off_by_power += cut_off_by_power;
-        self.strikes += strikes;
-        self.acts += acts;
-        self.impossible += impossible;
+        self.done.add(done);
+        self.impossible.add(impossible);
+        self.unheard += unheard;
+        self.lasted += lasted;
         self.reached.add(reached);
+    }
+
+    /// The figures as a table: what was done, how often it could not be done, and what it came to.
+    pub fn table(&self) -> String {
+        let hours = self.lasted / 3_600_000;
+        let mut said = format!("{hours:>12}  simulated hours\n");
+        let named = [
+            ("events", self.events),
+            ("runs started", self.runs),
+            ("starts refused", self.refused_starts),
+            ("calls admitted", self.calls),
+            ("calls refused", self.refused),
+            ("calls cut off by a loss of power", u64::try_from(self.cut_off_by_power).unwrap_or_default()),
+            ("restarts of nodes into a release", self.restarts),
+            ("faults and acts", self.done.sum()),
+        ];
+        for (name, sum) in named {
+            let _ = writeln!(said, "{sum:>12}  {name}");
+        }
+        for (kind, name) in Kind::ALL {
+            let (done, impossible) = (self.done.of(kind), self.impossible.of(kind));
+            let _ = write!(said, "{done:>12}  {name}");
+            let _ =
+                if impossible > 0 { writeln!(said, " ({impossible} impossible)") } else { writeln!(said) };
+        }
+        for (name, sum) in self.reached.sums() {
+            let _ = writeln!(said, "{sum:>12}  came to: {name}");
+        }
+        said
     }
 }

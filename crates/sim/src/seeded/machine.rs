@@ -9,7 +9,7 @@ use fleet::observed::{Admission, Calls, Observed};
 use fleet::time::Time;
 use fleet::version::{Release, Sha256};
 
-use super::clock::Clock;
+use super::clock::{Clock, Downtime, Stamp};
 use super::draw::Draw;
 
 /// How often boot starts a release that has not confirmed itself.
@@ -19,10 +19,14 @@ pub(super) const TRIES: u32 = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
     pub(super) memory: Memory,
+    /// The time, as it was stored with the memory.
+    pub(super) stamp: Stamp,
     /// The release that has proved itself.
     pub(super) confirmed: (Release, Sha256),
     /// The complete release in the other slot.
     pub(super) other: Option<(Release, Sha256)>,
+    /// The other slot was not unpacked to its end; nothing that the programs do leaves it so and selected.
+    pub(super) torn: bool,
     /// How often the release in the other slot was started, when that is selected.
     pub(super) trying: Option<u32>,
     /// The last fall-back, until the next selection.
@@ -33,10 +37,23 @@ pub(super) struct Disk {
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     pub(super) agent: Agent,
+    /// What is durable, as far as the program knows.
+    pub(super) durable: Memory,
+    /// The memory could not be written when it was last tried.
+    pub(super) unkept: bool,
     /// The staging under way, with its number.
     pub(super) job: Option<(Assignment, u64)>,
     /// What was reported last, to tell news from none.
     pub(super) reported: Option<Observed>,
+}
+
+/// What is wrong with a machine's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Nothing can be written.
+    Full,
+    /// Every other write fails.
+    Fails,
 }
 
 /// A node's machine.
@@ -52,6 +69,12 @@ pub(super) struct Machine {
     /// The call engine cannot say what calls there are.
     pub(super) blind: bool,
     pub(super) unfit: bool,
+    pub(super) trouble: Option<Trouble>,
+    /// Its program hangs.
+    pub(super) hung: bool,
+    pub(super) downtime: Downtime,
+    /// The newest of its messages that has arrived.
+    pub(super) arrived: Time,
     /// How many cuts lie between it and the Management Node.
     pub(super) cuts: u32,
     /// A bursting node that rests, or a machine that is switched off.
@@ -75,14 +98,27 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(duty: Duty, clock: Clock, confirmed: (Release, Sha256), draw: &Draw) -> Self {
+        let stamp = clock.stamp(Time::default());
         Self {
             clock,
-            disk: Disk { memory: Memory::default(), confirmed, other: None, trying: None, fell_back: None },
+            disk: Disk {
+                memory: Memory::default(),
+                stamp,
+                confirmed,
+                other: None,
+                torn: false,
+                trying: None,
+                fell_back: None,
+            },
             process: None,
             calls: BTreeMap::new(),
             engine: Admission::Refusing,
             blind: false,
             unfit: false,
+            trouble: None,
+            hung: false,
+            downtime: Downtime::Program,
+            arrived: Time::default(),
             cuts: 0,
             powered: duty == Duty::AlwaysOn,
             start: 0,
@@ -100,7 +136,7 @@ impl Machine {
 
     /// Whether a message can pass between its process and the network.
     pub(super) fn is_linked(&self) -> bool {
-        self.process.is_some() && self.cuts == 0
+        self.process.is_some() && self.cuts == 0 && !self.hung
     }
 
     /// Whether a release is tried, or about to be.
@@ -156,9 +192,46 @@ impl Machine {
         Calls::Known { count: u32::try_from(self.calls.len()).unwrap_or(u32::MAX), oldest }
     }
 
+    /// Whether a write of the memory succeeds. One that fails at its very last step leaves the new contents.
+    pub(super) fn write(&mut self, memory: &Memory, world: Time) -> Written {
+        let (fails, at_last) = (self.draw.chance(500), self.draw.chance(250));
+        let outcome = match (self.trouble, fails) {
+            (None, _) | (Some(Trouble::Fails), false) => Written::Durable,
+            (Some(Trouble::Full), _) => Written::Not,
+            (Some(Trouble::Fails), true) if at_last => Written::Perhaps,
+            (Some(Trouble::Fails), true) => Written::Not,
+        };
+        if outcome != Written::Not {
+            self.disk.memory = memory.clone();
+            self.disk.stamp = self.clock.stamp(world);
+        }
+        outcome
+    }
+
+    /// A program that starts has sent nothing yet.
+    pub(super) fn forget_reports(&mut self) {
+        self.last_at = Time::default();
+    }
+
+    /// What the link goes on from: a clock that has gone back is no news (R20).
+    pub(super) fn heard_at(&mut self, heard: Option<Time>) {
+        self.last_at = heard.map_or(self.last_at, |heard| heard.max(self.last_at));
+    }
+
     /// When the next report is made: two never bear the same time.
     pub(super) fn stamp(&mut self, local: Time) -> Time {
         self.last_at = local.max(Time(self.last_at.0 + 1));
         self.last_at
     }
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It lies on the disk.
+    Durable,
+    /// The disk said no, and the old contents lie there.
+    Not,
+    /// The disk said no, and the new contents lie there all the same.
+    Perhaps,
 }

@@ -10,19 +10,31 @@ use fleet::version::{Release, Sha256};
 
 use super::agenda::Happening;
 use super::canary::Canary;
-use super::clock::Clock;
+use super::clock::{Clock, Downtime, Stamp};
 use super::draw::Draw;
-use super::machine::TRIES;
+use super::kinds::Kind;
+use super::machine::{TRIES, Written};
 use super::world::World;
 
 /// How long boot waits for a release of the manager to confirm itself.
 const TRY: Span = Span::minutes(5);
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is stored.
+    Committed,
+    /// It has not happened.
+    NotCommitted,
+}
 
 /// What outlives a loss of power. A restore point is a copy of it.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     /// The platform as of the last event: nothing is done before it is stored.
     pub(super) fleet: Fleet,
+    /// The time of the last commit.
+    pub(super) stamp: Stamp,
     /// The release in the confirmed slot.
     pub(super) release: (Release, Sha256),
     /// What is tried, and how often it was started.
@@ -37,6 +49,12 @@ pub(super) struct Manager {
     pub(super) clock: Clock,
     pub(super) store: Store,
     pub(super) up: bool,
+    /// Its program hangs.
+    pub(super) hung: bool,
+    /// Its disk fails now and then.
+    pub(super) disk_fails: bool,
+    /// The latest time that its program has seen.
+    pub(super) seen: Time,
     /// The number of its present start.
     pub(super) start: u64,
     /// What is being staged.
@@ -52,10 +70,14 @@ pub(super) struct Manager {
 
 impl Manager {
     pub(super) fn new(clock: Clock, fleet: Fleet, release: (Release, Sha256), draw: Draw) -> Self {
+        let stamp = clock.stamp(Time::default());
         Self {
             clock,
-            store: Store { fleet, release, trying: None, fell_back: None },
+            store: Store { fleet, stamp, release, trying: None, fell_back: None },
             up: true,
+            hung: false,
+            disk_fails: false,
+            seen: Time::default(),
             start: 0,
             staging: None,
             doomed: false,
@@ -78,16 +100,62 @@ impl World {
     }
 
     /// Puts an event to the platform's brain, if its process runs.
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) -> Told {
+        self.tell_noting(event, |_| {})
+    }
+
+    /// The same; what the world knows of it is noted when it is committed.
+    pub(super) fn tell_noting(&mut self, event: Event, note: impl FnOnce(&mut Self)) -> Told {
         if !self.manager.up {
-            self.counts.impossible += 1;
-            return;
+            self.counts.unheard += 1;
+            return Told::NotCommitted;
         }
         self.journal.line(self.now, || format!("manager hears {event:?}"));
-        self.note_silence(&event);
         let now = self.manager_now();
+        let commit = self.commit();
+        if commit == Written::Not {
+            Canary::act_without_commit(self, event);
+            self.manager_crashes();
+            return Told::NotCommitted;
+        }
+        self.time_goes_on(now);
+        note(self);
+        self.note_silence(&event);
         let applied = self.manager.store.fleet.apply(now, event);
-        self.manager_acts(applied);
+        if commit == Written::Perhaps {
+            // The next start finds it; nothing has followed from it before.
+            applied.facts.iter().for_each(|fact| self.note_fact(fact));
+            self.manager_crashes();
+        } else {
+            self.manager_acts(applied);
+        }
+        Told::Committed
+    }
+
+    /// Whether the store commits now. A commit that fails ends the program.
+    fn commit(&mut self) -> Written {
+        let manager = &mut self.manager;
+        let (fails, at_last) = (manager.draw.chance(600), manager.draw.chance(200));
+        let written = match (manager.disk_fails, fails, at_last) {
+            (false, _, _) | (true, false, _) => Written::Durable,
+            (true, true, false) => Written::Not,
+            (true, true, true) => Written::Perhaps,
+        };
+        match written {
+            Written::Durable => {}
+            Written::Not => self.counts.done.note(Kind::FailedCommit),
+            Written::Perhaps => self.counts.done.note(Kind::UncertainCommit),
+        }
+        if written != Written::Not {
+            self.manager.store.stamp = self.manager.clock.stamp(self.now);
+        }
+        written
+    }
+
+    /// The program ends because its store is broken; boot starts it again after a pause.
+    fn manager_crashes(&mut self) {
+        self.journal.line(self.now, || "manager: the store could not commit".into());
+        self.manager_ends(Span::seconds(2), Span::seconds(60));
     }
 
     /// What follows from an event: facts, messages to nodes, the manager's own next step.
@@ -120,7 +188,7 @@ impl World {
             ManagerWants::Stage(of) => {
                 if self.manager.staging.is_none() {
                     self.manager.staging = Some(of);
-                    let took = self.manager.draw.around(self.odds.machines.staging, 8);
+                    let took = self.manager.draw.around(self.odds.machines.staging, 32);
                     let start = self.manager.start;
                     self.agenda.enter(self.now + took, Happening::ManagerStaged { start });
                 }
@@ -129,6 +197,9 @@ impl World {
                 self.manager.store.trying = Some((of, 0));
                 let chance = self.odds.machines.manager_falls_back;
                 self.manager.doomed = self.manager.draw.chance(chance);
+                if self.manager.doomed {
+                    self.counts.done.note(Kind::BadManagerRelease);
+                }
                 self.manager_ends(Span::seconds(2), Span::seconds(60));
             }
         }
@@ -153,6 +224,7 @@ impl World {
     /// The manager's process ends, and boot starts it again after a while.
     pub(super) fn manager_ends(&mut self, least: Span, most: Span) {
         self.manager.up = false;
+        self.manager.hung = false;
         self.manager.staging = None;
         self.manager.alarm = None;
         self.manager.start += 1;
@@ -181,6 +253,7 @@ impl World {
         if self.manager.doomed && !self.healed {
             self.manager_ends(TRY, TRY);
         } else if !self.healed && self.manager.draw.chance(interrupted) {
+            self.counts.done.note(Kind::Interrupted);
             self.manager_ends(Span::seconds(5), TRY);
         } else {
             self.manager.store.trying = None;
@@ -198,9 +271,18 @@ impl World {
         }
         self.manager.store.fleet = restored;
         self.manager.up = true;
-        let fell_back = self.manager.store.fell_back.take();
+        // The manager's program knows of no uptime: every time spent down comes from the wall clock.
+        let (now, stamp) = (self.now, self.manager.store.stamp);
+        self.manager.clock.resume(now, stamp, Downtime::Machine);
+        Canary::resume_clock(self, stamp);
+        let fell_back = self.manager.store.fell_back.clone();
         let (release, _) = self.manager.store.release;
-        self.tell(Event::ManagerStarted { release, fell_back });
+        if self.tell(Event::ManagerStarted { release, fell_back }) == Told::Committed {
+            self.manager.store.fell_back = None;
+        }
+        if !self.manager.up {
+            return;
+        }
         let everybody: Vec<NodeId> = self.fleet().nodes().ids();
         everybody.into_iter().for_each(|id| self.power(id));
     }

@@ -10,6 +10,8 @@ mod clock;
 mod draw;
 mod healing;
 mod journal;
+mod kept;
+mod kinds;
 mod machine;
 mod manager;
 mod odds;
@@ -29,6 +31,9 @@ use fleet::time::Span;
 pub use canary::Canary;
 pub use draw::Draw;
 pub use journal::{Counts, Reached};
+pub use kept::Plan;
+pub use kinds::{Kind, Tally};
+pub use odds::Switch;
 
 use journal::Journal;
 use odds::Odds;
@@ -62,13 +67,20 @@ pub enum Telling {
 
 /// Lets a seed happen.
 pub fn tell(seed: u64, telling: Telling, canary: Option<Canary>) -> Story {
+    tell_plan(&Plan { canary, ..Plan::of(seed) }, telling)
+}
+
+/// Lets a plan happen.
+pub fn tell_plan(plan: &Plan, telling: Telling) -> Story {
     let journal = match telling {
         Telling::Sums => Journal::default(),
         Telling::Everything => Journal::kept(),
     };
-    let mut world = World::new(seed, canary, journal);
+    let seed = plan.seed;
+    let mut world = World::new(plan, journal);
     world.come_to_an_end();
-    let World { now, odds, counts, violations, journal, .. } = world;
+    let World { now, odds, mut counts, violations, journal, .. } = world;
+    counts.lasted = now.0;
     Story { seed, odds, counts, lasted: Span(now.0), violations, journal: journal.into_text() }
 }
 

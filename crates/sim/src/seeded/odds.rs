@@ -4,7 +4,7 @@
 use std::fmt;
 
 use fleet::policy::Policy;
-use fleet::time::Span;
+use fleet::time::{Span, Time};
 
 use super::draw::Draw;
 
@@ -36,8 +36,36 @@ pub struct CallOdds {
     pub every: Span,
     /// Half of the calls last longer.
     pub median: Span,
-    /// How much they differ, in sixteenths of a doubling.
+    /// How much they differ, in sixty-fourths of a doubling.
     pub spread: u64,
+    /// The hour of the day at which the world begins.
+    pub from_hour: u64,
+}
+
+/// How busy each hour of a day is, in hundredths of the mean: offices, with a dip at noon.
+const DAY: [u64; 24] =
+    [9, 5, 4, 4, 6, 14, 33, 80, 160, 225, 245, 220, 165, 205, 245, 235, 195, 135, 80, 50, 35, 25, 18, 12];
+
+/// The busiest hour.
+const BUSIEST: u64 = 245;
+
+impl CallOdds {
+    /// Calls as they are: 27 minutes on average with a deviation of 20 minutes. Lengths are lognormal, so
+    /// s = sqrt(ln(1 + (20/27)^2)) = 0.661, the median is 27 min / exp(s^2 / 2) = 21.7 min, and s is
+    /// 0.954 of a doubling, which is 61 sixty-fourths.
+    pub(super) const REAL: Self =
+        Self { every: Span::minutes(10), median: Span::seconds(1_302), spread: 61, from_hour: 8 };
+
+    /// The mean time between two dials in the busiest hour.
+    pub(super) fn rush(&self) -> Span {
+        Span(self.every.0 * 100 / BUSIEST)
+    }
+
+    /// The chance that a dial of that rush is made at this hour, in thousandths.
+    pub(super) fn dials(&self, now: Time) -> u64 {
+        let hour = usize::try_from((self.from_hour + now.0 / 3_600_000) % 24).unwrap_or_default();
+        DAY[hour] * 1_000 / BUSIEST
+    }
 }
 
 /// What becomes of messages.
@@ -88,6 +116,22 @@ pub struct MachineOdds {
     pub manager_crash_every: Option<Span>,
     /// The Management Node is restored from a restore point.
     pub memory_back_every: Option<Span>,
+    /// A node's program hangs for a while.
+    pub hang_every: Option<Span>,
+    /// The Management Node's program hangs for a while.
+    pub manager_hang_every: Option<Span>,
+    /// A node's disk is full for a while.
+    pub disk_full_every: Option<Span>,
+    /// A node's disk fails now and then for a while.
+    pub disk_fails_every: Option<Span>,
+    /// The Management Node's disk fails for a while.
+    pub manager_disk_every: Option<Span>,
+    /// A node's wall clock jumps.
+    pub clock_jumps_every: Option<Span>,
+    /// The Management Node's wall clock jumps.
+    pub manager_clock_jumps_every: Option<Span>,
+    /// How far at most.
+    pub clock_jumps: Span,
     /// A call engine cannot say for a while what calls it has.
     pub blind_every: Option<Span>,
     /// A node finds itself not fit to take calls for a while.
@@ -103,6 +147,8 @@ pub struct MachineOdds {
 pub struct OperatorOdds {
     /// Puts a node into maintenance mode or takes one out.
     pub maintenance_every: Option<Span>,
+    /// Renames a node or changes its duty.
+    pub change_every: Option<Span>,
     /// Registers a node or removes one.
     pub nodes_every: Option<Span>,
     /// Presses Start, whether or not a run is under way.
@@ -131,6 +177,116 @@ impl Odds {
     }
 }
 
+/// A kind of trouble that can be taken away from a world, so that the others are seen alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named as the odds that it sets to never")]
+pub enum Switch {
+    Lost,
+    Doubled,
+    Late,
+    FalseDown,
+    Cuts,
+    Splits,
+    StagingBreaks,
+    Rejected,
+    FallsBack,
+    ManagerFallsBack,
+    Interrupted,
+    Crashes,
+    Off,
+    ManagerCrashes,
+    MemoryBack,
+    Hangs,
+    ManagerHangs,
+    FullDisks,
+    FailingDisks,
+    ManagerDisk,
+    ClockJumps,
+    ManagerClockJumps,
+    Blind,
+    Unfit,
+    Maintenance,
+    Changes,
+    Nodes,
+    Starts,
+    Restarts,
+}
+
+impl Switch {
+    /// All of them.
+    pub const ALL: [Self; 29] = [
+        Self::Lost,
+        Self::Doubled,
+        Self::Late,
+        Self::FalseDown,
+        Self::Cuts,
+        Self::Splits,
+        Self::StagingBreaks,
+        Self::Rejected,
+        Self::FallsBack,
+        Self::ManagerFallsBack,
+        Self::Interrupted,
+        Self::Crashes,
+        Self::Off,
+        Self::ManagerCrashes,
+        Self::MemoryBack,
+        Self::Hangs,
+        Self::ManagerHangs,
+        Self::FullDisks,
+        Self::FailingDisks,
+        Self::ManagerDisk,
+        Self::ClockJumps,
+        Self::ManagerClockJumps,
+        Self::Blind,
+        Self::Unfit,
+        Self::Maintenance,
+        Self::Changes,
+        Self::Nodes,
+        Self::Starts,
+        Self::Restarts,
+    ];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|switch| format!("{switch:?}") == name)
+    }
+
+    pub(super) fn off(self, odds: &mut Odds) {
+        let Odds { links, machines, operator, .. } = odds;
+        match self {
+            Self::Lost => links.lost = 0,
+            Self::Doubled => links.doubled = 0,
+            Self::Late => links.late = 0,
+            Self::FalseDown => links.false_down = 0,
+            Self::Cuts => links.cut_every = None,
+            Self::Splits => links.split_every = None,
+            Self::StagingBreaks => machines.staging_breaks = 0,
+            Self::Rejected => machines.rejected = 0,
+            Self::FallsBack => machines.falls_back = 0,
+            Self::ManagerFallsBack => machines.manager_falls_back = 0,
+            Self::Interrupted => machines.interrupted = 0,
+            Self::Crashes => machines.crash_every = None,
+            Self::Off => machines.off_every = None,
+            Self::ManagerCrashes => machines.manager_crash_every = None,
+            Self::MemoryBack => machines.memory_back_every = None,
+            Self::Hangs => machines.hang_every = None,
+            Self::ManagerHangs => machines.manager_hang_every = None,
+            Self::FullDisks => machines.disk_full_every = None,
+            Self::FailingDisks => machines.disk_fails_every = None,
+            Self::ManagerDisk => machines.manager_disk_every = None,
+            Self::ClockJumps => machines.clock_jumps_every = None,
+            Self::ManagerClockJumps => machines.manager_clock_jumps_every = None,
+            Self::Blind => machines.blind_every = None,
+            Self::Unfit => machines.unfit_every = None,
+            Self::Maintenance => operator.maintenance_every = None,
+            Self::Changes => operator.change_every = None,
+            Self::Nodes => operator.nodes_every = None,
+            Self::Starts => operator.start_every = None,
+            Self::Restarts => operator.restart_every = None,
+        }
+    }
+}
+
 fn policy(draw: &mut Draw) -> Policy {
     Policy {
         name: "drawn".into(),
@@ -148,10 +304,16 @@ fn policy(draw: &mut Draw) -> Policy {
 
 /// Larger platforms have quieter nodes, so that no seed takes much longer than another.
 fn calls(draw: &mut Draw, nodes: u64) -> CallOdds {
+    let every = Span(draw.span(Span::minutes(2), Span::minutes(20)).0 * nodes.div_ceil(4));
+    let (median, spread) = (draw.span(Span::minutes(1), Span::minutes(40)), draw.between(16, 96));
+    let from_hour = draw.below(24);
+    let real = draw.chance(500);
+    let CallOdds { median: usual, spread: as_usual, .. } = CallOdds::REAL;
     CallOdds {
-        every: Span(draw.span(Span::minutes(2), Span::minutes(20)).0 * nodes.div_ceil(4)),
-        median: draw.span(Span::minutes(1), Span::minutes(40)),
-        spread: draw.between(4, 24),
+        every,
+        median: if real { usual } else { median },
+        spread: if real { as_usual } else { spread },
+        from_hour,
     }
 }
 
@@ -184,6 +346,14 @@ fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
         off_every: every(draw, 300, Span::hours(1), Span::hours(10)),
         manager_crash_every: every(draw, 500, Span::minutes(15), Span::hours(6)),
         memory_back_every: every(draw, 120, Span::hours(2), Span::hours(8)),
+        hang_every: every(draw, 350, often, Span::hours(6)),
+        manager_hang_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
+        disk_full_every: every(draw, 300, often, Span::hours(6)),
+        disk_fails_every: every(draw, 350, often, Span::hours(6)),
+        manager_disk_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
+        clock_jumps_every: every(draw, 400, Span::minutes(15), Span::hours(4)),
+        manager_clock_jumps_every: every(draw, 350, Span::minutes(30), Span::hours(6)),
+        clock_jumps: draw.pick(&JUMPS).unwrap_or(JUMPS[0]),
         blind_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
         unfit_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
         clock_off: if draw.chance(300) { Span::ZERO } else { draw.span(Span(1), Span::hours(30)) },
@@ -194,11 +364,15 @@ fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
 fn operator(draw: &mut Draw) -> OperatorOdds {
     OperatorOdds {
         maintenance_every: every(draw, 600, Span::minutes(10), Span::hours(3)),
+        change_every: every(draw, 300, Span::minutes(20), Span::hours(4)),
         nodes_every: every(draw, 400, Span::minutes(30), Span::hours(4)),
         start_every: every(draw, 800, Span::minutes(20), Span::hours(4)),
         restart_every: every(draw, 400, Span::minutes(30), Span::hours(4)),
     }
 }
+
+/// How far wall clocks jump: set by hand, a wrong zone, a day, and a battery that is empty.
+const JUMPS: [Span; 4] = [Span::minutes(5), Span::hours(12), Span::hours(30), Span::hours(175_000)];
 
 /// A chance of up to `most`, in `seeds` of a thousand seeds; none in the others.
 fn some(draw: &mut Draw, seeds: u64, most: u64) -> u64 {

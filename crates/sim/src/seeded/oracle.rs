@@ -1,14 +1,14 @@
 //! What must hold in the world at every moment, whatever goes wrong. `Fleet::check` judges the
 //! platform's state by itself; here it is compared with what really is.
 
-use fleet::agent::Agent;
+use fleet::agent::{Agent, Memory};
 use fleet::desired::{Desired, Owners};
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::observed::{Admission, Footing};
 use fleet::progress::Progress;
 use fleet::run::Outcome;
 use fleet::status::Status;
-use fleet::time::Span;
+use fleet::time::{Span, Time};
 
 use super::machine::Machine;
 use super::truth::Known;
@@ -33,6 +33,16 @@ impl World {
             self.statuses_say_what_is_known(id);
             self.upgraded_means_upgraded(id);
         }
+    }
+
+    /// Settled time: an event is never applied at an earlier moment than the one before, however the wall
+    /// clock jumps. A restore point takes the time back with the rest of the memory.
+    pub(super) fn time_goes_on(&mut self, now: Time) {
+        if now < self.manager.seen {
+            let subject = format!("{now:?} after {:?}", self.manager.seen);
+            self.violation("the time of the Management Node never goes back", subject);
+        }
+        self.manager.seen = now;
     }
 
     /// R1: the nodes' turn begins only when the Management Node runs the release.
@@ -110,6 +120,10 @@ impl World {
     /// R1: what a node is sent is no newer than what the Management Node runs itself.
     pub(super) fn check_order(&mut self, id: NodeId, desired: &Desired) {
         let running = self.manager.store.release.0;
+        if self.fleet().wanted(id).as_ref() != Some(desired) {
+            let subject = format!("node{id}: {desired:?}");
+            self.violation("a node is sent nothing that is not stored", subject);
+        }
         if let Some((software, _)) = desired.intent.software
             && software.release > running
         {
@@ -199,6 +213,8 @@ impl World {
                 refuses_as_told(machine, known, self),
                 takes_no_calls_unconfirmed(machine),
                 lets_go_in_time(machine, known, self),
+                acts_on_nothing_it_would_forget(machine),
+                can_start_a_complete_release(machine),
             ];
             found.extend(promises.into_iter().flatten().map(|promise| (promise, format!("node{id}"))));
             out += u32::from(is_out_for_the_run(machine, known, self));
@@ -246,12 +262,30 @@ fn lets_go_in_time(machine: &Machine, known: &Known, world: &World) -> Option<&'
     let hold = process.agent.owners().run?;
     let footing = process.agent.observed(local).footing;
     let over = local > known.accepted_at + hold + SLACK;
-    (over && footing == Footing::Confirmed)
+    // A node that hangs, or cannot make durable that it lets go, takes no calls and harms nobody.
+    let able = !machine.hung && machine.trouble.is_none() && !process.unkept;
+    (over && able && footing == Footing::Confirmed)
         .then_some("no node is kept in the run's maintenance mode for longer than the hold (R8)")
 }
 
+/// Persist, then act: what is in force in a brain lies on its disk, unless the disk has something newer that
+/// it could not promise to hold. What became of a selection is learned anew at every start.
+fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
+    let process = machine.process.as_ref()?;
+    let binding = |memory: &Memory| (memory.accepted.clone(), memory.held_until, memory.let_go);
+    let kept = process.unkept || binding(process.agent.memory()) == binding(&machine.disk.memory);
+    (!kept).then_some("a node acts on nothing that it would forget")
+}
+
+/// Whatever happens at whatever moment: the confirmed slot is never written, and what is selected beside it
+/// was unpacked to its end.
+fn can_start_a_complete_release(machine: &Machine) -> Option<&'static str> {
+    let selected_torn = machine.disk.trying.is_some() && (machine.disk.torn || machine.disk.other.is_none());
+    selected_torn.then_some("every node can always start a complete release")
+}
+
 fn admits(machine: &Machine) -> bool {
-    machine.process.is_some() && machine.engine == Admission::Admitting
+    machine.process.is_some() && !machine.hung && machine.engine == Admission::Admitting
 }
 
 /// Whether a machine is really out of service on behalf of the run under way: it acts on a desired state

@@ -5,11 +5,13 @@
 use fleet::node::NodeId;
 use fleet::observed::Observed;
 use fleet::platform::Event;
-use fleet::time::Span;
+use fleet::time::{Span, Time};
 
 use super::agenda::Happening;
 use super::canary::Canary;
 use super::draw::Draw;
+use super::kinds::{Kind, Tally};
+use super::manager::Told;
 use super::odds::LinkOdds;
 use super::world::World;
 
@@ -23,15 +25,20 @@ const RETRY: Span = Span::seconds(5);
 const RETRY_MOST: Span = Span::seconds(80);
 
 /// When the copies of one message arrive; none when it is lost.
-fn copies(draw: &mut Draw, odds: &LinkOdds, healed: bool) -> Vec<Span> {
-    let delay = draw.around(odds.delay, 16);
+fn copies(draw: &mut Draw, odds: &LinkOdds, healed: bool, done: &mut Tally) -> Vec<Span> {
+    let delay = draw.around(odds.delay, 64);
     let (lost, doubled, late) = (draw.chance(odds.lost), draw.chance(odds.doubled), draw.chance(odds.late));
     let held_up = draw.span(Span::ZERO, odds.late_most);
-    let again = draw.around(odds.delay, 48);
+    let again = draw.around(odds.delay, 192);
     match (healed, lost) {
         (true, _) => vec![odds.delay],
-        (false, true) => Vec::new(),
+        (false, true) => {
+            done.note(Kind::Lost);
+            Vec::new()
+        }
         (false, false) => {
+            late.then(|| done.note(Kind::Late));
+            doubled.then(|| done.note(Kind::Doubled));
             let first = if late { held_up } else { delay };
             let second = doubled.then_some(if late { delay } else { again });
             std::iter::once(first).chain(second).collect()
@@ -59,7 +66,7 @@ impl World {
         if !linked {
             return;
         }
-        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed) {
+        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
             let happening = Happening::Report { from: id, observed: observed.clone() };
             self.agenda.enter(self.now + delay, happening);
         }
@@ -75,9 +82,10 @@ impl World {
     pub(super) fn report_arrives(&mut self, from: NodeId, observed: Observed) {
         let there = self.nodes.get(&from).is_some_and(|machine| machine.cuts == 0);
         if !self.manager.up || !there {
-            self.counts.lost += 1;
+            self.counts.done.note(Kind::ReachedNobody);
             return;
         }
+        self.note_order_of_arrival(from, observed.at);
         self.agenda.enter(self.now + GAP, Happening::LinkCheck { node: from });
         let falsely = self.odds.links.false_down;
         if let Some(machine) = self.nodes.get_mut(&from)
@@ -94,12 +102,21 @@ impl World {
         if let Some((contact, last)) = last {
             let heard = contact == fleet::node::Contact::Heard;
             if !(heard && last.is_some_and(|last| observed.says_the_same_as(&last))) {
-                self.note_report(from, &said);
-                self.tell(Event::Report { id: from, observed });
-                self.check_report(from);
+                let event = Event::Report { id: from, observed };
+                if self.tell_noting(event, |world| world.note_report(from, &said)) == Told::Committed {
+                    self.check_report(from);
+                }
             }
         }
         self.send_order(from);
+    }
+
+    fn note_order_of_arrival(&mut self, from: NodeId, at: Time) {
+        let Some(machine) = self.nodes.get_mut(&from) else { return };
+        if at < machine.arrived {
+            self.counts.done.note(Kind::Overtaken);
+        }
+        machine.arrived = machine.arrived.max(at);
     }
 
     /// Sends a node what is wanted of it.
@@ -108,11 +125,14 @@ impl World {
         if !self.is_linked(to) {
             return;
         }
+        let heard = self.fleet().nodes().get(to).and_then(|node| node.observed.as_ref()).map(|last| last.at);
         self.check_order(to, &desired);
         let desired = Canary::alter_order(self, to, desired);
+        let (canary, healed) = (self.canary, self.healed);
         let Some(machine) = self.nodes.get_mut(&to) else { return };
-        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed) {
-            self.agenda.enter(self.now + delay, Happening::Order { to, desired: desired.clone() });
+        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
+            let order = Happening::Order { to, desired: desired.clone(), heard };
+            self.agenda.enter(self.now + Canary::alter_delay_of(canary, healed, delay), order);
         }
     }
 
@@ -125,6 +145,7 @@ impl World {
 
     pub(super) fn false_down(&mut self, id: NodeId) {
         if self.manager.up && !self.healed {
+            self.counts.done.note(Kind::FalseDown);
             self.tell(Event::LinkDown { id });
         }
     }

@@ -8,11 +8,17 @@ use fleet::time::Span;
 
 use super::agenda::Happening;
 use super::canary::Canary;
+use super::clock::Downtime;
+use super::kinds::Kind;
 use super::machine::Process;
+use super::shell::Kept;
 use super::world::World;
 
 /// How long boot waits for a release that does not come up.
 const TRY: Span = Span::minutes(5);
+
+/// How soon boot tries again on a disk that cannot be written.
+const BOOT_AGAIN: Span = Span::seconds(20);
 
 impl World {
     /// boot starts the machine's release after a while.
@@ -24,14 +30,21 @@ impl World {
 
     /// The process ends, and its calls with it.
     fn ends(&mut self, id: NodeId) {
+        let (now, canary) = (self.now, self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         if machine.process.as_ref().is_some_and(|process| process.job.is_some()) {
             machine.disk.other = None;
+            Canary::alter_torn(canary, machine);
         }
         machine.process = None;
         machine.engine = Admission::Refusing;
         machine.alarm = None;
+        machine.hung = false;
         machine.calls.clear();
+        // What could be written was stored with the time once a minute.
+        if machine.trouble.is_none() {
+            machine.disk.stamp = machine.disk.stamp.renewed(machine.clock, now);
+        }
         self.link_breaks(&[id]);
     }
 
@@ -39,14 +52,21 @@ impl World {
     pub(super) fn crash(&mut self, id: NodeId, least: Span, most: Span) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         if !machine.powered {
-            self.counts.impossible += 1;
+            self.counts.impossible.note(Kind::NodeCrash);
             return;
         }
         self.counts.cut_off_by_power += machine.calls.len();
         let away = machine.draw.span(least, most);
         self.journal.line(self.now, || format!("node{id} loses power"));
         self.ends(id);
+        self.machine_was_off(id);
         self.boot_after(id, away);
+    }
+
+    fn machine_was_off(&mut self, id: NodeId) {
+        if let Some(machine) = self.nodes.get_mut(&id) {
+            machine.downtime = Downtime::Machine;
+        }
     }
 
     /// A bursting node goes back to rest.
@@ -56,21 +76,28 @@ impl World {
         machine.start += 1;
         self.journal.line(self.now, || format!("node{id} goes to rest"));
         self.ends(id);
+        self.machine_was_off(id);
     }
 
     /// The slot is selected and the machine restarts: what must never happen while a call lives (R4).
     pub(super) fn select(&mut self, id: NodeId, into: Assignment) {
         let falls_back = self.odds.machines.falls_back;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        if machine.disk.other.is_none_or(|(_, manifest)| manifest != into.manifest) {
+        let unwritable = machine.trouble.is_some();
+        if unwritable || machine.disk.other.is_none_or(|(_, manifest)| manifest != into.manifest) {
             let why = "its slot could not be selected".to_string();
-            self.apply_to_node(id, AgentEvent::Rejected { software: into, why });
-            return self.settle_node(id);
+            return match self.apply_to_node(id, AgentEvent::Rejected { software: into, why }) {
+                Kept::Yes => self.settle_node(id),
+                Kept::No => {}
+            };
         }
         let living = machine.calls.len();
         machine.disk.trying = Some(0);
         machine.disk.fell_back = None;
         machine.doomed = machine.draw.chance(falls_back);
+        if machine.doomed {
+            self.counts.done.note(Kind::BadRelease);
+        }
         let away = machine.draw.span(Span::seconds(2), Span::seconds(40));
         if living > 0 {
             self.violation(
@@ -91,11 +118,18 @@ impl World {
         if machine.start != start || !machine.powered {
             return;
         }
+        if machine.trouble.is_some() && machine.is_between_releases() {
+            // boot cannot count the try, so it does not use it.
+            return self.boot_after(id, BOOT_AGAIN);
+        }
         machine.count_try();
+        machine.clock.resume(self.now, machine.disk.stamp, machine.downtime);
+        machine.downtime = Downtime::Program;
+        machine.forget_reports();
         Canary::alter_memory(canary, &mut machine.disk.memory);
         let agent = Agent::new(machine.disk.memory.clone(), machine.found());
-        machine.disk.memory = agent.memory().clone();
-        machine.process = Some(Process { agent, job: None, reported: None });
+        let durable = machine.disk.memory.clone();
+        machine.process = Some(Process { agent, durable, unkept: false, job: None, reported: None });
         machine.unanswered = 0;
         let trying = machine.is_between_releases();
         let interrupted = machine.draw.chance(odds.interrupted);
@@ -104,6 +138,7 @@ impl World {
             let after = if machine.doomed { TRY } else { after };
             self.agenda.enter(self.now + after, Happening::TryEnds { node: id, start });
         }
+        self.note_boot(id);
         self.journal.line(self.now, || format!("node{id} starts{}", if trying { " for a try" } else { "" }));
         self.settle_node(id);
     }
@@ -115,6 +150,7 @@ impl World {
             .get(&id)
             .is_some_and(|machine| machine.start == start && machine.is_between_releases());
         if still {
+            self.counts.done.note(Kind::Interrupted);
             self.crash(id, Span::seconds(2), Span::seconds(20));
         }
     }
@@ -127,11 +163,16 @@ impl World {
         if machine.start != start || !machine.is_between_releases() || bad || machine.process.is_none() {
             return;
         }
+        if machine.trouble.is_some() {
+            self.agenda.enter(self.now + BOOT_AGAIN, Happening::Confirm { node: id, start });
+            return;
+        }
         machine.confirm();
         if !healed && machine.draw.chance(interrupted / 2) {
             return self.crash(id, Span::seconds(2), Span::minutes(1));
         }
-        self.apply_to_node(id, AgentEvent::Confirmed);
-        self.settle_node(id);
+        if self.apply_to_node(id, AgentEvent::Confirmed) == Kept::Yes {
+            self.settle_node(id);
+        }
     }
 }

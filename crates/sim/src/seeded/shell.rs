@@ -1,14 +1,16 @@
 //! The loop around the brain of one node, as the node's program has it: apply what has happened, make it
 //! durable, act on the difference between what is wanted and what is in flight, and report.
 
-use fleet::agent::{AgentEvent, AgentFact};
+use fleet::agent::{Agent, AgentEvent, AgentFact};
 use fleet::desired::{Assignment, Desired};
 use fleet::node::NodeId;
 use fleet::observed::Admission;
-use fleet::time::Span;
+use fleet::time::{Span, Time};
 
 use super::agenda::Happening;
 use super::canary::Canary;
+use super::kinds::Kind;
+use super::machine::{Trouble, Written};
 use super::world::World;
 
 /// How often one thing may follow from another on a node at one moment.
@@ -20,6 +22,18 @@ const STAGING_PAUSE: Span = Span::seconds(30);
 /// How soon a release that is tried confirms itself once it has been answered.
 const CONFIRMS_AFTER: Span = Span::seconds(2);
 
+/// How soon a disk that could not be written is tried again.
+const KEEP_AGAIN: Span = Span::seconds(20);
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It counts.
+    Yes,
+    /// It could not be made durable, so it has not happened.
+    No,
+}
+
 /// Whether something was done that changes what is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Acted {
@@ -28,35 +42,93 @@ enum Acted {
 }
 
 impl World {
-    /// Lets a node's brain take in what has happened, and makes durable what it remembers.
-    pub(super) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) {
-        let Some(machine) = self.nodes.get_mut(&id) else { return };
+    /// Lets a node's brain take in what has happened. It counts only when what the node remembers is durable.
+    pub(super) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) -> Kept {
+        let Some(machine) = self.nodes.get_mut(&id) else { return Kept::No };
         let local = machine.clock.shows(self.now);
-        let Some(process) = &mut machine.process else { return };
-        let facts = process.agent.apply(local, event);
-        machine.disk.memory = process.agent.memory().clone();
+        let Some(process) = &machine.process else { return Kept::No };
+        let mut next = process.agent.clone();
+        let facts = next.apply(local, event);
+        if self.keep(id, next) == Kept::No {
+            return Kept::No;
+        }
         self.counts.events += 1;
         for fact in facts {
             self.counts.reached.let_go += u64::from(fact == AgentFact::LetGo);
             self.journal.line(self.now, || format!("  node{id}: {fact}"));
         }
+        Kept::Yes
+    }
+
+    /// Makes durable what a brain remembers, and only then puts it in force: persist, then act.
+    fn keep(&mut self, id: NodeId, next: Agent) -> Kept {
+        let (now, canary) = (self.now, self.canary);
+        let Some(machine) = self.nodes.get_mut(&id) else { return Kept::No };
+        let Some(durable) = machine.process.as_ref().map(|process| &process.durable) else { return Kept::No };
+        let written = match durable == next.memory() {
+            true => Written::Durable,
+            false => machine.write(next.memory(), now),
+        };
+        match written {
+            Written::Durable => {}
+            Written::Not => self.counts.done.note(Kind::FailedWrite),
+            Written::Perhaps => self.counts.done.note(Kind::UncertainWrite),
+        }
+        let Some(process) = &mut machine.process else { return Kept::No };
+        let acts = written == Written::Durable || canary == Some(Canary::FailedWriteCounts);
+        if !acts {
+            if !std::mem::replace(&mut process.unkept, true) {
+                self.agenda.enter(now + KEEP_AGAIN, Happening::NodeDue { node: id });
+            }
+            return Kept::No;
+        }
+        if process.durable != *next.memory() {
+            process.durable = next.memory().clone();
+            process.unkept = false;
+        }
+        process.agent = next;
+        Kept::Yes
+    }
+
+    /// Tries again to write what could not be written.
+    fn keep_again(&mut self, id: NodeId) {
+        let now = self.now;
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        let memory = match &machine.process {
+            Some(process) if process.unkept => process.agent.memory().clone(),
+            Some(_) | None => return,
+        };
+        let written = machine.write(&memory, now);
+        if let Some(process) = &mut machine.process {
+            process.unkept = written != Written::Durable;
+            if process.unkept {
+                self.agenda.enter(now + KEEP_AGAIN, Happening::NodeDue { node: id });
+            }
+        }
+    }
+
+    /// A node looks around because it is time to.
+    pub(super) fn node_due(&mut self, id: NodeId) {
+        self.keep_again(id);
+        self.settle_node(id);
     }
 
     /// What is wanted arrives.
-    pub(super) fn order_arrives(&mut self, to: NodeId, desired: Desired) {
+    pub(super) fn order_arrives(&mut self, to: NodeId, desired: Desired, heard: Option<Time>) {
         let there = self.nodes.get(&to).is_some_and(super::machine::Machine::is_linked);
         if !there {
-            self.counts.lost += 1;
+            self.counts.done.note(Kind::ReachedNobody);
             return;
         }
         let heartbeat = self.odds.links.heartbeat;
         let Some(machine) = self.nodes.get_mut(&to) else { return };
+        machine.heard_at(heard);
         let Some(process) = &mut machine.process else { return };
         let came = desired.clone();
         let desired = Canary::alter_arrival(self.canary, &process.agent, desired);
         let (local, before) = (machine.clock.shows(self.now), process.agent.clone());
-        let outcome = process.agent.accept(local, desired.clone());
-        machine.disk.memory = process.agent.memory().clone();
+        let mut next = process.agent.clone();
+        let outcome = next.accept(local, desired.clone());
         // What was under way when the manager went down is no answer: that connection has broken.
         if self.manager.up {
             machine.unanswered = 0;
@@ -66,13 +138,14 @@ impl World {
         }
         let trying = machine.is_between_releases();
         let start = machine.start;
+        let taken = outcome.is_ok() && self.keep(to, next) == Kept::Yes;
         if trying {
             self.agenda.enter(self.now + CONFIRMS_AFTER, Happening::Confirm { node: to, start });
         }
         self.counts.events += 1;
         self.journal.line(self.now, || format!("node{to} is told {desired:?}: {outcome:?}"));
         self.counts.reached.commands_refused += u64::from(outcome.is_err());
-        self.check_acceptance(to, &came, outcome.is_ok(), &before);
+        self.check_acceptance(to, &came, taken, &before);
         self.settle_node(to);
     }
 
@@ -103,7 +176,9 @@ impl World {
         let wants = Canary::alter_wants(self.canary, machine, process.agent.wanted());
         self.stage(id, wants.stage);
         if let Some(software) = wants.leave {
-            self.apply_to_node(id, AgentEvent::Leaving { software });
+            if self.apply_to_node(id, AgentEvent::Leaving { software }) == Kept::No {
+                return Acted::No;
+            }
             if self.canary == Some(Canary::GuardSkipped) {
                 self.select(id, software);
                 return Acted::No;
@@ -136,8 +211,9 @@ impl World {
         let local = machine.clock.shows(self.now);
         let known = process.agent.observed(local);
         let counted = Canary::alter_calls(self.canary, machine.counted(local));
-        let (admission, unfit) =
-            (machine.engine, machine.unfit.then(|| "a part of the call engine has failed".to_string()));
+        let broken = machine.unfit.then_some("a part of the call engine has failed");
+        let unfit = process.unkept.then_some("the memory cannot be written").or(broken).map(String::from);
+        let admission = machine.engine;
         if known.unfit != unfit {
             self.apply_to_node(id, AgentEvent::Fitness { unfit });
         }
@@ -162,7 +238,7 @@ impl World {
         let job = machine.jobs;
         process.job = Some((software, job));
         machine.disk.other = None;
-        let took = machine.draw.around(median, 12);
+        let took = machine.draw.around(median, 48);
         self.agenda.enter(self.now + Span(took.0 / 2), Happening::HalfFetched { node: id, job });
         self.agenda.enter(self.now + took, Happening::StagingEnds { node: id, job });
         self.apply_to_node(id, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
@@ -186,7 +262,9 @@ impl World {
         let (manager_up, healed) = (self.manager.up, self.healed);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let (breaks, rejected) = (machine.draw.chance(breaks), machine.draw.chance(rejected));
+        let rejected = rejected || machine.trouble == Some(Trouble::Full);
         if !manager_up || machine.cuts > 0 || (breaks && !healed) {
+            self.counts.done.note(Kind::StagingBroken);
             self.agenda.enter(self.now + STAGING_PAUSE, Happening::StagingEnds { node: id, job: number });
             return;
         }
@@ -194,9 +272,11 @@ impl World {
             process.job = None;
         }
         let event = if rejected && !healed {
+            self.counts.done.note(Kind::StagingRejected);
             AgentEvent::Rejected { software, why: "the disk is full".into() }
         } else {
             machine.disk.other = Some((software.release, software.manifest));
+            machine.disk.torn = false;
             AgentEvent::Staged { manifest: software.manifest }
         };
         self.apply_to_node(id, event);
@@ -208,6 +288,7 @@ impl World {
         let chance = self.odds.machines.interrupted;
         let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
         if !self.healed && machine.draw.chance(chance) {
+            self.counts.done.note(Kind::Interrupted);
             self.crash(id, Span::seconds(5), Span::minutes(2));
             return Acted::No;
         }
@@ -229,7 +310,9 @@ impl World {
 
     fn set_node_alarm(&mut self, id: NodeId) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let due = machine.process.as_ref().and_then(|process| process.agent.next_deadline());
+        // What cannot be made durable is tried again when the disk is.
+        let process = machine.process.as_ref().filter(|process| !process.unkept);
+        let due = process.and_then(|process| process.agent.next_deadline());
         if due != machine.alarm {
             machine.alarm = due;
             if let Some(due) = due {

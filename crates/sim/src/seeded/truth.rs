@@ -13,6 +13,7 @@ use fleet::run::Outcome;
 use fleet::time::Time;
 use fleet::version::Release;
 
+use super::canary::Canary;
 use super::world::World;
 
 /// What the world knows of one node.
@@ -56,6 +57,17 @@ impl World {
     pub(super) fn note_start(&mut self, policy: &Policy) {
         self.truth.limit = policy.nodes_at_once;
         self.truth.nodes.values_mut().for_each(|known| (known.timeouts, known.starting) = (0, false));
+    }
+
+    /// A node acts from its start on what lies on its disk: perhaps on what it could not acknowledge before.
+    pub(super) fn note_boot(&mut self, id: NodeId) {
+        let Some(machine) = self.nodes.get(&id) else { return };
+        let (accepted, local) = (machine.disk.memory.accepted.clone(), machine.clock.shows(self.now));
+        let altered = self.canary.is_some_and(Canary::alters_memory);
+        let known = self.known(id);
+        if !altered && accepted.generation > known.accepted.generation {
+            (known.accepted, known.accepted_at) = (accepted, local);
+        }
     }
 
     pub(super) fn note_operator(&mut self, id: NodeId) {

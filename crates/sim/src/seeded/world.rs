@@ -14,8 +14,9 @@ use super::canary::Canary;
 use super::clock::Clock;
 use super::draw::Draw;
 use super::journal::{Counts, Journal};
+use super::kept::Plan;
 use super::machine::Machine;
-use super::manager::Manager;
+use super::manager::{Manager, Told};
 use super::odds::Odds;
 use super::truth::Truth;
 use crate::world::package;
@@ -46,14 +47,17 @@ pub(super) struct World {
     pub(super) healed: bool,
     pub(super) strikes: BTreeMap<Strike, Draw>,
     pub(super) acts: BTreeMap<Act, Draw>,
+    /// What came to programs that hang.
+    pub(super) missed: Vec<Happening>,
     pub(super) next_id: u32,
     pub(super) next_call: u64,
 }
 
 impl World {
-    pub(super) fn new(seed: u64, canary: Option<Canary>, journal: Journal) -> Self {
-        let root = Draw::new(seed);
-        let odds = Odds::draw(&root);
+    pub(super) fn new(plan: &Plan, journal: Journal) -> Self {
+        let (root, canary) = (Draw::new(plan.seed), plan.canary);
+        let mut odds = Odds::draw(&root);
+        plan.alter(&mut odds);
         let first = installed(VERSIONS[0]);
         let mut clock_draw = root.child("clock", 0);
         let clock = Clock::draw(&mut clock_draw, odds.machines.clock_off, odds.machines.drift);
@@ -73,6 +77,7 @@ impl World {
             healed: false,
             strikes: BTreeMap::new(),
             acts: BTreeMap::new(),
+            missed: Vec::new(),
             next_id: 1,
             next_call: 1,
         };
@@ -94,9 +99,12 @@ impl World {
         let mut clock_draw = draw.child("clock", 0);
         let clock = Clock::draw(&mut clock_draw, self.odds.machines.clock_off, self.odds.machines.drift);
         let mut machine = Machine::new(duty, clock, release, &draw);
-        let first = machine.call_draw.wait(self.odds.calls.every);
+        let first = machine.call_draw.wait(self.odds.calls.rush());
         self.nodes.insert(id, machine);
-        self.tell(Event::NodeAdded { id, name: format!("node{id}"), duty });
+        if self.tell(Event::NodeAdded { id, name: format!("node{id}"), duty }) == Told::NotCommitted {
+            self.nodes.remove(&id);
+            return;
+        }
         if duty == Duty::AlwaysOn {
             self.boot_after(id, Span::seconds(1));
         }
@@ -107,19 +115,62 @@ impl World {
     pub(super) fn step(&mut self) -> bool {
         let Some((at, happening)) = self.agenda.next() else { return false };
         self.now = self.now.max(at);
-        self.happen(happening);
+        if self.waits_for_a_hung_program(&happening) {
+            self.missed.push(happening);
+        } else {
+            self.happen(happening);
+        }
         self.judge_nodes();
         true
+    }
+
+    /// Whether a happening is one that a program which hangs would have to deal with. boot, the wire and
+    /// the people outside go on.
+    fn waits_for_a_hung_program(&self, happening: &Happening) -> bool {
+        let node = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| machine.hung);
+        match happening {
+            Happening::Order { to: id, .. }
+            | Happening::Speak { node: id, .. }
+            | Happening::NodeDue { node: id }
+            | Happening::HalfFetched { node: id, .. }
+            | Happening::StagingEnds { node: id, .. }
+            | Happening::Confirm { node: id, .. }
+            | Happening::HangUp { node: id, .. } => node(id),
+            Happening::Report { .. }
+            | Happening::LinkCheck { .. }
+            | Happening::FalseDown { .. }
+            | Happening::ManagerDue
+            | Happening::ManagerStaged { .. } => self.manager.hung,
+            Happening::Boot { .. }
+            | Happening::TryEnds { .. }
+            | Happening::Dial { .. }
+            | Happening::ManagerBoot { .. }
+            | Happening::Mend { .. }
+            | Happening::Recover { .. }
+            | Happening::Resume { .. }
+            | Happening::ManagerDiskWell
+            | Happening::Strike(_)
+            | Happening::Operator(_)
+            | Happening::Heal => false,
+        }
+    }
+
+    /// What a program has missed while it hung comes to it now. What is still missed by another is missed
+    /// again.
+    pub(super) fn deal_with_what_was_missed(&mut self) {
+        for happening in std::mem::take(&mut self.missed) {
+            self.agenda.enter(self.now, happening);
+        }
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Report { from, observed } => self.report_arrives(from, observed),
-            Happening::Order { to, desired } => self.order_arrives(to, desired),
+            Happening::Order { to, desired, heard } => self.order_arrives(to, desired, heard),
             Happening::LinkCheck { node } => self.link_check(node),
             Happening::FalseDown { node } => self.false_down(node),
             Happening::Speak { node, turn } => self.speak_in_turn(node, turn),
-            Happening::NodeDue { node } => self.settle_node(node),
+            Happening::NodeDue { node } => self.node_due(node),
             Happening::HalfFetched { node, job } => self.half_fetched(node, job),
             Happening::StagingEnds { node, job } => self.staging_ends(node, job),
             Happening::Boot { node, start } => self.boots(node, start),
@@ -132,6 +183,8 @@ impl World {
             Happening::ManagerBoot { start } => self.manager_boots(start),
             Happening::Mend { nodes } => self.mend(&nodes),
             Happening::Recover { node } => self.recover(node),
+            Happening::Resume { node } => self.resume(node),
+            Happening::ManagerDiskWell => self.manager.disk_fails = false,
             Happening::Strike(strike) => self.strike(strike),
             Happening::Operator(act) => self.operator(act),
             Happening::Heal => self.heal(),
@@ -147,10 +200,14 @@ impl World {
         let rests =
             self.fleet().nodes().get(id).and_then(fleet::node::Node::power) == Some(fleet::node::Power::Rest);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let next = machine.call_draw.wait(calls.every);
+        let next = machine.call_draw.wait(calls.rush());
+        let dials = machine.call_draw.chance(calls.dials(self.now));
         let lasts = machine.call_draw.around(calls.median, calls.spread);
         self.agenda.enter(self.now + next, Happening::Dial { node: id });
-        if machine.process.is_none() || machine.engine == Admission::Refusing || rests {
+        if !dials {
+            return;
+        }
+        if machine.process.is_none() || machine.hung || machine.engine == Admission::Refusing || rests {
             self.counts.refused += 1;
             return;
         }
