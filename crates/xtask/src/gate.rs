@@ -1,9 +1,13 @@
 //! The gate: everything that must hold, in one command.
 
+use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{Failed, cargo, run};
-use crate::{releases, tidy, tools};
+use crate::{fuzz, releases, tidy, tools};
+
+/// How long each fuzz target runs in the gate, in seconds.
+const FUZZ_SECONDS: u32 = 30;
 
 /// Runs one part and prints how long it took.
 fn run_step(name: &str, step: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
@@ -32,7 +36,14 @@ pub(crate) fn run_all() -> Result<(), Failed> {
         Ok(())
     })?;
     let dir = dir.unwrap_or_default();
-    run_step("tests", || run(cargo(&["nextest", "run", "--workspace"]).env("PITLANE_RELEASES", &dir)))
+    run_step("tests", || run(cargo(&["nextest", "run", "--workspace"]).env("PITLANE_RELEASES", &dir)))?;
+    run_step("fuzzing", || fuzz::fuzz(FUZZ_SECONDS, None))
+}
+
+/// Every phase of a run with every fault, on real processes.
+pub(crate) fn faults(arguments: &[String]) -> Result<(), Failed> {
+    let dir = releases::build()?.dir;
+    run(Command::new(dir.join("pitlane-faults")).arg("--releases").arg(&dir).args(arguments))
 }
 
 /// Every benchmark.

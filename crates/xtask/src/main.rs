@@ -43,6 +43,12 @@ enum Task {
         #[arg(long)]
         target: Option<String>,
     },
+    /// Play every phase of a run with every fault, on real processes with people on the phone.
+    Faults {
+        /// Passed on to pitlane-faults; `-- --help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Run every benchmark. Each prints a ratio to something measured in the same run.
     Bench,
     /// Build the recorded releases, the present one and the next, and say where they are.
@@ -69,6 +75,7 @@ fn task(task: Task) -> Result<(), Failed> {
         }
         Task::Test => gate::run_all(),
         Task::Fuzz { seconds, target } => fuzz::fuzz(seconds, target.as_deref()),
+        Task::Faults { arguments } => gate::faults(&arguments),
         Task::Bench => gate::bench(),
         Task::Releases => {
             println!("{}", releases::build_all()?.dir.display());

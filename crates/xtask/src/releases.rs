@@ -12,7 +12,7 @@ use crate::run::{Failed, cargo, run, workspace};
 /// The programs that are upgraded.
 const UPGRADED: [&str; 2] = ["pitlane-manager", "pitlane-node"];
 /// The programs that lie outside the slots.
-const OUTSIDE: [&str; 3] = ["pitlane", "pitlane-boot", "pitlane-demo"];
+const OUTSIDE: [&str; 4] = ["pitlane", "pitlane-boot", "pitlane-demo", "pitlane-faults"];
 /// What is kept of a recorded release: boot stays what a machine was installed with.
 const RECORDED: [&str; 3] = ["pitlane-manager", "pitlane-node", "pitlane-boot"];
 /// The folders of the present release and of the next.

@@ -6,7 +6,19 @@ use std::process::Command;
 use crate::run::{Failed, cargo, run};
 
 /// A program, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 3] = [("sipp", "sip-tester"), ("baresip", "baresip"), ("minisign", "minisign")];
+const NEEDED: [(&str, &str); 7] = [
+    ("sipp", "sip-tester"),
+    ("baresip", "baresip"),
+    ("minisign", "minisign"),
+    // Namespaces, cables and slow lines of the tests' own.
+    ("ip", "iproute2"),
+    // The shipped units under systemd.
+    ("systemd-nspawn", "systemd-container"),
+    // libFuzzer is written in it.
+    ("g++", "g++"),
+    // The commits that earlier releases are built from.
+    ("git", "git"),
+];
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<(), Failed> {
