@@ -1,0 +1,154 @@
+//! A shipped unit on its machine: its state, its processes, and what is done to them.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use demo::Role;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::container::Container;
+use crate::wait::wait_for;
+
+/// The one capability that a release has: to listen where people expect it (`CAP_NET_BIND_SERVICE`).
+const BIND: &str = "0000000000000400";
+
+/// The two processes of a unit that is up, as this test numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Processes {
+    pub(crate) boot: Pid,
+    pub(crate) release: Pid,
+}
+
+/// The unit of a machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unit<'a> {
+    pub(crate) machine: &'a Container,
+    pub(crate) role: Role,
+}
+
+impl Unit<'_> {
+    /// Its processes, which must be up.
+    #[track_caller]
+    pub(crate) fn processes(&self) -> Processes {
+        self.up().unwrap_or_else(|seen| panic!("{}: {seen}\n{}", self.machine, self.machine.story()))
+    }
+
+    /// Waits until the unit is active with both of its processes.
+    pub(crate) fn wait_until_up(&self) -> Processes {
+        wait_for("the unit's way up", || {
+            self.up().map_err(|seen| format!("{}: {seen}\n{}", self.machine, self.machine.story()))
+        })
+    }
+
+    /// How often systemd had to start it again.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.shown("NRestarts").parse().expect("systemd counts in numbers")
+    }
+
+    /// The release is killed: boot starts it again, and the unit has not noticed.
+    pub(crate) fn crash_release(&self) {
+        let before = self.processes();
+        kill(before.release);
+        let after = wait_for("a new process of the release", || match self.up() {
+            Ok(after) if after.release != before.release => Ok(after),
+            other => Err(format!("{other:?}")),
+        });
+        assert_eq!(after.boot, before.boot, "{}: boot started it again by itself", self.machine);
+        assert_eq!(self.restarts(), 0, "{}: systemd had nothing to mend", self.machine);
+    }
+
+    /// Boot is killed: systemd starts it again, and the release that it left is gone before.
+    pub(crate) fn crash_boot(&self) {
+        let (before, restarts) = (self.processes(), self.restarts());
+        kill(before.boot);
+        let after = wait_for("a new process of boot", || match self.up() {
+            Ok(after) if after.boot != before.boot => Ok(after),
+            other => Err(format!("{other:?}")),
+        });
+        assert_ne!(after.release, before.release, "{}: a release of its own", self.machine);
+        assert!(!lives(before.release), "{}: the release was left behind", self.machine);
+        assert_eq!(self.restarts(), restarts + 1, "{}: systemd started it once", self.machine);
+    }
+
+    /// Stops the unit, and starts it while something still holds the lock of a running program: it becomes
+    /// active when boot says so and not before.
+    pub(crate) fn stop_and_start_while_a_program_is_left(&self) {
+        let name = self.name();
+        let before = self.processes();
+        self.machine.run(&format!("systemctl stop {name}"));
+        assert_eq!(self.shown("Result"), "success", "{}: it ended by itself", self.machine);
+        assert_eq!(self.shown("ActiveState"), "inactive", "{}", self.machine);
+        assert!(self.all().is_empty(), "{}: {:?} are left", self.machine, self.all());
+        assert!(!lives(before.boot) && !lives(before.release), "{}: a process is left", self.machine);
+
+        let lock = File::open(self.machine.file("var/lib/pitlane/running.lock")).expect("boot left its lock");
+        lock.try_lock().expect("nobody runs");
+        self.machine.run(&format!("systemctl start --no-block {name}"));
+        wait_for("boot's word that it waits", || {
+            let said = self.machine.run(&format!("journalctl --quiet --no-pager --lines=3 --unit={name}"));
+            if said.contains("still runs; waiting") { Ok(()) } else { Err(said) }
+        });
+        assert_eq!(self.shown("ActiveState"), "activating", "{}: nothing is ready yet", self.machine);
+        drop(lock);
+        self.wait_until_up();
+    }
+
+    /// The release has the unit's one capability, and cannot change what was settled at its installation.
+    pub(crate) fn assert_confined(&self, processes: Processes) {
+        let release = processes.release.as_raw_nonzero();
+        let status = fs::read_to_string(format!("/proc/{release}/status")).expect("the release runs");
+        for line in [format!("CapBnd:\t{BIND}"), format!("CapEff:\t{BIND}"), "Seccomp:\t2".into()] {
+            assert!(
+                status.lines().any(|found| found == line),
+                "{}: {line} is not in\n{status}",
+                self.machine
+            );
+        }
+        let seen_by_release = Path::new("/proc").join(release.to_string()).join("root");
+        let change = |path: &str| File::create(seen_by_release.join(path).join("change")).map(drop);
+        for path in ["usr/lib/pitlane", "etc", "var/lib/pitlane/trust"] {
+            let refused = change(path).map_err(|error| error.kind());
+            assert_eq!(refused, Err(ErrorKind::ReadOnlyFilesystem), "{}: /{path}", self.machine);
+        }
+        change("var/lib/pitlane/state").expect("what is the release's own can be written");
+    }
+
+    fn up(&self) -> Result<Processes, String> {
+        let state = self.shown("ActiveState");
+        let all = self.all();
+        let of = |program: &str| all.iter().find(|(_, name)| name == program).map(|(process, _)| *process);
+        match (state.as_str(), of("pitlane-boot"), of(&self.name())) {
+            ("active", Some(boot), Some(release)) => Ok(Processes { boot, release }),
+            _ => Err(format!("{} is {state} with {all:?}", self.name())),
+        }
+    }
+
+    /// All processes in the unit's control group, with their names.
+    fn all(&self) -> Vec<(Pid, String)> {
+        let group = self.machine.groups().join(format!("system.slice/{}.service", self.name()));
+        let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+        let named = |process: &str| {
+            let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+            Some((Pid::from_raw(process.parse().ok()?)?, name.trim().to_owned()))
+        };
+        processes.lines().filter_map(named).collect()
+    }
+
+    fn shown(&self, property: &str) -> String {
+        self.machine.run(&format!("systemctl show --property={property} --value {}", self.name()))
+    }
+
+    /// The unit's name, and that of the release's program.
+    fn name(&self) -> String {
+        format!("pitlane-{}", self.role.word())
+    }
+}
+
+fn kill(process: Pid) {
+    kill_process(process, Signal::KILL).expect("the process lives");
+}
+
+fn lives(process: Pid) -> bool {
+    Path::new("/proc").join(process.as_raw_nonzero().to_string()).exists()
+}
