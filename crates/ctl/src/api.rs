@@ -109,6 +109,12 @@ pub(crate) struct Fact {
 pub(crate) struct Node {
     /// Its name.
     pub(crate) name: String,
+    /// The name of its system location.
+    #[serde(default)]
+    pub(crate) system_location: Option<String>,
+    /// Who keeps it in maintenance mode.
+    #[serde(default)]
+    pub(crate) maintenance_mode_owners: Vec<String>,
     /// What it runs; none when it was never heard.
     #[serde(default)]
     pub(crate) version: Option<String>,

@@ -21,6 +21,8 @@ mod when;
 
 mod view;
 
+mod simulate;
+
 mod terminal;
 
 mod commands;

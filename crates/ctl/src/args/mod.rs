@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 use fleet::version::Release;
 
+use crate::simulate::arguments::SimulateArgs;
+
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
 pub(crate) use upgrade::{PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, WatchArgs};
@@ -84,6 +86,12 @@ pub(crate) enum Command {
     /// Upgrades of the platform: upload, check, start, watch.
     #[command(subcommand)]
     Upgrade(UpgradeCommand),
+    /// Says how an upgrade would go: how long it takes, and what capacity and calls it costs.
+    ///
+    /// The manager's and the nodes' own decisions are simulated over many drawn days, with calls that come,
+    /// last and move to other nodes. Sizes and load are given, which needs no login, or come from the running
+    /// platform. The answer is a table; with --json an object, and with --svg a picture beside it.
+    Simulate(Box<SimulateArgs>),
     /// Upgrade packages on this machine: make keys, build, inspect, verify.
     #[command(subcommand)]
     Package(PackageCommand),

@@ -7,6 +7,7 @@ mod machine;
 mod node;
 mod package;
 mod room;
+mod simulate;
 mod upgrade;
 mod upload;
 mod watch;
@@ -72,6 +73,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     match command {
         Command::Package(command) => package::run(&command, output(&global)),
         Command::Machine(command) => machine::run(&command, output(&global)),
+        Command::Simulate(args) => simulate::run(&global, &args),
         Command::Demo { arguments } => demo::run(&arguments),
         Command::Completions { shell } => {
             let mut text = Vec::new();
@@ -106,7 +108,7 @@ async fn upgrade_command(session: &Session, command: &UpgradeCommand) -> Result<
 }
 
 /// One thread is enough to wait for one answer at a time.
-fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Failure::io("start the runtime"))?.block_on(command)
 }

@@ -16,7 +16,7 @@ use crate::view::{self as draw, check as draw_check};
 use crate::when::When;
 
 pub(crate) const STATUS: &str = "status/v1/upgrade/";
-const CHECK: &str = "command/v1/platform/upgrade_check/";
+pub(crate) const CHECK: &str = "command/v1/platform/upgrade_check/";
 const START: &str = "command/v1/platform/upgrade_start/";
 const HISTORY: &str = "history/v1/upgrade/";
 const PACKAGES: &str = "configuration/v1/upgrade_package/";

@@ -4,6 +4,7 @@ mod answers;
 mod local;
 mod platform;
 mod server;
+mod simulate;
 mod trust;
 mod upgrade;
 

@@ -70,10 +70,14 @@ pub struct Forecast {
     pub refused: Spread<u64>,
     /// Calls that came to the whole platform during the run.
     pub offered: Spread<u64>,
+    /// Calls that met a node out of service and were placed on another.
+    pub moved: Spread<u64>,
     /// The locations.
     pub locations: Vec<LocationForecast>,
     /// How far the points of the curves are from each other.
     pub pace: Span,
+    /// Nodes of the whole platform in service at each point.
+    pub in_service: Vec<Band>,
     /// Nodes upgraded at each point.
     pub upgraded: Vec<Band>,
     /// Events that the brains took in, in all samples.
@@ -88,6 +92,8 @@ pub(super) fn summed(plan: &Plan, seed: u64, samples: &[Sample]) -> Forecast {
     let known = |span: Span| (span.0 < u64::MAX).then_some(span);
     let refused = |sample: &Sample| sample.places.iter().map(|place| place.sums.refused).sum::<u64>();
     let offered = |sample: &Sample| sample.places.iter().map(|place| place.sums.offered).sum::<u64>();
+    let moved = |sample: &Sample| sample.places.iter().map(|place| place.sums.moved).sum::<u64>();
+    let in_service: Vec<Vec<u32>> = samples.iter().map(in_service).collect();
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Forecast {
         samples: count(samples.len()),
@@ -99,8 +105,10 @@ pub(super) fn summed(plan: &Plan, seed: u64, samples: &[Sample]) -> Forecast {
         attempts: attempts(samples),
         refused: spread(samples.iter().map(refused)),
         offered: spread(samples.iter().map(offered)),
+        moved: spread(samples.iter().map(moved)),
         locations: (0..plan.locations.len()).map(|at| location(plan, at, samples, points)).collect(),
         pace: pace(plan),
+        in_service: bands(points, in_service.iter().map(Vec::as_slice)),
         upgraded: bands(points, samples.iter().map(|sample| sample.upgraded.as_slice())),
         events: samples.iter().map(|sample| sample.events).sum(),
     }
@@ -119,6 +127,12 @@ fn location(plan: &Plan, at: usize, samples: &[Sample], points: usize) -> Locati
         fullest: spread(places().map(|place| (place.fullest * 100.0).round() as u64)),
         in_service: bands(points, places().map(|place| place.in_service.as_slice())),
     }
+}
+
+/// Nodes of all locations in service at each point.
+fn in_service(sample: &Sample) -> Vec<u32> {
+    let at = |point: usize| sample.places.iter().filter_map(|place| place.in_service.get(point)).sum();
+    (0..sample.upgraded.len()).map(at).collect()
 }
 
 fn attempts(samples: &[Sample]) -> Vec<u64> {

@@ -1,0 +1,138 @@
+//! From what was given to what the forecast is asked for.
+
+use fleet::platform::NODES_AT_MOST;
+use fleet::policy::Policy;
+use fleet::time::Span;
+use sim::forecast::{Day, Lengths, Location, Machines, Plan};
+
+use super::arguments::{Clock, DayArg, Place, SimulateArgs};
+use super::platform::Present;
+use crate::args::PolicyArgs;
+use crate::failure::Failure;
+
+/// Calls on a node at the busiest hour when nothing is said.
+pub(crate) const CALLS_PER_NODE: f64 = 20.0;
+
+/// When Start is pressed when nothing is said: few people talk then.
+pub(crate) const START: Span = Span::hours(3);
+
+/// The name of a location that was given none.
+const ONE_LOCATION: &str = "all nodes";
+
+/// The longest limit of a run, as the Management Node has it.
+const LONGEST_LIMIT: Span = Span::hours(7 * 24);
+
+/// A plan for a fleet that is told by options alone.
+///
+/// # Errors
+/// What of it makes no sense.
+pub(crate) fn of_options(args: &SimulateArgs) -> Result<Plan, Failure> {
+    let one = args.nodes.map(|nodes| Place { name: ONE_LOCATION.into(), nodes, ahead: Span::ZERO });
+    let places: Vec<Place> = one.into_iter().chain(args.locations.iter().cloned()).collect();
+    let calls = args.calls_per_node.unwrap_or(CALLS_PER_NODE);
+    let location = |place: Place| Location {
+        calls: calls * f64::from(place.nodes),
+        name: place.name,
+        nodes: place.nodes,
+        ahead: place.ahead,
+        calls_now: None,
+    };
+    let locations = places.into_iter().map(location).collect();
+    let start = args.start.map_or(START, |Clock(start)| start);
+    put_together(args, locations, Policy::standard(), start)
+}
+
+/// A plan for the fleet of a running platform. The present calls are those of its nodes when Start is
+/// pressed now, and tell the busiest hour's by the part of it that this hour has.
+///
+/// # Errors
+/// Nothing can be told about the load, or what was given makes no sense.
+pub(crate) fn of_platform(args: &SimulateArgs, present: Present) -> Result<Plan, Failure> {
+    let Present { locations, policy, clock } = present;
+    let calls_now: u64 = locations.values().flatten().copied().map(u64::from).sum();
+    if calls_now == 0 && args.calls_per_node.is_none() {
+        return Err(Failure::Usage(
+            "the platform has no calls now, which says nothing about its load; give --calls-per-node".into(),
+        ));
+    }
+    let part = day(args.day).part_at(clock);
+    let start = args.start.map_or(clock, |Clock(start)| start);
+    let locations = locations.into_iter().map(|(name, calls)| {
+        let nodes = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        let now: f64 = calls.iter().copied().map(f64::from).sum();
+        let (busiest, calls_now) = match args.calls_per_node {
+            Some(per_node) => (per_node * f64::from(nodes), None),
+            None => (now / part, (start == clock).then_some(calls)),
+        };
+        Location { name, nodes, calls: busiest, ahead: Span::ZERO, calls_now }
+    });
+    put_together(args, locations.collect(), policy, start)
+}
+
+fn put_together(
+    args: &SimulateArgs,
+    locations: Vec<Location>,
+    standing: Policy,
+    start: Span,
+) -> Result<Plan, Failure> {
+    let plan = Plan {
+        locations,
+        policy: with_limits(standing, &args.policy)?,
+        lengths: Lengths::new(args.call_mean.span(), args.call_sd.span()),
+        day: day(args.day),
+        places_per_node: args.places_per_node,
+        machines: Machines {
+            manager: args.manager_away.span(),
+            staging: args.staging.span(),
+            away: args.away.span(),
+        },
+        start,
+    };
+    let nodes: u64 = plan.locations.iter().map(|location| u64::from(location.nodes)).sum();
+    if nodes > NODES_AT_MOST as u64 {
+        return Err(Failure::Usage(format!(
+            "{nodes} nodes are more than the {NODES_AT_MOST} that a platform has"
+        )));
+    }
+    let mut names: Vec<&str> = plan.locations.iter().map(|location| location.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Failure::Usage(format!("the location {} is given twice", pair[0]))),
+        None => Ok(plan),
+    }
+}
+
+fn day(day: DayArg) -> Day {
+    match day {
+        DayArg::Office => Day::office(),
+        DayArg::Flat => Day::flat(),
+    }
+}
+
+/// The policy of a run that is started with these limits, within the bounds of the Management Node.
+fn with_limits(standing: Policy, args: &PolicyArgs) -> Result<Policy, Failure> {
+    let PolicyArgs { nodes_at_once, drain_limit, run_limit, rest } = args;
+    let mut policy = standing.clone();
+    if let Some(nodes) = *nodes_at_once {
+        if nodes as usize > NODES_AT_MOST {
+            return Err(Failure::Usage(format!("--nodes-at-once must be from 1 to {NODES_AT_MOST}")));
+        }
+        policy.nodes_at_once = nodes;
+    }
+    let limits = [
+        ("--drain-limit", drain_limit, &mut policy.drain_limit, Span::seconds(1)),
+        ("--run-limit", run_limit, &mut policy.run_limit, Span::seconds(1)),
+        ("--rest", rest, &mut policy.rest, Span::ZERO),
+    ];
+    for (name, given, limit, least) in limits {
+        let Some(given) = given.map(|given| given.span()) else { continue };
+        if !(least..=LONGEST_LIMIT).contains(&given) {
+            return Err(Failure::Usage(format!("{name} must be from {least} to {LONGEST_LIMIT}")));
+        }
+        *limit = given;
+    }
+    if policy != standing {
+        policy.name.push_str(", adapted");
+    }
+    Ok(policy)
+}

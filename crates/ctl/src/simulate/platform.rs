@@ -1,0 +1,87 @@
+//! The fleet of a running platform, from its answers.
+
+use std::collections::BTreeMap;
+
+use fleet::policy::Policy;
+use fleet::time::Span;
+use serde::Deserialize;
+
+use crate::api::{Node, UpgradeStatus};
+
+/// How long a day is.
+const DAY: Span = Span::hours(24);
+
+/// The name of the location of nodes that have none.
+const NOWHERE: &str = "no location";
+
+/// What is known of a running platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Present {
+    /// The calls on each node, by system location.
+    pub(crate) locations: BTreeMap<String, Vec<u32>>,
+    /// The standing policy.
+    pub(crate) policy: Policy,
+    /// The Management Node's time of day.
+    pub(crate) clock: Span,
+}
+
+/// A policy of the API, as much of it as is there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PolicyNumbers {
+    name: Option<String>,
+    nodes_at_once: Option<u32>,
+    drain_limit_seconds: Option<u64>,
+    run_limit_seconds: Option<u64>,
+    rest_seconds: Option<u64>,
+    silent_after_seconds: Option<u64>,
+    reboot_silent_after_seconds: Option<u64>,
+    stuck_after_seconds: Option<u64>,
+    absent_grace_seconds: Option<u64>,
+    start_limit_seconds: Option<u64>,
+}
+
+impl PolicyNumbers {
+    /// The policy; what is not said is as the standard policy has it.
+    pub(crate) fn policy(self) -> Policy {
+        let standard = Policy::standard();
+        let span = |given: Option<u64>, standard: Span| given.map_or(standard, Span::seconds);
+        Policy {
+            name: self.name.unwrap_or(standard.name),
+            nodes_at_once: self.nodes_at_once.unwrap_or(standard.nodes_at_once).max(1),
+            drain_limit: span(self.drain_limit_seconds, standard.drain_limit),
+            run_limit: span(self.run_limit_seconds, standard.run_limit),
+            rest: span(self.rest_seconds, standard.rest),
+            silent_after: span(self.silent_after_seconds, standard.silent_after),
+            reboot_silent_after: span(self.reboot_silent_after_seconds, standard.reboot_silent_after),
+            stuck_after: span(self.stuck_after_seconds, standard.stuck_after),
+            absent_grace: span(self.absent_grace_seconds, standard.absent_grace),
+            start_limit: span(self.start_limit_seconds, standard.start_limit),
+        }
+    }
+}
+
+/// What of the platform goes into the forecast, and in words what does not.
+pub(crate) fn present(status: &UpgradeStatus, policy: Policy) -> (Present, Vec<String>) {
+    let (heard, unheard): (Vec<&Node>, Vec<&Node>) =
+        status.nodes.iter().partition(|node| node.contact == "heard" && node.calls.is_some());
+    let mut locations: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for node in &heard {
+        let name = node.system_location.clone().unwrap_or_else(|| NOWHERE.into());
+        let calls = node.calls.and_then(|calls| u32::try_from(calls).ok()).unwrap_or_default();
+        locations.entry(name).or_default().push(calls);
+    }
+    let refuses = |node: &&&Node| !node.maintenance_mode_owners.is_empty();
+    let counts = [
+        (unheard.len(), "not heard now, or with an unknown number of calls, and left out"),
+        (heard.iter().filter(refuses).count(), "in maintenance mode now, and taken as in service"),
+    ];
+    let told = counts.iter().filter(|(count, _)| *count > 0);
+    let mut remarks: Vec<String> = told.map(|(count, what)| format!("Nodes {what}: {count}.")).collect();
+    if status.run.is_some() {
+        remarks
+            .push("A run is under way; the forecast is of another one, which begins with every node.".into());
+    }
+    let clock = Span(u64::try_from(status.now.0.as_millisecond()).unwrap_or_default() % DAY.0);
+    (Present { locations, policy, clock }, remarks)
+}
