@@ -1,7 +1,7 @@
 //! The second half of every seed: nothing goes wrong any more, calls end, and everything must come to
 //! its end within a bound. A platform that is merely safe would pass the first half by standing still.
 
-use fleet::node::{Contact, Duty, NodeId};
+use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
 use fleet::time::{Span, Time};
 use fleet::version::Release;
@@ -164,11 +164,35 @@ impl World {
         policy.run_limit = Span::hours(100);
         match self.press_start(version, policy) {
             Ok(()) => true,
+            Err(blockers) if self.redeploys(&blockers) => self.start_the_rest(),
             Err(blockers) => {
                 self.judge_refusal(&blockers);
                 false
             }
         }
+    }
+
+    /// A bursting node that missed a run and is always on since stands in the way of the next, and the
+    /// operator is told to redeploy it: it is removed, and what is left is started once more.
+    fn redeploys(&mut self, blockers: &[Blocker]) -> bool {
+        let named = |blocker: &Blocker| match blocker {
+            Blocker::OtherVersion { node, .. } => Some(node.clone()),
+            Blocker::NothingToDo { .. }
+            | Blocker::OffPath { .. }
+            | Blocker::OtherPackage { .. }
+            | Blocker::RunUnderWay { .. }
+            | Blocker::Unreachable { .. } => None,
+        };
+        let names: Vec<String> = blockers.iter().filter_map(named).collect();
+        let behind = |(id, node): &(NodeId, &Node)| {
+            let changed = self.truth.nodes.get(id).is_some_and(|known| known.made_always_on);
+            changed && names.contains(&node.name)
+        };
+        let ids: Vec<NodeId> = self.fleet().nodes().iter().filter(behind).map(|(id, _)| id).collect();
+        for id in &ids {
+            self.remove_node(*id);
+        }
+        !ids.is_empty()
     }
 
     /// Only two things may stand in the way of a start when everything is well: that nothing is to be

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fleet::desired::{Assignment, Desired};
-use fleet::node::{NodeId, Power};
+use fleet::node::{Duty, NodeId, Power};
 use fleet::platform::{Applied, Event, Fleet, ManagerWants};
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Sha256};
@@ -287,9 +287,12 @@ impl World {
         everybody.into_iter().for_each(|id| self.power(id));
     }
 
-    /// Starts and stops the machine of a bursting node (R7).
+    /// Starts and stops the machine of a bursting node (R7), and starts one that is always on, as far as this
+    /// manager knows.
     fn power(&mut self, id: NodeId) {
-        let wanted = self.fleet().nodes().get(id).and_then(fleet::node::Node::power);
+        let Some(node) = self.fleet().nodes().get(id) else { return };
+        let always = (node.duty == Duty::AlwaysOn).then_some(Power::On);
+        let wanted = node.power().or(always);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         match wanted {
             Some(Power::On) if !machine.powered => {

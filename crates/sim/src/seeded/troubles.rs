@@ -218,6 +218,7 @@ impl World {
             Some(id) => {
                 self.nodes.entry(id).and_modify(|machine| machine.hung = false);
                 self.deal_with_what_was_missed();
+                self.link_breaks(&[id]);
                 self.settle_node(id);
             }
             None => {
@@ -266,7 +267,7 @@ impl World {
         }
     }
 
-    fn remove_node(&mut self, id: NodeId) {
+    pub(super) fn remove_node(&mut self, id: NodeId) {
         if self.tell(Event::NodeRemoved { id }) == Told::Committed {
             self.nodes.remove(&id);
             self.forget_node(id);
@@ -285,6 +286,7 @@ impl World {
         if self.tell(Event::NodeChanged { id, name, duty }) == Told::NotCommitted {
             return;
         }
+        self.known(id).made_always_on |= !renamed && duty == Duty::AlwaysOn;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         if duty == Duty::AlwaysOn && !machine.powered {
             machine.powered = true;

@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) newest: Option<Observed>,
     /// Whether the last that is known of its link is that a report came.
     pub(super) heard: bool,
+    /// It was a bursting node once, and is always on.
+    pub(super) made_always_on: bool,
     /// Its attempt has begun with the start of its machine (R7).
     pub(super) starting: bool,
     /// What it was said to be upgraded to; unknown when the manager has forgotten that.

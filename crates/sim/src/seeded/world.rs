@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::draw::Draw;
 use super::journal::{Counts, Journal};
 use super::kept::Plan;
+use super::kinds::Kind;
 use super::machine::Machine;
 use super::manager::{Manager, Told};
 use super::odds::Odds;
@@ -155,11 +156,15 @@ impl World {
         }
     }
 
-    /// What a program has missed while it hung comes to it now. What is still missed by another is missed
-    /// again.
+    /// What a program has missed while it hung comes to it now, save answers: their connections have broken.
+    /// What is still missed by another is missed again.
     pub(super) fn deal_with_what_was_missed(&mut self) {
         for happening in std::mem::take(&mut self.missed) {
-            self.agenda.enter(self.now, happening);
+            if matches!(happening, Happening::Order { .. }) {
+                self.counts.done.note(Kind::ReachedNobody);
+            } else {
+                self.agenda.enter(self.now, happening);
+            }
         }
     }
 
