@@ -20,6 +20,7 @@ const NEEDED: [(&str, &str); 5] = [
 /// `systemd-nspawn` keeps its own in `/run/systemd`, and wants that to be in memory.
 const GROUND: &str = r#"
 set -e
+mkdir -p /run/systemd
 mount -t tmpfs pitlane /run/systemd
 mount -t cgroup2 pitlane /sys/fs/cgroup
 ip link set lo up

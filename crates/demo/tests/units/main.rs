@@ -3,6 +3,7 @@
 
 mod apart;
 mod container;
+mod people;
 mod unit;
 mod wait;
 mod world;

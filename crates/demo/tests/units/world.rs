@@ -1,12 +1,14 @@
 //! A Management Node and a Conferencing Node, set up as the README says.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use demo::{Built, Contents, Pitlane, Recipe, Releases, Role, Step};
 use tempfile::TempDir;
 
 use crate::container::{Container, Media};
+use crate::people::{ROOM, Talk};
 use crate::wait::wait_for;
 
 /// The settings of the machines, on the ports that only a privileged program may listen on.
@@ -14,6 +16,8 @@ const MANAGER: &str =
     "[manager]\npeople = \"127.0.0.1:443\"\nnodes = \"127.0.0.1:8444\"\nnames = [\"127.0.0.1\"]\n";
 const NODE: &str = "[node]\nsip = \"127.0.0.2:5060\"\nmedia = \"127.0.0.2\"\nmedia_ports = [20000, 20999]\n\
      web = \"127.0.0.2:80\"\n";
+/// Where the node takes calls.
+const SIP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 5060);
 
 /// What both machines are installed with, and what they are upgraded to.
 const STEP: Step = Step::TO_NEXT;
@@ -51,6 +55,8 @@ impl World {
         let file = media.medium.join("node.enrolment.toml");
         let file = file.to_str().expect("a plain path");
         wait_for("an answer of the Management Node", || self.say(&["location", "add", "London"]));
+        let add = ["room", "add", ROOM, "--alias", ROOM];
+        self.say(&add).unwrap_or_else(|said| panic!("{said}"));
         let add = ["node", "add", "lon-1", "--address", "127.0.0.2", "--location", "London"];
         self.say(&[&add[..], &["--enrolment-file", file]].concat()).unwrap_or_else(|said| panic!("{said}"));
         install(&self.node, Role::Node);
@@ -62,8 +68,9 @@ impl World {
         self.node.run("systemctl enable --now pitlane-node");
     }
 
-    /// Brings the platform to the next release.
+    /// Brings the platform to the next release while people talk on it.
     pub(crate) fn upgrade(&self) {
+        let talk = self.talk();
         let recipe = Recipe {
             releases: &self.releases,
             pitlane: &self.pitlane,
@@ -74,19 +81,29 @@ impl World {
         for words in [&["upgrade", "upload", package][..], &["upgrade", "start", "--yes", "--rest", "1s"]] {
             self.say(words).unwrap_or_else(|said| panic!("{said}\n{}", self.manager.story()));
         }
+        wait_for("the node's wait for its calls", || {
+            let status = self.pitlane.ask(&["upgrade", "status"]).map_err(|error| self.told(&error))?;
+            let waits = status["nodes"][0]["upgrade_status_text"] == "Waiting for calls to clear";
+            if waits { Ok(()) } else { Err(self.told(&status)) }
+        });
+        talk.end();
         self.wait_until_in_touch(STEP.to);
     }
 
-    /// Waits until no run is under way and the node says that it runs this release.
+    /// Waits until no run is under way, and both say that they run this release.
     pub(crate) fn wait_until_in_touch(&self, release: Built) {
-        let status = wait_for("the platform's quiet", || {
+        wait_for("the platform's quiet", || {
             let status = self.pitlane.ask(&["upgrade", "status"]).map_err(|error| self.told(&error))?;
-            let node = &status["nodes"][0];
+            let (manager, node) = (&status["manager"], &status["nodes"][0]);
+            let runs = [manager, node].iter().all(|machine| machine["version"] == release.version);
             let heard = node["contact"] == "heard" && node["calls"].is_u64();
-            if heard && status["run"].is_null() { Ok(status) } else { Err(self.told(&status)) }
+            if runs && heard && status["run"].is_null() { Ok(()) } else { Err(self.told(&status)) }
         });
-        let said = status.to_string();
-        assert!(said.contains(&format!("\"{}\"", release.version)), "not on {}: {said}", release.version);
+    }
+
+    /// Two people talk, as soon as the node takes calls.
+    fn talk(&self) -> Talk {
+        wait_for("a conversation", || Talk::begin(SIP).map_err(|error| self.told(&error)))
     }
 
     fn say(&self, words: &[&str]) -> Result<String, String> {
