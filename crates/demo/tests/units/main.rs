@@ -25,6 +25,7 @@ fn a_platform_under_systemd_goes_through_an_upgrade() {
             assert_eq!(after.boot, before.boot, "{machine}: pitlane-boot lives through an upgrade");
             assert_ne!(after.release, before.release, "{machine}: the new release is a process of its own");
             assert_eq!(unit.restarts(), 0, "{machine}: systemd had nothing to mend");
+            unit.assert_understood();
             unit.assert_confined(after);
         }
     });

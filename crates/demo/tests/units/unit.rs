@@ -46,6 +46,12 @@ impl Unit<'_> {
         self.shown("NRestarts").parse().expect("systemd counts in numbers")
     }
 
+    /// systemd understands every line of the unit, and says nothing about any.
+    pub(crate) fn assert_understood(&self) {
+        let verify = format!("systemd-analyze verify --man=no {}.service 2>&1", self.name());
+        assert_eq!(self.machine.run(&verify), "", "{}", self.machine);
+    }
+
     /// The release is killed: boot starts it again, and the unit has not noticed.
     pub(crate) fn crash_release(&self) {
         let before = self.processes();
