@@ -1,8 +1,6 @@
-//! A disk in memory becomes a real folder, or a number that tells it from others.
+//! A disk in memory becomes a real folder.
 
-use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -33,30 +31,5 @@ fn put(nodes: &Nodes, id: FileId, at: &Path) -> io::Result<()> {
         }
         Some(Node::Link { target }) => symlink(target, at),
         None => Ok(()),
-    }
-}
-
-/// Equal for disks with the same files under the same names, and different for all others in practice.
-pub(super) fn fingerprint(nodes: &Nodes) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    mix(nodes, FileId::ROOT, OsStr::new(""), &mut hasher);
-    hasher.finish()
-}
-
-fn mix(nodes: &Nodes, id: FileId, name: &OsStr, hasher: &mut DefaultHasher) {
-    name.hash(hasher);
-    match nodes.get(&id) {
-        Some(Node::Directory { mode, names }) => {
-            (mode, names.len()).hash(hasher);
-            for (name, id) in names.iter() {
-                mix(nodes, *id, name, hasher);
-            }
-        }
-        Some(Node::File { mode, contents }) => {
-            mode.hash(hasher);
-            hasher.write(contents);
-        }
-        Some(Node::Link { target }) => target.hash(hasher),
-        None => {}
     }
 }

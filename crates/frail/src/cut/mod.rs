@@ -67,12 +67,12 @@ pub fn cut_everywhere(
     let mut met = HashSet::new();
     for after in 0..=record.changes.len() {
         for fates in fates(model.pending()) {
-            let nodes = model.after_the_cut(&fates);
             tally.states += 1;
-            if !met.insert((lay_out::fingerprint(&nodes), marks.len())) {
+            if !met.insert((model.fingerprint(&fates), marks.len())) {
                 continue;
             }
             tally.distinct += 1;
+            let nodes = model.after_the_cut(&fates);
             let survivor = Survivor { after, fates: &fates, marks: &marks, nodes: &nodes };
             look(&survivor).map_err(|fault| at_that_moment(record, &survivor, &model, &fault))?;
         }

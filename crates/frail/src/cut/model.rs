@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::change::{Change, FileId};
@@ -26,7 +27,14 @@ impl Fate {
     pub(super) const ALL: [Self; 3] = [Self::Survives, Self::Lost, Self::Torn];
 }
 
-/// A change that is done but not durable.
+/// A change that is done but not durable, and which of all it is.
+#[derive(Clone, Debug)]
+struct Undecided {
+    number: u64,
+    what: Pending,
+}
+
+/// What such a change does.
 #[derive(Clone, Debug)]
 enum Pending {
     Write {
@@ -54,6 +62,9 @@ enum Pending {
     },
 }
 
+/// A number for each file that stands for everything that was done to its contents, in order.
+type Written = BTreeMap<FileId, u64>;
+
 /// A name, and what it names from now on.
 type Named = (OsString, Option<FileId>);
 
@@ -69,7 +80,10 @@ pub(super) struct Model {
     /// The disk as its programs see it.
     seen: Nodes,
     durable: Nodes,
-    pending: Vec<Pending>,
+    /// What was durably done to each file, so that its contents need not be looked at to tell two apart.
+    written: Written,
+    pending: Vec<Undecided>,
+    changes: u64,
     passing: fn(&OsStr) -> bool,
     passed: BTreeSet<FileId>,
 }
@@ -79,7 +93,9 @@ impl Model {
         let mut model = Self {
             seen: before.clone(),
             durable: before.clone(),
+            written: Written::new(),
             pending: Vec::new(),
+            changes: 0,
             passing,
             passed: BTreeSet::new(),
         };
@@ -96,7 +112,7 @@ impl Model {
     }
 
     pub(super) fn describe(&self, fates: &[Fate]) -> String {
-        let lines = self.pending.iter().zip(fates).map(|(pending, fate)| match pending {
+        let lines = self.pending.iter().zip(fates).map(|(Undecided { what, .. }, fate)| match what {
             Pending::Write { file, at, data } => {
                 format!("\n  {fate:?}: {} bytes at {at} of {file:?}", data.len())
             }
@@ -110,6 +126,7 @@ impl Model {
 
     /// One more change is done.
     pub(super) fn change(&mut self, change: &Change) {
+        self.changes += 1;
         match change.clone() {
             Change::Create { dir, name, file, node } => {
                 self.seen.insert(file, node.clone());
@@ -133,7 +150,7 @@ impl Model {
             self.passed.extend(file.filter(|_| (self.passing)(name)));
         }
         if names.iter().all(|(name, _)| !(self.passing)(name)) {
-            self.pending.push(Pending::Names { dir, names });
+            self.wait(Pending::Names { dir, names });
         }
     }
 
@@ -146,13 +163,17 @@ impl Model {
         }
         self.names(to_dir, vec![(to_name.clone(), Some(file))]);
         rename(&mut self.seen, dir, &name, None);
-        self.pending.push(Pending::Left { dir, name, moved: Moved { to_dir, to_name, file } });
+        self.wait(Pending::Left { dir, name, moved: Moved { to_dir, to_name, file } });
     }
 
     fn contents(&mut self, file: FileId, pending: Pending) {
         if !self.passed.contains(&file) {
-            self.pending.push(pending);
+            self.wait(pending);
         }
+    }
+
+    fn wait(&mut self, what: Pending) {
+        self.pending.push(Undecided { number: self.changes, what });
     }
 
     fn sync(&mut self, synced: FileId) {
@@ -165,7 +186,8 @@ impl Model {
             | Pending::Chmod { .. } => None,
         };
         // Where a name has durably left its directory it is durably in the other one.
-        let arrived: BTreeMap<FileId, OsString> = self.pending.iter().filter_map(moved).collect();
+        let arrived: BTreeMap<FileId, OsString> =
+            self.pending.iter().filter_map(|undecided| moved(&undecided.what)).collect();
         let settles = |pending: &Pending| match pending {
             Pending::Write { file, .. } | Pending::Truncate { file, .. } | Pending::Chmod { file, .. } => {
                 *file == synced
@@ -176,21 +198,64 @@ impl Model {
             Pending::Left { dir, .. } => *dir == synced,
         };
         for pending in std::mem::take(&mut self.pending) {
-            if settles(&pending) {
-                apply(&mut self.durable, &pending, Fate::Survives);
+            if settles(&pending.what) {
+                apply(&mut self.durable, &pending.what, Fate::Survives);
+                count(&mut self.written, &pending, Fate::Survives);
             } else {
                 self.pending.push(pending);
             }
         }
     }
 
+    /// Equal for disks with the same names to which the same was done, without making them.
+    pub(super) fn fingerprint(&self, fates: &[Fate]) -> u64 {
+        let (mut nodes, mut written) = (self.durable.clone(), self.written.clone());
+        for (pending, fate) in self.pending.iter().zip(fates) {
+            if matches!(pending.what, Pending::Names { .. } | Pending::Left { .. }) {
+                apply(&mut nodes, &pending.what, *fate);
+            }
+            count(&mut written, pending, *fate);
+        }
+        let mut hasher = DefaultHasher::new();
+        mix(&nodes, &written, FileId::ROOT, &mut hasher);
+        hasher.finish()
+    }
+
     /// What is found when the pending changes had these fates.
     pub(super) fn after_the_cut(&self, fates: &[Fate]) -> Nodes {
         let mut nodes = self.durable.clone();
         for (pending, fate) in self.pending.iter().zip(fates) {
-            apply(&mut nodes, pending, *fate);
+            apply(&mut nodes, &pending.what, *fate);
         }
         nodes
+    }
+}
+
+/// Counts a change of a file's contents that is there.
+fn count(written: &mut Written, pending: &Undecided, fate: Fate) {
+    let (file, torn) = match (&pending.what, fate) {
+        (_, Fate::Lost) | (Pending::Names { .. } | Pending::Left { .. }, _) => return,
+        (Pending::Write { file, .. }, Fate::Torn) => (*file, true),
+        (Pending::Truncate { .. } | Pending::Chmod { .. }, Fate::Torn) => return,
+        (
+            Pending::Write { file, .. } | Pending::Truncate { file, .. } | Pending::Chmod { file, .. },
+            Fate::Survives,
+        ) => (*file, false),
+    };
+    let before = written.entry(file).or_default();
+    let mut hasher = DefaultHasher::new();
+    (*before, pending.number, torn).hash(&mut hasher);
+    *before = hasher.finish();
+}
+
+fn mix(nodes: &Nodes, written: &Written, id: FileId, hasher: &mut DefaultHasher) {
+    (id, written.get(&id)).hash(hasher);
+    if let Some(Node::Directory { names, .. }) = nodes.get(&id) {
+        names.len().hash(hasher);
+        for (name, id) in names.iter() {
+            name.hash(hasher);
+            mix(nodes, written, *id, hasher);
+        }
     }
 }
 
