@@ -176,6 +176,15 @@ fn every_start_of_the_manager_begins_an_epoch_above_all_before() {
 }
 
 #[test]
+fn a_manager_whose_clock_is_wrong_by_a_century_still_hears_its_nodes() {
+    let mut fleet = fleet();
+    fleet.apply(Time(9_000_000_000_000), Event::ManagerStarted { release: RELEASE, fell_back: None });
+    let generation = fleet.wanted(NODE).unwrap().generation;
+    fleet.apply(Time(9_000_000_000_001), report(9, generation, 0));
+    assert_eq!(fleet.nodes().get(NODE).unwrap().contact, Contact::Heard);
+}
+
+#[test]
 fn the_eight_statuses_are_told_letter_by_letter() {
     let told: Vec<_> = Status::ALL.iter().map(|status| (status.token(), status.to_string())).collect();
     let expected = [

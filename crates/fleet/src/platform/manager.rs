@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::report::EPOCHS;
 use super::{Fleet, Installed};
 use crate::desired::Assignment;
 use crate::fact::Fact;
@@ -25,6 +26,9 @@ pub enum ManagerWants {
     /// Select the staged slot and restart.
     Install(Assignment),
 }
+
+/// The latest epoch that a clock gives: a million starts below what a node may say.
+const CLOCK_EPOCHS: u32 = EPOCHS - (1 << 20);
 
 impl Fleet {
     /// What is wanted of the Management Node itself.
@@ -121,9 +125,10 @@ impl Fleet {
 
     /// Every start begins an epoch of its own: a manager that fell back or was restored does not know
     /// what it has wanted since, and must never want something else under the same generation. The clock
-    /// keeps the epochs of two such pasts apart.
+    /// keeps the epochs of two such pasts apart, as far as it can be believed: past the year 2105 it is wrong,
+    /// and what it gave would be more than a node may say.
     fn begin_epoch(&mut self, now: Time) {
-        let clock = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX);
+        let clock = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX).min(CLOCK_EPOCHS);
         self.raise_epoch(self.platform.epoch.saturating_add(1).max(clock));
     }
 

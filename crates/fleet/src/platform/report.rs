@@ -12,8 +12,8 @@ use crate::progress::{Ending, Failure, Progress};
 use crate::time::{Span, Time};
 
 /// No platform comes to so many epochs by itself: a node that says more is faulty, and must not use up
-/// what is left for the others. Epochs are seconds since 1970, so this is the year 2038.
-const EPOCHS: u32 = u32::MAX / 2;
+/// what is left for the others. Above it there is room for a million starts of the Management Node.
+pub(super) const EPOCHS: u32 = u32::MAX - (1 << 20);
 
 impl Fleet {
     pub(super) fn report(&mut self, now: Time, id: NodeId, observed: Observed, facts: &mut Vec<Fact>) {
