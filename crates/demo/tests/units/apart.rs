@@ -16,8 +16,8 @@ const NEEDED: [(&str, &str); 5] = [
     ("/usr/sbin/useradd", "passwd"),
 ];
 
-/// Makes the namespaces, runs the words that it is given in them, and takes its control groups away again.
-/// `systemd-nspawn` keeps its own in `/run/systemd`, and wants that to be in memory.
+/// Makes the namespaces, runs the words that it is given in them, and takes away its files and control
+/// groups, also when it is told to end. `systemd-nspawn` keeps its own in `/run/systemd`, and wants that to be in memory.
 const GROUND: &str = r#"
 set -e
 mkdir -p /run/systemd
@@ -25,9 +25,19 @@ mount -t tmpfs pitlane /run/systemd
 mount -t cgroup2 pitlane /sys/fs/cgroup
 ip link set lo up
 mkdir "/sys/fs/cgroup/$PITLANE_UNITS_GROUP"
-code=0
-unshare --pid --fork --kill-child --mount-proc "$@" || code=$?
+TMPDIR=$(mktemp -d -t pitlane-units-XXXXXX)
+export TMPDIR
+unshare --pid --fork --kill-child --mount-proc "$@" &
+inside=$!
+# The first process inside hears no SIGTERM; with it ends every other.
+trap 'kill -KILL $(cat /proc/$inside/task/$inside/children)' INT TERM
+code=1
+while kill -0 $inside 2>/dev/null; do
+    code=0
+    wait $inside || code=$?
+done
 find "/sys/fs/cgroup/$PITLANE_UNITS_GROUP" -depth -type d -exec rmdir {} +
+rm -rf "$TMPDIR"
 exit $code
 "#;
 
