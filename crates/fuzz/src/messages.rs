@@ -77,6 +77,9 @@ pub(crate) const WORDS: &[&str] = &[
     "\"34.2\"",
 ];
 
+/// Reports, start, the manager's own upgrade, then the node: staged, told, drained, left, back.
+const UPGRADED: &str = "= = S s M = g = = c = = w = = R = = =";
+
 /// Lets a play happen.
 pub(crate) fn run(data: &[u8]) {
     let (mut platform, mut node) = (Platform::new(), Node::new());
@@ -131,6 +134,7 @@ pub(crate) fn stored() -> (String, String) {
             node.happens(what, b"");
         }
     }
+    assert!(platform.runs(), "the run has not started");
     platform.stored()
 }
 
@@ -153,9 +157,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let conversation: Vec<Vec<u8>> = syncs.iter().map(|sync| said(b'1', sync)).collect();
     let mut told: Vec<Vec<u8>> = answers.iter().map(|answer| said(b'A', answer)).collect();
     told.push(b"d".to_vec());
-    // Reports, start, the manager's own upgrade, then the node: staged, told, drained, left, back.
-    let play = "= = S s M = g = = c = = w = = R = = =";
-    let play: Vec<&str> = play.split(' ').collect();
+    let play: Vec<&str> = UPGRADED.split(' ').collect();
     let mixed =
         [conversation.clone(), vec![b"S".to_vec(), b"s".to_vec(), b"M".to_vec()], conversation.clone()];
     let late = "= = S s M = g = d t4000000 d l3 l1 d T d R =";
@@ -166,4 +168,36 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         joined(&mixed.concat()),
         joined(&late.split(' ').collect::<Vec<_>>()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays a seed, and says how far its node has come.
+    fn last_status(play: &str) -> String {
+        let (mut platform, mut node) = (Platform::new(), Node::new());
+        for part in play.split(' ') {
+            if part == "=" {
+                node.asked(platform.wanted_of_first());
+                platform.observed(node.observed());
+            } else {
+                let (what, rest) = part.as_bytes().split_first().unwrap();
+                platform.happens(*what, rest);
+                node.happens(*what, rest);
+            }
+        }
+        platform.record_of_first()
+    }
+
+    #[test]
+    fn the_plays_that_the_inputs_start_from_reach_the_places_of_a_run() {
+        let check = |play: &str, expected: &str| {
+            let record = last_status(play);
+            assert!(record.contains(expected), "{record}");
+        };
+        check(UPGRADED, "upgraded");
+        check("= = S s M = g = c1 = =", "draining");
+        check("= = S s M = G = =", "failed");
+    }
 }

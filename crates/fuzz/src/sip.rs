@@ -170,5 +170,6 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         joined(&late),
         tcp(&call.iter().map(addressed).collect::<Vec<_>>()),
         tcp(&[addressed(&options)]),
+        tcp(&[addressed(&options).replace("Content-Length: 0", "Content-Length: 18446744073709551615")]),
     ]
 }

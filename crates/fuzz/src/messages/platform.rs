@@ -1,8 +1,8 @@
 //! The manager's side of a play: a platform of three nodes.
 
-use fleet::desired::Desired;
+use fleet::desired::{Desired, Generation};
 use fleet::node::{Duty, NodeId};
-use fleet::observed::Observed;
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
 use fleet::path::{Path, Step};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
@@ -14,6 +14,20 @@ use wire::{PROTOCOL, Sync};
 pub(super) const OLD: Release = Release { version: Version::new(34, 1), build: Build(34_100) };
 pub(super) const NEW: Release = Release { version: Version::new(34, 2), build: Build(34_200) };
 pub(super) const PACKAGE: Sha256 = Sha256([7; 32]);
+
+/// What a node says that takes calls and was told nothing.
+fn healthy() -> Observed {
+    Observed {
+        at: Time(1),
+        generation: Generation::default(),
+        release: OLD,
+        footing: Footing::Confirmed,
+        admission: Admission::Admitting,
+        calls: Calls::NONE,
+        staging: Staging::Nothing,
+        unfit: None,
+    }
+}
 
 /// A platform and its clock.
 pub(super) struct Platform {
@@ -28,7 +42,14 @@ impl Platform {
         for (id, duty) in [(1, Duty::AlwaysOn), (2, Duty::AlwaysOn), (3, Duty::Bursting)] {
             fleet.apply(now, Event::NodeAdded { id: NodeId(id), name: format!("node{id}"), duty });
         }
+        // The first speaks for itself; without the second no run could start.
+        fleet.apply(now, Event::Report { id: NodeId(2), observed: healthy() });
         Self { fleet, now }
+    }
+
+    /// Whether a run is under way.
+    pub(super) fn runs(&self) -> bool {
+        self.fleet.platform.run.is_some()
     }
 
     fn apply(&mut self, event: Event) {
@@ -92,6 +113,13 @@ impl Platform {
             Ok(_) => {}
             Err(blockers) => assert!(!blockers.is_empty(), "refused without a reason"),
         }
+    }
+
+    /// Where the first node is, as it is stored.
+    #[cfg(test)]
+    pub(super) fn record_of_first(&self) -> String {
+        let node = self.fleet.nodes().get(NodeId(1)).expect("the first node");
+        serde_json::to_string(&node.progress).expect("plain data")
     }
 
     /// The row of the platform and that of its first node.

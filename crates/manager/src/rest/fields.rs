@@ -103,7 +103,8 @@ impl<'a> Draft<'a> {
             }
             Some(Value::Null | Value::Bool(_) | Value::Array(_)) => None,
         };
-        id.unwrap_or_else(|| {
+        // 0 is what a refused relation is from here on, and ids begin at 1.
+        id.filter(|id| *id > 0).unwrap_or_else(|| {
             self.refuse(field, &format!("Enter the URI of an object, such as {list}1/."));
             0
         })
@@ -225,6 +226,9 @@ mod tests {
         check(json!(7), Some(7));
         check(json!({"resource_uri": "/api/admin/configuration/v1/system_location/7/"}), Some(7));
         check(json!("/api/admin/configuration/v1/worker_vm/7/"), None);
+        check(json!("/api/admin/configuration/v1/system_location/0/"), None);
+        check(json!(0), None);
+        check(json!(-7), None);
         check(json!(true), None);
         check(json!(null), None);
     }
