@@ -100,6 +100,8 @@ pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError
     let staging = layout.packages().join(format!("{}.partial", verified.hash()));
     remove_dir(&staging)?;
     fs::create_dir_all(&staging).map_err(failed("create", &staging))?;
+    // The directory of all packages may be new: it must not go with the power and take them along.
+    sync(layout.root())?;
     package::extract_payload(upload, &verified, Role::Node, &staging.join(NODE_PAYLOAD_FILE))?;
     package::keep_manifest(&verified, &staging)?;
     let file = staging.join(PACKAGE_FILE);
