@@ -192,7 +192,8 @@ impl<'a> Crowd<'a> {
     fn arrive(&mut self, chance: &mut Chance) {
         let (calls, places) = (self.calls(), self.places());
         if places > 0 {
-            self.fullest = self.fullest.max(f64::from(calls) / f64::from(places));
+            // How many go within a step is counted on average there, so one may begin with a call too many.
+            self.fullest = self.fullest.max(f64::from(calls) / f64::from(places)).min(1.0);
         }
         let offered = chance.arrivals(self.coming(self.step));
         let admitted = if calls + offered <= places {
