@@ -1,9 +1,11 @@
-//! The small disk of a machine: a file system in memory that can be filled to its last byte.
+//! The disk of a machine: a small file system in memory that can be filled to its last byte, or one that
+//! refuses every change when it is told to.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use frail::{Fault, Frail};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::error::Error;
@@ -22,23 +24,52 @@ fn megabytes(role: Role) -> u32 {
 /// The name of the file that fills a disk.
 const BALLAST: &str = "ballast";
 
-/// The disk of a machine, by where it is mounted.
-#[derive(Clone, Debug)]
+/// The folder, beside a machine's root, in which a frail disk keeps what is written.
+const BEHIND: &str = "behind";
+
+/// What kind of disks the machines have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disks {
+    /// A small one each.
+    Small,
+    /// One each that refuses every change when it is told to.
+    Frail,
+}
+
+/// The disk of a machine, mounted at its root.
+#[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    frail: Option<Frail>,
 }
 
 impl Disk {
     /// Mounts an empty disk at `root`.
-    pub(crate) fn make(root: &Path, role: Role) -> Result<(), Error> {
+    pub(crate) fn make(kind: Disks, root: &Path, role: Role) -> Result<Self, Error> {
         std::fs::create_dir_all(root).map_err(Error::file(root))?;
-        let size = format!("size={}m,mode=750", megabytes(role));
-        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "pitlane"]).arg(root))
+        let frail = match kind {
+            Disks::Small => {
+                let size = format!("size={}m,mode=750", megabytes(role));
+                run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "pitlane"]).arg(root))?;
+                None
+            }
+            Disks::Frail => {
+                let behind = root.with_extension(BEHIND);
+                std::fs::create_dir_all(&behind).map_err(Error::file(&behind))?;
+                Some(Frail::mount(&behind, root)?)
+            }
+        };
+        Ok(Self { root: root.into(), frail })
     }
 
-    /// The disk that is mounted at a machine's root.
-    pub fn of(root: &Path) -> Self {
-        Self { root: root.into() }
+    /// From now on every change is refused with an input/output error.
+    ///
+    /// # Errors
+    /// The disk is none that can.
+    pub fn refuse(&self) -> Result<(), Error> {
+        let Some(frail) = &self.frail else { return Err(Error::Sturdy(self.root.clone())) };
+        frail.fail_writes(Fault::InputOutput);
+        Ok(())
     }
 
     /// Takes all the space that is left.
@@ -63,11 +94,15 @@ impl Disk {
         }
     }
 
-    /// Gives the space back.
+    /// Takes changes again, with room for them.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn clear(&self) -> Result<(), Error> {
+    pub fn mend(&self) -> Result<(), Error> {
+        if let Some(frail) = &self.frail {
+            frail.heal();
+            return Ok(());
+        }
         let path = self.root.join(BALLAST);
         std::fs::remove_file(&path).map_err(Error::file(path))
     }

@@ -71,6 +71,12 @@ pub enum Error {
         "this pulls cables and fills disks in namespaces of its own, which needs the rights of root; run it as root"
     )]
     NotRoot,
+    /// A disk cannot be made that fails.
+    #[error(transparent)]
+    NotMounted(#[from] frail::NotMounted),
+    /// A disk was to fail that cannot.
+    #[error("the disk at {0} cannot refuse a change; make it a frail one")]
+    Sturdy(PathBuf),
     /// The moment for a fault was missed.
     #[error("the moment was missed: {0}")]
     Missed(&'static str),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::block::Block;
-use crate::disk::Disk;
+use crate::disk::{Disk, Disks};
 use crate::error::Error;
 use crate::machine::Role;
 use crate::network::{Network, on_machine};
@@ -17,18 +17,24 @@ use crate::network::{Network, on_machine};
 pub enum Ground {
     /// Beside each other, on the loopback addresses of a block.
     Loopback(Block),
-    /// Each by itself, between a management network and a media network, with a small disk of its own.
-    Apart(Network),
+    /// Each by itself, between a management network and a media network, with a disk of its own.
+    Apart(Network, Disks),
 }
 
 impl Ground {
     /// Makes what a machine needs before it is installed into `root`.
-    pub(crate) fn prepare(self, name: &str, role: Role, place: u8, root: &Path) -> Result<(), Error> {
+    pub(crate) fn prepare(
+        self,
+        name: &str,
+        role: Role,
+        place: u8,
+        root: &Path,
+    ) -> Result<Option<Disk>, Error> {
         match self {
-            Self::Loopback(_) => Ok(()),
-            Self::Apart(network) => {
+            Self::Loopback(_) => Ok(None),
+            Self::Apart(network, disks) => {
                 network.add(name, place)?;
-                Disk::make(root, role)
+                Disk::make(disks, root, role).map(Some)
             }
         }
     }
@@ -37,7 +43,7 @@ impl Ground {
     pub(crate) fn management(self, place: u8, port: u16) -> SocketAddr {
         let host = match self {
             Self::Loopback(block) => block.host(place),
-            Self::Apart(network) => network.management(place),
+            Self::Apart(network, _) => network.management(place),
         };
         SocketAddr::new(host, port)
     }
@@ -46,7 +52,7 @@ impl Ground {
     pub(crate) fn media(self, place: u8, port: u16) -> SocketAddr {
         let host = match self {
             Self::Loopback(block) => block.host(place),
-            Self::Apart(network) => network.media(place),
+            Self::Apart(network, _) => network.media(place),
         };
         SocketAddr::new(host, port)
     }
@@ -55,7 +61,7 @@ impl Ground {
     pub(crate) fn callers(self, place: u8) -> IpAddr {
         match self {
             Self::Loopback(block) => block.host(place),
-            Self::Apart(network) => network.callers(),
+            Self::Apart(network, _) => network.callers(),
         }
     }
 
@@ -63,7 +69,7 @@ impl Ground {
     pub(crate) fn command(self, machine: &str, program: &OsStr) -> Command {
         match self {
             Self::Loopback(_) => Command::new(program),
-            Self::Apart(_) => on_machine(machine, program),
+            Self::Apart(..) => on_machine(machine, program),
         }
     }
 }

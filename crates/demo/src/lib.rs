@@ -17,7 +17,7 @@ mod releases;
 
 pub use block::Block;
 pub use cli::Pitlane;
-pub use disk::Disk;
+pub use disk::{Disk, Disks};
 pub use error::Error;
 pub use ground::Ground;
 pub use machine::{Machine, Role};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::ground::Ground;
 
@@ -39,6 +40,8 @@ pub struct Machine {
     pub name: String,
     /// Its root folder.
     pub root: PathBuf,
+    /// Its disk, when it has one of its own.
+    pub disk: Option<Disk>,
     boot: PathBuf,
     ground: Ground,
     log: PathBuf,
@@ -49,7 +52,7 @@ impl Machine {
     /// A machine whose root has been installed; it is not running.
     pub(crate) fn new(name: String, root: PathBuf, boot: PathBuf, ground: Ground, logs: &Path) -> Self {
         let log = logs.join(format!("{name}.log"));
-        Self { name, root, boot, ground, log, process: None }
+        Self { name, root, disk: None, boot, ground, log, process: None }
     }
 
     /// Powers the machine on.

@@ -288,7 +288,7 @@ impl Plan {
         place: u8,
     ) -> Result<Machine, Error> {
         let root = self.folder.join(name);
-        self.ground.prepare(name, role, place, &root)?;
+        let disk = self.ground.prepare(name, role, place, &root)?;
         let settings = self.folder.join(format!("{name}.machine.toml"));
         fs::write(&settings, self.settings_of(role, place)).map_err(Error::file(&settings))?;
         let trust = self.folder.join("trust");
@@ -311,7 +311,9 @@ impl Plan {
             Role::Manager => self.manager,
             Role::Node => self.conferencing,
         });
-        Ok(Machine::new(name.to_owned(), root, boot, self.ground, &self.folder.join("logs")))
+        let mut machine = Machine::new(name.to_owned(), root, boot, self.ground, &self.folder.join("logs"));
+        machine.disk = disk;
+        Ok(machine)
     }
 
     fn settings_of(&self, role: Role, place: u8) -> String {

@@ -30,7 +30,7 @@ const DIRECTIONS: [(&str, &[&str]); 15] = [
     ("manager", &["fleet", "wire", "package", "slots"]),
     ("node", &["fleet", "wire", "package", "slots", "call"]),
     ("ctl", &["fleet", "package", "sim", "slots"]),
-    ("demo", &["callers"]),
+    ("demo", &["callers", "frail"]),
     ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
     ("xtask", &[]),
 ];

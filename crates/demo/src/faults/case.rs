@@ -11,6 +11,7 @@ use super::judge::{self, Logs};
 use super::phase::Phase;
 use super::reach::{Held, calls};
 use super::scene::{FIRST, LAST, PATIENCE, SILENT, STRUCK, Scene, WAITING, all, of, words};
+use crate::disk::Disks;
 use crate::error::Error;
 use crate::network::Line;
 use crate::releases::Releases;
@@ -92,7 +93,8 @@ pub fn run(case: Case, releases: Releases, folder: &Path) -> Verdict {
 
 fn play(case: Case, releases: Releases, folder: &Path) -> Result<Told, Error> {
     let Case { phase, fault } = case;
-    let mut scene = Scene::set(releases, folder, &calls(phase))?;
+    let disks = if fault == Fault::WriteError { Disks::Frail } else { Disks::Small };
+    let mut scene = Scene::set(releases, folder, disks, &calls(phase))?;
     let held = scene.reach(phase)?;
     let logs = Logs { manager: scene.manager_log(), node: scene.node_log(STRUCK) };
     let mut told = Told { alive: scene.alive(), ..Told::default() };

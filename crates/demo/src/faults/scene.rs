@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::trail::Trail;
+use crate::disk::Disks;
 use crate::error::Error;
 use crate::ground::Ground;
 use crate::machine::Machine;
@@ -60,7 +61,12 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// Brings up the platform with calls on these nodes, and uploads the package.
-    pub(crate) fn set(releases: Releases, folder: &Path, calls: &[(u8, usize)]) -> Result<Self, Error> {
+    pub(crate) fn set(
+        releases: Releases,
+        folder: &Path,
+        disks: Disks,
+        calls: &[(u8, usize)],
+    ) -> Result<Self, Error> {
         let step = Step::TO_NEXT;
         let network = Network::make(CALLERS)?;
         let platform = Platform::bring_up(Plan {
@@ -68,7 +74,7 @@ impl Scene {
             manager: step.from,
             conferencing: step.from,
             folder: folder.to_owned(),
-            ground: Ground::Apart(network),
+            ground: Ground::Apart(network, disks),
             nodes: NODES,
             rooms: vec![ROOM.to_owned()],
             settings: SETTINGS.to_owned(),

@@ -29,8 +29,8 @@ pub(crate) enum Mend {
     NodeLine,
     /// The manager's line is good again.
     ManagerLine,
-    /// The disk has room again.
-    Disk(Disk),
+    /// The disk takes changes again.
+    Disk(Victim),
     /// The byte is as it was.
     Byte(PathBuf),
 }
@@ -58,12 +58,8 @@ impl Scene {
                 Victim::Manager => self.network.set_line("manager", SLOW).map(|()| Mend::ManagerLine),
                 Victim::Node => self.line(STRUCK, SLOW).map(|()| Mend::NodeLine),
             },
-            Fault::DiskFull => {
-                let disk = Disk::of(&self.root_of(victim));
-                disk.fill()?;
-                Ok(Mend::Disk(disk))
-            }
-            Fault::WriteError => Err(Error::Missed("no file system here refuses a write")),
+            Fault::DiskFull => self.disk(victim)?.fill().map(|()| Mend::Disk(victim)),
+            Fault::WriteError => self.disk(victim)?.refuse().map(|()| Mend::Disk(victim)),
             Fault::DamagedTransfer => {
                 let file = self.package_on_its_way(phase)?;
                 turn_a_bit(&file)?;
@@ -83,16 +79,17 @@ impl Scene {
             }
             Mend::NodeLine => self.line(STRUCK, Line::Good),
             Mend::ManagerLine => self.network.set_line("manager", Line::Good),
-            Mend::Disk(disk) => disk.clear(),
+            Mend::Disk(victim) => self.disk(victim)?.mend(),
             Mend::Byte(file) => turn_a_bit(&file),
         }
     }
 
-    fn root_of(&mut self, victim: Victim) -> PathBuf {
-        match victim {
-            Victim::Manager => self.platform.manager.root.clone(),
-            Victim::Node => self.node(STRUCK).root.clone(),
-        }
+    fn disk(&self, victim: Victim) -> Result<&Disk, Error> {
+        let machine = match victim {
+            Victim::Manager => &self.platform.manager,
+            Victim::Node => &self.platform.nodes[usize::from(STRUCK) - 1],
+        };
+        machine.disk.as_ref().ok_or_else(|| Error::Sturdy(machine.root.clone()))
     }
 
     /// What the manager reads the package from in this phase: itself the whole, its nodes their part.
