@@ -1,0 +1,155 @@
+//! Rules that are broken on purpose, in the shells around the brains and nowhere else. A model that finds
+//! no way to the harm that each of them does is worth nothing.
+
+use fleet::agent::Memory;
+use fleet::desired::{Desired, Generation};
+use fleet::node::Node;
+use fleet::platform::Fleet;
+use fleet::policy::Policy;
+use fleet::progress::{Ending, Progress};
+use fleet::run::ManagerStep;
+use fleet::time::Time;
+
+use super::moment::Left;
+use super::promises::Promise;
+use super::turn::Turn;
+use super::worlds::{
+    SmallWorld, calls_of_two_nodes, messages_of_two_nodes, operator_of_one_node, troubles_of_one_node,
+    troubles_of_two_nodes,
+};
+
+/// A rule that is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Canary {
+    /// What is older than what the node has accepted is taken for newer.
+    StaleTaken,
+    /// A place is free as soon as its node's time is over, not when the node has said that it is back.
+    PlaceFreedOnTimeout,
+    /// What is wanted is sent before it is stored, and lost with a loss of power.
+    SentBeforeStored,
+    /// A node is told by its call engine that no call lives, whatever lives.
+    CallsForgotten,
+    /// A node forgets at a restart that the operator holds it.
+    OperatorForgotten,
+    /// The nodes' turn begins before the Management Node is upgraded.
+    NodesBeforeManager,
+    /// A node whose time was over goes to the front of the queue.
+    TriedTwiceAtOnce,
+    /// A node is never told that it may go back to service.
+    ReleaseNeverSent,
+}
+
+impl Canary {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::StaleTaken,
+        Self::PlaceFreedOnTimeout,
+        Self::SentBeforeStored,
+        Self::CallsForgotten,
+        Self::OperatorForgotten,
+        Self::NodesBeforeManager,
+        Self::TriedTwiceAtOnce,
+        Self::ReleaseNeverSent,
+    ];
+
+    /// The world in which it must be found: the smallest bounds that let it do harm.
+    pub(crate) fn world(self) -> SmallWorld {
+        let left = |time, faults, operator| Left { time, faults, operator };
+        let bounds = match self {
+            Self::StaleTaken => SmallWorld { called: 0, ..messages_of_two_nodes() },
+            Self::PlaceFreedOnTimeout => SmallWorld { left: left(1, 0, 0), ..calls_of_two_nodes() },
+            Self::SentBeforeStored => SmallWorld { left: left(0, 1, 0), ..troubles_of_two_nodes() },
+            Self::TriedTwiceAtOnce => calls_of_two_nodes(),
+            Self::OperatorForgotten => operator_of_one_node(),
+            Self::CallsForgotten | Self::NodesBeforeManager | Self::ReleaseNeverSent => {
+                troubles_of_one_node()
+            }
+        };
+        bounds.with(self)
+    }
+
+    /// The promise that it breaks.
+    pub(crate) fn breaks(self) -> Promise {
+        match self {
+            Self::StaleTaken | Self::PlaceFreedOnTimeout | Self::SentBeforeStored => Promise::Places,
+            Self::CallsForgotten => Promise::LivingCalls,
+            Self::OperatorForgotten => Promise::OperatorsMode,
+            Self::NodesBeforeManager => Promise::ManagerFirst,
+            Self::TriedTwiceAtOnce => Promise::OnceBeforeTwice,
+            Self::ReleaseNeverSent => Promise::ComesToItsEnd,
+        }
+    }
+}
+
+/// What a node is given to accept.
+pub(crate) fn alter_order(canary: Option<Canary>, accepted: &Desired, mut came: Desired) -> Desired {
+    let Generation { epoch, n } = accepted.generation;
+    if canary == Some(Canary::StaleTaken) && came.generation < accepted.generation {
+        came.generation = Generation { epoch, n: n + 1 };
+    }
+    came
+}
+
+/// What a node finds on its disk.
+pub(crate) fn alter_memory(canary: Option<Canary>, memory: &mut Memory) {
+    if canary == Some(Canary::OperatorForgotten) {
+        memory.accepted.intent.owners.operator = None;
+    }
+}
+
+/// Whether what is wanted stays with the manager.
+pub(crate) fn is_never_sent(canary: Option<Canary>, accepted: &Desired, desired: &Desired) -> bool {
+    let releases = accepted.intent.owners.run.is_some() && desired.intent.owners.run.is_none();
+    canary == Some(Canary::ReleaseNeverSent) && releases
+}
+
+/// The platform's state, after an event.
+pub(crate) fn alter_platform(turn: &mut Turn<'_>) {
+    match turn.world.canary {
+        Some(Canary::PlaceFreedOnTimeout) => rewrite(turn, |node, now| {
+            if let Progress::Releasing { ending: Ending::TimedOut, tried, .. } = &node.progress {
+                let rest = Policy::standard().rest;
+                node.progress = Progress::Pending { tried: *tried, rests_until: Some(now + rest) };
+            }
+        }),
+        Some(Canary::TriedTwiceAtOnce) => rewrite(turn, |node, _| {
+            if let Progress::Pending { tried, rests_until } = &mut node.progress
+                && *tried > 0
+            {
+                (*tried, *rests_until) = (0, None);
+            }
+        }),
+        Some(Canary::NodesBeforeManager) => {
+            let at = turn.moment.now;
+            let Some(run) = &mut turn.manager_mut().fleet.platform.run else { return };
+            run.manager = ManagerStep::Confirmed { at };
+            let assignment = run.assignment();
+            rewrite(turn, |node, _| {
+                if let Progress::Pending { .. } = node.progress {
+                    node.assigned = Some(assignment);
+                }
+            });
+        }
+        Some(
+            Canary::StaleTaken
+            | Canary::SentBeforeStored
+            | Canary::CallsForgotten
+            | Canary::OperatorForgotten
+            | Canary::ReleaseNeverSent,
+        )
+        | None => {}
+    }
+}
+
+fn rewrite(turn: &mut Turn<'_>, change: impl Fn(&mut Node, Time)) {
+    let now = turn.moment.now;
+    let fleet = turn.fleet();
+    let records = fleet.nodes().iter().map(|(id, node)| {
+        let mut node = node.clone();
+        change(&mut node, now);
+        (id, node)
+    });
+    let altered = Fleet::restore(fleet.platform.clone(), records.collect());
+    if altered != *fleet {
+        turn.manager_mut().fleet = altered;
+    }
+}

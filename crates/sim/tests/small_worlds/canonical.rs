@@ -1,0 +1,220 @@
+//! When two moments are the same. Of times, only how far the next deadlines lie ahead makes a difference;
+//! of generations and of the times of reports, only their order. What is shown and decides nothing (since
+//! when, what the last run was) is left out, so that the same situation is looked at once.
+//!
+//! Everything is taken apart field by field, so that a new field must be considered here.
+
+use std::hash::{Hash, Hasher};
+
+use fleet::desired::{Desired, Generation};
+use fleet::node::{Contact, Node, NodeId};
+use fleet::observed::Observed;
+use fleet::platform::{Fleet, Platform};
+use fleet::progress::Progress;
+use fleet::run::{EndedRun, ManagerStep, Run};
+use fleet::time::Time;
+
+use super::moment::{Machine, Manager, Message, Moment};
+use super::possible::NEVER;
+
+impl Hash for Moment {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { now: _, manager: _, machines: _, held_up: _, left, broken } = self;
+        (left, broken).hash(state);
+        self.hash_situation(state);
+        for message in &self.held_up {
+            let (Message::Report { from: id, .. } | Message::Order { to: id, .. }) = &**message;
+            id.hash(state);
+            Scales::of(self, *id).hash_message(message, state);
+        }
+    }
+}
+
+impl Moment {
+    /// The situation alone, without what may still go wrong and what is held up.
+    pub(crate) fn hash_situation<H: Hasher>(&self, state: &mut H) {
+        let Manager { fleet, stored, up, slot, trying, fell_back } = &*self.manager;
+        (up, slot, trying, fell_back.is_some(), stored.is_some()).hash(state);
+        for fleet in std::iter::once(fleet).chain(stored) {
+            hash_platform(&fleet.platform, self.now, state);
+        }
+        for id in self.ids() {
+            let scales = Scales::of(self, id);
+            for fleet in std::iter::once(fleet).chain(stored) {
+                if let Some(node) = fleet.nodes().get(id) {
+                    scales.hash_record(node, self.now, state);
+                }
+            }
+            scales.hash_machine(self.machine(id), self.now, state);
+        }
+    }
+}
+
+/// How far a deadline lies ahead.
+fn ahead(now: Time, deadline: Time) -> u64 {
+    now.until(deadline).min(NEVER).0
+}
+
+fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
+    // The epoch is above all that was wanted, which is all that it is for.
+    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed } = platform;
+    (release, runs, installed.map(|installed| installed.manifest)).hash(state);
+    if let Some(run) = run {
+        let Run { id, package: _, source, policy, started_at: _, lock, manager, idle_since } = run;
+        let step = match manager {
+            ManagerStep::Staging { since: _ } => 0_u8,
+            ManagerStep::Installing { since: _ } => 1,
+            ManagerStep::Confirmed { at: _ } => 2,
+        };
+        let grace = idle_since.map(|since| ahead(now, since + policy.absent_grace));
+        (id, source, lock, step, grace, ahead(now, run.limit())).hash(state);
+    }
+    if let Some(last) = last_run {
+        let EndedRun { id, package: _, source: _, started_at: _, ended_at: _, outcome } = last;
+        (id, outcome).hash(state);
+    }
+}
+
+/// The order of one node's generations and of the times of its reports.
+struct Scales {
+    generations: Vec<Generation>,
+    times: Vec<Time>,
+}
+
+impl Scales {
+    fn of(moment: &Moment, id: NodeId) -> Self {
+        let (machine, manager) = (moment.machine(id), &moment.manager);
+        let mut scales = Self { generations: Vec::with_capacity(8), times: Vec::with_capacity(4) };
+        scales.generations.push(machine.memory.accepted.generation);
+        scales.generations.extend(machine.operator_since);
+        machine.report.iter().for_each(|report| scales.take_report(report));
+        scales.generations.extend(machine.order.as_ref().map(|order| order.generation));
+        let fleets = std::iter::once(&manager.fleet).chain(&manager.stored);
+        for node in fleets.filter_map(|fleet: &Fleet| fleet.nodes().get(id)) {
+            scales.generations.push(node.generation);
+            node.observed.iter().for_each(|report| scales.take_report(report));
+        }
+        for message in &moment.held_up {
+            match &**message {
+                Message::Report { from, observed } if *from == id => scales.take_report(observed),
+                Message::Order { to, desired } if *to == id => scales.generations.push(desired.generation),
+                Message::Report { .. } | Message::Order { .. } => {}
+            }
+        }
+        scales.generations.sort_unstable();
+        scales.generations.dedup();
+        scales.times.sort_unstable();
+        scales.times.dedup();
+        scales
+    }
+
+    fn take_report(&mut self, report: &Observed) {
+        self.generations.push(report.generation);
+        self.times.push(report.at);
+    }
+
+    fn generation(&self, generation: Generation) -> usize {
+        self.generations.partition_point(|other| *other < generation)
+    }
+
+    fn hash_report<H: Hasher>(&self, report: &Observed, state: &mut H) {
+        let Observed { at, generation, release, footing, admission, calls, staging, unfit } = report;
+        self.times.partition_point(|other| other < at).hash(state);
+        (self.generation(*generation), release, footing, admission, calls, staging, unfit).hash(state);
+    }
+
+    fn hash_order<H: Hasher>(&self, order: &Desired, state: &mut H) {
+        let Desired { generation, intent } = order;
+        (self.generation(*generation), intent).hash(state);
+    }
+
+    fn hash_message<H: Hasher>(&self, message: &Message, state: &mut H) {
+        match message {
+            Message::Report { from: _, observed } => {
+                0_u8.hash(state);
+                self.hash_report(observed, state);
+            }
+            Message::Order { to: _, desired } => {
+                1_u8.hash(state);
+                self.hash_order(desired, state);
+            }
+        }
+    }
+
+    fn hash_record<H: Hasher>(&self, node: &Node, now: Time, state: &mut H) {
+        let Node {
+            name: _,
+            duty: _,
+            operator_maintenance,
+            generation,
+            contact,
+            observed,
+            reported_at: _,
+            assigned,
+            progress,
+            woken,
+            hold,
+            cleared_at: _,
+        } = node;
+        (operator_maintenance.is_some(), self.generation(*generation), assigned, woken, hold).hash(state);
+        match contact {
+            Contact::Never => 0_u64.hash(state),
+            Contact::Heard => 1_u64.hash(state),
+            Contact::Silent { since: _, lost_at } => (2_u64, ahead(now, *lost_at)).hash(state),
+            Contact::Lost { since: _ } => 3_u64.hash(state),
+        }
+        observed.is_some().hash(state);
+        observed.iter().for_each(|report| self.hash_report(report, state));
+        hash_progress(progress, now, state);
+    }
+
+    fn hash_machine<H: Hasher>(&self, machine: &Machine, now: Time, state: &mut H) {
+        let Machine {
+            memory,
+            confirmed,
+            other,
+            trying,
+            fell_back,
+            process,
+            calls,
+            engine,
+            report,
+            order,
+            operator_since,
+            timeouts,
+        } = machine;
+        let fleet::agent::Memory { accepted, held_until, let_go, selected, rejected } = memory;
+        self.hash_order(accepted, state);
+        (held_until.map(|until| ahead(now, until)), let_go, selected).hash(state);
+        (rejected, confirmed, other, trying, fell_back.is_some(), calls, engine, timeouts).hash(state);
+        operator_since.map(|since| self.generation(since)).hash(state);
+        (process.is_some(), report.is_some(), order.is_some()).hash(state);
+        // What its brain knows beside its memory is what it says and what it does.
+        if let Some(process) = process {
+            let observed = process.agent.observed(now);
+            (process.answered, observed.release, observed.footing, observed.staging).hash(state);
+            (observed.admission, observed.calls).hash(state);
+        }
+        report.iter().for_each(|report| self.hash_report(report, state));
+        order.iter().for_each(|order| self.hash_order(order, state));
+    }
+}
+
+fn hash_progress<H: Hasher>(progress: &Progress, now: Time, state: &mut H) {
+    std::mem::discriminant(progress).hash(state);
+    match progress {
+        Progress::Idle | Progress::Upgraded { at: _ } => {}
+        Progress::Pending { tried, rests_until } => {
+            (tried, rests_until.map(|until| ahead(now, until))).hash(state);
+        }
+        Progress::Starting { tried, since: _, until }
+        | Progress::Preparing { tried, since: _, until }
+        | Progress::Draining { tried, since: _, until } => (tried, ahead(now, *until)).hash(state),
+        Progress::Installing { tried, since: _, drain_until, stuck_at } => {
+            (tried, ahead(now, *drain_until), ahead(now, *stuck_at)).hash(state);
+        }
+        Progress::Rebooting { tried, since: _, stuck_at } => (tried, ahead(now, *stuck_at)).hash(state),
+        Progress::Releasing { ending, tried, since: _ } => (ending, tried).hash(state),
+        Progress::Failed { why, at: _ } => why.hash(state),
+    }
+}

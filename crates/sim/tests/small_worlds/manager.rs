@@ -1,0 +1,142 @@
+//! The loop around the platform's brain, as the manager's program has it: apply, store, then send what is
+//! wanted. It sends nothing that is not stored, and it starts from what is stored.
+
+use std::sync::Arc;
+
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::NodeId;
+use fleet::platform::{Applied, Event, Fleet, ManagerWants};
+use fleet::run::Outcome;
+
+use super::canary::{self, Canary};
+use super::moment::{Manager, Message};
+use super::promises::Promise;
+use super::turn::{Told, Turn};
+
+impl Turn<'_> {
+    pub(crate) fn manager_mut(&mut self) -> &mut Manager {
+        Arc::make_mut(&mut self.moment.manager)
+    }
+
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.moment.manager.fleet
+    }
+
+    /// Puts an event to the platform's brain.
+    pub(crate) fn tell(&mut self, event: Event) {
+        let now = self.moment.now;
+        self.remember_what_is_stored();
+        let applied = self.manager_mut().fleet.apply(now, event);
+        self.follow(applied);
+    }
+
+    /// The operator starts the package once more, if nothing stands in the way.
+    pub(crate) fn starts_again(&mut self) {
+        let (now, package) = (self.moment.now, self.world.package());
+        self.remember_what_is_stored();
+        let policy = self.world.policy();
+        if let Ok(applied) = self.manager_mut().fleet.start(package, policy, now) {
+            self.moment.ids().for_each(|id| self.moment.machine_mut(id).timeouts = 0);
+            self.follow(applied);
+        }
+    }
+
+    fn remember_what_is_stored(&mut self) {
+        if self.world.canary == Some(Canary::SentBeforeStored) && self.moment.manager.stored.is_none() {
+            let stored = Some(self.fleet().clone());
+            self.manager_mut().stored = stored;
+        }
+    }
+
+    fn follow(&mut self, applied: Applied) {
+        applied.facts.iter().for_each(|fact| self.note(fact));
+        self.told.extend(applied.facts.into_iter().map(Told::Platform));
+        canary::alter_platform(self);
+        self.judge_platform();
+        for id in self.moment.ids() {
+            self.send(id);
+        }
+    }
+
+    /// Sends a node what is wanted of it, when that is something new.
+    fn send(&mut self, id: NodeId) {
+        let Some(desired) = self.fleet().wanted(id) else { return };
+        let machine = self.moment.machine(id);
+        let same = machine.order.as_ref() == Some(&desired);
+        if same || canary::is_never_sent(self.world.canary, &machine.memory.accepted, &desired) {
+            return;
+        }
+        let before = self.moment.machine_mut(id).order.replace(desired);
+        self.superseded.extend(before.map(|desired| Message::Order { to: id, desired }));
+    }
+
+    fn note(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Node { node, what: NodeFact::Preparing, .. } => self.judge_turn(*node),
+            Fact::Node { node, what: NodeFact::DrainTimedOut { .. }, .. } => {
+                self.moment.machine_mut(*node).timeouts += 1;
+            }
+            Fact::RunEnded { outcome: Outcome::Complete, .. } => self.judge_completion(),
+            Fact::RunEnded { outcome: Outcome::Halted { .. }, .. } => {
+                self.moment.broken.insert(Promise::PlatformState);
+            }
+            Fact::RunEnded { .. }
+            | Fact::Node { .. }
+            | Fact::RunStarted { .. }
+            | Fact::ManagerInstalling { .. }
+            | Fact::ManagerUpgraded { .. }
+            | Fact::LockLifted { .. }
+            | Fact::EpochRaised { .. } => {}
+        }
+    }
+
+    /// The new slot is selected, and the process ends.
+    pub(crate) fn manager_selects(&mut self) {
+        if let ManagerWants::Install(software) = self.fleet().manager_wants() {
+            let manager = self.manager_mut();
+            manager.trying = Some(software);
+            manager.stop();
+        }
+    }
+
+    /// boot starts the selected release. One that is tried works on a copy of the store, which is the true
+    /// one from its confirmation on; until then it wants nothing of any node.
+    pub(crate) fn manager_boots(&mut self) {
+        let tried = self.moment.manager.trying.map(|software| self.world.slot_of(software));
+        let manager = self.manager_mut();
+        manager.slot = tried.unwrap_or(manager.slot);
+        manager.trying = None;
+        self.manager_starts();
+    }
+
+    pub(crate) fn manager_falls_back(&mut self) {
+        let manager = self.manager_mut();
+        let why = || "it did not confirm itself".to_string();
+        manager.fell_back = manager.trying.take().map(|software| (software.manifest, why()));
+        self.manager_starts();
+    }
+
+    fn manager_starts(&mut self) {
+        let manager = self.manager_mut();
+        let records = manager.fleet.nodes().iter().map(|(id, node)| (id, node.clone())).collect();
+        let restored = Fleet::restore(manager.fleet.platform.clone(), records);
+        let same = restored == manager.fleet;
+        manager.fleet = restored;
+        manager.up = true;
+        let (release, fell_back) = (manager.slot.release, manager.fell_back.take());
+        if !same {
+            self.moment.broken.insert(Promise::PlatformState);
+        }
+        self.tell(Event::ManagerStarted { release, fell_back });
+    }
+}
+
+impl Manager {
+    /// The process ends; what is stored stays.
+    pub(crate) fn stop(&mut self) {
+        self.up = false;
+        if let Some(stored) = self.stored.take() {
+            self.fleet = stored;
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The small world as the model checker sees it.
+
+use std::sync::atomic::Ordering;
+
+use stateright::{Model, Property};
+
+use super::moment::Moment;
+use super::promises::Promise;
+use super::step::{AtManager, AtNode, Step};
+use super::turn::{Told, Turn};
+use super::worlds::{Overtaken, SmallWorld};
+
+/// One step, and which of the messages that it overtakes is under way still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Action {
+    pub(crate) step: Step,
+    pub(crate) holds_up: Option<usize>,
+}
+
+impl Model for SmallWorld {
+    type State = Moment;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<Moment> {
+        vec![self.begin()]
+    }
+
+    fn actions(&self, moment: &Moment, actions: &mut Vec<Action>) {
+        for step in moment.possible().into_iter().filter(|step| self.has_callers_for(*step)) {
+            let overtakes = if self.held_up == 0 { 0 } else { self.overtakes_at_most(step) };
+            actions.push(Action { step, holds_up: None });
+            actions.extend((0..overtakes).map(|which| Action { step, holds_up: Some(which) }));
+        }
+    }
+
+    fn next_state(&self, moment: &Moment, action: Action) -> Option<Moment> {
+        let turn = self.take(moment, action)?;
+        if let Step::LateArrives(_) = action.step {
+            self.late.fetch_add(1, Ordering::Relaxed);
+            let refused = turn.told.iter().any(|told| matches!(told, Told::Refused(..)));
+            self.refused.fetch_add(usize::from(refused), Ordering::Relaxed);
+        }
+        Some(turn.moment)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        match self.canary {
+            Some(canary) => vec![promise(canary.breaks())],
+            None => {
+                let reached = self.reaches.iter().map(|reached| reached.property());
+                Promise::ALL.into_iter().map(promise).chain(reached).collect()
+            }
+        }
+    }
+}
+
+impl SmallWorld {
+    /// What comes of an action; none when it does not overtake as many messages.
+    pub(crate) fn take(&self, moment: &Moment, action: Action) -> Option<Turn<'_>> {
+        let mut turn = Turn::new(self, moment);
+        turn.take(action.step);
+        match action.holds_up {
+            Some(which) => turn.hold_up(which).then_some(turn),
+            None => Some(turn),
+        }
+    }
+
+    fn has_callers_for(&self, step: Step) -> bool {
+        match step {
+            Step::Node(id, AtNode::CallBegins) => id.0 <= self.called,
+            Step::Node(..) | Step::Manager(_) | Step::LateArrives(_) | Step::TimePasses => true,
+        }
+    }
+
+    /// A node overtakes its own report, the Management Node what it wanted of each node.
+    fn overtakes_at_most(&self, step: Step) -> usize {
+        let everybody = self.nodes as usize;
+        let own = usize::from(self.overtaken == Overtaken::All);
+        match step {
+            Step::LateArrives(_) => everybody,
+            Step::TimePasses => 0,
+            Step::Manager(what) => match what {
+                AtManager::Selects | AtManager::Stores | AtManager::LosesPower => 0,
+                AtManager::Staged
+                | AtManager::Rejects
+                | AtManager::Boots
+                | AtManager::FallsBack
+                | AtManager::Due
+                | AtManager::OperatorStarts => everybody,
+            },
+            Step::Node(_, what) => match what {
+                AtNode::ReportArrives | AtNode::LinkDown | AtNode::OperatorHolds | AtNode::OperatorLetsGo => {
+                    everybody
+                }
+                AtNode::LosesPower | AtNode::FallsBack | AtNode::ConfirmsAndLosesPower => 0,
+                AtNode::OrderArrives
+                | AtNode::CallBegins
+                | AtNode::CallEnds
+                | AtNode::Staged
+                | AtNode::Rejects
+                | AtNode::Selects
+                | AtNode::Boots
+                | AtNode::Confirms
+                | AtNode::Due => own,
+            },
+        }
+    }
+}
+
+/// A promise, for the model checker.
+fn promise(promise: Promise) -> Property<SmallWorld> {
+    macro_rules! kept {
+        ($($name:ident)*) => {
+            match promise {
+                Promise::ComesToItsEnd => Property::always(promise.sentence(), SmallWorld::comes_to_its_end),
+                $(Promise::$name => Property::always(promise.sentence(), |_, moment: &Moment| {
+                    !moment.broken.contains(Promise::$name)
+                }),)*
+            }
+        };
+    }
+    kept!(Places LivingCalls ManagerFirst StaleCommands OnceBeforeTwice EndedRun OperatorsMode Unconfirmed
+        Complete PlatformState Deadlines SaysWhy)
+}

@@ -1,0 +1,170 @@
+//! One moment of a small world: the platform's brain, the nodes' brains, the messages under way, and of
+//! the world around them just as much as they can notice.
+
+use std::sync::Arc;
+
+use fleet::agent::{Agent, Memory, Start};
+use fleet::desired::{Assignment, Desired, Generation};
+use fleet::node::NodeId;
+use fleet::observed::{Admission, Observed};
+use fleet::platform::Fleet;
+use fleet::time::Time;
+use fleet::version::{Release, Sha256};
+
+use super::promises::Broken;
+
+/// A complete release in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Slot {
+    pub(crate) release: Release,
+    pub(crate) manifest: Sha256,
+}
+
+/// How often something may still happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Left {
+    /// Time passes to the next deadline.
+    pub(crate) time: u8,
+    /// Something goes wrong: a node or the Management Node loses power, a release cannot be staged or
+    /// selected, one that is tried does not confirm itself, the link to a node that runs is taken for broken.
+    pub(crate) faults: u8,
+    /// The operator takes the first node into maintenance mode or out of it, or starts the package again.
+    pub(crate) operator: u8,
+}
+
+/// A running process of the node's program.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Process {
+    pub(crate) agent: Agent,
+    /// Whether the release that is tried has been answered by the Management Node.
+    pub(crate) answered: bool,
+}
+
+/// A Conferencing Node's machine, and the newest message in each direction of its link.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Machine {
+    /// What its brain keeps on the disk.
+    pub(crate) memory: Memory,
+    pub(crate) confirmed: Slot,
+    pub(crate) other: Option<Slot>,
+    /// The other slot is selected and has not confirmed itself.
+    pub(crate) trying: bool,
+    pub(crate) fell_back: Option<(Sha256, String)>,
+    /// None while it is off or starts.
+    pub(crate) process: Option<Process>,
+    /// Whether a call lives.
+    pub(crate) calls: u32,
+    pub(crate) engine: Admission,
+    /// The newest report that it has sent.
+    pub(crate) report: Option<Observed>,
+    /// The newest desired state that it was sent.
+    pub(crate) order: Option<Desired>,
+    /// Since which generation the operator holds it, if so.
+    pub(crate) operator_since: Option<Generation>,
+    /// How many of its attempts in this run have ended in a timeout.
+    pub(crate) timeouts: u32,
+}
+
+/// The Management Node's machine.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Manager {
+    /// The platform's brain. While the process is down: what is stored of it.
+    pub(crate) fleet: Fleet,
+    /// What is stored, when that is not what the brain knows: only where it is broken on purpose.
+    pub(crate) stored: Option<Fleet>,
+    pub(crate) up: bool,
+    pub(crate) slot: Slot,
+    /// The release that is selected and has not confirmed itself.
+    pub(crate) trying: Option<Assignment>,
+    pub(crate) fell_back: Option<(Sha256, String)>,
+}
+
+/// A message that was overtaken by a newer one and may still arrive.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Message {
+    /// What a node says.
+    Report { from: NodeId, observed: Observed },
+    /// What is wanted of a node.
+    Order { to: NodeId, desired: Desired },
+}
+
+/// One moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Moment {
+    pub(crate) now: Time,
+    pub(crate) manager: Arc<Manager>,
+    /// By their ids, from 1 on.
+    pub(crate) machines: Vec<Arc<Machine>>,
+    pub(crate) held_up: Vec<Arc<Message>>,
+    pub(crate) left: Left,
+    pub(crate) broken: Broken,
+}
+
+impl Moment {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (1..=u32::try_from(self.machines.len()).unwrap_or(u32::MAX)).map(NodeId)
+    }
+
+    pub(crate) fn machine(&self, id: NodeId) -> &Machine {
+        &self.machines[id.0 as usize - 1]
+    }
+
+    pub(crate) fn machine_mut(&mut self, id: NodeId) -> &mut Machine {
+        Arc::make_mut(&mut self.machines[id.0 as usize - 1])
+    }
+}
+
+impl Machine {
+    /// A machine that has never been switched on.
+    pub(crate) fn new(confirmed: Slot) -> Self {
+        Self {
+            memory: Memory::default(),
+            confirmed,
+            other: None,
+            trying: false,
+            fell_back: None,
+            process: None,
+            calls: 0,
+            engine: Admission::Refusing,
+            report: None,
+            order: None,
+            operator_since: None,
+            timeouts: 0,
+        }
+    }
+
+    /// What the process finds when it starts.
+    pub(crate) fn found(&self) -> Start {
+        let fell_back = self.fell_back.clone();
+        match self.other {
+            Some(other) if self.trying => Start {
+                release: other.release,
+                confirmed: false,
+                staged: Some(self.confirmed.manifest),
+                fell_back,
+            },
+            other => Start {
+                release: self.confirmed.release,
+                confirmed: true,
+                staged: other.map(|slot| slot.manifest),
+                fell_back,
+            },
+        }
+    }
+
+    /// The node has remembered that it leaves: the next thing that it does is to select the slot.
+    pub(crate) fn leaves_for(&self) -> Option<Assignment> {
+        self.process.as_ref().and_then(|process| process.agent.wanted().restart)
+    }
+
+    /// Whether it is really out of service on behalf of a run: it acts on a desired state that keeps it in
+    /// the run's maintenance mode, or it has left for the run's release.
+    pub(crate) fn is_out_for_a_run(&self) -> bool {
+        let held = self.memory.accepted.intent.owners.run.is_some() && !self.memory.let_go;
+        held || self.trying
+    }
+
+    pub(crate) fn admits(&self) -> bool {
+        self.process.is_some() && self.engine == Admission::Admitting
+    }
+}

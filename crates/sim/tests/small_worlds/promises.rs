@@ -1,0 +1,174 @@
+//! What must always hold in a small world. Each promise is judged where it could be broken, in the world
+//! and not only in the manager's book; a broken one stays broken, so that no path to it is lost.
+
+use fleet::node::{Contact, Node, NodeId};
+use fleet::platform::Fleet;
+use fleet::progress::Progress;
+use fleet::status::Status;
+
+use super::moment::Moment;
+use super::turn::Turn;
+
+/// A promise, named as a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    Places,
+    LivingCalls,
+    ManagerFirst,
+    StaleCommands,
+    OnceBeforeTwice,
+    EndedRun,
+    OperatorsMode,
+    Unconfirmed,
+    Complete,
+    PlatformState,
+    Deadlines,
+    SaysWhy,
+    ComesToItsEnd,
+}
+
+impl Promise {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Places,
+        Self::LivingCalls,
+        Self::ManagerFirst,
+        Self::StaleCommands,
+        Self::OnceBeforeTwice,
+        Self::EndedRun,
+        Self::OperatorsMode,
+        Self::Unconfirmed,
+        Self::Complete,
+        Self::PlatformState,
+        Self::Deadlines,
+        Self::SaysWhy,
+        Self::ComesToItsEnd,
+    ];
+
+    pub(crate) const fn sentence(self) -> &'static str {
+        match self {
+            Self::Places => "never more machines really out of service than allowed (R2, R6)",
+            Self::LivingCalls => "no machine restarts while a call lives (R4)",
+            Self::ManagerFirst => "no node is touched before the Management Node runs the release (R1)",
+            Self::StaleCommands => "a stale or contradictory command has no effect",
+            Self::OnceBeforeTwice => "every node is tried once before any is tried twice (R5)",
+            Self::EndedRun => "an ended run keeps no node in its maintenance mode but one that restarts (R8)",
+            Self::OperatorsMode => "an operator's maintenance mode stays until the operator lets go (R12)",
+            Self::Unconfirmed => "a release takes no calls before it is confirmed",
+            Self::Complete => "a run that is complete has left no node on another release (R23)",
+            Self::PlatformState => "what the platform knows agrees with itself, and reads back as stored",
+            Self::Deadlines => "a deadline that has passed is dealt with",
+            Self::SaysWhy => "a run that is under way says of every node what it waits for",
+            Self::ComesToItsEnd => "when everything heals, the run ends in time and every node serves",
+        }
+    }
+}
+
+/// The promises that were broken on the way to a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Broken(u16);
+
+impl Broken {
+    pub(crate) fn insert(&mut self, promise: Promise) {
+        self.0 |= 1 << promise as u16;
+    }
+
+    pub(crate) fn contains(self, promise: Promise) -> bool {
+        self.0 & 1 << promise as u16 != 0
+    }
+
+    fn insert_unless(&mut self, promise: Promise, holds: bool) {
+        if !holds {
+            self.insert(promise);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// What can be broken by any step, judged at its end.
+    pub(crate) fn judge_world(&mut self) {
+        let places = self.world.places as usize;
+        let moment = &self.moment;
+        let out = moment.machines.iter().filter(|machine| machine.is_out_for_a_run()).count();
+        let operators = moment.machines.iter().all(|machine| {
+            let binds = |since| machine.memory.accepted.generation >= since;
+            !(machine.admits() && machine.operator_since.is_some_and(binds))
+        });
+        let unconfirmed = moment.machines.iter().any(|machine| machine.admits() && machine.trying);
+        let ended =
+            moment.manager.fleet.platform.run.is_some() || moment.ids().all(|id| is_let_go(moment, id));
+        let broken = &mut self.moment.broken;
+        broken.insert_unless(Promise::Places, out <= places);
+        broken.insert_unless(Promise::OperatorsMode, operators);
+        broken.insert_unless(Promise::Unconfirmed, !unconfirmed);
+        broken.insert_unless(Promise::EndedRun, ended);
+    }
+
+    /// What only an event of the platform can break.
+    pub(crate) fn judge_platform(&mut self) {
+        let (now, moment) = (self.moment.now, &self.moment);
+        let fleet = &moment.manager.fleet;
+        let dealt_with = fleet.next_deadline().is_none_or(|deadline| deadline > now);
+        let says_why = fleet.platform.run.is_none() || moment.ids().all(|id| is_explained(moment, id));
+        let running = moment.manager.slot.release;
+        let in_order = moment.ids().all(|id| {
+            let software = fleet.wanted(id).and_then(|desired| desired.intent.software);
+            software.is_none_or(|(software, _)| software.release <= running)
+        });
+        let in_turn = fleet
+            .platform
+            .run
+            .as_ref()
+            .is_none_or(|run| !run.manager_is_done() || run.package.release == running);
+        let operator = moment.ids().all(|id| {
+            let wished = moment.machine(id).operator_since.is_some();
+            !wished || fleet.wanted(id).is_some_and(|desired| desired.intent.owners.operator.is_some())
+        });
+        let agrees = fleet.check().is_empty();
+        let broken = &mut self.moment.broken;
+        broken.insert_unless(Promise::Deadlines, dealt_with);
+        broken.insert_unless(Promise::SaysWhy, says_why);
+        broken.insert_unless(Promise::ManagerFirst, in_order && in_turn);
+        broken.insert_unless(Promise::OperatorsMode, operator);
+        broken.insert_unless(Promise::PlatformState, agrees);
+    }
+
+    /// R5: an attempt begins at a node. Those that cannot be contacted are passed over (R11).
+    pub(crate) fn judge_turn(&mut self, id: NodeId) {
+        let timeouts = |id| self.moment.machine(id).timeouts;
+        let passed_over = |(other, node): (NodeId, &Node)| {
+            let waits = matches!(node.progress, Progress::Pending { .. }) && !node.contact.is_lost();
+            other != id && waits && timeouts(other) < timeouts(id)
+        };
+        if self.fleet().nodes().iter().any(passed_over) {
+            self.moment.broken.insert(Promise::OnceBeforeTwice);
+        }
+    }
+
+    /// R23: a run says that it is complete.
+    pub(crate) fn judge_completion(&mut self) {
+        let target = self.world.package().release;
+        let complete = self.moment.machines.iter().all(|machine| machine.confirmed.release == target);
+        self.moment.broken.insert_unless(Promise::Complete, complete);
+    }
+}
+
+/// R8: whoever has accepted what an ended run wants of it is in no maintenance mode of the run, unless it
+/// restarts into its new slot.
+fn is_let_go(moment: &Moment, id: NodeId) -> bool {
+    let (machine, node) = (moment.machine(id), moment.manager.fleet.nodes().get(id));
+    let current = |node: &&Node| node.generation == machine.memory.accepted.generation;
+    node.filter(current).is_none_or(|node| {
+        let restarts = matches!(node.progress, Progress::Rebooting { .. });
+        restarts || machine.memory.accepted.intent.owners.run.is_none()
+    })
+}
+
+/// Whoever is not done in a run says why, and whoever cannot be contacted is shown as such (R11).
+fn is_explained(moment: &Moment, id: NodeId) -> bool {
+    let fleet: &Fleet = &moment.manager.fleet;
+    fleet.nodes().get(id).is_some_and(|node| {
+        let explained = node.progress.tried().is_none() || fleet.waits(id, moment.now).is_some();
+        let shown = fleet.status(id) == Some(Status::CouldNotCommunicate);
+        explained && !(shown && node.contact == Contact::Heard)
+    })
+}

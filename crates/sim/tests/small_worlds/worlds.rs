@@ -1,0 +1,214 @@
+//! The small worlds: how each begins, and its bounds. Without bounds the moments would be without number;
+//! within them, every order of everything that can happen is looked at.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use fleet::desired::Assignment;
+use fleet::node::{Duty, NodeId};
+use fleet::path::{Path, Step as PathStep};
+use fleet::platform::{Event, Fleet};
+use fleet::policy::Policy;
+use fleet::run::Package;
+use fleet::time::Time;
+use fleet::version::{Build, Release, Sha256, Version};
+
+use super::canary::Canary;
+use super::healing::Healed;
+use super::moment::{Left, Machine, Manager, Moment, Slot};
+use super::promises::Broken;
+use super::reached::Reached;
+use super::step::{AtNode, Step};
+use super::turn::Turn;
+
+const OLD: Slot = slot(0);
+const NEW: Slot = slot(1);
+
+/// When the run is started: any moment but the first, so that what lies before it can be told.
+pub(crate) const BEGIN: Time = Time(1_000_000);
+
+/// Which messages that were overtaken may still arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Overtaken {
+    /// What was wanted of nodes.
+    #[default]
+    Orders,
+    /// All of them.
+    All,
+}
+
+/// A small world.
+#[derive(Debug, Default)]
+pub(crate) struct SmallWorld {
+    pub(crate) name: &'static str,
+    pub(crate) nodes: u32,
+    /// How many nodes may be out of service at once.
+    pub(crate) places: u32,
+    /// How many nodes have callers, from the first on.
+    pub(crate) called: u32,
+    /// How many messages that were overtaken may be under way at once, beside the newest in each direction
+    /// of each link.
+    pub(crate) held_up: usize,
+    /// Which messages are held up.
+    pub(crate) overtaken: Overtaken,
+    /// How often everything else may happen.
+    pub(crate) left: Left,
+    /// What it must come to.
+    pub(crate) reaches: &'static [Reached],
+    pub(crate) canary: Option<Canary>,
+    pub(crate) healed: Healed,
+    /// How many overtaken messages arrived, and how many of them were commands that a node refused.
+    pub(crate) late: AtomicUsize,
+    pub(crate) refused: AtomicUsize,
+}
+
+const fn slot(minor: u16) -> Slot {
+    let version = Version { major: 34, minor };
+    let mut manifest = [0; 32];
+    manifest[0] = 1 + minor as u8;
+    Slot { release: Release { version, build: Build(0) }, manifest: Sha256(manifest) }
+}
+
+/// One node, and three things that go wrong at any point: of the Management Node and of the node.
+pub(crate) fn troubles_of_one_node() -> SmallWorld {
+    SmallWorld {
+        name: "one node with its troubles",
+        left: Left { time: 2, faults: 3, operator: 0 },
+        reaches: &[
+            Reached::Complete,
+            Reached::Incomplete,
+            Reached::TimedOut,
+            Reached::TriedTwice,
+            Reached::FellBack,
+            Reached::ManagerFellBack,
+            Reached::ManagerRejected,
+            Reached::Lost,
+            Reached::OverallLimit,
+        ],
+        ..one_node()
+    }
+}
+
+/// One node, an operator who does two things at any point, and one thing that goes wrong.
+pub(crate) fn operator_of_one_node() -> SmallWorld {
+    SmallWorld {
+        name: "one node with an operator",
+        left: Left { time: 2, faults: 1, operator: 2 },
+        reaches: &[
+            Reached::Complete,
+            Reached::OperatorsNodeUpgraded,
+            Reached::RepeatComplete,
+            Reached::Replaced,
+        ],
+        ..one_node()
+    }
+}
+
+/// One node, any one overtaken message that is under way at a time, and one thing that goes wrong.
+pub(crate) fn messages_of_one_node() -> SmallWorld {
+    SmallWorld {
+        name: "one node with messages that are overtaken",
+        held_up: 1,
+        overtaken: Overtaken::All,
+        left: Left { time: 2, faults: 1, operator: 0 },
+        reaches: &[Reached::Complete, Reached::TimedOut, Reached::FellBack, Reached::ManagerFellBack],
+        ..one_node()
+    }
+}
+
+/// Two nodes that both have callers, and one place.
+pub(crate) fn calls_of_two_nodes() -> SmallWorld {
+    SmallWorld {
+        name: "two nodes with calls and one place",
+        called: 2,
+        left: Left { time: 2, faults: 0, operator: 0 },
+        reaches: &[Reached::Complete, Reached::TimedOut, Reached::TriedTwice, Reached::Full],
+        ..two_nodes()
+    }
+}
+
+/// Two nodes, one place, and one thing that goes wrong at any point.
+pub(crate) fn troubles_of_two_nodes() -> SmallWorld {
+    SmallWorld {
+        name: "two nodes with their troubles and one place",
+        left: Left { time: 1, faults: 1, operator: 0 },
+        reaches: &[Reached::Complete, Reached::Incomplete, Reached::FellBack, Reached::Full],
+        ..two_nodes()
+    }
+}
+
+/// Two nodes, one place, and any one overtaken command that is under way at a time.
+pub(crate) fn messages_of_two_nodes() -> SmallWorld {
+    SmallWorld {
+        name: "two nodes with commands that are overtaken and one place",
+        held_up: 1,
+        left: Left { time: 1, faults: 0, operator: 0 },
+        reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
+        ..two_nodes()
+    }
+}
+
+/// Three nodes and two places.
+pub(crate) fn three_nodes() -> SmallWorld {
+    SmallWorld {
+        name: "three nodes and two places",
+        nodes: 3,
+        places: 2,
+        left: Left { time: 1, faults: 0, operator: 0 },
+        reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
+        ..SmallWorld::default()
+    }
+}
+
+fn one_node() -> SmallWorld {
+    SmallWorld { nodes: 1, places: 1, called: 1, ..SmallWorld::default() }
+}
+
+fn two_nodes() -> SmallWorld {
+    SmallWorld { nodes: 2, places: 1, called: 1, ..SmallWorld::default() }
+}
+
+impl SmallWorld {
+    pub(crate) fn with(self, canary: Canary) -> Self {
+        Self { canary: Some(canary), ..self }
+    }
+
+    pub(crate) fn package(&self) -> Package {
+        let (from, to) = (OLD.release.version, NEW.release.version);
+        let path = Path(vec![PathStep { to, from, reason: String::new() }]);
+        Package { release: NEW.release, manifest: NEW.manifest, path }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { nodes_at_once: self.places, ..Policy::standard() }
+    }
+
+    pub(crate) fn slot_of(&self, software: Assignment) -> Slot {
+        Slot { release: software.release, manifest: software.manifest }
+    }
+
+    /// All nodes serve and have said so, and the operator has pressed Start.
+    pub(crate) fn begin(&self) -> Moment {
+        let mut fleet = Fleet::new(OLD.release, self.policy());
+        for id in (1..=self.nodes).map(NodeId) {
+            fleet.apply(BEGIN, Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn });
+        }
+        let manager = Manager { fleet, stored: None, up: true, slot: OLD, trying: None, fell_back: None };
+        let machines = (0..self.nodes).map(|_| Arc::new(Machine::new(OLD))).collect();
+        let moment = Moment {
+            now: BEGIN,
+            manager: Arc::new(manager),
+            machines,
+            held_up: Vec::new(),
+            left: self.left,
+            broken: Broken::default(),
+        };
+        let mut turn = Turn::new(self, &moment);
+        for id in moment.ids() {
+            turn.take(Step::Node(id, AtNode::Boots));
+            turn.take(Step::Node(id, AtNode::ReportArrives));
+        }
+        turn.starts_again();
+        Moment { left: self.left, ..turn.moment }
+    }
+}
