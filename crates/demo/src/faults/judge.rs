@@ -32,13 +32,16 @@ impl Scene {
             }
             Fault::ManagerKilled => status.is_none().then(|| "the manager does not answer".to_owned()),
             Fault::ManagerCutOff => {
-                let status =
-                    status.filter(|status| all().all(|node| of(status, node)["contact"] != "heard"))?;
-                Some(format!("node2: {}", words(status, STRUCK)))
+                let lost = |status: &&Value| all().all(|node| of(status, node)["contact"] == "lost");
+                let status = status.filter(lost)?;
+                Some(format!("contact with every node is lost; node2: {}", words(status, STRUCK)))
             }
             Fault::DiskFull | Fault::WriteError => match fault.victim(phase) {
-                Victim::Node => of_the_node(status?).or_else(|| logs.node.last_with(&OF_THE_DISK)),
-                Victim::Manager => logs.manager.last_with(&OF_THE_DISK),
+                Victim::Node => of_the_node(status?)
+                    .or_else(|| logs.node.last_with(&OF_THE_DISK).map(|line| spoken("node2", &line))),
+                Victim::Manager => {
+                    logs.manager.last_with(&OF_THE_DISK).map(|line| spoken("the manager", &line))
+                }
             },
             Fault::DamagedTransfer => {
                 of_the_node(status?).filter(|why| OF_THE_PACKAGE.iter().any(|it| why.contains(it)))
@@ -53,6 +56,13 @@ impl Scene {
 pub(crate) struct Logs {
     pub(crate) manager: Trail,
     pub(crate) node: Trail,
+}
+
+/// What a line of a log says, without its time and its place in the program.
+fn spoken(who: &str, line: &str) -> String {
+    let level = ["ERROR ", "WARN ", "INFO "].into_iter().find_map(|level| line.split_once(level));
+    let said = level.and_then(|(_, rest)| rest.split_once(": ")).map_or(line, |(_, said)| said);
+    format!("the log of {who}: {said}")
 }
 
 /// Why the struck node was not upgraded, as the status says.
