@@ -13,7 +13,6 @@ use super::reach::{Held, calls};
 use super::scene::{FIRST, LAST, PATIENCE, SILENT, STRUCK, Scene, WAITING, all, of, words};
 use crate::disk::Disks;
 use crate::error::Error;
-use crate::network::Line;
 use crate::releases::Releases;
 
 /// How often a status is asked for.
@@ -104,7 +103,6 @@ fn play(case: Case, releases: Releases, folder: &Path) -> Result<Told, Error> {
     }
     told.said = scene.settle(case, &logs)?;
     scene.mend(mend)?;
-    scene.line(LAST, Line::Good)?;
     scene.power_all_on()?;
     let status = scene.lead_to_the_end()?;
     told.outcome = outcome(&status);
@@ -182,8 +180,26 @@ impl Scene {
                 return Err(Error::Broken(format!("node{node} was not struck and is not heard")));
             }
         }
-        // The last node has not had its turn: whatever befell the others, it takes calls.
-        self.call(LAST)
+        // Whatever befell the others, a node that has not had its turn takes calls.
+        let waits_for_its_turn = match (case.phase, status) {
+            // Who is first is open while the package travels.
+            (Phase::NodeStages, None) => false,
+            (Phase::NodeStages, Some(status)) => {
+                words(status, LAST) == "Upgrade pending" && case.fault.victim(case.phase) == Victim::Node
+            }
+            (
+                Phase::ManagerStages
+                | Phase::ManagerRestarts
+                | Phase::Prepares
+                | Phase::Waits
+                | Phase::Installs
+                | Phase::Reboots
+                | Phase::Returns
+                | Phase::Ends,
+                _,
+            ) => true,
+        };
+        if waits_for_its_turn { self.call(LAST) } else { Ok(()) }
     }
 
     /// People hang up on nodes that wait for them, and call on nodes that are upgraded.

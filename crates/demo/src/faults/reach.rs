@@ -11,6 +11,8 @@ use crate::platform::Wait;
 
 /// A line on which the package takes a second or two, so that it can be struck on its way.
 const WHILE_IT_TRAVELS: Line = Line::Slow(40_000);
+/// A line on which the package takes minutes, and a message no time that matters.
+const HELD_BACK: Line = Line::Slow(400);
 /// So much of a package has arrived when it is struck, in bytes.
 const UNDER_WAY: u64 = 1 << 20;
 
@@ -90,7 +92,7 @@ impl Scene {
     }
 
     fn reach_staging(&mut self) -> Result<Held, Error> {
-        self.let_first_be_first()?;
+        self.line(STRUCK, WHILE_IT_TRAVELS)?;
         self.start()?;
         let downloads = self.node(STRUCK).root.join("downloads");
         let arrived = || {
@@ -109,18 +111,14 @@ impl Scene {
 
     /// Waits until the first node waits for its calls and all packages are on their nodes.
     fn reach_first_drain(&mut self) -> Result<(), Error> {
-        self.let_first_be_first()?;
+        // Whoever has the package first goes first.
+        [STRUCK, LAST].into_iter().try_for_each(|node| self.line(node, HELD_BACK))?;
         self.start()?;
         self.see("the first node waits for its calls", |status| words(status, FIRST) == WAITING)?;
         [STRUCK, LAST].into_iter().try_for_each(|node| self.line(node, Line::Good))?;
         self.see("the others are in the queue with the package", |status| {
             [STRUCK, LAST].into_iter().all(|node| waits(status, node).starts_with("in the queue"))
         })
-    }
-
-    /// Whoever has the package first goes first: the others get it over slow lines.
-    fn let_first_be_first(&self) -> Result<(), Error> {
-        [STRUCK, LAST].into_iter().try_for_each(|node| self.line(node, WHILE_IT_TRAVELS))
     }
 
     fn reach_preparing(&mut self) -> Result<Held, Error> {
