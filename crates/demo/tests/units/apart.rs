@@ -25,7 +25,7 @@ mount -t tmpfs pitlane /run/systemd
 mount -t cgroup2 pitlane /sys/fs/cgroup
 ip link set lo up
 mkdir "/sys/fs/cgroup/$PITLANE_UNITS_GROUP"
-TMPDIR=$(mktemp -d -t pitlane-units-XXXXXX)
+TMPDIR=$(mktemp -d)
 export TMPDIR
 unshare --pid --fork --kill-child --mount-proc "$@" &
 inside=$!
