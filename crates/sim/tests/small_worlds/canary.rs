@@ -4,6 +4,7 @@
 use fleet::agent::Memory;
 use fleet::desired::{Desired, Generation};
 use fleet::node::Node;
+use fleet::observed::Observed;
 use fleet::platform::Fleet;
 use fleet::policy::Policy;
 use fleet::progress::{Ending, Progress};
@@ -14,8 +15,8 @@ use super::moment::Left;
 use super::promises::Promise;
 use super::turn::Turn;
 use super::worlds::{
-    SmallWorld, calls_of_two_nodes, messages_of_two_nodes, operator_of_one_node, troubles_of_one_node,
-    troubles_of_two_nodes,
+    SmallWorld, calls_of_two_nodes, messages_of_one_node, messages_of_two_nodes, operator_of_one_node,
+    troubles_of_one_node, troubles_of_two_nodes,
 };
 
 /// A rule that is broken on purpose.
@@ -23,6 +24,8 @@ use super::worlds::{
 pub(crate) enum Canary {
     /// What is older than what the node has accepted is taken for newer.
     StaleTaken,
+    /// A report that was overtaken is taken for news.
+    LateReportCounts,
     /// A place is free as soon as its node's time is over, not when the node has said that it is back.
     PlaceFreedOnTimeout,
     /// What is wanted is sent before it is stored, and lost with a loss of power.
@@ -40,8 +43,9 @@ pub(crate) enum Canary {
 }
 
 impl Canary {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::StaleTaken,
+        Self::LateReportCounts,
         Self::PlaceFreedOnTimeout,
         Self::SentBeforeStored,
         Self::CallsForgotten,
@@ -56,6 +60,7 @@ impl Canary {
         let left = |time, faults, operator| Left { time, faults, operator };
         let bounds = match self {
             Self::StaleTaken => SmallWorld { called: 0, ..messages_of_two_nodes() },
+            Self::LateReportCounts => messages_of_one_node(),
             Self::PlaceFreedOnTimeout => SmallWorld { left: left(1, 0, 0), ..calls_of_two_nodes() },
             Self::SentBeforeStored => SmallWorld { left: left(0, 1, 0), ..troubles_of_two_nodes() },
             Self::TriedTwiceAtOnce => calls_of_two_nodes(),
@@ -71,6 +76,7 @@ impl Canary {
     pub(crate) fn breaks(self) -> Promise {
         match self {
             Self::StaleTaken | Self::PlaceFreedOnTimeout | Self::SentBeforeStored => Promise::Places,
+            Self::LateReportCounts => Promise::LateReports,
             Self::CallsForgotten => Promise::LivingCalls,
             Self::OperatorForgotten => Promise::OperatorsMode,
             Self::NodesBeforeManager => Promise::ManagerFirst,
@@ -85,6 +91,14 @@ pub(crate) fn alter_order(canary: Option<Canary>, accepted: &Desired, mut came: 
     let Generation { epoch, n } = accepted.generation;
     if canary == Some(Canary::StaleTaken) && came.generation < accepted.generation {
         came.generation = Generation { epoch, n: n + 1 };
+    }
+    came
+}
+
+/// What arrives of what a node said.
+pub(crate) fn alter_report(canary: Option<Canary>, last: Option<&Observed>, mut came: Observed) -> Observed {
+    if canary == Some(Canary::LateReportCounts) {
+        came.at = came.at.max(last.map_or(came.at, |last| last.at));
     }
     came
 }
@@ -131,6 +145,7 @@ pub(crate) fn alter_platform(turn: &mut Turn<'_>) {
         }
         Some(
             Canary::StaleTaken
+            | Canary::LateReportCounts
             | Canary::SentBeforeStored
             | Canary::CallsForgotten
             | Canary::OperatorForgotten

@@ -5,7 +5,8 @@
 //! A message waits until a newer one takes its place, so it may arrive at any time, more than once or never;
 //! one that was overtaken may be held up and arrive later still. Time passes to the next deadline of any
 //! brain, before or after anything else. What is simpler than in truth: everybody has the same clock, a
-//! transfer and all tries of a release are one step each, and a node holds one call at most.
+//! transfer and all tries of a release are one step each, a node is always on and holds one call at most, and
+//! no memory goes back to a restore point.
 
 mod canary;
 mod canonical;

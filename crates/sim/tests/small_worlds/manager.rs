@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::NodeId;
+use fleet::observed::Observed;
 use fleet::platform::{Applied, Event, Fleet, ManagerWants};
 use fleet::run::Outcome;
 
@@ -28,6 +29,18 @@ impl Turn<'_> {
         self.remember_what_is_stored();
         let applied = self.manager_mut().fleet.apply(now, event);
         self.follow(applied);
+    }
+
+    /// What a node said arrives. What is older than what it is known to have said has no effect.
+    pub(crate) fn report_arrives(&mut self, id: NodeId, observed: Observed) {
+        let held = |turn: &Self| turn.fleet().nodes().get(id).and_then(|node| node.observed.clone());
+        let before = held(self);
+        let late = before.as_ref().is_some_and(|before| observed.at < before.at);
+        let observed = canary::alter_report(self.world.canary, before.as_ref(), observed);
+        self.tell(Event::Report { id, observed });
+        if late && held(self) != before {
+            self.moment.broken.insert(Promise::LateReports);
+        }
     }
 
     /// The operator starts the package once more, if nothing stands in the way.

@@ -119,6 +119,6 @@ fn promise(promise: Promise) -> Property<SmallWorld> {
             }
         };
     }
-    kept!(Places LivingCalls ManagerFirst StaleCommands OnceBeforeTwice EndedRun OperatorsMode Unconfirmed
-        Complete PlatformState Deadlines SaysWhy)
+    kept!(Places LivingCalls ManagerFirst StaleCommands LateReports OnceBeforeTwice EndedRun OperatorsMode
+        Unconfirmed Complete PlatformState Deadlines SaysWhy)
 }

@@ -16,6 +16,7 @@ pub(crate) enum Promise {
     LivingCalls,
     ManagerFirst,
     StaleCommands,
+    LateReports,
     OnceBeforeTwice,
     EndedRun,
     OperatorsMode,
@@ -28,11 +29,12 @@ pub(crate) enum Promise {
 }
 
 impl Promise {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Places,
         Self::LivingCalls,
         Self::ManagerFirst,
         Self::StaleCommands,
+        Self::LateReports,
         Self::OnceBeforeTwice,
         Self::EndedRun,
         Self::OperatorsMode,
@@ -50,6 +52,7 @@ impl Promise {
             Self::LivingCalls => "no machine restarts while a call lives (R4)",
             Self::ManagerFirst => "no node is touched before the Management Node runs the release (R1)",
             Self::StaleCommands => "a stale or contradictory command has no effect",
+            Self::LateReports => "what is held of a node is the newest that arrived of what it said",
             Self::OnceBeforeTwice => "every node is tried once before any is tried twice (R5)",
             Self::EndedRun => "an ended run keeps no node in its maintenance mode but one that restarts (R8)",
             Self::OperatorsMode => "an operator's maintenance mode stays until the operator lets go (R12)",

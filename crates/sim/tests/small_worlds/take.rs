@@ -29,7 +29,7 @@ impl Turn<'_> {
         match what {
             AtNode::ReportArrives => {
                 if let Some(observed) = self.moment.machine(id).report.clone() {
-                    self.tell(Event::Report { id, observed });
+                    self.report_arrives(id, observed);
                 }
             }
             AtNode::OrderArrives => {
@@ -92,7 +92,7 @@ impl Turn<'_> {
     fn late_arrives(&mut self, which: usize) {
         let message = self.moment.held_up.remove(which);
         match Arc::unwrap_or_clone(message) {
-            Message::Report { from: id, observed } => self.tell(Event::Report { id, observed }),
+            Message::Report { from, observed } => self.report_arrives(from, observed),
             Message::Order { to, desired } => self.order_arrives(to, desired),
         }
     }
