@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{FORMAT, MAX_FILES, MAX_PAYLOAD, MAX_UNPACKED};
 use crate::pieces::{self, PIECE_SIZE};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, quoted};
 use crate::slot_path::SlotPath;
 
 /// The name of the first entry of a package.
@@ -241,7 +241,7 @@ impl Manifest {
 
     /// Reads a manifest and checks every rule.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
-        let bad = |error: serde_json::Error| Refusal::BadManifest { why: error.to_string() };
+        let bad = |error: serde_json::Error| Refusal::BadManifest { why: quoted(&error.to_string()) };
         let Kind { format, product } = serde_json::from_slice(bytes).map_err(bad)?;
         if product != PRODUCT {
             return Err(Refusal::OtherProduct { product: product.chars().take(40).collect() });

@@ -224,6 +224,24 @@ impl Refusal {
     }
 }
 
+/// The most characters of a sentence by somebody else.
+const SENTENCE: usize = 300;
+
+/// A sentence by somebody else, which may quote what is refused: on one line, printable, and not long.
+pub(crate) fn quoted(sentence: &str) -> String {
+    let mut text = String::new();
+    for c in sentence.chars().take(SENTENCE) {
+        match c {
+            ' '..='~' => text.push(c),
+            _ => text.extend(c.escape_debug()),
+        }
+    }
+    if sentence.chars().nth(SENTENCE).is_some() {
+        text.push_str(" ...");
+    }
+    text
+}
+
 /// The keys in one line.
 fn list(keys: &[KeyId]) -> String {
     keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")

@@ -51,6 +51,17 @@ fn a_manifest_with_a_wrong_field_is_refused() {
     check(&|manifest| manifest["version"] = json!("34"), "does not lead to its own version 34;");
 }
 
+#[test]
+fn a_refusal_is_one_printable_line_of_bounded_length_whatever_the_manifest_says() {
+    for strange in ["man\u{7}ager", "\u{85}", "two\nlines", "\u{202e}reganam", &"x".repeat(10_000)] {
+        for field in ["role", "program", "size", "pieces"] {
+            let said = refused(forge(&|manifest| manifest["payloads"]["manager"][field] = json!(strange)));
+            assert!(said.len() < 1_000, "{field}: {} bytes", said.len());
+            assert!(!said.contains(['\u{202e}', '\u{85}', '\n', '\u{7}']), "{field}: {said:?}");
+        }
+    }
+}
+
 /// A change of the node payload.
 fn node(change: &'static dyn Fn(&mut Value)) -> impl Fn(&mut Value) {
     move |manifest| change(&mut manifest["payloads"]["node"])

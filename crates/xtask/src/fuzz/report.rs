@@ -11,6 +11,7 @@ pub(super) struct Report {
     edges: u64,
     inputs: u64,
     found: Vec<PathBuf>,
+    said: String,
     log: PathBuf,
 }
 
@@ -36,16 +37,28 @@ impl Report {
             edges: after("cov:").unwrap_or(0),
             inputs: stat("stat::new_units_added").unwrap_or(0),
             found,
+            said: last_words(log),
             log: path,
         }
     }
+}
+
+/// What the target said of itself before it ended: the lines of a panic, or the summary of libFuzzer.
+fn last_words(log: &str) -> String {
+    let panic = log.lines().skip_while(|line| !line.contains("panicked at")).take_while(|line| {
+        let backtrace = line.starts_with("stack backtrace:") || line.starts_with("note:");
+        !backtrace && !line.starts_with("==")
+    });
+    let panic: Vec<&str> = panic.collect();
+    let summary = || log.lines().rev().find(|line| line.starts_with("SUMMARY:")).unwrap_or("nothing");
+    if panic.is_empty() { summary().into() } else { panic.join("\n") }
 }
 
 /// All runs as a table.
 pub(super) fn table(reports: &[Report]) -> String {
     let mut text = String::from("target       executions  each second   edges  new inputs  findings\n");
     for report in reports {
-        let Report { target, executions, each_second, edges, inputs, found, log: _ } = report;
+        let Report { target, executions, each_second, edges, inputs, found, .. } = report;
         let found = found.len();
         let _ = writeln!(
             text,
@@ -63,6 +76,7 @@ pub(super) fn findings(reports: &[Report]) -> Option<String> {
             let _ =
                 writeln!(text, "{}: {}, told in {}", report.target, found.display(), report.log.display());
         }
+        let _ = writeln!(text, "it said: {}", report.said);
     }
     (!text.is_empty()).then(|| {
         format!(
@@ -91,6 +105,15 @@ mod tests {
         check(&format!("{LOG}{END}"), [5000, 1000, 120, 7]);
         check(LOG, [4096, 2048, 120, 0]);
         check("", [0; 4]);
+    }
+
+    #[test]
+    fn a_panic_is_quoted_and_otherwise_the_summary() {
+        let panic = "thread '<unnamed>' panicked at src/a.rs:1:1:\nno such thing\n";
+        let rest = "note: run with `RUST_BACKTRACE=1`\n==7== ERROR: libFuzzer: deadly signal\n";
+        let summary = "SUMMARY: libFuzzer: deadly signal\n";
+        assert_eq!(last_words(&format!("{LOG}{panic}{rest}{summary}")), panic.trim_end());
+        assert_eq!(last_words(&format!("{LOG}{summary}")), summary.trim_end());
     }
 
     #[test]
