@@ -3,6 +3,7 @@
 
 mod clients;
 mod faults;
+mod forecast;
 mod mixed;
 mod packages;
 mod rules;
