@@ -2,15 +2,18 @@
 //! and prints what came of it. It needs the rights of root, since it pulls cables and fills disks: those of
 //! network and mount namespaces that it makes and that end with it.
 
+mod faults_table;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use comfy_table::{Table, presets};
-use demo::faults::{Case, Fault, Phase, Told, Verdict, run};
+use demo::faults::{Case, Fault, Phase, Verdict, run};
 use demo::{Error, Releases, Step};
+
+use faults_table::Played;
 
 /// How long one case may take: several times what the slowest was seen to take.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -36,19 +39,12 @@ struct Options {
     /// How many cases are played beside each other.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
-    /// Prints the table for a document.
+    /// Prints one table of phases and faults, for a document.
     #[arg(long)]
     markdown: bool,
     /// Plays the one case here and now: in namespaces that were made for it.
     #[arg(long, hide = true, value_name = "FOLDER")]
     here: Option<PathBuf>,
-}
-
-/// A case that was played, or that means nothing.
-struct Played {
-    case: Case,
-    seconds: u64,
-    result: Result<Verdict, &'static str>,
 }
 
 fn main() -> ExitCode {
@@ -74,7 +70,8 @@ fn play(options: &Options) -> Result<ExitCode, Error> {
         return Err(Error::NotRoot);
     }
     let played = play_all(options, &folder);
-    print(&played, options.markdown);
+    let table = if options.markdown { faults_table::matrix(&played) } else { faults_table::list(&played) };
+    println!("{table}\n{}", faults_table::sums(&played));
     let broken = played.iter().any(|played| matches!(played.result, Ok(Verdict::Broken(_))));
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -94,7 +91,7 @@ fn play_all(options: &Options, releases: &Path) -> Vec<Played> {
             scope.spawn(|| {
                 while let Some(case) = take() {
                     let one = play_one(case, releases);
-                    eprintln!("{}", line(&one));
+                    eprintln!("{}", faults_table::line(&one));
                     played.lock().expect("nobody panics while it is held").push(one);
                 }
             });
@@ -161,52 +158,4 @@ fn once(case: Case, releases: &Path) -> Result<Verdict, Error> {
 
 fn name_of(value: impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-}
-
-/// A case in one line.
-fn line(played: &Played) -> String {
-    cells(played).join(" | ")
-}
-
-fn cells(Played { case, seconds, result }: &Played) -> Vec<String> {
-    let mut cells = vec![case.phase.to_string(), case.fault.to_string()];
-    match result {
-        Err(why) => cells.extend(["means nothing here".into(), String::new(), String::new(), (*why).into()]),
-        Ok(Verdict::Broken(why)) => {
-            cells.extend(["BROKEN".into(), seconds.to_string(), String::new(), why.clone()]);
-        }
-        Ok(Verdict::Held(Told { alive, ended, said, outcome, repeat })) => {
-            let end = match repeat {
-                None => outcome.clone(),
-                Some(repeat) => format!("{outcome}, then {repeat}"),
-            };
-            cells.extend([end, seconds.to_string(), format!("{alive} / {ended}"), said.clone()]);
-        }
-    }
-    cells
-}
-
-fn print(played: &[Played], markdown: bool) {
-    let mut table = Table::new();
-    table.load_style(if markdown { presets::ASCII_MARKDOWN } else { presets::NOTHING });
-    table.set_header(["phase", "fault", "the run", "seconds", "calls / ended by the fault", "what was said"]);
-    table.add_rows(played.iter().map(cells));
-    println!("{table}");
-    let count = |is: fn(&Played) -> bool| played.iter().filter(|played| is(played)).count();
-    println!(
-        "{} played, {} held, {} broken, {} mean nothing; {} calls lived, {} were ended by the fault itself",
-        count(|played| played.result.is_ok()),
-        count(|played| matches!(played.result, Ok(Verdict::Held(_)))),
-        count(|played| matches!(played.result, Ok(Verdict::Broken(_)))),
-        count(|played| played.result.is_err()),
-        told(played).map(|told| told.alive).sum::<usize>(),
-        told(played).map(|told| told.ended).sum::<usize>(),
-    );
-}
-
-fn told(played: &[Played]) -> impl Iterator<Item = &Told> {
-    played.iter().filter_map(|played| match &played.result {
-        Ok(Verdict::Held(told)) => Some(told),
-        Ok(Verdict::Broken(_)) | Err(_) => None,
-    })
 }

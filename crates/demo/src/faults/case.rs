@@ -101,7 +101,8 @@ fn play(case: Case, releases: Releases, folder: &Path) -> Result<Told, Error> {
     if !stays(held, case) {
         scene.let_go(held)?;
     }
-    told.said = scene.settle(case, &logs)?;
+    // The folder stands for the root of all machines.
+    told.said = scene.settle(case, &logs)?.replace(&format!("{}/", folder.display()), "");
     scene.mend(mend)?;
     scene.power_all_on()?;
     let status = scene.lead_to_the_end()?;
