@@ -7,7 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::desired::RunId;
-use crate::node::{NodeId, Power};
+use crate::node::{Duty, NodeId, Power};
 use crate::observed::Calls;
 use crate::progress::Failure;
 use crate::run::Outcome;
@@ -76,6 +76,13 @@ pub enum NodeFact {
     Added,
     /// It was removed.
     Removed,
+    /// The operator gave it another name.
+    Renamed {
+        /// Its name from now on.
+        to: String,
+    },
+    /// The operator changed when it is powered on (R7).
+    DutyChanged(Duty),
     /// The operator put it into maintenance mode (R12).
     OperatorMaintenanceOn {
         /// The reason that was given.
@@ -90,6 +97,11 @@ pub enum NodeFact {
     },
     /// It is fit again.
     Fit,
+    /// It was heard for the first time.
+    ContactMade {
+        /// What it runs.
+        release: Release,
+    },
     /// It cannot be contacted (R11, R26).
     ContactLost,
     /// It is in touch again.
@@ -99,6 +111,8 @@ pub enum NodeFact {
     },
     /// Its machine is to run, or may rest (R7): whoever powers bursting nodes does it.
     Power(Power),
+    /// It runs another release than the run under way brings, and joins its queue.
+    Queued,
     /// The release lies verified in its inactive slot (G7).
     Staged {
         /// The release.
@@ -127,8 +141,14 @@ pub enum NodeFact {
         /// From the end of its last call until it took calls again.
         away: Span,
     },
-    /// It is back in service on the release it had.
+    /// It is out of the run's maintenance mode, on the release it had.
     Returned,
+    /// It fell silent during its attempt, and the run waits for it no longer. It keeps its place until it
+    /// is heard (R27).
+    GivenUp {
+        /// What happened.
+        why: Failure,
+    },
     /// It is out of the run without the new release.
     Failed {
         /// What happened.
@@ -168,6 +188,9 @@ impl fmt::Display for NodeFact {
         match self {
             Self::Added => f.write_str("registered"),
             Self::Removed => f.write_str("removed"),
+            Self::Renamed { to } => write!(f, "renamed to {to}"),
+            Self::DutyChanged(Duty::AlwaysOn) => f.write_str("always on from now on"),
+            Self::DutyChanged(Duty::Bursting) => f.write_str("a bursting node from now on"),
             Self::OperatorMaintenanceOn { reason } if reason.is_empty() => {
                 f.write_str("put into maintenance mode by the operator")
             }
@@ -177,10 +200,12 @@ impl fmt::Display for NodeFact {
             Self::OperatorMaintenanceOff => f.write_str("taken out of maintenance mode by the operator"),
             Self::Unfit { why } => write!(f, "not fit to take calls: {why}"),
             Self::Fit => f.write_str("fit to take calls again"),
+            Self::ContactMade { release } => write!(f, "in touch for the first time, on {release}"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),
             Self::Power(Power::On) => f.write_str("to be powered on for its upgrade"),
             Self::Power(Power::Rest) => f.write_str("no longer needed, it may be powered off"),
+            Self::Queued => f.write_str("joins the run, it is on another release"),
             Self::Staged { release } => write!(f, "{release} is staged"),
             Self::Preparing => f.write_str("preparing to upgrade"),
             Self::Draining { calls } if calls.cleared() => f.write_str("in maintenance mode, without calls"),
@@ -195,6 +220,7 @@ impl fmt::Display for NodeFact {
             Self::Rebooting => f.write_str("rebooting"),
             Self::Upgraded { release, away } => write!(f, "upgraded to {release}, away for {away}"),
             Self::Returned => f.write_str("out of the run's maintenance mode, on the release it had"),
+            Self::GivenUp { why } => write!(f, "given up: {why}"),
             Self::Failed { why } => write!(f, "not upgraded: {why}"),
         }
     }

@@ -90,7 +90,15 @@ impl Fleet {
         self.node_fact(id, NodeFact::Added, facts);
     }
 
-    pub(super) fn node_changed(&mut self, id: NodeId, name: String, duty: Duty) {
+    pub(super) fn node_changed(&mut self, id: NodeId, name: String, duty: Duty, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        let (renamed, other_duty) = (node.name != name, node.duty != duty);
+        if other_duty {
+            self.node_fact(id, NodeFact::DutyChanged(duty), facts);
+        }
+        if renamed {
+            self.node_fact(id, NodeFact::Renamed { to: name.clone() }, facts);
+        }
         self.nodes.edit(id, |node| {
             node.name = name;
             node.duty = duty;

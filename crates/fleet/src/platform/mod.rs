@@ -105,7 +105,7 @@ impl Fleet {
         let mut facts = Vec::new();
         match event {
             Event::NodeAdded { id, name, duty } => self.node_added(id, name, duty, &mut facts),
-            Event::NodeChanged { id, name, duty } => self.node_changed(id, name, duty),
+            Event::NodeChanged { id, name, duty } => self.node_changed(id, name, duty, &mut facts),
             Event::NodeRemoved { id } => self.node_removed(id, &mut facts),
             Event::Maintenance { id, operator } => self.operator_maintenance(id, operator, &mut facts),
             Event::Report { id, observed } => self.report(now, id, observed, &mut facts),

@@ -35,15 +35,21 @@ impl Fleet {
             node.observed = Some(observed);
             node.reported_at = now;
         });
-        self.join(id);
+        self.join(id, facts);
         self.advance(now, id, facts);
     }
 
     /// What a report tells of the node itself, whether or not a run is under way.
     fn report_facts(&self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
-        if let Contact::Lost { since } = node.contact {
-            self.node_fact(id, NodeFact::ContactRestored { after: now.since(since) }, facts);
+        match node.contact {
+            Contact::Never => {
+                self.node_fact(id, NodeFact::ContactMade { release: observed.release }, facts);
+            }
+            Contact::Lost { since } => {
+                self.node_fact(id, NodeFact::ContactRestored { after: now.since(since) }, facts);
+            }
+            Contact::Heard | Contact::Silent { .. } => {}
         }
         let unfit_before = node.observed.as_ref().and_then(|last| last.unfit.as_ref());
         match (&observed.unfit, unfit_before) {
@@ -77,17 +83,19 @@ impl Fleet {
     }
 
     /// A node that turns up during a run with another release than the run's joins its queue.
-    fn join(&mut self, id: NodeId) {
-        let Some(run) = &self.platform.run else { return };
+    fn join(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
+        let (Some(run), Some(node)) = (&self.platform.run, self.nodes.get(id)) else { return };
         let (target, done, hold) = (run.assignment(), run.manager_is_done(), run.policy.hold());
+        let other = node.observed.as_ref().is_some_and(|observed| observed.release != target.release);
+        if node.progress != Progress::Idle || !other {
+            return;
+        }
         self.nodes.edit(id, |node| {
-            let other = node.observed.as_ref().is_some_and(|observed| observed.release != target.release);
-            if node.progress == Progress::Idle && other {
-                node.progress = Progress::Pending { tried: 0, rests_until: None };
-                node.assigned = done.then_some(target);
-                node.hold = hold;
-            }
+            node.progress = Progress::Pending { tried: 0, rests_until: None };
+            node.assigned = done.then_some(target);
+            node.hold = hold;
         });
+        self.node_fact(id, NodeFact::Queued, facts);
     }
 
     /// Moves a node on as far as its report carries it.
@@ -188,7 +196,7 @@ impl Fleet {
     pub(super) fn enter(&mut self, now: Time, id: NodeId, next: Progress, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
         let what = entry_fact(now, node, &next);
-        let rests = node.woken && node.progress.holds_place() && !next.holds_place();
+        let power = power_fact(node, &next);
         let assigned = self.assignment_in(&next, node.assigned);
         let hold = self.policy().hold();
         let cleared_at = cleared_at(now, &next, node.cleared_at);
@@ -203,8 +211,8 @@ impl Fleet {
         if let Some(what) = what {
             self.node_fact(id, what, facts);
         }
-        if rests {
-            self.node_fact(id, NodeFact::Power(Power::Rest), facts);
+        if let Some(power) = power {
+            self.node_fact(id, NodeFact::Power(power), facts);
         }
     }
 
@@ -303,6 +311,16 @@ fn cleared_at(now: Time, next: &Progress, before: Option<Time>) -> Option<Time> 
     }
 }
 
+/// Whether the machine of a node that the run has started is to run from now on, or may rest (R7).
+fn power_fact(node: &Node, next: &Progress) -> Option<Power> {
+    match (node.progress.holds_place(), next.holds_place()) {
+        (true, false) => node.woken.then_some(Power::Rest),
+        // It is taken again before it has gone to rest; its first start is said by the place itself.
+        (false, true) => (node.woken && !matches!(next, Progress::Starting { .. })).then_some(Power::On),
+        (true, true) | (false, false) => None,
+    }
+}
+
 /// What is said when a node enters a place.
 fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
     match next {
@@ -314,6 +332,9 @@ fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
         Progress::Releasing { ending: Ending::TimedOut, .. } => {
             Some(NodeFact::DrainTimedOut { calls: calls(node) })
         }
+        Progress::Releasing { ending: Ending::Failed(why @ Failure::Lost), .. } => {
+            Some(NodeFact::GivenUp { why: why.clone() })
+        }
         Progress::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, .. } => None,
         Progress::Upgraded { .. } => upgraded(now, node),
         // Brought to the release of a run that was replaced meanwhile, whatever the next one wants.
@@ -321,8 +342,11 @@ fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
             upgraded(now, node)
         }
         Progress::Failed { why, .. } => Some(NodeFact::Failed { why: why.clone() }),
+        // A bursting node that only starts up was never taken out of service.
         Progress::Pending { .. } | Progress::Idle => {
-            node.progress.holds_place().then_some(NodeFact::Returned)
+            let was_taken =
+                node.progress.holds_place() && !matches!(node.progress, Progress::Starting { .. });
+            was_taken.then_some(NodeFact::Returned)
         }
     }
 }

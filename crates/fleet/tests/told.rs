@@ -1,0 +1,150 @@
+//! What an operator reads in the history says all that the pages show: nothing changes there without a word.
+
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::{Duty, NodeId, Power};
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::path::{Path, Step};
+use fleet::platform::{Applied, Event, Fleet};
+use fleet::policy::Policy;
+use fleet::progress::{Failure, Progress};
+use fleet::run::Package;
+use fleet::time::{Span, Time};
+use fleet::version::{Build, Release, Sha256, Version};
+
+const NODE: NodeId = NodeId(1);
+const OTHER: NodeId = NodeId(2);
+const MINUTE: u64 = 60_000;
+
+fn release(minor: u16) -> Release {
+    Release { version: Version::new(34, minor), build: Build(1) }
+}
+
+fn package() -> Package {
+    let step = Step { to: Version::new(34, 1), from: Version::new(34, 0), reason: "a test".into() };
+    Package { release: release(1), manifest: Sha256([1; 32]), path: Path(vec![step]) }
+}
+
+/// What a node says, of what is wanted of it now, with the release of the run staged.
+fn say(
+    fleet: &mut Fleet,
+    id: NodeId,
+    at: u64,
+    footing: Footing,
+    admission: Admission,
+    count: u32,
+) -> Vec<NodeFact> {
+    let generation = fleet.wanted(id).unwrap().generation;
+    let calls = Calls::Known { count, oldest: None };
+    let staging = Staging::Staged { manifest: Sha256([1; 32]) };
+    let observed = Observed {
+        at: Time(at),
+        generation,
+        release: release(0),
+        footing,
+        admission,
+        calls,
+        staging,
+        unfit: None,
+    };
+    told(fleet.apply(Time(at), Event::Report { id, observed }))
+}
+
+fn told(applied: Applied) -> Vec<NodeFact> {
+    let of_node = |fact| match fact {
+        Fact::Node { what, .. } => Some(what),
+        Fact::RunStarted { .. }
+        | Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::EpochRaised { .. } => None,
+    };
+    applied.facts.into_iter().filter_map(of_node).collect()
+}
+
+fn add(fleet: &mut Fleet, id: NodeId, duty: Duty) {
+    fleet.apply(Time(0), Event::NodeAdded { id, name: format!("node{id}"), duty });
+}
+
+/// One node of this duty, idle, and a run whose manager is upgraded.
+fn running(duty: Duty) -> Fleet {
+    let mut fleet = Fleet::new(release(0), Policy::standard());
+    add(&mut fleet, NODE, duty);
+    if duty == Duty::AlwaysOn {
+        say(&mut fleet, NODE, 1, Footing::Confirmed, Admission::Admitting, 0);
+    }
+    fleet.start(package(), Policy::standard(), Time(2)).unwrap();
+    fleet.apply(Time(3), Event::ManagerStaged);
+    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet
+}
+
+#[test]
+fn the_operator_reads_who_was_renamed_and_when_a_node_is_powered_on() {
+    let mut fleet = Fleet::new(release(0), Policy::standard());
+    add(&mut fleet, NODE, Duty::AlwaysOn);
+    let change = |fleet: &mut Fleet, name: &str, duty| {
+        told(fleet.apply(Time(1), Event::NodeChanged { id: NODE, name: name.into(), duty }))
+    };
+    assert_eq!(change(&mut fleet, "node1", Duty::AlwaysOn), []);
+    assert_eq!(change(&mut fleet, "oslo-1", Duty::AlwaysOn), [NodeFact::Renamed { to: "oslo-1".into() }]);
+    assert_eq!(change(&mut fleet, "oslo-1", Duty::Bursting), [NodeFact::DutyChanged(Duty::Bursting)]);
+}
+
+#[test]
+fn the_first_word_of_a_node_is_told_once() {
+    let mut fleet = Fleet::new(release(0), Policy::standard());
+    add(&mut fleet, NODE, Duty::AlwaysOn);
+    let first = say(&mut fleet, NODE, 1, Footing::Confirmed, Admission::Admitting, 0);
+    assert_eq!(first, [NodeFact::ContactMade { release: release(0) }]);
+    fleet.apply(Time(2), Event::LinkDown { id: NODE });
+    assert_eq!(say(&mut fleet, NODE, 3, Footing::Confirmed, Admission::Admitting, 0), []);
+}
+
+#[test]
+fn a_node_that_joins_a_run_midway_is_told_of() {
+    let mut fleet = running(Duty::AlwaysOn);
+    add(&mut fleet, OTHER, Duty::AlwaysOn);
+    let first = say(&mut fleet, OTHER, 5, Footing::Confirmed, Admission::Admitting, 0);
+    assert!(first.contains(&NodeFact::Queued), "{first:?}");
+}
+
+#[test]
+fn a_node_that_is_given_up_is_told_of_before_the_run_ends_r27() {
+    let mut fleet = running(Duty::AlwaysOn);
+    say(&mut fleet, NODE, 5, Footing::Confirmed, Admission::Admitting, 0);
+    say(&mut fleet, NODE, 6, Footing::Confirmed, Admission::Refusing, 0);
+    fleet.apply(Time(7), Event::LinkDown { id: NODE });
+    let mut all = Vec::new();
+    while let Some(deadline) = fleet.next_deadline().filter(|_| fleet.platform.run.is_some()) {
+        all.extend(told(fleet.apply(deadline, Event::DeadlinePassed)));
+    }
+    assert_eq!(all, [NodeFact::ContactLost, NodeFact::GivenUp { why: Failure::Lost }]);
+}
+
+/// A bursting node whose calls had not cleared has not gone to rest when it is tried again.
+#[test]
+fn a_bursting_node_that_is_tried_again_is_told_to_be_powered_on_r7() {
+    let mut fleet = running(Duty::Bursting);
+    let mut facts = say(&mut fleet, NODE, MINUTE, Footing::Confirmed, Admission::Admitting, 1);
+    facts.extend(say(&mut fleet, NODE, MINUTE + 1, Footing::Confirmed, Admission::Refusing, 1));
+    let limit = MINUTE + 1 + Span::hours(1).0;
+    facts.extend(told(fleet.apply(Time(limit), Event::DeadlinePassed)));
+    facts.extend(say(&mut fleet, NODE, limit + 1, Footing::Confirmed, Admission::Admitting, 1));
+    assert_eq!(facts.last(), Some(&NodeFact::Power(Power::Rest)));
+    facts.extend(told(fleet.apply(Time(limit + 1 + Span::minutes(10).0), Event::DeadlinePassed)));
+    assert_eq!(fleet.nodes().get(NODE).unwrap().power(), Some(Power::On));
+    assert_eq!(facts[facts.len() - 2..], [NodeFact::Preparing, NodeFact::Power(Power::On)]);
+}
+
+#[test]
+fn a_bursting_node_that_only_starts_up_was_never_taken_out_of_service() {
+    let mut fleet = running(Duty::Bursting);
+    let progress = |fleet: &Fleet| fleet.nodes().get(NODE).unwrap().progress.clone();
+    assert!(matches!(progress(&fleet), Progress::Starting { .. }), "{:?}", progress(&fleet));
+    fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None });
+    let again = fleet.start(package(), Policy::standard(), Time(9)).unwrap();
+    let told = told(again);
+    assert!(!told.contains(&NodeFact::Returned), "{told:?}");
+    assert!(told.contains(&NodeFact::Power(Power::Rest)), "{told:?}");
+}
