@@ -3,6 +3,7 @@
 
 use fleet::agent::{Agent, AgentWants, Memory};
 use fleet::desired::{Desired, Generation, Owners};
+use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed};
 use fleet::platform::{Event, Fleet};
@@ -62,11 +63,15 @@ pub enum Canary {
     TornReleaseSelected,
     /// The run ends, but its nodes are kept waiting for long before.
     RunDawdles,
+    /// That a node is in touch again is not told.
+    FactWithheld,
+    /// A node that waits for its calls is told to be installing.
+    FactInvented,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 19] = [
+    pub const ALL: [(Self, &str, u64); 21] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -90,6 +95,8 @@ impl Canary {
         (Self::TimeGoesBack, "the time of the Management Node never goes back", 400),
         (Self::TornReleaseSelected, "every node can always start a complete release", 200),
         (Self::RunDawdles, ENDS, 60),
+        (Self::FactWithheld, "facts and state agree", 20),
+        (Self::FactInvented, "facts and state agree", 20),
     ];
 
     /// The one of this name.
@@ -162,6 +169,24 @@ impl Canary {
         if dawdles { delay + Span::hours(40) } else { delay }
     }
 
+    /// What is told.
+    pub(super) fn alter_facts(canary: Option<Self>, facts: &[Fact]) -> Vec<Fact> {
+        let mut facts = facts.to_vec();
+        match canary {
+            Some(Self::FactWithheld) => facts
+                .retain(|fact| !matches!(fact, Fact::Node { what: NodeFact::ContactRestored { .. }, .. })),
+            Some(Self::FactInvented) => {
+                for fact in &mut facts {
+                    if let Fact::Node { what: what @ NodeFact::Draining { .. }, .. } = fact {
+                        *what = NodeFact::Installing;
+                    }
+                }
+            }
+            Some(_) | None => {}
+        }
+        facts
+    }
+
     /// Whether it spoils what a node remembers.
     pub(super) fn alters_memory(self) -> bool {
         matches!(self, Self::MemoryLost | Self::OperatorForgotten)
@@ -226,8 +251,9 @@ impl Canary {
                     run.policy.nodes_at_once = limit + 2;
                 }
             }
-            Some(_) | None => {}
+            Some(_) | None => return,
         }
+        world.read_anew();
     }
 }
 

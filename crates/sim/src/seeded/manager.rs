@@ -125,6 +125,7 @@ impl World {
         if commit == Written::Perhaps {
             // The next start finds it; nothing has followed from it before.
             applied.facts.iter().for_each(|fact| self.note_fact(fact));
+            self.read(&applied);
             self.manager_crashes();
         } else {
             self.manager_acts(applied);
@@ -165,6 +166,7 @@ impl World {
             self.journal.line(self.now, || format!("  {fact}"));
             self.note_fact(fact);
         }
+        self.read(&applied);
         Canary::alter_platform(self);
         self.check_platform();
         for id in applied.changed {

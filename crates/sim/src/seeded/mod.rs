@@ -9,6 +9,7 @@ mod canary;
 mod clock;
 mod draw;
 mod healing;
+mod history;
 mod journal;
 mod kept;
 mod kinds;

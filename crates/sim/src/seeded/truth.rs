@@ -14,6 +14,7 @@ use fleet::time::Time;
 use fleet::version::Release;
 
 use super::canary::Canary;
+use super::history::History;
 use super::world::World;
 
 /// What the world knows of one node.
@@ -45,6 +46,8 @@ pub(super) struct Known {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
     pub(super) nodes: BTreeMap<NodeId, Known>,
+    /// What the facts have told.
+    pub(super) history: History,
     /// How many nodes at once the operator allowed when the run was started.
     pub(super) limit: u32,
     /// The manager's memory has gone back at least once.
@@ -114,6 +117,7 @@ impl World {
             known.timeouts = node.progress.tried().unwrap_or_default();
             self.truth.nodes.insert(id, known);
         }
+        self.read_anew();
         // Nodes that it does not know any more keep what they were told, and nobody holds it against them.
         self.nodes.retain(|id, _| self.truth.nodes.contains_key(id));
     }

@@ -1,0 +1,366 @@
+//! Facts and state agree. What an operator reads in the history is folded into a picture of the platform, and
+//! after every event this picture is what the state shows: no fact says what the state denies, and nothing that
+//! is shown changes without a word.
+//!
+//! Only three things are not told by facts alone: whom a start takes in (the nodes of which it is not known
+//! that they run its release), that a node is on its way back (told when it is back), and that a bursting
+//! node has gone to rest (its silence).
+
+use std::collections::BTreeMap;
+
+use fleet::desired::RunId;
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::{Duty, Node, NodeId, Power};
+use fleet::platform::{Applied, Fleet};
+use fleet::progress::{Ending, Failure, Progress};
+use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
+use fleet::time::Time;
+use fleet::version::Release;
+
+use super::canary::Canary;
+use super::world::World;
+
+const AGREE: &str = "facts and state agree";
+
+/// The platform as its history tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct History {
+    /// What the Management Node runs; not told before its first upgrade.
+    release: Option<Release>,
+    run: Option<UnderWay>,
+    last: Option<(RunId, Outcome)>,
+    nodes: BTreeMap<NodeId, Told>,
+}
+
+/// The run under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct UnderWay {
+    run: RunId,
+    source: Release,
+    target: Release,
+    limit: Time,
+    lock: Lock,
+    manager: Step,
+}
+
+/// Where the Management Node is with its own upgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Staging,
+    Installing,
+    Confirmed,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    name: String,
+    /// Its registration says it, until it is changed.
+    duty: Option<Duty>,
+    operator: Option<String>,
+    unfit: Option<String>,
+    in_touch: bool,
+    power: Option<Power>,
+    place: Place,
+}
+
+/// Where a node is in the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Idle,
+    Queued,
+    Starting,
+    Preparing,
+    Draining,
+    Installing,
+    Rebooting,
+    /// Its attempt has come to nothing; it goes back to service, or is lost.
+    Abandoned,
+    /// The attempt is over, and it is asked to go back to service.
+    Returning,
+    Upgraded,
+    Failed(Failure),
+}
+
+impl World {
+    /// Reads the facts of an event into the history, and compares it with the state after it.
+    pub(super) fn read(&mut self, applied: &Applied) {
+        let mut history = std::mem::take(&mut self.truth.history);
+        let facts = Canary::alter_facts(self.canary, &applied.facts);
+        let mut wrong = Vec::new();
+        for fact in &facts {
+            let runs = |id: &NodeId, release: Release| {
+                let newest = self.truth.nodes.get(id).and_then(|known| known.newest.as_ref());
+                newest.is_some_and(|newest| newest.release == release && !is_trying(newest.footing))
+            };
+            wrong.extend(history.note(fact, runs));
+        }
+        wrong.extend(history.differs(self.fleet(), applied, &facts));
+        self.truth.history = history;
+        for subject in wrong {
+            self.violation(AGREE, subject);
+        }
+    }
+
+    /// The history of a manager whose memory has gone back goes on from there.
+    pub(super) fn read_anew(&mut self) {
+        self.truth.history = History::of(self.fleet());
+    }
+}
+
+fn is_trying(footing: fleet::observed::Footing) -> bool {
+    footing == fleet::observed::Footing::Trying
+}
+
+impl History {
+    /// What the state shows.
+    fn of(fleet: &Fleet) -> Self {
+        Self {
+            release: Some(fleet.platform.release),
+            run: fleet.platform.run.as_ref().map(UnderWay::of),
+            last: fleet.platform.last_run.as_ref().map(ended),
+            nodes: fleet.nodes().iter().map(|(id, node)| (id, Told::of(node))).collect(),
+        }
+    }
+
+    /// Takes in a fact. What it contradicts, or has been told before, is returned.
+    fn note(&mut self, fact: &Fact, runs: impl Fn(&NodeId, Release) -> bool) -> Option<String> {
+        match fact {
+            Fact::RunStarted { run, source, target, limit } => {
+                let (run, source, target, limit) = (*run, *source, *target, *limit);
+                let under_way =
+                    UnderWay { run, source, target, limit, lock: Lock::Held, manager: Step::Staging };
+                let before = self.run.replace(under_way);
+                for (id, told) in self.nodes.iter_mut().filter(|(_, told)| !told.place.is_attempt()) {
+                    told.place = if runs(id, target) { Place::Idle } else { Place::Queued };
+                }
+                before.map(|before| format!("run {run} began while run {} was under way", before.run))
+            }
+            Fact::ManagerInstalling { .. } => self.manager_steps(Step::Staging, Step::Installing, fact),
+            Fact::ManagerUpgraded { release } => {
+                self.release = Some(*release);
+                let from = self.run.as_ref().map_or(Step::Staging, |run| run.manager);
+                self.manager_steps(from, Step::Confirmed, fact)
+            }
+            Fact::LockLifted { run } => {
+                let under_way = self.run.as_mut().filter(|under_way| under_way.run == *run)?;
+                let before = std::mem::replace(&mut under_way.lock, Lock::Lifted);
+                (before == Lock::Lifted).then(|| format!("told twice: {fact}"))
+            }
+            Fact::RunEnded { run, outcome } => {
+                self.last = Some((*run, outcome.clone()));
+                self.nodes.values_mut().for_each(|told| told.place.stop());
+                let ended = self.run.take().map(|ended| ended.run);
+                (ended != Some(*run)).then(|| format!("run {run} has ended while {ended:?} was under way"))
+            }
+            Fact::EpochRaised { .. } => None,
+            Fact::Node { node, name, what } => self.note_of(*node, name, what),
+        }
+    }
+
+    fn manager_steps(&mut self, from: Step, to: Step, fact: &Fact) -> Option<String> {
+        match &mut self.run {
+            Some(run) if run.manager == from && from != to => {
+                run.manager = to;
+                None
+            }
+            Some(_) | None => Some(format!("{fact}: {:?}", self.run)),
+        }
+    }
+
+    fn note_of(&mut self, id: NodeId, name: &str, what: &NodeFact) -> Option<String> {
+        if *what == NodeFact::Added {
+            let before = self.nodes.insert(id, Told::new(name));
+            return before.map(|_| format!("node{id} is added twice"));
+        }
+        if *what == NodeFact::Removed {
+            let before = self.nodes.remove(&id);
+            return before.is_none().then(|| format!("node{id} is removed and was not there"));
+        }
+        let target = self.run.as_ref().map(|run| run.target);
+        let Some(told) = self.nodes.get_mut(&id) else { return Some(format!("no node{id}: {what}")) };
+        let before = told.clone();
+        told.note(what, target);
+        // That a release is staged is told whenever it is: nothing that is shown follows from it alone.
+        let news = *told != before || matches!(what, NodeFact::Staged { .. });
+        (!news || before.name != name).then(|| format!("node{id}, {name}: {what}, after {before:?}"))
+    }
+
+    /// Where the history and the state differ after an event. Both stand still elsewhere.
+    fn differs(&mut self, fleet: &Fleet, applied: &Applied, facts: &[Fact]) -> Vec<String> {
+        let shown = fleet.platform.run.as_ref().map(UnderWay::of);
+        let last = fleet.platform.last_run.as_ref().map(ended);
+        let release = *self.release.get_or_insert(fleet.platform.release);
+        let mut found = Vec::new();
+        if (&self.run, &self.last, release) != (&shown, &last, fleet.platform.release) {
+            let told = (&self.run, &self.last, release);
+            found.push(format!("told {told:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
+        }
+        let all = facts.iter().any(|fact| matches!(fact, Fact::RunStarted { .. } | Fact::RunEnded { .. }));
+        let mut ids = applied.changed.clone();
+        ids.extend(facts.iter().filter_map(subject));
+        ids.extend(self.nodes.keys().filter(|_| all));
+        for id in ids {
+            let (told, shown) = (self.nodes.get(&id), fleet.nodes().get(id).map(Told::of));
+            let agree = match (told, &shown) {
+                (Some(told), Some(shown)) => told.agrees(shown),
+                (told, shown) => told.is_none() && shown.is_none(),
+            };
+            if !agree {
+                found.push(format!("node{id}: told {told:?}, shown {shown:?}"));
+            }
+        }
+        found
+    }
+}
+
+fn subject(fact: &Fact) -> Option<NodeId> {
+    match fact {
+        Fact::Node { node, .. } => Some(*node),
+        Fact::RunStarted { .. }
+        | Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::EpochRaised { .. } => None,
+    }
+}
+
+fn ended(run: &EndedRun) -> (RunId, Outcome) {
+    (run.id, run.outcome.clone())
+}
+
+impl UnderWay {
+    fn of(run: &Run) -> Self {
+        let manager = match run.manager {
+            ManagerStep::Staging { .. } => Step::Staging,
+            ManagerStep::Installing { .. } => Step::Installing,
+            ManagerStep::Confirmed { .. } => Step::Confirmed,
+        };
+        let (target, limit) = (run.package.release, run.limit());
+        Self { run: run.id, source: run.source, target, limit, lock: run.lock, manager }
+    }
+}
+
+impl Told {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            duty: None,
+            operator: None,
+            unfit: None,
+            in_touch: false,
+            power: None,
+            place: Place::Idle,
+        }
+    }
+
+    fn of(node: &Node) -> Self {
+        Self {
+            name: node.name.clone(),
+            duty: Some(node.duty),
+            operator: node.operator_maintenance.clone(),
+            unfit: node.observed.as_ref().and_then(|observed| observed.unfit.clone()),
+            in_touch: !node.contact.is_lost(),
+            power: node.power(),
+            place: Place::of(&node.progress),
+        }
+    }
+
+    fn note(&mut self, what: &NodeFact, target: Option<Release>) {
+        let out_of_it = if target.is_some() { Place::Queued } else { Place::Idle };
+        match what {
+            NodeFact::Added | NodeFact::Removed | NodeFact::Staged { .. } => {}
+            NodeFact::Renamed { to } => self.name.clone_from(to),
+            NodeFact::DutyChanged(duty) => (self.duty, self.power) = (Some(*duty), None),
+            NodeFact::OperatorMaintenanceOn { reason } => self.operator = Some(reason.clone()),
+            NodeFact::OperatorMaintenanceOff => self.operator = None,
+            NodeFact::Unfit { why } => self.unfit = Some(why.clone()),
+            NodeFact::Fit => self.unfit = None,
+            NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
+            NodeFact::ContactLost => self.in_touch = false,
+            NodeFact::Power(power) => {
+                self.power = Some(*power);
+                if *power == Power::On && self.place == Place::Queued {
+                    self.place = Place::Starting;
+                }
+            }
+            NodeFact::Queued => self.place = Place::Queued,
+            NodeFact::Preparing => self.place = Place::Preparing,
+            NodeFact::Draining { .. } => self.place = Place::Draining,
+            NodeFact::Installing => self.place = Place::Installing,
+            NodeFact::Rebooting => self.place = Place::Rebooting,
+            NodeFact::DrainTimedOut { .. } | NodeFact::GivenUp { .. } => self.place = Place::Abandoned,
+            // One that was brought to the release of a replaced run has the next one before it.
+            NodeFact::Upgraded { release, .. } if target.is_some_and(|target| target != *release) => {
+                self.place = Place::Queued;
+            }
+            NodeFact::Upgraded { .. } => self.place = Place::Upgraded,
+            NodeFact::Returned => self.place = out_of_it,
+            NodeFact::Failed { why } => self.place = Place::Failed(why.clone()),
+        }
+    }
+
+    fn agrees(&self, shown: &Self) -> bool {
+        let Self { name, duty, operator, unfit, in_touch, power, place } = self;
+        let rests = *power == Some(Power::Rest) && shown.power.is_none();
+        let returns = shown.place == Place::Returning && place.is_attempt();
+        *name == shown.name
+            && (duty.is_none() || *duty == shown.duty)
+            && *operator == shown.operator
+            && *unfit == shown.unfit
+            && *in_touch == shown.in_touch
+            && (*power == shown.power || rests)
+            && (*place == shown.place || returns)
+    }
+}
+
+impl Place {
+    fn of(progress: &Progress) -> Self {
+        match progress {
+            Progress::Idle => Self::Idle,
+            Progress::Pending { .. } => Self::Queued,
+            Progress::Starting { .. } => Self::Starting,
+            Progress::Preparing { .. } => Self::Preparing,
+            Progress::Draining { .. } => Self::Draining,
+            Progress::Installing { .. } => Self::Installing,
+            Progress::Rebooting { .. } => Self::Rebooting,
+            Progress::Releasing { ending: Ending::TimedOut | Ending::Failed(Failure::Lost), .. } => {
+                Self::Abandoned
+            }
+            Progress::Releasing {
+                ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, ..
+            } => Self::Returning,
+            Progress::Upgraded { .. } => Self::Upgraded,
+            Progress::Failed { why, .. } => Self::Failed(why.clone()),
+        }
+    }
+
+    /// Whether an attempt at the node is under way.
+    fn is_attempt(&self) -> bool {
+        match self {
+            Self::Starting
+            | Self::Preparing
+            | Self::Draining
+            | Self::Installing
+            | Self::Rebooting
+            | Self::Abandoned
+            | Self::Returning => true,
+            Self::Idle | Self::Queued | Self::Upgraded | Self::Failed(_) => false,
+        }
+    }
+
+    /// What the end of the run makes of it.
+    fn stop(&mut self) {
+        *self = match std::mem::replace(self, Self::Idle) {
+            Self::Queued | Self::Starting => Self::Idle,
+            Self::Preparing | Self::Draining | Self::Installing => Self::Returning,
+            place @ (Self::Idle
+            | Self::Rebooting
+            | Self::Abandoned
+            | Self::Returning
+            | Self::Upgraded
+            | Self::Failed(_)) => place,
+        };
+    }
+}
