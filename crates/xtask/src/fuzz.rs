@@ -31,11 +31,12 @@ struct Target {
     longest: String,
 }
 
-/// Runs every target, or the one of this name, for so many seconds.
+/// Runs every target, or the one of this name, for so many seconds. The same seed draws the same inputs, as
+/// far as the machine gets with them; without one chance decides.
 ///
 /// # Errors
 /// Something was found, or the targets could not be built or run.
-pub(crate) fn fuzz(seconds: u32, only: Option<&str>) -> Result<(), Failed> {
+pub(crate) fn fuzz(seconds: u32, seed: Option<u32>, only: Option<&str>) -> Result<(), Failed> {
     let built = build::build()?;
     let targets = targets(&built, only)?;
     let waiting = Mutex::new(targets.into_iter());
@@ -45,7 +46,7 @@ pub(crate) fn fuzz(seconds: u32, only: Option<&str>) -> Result<(), Failed> {
             scope.spawn(|| {
                 while let Some(target) = next(&waiting) {
                     eprintln!("fuzz: {} for {seconds} s", target.name);
-                    let report = run(&built, &target, seconds);
+                    let report = run(&built, &target, seconds, seed);
                     reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
                 }
             });
@@ -82,7 +83,7 @@ fn targets(built: &Built, only: Option<&str>) -> Result<Vec<Target>, Failed> {
 }
 
 /// Runs one target to its end, and keeps what it found.
-fn run(built: &Built, target: &Target, seconds: u32) -> Result<Report, Failed> {
+fn run(built: &Built, target: &Target, seconds: u32, seed: Option<u32>) -> Result<Report, Failed> {
     let folder = built.folder.join("runs").join(&target.name);
     let (corpus, start, found) = (folder.join("corpus"), folder.join("start"), folder.join("found"));
     let _ = fs::remove_dir_all(&found);
@@ -94,6 +95,7 @@ fn run(built: &Built, target: &Target, seconds: u32) -> Result<Report, Failed> {
     command
         .args(["-print_final_stats=1", "-detect_leaks=0", "-reload=0", "-verbosity=1"])
         .arg(format!("-max_total_time={seconds}"))
+        .args(seed.map(|seed| format!("-seed={seed}")))
         .arg(format!("-max_len={}", target.longest))
         .arg(format!("-timeout={INPUT_SECONDS}"))
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))

@@ -39,6 +39,9 @@ enum Task {
         /// How long each target runs.
         #[arg(long, default_value_t = 30)]
         seconds: u32,
+        /// What chance begins with; without it every run tries something else.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        seed: Option<u32>,
         /// The one target to run; without it all of them.
         #[arg(long)]
         target: Option<String>,
@@ -74,7 +77,7 @@ fn task(task: Task) -> Result<(), Failed> {
             run::run(releases.demo().arg("--releases").arg(&releases.dir).args(arguments))
         }
         Task::Test => gate::run_all(),
-        Task::Fuzz { seconds, target } => fuzz::fuzz(seconds, target.as_deref()),
+        Task::Fuzz { seconds, seed, target } => fuzz::fuzz(seconds, seed, target.as_deref()),
         Task::Faults { arguments } => gate::faults(&arguments),
         Task::Bench => gate::bench(),
         Task::Releases => {
