@@ -73,7 +73,10 @@ fn run(plan: &Plan, foreseen: &Forecast) -> Vec<String> {
     lines.push(named("Attempts per node", &attempts(&foreseen.attempts)));
     lines.push(named("Calls offered", &figures(foreseen.offered)));
     lines.push(named("Calls moved", &format!("{}, placed on another node", figures(foreseen.moved))));
-    lines.push(named("Calls refused", &format!("{}, for want of a place on any node", figures(foreseen.refused))));
+    lines.push(named(
+        "Calls refused",
+        &format!("{}, for want of a place on any node", figures(foreseen.refused)),
+    ));
     lines
 }
 
