@@ -197,6 +197,14 @@ impl Node {
         }
     }
 
+    /// Whether it has said that it restarts into another release, or tries it.
+    pub fn restarts(&self) -> bool {
+        self.observed.as_ref().is_some_and(|observed| match observed.footing {
+            Footing::Leaving | Footing::Trying => true,
+            Footing::Confirmed => false,
+        })
+    }
+
     /// Whether the assigned release lies complete in its inactive slot.
     pub fn has_staged(&self) -> bool {
         match (self.observed.as_ref().map(|observed| &observed.staging), &self.assigned) {

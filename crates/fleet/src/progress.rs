@@ -178,6 +178,19 @@ impl Progress {
         }
     }
 
+    /// Since when an attempt is in this place.
+    pub fn since(&self) -> Option<Time> {
+        match self {
+            Self::Starting { since, .. }
+            | Self::Preparing { since, .. }
+            | Self::Draining { since, .. }
+            | Self::Installing { since, .. }
+            | Self::Rebooting { since, .. }
+            | Self::Releasing { since, .. } => Some(*since),
+            Self::Idle | Self::Pending { .. } | Self::Upgraded { .. } | Self::Failed { .. } => None,
+        }
+    }
+
     /// When this place must be looked at again, if nothing is heard before.
     pub fn deadline(&self) -> Option<Time> {
         match self {

@@ -225,6 +225,9 @@ impl Fleet {
     }
 
     fn waits_of(&self, node: &Node, now: Time) -> Option<Waits> {
+        if status_of(node) == Status::Rebooting {
+            return self.waits_for_restart(node, now);
+        }
         if let Some(why) = failure(node) {
             return Some(Waits::Failed { why: why.clone(), text: why.to_string() });
         }
@@ -236,15 +239,17 @@ impl Fleet {
             Progress::Starting { until, .. } => Some(Waits::StartUp { limit_in: now.until(*until) }),
             Progress::Preparing { since, .. } => Some(Waits::Answer { since: now.since(*since) }),
             Progress::Draining { until, .. } => Some(calls_left(node, *until, now)),
-            Progress::Installing { since, .. } | Progress::Rebooting { since, .. } => {
-                let since = now.since(*since);
-                Some(Waits::Restart { since, stuck: since >= self.stuck_after() })
-            }
+            Progress::Installing { .. } | Progress::Rebooting { .. } => self.waits_for_restart(node, now),
             Progress::Releasing { since, .. } => Some(Waits::Return { since: now.since(*since) }),
             Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => {
                 node.operator_maintenance.clone().map(|reason| Waits::Operator { reason })
             }
         }
+    }
+
+    fn waits_for_restart(&self, node: &Node, now: Time) -> Option<Waits> {
+        let since = now.since(node.progress.since()?);
+        Some(Waits::Restart { since, stuck: since >= self.stuck_after() })
     }
 
     fn waits_for_place(&self, places: u32) -> Waits {
@@ -340,6 +345,8 @@ fn status_of(node: &Node) -> Status {
         {
             Status::CouldNotCommunicate
         }
+        // It was given up or its run has ended, and it is on its way through boot all the same.
+        Progress::Releasing { .. } if node.restarts() => Status::Rebooting,
         Progress::Pending { tried: 0, .. } => Status::UpgradePending,
         Progress::Pending { .. } => Status::TimeoutWaitingForCallsToClear,
         Progress::Preparing { .. } => Status::Preparing,

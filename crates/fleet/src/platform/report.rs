@@ -126,7 +126,8 @@ impl Fleet {
             Progress::Draining { tried, .. } | Progress::Installing { tried, .. } if node.admits_calls() => {
                 Some(Progress::Releasing { ending: Ending::TimedOut, tried: tried + 1, since: now })
             }
-            Progress::Installing { tried, stuck_at, .. } if footing == Some(Footing::Leaving) => {
+            // What it said when it left may be lost: one that tries a release has restarted.
+            Progress::Installing { tried, stuck_at, .. } if node.restarts() => {
                 Some(Progress::Rebooting { tried, since: now, stuck_at })
             }
             Progress::Installing { tried, drain_until, .. } if !calls(node).cleared() => {

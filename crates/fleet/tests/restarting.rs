@@ -1,0 +1,78 @@
+//! What is shown of a node that restarts into another release, however little of it was heard.
+
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::{Duty, NodeId};
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::path::{Path, Step};
+use fleet::platform::{Applied, Event, Fleet};
+use fleet::policy::Policy;
+use fleet::progress::Progress;
+use fleet::run::Package;
+use fleet::status::{Status, Waits};
+use fleet::time::Time;
+use fleet::version::{Build, Release, Sha256, Version};
+
+const NODE: NodeId = NodeId(1);
+
+fn release(minor: u16) -> Release {
+    Release { version: Version::new(34, minor), build: Build(1) }
+}
+
+fn say(fleet: &mut Fleet, at: u64, minor: u16, footing: Footing, admission: Admission) -> Applied {
+    let generation = fleet.wanted(NODE).unwrap().generation;
+    let staging = Staging::Staged { manifest: Sha256([1; 32]) };
+    let release = release(minor);
+    let (calls, unfit) = (Calls::NONE, None);
+    let observed = Observed { at: Time(at), generation, release, footing, admission, calls, staging, unfit };
+    fleet.apply(Time(at), Event::Report { id: NODE, observed })
+}
+
+fn progress(fleet: &Fleet) -> &Progress {
+    &fleet.nodes().get(NODE).unwrap().progress
+}
+
+/// A node without calls, asked to restart into 34.1.
+fn installing() -> Fleet {
+    let mut fleet = Fleet::new(release(0), Policy::standard());
+    fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
+    say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    let step = Step { to: Version::new(34, 1), from: Version::new(34, 0), reason: "a test".into() };
+    let package = Package { release: release(1), manifest: Sha256([1; 32]), path: Path(vec![step]) };
+    fleet.start(package, Policy::standard(), Time(2)).unwrap();
+    fleet.apply(Time(3), Event::ManagerStaged);
+    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None });
+    say(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
+    say(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
+    assert_eq!(fleet.status(NODE), Some(Status::UpgradeInProgress));
+    fleet
+}
+
+#[test]
+fn a_node_that_tries_its_release_is_rebooting_although_nobody_heard_it_leave() {
+    let mut fleet = installing();
+    let tries = say(&mut fleet, 7, 1, Footing::Trying, Admission::Refusing);
+    assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
+    let rebooting = |fact: &Fact| matches!(fact, Fact::Node { what: NodeFact::Rebooting, .. });
+    assert!(tries.facts.iter().any(rebooting), "{:?}", tries.facts);
+    say(&mut fleet, 8, 1, Footing::Confirmed, Admission::Refusing);
+    say(&mut fleet, 9, 1, Footing::Confirmed, Admission::Admitting);
+    assert_eq!(fleet.status(NODE), Some(Status::NoUpgradeInProgress));
+}
+
+#[test]
+fn a_node_that_was_given_up_and_tries_its_release_after_all_is_rebooting_r27() {
+    let mut fleet = installing();
+    fleet.apply(Time(7), Event::LinkDown { id: NODE });
+    while let Some(deadline) = fleet.next_deadline().filter(|_| fleet.platform.run.is_some()) {
+        fleet.apply(deadline, Event::DeadlinePassed);
+    }
+    assert!(matches!(progress(&fleet), Progress::Releasing { .. }), "{:?}", progress(&fleet));
+    assert_eq!(fleet.status(NODE), Some(Status::CouldNotCommunicate));
+    let at = 100_000_000;
+    say(&mut fleet, at, 1, Footing::Trying, Admission::Refusing);
+    assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
+    assert!(matches!(fleet.waits(NODE, Time(at)), Some(Waits::Restart { .. })));
+    say(&mut fleet, at + 1, 1, Footing::Confirmed, Admission::Refusing);
+    say(&mut fleet, at + 2, 1, Footing::Confirmed, Admission::Admitting);
+    assert_eq!(fleet.status(NODE), Some(Status::NoUpgradeInProgress));
+}
