@@ -4,14 +4,15 @@
 use fleet::agent::{Agent, AgentWants, Memory};
 use fleet::desired::{Desired, Generation, Owners};
 use fleet::fact::{Fact, NodeFact};
-use fleet::node::{Node, NodeId};
+use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed};
 use fleet::platform::{Event, Fleet};
 use fleet::progress::Progress;
 use fleet::run::ManagerStep;
+use fleet::status::Status;
 use fleet::time::{Span, Time};
 
-use super::clock::{Downtime, Stamp};
+use super::clock::{Clock, Downtime, Stamp};
 use super::machine::Machine;
 use super::world::World;
 
@@ -20,6 +21,7 @@ const LIVING_CALLS: &str = "no machine restarts while a call lives (R4)";
 const REFUSES: &str = "a node in maintenance mode takes no calls (R3)";
 const HOLD: &str = "no node is kept in the run's maintenance mode for longer than the hold (R8)";
 const MANAGER_FIRST: &str = "the nodes' turn begins when the Management Node runs the release (R1)";
+const SAID: &str = "what a node has said is true of its machine";
 const ENDS: &str = "a run ends when everything has healed";
 
 /// A rule that is broken on purpose.
@@ -67,11 +69,23 @@ pub enum Canary {
     FactWithheld,
     /// A node that waits for its calls is told to be installing.
     FactInvented,
+    /// A node that waits for its calls is shown as installing.
+    StatusAhead,
+    /// A node says that it takes calls when it does not.
+    AdmissionMisreported,
+    /// A node keeps its news to itself once everything has healed.
+    NewsKeptBack,
+    /// A silent node counts as lost after a second.
+    SilenceShownEarly,
+    /// A silent node counts as lost only half a day later.
+    SilenceShownLate,
+    /// A node's clock is slow, and it keeps the run's maintenance mode by it.
+    ClockSlow,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 21] = [
+    pub const ALL: [(Self, &str, u64); 27] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -83,7 +97,7 @@ impl Canary {
         (Self::MemoryLost, REFUSES, 60),
         (Self::HoldNeverLapses, HOLD, 60),
         (Self::CallsTakenInMaintenance, REFUSES, 20),
-        (Self::UnknownIsIdle, LIVING_CALLS, 400),
+        (Self::UnknownIsIdle, SAID, 60),
         (Self::TriedTwiceAtOnce, "every node is tried once before any is tried twice (R5)", 60),
         (Self::NodesBeforeManager, MANAGER_FIRST, 20),
         (Self::LimitIgnored, PLACES, 60),
@@ -97,6 +111,16 @@ impl Canary {
         (Self::RunDawdles, ENDS, 60),
         (Self::FactWithheld, "facts and state agree", 20),
         (Self::FactInvented, "facts and state agree", 20),
+        (Self::StatusAhead, "what the statuses say is true", 20),
+        (Self::AdmissionMisreported, SAID, 20),
+        (Self::NewsKeptBack, "news of a node is known as soon as no message is lost", 60),
+        (
+            Self::SilenceShownEarly,
+            "no node is shown as lost before it was silent for as long as allowed (R11)",
+            60,
+        ),
+        (Self::SilenceShownLate, "a node that is gone for longer than is allowed is shown as such (R11)", 60),
+        (Self::ClockSlow, HOLD, 200),
     ];
 
     /// The one of this name.
@@ -169,6 +193,27 @@ impl Canary {
         if dawdles { delay + Span::hours(40) } else { delay }
     }
 
+    /// What a person is shown.
+    pub(super) fn alter_status(canary: Option<Self>, status: Status) -> Status {
+        let ahead = canary == Some(Self::StatusAhead) && status == Status::WaitingForCallsToClear;
+        if ahead { Status::UpgradeInProgress } else { status }
+    }
+
+    /// What a node says.
+    pub(super) fn alter_word(canary: Option<Self>, observed: Observed) -> Observed {
+        match canary {
+            Some(Self::AdmissionMisreported) => Observed { admission: Admission::Admitting, ..observed },
+            Some(_) | None => observed,
+        }
+    }
+
+    /// The clock of a node that starts.
+    pub(super) fn alter_clock(canary: Option<Self>, clock: &mut Clock) {
+        if canary == Some(Self::ClockSlow) {
+            clock.slow();
+        }
+    }
+
     /// What is told.
     pub(super) fn alter_facts(canary: Option<Self>, facts: &[Fact]) -> Vec<Fact> {
         let mut facts = facts.to_vec();
@@ -237,6 +282,16 @@ impl Canary {
                     && *tried > 0
                 {
                     (*tried, *rests_until) = (0, None);
+                }
+            }),
+            Some(Self::SilenceShownEarly) => rewrite(world, |node| {
+                if let Contact::Silent { since, lost_at } = &mut node.contact {
+                    *lost_at = *since + Span::seconds(1);
+                }
+            }),
+            Some(Self::SilenceShownLate) => rewrite(world, |node| {
+                if let Contact::Silent { since, lost_at } = &mut node.contact {
+                    *lost_at = *since + Span::hours(12);
                 }
             }),
             Some(Self::NodesBeforeManager) => {

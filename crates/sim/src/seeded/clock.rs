@@ -8,6 +8,14 @@ use super::draw::Draw;
 /// A million parts, the unit of a clock's drift.
 const MILLION: u64 = 1_000_000;
 
+/// How much a machine's clock may drift at most, in millionths: far more than a quartz does.
+const DRIFT: u64 = 500;
+
+/// How far a clock may be off by its drift alone after a span.
+pub(super) fn drift_of(span: Span) -> Span {
+    Span(span.0 * DRIFT / MILLION + 1)
+}
+
 /// How often a program stores the time although nothing else changes.
 pub(super) const KEEP_EVERY: Span = Span::seconds(60);
 
@@ -66,6 +74,17 @@ impl Clock {
     pub(super) fn world(self, local: Time) -> Time {
         let counted = u128::from(self.since + local.since(self.base).0) * u128::from(MILLION);
         Time(u64::try_from(counted.div_ceil(u128::from(self.speed))).unwrap_or(u64::MAX))
+    }
+
+    /// The moment of the world at which a stamp was taken, if its monotonic clock has run on since.
+    pub(super) fn moment(self, stamp: Stamp) -> Time {
+        let counted = u128::from(stamp.counted) * u128::from(MILLION) / u128::from(self.speed);
+        Time(u64::try_from(counted).unwrap_or(u64::MAX))
+    }
+
+    /// It goes at nine tenths of its speed from its next start on.
+    pub(super) fn slow(&mut self) {
+        self.speed = MILLION * 9 / 10;
     }
 
     /// What is stored now.

@@ -6,7 +6,7 @@ use fleet::agent::{Agent, Memory, Start};
 use fleet::desired::Assignment;
 use fleet::node::Duty;
 use fleet::observed::{Admission, Calls, Observed};
-use fleet::time::Time;
+use fleet::time::{Span, Time};
 use fleet::version::{Release, Sha256};
 
 use super::clock::{Clock, Downtime, Stamp};
@@ -137,6 +137,19 @@ impl Machine {
     /// Whether a message can pass between its process and the network.
     pub(super) fn is_linked(&self) -> bool {
         self.process.is_some() && self.cuts == 0 && !self.hung
+    }
+
+    /// Whether it takes new calls.
+    pub(super) fn admits(&self) -> bool {
+        self.process.is_some() && !self.hung && self.engine == Admission::Admitting
+    }
+
+    /// How long its clock may have stood still when it starts after a loss of power: since it was stored.
+    pub(super) fn unclocked(&self, now: Time) -> Option<Span> {
+        match self.downtime {
+            Downtime::Program => None,
+            Downtime::Machine => Some(now.since(self.clock.moment(self.disk.stamp))),
+        }
     }
 
     /// Whether a release is tried, or about to be.

@@ -1,21 +1,18 @@
 //! What must hold in the world at every moment, whatever goes wrong. `Fleet::check` judges the
 //! platform's state by itself; here it is compared with what really is.
 
-use fleet::agent::{Agent, Memory};
-use fleet::desired::{Desired, Owners};
+use fleet::agent::Agent;
+use fleet::desired::Desired;
 use fleet::node::{Contact, Duty, Node, NodeId};
-use fleet::observed::{Admission, Footing};
 use fleet::progress::Progress;
 use fleet::run::Outcome;
 use fleet::status::Status;
-use fleet::time::{Span, Time};
+use fleet::time::Time;
 
+use super::holds::{Since, lets_go_in_time, refuses_as_told};
 use super::machine::Machine;
 use super::truth::Known;
 use super::world::World;
-
-/// How late a node may be with a deadline of its own: the agenda counts in milliseconds, clocks drift.
-const SLACK: Span = Span::seconds(1);
 
 impl World {
     /// Everything that must hold between the manager's state and the world, after each of its events.
@@ -146,10 +143,12 @@ impl World {
             let subject = format!("node{id}: {came:?} after {accepted:?}");
             self.violation("a stale or contradictory command has no effect", subject);
         }
+        let world = self.now;
         let known = self.known(id);
+        known.watch.is_answered();
         if taken && came.generation > known.accepted.generation {
             known.accepted = came.clone();
-            known.accepted_at = local;
+            known.since = Since { world, local, unclocked: None };
             // What a forgotten manager sent into a restart goes on until that is over.
             known.forgotten &= away;
         }
@@ -203,7 +202,7 @@ impl World {
     }
 
     /// Everything that must hold of the nodes themselves, after every event.
-    pub(super) fn judge_nodes(&mut self) {
+    pub(super) fn judge_nodes(&mut self, alone: Option<NodeId>) {
         let mut found = Vec::new();
         let mut out = 0;
         for (id, machine) in &self.nodes {
@@ -219,6 +218,7 @@ impl World {
             found.extend(promises.into_iter().flatten().map(|promise| (promise, format!("node{id}"))));
             out += u32::from(is_out_for_the_run(machine, known, self));
         }
+        self.judge_shown(alone, &mut found);
         for (promise, subject) in found {
             self.violation(promise, subject);
         }
@@ -234,46 +234,25 @@ impl World {
 fn operators_mode_stays(machine: &Machine, known: &Known) -> Option<&'static str> {
     let since = known.operator_since?;
     let binds = !known.forgotten && known.accepted.generation >= since;
-    (binds && admits(machine))
+    (binds && machine.admits())
         .then_some("the operator's maintenance mode stays until the operator lets go (R12)")
-}
-
-/// R3: a node takes no calls while the desired state that it accepted last keeps it in maintenance mode.
-/// The run's mode binds it for the hold that came with it, by its own clock.
-fn refuses_as_told(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
-    let Owners { operator, run, platform: _ } = &known.accepted.intent.owners;
-    let local = machine.clock.shows(world.now);
-    let held = run.is_some_and(|hold| local < known.accepted_at + hold);
-    (admits(machine) && (operator.is_some() || held))
-        .then_some("a node in maintenance mode takes no calls (R3)")
 }
 
 /// A release takes no calls before it is confirmed: its fall-back would cut them.
 fn takes_no_calls_unconfirmed(machine: &Machine) -> Option<&'static str> {
-    (admits(machine) && machine.is_between_releases())
+    (machine.admits() && machine.is_between_releases())
         .then_some("a release takes no calls before it is confirmed")
-}
-
-/// R8: the run's maintenance mode ends with the hold at the latest, whatever becomes of the run and of
-/// the manager, unless the node has selected its new slot.
-fn lets_go_in_time(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
-    let process = machine.process.as_ref()?;
-    let local = machine.clock.shows(world.now);
-    let hold = process.agent.owners().run?;
-    let footing = process.agent.observed(local).footing;
-    let over = local > known.accepted_at + hold + SLACK;
-    // A node that hangs, or cannot make durable that it lets go, takes no calls and harms nobody.
-    let able = !machine.hung && machine.trouble.is_none() && !process.unkept;
-    (over && able && footing == Footing::Confirmed)
-        .then_some("no node is kept in the run's maintenance mode for longer than the hold (R8)")
 }
 
 /// Persist, then act: what is in force in a brain lies on its disk, unless the disk has something newer that
 /// it could not promise to hold. What became of a selection is learned anew at every start.
 fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
     let process = machine.process.as_ref()?;
-    let binding = |memory: &Memory| (memory.accepted.clone(), memory.held_until, memory.let_go);
-    let kept = process.unkept || binding(process.agent.memory()) == binding(&machine.disk.memory);
+    let (acts_on, disk) = (process.agent.memory(), &machine.disk.memory);
+    let kept = process.unkept
+        || (acts_on.accepted == disk.accepted
+            && acts_on.held_until == disk.held_until
+            && acts_on.let_go == disk.let_go);
     (!kept).then_some("a node acts on nothing that it would forget")
 }
 
@@ -282,10 +261,6 @@ fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
 fn can_start_a_complete_release(machine: &Machine) -> Option<&'static str> {
     let selected_torn = machine.disk.trying.is_some() && (machine.disk.torn || machine.disk.other.is_none());
     selected_torn.then_some("every node can always start a complete release")
-}
-
-fn admits(machine: &Machine) -> bool {
-    machine.process.is_some() && !machine.hung && machine.engine == Admission::Admitting
 }
 
 /// Whether a machine is really out of service on behalf of the run under way: it acts on a desired state

@@ -16,13 +16,13 @@ use super::odds::LinkOdds;
 use super::world::World;
 
 /// How long after the end of a link the Management Node takes notice, at most.
-const GAP: Span = Span::seconds(10);
+pub(super) const GAP: Span = Span::seconds(10);
 
 /// How long a node waits for an answer before it speaks again; doubled each time.
 const RETRY: Span = Span::seconds(5);
 
 /// The longest pause between two attempts.
-const RETRY_MOST: Span = Span::seconds(80);
+pub(super) const RETRY_MOST: Span = Span::seconds(80);
 
 /// When the copies of one message arrive; none when it is lost.
 fn copies(draw: &mut Draw, odds: &LinkOdds, healed: bool, done: &mut Tally) -> Vec<Span> {
@@ -53,17 +53,17 @@ impl World {
 
     /// A node says what it observes, and will speak again when no answer comes.
     pub(super) fn speak(&mut self, id: NodeId) {
-        let linked = self.is_linked(id);
+        let (linked, canary) = (self.is_linked(id), self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let Some(process) = &machine.process else { return };
         let local = machine.clock.shows(self.now);
-        let mut observed = process.agent.observed(local);
+        let mut observed = Canary::alter_word(canary, process.agent.observed(local));
         observed.at = machine.stamp(local);
         machine.unanswered = (machine.unanswered + 1).min(5);
         machine.turn += 1;
         let pause = Span((RETRY.0 << (machine.unanswered - 1)).min(RETRY_MOST.0));
         self.agenda.enter(self.now + pause, Happening::Speak { node: id, turn: machine.turn });
-        if !linked {
+        if !linked || (canary == Some(Canary::NewsKeptBack) && self.healed) {
             return;
         }
         for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {

@@ -123,6 +123,8 @@ impl World {
             return self.boot_after(id, BOOT_AGAIN);
         }
         machine.count_try();
+        let unclocked = machine.unclocked(self.now);
+        Canary::alter_clock(canary, &mut machine.clock);
         machine.clock.resume(self.now, machine.disk.stamp, machine.downtime);
         machine.downtime = Downtime::Program;
         machine.forget_reports();
@@ -138,7 +140,7 @@ impl World {
             let after = if machine.doomed { TRY } else { after };
             self.agenda.enter(self.now + after, Happening::TryEnds { node: id, start });
         }
-        self.note_boot(id);
+        self.note_boot(id, unclocked);
         self.journal.line(self.now, || format!("node{id} starts{}", if trying { " for a try" } else { "" }));
         self.settle_node(id);
     }

@@ -297,10 +297,11 @@ impl World {
 
     /// Says what is new at once.
     fn publish(&mut self, id: NodeId) {
+        let canary = self.canary;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let local = machine.clock.shows(self.now);
         let Some(process) = &mut machine.process else { return };
-        let observed = process.agent.observed(local);
+        let observed = Canary::alter_word(canary, process.agent.observed(local));
         if process.reported.as_ref().is_none_or(|before| !observed.says_the_same_as(before)) {
             process.reported = Some(observed);
             machine.unanswered = 0;

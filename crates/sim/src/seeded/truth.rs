@@ -10,11 +10,13 @@ use fleet::observed::Observed;
 use fleet::platform::Event;
 use fleet::policy::Policy;
 use fleet::run::Outcome;
-use fleet::time::Time;
+use fleet::time::{Span, Time};
 use fleet::version::Release;
 
 use super::canary::Canary;
 use super::history::History;
+use super::holds::Since;
+use super::shown::Watch;
 use super::world::World;
 
 /// What the world knows of one node.
@@ -22,8 +24,8 @@ use super::world::World;
 pub(super) struct Known {
     /// What it accepted last.
     pub(super) accepted: Desired,
-    /// When, by its own clock.
-    pub(super) accepted_at: Time,
+    /// Since when it acts on that.
+    pub(super) since: Since,
     /// Since which generation the operator holds it, if so.
     pub(super) operator_since: Option<Generation>,
     /// What it acts on is nothing that the manager remembers, because that one's memory went back.
@@ -32,6 +34,8 @@ pub(super) struct Known {
     pub(super) newest: Option<Observed>,
     /// Whether the last that is known of its link is that a report came.
     pub(super) heard: bool,
+    /// Since when it is out of reach, and behind with its news.
+    pub(super) watch: Watch,
     /// It was a bursting node once, and is always on.
     pub(super) made_always_on: bool,
     /// Its attempt has begun with the start of its machine (R7).
@@ -52,6 +56,16 @@ pub(super) struct Truth {
     pub(super) limit: u32,
     /// The manager's memory has gone back at least once.
     pub(super) amnesia: bool,
+    /// Since when the manager's program runs, by the world's time.
+    pub(super) manager_since: Option<Time>,
+}
+
+impl Known {
+    fn falls_silent(&mut self, now: Time) {
+        if std::mem::take(&mut self.heard) {
+            self.watch.silent = now;
+        }
+    }
 }
 
 impl World {
@@ -65,13 +79,21 @@ impl World {
     }
 
     /// A node acts from its start on what lies on its disk: perhaps on what it could not acknowledge before.
-    pub(super) fn note_boot(&mut self, id: NodeId) {
+    pub(super) fn note_boot(&mut self, id: NodeId, unclocked: Option<Span>) {
         let Some(machine) = self.nodes.get(&id) else { return };
-        let (accepted, local) = (machine.disk.memory.accepted.clone(), machine.clock.shows(self.now));
+        let (memory, world) = (machine.disk.memory.clone(), self.now);
+        let shows = machine.clock.shows(world);
         let altered = self.canary.is_some_and(Canary::alters_memory);
         let known = self.known(id);
-        if !altered && accepted.generation > known.accepted.generation {
-            (known.accepted, known.accepted_at) = (accepted, local);
+        if let Some(unclocked) = unclocked {
+            known.since.note_power(unclocked);
+        }
+        if !altered && memory.accepted.generation > known.accepted.generation {
+            // The hold counts from the write, not from the start.
+            let began = memory.held_until.zip(memory.accepted.intent.owners.run);
+            let local = began.map_or(shows, |(until, hold)| Time(until.0.saturating_sub(hold.0)));
+            known.since = Since { world, local, unclocked: Some(Span::ZERO) };
+            known.accepted = memory.accepted;
         }
     }
 
@@ -123,7 +145,9 @@ impl World {
     }
 
     pub(super) fn note_report(&mut self, id: NodeId, observed: &Observed) {
+        let now = self.now;
         let known = self.known(id);
+        known.watch.heard = now;
         if known.newest.as_ref().is_none_or(|newest| newest.at <= observed.at) {
             known.newest = Some(observed.clone());
             known.heard = true;
@@ -132,10 +156,14 @@ impl World {
 
     /// A link that is down, or a manager that has just started, has heard nobody.
     pub(super) fn note_silence(&mut self, event: &Event) {
+        let now = self.now;
         match event {
-            Event::LinkDown { id } => self.known(*id).heard = false,
+            Event::LinkDown { id } => self.known(*id).falls_silent(now),
             Event::ManagerStarted { .. } => {
-                self.truth.nodes.values_mut().for_each(|known| known.heard = false)
+                self.truth.nodes.values_mut().for_each(|known| {
+                    known.heard = true;
+                    known.falls_silent(now);
+                });
             }
             Event::NodeAdded { .. }
             | Event::NodeChanged { .. }
@@ -171,6 +199,7 @@ impl World {
             Fact::Node { node, what: NodeFact::Upgraded { release, .. }, .. } => {
                 self.known(*node).upgraded_to = Some(*release);
             }
+            Fact::Node { node, what: NodeFact::ContactLost, .. } => self.check_lost(*node),
             Fact::RunEnded { outcome, .. } => {
                 self.count_outcome(outcome);
                 self.check_outcome(outcome);

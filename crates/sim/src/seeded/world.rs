@@ -116,12 +116,13 @@ impl World {
     pub(super) fn step(&mut self) -> bool {
         let Some((at, happening)) = self.agenda.next() else { return false };
         self.now = self.now.max(at);
+        let alone = happening.concerns_alone();
         if self.waits_for_a_hung_program(&happening) {
             self.missed.push(happening);
         } else {
             self.happen(happening);
         }
-        self.judge_nodes();
+        self.judge_nodes(alone);
         true
     }
 

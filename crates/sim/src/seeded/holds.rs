@@ -1,0 +1,73 @@
+//! How long a node is kept in maintenance mode on behalf of a run, by the world's time: a machine's own clock
+//! is no witness of itself. It may drift, and while the machine is off it may stand still: what passes then
+//! is read from a wall clock that may have been set back, and the time was stored a while before.
+
+use fleet::desired::Owners;
+use fleet::observed::Footing;
+use fleet::time::{Span, Time};
+
+use super::clock::drift_of;
+use super::machine::Machine;
+use super::truth::Known;
+use super::world::World;
+
+/// How late a node may be with a deadline of its own: the agenda counts in milliseconds.
+const SLACK: Span = Span::seconds(1);
+
+/// Since when a node acts on what it has accepted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Since {
+    /// By the world's time.
+    pub(super) world: Time,
+    /// By its own clock.
+    pub(super) local: Time,
+    /// How long since then its clock may have stood still: from the time that it had stored to its next
+    /// start, each time that the machine lost power.
+    pub(super) unclocked: Option<Span>,
+}
+
+impl Since {
+    /// It has started after a loss of power.
+    pub(super) fn note_power(&mut self, unclocked: Span) {
+        self.unclocked = Some(self.unclocked.unwrap_or_default() + unclocked);
+    }
+
+    /// Whether a hold is surely not over: by the world's time, or by the node's own after a loss of power, in
+    /// which its wall clock may have been set forward.
+    fn binds(&self, hold: Span, world: Time, local: Time) -> bool {
+        match self.unclocked {
+            None => world + drift_of(hold) + Span(1) < self.world + hold,
+            Some(_) => local < self.local + hold,
+        }
+    }
+
+    /// Whether a hold is surely over.
+    fn is_over(&self, hold: Span, world: Time) -> bool {
+        world > self.world + hold + drift_of(hold) + self.unclocked.unwrap_or_default() + SLACK
+    }
+}
+
+/// R3: a node takes no calls while the desired state that it accepted last keeps it in maintenance mode.
+/// The run's mode binds it for the hold that came with it.
+pub(super) fn refuses_as_told(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
+    let Owners { operator, run, platform: _ } = &known.accepted.intent.owners;
+    let local = machine.clock.shows(world.now);
+    let held = run.is_some_and(|hold| known.since.binds(hold, world.now, local));
+    (machine.admits() && (operator.is_some() || held))
+        .then_some("a node in maintenance mode takes no calls (R3)")
+}
+
+/// R8: the run's maintenance mode ends with the hold at the latest, whatever becomes of the run and of
+/// the manager, unless the node has selected its new slot.
+pub(super) fn lets_go_in_time(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
+    let process = machine.process.as_ref()?;
+    let hold = known.accepted.intent.owners.run?;
+    // A node that hangs, or cannot make durable that it lets go, takes no calls and harms nobody.
+    let able = !machine.hung && machine.trouble.is_none() && !process.unkept;
+    let keeps = || {
+        let footing = process.agent.observed(Time::default()).footing;
+        process.agent.owners().run.is_some() && footing == Footing::Confirmed
+    };
+    (known.since.is_over(hold, world.now) && able && keeps())
+        .then_some("no node is kept in the run's maintenance mode for longer than the hold (R8)")
+}

@@ -1,0 +1,225 @@
+//! What the statuses say is true: of the machine itself, not only of what was reported of it.
+//!
+//! The Management Node may be behind in three ways, and in no other:
+//! - News of the node is under way, or lost and said again. When what is held of the node is what it said last,
+//!   that is true of the machine; and while the two are linked and no message is lost, it is held within the
+//!   longest pause between two words of a node. A node whose disk fails is left out: it takes in nothing
+//!   that it could not keep, and says that it is not fit.
+//! - The node has not taken in yet what is wanted of it, and acts on what was wanted before. "Preparing to
+//!   upgrade" is the status of just that time, so it is never shown of a node that has taken it in.
+//! - The node is silent. What is shown of it is what it said last, until it counts as lost: no sooner than the
+//!   policy allows, and no later once it is really gone.
+
+use fleet::node::{Contact, Node, NodeId};
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::policy::Policy;
+use fleet::progress::Progress;
+use fleet::status::Status;
+use fleet::time::{Span, Time};
+
+use super::agenda::Happening;
+use super::canary::Canary;
+use super::clock::drift_of;
+use super::machine::Machine;
+use super::post::{GAP, RETRY_MOST};
+use super::world::World;
+
+/// How late a deadline may be dealt with: the agenda counts in milliseconds.
+const SLACK: Span = Span::seconds(1);
+
+const SAID: &str = "what a node has said is true of its machine";
+const STATUSES: &str = "what the statuses say is true";
+const NEWS: &str = "news of a node is known as soon as no message is lost";
+const OVERLOOKED: &str = "a node that is gone for longer than is allowed is shown as such (R11)";
+
+/// What the Management Node cannot know yet, by the world's time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Watch {
+    /// Since when the node is out of reach.
+    gone: Option<Time>,
+    /// Since when it has news that is not held, although the two are linked and no message is lost.
+    behind: Option<Time>,
+    /// When it was heard last.
+    pub(super) heard: Time,
+    /// When it was noticed to be silent.
+    pub(super) silent: Time,
+}
+
+impl Happening {
+    /// The node whose machine alone it concerns, if so.
+    pub(super) fn concerns_alone(&self) -> Option<NodeId> {
+        match self {
+            Self::Order { to: node, .. }
+            | Self::Speak { node, .. }
+            | Self::NodeDue { node }
+            | Self::HalfFetched { node, .. }
+            | Self::StagingEnds { node, .. }
+            | Self::Boot { node, .. }
+            | Self::Confirm { node, .. }
+            | Self::TryEnds { node, .. }
+            | Self::Dial { node }
+            | Self::HangUp { node, .. } => Some(*node),
+            Self::Report { .. }
+            | Self::LinkCheck { .. }
+            | Self::FalseDown { .. }
+            | Self::ManagerDue
+            | Self::ManagerStaged { .. }
+            | Self::ManagerBoot { .. }
+            | Self::Mend { .. }
+            | Self::Recover { .. }
+            | Self::Resume { .. }
+            | Self::ManagerDiskWell
+            | Self::Strike(_)
+            | Self::Operator(_)
+            | Self::Heal => None,
+        }
+    }
+}
+
+impl World {
+    /// What is shown of every node, against its machine. What concerns one machine alone, and does not reach the
+    /// Management Node, changes nothing of the others.
+    pub(super) fn judge_shown(&mut self, alone: Option<NodeId>, found: &mut Vec<(&'static str, String)>) {
+        let (now, there) = (self.now, self.manager.up && !self.manager.hung);
+        self.truth.manager_since = there.then(|| self.truth.manager_since.unwrap_or(now));
+        match alone {
+            Some(id) => self.judge_one(id, found),
+            None => {
+                let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+                ids.into_iter().for_each(|id| self.judge_one(id, found));
+            }
+        }
+    }
+
+    fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) {
+        let (now, up, fleet) = (self.now, self.truth.manager_since, &self.manager.store.fleet);
+        let (Some(machine), Some(node)) = (self.nodes.get(&id), fleet.nodes().get(id)) else { return };
+        let Some(known) = self.truth.nodes.get_mut(&id) else { return };
+        let links = &self.odds.links;
+        let patience = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
+        let said = what_it_has_said(node, machine);
+        known.watch.look(now, self.healed && up.is_some() && said.is_none(), machine);
+        let status_is_false = |said| {
+            let shown = fleet.status(id).map(|status| Canary::alter_status(self.canary, status));
+            shown.is_some_and(|status| !status_is_true(status, said, node, machine))
+        };
+        let promises = [
+            (said.is_some_and(|said| !is_true_of(said, machine)), SAID),
+            (said.is_some_and(status_is_false), STATUSES),
+            (known.watch.is_behind(now, patience), NEWS),
+            (known.watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
+        ];
+        for (_, promise) in promises.into_iter().filter(|(broken, _)| *broken) {
+            found.push((promise, told(id, node, machine)));
+        }
+    }
+
+    /// R11: no node is given up before it was silent for as long as the policy allows.
+    pub(super) fn check_lost(&mut self, id: NodeId) {
+        let allowed = self.odds.policy.silent_after;
+        let silent = self.now.since(self.known(id).watch.silent);
+        if silent + drift_of(silent) < allowed {
+            let subject = format!("node{id} after {silent}, {allowed} are allowed");
+            self.violation(
+                "no node is shown as lost before it was silent for as long as allowed (R11)",
+                subject,
+            );
+        }
+    }
+}
+
+impl Watch {
+    /// It was answered, and has until its next word.
+    pub(super) fn is_answered(&mut self) {
+        self.behind = None;
+    }
+
+    fn look(&mut self, now: Time, has_news: bool, machine: &Machine) {
+        let linked = machine.is_linked();
+        self.gone = (!linked).then(|| self.gone.unwrap_or(now));
+        self.behind = (linked && has_news).then(|| self.behind.unwrap_or(now));
+    }
+
+    fn is_behind(&self, now: Time, patience: Span) -> bool {
+        self.behind.is_some_and(|since| now > since + patience)
+    }
+
+    /// Whether the node is out of reach for longer than is allowed, under the eyes of the manager, and does
+    /// not count as lost. A message of it may have come in since it went.
+    fn is_overlooked(&self, now: Time, up: Option<Time>, node: &Node, policy: &Policy) -> bool {
+        let (Some(gone), Some(up)) = (self.gone, up) else { return false };
+        if node.contact.is_lost() {
+            return false;
+        }
+        let restarts = matches!(node.progress, Progress::Installing { .. } | Progress::Rebooting { .. });
+        let longest = policy.silent_after.max(policy.reboot_silent_after);
+        let allowed = GAP + if restarts { longest } else { policy.silent_after };
+        now > gone.max(up).max(self.heard) + allowed + drift_of(allowed) + SLACK
+    }
+}
+
+/// What a person needs who is to look into it.
+fn told(id: NodeId, node: &Node, machine: &Machine) -> String {
+    let Node { contact, observed, progress, generation, .. } = node;
+    let accepted = machine.process.as_ref().map(|process| process.agent.memory().accepted.generation);
+    let Machine { engine, blind, disk, calls, hung, cuts, .. } = machine;
+    format!(
+        "node{id}, {contact:?} {progress:?} at {generation}: {observed:?}; in truth at {accepted:?}, {engine:?}, \
+         {} calls, blind: {blind}, hung: {hung}, {cuts} cuts, runs {}, beside it {:?}, trying: {:?}",
+        calls.len(),
+        disk.confirmed.0,
+        disk.other.map(|(other, _)| other),
+        disk.trying,
+    )
+}
+
+/// What is held of a node in touch, when that is the last that it had to say.
+fn what_it_has_said<'a>(node: &'a Node, machine: &Machine) -> Option<&'a Observed> {
+    let last = machine.process.as_ref()?.reported.as_ref()?;
+    let held = node.observed.as_ref().filter(|held| held.says_the_same_as(last))?;
+    (node.contact == Contact::Heard).then_some(held)
+}
+
+fn is_true_of(said: &Observed, machine: &Machine) -> bool {
+    if machine.process.as_ref().is_some_and(|process| process.unkept) {
+        return true;
+    }
+    let Observed { at: _, generation: _, release, footing, admission, calls, staging, unfit: _ } = said;
+    let trying = machine.is_between_releases();
+    let (confirmed, other) = (Some(machine.disk.confirmed), machine.disk.other);
+    let (runs, beside) = if trying { (other, confirmed) } else { (confirmed, other) };
+    let counted = match calls {
+        Calls::Known { count, oldest: _ } => *count as usize == machine.calls.len() && !machine.blind,
+        Calls::Unknown => machine.blind,
+    };
+    let staged = match staging {
+        Staging::Staged { manifest } => beside.is_some_and(|(_, beside)| beside == *manifest),
+        Staging::Nothing | Staging::Fetching { .. } | Staging::Rejected { .. } => true,
+    };
+    runs.is_some_and(|(runs, _)| runs == *release)
+        && (*footing == Footing::Trying) == trying
+        && *admission == machine.engine
+        && counted
+        && staged
+}
+
+/// Whether what is shown of a node that has said all is so. Until it has taken in what is wanted of it, it may
+/// still be where it was asked to leave.
+fn status_is_true(status: Status, said: &Observed, node: &Node, machine: &Machine) -> bool {
+    let Some(process) = &machine.process else { return true };
+    if process.agent.memory().accepted.generation != node.generation || process.unkept {
+        return true;
+    }
+    let refuses = machine.engine == Admission::Refusing;
+    let held = node.operator_maintenance.is_some() || machine.unfit;
+    let leaves = said.footing != Footing::Confirmed;
+    match status {
+        Status::NoUpgradeInProgress | Status::UpgradePending | Status::TimeoutWaitingForCallsToClear => {
+            refuses == held && !leaves
+        }
+        Status::Preparing | Status::CouldNotCommunicate => false,
+        Status::WaitingForCallsToClear => refuses && (machine.blind || !machine.calls.is_empty()) && !leaves,
+        Status::UpgradeInProgress => refuses && !machine.blind && machine.calls.is_empty() && !leaves,
+        Status::Rebooting => refuses && machine.calls.is_empty() && leaves,
+    }
+}
