@@ -328,6 +328,18 @@ fn calls_left(node: &Node, until: Time, now: Time) -> Waits {
 fn status_of(node: &Node) -> Status {
     let lost = node.contact.is_lost();
     match &node.progress {
+        // It was given up, its run has ended, or this manager has forgotten that it asked; it is on its way
+        // through boot all the same.
+        Progress::Idle
+        | Progress::Pending { .. }
+        | Progress::Starting { .. }
+        | Progress::Releasing { .. }
+        | Progress::Upgraded { .. }
+        | Progress::Failed { .. }
+            if !lost && node.restarts() =>
+        {
+            Status::Rebooting
+        }
         Progress::Idle | Progress::Upgraded { .. } => Status::NoUpgradeInProgress,
         Progress::Starting { .. } => Status::UpgradePending,
         Progress::Failed { why: Failure::Unreachable | Failure::Lost, .. } if lost => {
@@ -345,8 +357,6 @@ fn status_of(node: &Node) -> Status {
         {
             Status::CouldNotCommunicate
         }
-        // It was given up or its run has ended, and it is on its way through boot all the same.
-        Progress::Releasing { .. } if node.restarts() => Status::Rebooting,
         Progress::Pending { tried: 0, .. } => Status::UpgradePending,
         Progress::Pending { .. } => Status::TimeoutWaitingForCallsToClear,
         Progress::Preparing { .. } => Status::Preparing,

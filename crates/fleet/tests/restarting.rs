@@ -60,6 +60,16 @@ fn a_node_that_tries_its_release_is_rebooting_although_nobody_heard_it_leave() {
 }
 
 #[test]
+fn a_node_that_tries_what_this_manager_does_not_remember_is_rebooting() {
+    let mut fleet = Fleet::new(release(0), Policy::standard());
+    fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
+    say(&mut fleet, 1, 1, Footing::Trying, Admission::Refusing);
+    assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
+    say(&mut fleet, 2, 0, Footing::Confirmed, Admission::Admitting);
+    assert_eq!(fleet.status(NODE), Some(Status::NoUpgradeInProgress));
+}
+
+#[test]
 fn a_node_that_was_given_up_and_tries_its_release_after_all_is_rebooting_r27() {
     let mut fleet = installing();
     fleet.apply(Time(7), Event::LinkDown { id: NODE });
