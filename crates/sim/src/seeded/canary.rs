@@ -2,7 +2,7 @@
 //! altered, and the oracle must notice. An oracle that lets one of them pass is worth nothing.
 
 use fleet::agent::{Agent, AgentWants, Memory};
-use fleet::desired::{Desired, Generation, Owners};
+use fleet::desired::{Depth, Desired, Generation, Owners};
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed};
@@ -63,7 +63,7 @@ pub enum Canary {
     TimeGoesBack,
     /// A release that was not unpacked to its end is taken for complete.
     TornReleaseSelected,
-    /// The run ends, but its nodes are kept waiting for long before.
+    /// The run ends, but every node is kept waiting for one drain limit before it is installed.
     RunDawdles,
     /// That a node is in touch again is not told.
     FactWithheld,
@@ -188,9 +188,10 @@ impl Canary {
     }
 
     /// How much longer an order takes.
-    pub(super) fn alter_delay_of(canary: Option<Self>, healed: bool, delay: Span) -> Span {
-        let dawdles = canary == Some(Self::RunDawdles) && healed;
-        if dawdles { delay + Span::hours(40) } else { delay }
+    pub(super) fn alter_delay_of(world: &World, desired: &Desired) -> Span {
+        let installs = matches!(desired.intent.software, Some((_, Depth::Install)));
+        let dawdles = world.canary == Some(Self::RunDawdles) && world.healed && installs;
+        if dawdles { world.odds.policy.drain_limit } else { Span::ZERO }
     }
 
     /// What a person is shown.

@@ -10,13 +10,13 @@ use super::agenda::Happening;
 use super::world::World;
 
 /// When the last call has ended.
-const CALLS_END_WITHIN: Span = Span::minutes(30);
+pub(super) const CALLS_END_WITHIN: Span = Span::minutes(30);
 
 /// When everything has started that was off.
 const STARTS_WITHIN: Span = Span::seconds(50);
 
 /// When every node has been heard: the manager may be away for twenty minutes.
-const EVERYBODY_HEARD_WITHIN: Span = Span::minutes(22);
+pub(super) const EVERYBODY_HEARD_WITHIN: Span = Span::minutes(22);
 
 /// How often the operator starts the rest of a run again (R24).
 const REPEATS: u32 = 2;
@@ -51,31 +51,6 @@ impl World {
         self.manager.hung = false;
         self.deal_with_what_was_missed();
         self.link_breaks(&ids);
-    }
-
-    /// How long a run may take from now on: every wait that the policy allows, once for each time that it
-    /// can come, and the machines' own time for every wave.
-    fn bound(&self) -> Span {
-        let policy = &self.odds.policy;
-        let nodes = u64::try_from(self.fleet().nodes().len()).unwrap_or(u64::MAX);
-        let waves = nodes.div_ceil(u64::from(policy.nodes_at_once)) + 2;
-        let staging = Span(self.odds.machines.staging.0 * 24);
-        let wave = Span::minutes(8) + policy.start_limit;
-        let waits = [
-            CALLS_END_WITHIN,
-            // The manager's own staging and restart, then the nodes'.
-            Span(staging.0 * 2),
-            Span::minutes(20),
-            Span(wave.0 * waves),
-            policy.drain_limit,
-            Span(policy.rest.0 * 2),
-            Span(policy.stuck_after.0 * 2),
-            policy.reboot_silent_after,
-            Span(policy.silent_after.0 * 2),
-            policy.absent_grace,
-            Span(self.odds.links.heartbeat.0 * 3),
-        ];
-        waits.into_iter().fold(Span::ZERO, |sum, wait| sum + wait)
     }
 
     /// Goes on until nothing is wrong, or until the bound.

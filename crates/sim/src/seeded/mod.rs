@@ -5,6 +5,7 @@
 //! The same seed is the same world, byte for byte. Beside it, the scenario scripts show one rule each.
 
 mod agenda;
+mod bound;
 mod canary;
 mod clock;
 mod draw;
