@@ -19,7 +19,7 @@ const RESTARTS_WITHIN: Span = Span::minutes(1);
 const MANAGER_STAGING: u64 = 3;
 
 /// How many times the median the longest staging of a wave takes.
-const STAGING: u64 = 5;
+const STAGING: u64 = 6;
 
 /// How many nodes there are to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
