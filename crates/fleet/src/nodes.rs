@@ -1,7 +1,7 @@
 //! All nodes, with what must be found among them quickly: free places, the queue, the next deadline.
 //!
 //! The index is derived from the records and never stored. There is one way to change a record,
-//! [`Nodes::edit`], and it keeps the index and the node's generation right.
+//! `Nodes::edit`, and it keeps the index and the node's generation right.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
