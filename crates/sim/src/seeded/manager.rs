@@ -293,8 +293,12 @@ impl World {
     /// manager knows.
     fn power(&mut self, id: NodeId) {
         let Some(node) = self.fleet().nodes().get(id) else { return };
-        let always = (node.duty == Duty::AlwaysOn).then_some(Power::On);
-        let wanted = node.power().or(always);
+        let (duty, power) = (node.duty, node.power());
+        if (duty, power) == (Duty::AlwaysOn, Some(Power::Rest)) {
+            self.violation("no node that is always on is sent to rest (R7)", format!("node{id}"));
+        }
+        let always = (duty == Duty::AlwaysOn).then_some(Power::On);
+        let wanted = power.or(always);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         match wanted {
             Some(Power::On) if !machine.powered => {
