@@ -15,8 +15,8 @@ use super::kinds::Kind;
 pub(super) enum Happening {
     /// A node's report arrives at the Management Node.
     Report { from: NodeId, observed: Observed },
-    /// What is wanted arrives at a node.
-    Order { to: NodeId, desired: Desired, heard: Option<Time> },
+    /// What is wanted arrives at a node, sent by one start of the Management Node.
+    Order { to: NodeId, desired: Desired, heard: Option<Time>, start: u64 },
     /// The Management Node looks whether a node is still there.
     LinkCheck { node: NodeId },
     /// A link is taken for down, and is not.

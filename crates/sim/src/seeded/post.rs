@@ -128,10 +128,10 @@ impl World {
         let heard = self.fleet().nodes().get(to).and_then(|node| node.observed.as_ref()).map(|last| last.at);
         self.check_order(to, &desired);
         let desired = Canary::alter_order(self, to, desired);
-        let late = Canary::alter_delay_of(self, &desired);
+        let (late, start) = (Canary::alter_delay_of(self, &desired), self.manager.start);
         let Some(machine) = self.nodes.get_mut(&to) else { return };
         for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
-            let order = Happening::Order { to, desired: desired.clone(), heard };
+            let order = Happening::Order { to, desired: desired.clone(), heard, start };
             self.agenda.enter(self.now + delay + late, order);
         }
     }

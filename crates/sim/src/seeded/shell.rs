@@ -114,7 +114,7 @@ impl World {
     }
 
     /// What is wanted arrives.
-    pub(super) fn order_arrives(&mut self, to: NodeId, desired: Desired, heard: Option<Time>) {
+    pub(super) fn order_arrives(&mut self, to: NodeId, desired: Desired, heard: Option<Time>, sent_by: u64) {
         let there = self.nodes.get(&to).is_some_and(super::machine::Machine::is_linked);
         if !there {
             self.counts.done.note(Kind::ReachedNobody);
@@ -130,7 +130,7 @@ impl World {
         let mut next = process.agent.clone();
         let outcome = next.accept(local, desired.clone());
         // What was under way when the manager went down is no answer: that connection has broken.
-        if self.manager.up {
+        if self.manager.up && self.manager.start == sent_by {
             machine.unanswered = 0;
             machine.turn += 1;
             let pause = Span(heartbeat.0 / 2 + machine.link_draw.below(heartbeat.0));

@@ -172,7 +172,7 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Report { from, observed } => self.report_arrives(from, observed),
-            Happening::Order { to, desired, heard } => self.order_arrives(to, desired, heard),
+            Happening::Order { to, desired, heard, start } => self.order_arrives(to, desired, heard, start),
             Happening::LinkCheck { node } => self.link_check(node),
             Happening::FalseDown { node } => self.false_down(node),
             Happening::Speak { node, turn } => self.speak_in_turn(node, turn),
