@@ -1,39 +1,22 @@
 //! Whole fleets from seeds, the machinery that judges them, and broken rules that it must notice.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use sim::seeded::{Canary, Counts, Kind, Plan, Story, Telling, tell, tell_plan};
+use sim::seeded::{Canary, Counts, Kind, Plan, Story, Telling, tell, tell_many, tell_plan};
 
 /// How many seeds a run of the tests takes: two minutes on two cores.
 const SEEDS: u64 = 10_000;
 
-/// Tells seeds on every core, each core the next that nobody has; what comes of it is in their order.
-fn tell_all(seeds: u64) -> Vec<Story> {
-    let next = AtomicU64::new(1);
-    let work = || {
-        let mine = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed <= seeds);
-        std::iter::from_fn(mine).map(|seed| tell(seed, Telling::Sums, None)).collect::<Vec<_>>()
-    };
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut stories: Vec<Story> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("a core lost its seeds")).collect()
-    });
-    stories.sort_by_key(|story| story.seed);
-    stories
-}
-
 #[test]
 fn no_seed_breaks_a_promise() {
     let (began, mut counts, mut broken) = (Instant::now(), Counts::default(), Vec::new());
-    for story in tell_all(SEEDS) {
+    tell_many(1..SEEDS + 1, None, |story| {
         counts.add(&story.counts);
         if !story.violations.is_empty() {
             broken.push(story.complaint());
         }
-    }
+    });
     println!("{SEEDS} seeds in {} s\n{}", began.elapsed().as_secs(), counts.table());
     assert!(broken.is_empty(), "{} seeds of {SEEDS}:\n{}", broken.len(), broken.join("\n"));
     // A world in which nothing happens keeps every promise.

@@ -17,6 +17,7 @@ mod kept;
 mod kinds;
 mod machine;
 mod manager;
+mod many;
 mod odds;
 mod oracle;
 mod post;
@@ -37,6 +38,7 @@ pub use draw::Draw;
 pub use journal::{Counts, Reached};
 pub use kept::Plan;
 pub use kinds::{Kind, Tally};
+pub use many::tell_many;
 pub use odds::Switch;
 
 use journal::Journal;
