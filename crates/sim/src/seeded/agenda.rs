@@ -1,5 +1,5 @@
-//! What is to happen, and when. Two things of the same moment happen in the order in which they were
-//! entered.
+//! What is to happen, and when. Of things of the same moment, what interferes comes first, so that it makes
+//! no difference how long before it was entered; the others happen in the order in which they were entered.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use fleet::observed::Observed;
 use fleet::time::Time;
 
 use super::kinds::Kind;
+use super::step::Deed;
 
 /// Something that happens in the world.
 #[derive(Clone, Debug)]
@@ -53,10 +54,12 @@ pub(super) enum Happening {
     Resume { node: Option<NodeId> },
     /// The Management Node's disk can be written again.
     ManagerDiskWell,
-    /// Something goes wrong.
+    /// It is time that something goes wrong, drawn at that moment.
     Strike(Strike),
-    /// The operator does something.
+    /// It is time that the operator does something, drawn at that moment.
     Operator(Act),
+    /// Something interferes that was written down.
+    Deed(Deed),
     /// Nothing goes wrong any more.
     Heal,
 }
@@ -148,20 +151,64 @@ impl Act {
     }
 }
 
+/// Which of two happenings of the same moment comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Interference,
+    Other,
+}
+
 /// The happenings to come.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
-    entries: BTreeMap<(Time, u64), Happening>,
+    entries: BTreeMap<(Time, Turn, u64), Happening>,
     entered: u64,
 }
 
 impl Agenda {
     pub(super) fn enter(&mut self, at: Time, happening: Happening) {
-        self.entries.insert((at, self.entered), happening);
+        self.insert(at, Turn::Other, happening);
+    }
+
+    pub(super) fn enter_interference(&mut self, at: Time, happening: Happening) {
+        self.insert(at, Turn::Interference, happening);
+    }
+
+    fn insert(&mut self, at: Time, turn: Turn, happening: Happening) {
+        self.entries.insert((at, turn, self.entered), happening);
         self.entered += 1;
     }
 
     pub(super) fn next(&mut self) -> Option<(Time, Happening)> {
-        self.entries.pop_first().map(|((at, _), happening)| (at, happening))
+        self.entries.pop_first().map(|((at, ..), happening)| (at, happening))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_moment_what_interferes_comes_first_however_late_it_was_entered() {
+        let mut agenda = Agenda::default();
+        agenda.enter(Time(5), Happening::ManagerDue);
+        agenda.enter(Time(5), Happening::Heal);
+        agenda.enter_interference(Time(5), Happening::Operator(Act::Start));
+        agenda.enter_interference(Time(5), Happening::Deed(Deed::RestorePoint));
+        agenda.enter_interference(Time(6), Happening::Operator(Act::Start));
+        agenda.enter(Time(4), Happening::ManagerDiskWell);
+        let order: Vec<String> =
+            std::iter::from_fn(|| agenda.next()).map(|(at, what)| format!("{} {what:?}", at.0)).collect();
+        assert_eq!(
+            order,
+            [
+                "4 ManagerDiskWell",
+                "5 Operator(Start)",
+                "5 Deed(RestorePoint)",
+                "5 ManagerDue",
+                "5 Heal",
+                "6 Operator(Start)",
+            ]
+        );
     }
 }

@@ -1,13 +1,20 @@
-//! A seed that failed, as a file: the seed, the broken promise, and what was taken away from its world while
-//! the same promise still broke. It replays on any machine, and a test holds those that are kept.
+//! A seed that failed, as a file: the seed, the broken promise, what was done to its world step by step, and
+//! what was taken away from it while the same promise still broke. It replays on any machine, and a test
+//! holds those that are kept.
+//!
+//! A file without steps lets the seed draw them, as `seeds` does.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use fleet::time::Span;
 
 use super::canary::Canary;
-use super::odds::{Odds, Switch};
-use super::{Story, Telling, tell_plan};
+use super::odds::Odds;
+use super::step::{Seconds, Step, seconds};
+use super::switch::Switch;
+
+/// No file has more nodes than the largest seed.
+const NODES_AT_MOST: u64 = 40;
 
 /// What happens: a seed, less what was taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +29,54 @@ pub struct Plan {
     pub nodes: Option<u64>,
     /// Another time of trouble than the seed draws.
     pub troubled_for: Option<Span>,
+    /// What is done to the world; none when the seed draws it.
+    pub steps: Option<Vec<Step>>,
 }
+
+/// Why a text is no plan. Lines are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPlan {
+    /// It does not say which seed.
+    NoSeed,
+    /// A line says nothing that a plan knows.
+    NotUnderstood {
+        /// Which line.
+        line: usize,
+        /// What it says.
+        text: String,
+    },
+    /// A line says what can be said once only, for the second time.
+    SaidTwice {
+        /// Which line.
+        line: usize,
+        /// What it says.
+        text: String,
+    },
+    /// A kind of interference is taken away from steps that are written down.
+    StepsAndKinds {
+        /// The kind.
+        switch: Switch,
+    },
+}
+
+impl fmt::Display for NoPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSeed => f.write_str("it says no seed; a line such as `seed 42` is missing"),
+            Self::NotUnderstood { line, text } => write!(
+                f,
+                "line {line} is not understood: `{text}`; a step reads like `at 3725.400s NodeCrash node3 for \
+                 42.100s`"
+            ),
+            Self::SaidTwice { line, text } => write!(f, "line {line} says again what was said: `{text}`"),
+            Self::StepsAndKinds { switch } => {
+                write!(f, "`without {switch:?}` has no effect on steps; take the lines of those steps away")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoPlan {}
 
 impl Plan {
     /// A seed as it is drawn.
@@ -49,60 +103,155 @@ impl Plan {
         if let Some(nodes) = self.nodes {
             let _ = writeln!(text, "nodes {nodes}");
         }
-        if let Some(Span(millis)) = self.troubled_for {
-            let _ = writeln!(text, "troubled-for {millis}");
+        if let Some(span) = self.troubled_for {
+            let _ = writeln!(text, "troubled-for {}", Seconds(span));
+        }
+        for step in self.steps.iter().flatten() {
+            let _ = writeln!(text, "{step}");
+        }
+        if self.steps.as_ref().is_some_and(Vec::is_empty) {
+            text.push_str("no steps\n");
         }
         text
     }
 
-    /// Reads a file; what follows a `#` is a remark.
+    /// Reads a file; what follows a `#` at the beginning of a line is a remark.
     ///
     /// # Errors
-    /// The line that says nothing.
-    pub fn from_text(text: &str) -> Result<Self, String> {
-        let mut plan = Self::default();
-        for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
-            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-            let number = || rest.parse::<u64>().map_err(|_| format!("no number: {line}"));
-            match word {
-                "promise" => {}
-                "seed" => plan.seed = number()?,
-                "nodes" => plan.nodes = Some(number()?),
-                "troubled-for" => plan.troubled_for = Some(Span(number()?)),
-                "canary" => plan.canary = Some(Canary::named(rest).ok_or(format!("no canary: {line}"))?),
-                "without" => plan.without.push(Switch::named(rest).ok_or(format!("no trouble: {line}"))?),
-                _ => return Err(format!("not understood: {line}")),
+    /// The text is no plan.
+    pub fn from_text(text: &str) -> Result<Self, NoPlan> {
+        let (mut plan, mut seed) = (Self::default(), None);
+        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+            if line.starts_with('#') || line.is_empty() {
+                continue;
+            }
+            let not_understood = || NoPlan::NotUnderstood { line: number, text: line.into() };
+            let once = |said: bool| match said {
+                true => Err(NoPlan::SaidTwice { line: number, text: line.into() }),
+                false => Ok(()),
+            };
+            match line.split_once(' ').unwrap_or((line, "")) {
+                ("promise", _) => {}
+                ("seed", rest) => {
+                    once(seed.replace(rest.parse().map_err(|_| not_understood())?).is_some())?;
+                }
+                ("canary", rest) => {
+                    let canary = Canary::named(rest).ok_or_else(not_understood)?;
+                    once(plan.canary.replace(canary).is_some())?;
+                }
+                ("without", rest) => plan.without.push(Switch::named(rest).ok_or_else(not_understood)?),
+                ("nodes", rest) => {
+                    let nodes = rest.parse().ok().filter(|nodes| (1..=NODES_AT_MOST).contains(nodes));
+                    once(plan.nodes.replace(nodes.ok_or_else(not_understood)?).is_some())?;
+                }
+                ("troubled-for", rest) => {
+                    let span = seconds(rest).ok_or_else(not_understood)?;
+                    once(plan.troubled_for.replace(span).is_some())?;
+                }
+                ("no", "steps") => once(plan.steps.replace(Vec::new()).is_some())?,
+                ("at", _) => {
+                    let step = Step::read(line).ok_or_else(not_understood)?;
+                    plan.steps.get_or_insert_default().push(step);
+                }
+                _ => return Err(not_understood()),
             }
         }
-        Ok(plan)
+        plan.seed = seed.ok_or(NoPlan::NoSeed)?;
+        plan.sensible()
     }
 
-    /// Takes away from the world whatever can go while the same promise still breaks: whole kinds of trouble,
-    /// then nodes, then time.
-    pub fn shrunk(self, promise: &str) -> Self {
-        let mut plan = self;
-        for switch in Switch::ALL {
-            let mut less = plan.clone();
-            less.without.push(switch);
-            plan = if less.breaks(promise) { less } else { plan };
+    fn sensible(self) -> Result<Self, NoPlan> {
+        let vain = self.without.iter().find(|switch| self.steps.is_some() && switch.is_interference());
+        match vain {
+            Some(switch) => Err(NoPlan::StepsAndKinds { switch: *switch }),
+            None => Ok(self),
         }
-        let mut nodes = tell_plan(&plan, Telling::Sums).odds.nodes;
-        while nodes > 1 {
-            nodes /= 2;
-            let less = Self { nodes: Some(nodes), ..plan.clone() };
-            plan = if less.breaks(promise) { less } else { plan };
-        }
-        let mut time = tell_plan(&plan, Telling::Sums).odds.troubled_for;
-        while time > Span::minutes(5) {
-            time = Span(time.0 / 2);
-            let less = Self { troubled_for: Some(time), ..plan.clone() };
-            plan = if less.breaks(promise) { less } else { plan };
-        }
-        plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_read_as_it_is_written() {
+        let text = "promise none\n\
+                    seed 7\n\
+                    without Lost\n\
+                    nodes 3\n\
+                    troubled-for 3600.001s\n\
+                    at 1.000s NodeCrash node3 for 42.100s\n\
+                    at 2.000s NodeOff node3 for 4200.000s\n\
+                    at 3.000s ManagerCrash for 5.001s\n\
+                    at 4.000s MemoryBack for 20.000s\n\
+                    at 5.000s Cut node1 for 0.000s\n\
+                    at 6.000s Split node1 node2 for 9.000s\n\
+                    at 7.000s Split for 9.000s\n\
+                    at 8.000s Blind node1 for 9.000s\n\
+                    at 9.000s Unfit node1 for 9.000s\n\
+                    at 10.000s NodeHang node1 for 9.000s\n\
+                    at 11.000s ManagerHang for 9.000s\n\
+                    at 12.000s DiskFull node1 for 9.000s\n\
+                    at 13.000s DiskFails node1 for 9.000s\n\
+                    at 14.000s ManagerDisk for 9.000s\n\
+                    at 15.000s NodeClock node1 ahead by 9.000s\n\
+                    at 16.000s ManagerClock back by 630000000.000s\n\
+                    at 17.000s Hold node1 reason 1\n\
+                    at 18.000s LetGo node1\n\
+                    at 19.000s AddNode node4 34.1 bursting\n\
+                    at 20.000s RemoveNode node4\n\
+                    at 21.000s Rename node1 change 2\n\
+                    at 22.000s MakeDuty node1 always-on\n\
+                    at 23.000s Start 34.2\n\
+                    at 24.000s Restart for 2.000s\n\
+                    at 25.000s RestorePoint\n";
+        let plan = Plan::from_text(text).expect("every line is a plan's");
+        assert_eq!(plan.to_text("none"), text);
+        let kinds: std::collections::BTreeSet<_> =
+            plan.steps.iter().flatten().map(|step| step.deed.kind() as usize).collect();
+        assert_eq!(kinds.len(), 21, "every strike and every act is shown above");
     }
 
-    fn breaks(&self, promise: &str) -> bool {
-        let Story { violations, .. } = tell_plan(self, Telling::Sums);
-        violations.iter().any(|violation| violation.promise == promise)
+    #[test]
+    fn steps_that_are_none_are_not_steps_that_are_drawn() {
+        let none = Plan { steps: Some(Vec::new()), ..Plan::of(7) };
+        assert_eq!(Plan::from_text(&none.to_text("none")), Ok(none));
+        assert_eq!(Plan::from_text("seed 7"), Ok(Plan::of(7)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_sentence() {
+        let check = |text: &str, why: &str| {
+            let said = Plan::from_text(text).expect_err(text).to_string();
+            assert!(said.contains(why), "{text}: {said}");
+        };
+        check("", "it says no seed");
+        check("# only a remark\nnodes 3\n", "it says no seed");
+        check("seed 7\nseed 8\n", "line 2 says again what was said: `seed 8`");
+        check("seed 7\nno steps\nno steps\n", "line 3 says again");
+        for line in [
+            "seed x",
+            "seed",
+            "hello",
+            "nodes 0",
+            "nodes 1000000",
+            "canary Parrot",
+            "without Rain",
+            "troubled-for 3600",
+            "no",
+            "at",
+            "at 1.000s",
+            "at 1s NodeCrash node3 for 42.100s",
+            "at 1.000s NodeCrush node3 for 42.100s",
+            "at 1.000s NodeCrash 3 for 42.100s",
+            "at 1.000s NodeCrash node3 for 42.100s today",
+            "at 99999999999999999.000s RestorePoint",
+            "at -1.000s RestorePoint",
+            "at 1.000s Start newest",
+            "at 1.000s MakeDuty node1 sometimes",
+        ] {
+            check(&format!("# a remark\n{line}\nseed 7\n"), &format!("line 2 is not understood: `{line}`"));
+        }
+        check("seed 7\nwithout Cuts\nat 1.000s RestorePoint\n", "`without Cuts` has no effect on steps");
     }
 }

@@ -19,11 +19,16 @@ mod machine;
 mod manager;
 mod many;
 mod odds;
+mod operator;
 mod oracle;
 mod post;
 mod process;
+mod schedule;
 mod shell;
 mod shown;
+mod shrink;
+mod step;
+mod switch;
 mod troubles;
 mod truth;
 mod world;
@@ -36,10 +41,11 @@ use fleet::time::Span;
 pub use canary::Canary;
 pub use draw::Draw;
 pub use journal::{Counts, Reached};
-pub use kept::Plan;
+pub use kept::{NoPlan, Plan};
 pub use kinds::{Kind, Tally};
 pub use many::tell_many;
-pub use odds::Switch;
+pub use step::{Deed, Step, Way};
+pub use switch::Switch;
 
 use journal::Journal;
 use odds::Odds;
@@ -58,6 +64,8 @@ pub struct Story {
     pub lasted: Span,
     /// Every promise that did not hold; the world stops at the first event that breaks one.
     pub violations: Vec<Violation>,
+    /// What was done to the world, drawn or written down.
+    pub steps: Vec<Step>,
     /// Every event, when it was asked for.
     pub journal: String,
 }
@@ -78,16 +86,18 @@ pub fn tell(seed: u64, telling: Telling, canary: Option<Canary>) -> Story {
 
 /// Lets a plan happen.
 pub fn tell_plan(plan: &Plan, telling: Telling) -> Story {
-    let journal = match telling {
-        Telling::Sums => Journal::default(),
-        Telling::Everything => Journal::kept(),
-    };
     let seed = plan.seed;
-    let mut world = World::new(plan, journal);
+    let mut world = World::new(
+        plan,
+        match telling {
+            Telling::Sums => Journal::default(),
+            Telling::Everything => Journal::kept(),
+        },
+    );
     world.come_to_an_end();
-    let World { now, odds, mut counts, violations, journal, .. } = world;
+    let World { now, odds, mut counts, violations, steps, journal, .. } = world;
     counts.lasted = now.0;
-    Story { seed, odds, counts, lasted: Span(now.0), violations, journal: journal.into_text() }
+    Story { seed, odds, counts, lasted: Span(now.0), violations, steps, journal: journal.into_text() }
 }
 
 impl Story {

@@ -71,6 +71,7 @@ impl Happening {
             | Self::ManagerDiskWell
             | Self::Strike(_)
             | Self::Operator(_)
+            | Self::Deed(_)
             | Self::Heal => None,
         }
     }

@@ -1,142 +1,67 @@
-//! What goes wrong, and what the operator does midway. Each kind has a generator of its own and draws
-//! its next time from it.
+//! What interferes with a world: what goes wrong here, what the operator does in its own file.
 
-use fleet::node::{Duty, NodeId};
-use fleet::platform::Event;
-use fleet::policy::Policy;
+use fleet::node::NodeId;
 use fleet::time::{Span, Time};
 
-use super::agenda::{Act, Happening, Strike};
+use super::agenda::Happening;
 use super::kinds::Kind;
-use super::machine::Trouble;
-use super::manager::Told;
-use super::world::{VERSIONS, World, installed};
-use crate::world::package;
-
-/// How often the manager's machine is copied, where it is ever restored from such a copy.
-const RESTORE_POINT_EVERY: Span = Span::minutes(50);
-
-/// The operator is busy with as many nodes at most.
-const NODES_AT_MOST: usize = 45;
+use super::machine::{Machine, Trouble};
+use super::step::{Deed, Step, Way};
+use super::world::World;
 
 impl World {
-    /// Enters the first of every kind.
-    pub(super) fn enter_troubles(&mut self) {
-        for (number, strike) in (0..).zip(Strike::ALL) {
-            self.strikes.insert(strike, self.root.child("strike", number));
-            self.enter_strike(strike);
-        }
-        for (number, act) in (0..).zip(Act::ALL) {
-            self.acts.insert(act, self.root.child("operator", number));
-            self.enter_act(act);
-        }
-        // Nearly every platform sees a run from its beginning.
-        let first = self.root.child("first start", 0).span(Span::seconds(5), Span::minutes(20));
-        self.agenda.enter(self.now + first, Happening::Operator(Act::Start));
-    }
-
-    fn enter_strike(&mut self, strike: Strike) {
-        let (machines, links) = (&self.odds.machines, &self.odds.links);
-        let every = match strike {
-            Strike::NodeCrash => machines.crash_every,
-            Strike::NodeOff => machines.off_every,
-            Strike::ManagerCrash => machines.manager_crash_every,
-            Strike::MemoryBack => machines.memory_back_every,
-            Strike::Cut => links.cut_every,
-            Strike::Split => links.split_every,
-            Strike::Blind => machines.blind_every,
-            Strike::Unfit => machines.unfit_every,
-            Strike::NodeHang => machines.hang_every,
-            Strike::ManagerHang => machines.manager_hang_every,
-            Strike::DiskFull => machines.disk_full_every,
-            Strike::DiskFails => machines.disk_fails_every,
-            Strike::ManagerDisk => machines.manager_disk_every,
-            Strike::NodeClock => machines.clock_jumps_every,
-            Strike::ManagerClock => machines.manager_clock_jumps_every,
-        };
-        if let (Some(every), Some(draw)) = (every, self.strikes.get_mut(&strike)) {
-            let at = self.now + draw.wait(every);
-            self.agenda.enter(at, Happening::Strike(strike));
-        }
-    }
-
-    fn enter_act(&mut self, act: Act) {
-        let every = match act {
-            Act::Maintenance => self.odds.operator.maintenance_every,
-            Act::Nodes => self.odds.operator.nodes_every,
-            Act::Change => self.odds.operator.change_every,
-            Act::Start => self.odds.operator.start_every,
-            Act::Restart => self.odds.operator.restart_every,
-            Act::RestorePoint => self.odds.machines.memory_back_every.map(|_| RESTORE_POINT_EVERY),
-        };
-        if let (Some(every), Some(draw)) = (every, self.acts.get_mut(&act)) {
-            let at = self.now + draw.wait(every);
-            self.agenda.enter(at, Happening::Operator(act));
-        }
-    }
-
-    /// Something goes wrong.
-    pub(super) fn strike(&mut self, strike: Strike) {
-        if self.healed {
-            return;
-        }
-        self.counts.done.note(strike.kind());
-        self.enter_strike(strike);
-        let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
-        let (cut_median, jumps) = (self.odds.links.cut_median, self.odds.machines.clock_jumps);
-        let Some(draw) = self.strikes.get_mut(&strike) else { return };
-        let one = draw.pick(&ids);
-        let lasts = draw.around(cut_median, 96);
-        let part = draw.between(1, 9) * 100;
-        let (by, back) = (draw.span(Span(1), jumps), draw.chance(500));
-        let some: Vec<NodeId> = ids.iter().copied().filter(|_| draw.chance(part)).collect();
-        self.journal.line(self.now, || format!("{strike:?}: {one:?} or {some:?}, {lasts}"));
-        match (strike, one) {
-            (Strike::NodeCrash, Some(id)) => self.crash(id, Span::seconds(5), Span::minutes(3)),
-            (Strike::NodeOff, Some(id)) => self.crash(id, Span::minutes(5), Span::hours(4)),
-            (Strike::ManagerCrash, _) => self.manager_loses_power(),
-            (Strike::MemoryBack, _) => self.memory_goes_back(),
-            (Strike::Cut, Some(id)) => self.cut(vec![id], lasts),
-            (Strike::Split, _) => self.cut(some, lasts),
-            (Strike::Blind, Some(id)) => self.ail(id, Strike::Blind, lasts),
-            (Strike::Unfit, Some(id)) => self.ail(id, Strike::Unfit, lasts),
-            (Strike::DiskFull, Some(id)) => self.ail(id, Strike::DiskFull, lasts),
-            (Strike::DiskFails, Some(id)) => self.ail(id, Strike::DiskFails, lasts),
-            (Strike::NodeHang, Some(id)) => self.hang(Some(id), Span(lasts.0 / 4)),
-            (Strike::ManagerHang, _) => self.hang(None, Span(lasts.0 / 4)),
-            (Strike::ManagerDisk, _) => {
+    /// Something interferes, and is written down as a step.
+    pub(super) fn interfere(&mut self, deed: Deed) {
+        let step = Step { at: self.now, deed: deed.clone() };
+        self.counts.done.note(deed.kind());
+        self.journal.line(self.now, || format!("! {deed}"));
+        self.steps.push(step);
+        match deed {
+            Deed::NodeCrash { node, away } | Deed::NodeOff { node, away } => self.crash(node, away, away),
+            Deed::ManagerCrash { away } => self.manager_loses_power(away),
+            Deed::MemoryBack { away } => self.memory_goes_back(away),
+            Deed::Cut { node, lasts } => self.cut(vec![node], lasts),
+            Deed::Split { nodes, lasts } => self.cut(nodes, lasts),
+            Deed::Blind { node, lasts } => self.ail(node, lasts, |machine| machine.blind = true),
+            Deed::Unfit { node, lasts } => self.ail(node, lasts, |machine| machine.unfit = true),
+            Deed::DiskFull { node, lasts } => {
+                self.ail(node, lasts, |machine| machine.trouble = Some(Trouble::Full));
+            }
+            Deed::DiskFails { node, lasts } => {
+                self.ail(node, lasts, |machine| machine.trouble = Some(Trouble::Fails));
+            }
+            Deed::NodeHang { node, lasts } => self.hang(Some(node), lasts),
+            Deed::ManagerHang { lasts } => self.hang(None, lasts),
+            Deed::ManagerDisk { lasts } => {
                 self.manager.disk_fails = true;
                 self.agenda.enter(self.now + lasts, Happening::ManagerDiskWell);
             }
-            (Strike::NodeClock, Some(id)) => {
-                self.nodes.entry(id).and_modify(|machine| machine.clock.jump(by, back));
+            Deed::NodeClock { node, way, by } => {
+                self.nodes.entry(node).and_modify(|machine| machine.clock.jump(by, way == Way::Back));
             }
-            (Strike::ManagerClock, _) => self.manager.clock.jump(by, back),
-            (
-                Strike::NodeCrash
-                | Strike::NodeOff
-                | Strike::Cut
-                | Strike::Blind
-                | Strike::Unfit
-                | Strike::DiskFull
-                | Strike::DiskFails
-                | Strike::NodeHang
-                | Strike::NodeClock,
-                None,
-            ) => self.counts.impossible.note(strike.kind()),
+            Deed::ManagerClock { way, by } => self.manager.clock.jump(by, way == Way::Back),
+            Deed::Hold { .. }
+            | Deed::LetGo { .. }
+            | Deed::AddNode { .. }
+            | Deed::RemoveNode { .. }
+            | Deed::Rename { .. }
+            | Deed::MakeDuty { .. }
+            | Deed::Start { .. }
+            | Deed::Restart { .. }
+            | Deed::RestorePoint => self.operate(deed),
         }
     }
 
-    fn manager_loses_power(&mut self) {
+    fn manager_loses_power(&mut self, away: Span) {
         if self.manager.up {
-            self.manager_ends(Span::seconds(5), Span::minutes(8));
+            self.manager_ends(away, away);
         } else {
             self.counts.impossible.note(Kind::ManagerCrash);
         }
     }
 
     /// The manager's machine is restored from a copy of it: its memory goes back.
-    fn memory_goes_back(&mut self) {
+    fn memory_goes_back(&mut self, away: Span) {
         let Some(store) = self.manager.restore_points.last().cloned() else {
             self.counts.impossible.note(Kind::MemoryBack);
             return;
@@ -144,7 +69,7 @@ impl World {
         self.manager.store = store;
         self.manager.seen = Time::default();
         self.manager.wanted.clear();
-        self.manager_ends(Span::seconds(20), Span::minutes(20));
+        self.manager_ends(away, away);
         self.forget();
     }
 
@@ -166,25 +91,9 @@ impl World {
         }
     }
 
-    fn ail(&mut self, id: NodeId, strike: Strike, lasts: Span) {
+    fn ail(&mut self, id: NodeId, lasts: Span, from: impl FnOnce(&mut Machine)) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        match strike {
-            Strike::Blind => machine.blind = true,
-            Strike::Unfit => machine.unfit = true,
-            Strike::DiskFull => machine.trouble = Some(Trouble::Full),
-            Strike::DiskFails => machine.trouble = Some(Trouble::Fails),
-            Strike::NodeCrash
-            | Strike::NodeOff
-            | Strike::ManagerCrash
-            | Strike::MemoryBack
-            | Strike::Cut
-            | Strike::Split
-            | Strike::NodeHang
-            | Strike::ManagerHang
-            | Strike::ManagerDisk
-            | Strike::NodeClock
-            | Strike::ManagerClock => {}
-        }
+        from(machine);
         self.agenda.enter(self.now + lasts, Happening::Recover { node: id });
         self.settle_node(id);
     }
@@ -226,129 +135,5 @@ impl World {
                 self.deal_with_what_was_missed();
             }
         }
-    }
-
-    /// The operator does something.
-    pub(super) fn operator(&mut self, act: Act) {
-        if self.healed {
-            return;
-        }
-        self.counts.done.note(act.kind());
-        if act != Act::Start || self.acts.contains_key(&act) {
-            self.enter_act(act);
-        }
-        if !self.manager.up || self.manager.hung {
-            self.counts.impossible.note(act.kind());
-            return;
-        }
-        let ids: Vec<NodeId> = self.fleet().nodes().ids();
-        let Some(draw) = self.acts.get_mut(&act) else { return };
-        let (one, coin, version) = (draw.pick(&ids), draw.chance(600), draw.below(6));
-        match (act, one) {
-            (Act::Maintenance, Some(id)) => {
-                let operator = coin.then(|| format!("reason {}", self.counts.done.of(Kind::Maintenance)));
-                self.operator_holds(id, operator);
-            }
-            (Act::Nodes, Some(id)) if coin => self.remove_node(id),
-            (Act::Nodes, _) => self.add_another(version),
-            (Act::Start, _) => {
-                self.start_some(version);
-            }
-            (Act::Restart, _) => self.manager_ends(Span::seconds(2), Span::seconds(50)),
-            (Act::RestorePoint, _) => self.manager.restore_points.push(self.manager.store.clone()),
-            (Act::Change, Some(id)) => self.change_node(id, coin),
-            (Act::Maintenance | Act::Change, None) => self.counts.impossible.note(act.kind()),
-        }
-    }
-
-    pub(super) fn operator_holds(&mut self, id: NodeId, operator: Option<String>) {
-        if self.tell(Event::Maintenance { id, operator }) == Told::Committed {
-            self.note_operator(id);
-        }
-    }
-
-    pub(super) fn remove_node(&mut self, id: NodeId) {
-        if self.tell(Event::NodeRemoved { id }) == Told::Committed {
-            self.nodes.remove(&id);
-            self.forget_node(id);
-        }
-    }
-
-    /// A node gets another name, and perhaps another duty. One that is always on from now on is switched on.
-    fn change_node(&mut self, id: NodeId, renamed: bool) {
-        let Some(duty) = self.fleet().nodes().get(id).map(|node| node.duty) else { return };
-        let duty = match (renamed, duty) {
-            (true, duty) => duty,
-            (false, Duty::AlwaysOn) => Duty::Bursting,
-            (false, Duty::Bursting) => Duty::AlwaysOn,
-        };
-        let name = format!("node{id} of change {}", self.counts.done.of(Kind::Change));
-        if self.tell(Event::NodeChanged { id, name, duty }) == Told::NotCommitted {
-            return;
-        }
-        self.known(id).made_always_on |= !renamed && duty == Duty::AlwaysOn;
-        let Some(machine) = self.nodes.get_mut(&id) else { return };
-        if duty == Duty::AlwaysOn && !machine.powered {
-            machine.powered = true;
-            self.boot_after(id, Span::minutes(2));
-        }
-    }
-
-    /// A node is installed with what the platform runs, or with what it is upgraded from.
-    fn add_another(&mut self, coin: u64) {
-        if self.nodes.len() >= NODES_AT_MOST {
-            self.counts.impossible.note(Kind::Nodes);
-            return;
-        }
-        let platform = &self.fleet().platform;
-        let running = platform.release.version;
-        let under_way = platform.run.as_ref().map(|run| run.source.version);
-        let source = under_way.or(platform.last_run.as_ref().map(|run| run.source.version));
-        let version = source.filter(|_| coin == 0).unwrap_or(running);
-        let duty = if coin == 1 && self.odds.bursting > 0 { Duty::Bursting } else { Duty::AlwaysOn };
-        self.add_node(duty, installed(version));
-    }
-
-    /// Presses Start, with a package that is new to the platform more often than not.
-    fn start_some(&mut self, draw: u64) {
-        let running = self.fleet().platform.release.version;
-        let newer = VERSIONS.into_iter().find(|version| *version > running).unwrap_or(VERSIONS[2]);
-        let version = match draw {
-            0 => running,
-            1 | 2 => newer,
-            // Whatever lies about: the newest of all, or one that the platform has left behind.
-            3 => VERSIONS[2],
-            _ => VERSIONS[0],
-        };
-        if self.press_start(version, self.odds.policy.clone()).is_err() {
-            self.counts.refused_starts += 1;
-        }
-    }
-
-    /// Whether a run was started.
-    pub(super) fn press_start(
-        &mut self,
-        version: fleet::version::Version,
-        policy: Policy,
-    ) -> Result<(), Vec<fleet::platform::Blocker>> {
-        let now = self.manager_now();
-        if !self.manager.up || self.manager.disk_fails {
-            // The commit of a start fails like any other, and this one is not pressed again.
-            self.counts.impossible.note(Kind::Start);
-            return Err(Vec::new());
-        }
-        let before = self.fleet().platform.run.as_ref().map(|run| run.lock);
-        let started = self.manager.store.fleet.start(package(version), policy.clone(), now);
-        self.journal.line(self.now, || format!("start of {version}: {:?}", started.as_ref().err()));
-        let applied = started?;
-        self.time_goes_on(now);
-        if before == Some(fleet::run::Lock::Held) {
-            self.violation("no run is started while another is under way (R10)", format!("{version}"));
-        }
-        self.manager.store.stamp = self.manager.clock.stamp(self.now);
-        self.counts.runs += 1;
-        self.note_start(&policy);
-        self.manager_acts(applied);
-        Ok(())
     }
 }

@@ -19,11 +19,15 @@ use super::kinds::Kind;
 use super::machine::Machine;
 use super::manager::{Manager, Told};
 use super::odds::Odds;
+use super::step::Step;
 use super::truth::Truth;
 use crate::world::package;
 
 /// The versions that packages bring, after the one that the platform begins with.
 pub(super) const VERSIONS: [Version; 3] = [Version::new(34, 0), Version::new(34, 1), Version::new(34, 2)];
+
+/// When every world begins.
+pub(super) const BEGINNING: Time = Time(1_000);
 
 /// A release and the package that it comes from.
 pub(super) fn installed(version: Version) -> (Release, Sha256) {
@@ -45,12 +49,16 @@ pub(super) struct World {
     pub(super) journal: Journal,
     pub(super) counts: Counts,
     pub(super) violations: Vec<Violation>,
+    /// When nothing goes wrong any more.
+    pub(super) heals_at: Time,
     pub(super) healed: bool,
+    /// What was done to it so far.
+    pub(super) steps: Vec<Step>,
     pub(super) strikes: BTreeMap<Strike, Draw>,
     pub(super) acts: BTreeMap<Act, Draw>,
     /// What came to programs that hang.
     pub(super) missed: Vec<Happening>,
-    pub(super) next_id: u32,
+    pub(super) next_id: NodeId,
     pub(super) next_call: u64,
 }
 
@@ -64,7 +72,7 @@ impl World {
         let clock = Clock::draw(&mut clock_draw, odds.machines.clock_off, odds.machines.drift);
         let fleet = Fleet::new(first.0, odds.policy.clone());
         let mut world = Self {
-            now: Time(1_000),
+            now: BEGINNING,
             agenda: Agenda::default(),
             manager: Manager::new(clock, fleet, first, root.child("manager", 0)),
             root,
@@ -75,27 +83,29 @@ impl World {
             journal,
             counts: Counts::default(),
             violations: Vec::new(),
+            heals_at: BEGINNING,
             healed: false,
+            steps: Vec::new(),
             strikes: BTreeMap::new(),
             acts: BTreeMap::new(),
             missed: Vec::new(),
-            next_id: 1,
+            next_id: NodeId(1),
             next_call: 1,
         };
         for number in 0..world.odds.nodes {
             let bursting = number >= world.odds.nodes - world.odds.bursting;
-            world.add_node(if bursting { Duty::Bursting } else { Duty::AlwaysOn }, first);
+            let duty = if bursting { Duty::Bursting } else { Duty::AlwaysOn };
+            world.add_node(world.next_id, duty, first);
         }
-        world.enter_troubles();
-        let until = world.now + world.odds.troubled_for;
-        world.agenda.enter(until, Happening::Heal);
+        world.heals_at = BEGINNING + world.odds.troubled_for;
+        world.enter_interferences(plan.steps.as_deref());
+        world.agenda.enter(world.heals_at, Happening::Heal);
         world
     }
 
     /// A node is installed and registered.
-    pub(super) fn add_node(&mut self, duty: Duty, release: (Release, Sha256)) {
-        let id = NodeId(self.next_id);
-        self.next_id += 1;
+    pub(super) fn add_node(&mut self, id: NodeId, duty: Duty, release: (Release, Sha256)) {
+        self.next_id = NodeId(self.next_id.0.max(id.0.saturating_add(1)));
         let draw = self.root.child("node", u64::from(id.0));
         let mut clock_draw = draw.child("clock", 0);
         let clock = Clock::draw(&mut clock_draw, self.odds.machines.clock_off, self.odds.machines.drift);
@@ -153,6 +163,7 @@ impl World {
             | Happening::ManagerDiskWell
             | Happening::Strike(_)
             | Happening::Operator(_)
+            | Happening::Deed(_)
             | Happening::Heal => false,
         }
     }
@@ -193,6 +204,7 @@ impl World {
             Happening::ManagerDiskWell => self.manager.disk_fails = false,
             Happening::Strike(strike) => self.strike(strike),
             Happening::Operator(act) => self.operator(act),
+            Happening::Deed(deed) => self.interfere(deed),
             Happening::Heal => self.heal(),
         }
     }

@@ -1,0 +1,133 @@
+//! Makes a failing world smaller: takes away whatever can go while the same promise still breaks. Nothing
+//! that is taken away moves anything else, save what it would have done itself.
+
+use std::collections::BTreeSet;
+
+use fleet::time::Span;
+
+use super::kept::Plan;
+use super::step::Step;
+use super::switch::Switch;
+use super::world::BEGINNING;
+use super::{Story, Telling, tell_plan};
+
+/// How often a world is told again at most.
+const REPLAYS: u32 = 200;
+
+/// No world is troubled for a shorter time.
+const SHORTEST: Span = Span::minutes(5);
+
+struct Search<'a> {
+    plan: Plan,
+    promise: &'a str,
+    replays: u32,
+}
+
+impl Plan {
+    /// The plan with what was drawn as steps, less whatever can go while the promise still breaks: whole
+    /// kinds of trouble, then nodes, then steps, many at a time and one by one, then time.
+    #[must_use]
+    pub fn shrunk(self, promise: &str) -> Self {
+        let written = self.written_down();
+        let mut search = Search { plan: self, promise, replays: REPLAYS };
+        search.try_less(written);
+        search.take_kinds();
+        search.take_nodes();
+        search.take_steps();
+        search.take_time();
+        search.plan
+    }
+
+    /// The same world, with every interference that the seed drew as a step.
+    #[must_use]
+    pub fn written_down(&self) -> Self {
+        let Story { steps, .. } = tell_plan(self, Telling::Sums);
+        let without = self.without.iter().copied().filter(|switch| !switch.is_interference()).collect();
+        Self { steps: Some(steps), without, ..self.clone() }
+    }
+
+    fn breaks(&self, promise: &str) -> bool {
+        let Story { violations, .. } = tell_plan(self, Telling::Sums);
+        violations.iter().any(|violation| violation.promise == promise)
+    }
+
+    fn step_count(&self) -> usize {
+        self.steps.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The plan less the steps from one number up to another.
+    fn without_steps(&self, from: usize, to: usize) -> Self {
+        let mut less = self.clone();
+        if let Some(steps) = &mut less.steps {
+            steps.drain(from..to.min(steps.len()));
+        }
+        less
+    }
+
+    fn with_steps(&self, keep: impl Fn(&Step) -> bool) -> Self {
+        let mut less = self.clone();
+        if let Some(steps) = &mut less.steps {
+            steps.retain(keep);
+        }
+        less
+    }
+}
+
+impl Search<'_> {
+    /// Goes on from a smaller plan when that still breaks the promise. False when it does not, or when no
+    /// more replays are allowed.
+    fn try_less(&mut self, less: Plan) -> bool {
+        if self.replays == 0 {
+            return false;
+        }
+        self.replays -= 1;
+        let breaks = less.breaks(self.promise);
+        if breaks {
+            self.plan = less;
+        }
+        breaks
+    }
+
+    fn take_kinds(&mut self) {
+        let steps = self.plan.steps.as_deref().unwrap_or_default();
+        let kinds: BTreeSet<_> = steps.iter().map(|step| step.deed.kind() as usize).collect();
+        for kind in kinds {
+            self.try_less(self.plan.with_steps(|step| step.deed.kind() as usize != kind));
+        }
+        for switch in Switch::ALL.into_iter().filter(|switch| !switch.is_interference()) {
+            let mut less = self.plan.clone();
+            less.without.push(switch);
+            self.try_less(less);
+        }
+    }
+
+    fn take_nodes(&mut self) {
+        let mut nodes = tell_plan(&self.plan, Telling::Sums).odds.nodes;
+        while nodes > 1 {
+            nodes /= 2;
+            self.try_less(Plan { nodes: Some(nodes), ..self.plan.clone() });
+        }
+    }
+
+    fn take_steps(&mut self) {
+        let mut size = self.plan.step_count().div_ceil(2);
+        while size > 0 {
+            let mut from = 0;
+            while from < self.plan.step_count() {
+                if !self.try_less(self.plan.without_steps(from, from + size)) {
+                    from += size;
+                }
+            }
+            size = if size == 1 { 0 } else { size.div_ceil(2) };
+        }
+    }
+
+    fn take_time(&mut self) {
+        let mut time = tell_plan(&self.plan, Telling::Sums).odds.troubled_for;
+        while time > SHORTEST {
+            time = Span(time.0 / 2);
+            let less = self.plan.with_steps(|step| step.at <= BEGINNING + time);
+            self.try_less(Plan { troubled_for: Some(time), ..less });
+        }
+    }
+}
