@@ -1,6 +1,6 @@
-//! Lets one seed, or one kept file, happen again and prints every event: `replay 42`, `replay kept/x.txt`.
-//! With `--steps` after it, nothing but the world as a file, with all that was drawn as steps, to be changed
-//! by hand.
+//! Lets one seed, or one kept file, happen again and prints every event with what it has changed:
+//! `replay 42`, `replay kept/x.txt`. With `--events` after it, the events alone; with `--steps`, nothing but
+//! the world as a file, with all that was drawn as steps, to be changed by hand.
 
 use std::process::ExitCode;
 
@@ -10,9 +10,10 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let told = match *words {
-        [world] => plan(world).map(|plan| replay(&plan)),
+        [world] => plan(world).map(|plan| replay(&plan, Telling::Everything)),
+        [world, "--events"] => plan(world).map(|plan| replay(&plan, Telling::Events)),
         [world, "--steps"] => plan(world).map(|plan| write_down(&plan)),
-        _ => Err("say which seed or which file, and perhaps --steps, as in `replay 42`".into()),
+        _ => Err("say which seed or which file, and perhaps --events or --steps, as in `replay 42`".into()),
     };
     told.unwrap_or_else(|why| {
         eprintln!("replay: {why}");
@@ -20,8 +21,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn replay(plan: &Plan) -> ExitCode {
-    let story = tell_plan(plan, Telling::Everything);
+fn replay(plan: &Plan, telling: Telling) -> ExitCode {
+    let story = tell_plan(plan, telling);
     println!("seed {}\n{}{}{}", story.seed, story.odds, story.journal, story.counts.table());
     if story.violations.is_empty() {
         return ExitCode::SUCCESS;

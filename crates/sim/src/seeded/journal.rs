@@ -4,27 +4,64 @@ use std::fmt::Write as _;
 
 use fleet::time::Time;
 
+use super::Telling;
 use super::kinds::{Kind, Tally};
+use super::state::State;
 
 /// The log of events; kept only when somebody is to read it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Journal(Option<String>);
+pub(super) struct Journal {
+    log: Option<String>,
+    /// The state when it was last looked at, where its differences are told.
+    before: Option<State>,
+    /// What happens, as long as no line has said so.
+    unsaid: Option<String>,
+}
 
 impl Journal {
-    pub(super) fn kept() -> Self {
-        Self(Some(String::new()))
+    pub(super) fn new(telling: Telling) -> Self {
+        let (log, before) = match telling {
+            Telling::Sums => (None, None),
+            Telling::Events => (Some(String::new()), None),
+            Telling::Everything => (Some(String::new()), Some(State::default())),
+        };
+        Self { log, before, unsaid: None }
+    }
+
+    pub(super) fn tells_differences(&self) -> bool {
+        self.before.is_some()
     }
 
     pub(super) fn line(&mut self, now: Time, text: impl FnOnce() -> String) {
-        if let Some(log) = &mut self.0 {
+        if let Some(log) = &mut self.log {
             let seconds = now.0 / 1_000;
             let (hours, minutes, millis) = (seconds / 3_600, seconds / 60 % 60, now.0 % 1_000);
             let _ = writeln!(log, "{hours:02}:{minutes:02}:{:02}.{millis:03}  {}", seconds % 60, text());
+            self.unsaid = None;
+        }
+    }
+
+    /// What happens now is worth a line when it changes something, and no other line tells of it.
+    pub(super) fn happens(&mut self, what: impl FnOnce() -> String) {
+        if self.tells_differences() {
+            self.unsaid = Some(what());
+        }
+    }
+
+    /// Tells what has changed since the last time.
+    pub(super) fn differences(&mut self, now: Time, state: State) {
+        let lines = self.before.as_ref().map(|before| state.differences(before)).unwrap_or_default();
+        self.before = Some(state);
+        if let Some(what) = self.unsaid.take().filter(|_| !lines.is_empty()) {
+            self.line(now, || what);
+        }
+        if let Some(log) = &mut self.log {
+            lines.iter().for_each(|line| log.push_str(&format!("  ~ {line}\n")));
         }
     }
 
     pub(super) fn into_text(self) -> String {
-        self.0.unwrap_or_default()
+        self.log.unwrap_or_default()
     }
 }
 

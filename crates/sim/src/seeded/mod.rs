@@ -8,6 +8,7 @@ mod agenda;
 mod bound;
 mod canary;
 mod clock;
+mod differences;
 mod draw;
 mod healing;
 mod history;
@@ -27,6 +28,7 @@ mod schedule;
 mod shell;
 mod shown;
 mod shrink;
+mod state;
 mod step;
 mod switch;
 mod troubles;
@@ -76,6 +78,8 @@ pub enum Telling {
     /// Only the sums.
     Sums,
     /// Every event, as text.
+    Events,
+    /// Every event, and after each what it has changed in what the brains hold and in what is true.
     Everything,
 }
 
@@ -87,14 +91,9 @@ pub fn tell(seed: u64, telling: Telling, canary: Option<Canary>) -> Story {
 /// Lets a plan happen.
 pub fn tell_plan(plan: &Plan, telling: Telling) -> Story {
     let seed = plan.seed;
-    let mut world = World::new(
-        plan,
-        match telling {
-            Telling::Sums => Journal::default(),
-            Telling::Everything => Journal::kept(),
-        },
-    );
+    let mut world = World::new(plan, Journal::new(telling));
     world.come_to_an_end();
+    world.tell_differences();
     let World { now, odds, mut counts, violations, steps, journal, .. } = world;
     counts.lasted = now.0;
     Story { seed, odds, counts, lasted: Span(now.0), violations, steps, journal: journal.into_text() }

@@ -125,8 +125,10 @@ impl World {
     /// Lets happen what is next, and judges the world after it. False when nothing is left to happen.
     pub(super) fn step(&mut self) -> bool {
         let Some((at, happening)) = self.agenda.next() else { return false };
+        self.tell_differences();
         self.now = self.now.max(at);
         let alone = happening.concerns_alone();
+        self.journal.happens(|| format!("{happening:?}"));
         if self.waits_for_a_hung_program(&happening) {
             self.missed.push(happening);
         } else {
