@@ -226,7 +226,7 @@ impl Fleet {
 
     fn waits_of(&self, node: &Node, now: Time) -> Option<Waits> {
         if status_of(node) == Status::Rebooting {
-            return self.waits_for_restart(node, now);
+            return Some(self.waits_for_restart(node, now));
         }
         if let Some(why) = failure(node) {
             return Some(Waits::Failed { why: why.clone(), text: why.to_string() });
@@ -239,7 +239,9 @@ impl Fleet {
             Progress::Starting { until, .. } => Some(Waits::StartUp { limit_in: now.until(*until) }),
             Progress::Preparing { since, .. } => Some(Waits::Answer { since: now.since(*since) }),
             Progress::Draining { until, .. } => Some(calls_left(node, *until, now)),
-            Progress::Installing { .. } | Progress::Rebooting { .. } => self.waits_for_restart(node, now),
+            Progress::Installing { .. } | Progress::Rebooting { .. } => {
+                Some(self.waits_for_restart(node, now))
+            }
             Progress::Releasing { since, .. } => Some(Waits::Return { since: now.since(*since) }),
             Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => {
                 node.operator_maintenance.clone().map(|reason| Waits::Operator { reason })
@@ -247,9 +249,10 @@ impl Fleet {
         }
     }
 
-    fn waits_for_restart(&self, node: &Node, now: Time) -> Option<Waits> {
-        let since = now.since(node.progress.since()?);
-        Some(Waits::Restart { since, stuck: since >= self.stuck_after() })
+    /// A manager that has forgotten since when a node restarts counts from when the node said so.
+    fn waits_for_restart(&self, node: &Node, now: Time) -> Waits {
+        let since = now.since(node.progress.since().unwrap_or(node.reported_at));
+        Waits::Restart { since, stuck: since >= self.stuck_after() }
     }
 
     fn waits_for_place(&self, places: u32) -> Waits {

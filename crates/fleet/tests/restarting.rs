@@ -9,7 +9,7 @@ use fleet::policy::Policy;
 use fleet::progress::Progress;
 use fleet::run::Package;
 use fleet::status::{Status, Waits};
-use fleet::time::Time;
+use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 
 const NODE: NodeId = NodeId(1);
@@ -65,7 +65,9 @@ fn a_node_that_tries_what_this_manager_does_not_remember_is_rebooting() {
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
     say(&mut fleet, 1, 1, Footing::Trying, Admission::Refusing);
     assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
-    say(&mut fleet, 2, 0, Footing::Confirmed, Admission::Admitting);
+    let waits = Waits::Restart { since: Span(2), stuck: false };
+    assert_eq!(fleet.waits(NODE, Time(3)), Some(waits), "from when it said so");
+    say(&mut fleet, 4, 0, Footing::Confirmed, Admission::Admitting);
     assert_eq!(fleet.status(NODE), Some(Status::NoUpgradeInProgress));
 }
 
