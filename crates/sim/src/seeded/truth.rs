@@ -127,7 +127,8 @@ impl World {
     pub(super) fn forget(&mut self) {
         self.truth.amnesia = true;
         self.counts.reached.memory_back += 1;
-        self.truth.limit = self.fleet().platform.run.as_ref().map_or(0, |run| run.policy.nodes_at_once);
+        let run = self.fleet().platform.run.as_ref().map(|run| (run.id, run.policy.nodes_at_once));
+        self.truth.limit = run.map_or(0, |(_, at_once)| at_once);
         let records: Vec<_> = self.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
         let mut before = std::mem::take(&mut self.truth.nodes);
         for (id, node) in records {
@@ -136,7 +137,9 @@ impl World {
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
             known.upgraded_to = None;
             known.newest = node.observed;
-            known.timeouts = node.progress.tried().unwrap_or_default();
+            // The tries of a run that was replaced are none of the run under way.
+            let of_this_run = run.is_some_and(|(run, _)| node.assigned.is_some_and(|of| of.run == run));
+            known.timeouts = node.progress.tried().filter(|_| of_this_run).unwrap_or_default();
             self.truth.nodes.insert(id, known);
         }
         self.read_anew();
