@@ -1,24 +1,35 @@
 //! Lets one seed, or one kept file, happen again and prints every event with what it has changed:
-//! `replay 42`, `replay kept/x.txt`. With `--events` after it, the events alone; with `--steps`, nothing but
-//! the world as a file, with all that was drawn as steps, to be changed by hand.
+//! `replay 42`, `replay kept/x.txt`.
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use sim::seeded::{Plan, Telling, tell_plan};
 
+/// Lets one seed, or one kept file, happen again and prints every event with what it has changed.
+#[derive(Debug, Parser)]
+#[command(name = "replay")]
+struct Asked {
+    /// The number of a seed, or a kept file.
+    world: String,
+    /// Prints the events alone.
+    #[arg(long)]
+    events: bool,
+    /// Prints nothing but the world as a file, with all that was drawn as steps, to be changed by hand.
+    #[arg(long, conflicts_with = "events")]
+    steps: bool,
+}
+
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let told = match *words {
-        [world] => plan(world).map(|plan| replay(&plan, Telling::Everything)),
-        [world, "--events"] => plan(world).map(|plan| replay(&plan, Telling::Events)),
-        [world, "--steps"] => plan(world).map(|plan| write_down(&plan)),
-        _ => Err("say which seed or which file, and perhaps --events or --steps, as in `replay 42`".into()),
-    };
-    told.unwrap_or_else(|why| {
-        eprintln!("replay: {why}");
-        ExitCode::from(2)
-    })
+    let Asked { world, events, steps } = Asked::parse();
+    match plan(&world) {
+        Ok(plan) if steps => write_down(&plan),
+        Ok(plan) => replay(&plan, if events { Telling::Events } else { Telling::Everything }),
+        Err(why) => {
+            eprintln!("replay: {why}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn replay(plan: &Plan, telling: Telling) -> ExitCode {
