@@ -15,9 +15,9 @@ use super::step::Deed;
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
     /// A node's report arrives at the Management Node.
-    Report { from: NodeId, observed: Observed },
-    /// What is wanted arrives at a node, sent by one start of the Management Node.
-    Order { to: NodeId, desired: Desired, heard: Option<Time>, start: u64 },
+    Report { from: NodeId, observed: Observed, turn: u64 },
+    /// What is wanted arrives at a node, perhaps as the answer to what it said in a turn.
+    Order { to: NodeId, desired: Desired, heard: Option<Time>, answers: Option<u64> },
     /// The Management Node looks whether a node is still there.
     LinkCheck { node: NodeId },
     /// A link is taken for down, and is not.

@@ -176,7 +176,7 @@ impl World {
                 node.observed.as_ref().is_none_or(|observed| observed.generation != node.generation)
             });
             if newer {
-                self.send_order(id);
+                self.send_order(id, None);
             }
         }
         self.manager_steps();

@@ -67,7 +67,7 @@ impl World {
             return;
         }
         for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
-            let happening = Happening::Report { from: id, observed: observed.clone() };
+            let happening = Happening::Report { from: id, observed: observed.clone(), turn: machine.turn };
             self.agenda.enter(self.now + delay, happening);
         }
     }
@@ -79,7 +79,7 @@ impl World {
     }
 
     /// A report arrives. The request is answered at once.
-    pub(super) fn report_arrives(&mut self, from: NodeId, observed: Observed) {
+    pub(super) fn report_arrives(&mut self, from: NodeId, observed: Observed, turn: u64) {
         let there = self.nodes.get(&from).is_some_and(|machine| machine.cuts == 0);
         if !self.manager.up || !there {
             self.counts.done.note(Kind::ReachedNobody);
@@ -108,7 +108,7 @@ impl World {
                 }
             }
         }
-        self.send_order(from);
+        self.send_order(from, Some(turn));
     }
 
     fn note_order_of_arrival(&mut self, from: NodeId, at: Time) {
@@ -119,8 +119,8 @@ impl World {
         machine.arrived = machine.arrived.max(at);
     }
 
-    /// Sends a node what is wanted of it.
-    pub(super) fn send_order(&mut self, to: NodeId) {
+    /// Sends a node what is wanted of it: as the answer to what it said in a turn, or because it is news.
+    pub(super) fn send_order(&mut self, to: NodeId, answers: Option<u64>) {
         let Some(desired) = self.fleet().wanted(to) else { return };
         if !self.is_linked(to) {
             return;
@@ -128,10 +128,10 @@ impl World {
         let heard = self.fleet().nodes().get(to).and_then(|node| node.observed.as_ref()).map(|last| last.at);
         self.check_order(to, &desired);
         let desired = Canary::alter_order(self, to, desired);
-        let (late, start) = (Canary::alter_delay_of(self, &desired), self.manager.start);
+        let late = Canary::alter_delay_of(self, &desired);
         let Some(machine) = self.nodes.get_mut(&to) else { return };
         for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
-            let order = Happening::Order { to, desired: desired.clone(), heard, start };
+            let order = Happening::Order { to, desired: desired.clone(), heard, answers };
             self.agenda.enter(self.now + delay + late, order);
         }
     }

@@ -114,7 +114,13 @@ impl World {
     }
 
     /// What is wanted arrives.
-    pub(super) fn order_arrives(&mut self, to: NodeId, desired: Desired, heard: Option<Time>, sent_by: u64) {
+    pub(super) fn order_arrives(
+        &mut self,
+        to: NodeId,
+        desired: Desired,
+        heard: Option<Time>,
+        answers: Option<u64>,
+    ) {
         let there = self.nodes.get(&to).is_some_and(super::machine::Machine::is_linked);
         if !there {
             self.counts.done.note(Kind::ReachedNobody);
@@ -129,8 +135,9 @@ impl World {
         let (local, before) = (machine.clock.shows(self.now), process.agent.clone());
         let mut next = process.agent.clone();
         let outcome = next.accept(local, desired.clone());
-        // What was under way when the manager went down is no answer: that connection has broken.
-        if self.manager.up && self.manager.start == sent_by {
+        // The answer to a request that has broken, or that another has followed, comes to nobody; and what the
+        // manager says unasked is no answer.
+        if answers == Some(machine.turn) {
             machine.unanswered = 0;
             machine.turn += 1;
             let pause = Span(heartbeat.0 / 2 + machine.link_draw.below(heartbeat.0));

@@ -184,8 +184,10 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Report { from, observed } => self.report_arrives(from, observed),
-            Happening::Order { to, desired, heard, start } => self.order_arrives(to, desired, heard, start),
+            Happening::Report { from, observed, turn } => self.report_arrives(from, observed, turn),
+            Happening::Order { to, desired, heard, answers } => {
+                self.order_arrives(to, desired, heard, answers)
+            }
             Happening::LinkCheck { node } => self.link_check(node),
             Happening::FalseDown { node } => self.false_down(node),
             Happening::Speak { node, turn } => self.speak_in_turn(node, turn),
