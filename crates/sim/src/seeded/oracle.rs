@@ -149,8 +149,10 @@ impl World {
         if taken && came.generation > known.accepted.generation {
             known.accepted = came.clone();
             known.since = Since { world, local, unclocked: None };
+            let is_lost =
+                |(remembered, epoch)| came.generation > remembered && came.generation.epoch <= epoch;
             // What a forgotten manager sent into a restart goes on until that is over.
-            known.forgotten &= away;
+            known.forgotten = known.lost.is_some_and(is_lost) || (known.forgotten && away);
         }
     }
 

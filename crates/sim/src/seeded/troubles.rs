@@ -66,11 +66,12 @@ impl World {
             self.counts.impossible.note(Kind::MemoryBack);
             return;
         };
+        let epoch = self.fleet().platform.epoch;
         self.manager.store = store;
         self.manager.seen = Time::default();
         self.manager.wanted.clear();
         self.manager_ends(away, away);
-        self.forget();
+        self.forget(epoch);
     }
 
     fn cut(&mut self, nodes: Vec<NodeId>, lasts: Span) {

@@ -30,6 +30,9 @@ pub(super) struct Known {
     pub(super) operator_since: Option<Generation>,
     /// What it acts on is nothing that the manager remembers, because that one's memory went back.
     pub(super) forgotten: bool,
+    /// What it was last asked as far as the manager remembers, and the last epoch that this one has forgotten:
+    /// what it was asked in between may arrive late, and is nothing that the manager remembers either.
+    pub(super) lost: Option<(Generation, u32)>,
     /// The newest report that brought news.
     pub(super) newest: Option<Observed>,
     /// Whether the last that is known of its link is that a report came.
@@ -123,8 +126,9 @@ impl World {
         }
     }
 
-    /// The manager's memory has gone back: what it was told since is untold, the operator's wishes too.
-    pub(super) fn forget(&mut self) {
+    /// The manager's memory has gone back from this epoch: what it was told since is untold, the operator's
+    /// wishes too.
+    pub(super) fn forget(&mut self, epoch: u32) {
         self.truth.amnesia = true;
         self.counts.reached.memory_back += 1;
         let run = self.fleet().platform.run.as_ref().map(|run| (run.id, run.policy.nodes_at_once));
@@ -134,6 +138,7 @@ impl World {
         for (id, node) in records {
             let mut known = before.remove(&id).unwrap_or_default();
             known.forgotten |= known.accepted.generation > node.generation;
+            known.lost = Some((node.generation, epoch));
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
             known.upgraded_to = None;
             known.newest = node.observed;
