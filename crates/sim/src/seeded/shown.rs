@@ -6,7 +6,8 @@
 //!   longest pause between two words of a node. A node whose disk fails is left out: it takes in nothing
 //!   that it could not keep, and says that it is not fit.
 //! - The node has not taken in yet what is wanted of it, and acts on what was wanted before. "Preparing to
-//!   upgrade" is the status of just that time, so it is never shown of a node that has taken it in.
+//!   upgrade" is the status of just that time, so it is never shown of a node that has taken it in; but of one
+//!   that took it in, was cut off and is back in service when it is heard, until its attempt times out.
 //! - The node is silent. What is shown of it is what it said last, until it counts as lost: no sooner than the
 //!   policy allows, and no later once it is really gone.
 
@@ -208,7 +209,8 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
 /// still be where it was asked to leave.
 fn status_is_true(status: Status, said: &Observed, node: &Node, machine: &Machine) -> bool {
     let Some(process) = &machine.process else { return true };
-    if process.agent.memory().accepted.generation != node.generation || process.unkept {
+    let memory = process.agent.memory();
+    if memory.accepted.generation != node.generation || process.unkept {
         return true;
     }
     let refuses = machine.engine == Admission::Refusing;
@@ -218,7 +220,8 @@ fn status_is_true(status: Status, said: &Observed, node: &Node, machine: &Machin
         Status::NoUpgradeInProgress | Status::UpgradePending | Status::TimeoutWaitingForCallsToClear => {
             refuses == held && !leaves
         }
-        Status::Preparing | Status::CouldNotCommunicate => false,
+        Status::Preparing => memory.let_go && !refuses,
+        Status::CouldNotCommunicate => false,
         Status::WaitingForCallsToClear => refuses && (machine.blind || !machine.calls.is_empty()) && !leaves,
         Status::UpgradeInProgress => refuses && !machine.blind && machine.calls.is_empty() && !leaves,
         Status::Rebooting => refuses && machine.calls.is_empty() && leaves,
