@@ -156,6 +156,21 @@ pub enum NodeFact {
     },
 }
 
+impl Fact {
+    /// The node that it is about, and what happened to it; nothing for what concerns the whole platform.
+    pub fn of_node(&self) -> Option<(NodeId, &NodeFact)> {
+        match self {
+            Self::Node { node, name: _, what } => Some((*node, what)),
+            Self::RunStarted { .. }
+            | Self::ManagerInstalling { .. }
+            | Self::ManagerUpgraded { .. }
+            | Self::LockLifted { .. }
+            | Self::RunEnded { .. }
+            | Self::EpochRaised { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

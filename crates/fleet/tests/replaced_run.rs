@@ -1,46 +1,25 @@
 //! A run that is started in the place of another: how that one's attempts end means nothing to it.
 
+mod support;
+
 use fleet::fact::{Fact, NodeFact};
-use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
-use fleet::path::{Path, Step};
+use fleet::node::Duty;
+use fleet::observed::{Admission, Calls, Footing};
 use fleet::platform::{Applied, Event, Fleet, ManagerWants};
 use fleet::policy::Policy;
 use fleet::progress::Progress;
-use fleet::run::Package;
 use fleet::time::Time;
-use fleet::version::{Build, Release, Sha256, Version};
 
-const NODE: NodeId = NodeId(1);
+use support::{NODE, Word, package, progress, release};
 
-fn release(minor: u16) -> Release {
-    Release { version: Version::new(34, minor), build: Build(1) }
-}
-
-fn package(minor: u8) -> Package {
-    let Release { version, build: _ } = release(minor.into());
-    let step = Step { to: version, from: Version::new(34, 0), reason: "a test".into() };
-    Package { release: release(minor.into()), manifest: Sha256([minor; 32]), path: Path(vec![step]) }
-}
-
-/// What the node says, of what is wanted of it now.
-fn say(fleet: &mut Fleet, at: u64, minor: u16, footing: Footing, admission: Admission) -> Applied {
-    let generation = fleet.wanted(NODE).unwrap().generation;
-    let staging = Staging::Staged { manifest: Sha256([1; 32]) };
-    let release = release(minor);
-    let (calls, unfit) = (Calls::NONE, None);
-    let observed = Observed { at: Time(at), generation, release, footing, admission, calls, staging, unfit };
-    fleet.apply(Time(at), Event::Report { id: NODE, observed })
+fn say(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
+    support::say(fleet, NODE, at, Word { runs, footing, admission, calls: Calls::NONE })
 }
 
 fn manager_takes(fleet: &mut Fleet, at: u64, minor: u16) {
     fleet.apply(Time(at), Event::ManagerStaged);
     fleet.apply(Time(at + 1), Event::ManagerStarted { release: release(minor), fell_back: None });
     assert_eq!(fleet.manager_wants(), ManagerWants::Nothing);
-}
-
-fn progress(fleet: &Fleet) -> &Progress {
-    &fleet.nodes().get(NODE).unwrap().progress
 }
 
 /// A bursting node restarts into 34.1 while the run that brings 34.2 takes the place of its own.

@@ -1,34 +1,20 @@
 //! What is shown of a node that restarts into another release, however little of it was heard.
 
+mod support;
+
 use fleet::fact::{Fact, NodeFact};
-use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
-use fleet::path::{Path, Step};
+use fleet::node::Duty;
+use fleet::observed::{Admission, Calls, Footing};
 use fleet::platform::{Applied, Event, Fleet};
 use fleet::policy::Policy;
 use fleet::progress::Progress;
-use fleet::run::Package;
 use fleet::status::{Status, Waits};
 use fleet::time::{Span, Time};
-use fleet::version::{Build, Release, Sha256, Version};
 
-const NODE: NodeId = NodeId(1);
+use support::{NODE, Word, package, progress, release};
 
-fn release(minor: u16) -> Release {
-    Release { version: Version::new(34, minor), build: Build(1) }
-}
-
-fn say(fleet: &mut Fleet, at: u64, minor: u16, footing: Footing, admission: Admission) -> Applied {
-    let generation = fleet.wanted(NODE).unwrap().generation;
-    let staging = Staging::Staged { manifest: Sha256([1; 32]) };
-    let release = release(minor);
-    let (calls, unfit) = (Calls::NONE, None);
-    let observed = Observed { at: Time(at), generation, release, footing, admission, calls, staging, unfit };
-    fleet.apply(Time(at), Event::Report { id: NODE, observed })
-}
-
-fn progress(fleet: &Fleet) -> &Progress {
-    &fleet.nodes().get(NODE).unwrap().progress
+fn say(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
+    support::say(fleet, NODE, at, Word { runs, footing, admission, calls: Calls::NONE })
 }
 
 /// A node without calls, asked to restart into 34.1.
@@ -36,9 +22,7 @@ fn installing() -> Fleet {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
     say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
-    let step = Step { to: Version::new(34, 1), from: Version::new(34, 0), reason: "a test".into() };
-    let package = Package { release: release(1), manifest: Sha256([1; 32]), path: Path(vec![step]) };
-    fleet.start(package, Policy::standard(), Time(2)).unwrap();
+    fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
     fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None });
     say(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);

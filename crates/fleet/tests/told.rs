@@ -1,30 +1,21 @@
 //! What an operator reads in the history says all that the pages show: nothing changes there without a word.
 
-use fleet::fact::{Fact, NodeFact};
+mod support;
+
+use fleet::fact::NodeFact;
 use fleet::node::{Duty, NodeId, Power};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
-use fleet::path::{Path, Step};
+use fleet::observed::{Admission, Calls, Footing};
 use fleet::platform::{Applied, Event, Fleet};
 use fleet::policy::Policy;
 use fleet::progress::{Failure, Progress};
-use fleet::run::Package;
 use fleet::time::{Span, Time};
-use fleet::version::{Build, Release, Sha256, Version};
 
-const NODE: NodeId = NodeId(1);
+use support::{NODE, Word, package, progress, release};
+
 const OTHER: NodeId = NodeId(2);
 const MINUTE: u64 = 60_000;
 
-fn release(minor: u16) -> Release {
-    Release { version: Version::new(34, minor), build: Build(1) }
-}
-
-fn package() -> Package {
-    let step = Step { to: Version::new(34, 1), from: Version::new(34, 0), reason: "a test".into() };
-    Package { release: release(1), manifest: Sha256([1; 32]), path: Path(vec![step]) }
-}
-
-/// What a node says, of what is wanted of it now, with the release of the run staged.
+/// What is told when a node on the release that it had says this.
 fn say(
     fleet: &mut Fleet,
     id: NodeId,
@@ -33,33 +24,12 @@ fn say(
     admission: Admission,
     count: u32,
 ) -> Vec<NodeFact> {
-    let generation = fleet.wanted(id).unwrap().generation;
     let calls = Calls::Known { count, oldest: None };
-    let staging = Staging::Staged { manifest: Sha256([1; 32]) };
-    let observed = Observed {
-        at: Time(at),
-        generation,
-        release: release(0),
-        footing,
-        admission,
-        calls,
-        staging,
-        unfit: None,
-    };
-    told(fleet.apply(Time(at), Event::Report { id, observed }))
+    told(support::say(fleet, id, at, Word { runs: 0, footing, admission, calls }))
 }
 
 fn told(applied: Applied) -> Vec<NodeFact> {
-    let of_node = |fact| match fact {
-        Fact::Node { what, .. } => Some(what),
-        Fact::RunStarted { .. }
-        | Fact::ManagerInstalling { .. }
-        | Fact::ManagerUpgraded { .. }
-        | Fact::LockLifted { .. }
-        | Fact::RunEnded { .. }
-        | Fact::EpochRaised { .. } => None,
-    };
-    applied.facts.into_iter().filter_map(of_node).collect()
+    applied.facts.iter().filter_map(|fact| fact.of_node()).map(|(_, what)| what.clone()).collect()
 }
 
 fn add(fleet: &mut Fleet, id: NodeId, duty: Duty) {
@@ -73,7 +43,7 @@ fn running(duty: Duty) -> Fleet {
     if duty == Duty::AlwaysOn {
         say(&mut fleet, NODE, 1, Footing::Confirmed, Admission::Admitting, 0);
     }
-    fleet.start(package(), Policy::standard(), Time(2)).unwrap();
+    fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
     fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None });
     fleet
@@ -140,10 +110,9 @@ fn a_bursting_node_that_is_tried_again_is_told_to_be_powered_on_r7() {
 #[test]
 fn a_bursting_node_that_only_starts_up_was_never_taken_out_of_service() {
     let mut fleet = running(Duty::Bursting);
-    let progress = |fleet: &Fleet| fleet.nodes().get(NODE).unwrap().progress.clone();
     assert!(matches!(progress(&fleet), Progress::Starting { .. }), "{:?}", progress(&fleet));
     fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None });
-    let again = fleet.start(package(), Policy::standard(), Time(9)).unwrap();
+    let again = fleet.start(package(1), Policy::standard(), Time(9)).unwrap();
     let told = told(again);
     assert!(!told.contains(&NodeFact::Returned), "{told:?}");
     assert!(told.contains(&NodeFact::Power(Power::Rest)), "{told:?}");

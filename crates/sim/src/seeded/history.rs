@@ -198,7 +198,7 @@ impl History {
         }
         let all = facts.iter().any(|fact| matches!(fact, Fact::RunStarted { .. } | Fact::RunEnded { .. }));
         let mut ids = applied.changed.clone();
-        ids.extend(facts.iter().filter_map(subject));
+        ids.extend(facts.iter().filter_map(Fact::of_node).map(|(node, _)| node));
         ids.extend(self.nodes.keys().filter(|_| all));
         for id in ids {
             let (told, shown) = (self.nodes.get(&id), fleet.nodes().get(id).map(Told::of));
@@ -211,18 +211,6 @@ impl History {
             }
         }
         found
-    }
-}
-
-fn subject(fact: &Fact) -> Option<NodeId> {
-    match fact {
-        Fact::Node { node, .. } => Some(*node),
-        Fact::RunStarted { .. }
-        | Fact::ManagerInstalling { .. }
-        | Fact::ManagerUpgraded { .. }
-        | Fact::LockLifted { .. }
-        | Fact::RunEnded { .. }
-        | Fact::EpochRaised { .. } => None,
     }
 }
 
