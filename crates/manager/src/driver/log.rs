@@ -1,18 +1,80 @@
-//! One line of the log for every fact. Contact with nodes is logged once more, under the names that
-//! operators' alarms look for (R26).
+//! One line of the log for every fact. Facts that raise or lower an alarm are logged once more, under the
+//! names that operators' tools look for (R26).
 
 use fleet::fact::{Fact, NodeFact};
 use tracing::{error, info, warn};
+
+/// What a fact does to an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alarm {
+    /// It is raised.
+    Raised(&'static str),
+    /// It is lowered.
+    Lowered(&'static str),
+}
 
 /// Logs a fact.
 pub(crate) fn fact(fact: &Fact) {
     info!(target: "pitlane::platform", "{fact}");
     if let Fact::Node { node, name, what: NodeFact::ContactLost } = fact {
         error!(target: "administrator.system.connectivity", node = node.0, name, "Unable to contact node.");
-        warn!(
-            target: "administrator.alarm",
-            Alarm = "connectivity_lost", node = node.0, name, "Alarm raised"
-        );
+    }
+    let Some(alarm) = alarm_of(fact) else { return };
+    match (alarm, subject(fact)) {
+        (Alarm::Raised(alarm), Some((node, name))) => {
+            warn!(target: "administrator.alarm", Alarm = alarm, node, name, "Alarm raised");
+        }
+        (Alarm::Raised(alarm), None) => {
+            warn!(target: "administrator.alarm", Alarm = alarm, "Alarm raised");
+        }
+        (Alarm::Lowered(alarm), Some((node, name))) => {
+            warn!(target: "administrator.alarm", Alarm = alarm, node, name, "Alarm lowered");
+        }
+        (Alarm::Lowered(alarm), None) => {
+            warn!(target: "administrator.alarm", Alarm = alarm, "Alarm lowered");
+        }
+    }
+}
+
+/// The alarm that a fact raises or lowers.
+fn alarm_of(fact: &Fact) -> Option<Alarm> {
+    match fact.of_node()?.1 {
+        NodeFact::ContactLost => Some(Alarm::Raised("connectivity_lost")),
+        NodeFact::ContactRestored { .. } => Some(Alarm::Lowered("connectivity_lost")),
+        NodeFact::Added
+        | NodeFact::Removed
+        | NodeFact::Renamed { .. }
+        | NodeFact::DutyChanged(_)
+        | NodeFact::OperatorMaintenanceOn { .. }
+        | NodeFact::OperatorMaintenanceOff
+        | NodeFact::Unfit { .. }
+        | NodeFact::Fit
+        | NodeFact::ContactMade { .. }
+        | NodeFact::Power(_)
+        | NodeFact::Queued
+        | NodeFact::Staged { .. }
+        | NodeFact::Preparing
+        | NodeFact::Draining { .. }
+        | NodeFact::DrainTimedOut { .. }
+        | NodeFact::Installing
+        | NodeFact::Rebooting
+        | NodeFact::Upgraded { .. }
+        | NodeFact::Returned
+        | NodeFact::GivenUp { .. }
+        | NodeFact::Failed { .. } => None,
+    }
+}
+
+/// The node that a fact is about.
+fn subject(fact: &Fact) -> Option<(u32, &str)> {
+    match fact {
+        Fact::Node { node, name, what: _ } => Some((node.0, name)),
+        Fact::RunStarted { .. }
+        | Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::EpochRaised { .. } => None,
     }
 }
 
