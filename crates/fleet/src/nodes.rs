@@ -112,8 +112,9 @@ impl Nodes {
             return;
         }
         if node.intent() != before.intent() {
-            // Only a forged store comes to the last number; the next start of the manager goes on above it.
-            node.generation = Generation { epoch: self.epoch, n: node.generation.n.saturating_add(1) };
+            // Only a forged store holds the last number; the next start of the manager goes on above it.
+            let epoch = self.epoch.max(node.generation.epoch);
+            node.generation = Generation { epoch, n: node.generation.n.saturating_add(1) };
         }
         let (old, new) = (keys(&before), keys(node));
         if old != new {

@@ -79,6 +79,53 @@ fn a_manager_whose_memory_has_gone_back_outbids_what_its_nodes_remember() {
     assert_eq!(fleet.platform.epoch, 8);
 }
 
+/// A number that one node chooses must not keep the platform from hearing the others, whatever it is.
+#[test]
+fn no_epoch_that_one_node_claims_keeps_another_from_being_heard() {
+    const LIAR: NodeId = NodeId(2);
+    let end = u32::MAX - (1 << 20);
+    for claimed in [0, 2, 1_000, end - 1, end, end + 1, u32::MAX - 1, u32::MAX] {
+        let mut fleet = fleet();
+        fleet.apply(Time(0), Event::NodeAdded { id: LIAR, name: "liar".into(), duty: Duty::AlwaysOn });
+        for (at, n) in [(1, 0), (2, u64::MAX), (3, 1)] {
+            let generation = Generation { epoch: claimed, n };
+            let Event::Report { id: _, observed } = report(at, generation, 0) else { unreachable!() };
+            fleet.apply(Time(at), Event::Report { id: LIAR, observed });
+        }
+        fleet.apply(Time(4), Event::ManagerStarted { release: RELEASE, fell_back: None });
+        // The honest node accepts what is wanted of it, and its report counts.
+        fleet.apply(Time(5), Event::Maintenance { id: NODE, operator: Some("fan".into()) });
+        let wanted = fleet.wanted(NODE).unwrap().generation;
+        fleet.apply(Time(6), report(6, wanted, 3));
+        let node = fleet.nodes().get(NODE).unwrap();
+        assert_eq!(node.contact, Contact::Heard, "after a claim of {claimed}");
+        assert_eq!(node.observed.as_ref().unwrap().generation, wanted, "after a claim of {claimed}");
+        assert!(fleet.platform.epoch < end, "a claim of {claimed} raised the epoch to {}", fleet.platform.epoch);
+    }
+}
+
+/// A store in which one node has raised the epoch above every bound, as release 34 allowed it.
+#[test]
+fn a_platform_whose_epoch_was_raised_to_the_bound_hears_its_nodes_again() {
+    let fleet = fleet();
+    let beyond = Generation { epoch: u32::MAX - (1 << 20) + 1, n: 1 };
+    let poisoned = Fleet::restore(
+        fleet::platform::Platform { epoch: beyond.epoch, ..fleet.platform.clone() },
+        fleet.nodes().iter().map(|(id, node)| (id, node.clone())).collect(),
+    );
+    // The store in that state, and one that was restored from before it.
+    for mut platform in [poisoned, fleet.clone()] {
+        platform.apply(Time(1), report(1, beyond, 0));
+        let wanted = platform.wanted(NODE).unwrap().generation;
+        assert!(wanted > beyond || platform.platform.epoch == beyond.epoch);
+        platform.apply(Time(2), Event::Maintenance { id: NODE, operator: Some("fan".into()) });
+        let wanted = platform.wanted(NODE).unwrap().generation;
+        assert!(wanted > beyond, "{wanted}");
+        platform.apply(Time(3), report(3, wanted, 2));
+        assert_eq!(platform.nodes().get(NODE).unwrap().observed.as_ref().unwrap().generation, wanted);
+    }
+}
+
 #[test]
 fn the_generation_rises_whenever_something_else_is_wanted() {
     let mut fleet = fleet();

@@ -11,14 +11,20 @@ use crate::observed::{Calls, Footing, Observed};
 use crate::progress::{Ending, Failure, Progress};
 use crate::time::{Span, Time};
 
-/// No platform comes to so many epochs by itself: a node that says more is faulty, and must not use up
-/// what is left for the others. Above it there is room for a million starts of the Management Node.
+/// The highest epoch that the platform's own may be raised to by what is reported or by a clock. Above it
+/// there is room for a million starts of the Management Node.
 pub(super) const EPOCHS: u32 = u32::MAX - (1 << 20);
+
+/// How far ahead of its clock a Management Node may have been when it issued an epoch, in seconds: ten years,
+/// for epochs follow the clock and a clock may have been wrong. What a report claims beyond that raises the
+/// generation of its own node only.
+const EPOCHS_AHEAD: u32 = 10 * 366 * 24 * 3_600;
 
 impl Fleet {
     pub(super) fn report(&mut self, now: Time, id: NodeId, observed: Observed, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
-        if observed.generation.epoch > EPOCHS {
+        // Nothing can be ordered above the highest epoch: the node is faulty and counts as silent.
+        if observed.generation.epoch == u32::MAX {
             return;
         }
         if let Some(last) = &node.observed {
@@ -29,7 +35,7 @@ impl Fleet {
             }
         }
         self.report_facts(now, id, &observed, facts);
-        self.outbid(id, observed.generation, facts);
+        self.outbid(now, id, observed.generation, facts);
         self.nodes.edit(id, |node| {
             node.contact = Contact::Heard;
             node.observed = Some(observed);
@@ -68,14 +74,17 @@ impl Fleet {
         }
     }
 
-    /// A node that has accepted more than this manager remembers is wanted everything anew, in an
-    /// epoch above all that were reported.
-    fn outbid(&mut self, id: NodeId, accepted: Generation, facts: &mut Vec<Fact>) {
+    /// Raises a node's generation above one that it has accepted and this manager does not remember.
+    ///
+    /// An epoch that an earlier state of this manager can have issued raises the platform's too, because other
+    /// nodes may have accepted generations of it. Any other is the claim of a faulty node and must not consume
+    /// epochs of the platform.
+    fn outbid(&mut self, now: Time, id: NodeId, accepted: Generation, facts: &mut Vec<Fact>) {
         if self.nodes.get(id).is_none_or(|node| accepted <= node.generation) {
             return;
         }
         let epoch = self.platform.epoch.max(accepted.epoch.saturating_add(1));
-        if epoch > self.platform.epoch {
+        if epoch > self.platform.epoch && accepted.epoch <= issued_at_most(now) {
             self.raise_epoch(epoch);
             facts.push(Fact::EpochRaised { epoch });
         }
@@ -259,6 +268,11 @@ impl Fleet {
             node.woken = node.woken && node.progress.holds_place();
         });
     }
+}
+
+/// The highest epoch that an earlier state of this Management Node can have issued.
+fn issued_at_most(now: Time) -> u32 {
+    u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX).saturating_add(EPOCHS_AHEAD).min(EPOCHS)
 }
 
 /// Whether the node has said that it runs the release, or that it will not take it.
