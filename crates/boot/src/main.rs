@@ -5,6 +5,7 @@
 //! know what a release does, must not fetch or unpack one, and must not talk to any other machine.
 
 mod events;
+mod in_vain;
 mod locks;
 mod notify;
 mod program;

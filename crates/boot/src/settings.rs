@@ -2,21 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use slots::MACHINE_FILE_MAX;
+use slots::{BootTable, MACHINE_FILE_MAX};
 
 use crate::report::{Failure, failed};
-
-/// Allowed values. A release that needs a day to confirm itself needs a person.
-const CONFIRM_WITHIN: RangeInclusive<u64> = 1..=24 * 60 * 60;
-/// One try at least; more than a hundred is a loop and not a try.
-const TRIES: RangeInclusive<u64> = 1..=100;
-/// Zero kills at once; an hour is the longest a program may need to hang up its calls.
-const STOP_GRACE: RangeInclusive<u64> = 0..=60 * 60;
 
 /// How patient `boot` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,25 +24,7 @@ pub(crate) struct Settings {
 #[derive(Deserialize)]
 struct MachineFile {
     #[serde(default)]
-    boot: Table,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Table {
-    confirm_within_seconds: u64,
-    tries: u64,
-    stop_grace_seconds: u64,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self {
-            confirm_within_seconds: slots::CONFIRM_WITHIN_SECONDS,
-            tries: slots::TRIES,
-            stop_grace_seconds: slots::STOP_GRACE_SECONDS,
-        }
-    }
+    boot: BootTable,
 }
 
 impl Settings {
@@ -68,23 +42,14 @@ impl Settings {
 
     fn parse(text: &str) -> Result<Self, String> {
         let MachineFile { boot } = toml::from_str(text).map_err(|error| error.to_string())?;
-        let Table { confirm_within_seconds, tries, stop_grace_seconds } = boot;
-        within("confirm_within_seconds", confirm_within_seconds, CONFIRM_WITHIN)?;
-        within("tries", tries, TRIES)?;
-        within("stop_grace_seconds", stop_grace_seconds, STOP_GRACE)?;
+        boot.check()?;
+        let BootTable { confirm_within_seconds, tries, stop_grace_seconds } = boot;
         Ok(Self {
             confirm_within: Duration::from_secs(confirm_within_seconds),
             tries: u32::try_from(tries).map_err(|error| error.to_string())?,
             stop_grace: Duration::from_secs(stop_grace_seconds),
         })
     }
-}
-
-fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(format!("[boot] {name} is {value}; it may be {} to {}", allowed.start(), allowed.end()))
 }
 
 #[cfg(test)]

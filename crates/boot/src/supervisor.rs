@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use slots::{Attempt, FellBack, Machine, Slot, Start, UnixMillis};
+use slots::{Attempt, FellBack, Machine, Slot, Start, Stranded, UnixMillis};
 
 use crate::events::{Event, Events, OnStop};
+use crate::in_vain::{InVain, Tell};
 use crate::locks::Locks;
 use crate::notify::Message;
 use crate::program::Program;
-use crate::report::{Failure, refused, say};
+use crate::report::{Failure, chain, refused, say};
 use crate::settings::Settings;
 use crate::verdict::{End, Verdict, judge, words};
 use crate::watch::{Extension, Pauses, Probation};
@@ -25,26 +26,36 @@ pub(crate) struct Supervisor {
 /// How a run of a program came to its end.
 enum Outcome {
     /// The program ended; `boot` goes on.
-    Ended(End),
+    Ended { end: End, ready: Readiness },
     /// `boot` was asked to end, and the program has ended.
     Stopped,
+}
+
+/// Whether a program has said that it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    Ready,
+    NotYet,
 }
 
 impl Supervisor {
     /// Runs until `boot` is asked to end.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let mut pauses = Pauses::default();
+        let (mut pauses, mut in_vain) = (Pauses::default(), InVain::default());
         let mut last = None;
         let mut pause = Duration::ZERO;
         while self.events.pause(pause)? != Event::Stop {
             let start = self.machine.next_start(self.settings.tries, UnixMillis::now())?;
             self.say_start(&start);
             if last.replace(start.slot) != Some(start.slot) {
-                pauses = Pauses::default();
+                (pauses, in_vain) = (Pauses::default(), InVain::default());
             }
-            let end = match self.run_once(&start)? {
+            let end = match self.run_once(&start, &mut in_vain)? {
                 Outcome::Stopped => return Ok(()),
-                Outcome::Ended(end) => end,
+                Outcome::Ended { end, ready } => {
+                    self.judge_start(&start, &end, ready, &mut in_vain)?;
+                    end
+                }
             };
             pause = self.settle(&start, &end, &mut pauses)?;
         }
@@ -69,25 +80,61 @@ impl Supervisor {
         Ok(pause)
     }
 
-    fn run_once(&self, start: &Start) -> Result<Outcome, Failure> {
+    /// Tells the operator when the confirmed release does not start: there is no other to turn to.
+    fn judge_start(
+        &self,
+        start: &Start,
+        end: &End,
+        ready: Readiness,
+        in_vain: &mut InVain,
+    ) -> Result<(), Failure> {
+        if start.attempt != Attempt::Confirmed || ready == Readiness::Ready {
+            return Ok(());
+        }
+        let Tell::Now { starts } = in_vain.ended(self.settings.tries) else { return Ok(()) };
+        let exit = in_words(end);
+        let after = match self.machine.record()?.fell_back {
+            Some(_) => format!(
+                "; the release in slot {} was tried before and did not start either, so there is none to go back to",
+                start.slot.other()
+            ),
+            None => String::new(),
+        };
+        let line = format!(
+            "slot {}: release {} has not become ready in {starts} starts in a row, the last one: {exit}{after}. This \
+             machine runs no release. The lines of the release itself say why: correct that, and boot starts it \
+             again by itself",
+            start.slot, start.identity
+        );
+        say(&line);
+        tell_service_manager(&format!("STATUS={line}"));
+        if let Err(error) = self.machine.note_stranded(Stranded { exit }) {
+            // The next start may still succeed; what is missing then is a line of the history.
+            say(&format!("it could not be kept for the history: {}", chain(&error)));
+        }
+        Ok(())
+    }
+
+    fn run_once(&self, start: &Start, in_vain: &mut InVain) -> Result<Outcome, Failure> {
         let notify = self.events.notify.address();
         let program = self
             .locks
             .for_program()
             .and_then(|lock| Program::start(start, self.machine.root(), notify, lock));
         match program {
-            Ok(program) => self.watch(start, program),
+            Ok(program) => self.watch(start, program, in_vain),
             Err(error) => {
                 let reason = format!("{} cannot be started: {error}", start.program.display());
                 say(&format!("slot {}: {reason}", start.slot));
-                Ok(Outcome::Ended(End::NotStarted { reason }))
+                Ok(Outcome::Ended { end: End::NotStarted { reason }, ready: Readiness::NotYet })
             }
         }
     }
 
     /// Watches a program until it has ended, whatever the reason.
-    fn watch(&self, start: &Start, program: Program) -> Result<Outcome, Failure> {
-        tell_service_manager();
+    fn watch(&self, start: &Start, program: Program, in_vain: &mut InVain) -> Result<Outcome, Failure> {
+        tell_service_manager("READY=1");
+        let mut ready = Readiness::NotYet;
         let mut probation = match start.attempt {
             Attempt::Confirmed => None,
             Attempt::Trying { .. } => Some(Probation::begin(self.settings.confirm_within, Instant::now())),
@@ -100,15 +147,21 @@ impl Supervisor {
                     self.stop(program)?;
                     return Ok(Outcome::Stopped);
                 }
-                Event::Ended => return ended(start, program).map(Outcome::Ended),
-                Event::Reported(messages) => self.heed(start, &messages, &mut probation)?,
+                Event::Ended => return ended(start, program).map(|end| Outcome::Ended { end, ready }),
+                Event::Reported(messages) => {
+                    if messages.contains(&Message::Ready) {
+                        ready = Readiness::Ready;
+                        say_ready(start, in_vain.ready());
+                    }
+                    self.heed(start, &messages, &mut probation)?;
+                }
                 Event::Deadline => {}
             }
             if let Some(late) = probation.take_if(|probation| Instant::now() >= probation.deadline())
                 && !self.has_confirmed(start)?
             {
                 self.stop(program)?;
-                return Ok(Outcome::Ended(End::Overdue { granted: late.granted() }));
+                return Ok(Outcome::Ended { end: End::Overdue { granted: late.granted() }, ready });
             }
         }
     }
@@ -203,10 +256,28 @@ fn ended(start: &Start, program: Program) -> Result<End, Failure> {
     Ok(End::Exited { status, ran })
 }
 
-/// Tells systemd, when it started us, that the machine is up. Telling it twice does no harm.
-fn tell_service_manager() {
+/// How a start ended, as an operator reads it.
+fn in_words(end: &End) -> String {
+    match end {
+        End::Exited { status, ran: _ } => words(*status),
+        End::Overdue { granted } => format!("not ready in {} s", granted.as_secs()),
+        End::NotStarted { reason } => reason.clone(),
+    }
+}
+
+/// The release is ready, after so many starts that came to nothing.
+fn say_ready(start: &Start, in_vain: u32) {
+    if in_vain > 0 {
+        let Start { slot, identity, .. } = start;
+        say(&format!("slot {slot}: release {identity} is ready, after {in_vain} starts that were not"));
+        tell_service_manager(&format!("STATUS=release {identity} runs"));
+    }
+}
+
+/// Tells systemd, when it started us, that the machine is up, or how it is. Telling it twice does no harm.
+fn tell_service_manager(message: &str) {
     let Some(address) = std::env::var_os(slots::NOTIFY_VARIABLE) else { return };
-    if let Err(error) = slots::notify(&address, "READY=1") {
-        say(&format!("could not tell the service manager that the machine is up: {error}"));
+    if let Err(error) = slots::notify(&address, message) {
+        say(&format!("the service manager could not be told {message:?}: {error}"));
     }
 }

@@ -1,9 +1,9 @@
 //! What follows from the end of a program. Pure: the record comes in, the next step goes out.
 
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+pub(crate) use slots::exit as words;
 use slots::{Record, Slot, Why};
 
 /// A program that ends sooner than this with exit status 0 did not ask for a restart, it is broken.
@@ -64,17 +64,10 @@ fn confirmed(end: &End) -> Verdict {
     }
 }
 
-/// An exit status as an operator reads it.
-pub(crate) fn words(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "an unknown exit status".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use slots::Trying;
 
     use super::*;

@@ -15,6 +15,7 @@
 //!
 //! The record has one writer at a time: `boot` while no release runs, the release while it does.
 
+mod check;
 mod disk;
 mod error;
 mod machine;
@@ -26,12 +27,15 @@ mod staging;
 mod start;
 mod supervised;
 
+pub use check::{CheckFailed, Fault, Held, exit, faults_in_one};
 pub use disk::{Disk, Entry, Kind, RealDisk};
 pub use error::Error;
 pub use machine::Machine;
-pub use machine_file::{CONFIRM_WITHIN_SECONDS, MACHINE_FILE, MACHINE_FILE_MAX, STOP_GRACE_SECONDS, TRIES};
-pub use record::{FellBack, Record, Trying, UnixMillis, Why};
-pub use replace::replace_file;
+pub use machine_file::{
+    BootTable, CONFIRM_WITHIN_SECONDS, MACHINE_FILE, MACHINE_FILE_MAX, STOP_GRACE_SECONDS, TRIES,
+};
+pub use record::{FellBack, Record, Stranded, Trying, UnixMillis, Why};
+pub use replace::{replace_file, try_writing};
 pub use slot::{NotASlot, Slot, SlotIdentity};
 pub use staging::Staging;
 pub use start::{Attempt, Start};

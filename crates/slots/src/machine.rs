@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::slot::is_sha256;
 use crate::{
-    Disk, Error, FellBack, Kind, RealDisk, Record, Result, Slot, SlotIdentity, Trying, UnixMillis, Why,
+    Disk, Error, FellBack, Kind, RealDisk, Record, Result, Slot, SlotIdentity, Stranded, Trying, UnixMillis,
+    Why,
 };
 
 /// Largest accepted `boot.json` and `slot.json`, in bytes. Ours have some three hundred; sixteen thousand
@@ -64,6 +65,15 @@ impl Machine {
                 Some(reason) => Err(damaged(reason)),
             },
         }
+    }
+
+    /// The slot that the running program lies in, when it lies in one of this machine.
+    pub fn slot_of_this_program(&self) -> Option<Slot> {
+        let program = std::env::current_exe().and_then(|program| program.canonicalize()).ok()?;
+        let lies_in = |slot: &Slot| {
+            self.slot_dir(*slot).canonicalize().is_ok_and(|directory| program.starts_with(directory))
+        };
+        [Slot::A, Slot::B].into_iter().find(lies_in)
     }
 
     /// The complete release in a slot; `None` when the slot holds none.
@@ -146,9 +156,25 @@ impl Machine {
         let Some(trying) = record.trying else {
             return Err(Error::NotTried { slot: record.confirmed.other(), confirmed: record.confirmed });
         };
-        let fell_back = FellBack { manifest: trying.manifest, why, at };
+        let fell_back = FellBack { manifest: trying.manifest, why, at, stranded: None };
         self.write_record(&Record { trying: None, fell_back: Some(fell_back.clone()), ..record })?;
         Ok(fell_back)
+    }
+
+    /// The confirmed release, to which the last fall-back went, does not start either. It is kept with that
+    /// fall-back; nothing changes when there was none, or when it is known.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn note_stranded(&self, stranded: Stranded) -> Result<()> {
+        let record = self.record()?;
+        match record.fell_back {
+            Some(FellBack { stranded: None, manifest, why, at }) if record.trying.is_none() => {
+                let fell_back = FellBack { manifest, why, at, stranded: Some(stranded) };
+                self.write_record(&Record { fell_back: Some(fell_back), ..record })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// What a program asks at its start: does the slot it runs in say what the program was compiled as?

@@ -1,5 +1,10 @@
 //! `machine.toml`: its name, its limit and what holds where it says nothing, for all who read or write
-//! it. What its tables mean is for their readers to know.
+//! it, and its `[boot]` table, which boot reads and every release checks. What its other tables mean is for
+//! their readers to know.
+
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
 
 /// Its name in the root directory.
 pub const MACHINE_FILE: &str = "machine.toml";
@@ -16,3 +21,52 @@ pub const TRIES: u64 = 3;
 
 /// `[boot] stop_grace_seconds` where it is not set. Ten seconds cover hanging up every call of a node.
 pub const STOP_GRACE_SECONDS: u64 = 10;
+
+/// Allowed values. A release that needs a day to confirm itself needs a person.
+const CONFIRM_WITHIN_ALLOWED: RangeInclusive<u64> = 1..=24 * 60 * 60;
+/// One try at least; more than a hundred is a loop and not a try.
+const TRIES_ALLOWED: RangeInclusive<u64> = 1..=100;
+/// Zero kills at once; an hour is the longest a program may need to hang up its calls.
+const STOP_GRACE_ALLOWED: RangeInclusive<u64> = 0..=60 * 60;
+
+/// The `[boot]` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BootTable {
+    /// How long a new release has to confirm itself, in seconds.
+    pub confirm_within_seconds: u64,
+    /// How often a new release is started before it is left.
+    pub tries: u64,
+    /// How long a program has between SIGTERM and SIGKILL, in seconds.
+    pub stop_grace_seconds: u64,
+}
+
+impl Default for BootTable {
+    fn default() -> Self {
+        Self {
+            confirm_within_seconds: CONFIRM_WITHIN_SECONDS,
+            tries: TRIES,
+            stop_grace_seconds: STOP_GRACE_SECONDS,
+        }
+    }
+}
+
+impl BootTable {
+    /// Refuses values that are not allowed.
+    ///
+    /// # Errors
+    /// Which setting, its value, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { confirm_within_seconds, tries, stop_grace_seconds } = *self;
+        within("confirm_within_seconds", confirm_within_seconds, CONFIRM_WITHIN_ALLOWED)?;
+        within("tries", tries, TRIES_ALLOWED)?;
+        within("stop_grace_seconds", stop_grace_seconds, STOP_GRACE_ALLOWED)
+    }
+}
+
+fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(format!("[boot] {name} is {value}; it may be {} to {}", allowed.start(), allowed.end()))
+}

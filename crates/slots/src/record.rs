@@ -72,6 +72,29 @@ pub struct FellBack {
     pub why: Why,
     /// When, by the machine's wall clock.
     pub at: UnixMillis,
+    /// The release that it went back to did not start either: the machine ran none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stranded: Option<Stranded>,
+}
+
+/// A confirmed release that does not start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranded {
+    /// How its start ended when that was noticed, such as `exit status 1`.
+    pub exit: String,
+}
+
+impl FellBack {
+    /// What a release that starts after the fall-back, at `now`, says of it.
+    pub fn sentence(&self, now: UnixMillis) -> String {
+        let Self { manifest: _, why, at, stranded } = self;
+        let Some(Stranded { exit }) = stranded else { return format!("the release {why}") };
+        let minutes = now.0.saturating_sub(at.0) / 60_000;
+        format!(
+            "the release {why}; the release before it did not start either ({exit}), so that this machine ran \
+             none for {minutes} min"
+        )
+    }
 }
 
 /// Why a release that was tried was left again.
@@ -164,6 +187,23 @@ mod tests {
             let text = serde_json::to_string(&why).unwrap();
             assert_eq!(serde_json::from_str::<Why>(&text).unwrap(), why);
         }
+    }
+
+    #[test]
+    fn fall_back_to_a_release_that_did_not_start_either_says_for_how_long() {
+        let text = r#"{"manifest":"x","why":{"kind":"tries_used_up","tries":3},"at":60000}"#;
+        let mut fell_back: FellBack = serde_json::from_str(text).unwrap();
+        let now = UnixMillis(60_000 * 13);
+        let usual = fell_back.sentence(now);
+        assert!(usual.starts_with("the release was started 3 times") && !usual.contains("either"), "{usual}");
+        assert!(!serde_json::to_string(&fell_back).unwrap().contains("stranded"));
+        fell_back.stranded = Some(Stranded { exit: "exit status 1".into() });
+        let said = fell_back.sentence(now);
+        assert!(
+            said.ends_with("did not start either (exit status 1), so that this machine ran none for 12 min")
+        );
+        let again = serde_json::from_str::<FellBack>(&serde_json::to_string(&fell_back).unwrap()).unwrap();
+        assert_eq!(again, fell_back);
     }
 
     #[test]

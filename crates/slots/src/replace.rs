@@ -29,6 +29,19 @@ pub fn replace_file(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
 
+/// Finds out whether files can be made, written durably and removed again in a directory, with a small one at
+/// `path` that means nothing to anybody.
+///
+/// # Errors
+/// The disk refuses. The file may be left behind then.
+pub fn try_writing(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // A block of the file system, so that a disk without a free one is noticed.
+    let written = file.write_all(&[b'\n'; 4096]).and_then(|()| file.sync_all());
+    let removed = fs::remove_file(path);
+    written.and(removed)
+}
+
 fn beside(path: &Path) -> PathBuf {
     let mut name: OsString = path.into();
     name.push(".new");
@@ -77,6 +90,14 @@ mod tests {
         fs::create_dir(beside(&path)).unwrap();
         assert!(replace_file(&path, b"new", 0o600).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    #[test]
+    fn directory_that_can_be_written_is_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        try_writing(&dir.path().join(".check")).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(try_writing(&dir.path().join("nowhere/.check")).is_err());
     }
 
     #[test]

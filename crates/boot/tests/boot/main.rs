@@ -216,6 +216,40 @@ fn the_service_manager_hears_that_the_machine_is_up() {
 }
 
 #[test]
+fn fall_back_to_a_release_that_does_not_start_either_is_told_and_kept() {
+    let old = "[ -e \"$2/well\" ] || exit 3; ".to_string() + &trial("confirm");
+    let bench = Bench::with_selected(&old, "exit 7");
+    let socket = UnixDatagram::bind(bench.path("manager.socket")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut boot = bench.boot_command().env("NOTIFY_SOCKET", bench.path("manager.socket")).spawn().unwrap();
+    let status = || {
+        let mut message = [0; 1024];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    let told = std::iter::repeat_with(status).find(|message| message.starts_with("STATUS=")).unwrap();
+    let line =
+        "slot a: release 34.1 (34100) has not become ready in 2 starts in a row, the last one: exit status 3";
+    assert!(told.contains(line) && told.contains("This machine runs no release"), "{told}");
+    bench.wait_for_line(line);
+    bench.wait_for_record("the fall-back that came to nothing", |record| {
+        record.fell_back.as_ref().is_some_and(|fell_back| fell_back.stranded.is_some())
+    });
+    let fell_back = bench.machine.record().unwrap().fell_back.unwrap();
+    let said = fell_back.sentence(UnixMillis::now());
+    assert!(
+        said.contains("exit status 7") && said.contains("did not start either (exit status 3)"),
+        "{said}"
+    );
+    std::fs::write(bench.path("well"), "").unwrap();
+    bench.wait_for_line("slot a: release 34.1 (34100) is ready, after");
+    let told = std::iter::repeat_with(status).find(|message| message.starts_with("STATUS=release")).unwrap();
+    assert_eq!(told, "STATUS=release 34.1 (34100) runs");
+    kill_process(Pid::from_child(&boot), Signal::TERM).unwrap();
+    assert!(boot.wait().unwrap().success());
+}
+
+#[test]
 fn a_second_boot_on_the_same_machine_is_refused() {
     let mut bench = Bench::installed(&trial("serve"));
     bench.boot();

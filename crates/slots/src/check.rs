@@ -1,0 +1,285 @@
+//! The check before a start: the program in a slot is asked, in a process of its own, whether it would start
+//! on this machine. It is the program of that release that answers, with what that release needs.
+//!
+//! The program is called as `PROGRAM check --root DIR --slot NAME …`, without standard input. It changes
+//! nothing, prints one sentence for each fault on its standard output, and ends with 0 only when there is
+//! none. A program that cannot even answer that would not start either.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use crate::supervised::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE};
+use crate::{Machine, Slot};
+
+/// How much of the output is read, in bytes: fifty sentences. What is longer is cut.
+const OUTPUT_MAX: u64 = 16 * 1024;
+
+/// How many faults are kept. An operator corrects the first few and checks again.
+const FAULTS_MAX: usize = 20;
+
+/// The pause before a start is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long its output may take to arrive once it has ended. It waits in a pipe already.
+const OUTPUT_WITHIN: Duration = Duration::from_secs(1);
+
+/// How often a start is tried again that comes while another thread of this process still starts a program
+/// and so holds the new one open for writing.
+const BUSY_TRIES: u32 = 10;
+
+/// What boot and the service manager tell their own programs, and a check is not to take for its own.
+const NOT_INHERITED: [&str; 5] =
+    [SLOT_VARIABLE, NOTIFY_VARIABLE, BOOT_VARIABLE, "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+/// Why a release would not start on this machine. The text is a sentence or a few, without a line break.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckFailed {
+    /// It said so itself.
+    #[error("{}", .0.join("; "))]
+    Faults(Vec<String>),
+    /// Its slot cannot be read.
+    #[error(transparent)]
+    Slots(#[from] crate::Error),
+    /// Its program cannot be run.
+    #[error("the check of the new release could not be run: {}: {source}", program.display())]
+    NotRun {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It did not end in time.
+    #[error("the check of the new release did not end in {} s; look at the load and the disk of the machine", within.as_secs())]
+    Late {
+        /// The time it had.
+        within: Duration,
+    },
+    /// It failed without a sentence.
+    #[error(
+        "the check of the new release ended with {exit} and named no fault; the release does not run on this machine"
+    )]
+    Silent {
+        /// How it ended, such as `exit status 7`.
+        exit: String,
+    },
+}
+
+impl Machine {
+    /// Asks the program in `slot` whether it would start once this process has freed what it holds. It has
+    /// `within` to answer, and is killed then. Call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// Why it would not start.
+    pub fn check_release(&self, slot: Slot, held: &Held, within: Duration) -> Result<(), CheckFailed> {
+        let identity = self.release_or_damaged(slot)?;
+        let program = self.slot_dir(slot).join(&identity.program);
+        let mut command = Command::new(&program);
+        command
+            .arg("check")
+            .arg("--root")
+            .arg(&self.root)
+            .arg("--slot")
+            .arg(slot.name())
+            .args(held.arguments());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        for name in NOT_INHERITED {
+            command.env_remove(name);
+        }
+        let not_run = |source: io::Error| CheckFailed::NotRun { program: program.clone(), source };
+        let mut child = spawn(&mut command).map_err(not_run)?;
+        let output = output_of(&mut child);
+        let ended = ends_within(&child, within);
+        // What it may have started ends with it. Before it is waited for, its number cannot mean anybody else.
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+        match ended {
+            Ok(Ended::InTime) => {
+                let status = child.wait().map_err(not_run)?;
+                judge(status, &output.recv_timeout(OUTPUT_WITHIN).unwrap_or_default())
+            }
+            Ok(Ended::Not) => {
+                // It was killed, and ends when the disk that it waits for lets it.
+                thread::spawn(move || child.wait());
+                Err(CheckFailed::Late { within })
+            }
+            Err(error) => {
+                thread::spawn(move || child.wait());
+                Err(not_run(error))
+            }
+        }
+    }
+}
+
+/// Whether a program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    InTime,
+    Not,
+}
+
+/// Waits for the end of a program without taking its number away from it.
+fn ends_within(child: &Child, within: Duration) -> io::Result<Ended> {
+    let handle = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let until = Instant::now() + within;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut fds = [PollFd::new(&handle, PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if !fds[0].revents().is_empty() {
+            return Ok(Ended::InTime);
+        }
+        if left.is_zero() {
+            return Ok(Ended::Not);
+        }
+    }
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let mut tries = BUSY_TRIES;
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries > 0 => {
+                tries -= 1;
+                thread::sleep(BUSY_PAUSE);
+            }
+            spawned => return spawned,
+        }
+    }
+}
+
+/// Reads beside the wait, so that a program which says much does not wait for its reader.
+fn output_of(child: &mut Child) -> Receiver<Vec<u8>> {
+    let (said, output) = channel();
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            // What came before an error of the pipe counts.
+            let _ = stdout.take(OUTPUT_MAX).read_to_end(&mut text);
+            let _ = said.send(text);
+        });
+    }
+    output
+}
+
+fn judge(status: ExitStatus, output: &[u8]) -> Result<(), CheckFailed> {
+    if status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(output);
+    let lines = text.lines().map(printable).filter(|line| !line.is_empty());
+    let faults: Vec<String> = lines.take(FAULTS_MAX).collect();
+    match faults.is_empty() {
+        true => Err(CheckFailed::Silent { exit: exit(status) }),
+        false => Err(CheckFailed::Faults(faults)),
+    }
+}
+
+/// The program is new, and what it says goes into logs and pages.
+fn printable(line: &str) -> String {
+    line.chars().filter(|character| !character.is_control()).collect::<String>().trim().into()
+}
+
+/// An exit status as an operator reads it.
+pub fn exit(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown exit status".into(),
+    }
+}
+
+/// What the process that asks for a check has open itself. It would be free at the next start, so the check does
+/// not try it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The addresses that it listens on.
+    pub addresses: Vec<SocketAddr>,
+    /// The calls that it has, each with a port for sound.
+    pub calls: u32,
+}
+
+impl Held {
+    /// Where to try to listen instead of `address`: there, unless a socket of the asking process is in the way.
+    /// Then any port of the same address will do, which must still be one of this machine's.
+    pub fn try_at(&self, address: SocketAddr) -> SocketAddr {
+        let in_the_way = |held: &SocketAddr| {
+            held.port() == address.port()
+                && (held.ip() == address.ip() || held.ip().is_unspecified() || address.ip().is_unspecified())
+        };
+        match self.addresses.iter().any(in_the_way) {
+            true => SocketAddr::new(address.ip(), 0),
+            false => address,
+        }
+    }
+
+    /// The arguments that say it to the program of a release.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let option = |name: &str, value: String| [OsString::from(name), OsString::from(value)];
+        let addresses = self.addresses.iter().flat_map(|held| option("--held", held.to_string()));
+        let calls = (self.calls > 0).then(|| option("--held-calls", self.calls.to_string()));
+        addresses.chain(calls.into_iter().flatten()).collect()
+    }
+}
+
+/// A fault that the check of a program has found: one sentence, on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault(String);
+
+impl Fault {
+    /// The fault that an error and its causes describe. Line breaks, as in a parser's picture of a file, become
+    /// spaces.
+    pub fn new(sentence: &str) -> Self {
+        Self(sentence.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All faults as one text for a report; none when there are none.
+pub fn faults_in_one(faults: &[Fault]) -> Option<String> {
+    let all: Vec<&str> = faults.iter().map(|fault| fault.0.as_str()).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_tried_unless_the_asking_process_is_in_the_way() {
+        let check = |held: &str, address: &str, expected: &str| {
+            let held = Held { addresses: vec![held.parse().unwrap()], calls: 0 };
+            assert_eq!(held.try_at(address.parse().unwrap()), expected.parse().unwrap());
+        };
+        check("127.0.0.1:5060", "127.0.0.1:5060", "127.0.0.1:0");
+        check("0.0.0.0:5060", "127.0.0.1:5060", "127.0.0.1:0");
+        check("127.0.0.1:5060", "0.0.0.0:5060", "0.0.0.0:0");
+        check("127.0.0.1:5060", "127.0.0.1:5061", "127.0.0.1:5061");
+        check("127.0.0.1:5060", "127.0.0.2:5060", "127.0.0.2:5060");
+    }
+
+    #[test]
+    fn a_fault_is_one_line_whatever_the_error_was() {
+        let fault = Fault::new("TOML parse error at line 3, column 1\n  |\n3 | sipp = 1\n  | ^^^^");
+        assert_eq!(fault.to_string(), "TOML parse error at line 3, column 1 | 3 | sipp = 1 | ^^^^");
+    }
+}

@@ -1,0 +1,77 @@
+//! The check of a release in a slot, with real processes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use slots::{CheckFailed, Held, Machine, Slot, SlotIdentity};
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// A machine whose slot a holds a release with this script as its program.
+fn machine(root: &Path, script: &str) -> Machine {
+    let machine = Machine::open(root);
+    let staging = machine.install_first().unwrap();
+    fs::create_dir(staging.dir().join("bin")).unwrap();
+    let program = staging.dir().join("bin/program");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let identity = SlotIdentity::new("0".repeat(64), "34.1".into(), 34_100, "bin/program".into());
+    staging.finish(&identity).unwrap();
+    machine
+}
+
+fn held() -> Held {
+    Held { addresses: vec!["127.0.0.1:1".parse().unwrap()], calls: 3 }
+}
+
+fn check(script: &str, within: Duration) -> Result<(), CheckFailed> {
+    let root = tempfile::tempdir().unwrap();
+    machine(root.path(), script).check_release(Slot::A, &held(), within)
+}
+
+#[test]
+fn release_is_asked_with_its_slot_and_without_input_or_line_to_boot() {
+    let root = tempfile::tempdir().unwrap();
+    let script =
+        "cat > \"$3/input\"; echo \"$@\" > \"$3/arguments\"; env | grep -c PITLANE_ > \"$3/told\"; exit 0";
+    let machine = machine(root.path(), script);
+    machine.check_release(Slot::A, &held(), WITHIN).unwrap();
+    let wrote = |name: &str| fs::read_to_string(root.path().join(name)).unwrap();
+    let expected =
+        format!("check --root {} --slot a --held 127.0.0.1:1 --held-calls 3\n", root.path().display());
+    assert_eq!((wrote("input"), wrote("arguments"), wrote("told")), (String::new(), expected, "0\n".into()));
+}
+
+#[test]
+fn each_line_of_a_release_that_would_not_start_is_a_fault() {
+    let failed =
+        check("echo 'port 5060 is taken'; echo; printf 'no \\033room\\n'; exit 1", WITHIN).unwrap_err();
+    let CheckFailed::Faults(faults) = &failed else { panic!("{failed:?}") };
+    assert_eq!(faults, &["port 5060 is taken", "no room"]);
+    assert_eq!(failed.to_string(), "port 5060 is taken; no room");
+}
+
+#[test]
+fn release_that_cannot_answer_would_not_start() {
+    let said = |script: &str| check(script, WITHIN).unwrap_err().to_string();
+    assert!(said("exit 7").contains("exit status 7"), "{}", said("exit 7"));
+    assert!(said("kill -SEGV $$").contains("signal 11"));
+    let root = tempfile::tempdir().unwrap();
+    let machine = machine(root.path(), "");
+    fs::write(root.path().join("slots/a/bin/program"), "#!/nonexistent/interpreter\n").unwrap();
+    let failed = machine.check_release(Slot::A, &Held::default(), WITHIN).unwrap_err();
+    assert!(matches!(failed, CheckFailed::NotRun { .. }), "{failed:?}");
+}
+
+#[test]
+fn check_that_does_not_end_or_does_not_stop_talking_is_bounded() {
+    let began = Instant::now();
+    let failed = check("sleep 60 & exec sleep 60", Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(failed, CheckFailed::Late { .. }), "{failed:?}");
+    let failed = check("yes fault", WITHIN).unwrap_err();
+    let CheckFailed::Faults(faults) = &failed else { panic!("{failed:?}") };
+    assert_eq!(faults.len(), 20);
+    assert!(began.elapsed() < WITHIN);
+}
