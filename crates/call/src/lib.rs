@@ -22,6 +22,7 @@ mod engine;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod ledger;
+mod preflight;
 mod rooms;
 mod settings;
 mod time;
@@ -38,6 +39,7 @@ mod sip;
 pub use admission::{Admission, Closed};
 pub use engine::{CallEngine, StartError};
 pub use ledger::{Calls, Stats};
+pub use preflight::{PreflightError, Trial, preflight};
 pub use rooms::{Room, RoomName, Rooms};
 pub use settings::{MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate};
 pub use time::Time;

@@ -84,6 +84,37 @@ impl PortPool {
     }
 }
 
+/// What of a range of ports can be opened now.
+#[derive(Debug)]
+pub(crate) struct Available {
+    /// How many legs the range has room for.
+    pub(crate) pairs: u32,
+    /// How many of them could be opened; it is not looked for more than was asked.
+    pub(crate) found: u32,
+    /// How many are in use.
+    pub(crate) taken: u32,
+    /// The last refusal that came from something else.
+    pub(crate) last: Option<io::Error>,
+}
+
+/// Tries the ports of a range until `enough` could be opened. They are closed again.
+pub(crate) fn available(address: IpAddr, range: &RangeInclusive<u16>, enough: u32) -> Available {
+    let first = first_even(range);
+    let pairs = (u32::from(*range.end()) + 1).saturating_sub(u32::from(first)) / 2;
+    let mut available = Available { pairs, found: 0, taken: 0, last: None };
+    for port in (first..*range.end()).step_by(2) {
+        if available.found >= enough {
+            break;
+        }
+        match bind(SocketAddr::new(address, port)) {
+            Ok(_) => available.found += 1,
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => available.taken += 1,
+            Err(error) => available.last = Some(error),
+        }
+    }
+    available
+}
+
 fn first_even(range: &RangeInclusive<u16>) -> u16 {
     range.start().checked_next_multiple_of(2).unwrap_or(u16::MAX - 1)
 }

@@ -19,5 +19,5 @@ pub(crate) mod probe;
 mod refresh;
 pub(crate) mod reply;
 pub(crate) mod stack;
-mod transport;
+pub(crate) mod transport;
 pub(crate) mod uas;

@@ -1,0 +1,133 @@
+//! Whether an engine would start with these settings, without starting one. The sockets are opened with the
+//! functions that the engine opens them with, and closed again at once.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::StartError;
+use crate::media::ports::{PortError, available};
+use crate::settings::Settings;
+use crate::sip::transport;
+
+/// How many calls the ports for sound must have room for, or as many as the range has: enough to prove a
+/// release with real calls, and for the first callers. How many it has room for beyond that is the
+/// operator's choice of the range.
+const CALLS_AT_LEAST: u32 = 8;
+
+/// Where to try what the process that asks may hold itself, and would free before the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Where to open the sockets of SIP: at the address of the settings, or at any port of that address when a
+    /// socket of the asking process is in the way.
+    pub sip: SocketAddr,
+    /// How many ports for sound the asking process has open: one for each call.
+    pub held_ports: u32,
+}
+
+/// Something would keep an engine from working.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// It would not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It would start, and could carry no calls.
+    #[error("no call could be carried: {0}")]
+    Media(String),
+}
+
+/// Everything that would keep an engine from working. It is called within a tokio runtime.
+pub async fn preflight(settings: &Settings, trial: Trial) -> Vec<PreflightError> {
+    let mut faults = Vec::new();
+    if let Err(error) = settings.check() {
+        faults.push(StartError::from(error).into());
+        return faults;
+    }
+    let address = settings.sip;
+    let cancel = CancellationToken::new();
+    if let Err(source) = transport::bind(trial.sip, &cancel).await {
+        faults.push(StartError::Sip { address, source }.into());
+    }
+    cancel.cancel();
+    if let Err(error) = media(settings, trial.held_ports) {
+        faults.push(PreflightError::Media(error));
+    }
+    faults
+}
+
+fn media(settings: &Settings, held: u32) -> Result<(), String> {
+    let free = available(settings.media, &settings.media_ports, CALLS_AT_LEAST);
+    let named = |address: IpAddr, source: &dyn std::fmt::Display| {
+        format!(
+            "no UDP port can be opened for sound on media = {address}: {source}; set an address of this machine"
+        )
+    };
+    // One that nobody can have taken says whether the address is there, whoever sits in the range.
+    std::net::UdpSocket::bind((settings.media, 0)).map_err(|error| named(settings.media, &error))?;
+    let (first, last) = (*settings.media_ports.start(), *settings.media_ports.end());
+    let enough = CALLS_AT_LEAST.min(free.pairs);
+    if free.found + held.min(free.taken) >= enough {
+        return Ok(());
+    }
+    let why =
+        free.last.map_or_else(|| PortError::Exhausted(first, last).to_string(), |error| error.to_string());
+    Err(format!(
+        "media_ports {first}-{last} has {} free UDP ports for calls and {enough} are needed at least ({why}); end \
+         what holds the others, or set another range",
+        free.found
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+
+    use super::*;
+
+    fn settings(host: u8) -> Settings {
+        let address = [127, 91, 1, host];
+        let mut settings = Settings::new((address, 5060).into(), address.into());
+        settings.media_ports = 30_000..=30_005;
+        settings
+    }
+
+    async fn said(settings: &Settings, trial: Trial) -> Vec<String> {
+        let chain = |error: PreflightError| match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        preflight(settings, trial).await.into_iter().map(chain).collect()
+    }
+
+    #[tokio::test]
+    async fn free_addresses_are_no_fault_and_are_free_again_afterwards() {
+        let settings = settings(1);
+        let trial = Trial { sip: settings.sip, held_ports: 0 };
+        assert_eq!(said(&settings, trial).await, [] as [&str; 0]);
+        assert_eq!(said(&settings, trial).await, [] as [&str; 0]);
+        let _tcp = TcpListener::bind(settings.sip).expect("it was closed");
+    }
+
+    #[tokio::test]
+    async fn taken_addresses_are_faults_unless_the_asking_process_holds_them() {
+        let settings = settings(2);
+        let _sip = UdpSocket::bind(settings.sip).expect("bind");
+        let _media: Vec<_> = [30_000, 30_002, 30_004]
+            .map(|port| UdpSocket::bind((settings.media, port)).expect("bind"))
+            .into();
+        let faults = said(&settings, Trial { sip: settings.sip, held_ports: 0 }).await;
+        assert!(faults.len() == 2 && faults[0].contains("127.91.1.2:5060"), "{faults:?}");
+        assert!(faults[1].contains("0 free UDP ports for calls and 3 are needed"), "{faults:?}");
+        let held = Trial { sip: (settings.sip.ip(), 0).into(), held_ports: 3 };
+        assert_eq!(said(&settings, held).await, [] as [&str; 0]);
+    }
+
+    #[tokio::test]
+    async fn address_that_is_not_on_this_machine_is_a_fault_though_the_asking_process_has_it() {
+        let mut settings = settings(3);
+        (settings.sip, settings.media) = (([192, 0, 2, 1], 5060).into(), [192, 0, 2, 1].into());
+        let held = Trial { sip: (settings.sip.ip(), 0).into(), held_ports: 500 };
+        let faults = said(&settings, held).await;
+        assert!(faults.len() == 2 && faults.iter().all(|fault| fault.contains("192.0.2.1")), "{faults:?}");
+    }
+}
