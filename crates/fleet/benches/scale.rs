@@ -100,5 +100,6 @@ fn answer(now: Time, desired: &Desired, release: Release) -> Observed {
             None => Staging::Nothing,
         },
         unfit: None,
+        start_fault: None,
     }
 }

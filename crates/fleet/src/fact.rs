@@ -57,6 +57,13 @@ pub enum Fact {
         /// The epoch from now on.
         epoch: u32,
     },
+    /// A restart of the Management Node would fail; it runs on with what it has read.
+    ManagerStartFault {
+        /// Why.
+        why: String,
+    },
+    /// A restart of the Management Node would succeed again.
+    ManagerStartFaultOver,
     /// Something happened to a node.
     Node {
         /// The node.
@@ -97,6 +104,13 @@ pub enum NodeFact {
     },
     /// It is fit again.
     Fit,
+    /// A restart of its machine would fail; it serves on with what it has read.
+    StartFault {
+        /// Why.
+        why: String,
+    },
+    /// A restart of its machine would succeed again.
+    StartFaultOver,
     /// It was heard for the first time.
     ContactMade {
         /// What it runs.
@@ -166,7 +180,9 @@ impl Fact {
             | Self::ManagerUpgraded { .. }
             | Self::LockLifted { .. }
             | Self::RunEnded { .. }
-            | Self::EpochRaised { .. } => None,
+            | Self::EpochRaised { .. }
+            | Self::ManagerStartFault { .. }
+            | Self::ManagerStartFaultOver => None,
         }
     }
 }
@@ -193,6 +209,10 @@ impl fmt::Display for Fact {
                     "a node remembers more than the Management Node; it wants everything anew, epoch {epoch}"
                 )
             }
+            Self::ManagerStartFault { why } => {
+                write!(f, "Management Node: a restart would fail: {why}")
+            }
+            Self::ManagerStartFaultOver => f.write_str("Management Node: a restart would succeed again"),
             Self::Node { node: _, name, what } => write!(f, "{name}: {what}"),
         }
     }
@@ -215,6 +235,8 @@ impl fmt::Display for NodeFact {
             Self::OperatorMaintenanceOff => f.write_str("taken out of maintenance mode by the operator"),
             Self::Unfit { why } => write!(f, "not fit to take calls: {why}"),
             Self::Fit => f.write_str("fit to take calls again"),
+            Self::StartFault { why } => write!(f, "a restart would fail: {why}"),
+            Self::StartFaultOver => f.write_str("a restart would succeed again"),
             Self::ContactMade { release } => write!(f, "in touch for the first time, on {release}"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),

@@ -120,12 +120,16 @@ pub struct Observed {
     pub staging: Staging,
     /// Why the node is not fit to take calls, when it is not.
     pub unfit: Option<String>,
+    /// Why a restart of the node's machine would fail, when it would. Since protocol 2.
+    #[serde(default)]
+    pub start_fault: Option<String>,
 }
 
 impl Observed {
     /// Whether this report says nothing that `earlier` did not say: it is no event then.
     pub fn says_the_same_as(&self, earlier: &Self) -> bool {
-        let Self { at: _, generation, release, footing, admission, calls, staging, unfit } = self;
+        let Self { at: _, generation, release, footing, admission, calls, staging, unfit, start_fault } =
+            self;
         *generation == earlier.generation
             && *release == earlier.release
             && *footing == earlier.footing
@@ -133,6 +137,7 @@ impl Observed {
             && same_calls(*calls, earlier.calls)
             && *staging == earlier.staging
             && *unfit == earlier.unfit
+            && *start_fault == earlier.start_fault
     }
 }
 

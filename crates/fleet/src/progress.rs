@@ -125,8 +125,8 @@ impl fmt::Display for Failure {
             Self::Rejected(why) => f.write_str(why),
             Self::Unreachable => f.write_str("it could not be reached; check its power and its network"),
             Self::Lost => f.write_str(
-                "it has not been heard since it was asked to restart; look at its console, do not reboot it, and \
-                 contact support",
+                "it has not been heard since it was asked to restart; look at its console, where pitlane-boot says \
+                 why if no release starts there; do not reboot it, and contact support",
             ),
             Self::NotStarted => f.write_str("the bursting node did not start up in time; look at its cloud console"),
         }

@@ -30,6 +30,7 @@ fn report(at: u64, generation: Generation, calls: u32) -> Event {
         calls: Calls::Known { count: calls, oldest: None },
         staging: Staging::Nothing,
         unfit: None,
+        start_fault: None,
     };
     Event::Report { id: NODE, observed }
 }
@@ -281,6 +282,7 @@ fn drained(fleet: &Fleet, at: u64, admission: Admission, footing: Footing) -> Ev
         calls: Calls::NONE,
         staging: Staging::Staged { manifest: MANIFEST },
         unfit: None,
+        start_fault: None,
     };
     Event::Report { id: NODE, observed }
 }

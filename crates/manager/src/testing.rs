@@ -125,6 +125,7 @@ pub(crate) fn observed(at: u64) -> Observed {
         calls: Calls::NONE,
         staging: Staging::Nothing,
         unfit: None,
+        start_fault: None,
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Machine {
     pub(crate) fate: Fate,
     /// Calls that it refused.
     pub(crate) refused: u32,
+    /// Why its next start would fail.
+    start_fault: Option<String>,
 }
 
 impl Machine {
@@ -73,6 +75,7 @@ impl Machine {
             linked: true,
             fate: Fate::Good,
             refused: 0,
+            start_fault: None,
         };
         machine.count_calls(now);
         machine.act(now);
@@ -88,8 +91,19 @@ impl Machine {
         self.agent.observed(now)
     }
 
+    /// Why its next start would fail from now on, if so. Its program finds it at once.
+    pub(crate) fn set_start_fault(&mut self, now: Time, fault: Option<String>) {
+        self.start_fault.clone_from(&fault);
+        self.agent.apply(now, AgentEvent::StartChecked { fault });
+    }
+
     /// Takes what the manager wants; a refusal changes nothing.
     pub(crate) fn accept(&mut self, now: Time, desired: Desired) {
+        if let (Some(software), Some(why)) =
+            (self.agent.would_leave_service_for(&desired), self.start_fault.clone())
+        {
+            self.agent.apply(now, AgentEvent::Rejected { software, why });
+        }
         if self.agent.accept(now, desired).is_ok() {
             self.act(now);
         }
@@ -180,6 +194,8 @@ impl Machine {
         self.busy = Busy::Idle;
         let event = if self.fate == Fate::DiskFull {
             let why = "the disk is full: 310 MiB are needed, 12 MiB are free".into();
+            AgentEvent::Rejected { software, why }
+        } else if let Some(why) = self.start_fault.clone() {
             AgentEvent::Rejected { software, why }
         } else {
             self.staged = Some(software.manifest);

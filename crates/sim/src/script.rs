@@ -117,6 +117,10 @@ fn machine_command(world: &mut World, line: &Line<'_>) {
         "heal" => each(world, line, |machine| machine.linked = true),
         "off" => each(world, line, |machine| machine.powered = false),
         "on" => each(world, line, |machine| machine.powered = true),
+        "start-fault" => {
+            let fault = line.text.split_once('"').map(|(_, why)| why.trim_end_matches('"').to_string());
+            each(world, line, |machine| machine.set_start_fault(now, fault.clone()));
+        }
         "release" => {
             let fate = match line.word(2) {
                 "good" => Fate::Good,
@@ -192,6 +196,10 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
             let release = world.fleet.platform.release;
             world.apply(Event::ManagerStarted { release, fell_back: None });
             world.settle();
+        }
+        "start-fault" => {
+            let fault = line.text.split_once('"').map(|(_, why)| why.trim_end_matches('"').to_string());
+            world.apply(Event::ManagerChecked { fault });
         }
         "release" => world.manager.good = line.word(2) == "good",
         "forgets" => {
@@ -280,7 +288,9 @@ fn facts(world: &mut World) -> String {
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
             | Fact::RunEnded { .. }
-            | Fact::EpochRaised { .. } => (String::new(), text),
+            | Fact::EpochRaised { .. }
+            | Fact::ManagerStartFault { .. }
+            | Fact::ManagerStartFaultOver => (String::new(), text),
         };
         let same =
             rows.iter_mut().rev().take_while(|(then, ..)| *then == at).find(|(_, _, said)| *said == what);

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{Agent, AgentFact, Memory};
-use crate::desired::{Depth, Desired, Generation};
+use crate::desired::{Assignment, Depth, Desired, Generation};
+use crate::observed::Footing;
 use crate::time::Time;
 use crate::version::{Release, Sha256};
 
@@ -71,11 +72,32 @@ impl Agent {
             return Err(Refusal::InstallInService { generation: came });
         }
         let before = self.owners();
-        self.memory.held_until = desired.intent.owners.run.map(|hold| now + hold);
-        self.memory.let_go = false;
+        // A node that has found that it cannot take the release is not taken out of service for it.
+        self.memory.let_go = self.is_asked_in_vain(&desired);
+        let hold = desired.intent.owners.run.filter(|_| !self.memory.let_go);
+        self.memory.held_until = hold.map(|hold| now + hold);
         self.memory.accepted = desired;
         let after = self.owners();
         Ok(if before == after { Vec::new() } else { alloc::vec![AgentFact::Owners(after)] })
+    }
+
+    /// The software for which this desired state would take the node out of service: whether it can start
+    /// here is to be found out before the desired state is accepted. None when the node is out of service for
+    /// a run already, or would take nothing.
+    pub fn would_leave_service_for(&self, desired: &Desired) -> Option<Assignment> {
+        let newer = desired.generation > self.memory.accepted.generation;
+        let (software, _) = desired.intent.software.filter(|_| newer && self.enters_for_run(desired))?;
+        let takes = self.live.footing == Footing::Confirmed && self.live.release != software.release;
+        (takes && !self.has_rejected(&software)).then_some(software)
+    }
+
+    fn is_asked_in_vain(&self, desired: &Desired) -> bool {
+        let rejected = desired.intent.software.is_some_and(|(software, _)| self.has_rejected(&software));
+        rejected && self.enters_for_run(desired)
+    }
+
+    fn enters_for_run(&self, desired: &Desired) -> bool {
+        desired.intent.owners.run.is_some() && !self.keeps_for_run()
     }
 }
 

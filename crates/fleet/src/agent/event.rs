@@ -29,7 +29,8 @@ pub enum AgentEvent {
         /// The package.
         manifest: Sha256,
     },
-    /// The software cannot be taken: fetching, verifying, unpacking or selecting has failed for good.
+    /// The software cannot be taken: fetching, verifying, unpacking, its own check or selecting has failed
+    /// for good.
     Rejected {
         /// The software.
         software: Assignment,
@@ -47,6 +48,11 @@ pub enum AgentEvent {
     Fitness {
         /// Why it is not fit.
         unfit: Option<String>,
+    },
+    /// The node has checked whether its machine would start again.
+    StartChecked {
+        /// Why it would not.
+        fault: Option<String>,
     },
     /// The time of [`Agent::next_deadline`] has come.
     DeadlinePassed,
@@ -69,6 +75,10 @@ pub enum AgentFact {
     Confirmed,
     /// It is not fit to take calls.
     Unfit(String),
+    /// A restart of the machine would fail.
+    StartFault(String),
+    /// A restart of the machine would succeed again.
+    StartFaultOver,
 }
 
 impl fmt::Display for AgentFact {
@@ -84,6 +94,8 @@ impl fmt::Display for AgentFact {
             Self::Leaving(software) => write!(f, "restarting into {}", software.release),
             Self::Confirmed => f.write_str("the release has confirmed itself"),
             Self::Unfit(why) => write!(f, "not fit to take calls: {why}"),
+            Self::StartFault(why) => write!(f, "a restart of this machine would fail: {why}"),
+            Self::StartFaultOver => f.write_str("a restart of this machine would succeed again"),
         }
     }
 }
@@ -104,6 +116,7 @@ impl Agent {
             AgentEvent::Leaving { software } => self.leaving(software, &mut facts),
             AgentEvent::Confirmed => self.confirmed(&mut facts),
             AgentEvent::Fitness { unfit } => self.fitness(unfit, &mut facts),
+            AgentEvent::StartChecked { fault } => self.start_checked(fault, &mut facts),
             AgentEvent::DeadlinePassed => {}
         }
         self.let_go_if_cut_off(now, &mut facts);
@@ -157,6 +170,14 @@ impl Agent {
             facts.push(AgentFact::Unfit(why.clone()));
         }
         self.live.unfit = unfit;
+    }
+
+    /// It changes nothing of what the node does: the process that runs keeps what it has read.
+    fn start_checked(&mut self, fault: Option<String>, facts: &mut Vec<AgentFact>) {
+        if fault != self.live.start_fault {
+            facts.push(fault.clone().map_or(AgentFact::StartFaultOver, AgentFact::StartFault));
+            self.live.start_fault = fault;
+        }
     }
 
     /// A node that is cut off goes back to service by itself, unless it has selected its new slot.

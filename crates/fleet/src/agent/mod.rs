@@ -25,7 +25,8 @@ pub struct Memory {
     pub accepted: Desired,
     /// Until when the node keeps the run's maintenance mode by itself.
     pub held_until: Option<Time>,
-    /// The run's maintenance mode has lapsed while the node was cut off.
+    /// The run's maintenance mode is not in force: it has lapsed while the node was cut off, or the node had
+    /// found before that it cannot take the release.
     pub let_go: bool,
     /// The software that it left for, until that has confirmed itself or fallen back.
     pub selected: Option<Assignment>,
@@ -44,6 +45,7 @@ struct Live {
     staged: Option<Sha256>,
     fetching: Option<(Sha256, u8)>,
     unfit: Option<String>,
+    start_fault: Option<String>,
 }
 
 /// The node's brain.
@@ -105,6 +107,7 @@ impl Agent {
             staged,
             fetching: None,
             unfit: None,
+            start_fault: None,
         };
         Self { memory, live }
     }
@@ -140,6 +143,7 @@ impl Agent {
             calls: self.live.calls.older_by(now.since(self.live.counted_at)),
             staging: self.staging(),
             unfit: self.live.unfit.clone(),
+            start_fault: self.live.start_fault.clone(),
         }
     }
 
@@ -172,10 +176,17 @@ impl Agent {
     /// The assigned software, while the node neither runs it nor has found that it cannot take it.
     fn to_take(&self) -> Option<(Assignment, Depth)> {
         let (software, depth) = self.memory.accepted.intent.software?;
-        let refused = self.memory.rejected.as_ref().is_some_and(|(rejected, _)| *rejected == software);
-        let takes =
-            self.live.footing == Footing::Confirmed && self.live.release != software.release && !refused;
-        takes.then_some((software, depth))
+        let takes = self.live.footing == Footing::Confirmed && self.live.release != software.release;
+        (takes && !self.has_rejected(&software)).then_some((software, depth))
+    }
+
+    /// The assigned software, while it lies staged and the node waits for its turn to take it.
+    pub fn staged_to_take(&self) -> Option<Assignment> {
+        self.to_take().map(|(software, _)| software).filter(|software| self.has_staged(software))
+    }
+
+    fn has_rejected(&self, software: &Assignment) -> bool {
+        self.memory.rejected.as_ref().is_some_and(|(rejected, _)| rejected == software)
     }
 
     fn has_staged(&self, software: &Assignment) -> bool {

@@ -73,6 +73,11 @@ pub enum Event {
         /// The package that fell back since, and why: the slot record says so.
         fell_back: Option<(Sha256, String)>,
     },
+    /// The Management Node has checked whether its own machine would start again.
+    ManagerChecked {
+        /// Why it would not.
+        fault: Option<String>,
+    },
     /// The time of [`Fleet::next_deadline`] has come.
     DeadlinePassed,
 }

@@ -66,6 +66,8 @@ impl Fleet {
         facts: &mut Vec<Fact>,
     ) {
         self.platform.release = release;
+        // It has started.
+        self.manager_checked(None, facts);
         self.begin_epoch(now);
         self.await_reports(now);
         let Some(run) = &mut self.platform.run else { return };

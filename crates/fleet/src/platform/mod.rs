@@ -8,8 +8,10 @@ mod overdue;
 mod queue;
 mod report;
 mod start;
+mod start_fault;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,9 @@ pub struct Platform {
     pub last_run: Option<EndedRun>,
     /// What brought the Management Node to its release; none when it was deployed with it.
     pub installed: Option<Installed>,
+    /// Why a restart of the Management Node would fail, as it has found itself.
+    #[serde(default)]
+    pub start_fault: Option<String>,
 }
 
 /// The package that the Management Node was last upgraded with. A start of the same one is a repeat: it
@@ -84,6 +89,7 @@ impl Fleet {
             run: None,
             last_run: None,
             installed: None,
+            start_fault: None,
         };
         Self::restore(platform, BTreeMap::new())
     }
@@ -115,6 +121,7 @@ impl Fleet {
             Event::ManagerStarted { release, fell_back } => {
                 self.manager_started(now, release, fell_back, &mut facts);
             }
+            Event::ManagerChecked { fault } => self.manager_checked(fault, &mut facts),
             Event::DeadlinePassed => {}
         }
         self.go_on(now, &mut facts);

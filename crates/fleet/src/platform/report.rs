@@ -65,6 +65,13 @@ impl Fleet {
             (None, Some(_)) => self.node_fact(id, NodeFact::Fit, facts),
             (Some(_) | None, _) => {}
         }
+        match (&observed.start_fault, node.start_fault()) {
+            (Some(why), before) if before != Some(why.as_str()) => {
+                self.node_fact(id, NodeFact::StartFault { why: why.clone() }, facts);
+            }
+            (None, Some(_)) => self.node_fact(id, NodeFact::StartFaultOver, facts),
+            (Some(_) | None, _) => {}
+        }
         let after = Node { observed: Some(observed.clone()), ..node.clone() };
         if let Some(assigned) = node.assigned
             && after.has_staged()

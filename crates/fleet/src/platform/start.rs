@@ -61,6 +61,18 @@ pub enum Blocker {
         /// What it should run.
         expected: Version,
     },
+    /// The Management Node would not start again.
+    ManagerStartFault {
+        /// Why.
+        why: String,
+    },
+    /// An always-on node would not start again.
+    StartFault {
+        /// The node's name.
+        node: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl fmt::Display for Blocker {
@@ -93,6 +105,15 @@ impl fmt::Display for Blocker {
                 f,
                 "{node} runs {runs}, but this platform is upgraded from {expected}; upgrade or redeploy that node first"
             ),
+            Self::ManagerStartFault { why } => {
+                write!(
+                    f,
+                    "a restart of the Management Node would fail: {why}; it is checked again every minute"
+                )
+            }
+            Self::StartFault { node, why } => {
+                write!(f, "a restart of {node} would fail: {why}; it is checked again every minute")
+            }
         }
     }
 }
@@ -106,6 +127,13 @@ pub enum Warning {
         /// The node's name.
         node: String,
     },
+    /// The run goes on without a node that would not start again.
+    StartFault {
+        /// The node's name.
+        node: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -113,6 +141,12 @@ impl fmt::Display for Warning {
         match self {
             Self::Unreachable { node } => {
                 write!(f, "{node} cannot be contacted and is not upgraded unless it turns up")
+            }
+            Self::StartFault { node, why } => {
+                write!(
+                    f,
+                    "{node} is not upgraded and stays in service, for a restart of it would fail: {why}"
+                )
             }
         }
     }
@@ -142,6 +176,7 @@ impl Fleet {
         for (_, node) in self.nodes.iter() {
             self.check_node(package, node, &mut check);
         }
+        self.check_restarts(package, &mut check);
         check
     }
 
@@ -197,7 +232,7 @@ impl Fleet {
 
     /// What the platform was brought to its release by, when it is this package: a start of it takes what
     /// is left (R9).
-    fn repeated(&self, package: &Package) -> Option<Installed> {
+    pub(super) fn repeated(&self, package: &Package) -> Option<Installed> {
         self.platform.installed.filter(|installed| installed.manifest == package.manifest)
     }
 

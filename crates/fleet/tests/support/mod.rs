@@ -36,7 +36,9 @@ pub(crate) fn say(fleet: &mut Fleet, id: NodeId, at: u64, word: Word) -> Applied
     let generation = fleet.wanted(id).unwrap().generation;
     let staging = Staging::Staged { manifest: Sha256([1; 32]) };
     let (at, release) = (Time(at), release(runs));
-    let observed = Observed { at, generation, release, footing, admission, calls, staging, unfit: None };
+    let (unfit, start_fault) = (None, None);
+    let observed =
+        Observed { at, generation, release, footing, admission, calls, staging, unfit, start_fault };
     fleet.apply(at, Event::Report { id, observed })
 }
 

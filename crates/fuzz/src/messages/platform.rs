@@ -26,6 +26,7 @@ fn healthy() -> Observed {
         calls: Calls::NONE,
         staging: Staging::Nothing,
         unfit: None,
+        start_fault: None,
     }
 }
 

@@ -38,9 +38,22 @@ pub(crate) fn fact(fact: &Fact) {
 
 /// The alarm that a fact raises or lowers.
 fn alarm_of(fact: &Fact) -> Option<Alarm> {
+    match fact {
+        Fact::ManagerStartFault { .. } => return Some(Alarm::Raised("start_fault")),
+        Fact::ManagerStartFaultOver => return Some(Alarm::Lowered("start_fault")),
+        Fact::Node { .. }
+        | Fact::RunStarted { .. }
+        | Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::EpochRaised { .. } => {}
+    }
     match fact.of_node()?.1 {
         NodeFact::ContactLost => Some(Alarm::Raised("connectivity_lost")),
         NodeFact::ContactRestored { .. } => Some(Alarm::Lowered("connectivity_lost")),
+        NodeFact::StartFault { .. } => Some(Alarm::Raised("start_fault")),
+        NodeFact::StartFaultOver => Some(Alarm::Lowered("start_fault")),
         NodeFact::Added
         | NodeFact::Removed
         | NodeFact::Renamed { .. }
@@ -74,7 +87,9 @@ fn subject(fact: &Fact) -> Option<(u32, &str)> {
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
         | Fact::RunEnded { .. }
-        | Fact::EpochRaised { .. } => None,
+        | Fact::EpochRaised { .. }
+        | Fact::ManagerStartFault { .. }
+        | Fact::ManagerStartFaultOver => None,
     }
 }
 

@@ -46,6 +46,7 @@ impl Sight<'_> {
                 "build": release.build,
                 "upgrade_status": status.token(),
                 "upgrade_status_text": status.to_string(),
+                "start_fault": fleet.platform.start_fault,
             },
             "run": fleet.platform.run.as_ref().map(|run| self.run(run)),
             "last_run": fleet.platform.last_run.as_ref().map(ended_run),
@@ -88,6 +89,7 @@ impl Sight<'_> {
             "maintenance_mode_owners": owner_names(&owners),
             "calls": known_calls(node),
             "contact": contact(node.contact),
+            "start_fault": node.start_fault(),
             "tally": {
                 "carried": tally.carried,
                 "refused_maintenance": tally.refused_maintenance,
@@ -121,6 +123,7 @@ impl Sight<'_> {
             "last_updated": heard,
             "last_attempted_contact": heard,
             "boot_time": self.started.get(&id).copied().map(time::text),
+            "start_fault": node.start_fault(),
             "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
         })
     }
@@ -140,6 +143,7 @@ impl Sight<'_> {
             "sync_status": "SYNCED",
             "last_updated": now,
             "last_attempted_contact": now,
+            "start_fault": self.fleet.platform.start_fault,
             "resource_uri": "/api/admin/status/v1/management_vm/1/",
         })
     }
@@ -249,6 +253,7 @@ mod tests {
             calls: Calls::Known { count: calls, oldest },
             staging,
             unfit: None,
+            start_fault: None,
         };
         fleet.apply(now, Event::Report { id, observed });
     }
@@ -289,7 +294,7 @@ mod tests {
             shown["manager"],
             json!({
                 "name": "manager", "version": "34", "build": 34_000, "upgrade_status": "IDLE",
-                "upgrade_status_text": "No upgrade in progress"
+                "upgrade_status_text": "No upgrade in progress", "start_fault": null
             })
         );
         assert_eq!(
@@ -298,7 +303,7 @@ mod tests {
                 "id": 1, "name": "node1", "system_location": "Oslo", "version": "34", "build": 34_000,
                 "upgrade_status": "IDLE", "upgrade_status_text": "No upgrade in progress",
                 "waits": null, "waits_text": null, "maintenance_mode": false, "maintenance_mode_owners": [],
-                "calls": 3, "contact": "heard",
+                "calls": 3, "contact": "heard", "start_fault": null,
                 "tally": {"carried": 5, "refused_maintenance": 0, "refused_other": 0, "vanished": 0}
             })
         );

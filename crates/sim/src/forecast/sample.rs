@@ -235,7 +235,9 @@ impl<'a> World<'a> {
                 | Fact::ManagerInstalling { .. }
                 | Fact::ManagerUpgraded { .. }
                 | Fact::LockLifted { .. }
-                | Fact::EpochRaised { .. } => {}
+                | Fact::EpochRaised { .. }
+                | Fact::ManagerStartFault { .. }
+                | Fact::ManagerStartFaultOver => {}
             }
         }
     }

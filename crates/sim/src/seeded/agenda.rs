@@ -54,6 +54,8 @@ pub(super) enum Happening {
     Resume { node: Option<NodeId> },
     /// The Management Node's disk can be written again.
     ManagerDiskWell,
+    /// The Management Node's machine would start again.
+    ManagerStartsAgain,
     /// It is time that something goes wrong, drawn at that moment.
     Strike(Strike),
     /// It is time that the operator does something, drawn at that moment.
@@ -82,10 +84,12 @@ pub(super) enum Strike {
     ManagerDisk,
     NodeClock,
     ManagerClock,
+    StartFault,
+    ManagerStartFault,
 }
 
 impl Strike {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::NodeCrash,
         Self::NodeOff,
         Self::ManagerCrash,
@@ -101,6 +105,8 @@ impl Strike {
         Self::ManagerDisk,
         Self::NodeClock,
         Self::ManagerClock,
+        Self::StartFault,
+        Self::ManagerStartFault,
     ];
 
     pub(super) fn kind(self) -> Kind {
@@ -120,6 +126,8 @@ impl Strike {
             Self::ManagerDisk => Kind::ManagerDisk,
             Self::NodeClock => Kind::NodeClock,
             Self::ManagerClock => Kind::ManagerClock,
+            Self::StartFault => Kind::StartFault,
+            Self::ManagerStartFault => Kind::ManagerStartFault,
         }
     }
 }

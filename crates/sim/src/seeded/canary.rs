@@ -81,11 +81,13 @@ pub enum Canary {
     SilenceShownLate,
     /// A node's clock is slow, and it keeps the run's maintenance mode by it.
     ClockSlow,
+    /// A node that would not start again goes out of service all the same.
+    StartFaultIgnored,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 27] = [
+    pub const ALL: [(Self, &str, u64); 28] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -121,6 +123,11 @@ impl Canary {
         ),
         (Self::SilenceShownLate, "a node that is gone for longer than is allowed is shown as such (R11)", 60),
         (Self::ClockSlow, HOLD, 200),
+        (
+            Self::StartFaultIgnored,
+            "a node that would not start again is not taken out of service by a run",
+            400,
+        ),
     ];
 
     /// The one of this name.

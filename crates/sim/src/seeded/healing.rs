@@ -33,6 +33,7 @@ impl World {
             machine.blind = false;
             machine.unfit = false;
             machine.trouble = None;
+            machine.start_fault = None;
             machine.hung = false;
             machine.doomed = false;
             let calls: Vec<u64> = machine.calls.keys().copied().collect();
@@ -49,6 +50,7 @@ impl World {
         self.manager.doomed = false;
         self.manager.disk_fails = false;
         self.manager.hung = false;
+        self.manager_starts_again();
         self.deal_with_what_was_missed();
         self.link_breaks(&ids);
     }
@@ -156,6 +158,8 @@ impl World {
             | Blocker::OffPath { .. }
             | Blocker::OtherPackage { .. }
             | Blocker::RunUnderWay { .. }
+            | Blocker::ManagerStartFault { .. }
+            | Blocker::StartFault { .. }
             | Blocker::Unreachable { .. } => None,
         };
         let names: Vec<String> = blockers.iter().filter_map(named).collect();
@@ -180,7 +184,10 @@ impl World {
                 Blocker::OtherVersion { .. } | Blocker::OffPath { .. } | Blocker::OtherPackage { .. } => {
                     self.truth.amnesia
                 }
-                Blocker::RunUnderWay { .. } | Blocker::Unreachable { .. } => false,
+                Blocker::RunUnderWay { .. }
+                | Blocker::Unreachable { .. }
+                | Blocker::ManagerStartFault { .. }
+                | Blocker::StartFault { .. } => false,
             };
             if !expected {
                 self.violation("a platform that is well can be upgraded (R17, R24)", blocker.to_string());

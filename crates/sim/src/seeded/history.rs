@@ -28,6 +28,7 @@ pub(super) struct History {
     /// What the Management Node runs; not told before its first upgrade.
     release: Option<Release>,
     run: Option<UnderWay>,
+    start_fault: Option<String>,
     last: Option<(RunId, Outcome)>,
     nodes: BTreeMap<NodeId, Told>,
 }
@@ -59,6 +60,7 @@ struct Told {
     duty: Option<Duty>,
     operator: Option<String>,
     unfit: Option<String>,
+    start_fault: Option<String>,
     in_touch: bool,
     power: Option<Power>,
     place: Place,
@@ -118,6 +120,7 @@ impl History {
         Self {
             release: Some(fleet.platform.release),
             run: fleet.platform.run.as_ref().map(UnderWay::of),
+            start_fault: fleet.platform.start_fault.clone(),
             last: fleet.platform.last_run.as_ref().map(ended),
             nodes: fleet.nodes().iter().map(|(id, node)| (id, Told::of(node))).collect(),
         }
@@ -154,6 +157,8 @@ impl History {
                 (ended != Some(*run)).then(|| format!("run {run} has ended while {ended:?} was under way"))
             }
             Fact::EpochRaised { .. } => None,
+            Fact::ManagerStartFault { why } => self.manager_checked(Some(why), fact),
+            Fact::ManagerStartFaultOver => self.manager_checked(None, fact),
             Fact::Node { node, name, what } => self.note_of(*node, name, what),
         }
     }
@@ -166,6 +171,11 @@ impl History {
             }
             Some(_) | None => Some(format!("{fact}: {:?}", self.run)),
         }
+    }
+
+    fn manager_checked(&mut self, fault: Option<&String>, fact: &Fact) -> Option<String> {
+        let before = std::mem::replace(&mut self.start_fault, fault.cloned());
+        (before == self.start_fault).then(|| format!("told twice: {fact}"))
     }
 
     fn note_of(&mut self, id: NodeId, name: &str, what: &NodeFact) -> Option<String> {
@@ -195,6 +205,9 @@ impl History {
         if (&self.run, &self.last, release) != (&shown, &last, fleet.platform.release) {
             let told = (&self.run, &self.last, release);
             found.push(format!("told {told:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
+        }
+        if self.start_fault != fleet.platform.start_fault {
+            found.push(format!("told {:?}, shown {:?}", self.start_fault, fleet.platform.start_fault));
         }
         let all = facts.iter().any(|fact| matches!(fact, Fact::RunStarted { .. } | Fact::RunEnded { .. }));
         let mut ids = applied.changed.clone();
@@ -237,6 +250,7 @@ impl Told {
             duty: None,
             operator: None,
             unfit: None,
+            start_fault: None,
             in_touch: false,
             power: None,
             place: Place::Idle,
@@ -249,6 +263,7 @@ impl Told {
             duty: Some(node.duty),
             operator: node.operator_maintenance.clone(),
             unfit: node.observed.as_ref().and_then(|observed| observed.unfit.clone()),
+            start_fault: node.start_fault().map(String::from),
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
@@ -265,6 +280,8 @@ impl Told {
             NodeFact::OperatorMaintenanceOff => self.operator = None,
             NodeFact::Unfit { why } => self.unfit = Some(why.clone()),
             NodeFact::Fit => self.unfit = None,
+            NodeFact::StartFault { why } => self.start_fault = Some(why.clone()),
+            NodeFact::StartFaultOver => self.start_fault = None,
             NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
             NodeFact::ContactLost => self.in_touch = false,
             NodeFact::Power(power) => {
@@ -290,13 +307,14 @@ impl Told {
     }
 
     fn agrees(&self, shown: &Self) -> bool {
-        let Self { name, duty, operator, unfit, in_touch, power, place } = self;
+        let Self { name, duty, operator, unfit, start_fault, in_touch, power, place } = self;
         let rests = *power == Some(Power::Rest) && shown.power.is_none();
         let returns = shown.place == Place::Returning && place.is_attempt();
         *name == shown.name
             && (duty.is_none() || *duty == shown.duty)
             && *operator == shown.operator
             && *unfit == shown.unfit
+            && *start_fault == shown.start_fault
             && *in_touch == shown.in_touch
             && (*power == shown.power || rests)
             && (*place == shown.place || returns)

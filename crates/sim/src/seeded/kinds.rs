@@ -75,10 +75,14 @@ pub enum Kind {
     Restart,
     /// The operator makes a restore point.
     RestorePoint,
+    /// A node's machine would not start again.
+    StartFault,
+    /// The Management Node's machine would not start again.
+    ManagerStartFault,
 }
 
 /// How many kinds there are.
-const KINDS: usize = 36;
+const KINDS: usize = 38;
 
 impl Kind {
     /// All of them, each with its name.
@@ -119,6 +123,8 @@ impl Kind {
         (Self::Start, "operator: start pressed"),
         (Self::Restart, "operator: manager restarted"),
         (Self::RestorePoint, "operator: restore point made"),
+        (Self::StartFault, "node would not start again"),
+        (Self::ManagerStartFault, "manager would not start again"),
     ];
 }
 

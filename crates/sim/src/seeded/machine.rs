@@ -70,6 +70,8 @@ pub(super) struct Machine {
     pub(super) blind: bool,
     pub(super) unfit: bool,
     pub(super) trouble: Option<Trouble>,
+    /// Since when it would not start again, if so.
+    pub(super) start_fault: Option<Time>,
     /// Its program hangs.
     pub(super) hung: bool,
     pub(super) downtime: Downtime,
@@ -116,6 +118,7 @@ impl Machine {
             blind: false,
             unfit: false,
             trouble: None,
+            start_fault: None,
             hung: false,
             downtime: Downtime::Program,
             arrived: Time::default(),

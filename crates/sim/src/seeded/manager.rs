@@ -19,6 +19,9 @@ use super::world::World;
 /// How long boot waits for a release of the manager to confirm itself.
 const TRY: Span = Span::minutes(5);
 
+/// How soon boot starts a release again that ends at once.
+const BOOT_AGAIN: Span = Span::seconds(30);
+
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
@@ -53,6 +56,8 @@ pub(super) struct Manager {
     pub(super) hung: bool,
     /// Its disk fails now and then.
     pub(super) disk_fails: bool,
+    /// Its machine would not start again.
+    pub(super) start_fault: bool,
     /// The latest time that its program has seen.
     pub(super) seen: Time,
     /// The number of its present start.
@@ -77,6 +82,7 @@ impl Manager {
             up: true,
             hung: false,
             disk_fails: false,
+            start_fault: false,
             seen: Time::default(),
             start: 0,
             staging: None,
@@ -216,6 +222,8 @@ impl World {
         if self.fleet().manager_wants() != ManagerWants::Stage(of) {
             // The run has ended meanwhile; perhaps another waits for its turn.
             self.manager_steps();
+        } else if self.manager.start_fault {
+            self.tell(Event::ManagerRejected { why: super::start_fault::WHY.into() });
         } else if self.manager.draw.chance(fails) {
             self.tell(Event::ManagerRejected { why: "the disk is full".into() });
         } else {
@@ -243,16 +251,21 @@ impl World {
         if start != self.manager.start {
             return;
         }
-        let store = &mut self.manager.store;
+        let (store, ends_at_once) = (&mut self.manager.store, self.manager.start_fault);
+        if ends_at_once && store.trying.is_none() {
+            return self.manager_ends(BOOT_AGAIN, BOOT_AGAIN);
+        }
         let Some((assignment, tries)) = store.trying else { return self.manager_starts() };
         if tries == TRIES {
             store.trying = None;
             store.fell_back = Some((assignment.manifest, "it did not confirm itself, three times".into()));
-            return self.manager_starts();
+            return self.manager_boots(start);
         }
         store.trying = Some((assignment, tries + 1));
         let interrupted = self.odds.machines.interrupted;
-        if self.manager.doomed && !self.healed {
+        if ends_at_once {
+            self.manager_ends(BOOT_AGAIN, BOOT_AGAIN);
+        } else if self.manager.doomed && !self.healed {
             self.manager_ends(TRY, TRY);
         } else if !self.healed && self.manager.draw.chance(interrupted) {
             self.counts.done.note(Kind::Interrupted);

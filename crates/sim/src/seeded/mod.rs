@@ -28,6 +28,7 @@ mod schedule;
 mod shell;
 mod shown;
 mod shrink;
+mod start_fault;
 mod state;
 mod step;
 mod switch;

@@ -140,6 +140,10 @@ pub struct MachineOdds {
     pub clock_off: Span,
     /// How much too fast or slow a clock is at most, in millionths.
     pub drift: u64,
+    /// A node's machine would not start again for a while.
+    pub start_fault_every: Option<Span>,
+    /// The Management Node's machine would not start again for a while.
+    pub manager_start_fault_every: Option<Span>,
 }
 
 /// What the operator does midway.
@@ -248,6 +252,8 @@ fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
         unfit_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
         clock_off: if draw.chance(300) { Span::ZERO } else { draw.span(Span(1), Span::hours(30)) },
         drift: some(draw, 700, 500),
+        start_fault_every: every(draw, 300, often, Span::hours(6)),
+        manager_start_fault_every: every(draw, 250, Span::minutes(30), Span::hours(6)),
     }
 }
 

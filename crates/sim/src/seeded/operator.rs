@@ -55,7 +55,9 @@ impl World {
             | Deed::DiskFails { .. }
             | Deed::ManagerDisk { .. }
             | Deed::NodeClock { .. }
-            | Deed::ManagerClock { .. } => {}
+            | Deed::ManagerClock { .. }
+            | Deed::StartFault { .. }
+            | Deed::ManagerStartFault { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@
 use fleet::agent::Agent;
 use fleet::desired::Desired;
 use fleet::node::{Contact, Duty, Node, NodeId};
+use fleet::observed::Footing;
 use fleet::progress::Progress;
 use fleet::run::Outcome;
 use fleet::status::Status;
@@ -144,15 +145,36 @@ impl World {
             self.violation("a stale or contradictory command has no effect", subject);
         }
         let world = self.now;
+        self.check_start_fault(id, before);
+        let in_vain = was_rejected_before(before, came);
         let known = self.known(id);
         known.watch.is_answered();
         if taken && came.generation > known.accepted.generation {
+            known.in_vain = in_vain;
             known.accepted = came.clone();
             known.since = Since { world, local, unclocked: None };
             let is_lost =
                 |(remembered, epoch)| came.generation > remembered && came.generation.epoch <= epoch;
             // What a forgotten manager sent into a restart goes on until that is over.
             known.forgotten = known.lost.is_some_and(is_lost) || (known.forgotten && away);
+        }
+    }
+
+    /// A fault that was there before a node was asked out of service is found before its first call is refused.
+    fn check_start_fault(&mut self, id: NodeId, before: &Agent) {
+        let Some(machine) = self.nodes.get(&id).filter(|machine| machine.start_fault.is_some()) else {
+            return;
+        };
+        let after = machine.process.as_ref().map(|process| &process.agent);
+        let is_held = |agent: &Agent| agent.owners().run.is_some();
+        let leaves = !is_held(before) && after.is_some_and(is_held);
+        // One that runs the release already, or tries it, is not restarted by the run.
+        let restarts = after.is_some_and(would_restart);
+        if leaves && restarts {
+            self.violation(
+                "a node that would not start again is not taken out of service by a run",
+                format!("node{id}"),
+            );
         }
     }
 
@@ -229,6 +251,20 @@ impl World {
             self.violation("never more machines really out of service than allowed (R2, R6)", subject);
         }
     }
+}
+
+/// Whether a node is asked out of service for a release of which it had found that it cannot take it.
+pub(super) fn was_rejected_before(before: &Agent, came: &Desired) -> bool {
+    let rejected = before.memory().rejected.as_ref().map(|(rejected, _)| *rejected);
+    let asked = came.intent.software.map(|(software, _)| software);
+    asked.is_some() && asked == rejected && before.owners().run.is_none()
+}
+
+/// Whether a node would restart for the release that it was assigned.
+fn would_restart(agent: &Agent) -> bool {
+    let observed = agent.observed(Time::default());
+    let assigned = agent.memory().accepted.intent.software.map(|(software, _)| software.release);
+    observed.footing == Footing::Confirmed && assigned.is_some_and(|release| release != observed.release)
 }
 
 /// R12: an operator's maintenance mode that a node has accepted stays until the operator lets go. Between

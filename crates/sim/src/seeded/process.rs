@@ -122,6 +122,11 @@ impl World {
             // boot cannot count the try, so it does not use it.
             return self.boot_after(id, BOOT_AGAIN);
         }
+        if machine.start_fault.is_some() {
+            // Whatever boot starts ends at once; a try is used up all the same.
+            machine.count_try();
+            return self.boot_after(id, BOOT_AGAIN);
+        }
         machine.count_try();
         let unclocked = machine.unclocked(self.now);
         Canary::alter_clock(canary, &mut machine.clock);

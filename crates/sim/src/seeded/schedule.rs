@@ -61,6 +61,8 @@ impl World {
             Strike::ManagerDisk => machines.manager_disk_every,
             Strike::NodeClock => machines.clock_jumps_every,
             Strike::ManagerClock => machines.manager_clock_jumps_every,
+            Strike::StartFault => machines.start_fault_every,
+            Strike::ManagerStartFault => machines.manager_start_fault_every,
         };
         if let (Some(every), Some(draw)) = (every, self.strikes.get_mut(&strike)) {
             let at = self.now + draw.wait(every);
@@ -136,6 +138,8 @@ impl World {
             Strike::ManagerDisk => Deed::ManagerDisk { lasts },
             Strike::NodeClock => Deed::NodeClock { node: one?, way, by },
             Strike::ManagerClock => Deed::ManagerClock { way, by },
+            Strike::StartFault => Deed::StartFault { node: one?, lasts },
+            Strike::ManagerStartFault => Deed::ManagerStartFault { lasts },
         })
     }
 

@@ -11,6 +11,7 @@ use super::agenda::Happening;
 use super::canary::Canary;
 use super::kinds::Kind;
 use super::machine::{Trouble, Written};
+use super::start_fault;
 use super::world::World;
 
 /// How often one thing may follow from another on a node at one moment.
@@ -126,6 +127,7 @@ impl World {
             self.counts.done.note(Kind::ReachedNobody);
             return;
         }
+        let checked = self.check_before_leaving_service(to, &desired);
         let heartbeat = self.odds.links.heartbeat;
         let Some(machine) = self.nodes.get_mut(&to) else { return };
         machine.heard_at(heard);
@@ -145,7 +147,7 @@ impl World {
         }
         let trying = machine.is_between_releases();
         let start = machine.start;
-        let taken = outcome.is_ok() && self.keep(to, next) == Kept::Yes;
+        let taken = checked == Kept::Yes && outcome.is_ok() && self.keep(to, next) == Kept::Yes;
         if trying {
             self.agenda.enter(self.now + CONFIRMS_AFTER, Happening::Confirm { node: to, start });
         }
@@ -183,6 +185,12 @@ impl World {
         let wants = Canary::alter_wants(self.canary, machine, process.agent.wanted());
         self.stage(id, wants.stage);
         if let Some(software) = wants.leave {
+            if self.would_not_start(id) {
+                return match self.reject(id, software) {
+                    Kept::Yes => Acted::Yes,
+                    Kept::No => Acted::No,
+                };
+            }
             if self.apply_to_node(id, AgentEvent::Leaving { software }) == Kept::No {
                 return Acted::No;
             }
@@ -221,6 +229,10 @@ impl World {
         let broken = machine.unfit.then_some("a part of the call engine has failed");
         let unfit = process.unkept.then_some("the memory cannot be written").or(broken).map(String::from);
         let admission = machine.engine;
+        let fault = machine.noticed_start_fault(self.now);
+        if known.start_fault != fault {
+            self.apply_to_node(id, AgentEvent::StartChecked { fault });
+        }
         if known.unfit != unfit {
             self.apply_to_node(id, AgentEvent::Fitness { unfit });
         }
@@ -278,7 +290,9 @@ impl World {
         if let Some(process) = &mut machine.process {
             process.job = None;
         }
-        let event = if rejected && !healed {
+        let event = if machine.start_fault.is_some() {
+            AgentEvent::Rejected { software, why: start_fault::WHY.into() }
+        } else if rejected && !healed {
             self.counts.done.note(Kind::StagingRejected);
             AgentEvent::Rejected { software, why: "the disk is full".into() }
         } else {

@@ -70,6 +70,7 @@ impl Happening {
             | Self::Recover { .. }
             | Self::Resume { .. }
             | Self::ManagerDiskWell
+            | Self::ManagerStartsAgain
             | Self::Strike(_)
             | Self::Operator(_)
             | Self::Deed(_)
@@ -186,7 +187,8 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
     if machine.process.as_ref().is_some_and(|process| process.unkept) {
         return true;
     }
-    let Observed { at: _, generation: _, release, footing, admission, calls, staging, unfit: _ } = said;
+    let Observed { at: _, generation: _, release, footing, admission, calls, staging, unfit: _, start_fault } =
+        said;
     let trying = machine.is_between_releases();
     let (confirmed, other) = (Some(machine.disk.confirmed), machine.disk.other);
     let (runs, beside) = if trying { (other, confirmed) } else { (confirmed, other) };
@@ -203,6 +205,7 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
         && *admission == machine.engine
         && counted
         && staged
+        && (start_fault.is_none() || machine.start_fault.is_some())
 }
 
 /// Whether what is shown of a node that has said all is so. Until it has taken in what is wanted of it, it may

@@ -55,6 +55,8 @@ pub enum Deed {
     Start { version: Version },
     Restart { away: Span },
     RestorePoint,
+    StartFault { node: NodeId, lasts: Span },
+    ManagerStartFault { lasts: Span },
 }
 
 impl Deed {
@@ -82,6 +84,8 @@ impl Deed {
             Self::Start { .. } => Kind::Start,
             Self::Restart { .. } => Kind::Restart,
             Self::RestorePoint => Kind::RestorePoint,
+            Self::StartFault { .. } => Kind::StartFault,
+            Self::ManagerStartFault { .. } => Kind::ManagerStartFault,
         }
     }
 
@@ -120,6 +124,8 @@ impl Deed {
             ["Start", version] => Self::Start { version: version.parse().ok()? },
             ["Restart", "for", span] => Self::Restart { away: seconds(span)? },
             ["RestorePoint"] => Self::RestorePoint,
+            ["StartFault", id, "for", span] => Self::StartFault { node: node(id)?, lasts: seconds(span)? },
+            ["ManagerStartFault", "for", span] => Self::ManagerStartFault { lasts: seconds(span)? },
             _ => return None,
         })
     }
@@ -175,6 +181,8 @@ impl fmt::Display for Deed {
             Self::Start { version } => write!(f, "Start {version}"),
             Self::Restart { away } => write!(f, "Restart for {}", Seconds(*away)),
             Self::RestorePoint => f.write_str("RestorePoint"),
+            Self::StartFault { node, lasts } => write!(f, "StartFault node{node} for {}", Seconds(*lasts)),
+            Self::ManagerStartFault { lasts } => write!(f, "ManagerStartFault for {}", Seconds(*lasts)),
         }
     }
 }

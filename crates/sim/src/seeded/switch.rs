@@ -35,11 +35,13 @@ pub enum Switch {
     Nodes,
     Starts,
     Restarts,
+    StartFaults,
+    ManagerStartFaults,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Lost,
         Self::Doubled,
         Self::Late,
@@ -69,6 +71,8 @@ impl Switch {
         Self::Nodes,
         Self::Starts,
         Self::Restarts,
+        Self::StartFaults,
+        Self::ManagerStartFaults,
     ];
 
     /// The one of this name.
@@ -108,6 +112,8 @@ impl Switch {
             Self::Nodes => operator.nodes_every = None,
             Self::Starts => operator.start_every = None,
             Self::Restarts => operator.restart_every = None,
+            Self::StartFaults => machines.start_fault_every = None,
+            Self::ManagerStartFaults => machines.manager_start_fault_every = None,
         }
     }
 
@@ -143,7 +149,9 @@ impl Switch {
             | Self::Changes
             | Self::Nodes
             | Self::Starts
-            | Self::Restarts => true,
+            | Self::Restarts
+            | Self::StartFaults
+            | Self::ManagerStartFaults => true,
         }
     }
 }

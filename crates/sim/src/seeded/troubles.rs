@@ -36,6 +36,8 @@ impl World {
                 self.manager.disk_fails = true;
                 self.agenda.enter(self.now + lasts, Happening::ManagerDiskWell);
             }
+            Deed::StartFault { node, lasts } => self.will_not_start(node, lasts),
+            Deed::ManagerStartFault { lasts } => self.manager_will_not_start(lasts),
             Deed::NodeClock { node, way, by } => {
                 self.nodes.entry(node).and_modify(|machine| machine.clock.jump(by, way == Way::Back));
             }
@@ -104,6 +106,7 @@ impl World {
         machine.blind = false;
         machine.unfit = false;
         machine.trouble = None;
+        machine.start_fault = None;
         self.node_due(id);
     }
 

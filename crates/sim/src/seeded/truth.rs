@@ -24,6 +24,8 @@ use super::world::World;
 pub(super) struct Known {
     /// What it accepted last.
     pub(super) accepted: Desired,
+    /// It had found before that it cannot take the release of that, so it stays in service.
+    pub(super) in_vain: bool,
     /// Since when it acts on that.
     pub(super) since: Since,
     /// Since which generation the operator holds it, if so.
@@ -96,6 +98,7 @@ impl World {
             let began = memory.held_until.zip(memory.accepted.intent.owners.run);
             let local = began.map_or(shows, |(until, hold)| Time(until.0.saturating_sub(hold.0)));
             known.since = Since { world, local, unclocked: Some(Span::ZERO) };
+            known.in_vain = memory.let_go && memory.rejected.is_some();
             known.accepted = memory.accepted;
         }
     }
@@ -180,6 +183,7 @@ impl World {
             | Event::Report { .. }
             | Event::ManagerStaged
             | Event::ManagerRejected { .. }
+            | Event::ManagerChecked { .. }
             | Event::DeadlinePassed => {}
         }
     }
@@ -217,7 +221,9 @@ impl World {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
-            | Fact::EpochRaised { .. } => {}
+            | Fact::EpochRaised { .. }
+            | Fact::ManagerStartFault { .. }
+            | Fact::ManagerStartFaultOver => {}
         }
     }
 }

@@ -163,6 +163,7 @@ impl World {
             | Happening::Recover { .. }
             | Happening::Resume { .. }
             | Happening::ManagerDiskWell
+            | Happening::ManagerStartsAgain
             | Happening::Strike(_)
             | Happening::Operator(_)
             | Happening::Deed(_)
@@ -206,6 +207,7 @@ impl World {
             Happening::Recover { node } => self.recover(node),
             Happening::Resume { node } => self.resume(node),
             Happening::ManagerDiskWell => self.manager.disk_fails = false,
+            Happening::ManagerStartsAgain => self.manager_starts_again(),
             Happening::Strike(strike) => self.strike(strike),
             Happening::Operator(act) => self.operator(act),
             Happening::Deed(deed) => self.interfere(deed),

@@ -57,8 +57,8 @@ fn ahead(now: Time, deadline: Time) -> u64 {
 
 fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
     // The epoch is above all that was wanted, which is all that it is for.
-    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed } = platform;
-    (release, runs, installed.map(|installed| installed.manifest)).hash(state);
+    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed, start_fault } = platform;
+    (release, runs, installed.map(|installed| installed.manifest), start_fault).hash(state);
     if let Some(run) = run {
         let Run { id, package: _, source, policy, started_at: _, lock, manager, idle_since } = run;
         let step = match manager {
@@ -118,9 +118,11 @@ impl Scales {
     }
 
     fn hash_report<H: Hasher>(&self, report: &Observed, state: &mut H) {
-        let Observed { at, generation, release, footing, admission, calls, staging, unfit } = report;
+        let Observed { at, generation, release, footing, admission, calls, staging, unfit, start_fault } =
+            report;
         self.times.partition_point(|other| other < at).hash(state);
         (self.generation(*generation), release, footing, admission, calls, staging, unfit).hash(state);
+        start_fault.hash(state);
     }
 
     fn hash_order<H: Hasher>(&self, order: &Desired, state: &mut H) {

@@ -99,7 +99,9 @@ impl Turn<'_> {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
-            | Fact::EpochRaised { .. } => {}
+            | Fact::EpochRaised { .. }
+            | Fact::ManagerStartFault { .. }
+            | Fact::ManagerStartFaultOver => {}
         }
     }
 

@@ -153,6 +153,7 @@ impl Kit {
             calls: Calls::NONE,
             staging: Staging::Nothing,
             unfit: None,
+            start_fault: None,
         };
         self.desk.apply(Event::Report { id, observed }).await.unwrap();
     }
