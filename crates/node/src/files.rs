@@ -91,6 +91,16 @@ pub fn make_dir(root: &Path, name: &str) -> Result<PathBuf, FileError> {
     Ok(dir)
 }
 
+/// Finds out whether files can be written and made durable in a directory. A small one is, and removed again.
+///
+/// # Errors
+/// The disk refuses.
+pub fn try_writing(dir: &Path) -> Result<(), FileError> {
+    let path = dir.join(format!(".check-{}", std::process::id()));
+    let tried = slots::try_writing(&path);
+    tried.map_err(failed("write", &path))
+}
+
 /// An error with its causes in one line.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

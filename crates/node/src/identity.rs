@@ -3,11 +3,14 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::redirect::Policy;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier as _;
 use rustls::{ClientConfig, RootCertStore};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +69,15 @@ pub enum IdentityError {
     /// It cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// By this machine's clock, the node's certificate is refused.
+    #[error(
+        "by the clock of this machine the node's certificate is refused: {reason}; set the clock, or, when it is \
+         right, make a new enrolment file on the Management Node"
+    )]
+    NotValidNow {
+        /// Why.
+        reason: String,
+    },
     /// A certificate or key in it cannot be used.
     #[error("the {what} cannot be used: {reason}; make a new enrolment file on the Management Node")]
     Unusable {
@@ -123,6 +135,32 @@ impl Identity {
     /// Where it lies.
     pub fn path(root: &Path) -> PathBuf {
         root.join("state/identity.json")
+    }
+
+    /// Checks the node's certificate as the Management Node does: signed by the authority of the platform, for a
+    /// client, and good at this time. A clock that is far off, or a certificate that was not renewed, is found
+    /// here; a connection that was made before goes on all the same.
+    ///
+    /// # Errors
+    /// The certificate would be refused.
+    pub fn check_validity(&self, now: SystemTime) -> Result<(), IdentityError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates("certificate of the platform's authority", &self.authority)? {
+            roots
+                .add(certificate)
+                .map_err(|error| unusable("certificate of the platform's authority", &error))?;
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| unusable("certificate of the platform's authority", &error))?;
+        let chain = certificates("node's certificate", &self.certificate)?;
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let Some((own, between)) = chain.split_first() else { return Ok(()) };
+        verifier
+            .verify_client_cert(own, between, UnixTime::since_unix_epoch(since))
+            .map(drop)
+            .map_err(|error| IdentityError::NotValidNow { reason: error.to_string() })
     }
 
     /// A client that presents this identity and trusts only the platform's authority.

@@ -18,6 +18,7 @@ pub mod http;
 pub mod enrol;
 pub mod link;
 
+pub mod preflight;
 pub mod staging;
 
 pub mod calls;

@@ -55,6 +55,7 @@ impl Report {
     /// What the node observes and has counted, and the revision of the configuration that it has.
     pub fn new(mut observed: Observed, tally: Tally, configuration: u64) -> Self {
         observed.unfit = observed.unfit.map(cut);
+        observed.start_fault = observed.start_fault.map(cut);
         if let Staging::Rejected { why, .. } = &mut observed.staging {
             *why = cut(std::mem::take(why));
         }

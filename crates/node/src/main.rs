@@ -2,8 +2,10 @@
 //! machine.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use fleet::version::Release;
@@ -11,9 +13,13 @@ use node::driver::Ending;
 use node::enrol::{Existing, enrol};
 use node::files::chain;
 use node::identity::Identity;
+use slots::{Held, Machine, Slot};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
+
+/// The longest that a check may take: longer than a node waits for it.
+const CHECK_WITHIN: Duration = Duration::from_secs(30);
 
 /// A Conferencing Node. Started by pitlane-boot.
 #[derive(Parser)]
@@ -40,6 +46,24 @@ enum Command {
         #[arg(long)]
         replace: bool,
     },
+    /// Checks whether this program would start on this machine, and changes nothing.
+    ///
+    /// Prints one line for each thing that stands in the way, and fails when there is any. A node runs this
+    /// about itself once a minute, and the program of a new release runs it before the node refuses a call.
+    Check {
+        /// The machine's root directory, such as /var/lib/pitlane.
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+        /// The slot that this program lies in; without it, as its path says.
+        #[arg(long, value_name = "SLOT")]
+        slot: Option<Slot>,
+        /// An address that the running node listens on, and that would be free at its next start.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        held: Vec<SocketAddr>,
+        /// How many calls the running node has: each holds a port for sound.
+        #[arg(long, value_name = "COUNT", default_value_t = 0)]
+        held_calls: u32,
+    },
 }
 
 /// Lives as long as the program.
@@ -56,6 +80,9 @@ fn main() -> ExitCode {
             let existing = if replace { Existing::Replace } else { Existing::Keep };
             enrol_machine(root, file, existing)
         }
+        Arguments { command: Some(Command::Check { root, slot, held, held_calls }), .. } => {
+            check(&root, slot, &Held { addresses: held, calls: held_calls })
+        }
         Arguments { command: None, root } => serve(root.unwrap_or_default()),
     }
 }
@@ -71,6 +98,24 @@ fn enrol_machine(root: PathBuf, file: PathBuf, existing: Existing) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Err(error)) => fail(&error),
+        Err(error) => fail(&error),
+    }
+}
+
+fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
+    // Whoever asked may have ended; a disk that does not answer must not keep this process for ever.
+    std::thread::spawn(|| {
+        std::thread::sleep(CHECK_WITHIN);
+        println!("the check did not end in {} s; look at the disk of the machine", CHECK_WITHIN.as_secs());
+        std::process::exit(1);
+    });
+    let slot = slot.or_else(|| Machine::open(root).slot_of_this_program());
+    match run_to_end(node::preflight::check(root, slot, held)) {
+        Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
+        Ok(faults) => {
+            faults.iter().for_each(|fault| println!("{fault}"));
+            ExitCode::FAILURE
+        }
         Err(error) => fail(&error),
     }
 }

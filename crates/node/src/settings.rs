@@ -95,17 +95,26 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, or a setting cannot work; the message says which.
     pub fn read(root: &Path) -> Result<Self, SettingsError> {
-        let path = root.join(MACHINE_FILE);
-        let mut text = String::new();
-        let read =
-            File::open(&path).and_then(|file| file.take(MACHINE_FILE_MAX + 1).read_to_string(&mut text));
-        let length = read.map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?;
-        let parsed = if length as u64 > MACHINE_FILE_MAX {
-            Err(format!("it has more than {MACHINE_FILE_MAX} bytes"))
-        } else {
-            Self::parse(&text)
+        read_with(root, Self::parse)
+    }
+
+    /// Checks the table that boot reads at its own start, before any release.
+    ///
+    /// # Errors
+    /// The table cannot be used; the message says why. A file that cannot be read at all is left to
+    /// [`Settings::read`].
+    pub fn check_boot_table(root: &Path) -> Result<(), SettingsError> {
+        let parse = |text: &str| {
+            let table = toml::from_str::<toml::Table>(text).ok().and_then(|mut file| file.remove("boot"));
+            let Some(table) = table else { return Ok(()) };
+            let table: slots::BootTable =
+                table.try_into().map_err(|error: toml::de::Error| error.to_string())?;
+            table.check()
         };
-        parsed.map_err(|reason| SettingsError::Unusable { path, reason })
+        match read_with(root, parse) {
+            Err(SettingsError::Unreadable { .. }) => Ok(()),
+            checked => checked,
+        }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -119,6 +128,19 @@ impl Settings {
         settings.check().map_err(|error| error.to_string())?;
         Ok(Self { calls: settings, web, confirm_within: Span::seconds(boot.confirm_within_seconds) })
     }
+}
+
+fn read_with<T>(root: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, SettingsError> {
+    let path = root.join(MACHINE_FILE);
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(MACHINE_FILE_MAX + 1).read_to_string(&mut text));
+    let length = read.map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?;
+    let parsed = if length as u64 > MACHINE_FILE_MAX {
+        Err(format!("it has more than {MACHINE_FILE_MAX} bytes"))
+    } else {
+        parse(&text)
+    };
+    parsed.map_err(|reason| SettingsError::Unusable { path, reason })
 }
 
 impl CallsTable {

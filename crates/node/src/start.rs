@@ -8,7 +8,7 @@ use call::CallEngine;
 use fleet::agent::{Agent, Memory, Start};
 use fleet::observed::Admission;
 use fleet::version::{Release, Sha256};
-use slots::{Machine, Slot, SlotIdentity, Supervised};
+use slots::{Machine, Slot, SlotIdentity, Supervised, UnixMillis};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
@@ -22,6 +22,7 @@ use crate::files::{self, FileError, chain};
 use crate::identity::{Identity, IdentityError};
 use crate::link::{self, Report, Session};
 use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::preflight::Asker;
 use crate::probation::Probation;
 use crate::settings::{Settings, SettingsError};
 use crate::staging::Stager;
@@ -75,8 +76,7 @@ pub enum StartError {
 /// # Errors
 /// The node cannot start; see [`StartError`].
 pub async fn run(root: &Path, boot: Supervised) -> Result<Ending, StartError> {
-    let unusable = |source| StartError::Root { root: root.into(), source };
-    let root = root.canonicalize().map_err(unusable)?;
+    let root = root.canonicalize().map_err(|source| unusable_root(root, source))?;
     let terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let found = Found::look(&root, boot.slot())?;
     let web = web::listen(found.settings.web).await?;
@@ -84,9 +84,19 @@ pub async fn run(root: &Path, boot: Supervised) -> Result<Ending, StartError> {
     let closed = calls::admission(Admission::Refusing);
     let engine = CallEngine::start(found.settings.calls.clone(), rooms, closed).await?;
     info!("{} in slot {}, SIP on {}", Release::COMPILED, boot.slot(), engine.sip_address());
+    let mut addresses = vec![engine.sip_address()];
+    addresses.extend(web.local_addr());
+    let (machine, slot) = (found.machine.clone(), found.slot);
+    let asker = Asker { machine, slot, addresses, calls: engine.calls(), turn: Arc::default() };
     let admission = serve_web(web);
-    let driver = Driver::new(found.into_parts(&root, boot, Arc::new(engine), admission, terminate)?);
+    let parts = found.into_parts(&root, boot, Arc::new(engine), (admission, asker), terminate)?;
+    let driver = Driver::new(parts);
     Ok(driver.run().await)
+}
+
+/// The machine's root directory cannot be used.
+pub(crate) fn unusable_root(root: &Path, source: std::io::Error) -> StartError {
+    StartError::Root { root: root.into(), source }
 }
 
 /// Begins to answer callers' clients, with no so far.
@@ -149,7 +159,7 @@ impl Found {
         root: &Path,
         boot: Supervised,
         engine: Arc<CallEngine>,
-        admission: watch::Sender<Admission>,
+        (admission, asker): (watch::Sender<Admission>, Asker),
         terminate: tokio::signal::unix::Signal,
     ) -> Result<Parts, StartError> {
         let observed = self.agent.observed(self.clock.now());
@@ -167,6 +177,7 @@ impl Found {
             running: Release::COMPILED,
             running_package: self.own.manifest.parse().ok(),
             session: Arc::clone(&session),
+            asker: asker.clone(),
             rate: rates,
             news: staged,
         };
@@ -186,6 +197,7 @@ impl Found {
             report,
             news,
             link,
+            asker,
             stager,
             staging,
             rate,
@@ -204,7 +216,7 @@ fn find_start(machine: &Machine, slot: Slot) -> Result<Start, StartError> {
     });
     let fell_back = record.fell_back.and_then(|fell_back| {
         let manifest: Sha256 = fell_back.manifest.parse().ok()?;
-        Some((manifest, format!("the release {}", fell_back.why)))
+        Some((manifest, fell_back.sentence(UnixMillis::now())))
     });
     let staged = staged.and_then(|staged| staged.manifest.parse().ok());
     Ok(Start { release: Release::COMPILED, confirmed, staged, fell_back })

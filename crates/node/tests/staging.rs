@@ -12,6 +12,7 @@ use fleet::version::{Release, Version};
 use node::clock::Clock;
 use node::identity::Identity;
 use node::link::{Report, Session};
+use node::preflight::Asker;
 use node::staging::{FAILED_VERIFICATIONS, Outcome, Stager, StagingEvent};
 use package::{PIECE_SIZE, Role, TrustedKeys, check_slot, kept_manifest};
 use slots::Slot;
@@ -53,6 +54,13 @@ impl Bench {
             running: Release::COMPILED,
             running_package: None,
             session: Arc::new(session),
+            asker: Asker {
+                machine: machine.machine.clone(),
+                slot: Slot::A,
+                addresses: Vec::new(),
+                calls: watch::channel(call::Calls::Unknown).1,
+                turn: Arc::default(),
+            },
             rate: rates,
             news,
         };

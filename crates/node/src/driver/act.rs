@@ -71,6 +71,9 @@ impl Driver {
         let wants = self.parts.agent.wanted();
         self.stage(wants.stage);
         if let Some(software) = wants.leave {
+            if !self.is_checked(software) {
+                return Acted::No;
+            }
             return match self.apply(AgentEvent::Leaving { software }) {
                 Kept::Yes => Acted::Yes,
                 Kept::No => Acted::No,

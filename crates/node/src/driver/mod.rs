@@ -4,6 +4,7 @@
 //! It runs on the program's main thread, so its durable writes hold up no task of the call engine.
 
 mod act;
+mod checks;
 mod faults;
 mod keep;
 mod prove;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use call::CallEngine;
 use fleet::agent::{Agent, AgentEvent, Memory};
+use fleet::desired::Assignment;
 use fleet::observed::{Admission, Observed};
 use fleet::time::Time;
 use slots::{Machine, Supervised};
@@ -30,6 +32,7 @@ use crate::heartbeat::Heartbeat;
 use crate::http::{Failing, RequestError};
 use crate::link::{Handled, LinkEvent, Report, Session};
 use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
 use crate::probation::Probation;
 use crate::staging::{Job, Outcome, Stager, StagingEvent};
 
@@ -47,6 +50,10 @@ pub enum Input {
     Staging(StagingEvent),
     /// The call engine was asked whether it answers.
     EngineAnswered(bool),
+    /// The node has checked whether its machine would start again.
+    CheckedItself(Option<String>),
+    /// A release was checked in its slot.
+    ReleaseChecked(Assignment, Result<(), String>),
     /// A deadline has come.
     Due,
     /// The program is asked to end.
@@ -94,6 +101,8 @@ pub struct Parts {
     pub news: Arc<Notify>,
     /// What the link brings.
     pub link: mpsc::Receiver<LinkEvent>,
+    /// What checks whether this machine would start again.
+    pub asker: Asker,
     /// What stages.
     pub stager: Stager,
     /// What the staging says.
@@ -116,6 +125,14 @@ pub struct Driver {
     job: Option<Job>,
     /// The question to the call engine whether it answers.
     probe: Option<JoinHandle<bool>>,
+    /// When the node checks itself, and the check under way.
+    own_checks: OwnChecks,
+    own_check: Option<JoinHandle<Option<String>>>,
+    /// What is known of the release in the other slot, and the check under way.
+    release_checks: ReleaseChecks,
+    release_check: Option<checks::ReleaseCheck>,
+    /// The desired states that wait for that check.
+    waiting: Vec<checks::Waiting>,
     /// What was reported last, to tell news from none.
     reported: Option<Observed>,
     /// The answers whose taking in is still to be acknowledged.
@@ -130,10 +147,15 @@ impl Driver {
         Self {
             keep_at: keep::first_due(parts.probation.as_ref(), parts.clock.now()),
             heartbeat: Heartbeat::begin(parts.clock.now()),
+            own_checks: OwnChecks::begin(parts.clock.now()),
             parts,
             faults: faults::Faults::default(),
             job: None,
             probe: None,
+            own_check: None,
+            release_checks: ReleaseChecks::default(),
+            release_check: None,
+            waiting: Vec::new(),
             reported: None,
             handled: Vec::new(),
             contact: None,
@@ -158,6 +180,7 @@ impl Driver {
             }
             self.handle(input);
             self.prove();
+            self.check_when_due();
         }
     }
 
@@ -170,6 +193,10 @@ impl Driver {
             Some(event) = parts.link.recv() => Input::Link(event),
             Some(event) = parts.staging.recv() => Input::Staging(event),
             answers = answer_of(&mut self.probe) => Input::EngineAnswered(answers),
+            fault = checks::checked_itself(&mut self.own_check) => Input::CheckedItself(fault),
+            (software, outcome) = checks::checked(&mut self.release_check) => {
+                Input::ReleaseChecked(software, outcome)
+            }
             Ok(()) = counted.changed() => Input::CallsChanged,
             () = sleep(wait) => Input::Due,
         }
@@ -185,6 +212,8 @@ impl Driver {
                 self.probe = None;
                 self.engine_answered(answers);
             }
+            Input::CheckedItself(fault) => self.own_check_ended(fault),
+            Input::ReleaseChecked(software, outcome) => self.release_check_ended(software, outcome),
             // The calls and the deadlines are looked at in every turn.
             Input::CallsChanged | Input::Due | Input::Terminate => {}
         }
@@ -201,10 +230,13 @@ impl Driver {
         }
         self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
         let configured = configuration.map_or(keep::Kept::Yes, |it| self.configure(&it));
-        let accepted = self.accept(desired);
-        // What was not kept comes again, so it is not asked for again at once.
-        let outcome = if configured == keep::Kept::No { Handled::Refused } else { accepted };
-        self.handled.push((handled, outcome));
+        if configured == keep::Kept::No {
+            // What was not kept comes again, so it is not asked for again at once.
+            self.accept(desired);
+            self.handled.push((handled, Handled::Refused));
+            return;
+        }
+        self.accept_checked(desired, handled);
     }
 
     /// One line for each time that the link fails in another way, not one for each attempt.
@@ -227,7 +259,11 @@ impl Driver {
             StagingEvent::Ended { software, outcome } => {
                 self.job = None;
                 match outcome {
-                    Outcome::Staged => self.apply(AgentEvent::Staged { manifest: software.manifest }),
+                    // Its check was the last step.
+                    Outcome::Staged => {
+                        self.release_checks.passed(software, self.parts.clock.now());
+                        self.apply(AgentEvent::Staged { manifest: software.manifest })
+                    }
                     Outcome::Rejected(why) => self.apply(AgentEvent::Rejected { software, why }),
                     Outcome::Cancelled => return,
                 };
@@ -243,7 +279,9 @@ impl Driver {
         };
         // What cannot be made durable is tried again when the disk is.
         let agent = self.parts.agent.next_deadline().filter(|_| self.faults.spare_memory());
-        let deadlines = [Some(self.keep_at), agent, asks];
+        let waits = self.parts.agent.staged_to_take().filter(|_| self.release_check.is_none());
+        let release = waits.and_then(|software| self.release_checks.due_at(software));
+        let deadlines = [Some(self.keep_at), agent, asks, self.own_checks.next_deadline(), release];
         let now = self.parts.clock.now();
         let until = deadlines.into_iter().flatten().min().map(|at| Duration::from_millis(now.until(at).0));
         until.unwrap_or(LOOK_AROUND).min(LOOK_AROUND)

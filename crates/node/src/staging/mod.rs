@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::backoff::{Backoff, chance};
 use crate::files::{self, chain};
 use crate::link::Session;
+use crate::preflight::Asker;
 
 pub use patience::{FAILED_VERIFICATIONS, LOCAL_FAILURES, NOT_THERE};
 pub use room::DISK_RESERVE;
@@ -42,6 +43,8 @@ pub struct Stager {
     pub running_package: Option<Sha256>,
     /// The conversation with the Management Node.
     pub session: Arc<Session>,
+    /// What asks the staged release whether it would start.
+    pub asker: Asker,
     /// How fast the package may be fetched, in bytes per second.
     pub rate: watch::Receiver<Option<u64>>,
     /// Where to say how it goes.
@@ -133,13 +136,19 @@ impl Stager {
         let keys = self.keys().await?;
         if self.lies_there(software, keys.clone()).await? {
             info!("{} lies in the inactive slot already", software.release);
-            return Ok(());
+            return self.ask().await;
         }
         let part = self.part(software.manifest)?;
         let fetch = Fetch { stager: self, software, keys };
         let fetched = cancel.run_until_cancelled(fetch.run(&part)).await;
         let verified = fetched.unwrap_or(Err(Trouble::Cancelled))?;
-        self.put(part, verified).await
+        self.put(part, verified).await?;
+        self.ask().await
+    }
+
+    /// The release itself says whether it would start: the last step, for only what would start is staged.
+    async fn ask(&self) -> Result<(), Trouble> {
+        self.asker.release().await.map_err(Trouble::WouldNotStart)
     }
 
     /// The keys of the machine. They lie outside the slots and never come from the manager or a package.

@@ -10,6 +10,10 @@ pub const FAILED_VERIFICATIONS: u32 = 5;
 /// How often the machine itself may fail in one staging, such as by a full disk.
 pub const LOCAL_FAILURES: u32 = 3;
 
+/// How often the release may find that it would not start. A port may be held for a moment by a program that
+/// only passes through.
+pub const FAILED_CHECKS: u32 = 3;
+
 /// How often the manager may say that it does not have the package: about a minute with the pauses.
 pub const NOT_THERE: u32 = 15;
 
@@ -22,6 +26,8 @@ pub(super) enum Trouble {
     Unverified(String),
     /// This machine failed: its disk or its files.
     Local(String),
+    /// The release says that it would not start on this machine.
+    WouldNotStart(String),
     /// The release does not fit, and trying again changes nothing.
     Unfit(String),
     /// It is not wanted any more.
@@ -47,6 +53,7 @@ pub(super) enum Verdict {
 pub(super) struct Patience {
     verifications: u32,
     local: u32,
+    checks: u32,
     not_there: u32,
 }
 
@@ -60,6 +67,10 @@ impl Patience {
             Trouble::Link(error) => Verdict::Again { why: chain(&error) },
             Trouble::Unverified(why) => count(&mut self.verifications, FAILED_VERIFICATIONS, why),
             Trouble::Local(why) => count(&mut self.local, LOCAL_FAILURES, why),
+            Trouble::WouldNotStart(why) => {
+                let why = format!("it would not start on this machine: {why}");
+                count(&mut self.checks, FAILED_CHECKS, why)
+            }
             Trouble::Unfit(why) => Verdict::GiveUp(why),
             Trouble::Cancelled => Verdict::Cancelled,
         }
@@ -102,6 +113,7 @@ mod tests {
         assert_eq!(given_up_after(|| Trouble::Unverified("bad".into())), Some(FAILED_VERIFICATIONS));
         assert_eq!(given_up_after(|| Trouble::Local("full".into())), Some(LOCAL_FAILURES));
         assert_eq!(given_up_after(|| Trouble::Unfit("old".into())), Some(1));
+        assert_eq!(given_up_after(|| Trouble::WouldNotStart("taken".into())), Some(FAILED_CHECKS));
         assert_eq!(given_up_after(|| refused(404)), Some(NOT_THERE));
         assert_eq!(given_up_after(|| refused(503)), None);
     }

@@ -15,6 +15,8 @@ use package::{
 pub struct Publisher {
     pair: KeyPair,
     dir: tempfile::TempDir,
+    /// What the program of a node says to `check`.
+    pub check: &'static str,
 }
 
 /// A package as a manager serves it.
@@ -32,7 +34,7 @@ pub fn next_release() -> Release {
 
 impl Publisher {
     pub fn new() -> Self {
-        Self { pair: generate_key("tests").unwrap(), dir: tempfile::tempdir().unwrap() }
+        Self { pair: generate_key("tests").unwrap(), dir: tempfile::tempdir().unwrap(), check: "exit 0" }
     }
 
     /// Makes a machine trust this publisher.
@@ -61,7 +63,7 @@ impl Publisher {
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
             notes: String::new(),
             manager: source("pitlane-manager", b"manager"),
-            node: source("pitlane-node", &noise(bytes)),
+            node: source("pitlane-node", &program(self.check, bytes)),
             level: Level::QUICK,
         };
         let out = dir.join("package");
@@ -79,6 +81,13 @@ impl Served {
         let release = self.verified.manifest().release();
         Assignment { run: RunId(1), release, manifest: self.verified.hash() }
     }
+}
+
+/// A program that answers its check, crashes when it is started, and has so many bytes.
+fn program(check: &str, length: usize) -> Vec<u8> {
+    let mut bytes = format!("#!/bin/sh\n[ \"$1\" = check ] || exit 101\n{check}\nexit\n").into_bytes();
+    bytes.extend(noise(length.saturating_sub(bytes.len())));
+    bytes
 }
 
 /// Bytes that do not compress, the same in every run.

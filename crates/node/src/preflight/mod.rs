@@ -1,0 +1,83 @@
+//! The check before a start: whether this program would start on this machine, found out without starting.
+//! It asks with the functions that a start uses and leaves everything as it is. A node that serves runs it
+//! about itself, and the program of a release that is to be taken runs it in its slot, before the node refuses
+//! its first call for that.
+
+mod asker;
+mod schedule;
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use call::Trial;
+use fleet::version::Release;
+use slots::{Fault, Held, Machine, Slot};
+
+use crate::files::{self, chain};
+use crate::identity::Identity;
+use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::settings::Settings;
+use crate::web;
+
+pub use asker::Asker;
+pub use schedule::{OwnChecks, ReleaseChecks, Verdict};
+
+/// All faults so far.
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes what went wrong, if anything did.
+    fn of<T, E: std::error::Error + 'static>(&mut self, outcome: Result<T, E>) -> Option<T> {
+        outcome.map_err(|error| self.0.push(Fault::new(&chain(&error)))).ok()
+    }
+}
+
+/// Everything that would keep this program from starting on the machine with this root directory, from `slot`
+/// when it lies in one. What the asking process itself has open is `held`. Call it within a tokio runtime, where
+/// blocking is allowed.
+pub async fn check(root: &Path, slot: Option<Slot>, held: &Held) -> Vec<Fault> {
+    let mut faults = Faults::default();
+    let canonical = root.canonicalize();
+    let Some(root) = faults.of(canonical.map_err(|source| crate::start::unusable_root(root, source))) else {
+        return faults.0;
+    };
+    let settings = faults.of(Settings::read(&root));
+    faults.of(Settings::check_boot_table(&root));
+    check_slot(&root, slot, &mut faults);
+    check_state(&root, &mut faults);
+    if let Some(Settings { calls, web, confirm_within: _ }) = settings {
+        let listener = web::listen(held.try_at(web)).await;
+        faults.of(listener.map_err(|error| web::CannotListen { address: web, ..error }));
+        let trial = Trial { sip: held.try_at(calls.sip), held_ports: held.calls };
+        for error in call::preflight(&calls, trial).await {
+            faults.of(Err::<(), _>(error));
+        }
+    }
+    faults.0
+}
+
+/// The slot record, and that the slot holds the release that this program is.
+fn check_slot(root: &Path, slot: Option<Slot>, faults: &mut Faults) {
+    let machine = Machine::open(root);
+    faults.of(machine.record());
+    if let Some(slot) = slot {
+        let Release { version, build } = Release::COMPILED;
+        faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
+    }
+}
+
+/// What the node remembers and who it is, and that it can remember more.
+fn check_state(root: &Path, faults: &mut Faults) {
+    let state = root.join("state");
+    for dir in [root, state.as_path()].into_iter().filter(|dir| dir.exists()) {
+        faults.of(files::try_writing(dir));
+    }
+    faults.of(MemoryFile::new(&state).load());
+    // A damaged configuration is no fault: a start goes on without it, too.
+    let _ = ConfigurationFile::new(&state).load();
+    let Some(identity) = faults.of(Identity::load(root)) else { return };
+    if faults.of(identity.client()).is_some() {
+        faults.of(identity.check_validity(SystemTime::now()));
+    }
+}
