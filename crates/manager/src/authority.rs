@@ -98,15 +98,29 @@ impl Authority {
     /// # Errors
     /// The disk refuses, or what lies there is damaged.
     pub fn load_or_make(dir: &Path) -> Result<Self, AuthorityError> {
+        if let Some(authority) = Self::load(dir)? {
+            return Ok(authority);
+        }
+        // A key without its certificate was being made when the power went; nobody knows it.
+        let (pair, text) = make().map_err(|source| AuthorityError::Unusable { dir: dir.into(), source })?;
+        let (key, pem) = (dir.join("authority.key"), dir.join("authority.pem"));
+        fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        write_private(&key, pair.serialize_pem().as_bytes())?;
+        write_durably(&pem, text.as_bytes(), 0o644)?;
+        Self::read(dir)
+    }
+
+    /// Loads the authority from the directory `dir`; none when none was made there.
+    ///
+    /// # Errors
+    /// The disk refuses, or what lies there is damaged.
+    pub fn load(dir: &Path) -> Result<Option<Self>, AuthorityError> {
+        if dir.join("authority.pem").exists() { Self::read(dir).map(Some) } else { Ok(None) }
+    }
+
+    fn read(dir: &Path) -> Result<Self, AuthorityError> {
         let (key, pem) = (dir.join("authority.key"), dir.join("authority.pem"));
         let unusable = |source| AuthorityError::Unusable { dir: dir.into(), source };
-        if !pem.exists() {
-            // A key without its certificate was being made when the power went; nobody knows it.
-            let (pair, text) = make().map_err(unusable)?;
-            fs::create_dir_all(dir).map_err(failed("create", dir))?;
-            write_private(&key, pair.serialize_pem().as_bytes())?;
-            write_durably(&pem, text.as_bytes(), 0o644)?;
-        }
         let text = fs::read_to_string(&pem).map_err(failed("read", &pem))?;
         let pair = match fs::read_to_string(&key) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -208,6 +222,11 @@ impl ServerIdentity {
         let made = authority.issue_to_manager(&names).map_err(AuthorityError::NotIssued)?;
         let current = Mutex::new((Arc::new(made), SystemTime::now() + CERTIFICATE_LIFE * 2 / 3));
         Ok(Self { authority, names, current })
+    }
+
+    /// The certificate in force at `now`, and that of the authority.
+    pub(crate) fn chain(&self, now: SystemTime) -> Vec<CertificateDer<'static>> {
+        self.current(now).cert.clone()
     }
 
     fn current(&self, now: SystemTime) -> Arc<CertifiedKey> {

@@ -4,6 +4,7 @@
 
 pub mod layout;
 pub mod now;
+pub mod preflight;
 pub mod report;
 mod shares;
 

@@ -1,18 +1,21 @@
 //! The program of the Management Node: puts the parts together, runs, and ends with what `boot`
 //! understands.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use fleet::version::Release;
 use manager::driver::{Ended, Own};
 use manager::layout::Layout;
+use manager::preflight::{self, StoreTrial};
 use manager::report::chain;
 use manager::rest;
 use manager::start::{Prepared, StartError};
-use slots::{Machine, Supervised, supervised};
+use slots::{Held, Machine, Slot, Supervised, supervised};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -22,20 +25,77 @@ static VERSION: LazyLock<String> = LazyLock::new(|| Release::COMPILED.to_string(
 
 /// The Management Node of a Pitlane platform. It is started by pitlane-boot.
 #[derive(Debug, Parser)]
-#[command(name = "pitlane-manager", version = VERSION.as_str())]
+#[command(name = "pitlane-manager", version = VERSION.as_str(), subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The root directory of the machine.
-    #[arg(long, value_name = "DIR")]
-    root: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    root: Option<PathBuf>,
 }
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Checks whether this program would start on this machine, and changes nothing.
+    ///
+    /// Prints one line for each thing that stands in the way, and fails when there is any. The Management Node
+    /// runs this about itself once a minute, and the program of a new release runs it before it is selected.
+    Check {
+        /// The root directory of the machine.
+        #[arg(long, value_name = "DIR")]
+        root: PathBuf,
+        /// The slot that this program lies in; without it, as its path says.
+        #[arg(long, value_name = "SLOT")]
+        slot: Option<Slot>,
+        /// An address that the running Management Node listens on, and that would be free at its next start.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        held: Vec<SocketAddr>,
+        /// Means nothing to a Management Node; the nodes' program knows it, too.
+        #[arg(long, value_name = "COUNT", default_value_t = 0, hide = true)]
+        held_calls: u32,
+    },
+}
+
+/// How much longer than whoever asked waits a check may take before it ends itself.
+const LEFT_ALONE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    match run(arguments.root) {
+    let root = match arguments {
+        Arguments { command: Some(Command::Check { root, slot, held, held_calls }), .. } => {
+            return check(&root, slot, &Held { addresses: held, calls: held_calls });
+        }
+        Arguments { command: None, root } => root.unwrap_or_default(),
+    };
+    match run(root) {
         // A selected release starts next; whoever asked for the end wants no other.
         Ok(Ended::Selected(_) | Ended::Asked) => ExitCode::SUCCESS,
         Ok(Ended::StoreBroken) => ExitCode::FAILURE,
+        Err(cause) => {
+            eprintln!("pitlane-manager: {}", chain(&cause));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
+    // Whoever asked may have ended; a disk that does not answer must not keep this process for ever.
+    std::thread::spawn(|| {
+        let within = preflight::RELEASE_WITHIN + LEFT_ALONE;
+        std::thread::sleep(within);
+        println!("the check did not end in {} s; look at the disk of the machine", within.as_secs());
+        std::process::exit(1);
+    });
+    let slot = slot.or_else(|| Machine::open(root).slot_of_this_program());
+    let checked = tokio::runtime::Runtime::new()
+        .map(|runtime| runtime.block_on(preflight::check(root, slot, held, StoreTrial::OnACopy)));
+    match checked {
+        Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
+        Ok(faults) => {
+            faults.iter().for_each(|fault| println!("{fault}"));
+            ExitCode::FAILURE
+        }
         Err(cause) => {
             eprintln!("pitlane-manager: {}", chain(&cause));
             ExitCode::FAILURE

@@ -96,18 +96,31 @@ impl Settings {
     /// # Errors
     /// What is wrong with which setting.
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let unreadable = |source| SettingsError::Unreadable { path: path.into(), source };
-        let mut text = String::new();
-        let file = File::open(path).map_err(unreadable)?;
-        file.take(SETTINGS_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
-        if text.len() as u64 > SETTINGS_MAX {
-            return Err(SettingsError::TooLarge { path: path.into() });
-        }
+        let text = text_of(path)?;
         let file: MachineFile = toml::from_str(&text)
             .map_err(|source| SettingsError::Wrong { path: path.into(), source: Box::new(source) })?;
         Self::checked(file).map_err(|(setting, rule)| SettingsError::Senseless {
             path: path.into(),
             setting,
+            rule,
+        })
+    }
+
+    /// Checks the table that boot reads at its own start, before any release.
+    ///
+    /// # Errors
+    /// What is wrong with it. A file that cannot be read at all is left to [`Settings::read`].
+    pub fn check_boot_table(path: &Path) -> Result<(), SettingsError> {
+        let Ok(text) = text_of(path) else { return Ok(()) };
+        let Ok(Some(table)) = toml::from_str(&text).map(|mut file: toml::Table| file.remove("boot")) else {
+            return Ok(());
+        };
+        let table: slots::BootTable = table
+            .try_into()
+            .map_err(|source| SettingsError::Wrong { path: path.into(), source: Box::new(source) })?;
+        table.check().map_err(|rule| SettingsError::Senseless {
+            path: path.into(),
+            setting: "the table of pitlane-boot".into(),
             rule,
         })
     }
@@ -125,6 +138,17 @@ impl Settings {
         }
         Ok(Self { people, nodes, names, fetch_rate, policy: policy(&file.policy)? })
     }
+}
+
+fn text_of(path: &Path) -> Result<String, SettingsError> {
+    let unreadable = |source| SettingsError::Unreadable { path: path.into(), source };
+    let mut text = String::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(SETTINGS_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > SETTINGS_MAX {
+        return Err(SettingsError::TooLarge { path: path.into() });
+    }
+    Ok(text)
 }
 
 /// The standard policy with what this machine overrides.

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 
 use fleet::desired::Assignment;
 use package::{Installed, Refusal, Role, TrustedKeys, Verified};
-use slots::{Machine, Slot, SlotIdentity};
+use slots::{CheckFailed, Held, Machine, Slot, SlotIdentity};
 use thiserror::Error;
 use tracing::warn;
 
 use crate::layout::Layout;
 use crate::packages::{self, HeldPackage, PackageError};
+use crate::preflight::RELEASE_WITHIN;
 use crate::report::chain;
 
 /// The release cannot be staged or selected. Nothing that runs is touched.
@@ -27,6 +28,9 @@ pub enum UpgradeError {
     /// The package is another than the run's.
     #[error("the package holds another release than the run brings; upload it again")]
     OtherRelease,
+    /// It says itself that it would not start here.
+    #[error("the new release would not start on this machine: {0}")]
+    WouldNotStart(#[from] CheckFailed),
     /// The slots refuse.
     #[error(transparent)]
     Slots(#[from] slots::Error),
@@ -90,6 +94,12 @@ impl Own {
         // A left-over file is overwritten by the next upgrade.
         let _ = fs::remove_file(&file);
         Ok(())
+    }
+
+    /// Asks the staged release whether it would start: its own program, in its slot, with a copy of the store.
+    /// Call it where blocking is allowed.
+    pub(crate) fn ask(&self, held: &Held) -> Result<(), UpgradeError> {
+        Ok(self.machine.check_release(self.slot.other(), held, RELEASE_WITHIN)?)
     }
 
     /// Selects the staged release: from here on it is what starts next. What the record says counts,

@@ -7,20 +7,30 @@ use std::time::Duration;
 use fleet::desired::Assignment;
 use fleet::node::NodeId;
 use fleet::platform::{Event, ManagerWants};
+use slots::Held;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Desk;
 use super::own_upgrade::{Own, UpgradeError};
 use crate::gate::{Gate, Passage};
-use crate::link::Presence;
+use crate::link::{Presence, SENTENCE_CHARACTERS};
+use crate::preflight;
 use crate::report::chain;
 use crate::store::{Soundness, StoreError};
 
 /// The shortest wait for a deadline, so that one that does not go away cannot keep a processor busy.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+
+/// How often the Management Node checks whether its own machine would start again: soon enough that an operator
+/// who has edited a file sees within a minute what a restart would make of it.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
+
+/// When it checks for the first time after its start, which has just succeeded.
+const FIRST_CHECK: Duration = Duration::from_secs(5);
 
 /// Why the loop has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +50,8 @@ pub struct Driver {
     pub desk: Desk,
     /// The machine.
     pub own: Own,
+    /// What this process listens on, and would free before the next start.
+    pub held: Held,
     /// Who is in touch.
     pub presence: Presence,
     /// Links that went down.
@@ -56,12 +68,28 @@ struct Staging {
     work: JoinHandle<Result<(), UpgradeError>>,
 }
 
+/// The Management Node's checks of itself: when the next one begins, or the one under way.
+enum OwnCheck {
+    At(Instant),
+    UnderWay(JoinHandle<Option<String>>),
+}
+
+/// What is in flight.
+struct InFlight {
+    staging: Option<Staging>,
+    own_check: OwnCheck,
+    /// The release in the other slot that has said to this process that it would start.
+    asked: Option<Assignment>,
+}
+
 /// What the loop waited for.
 enum Woken {
     ByCommit,
     ByDeadline,
     ByLinkDown(NodeId),
     ByStaged(Result<(), UpgradeError>),
+    ToCheck,
+    ByChecked(Option<String>),
     ToStop,
     ByBrokenStore,
 }
@@ -70,19 +98,29 @@ impl Driver {
     /// Runs until the process is to end.
     pub async fn run(mut self) -> Ended {
         let (mut commits, mut soundness) = (self.desk.commits(), self.desk.store().soundness());
-        let mut staging = None;
+        let own_check = OwnCheck::At(Instant::now() + FIRST_CHECK);
+        let mut in_flight = InFlight { staging: None, own_check, asked: None };
         loop {
             commits.mark_unchanged();
-            match self.act(&mut staging).await {
+            match self.act(&mut in_flight).await {
                 Ok(None) => {}
                 Ok(Some(selected)) => return Ended::Selected(selected),
                 Err(_) => return Ended::StoreBroken,
             }
-            let handled = match self.wait(&mut commits, &mut soundness, &mut staging).await {
+            let handled = match self.wait(&mut commits, &mut soundness, &mut in_flight).await {
                 Woken::ByCommit => Ok(()),
                 Woken::ByDeadline => self.desk.apply(Event::DeadlinePassed).await,
                 Woken::ByLinkDown(id) => self.link_down(id).await,
-                Woken::ByStaged(outcome) => self.staged(staging.take(), outcome).await,
+                Woken::ByStaged(outcome) => self.staged(&mut in_flight, outcome).await,
+                Woken::ToCheck => {
+                    let (own, held) = (self.own.clone(), self.held.clone());
+                    in_flight.own_check = OwnCheck::UnderWay(tokio::spawn(preflight::own(own, held)));
+                    Ok(())
+                }
+                Woken::ByChecked(fault) => {
+                    in_flight.own_check = OwnCheck::At(Instant::now() + CHECK_EVERY);
+                    self.checked(fault).await
+                }
                 Woken::ToStop => return Ended::Asked,
                 Woken::ByBrokenStore => return Ended::StoreBroken,
             };
@@ -94,27 +132,39 @@ impl Driver {
     }
 
     /// Begins what is wanted and not in flight.
-    async fn act(&self, staging: &mut Option<Staging>) -> Result<Option<Assignment>, StoreError> {
+    async fn act(&self, in_flight: &mut InFlight) -> Result<Option<Assignment>, StoreError> {
         match self.desk.read(|fleet, _| fleet.manager_wants()) {
             ManagerWants::Nothing => Ok(None),
             ManagerWants::Stage(of) => {
                 // One that is under way for another run ends first: both write the same slot.
-                if staging.is_none() {
-                    let own = self.own.clone();
+                if in_flight.staging.is_none() {
+                    let (own, held) = (self.own.clone(), self.held.clone());
                     info!(release = %of.release, "staging the release on the Management Node");
-                    *staging = Some(Staging { of, work: spawn_blocking(move || own.stage(of)) });
+                    let work = spawn_blocking(move || own.stage(of).and_then(|()| own.ask(&held)));
+                    in_flight.staging = Some(Staging { of, work });
                 }
                 Ok(None)
             }
-            ManagerWants::Install(of) => self.select(of).await,
+            ManagerWants::Install(of) => self.select(of, in_flight.asked).await,
         }
     }
 
-    /// Selects the new release, after which nobody's request is taken here any more.
-    async fn select(&self, of: Assignment) -> Result<Option<Assignment>, StoreError> {
-        self.gate.set(Passage::Closed);
-        let own = self.own.clone();
-        let selected = spawn_blocking(move || own.select(of)).await;
+    /// Selects the new release, after which nobody's request is taken here any more. One that the process before
+    /// has asked is asked once more: the machine may have changed since.
+    async fn select(
+        &self,
+        of: Assignment,
+        asked: Option<Assignment>,
+    ) -> Result<Option<Assignment>, StoreError> {
+        let (own, held, gate) = (self.own.clone(), self.held.clone(), self.gate.clone());
+        let select = move || {
+            if asked != Some(of) {
+                own.ask(&held)?;
+            }
+            gate.set(Passage::Closed);
+            own.select(of)
+        };
+        let selected = spawn_blocking(select).await;
         match selected.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
             Ok(()) => Ok(Some(of)),
             Err(cause) => {
@@ -135,13 +185,26 @@ impl Driver {
         &mut self,
         commits: &mut watch::Receiver<u64>,
         soundness: &mut watch::Receiver<Soundness>,
-        staging: &mut Option<Staging>,
+        in_flight: &mut InFlight,
     ) -> Woken {
         let left = self.desk.read(|fleet, now| fleet.next_deadline().map(|deadline| now.until(deadline)));
         let deadline = async {
             match left {
                 Some(left) => tokio::time::sleep(Duration::from_millis(left.0).max(SHORTEST_WAIT)).await,
                 None => pending().await,
+            }
+        };
+        let InFlight { staging, own_check, asked: _ } = in_flight;
+        let check = async {
+            match own_check {
+                OwnCheck::At(at) => {
+                    tokio::time::sleep_until(*at).await;
+                    Woken::ToCheck
+                }
+                OwnCheck::UnderWay(check) => {
+                    let broken = |broken| Some(format!("the check broke off: {broken}"));
+                    Woken::ByChecked(check.await.unwrap_or_else(broken))
+                }
             }
         };
         let staged = async {
@@ -159,6 +222,7 @@ impl Driver {
             Some(id) = self.downs.recv() => Woken::ByLinkDown(id),
             _ = commits.changed() => Woken::ByCommit,
             () = deadline => Woken::ByDeadline,
+            woken = check => woken,
         }
     }
 
@@ -168,15 +232,26 @@ impl Driver {
         self.desk.apply_if(Event::LinkDown { id }, move |_| presence.is_absent(id)).await
     }
 
+    /// The Management Node has checked itself. What says nothing new is no event.
+    async fn checked(&self, fault: Option<String>) -> Result<(), StoreError> {
+        let fault: Option<String> = fault.map(|fault| fault.chars().take(SENTENCE_CHARACTERS).collect());
+        let known = fault.clone();
+        let news = move |fleet: &fleet::platform::Fleet| fleet.platform.start_fault != known;
+        self.desk.apply_if(Event::ManagerChecked { fault }, news).await
+    }
+
     /// The run may have ended in the meantime.
     async fn staged(
         &self,
-        staging: Option<Staging>,
+        in_flight: &mut InFlight,
         outcome: Result<(), UpgradeError>,
     ) -> Result<(), StoreError> {
-        let Some(Staging { of, work: _ }) = staging else { return Ok(()) };
+        let Some(Staging { of, work: _ }) = in_flight.staging.take() else { return Ok(()) };
         let event = match outcome {
-            Ok(()) => Event::ManagerStaged,
+            Ok(()) => {
+                in_flight.asked = Some(of);
+                Event::ManagerStaged
+            }
             Err(cause) => {
                 let why = chain(&cause);
                 error!(error = why, "the release could not be staged on the Management Node");

@@ -23,7 +23,9 @@ fn driver(bench: &Bench, desk: &Desk) -> (Driver, CancellationToken, Gate) {
     let (gate, stop) = (Gate::closed(), CancellationToken::new());
     gate.set(Passage::Open);
     let own = bench.own(Slot::A);
-    let driver = Driver { desk: desk.clone(), own, presence, downs, gate: gate.clone(), stop: stop.clone() };
+    let held = slots::Held::default();
+    let (desk, passage, ends) = (desk.clone(), gate.clone(), stop.clone());
+    let driver = Driver { desk, own, held, presence, downs, gate: passage, stop: ends };
     (driver, stop, gate)
 }
 

@@ -17,4 +17,5 @@ mod tests;
 pub use presence::Presence;
 pub use refusal::Refusal;
 pub use routes::{Link, Timing, router};
+pub(crate) use sync::SENTENCE_CHARACTERS;
 pub use tls::{Limits, Peer, Strangers, TlsListener, identity_of, server_config};

@@ -53,6 +53,7 @@ fn shorten(observed: &mut Observed) {
         }
     };
     observed.unfit.iter_mut().for_each(cut);
+    observed.start_fault.iter_mut().for_each(cut);
     match &mut observed.staging {
         Staging::Rejected { why, run: _, manifest: _ } => cut(why),
         Staging::Nothing | Staging::Fetching { .. } | Staging::Staged { .. } => {}

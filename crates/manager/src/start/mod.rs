@@ -18,7 +18,7 @@ use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::{Release, Sha256};
 use rusqlite::Connection;
-use slots::{FellBack, Machine, Record, Slot};
+use slots::{FellBack, Machine, Record, Slot, UnixMillis};
 use thiserror::Error;
 use tracing::info;
 
@@ -30,7 +30,7 @@ use crate::settings::SettingsError;
 use crate::store::{self, Store, StoreError};
 
 pub use release::{Prepared, Supervision};
-pub use self_check::{SelfCheckError, self_check};
+pub use self_check::{SelfCheckError, self_check, server_certificate_faults};
 pub use serve::{Listeners, Serving};
 
 /// Where the last fall-back that the core was told of is kept.
@@ -65,6 +65,14 @@ pub enum StartError {
     /// The release does not serve.
     #[error("the release started and does not serve")]
     SelfCheck(#[from] SelfCheckError),
+    /// A directory of the machine cannot be written.
+    #[error("files cannot be written in {}; check the disk, its free space and the owner of the directory", dir.display())]
+    NotWritable {
+        /// The directory.
+        dir: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// The operating system gives no threads or signals.
     #[error("the program cannot be set up; check the limits of the machine")]
     Runtime(#[source] std::io::Error),
@@ -164,8 +172,12 @@ pub async fn take_over(
 /// record keeps the last one until the next selection, so one that was told must not count again for
 /// a later run with the same package.
 fn untold(fell_back: Option<&FellBack>, told: Option<&str>) -> Option<(String, (Sha256, String))> {
-    let FellBack { manifest, why, at } = fell_back?;
+    let FellBack { manifest, why, at, stranded } = fell_back?;
     let mark = format!("{} {manifest}", at.0);
     let package = manifest.parse().ok()?;
-    (told != Some(mark.as_str())).then(|| (mark, (package, why.to_string())))
+    let why = match stranded {
+        Some(_) => fell_back?.sentence(UnixMillis::now()),
+        None => why.to_string(),
+    };
+    (told != Some(mark.as_str())).then_some((mark, (package, why)))
 }

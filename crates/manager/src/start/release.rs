@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use fleet::version::Release;
+use slots::Held;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -155,7 +156,9 @@ impl Prepared {
         let [people, nodes] = addresses;
         info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
         let desk = self.desk.clone();
-        let driver = Driver { desk: self.desk, own: self.own, presence, downs, gate: gate.clone(), stop };
+        let held = Held { addresses: addresses.into(), calls: 0 };
+        let driver =
+            Driver { desk: self.desk, own: self.own, held, presence, downs, gate: gate.clone(), stop };
         let ended = driver.run().await;
         gate.set(Passage::Closed);
         serving.stop().await;

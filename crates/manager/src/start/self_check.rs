@@ -3,9 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::pki_types::ServerName;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,8 +15,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::authority::Authority;
+use super::StartError;
+use crate::authority::{Authority, ServerIdentity};
 use crate::gate::SELF_CHECK_PATH;
+use crate::link::server_config;
+use crate::report::chain;
+use crate::settings::Settings;
 
 /// How long the release may take to answer itself. It has nothing else to do.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -42,6 +48,12 @@ pub enum SelfCheckError {
     /// The first name of the Management Node is none.
     #[error("{0:?} is neither a name nor an address; correct [manager] names")]
     Name(String),
+    /// Nobody would trust its certificate.
+    #[error(
+        "by the clock of this machine a client refuses the certificate that the Management Node makes; set the clock, \
+         or put the authority in the directory state back from a backup"
+    )]
+    Distrusted(#[source] rustls::Error),
     /// It answers something else.
     #[error("{0} gave another answer than expected; check what else listens on that port")]
     OtherAnswer(SocketAddr),
@@ -62,6 +74,51 @@ pub async fn self_check(
         answer if answer == EXPECTED => Ok(()),
         _ => Err(SelfCheckError::OtherAnswer(address)),
     }
+}
+
+/// What is wrong with the certificate that the Management Node would show under these settings, as a client sees
+/// it that trusts the authority: a name that is none, or a clock at which it is not good.
+pub fn server_certificate_faults(
+    settings: &Settings,
+    authority: &Arc<Authority>,
+    now: SystemTime,
+) -> Vec<String> {
+    let make = || {
+        let identity = Arc::new(ServerIdentity::new(authority.clone(), settings.names.clone())?);
+        server_config(identity.clone(), Some(authority))?;
+        Ok::<_, StartError>(identity)
+    };
+    let name = settings.names.first().map_or("", String::as_str);
+    match make() {
+        Ok(identity) => verify(authority, &identity.chain(now), name, now)
+            .err()
+            .iter()
+            .map(|error| chain(error))
+            .collect(),
+        Err(error) => vec![chain(&error)],
+    }
+}
+
+fn verify(
+    authority: &Authority,
+    certificates: &[CertificateDer<'_>],
+    name: &str,
+    now: SystemTime,
+) -> Result<(), SelfCheckError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate().clone())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| SelfCheckError::Tls(rustls::Error::General(error.to_string())))?;
+    let server =
+        ServerName::try_from(name.to_string()).map_err(|_| SelfCheckError::Name(name.to_string()))?;
+    let since = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let Some((own, between)) = certificates.split_first() else { return Ok(()) };
+    verifier
+        .verify_server_cert(own, between, &server, &[], since)
+        .map(drop)
+        .map_err(SelfCheckError::Distrusted)
 }
 
 async fn ask(authority: &Authority, address: SocketAddr, name: &str) -> Result<Vec<u8>, SelfCheckError> {

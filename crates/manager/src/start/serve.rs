@@ -43,6 +43,14 @@ impl Listeners {
         })
     }
 
+    /// Finds out whether `address` could be listened on; it is tried at `tried`, and given back at once.
+    ///
+    /// # Errors
+    /// It could not.
+    pub async fn try_at(address: SocketAddr, tried: SocketAddr) -> Result<(), StartError> {
+        TcpListener::bind(tried).await.map(drop).map_err(|source| StartError::Listen { address, source })
+    }
+
     /// Where people are served.
     pub fn people(&self) -> SocketAddr {
         self.people.address()

@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tracing::info;
 
 use super::StoreError;
@@ -13,6 +14,9 @@ use super::schema::{MIGRATIONS, Migration};
 
 /// Bytes that are copied between two reports of progress.
 const COPY_CHUNK: usize = 1 << 20;
+
+/// How long a reader waits for a writer that has the whole file to itself, which takes moments.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// The mode of a store: its owner reads and writes it, and nobody else.
 const PRIVATE: u32 = 0o600;
@@ -64,6 +68,22 @@ fn migrate(connection: &mut Connection, version: u32, migration: &Migration) -> 
     tx.pragma_update(None, "user_version", version)?;
     tx.commit()?;
     info!(version, title = migration.title, "the store was migrated");
+    Ok(())
+}
+
+/// Copies the store `from` to `to` while another process may be writing it: what was committed is there. `from`
+/// is only read.
+///
+/// # Errors
+/// The store cannot be read, or the disk has no room for the copy.
+pub fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
+    make_private(to).map_err(|source| StoreError::Create { path: to.into(), source })?;
+    let failed = |source| StoreError::Open { path: from.into(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(from, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    // The copy is thrown away, so nothing of it need be durable.
+    connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map_err(failed)?;
     Ok(())
 }
 

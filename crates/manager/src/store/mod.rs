@@ -24,7 +24,7 @@ use rusqlite::{Connection, Transaction};
 use tokio::sync::{oneshot, watch};
 
 pub use error::StoreError;
-pub use file::{copy_store, open};
+pub use file::{copy_store, open, snapshot};
 pub use rows::{
     Entry, JOURNAL_ENTRIES, Recorded, StoredRun, found, load, mark_time, read_meta, record, stored_time,
     write_meta,

@@ -1,0 +1,222 @@
+//! The check before a start: whether this program would start on this machine, found out without starting.
+//! It asks with the functions that a start uses and leaves everything as it is. The Management Node runs it
+//! about itself while it serves, and the program of a new release runs it in its slot before that is selected.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fleet::version::Release;
+use slots::{Fault, Held, Machine, Slot, faults_in_one};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::authority::Authority;
+use crate::driver::{Own, read_rooms};
+use crate::layout::Layout;
+use crate::report::chain;
+use crate::settings::Settings;
+use crate::start::{Listeners, StartError, server_certificate_faults};
+use crate::store::{self, StoreError};
+
+/// How long the check of a release may take. It migrates a copy of the store, for which a start has five
+/// minutes where nothing else is set.
+pub const RELEASE_WITHIN: Duration = Duration::from_secs(slots::CONFIRM_WITHIN_SECONDS);
+
+/// How long the Management Node's check of itself may take, which leaves out the store.
+const OWN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Whether the store is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreTrial {
+    /// A copy is made, migrated and read, as a start does it.
+    OnACopy,
+    /// It is not: the asking process has it open, and writes it.
+    LeftOut,
+}
+
+/// All faults so far.
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes what went wrong, if anything did.
+    fn of<T, E: std::error::Error + 'static>(&mut self, outcome: Result<T, E>) -> Option<T> {
+        outcome.map_err(|error| self.0.push(Fault::new(&chain(&error)))).ok()
+    }
+}
+
+/// Everything that would keep this program from starting on the machine with this root directory, from `slot`
+/// when it lies in one. What the asking process itself has open is `held`. Call it within a tokio runtime, where
+/// blocking is allowed.
+pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTrial) -> Vec<Fault> {
+    let (mut faults, layout, machine) = (Faults::default(), Layout::new(root), Machine::open(root));
+    let settings = faults.of(Settings::read(&layout.settings()));
+    faults.of(Settings::check_boot_table(&layout.settings()));
+    let record = faults.of(machine.record());
+    if let Some(slot) = slot {
+        let Release { version, build } = Release::COMPILED;
+        faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
+    }
+    for dir in [layout.root().to_path_buf(), layout.state()].iter().filter(|dir| dir.exists()) {
+        faults.of(try_writing(dir));
+    }
+    // A machine that was never started makes its authority at its start.
+    let authority = faults.of(Authority::load(&layout.state())).flatten().map(Arc::new);
+    if let Some(settings) = settings {
+        for (address, tried) in [settings.people, settings.nodes].map(|it| (it, held.try_at(it))) {
+            faults.of(Listeners::try_at(address, tried).await);
+        }
+        if let Some(authority) = authority {
+            let now = SystemTime::now();
+            faults.0.extend(
+                server_certificate_faults(&settings, &authority, now).iter().map(|it| Fault::new(it)),
+            );
+        }
+    }
+    if let (Some(record), StoreTrial::OnACopy) = (record, trial) {
+        faults.of(try_store(&layout, record.confirmed));
+    }
+    faults.0
+}
+
+/// Files can be written and made durable in a directory.
+fn try_writing(dir: &Path) -> Result<(), StartError> {
+    let path = dir.join(format!(".check-{}", std::process::id()));
+    slots::try_writing(&path).map_err(|source| StartError::NotWritable { dir: dir.into(), source })
+}
+
+/// A throw-away copy of the store of the confirmed release can be brought to the version of this one and read.
+fn try_store(layout: &Layout, confirmed: Slot) -> Result<(), StoreError> {
+    let from = layout.store(confirmed);
+    if !from.exists() {
+        return Ok(());
+    }
+    let copy = Copy::of(&from, layout.root())?;
+    let connection = store::open(&copy.path, &mut || {})?;
+    store::load(&connection)?;
+    store::stored_time(&connection)?;
+    read_rooms(&connection)?;
+    Ok(())
+}
+
+/// A copy that is removed again.
+struct Copy {
+    path: PathBuf,
+}
+
+impl Copy {
+    fn of(store: &Path, root: &Path) -> Result<Self, StoreError> {
+        let copy = Self { path: root.join(".check-store.db") };
+        // One may be left of a check that was cut short.
+        copy.remove();
+        store::snapshot(store, &copy.path)?;
+        Ok(copy)
+    }
+
+    fn remove(&self) {
+        for ending in ["", "-wal", "-shm", "-journal"] {
+            let mut name = self.path.as_os_str().to_os_string();
+            name.push(ending);
+            // What is not there need not go; what cannot go is in the way of the copy, which says so.
+            let _ = std::fs::remove_file(PathBuf::from(name));
+        }
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Why a restart of this Management Node would fail, if it would. The process listens on `held`.
+pub async fn own(own: Own, held: Held) -> Option<String> {
+    let runtime = Handle::current();
+    let work = spawn_blocking(move || {
+        runtime.block_on(check(own.layout.root(), Some(own.slot), &held, StoreTrial::LeftOut))
+    });
+    match timeout(OWN_WITHIN, work).await {
+        Ok(Ok(faults)) => faults_in_one(&faults),
+        Ok(Err(broken)) => Some(format!("the check broke off: {broken}")),
+        Err(_) => Some(format!(
+            "the check did not end in {} s; look at the disk of the machine",
+            OWN_WITHIN.as_secs()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::testing::Bench;
+
+    async fn faults(bench: &Bench, held: &Held) -> Vec<String> {
+        let found = check(bench.root(), Some(Slot::A), held, StoreTrial::OnACopy).await;
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    fn names(bench: &Bench) -> Vec<String> {
+        let entries = fs::read_dir(bench.root()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn machine_that_would_start_has_no_faults_and_is_left_as_it_is() {
+        let bench = Bench::new();
+        let desk = bench.desk().await;
+        Authority::load_or_make(&bench.layout().state()).unwrap();
+        let before = names(&bench);
+        assert_eq!(faults(&bench, &Held::default()).await, [] as [&str; 0]);
+        assert_eq!(names(&bench), before);
+        // The store is written all the while.
+        let (id, name, duty) = (fleet::node::NodeId(1), "node1".into(), fleet::node::Duty::AlwaysOn);
+        desk.apply(fleet::platform::Event::NodeAdded { id, name, duty }).await.unwrap();
+        assert_eq!(faults(&bench, &Held::default()).await, [] as [&str; 0]);
+    }
+
+    #[tokio::test]
+    async fn all_that_would_keep_it_from_starting_is_named_at_once() {
+        let bench = Bench::new();
+        bench.desk().await.store().close().await;
+        Authority::load_or_make(&bench.layout().state()).unwrap();
+        fs::remove_file(bench.layout().state().join("authority.key")).unwrap();
+        fs::write(bench.layout().store(Slot::A), "no database, whatever it says").unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let taken_again = TcpListener::bind(taken).unwrap();
+        let settings = format!(
+            "[boot]\ntries = 0\n[manager]\npeople = \"{taken}\"\nnodes = \"192.0.2.1:0\"\nnames = [\"127.0.0.1\"]\n"
+        );
+        fs::write(bench.layout().settings(), settings).unwrap();
+        let found = faults(&bench, &Held::default()).await;
+        let people = taken.to_string();
+        for named in ["tries is 0", "authority.key is missing", people.as_str(), "192.0.2.1:0", "store-a.db"]
+        {
+            assert_eq!(found.iter().filter(|fault| fault.contains(named)).count(), 1, "{named}: {found:?}");
+        }
+        let held = Held { addresses: vec![taken], calls: 0 };
+        assert!(!faults(&bench, &held).await.iter().any(|fault| fault.contains(&people)));
+        drop(taken_again);
+    }
+
+    #[tokio::test]
+    async fn settings_that_cannot_be_read_and_names_that_are_none_are_faults() {
+        let bench = Bench::new();
+        Authority::load_or_make(&bench.layout().state()).unwrap();
+        let text = fs::read_to_string(bench.layout().settings()).unwrap();
+        let check = async |text: &str, named: &str| {
+            fs::write(bench.layout().settings(), text).unwrap();
+            let found = faults(&bench, &Held::default()).await;
+            assert!(found.len() == 1 && found[0].contains(named) && !found[0].contains('\n'), "{found:?}");
+        };
+        check(&text.replace("people", "peeple"), "peeple").await;
+        check(&text.replace("[\"127.0.0.1\"]", "[\"no name\"]"), "no name").await;
+    }
+}
