@@ -36,6 +36,9 @@ pub(crate) struct Manager {
     pub(crate) build: u64,
     /// One of the eight, in words.
     pub(crate) upgrade_status_text: String,
+    /// Why a restart of it would fail, when it would.
+    #[serde(default)]
+    pub(crate) start_fault: Option<String>,
 }
 
 /// A run under way.
@@ -138,6 +141,9 @@ pub(crate) struct Node {
     /// Whether it is heard.
     #[serde(default)]
     pub(crate) contact: String,
+    /// Why a restart of it would fail, when it would.
+    #[serde(default)]
+    pub(crate) start_fault: Option<String>,
     /// What became of its calls.
     #[serde(default)]
     pub(crate) tally: Option<Tally>,
@@ -255,6 +261,9 @@ pub(crate) struct WorkerStatus {
     /// The name of its system location.
     #[serde(default)]
     pub(crate) system_location: Option<String>,
+    /// Why a restart of it would fail, when it would.
+    #[serde(default)]
+    pub(crate) start_fault: Option<String>,
 }
 
 /// A node, a room or a location in the configuration.

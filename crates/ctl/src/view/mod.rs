@@ -14,6 +14,7 @@ pub(crate) mod upgrade;
 pub(crate) mod samples;
 
 use crate::terminal::{Paint, Width};
+use crate::text::one_line;
 
 /// How to draw.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,16 @@ impl Canvas {
             Some(columns) => console::truncate_str(line, columns, "…").into_owned(),
             None => line.into(),
         }
+    }
+
+    /// The machines that would not start again, each with why.
+    pub(crate) fn start_faults<'a>(
+        self,
+        machines: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Vec<String> {
+        let told = machines.filter_map(|(name, fault)| Some((name, fault?)));
+        let sentence = |(name, why): (&str, &str)| one_line(&format!("{name}: a restart would fail: {why}"));
+        told.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
     }
 
     /// Whether the line fits.

@@ -17,7 +17,9 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> 
     }
     nodes.sort_by_key(|node| natural(&node.name));
     let headings = ["NODE", "LOCATION", "INSTALLED", "STATUS", "MAINTENANCE", "CALLS", "LOAD", "HEARD"];
-    table(canvas, &headings, nodes.iter().map(|node| row(node, now)).collect())
+    let mut lines = table(canvas, &headings, nodes.iter().map(|node| row(node, now)).collect());
+    lines.extend(canvas.start_faults(nodes.iter().map(|it| (it.name.as_str(), it.start_fault.as_deref()))));
+    lines
 }
 
 fn row(node: &WorkerStatus, now: When) -> Vec<String> {
@@ -63,6 +65,7 @@ pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: 
             ("Configuration", status.sync_status.clone()),
             ("Last heard", status.last_updated.map_or("never".into(), |at| at.ago(now))),
         ]);
+        pairs.extend(status.start_fault.clone().map(|why| ("Restart", format!("would fail: {why}"))));
     }
     pairs.extend(
         configured.description.clone().filter(|text| !text.is_empty()).map(|text| ("Description", text)),

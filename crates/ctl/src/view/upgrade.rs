@@ -15,6 +15,9 @@ pub(crate) fn status(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     let mut lines = head(view, canvas);
     lines.push(String::new());
     lines.extend(nodes(view, canvas, usize::MAX));
+    let manager = (view.manager.name.as_str(), view.manager.start_fault.as_deref());
+    let machines = view.nodes.iter().map(|node| (node.name.as_str(), node.start_fault.as_deref()));
+    lines.extend(canvas.start_faults(std::iter::once(manager).chain(machines)));
     lines.extend(calls(view, canvas));
     lines
 }
