@@ -38,7 +38,7 @@ fn a_release_that_crashes_on_the_nodes_falls_back_and_the_run_says_so() {
     let world = World::new(2);
     let mut calls = world.callers();
     world.call(&mut calls, 1);
-    let contents = Contents { node: Program::Script("#!/bin/sh\nexit 7\n"), ..Contents::next() };
+    let contents = Contents { node: Program::Script("exit 7\n"), ..Contents::next() };
     world.upload(&contents);
     world.platform.start(&UNHURRIED).unwrap();
     world.wait_for_status(1, "Waiting for calls to clear");
@@ -57,7 +57,7 @@ fn a_release_that_crashes_on_the_nodes_falls_back_and_the_run_says_so() {
 fn a_release_that_hangs_on_the_nodes_falls_back() {
     let world = World::new(1);
     // `exec`, so that what boot watches is what hangs.
-    let contents = Contents { node: Program::Script("#!/bin/sh\nexec sleep 600\n"), ..Contents::next() };
+    let contents = Contents { node: Program::Script("exec sleep 600\n"), ..Contents::next() };
     world.upload(&contents);
     world.platform.start(&UNHURRIED).unwrap();
     let status = world.wait_until_ended_with("incomplete");
@@ -71,7 +71,7 @@ fn a_manager_that_does_not_come_up_goes_back_and_no_node_was_touched() {
     let mut calls = world.callers();
     world.call(&mut calls, 1);
     // The new release notes what the store is whenever it is tried, and crashes.
-    let script = "#!/bin/sh\nsha256sum < \"$2/store-a.db\" >> \"$2/seen\"\nexit 3\n";
+    let script = "sha256sum < \"$2/store-a.db\" >> \"$2/seen\"\nexit 3\n";
     world.upload(&Contents { manager: Program::Script(script), ..Contents::next() });
     let root = world.platform.manager.root.clone();
     world.platform.start(&UNHURRIED).unwrap();
@@ -119,4 +119,86 @@ fn a_manager_that_loses_its_power_during_its_own_upgrade_goes_on() {
         world.wait_until_ended_with("complete");
         world.nobody_was_cut(calls);
     }
+}
+
+/// Edits the settings of a machine while it runs.
+fn edit(root: &std::path::Path, from: &str, to: &str) {
+    let path = root.join("machine.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn settings_that_cannot_be_read_any_more_stand_in_the_way_and_nobody_is_touched() {
+    let world = World::new(2);
+    let mut calls = world.callers();
+    world.call(&mut calls, 1);
+    world.call(&mut calls, 2);
+    edit(&world.platform.nodes[1].root, "sip =", "sipp =");
+    edit(&world.platform.manager.root, "people =", "peeple =");
+    let says = |value: &serde_json::Value, named: &str| value.as_str().is_some_and(|why| why.contains(named));
+    world.wait_for("both machines say that they would not start", |status| {
+        says(&node(status, 2)["start_fault"], "sipp") && says(&status["manager"]["start_fault"], "peeple")
+    });
+    world.upload(&Contents::next());
+    let refused = world.platform.start(&UNHURRIED).unwrap_err().to_string();
+    assert!(refused.contains("a restart of node2 would fail") && refused.contains("sipp"), "{refused}");
+    assert!(refused.contains("a restart of the Management Node would fail"), "{refused}");
+    assert!(world.would_answer(1) && world.would_answer(2));
+
+    edit(&world.platform.nodes[1].root, "sipp =", "sip =");
+    edit(&world.platform.manager.root, "peeple =", "people =");
+    world.wait_for("both machines would start", |status| {
+        node(status, 2)["start_fault"].is_null() && status["manager"]["start_fault"].is_null()
+    });
+    world.platform.start(&UNHURRIED).unwrap();
+    world.wait_for_status(1, "Waiting for calls to clear");
+    world.hang_up(&mut calls, 1);
+    world.hang_up(&mut calls, 2);
+    world.wait_until_ended_with("complete");
+    world.nobody_was_cut(calls);
+}
+
+#[test]
+fn a_node_whose_settings_break_in_the_middle_of_a_run_takes_calls_all_the_while() {
+    let world = World::new(2);
+    let mut calls = world.callers();
+    world.call(&mut calls, 1);
+    world.call(&mut calls, 2);
+    world.upload(&Contents::next());
+    world.platform.start(&[&UNHURRIED[..], &["--nodes-at-once", "1"]].concat()).unwrap();
+    world.wait_for_status(1, "Waiting for calls to clear");
+    edit(&world.platform.nodes[1].root, "sip =", "sipp =");
+    world.hang_up(&mut calls, 1);
+    let status = world.wait_until_ended_with("incomplete");
+    assert_eq!((version(&status, 1), version(&status, 2)), (NEXT, PRESENT));
+    let why = node(&status, 2)["waits_text"].as_str().unwrap_or_default();
+    assert!(why.contains("would not start on this machine") && why.contains("sipp"), "{why}");
+    let facts = world.history(1);
+    assert!(!facts.iter().any(|fact| fact.contains("node2: in maintenance mode")), "{facts:?}");
+    assert!(world.would_answer(2));
+    world.nobody_was_cut(calls);
+}
+
+#[test]
+fn a_fall_back_to_a_release_that_does_not_start_either_is_told_in_the_log_and_in_the_history() {
+    let world = World::new(1);
+    // The new release spoils the settings, as an operator may meanwhile, and crashes.
+    let script = "sed -i 's/^sip =/sipp =/' \"$2/machine.toml\"\nexit 7\n";
+    world.upload(&Contents { node: Program::Script(script), ..Contents::next() });
+    world.platform.start(&UNHURRIED).unwrap();
+    let machine = &world.platform.nodes[0];
+    let until = std::time::Instant::now() + crate::world::PATIENCE;
+    while !machine.log().contains("This machine runs no release") {
+        assert!(std::time::Instant::now() < until, "{}", machine.log());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    edit(&machine.root, "sipp =", "sip =");
+    world.wait_until_answered(1);
+    let status = world.wait_until_ended_with("incomplete");
+    assert_eq!(version(&status, 1), PRESENT);
+    let why = node(&status, 1)["waits_text"].as_str().unwrap_or_default();
+    assert!(why.contains("exit status 7") && why.contains("did not start either"), "{why}");
+    assert!(world.history(1).iter().any(|fact| fact.contains("did not start either")), "{why}");
 }
