@@ -1,6 +1,7 @@
 //! Machines that would not start again: what stands in the way of a run, and what a node does that finds out
 //! midway.
 
+#[allow(dead_code)] // What the other tests say of a node is not needed here.
 mod support;
 
 use fleet::agent::{Agent, AgentEvent, AgentFact, Memory, Start};

@@ -168,7 +168,7 @@ fn a_kind_of_interference_that_is_taken_away_moves_no_other() {
 
 #[test]
 fn a_replay_tells_after_each_event_what_it_has_changed() {
-    let told = tell(33, Telling::Everything, None);
+    let told = tell(35, Telling::Everything, None);
     let changes: Vec<&str> = told.journal.lines().filter_map(|line| line.strip_prefix("  ~ ")).collect();
     for change in [
         "platform.run.manager: ",
@@ -185,7 +185,7 @@ fn a_replay_tells_after_each_event_what_it_has_changed() {
         assert!(changes.iter().any(|told| told.starts_with(change)), "never told: {change}");
     }
     // Without them it is the same story, but for the lines that say what brought a change about.
-    let events = tell(33, Telling::Events, None).journal;
+    let events = tell(35, Telling::Events, None).journal;
     let mut everything = told.journal.lines();
     assert!(events.lines().all(|line| everything.any(|told| told == line)));
 }

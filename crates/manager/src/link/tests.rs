@@ -81,8 +81,15 @@ impl Server {
         let service = router(link).into_make_service_with_connect_info::<Peer>();
         let serving = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         let own = bench.own(Slot::A);
-        let driver =
-            Driver { desk: desk.clone(), own, presence, downs, gate: gate.clone(), stop: stop.clone() };
+        let driver = Driver {
+            desk: desk.clone(),
+            own,
+            held: slots::Held::default(),
+            presence,
+            downs,
+            gate: gate.clone(),
+            stop: stop.clone(),
+        };
         let driving = tokio::spawn(async move { _ = driver.run().await });
         Self { bench, desk, authority, gate, base, stop, tasks: vec![serving, driving] }
     }

@@ -12,7 +12,7 @@ pub const LOCAL_FAILURES: u32 = 3;
 
 /// How often the release may find that it would not start. A port may be held for a moment by a program that
 /// only passes through.
-pub const FAILED_CHECKS: u32 = 3;
+pub(crate) const FAILED_CHECKS: u32 = 3;
 
 /// How often the manager may say that it does not have the package: about a minute with the pauses.
 pub const NOT_THERE: u32 = 15;
