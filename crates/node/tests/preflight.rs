@@ -165,7 +165,7 @@ async fn release_that_would_not_start_is_rejected_while_the_node_takes_calls() {
     });
     until("it is rejected", || rejection(&manager).is_some()).await;
     assert!(rejection(&manager).unwrap().contains("would not start on this machine: port 5060 is taken"));
-    let refused = manager.told(|told| told.seen.iter().any(|sync| says_refusing_after_service(sync)));
+    let refused = manager.told(|told| told.seen.iter().any(says_refusing_after_service));
     assert!(!refused, "a call was refused for nothing");
 }
 
