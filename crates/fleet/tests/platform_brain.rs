@@ -101,7 +101,11 @@ fn no_epoch_that_one_node_claims_keeps_another_from_being_heard() {
         let node = fleet.nodes().get(NODE).unwrap();
         assert_eq!(node.contact, Contact::Heard, "after a claim of {claimed}");
         assert_eq!(node.observed.as_ref().unwrap().generation, wanted, "after a claim of {claimed}");
-        assert!(fleet.platform.epoch < end, "a claim of {claimed} raised the epoch to {}", fleet.platform.epoch);
+        assert!(
+            fleet.platform.epoch < end,
+            "a claim of {claimed} raised the epoch to {}",
+            fleet.platform.epoch
+        );
     }
 }
 
