@@ -5,7 +5,7 @@
 //! know what a release does, must not fetch or unpack one, and must not talk to any other machine.
 
 mod events;
-mod in_vain;
+mod failed_starts;
 mod locks;
 mod notify;
 mod program;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use slots::{Attempt, FellBack, Machine, Slot, Start, Stranded, UnixMillis};
 
 use crate::events::{Event, Events, OnStop};
-use crate::in_vain::{InVain, Tell};
+use crate::failed_starts::{FailedStarts, Report};
 use crate::locks::Locks;
 use crate::notify::Message;
 use crate::program::Program;
@@ -41,19 +41,19 @@ enum Readiness {
 impl Supervisor {
     /// Runs until `boot` is asked to end.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let (mut pauses, mut in_vain) = (Pauses::default(), InVain::default());
+        let (mut pauses, mut failed) = (Pauses::default(), FailedStarts::default());
         let mut last = None;
         let mut pause = Duration::ZERO;
         while self.events.pause(pause)? != Event::Stop {
             let start = self.machine.next_start(self.settings.tries, UnixMillis::now())?;
             self.say_start(&start);
             if last.replace(start.slot) != Some(start.slot) {
-                (pauses, in_vain) = (Pauses::default(), InVain::default());
+                (pauses, failed) = (Pauses::default(), FailedStarts::default());
             }
-            let end = match self.run_once(&start, &mut in_vain)? {
+            let end = match self.run_once(&start, &mut failed)? {
                 Outcome::Stopped => return Ok(()),
                 Outcome::Ended { end, ready } => {
-                    self.judge_start(&start, &end, ready, &mut in_vain)?;
+                    self.judge_start(&start, &end, ready, &mut failed)?;
                     end
                 }
             };
@@ -80,18 +80,18 @@ impl Supervisor {
         Ok(pause)
     }
 
-    /// Tells the operator when the confirmed release does not start: there is no other to turn to.
+    /// Reports to the operator that the confirmed release does not start: there is none to fall back to.
     fn judge_start(
         &self,
         start: &Start,
         end: &End,
         ready: Readiness,
-        in_vain: &mut InVain,
+        failed: &mut FailedStarts,
     ) -> Result<(), Failure> {
         if start.attempt != Attempt::Confirmed || ready == Readiness::Ready {
             return Ok(());
         }
-        let Tell::Now { starts } = in_vain.ended(self.settings.tries) else { return Ok(()) };
+        let Report::Now { starts } = failed.ended(self.settings.tries) else { return Ok(()) };
         let exit = in_words(end);
         let after = match self.machine.record()?.fell_back {
             Some(_) => format!(
@@ -107,7 +107,7 @@ impl Supervisor {
             start.slot, start.identity
         );
         say(&line);
-        tell_service_manager(&format!("STATUS={line}"));
+        notify_service_manager(&format!("STATUS={line}"));
         if let Err(error) = self.machine.note_stranded(Stranded { exit }) {
             // The next start may still succeed; what is missing then is a line of the history.
             say(&format!("it could not be kept for the history: {}", chain(&error)));
@@ -115,14 +115,14 @@ impl Supervisor {
         Ok(())
     }
 
-    fn run_once(&self, start: &Start, in_vain: &mut InVain) -> Result<Outcome, Failure> {
+    fn run_once(&self, start: &Start, failed: &mut FailedStarts) -> Result<Outcome, Failure> {
         let notify = self.events.notify.address();
         let program = self
             .locks
             .for_program()
             .and_then(|lock| Program::start(start, self.machine.root(), notify, lock));
         match program {
-            Ok(program) => self.watch(start, program, in_vain),
+            Ok(program) => self.watch(start, program, failed),
             Err(error) => {
                 let reason = format!("{} cannot be started: {error}", start.program.display());
                 say(&format!("slot {}: {reason}", start.slot));
@@ -132,8 +132,8 @@ impl Supervisor {
     }
 
     /// Watches a program until it has ended, whatever the reason.
-    fn watch(&self, start: &Start, program: Program, in_vain: &mut InVain) -> Result<Outcome, Failure> {
-        tell_service_manager("READY=1");
+    fn watch(&self, start: &Start, program: Program, failed: &mut FailedStarts) -> Result<Outcome, Failure> {
+        notify_service_manager("READY=1");
         let mut ready = Readiness::NotYet;
         let mut probation = match start.attempt {
             Attempt::Confirmed => None,
@@ -151,7 +151,7 @@ impl Supervisor {
                 Event::Reported(messages) => {
                     if messages.contains(&Message::Ready) {
                         ready = Readiness::Ready;
-                        say_ready(start, in_vain.ready());
+                        say_ready(start, failed.ready());
                     }
                     self.heed(start, &messages, &mut probation)?;
                 }
@@ -265,19 +265,19 @@ fn in_words(end: &End) -> String {
     }
 }
 
-/// The release is ready, after so many starts that came to nothing.
-fn say_ready(start: &Start, in_vain: u32) {
-    if in_vain > 0 {
+/// The release is ready, after so many failed starts.
+fn say_ready(start: &Start, failed: u32) {
+    if failed > 0 {
         let Start { slot, identity, .. } = start;
-        say(&format!("slot {slot}: release {identity} is ready, after {in_vain} starts that were not"));
-        tell_service_manager(&format!("STATUS=release {identity} runs"));
+        say(&format!("slot {slot}: release {identity} is ready, after {failed} failed starts"));
+        notify_service_manager(&format!("STATUS=release {identity} runs"));
     }
 }
 
-/// Tells systemd, when it started us, that the machine is up, or how it is. Telling it twice does no harm.
-fn tell_service_manager(message: &str) {
+/// Notifies systemd, when it started us, that the machine is up, or of its status. Twice does no harm.
+fn notify_service_manager(message: &str) {
     let Some(address) = std::env::var_os(slots::NOTIFY_VARIABLE) else { return };
     if let Err(error) = slots::notify(&address, message) {
-        say(&format!("the service manager could not be told {message:?}: {error}"));
+        say(&format!("the service manager could not be notified of {message:?}: {error}"));
     }
 }

@@ -52,7 +52,7 @@ fn of_node(facts: &[Fact]) -> Vec<NodeFact> {
 }
 
 #[test]
-fn every_machine_that_would_not_start_again_is_a_blocker_and_is_told_of() {
+fn every_machine_that_would_not_start_again_is_a_blocker_and_is_reported() {
     let mut fleet = platform();
     for id in [NODE, OTHER] {
         let facts = report(&mut fleet, id, 2, 0, fault());

@@ -216,7 +216,7 @@ fn the_service_manager_hears_that_the_machine_is_up() {
 }
 
 #[test]
-fn fall_back_to_a_release_that_does_not_start_either_is_told_and_kept() {
+fn fall_back_to_a_release_that_does_not_start_either_is_reported_and_kept() {
     let old = "[ -e \"$2/well\" ] || exit 3; ".to_string() + &trial("confirm");
     let bench = Bench::with_selected(&old, "exit 7");
     let socket = UnixDatagram::bind(bench.path("manager.socket")).unwrap();
@@ -227,12 +227,12 @@ fn fall_back_to_a_release_that_does_not_start_either_is_told_and_kept() {
         let length = socket.recv(&mut message).unwrap();
         String::from_utf8_lossy(&message[..length]).into_owned()
     };
-    let told = std::iter::repeat_with(status).find(|message| message.starts_with("STATUS=")).unwrap();
+    let reported = std::iter::repeat_with(status).find(|message| message.starts_with("STATUS=")).unwrap();
     let line =
         "slot a: release 34.1 (34100) has not become ready in 2 starts in a row, the last one: exit status 3";
-    assert!(told.contains(line) && told.contains("This machine runs no release"), "{told}");
+    assert!(reported.contains(line) && reported.contains("This machine runs no release"), "{reported}");
     bench.wait_for_line(line);
-    bench.wait_for_record("the fall-back that came to nothing", |record| {
+    bench.wait_for_record("the fall-back that found no release", |record| {
         record.fell_back.as_ref().is_some_and(|fell_back| fell_back.stranded.is_some())
     });
     let fell_back = bench.machine.record().unwrap().fell_back.unwrap();
@@ -243,8 +243,9 @@ fn fall_back_to_a_release_that_does_not_start_either_is_told_and_kept() {
     );
     std::fs::write(bench.path("well"), "").unwrap();
     bench.wait_for_line("slot a: release 34.1 (34100) is ready, after");
-    let told = std::iter::repeat_with(status).find(|message| message.starts_with("STATUS=release")).unwrap();
-    assert_eq!(told, "STATUS=release 34.1 (34100) runs");
+    let reported =
+        std::iter::repeat_with(status).find(|message| message.starts_with("STATUS=release")).unwrap();
+    assert_eq!(reported, "STATUS=release 34.1 (34100) runs");
     kill_process(Pid::from_child(&boot), Signal::TERM).unwrap();
     assert!(boot.wait().unwrap().success());
 }

@@ -44,9 +44,9 @@ impl Canvas {
         self,
         machines: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Vec<String> {
-        let told = machines.filter_map(|(name, fault)| Some((name, fault?)));
+        let faults = machines.filter_map(|(name, fault)| Some((name, fault?)));
         let sentence = |(name, why): (&str, &str)| one_line(&format!("{name}: a restart would fail: {why}"));
-        told.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
+        faults.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
     }
 
     /// Whether the line fits.

@@ -182,7 +182,7 @@ fn a_node_whose_settings_break_in_the_middle_of_a_run_takes_calls_all_the_while(
 }
 
 #[test]
-fn a_fall_back_to_a_release_that_does_not_start_either_is_told_in_the_log_and_in_the_history() {
+fn a_fall_back_to_a_release_that_does_not_start_either_is_reported_in_the_log_and_in_the_history() {
     let world = World::new(1);
     // The new release spoils the settings, as an operator may meanwhile, and crashes.
     let script = "sed -i 's/^sip =/sipp =/' \"$2/machine.toml\"\nexit 7\n";

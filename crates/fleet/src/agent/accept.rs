@@ -73,7 +73,7 @@ impl Agent {
         }
         let before = self.owners();
         // A node that has found that it cannot take the release is not taken out of service for it.
-        self.memory.let_go = self.is_asked_in_vain(&desired);
+        self.memory.let_go = self.asks_for_rejected_release(&desired);
         let hold = desired.intent.owners.run.filter(|_| !self.memory.let_go);
         self.memory.held_until = hold.map(|hold| now + hold);
         self.memory.accepted = desired;
@@ -91,7 +91,7 @@ impl Agent {
         (takes && !self.has_rejected(&software)).then_some(software)
     }
 
-    fn is_asked_in_vain(&self, desired: &Desired) -> bool {
+    fn asks_for_rejected_release(&self, desired: &Desired) -> bool {
         let rejected = desired.intent.software.is_some_and(|(software, _)| self.has_rejected(&software));
         rejected && self.enters_for_run(desired)
     }

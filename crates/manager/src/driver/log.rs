@@ -144,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn an_alarm_is_lowered_under_the_name_that_it_was_raised_under() {
+        let why = String::from("no such address");
+        let lines = lines(&[NodeFact::StartFault { why }, NodeFact::StartFaultOver]);
+        assert_eq!(
+            [&lines[1], &lines[3]],
+            [
+                "WARN administrator.alarm: Alarm raised Alarm=\"start_fault\" node=7 name=\"oslo-1\"",
+                "WARN administrator.alarm: Alarm lowered Alarm=\"start_fault\" node=7 name=\"oslo-1\"",
+            ]
+        );
+    }
+
+    #[test]
     fn another_fact_raises_no_alarm() {
         let lines = lines(&[NodeFact::Fit]);
         assert_eq!(lines.len(), 1, "{lines:?}");

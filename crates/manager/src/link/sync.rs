@@ -136,10 +136,12 @@ mod tests {
         let long = "é".repeat(SENTENCE_CHARACTERS + 1);
         let rejected =
             |why: &str| Staging::Rejected { run: RunId(1), manifest: Sha256([7; 32]), why: why.to_string() };
-        let mut report = Observed { unfit: Some(long.clone()), staging: rejected(&long), ..observed(1) };
+        let (unfit, start_fault) = (Some(long.clone()), Some(long.clone()));
+        let mut report = Observed { unfit, start_fault, staging: rejected(&long), ..observed(1) };
         shorten(&mut report);
         let kept = "é".repeat(SENTENCE_CHARACTERS);
         assert_eq!((report.unfit.as_deref(), &report.staging), (Some(kept.as_str()), &rejected(&kept)));
+        assert_eq!(report.start_fault.as_deref(), Some(kept.as_str()));
         let same = report.clone();
         shorten(&mut report);
         assert_eq!(report, same);

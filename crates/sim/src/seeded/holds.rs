@@ -52,7 +52,7 @@ impl Since {
 pub(super) fn refuses_as_told(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
     let Owners { operator, run, platform: _ } = &known.accepted.intent.owners;
     let local = machine.clock.shows(world.now);
-    let held = !known.in_vain && run.is_some_and(|hold| known.since.binds(hold, world.now, local));
+    let held = !known.rejected_before && run.is_some_and(|hold| known.since.binds(hold, world.now, local));
     (machine.admits() && (operator.is_some() || held))
         .then_some("a node in maintenance mode takes no calls (R3)")
 }

@@ -146,11 +146,11 @@ impl World {
         }
         let world = self.now;
         self.check_start_fault(id, before);
-        let in_vain = was_rejected_before(before, came);
+        let rejected_before = was_rejected_before(before, came);
         let known = self.known(id);
         known.watch.is_answered();
         if taken && came.generation > known.accepted.generation {
-            known.in_vain = in_vain;
+            known.rejected_before = rejected_before;
             known.accepted = came.clone();
             known.since = Since { world, local, unclocked: None };
             let is_lost =

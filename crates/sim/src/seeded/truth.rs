@@ -25,7 +25,7 @@ pub(super) struct Known {
     /// What it accepted last.
     pub(super) accepted: Desired,
     /// It had found before that it cannot take the release of that, so it stays in service.
-    pub(super) in_vain: bool,
+    pub(super) rejected_before: bool,
     /// Since when it acts on that.
     pub(super) since: Since,
     /// Since which generation the operator holds it, if so.
@@ -98,7 +98,7 @@ impl World {
             let began = memory.held_until.zip(memory.accepted.intent.owners.run);
             let local = began.map_or(shows, |(until, hold)| Time(until.0.saturating_sub(hold.0)));
             known.since = Since { world, local, unclocked: Some(Span::ZERO) };
-            known.in_vain = memory.let_go && memory.rejected.is_some();
+            known.rejected_before = memory.let_go && memory.rejected.is_some();
             known.accepted = memory.accepted;
         }
     }
