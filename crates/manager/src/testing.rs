@@ -68,11 +68,16 @@ impl Bench {
         take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.unwrap()
     }
 
-    /// The release after this one, signed, as an uploaded file.
+    /// The release after this one, signed, as an uploaded file. Its programs find nothing wrong.
     pub(crate) fn upload(&self) -> PathBuf {
+        self.upload_with("exit 0")
+    }
+
+    /// The same, with programs that run this script.
+    pub(crate) fn upload_with(&self, script: &str) -> PathBuf {
         let file = |name: &str| {
             let source = self.root().join(name);
-            fs::write(&source, format!("#!/bin/sh\n# {name}\n")).unwrap();
+            fs::write(&source, format!("#!/bin/sh\n# {name}\n{script}\n")).unwrap();
             let path = format!("bin/{name}").parse().unwrap();
             SourceFile { source, path, mode: Mode::Executable }
         };

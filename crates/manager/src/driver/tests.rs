@@ -30,7 +30,11 @@ fn driver(bench: &Bench, desk: &Desk) -> (Driver, CancellationToken, Gate) {
 }
 
 async fn start(bench: &Bench, desk: &Desk) -> HeldPackage {
-    let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
+    start_from(bench, desk, &bench.upload()).await
+}
+
+async fn start_from(bench: &Bench, desk: &Desk, upload: &Path) -> HeldPackage {
+    let held = packages::admit(&bench.layout(), upload).unwrap();
     desk.start(held.for_run(), Policy::standard()).await.unwrap().unwrap();
     held
 }
@@ -122,6 +126,39 @@ async fn a_run_stages_and_selects_the_new_manager() {
     package::check_slot(&slot, held.verified.payload(package::Role::Manager)).unwrap();
     assert_eq!(std::fs::read(slot.join("manifest.json")).unwrap(), held.verified.manifest_bytes());
     assert_eq!(gate.passage(), Passage::Closed, "requests were taken after the selection");
+}
+
+/// The Management Node keeps its release and serves on, and the run says what the new one has found.
+async fn is_rejected(bench: &Bench, desk: &Desk) {
+    let (driver, stop, gate) = driver(bench, desk);
+    let running = tokio::spawn(driver.run());
+    until(desk, |fleet| fleet.platform.run.is_none()).await;
+    let ended = desk.read(|fleet, _| fleet.platform.last_run.clone()).unwrap();
+    let Outcome::ManagerRejected { why } = ended.outcome else { panic!("{:?}", ended.outcome) };
+    assert!(why.contains("port 443 is taken"), "{why}");
+    assert_eq!(bench.own(Slot::A).machine.record().unwrap().trying, None);
+    assert_eq!(gate.passage(), Passage::Open);
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ended::Asked);
+}
+
+#[tokio::test]
+async fn release_that_would_not_start_is_rejected_before_it_is_selected() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    start_from(&bench, &desk, &bench.upload_with("echo port 443 is taken; exit 1")).await;
+    is_rejected(&bench, &desk).await;
+}
+
+#[tokio::test]
+async fn release_that_an_earlier_process_has_staged_is_asked_once_more() {
+    let bench = Bench::new();
+    let desk = bench.desk().await;
+    start_from(&bench, &desk, &bench.upload_with("echo port 443 is taken; exit 1")).await;
+    let ManagerWants::Stage(of) = desk.read(|fleet, _| fleet.manager_wants()) else { panic!() };
+    bench.own(Slot::A).stage(of).unwrap();
+    desk.apply(Event::ManagerStaged).await.unwrap();
+    is_rejected(&bench, &desk).await;
 }
 
 #[tokio::test]
