@@ -12,13 +12,22 @@ use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{Asked, Named, malformed};
 use super::router::both;
+use super::typed::Type;
 use super::{time, views};
 use crate::store::{Recorded, StoredRun};
 
 const LIST: &str = "/api/admin/history/v1/upgrade/";
 const LISTED: Listed = Listed {
     path: LIST,
-    filters: &["id", "source", "target", "manifest", "started_at", "ended_at", "outcome"],
+    filters: &[
+        ("id", Type::Number),
+        ("source", Type::Version),
+        ("target", Type::Version),
+        ("manifest", Type::Text),
+        ("started_at", Type::Moment),
+        ("ended_at", Type::Moment),
+        ("outcome", Type::Text),
+    ],
 };
 
 /// How many entries of the journal one answer holds; the rest is asked for with `since`. A run over

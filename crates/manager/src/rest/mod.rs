@@ -6,6 +6,8 @@
 
 mod error;
 mod fields;
+mod typed;
+
 mod filter;
 mod list;
 mod request;

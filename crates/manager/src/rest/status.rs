@@ -17,6 +17,7 @@ use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{Asked, Named};
 use super::router::both;
+use super::typed::Type;
 use super::views::Sight;
 use crate::driver::Live;
 
@@ -28,22 +29,28 @@ const MANAGERS: &str = "/api/admin/status/v1/management_vm/";
 const NODES_LISTED: Listed = Listed {
     path: NODES,
     filters: &[
-        "configuration_id",
-        "last_updated",
-        "maintenance_mode",
-        "media_load",
-        "name",
-        "node_type",
-        "signaling_count",
-        "sync_status",
-        "system_location",
-        "upgrade_status",
-        "version",
+        ("configuration_id", Type::Number),
+        ("last_updated", Type::Moment),
+        ("maintenance_mode", Type::Truth),
+        ("media_load", Type::Number),
+        ("name", Type::Text),
+        ("node_type", Type::Text),
+        ("signaling_count", Type::Number),
+        ("sync_status", Type::Text),
+        ("system_location", Type::Text),
+        ("upgrade_status", Type::Text),
+        ("version", Type::Version),
     ],
 };
 const MANAGERS_LISTED: Listed = Listed {
     path: MANAGERS,
-    filters: &["configuration_id", "last_updated", "name", "upgrade_status", "version"],
+    filters: &[
+        ("configuration_id", Type::Number),
+        ("last_updated", Type::Moment),
+        ("name", Type::Text),
+        ("upgrade_status", Type::Text),
+        ("version", Type::Version),
+    ],
 };
 
 pub(super) fn routes() -> Router<Api> {

@@ -15,12 +15,22 @@ use super::error::{Kind, Refusal};
 use super::list::{Listed, page};
 use super::request::{Asked, Named};
 use super::router::both;
+use super::typed::Type;
 use super::{Api, time};
 use crate::packages::{self, HeldPackage};
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
-const LISTED: Listed =
-    Listed { path: LIST, filters: &["manifest", "version", "build", "released", "size", "uploaded_at"] };
+const LISTED: Listed = Listed {
+    path: LIST,
+    filters: &[
+        ("manifest", Type::Text),
+        ("version", Type::Version),
+        ("build", Type::Number),
+        ("released", Type::Moment),
+        ("size", Type::Number),
+        ("uploaded_at", Type::Moment),
+    ],
+};
 
 const WHAT: &str = "upgrade package";
 

@@ -23,14 +23,23 @@ use super::request::{Asked, Fields, Named, has_type, malformed};
 use super::router::both;
 use super::rows::location;
 use super::uploads::{self, PACKAGE_BYTES, Received, Stage, Upload};
+use super::typed::Type;
 use super::{Api, time, upgrade, upgrade_package};
 use crate::packages::{self, HeldPackage, PackageError};
 
 const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
 const COMMAND: &str = "/api/admin/command/v1/platform/upgrade/";
 const LIST: &str = "/api/admin/configuration/v1/upgrade_request/";
-const LISTED: Listed =
-    Listed { path: LIST, filters: &["uuid", "state", "offset", "total_size", "created_at"] };
+const LISTED: Listed = Listed {
+    path: LIST,
+    filters: &[
+        ("uuid", Type::Text),
+        ("state", Type::Text),
+        ("offset", Type::Number),
+        ("total_size", Type::Number),
+        ("created_at", Type::Moment),
+    ],
+};
 
 const RESOURCE: &str = "upgrade_request";
 
