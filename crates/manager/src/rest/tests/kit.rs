@@ -149,8 +149,17 @@ impl Kit {
             generation: desired.generation,
             release,
             footing: Footing::Confirmed,
+        self.report_with(id, release, Calls::NONE).await;
+    }
+
+    /// The node says what it should, with so many calls.
+    pub(super) async fn report_calls(&self, id: u32, count: u32) {
+        self.report_with(id, OLD, Calls::Known { count, oldest: None }).await;
+    }
+
+    async fn report_with(&self, id: u32, release: Release, calls: Calls) {
             admission: if takes_calls { Admission::Admitting } else { Admission::Refusing },
-            calls: Calls::NONE,
+            calls,
             staging: Staging::Nothing,
             unfit: None,
         };
