@@ -14,6 +14,7 @@ mod request;
 mod time;
 
 mod auth;
+mod device;
 mod password;
 mod throttle;
 

@@ -20,6 +20,7 @@ use super::router::both;
 use super::typed::Type;
 use super::views::Sight;
 use crate::driver::Live;
+use crate::first_password;
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
 const ABOUT: &str = "/api/admin/status/v1/about/";
@@ -67,13 +68,15 @@ async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     Ok(Json(beside.see(&api, |sight| sight.upgrade())))
 }
 
-async fn about() -> Json<Value> {
+async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     let release = Release::COMPILED;
-    Json(json!({
+    let remark = api.blocking(|layout| first_password::remark(&layout.state())).await?;
+    Ok(Json(json!({
         "version": release.version.to_string(),
         "build": release.build,
         "release_text": release.to_string(),
-    }))
+        "warnings": remark.into_iter().map(|text| json!({"text": text})).collect::<Vec<_>>(),
+    })))
 }
 
 async fn nodes(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {

@@ -100,6 +100,14 @@ impl Kit {
         self.router = router(&self.desk, &self.layout);
     }
 
+    /// The name and the password of the operator.
+    pub(super) fn credentials(&self) -> (String, String) {
+        let encoded = self.authorization.strip_prefix("Basic ").unwrap();
+        let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+        let (user, password) = text.split_once(':').unwrap();
+        (user.into(), password.into())
+    }
+
     /// Sends a request as it is.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
