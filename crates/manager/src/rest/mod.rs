@@ -35,6 +35,7 @@ mod history;
 mod upgrade;
 mod upgrade_package;
 mod upgrade_request;
+mod upload_places;
 mod uploads;
 
 mod accounts;
