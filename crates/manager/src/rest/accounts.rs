@@ -1,7 +1,7 @@
 //! Accounts: the first one is made when the platform is, and each changes its own password.
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -70,12 +70,14 @@ async fn change(
     State(api): State<Api>,
     By(user): By,
     Source(source): Source,
+    headers: HeaderMap,
     Fields(body): Fields,
 ) -> Result<Response, Refusal> {
     let (old, new) = fields(&body, &user)?;
     let store = api.desk().store();
     let stored = password_hash(store, user.clone()).await?;
-    let credentials = Credentials { user: user.clone(), password: old, token: None };
+    let token = device::token_in(&headers).map(str::to_string);
+    let credentials = Credentials { user: user.clone(), password: old, token };
     if let Err(refusal) = api.logins.check(&credentials, stored.clone(), source).await {
         return Err(match refusal.kind {
             Kind::Unauthenticated => wrong("old_password", "This is not the password of the account."),

@@ -217,8 +217,8 @@ fn busy(seconds: u64) -> Refusal {
         Kind::TooManyAttempts,
         "too many logins failed, or too many are being checked",
         format!(
-            "try again in {seconds} s; a device that has logged in before, with the token that it was given then, is \
-             not slowed down by others"
+            "try again in {seconds} s; where pitlane login has succeeded once, wrong passwords of others do not \
+             slow you down"
         ),
     )
     .retry_after(seconds)

@@ -157,6 +157,13 @@ async fn the_old_password_is_not_guessed_by_changing_it() {
         statuses.push(answer.status.as_u16());
     }
     assert_eq!((statuses[0], statuses[19]), (400, 429));
+    // Nor do guesses of others keep the owner from changing it.
+    let (_, secret) = kit.credentials();
+    let cookie = cookie_of(&from(&kit, "192.0.2.1", &kit.authorization, None).await);
+    let body = json!({"old_password": secret, "new_password": "correct horse battery"}).to_string();
+    let request = kit.request("POST", PASSWORD).header(header::COOKIE, cookie);
+    let request = request.header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap();
+    kit.send(request).await.expect(200);
 }
 
 #[tokio::test]
