@@ -79,10 +79,10 @@ async fn change(
     let token = device::token_in(&headers).map(str::to_string);
     let credentials = Credentials { user: user.clone(), password: old, token };
     if let Err(refusal) = api.logins.check(&credentials, stored.clone(), source).await {
-        return Err(match refusal.kind {
-            Kind::Unauthenticated => wrong("old_password", "This is not the password of the account."),
-            _ => refusal,
-        });
+        if refusal.kind == Kind::Unauthenticated {
+            return Err(wrong("old_password", "This is not the password of the account."));
+        }
+        return Err(refusal);
     }
     let hashed = tokio::task::spawn_blocking(move || password::hash(&new)).await;
     let hash = hashed.map_err(|cause| Refusal::internal(&cause))?;

@@ -254,6 +254,16 @@ mod tests {
             come.map_err(|refusal| refusal.kind)
         }
 
+        /// Waits until so many places are left in the lane of strangers.
+        async fn wait_until_left(&self, places: usize) {
+            let filled = async {
+                while self.logins.strangers.waiting.available_permits() > places {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(crate::testing::BOUND, filled).await.expect("the places are never taken");
+        }
+
         /// Guesses, another password each time, until it is slowed down.
         async fn guess(&self, token: Option<&str>, source: IpAddr) -> usize {
             for guess in 0..100 {
@@ -355,9 +365,7 @@ mod tests {
             tokio::spawn(async move { door.come("a guess", None, source).await })
         });
         let crowd: Vec<_> = crowd.collect();
-        while door.logins.strangers.waiting.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
+        door.wait_until_left(0).await;
         // Known by their address alone, and by their token from anywhere.
         let fresh = Door { logins: Logins::new(), hash: door.hash.clone() };
         assert!(fresh.come("right", Some(&token), ELSEWHERE).await.is_ok());
@@ -385,9 +393,7 @@ mod tests {
             async move { door.come("right", None, ELSEWHERE).await }
         });
         let left = STRANGERS_WAITING - WAITING_OF_ADDRESS - 1;
-        while door.logins.strangers.waiting.available_permits() > left {
-            tokio::task::yield_now().await;
-        }
+        door.wait_until_left(left).await;
         drop(busy);
         operator.await.unwrap().unwrap();
         let mut checked = 0;

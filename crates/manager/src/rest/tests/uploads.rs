@@ -130,12 +130,13 @@ async fn a_new_upload_takes_the_place_of_an_idle_one_of_the_same_account_alone()
         move |tx: &rusqlite::Transaction<'_>| Ok::<_, crate::store::StoreError>(tx.execute_batch(&other)?);
     kit.desk.store().write(write).await.unwrap();
     kit.send_part(&asked[1], 0, b"12345").await.expect(202);
-    let list = kit.get(&format!("{REQUESTS}?order_by=created_at")).await.expect(200);
-    let shown = |key: &str| -> Vec<Value> {
-        list["objects"].as_array().unwrap().iter().map(|upload| upload[key].clone()).collect()
-    };
-    assert_eq!(shown("owner"), [json!("eve"), json!("admin"), json!("admin"), json!("admin")]);
-    assert_eq!(shown("idle"), [json!(true), json!(false), json!(true), json!(true)]);
+    let mut shown = Vec::new();
+    for uuid in &asked {
+        let upload = kit.get(&format!("{REQUESTS}{uuid}/")).await.expect(200);
+        shown.push((upload["owner"].clone(), upload["idle"].clone()));
+    }
+    let expected = [("eve", true), ("admin", false), ("admin", true), ("admin", true)];
+    assert_eq!(shown, expected.map(|(owner, idle)| (json!(owner), json!(idle))));
     for _ in 0..2 {
         kit.ask_for_upload(10).await;
     }
