@@ -267,10 +267,12 @@ mod tests {
         /// Guesses, another password each time, until it is slowed down.
         async fn guess(&self, token: Option<&str>, source: IpAddr) -> usize {
             for guess in 0..100 {
-                match self.come(&format!("guess {guess} {token:?}"), token, source).await.unwrap_err() {
-                    Kind::TooManyAttempts => return guess,
-                    kind => assert_eq!(kind, Kind::Unauthenticated),
+                let refused =
+                    self.come(&format!("guess {guess} {token:?}"), token, source).await.unwrap_err();
+                if refused == Kind::TooManyAttempts {
+                    return guess;
                 }
+                assert_eq!(refused, Kind::Unauthenticated);
             }
             panic!("nobody slows the guesses down")
         }
