@@ -13,6 +13,7 @@ pub mod store;
 pub mod driver;
 
 pub mod enrolment;
+pub mod first_password;
 pub mod packages;
 
 pub mod authority;

@@ -1,5 +1,6 @@
 //! What can be asked for on the command line, and what is said about it in `--help`.
 
+mod account;
 mod local;
 mod platform;
 mod upgrade;
@@ -11,9 +12,12 @@ use fleet::version::Release;
 
 use crate::simulate::arguments::SimulateArgs;
 
+pub(crate) use account::{AccountCommand, PasswordArgs};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
-pub(crate) use upgrade::{PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, WatchArgs};
+pub(crate) use upgrade::{
+    PackagesCommand, PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, UploadsCommand, WatchArgs,
+};
 
 /// Said below every help.
 const EXIT_CODES: &str = "\
@@ -24,6 +28,7 @@ Exit codes:
   3  refused or blocked; nothing was changed
   4  the run ended, but not with every node upgraded
   5  the Management Node cannot be reached, is not trusted, or does not accept the user
+  130  it was interrupted
 
 Standard output is the answer, standard error the story. Times are UTC.";
 
@@ -74,6 +79,9 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Checks that the Management Node lets you in, and saves the way there in a profile.
     Login,
+    /// Your account on the Management Node.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Conferencing Nodes: list, add, remove, maintenance mode.
     #[command(subcommand)]
     Node(NodeCommand),

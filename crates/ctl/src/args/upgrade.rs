@@ -11,6 +11,8 @@ use crate::span::Seconds;
 #[derive(Debug, Subcommand)]
 pub(crate) enum UpgradeCommand {
     /// Uploads a package; the Management Node verifies it, and says whether it could start.
+    ///
+    /// An upload that was interrupted goes on where it was when the same file is uploaded again.
     Upload(UploadArgs),
     /// Says whether an upgrade could start now, with everything that stands in the way.
     Check {
@@ -31,8 +33,47 @@ pub(crate) enum UpgradeCommand {
     Watch(WatchArgs),
     /// Lists past runs, or tells one run step by step.
     History(HistoryArgs),
-    /// Lists the packages that the Management Node holds.
-    Packages,
+    /// The packages that the Management Node holds: list, remove.
+    ///
+    /// Those that nothing needs any more are removed when a new one is uploaded: of what the platform does
+    /// not run and has not run just before, the Management Node keeps three that are newer than what it runs.
+    #[command(args_conflicts_with_subcommands = true)]
+    Packages {
+        /// What to do; list them when not given.
+        #[command(subcommand)]
+        command: Option<PackagesCommand>,
+    },
+    /// Uploads of packages that are under way or were interrupted: list, remove.
+    #[command(args_conflicts_with_subcommands = true)]
+    Uploads {
+        /// What to do; list them when not given.
+        #[command(subcommand)]
+        command: Option<UploadsCommand>,
+    },
+}
+
+/// Commands about the packages that the Management Node holds.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackagesCommand {
+    /// Lists them, with what each is needed for.
+    List,
+    /// Removes one, unless it is needed.
+    Remove {
+        /// The package: its version or the beginning of its hash.
+        package: String,
+    },
+}
+
+/// Commands about uploads.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UploadsCommand {
+    /// Lists them, with how far each is and when its last byte arrived.
+    List,
+    /// Removes one, with the bytes that have arrived.
+    Remove {
+        /// The number of the upload, or its beginning.
+        upload: String,
+    },
 }
 
 /// A package to upload.

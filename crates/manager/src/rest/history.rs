@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::desired::RunId;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 
 use super::Api;
@@ -12,21 +12,27 @@ use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{Asked, Named, malformed};
 use super::router::both;
+use super::typed::Type;
 use super::{time, views};
-use crate::store::{Recorded, StoredRun};
+use crate::store::{RUNS_LISTED, Recorded, StoredRun, evicted};
 
 const LIST: &str = "/api/admin/history/v1/upgrade/";
 const LISTED: Listed = Listed {
     path: LIST,
-    filters: &["id", "source", "target", "manifest", "started_at", "ended_at", "outcome"],
+    filters: &[
+        ("id", Type::Number),
+        ("source", Type::Version),
+        ("target", Type::Version),
+        ("manifest", Type::Text),
+        ("started_at", Type::Moment),
+        ("ended_at", Type::Moment),
+        ("outcome", Type::Text),
+    ],
 };
 
 /// How many entries of the journal one answer holds; the rest is asked for with `since`. A run over
 /// 10,000 nodes writes about 22,000.
 const ENTRIES: usize = 5_000;
-
-/// How many ended runs are listed: one a day for 27 years.
-const RUNS: i64 = 10_000;
 
 pub(super) fn routes() -> Router<Api> {
     both(LIST, get(list)).merge(both(&format!("{LIST}{{id}}/"), get(detail)))
@@ -34,13 +40,19 @@ pub(super) fn routes() -> Router<Api> {
 
 async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
     let read = |connection: &Connection| {
-        let mut statement = connection.prepare_cached("SELECT body FROM run ORDER BY id DESC LIMIT ?1")?;
-        let bodies = statement.query_map([RUNS], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-        let runs = bodies.iter().map(|body| serde_json::from_str(body)).collect::<Result<Vec<_>, _>>()?;
-        Ok::<Vec<StoredRun>, Refusal>(runs)
+        let sql = "SELECT body, evicted FROM run ORDER BY id DESC LIMIT ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let rows = statement.query_map([RUNS_LISTED], row)?.collect::<Result<Vec<(String, i64)>, _>>()?;
+        let runs = rows.iter().map(|(body, evicted)| Ok((serde_json::from_str(body)?, *evicted)));
+        runs.collect::<Result<Vec<(StoredRun, i64)>, Refusal>>()
     };
-    let ended = api.desk().store().read(read).await?.into_iter().filter_map(|run| match run {
-        StoredRun::Ended(run) => Some(with_uri(views::ended_run(&run), run.id)),
+    let ended = api.desk().store().read(read).await?.into_iter().filter_map(|(run, evicted)| match run {
+        StoredRun::Ended(run) => {
+            let mut object = with_uri(views::ended_run(&run), run.id);
+            object["facts_evicted"] = evicted.into();
+            Some(object)
+        }
         StoredRun::UnderWay(_) => None,
     });
     page(LISTED, &query, ended.collect()).map(Json)
@@ -54,14 +66,19 @@ async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Resul
         let body: Option<String> =
             connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
         let run = body.ok_or_else(|| Refusal::no_such("upgrade", id))?;
-        Ok::<_, Refusal>((serde_json::from_str(&run)?, facts(connection, id, since)?))
+        Ok::<_, Refusal>((
+            serde_json::from_str(&run)?,
+            facts(connection, id, since)?,
+            evicted(connection, id)?,
+        ))
     };
-    let (run, (facts, next)) = api.desk().store().read(read).await?;
+    let (run, (facts, next), evicted) = api.desk().store().read(read).await?;
     let mut object = match &run {
         StoredRun::Ended(run) => views::ended_run(run),
         StoredRun::UnderWay(run) => views::stored_run(run),
     };
     object["facts"] = facts;
+    object["facts_evicted"] = evicted.into();
     object["facts_next"] = json!(next.map(|seq| format!("{LIST}{id}/?since={seq}")));
     Ok(Json(with_uri(object, id)))
 }

@@ -27,6 +27,7 @@ use super::request::{Asked, Fields, Named};
 use super::router::both;
 use super::rows::{location, number};
 use super::system_location;
+use super::typed::Type;
 use crate::enrolment;
 
 /// Where the list is.
@@ -36,18 +37,18 @@ const RESOURCE: &str = "worker_vm";
 const LISTED: Listed = Listed {
     path: LIST,
     filters: &[
-        "name",
-        "hostname",
-        "domain",
-        "address",
-        "netmask",
-        "gateway",
-        "system_location",
-        "node_type",
-        "cloud_bursting",
-        "maintenance_mode",
-        "maintenance_mode_reason",
-        "description",
+        ("name", Type::Text),
+        ("hostname", Type::Text),
+        ("domain", Type::Text),
+        ("address", Type::Text),
+        ("netmask", Type::Text),
+        ("gateway", Type::Text),
+        ("system_location", Type::Relation),
+        ("node_type", Type::Text),
+        ("cloud_bursting", Type::Truth),
+        ("maintenance_mode", Type::Truth),
+        ("maintenance_mode_reason", Type::Text),
+        ("description", Type::Text),
     ],
 };
 

@@ -15,6 +15,7 @@ use crate::authority::{Authority, write_private};
 use crate::context::Context;
 use crate::driver::{Desk, Driver, Ended, Own};
 use crate::enrolment::NodeAccess;
+use crate::first_password;
 use crate::gate::{Gate, Passage};
 use crate::link::{self, Link, Presence, Timing};
 use crate::settings::Settings;
@@ -106,19 +107,14 @@ impl Prepared {
         }
     }
 
-    /// Hands the first password to the operator: on the standard error, and in a file for a machine
-    /// whose standard error nobody reads.
+    /// Hands the first password to the operator: in a file that only its owner can read, whose place is logged.
+    /// The password itself goes to no log: logs are collected, kept and read by others.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn hand_over(&self, password: &str) -> Result<(), StartError> {
-        let path = self.own.layout.state().join("admin-password");
-        write_private(&path, format!("{password}\n").as_bytes())?;
-        eprintln!(
-            "pitlane-manager: the first password of admin is {password}\n\
-             pitlane-manager: it is also in {}, which only its owner can read; delete that file",
-            path.display()
-        );
+        let file = first_password::file(&self.own.layout.state());
+        write_private(&file, format!("{password}\n").as_bytes())?;
         Ok(())
     }
 
@@ -155,6 +151,9 @@ impl Prepared {
         gate.set(Passage::Open);
         let [people, nodes] = addresses;
         info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
+        if let Some(remark) = first_password::remark(&self.own.layout.state()) {
+            warn!("{remark}");
+        }
         let desk = self.desk.clone();
         let held = Held { addresses: addresses.into(), calls: 0 };
         let driver =

@@ -2,6 +2,8 @@
 
 use fleet::desired::RunId;
 use fleet::fact::Fact;
+use fleet::node::NodeId;
+use fleet::observed::Calls;
 use fleet::platform::Event;
 use fleet::run::Outcome;
 use fleet::version::{Release, Version};
@@ -107,4 +109,35 @@ async fn the_history_tells_what_happened_in_each_run() {
     kit.get("/history/v1/upgrade/3/").await.expect(404);
     let status = kit.get("/status/v1/upgrade/").await.expect(200);
     assert_eq!((&status["run"], &status["last_run"]["outcome"]), (&Value::Null, &json!("complete")));
+    assert_eq!((&list["objects"][1]["facts_evicted"], &under_way["facts_evicted"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn calls_push_nothing_out_of_the_history() {
+    let kit = Kit::new().await;
+    kit.upload_package().await;
+    kit.add_node(1).await;
+    kit.report(1, OLD).await;
+    kit.call("POST", START, json!({})).await.expect(202);
+    let entries = async || {
+        let read = |connection: &rusqlite::Connection| {
+            let sql = "SELECT count(*) FROM journal";
+            Ok::<i64, crate::store::StoreError>(connection.query_row(sql, [], |row| row.get(0))?)
+        };
+        kit.desk.store().read(read).await.unwrap()
+    };
+    let before = entries().await;
+    for n in 0..500 {
+        kit.report_calls(1, n % 7).await;
+    }
+    assert_eq!(entries().await, before, "a call is an entry of the history");
+    kit.desk.read(|fleet, _| {
+        let observed = fleet.nodes().get(NodeId(1)).unwrap().observed.clone().unwrap();
+        assert_eq!(observed.calls, Calls::Known { count: 499 % 7, oldest: None });
+    });
+    // What follows from a report is one.
+    kit.desk.apply(Event::LinkDown { id: NodeId(1) }).await.unwrap();
+    assert_eq!(entries().await, before);
+    kit.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    assert_eq!(entries().await, before + 1);
 }
