@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use call::audio::Codec;
-use call::{Admission, CallEngine, Closed};
+use call::{Admission, CallEngine, Closed, Probed};
 use common::{BOUND, Caller, address, count, engine, header, settings, wait_for_calls, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};

@@ -9,6 +9,7 @@ pub mod settings;
 
 pub mod clock;
 pub mod memory;
+pub mod unconfirmed;
 
 pub mod identity;
 

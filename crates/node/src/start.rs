@@ -25,7 +25,8 @@ use crate::memory::{ConfigurationFile, MemoryFile};
 use crate::probation::Probation;
 use crate::settings::{Settings, SettingsError};
 use crate::staging::Stager;
-use crate::web::{self, CannotListen};
+use crate::unconfirmed::UnconfirmedFile;
+use crate::web::{self, CannotListen, Service};
 
 /// How many answers of the link may wait for the loop: one of each of its two requests, with room.
 const LINK_ANSWERS: usize = 4;
@@ -84,16 +85,16 @@ pub async fn run(root: &Path, boot: Supervised) -> Result<Ending, StartError> {
     let closed = calls::admission(Admission::Refusing);
     let engine = CallEngine::start(found.settings.calls.clone(), rooms, closed).await?;
     info!("{} in slot {}, SIP on {}", Release::COMPILED, boot.slot(), engine.sip_address());
-    let admission = serve_web(web);
-    let driver = Driver::new(found.into_parts(&root, boot, Arc::new(engine), admission, terminate)?);
+    let service = serve_web(web);
+    let driver = Driver::new(found.into_parts(&root, boot, Arc::new(engine), service, terminate)?);
     Ok(driver.run().await)
 }
 
 /// Begins to answer callers' clients, with no so far.
-fn serve_web(listener: TcpListener) -> watch::Sender<Admission> {
-    let (admission, shown) = watch::channel(Admission::Refusing);
+fn serve_web(listener: TcpListener) -> watch::Sender<Service> {
+    let (service, shown) = watch::channel(Service::Maintenance);
     tokio::spawn(web::serve(listener, shown));
-    admission
+    service
 }
 
 /// What the node found when it started.
@@ -110,6 +111,7 @@ struct Found {
     clock: Clock,
     identity: Identity,
     probation: Option<Probation>,
+    unconfirmed: UnconfirmedFile,
 }
 
 impl Found {
@@ -121,7 +123,8 @@ impl Found {
         let state = files::state_dir(root)?;
         let memory = MemoryFile::new(&state);
         let (durable, clock) = memory.load()?;
-        let start = find_start(&machine, slot)?;
+        let unconfirmed = UnconfirmedFile::new(&state);
+        let start = find_start(&machine, slot, &unconfirmed)?;
         let probation = (!start.confirmed).then(|| Probation::begin(settings.confirm_within, clock.now()));
         let identity = Identity::load(root)?;
         let configuration = ConfigurationFile::new(&state);
@@ -140,6 +143,7 @@ impl Found {
             clock,
             identity,
             probation,
+            unconfirmed,
         })
     }
 
@@ -149,7 +153,7 @@ impl Found {
         root: &Path,
         boot: Supervised,
         engine: Arc<CallEngine>,
-        admission: watch::Sender<Admission>,
+        service: watch::Sender<Service>,
         terminate: tokio::signal::unix::Signal,
     ) -> Result<Parts, StartError> {
         let observed = self.agent.observed(self.clock.now());
@@ -178,10 +182,12 @@ impl Found {
             configuration: self.configuration,
             revision: self.rooms.revision,
             engine,
-            admission,
+            service,
             machine: self.machine,
             boot,
             probation: self.probation,
+            manifest: self.own.manifest,
+            unconfirmed: self.unconfirmed,
             session,
             report,
             news,
@@ -195,7 +201,7 @@ impl Found {
 }
 
 /// What the slots say about this start.
-fn find_start(machine: &Machine, slot: Slot) -> Result<Start, StartError> {
+fn find_start(machine: &Machine, slot: Slot, unconfirmed: &UnconfirmedFile) -> Result<Start, StartError> {
     let record = machine.record()?;
     let confirmed = record.confirmed == slot;
     let staged = machine.release(slot.other()).unwrap_or_else(|error| {
@@ -204,7 +210,8 @@ fn find_start(machine: &Machine, slot: Slot) -> Result<Start, StartError> {
     });
     let fell_back = record.fell_back.and_then(|fell_back| {
         let manifest: Sha256 = fell_back.manifest.parse().ok()?;
-        Some((manifest, format!("the release {}", fell_back.why)))
+        let because = unconfirmed.why(&fell_back.manifest).map(|why| format!(": {why}")).unwrap_or_default();
+        Some((manifest, format!("the release {}{because}", fell_back.why)))
     });
     let staged = staged.and_then(|staged| staged.manifest.parse().ok());
     Ok(Start { release: Release::COMPILED, confirmed, staged, fell_back })

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use call::CallEngine;
 use fleet::agent::{Agent, AgentEvent, Memory};
-use fleet::observed::{Admission, Observed};
+use fleet::observed::Observed;
 use fleet::time::Time;
 use slots::{Machine, Supervised};
 use tokio::signal::unix::Signal;
@@ -32,6 +32,8 @@ use crate::link::{Handled, LinkEvent, Report, Session};
 use crate::memory::{ConfigurationFile, MemoryFile};
 use crate::probation::Probation;
 use crate::staging::{Job, Outcome, Stager, StagingEvent};
+use crate::unconfirmed::UnconfirmedFile;
+use crate::web::Service;
 
 /// The longest the loop waits without looking around.
 const LOOK_AROUND: Duration = Duration::from_secs(60);
@@ -45,8 +47,8 @@ pub enum Input {
     CallsChanged,
     /// The staging under way.
     Staging(StagingEvent),
-    /// The call engine was asked whether it answers.
-    EngineAnswered(bool),
+    /// The call engine has called itself: it carried that call, or why not.
+    Probed(Result<(), String>),
     /// A deadline has come.
     Due,
     /// The program is asked to end.
@@ -78,14 +80,18 @@ pub struct Parts {
     pub revision: u64,
     /// The call engine, started with `admission`.
     pub engine: Arc<CallEngine>,
-    /// Whether the call engine takes calls.
-    pub admission: watch::Sender<Admission>,
+    /// What is done about new calls.
+    pub service: watch::Sender<Service>,
     /// The machine's slots.
     pub machine: Machine,
     /// The line to boot.
     pub boot: Supervised,
     /// The confirmation, when this release has not confirmed itself.
     pub probation: Option<Probation>,
+    /// The manifest of the release that runs.
+    pub manifest: String,
+    /// Where a release says why it could not confirm itself.
+    pub unconfirmed: UnconfirmedFile,
     /// The conversation with the Management Node.
     pub session: Arc<Session>,
     /// What the link reports.
@@ -111,11 +117,15 @@ pub struct Driver {
     keep_at: Time,
     /// What of the state cannot be written.
     faults: faults::Faults,
-    /// Whether the call engine of a confirmed release answers.
+    /// Whether the call engine of a confirmed release carries calls.
     heartbeat: Heartbeat,
     job: Option<Job>,
-    /// The question to the call engine whether it answers.
-    probe: Option<JoinHandle<bool>>,
+    /// The call engine's call to itself.
+    probe: Option<JoinHandle<Result<(), String>>>,
+    /// Why the last one failed.
+    no_call: Option<String>,
+    /// How many callers had been refused for want of resources when it was last looked.
+    refused: u64,
     /// What was reported last, to tell news from none.
     reported: Option<Observed>,
     /// The answers whose taking in is still to be acknowledged.
@@ -134,6 +144,8 @@ impl Driver {
             faults: faults::Faults::default(),
             job: None,
             probe: None,
+            no_call: None,
+            refused: 0,
             reported: None,
             handled: Vec::new(),
             contact: None,
@@ -169,7 +181,7 @@ impl Driver {
             _ = parts.terminate.recv() => Input::Terminate,
             Some(event) = parts.link.recv() => Input::Link(event),
             Some(event) = parts.staging.recv() => Input::Staging(event),
-            answers = answer_of(&mut self.probe) => Input::EngineAnswered(answers),
+            probed = result_of(&mut self.probe) => Input::Probed(probed),
             Ok(()) = counted.changed() => Input::CallsChanged,
             () = sleep(wait) => Input::Due,
         }
@@ -181,9 +193,9 @@ impl Driver {
             Input::Link(LinkEvent::Answered { answer, handled }) => self.answered(*answer, handled),
             Input::Link(LinkEvent::Failed(error)) => self.failed(&error),
             Input::Staging(event) => self.staging(event),
-            Input::EngineAnswered(answers) => {
+            Input::Probed(probed) => {
                 self.probe = None;
-                self.engine_answered(answers);
+                self.probed(probed);
             }
             // The calls and the deadlines are looked at in every turn.
             Input::CallsChanged | Input::Due | Input::Terminate => {}
@@ -285,11 +297,10 @@ async fn shut_down(engine: Arc<CallEngine>) {
     }
 }
 
-/// Waits for the answer to the question under way, or for ever. A question that broke off is answered
-/// with no.
-async fn answer_of(probe: &mut Option<JoinHandle<bool>>) -> bool {
+/// Waits for the end of the call under way, or for ever. One that broke off was carried by nobody.
+async fn result_of(probe: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
     match probe {
-        Some(probe) => probe.await.unwrap_or(false),
+        Some(probe) => probe.await.unwrap_or_else(|_| Err("the node's call to itself broke off".into())),
         None => std::future::pending().await,
     }
 }
