@@ -15,6 +15,8 @@ pub mod identity;
 
 pub mod backoff;
 pub mod http;
+pub mod reason;
+pub mod renewal;
 
 pub mod enrol;
 pub mod link;

@@ -27,10 +27,11 @@ use crate::calls;
 use crate::clock::Clock;
 use crate::files::chain;
 use crate::heartbeat::Heartbeat;
-use crate::http::{Failing, RequestError};
+use crate::http::RequestError;
 use crate::link::{Handled, LinkEvent, Report, Session};
 use crate::memory::{ConfigurationFile, MemoryFile};
 use crate::probation::Probation;
+use crate::reason::{Reason, Reasons};
 use crate::staging::{Job, Outcome, Stager, StagingEvent};
 use crate::unconfirmed::UnconfirmedFile;
 use crate::web::Service;
@@ -130,7 +131,8 @@ pub struct Driver {
     reported: Option<Observed>,
     /// The answers whose taking in is still to be acknowledged.
     handled: Vec<(oneshot::Sender<Handled>, Handled)>,
-    contact: Option<Failing>,
+    /// Why there is no conversation with the Management Node, as far as it was logged.
+    reasons: Reasons,
     refusal: Option<String>,
 }
 
@@ -148,7 +150,7 @@ impl Driver {
             refused: 0,
             reported: None,
             handled: Vec::new(),
-            contact: None,
+            reasons: Reasons::default(),
             refusal: None,
         }
     }
@@ -204,7 +206,7 @@ impl Driver {
 
     fn answered(&mut self, answer: SyncAnswer, handled: oneshot::Sender<Handled>) {
         let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _ } = answer;
-        if self.contact.take().is_some() {
+        if self.reasons.end() {
             info!("the Management Node answers again");
         }
         let now = self.parts.clock.now();
@@ -219,11 +221,12 @@ impl Driver {
         self.handled.push((handled, outcome));
     }
 
-    /// One line for each time that the link fails in another way, not one for each attempt.
+    /// One line for each new reason, not one for each attempt.
     fn failed(&mut self, error: &RequestError) {
         let failing = error.failing();
-        if self.contact.replace(failing) != Some(failing) {
-            warn!("{}", chain(error));
+        let reason = Reason::of(error, self.parts.session.own_certificate());
+        if self.reasons.is_new(reason) {
+            warn!("no conversation with the Management Node: {reason} ({})", chain(error));
         }
         let now = self.parts.clock.now();
         if let Some(probation) = &mut self.parts.probation {
