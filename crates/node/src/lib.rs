@@ -28,6 +28,8 @@ pub mod heartbeat;
 pub mod probation;
 pub mod web;
 
+pub mod watchdog;
+
 pub mod driver;
 
 pub mod start;

@@ -102,10 +102,10 @@ struct Held {
 }
 
 impl Held {
-    fn new(root: &std::path::Path, identity: Identity) -> Result<Self, IdentityError> {
+    fn new(identity: Identity, file: Option<FileStamp>) -> Result<Self, IdentityError> {
         let client = identity.client()?;
         let managers = Arc::new(Managers::new(identity.manager.clone()));
-        Ok(Self { identity, client, managers, file: FileStamp::of(&Identity::path(root)) })
+        Ok(Self { identity, client, managers, file })
     }
 }
 
@@ -132,7 +132,8 @@ impl Session {
     ) -> Result<Self, IdentityError> {
         Ok(Self {
             root: root.into(),
-            held: RwLock::new(Held::new(root, identity)?),
+            // Without a stamp the file is read once more, in case it was replaced since it was read.
+            held: RwLock::new(Held::new(identity, None)?),
             clock,
             last_at: Mutex::new(Time::default()),
             report,
@@ -170,7 +171,7 @@ impl Session {
         if file.is_none() || file == held.file {
             return;
         }
-        match Identity::load(&self.root).and_then(|identity| Held::new(&self.root, identity)) {
+        match Identity::load(&self.root).and_then(|identity| Held::new(identity, file)) {
             Ok(new) if new.identity == held.identity => self.hold(Held { file, ..held }),
             Ok(new) => {
                 info!("the identity was replaced: from now on this is {:?}", new.identity.node);
@@ -257,7 +258,7 @@ impl Session {
             return Ok(());
         }
         renewed.store(&self.root).map_err(IdentityError::File)?;
-        self.hold(Held::new(&self.root, renewed)?);
+        self.hold(Held::new(renewed, FileStamp::of(&Identity::path(&self.root)))?);
         Ok(())
     }
 

@@ -26,6 +26,7 @@ use crate::probation::Probation;
 use crate::settings::{Settings, SettingsError};
 use crate::staging::Stager;
 use crate::unconfirmed::UnconfirmedFile;
+use crate::watchdog::{Door, Promise, Watchdog};
 use crate::web::{self, CannotListen, Service};
 
 /// How many answers of the link may wait for the loop: one of each of its two requests, with room.
@@ -66,6 +67,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The system refuses a thread.
+    #[error("could not start the thread that watches the node's loop; raise the limit of tasks and start again")]
+    Watchdog(#[source] std::io::Error),
     /// The system refuses a signal handler.
     #[error("could not prepare to be stopped by a signal; raise the limit of open files and start again")]
     Signal(#[source] std::io::Error),
@@ -163,6 +167,9 @@ impl Found {
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
         tokio::spawn(link::poll(Arc::clone(&session), answers.clone()));
         tokio::spawn(link::report(Arc::clone(&session), Arc::clone(&news), answers));
+        let promise = Promise::begin();
+        let door = Door { engine: Arc::downgrade(&engine), service: service.clone() };
+        let watchdog = Watchdog::start(promise.clone(), door).map_err(StartError::Watchdog)?;
         let (rate, rates) = watch::channel(None);
         let (staged, staging) = mpsc::channel(STAGING_EVENTS);
         let stager = Stager {
@@ -188,6 +195,8 @@ impl Found {
             probation: self.probation,
             manifest: self.own.manifest,
             unconfirmed: self.unconfirmed,
+            watchdog,
+            promise,
             session,
             report,
             news,

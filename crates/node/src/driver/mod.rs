@@ -34,6 +34,7 @@ use crate::probation::Probation;
 use crate::reason::{Reason, Reasons};
 use crate::staging::{Job, Outcome, Stager, StagingEvent};
 use crate::unconfirmed::UnconfirmedFile;
+use crate::watchdog::{Promise, Watchdog};
 use crate::web::Service;
 
 /// The longest the loop waits without looking around.
@@ -109,6 +110,10 @@ pub struct Parts {
     pub rate: watch::Sender<Option<u64>>,
     /// SIGTERM.
     pub terminate: Signal,
+    /// By when the loop comes round again.
+    pub promise: Promise,
+    /// What notices when it does not.
+    pub watchdog: Watchdog,
 }
 
 /// The shell of a running node.
@@ -158,6 +163,7 @@ impl Driver {
     /// Runs until the node restarts into another release or is asked to end.
     pub async fn run(mut self) -> Ending {
         let mut counted = self.parts.engine.calls();
+        let mut shown = self.parts.service.subscribe();
         if self.parts.probation.is_none() {
             self.say_ready();
         }
@@ -166,7 +172,8 @@ impl Driver {
             if self.settle() == act::Settled::Restarts {
                 return self.end(Ending::Restart).await;
             }
-            let input = self.next(&mut counted).await;
+            let input = self.next(&mut counted, &mut shown).await;
+            self.parts.promise.renew(Duration::ZERO);
             if matches!(input, Input::Terminate) {
                 return self.end(Ending::Terminated).await;
             }
@@ -176,8 +183,13 @@ impl Driver {
     }
 
     /// Waits for the next thing to happen.
-    async fn next(&mut self, counted: &mut watch::Receiver<call::Calls>) -> Input {
+    async fn next(
+        &mut self,
+        counted: &mut watch::Receiver<call::Calls>,
+        shown: &mut watch::Receiver<Service>,
+    ) -> Input {
         let wait = self.until_due();
+        self.parts.promise.renew(wait);
         let parts = &mut self.parts;
         tokio::select! {
             _ = parts.terminate.recv() => Input::Terminate,
@@ -185,6 +197,8 @@ impl Driver {
             Some(event) = parts.staging.recv() => Input::Staging(event),
             probed = result_of(&mut self.probe) => Input::Probed(probed),
             Ok(()) = counted.changed() => Input::CallsChanged,
+            // The watchdog has closed the node, and the loop moves after all.
+            Ok(()) = shown.changed() => Input::Due,
             () = sleep(wait) => Input::Due,
         }
     }
@@ -274,7 +288,8 @@ impl Driver {
             // However it ended, it does not hold the engine any more.
             let _ = probe.await;
         }
-        let Parts { engine, session, durable, memory, clock, .. } = self.parts;
+        let Parts { engine, session, durable, memory, clock, watchdog, .. } = self.parts;
+        drop(watchdog);
         match ending {
             Ending::Restart => {
                 // The memory was stored, with the time, when the node decided to leave.
