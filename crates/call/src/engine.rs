@@ -216,7 +216,9 @@ mod tests {
             outgoing: new_stream(),
             port: engine.uas.ports.open().expect("port"),
             ticket: Arc::new(ticket),
-            on_silence: Box::new(move || drop(held.recv())),
+            on_silence: Box::new(move || {
+                let _ = held.recv();
+            }),
         })));
         (engine, hold)
     }

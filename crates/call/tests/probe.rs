@@ -59,7 +59,11 @@ async fn a_probe_beside_calls_leaves_them_and_their_ports_alone() {
     a.call(Codec::Pcmu).await;
     let (mut last, _) = a.hear(Codec::Pcmu).await;
     for _ in 0..3 {
-        assert_eq!(engine.probe_call().await.expect("SIP answers"), Probed::Full, "the last port is a caller's");
+        assert_eq!(
+            engine.probe_call().await.expect("SIP answers"),
+            Probed::Full,
+            "the last port is a caller's"
+        );
     }
     let mut b = Caller::new(&engine, address(72, 3), "b").await;
     b.call(Codec::Pcmu).await;

@@ -121,7 +121,8 @@ fn begin(
     let local = Local { address: port.address, session: random() >> 1, version: 1 };
     let hold = uas.connections.hold(dialog.flow().connection());
     let leg = uas.next_leg();
-    let call = Call::new(Arc::clone(uas), Arc::clone(ticket), dialog, (sender, events), leg, local, timer, hold);
+    let call =
+        Call::new(Arc::clone(uas), Arc::clone(ticket), dialog, (sender, events), leg, local, timer, hold);
     Ok((call.with_room(room, port, agreed), invite))
 }
 

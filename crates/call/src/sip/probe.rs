@@ -61,7 +61,9 @@ pub enum ProbeError {
         source: io::Error,
     },
     /// Nobody answers SIP.
-    #[error("its own SIP address {0} does not answer a call; if that lasts, restart the node at a quiet time")]
+    #[error(
+        "its own SIP address {0} does not answer a call; if that lasts, restart the node at a quiet time"
+    )]
     Silent(SocketAddr),
     /// The call was refused.
     #[error("a call to its own SIP address was refused with {status}: {reason}")]
@@ -75,10 +77,14 @@ pub enum ProbeError {
     #[error("its answer to a call names no media address that can be used: {0}")]
     NoMediaAddress(String),
     /// Sound was sent, and none came back.
-    #[error("no packet of sound came back from the media address {0}; look for a packet filter on this machine")]
+    #[error(
+        "no packet of sound came back from the media address {0}; look for a packet filter on this machine"
+    )]
     NoSound(IpAddr),
     /// The media thread does not move.
-    #[error("the media thread is stuck: no call hears anything; if that lasts, restart the node at a quiet time")]
+    #[error(
+        "the media thread is stuck: no call hears anything; if that lasts, restart the node at a quiet time"
+    )]
     MediaStuck,
 }
 
@@ -370,7 +376,8 @@ mod tests {
     #[test]
     fn the_reason_of_a_refusal_is_passed_on() {
         let answer = |reason: &str| {
-            let text = format!("SIP/2.0 503 Service Unavailable\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\n{reason}\r\n");
+            let text =
+                format!("SIP/2.0 503 Service Unavailable\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\n{reason}\r\n");
             Answer::read(text, "a", "INVITE").expect("an answer").refusal().unwrap_err().to_string()
         };
         let said = answer("Reason: SIP;cause=503;text=\"no port\"\r\n");
