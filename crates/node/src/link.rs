@@ -274,7 +274,9 @@ impl Session {
         match self.renew().await {
             Ok(()) => {
                 info!("the node's certificate is renewed");
-                if let WallClock::Ahead(by) = renewal.succeeded(self.clock.now(), clock::wall(), self.renew_at()) {
+                if let WallClock::Ahead(by) =
+                    renewal.succeeded(self.clock.now(), clock::wall(), self.renew_at())
+                {
                     warn!(
                         "the new certificate looks as if it were to be renewed already: the clock of this machine is \
                          ahead of the Management Node's by at least 60 days and {} hours; set the one that is wrong",

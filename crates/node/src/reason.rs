@@ -122,8 +122,10 @@ fn managers_certificate(error: &CertificateError) -> Reason {
         Reason::ManagerNotValidYet
     } else if matches!(error, CertificateError::Expired | CertificateError::ExpiredContext { .. }) {
         Reason::ManagerExpired
-    } else if matches!(error, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. })
-    {
+    } else if matches!(
+        error,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    ) {
         Reason::ManagerName
     } else {
         Reason::ManagerUnknown
@@ -139,6 +141,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 /// An error and its causes, from the outside in.
 fn links<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn Error + 'static) = *error;
         let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         within.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
     })
@@ -241,9 +244,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_network_says_is_told_apart() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let reason = async |address: &str| {
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
-            let asked = client.get(format!("http://{address}/")).timeout(std::time::Duration::from_millis(300));
+            let asked =
+                client.get(format!("http://{address}/")).timeout(std::time::Duration::from_millis(300));
             unreachable(&asked.send().await.unwrap_err())
         };
         assert_eq!(reason("127.0.0.1:1").await, Reason::ConnectionRefused);

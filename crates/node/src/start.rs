@@ -68,7 +68,9 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The system refuses a thread.
-    #[error("could not start the thread that watches the node's loop; raise the limit of tasks and start again")]
+    #[error(
+        "could not start the thread that watches the node's loop; raise the limit of tasks and start again"
+    )]
     Watchdog(#[source] std::io::Error),
     /// The system refuses a signal handler.
     #[error("could not prepare to be stopped by a signal; raise the limit of open files and start again")]

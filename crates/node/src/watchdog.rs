@@ -91,7 +91,9 @@ pub struct Door {
 
 impl Door {
     fn close(&self) {
-        error!("the node's loop is stuck: a disk that hangs, most likely; no more calls are taken until it moves");
+        error!(
+            "the node's loop is stuck: a disk that hangs, most likely; no more calls are taken until it moves"
+        );
         if let Some(engine) = self.engine.upgrade() {
             engine.set_admission(calls::admission(Admission::Refusing));
         }
@@ -117,7 +119,8 @@ impl Watchdog {
         let watch = move || {
             let mut sight = Sight::default();
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                let before = std::mem::replace(&mut sight, sight.next(promise.is_broken(promise.now())));
+                let before = sight;
+                sight = before.next(promise.is_broken(promise.now()));
                 match (before, sight) {
                     (Sight::Late, Sight::Stuck) => door.close(),
                     (Sight::Stuck, Sight::Turns) => info!("the node's loop moves again"),
@@ -165,13 +168,15 @@ mod tests {
     async fn a_stuck_loop_closes_the_node_for_new_calls() {
         let host: std::net::IpAddr = [127, 0, 0, 1].into();
         let settings = call::Settings::new((host, 0).into(), host);
-        let engine = CallEngine::start(settings, call::Rooms::default(), call::Admission::Open).await.unwrap();
+        let engine =
+            CallEngine::start(settings, call::Rooms::default(), call::Admission::Open).await.unwrap();
         let (engine, (service, shown)) = (Arc::new(engine), watch::channel(Service::Open));
         let promise = Promise::begin();
         promise.by.store(0, Ordering::Relaxed);
         let watchdog = Watchdog::start(promise, Door { engine: Arc::downgrade(&engine), service }).unwrap();
         let mut changes = shown.clone();
-        let closed = tokio::time::timeout(Duration::from_secs(30), changes.wait_for(|it| *it == Service::Unfit));
+        let closed =
+            tokio::time::timeout(Duration::from_secs(30), changes.wait_for(|it| *it == Service::Unfit));
         closed.await.expect("it is noticed").expect("the watchdog");
         drop(watchdog);
         Arc::into_inner(engine).expect("nobody else holds it").shut_down().await;

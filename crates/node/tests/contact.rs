@@ -45,7 +45,8 @@ async fn a_refusal_is_logged_anew_after_a_conversation() {
     until("it syncs", || manager.last().is_some()).await;
     for times in 1..=2 {
         manager.told(|told| told.syncs = Syncs::Refuse(403));
-        until("it is logged", || machine.logged("check that the node is registered there").len() == times).await;
+        until("it is logged", || machine.logged("check that the node is registered there").len() == times)
+            .await;
         manager.told(|told| told.syncs = Syncs::Answer);
         until("it goes on", || machine.logged("answers again").len() == times).await;
     }

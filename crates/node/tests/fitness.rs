@@ -114,7 +114,11 @@ async fn the_release_before_says_why_the_one_that_fell_back_could_carry_no_call(
     };
     let why = || manager.last().and_then(rejected);
     until("it says what became of the release", || why().is_some()).await;
-    assert!(why().unwrap().ends_with("did not confirm itself in 60 s: no call is possible: a test"), "{why:?}", why = why());
+    assert!(
+        why().unwrap().ends_with("did not confirm itself in 60 s: no call is possible: a test"),
+        "{why:?}",
+        why = why()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,8 +142,13 @@ async fn a_node_that_refuses_callers_though_it_is_not_full_makes_itself_unfit_an
     let (machine, manager, _node) = in_service(TestMachine::installed().with_few_ports()).await;
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let call = dial(&agent, &machine, "first").await.unwrap();
-    let held = machine.take_ports();
-    assert_eq!(held.len(), 3, "the call has the fourth");
+    let mut held = machine.take_ports();
+    // A probe may have one for a moment.
+    until("the call has the only one that is left", || {
+        held.extend(machine.take_ports());
+        held.len() == 3
+    })
+    .await;
     let refused = dial(&agent, &machine, "second").await;
     assert!(matches!(refused, Err(DialError::Refused { status: 503, .. })));
     // Well before the next probe of a node that nobody calls, which is a minute off.
@@ -167,7 +176,6 @@ async fn a_node_that_is_full_of_calls_is_fit() {
         let refused = dial(&agent, &machine, &format!("caller-{n}")).await;
         assert!(matches!(refused, Err(DialError::Refused { status: 503, .. })));
     }
-    // A restart begins with a probe; here the calls are too many for one from the first moment on.
     let full = |last: Observed| matches!(last.calls, Calls::Known { count: 4, .. });
     until("the manager knows of the calls", || manager.last().is_some_and(full)).await;
     tokio::time::sleep(std::time::Duration::from_secs(12)).await;

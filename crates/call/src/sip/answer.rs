@@ -26,14 +26,21 @@ use super::uas::{Refused, Uas, out_of_resource};
 pub(super) async fn take(uas: Arc<Uas>, ticket: Arc<Ticket>, tx: Transaction, flow: Flow) {
     match prepare(&uas, &ticket, &tx.original, flow) {
         Err(refused) => uas.refuse(&ticket, tx, refused),
-        Ok(prepared) => match begin(&uas, &ticket, prepared, tx) {
-            Ok((call, invite)) => {
-                // Nothing but the call and its leg holds it from now on.
-                drop(ticket);
-                call.live(invite).await;
-            }
-            Err((tx, refused)) => uas.refuse(&ticket, *tx, refused),
-        },
+        Ok(prepared) => {
+            uas.ports.wait_for_probe().await;
+            begin_and_live(&uas, ticket, prepared, tx).await;
+        }
+    }
+}
+
+async fn begin_and_live(uas: &Arc<Uas>, ticket: Arc<Ticket>, prepared: Prepared, tx: Transaction) {
+    match begin(uas, &ticket, prepared, tx) {
+        Ok((call, invite)) => {
+            // Nothing but the call and its leg holds it from now on.
+            drop(ticket);
+            call.live(invite).await;
+        }
+        Err((tx, refused)) => uas.refuse(&ticket, *tx, refused),
     }
 }
 
