@@ -155,7 +155,7 @@ async fn a_node_that_refuses_callers_though_it_is_not_full_makes_itself_unfit_an
     until("it says that it is unfit", || says(&manager, "cannot open a UDP port for media")).await;
     machine.until_web_says(503).await;
     assert!(call.how_it_ended().is_none(), "the call goes on");
-    assert_eq!(manager.last().unwrap().calls.cleared(), false);
+    assert!(!manager.last().unwrap().calls.cleared());
     drop(held);
     machine.until_web_says(200).await;
     let third = dial(&agent, &machine, "third").await.unwrap();
