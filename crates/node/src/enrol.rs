@@ -94,6 +94,7 @@ pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Ident
     let enrolled: Enrolled = answer.await.map_err(refused)?;
     let identity = Identity::new(&file, key, enrolled);
     identity.client()?;
+    let _lock = Identity::lock(root).map_err(EnrolError::Lost)?;
     identity.store(root).map_err(EnrolError::Lost)?;
     // One that stays behind means nothing: its token is good for no other key, nor for another node.
     let _ = std::fs::remove_file(pending);

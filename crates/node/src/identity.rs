@@ -2,6 +2,8 @@
 //! it trusts. Made by enrolment, kept in one file, so that no half of it is ever in force.
 
 use std::fmt;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -44,6 +46,21 @@ pub struct Identity {
     pub key: String,
     /// When the certificate is to be renewed, in milliseconds since 1970-01-01 UTC.
     pub renew_at: u64,
+}
+
+/// What tells one file from another that was put in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl FileStamp {
+    /// That of the file; `None` when there is none that can be looked at.
+    pub fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self { inode: found.ino(), changed: (found.ctime(), found.ctime_nsec()) })
+    }
 }
 
 impl fmt::Debug for Identity {
@@ -129,6 +146,17 @@ impl Identity {
     pub fn store(&self, root: &Path) -> Result<(), FileError> {
         files::state_dir(root)?;
         files::store(&Self::path(root), self)
+    }
+
+    /// Keeps others from replacing the identity until it is dropped: a renewal must not overwrite what an
+    /// enrolment has put there.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub fn lock(root: &Path) -> Result<File, FileError> {
+        let path = files::state_dir(root)?;
+        let locked = File::open(&path).and_then(|dir| dir.lock().map(|()| dir));
+        locked.map_err(|source| FileError::Disk { doing: "lock", path, source })
     }
 
     /// Where it lies.

@@ -91,7 +91,7 @@ fn enrol_machine(root: PathBuf, file: PathBuf, existing: Existing) -> ExitCode {
     match run_to_end(async move { enrol(&root, &file, existing).await.map(|it| (it, root)) }) {
         Ok(Ok((identity, root))) => {
             println!(
-                "enrolled as {:?}; the identity is in {}",
+                "enrolled as {:?}; the identity is in {}; a node that is running here takes it over within a minute",
                 identity.node,
                 Identity::path(&root).display()
             );

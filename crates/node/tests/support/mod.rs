@@ -73,6 +73,8 @@ pub struct Told {
     /// The next answer to an enrolment breaks off.
     pub loses_enrolment: bool,
     pub renew_at: u64,
+    /// When a renewed certificate is to be renewed.
+    pub renewed_until: u64,
     pub served: Option<PathBuf>,
     pub faults: VecDeque<Fault>,
     /// Every sync that came, refused ones included.
@@ -151,6 +153,7 @@ impl Manager {
             spent_on: None,
             loses_enrolment: false,
             renew_at: u64::MAX,
+            renewed_until: u64::MAX,
             served: None,
             faults: VecDeque::new(),
             seen: Vec::new(),
@@ -239,8 +242,11 @@ async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequ
 }
 
 async fn renew(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Json<Enrolled> {
-    manager.told(|told| told.renewals += 1);
-    Json(Enrolled { certificate: manager.authority.sign(&request.request), renew_at: u64::MAX })
+    let renew_at = manager.told(|told| {
+        told.renewals += 1;
+        told.renewed_until
+    });
+    Json(Enrolled { certificate: manager.authority.sign(&request.request), renew_at })
 }
 
 async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Response {
