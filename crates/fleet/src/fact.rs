@@ -11,8 +11,9 @@ use crate::node::{Duty, NodeId, Power};
 use crate::observed::Calls;
 use crate::progress::Failure;
 use crate::run::Outcome;
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::Release;
+use crate::wall::Gap;
 
 /// Something that has happened on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,16 @@ pub enum Fact {
         /// The epoch from now on.
         epoch: u32,
     },
+    /// The Management Node's wall clock is not where the time that has passed leads. What is shown follows
+    /// it; no limit does.
+    ClockStepped {
+        /// How far it is from there.
+        by: Offset,
+        /// Whether the machine was off in between.
+        gap: Gap,
+    },
+    /// The Management Node's wall clock has not stepped for a while.
+    ClockSteady,
     /// Something happened to a node.
     Node {
         /// The node.
@@ -118,6 +129,13 @@ pub enum NodeFact {
         /// The release.
         release: Release,
     },
+    /// Its wall clock is not the Management Node's, or off by another amount than before.
+    ClockOff {
+        /// How far it is ahead of the Management Node's.
+        ahead: Offset,
+    },
+    /// Its wall clock is the Management Node's again.
+    ClockRight,
     /// It was asked to enter maintenance mode for the run.
     Preparing,
     /// It refuses new calls and waits for those it has.
@@ -166,7 +184,9 @@ impl Fact {
             | Self::ManagerUpgraded { .. }
             | Self::LockLifted { .. }
             | Self::RunEnded { .. }
-            | Self::EpochRaised { .. } => None,
+            | Self::EpochRaised { .. }
+            | Self::ClockStepped { .. }
+            | Self::ClockSteady => None,
         }
     }
 }
@@ -193,6 +213,17 @@ impl fmt::Display for Fact {
                     "a node remembers more than the Management Node; it wants everything anew, epoch {epoch}"
                 )
             }
+            Self::ClockStepped { by, gap: Gap::Counted } => write!(
+                f,
+                "Management Node: its wall clock was set and is now {by} of where it was; times are shown by \
+                 it, and no limit moves; check its time synchronisation"
+            ),
+            Self::ClockStepped { by, gap: Gap::Estimated } => write!(
+                f,
+                "Management Node: while its machine was off its wall clock went {by} of what is believed of \
+                 it; times are shown by it, and no limit moves by that"
+            ),
+            Self::ClockSteady => f.write_str("Management Node: its wall clock has been steady for an hour"),
             Self::Node { node: _, name, what } => write!(f, "{name}: {what}"),
         }
     }
@@ -222,6 +253,12 @@ impl fmt::Display for NodeFact {
             Self::Power(Power::Rest) => f.write_str("no longer needed, it may be powered off"),
             Self::Queued => f.write_str("joins the run, it is on another release"),
             Self::Staged { release } => write!(f, "{release} is staged"),
+            Self::ClockOff { ahead } => write!(
+                f,
+                "its clock is {ahead} of the Management Node's; compare both with the true time, and check \
+                 time synchronisation"
+            ),
+            Self::ClockRight => f.write_str("its clock is the Management Node's again"),
             Self::Preparing => f.write_str("preparing to upgrade"),
             Self::Draining { calls } if calls.cleared() => f.write_str("in maintenance mode, without calls"),
             Self::Draining { calls } => write!(f, "in maintenance mode, waiting for {calls} to clear"),

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod time;
+pub mod wall;
 pub mod version;
 
 pub mod path;

@@ -6,7 +6,7 @@ use core::ops::{Add, Sub};
 use serde::{Deserialize, Serialize};
 
 /// A moment: milliseconds since 1970-01-01 UTC as the machine's shell counts them. It never goes
-/// backwards on one machine; two machines need not agree.
+/// backwards on one machine and does not follow its wall clock; two machines need not agree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(pub u64);
@@ -15,6 +15,12 @@ pub struct Time(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Span(pub u64);
+
+/// How far one clock is ahead of another, in milliseconds; behind when it is negative. Printed for people:
+/// `2 h ahead`, `41 s behind`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Offset(pub i64);
 
 impl Time {
     /// How long ago `earlier` was; zero when it lies ahead.
@@ -25,6 +31,24 @@ impl Time {
     /// How long it is until `later`; zero when it has passed.
     pub fn until(self, later: Self) -> Span {
         later.since(self)
+    }
+
+    /// How far this clock reading is ahead of another of the same moment.
+    pub fn ahead_of(self, other: Self) -> Offset {
+        let size = |span: Span| i64::try_from(span.0).unwrap_or(i64::MAX);
+        if self >= other { Offset(size(self.since(other))) } else { Offset(-size(other.since(self))) }
+    }
+}
+
+impl Offset {
+    /// How much it is, either way.
+    pub fn size(self) -> Span {
+        Span(self.0.unsigned_abs())
+    }
+
+    /// How much more it is than `other`.
+    pub fn since(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -53,6 +77,14 @@ impl Add<Span> for Time {
 
     fn add(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Add<Offset> for Time {
+    type Output = Self;
+
+    fn add(self, offset: Offset) -> Self {
+        Self(self.0.saturating_add_signed(offset.0))
     }
 }
 
@@ -85,6 +117,12 @@ impl fmt::Display for Span {
     }
 }
 
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.size(), if self.0 < 0 { "behind" } else { "ahead" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -106,5 +144,17 @@ mod tests {
     fn time_that_lies_ahead_is_no_time_ago() {
         assert_eq!(Time(5).since(Time(9)), Span::ZERO);
         assert_eq!(Time(u64::MAX) + Span::hours(1), Time(u64::MAX));
+    }
+
+    #[test]
+    fn one_clock_is_ahead_of_another_or_behind() {
+        let check = |one: u64, other: u64, expected: &str| {
+            let offset = Time(one).ahead_of(Time(other));
+            assert_eq!(offset.to_string(), expected);
+            assert_eq!(Time(other) + offset, Time(one));
+        };
+        check(7_200_000, 0, "2 h ahead");
+        check(0, 41_000, "41 s behind");
+        assert_eq!(Time(0).ahead_of(Time(u64::MAX)), Offset(-i64::MAX));
     }
 }

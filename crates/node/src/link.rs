@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use fleet::observed::{Observed, Staging};
-use fleet::time::Time;
+use fleet::time::{Offset, Time};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
-use wire::{Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
+use wire::{CERTIFICATE_LIFE, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
 
 use crate::backoff::{Backoff, chance};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::enrol::ENROLLED_BYTES;
 use crate::files::chain;
 use crate::http::{self, Managers, RequestError};
@@ -100,6 +100,8 @@ pub struct Session {
     managers: Managers,
     clock: Clock,
     last_at: Mutex<Time>,
+    /// How far the Management Node's wall clock is ahead of the node's time, by its last answer.
+    manager_ahead: Mutex<Option<Offset>>,
     report: watch::Receiver<Report>,
 }
 
@@ -121,6 +123,7 @@ impl Session {
             identity: RwLock::new((identity, client)),
             clock,
             last_at: Mutex::new(Time::default()),
+            manager_ahead: Mutex::new(None),
             report,
         })
     }
@@ -154,6 +157,7 @@ impl Session {
                         http::post(client, &address, "/node/v1/sync", &sync, limits).await?;
                     let answer = understood(&address, answer)?;
                     self.go_on_from(answer.heard_at);
+                    self.compare(answer.wall);
                     Ok(answer)
                 }
             })
@@ -173,6 +177,28 @@ impl Session {
         *last_at = heard_at.map_or(*last_at, |heard_at| heard_at.max(*last_at));
     }
 
+    /// Learns where the Management Node's wall clock is.
+    fn compare(&self, wall: Option<Time>) {
+        let Some(wall) = wall else { return };
+        let ahead = Some(wall.ahead_of(self.clock.now()));
+        *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+    }
+
+    /// Whether the certificate is to be renewed now. Certificates live by the Management Node's wall clock:
+    /// by its last answer and what has passed since, else, as far as that goes, by this machine's own.
+    ///
+    /// One that has more than a whole life before it was issued while the Management Node's clock was ahead:
+    /// it would outlive all others. One that has run out was perhaps issued while that clock was behind; until
+    /// the connections of before break, it can be renewed over them.
+    fn is_renewal_due(&self) -> bool {
+        let ahead = *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let renew_at = Time(self.renew_at());
+        match ahead.map(|ahead| self.clock.now() + ahead) {
+            Some(wall) => wall >= renew_at || wall.until(renew_at) > CERTIFICATE_LIFE,
+            None => self.clock.wall() >= renew_at,
+        }
+    }
+
     /// What is said now. Two messages never bear the same time, and the later one says what is true later.
     fn message(&self, wait: Wait) -> wire::Sync {
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,7 +211,8 @@ impl Session {
             tally,
             configuration,
             wait,
-            started_at: Some(self.clock.started_at()),
+            started_at: Some(self.clock.started_at().0),
+            wall: Some(self.clock.wall()),
         }
     }
 
@@ -256,7 +283,7 @@ pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
     let (mut backoff, mut pacer) = (Backoff::default(), Pacer::new(Instant::now()));
     let mut renewal = Instant::now();
     loop {
-        if clock::wall() >= session.renew_at() && renewal <= Instant::now() {
+        if session.is_renewal_due() && renewal <= Instant::now() {
             renewal = Instant::now() + RENEWAL_PAUSE;
             match session.renew().await {
                 Ok(()) => info!("the node's certificate is renewed"),

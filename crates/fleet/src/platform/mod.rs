@@ -1,6 +1,7 @@
 //! The platform's brain: decides what is wanted of the Management Node and of every Conferencing
 //! Node, from what they say and what the operator asks. It never acts.
 
+mod clock;
 mod end;
 mod event;
 mod manager;
@@ -26,6 +27,7 @@ use crate::policy::Policy;
 use crate::run::{EndedRun, Outcome, Run};
 use crate::time::Time;
 use crate::version::{Release, Sha256};
+use crate::wall::WallMap;
 
 /// What the platform knows beside its nodes: one row in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub struct Platform {
     pub last_run: Option<EndedRun>,
     /// What brought the Management Node to its release; none when it was deployed with it.
     pub installed: Option<Installed>,
+    /// How its time is shown as wall-clock time.
+    #[serde(default)]
+    pub wall: WallMap,
 }
 
 /// The package that the Management Node was last upgraded with. A start of the same one is a repeat: it
@@ -84,6 +89,7 @@ impl Fleet {
             run: None,
             last_run: None,
             installed: None,
+            wall: WallMap::default(),
         };
         Self::restore(platform, BTreeMap::new())
     }
@@ -115,6 +121,8 @@ impl Fleet {
             Event::ManagerStarted { release, fell_back } => {
                 self.manager_started(now, release, fell_back, &mut facts);
             }
+            Event::WallClock { wall, gap } => self.wall_clock(now, wall, gap, &mut facts),
+            Event::ClockOffset { id, ahead } => self.clock_offset(id, ahead, &mut facts),
             Event::DeadlinePassed => {}
         }
         self.go_on(now, &mut facts);
@@ -145,7 +153,8 @@ impl Fleet {
         let run = self.platform.run.as_ref();
         let limit = run.map(Run::limit);
         let grace = run.and_then(|run| run.idle_since.map(|since| since + run.policy.absent_grace));
-        [self.nodes.next_deadline(), limit, grace].into_iter().flatten().min()
+        let steady = self.platform.wall.steady_at();
+        [self.nodes.next_deadline(), limit, grace, steady].into_iter().flatten().min()
     }
 
     /// The policy in force: that of the run, or the platform's.

@@ -14,7 +14,7 @@ use crate::path::OffPath;
 use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::run::{Lock, ManagerStep, Outcome, Package, Run};
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Sha256, Version};
 
 /// What stands in the way of a start.
@@ -106,6 +106,14 @@ pub enum Warning {
         /// The node's name.
         node: String,
     },
+    /// A node's wall clock is not the Management Node's. What each of them writes into its log cannot be
+    /// put in order, and certificates are judged by clocks.
+    ClockOff {
+        /// The node's name.
+        node: String,
+        /// How far it is ahead of the Management Node's.
+        ahead: Offset,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -114,6 +122,11 @@ impl fmt::Display for Warning {
             Self::Unreachable { node } => {
                 write!(f, "{node} cannot be contacted and is not upgraded unless it turns up")
             }
+            Self::ClockOff { node, ahead } => write!(
+                f,
+                "the clock of {node} is {ahead} of the Management Node's; compare both with the true time, and \
+                 check time synchronisation"
+            ),
         }
     }
 }
@@ -141,6 +154,9 @@ impl Fleet {
         self.check_release(package, &mut check);
         for (_, node) in self.nodes.iter() {
             self.check_node(package, node, &mut check);
+            if let Some(ahead) = node.clock_off {
+                check.warnings.push(Warning::ClockOff { node: node.name.clone(), ahead });
+            }
         }
         check
     }
