@@ -11,7 +11,7 @@ mod set;
 
 use std::sync::Arc;
 
-use fleet::time::{Offset, Span, Time};
+use fleet::time::{Offset, Span, Time, Wall};
 use fleet::wall::{Gap, STEP};
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub enum Trust {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readings {
     /// The wall clock, which may jump.
-    pub wall: Time,
+    pub wall: Wall,
     /// Names the machine's present start; empty when it is not known.
     pub boot: String,
     /// What has passed since the machine started, the time that it was suspended included.
@@ -52,7 +52,7 @@ pub struct Readings {
 /// Where a machine's clocks are read.
 pub trait Source: std::fmt::Debug + Send + Sync {
     /// The wall clock.
-    fn wall(&self) -> Time;
+    fn wall(&self) -> Wall;
     /// What has passed since the machine started. It never goes back.
     fn uptime(&self) -> Span;
     /// The name of the machine's present start; empty when it is not known.
@@ -89,7 +89,7 @@ impl Clock {
     /// The same by other clocks than this machine's.
     pub fn start_on(source: Arc<dyn Source>, last: Option<&Stamp>) -> Self {
         let since = readings(&*source, source.boot());
-        let (base, gap) = last.map_or((since.wall, Gap::Counted), |last| resumed(last, &since));
+        let (base, gap) = last.map_or((Time(since.wall.0), Gap::Counted), |last| resumed(last, &since));
         Self { source, base, since, gap }
     }
 
@@ -99,7 +99,7 @@ impl Clock {
     }
 
     /// The wall clock.
-    pub fn wall(&self) -> Time {
+    pub fn wall(&self) -> Wall {
         self.source.wall()
     }
 
@@ -115,9 +115,9 @@ impl Clock {
     }
 
     /// When the program started, by the wall clock as it goes now.
-    pub fn started_at(&self) -> Time {
-        let ahead = self.wall().ahead_of(self.now());
-        let stepped = ahead.since(self.since.wall.ahead_of(self.base));
+    pub fn started_at(&self) -> Wall {
+        let ahead = self.wall().ahead_of_time(self.now());
+        let stepped = ahead.since(self.since.wall.ahead_of_time(self.base));
         // In whole seconds, for two clocks are not read at the same moment.
         let stepped = if stepped.size() >= STEP { stepped.0 / 1_000 * 1_000 } else { 0 };
         self.since.wall + Offset(stepped)
@@ -159,7 +159,7 @@ mod tests {
     const DAYS_400: Span = Span::hours(400 * 24);
 
     fn machine() -> (SetByHand, Clock) {
-        let machine = SetByHand::new(Time(1_800_000_000_000));
+        let machine = SetByHand::new(Wall(1_800_000_000_000));
         let clock = Clock::start_on(Arc::new(machine.clone()), None);
         (machine, clock)
     }

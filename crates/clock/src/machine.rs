@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fleet::time::{Span, Time};
+use fleet::time::{Span, Wall};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::{Source, Trust};
@@ -21,9 +21,9 @@ const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 pub struct Machine;
 
 impl Source for Machine {
-    fn wall(&self) -> Time {
+    fn wall(&self) -> Wall {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Wall(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Counts on while the machine is suspended.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fleet::time::{Offset, Span, Time};
+use fleet::time::{Offset, Span, Wall};
 
 use crate::{Readings, Source, Trust};
 
@@ -12,7 +12,7 @@ pub struct SetByHand(Arc<Mutex<Readings>>);
 
 impl SetByHand {
     /// A machine that has been up for a minute.
-    pub fn new(wall: Time) -> Self {
+    pub fn new(wall: Wall) -> Self {
         let uptime = Span::minutes(1);
         Self(Arc::new(Mutex::new(Readings { wall, boot: "1".into(), uptime, trust: Trust::Unknown })))
     }
@@ -50,7 +50,7 @@ impl SetByHand {
 }
 
 impl Source for SetByHand {
-    fn wall(&self) -> Time {
+    fn wall(&self) -> Wall {
         self.readings().wall
     }
 

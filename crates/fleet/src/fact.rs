@@ -215,13 +215,13 @@ impl fmt::Display for Fact {
             }
             Self::ClockStepped { by, gap: Gap::Counted } => write!(
                 f,
-                "Management Node: its wall clock was set and is now {by} of where it was; times are shown by \
-                 it, and no limit moves; check its time synchronisation"
+                "Management Node: its wall clock was set and is now {by:#} where it was; times are shown by it, \
+                 and no limit moves; check its time synchronisation"
             ),
             Self::ClockStepped { by, gap: Gap::Estimated } => write!(
                 f,
-                "Management Node: while its machine was off its wall clock went {by} of what is believed of \
-                 it; times are shown by it, and no limit moves by that"
+                "Management Node: after its machine was off its wall clock is {by:#} what is believed of it; \
+                 times are shown by it, and no limit moves by that"
             ),
             Self::ClockSteady => f.write_str("Management Node: its wall clock has been steady for an hour"),
             Self::Node { node: _, name, what } => write!(f, "{name}: {what}"),
@@ -255,7 +255,7 @@ impl fmt::Display for NodeFact {
             Self::Staged { release } => write!(f, "{release} is staged"),
             Self::ClockOff { ahead } => write!(
                 f,
-                "its clock is {ahead} of the Management Node's; compare both with the true time, and check \
+                "its clock is {ahead:#} the Management Node's; compare both with the true time, and check \
                  time synchronisation"
             ),
             Self::ClockRight => f.write_str("its clock is the Management Node's again"),

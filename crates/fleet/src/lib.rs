@@ -10,8 +10,8 @@
 extern crate alloc;
 
 pub mod time;
-pub mod wall;
 pub mod version;
+pub mod wall;
 
 pub mod path;
 pub mod policy;

@@ -16,8 +16,14 @@ pub struct Time(pub u64);
 #[serde(transparent)]
 pub struct Span(pub u64);
 
+/// What a machine's wall clock says: milliseconds since 1970-01-01 UTC. Anybody may set it, so nothing is
+/// decided by it. It is what people are shown; a [`Time`] is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Wall(pub u64);
+
 /// How far one clock is ahead of another, in milliseconds; behind when it is negative. Printed for people:
-/// `2 h ahead`, `41 s behind`.
+/// `2 h ahead`, `41 s behind`; before the name of the other clock, with `{:#}`, `2 h ahead of`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Offset(pub i64);
@@ -33,10 +39,27 @@ impl Time {
         later.since(self)
     }
 
-    /// How far this clock reading is ahead of another of the same moment.
+    /// What a wall clock says that is so far ahead.
+    pub fn on_wall(self, ahead: Offset) -> Wall {
+        Wall(self.0) + ahead
+    }
+}
+
+impl Wall {
+    /// How far it is ahead of another wall clock of the same moment.
     pub fn ahead_of(self, other: Self) -> Offset {
-        let size = |span: Span| i64::try_from(span.0).unwrap_or(i64::MAX);
-        if self >= other { Offset(size(self.since(other))) } else { Offset(-size(other.since(self))) }
+        let size = |more: u64, less: u64| i64::try_from(more - less).unwrap_or(i64::MAX);
+        if self >= other { Offset(size(self.0, other.0)) } else { Offset(-size(other.0, self.0)) }
+    }
+
+    /// How far it is ahead of a program's time of the same moment.
+    pub fn ahead_of_time(self, time: Time) -> Offset {
+        self.ahead_of(Self(time.0))
+    }
+
+    /// How long ago `earlier` was; zero when it lies ahead.
+    pub fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
     }
 }
 
@@ -80,7 +103,15 @@ impl Add<Span> for Time {
     }
 }
 
-impl Add<Offset> for Time {
+impl Add<Span> for Wall {
+    type Output = Self;
+
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Add<Offset> for Wall {
     type Output = Self;
 
     fn add(self, offset: Offset) -> Self {
@@ -119,7 +150,12 @@ impl fmt::Display for Span {
 
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.size(), if self.0 < 0 { "behind" } else { "ahead" })
+        let side = match (self.0 < 0, f.alternate()) {
+            (true, _) => "behind",
+            (false, true) => "ahead of",
+            (false, false) => "ahead",
+        };
+        write!(f, "{} {side}", self.size())
     }
 }
 
@@ -149,12 +185,13 @@ mod tests {
     #[test]
     fn one_clock_is_ahead_of_another_or_behind() {
         let check = |one: u64, other: u64, expected: &str| {
-            let offset = Time(one).ahead_of(Time(other));
+            let offset = Wall(one).ahead_of(Wall(other));
             assert_eq!(offset.to_string(), expected);
-            assert_eq!(Time(other) + offset, Time(one));
+            assert_eq!(Time(other).on_wall(offset), Wall(one));
         };
+        assert_eq!(alloc::format!("{:#}", Offset(7_200_000)), "2 h ahead of");
         check(7_200_000, 0, "2 h ahead");
         check(0, 41_000, "41 s behind");
-        assert_eq!(Time(0).ahead_of(Time(u64::MAX)), Offset(-i64::MAX));
+        assert_eq!(Wall(0).ahead_of(Wall(u64::MAX)), Offset(-i64::MAX));
     }
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::{Offset, Span, Time};
+use crate::time::{Offset, Span, Time, Wall};
 
 /// From how much on a difference between the wall clock and what has passed is a step of the wall clock.
 /// A leap second and the small corrections of a time daemon are none.
@@ -61,16 +61,21 @@ impl WallMap {
     /// What the wall clock, as it goes now, shows or showed at a moment. Of two moments the later is never
     /// shown as the earlier: where a later piece shows less than an earlier one, the clock was wrong in the
     /// earlier one, and the later one counts.
-    pub fn shown(&self, time: Time) -> Time {
+    pub fn shown(&self, time: Time) -> Wall {
         let begun = self.pieces.partition_point(|piece| piece.from <= time);
         let from_here_on = self.pieces.iter().skip(begun.saturating_sub(1));
-        time + from_here_on.map(|piece| piece.ahead).min().unwrap_or_default()
+        time.on_wall(from_here_on.map(|piece| piece.ahead).min().unwrap_or_default())
     }
 
     /// How far the wall clock is from what is shown, if that is a step.
-    pub fn step(&self, now: Time, wall: Time) -> Option<Offset> {
+    pub fn step(&self, now: Time, wall: Wall) -> Option<Offset> {
         let by = wall.ahead_of(self.shown(now));
         (by.size() >= STEP).then_some(by)
+    }
+
+    /// When the wall clock was last seen to step; none when that is long ago.
+    pub fn stepped_at(&self) -> Option<Time> {
+        self.stepped_at
     }
 
     /// When the wall clock counts as steady again, after a step.
@@ -79,9 +84,9 @@ impl WallMap {
     }
 
     /// Follows a step.
-    pub(crate) fn follow(&mut self, now: Time, wall: Time, gap: Gap) {
+    pub(crate) fn follow(&mut self, now: Time, wall: Wall, gap: Gap) {
         self.stepped_at = Some(now);
-        let ahead = wall.ahead_of(now);
+        let ahead = wall.ahead_of_time(now);
         match (self.pieces.last_mut(), gap) {
             (Some(last), Gap::Counted) => last.ahead = ahead,
             (None, Gap::Counted) => self.pieces.push(Piece { from: Time::default(), ahead }),
@@ -123,14 +128,14 @@ mod tests {
 
     /// Follows the wall clock as the platform does.
     fn look(map: &mut WallMap, now: u64, wall: u64, gap: Gap) {
-        if map.step(Time(now), Time(wall)).is_some() {
-            map.follow(Time(now), Time(wall), gap);
+        if map.step(Time(now), Wall(wall)).is_some() {
+            map.follow(Time(now), Wall(wall), gap);
         }
-        assert!(Time(wall).ahead_of(map.shown(Time(now))).size() < STEP);
+        assert!(Wall(wall).ahead_of(map.shown(Time(now))).size() < STEP);
     }
 
     fn in_order(map: &WallMap, last: u64) {
-        let shown: Vec<Time> = (0..=last / HOUR).map(|hour| map.shown(Time(hour * HOUR))).collect();
+        let shown: Vec<Wall> = (0..=last / HOUR).map(|hour| map.shown(Time(hour * HOUR))).collect();
         assert!(shown.is_sorted(), "{map:?}");
     }
 
@@ -140,9 +145,9 @@ mod tests {
             let mut map = WallMap::default();
             let began = DAYS_400 * 2;
             look(&mut map, began + wrong + HOUR, began + HOUR, Gap::Counted);
-            assert_eq!(map.shown(Time(began + wrong)), Time(began));
+            assert_eq!(map.shown(Time(began + wrong)), Wall(began));
             look(&mut map, began + wrong + 2 * HOUR, began + 2 * HOUR + wrong, Gap::Counted);
-            assert_eq!(map.shown(Time(began + wrong)), Time(began + wrong));
+            assert_eq!(map.shown(Time(began + wrong)), Wall(began + wrong));
         }
     }
 
@@ -150,8 +155,8 @@ mod tests {
     fn what_was_shown_right_before_a_machine_was_off_stays_as_it_is() {
         let mut map = WallMap::default();
         look(&mut map, 10 * HOUR, 16 * HOUR, Gap::Estimated);
-        assert_eq!(map.shown(Time(9 * HOUR)), Time(9 * HOUR));
-        assert_eq!(map.shown(Time(10 * HOUR)), Time(16 * HOUR));
+        assert_eq!(map.shown(Time(9 * HOUR)), Wall(9 * HOUR));
+        assert_eq!(map.shown(Time(10 * HOUR)), Wall(16 * HOUR));
         in_order(&map, 20 * HOUR);
     }
 
@@ -160,19 +165,19 @@ mod tests {
         let mut map = WallMap::default();
         look(&mut map, 10 * HOUR, 16 * HOUR, Gap::Estimated);
         look(&mut map, 20 * HOUR, 18 * HOUR, Gap::Estimated);
-        assert_eq!(map.shown(Time(9 * HOUR)), Time(7 * HOUR));
+        assert_eq!(map.shown(Time(9 * HOUR)), Wall(7 * HOUR));
         in_order(&map, 30 * HOUR);
         look(&mut map, 21 * HOUR, 40 * HOUR, Gap::Counted);
-        assert_eq!(map.shown(Time(9 * HOUR)), Time(9 * HOUR));
-        assert_eq!(map.shown(Time(11 * HOUR)), Time(17 * HOUR));
+        assert_eq!(map.shown(Time(9 * HOUR)), Wall(9 * HOUR));
+        assert_eq!(map.shown(Time(11 * HOUR)), Wall(17 * HOUR));
         in_order(&map, 30 * HOUR);
     }
 
     #[test]
     fn small_corrections_are_no_steps_and_leave_what_is_shown() {
         let map = WallMap::default();
-        assert_eq!(map.step(Time(HOUR), Time(HOUR + STEP.0 - 1)), None);
-        assert_eq!(map.step(Time(HOUR), Time(HOUR - STEP.0)), Some(Offset(-2_000)));
+        assert_eq!(map.step(Time(HOUR), Wall(HOUR + STEP.0 - 1)), None);
+        assert_eq!(map.step(Time(HOUR), Wall(HOUR - STEP.0)), Some(Offset(-2_000)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use fleet::observed::{Observed, Staging};
-use fleet::time::{Offset, Time};
+use fleet::time::{Offset, Time, Wall};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
@@ -178,25 +178,17 @@ impl Session {
     }
 
     /// Learns where the Management Node's wall clock is.
-    fn compare(&self, wall: Option<Time>) {
+    fn compare(&self, wall: Option<Wall>) {
         let Some(wall) = wall else { return };
-        let ahead = Some(wall.ahead_of(self.clock.now()));
+        let ahead = Some(wall.ahead_of_time(self.clock.now()));
         *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
     }
 
-    /// Whether the certificate is to be renewed now. Certificates live by the Management Node's wall clock:
-    /// by its last answer and what has passed since, else, as far as that goes, by this machine's own.
-    ///
-    /// One that has more than a whole life before it was issued while the Management Node's clock was ahead:
-    /// it would outlive all others. One that has run out was perhaps issued while that clock was behind; until
-    /// the connections of before break, it can be renewed over them.
+    /// Whether the certificate is to be renewed now.
     fn is_renewal_due(&self) -> bool {
         let ahead = *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner);
-        let renew_at = Time(self.renew_at());
-        match ahead.map(|ahead| self.clock.now() + ahead) {
-            Some(wall) => wall >= renew_at || wall.until(renew_at) > CERTIFICATE_LIFE,
-            None => self.clock.wall() >= renew_at,
-        }
+        let manager = ahead.map(|ahead| self.clock.now().on_wall(ahead));
+        is_due(manager, self.clock.wall(), Wall(self.renew_at()))
     }
 
     /// What is said now. Two messages never bear the same time, and the later one says what is true later.
@@ -236,6 +228,19 @@ impl Session {
 
     fn renew_at(&self) -> u64 {
         self.identity.read().unwrap_or_else(PoisonError::into_inner).0.renew_at
+    }
+}
+
+/// Whether a certificate that is to be renewed at `renew_at` is due. Certificates live by the Management
+/// Node's wall clock, so this asks that one as far as it is known, and else the machine's own.
+///
+/// A certificate with more than a whole life before it was issued while the Management Node's clock was ahead,
+/// and would outlive all others. One that ran out at once was issued while that clock was behind; it can be
+/// renewed over the connections of before.
+fn is_due(manager: Option<Wall>, own: Wall, renew_at: Wall) -> bool {
+    match manager {
+        Some(wall) => wall >= renew_at || renew_at.since(wall) > CERTIFICATE_LIFE,
+        None => own >= renew_at,
     }
 }
 
@@ -371,6 +376,25 @@ mod tests {
                 panic!("{other:?}")
             }
         }
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_by_the_clock_that_it_was_issued_by() {
+        let day = |day: i64| Wall(u64::try_from(1_000 + day).unwrap() * 24 * 3_600_000);
+        let check = |manager: Option<i64>, own: i64, renew_at: i64, expected: bool| {
+            assert_eq!(is_due(manager.map(day), day(own), day(renew_at)), expected, "{manager:?} {own}");
+        };
+        check(Some(0), 0, 60, false);
+        check(Some(60), 0, 60, true);
+        // The node's clock is ahead, or behind.
+        check(Some(0), 65, 60, false);
+        check(Some(61), -400, 60, true);
+        // The Management Node's was ahead or behind when it issued the certificate, and was set right.
+        check(Some(0), 0, 460, true);
+        check(Some(400), 400, 60, true);
+        // A release 34 does not say what its clock is.
+        check(None, 61, 60, true);
+        check(None, -400, 60, false);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use fleet::desired::Desired;
 use fleet::observed::Observed;
-use fleet::time::Time;
+use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
 /// The versions of the messages that this release speaks: both sides use the newest that both know.
@@ -75,7 +75,7 @@ pub struct Sync {
     pub started_at: Option<u64>,
     /// What the node's wall clock says, as the message is made. Since protocol 2.
     #[serde(default)]
-    pub wall: Option<Time>,
+    pub wall: Option<Wall>,
 }
 
 /// A Virtual Meeting Room.
@@ -117,7 +117,7 @@ pub struct SyncAnswer {
     /// What the Management Node's wall clock says: the one by which certificates are issued and judged, so a
     /// node renews its own by it. Since protocol 2.
     #[serde(default)]
-    pub wall: Option<Time>,
+    pub wall: Option<Wall>,
 }
 
 #[cfg(test)]

@@ -5,16 +5,16 @@ use alloc::vec::Vec;
 use super::Fleet;
 use crate::fact::{Fact, NodeFact};
 use crate::node::NodeId;
-use crate::time::{Offset, Time};
+use crate::time::{Offset, Time, Wall};
 use crate::wall::Gap;
 
 impl Fleet {
     /// What the Management Node's wall clock, as it goes now, shows or showed at a moment.
-    pub fn shown(&self, time: Time) -> Time {
+    pub fn shown(&self, time: Time) -> Wall {
         self.platform.wall.shown(time)
     }
 
-    pub(super) fn wall_clock(&mut self, now: Time, wall: Time, gap: Gap, facts: &mut Vec<Fact>) {
+    pub(super) fn wall_clock(&mut self, now: Time, wall: Wall, gap: Gap, facts: &mut Vec<Fact>) {
         if let Some(by) = self.platform.wall.step(now, wall) {
             self.platform.wall.follow(now, wall, gap);
             facts.push(Fact::ClockStepped { by, gap });

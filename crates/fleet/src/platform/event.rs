@@ -11,7 +11,7 @@ use crate::desired::RunId;
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Duty, Node, NodeId};
 use crate::observed::Observed;
-use crate::time::{Offset, Time};
+use crate::time::{Offset, Wall};
 use crate::version::{Release, Sha256};
 use crate::wall::Gap;
 
@@ -78,7 +78,7 @@ pub enum Event {
     /// The Management Node's wall clock is not where what is shown leads ([`crate::wall::WallMap::step`]).
     WallClock {
         /// What it says.
-        wall: Time,
+        wall: Wall,
         /// How the platform's time went on since it was looked at last.
         gap: Gap,
     },

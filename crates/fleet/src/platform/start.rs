@@ -124,7 +124,7 @@ impl fmt::Display for Warning {
             }
             Self::ClockOff { node, ahead } => write!(
                 f,
-                "the clock of {node} is {ahead} of the Management Node's; compare both with the true time, and \
+                "the clock of {node} is {ahead:#} the Management Node's; compare both with the true time, and \
                  check time synchronisation"
             ),
         }

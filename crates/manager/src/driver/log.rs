@@ -38,7 +38,20 @@ pub(crate) fn fact(fact: &Fact) {
 
 /// The alarm that a fact raises or lowers.
 fn alarm_of(fact: &Fact) -> Option<Alarm> {
+    match fact {
+        Fact::ClockStepped { .. } => return Some(Alarm::Raised("clock_stepped")),
+        Fact::ClockSteady => return Some(Alarm::Lowered("clock_stepped")),
+        Fact::Node { .. }
+        | Fact::RunStarted { .. }
+        | Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::EpochRaised { .. } => {}
+    }
     match fact.of_node()?.1 {
+        NodeFact::ClockOff { .. } => Some(Alarm::Raised("clock_offset")),
+        NodeFact::ClockRight => Some(Alarm::Lowered("clock_offset")),
         NodeFact::ContactLost => Some(Alarm::Raised("connectivity_lost")),
         NodeFact::ContactRestored { .. } => Some(Alarm::Lowered("connectivity_lost")),
         NodeFact::Added
@@ -74,7 +87,9 @@ fn subject(fact: &Fact) -> Option<(u32, &str)> {
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
         | Fact::RunEnded { .. }
-        | Fact::EpochRaised { .. } => None,
+        | Fact::EpochRaised { .. }
+        | Fact::ClockStepped { .. }
+        | Fact::ClockSteady => None,
     }
 }
 
@@ -84,6 +99,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use fleet::node::NodeId;
+    use fleet::time::Offset;
+    use fleet::wall::Gap;
 
     use super::*;
 
@@ -126,6 +143,25 @@ mod tests {
             ]
         );
         assert!(lines[0].starts_with("INFO pitlane::platform: "), "{}", lines[0]);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_raises_an_alarm_and_one_that_is_right_lowers_it() {
+        let lines = lines(&[NodeFact::ClockOff { ahead: Offset(-7_200_000) }, NodeFact::ClockRight]);
+        assert!(lines[0].contains("oslo-1: its clock is 2 h behind the Management Node's"), "{lines:?}");
+        let alarm = |what| {
+            format!("WARN administrator.alarm: Alarm {what} Alarm=\"clock_offset\" node=7 name=\"oslo-1\"")
+        };
+        assert_eq!((&lines[1], &lines[3]), (&alarm("raised"), &alarm("lowered")));
+    }
+
+    #[test]
+    fn a_step_of_the_managers_clock_is_an_alarm_of_no_node() {
+        let check =
+            |fact: Fact, expected| assert_eq!((alarm_of(&fact), subject(&fact)), (Some(expected), None));
+        let by = Offset(7_200_000);
+        check(Fact::ClockStepped { by, gap: Gap::Counted }, Alarm::Raised("clock_stepped"));
+        check(Fact::ClockSteady, Alarm::Lowered("clock_stepped"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use fleet::platform::{Event, ManagerWants};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 
 use super::Desk;
@@ -71,6 +72,7 @@ impl Driver {
     pub async fn run(mut self) -> Ended {
         let (mut commits, mut soundness) = (self.desk.commits(), self.desk.store().soundness());
         let mut staging = None;
+        let _watching = AbortOnDropHandle::new(tokio::spawn(super::wall::watch(self.desk.clone())));
         loop {
             commits.mark_unchanged();
             match self.act(&mut staging).await {

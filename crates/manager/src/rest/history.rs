@@ -4,6 +4,9 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::desired::RunId;
+use fleet::fact::Fact;
+use fleet::time::Time;
+use fleet::wall::WallMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
@@ -39,8 +42,9 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
         let runs = bodies.iter().map(|body| serde_json::from_str(body)).collect::<Result<Vec<_>, _>>()?;
         Ok::<Vec<StoredRun>, Refusal>(runs)
     };
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
     let ended = api.desk().store().read(read).await?.into_iter().filter_map(|run| match run {
-        StoredRun::Ended(run) => Some(with_uri(views::ended_run(&run), run.id)),
+        StoredRun::Ended(run) => Some(with_uri(views::ended_run(&run, &wall), run.id)),
         StoredRun::UnderWay(_) => None,
     });
     page(LISTED, &query, ended.collect()).map(Json)
@@ -49,17 +53,19 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
 async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
     let id = RunId(id.id("upgrade")?);
     let since = since(&query)?;
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let shown = wall.clone();
     let read = move |connection: &Connection| {
         let sql = "SELECT body FROM run WHERE id = ?1";
         let body: Option<String> =
             connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
         let run = body.ok_or_else(|| Refusal::no_such("upgrade", id))?;
-        Ok::<_, Refusal>((serde_json::from_str(&run)?, facts(connection, id, since)?))
+        Ok::<_, Refusal>((serde_json::from_str(&run)?, facts(connection, id, since, &shown)?))
     };
     let (run, (facts, next)) = api.desk().store().read(read).await?;
     let mut object = match &run {
-        StoredRun::Ended(run) => views::ended_run(run),
-        StoredRun::UnderWay(run) => views::stored_run(run),
+        StoredRun::Ended(run) => views::ended_run(run, &wall),
+        StoredRun::UnderWay(run) => views::stored_run(run, &wall),
     };
     object["facts"] = facts;
     object["facts_next"] = json!(next.map(|seq| format!("{LIST}{id}/?since={seq}")));
@@ -74,7 +80,12 @@ fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
 }
 
 /// The facts after an entry of the journal, and the entry after which to go on when there are more.
-fn facts(connection: &Connection, run: RunId, since: i64) -> Result<(Value, Option<i64>), Refusal> {
+fn facts(
+    connection: &Connection,
+    run: RunId,
+    since: i64,
+    wall: &WallMap,
+) -> Result<(Value, Option<i64>), Refusal> {
     let sql = "SELECT seq, at, body FROM journal WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![run.0, since, ENTRIES as i64])?;
@@ -82,17 +93,32 @@ fn facts(connection: &Connection, run: RunId, since: i64) -> Result<(Value, Opti
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
         let at: i64 = row.get(1)?;
-        let at = time::text(fleet::time::Time(u64::try_from(at).unwrap_or(0)));
+        let at = time::text(wall.shown(Time(u64::try_from(at).unwrap_or(0))));
         let recorded: Recorded = serde_json::from_str(&row.get::<_, String>(2)?)?;
         entries += 1;
-        facts.extend(
-            recorded
-                .facts
-                .iter()
-                .map(|fact| json!({"seq": last, "at": at, "text": fact.to_string(), "fact": fact})),
-        );
+        facts.extend(recorded.facts.iter().map(
+            |fact| json!({"seq": last, "at": at, "text": fact.to_string(), "fact": shown_by(wall, fact)}),
+        ));
     }
     Ok((facts.into(), (entries == ENTRIES).then_some(last)))
+}
+
+/// A fact whose moments are those of the wall clock, in milliseconds since 1970-01-01 UTC.
+fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
+    match fact {
+        Fact::RunStarted { run, source, target, limit } => {
+            let limit = Time(wall.shown(*limit).0);
+            Fact::RunStarted { run: *run, source: *source, target: *target, limit }
+        }
+        Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::EpochRaised { .. }
+        | Fact::ClockStepped { .. }
+        | Fact::ClockSteady
+        | Fact::Node { .. } => fact.clone(),
+    }
 }
 
 fn with_uri(mut run: Value, id: RunId) -> Value {

@@ -297,7 +297,7 @@ async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let mut answer = shown(api, upload).await?;
     answer["ok"] = true.into();
     answer["upload_id"] = json!(upload.uuid);
-    answer["timestamp"] = time::text(api.desk().now()).into();
+    answer["timestamp"] = api.desk().read(|fleet, now| time::text(fleet.shown(now))).into();
     Ok(answer)
 }
 
@@ -310,13 +310,14 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     {
         brought = upgrade_package::object(api, &held).await?;
     }
-    let current = api.desk().read(|fleet, _: Time| fleet.platform.release);
+    let (current, created) =
+        api.desk().read(|fleet, _: Time| (fleet.platform.release, time::text(fleet.shown(*created_at))));
     Ok(json!({
         "uuid": uuid,
         "state": stage.token(),
         "offset": offset,
         "total_size": total_size,
-        "created_at": time::text(*created_at),
+        "created_at": created,
         "current": upgrade::release(current),
         "upgrade": brought,
         "error": error,
