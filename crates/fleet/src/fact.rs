@@ -11,8 +11,9 @@ use crate::node::{Duty, NodeId, Power};
 use crate::observed::Calls;
 use crate::progress::Failure;
 use crate::run::Outcome;
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::Release;
+use crate::wall::Gap;
 
 /// Something that has happened on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,16 @@ pub enum Fact {
     },
     /// A restart of the Management Node would succeed again.
     ManagerStartFaultOver,
+    /// The Management Node's wall clock is not where the time that has passed leads. What is shown follows
+    /// it; no limit does.
+    ClockStepped {
+        /// How far it is from there.
+        by: Offset,
+        /// Whether the machine was off in between.
+        gap: Gap,
+    },
+    /// The Management Node's wall clock has not stepped for a while.
+    ClockSteady,
     /// Something happened to a node.
     Node {
         /// The node.
@@ -132,6 +143,13 @@ pub enum NodeFact {
         /// The release.
         release: Release,
     },
+    /// Its wall clock is not the Management Node's, or off by another amount than before.
+    ClockOff {
+        /// How far it is ahead of the Management Node's.
+        ahead: Offset,
+    },
+    /// Its wall clock is the Management Node's again.
+    ClockRight,
     /// It was asked to enter maintenance mode for the run.
     Preparing,
     /// It refuses new calls and waits for those it has.
@@ -182,7 +200,9 @@ impl Fact {
             | Self::RunEnded { .. }
             | Self::EpochRaised { .. }
             | Self::ManagerStartFault { .. }
-            | Self::ManagerStartFaultOver => None,
+            | Self::ManagerStartFaultOver
+            | Self::ClockStepped { .. }
+            | Self::ClockSteady => None,
         }
     }
 }
@@ -213,6 +233,17 @@ impl fmt::Display for Fact {
                 write!(f, "Management Node: a restart would fail: {why}")
             }
             Self::ManagerStartFaultOver => f.write_str("Management Node: a restart would succeed again"),
+            Self::ClockStepped { by, gap: Gap::Counted } => write!(
+                f,
+                "Management Node: its wall clock was set and is now {by:#} where it was; times are shown by it, \
+                 and no limit moves; check its time synchronisation"
+            ),
+            Self::ClockStepped { by, gap: Gap::Estimated } => write!(
+                f,
+                "Management Node: after its machine was off its wall clock is {by:#} what is believed of it; \
+                 times are shown by it, and no limit moves by that"
+            ),
+            Self::ClockSteady => f.write_str("Management Node: its wall clock has been steady for an hour"),
             Self::Node { node: _, name, what } => write!(f, "{name}: {what}"),
         }
     }
@@ -244,6 +275,12 @@ impl fmt::Display for NodeFact {
             Self::Power(Power::Rest) => f.write_str("no longer needed, it may be powered off"),
             Self::Queued => f.write_str("joins the run, it is on another release"),
             Self::Staged { release } => write!(f, "{release} is staged"),
+            Self::ClockOff { ahead } => write!(
+                f,
+                "its clock is {ahead:#} the Management Node's; compare both with the true time, and check \
+                 time synchronisation"
+            ),
+            Self::ClockRight => f.write_str("its clock is the Management Node's again"),
             Self::Preparing => f.write_str("preparing to upgrade"),
             Self::Draining { calls } if calls.cleared() => f.write_str("in maintenance mode, without calls"),
             Self::Draining { calls } => write!(f, "in maintenance mode, waiting for {calls} to clear"),

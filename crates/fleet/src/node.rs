@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
 use crate::progress::Progress;
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::Release;
+use crate::wall;
 
 /// Names a node: the integer id of the management API. Ids are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,6 +104,9 @@ pub struct Node {
     pub hold: Span,
     /// When its last call ended, in the attempt that it is in or that upgraded it.
     pub cleared_at: Option<Time>,
+    /// How far its wall clock is ahead of the Management Node's, when that is worth an alarm.
+    #[serde(default)]
+    pub clock_off: Option<Offset>,
 }
 
 impl Node {
@@ -121,7 +125,13 @@ impl Node {
             woken: false,
             hold: Span::ZERO,
             cleared_at: None,
+            clock_off: None,
         }
+    }
+
+    /// What is held of its wall clock when it was measured to be so far ahead of the Management Node's.
+    pub fn clock_judged(&self, measured: Offset) -> Option<Offset> {
+        wall::judged(self.clock_off, measured)
     }
 
     /// The owners of its maintenance mode. The run's part follows from the node's place in the run,

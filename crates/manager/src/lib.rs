@@ -3,7 +3,6 @@
 //! Nothing here is global: several Management Nodes may live in one process.
 
 pub mod layout;
-pub mod now;
 pub mod preflight;
 pub mod report;
 mod shares;

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use clock::SetByHand;
 use fleet::desired::Generation;
 use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
 use fleet::path::{self, Step};
@@ -16,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::driver::{Desk, Own};
 use crate::layout::Layout;
-use crate::start::{Standing, open_store, take_over};
+use crate::start::{Standing, open_store, take_over, take_over_on};
 
 /// How long a test waits for what must happen.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -66,6 +68,14 @@ impl Bench {
         let layout = self.layout();
         let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).unwrap();
         take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.unwrap()
+    }
+
+    /// The same on a machine with these clocks.
+    pub(crate) async fn desk_on(&self, clocks: &SetByHand) -> Desk {
+        let layout = self.layout();
+        let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).unwrap();
+        let (clocks, path) = (Arc::new(clocks.clone()), layout.store(Slot::A));
+        take_over_on(clocks, connection, path, Policy::standard(), None).await.unwrap()
     }
 
     /// The release after this one, signed, as an uploaded file. Its programs find nothing wrong.

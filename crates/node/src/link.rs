@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use fleet::observed::{Observed, Staging};
-use fleet::time::Time;
+use fleet::time::{Offset, Time, Wall};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 use wire::{Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
 
 use crate::backoff::{Backoff, chance};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::enrol::ENROLLED_BYTES;
 use crate::files::chain;
 use crate::http::{self, Managers, RequestError};
 use crate::identity::{self, FileStamp, Identity, IdentityError};
 use crate::reason::OwnCertificate;
-use crate::renewal::{Renewal, WallClock};
+use crate::renewal::{Renewal, WallClock, Walls};
 
 /// How long a held request may take: twice the 30 seconds that a manager holds it at most.
 const HELD: Duration = Duration::from_secs(60);
@@ -117,6 +117,8 @@ pub struct Session {
     held: RwLock<Held>,
     clock: Clock,
     last_at: Mutex<Time>,
+    /// How far the Management Node's wall clock is ahead of the node's time, by its last answer.
+    manager_ahead: Mutex<Option<Offset>>,
     report: watch::Receiver<Report>,
 }
 
@@ -137,6 +139,7 @@ impl Session {
             held: RwLock::new(Held::new(identity, None)?),
             clock,
             last_at: Mutex::new(Time::default()),
+            manager_ahead: Mutex::new(None),
             report,
         })
     }
@@ -153,7 +156,7 @@ impl Session {
 
     /// What this machine's clock says of the node's certificate.
     pub fn own_certificate(&self) -> OwnCertificate {
-        if clock::wall() >= self.renew_at() { OwnCertificate::Due } else { OwnCertificate::Valid }
+        if self.clock.wall() >= self.renew_at() { OwnCertificate::Due } else { OwnCertificate::Valid }
     }
 
     fn held(&self) -> Held {
@@ -205,6 +208,7 @@ impl Session {
                         http::post(client, &address, "/node/v1/sync", &sync, limits).await?;
                     let answer = understood(&address, answer)?;
                     self.go_on_from(answer.heard_at);
+                    self.compare(answer.wall);
                     Ok(answer)
                 }
             })
@@ -224,6 +228,19 @@ impl Session {
         *last_at = heard_at.map_or(*last_at, |heard_at| heard_at.max(*last_at));
     }
 
+    /// Learns where the Management Node's wall clock is.
+    fn compare(&self, wall: Option<Wall>) {
+        let Some(wall) = wall else { return };
+        let ahead = Some(wall.ahead_of_time(self.clock.now()));
+        *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+    }
+
+    /// What is known of the time that certificates live by.
+    fn walls(&self) -> Walls {
+        let ahead = *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        Walls { manager: ahead.map(|ahead| self.clock.now().on_wall(ahead)), own: self.clock.wall() }
+    }
+
     /// What is said now. Two messages never bear the same time, and the later one says what is true later.
     fn message(&self, wait: Wait) -> wire::Sync {
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -236,7 +253,8 @@ impl Session {
             tally,
             configuration,
             wait,
-            started_at: Some(self.clock.started_at()),
+            started_at: Some(self.clock.started_at().0),
+            wall: Some(self.clock.wall()),
         }
     }
 
@@ -263,20 +281,20 @@ impl Session {
         Ok(())
     }
 
-    fn renew_at(&self) -> u64 {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).identity.renew_at
+    fn renew_at(&self) -> Wall {
+        Wall(self.held.read().unwrap_or_else(PoisonError::into_inner).identity.renew_at)
     }
 
     /// Renews the certificate when that is due.
     async fn renew_when_due(&self, renewal: &mut Renewal) {
-        if !renewal.is_due(self.clock.now(), clock::wall(), self.renew_at()) {
+        if !renewal.is_due(self.clock.now(), self.walls(), self.renew_at()) {
             return;
         }
         match self.renew().await {
             Ok(()) => {
                 info!("the node's certificate is renewed");
                 if let WallClock::Ahead(by) =
-                    renewal.succeeded(self.clock.now(), clock::wall(), self.renew_at())
+                    renewal.succeeded(self.clock.now(), self.walls(), self.renew_at())
                 {
                     warn!(
                         "the new certificate looks as if it were to be renewed already: the clock of this machine is \

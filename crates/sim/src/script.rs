@@ -194,7 +194,7 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
     match line.word(1) {
         "restart" => {
             let release = world.fleet.platform.release;
-            world.apply(Event::ManagerStarted { release, fell_back: None });
+            world.apply(Event::ManagerStarted { release, fell_back: None, wall: None });
             world.settle();
         }
         "start-fault" => {
@@ -290,7 +290,9 @@ fn facts(world: &mut World) -> String {
             | Fact::RunEnded { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }
-            | Fact::ManagerStartFaultOver => (String::new(), text),
+            | Fact::ManagerStartFaultOver
+            | Fact::ClockStepped { .. }
+            | Fact::ClockSteady => (String::new(), text),
         };
         let same =
             rows.iter_mut().rev().take_while(|(then, ..)| *then == at).find(|(_, _, said)| *said == what);

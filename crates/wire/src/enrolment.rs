@@ -1,8 +1,13 @@
 //! How a node joins: a file made by the manager, good for one use, carried to the node by the
 //! operator.
 
+use fleet::time::Span;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+/// How long a node's certificate is good after it was issued: long enough for a node that is switched off for
+/// two months, short enough that a lost one is of no use for ever. It is renewed at two thirds of that.
+pub const CERTIFICATE_LIFE: Span = Span::hours(90 * 24);
 
 /// How large an enrolment file may be, in bytes: a certificate, a few addresses and a token.
 pub const ENROLMENT_FILE_BYTES: usize = 64 << 10;

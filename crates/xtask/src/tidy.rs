@@ -17,18 +17,19 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each may use. What is not listed uses none.
-const DIRECTIONS: [(&str, &[&str]); 15] = [
+const DIRECTIONS: [(&str, &[&str]); 16] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("call", &[]),
     ("frail", &[]),
+    ("clock", &["fleet"]),
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
-    ("sim", &["fleet"]),
+    ("sim", &["fleet", "clock"]),
     ("boot", &["slots"]),
     ("callers", &["call"]),
-    ("manager", &["fleet", "wire", "package", "slots"]),
-    ("node", &["fleet", "wire", "package", "slots", "call"]),
+    ("manager", &["fleet", "clock", "wire", "package", "slots"]),
+    ("node", &["fleet", "clock", "wire", "package", "slots", "call"]),
     ("ctl", &["fleet", "package", "sim", "slots"]),
     ("demo", &["callers", "frail"]),
     ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),

@@ -1,6 +1,7 @@
 //! The platform's brain: decides what is wanted of the Management Node and of every Conferencing
 //! Node, from what they say and what the operator asks. It never acts.
 
+mod clock;
 mod end;
 mod event;
 mod manager;
@@ -28,6 +29,7 @@ use crate::policy::Policy;
 use crate::run::{EndedRun, Outcome, Run};
 use crate::time::Time;
 use crate::version::{Release, Sha256};
+use crate::wall::{Gap, WallMap};
 
 /// What the platform knows beside its nodes: one row in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,9 @@ pub struct Platform {
     /// Why a restart of the Management Node would fail, as it has found itself.
     #[serde(default)]
     pub start_fault: Option<String>,
+    /// How its time is shown as wall-clock time.
+    #[serde(default)]
+    pub wall: WallMap,
 }
 
 /// The package that the Management Node was last upgraded with. A start of the same one is a repeat: it
@@ -90,6 +95,7 @@ impl Fleet {
             last_run: None,
             installed: None,
             start_fault: None,
+            wall: WallMap::default(),
         };
         Self::restore(platform, BTreeMap::new())
     }
@@ -118,10 +124,15 @@ impl Fleet {
             Event::LinkDown { id } => self.link_down(now, id, &mut facts),
             Event::ManagerStaged => self.manager_staged(now, &mut facts),
             Event::ManagerRejected { why } => self.manager_rejected(now, why, &mut facts),
-            Event::ManagerStarted { release, fell_back } => {
+            Event::ManagerStarted { release, fell_back, wall } => {
+                if let Some((wall, gap)) = wall {
+                    self.wall_clock(now, wall, gap, &mut facts);
+                }
                 self.manager_started(now, release, fell_back, &mut facts);
             }
             Event::ManagerChecked { fault } => self.manager_checked(fault, &mut facts),
+            Event::WallClock { wall } => self.wall_clock(now, wall, Gap::Counted, &mut facts),
+            Event::ClockOffset { id, ahead } => self.clock_offset(id, ahead, &mut facts),
             Event::DeadlinePassed => {}
         }
         self.go_on(now, &mut facts);
@@ -152,7 +163,8 @@ impl Fleet {
         let run = self.platform.run.as_ref();
         let limit = run.map(Run::limit);
         let grace = run.and_then(|run| run.idle_since.map(|since| since + run.policy.absent_grace));
-        [self.nodes.next_deadline(), limit, grace].into_iter().flatten().min()
+        let steady = self.platform.wall.steady_at();
+        [self.nodes.next_deadline(), limit, grace, steady].into_iter().flatten().min()
     }
 
     /// The policy in force: that of the run, or the platform's.

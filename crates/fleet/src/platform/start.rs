@@ -14,7 +14,7 @@ use crate::path::OffPath;
 use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::run::{Lock, ManagerStep, Outcome, Package, Run};
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Sha256, Version};
 
 /// What stands in the way of a start.
@@ -134,6 +134,14 @@ pub enum Warning {
         /// Why.
         why: String,
     },
+    /// A node's wall clock is not the Management Node's. What each of them writes into its log cannot be
+    /// put in order, and certificates are judged by clocks.
+    ClockOff {
+        /// The node's name.
+        node: String,
+        /// How far it is ahead of the Management Node's.
+        ahead: Offset,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -148,6 +156,11 @@ impl fmt::Display for Warning {
                     "{node} is not upgraded and stays in service, for a restart of it would fail: {why}"
                 )
             }
+            Self::ClockOff { node, ahead } => write!(
+                f,
+                "the clock of {node} is {ahead:#} the Management Node's; compare both with the true time, and \
+                 check time synchronisation"
+            ),
         }
     }
 }
@@ -175,6 +188,9 @@ impl Fleet {
         self.check_release(package, &mut check);
         for (_, node) in self.nodes.iter() {
             self.check_node(package, node, &mut check);
+            if let Some(ahead) = node.clock_off {
+                check.warnings.push(Warning::ClockOff { node: node.name.clone(), ahead });
+            }
         }
         self.check_restarts(package, &mut check);
         check

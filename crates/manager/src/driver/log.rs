@@ -41,6 +41,8 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
     match fact {
         Fact::ManagerStartFault { .. } => return Some(Alarm::Raised("start_fault")),
         Fact::ManagerStartFaultOver => return Some(Alarm::Lowered("start_fault")),
+        Fact::ClockStepped { .. } => return Some(Alarm::Raised("clock_stepped")),
+        Fact::ClockSteady => return Some(Alarm::Lowered("clock_stepped")),
         Fact::Node { .. }
         | Fact::RunStarted { .. }
         | Fact::ManagerInstalling { .. }
@@ -50,6 +52,8 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
         | Fact::EpochRaised { .. } => {}
     }
     match fact.of_node()?.1 {
+        NodeFact::ClockOff { .. } => Some(Alarm::Raised("clock_offset")),
+        NodeFact::ClockRight => Some(Alarm::Lowered("clock_offset")),
         NodeFact::ContactLost => Some(Alarm::Raised("connectivity_lost")),
         NodeFact::ContactRestored { .. } => Some(Alarm::Lowered("connectivity_lost")),
         NodeFact::StartFault { .. } => Some(Alarm::Raised("start_fault")),
@@ -89,7 +93,9 @@ fn subject(fact: &Fact) -> Option<(u32, &str)> {
         | Fact::RunEnded { .. }
         | Fact::EpochRaised { .. }
         | Fact::ManagerStartFault { .. }
-        | Fact::ManagerStartFaultOver => None,
+        | Fact::ManagerStartFaultOver
+        | Fact::ClockStepped { .. }
+        | Fact::ClockSteady => None,
     }
 }
 
@@ -99,6 +105,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use fleet::node::NodeId;
+    use fleet::time::Offset;
+    use fleet::wall::Gap;
 
     use super::*;
 
@@ -154,6 +162,25 @@ mod tests {
                 "WARN administrator.alarm: Alarm lowered Alarm=\"start_fault\" node=7 name=\"oslo-1\"",
             ]
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_off_raises_an_alarm_and_one_that_is_right_lowers_it() {
+        let lines = lines(&[NodeFact::ClockOff { ahead: Offset(-7_200_000) }, NodeFact::ClockRight]);
+        assert!(lines[0].contains("oslo-1: its clock is 2 h behind the Management Node's"), "{lines:?}");
+        let alarm = |what| {
+            format!("WARN administrator.alarm: Alarm {what} Alarm=\"clock_offset\" node=7 name=\"oslo-1\"")
+        };
+        assert_eq!((&lines[1], &lines[3]), (&alarm("raised"), &alarm("lowered")));
+    }
+
+    #[test]
+    fn a_step_of_the_managers_clock_is_an_alarm_of_no_node() {
+        let check =
+            |fact: Fact, expected| assert_eq!((alarm_of(&fact), subject(&fact)), (Some(expected), None));
+        let by = Offset(7_200_000);
+        check(Fact::ClockStepped { by, gap: Gap::Counted }, Alarm::Raised("clock_stepped"));
+        check(Fact::ClockSteady, Alarm::Lowered("clock_stepped"));
     }
 
     #[test]

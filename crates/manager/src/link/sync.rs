@@ -7,6 +7,7 @@ use axum::extract::State;
 use fleet::node::{Contact, NodeId};
 use fleet::observed::{Observed, Staging};
 use fleet::platform::Event;
+use fleet::time::Offset;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
@@ -39,9 +40,11 @@ pub(crate) async fn sync(
     let Greeting { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
     let mut sync: Sync = message(&body)?;
+    // The node's clock was read before the request was sent, so this contains the time that it took.
+    let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.desk.wall()));
     shorten(&mut sync.observed);
     let under_way = link.presence.begin(node);
-    take_in(&link.desk, &under_way, node, &sync).await?;
+    take_in(&link.desk, &under_way, node, &sync, clock_ahead).await?;
     answer(&link, node, protocol, &sync).await.map(Json)
 }
 
@@ -62,8 +65,18 @@ fn shorten(observed: &mut Observed) {
 
 /// Takes in what the node says. News that comes too soon after the last waits for its turn, so that a
 /// node that changes its mind without end fills no journal.
-async fn take_in(desk: &Desk, under_way: &UnderWay, node: NodeId, sync: &Sync) -> Result<(), Refusal> {
-    desk.heard(node, sync.tally);
+async fn take_in(
+    desk: &Desk,
+    under_way: &UnderWay,
+    node: NodeId,
+    sync: &Sync,
+    clock_ahead: Option<Offset>,
+) -> Result<(), Refusal> {
+    desk.heard(node, sync.tally, clock_ahead);
+    if let Some(ahead) = clock_ahead.filter(|ahead| is_news_of_clock(desk, node, *ahead)) {
+        sleep_until(under_way.turn()).await;
+        desk.apply(Event::ClockOffset { id: node, ahead }).await?;
+    }
     if let Some(started_at) = sync.started_at {
         crate::store::node_boot::remember(desk.store(), node, started_at).await?;
     }
@@ -85,10 +98,19 @@ fn is_news(desk: &Desk, node: NodeId, observed: &Observed) -> bool {
     })
 }
 
+/// Whether something else is to be held of a node's clock, now that it was measured.
+fn is_news_of_clock(desk: &Desk, node: NodeId, ahead: Offset) -> bool {
+    desk.read(|fleet, _| {
+        fleet.nodes().get(node).is_some_and(|node| node.clock_judged(ahead) != node.clock_off)
+    })
+}
+
 /// Answers when there is something new for the node, or when the hold is over.
 async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result<SyncAnswer, Refusal> {
     let until = Instant::now() + link.timing.hold;
     let waiting = link.desk.news_of(node);
+    let stepped_at = || link.desk.read(|fleet, _| fleet.platform.wall.stepped_at());
+    let stepped_before = stepped_at();
     loop {
         let news = waiting.notified();
         tokio::pin!(news);
@@ -99,7 +121,8 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
         let newer =
             desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
         let hold = match sync.wait {
-            Wait::ForNews => !newer,
+            // Whoever holds a certificate renews it by the clock that was set, over the connection that it has.
+            Wait::ForNews => !newer && stepped_at().is_none_or(|at| Some(at) == stepped_before),
             Wait::No => false,
         };
         let over = hold && {
@@ -118,6 +141,7 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
                 configuration,
                 fetch_rate: link.fetch_rate,
                 heard_at,
+                wall: Some(link.desk.wall()),
             });
         }
     }

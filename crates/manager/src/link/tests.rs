@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fleet::node::{Contact, Duty, NodeId};
 use fleet::platform::Event;
+use fleet::time::{Offset, Span};
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Client, Response, StatusCode, header};
 use serde_json::Value;
@@ -148,6 +149,7 @@ fn greeting() -> Sync {
         configuration: 0,
         wait: Wait::No,
         started_at: Some(77),
+        wall: None,
     }
 }
 
@@ -334,6 +336,42 @@ async fn a_held_sync_is_answered_when_the_rooms_change() {
     server.desk.change_rooms(insert).await.unwrap();
     let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
     assert_eq!(answer.configuration.unwrap().rooms[0].name, "lounge");
+}
+
+/// What the node says whose clock is so many seconds ahead of this machine's.
+fn with_clock(server: &Server, ahead: i64) -> Sync {
+    Sync { wall: Some(server.desk.wall() + Offset(ahead * 1_000)), ..greeting() }
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_two_hours_slow_is_known_for_it_before_anything_else_goes_wrong() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let off = || server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().clock_off);
+    for (ahead, expected) in [(-20, None), (-7_200, Some(-7_200)), (-7_190, Some(-7_200)), (-10, None)] {
+        let answer = server.sync(&client, &with_clock(&server, ahead)).await;
+        let answer: SyncAnswer = answer.json().await.unwrap();
+        assert!(answer.wall.unwrap().ahead_of(server.desk.wall()).size() < Span::minutes(1));
+        // To the minute: what is measured contains the time that the request took.
+        let off = off().map(|off| off.0.saturating_add(-30_000) / 60_000 * 60);
+        assert_eq!(off, expected, "{ahead} s");
+        let shown = server.desk.live(NodeId(1)).unwrap().clock_ahead.unwrap();
+        assert!(shown.since(Offset(ahead * 1_000)).size() < Span::minutes(1), "{shown}");
+    }
+    // Release 34 does not say what its clock is.
+    server.sync(&client, &greeting()).await;
+    assert_eq!((off(), server.desk.live(NodeId(1)).unwrap().clock_ahead), (None, None));
+}
+
+#[tokio::test]
+async fn a_held_sync_is_answered_when_the_managers_clock_was_set() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    let wall = server.desk.wall() + Span::hours(2);
+    server.desk.apply(Event::WallClock { wall }).await.unwrap();
+    tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ mod tests {
         let mut fleet = Fleet::new(release(4), Policy::standard());
         start(&mut fleet, 5);
         fleet.apply(Time(0), Event::ManagerStaged);
-        fleet.apply(Time(0), Event::ManagerStarted { release: release(5), fell_back: None });
+        fleet.apply(Time(0), Event::ManagerStarted { release: release(5), fell_back: None, wall: None });
         assert!(fleet.platform.run.is_none());
         fleet
     }

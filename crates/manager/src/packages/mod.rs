@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fleet::run;
-use fleet::time::Time;
+use fleet::time::Wall;
 use fleet::version::Sha256;
 use package::{KeyError, MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
 use thiserror::Error;
@@ -170,7 +170,7 @@ pub fn prune(
     layout: &Layout,
     needs: &Needs,
     kept: Sha256,
-    uploaded: &BTreeMap<Sha256, Time>,
+    uploaded: &BTreeMap<Sha256, Wall>,
 ) -> Result<Vec<Held>, PackageError> {
     remove_partial(layout)?;
     let mut manifests = list(layout)?;

@@ -4,6 +4,9 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::desired::RunId;
+use fleet::fact::Fact;
+use fleet::time::Time;
+use fleet::wall::WallMap;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 
@@ -47,9 +50,10 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
         let runs = rows.iter().map(|(body, evicted)| Ok((serde_json::from_str(body)?, *evicted)));
         runs.collect::<Result<Vec<(StoredRun, i64)>, Refusal>>()
     };
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
     let ended = api.desk().store().read(read).await?.into_iter().filter_map(|(run, evicted)| match run {
         StoredRun::Ended(run) => {
-            let mut object = with_uri(views::ended_run(&run), run.id);
+            let mut object = with_uri(views::ended_run(&run, &wall), run.id);
             object["facts_evicted"] = evicted.into();
             Some(object)
         }
@@ -61,6 +65,8 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
 async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
     let id = RunId(id.id("upgrade")?);
     let since = since(&query)?;
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let shown = wall.clone();
     let read = move |connection: &Connection| {
         let sql = "SELECT body FROM run WHERE id = ?1";
         let body: Option<String> =
@@ -68,14 +74,14 @@ async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Resul
         let run = body.ok_or_else(|| Refusal::no_such("upgrade", id))?;
         Ok::<_, Refusal>((
             serde_json::from_str(&run)?,
-            facts(connection, id, since)?,
+            facts(connection, id, since, &shown)?,
             evicted(connection, id)?,
         ))
     };
     let (run, (facts, next), evicted) = api.desk().store().read(read).await?;
     let mut object = match &run {
-        StoredRun::Ended(run) => views::ended_run(run),
-        StoredRun::UnderWay(run) => views::stored_run(run),
+        StoredRun::Ended(run) => views::ended_run(run, &wall),
+        StoredRun::UnderWay(run) => views::stored_run(run, &wall),
     };
     object["facts"] = facts;
     object["facts_evicted"] = evicted.into();
@@ -91,7 +97,12 @@ fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
 }
 
 /// The facts after an entry of the journal, and the entry after which to go on when there are more.
-fn facts(connection: &Connection, run: RunId, since: i64) -> Result<(Value, Option<i64>), Refusal> {
+fn facts(
+    connection: &Connection,
+    run: RunId,
+    since: i64,
+    wall: &WallMap,
+) -> Result<(Value, Option<i64>), Refusal> {
     let sql = "SELECT seq, at, body FROM journal WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![run.0, since, ENTRIES as i64])?;
@@ -99,17 +110,34 @@ fn facts(connection: &Connection, run: RunId, since: i64) -> Result<(Value, Opti
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
         let at: i64 = row.get(1)?;
-        let at = time::text(fleet::time::Time(u64::try_from(at).unwrap_or(0)));
+        let at = time::text(wall.shown(Time(u64::try_from(at).unwrap_or(0))));
         let recorded: Recorded = serde_json::from_str(&row.get::<_, String>(2)?)?;
         entries += 1;
-        facts.extend(
-            recorded
-                .facts
-                .iter()
-                .map(|fact| json!({"seq": last, "at": at, "text": fact.to_string(), "fact": fact})),
-        );
+        facts.extend(recorded.facts.iter().map(
+            |fact| json!({"seq": last, "at": at, "text": fact.to_string(), "fact": shown_by(wall, fact)}),
+        ));
     }
     Ok((facts.into(), (entries == ENTRIES).then_some(last)))
+}
+
+/// A fact whose moments are those of the wall clock, in milliseconds since 1970-01-01 UTC.
+fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
+    match fact {
+        Fact::RunStarted { run, source, target, limit } => {
+            let limit = Time(wall.shown(*limit).0);
+            Fact::RunStarted { run: *run, source: *source, target: *target, limit }
+        }
+        Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::EpochRaised { .. }
+        | Fact::ManagerStartFault { .. }
+        | Fact::ManagerStartFaultOver
+        | Fact::ClockStepped { .. }
+        | Fact::ClockSteady
+        | Fact::Node { .. } => fact.clone(),
+    }
 }
 
 fn with_uri(mut run: Value, id: RunId) -> Value {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::node::NodeId;
-use fleet::time::Time;
+use fleet::time::Wall;
 use fleet::version::Release;
 use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ async fn manager(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refus
 #[derive(Debug, Default)]
 struct Beside {
     locations: BTreeMap<NodeId, String>,
-    started: BTreeMap<NodeId, Time>,
+    started: BTreeMap<NodeId, Wall>,
 }
 
 impl Beside {
@@ -142,11 +142,11 @@ impl Beside {
     }
 }
 
-/// When each node's release started, as far as the nodes have said so.
-fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Time>, Refusal> {
+/// When each node's release started by its own clock, as far as the nodes have said so.
+fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Wall>, Refusal> {
     let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
     let moment = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get::<_, i64>(1)?));
     let rows = statement.query_map([], moment)?;
-    rows.map(|row| row.map(|(id, at)| (id, Time(u64::try_from(at).unwrap_or(0)))).map_err(Refusal::from))
+    rows.map(|row| row.map(|(id, at)| (id, Wall(u64::try_from(at).unwrap_or(0)))).map_err(Refusal::from))
         .collect()
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use fleet::time::Time;
+use fleet::time::{Time, Wall};
 use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::{Value, json};
@@ -135,13 +135,15 @@ pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -
     Ok(())
 }
 
-async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Time>, Refusal> {
-    let read = |connection: &Connection| {
+async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let read = move |connection: &Connection| {
         let mut statement = connection.prepare_cached("SELECT manifest, uploaded_at FROM package")?;
         let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
         let rows = statement.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
-        let moment =
-            |(manifest, at): (String, i64)| Some((manifest.parse().ok()?, Time(u64::try_from(at).ok()?)));
+        let moment = |(manifest, at): (String, i64)| {
+            Some((manifest.parse().ok()?, wall.shown(Time(u64::try_from(at).ok()?))))
+        };
         Ok::<_, Refusal>(rows.into_iter().filter_map(moment).collect())
     };
     api.desk().store().read(read).await
@@ -153,7 +155,7 @@ pub(crate) async fn object(api: &Api, held: &HeldPackage) -> Result<Value, Refus
     Ok(shown(held, uploaded.get(&held.verified.hash()).copied(), &needs(api)))
 }
 
-fn shown(held: &HeldPackage, uploaded_at: Option<Time>, needs: &Needs) -> Value {
+fn shown(held: &HeldPackage, uploaded_at: Option<Wall>, needs: &Needs) -> Value {
     let manifest = held.verified.manifest();
     let hash = held.verified.hash();
     let need = needs.need(Held { manifest: hash, release: Some(manifest.release()) });

@@ -342,7 +342,7 @@ async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let mut answer = shown(api, upload).await?;
     answer["ok"] = true.into();
     answer["upload_id"] = json!(upload.uuid);
-    answer["timestamp"] = time::text(api.desk().now()).into();
+    answer["timestamp"] = api.desk().read(|fleet, now| time::text(fleet.shown(now))).into();
     Ok(answer)
 }
 
@@ -356,14 +356,17 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     {
         brought = upgrade_package::object(api, &held).await?;
     }
-    let current = api.desk().read(|fleet, _: Time| fleet.platform.release);
+    let (current, created, active) = api.desk().read(|fleet, _: Time| {
+        let shown = |at: Time| time::text(fleet.shown(at));
+        (fleet.platform.release, shown(*created_at), shown(*active_at))
+    });
     Ok(json!({
         "uuid": uuid,
         "state": stage.token(),
         "offset": offset,
         "total_size": total_size,
-        "created_at": time::text(*created_at),
-        "last_activity": time::text(*active_at),
+        "created_at": created,
+        "last_activity": active,
         "idle": upload_places::is_idle(api, upload),
         "owner": owner,
         "head_sha256": head,

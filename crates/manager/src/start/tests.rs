@@ -318,7 +318,10 @@ async fn a_restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
     let mut connection = store::open(&path, &mut || {}).unwrap();
     let mut fleet = store::load(&connection).unwrap().unwrap();
     let release = fleet.platform.run.as_ref().unwrap().package.release;
-    fleet.apply(Clock::resume(None).now(), Event::ManagerStarted { release, fell_back: None });
+    fleet.apply(
+        clock::Clock::start(None).now(),
+        Event::ManagerStarted { release, fell_back: None, wall: None },
+    );
     store::found(&mut connection, &fleet).unwrap();
     let desk = take_over(connection, path, Policy::standard(), None).await.unwrap();
     desk.read(|fleet, _| assert_eq!(fleet.platform.run.as_ref().unwrap().lock, Lock::Lifted));

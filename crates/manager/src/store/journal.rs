@@ -79,6 +79,8 @@ pub fn kind_of(recorded: &Recorded) -> Option<Kind> {
             Event::Report { .. }
             | Event::LinkDown { .. }
             | Event::ManagerChecked { .. }
+            | Event::WallClock { .. }
+            | Event::ClockOffset { .. }
             | Event::DeadlinePassed => None,
         },
     };
@@ -92,9 +94,11 @@ fn of_fact(fact: &Fact) -> Kind {
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
         | Fact::RunEnded { .. } => Kind::Run,
-        Fact::EpochRaised { .. } | Fact::ManagerStartFault { .. } | Fact::ManagerStartFaultOver => {
-            Kind::Platform
-        }
+        Fact::EpochRaised { .. }
+        | Fact::ManagerStartFault { .. }
+        | Fact::ManagerStartFaultOver
+        | Fact::ClockStepped { .. }
+        | Fact::ClockSteady => Kind::Platform,
         Fact::Node { node: _, name: _, what } => of_node_fact(what),
     }
 }
@@ -107,12 +111,15 @@ fn of_node_fact(what: &NodeFact) -> Kind {
         | NodeFact::DutyChanged(_)
         | NodeFact::OperatorMaintenanceOn { .. }
         | NodeFact::OperatorMaintenanceOff => Kind::Operator,
-        NodeFact::Unfit { .. } | NodeFact::Fit => Kind::Node,
-        NodeFact::ContactMade { .. }
-        | NodeFact::ContactLost
-        | NodeFact::ContactRestored { .. }
+        NodeFact::Unfit { .. }
+        | NodeFact::Fit
         | NodeFact::StartFault { .. }
-        | NodeFact::StartFaultOver => Kind::Platform,
+        | NodeFact::StartFaultOver
+        | NodeFact::ClockOff { .. }
+        | NodeFact::ClockRight => Kind::Node,
+        NodeFact::ContactMade { .. } | NodeFact::ContactLost | NodeFact::ContactRestored { .. } => {
+            Kind::Platform
+        }
         NodeFact::Power(_)
         | NodeFact::Queued
         | NodeFact::Staged { .. }

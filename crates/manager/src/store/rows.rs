@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clock::{Readings, Stamp, Trust};
 use fleet::fact::Fact;
 use fleet::node::{Node, NodeId};
 use fleet::platform::{Event, Fleet, Platform};
 use fleet::policy::Policy;
 use fleet::run::{EndedRun, Package, Run};
-use fleet::time::Time;
+use fleet::time::{Span, Time, Wall};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
@@ -177,20 +178,36 @@ pub fn write_meta(tx: &Transaction<'_>, key: &str, value: &str) -> Result<(), St
     Ok(())
 }
 
-/// The time of the last commit: by the platform's count, and by the wall clock.
+/// The time of a commit as it is stored.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredTime {
+    Stamp(Stamp),
+    /// By release 34, which did not look at the machine's uptime.
+    Pair(Time, Wall),
+}
+
+/// The time of the last commit, and what the machine's clocks said then.
 ///
 /// # Errors
 /// The row cannot be read.
-pub fn stored_time(connection: &Connection) -> Result<Option<(Time, Time)>, StoreError> {
-    Ok(read_meta(connection, "time")?.map(|text| serde_json::from_str(&text)).transpose()?)
+pub fn stored_time(connection: &Connection) -> Result<Option<Stamp>, StoreError> {
+    let stored = read_meta(connection, "time")?.map(|text| serde_json::from_str(&text)).transpose()?;
+    Ok(stored.map(|stored| match stored {
+        StoredTime::Stamp(stamp) => stamp,
+        StoredTime::Pair(now, wall) => {
+            let (boot, uptime, trust) = (String::new(), Span::ZERO, Trust::Unknown);
+            Stamp { now, readings: Readings { wall, boot, uptime, trust } }
+        }
+    }))
 }
 
 /// Stores the time of this commit.
 ///
 /// # Errors
 /// The database refuses.
-pub fn mark_time(tx: &Transaction<'_>, now: Time, wall: Time) -> Result<(), StoreError> {
-    write_meta(tx, "time", &serde_json::to_string(&(now, wall))?)
+pub fn mark_time(tx: &Transaction<'_>, stamp: &Stamp) -> Result<(), StoreError> {
+    write_meta(tx, "time", &serde_json::to_string(stamp)?)
 }
 
 /// Times are far below the largest number that the database holds.

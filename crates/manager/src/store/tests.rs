@@ -256,6 +256,8 @@ fn the_stores_of_every_release_so_far_are_read() {
         assert_eq!(names, ["lon-1", "lon-2"], "{}", release.display());
         assert!(fleet.nodes().get(NodeId(1)).unwrap().observed.is_some());
         assert!(fleet.platform.run.is_none());
+        let stamp = stored_time(&connection).unwrap().unwrap();
+        assert!(stamp.now > fleet::time::Time::default() && stamp.readings.boot.is_empty());
         let rooms = crate::driver::read_rooms(&connection).unwrap();
         assert_eq!(rooms.rooms[0].aliases.len(), 2);
         assert!(journal(&connection).len() >= 4, "the history is gone");

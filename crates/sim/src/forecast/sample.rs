@@ -199,7 +199,7 @@ impl<'a> World<'a> {
             ManagerWants::Nothing => {}
             ManagerWants::Stage(_) => self.apply(Event::ManagerStaged),
             ManagerWants::Install(_) => {
-                self.apply(Event::ManagerStarted { release: NEW, fell_back: None });
+                self.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None });
                 self.touched.extend(self.fleet.nodes().ids());
             }
         }
@@ -237,7 +237,9 @@ impl<'a> World<'a> {
                 | Fact::LockLifted { .. }
                 | Fact::EpochRaised { .. }
                 | Fact::ManagerStartFault { .. }
-                | Fact::ManagerStartFaultOver => {}
+                | Fact::ManagerStartFaultOver
+                | Fact::ClockStepped { .. }
+                | Fact::ClockSteady => {}
             }
         }
     }

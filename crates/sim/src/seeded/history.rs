@@ -14,7 +14,7 @@ use fleet::node::{Duty, Node, NodeId, Power};
 use fleet::platform::{Applied, Fleet};
 use fleet::progress::{Ending, Failure, Progress};
 use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
-use fleet::time::Time;
+use fleet::time::{Offset, Time};
 use fleet::version::Release;
 
 use super::canary::Canary;
@@ -29,6 +29,8 @@ pub(super) struct History {
     release: Option<Release>,
     run: Option<UnderWay>,
     start_fault: Option<String>,
+    /// Whether the Management Node's wall clock has stepped not long ago.
+    stepped: bool,
     last: Option<(RunId, Outcome)>,
     nodes: BTreeMap<NodeId, Told>,
 }
@@ -61,6 +63,7 @@ struct Told {
     operator: Option<String>,
     unfit: Option<String>,
     start_fault: Option<String>,
+    clock_off: Option<Offset>,
     in_touch: bool,
     power: Option<Power>,
     place: Place,
@@ -121,6 +124,7 @@ impl History {
             release: Some(fleet.platform.release),
             run: fleet.platform.run.as_ref().map(UnderWay::of),
             start_fault: fleet.platform.start_fault.clone(),
+            stepped: fleet.platform.wall.stepped_at().is_some(),
             last: fleet.platform.last_run.as_ref().map(ended),
             nodes: fleet.nodes().iter().map(|(id, node)| (id, Told::of(node))).collect(),
         }
@@ -159,6 +163,14 @@ impl History {
             Fact::EpochRaised { .. } => None,
             Fact::ManagerStartFault { why } => self.manager_checked(Some(why), fact),
             Fact::ManagerStartFaultOver => self.manager_checked(None, fact),
+            Fact::ClockStepped { .. } => {
+                self.stepped = true;
+                None
+            }
+            Fact::ClockSteady => {
+                let before = std::mem::replace(&mut self.stepped, false);
+                (!before).then(|| format!("told twice: {fact}"))
+            }
             Fact::Node { node, name, what } => self.note_of(*node, name, what),
         }
     }
@@ -206,6 +218,10 @@ impl History {
             let told = (&self.run, &self.last, release);
             found.push(format!("told {told:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
         }
+        let stepped = fleet.platform.wall.stepped_at().is_some();
+        if self.stepped != stepped {
+            found.push(format!("told that the clock stepped: {}, shown: {stepped}", self.stepped));
+        }
         if self.start_fault != fleet.platform.start_fault {
             found.push(format!("told {:?}, shown {:?}", self.start_fault, fleet.platform.start_fault));
         }
@@ -251,6 +267,7 @@ impl Told {
             operator: None,
             unfit: None,
             start_fault: None,
+            clock_off: None,
             in_touch: false,
             power: None,
             place: Place::Idle,
@@ -264,6 +281,7 @@ impl Told {
             operator: node.operator_maintenance.clone(),
             unfit: node.observed.as_ref().and_then(|observed| observed.unfit.clone()),
             start_fault: node.start_fault().map(String::from),
+            clock_off: node.clock_off,
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
@@ -282,6 +300,8 @@ impl Told {
             NodeFact::Fit => self.unfit = None,
             NodeFact::StartFault { why } => self.start_fault = Some(why.clone()),
             NodeFact::StartFaultOver => self.start_fault = None,
+            NodeFact::ClockOff { ahead } => self.clock_off = Some(*ahead),
+            NodeFact::ClockRight => self.clock_off = None,
             NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
             NodeFact::ContactLost => self.in_touch = false,
             NodeFact::Power(power) => {
@@ -307,7 +327,7 @@ impl Told {
     }
 
     fn agrees(&self, shown: &Self) -> bool {
-        let Self { name, duty, operator, unfit, start_fault, in_touch, power, place } = self;
+        let Self { name, duty, operator, unfit, start_fault, clock_off, in_touch, power, place } = self;
         let rests = *power == Some(Power::Rest) && shown.power.is_none();
         let returns = shown.place == Place::Returning && place.is_attempt();
         *name == shown.name
@@ -315,6 +335,7 @@ impl Told {
             && *operator == shown.operator
             && *unfit == shown.unfit
             && *start_fault == shown.start_fault
+            && *clock_off == shown.clock_off
             && *in_touch == shown.in_touch
             && (*power == shown.power || rests)
             && (*place == shown.place || returns)

@@ -34,6 +34,7 @@ mod step;
 mod switch;
 mod troubles;
 mod truth;
+mod wall_clocks;
 mod world;
 
 use std::fmt::Write as _;

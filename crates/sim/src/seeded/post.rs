@@ -95,6 +95,7 @@ impl World {
             let later = machine.link_draw.span(Span(1), Span::minutes(2));
             self.agenda.enter(self.now + later, Happening::FalseDown { node: from });
         }
+        self.compare_clock(from);
         let said = observed.clone();
         let observed = Canary::alter_report(self, from, observed);
         // What says nothing new, the link keeps to itself.

@@ -184,6 +184,8 @@ impl World {
             | Event::ManagerStaged
             | Event::ManagerRejected { .. }
             | Event::ManagerChecked { .. }
+            | Event::WallClock { .. }
+            | Event::ClockOffset { .. }
             | Event::DeadlinePassed => {}
         }
     }
@@ -223,7 +225,9 @@ impl World {
             | Fact::LockLifted { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }
-            | Fact::ManagerStartFaultOver => {}
+            | Fact::ManagerStartFaultOver
+            | Fact::ClockStepped { .. }
+            | Fact::ClockSteady => {}
         }
     }
 }

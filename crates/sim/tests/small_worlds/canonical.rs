@@ -56,8 +56,9 @@ fn ahead(now: Time, deadline: Time) -> u64 {
 }
 
 fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
-    // The epoch is above all that was wanted, which is all that it is for.
-    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed, start_fault } = platform;
+    // The epoch is above all that was wanted, which is all that it is for. No wall clock is set in a small world.
+    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed, start_fault, wall: _ } =
+        platform;
     (release, runs, installed.map(|installed| installed.manifest), start_fault).hash(state);
     if let Some(run) = run {
         let Run { id, package: _, source, policy, started_at: _, lock, manager, idle_since } = run;
@@ -157,6 +158,7 @@ impl Scales {
             woken,
             hold,
             cleared_at: _,
+            clock_off: _,
         } = node;
         (operator_maintenance.is_some(), self.generation(*generation), assigned, woken, hold).hash(state);
         match contact {

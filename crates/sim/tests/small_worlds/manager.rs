@@ -101,7 +101,9 @@ impl Turn<'_> {
             | Fact::LockLifted { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }
-            | Fact::ManagerStartFaultOver => {}
+            | Fact::ManagerStartFaultOver
+            | Fact::ClockStepped { .. }
+            | Fact::ClockSteady => {}
         }
     }
 
@@ -142,7 +144,7 @@ impl Turn<'_> {
         if !same {
             self.moment.broken.insert(Promise::PlatformState);
         }
-        self.tell(Event::ManagerStarted { release, fell_back });
+        self.tell(Event::ManagerStarted { release, fell_back, wall: None });
     }
 }
 

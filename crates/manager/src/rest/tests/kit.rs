@@ -25,7 +25,6 @@ use crate::context::Context;
 use crate::driver::{Desk, read_rooms};
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
-use crate::now::Clock;
 use crate::rest;
 use crate::store::{self, Store, StoreError};
 
@@ -89,7 +88,7 @@ impl Kit {
             Ok::<_, StoreError>(())
         };
         rest::first_account(&store, note).await.unwrap();
-        let desk = Desk::new(store, fleet, Clock::resume(None), rooms);
+        let desk = Desk::new(store, fleet, clock::Clock::start(None), rooms);
         let authorization = basic("admin", &password);
         let router = router(&desk, &layout);
         Self { dir, desk, layout, router, authorization, key: pair.signing }

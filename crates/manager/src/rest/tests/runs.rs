@@ -90,7 +90,7 @@ async fn the_history_tells_what_happened_in_each_run() {
     kit.desk.apply(Event::ManagerRejected { why: "the disk is full".into() }).await.unwrap();
     kit.call("POST", START, json!({})).await.expect(202);
     kit.desk.apply(Event::ManagerStaged).await.unwrap();
-    kit.desk.apply(Event::ManagerStarted { release: NEW, fell_back: None }).await.unwrap();
+    kit.desk.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None }).await.unwrap();
     let list = kit.get("/history/v1/upgrade/").await.expect(200);
     let outcomes: Vec<&Value> =
         list["objects"].as_array().unwrap().iter().map(|run| &run["outcome"]).collect();

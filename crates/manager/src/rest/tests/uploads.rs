@@ -226,7 +226,9 @@ async fn packages_that_nothing_needs_go_when_a_new_one_is_kept() {
         |minor: u16| Release { version: Version::new(34, minor), build: Build(34_000 + u32::from(minor)) };
     let (old, _) = kit.upload_package_of(release(1)).await;
     kit.call("POST", "/command/v1/platform/upgrade_start/", json!({})).await.expect(202);
-    for event in [Event::ManagerStaged, Event::ManagerStarted { release: release(1), fell_back: None }] {
+    for event in
+        [Event::ManagerStaged, Event::ManagerStarted { release: release(1), fell_back: None, wall: None }]
+    {
         kit.desk.apply(event).await.unwrap();
     }
     let one = format!("{PACKAGES}{old}/");
