@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
-use crate::progress::Progress;
+use crate::progress::{AttemptResult, Progress};
 use crate::time::{Span, Time};
 use crate::version::Release;
 
@@ -103,6 +103,12 @@ pub struct Node {
     pub hold: Span,
     /// When its last call ended, in the attempt that it is in or that upgraded it.
     pub cleared_at: Option<Time>,
+    /// What its attempt in the newest run said of the release.
+    #[serde(default)]
+    pub result: Option<AttemptResult>,
+    /// Whether its attempt in the run before failed: of those that may be taken it is the last.
+    #[serde(default)]
+    pub failed_before: bool,
 }
 
 impl Node {
@@ -121,6 +127,8 @@ impl Node {
             woken: false,
             hold: Span::ZERO,
             cleared_at: None,
+            result: None,
+            failed_before: false,
         }
     }
 
