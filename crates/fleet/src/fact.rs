@@ -52,6 +52,11 @@ pub enum Fact {
         /// How.
         outcome: Outcome,
     },
+    /// A run that had stopped by itself after too many failures is over: the operator has started another.
+    FailureStopOver {
+        /// The run that had stopped.
+        run: RunId,
+    },
     /// A node was heard that had accepted more than the manager remembers: the manager's memory had gone
     /// back.
     EpochRaised {
@@ -198,6 +203,7 @@ impl Fact {
             | Self::ManagerUpgraded { .. }
             | Self::LockLifted { .. }
             | Self::RunEnded { .. }
+            | Self::FailureStopOver { .. }
             | Self::EpochRaised { .. }
             | Self::ManagerStartFault { .. }
             | Self::ManagerStartFaultOver
@@ -223,6 +229,9 @@ impl fmt::Display for Fact {
                 write!(f, "run {run}: the Management Node was restarted, so another run may be started now")
             }
             Self::RunEnded { run, outcome } => write!(f, "run {run}: {outcome}"),
+            Self::FailureStopOver { run } => {
+                write!(f, "run {run}: its stop after too many failures is over, another run is started")
+            }
             Self::EpochRaised { epoch } => {
                 write!(
                     f,

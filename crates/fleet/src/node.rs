@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
-use crate::progress::Progress;
+use crate::progress::{AttemptResult, Progress};
 use crate::time::{Offset, Span, Time};
 use crate::version::Release;
 use crate::wall;
@@ -107,6 +107,12 @@ pub struct Node {
     /// How far its wall clock is ahead of the Management Node's, when that is worth an alarm.
     #[serde(default)]
     pub clock_off: Option<Offset>,
+    /// What its attempt in the newest run said of the release.
+    #[serde(default)]
+    pub result: Option<AttemptResult>,
+    /// Whether its attempt in the run before failed: of those that may be taken it is the last.
+    #[serde(default)]
+    pub failed_before: bool,
 }
 
 impl Node {
@@ -126,6 +132,8 @@ impl Node {
             hold: Span::ZERO,
             cleared_at: None,
             clock_off: None,
+            result: None,
+            failed_before: false,
         }
     }
 

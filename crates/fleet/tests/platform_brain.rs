@@ -194,8 +194,10 @@ fn replaceable(release: Release, footing: Footing) -> Fleet {
 #[test]
 fn a_release_that_may_still_fall_back_is_not_upgraded_from() {
     let check = |release: Release, footing: Footing, expected: usize| {
-        let check = replaceable(release, footing).check_start(&package(2), Time(6));
-        let others = check.blockers.iter().filter(|blocker| matches!(blocker, Blocker::OtherVersion { .. }));
+        let mut next = package(2);
+        next.path.0[0].from = package(1).release.version;
+        let check = replaceable(release, footing).check_start(&next, Time(6));
+        let others = check.blockers.iter().filter(|blocker| matches!(blocker, Blocker::NodeOffPath { .. }));
         assert_eq!(others.count(), expected, "{footing:?} on {release}: {:?}", check.blockers);
     };
     check(package(1).release, Footing::Confirmed, 0);

@@ -91,6 +91,8 @@ pub(crate) const WORDS: &[&str] = &[
     "\"policy\"",
     "\"manifest\"",
     "\"nodes_at_once\"",
+    "\"stop_at_failures\"",
+    "\"first_nodes\"",
     "\"resource_uri\"",
     "true",
     "false",

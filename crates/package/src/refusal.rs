@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use fleet::path::OffPath;
-use fleet::version::{Sha256, Version};
+use fleet::version::{Release, Sha256, Version};
 
 use crate::keys::KeyId;
 use crate::manifest::Role;
@@ -196,15 +196,15 @@ pub enum NotAdmitted {
     /// The version path does not start at the version that runs.
     #[error("{0}")]
     OffPath(OffPath),
-    /// The version is the one that runs, but the package is another one.
+    /// The release is the one that runs, but the package is another one.
     #[error(
-        "this platform runs version {version} from package {}, and this package of the same version is {package}; \
-         repeat an upgrade with the same package, or build a release with a higher version",
+        "this platform runs {release} from package {}, and this package of the same release is {package}; repeat an \
+         upgrade with the same package, or build a release with a higher version or build",
         running.map_or("unknown".to_string(), |hash| hash.to_string())
     )]
-    SameVersionOtherPackage {
-        /// The version of both.
-        version: Version,
+    SameReleaseOtherPackage {
+        /// The release of both.
+        release: Release,
         /// The package that runs, where it is known.
         running: Option<Sha256>,
         /// The package that was offered.

@@ -96,16 +96,18 @@ impl Verified {
         head + before + BLOCK as u64
     }
 
-    /// Checks that the package may be installed on what runs (R15). The same version is a repeat
-    /// (R9) and accepted only from the same package, which `running_package` names.
+    /// Checks that the package may be installed on what runs (R15). The same release is a repeat (R9) and
+    /// accepted only from the same package, which `running_package` names; a later build of the same version is
+    /// another release.
     ///
     /// # Errors
     /// What stands in the way, with the steps that are left.
     pub fn admits(&self, running: Release, running_package: Option<Sha256>) -> Result<(), NotAdmitted> {
-        self.manifest.path.admits(running.version).map_err(NotAdmitted::OffPath)?;
-        if running.version == self.manifest.version && running_package != Some(self.hash) {
-            return Err(NotAdmitted::SameVersionOtherPackage {
-                version: running.version,
+        let brings = self.manifest.release();
+        self.manifest.path.admits_release(running, brings).map_err(NotAdmitted::OffPath)?;
+        if running == brings && running_package != Some(self.hash) {
+            return Err(NotAdmitted::SameReleaseOtherPackage {
+                release: running,
                 running: running_package,
                 package: self.hash,
             });

@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn limits_of_a_run_are_read_with_their_units() {
         let args = parse(
-            "pitlane upgrade start 34.1 --drain-limit 60s --run-limit 2h --nodes-at-once 3 --rest 1m -y",
+            "pitlane upgrade start 34.1 --drain-limit 60s --run-limit 2h --nodes-at-once 3 --rest 1m \
+             --first-nodes 1 --stop-at-failures 0 --stop-at-failure-percent 50 -y",
         );
         let Command::Upgrade(UpgradeCommand::Start(start)) = args.unwrap().command else {
             panic!("another command")
@@ -156,7 +157,10 @@ mod tests {
         assert!(start.yes);
         assert_eq!(
             start.policy.to_json(),
-            serde_json::json!({"nodes_at_once": 3, "drain_limit_seconds": 60, "run_limit_seconds": 7200, "rest_seconds": 60})
+            serde_json::json!({
+                "nodes_at_once": 3, "drain_limit_seconds": 60, "run_limit_seconds": 7200, "rest_seconds": 60,
+                "first_nodes": 1, "stop_at_failures": 0, "stop_at_failure_percent": 50,
+            })
         );
     }
 
@@ -166,6 +170,7 @@ mod tests {
         check("pitlane");
         check("pitlane upgrade start --drain-limit 60");
         check("pitlane upgrade start --nodes-at-once 0");
+        check("pitlane upgrade start --stop-at-failure-percent 0");
         check("pitlane node add lon-1 --address 10.0.0.1 --location London");
         check("pitlane machine install --root /r --role bridge --package p --trust t");
         check("pitlane room add");

@@ -116,18 +116,39 @@ pub(crate) struct PolicyArgs {
     /// How long a node rests in service before it is tried again, like 10m.
     #[arg(long, value_name = "TIME")]
     pub(crate) rest: Option<Seconds>,
+    /// Takes this many nodes alone, and no other before as many are upgraded; 0 takes as many as go at once.
+    #[arg(long, value_name = "N")]
+    pub(crate) first_nodes: Option<u32>,
+    /// How many nodes must have failed to take the release before the run stops by itself; 0, and it goes on
+    /// whatever fails.
+    #[arg(long, value_name = "N")]
+    pub(crate) stop_at_failures: Option<u32>,
+    /// Which share of the nodes that were taken must have failed, in percent, before the run stops by itself.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) stop_at_failure_percent: Option<u32>,
 }
 
 impl PolicyArgs {
     /// What differs from the standing policy, as the API takes it.
     pub(crate) fn to_json(&self) -> Value {
-        let Self { nodes_at_once, drain_limit, run_limit, rest } = self;
+        let Self {
+            nodes_at_once,
+            drain_limit,
+            run_limit,
+            rest,
+            first_nodes,
+            stop_at_failures,
+            stop_at_failure_percent,
+        } = self;
         let seconds = |limit: &Option<Seconds>| limit.map(|Seconds(seconds)| seconds);
         let fields = [
             ("nodes_at_once", nodes_at_once.map(u64::from)),
             ("drain_limit_seconds", seconds(drain_limit)),
             ("run_limit_seconds", seconds(run_limit)),
             ("rest_seconds", seconds(rest)),
+            ("first_nodes", first_nodes.map(u64::from)),
+            ("stop_at_failures", stop_at_failures.map(u64::from)),
+            ("stop_at_failure_percent", stop_at_failure_percent.map(u64::from)),
         ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?.into())));
         Value::Object(given.collect::<Map<_, _>>())
@@ -135,7 +156,15 @@ impl PolicyArgs {
 
     /// The same in words; empty when nothing differs.
     pub(crate) fn words(&self) -> Vec<String> {
-        let Self { nodes_at_once, drain_limit, run_limit, rest } = self;
+        let Self {
+            nodes_at_once,
+            drain_limit,
+            run_limit,
+            rest,
+            first_nodes,
+            stop_at_failures,
+            stop_at_failure_percent,
+        } = self;
         let limit =
             |name: &str, limit: &Option<Seconds>| limit.map(|limit| format!("{name} {}", limit.span()));
         [
@@ -143,6 +172,9 @@ impl PolicyArgs {
             limit("drain limit", drain_limit),
             limit("run limit", run_limit),
             limit("rest", rest),
+            first_nodes.map(|nodes| format!("first nodes {nodes}")),
+            stop_at_failures.map(|nodes| format!("stop at failures {nodes}")),
+            stop_at_failure_percent.map(|percent| format!("stop at failures of {percent} %")),
         ]
         .into_iter()
         .flatten()

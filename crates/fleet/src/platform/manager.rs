@@ -92,7 +92,11 @@ impl Fleet {
     pub(super) fn manager_confirmed(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let Some(run) = &mut self.platform.run else { return };
         run.manager = ManagerStep::Confirmed { at: now };
-        self.platform.installed = Some(Installed { manifest: run.package.manifest, source: run.source });
+        self.platform.installed = Some(Installed {
+            manifest: run.package.manifest,
+            source: run.source,
+            release: Some(run.package.release),
+        });
         facts.push(Fact::ManagerUpgraded { release: run.package.release });
         self.assign_pending();
     }
@@ -132,6 +136,11 @@ impl Fleet {
     fn begin_epoch(&mut self, now: Time) {
         let clock = u32::try_from(self.shown(now).0 / 1_000).unwrap_or(u32::MAX).min(CLOCK_EPOCHS);
         self.raise_epoch(self.platform.epoch.saturating_add(1).max(clock));
+    }
+
+    /// An epoch for a run alone, as long as there are any.
+    pub(super) fn next_epoch(&mut self) {
+        self.raise_epoch(self.platform.epoch.saturating_add(1).min(u32::MAX - 1));
     }
 
     /// Everything wanted from now on is newer than whatever was wanted in an earlier epoch.

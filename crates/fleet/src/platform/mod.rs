@@ -4,7 +4,9 @@
 mod clock;
 mod end;
 mod event;
+mod failures;
 mod manager;
+mod mixture;
 mod overdue;
 mod queue;
 mod report;
@@ -64,6 +66,9 @@ pub struct Installed {
     pub manifest: Sha256,
     /// What the platform ran before.
     pub source: Release,
+    /// The release that it brought; unknown where a Management Node of release 34 stored it.
+    #[serde(default)]
+    pub release: Option<Release>,
 }
 
 /// The whole platform.
@@ -142,6 +147,7 @@ impl Fleet {
     /// Everything that follows from time having passed and places having become free.
     fn go_on(&mut self, now: Time, facts: &mut Vec<Fact>) {
         self.expire(now, facts);
+        self.stop_if_failing(now, facts);
         self.fill_places(now, facts);
         self.end_if_done(now, facts);
         if let Some(violation) = self.broken_promise() {

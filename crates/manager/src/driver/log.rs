@@ -2,6 +2,7 @@
 //! names that operators' tools look for (R26).
 
 use fleet::fact::{Fact, NodeFact};
+use fleet::run::Outcome;
 use tracing::{error, info, warn};
 
 /// What a fact does to an alarm.
@@ -43,6 +44,10 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
         Fact::ManagerStartFaultOver => return Some(Alarm::Lowered("start_fault")),
         Fact::ClockStepped { .. } => return Some(Alarm::Raised("clock_stepped")),
         Fact::ClockSteady => return Some(Alarm::Lowered("clock_stepped")),
+        Fact::RunEnded { outcome: Outcome::TooManyFailures { .. }, .. } => {
+            return Some(Alarm::Raised("upgrade_stopped"));
+        }
+        Fact::FailureStopOver { .. } => return Some(Alarm::Lowered("upgrade_stopped")),
         Fact::Node { .. }
         | Fact::RunStarted { .. }
         | Fact::ManagerInstalling { .. }
@@ -91,6 +96,7 @@ fn subject(fact: &Fact) -> Option<(u32, &str)> {
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
         | Fact::RunEnded { .. }
+        | Fact::FailureStopOver { .. }
         | Fact::EpochRaised { .. }
         | Fact::ManagerStartFault { .. }
         | Fact::ManagerStartFaultOver
@@ -104,6 +110,7 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
+    use fleet::desired::RunId;
     use fleet::node::NodeId;
     use fleet::time::Offset;
     use fleet::wall::Gap;
@@ -125,14 +132,18 @@ mod tests {
 
     /// The lines of the log that facts make.
     fn lines(facts: &[NodeFact]) -> Vec<String> {
+        let of_node =
+            |what: &NodeFact| Fact::Node { node: NodeId(7), name: "oslo-1".into(), what: what.clone() };
+        lines_of(&facts.iter().map(of_node).collect::<Vec<_>>())
+    }
+
+    fn lines_of(facts: &[Fact]) -> Vec<String> {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
         let subscriber = subscriber.with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
-            for what in facts {
-                fact(&Fact::Node { node: NodeId(7), name: "oslo-1".into(), what: what.clone() });
-            }
+            facts.iter().for_each(fact);
         });
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| line.trim_start().to_string()).collect()
@@ -181,6 +192,21 @@ mod tests {
         let by = Offset(7_200_000);
         check(Fact::ClockStepped { by, gap: Gap::Counted }, Alarm::Raised("clock_stepped"));
         check(Fact::ClockSteady, Alarm::Lowered("clock_stepped"));
+    }
+
+    #[test]
+    fn a_run_that_stops_by_itself_raises_an_alarm_until_another_is_started() {
+        let (run, outcome) = (RunId(1), Outcome::TooManyFailures { failed: 3, ended: 4 });
+        let lines = lines_of(&[Fact::RunEnded { run, outcome }, Fact::FailureStopOver { run }]);
+        assert_eq!(
+            [&lines[1], &lines[3]],
+            [
+                "WARN administrator.alarm: Alarm raised Alarm=\"upgrade_stopped\"",
+                "WARN administrator.alarm: Alarm lowered Alarm=\"upgrade_stopped\"",
+            ]
+        );
+        let ended = lines_of(&[Fact::RunEnded { run, outcome: Outcome::Incomplete }]);
+        assert_eq!(ended.len(), 1, "{ended:?}");
     }
 
     #[test]

@@ -131,6 +131,7 @@ fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
         | Fact::RunEnded { .. }
+        | Fact::FailureStopOver { .. }
         | Fact::EpochRaised { .. }
         | Fact::ManagerStartFault { .. }
         | Fact::ManagerStartFaultOver

@@ -93,7 +93,8 @@ fn of_fact(fact: &Fact) -> Kind {
         | Fact::ManagerInstalling { .. }
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
-        | Fact::RunEnded { .. } => Kind::Run,
+        | Fact::RunEnded { .. }
+        | Fact::FailureStopOver { .. } => Kind::Run,
         Fact::EpochRaised { .. }
         | Fact::ManagerStartFault { .. }
         | Fact::ManagerStartFaultOver
@@ -260,6 +261,8 @@ pub fn evicted(connection: &Connection, run: RunId) -> Result<u64, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use fleet::node::NodeId;
     use fleet::platform::Fleet;
     use fleet::policy::Policy;
@@ -302,6 +305,8 @@ mod tests {
             started_at: Time(0),
             ended_at: Time(1),
             outcome: Outcome::Complete,
+            tag: None,
+            sources: BTreeSet::new(),
         };
         let body = serde_json::to_string(&StoredRun::Ended(ended)).unwrap();
         tx.execute("INSERT INTO run (id, body) VALUES (?1, ?2)", params![run, body]).unwrap();

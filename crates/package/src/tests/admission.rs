@@ -9,7 +9,11 @@ use crate::*;
 use super::*;
 
 fn runs(major: u16, minor: u16) -> Release {
-    Release { version: Version::new(major, minor), build: Build(1) }
+    of_build(Version::new(major, minor), 1)
+}
+
+fn of_build(version: Version, build: u32) -> Release {
+    Release { version, build: Build(build) }
 }
 
 #[test]
@@ -23,19 +27,26 @@ fn the_path_in_the_manifest_decides_r15() {
 }
 
 #[test]
-fn the_same_version_is_repeated_only_with_the_same_package_r9() {
+fn the_same_release_is_repeated_only_with_the_same_package_r9() {
     let kit = Kit::small();
     let (_, package) = kit.build();
-    assert_eq!(package.admits(runs(34, 1), Some(package.hash())), Ok(()));
+    let release = package.manifest().release();
+    assert_eq!(package.admits(release, Some(package.hash())), Ok(()));
     fs::write(&kit.recipe.node.files[0].source, "another text").unwrap();
     let (_, other) = kit.build();
-    let refusal = other.admits(runs(34, 1), Some(package.hash()));
-    let expected = NotAdmitted::SameVersionOtherPackage {
-        version: Version::new(34, 1),
-        running: Some(package.hash()),
-        package: other.hash(),
-    };
-    assert_eq!(refusal, Err(expected));
-    assert!(other.admits(runs(34, 1), None).is_err());
-    assert!(other.admits(runs(34, 1), Some(Sha256([0; 32]))).is_err());
+    let refusal = other.admits(release, Some(package.hash()));
+    let (running, offered) = (Some(package.hash()), other.hash());
+    assert_eq!(refusal, Err(NotAdmitted::SameReleaseOtherPackage { release, running, package: offered }));
+    assert!(other.admits(release, None).is_err());
+    assert!(other.admits(release, Some(Sha256([0; 32]))).is_err());
+}
+
+#[test]
+fn a_later_build_replaces_an_earlier_one_of_its_version_and_never_the_other_way() {
+    let (_, package) = Kit::small().build();
+    let Release { version, build } = package.manifest().release();
+    assert_eq!(package.admits(of_build(version, build.0 - 1), Some(Sha256([0; 32]))), Ok(()));
+    assert_eq!(package.admits(of_build(version, build.0 - 1), None), Ok(()));
+    let said = package.admits(of_build(version, build.0 + 1), None).unwrap_err().to_string();
+    assert!(said.contains("34.1 (34101), which is a later build than 34.1 (34100)"), "{said}");
 }

@@ -235,6 +235,7 @@ impl<'a> World<'a> {
                 | Fact::ManagerInstalling { .. }
                 | Fact::ManagerUpgraded { .. }
                 | Fact::LockLifted { .. }
+                | Fact::FailureStopOver { .. }
                 | Fact::EpochRaised { .. }
                 | Fact::ManagerStartFault { .. }
                 | Fact::ManagerStartFaultOver

@@ -14,6 +14,7 @@ use fleet::time::{Span, Time};
 
 use super::clock::{Clock, Downtime, Stamp};
 use super::machine::Machine;
+use super::stops::DOUBT;
 use super::world::World;
 
 const PLACES: &str = "never more machines really out of service than allowed (R2, R6)";
@@ -83,11 +84,13 @@ pub enum Canary {
     ClockSlow,
     /// A node that would not start again goes out of service all the same.
     StartFaultIgnored,
+    /// A run goes on whatever fails.
+    FailuresIgnored,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 28] = [
+    pub const ALL: [(Self, &str, u64); 29] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -128,6 +131,7 @@ impl Canary {
             "a node that would not start again is not taken out of service by a run",
             400,
         ),
+        (Self::FailuresIgnored, DOUBT, 400),
     ];
 
     /// The one of this name.
@@ -312,6 +316,11 @@ impl Canary {
                 let limit = world.truth.limit;
                 if let Some(run) = &mut world.manager.store.fleet.platform.run {
                     run.policy.nodes_at_once = limit + 2;
+                }
+            }
+            Some(Self::FailuresIgnored) => {
+                if let Some(run) = &mut world.manager.store.fleet.platform.run {
+                    run.policy.stop_at_failures = 0;
                 }
             }
             Some(_) | None => return,

@@ -160,7 +160,7 @@ impl History {
                 let ended = self.run.take().map(|ended| ended.run);
                 (ended != Some(*run)).then(|| format!("run {run} has ended while {ended:?} was under way"))
             }
-            Fact::EpochRaised { .. } => None,
+            Fact::FailureStopOver { .. } | Fact::EpochRaised { .. } => None,
             Fact::ManagerStartFault { why } => self.manager_checked(Some(why), fact),
             Fact::ManagerStartFaultOver => self.manager_checked(None, fact),
             Fact::ClockStepped { .. } => {

@@ -31,6 +31,7 @@ mod shrink;
 mod start_fault;
 mod state;
 mod step;
+mod stops;
 mod switch;
 mod troubles;
 mod truth;

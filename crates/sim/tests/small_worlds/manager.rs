@@ -99,6 +99,7 @@ impl Turn<'_> {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
+            | Fact::FailureStopOver { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }
             | Fact::ManagerStartFaultOver

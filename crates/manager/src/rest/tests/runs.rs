@@ -26,8 +26,9 @@ async fn a_check_names_everything_that_stands_in_the_way() {
     let check = kit.call("POST", CHECK, json!({"package": manifest})).await.expect(200);
     let named: Vec<(&Value, &Value)> =
         check["blockers"].as_array().unwrap().iter().map(|b| (&b["blocker"], &b["node"])).collect();
-    assert_eq!(named, [(&json!("other_version"), &json!("node2")), (&json!("unreachable"), &json!("node3"))]);
-    assert!(check["blockers"][0]["text"].as_str().unwrap().starts_with("node2 runs 31.4, but"), "{check}");
+    assert_eq!(named, [(&json!("node_off_path"), &json!("node2")), (&json!("unreachable"), &json!("node3"))]);
+    let text = check["blockers"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("node2 runs 31.4, and 34.1 cannot be installed on"), "{check}");
     assert_eq!(check["current"], json!({"version": "34", "build": 34_000, "release_text": "34 (34000)"}));
     let start = kit.call("POST", START, json!({"package": manifest})).await.expect(409);
     assert_eq!((&start["kind"], start["blockers"].as_array().unwrap().len()), (&json!("blocked"), 2));
