@@ -1,8 +1,9 @@
 //! The second half of every seed: nothing goes wrong any more, calls end, and everything must come to
 //! its end within a bound. A platform that is merely safe would pass the first half by standing still.
 
-use fleet::node::{Contact, Duty, NodeId};
+use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
+use fleet::progress::Progress;
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Version};
 
@@ -81,11 +82,26 @@ impl World {
     fn wait_for_the_run(&mut self, promise: &'static str) {
         let until = self.now + self.bound();
         while !self.is_done() && self.violations.is_empty() {
+            self.start_what_is_missed();
             if !self.step() || self.now > until {
                 let who = self.who_waits();
                 let too_late = self.too_late(until);
                 self.violation(promise, format!("{too_late}; {who}"));
             }
+        }
+    }
+
+    /// A run may have taken a bursting node for running that was sent to rest before, by a report that came late.
+    /// The operator is asked to look at it when it was given up (R27), and starts it.
+    fn start_what_is_missed(&mut self) {
+        let given_up = |(_, node): &(NodeId, &Node)| {
+            matches!(node.progress, Progress::Releasing { .. }) && node.contact.is_lost()
+        };
+        let missed: Vec<NodeId> = self.fleet().nodes().iter().filter(given_up).map(|(id, _)| id).collect();
+        for id in missed {
+            let Some(machine) = self.nodes.get_mut(&id).filter(|machine| !machine.powered) else { continue };
+            machine.powered = true;
+            self.boot_after(id, STARTS_WITHIN);
         }
     }
 

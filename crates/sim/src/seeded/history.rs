@@ -67,6 +67,8 @@ struct Told {
     in_touch: bool,
     power: Option<Power>,
     place: Place,
+    /// Its machine was started for a run that has ended since: it is idle, or on its way back.
+    woken: bool,
 }
 
 /// Where a node is in the run.
@@ -156,7 +158,7 @@ impl History {
             }
             Fact::RunEnded { run, outcome } => {
                 self.last = Some((*run, outcome.clone()));
-                self.nodes.values_mut().for_each(|told| told.place.stop());
+                self.nodes.values_mut().for_each(Told::stop);
                 let ended = self.run.take().map(|ended| ended.run);
                 (ended != Some(*run)).then(|| format!("run {run} has ended while {ended:?} was under way"))
             }
@@ -271,6 +273,7 @@ impl Told {
             in_touch: false,
             power: None,
             place: Place::Idle,
+            woken: false,
         }
     }
 
@@ -285,7 +288,14 @@ impl Told {
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
+            woken: false,
         }
+    }
+
+    /// What the end of the run makes of it.
+    fn stop(&mut self) {
+        self.woken = self.place == Place::Starting;
+        self.place.stop();
     }
 
     fn note(&mut self, what: &NodeFact, target: Option<Release>) {
@@ -321,15 +331,17 @@ impl Told {
                 self.place = Place::Queued;
             }
             NodeFact::Upgraded { .. } => self.place = Place::Upgraded,
-            NodeFact::Returned => self.place = out_of_it,
+            NodeFact::Returned => (self.place, self.woken) = (out_of_it, false),
             NodeFact::Failed { why } => self.place = Place::Failed(why.clone()),
         }
     }
 
     fn agrees(&self, shown: &Self) -> bool {
-        let Self { name, duty, operator, unfit, start_fault, clock_off, in_touch, power, place } = self;
+        let Self { name, duty, operator, unfit, start_fault, clock_off, in_touch, power, place, woken } =
+            self;
         let rests = *power == Some(Power::Rest) && shown.power.is_none();
-        let returns = shown.place == Place::Returning && place.is_attempt();
+        let may_return = place.is_attempt() || (*woken && matches!(place, Place::Idle | Place::Queued));
+        let returns = shown.place == Place::Returning && may_return;
         *name == shown.name
             && (duty.is_none() || *duty == shown.duty)
             && *operator == shown.operator
