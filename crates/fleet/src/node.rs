@@ -103,6 +103,10 @@ pub struct Node {
     pub hold: Span,
     /// When its last call ended, in the attempt that it is in or that upgraded it.
     pub cleared_at: Option<Time>,
+    /// Why the platform keeps it out of service until it is upgraded: its machine was brought back on another
+    /// version (R20, R29).
+    #[serde(default)]
+    pub out_of_date: Option<String>,
 }
 
 impl Node {
@@ -121,16 +125,18 @@ impl Node {
             woken: false,
             hold: Span::ZERO,
             cleared_at: None,
+            out_of_date: None,
         }
     }
 
     /// The owners of its maintenance mode. The run's part follows from the node's place in the run,
     /// so a run that has ended owns nothing.
     pub fn owners(&self) -> Owners {
+        let unfit = self.observed.as_ref().and_then(|observed| observed.unfit.clone());
         Owners {
             operator: self.operator_maintenance.clone(),
             run: self.progress.holds_maintenance().then_some(self.hold),
-            platform: self.observed.as_ref().and_then(|observed| observed.unfit.clone()),
+            platform: unfit.or_else(|| self.out_of_date.clone()),
         }
     }
 

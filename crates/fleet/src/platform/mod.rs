@@ -2,6 +2,7 @@
 //! Node, from what they say and what the operator asks. It never acts.
 
 mod end;
+mod enrol;
 mod event;
 mod manager;
 mod overdue;
@@ -16,6 +17,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use enrol::Joining;
 pub use event::{Event, NODES_AT_MOST};
 pub use manager::ManagerWants;
 pub use start::{Blocker, StartCheck, Warning};
@@ -121,6 +123,7 @@ impl Fleet {
             Event::ManagerStarted { release, fell_back } => {
                 self.manager_started(now, release, fell_back, &mut facts);
             }
+            Event::NodeEnrolled { id, release } => self.node_enrolled(id, release, &mut facts),
             Event::ManagerChecked { fault } => self.manager_checked(fault, &mut facts),
             Event::DeadlinePassed => {}
         }

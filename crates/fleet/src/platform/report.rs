@@ -41,6 +41,7 @@ impl Fleet {
             node.observed = Some(observed);
             node.reported_at = now;
         });
+        self.check_version(id, facts);
         self.join(id, facts);
         self.advance(now, id, facts);
     }

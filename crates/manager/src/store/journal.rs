@@ -78,6 +78,7 @@ pub fn kind_of(recorded: &Recorded) -> Option<Kind> {
             }
             Event::Report { .. }
             | Event::LinkDown { .. }
+            | Event::NodeEnrolled { .. }
             | Event::ManagerChecked { .. }
             | Event::DeadlinePassed => None,
         },
@@ -112,7 +113,9 @@ fn of_node_fact(what: &NodeFact) -> Kind {
         | NodeFact::ContactLost
         | NodeFact::ContactRestored { .. }
         | NodeFact::StartFault { .. }
-        | NodeFact::StartFaultOver => Kind::Platform,
+        | NodeFact::StartFaultOver
+        | NodeFact::OutOfDate { .. }
+        | NodeFact::OutOfDateOver => Kind::Platform,
         NodeFact::Power(_)
         | NodeFact::Queued
         | NodeFact::Staged { .. }

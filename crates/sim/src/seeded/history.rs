@@ -61,6 +61,7 @@ struct Told {
     operator: Option<String>,
     unfit: Option<String>,
     start_fault: Option<String>,
+    out_of_date: Option<String>,
     in_touch: bool,
     power: Option<Power>,
     place: Place,
@@ -251,6 +252,7 @@ impl Told {
             operator: None,
             unfit: None,
             start_fault: None,
+            out_of_date: None,
             in_touch: false,
             power: None,
             place: Place::Idle,
@@ -264,6 +266,7 @@ impl Told {
             operator: node.operator_maintenance.clone(),
             unfit: node.observed.as_ref().and_then(|observed| observed.unfit.clone()),
             start_fault: node.start_fault().map(String::from),
+            out_of_date: node.out_of_date.clone(),
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
@@ -282,6 +285,8 @@ impl Told {
             NodeFact::Fit => self.unfit = None,
             NodeFact::StartFault { why } => self.start_fault = Some(why.clone()),
             NodeFact::StartFaultOver => self.start_fault = None,
+            NodeFact::OutOfDate { why } => self.out_of_date = Some(why.clone()),
+            NodeFact::OutOfDateOver => self.out_of_date = None,
             NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
             NodeFact::ContactLost => self.in_touch = false,
             NodeFact::Power(power) => {
@@ -307,7 +312,7 @@ impl Told {
     }
 
     fn agrees(&self, shown: &Self) -> bool {
-        let Self { name, duty, operator, unfit, start_fault, in_touch, power, place } = self;
+        let Self { name, duty, operator, unfit, start_fault, out_of_date, in_touch, power, place } = self;
         let rests = *power == Some(Power::Rest) && shown.power.is_none();
         let returns = shown.place == Place::Returning && place.is_attempt();
         *name == shown.name
@@ -315,6 +320,7 @@ impl Told {
             && *operator == shown.operator
             && *unfit == shown.unfit
             && *start_fault == shown.start_fault
+            && *out_of_date == shown.out_of_date
             && *in_touch == shown.in_touch
             && (*power == shown.power || rests)
             && (*place == shown.place || returns)

@@ -157,8 +157,10 @@ impl Scales {
             woken,
             hold,
             cleared_at: _,
+            out_of_date,
         } = node;
-        (operator_maintenance.is_some(), self.generation(*generation), assigned, woken, hold).hash(state);
+        let held = (operator_maintenance.is_some(), out_of_date.is_some());
+        (held, self.generation(*generation), assigned, woken, hold).hash(state);
         match contact {
             Contact::Never => 0_u64.hash(state),
             Contact::Heard => 1_u64.hash(state),
