@@ -1,6 +1,7 @@
 //! How a node joins: a file made by the manager, good for one use, carried to the node by the
 //! operator.
 
+use fleet::version::Release;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -37,6 +38,9 @@ pub struct EnrolmentRequest {
     pub token: Option<String>,
     /// A certificate signing request, PEM. Only its public key is used.
     pub request: String,
+    /// What the machine runs (R29). Since protocol 2; a machine that does not say so runs release 34.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
 }
 
 /// The answer: the node's identity.
