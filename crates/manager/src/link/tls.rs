@@ -248,14 +248,12 @@ impl Reception {
 
 fn reason_of(error: &rustls::Error) -> Option<Reason> {
     use rustls::AlertDescription as Alert;
-    Some(match error {
-        rustls::Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::BadSignature,
-        ) => Reason::OtherAuthority,
-        rustls::Error::InvalidCertificate(_) => Reason::UnusableCertificate,
-        rustls::Error::AlertReceived(
-            Alert::BadCertificate | Alert::CertificateExpired | Alert::CertificateUnknown | Alert::UnknownCA,
-        ) => Reason::TrustsUsNot,
-        _ => return None,
-    })
+    const NOT_ACCEPTED: [Alert; 4] =
+        [Alert::BadCertificate, Alert::CertificateExpired, Alert::CertificateUnknown, Alert::UnknownCA];
+    if let rustls::Error::InvalidCertificate(why) = error {
+        let by_another = matches!(why, CertificateError::UnknownIssuer | CertificateError::BadSignature);
+        return Some(if by_another { Reason::OtherAuthority } else { Reason::UnusableCertificate });
+    }
+    matches!(error, rustls::Error::AlertReceived(alert) if NOT_ACCEPTED.contains(alert))
+        .then_some(Reason::TrustsUsNot)
 }

@@ -27,7 +27,7 @@ impl OfOurAuthority {
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
             .allow_unauthenticated()
             .build()
-            .map(|verifier| Self(verifier))
+            .map(Self)
             .map_err(|error| Error::General(error.to_string()))
     }
 }
