@@ -270,6 +270,20 @@ pub(crate) struct WorkerStatus {
     /// Why a restart of it would fail, when it would.
     #[serde(default)]
     pub(crate) start_fault: Option<String>,
+    /// Its last try to connect that was refused, unless it was heard since.
+    #[serde(default)]
+    pub(crate) refused_contact: Option<RefusedContact>,
+}
+
+/// A try of a node to connect that the Management Node has refused.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RefusedContact {
+    /// Why, and what to do.
+    pub(crate) text: String,
+    /// From where it came.
+    pub(crate) address: String,
+    /// When.
+    pub(crate) at: When,
 }
 
 /// A node, a room or a location in the configuration.

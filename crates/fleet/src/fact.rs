@@ -127,6 +127,13 @@ pub enum NodeFact {
     },
     /// A restart of its machine would succeed again.
     StartFaultOver,
+    /// Its machine was brought back on another version, and takes no calls until it is upgraded.
+    OutOfDate {
+        /// Why, with both versions.
+        why: String,
+    },
+    /// It runs the version of the Management Node again.
+    OutOfDateOver,
     /// It was heard for the first time.
     ContactMade {
         /// What it runs.
@@ -277,6 +284,8 @@ impl fmt::Display for NodeFact {
             Self::Fit => f.write_str("fit to take calls again"),
             Self::StartFault { why } => write!(f, "a restart would fail: {why}"),
             Self::StartFaultOver => f.write_str("a restart would succeed again"),
+            Self::OutOfDate { why } => write!(f, "out of service until it is upgraded: {why}"),
+            Self::OutOfDateOver => f.write_str("runs the version of the Management Node again"),
             Self::ContactMade { release } => write!(f, "in touch for the first time, on {release}"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),

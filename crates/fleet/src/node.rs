@@ -113,6 +113,10 @@ pub struct Node {
     /// Whether its attempt in the run before failed: of those that may be taken it is the last.
     #[serde(default)]
     pub failed_before: bool,
+    /// Why the platform keeps it out of service until it is upgraded: its machine was brought back on another
+    /// version (R20, R29).
+    #[serde(default)]
+    pub out_of_date: Option<String>,
 }
 
 impl Node {
@@ -134,6 +138,7 @@ impl Node {
             clock_off: None,
             result: None,
             failed_before: false,
+            out_of_date: None,
         }
     }
 
@@ -145,10 +150,11 @@ impl Node {
     /// The owners of its maintenance mode. The run's part follows from the node's place in the run,
     /// so a run that has ended owns nothing.
     pub fn owners(&self) -> Owners {
+        let unfit = self.observed.as_ref().and_then(|observed| observed.unfit.clone());
         Owners {
             operator: self.operator_maintenance.clone(),
             run: self.progress.holds_maintenance().then_some(self.hold),
-            platform: self.observed.as_ref().and_then(|observed| observed.unfit.clone()),
+            platform: unfit.or_else(|| self.out_of_date.clone()),
         }
     }
 

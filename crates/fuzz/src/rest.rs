@@ -227,7 +227,13 @@ async fn serve(root: &Path) -> (Desk, Router) {
     let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).expect("a store");
     let desk = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a desk");
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
-    let router = router(Context { desk: desk.clone(), layout, nodes, name: "manager".into() });
+    let router = router(Context {
+        desk: desk.clone(),
+        layout,
+        nodes,
+        name: "manager".into(),
+        refusals: manager::link::Refusals::default(),
+    });
     (desk, router)
 }
 

@@ -20,9 +20,10 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::Digest as _;
 use thiserror::Error;
-use wire::IdentityName;
+use wire::{IdentityName, RegistrationId};
 
 use crate::enrolment::random;
+use crate::registration::DATED_BACK;
 
 /// From when on the authority is good, and every node's certificate: 2020-01-01. A fixed day, for the clock
 /// of a machine that is deployed may be wrong, and what begins at a wrong moment is good for nobody once the
@@ -173,14 +174,35 @@ impl Authority {
         Sha256(sha2::Sha256::digest(&self.certificate).into())
     }
 
-    /// Makes the certificate of a node for the key in `request`; nothing else of the request is used.
+    /// Makes the certificate of a node and its registration for the key in `request`; nothing else of
+    /// the request is used.
     ///
     /// # Errors
     /// [`AuthorityError::BadRequest`] when it is none that we use.
-    pub fn issue_to_node(&self, node: NodeId, request: &NodeRequest) -> Result<Issued, AuthorityError> {
-        let now = self.now();
-        let validity = (at(BEGINS), now + CERTIFICATE_LIFE);
+    pub fn issue_to_node(
+        &self,
+        node: NodeId,
+        registration: RegistrationId,
+        request: &NodeRequest,
+    ) -> Result<Issued, AuthorityError> {
+        self.issue_dated(node, Some(registration), request, self.now())
+    }
+
+    /// Makes a node's certificate as it is made at `now`; without a registration, as release 34 does.
+    pub(crate) fn issue_dated(
+        &self,
+        node: NodeId,
+        registration: Option<RegistrationId>,
+        request: &NodeRequest,
+        now: SystemTime,
+    ) -> Result<Issued, AuthorityError> {
+        let begins = registration.map_or(now - Duration::from_millis(DATED_BACK.0), |_| at(BEGINS));
+        let validity = (begins, now + CERTIFICATE_LIFE);
         let mut params = identity(IdentityName::Node(node), validity).map_err(AuthorityError::NotIssued)?;
+        if let Some(registration) = registration {
+            let name = registration.name().try_into().map_err(AuthorityError::NotIssued)?;
+            params.subject_alt_names.push(SanType::URI(name));
+        }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate =
             params.signed_by(&request.0.public_key, &self.issuer).map_err(AuthorityError::NotIssued)?;
@@ -382,13 +404,15 @@ mod tests {
         let mut asked = CertificateParams::new(["127.0.0.1".to_string()]).unwrap();
         asked.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let request = asked.serialize_request(&key).unwrap().pem().unwrap();
-        let issued = authority.issue_to_node(NodeId(7), &NodeRequest::parse(&request).unwrap()).unwrap();
+        let request = NodeRequest::parse(&request).unwrap();
+        let issued = authority.issue_to_node(NodeId(7), RegistrationId(5), &request).unwrap();
         let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
         let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
         assert!(!certificate.is_ca());
-        assert_eq!(crate::link::identity_of(&der), Some(IdentityName::Node(NodeId(7))));
+        let shown = crate::link::Certificate::read(&der).unwrap();
+        assert_eq!((shown.node, shown.registration), (NodeId(7), Some(RegistrationId(5))));
         let names = certificate.subject_alternative_name().unwrap().unwrap().value;
-        assert_eq!(names.general_names.len(), 1);
+        assert_eq!(names.general_names.len(), 2);
     }
 
     #[test]
@@ -464,7 +488,9 @@ mod tests {
             let authority = Authority::load_or_make_on(Arc::new(clocks), dir.path()).unwrap();
             let key = KeyPair::generate().unwrap();
             let asked = CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
-            let issued = authority.issue_to_node(NodeId(7), &NodeRequest::parse(&asked).unwrap()).unwrap();
+            let issued = authority
+                .issue_to_node(NodeId(7), RegistrationId(1), &NodeRequest::parse(&asked).unwrap())
+                .unwrap();
             let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
             let (begins, ends) = validity(&der);
             assert!(begins < DAY - 2_000, "a node or a manager whose clock was behind refused it");

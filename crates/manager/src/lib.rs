@@ -14,6 +14,7 @@ pub mod driver;
 pub mod enrolment;
 pub mod first_password;
 pub mod packages;
+mod registration;
 
 pub mod authority;
 pub mod gate;

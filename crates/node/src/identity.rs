@@ -22,7 +22,7 @@ const FORMAT: u16 = 1;
 
 /// What to do about a damaged identity.
 const ADVICE: &str =
-    "make a new enrolment file on the Management Node and run `pitlane-node enrol` with --replace";
+    "make a new enrolment file with `pitlane node enrol NAME` and run `pitlane-node enrol` with --replace";
 
 /// How long a manager has to take a connection. On any network that carries calls it takes well under a second.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -88,14 +88,14 @@ pub enum IdentityError {
     /// By this machine's clock, the node's certificate is refused.
     #[error(
         "by the clock of this machine the node's certificate is refused: {reason}; set the clock, or, when it is \
-         right, make a new enrolment file on the Management Node"
+         right, make a new enrolment file with `pitlane node enrol NAME`"
     )]
     NotValidNow {
         /// Why.
         reason: String,
     },
     /// A certificate or key in it cannot be used.
-    #[error("the {what} cannot be used: {reason}; make a new enrolment file on the Management Node")]
+    #[error("the {what} cannot be used: {reason}; make a new enrolment file with `pitlane node enrol NAME`")]
     Unusable {
         /// Which part.
         what: &'static str,

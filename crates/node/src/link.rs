@@ -262,7 +262,7 @@ impl Session {
     async fn renew(&self) -> Result<(), RenewalError> {
         let Held { identity, client, managers, file } = self.held();
         let (key, request) = identity::new_key()?;
-        let request = EnrolmentRequest { token: None, request };
+        let request = EnrolmentRequest { token: None, request, release: None };
         let limits = (AT_ONCE, ENROLLED_BYTES);
         let answer = managers.in_turn(|address| {
             let (client, request) = (&client, &request);

@@ -2,6 +2,7 @@
 //! operator.
 
 use fleet::time::Span;
+use fleet::version::Release;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -42,6 +43,9 @@ pub struct EnrolmentRequest {
     pub token: Option<String>,
     /// A certificate signing request, PEM. Only its public key is used.
     pub request: String,
+    /// What the machine runs (R29). Since protocol 2; a machine that does not say so runs release 34.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
 }
 
 /// The answer: the node's identity.

@@ -12,5 +12,5 @@ mod sync;
 pub use enrolment::{
     CERTIFICATE_LIFE, ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest,
 };
-pub use identity::{IdentityName, NotAnIdentity};
+pub use identity::{IdentityName, NotARegistration, NotAnIdentity, RegistrationId};
 pub use sync::{Configuration, PROTOCOL, Protocols, Room, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait};

@@ -42,6 +42,13 @@ pub enum Event {
         /// The node.
         id: NodeId,
     },
+    /// A machine has enrolled as a node, and what it was enrolled with before is void.
+    NodeEnrolled {
+        /// The node.
+        id: NodeId,
+        /// What the machine runs; release 34 does not say.
+        release: Option<Release>,
+    },
     /// The operator put a node into maintenance mode, with a reason, or took it out (R12).
     Maintenance {
         /// The node.

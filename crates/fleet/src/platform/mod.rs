@@ -3,6 +3,7 @@
 
 mod clock;
 mod end;
+mod enrol;
 mod event;
 mod failures;
 mod manager;
@@ -19,6 +20,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use enrol::Joining;
 pub use event::{Event, NODES_AT_MOST};
 pub use manager::ManagerWants;
 pub use start::{Blocker, StartCheck, Warning};
@@ -135,6 +137,7 @@ impl Fleet {
                 }
                 self.manager_started(now, release, fell_back, &mut facts);
             }
+            Event::NodeEnrolled { id, release } => self.node_enrolled(id, release, &mut facts),
             Event::ManagerChecked { fault } => self.manager_checked(fault, &mut facts),
             Event::WallClock { wall } => self.wall_clock(now, wall, Gap::Counted, &mut facts),
             Event::ClockOffset { id, ahead } => self.clock_offset(id, ahead, &mut facts),

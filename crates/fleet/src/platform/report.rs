@@ -42,6 +42,7 @@ impl Fleet {
             node.observed = Some(observed);
             node.reported_at = now;
         });
+        self.release_when_current(id, facts);
         self.join(id, facts);
         self.advance(now, id, facts);
     }

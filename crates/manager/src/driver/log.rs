@@ -63,6 +63,8 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
         NodeFact::ContactRestored { .. } => Some(Alarm::Lowered("connectivity_lost")),
         NodeFact::StartFault { .. } => Some(Alarm::Raised("start_fault")),
         NodeFact::StartFaultOver => Some(Alarm::Lowered("start_fault")),
+        NodeFact::OutOfDate { .. } => Some(Alarm::Raised("out_of_date")),
+        NodeFact::OutOfDateOver => Some(Alarm::Lowered("out_of_date")),
         NodeFact::Added
         | NodeFact::Removed
         | NodeFact::Renamed { .. }

@@ -1,9 +1,12 @@
 //! `POST /node/v1/sync`: the node says what it observes, and is told what is wanted of it. Without
 //! news the answer is held, and the held request is the node's sign of life.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
+use edge::text::visible;
 use fleet::node::{Contact, NodeId};
 use fleet::observed::{Observed, Staging};
 use fleet::platform::Event;
@@ -32,27 +35,34 @@ struct Greeting {
 }
 
 pub(crate) async fn sync(
-    Caller(node): Caller,
+    caller: Caller,
     State(link): State<Link>,
     body: Body,
 ) -> Result<Json<SyncAnswer>, Refusal> {
+    let node = caller.node;
     let body = bytes(body, REPORT_BYTES).await?;
     let Greeting { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
     let mut sync: Sync = message(&body)?;
     // The node's clock was read before the request was sent, so this contains the time that it took.
     let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.desk.wall()));
-    shorten(&mut sync.observed);
+    tidy(&mut sync.observed);
     let under_way = link.presence.begin(node);
     take_in(&link.desk, &under_way, node, &sync, clock_ahead).await?;
-    answer(&link, node, protocol, &sync).await.map(Json)
+    let answer = answer(&link, node, protocol, &sync).await?;
+    caller.still_counts(&link).await?;
+    Ok(Json(answer))
 }
 
-/// Cuts what a node says in its own words.
-fn shorten(observed: &mut Observed) {
+/// Cuts what a node says in its own words, and writes what cannot be seen in it as its escape: it goes
+/// into the journal, onto pages and to terminals.
+fn tidy(observed: &mut Observed) {
     let cut = |text: &mut String| {
         if let Some((end, _)) = text.char_indices().nth(SENTENCE_CHARACTERS) {
             text.truncate(end);
+        }
+        if let Cow::Owned(visible) = visible(text) {
+            *text = visible.chars().take(SENTENCE_CHARACTERS).collect();
         }
     };
     observed.unfit.iter_mut().for_each(cut);
@@ -162,12 +172,24 @@ mod tests {
             |why: &str| Staging::Rejected { run: RunId(1), manifest: Sha256([7; 32]), why: why.to_string() };
         let (unfit, start_fault) = (Some(long.clone()), Some(long.clone()));
         let mut report = Observed { unfit, start_fault, staging: rejected(&long), ..observed(1) };
-        shorten(&mut report);
+        tidy(&mut report);
         let kept = "é".repeat(SENTENCE_CHARACTERS);
         assert_eq!((report.unfit.as_deref(), &report.staging), (Some(kept.as_str()), &rejected(&kept)));
         assert_eq!(report.start_fault.as_deref(), Some(kept.as_str()));
         let same = report.clone();
-        shorten(&mut report);
+        tidy(&mut report);
         assert_eq!(report, same);
+    }
+
+    #[test]
+    fn a_sentence_of_a_report_is_one_line_of_what_can_be_seen() {
+        let forged = "full\n2026-11-29 INFO all is well\u{202e}\u{1b}[2J";
+        let mut report = Observed { unfit: Some(forged.into()), ..observed(1) };
+        tidy(&mut report);
+        let expected = "full\\n2026-11-29 INFO all is well\\u{202e}\\u{1b}[2J";
+        assert_eq!(report.unfit.as_deref(), Some(expected));
+        let mut long = Observed { unfit: Some("\n".repeat(SENTENCE_CHARACTERS)), ..observed(1) };
+        tidy(&mut long);
+        assert_eq!(long.unfit.map(|text| text.len()), Some(SENTENCE_CHARACTERS));
     }
 }

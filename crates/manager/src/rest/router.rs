@@ -15,6 +15,7 @@ use super::{Api, accounts, device};
 use super::{conference, conference_alias, history, status, system_location};
 use super::{upgrade, upgrade_package, upgrade_request, worker_vm};
 use crate::context::Context;
+use crate::link::Guest;
 
 /// The people's REST API. Each request carries the address it comes from as
 /// `ConnectInfo<SocketAddr>`, or counts as coming from nowhere.
@@ -58,6 +59,9 @@ async fn authenticated(
     let Source(source) = Source::of(request.extensions());
     let account = accounts::password_hash(api.desk().store(), credentials.user.clone()).await?;
     let let_in = api.logins.check(&credentials, account, source).await?;
+    if let Some(guest) = request.extensions().get::<Guest>() {
+        guest.has_logged_in();
+    }
     request.extensions_mut().insert(By(credentials.user));
     let mut response = next.run(request).await;
     if let Some(cookie) = let_in.token.and_then(|token| device::cookie(&token)) {

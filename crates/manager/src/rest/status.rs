@@ -137,7 +137,8 @@ impl Beside {
             let live: BTreeMap<NodeId, Live> =
                 ids.filter_map(|id| api.desk().live(id).map(|live| (id, live))).collect();
             let (manager, locations, started) = (&api.context.name, &self.locations, &self.started);
-            see(Sight { fleet, now, manager, locations, live: &live, started })
+            let refusals = &api.context.refusals;
+            see(Sight { fleet, now, manager, locations, live: &live, started, refusals })
         })
     }
 }

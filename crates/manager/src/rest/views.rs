@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::words::{contact, lock, manager_step, outcome, owner_names};
 use super::{policy, time};
 use crate::driver::Live;
+use crate::link::{Refusals, Refused};
 
 /// What is beside the fleet when it is shown.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) live: &'a BTreeMap<NodeId, Live>,
     /// When each node's release started.
     pub(crate) started: &'a BTreeMap<NodeId, Wall>,
+    /// Whom the nodes' listener has refused.
+    pub(crate) refusals: &'a Refusals,
 }
 
 impl Sight<'_> {
@@ -130,12 +133,24 @@ impl Sight<'_> {
             "signaling_count": known_calls(node),
             "last_updated": heard,
             "last_attempted_contact": heard,
+            "refused_contact": self.refused(id).map(|Refused { reason, address, at }| json!({
+                "reason": reason.token(),
+                "text": reason.to_string(),
+                "address": address.to_string(),
+                "at": self.text(at),
+            })),
             "boot_time": self.started.get(&id).map(|at| time::text(corrected(node, *at))),
             "clock_offset": self.live.get(&id).and_then(|live| live.clock_ahead).map(in_seconds),
             "clock_offset_text": node.clock_off.map(|ahead| ahead.to_string()),
             "start_fault": node.start_fault(),
             "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
         })
+    }
+
+    /// The last time that the node was refused, unless it was heard since.
+    fn refused(self, id: NodeId) -> Option<Refused> {
+        let heard = self.live.get(&id).map(|live| live.heard_at);
+        self.refusals.last(id).filter(|refused| heard.is_none_or(|heard| heard <= refused.at))
     }
 
     /// The one object of `status/v1/management_vm/`.
@@ -300,8 +315,9 @@ mod tests {
         let tally = Tally { carried: 5, ..Tally::default() };
         let live = BTreeMap::from([(NodeId(1), Live { tally, heard_at: Time(0), clock_ahead: None })]);
         let started = BTreeMap::new();
-        Sight { fleet, now, manager: "manager", locations: &locations, live: &live, started: &started }
-            .upgrade()
+        let refusals = Refusals::default();
+        let (manager, locations, live, started) = ("manager", &locations, &live, &started);
+        Sight { fleet, now, manager, locations, live, started, refusals: &refusals }.upgrade()
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::driver::{Desk, Driver, Ended, Own};
 use crate::enrolment::NodeAccess;
 use crate::first_password;
 use crate::gate::{Gate, Passage};
-use crate::link::{self, Link, Presence, Timing};
+use crate::link::{self, Link, Presence, Slowdown, Timing};
 use crate::settings::Settings;
 
 /// The time that a release asks for whenever it has made progress in bringing its store over: far
@@ -104,6 +104,7 @@ impl Prepared {
                 authority: self.authority.pem().into(),
             },
             name: self.settings.names.first().cloned().unwrap_or_default(),
+            refusals: self.listeners.refusals().clone(),
         }
     }
 
@@ -139,6 +140,8 @@ impl Prepared {
             gate: gate.clone(),
             fetch_rate: self.settings.fetch_rate,
             timing: Timing::STANDARD,
+            refusals: self.listeners.refusals().clone(),
+            slowdown: Arc::new(Slowdown::default()),
         };
         let addresses = [self.listeners.people(), self.listeners.nodes()];
         let name = self.settings.names.first().cloned().unwrap_or_default();

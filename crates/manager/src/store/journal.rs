@@ -78,6 +78,7 @@ pub fn kind_of(recorded: &Recorded) -> Option<Kind> {
             }
             Event::Report { .. }
             | Event::LinkDown { .. }
+            | Event::NodeEnrolled { .. }
             | Event::ManagerChecked { .. }
             | Event::WallClock { .. }
             | Event::ClockOffset { .. }
@@ -118,6 +119,7 @@ fn of_node_fact(what: &NodeFact) -> Kind {
         | NodeFact::StartFaultOver
         | NodeFact::ClockOff { .. }
         | NodeFact::ClockRight => Kind::Node,
+        NodeFact::OutOfDate { .. } | NodeFact::OutOfDateOver => Kind::Platform,
         NodeFact::ContactMade { .. } | NodeFact::ContactLost | NodeFact::ContactRestored { .. } => {
             Kind::Platform
         }

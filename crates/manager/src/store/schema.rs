@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "the configuration", sql: CONFIGURATION },
     Migration { title: "when each node's release started", sql: NODE_BOOT },
     Migration { title: "a history under limits of its own, and whose uploads there are", sql: LIMITS },
+    Migration { title: "the registration that each certificate belongs to", sql: REGISTRATION },
 ];
 
 /// What the driver keeps. `body` is the JSON of the core's own types.
@@ -103,4 +104,20 @@ UPDATE run SET evicted = 1 WHERE NOT EXISTS (SELECT 1 FROM journal
 ALTER TABLE upload ADD COLUMN owner TEXT;
 ALTER TABLE upload ADD COLUMN active_at INTEGER;
 ALTER TABLE upload ADD COLUMN head_sha256 TEXT;
+";
+
+/// Release 34.1 tells the registrations of one number apart. Those of release 34 are named after their
+/// token, which was random: whoever brings the same store over twice gives them the same names, so a node
+/// that has such a name in its certificate already is known again after the store was restored.
+const REGISTRATION: &str = "
+CREATE TABLE registration (
+    node_id INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    earlier_key TEXT,
+    earlier_since INTEGER
+);
+INSERT INTO registration (node_id, id, earlier_key, earlier_since)
+    SELECT node_id, substr(token_sha256, 1, 32), public_key_sha256, expires_at - 604800000 FROM enrolment;
+ALTER TABLE enrolment ADD COLUMN registration TEXT NOT NULL DEFAULT '';
+UPDATE enrolment SET registration = substr(token_sha256, 1, 32);
 ";

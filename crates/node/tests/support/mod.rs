@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use fleet::desired::Desired;
 use fleet::observed::Observed;
+use fleet::version::Release;
 use futures_util::stream;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer,
@@ -70,6 +71,10 @@ pub struct Told {
     pub fetch_rate: Option<u64>,
     /// The public key that the token was spent on.
     pub spent_on: Option<Vec<u8>>,
+    /// What the machine that enrolled last said that it runs.
+    pub enrolled_with: Option<Release>,
+    /// An enrolment is refused with this sentence.
+    pub refuses_enrolment: Option<&'static str>,
     /// The next answer to an enrolment breaks off.
     pub loses_enrolment: bool,
     pub renew_at: u64,
@@ -151,6 +156,8 @@ impl Manager {
             configuration: Configuration::default(),
             fetch_rate: None,
             spent_on: None,
+            enrolled_with: None,
+            refuses_enrolment: None,
             loses_enrolment: false,
             renew_at: u64::MAX,
             renewed_until: u64::MAX,
@@ -225,6 +232,11 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Response {
     let asked = CertificateSigningRequestParams::from_pem(&request.request).unwrap();
     let key = asked.public_key.subject_public_key_info();
+    manager.told(|told| told.enrolled_with = request.release);
+    if let Some(why) = manager.told(|told| told.refuses_enrolment) {
+        let body = serde_json::json!({"error": why, "kind": "release", "hint": "install that release"});
+        return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+    }
     let (good, lost, renew_at) = manager.told(|told| {
         let spent_on = told.spent_on.get_or_insert_with(|| key.clone());
         let good = *spent_on == key && request.token.as_deref() == Some(TOKEN);

@@ -64,6 +64,7 @@ struct Told {
     unfit: Option<String>,
     start_fault: Option<String>,
     clock_off: Option<Offset>,
+    out_of_date: Option<String>,
     in_touch: bool,
     power: Option<Power>,
     place: Place,
@@ -270,6 +271,7 @@ impl Told {
             unfit: None,
             start_fault: None,
             clock_off: None,
+            out_of_date: None,
             in_touch: false,
             power: None,
             place: Place::Idle,
@@ -285,6 +287,7 @@ impl Told {
             unfit: node.observed.as_ref().and_then(|observed| observed.unfit.clone()),
             start_fault: node.start_fault().map(String::from),
             clock_off: node.clock_off,
+            out_of_date: node.out_of_date.clone(),
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
@@ -312,6 +315,8 @@ impl Told {
             NodeFact::StartFaultOver => self.start_fault = None,
             NodeFact::ClockOff { ahead } => self.clock_off = Some(*ahead),
             NodeFact::ClockRight => self.clock_off = None,
+            NodeFact::OutOfDate { why } => self.out_of_date = Some(why.clone()),
+            NodeFact::OutOfDateOver => self.out_of_date = None,
             NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
             NodeFact::ContactLost => self.in_touch = false,
             NodeFact::Power(power) => {
@@ -328,17 +333,28 @@ impl Told {
             NodeFact::DrainTimedOut { .. } | NodeFact::GivenUp { .. } => self.place = Place::Abandoned,
             // One that was brought to the release of a replaced run has the next one before it.
             NodeFact::Upgraded { release, .. } if target.is_some_and(|target| target != *release) => {
-                self.place = Place::Queued;
+                (self.place, self.woken) = (Place::Queued, false);
             }
-            NodeFact::Upgraded { .. } => self.place = Place::Upgraded,
+            NodeFact::Upgraded { .. } => (self.place, self.woken) = (Place::Upgraded, false),
             NodeFact::Returned => (self.place, self.woken) = (out_of_it, false),
             NodeFact::Failed { why } => self.place = Place::Failed(why.clone()),
         }
     }
 
     fn agrees(&self, shown: &Self) -> bool {
-        let Self { name, duty, operator, unfit, start_fault, clock_off, in_touch, power, place, woken } =
-            self;
+        let Self {
+            name,
+            duty,
+            operator,
+            unfit,
+            start_fault,
+            clock_off,
+            out_of_date,
+            in_touch,
+            power,
+            place,
+            woken,
+        } = self;
         let rests = *power == Some(Power::Rest) && shown.power.is_none();
         let may_return = place.is_attempt() || (*woken && matches!(place, Place::Idle | Place::Queued));
         let returns = shown.place == Place::Returning && may_return;
@@ -348,6 +364,7 @@ impl Told {
             && *unfit == shown.unfit
             && *start_fault == shown.start_fault
             && *clock_off == shown.clock_off
+            && *out_of_date == shown.out_of_date
             && *in_touch == shown.in_touch
             && (*power == shown.power || rests)
             && (*place == shown.place || returns)

@@ -77,6 +77,8 @@ impl Attempt {
             | NodeFact::StartFaultOver
             | NodeFact::ClockOff { .. }
             | NodeFact::ClockRight
+            | NodeFact::OutOfDate { .. }
+            | NodeFact::OutOfDateOver
             | NodeFact::ContactMade { .. }
             | NodeFact::ContactLost
             | NodeFact::ContactRestored { .. }

@@ -190,6 +190,7 @@ impl World {
             Event::NodeAdded { .. }
             | Event::NodeChanged { .. }
             | Event::NodeRemoved { .. }
+            | Event::NodeEnrolled { .. }
             | Event::Maintenance { .. }
             | Event::Report { .. }
             | Event::ManagerStaged

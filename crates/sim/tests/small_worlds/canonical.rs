@@ -175,8 +175,10 @@ impl Scales {
             clock_off: _,
             result,
             failed_before,
+            out_of_date,
         } = node;
-        (operator_maintenance.is_some(), self.generation(*generation), assigned, woken, hold).hash(state);
+        let held = (operator_maintenance.is_some(), out_of_date.is_some());
+        (held, self.generation(*generation), assigned, woken, hold).hash(state);
         (result, failed_before).hash(state);
         match contact {
             Contact::Never => 0_u64.hash(state),

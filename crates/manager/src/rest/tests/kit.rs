@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::driver::{Desk, read_rooms};
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
+use crate::link::Refusals;
 use crate::rest;
 use crate::store::{self, Store, StoreError};
 
@@ -41,6 +42,7 @@ pub(super) struct Kit {
     pub(super) layout: Layout,
     pub(super) router: Router,
     pub(super) authorization: String,
+    pub(super) refusals: Refusals,
     key: SigningKey,
 }
 
@@ -90,13 +92,14 @@ impl Kit {
         rest::first_account(&store, note).await.unwrap();
         let desk = Desk::new(store, fleet, clock::Clock::start(None), rooms);
         let authorization = basic("admin", &password);
-        let router = router(&desk, &layout);
-        Self { dir, desk, layout, router, authorization, key: pair.signing }
+        let refusals = Refusals::default();
+        let router = router(&desk, &layout, &refusals);
+        Self { dir, desk, layout, router, authorization, refusals, key: pair.signing }
     }
 
     /// The API as it is after a restart of the process: nothing in memory is kept.
     pub(super) fn restart_api(&mut self) {
-        self.router = router(&self.desk, &self.layout);
+        self.router = router(&self.desk, &self.layout, &self.refusals);
     }
 
     /// The name and the password of the operator.
@@ -261,9 +264,10 @@ impl Kit {
     }
 }
 
-fn router(desk: &Desk, layout: &Layout) -> Router {
+fn router(desk: &Desk, layout: &Layout, refusals: &Refusals) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
-    rest::router(Context { desk: desk.clone(), layout: layout.clone(), nodes, name: "manager".into() })
+    let (desk, layout, refusals) = (desk.clone(), layout.clone(), refusals.clone());
+    rest::router(Context { desk, layout, nodes, name: "manager".into(), refusals })
 }
 
 pub(super) fn basic(user: &str, password: &str) -> String {
