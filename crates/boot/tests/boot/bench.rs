@@ -100,9 +100,13 @@ impl Bench {
         command
     }
 
-    /// Takes over a `boot` that was started as another one.
-    pub(crate) fn adopt(&mut self, boot: Child) {
-        assert!(self.boot.replace(boot).is_none(), "one runs already");
+    /// Whether `boot` has ended by itself; it can be started again then.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let ended = self.boot.as_mut().expect("it runs").try_wait().unwrap().is_some();
+        if ended {
+            self.boot = None;
+        }
+        ended
     }
 
     /// Whether `boot` holds a copy of this program in memory.
