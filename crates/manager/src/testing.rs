@@ -102,6 +102,7 @@ impl Bench {
             version,
             build: Build(Release::COMPILED.build.0 + 100),
             released: jiff::civil::date(2026, 11, 23),
+            valid_until: None,
             path: path::Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
             notes: "For tests.".into(),

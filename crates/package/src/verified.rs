@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use fleet::version::{Release, Sha256};
+use jiff::civil::Date;
 use sha2::Digest as _;
 
 use crate::container::{self, BLOCK, END, describe, entry_size, fill, header};
@@ -113,6 +114,18 @@ impl Verified {
             });
         }
         Ok(())
+    }
+
+    /// Checks that the package may still be taken for an upgrade on that day, in UTC. For uploads and new
+    /// runs only: a node in a run, and a machine that starts what it has, do not ask.
+    ///
+    /// # Errors
+    /// [`NotAdmitted::Expired`] after its last day.
+    pub fn taken_on(&self, today: Date) -> Result<(), NotAdmitted> {
+        match self.manifest.valid_until {
+            Some(last) if last < today => Err(NotAdmitted::Expired { last, today }),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ const DIRECTIONS: [(&str, &[&str]); 17] = [
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
     ("sim", &["fleet", "clock"]),
-    ("boot", &["slots"]),
+    ("boot", &["package", "slots"]),
     ("callers", &["call"]),
     ("manager", &["fleet", "clock", "wire", "edge", "package", "slots"]),
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
@@ -50,6 +50,8 @@ pub(crate) fn check() -> Result<(), Failed> {
     faults.extend(promises::scenario_faults(&files));
     let unit = |role: &str| read(&format!("dist/systemd/pitlane-{role}.service"));
     faults.extend(promises::unit_faults(&unit("manager")?, &unit("node")?));
+    let enrolment = read("dist/systemd/pitlane-enrol@.service")?;
+    faults.extend(promises::confinement_faults(&unit("node")?, &enrolment));
     if faults.is_empty() { Ok(()) } else { Err(Failed::Untidy(faults)) }
 }
 

@@ -13,7 +13,7 @@ use fleet::version::Release;
 use crate::simulate::arguments::SimulateArgs;
 
 pub(crate) use account::{AccountCommand, PasswordArgs};
-pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand};
+pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
 pub(crate) use upgrade::{
     PackagesCommand, PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, UploadsCommand, WatchArgs,
@@ -132,6 +132,21 @@ mod tests {
     #[test]
     fn the_definition_of_the_commands_is_sound() {
         Args::command().debug_assert();
+    }
+
+    /// It would take the value of what every command takes, and of its variable: clap does not object to that.
+    #[test]
+    fn no_command_has_an_argument_of_its_own_named_as_what_every_command_takes() {
+        let all = Args::command();
+        let global: Vec<_> =
+            all.get_arguments().filter(|it| it.is_global_set()).map(clap::Arg::get_id).collect();
+        assert!(global.iter().any(|id| *id == "user"), "{global:?}");
+        let mut unread: Vec<&clap::Command> = all.get_subcommands().collect();
+        while let Some(command) = unread.pop() {
+            let own = command.get_arguments().map(clap::Arg::get_id).find(|id| global.contains(id));
+            assert_eq!(own, None, "{}", command.get_name());
+            unread.extend(command.get_subcommands());
+        }
     }
 
     #[test]

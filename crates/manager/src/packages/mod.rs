@@ -10,10 +10,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clock::{Machine, Source as _};
 use fleet::run;
 use fleet::time::Wall;
 use fleet::version::Sha256;
-use package::{KeyError, MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
+use jiff::civil::Date;
+use package::{KeyError, MANIFEST_FILE, NotAdmitted, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
 use thiserror::Error;
 use tracing::warn;
 use wire::PROTOCOL;
@@ -46,6 +48,9 @@ pub enum PackageError {
         /// The newest.
         max: u32,
     },
+    /// Its publisher lets it be used no longer.
+    #[error(transparent)]
+    Expired(#[from] NotAdmitted),
     /// The keys of the machine cannot be read.
     #[error("the keys that this machine trusts cannot be used; check the files in its directory trust")]
     Keys(#[from] KeyError),
@@ -97,6 +102,25 @@ impl HeldPackage {
 /// # Errors
 /// Why it is refused; then the file is where it was.
 pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError> {
+    admit_on(layout, upload, today())
+}
+
+/// The day by the wall clock of this machine, in UTC. Expiry goes by it and not by the platform's time,
+/// which an operator cannot set right.
+pub(crate) fn today() -> Date {
+    let millis = i64::try_from(Machine.wall().0).unwrap_or(i64::MAX);
+    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    jiff::tz::TimeZone::UTC.to_datetime(at).date()
+}
+
+/// Why a held package is not taken for a new run on this day. What the platform was upgraded to already is
+/// always taken: nodes that were left behind are brought to it.
+pub(crate) fn expired(verified: &Verified, installed: Option<Sha256>, today: Date) -> Option<NotAdmitted> {
+    let is_installed = installed == Some(verified.hash());
+    verified.taken_on(today).err().filter(|_| !is_installed)
+}
+
+pub(crate) fn admit_on(layout: &Layout, upload: &Path, today: Date) -> Result<HeldPackage, PackageError> {
     let verified = package::verify_file(upload, &TrustedKeys::load(&layout.trust())?)?;
     speaks_with_us(&verified)?;
     let dir = layout.package(verified.hash());
@@ -104,6 +128,7 @@ pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError
         fs::remove_file(upload).map_err(failed("remove", upload))?;
         return Ok(HeldPackage { verified, dir });
     }
+    verified.taken_on(today)?;
     let staging = layout.packages().join(format!("{}.partial", verified.hash()));
     remove_dir(&staging)?;
     fs::create_dir_all(&staging).map_err(failed("create", &staging))?;
@@ -179,7 +204,7 @@ pub fn prune(
     for manifest in manifests {
         match held(layout, manifest) {
             Ok(held) => all.push(Held { manifest, release: Some(held.verified.manifest().release()) }),
-            Err(PackageError::Refused(_) | PackageError::NotHeld(_)) => {
+            Err(PackageError::Refused(_) | PackageError::NotHeld(_) | PackageError::Expired(_)) => {
                 all.push(Held { manifest, release: None })
             }
             // The machine is at fault and not the package.

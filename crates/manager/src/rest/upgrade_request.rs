@@ -271,7 +271,9 @@ async fn take_in(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value),
         // The disk failed and not the package: the upload can be finished again.
         Err(cause @ PackageError::Refused(package::Refusal::Io { .. })) => Err(Refusal::internal(&cause)),
         Err(PackageError::Refused(reason)) => reject(api, upload, reason.to_string()).await,
-        Err(cause @ PackageError::NoCommonProtocol { .. }) => reject(api, upload, cause.to_string()).await,
+        Err(cause @ (PackageError::NoCommonProtocol { .. } | PackageError::Expired(_))) => {
+            reject(api, upload, cause.to_string()).await
+        }
         Err(cause) => Err(cause.into()),
     }
 }

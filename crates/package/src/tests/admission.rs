@@ -50,3 +50,25 @@ fn a_later_build_replaces_an_earlier_one_of_its_version_and_never_the_other_way(
     let said = package.admits(of_build(version, build.0 + 1), None).unwrap_err().to_string();
     assert!(said.contains("34.1 (34101), which is a later build than 34.1 (34100)"), "{said}");
 }
+
+#[test]
+fn an_expired_package_is_not_taken_for_an_upgrade_and_is_verified_all_the_same() {
+    let mut kit = Kit::small();
+    let last = jiff::civil::date(2027, 11, 23);
+    kit.recipe.valid_until = Some(last);
+    let (package, built) = kit.build();
+    assert_eq!(built.taken_on(last), Ok(()));
+    let refusal = built.taken_on(jiff::civil::date(2027, 11, 24)).unwrap_err();
+    assert!(refusal.to_string().contains("until 2027-11-23, and this machine's clock says 2027-11-24"));
+    assert_eq!(verify_file(&package, &kit.trusted).unwrap().manifest().valid_until, Some(last));
+    kit.recipe.valid_until = Some(jiff::civil::date(2026, 11, 22));
+    let wrong = build(&kit.recipe, &kit.key, &kit.at("wrong.pkg")).unwrap_err();
+    assert!(matches!(wrong, BuildError::Refused(Refusal::BadManifest { .. })), "{wrong:?}");
+}
+
+#[test]
+fn a_package_without_a_last_day_never_expires_and_does_not_mention_one() {
+    let (_, built) = Kit::small().build();
+    assert_eq!(built.taken_on(jiff::civil::date(9999, 12, 31)), Ok(()));
+    assert!(!String::from_utf8_lossy(built.manifest_bytes()).contains("valid_until"));
+}

@@ -182,8 +182,17 @@ impl Kit {
         self.package_of(NEW)
     }
 
+    /// The bytes of a package that brings 34.1 and is taken until this day, and the manifest that names it.
+    pub(super) fn package_until(&self, valid_until: jiff::civil::Date) -> (Vec<u8>, String) {
+        self.package_with(NEW, Some(valid_until))
+    }
+
     /// The bytes of a package that brings a release, and the manifest that names it.
     pub(super) fn package_of(&self, release: Release) -> (Vec<u8>, String) {
+        self.package_with(release, None)
+    }
+
+    fn package_with(&self, release: Release, valid_until: Option<jiff::civil::Date>) -> (Vec<u8>, String) {
         let file = |name: &str, to: &str| {
             let source = self.dir.path().join(name);
             fs::write(&source, format!("the program of the {name}")).unwrap();
@@ -197,7 +206,8 @@ impl Kit {
         let recipe = Recipe {
             version: release.version,
             build: release.build,
-            released: jiff::civil::date(2026, 11, 23),
+            released: valid_until.unwrap_or(jiff::civil::date(2026, 11, 23)),
+            valid_until,
             path: Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
             notes: "Nothing is lost any more.".into(),

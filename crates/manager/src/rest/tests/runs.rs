@@ -142,3 +142,25 @@ async fn calls_push_nothing_out_of_the_history() {
     kit.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     assert_eq!(entries().await, before + 1);
 }
+
+#[tokio::test]
+async fn an_expired_package_is_refused_at_its_upload_and_at_a_start_but_not_to_finish_what_it_began() {
+    let kit = Kit::new().await;
+    let last = jiff::civil::date(2020, 12, 24);
+    let (bytes, manifest) = kit.package_until(last);
+    let uuid = kit.ask_for_upload(bytes.len()).await;
+    kit.send_part(&uuid, 0, &bytes).await.expect(202);
+    let finish = format!("/configuration/v1/upgrade_request/{uuid}/finish/");
+    let refused = kit.call("POST", &finish, json!({"validate_only": true})).await.expect(400).to_string();
+    assert!(refused.contains("until 2020-12-24, and this machine's clock says"), "{refused}");
+
+    let upload = kit.dir.path().join("uploaded-in-time");
+    std::fs::write(&upload, &bytes).unwrap();
+    let held = crate::packages::admit_on(&kit.layout, &upload, last).unwrap();
+    let check = kit.call("POST", CHECK, json!({"package": manifest})).await.expect(200);
+    assert_eq!(check["blockers"][0]["blocker"], "package_expired", "{check}");
+    let start = kit.call("POST", START, json!({"package": manifest})).await.expect(409);
+    assert_eq!(start["blockers"][0]["blocker"], "package_expired", "{start}");
+    let installed = Some(held.verified.hash());
+    assert_eq!(crate::packages::expired(&held.verified, installed, jiff::civil::date(2026, 1, 1)), None);
+}
