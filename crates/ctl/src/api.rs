@@ -270,6 +270,9 @@ pub(crate) struct WorkerStatus {
     /// Why a restart of it would fail, when it would.
     #[serde(default)]
     pub(crate) start_fault: Option<String>,
+    /// How far its clock is ahead of the Management Node's or behind it, when that is worth an alarm.
+    #[serde(default)]
+    pub(crate) clock_offset_text: Option<String>,
     /// Its last try to connect that was refused, unless it was heard since.
     #[serde(default)]
     pub(crate) refused_contact: Option<RefusedContact>,

@@ -20,6 +20,9 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> 
     let mut lines = table(canvas, &headings, nodes.iter().map(|node| row(node, now)).collect());
     lines.extend(canvas.start_faults(nodes.iter().map(|it| (it.name.as_str(), it.start_fault.as_deref()))));
     for node in &nodes {
+        let clock =
+            node.clock_offset_text.as_ref().map(|offset| format!("{}: its clock is {offset}", node.name));
+        lines.extend(clock.into_iter().flat_map(|text| canvas.wrap("", &text)));
         let refused = node.refused_contact.as_ref().map(|refused| refusal(refused, now));
         lines.extend(refused.into_iter().flat_map(|why| canvas.wrap("", &format!("{}: {why}", node.name))));
     }
@@ -76,6 +79,7 @@ pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: 
             ("Last heard", status.last_updated.map_or("never".into(), |at| at.ago(now))),
         ]);
         pairs.extend(status.refused_contact.as_ref().map(|refused| ("Refused", refusal(refused, now))));
+        pairs.extend(status.clock_offset_text.clone().map(|offset| ("Clock", offset)));
         pairs.extend(status.start_fault.clone().map(|why| ("Restart", format!("would fail: {why}"))));
     }
     pairs.extend(

@@ -140,6 +140,22 @@ fn refused_try_of_a_node_to_connect_is_shown() {
 }
 
 #[test]
+fn clock_that_is_off_is_shown() {
+    let mut status = worker_status("lon-1", "");
+    status["clock_offset_text"] = json!("2 h behind");
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/worker_vm/", ok(list(json!([worker()])))),
+        ("GET /api/admin/status/v1/worker_vm/", ok(list(json!([status])))),
+    ]);
+    let home = server.home();
+    let listed = home.good(&["node", "list"]).out;
+    assert!(listed.contains("lon-1: its clock is 2 h behind"), "{listed}");
+    let shown = home.good(&["node", "show", "lon-1"]).out;
+    assert!(shown.lines().any(|line| line.starts_with("Clock") && line.ends_with("2 h behind")), "{shown}");
+}
+
+#[test]
 fn a_refused_node_says_which_field_and_leaves_no_file() {
     let refusal = json!({"worker_vm": {"address": ["Conferencing node with this address already exists."]},
         "error": "the address is in use", "kind": "invalid", "hint": "give the node an address of its own"});
