@@ -200,7 +200,7 @@ impl Node {
     }
 
     /// Its last report, when that acts on what is wanted of it now.
-    fn current(&self) -> Option<&Observed> {
+    pub(crate) fn current(&self) -> Option<&Observed> {
         self.observed.as_ref().filter(|observed| observed.generation == self.generation)
     }
 

@@ -92,6 +92,7 @@ fn node_that_is_brought_back_on_another_version_takes_no_calls_until_it_is_upgra
     assert!(facts.contains(&NodeFact::OutOfDateOver), "{facts:?}");
     assert_eq!(held(&fleet), None);
     say(&mut fleet, 18, 1, Footing::Confirmed, Admission::Admitting);
+    say(&mut fleet, 19, 1, Footing::Confirmed, Admission::Admitting);
     assert!(fleet.platform.run.is_none(), "{:?}", progress(&fleet));
     assert_eq!(fleet.wanted(NODE).unwrap().intent.owners, Owners::default());
 }

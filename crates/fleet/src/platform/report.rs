@@ -296,9 +296,12 @@ fn issued_at_most(now: Time) -> u32 {
 }
 
 /// Whether the node has said that it runs the release, that it will not take it, or that it runs what the
-/// release cannot be installed on.
+/// release cannot be installed on, of what is wanted of it now. What it said of anything else proves nothing:
+/// after a restore of this manager, a report from before it may arrive that names a release which the node has
+/// left since.
 fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress> {
     let tried = node.progress.tried()?;
+    node.current()?;
     let holds_place = node.progress.holds_place();
     let known = match &node.progress {
         Progress::Releasing { ending, .. } => Some(ending),

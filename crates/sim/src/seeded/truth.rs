@@ -9,6 +9,7 @@ use fleet::node::{NodeId, Power};
 use fleet::observed::Observed;
 use fleet::platform::Event;
 use fleet::policy::Policy;
+use fleet::progress::Progress;
 use fleet::run::{Outcome, Run};
 use fleet::time::{Span, Time};
 use fleet::version::Release;
@@ -153,6 +154,8 @@ impl World {
             known.lost = Some((node.generation, epoch));
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
             known.upgraded_to = None;
+            // An attempt that had begun with the start of a machine goes on from there (R7).
+            known.starting = matches!(node.progress, Progress::Starting { .. });
             // The tries of a run that was replaced are none of the run under way.
             let of_this_run = run.is_some_and(|run| node.assigned.is_some_and(|of| of.run == run));
             known.attempt = Attempt::remembered(&node, of_this_run);
