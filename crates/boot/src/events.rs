@@ -54,7 +54,7 @@ pub(crate) struct Events {
     stop: UnixStream,
     /// The socket of the program.
     pub(crate) notify: Notify,
-    /// What is moved into the slots, where the kernel tells.
+    /// What is moved into the slots, where the kernel reports it.
     filled: Option<OwnedFd>,
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn number(identity: &SlotIdentity) -> u32 {
 /// How a release behaves: one that is tried confirms itself, but for the one that never does.
 const NEVER_CONFIRMS: u32 = 8;
 
-/// A signed release. It can be told from its contents which one it is.
+/// A signed release. Its contents say which one it is.
 pub(crate) fn release(number: u32) -> &'static Signed {
     static MADE: Mutex<BTreeMap<u32, &Signed>> = Mutex::new(BTreeMap::new());
     MADE.lock().expect("nobody fails in here").entry(number).or_insert_with(|| Box::leak(make(number).into()))

@@ -81,7 +81,7 @@ fn find_room(uas: &Uas, ticket: &Ticket, invite: &Request) -> Option<RoomName> {
     }
 }
 
-/// A media port for a call. A caller is told no more than that there is none; a probe, why.
+/// A media port for a call. The answer to a caller says no more than that there is none; that to a probe says why.
 fn open_port(uas: &Uas, ticket: &Ticket) -> Result<MediaPort, Refused> {
     let opened = match ticket.purpose {
         Purpose::Call => uas.ports.open(),

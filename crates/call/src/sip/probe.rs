@@ -30,7 +30,7 @@ const TRIES: u32 = 4;
 /// How long sound may take to come back. The media thread answers within two ticks, 40 ms; on a machine
 /// that is too busy to do so within this time, callers hear nothing either.
 const SOUND_WITHIN: Duration = Duration::from_secs(1);
-/// The status that tells a probe that all media ports are in use by calls.
+/// The status that answers a probe when all media ports are in use by calls.
 pub(super) const FULL: u16 = 486;
 /// The largest answer that is read, in bytes; one of ours has some 800.
 const ANSWER_BYTES: usize = 4096;
@@ -150,7 +150,7 @@ pub(crate) async fn call(
         return answer.refusal();
     }
     let carried = caller.talk(&answer).await;
-    // Whoever waits for the probe need not wait for its good-bye.
+    // The result is known before the BYE is answered.
     tokio::spawn(async move { caller.hang_up(&answer).await });
     carried.map(|()| Probed::Carried)
 }

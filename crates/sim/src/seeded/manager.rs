@@ -295,10 +295,10 @@ impl World {
         Canary::resume_clock(self, stamp);
         let fell_back = self.manager.store.fell_back.clone();
         let (release, _) = self.manager.store.release;
-        if self.tell(Event::ManagerStarted { release, fell_back, wall: Some(self.wall_at_start(downtime)) })
-            == Told::Committed
-        {
+        let wall = Some(self.wall_at_start(downtime));
+        if self.tell(Event::ManagerStarted { release, fell_back, wall }) == Told::Committed {
             self.manager.store.fell_back = None;
+            self.check_wall();
         }
         if !self.manager.up {
             return;
