@@ -8,6 +8,7 @@ use fleet::version::{Build, Release, Sha256, Version};
 
 const OLD: Release = Release { version: Version::new(34, 0), build: Build(1) };
 const NEW: Release = Release { version: Version::new(34, 1), build: Build(2) };
+const LATER: Release = Release { version: Version::new(34, 2), build: Build(3) };
 const PACKAGE: Sha256 = Sha256([7; 32]);
 const HOLD: Span = Span::minutes(61);
 
@@ -66,6 +67,19 @@ fn a_node_does_not_leave_while_anything_speaks_against_it() {
     }
 }
 
+/// R20. A restored Management Node may assign the release that the node has left since, and that its inactive slot
+/// still holds.
+#[test]
+fn a_node_never_leaves_for_a_release_that_is_not_later_than_its_own() {
+    for (release, leaves) in [(OLD, true), (NEW, false), (LATER, false)] {
+        let mut agent = Agent::new(Memory::default(), Start { release, staged: Some(PACKAGE), ..start() });
+        agent.accept(Time(0), drained(2, Depth::Install)).unwrap();
+        agent.apply(Time(0), AgentEvent::Admission(Admission::Refusing));
+        agent.apply(Time(0), AgentEvent::Calls(Calls::NONE));
+        assert_eq!(agent.wanted().leave.is_some(), leaves, "from {release} to {NEW}");
+    }
+}
+
 #[test]
 fn a_node_that_was_told_to_install_in_service_refuses() {
     let mut agent = Agent::new(Memory::default(), start());
@@ -87,6 +101,20 @@ fn a_stale_or_contradictory_command_has_no_effect() {
     assert_eq!(agent.accept(Time(1), in_service(5)), Err(contradiction));
     assert_eq!(agent.accept(Time(1), drained(5, Depth::Stage)), Ok(vec![]));
     assert_eq!(agent, before);
+}
+
+/// Two Management Nodes, one restored to a time before the other, may issue the same generation, when the clock was
+/// set back between them. Neither the node nor the Management Node would ever move on.
+#[test]
+fn a_generation_that_was_issued_twice_is_reported_as_a_later_one() {
+    let mut agent = Agent::new(Memory::default(), start());
+    agent.accept(Time(0), drained(5, Depth::Stage)).unwrap();
+    assert_eq!(agent.observed(Time(0)).generation, generation(5));
+    let refusal = agent.accept(Time(1), in_service(5)).unwrap_err();
+    agent.refused(refusal);
+    assert_eq!(agent.observed(Time(1)).generation, generation(6));
+    agent.accept(Time(2), in_service(7)).unwrap();
+    assert_eq!(agent.observed(Time(2)).generation, generation(7));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::observed::Footing;
 use crate::time::Time;
 use crate::version::{Release, Sha256};
 
-/// Why a node does not take a desired state. It changes nothing.
+/// Why a node does not take a desired state. It changes nothing of what the node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It is older than what the node has accepted: a late message, or a manager whose memory has
@@ -21,7 +21,8 @@ pub enum Refusal {
         /// What was accepted before.
         accepted: Generation,
     },
-    /// It says something else than what was accepted under the same generation.
+    /// It says something else than what was accepted under the same generation: two Management Nodes have issued
+    /// it, one of which was restored to a time before the other.
     Contradiction {
         /// The generation.
         generation: Generation,
@@ -77,8 +78,16 @@ impl Agent {
         let hold = desired.intent.owners.run.filter(|_| !self.memory.let_go);
         self.memory.held_until = hold.map(|hold| now + hold);
         self.memory.accepted = desired;
+        self.live.contradicted = false;
         let after = self.owners();
         Ok(if before == after { Vec::new() } else { alloc::vec![AgentFact::Owners(after)] })
+    }
+
+    /// Takes note of a desired state that was not taken. After a contradiction the node reports a later generation
+    /// than it has accepted, so that the Management Node issues one above that: neither would ever move on
+    /// otherwise.
+    pub fn refused(&mut self, refusal: Refusal) {
+        self.live.contradicted |= matches!(refusal, Refusal::Contradiction { .. });
     }
 
     /// The software for which this desired state would take the node out of service: whether it can start

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use accept::Refusal;
 pub use event::{AgentEvent, AgentFact};
 
-use crate::desired::{Assignment, Depth, Desired, Owners};
+use crate::desired::{Assignment, Depth, Desired, Generation, Owners};
 use crate::observed::{Admission, Calls, Footing, Observed, Staging};
 use crate::time::Time;
 use crate::version::{Release, Sha256};
@@ -46,6 +46,8 @@ struct Live {
     fetching: Option<(Sha256, u8)>,
     unfit: Option<String>,
     start_fault: Option<String>,
+    /// Something else was wanted of it under the generation that it has accepted.
+    contradicted: bool,
 }
 
 /// The node's brain.
@@ -108,6 +110,7 @@ impl Agent {
             fetching: None,
             unfit: None,
             start_fault: None,
+            contradicted: false,
         };
         Self { memory, live }
     }
@@ -136,7 +139,7 @@ impl Agent {
     pub fn observed(&self, now: Time) -> Observed {
         Observed {
             at: now,
-            generation: self.memory.accepted.generation,
+            generation: self.reported_generation(),
             release: self.live.release,
             footing: self.live.footing,
             admission: self.live.admission,
@@ -145,6 +148,13 @@ impl Agent {
             unfit: self.live.unfit.clone(),
             start_fault: self.live.start_fault.clone(),
         }
+    }
+
+    /// The generation that it has accepted, or the next one if that was issued twice: the Management Node answers a
+    /// generation that it does not know with one above it.
+    fn reported_generation(&self) -> Generation {
+        let Generation { epoch, n } = self.memory.accepted.generation;
+        Generation { epoch, n: n.saturating_add(self.live.contradicted.into()) }
     }
 
     /// When [`AgentEvent::DeadlinePassed`] is to be applied, if nothing else happens before.
@@ -173,10 +183,12 @@ impl Agent {
         }
     }
 
-    /// The assigned software, while the node neither runs it nor has found that it cannot take it.
+    /// The assigned software, while the node neither runs it nor has found that it cannot take it. One that is not
+    /// later than what it runs is none (R20): a Management Node that was restored while the node left for a later
+    /// release assigns the earlier one before it has heard of that, and the inactive slot may hold it.
     fn to_take(&self) -> Option<(Assignment, Depth)> {
         let (software, depth) = self.memory.accepted.intent.software?;
-        let takes = self.live.footing == Footing::Confirmed && self.live.release != software.release;
+        let takes = self.live.footing == Footing::Confirmed && self.live.release < software.release;
         (takes && !self.has_rejected(&software)).then_some((software, depth))
     }
 

@@ -42,6 +42,7 @@ impl Node {
             && let Err(refusal) = self.agent.accept(self.now, desired)
         {
             assert!(!refusal.to_string().is_empty());
+            self.agent.refused(refusal);
         }
         self.settle();
     }

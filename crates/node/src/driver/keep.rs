@@ -57,6 +57,7 @@ impl Driver {
                 }
             }
             Err(refusal) => {
+                self.parts.agent.refused(refusal);
                 let refusal = refusal.to_string();
                 if self.refusal.as_ref() != Some(&refusal) {
                     warn!("what the Management Node wants is not taken: {refusal}");

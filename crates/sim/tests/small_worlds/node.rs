@@ -91,7 +91,10 @@ impl Turn<'_> {
         machine.memory = process.agent.memory().clone();
         match outcome {
             Ok(facts) => self.told.extend(facts.into_iter().map(|fact| Told::Node(id, fact))),
-            Err(refusal) => self.told.push(Told::Refused(id, refusal)),
+            Err(refusal) => {
+                process.agent.refused(refusal);
+                self.told.push(Told::Refused(id, refusal));
+            }
         }
         if (stale || contradicts) && changed {
             self.moment.broken.insert(Promise::StaleCommands);
