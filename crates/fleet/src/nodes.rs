@@ -171,6 +171,11 @@ impl Nodes {
         self.index.results
     }
 
+    /// The first node of the queue that could be taken, whoever is still to be tried before it.
+    pub(crate) fn first_ready(&self) -> Option<NodeId> {
+        self.index.ready.first().map(|(_, id)| *id)
+    }
+
     /// How many nodes are in the queue or being worked on.
     pub fn working(&self) -> u32 {
         self.index.working.values().sum()

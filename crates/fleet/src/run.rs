@@ -94,6 +94,9 @@ pub struct Run {
     pub manager: ManagerStep,
     /// Since when nothing but absent nodes is left to wait for.
     pub idle_since: Option<Time>,
+    /// Since when a node that could be taken waits for one before it in the queue although a place is free.
+    #[serde(default)]
+    pub held_up_since: Option<Time>,
     /// What names it to the nodes; its number where a Management Node of release 34 has started it.
     #[serde(default)]
     pub tag: Option<RunTag>,

@@ -66,6 +66,7 @@ impl Fleet {
         facts: &mut Vec<Fact>,
     ) {
         self.platform.release = release;
+        self.platform.started_at = now;
         // It has started.
         self.manager_checked(None, facts);
         self.begin_epoch(now);

@@ -52,6 +52,10 @@ pub struct Platform {
     pub last_run: Option<EndedRun>,
     /// What brought the Management Node to its release; none when it was deployed with it.
     pub installed: Option<Installed>,
+    /// When the Management Node started last: of a node that it has not heard since, it knows nothing for sure, for
+    /// it may have been restored.
+    #[serde(default)]
+    pub started_at: Time,
     /// Why a restart of the Management Node would fail, as it has found itself.
     #[serde(default)]
     pub start_fault: Option<String>,
@@ -101,6 +105,7 @@ impl Fleet {
             run: None,
             last_run: None,
             installed: None,
+            started_at: Time::default(),
             start_fault: None,
             wall: WallMap::default(),
         };
@@ -172,8 +177,11 @@ impl Fleet {
         let run = self.platform.run.as_ref();
         let limit = run.map(Run::limit);
         let grace = run.and_then(|run| run.idle_since.map(|since| since + run.policy.absent_grace));
+        let held_up = run
+            .filter(|_| self.has_free_place())
+            .and_then(|run| run.held_up_since.map(|since| since + run.policy.drain_limit));
         let steady = self.platform.wall.steady_at();
-        [self.nodes.next_deadline(), limit, grace, steady].into_iter().flatten().min()
+        [self.nodes.next_deadline(), limit, grace, held_up, steady].into_iter().flatten().min()
     }
 
     /// The policy in force: that of the run, or the platform's.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Fleet;
 use crate::fact::Fact;
-use crate::node::{Duty, NodeId};
+use crate::node::{Contact, Duty, NodeId};
 use crate::progress::Progress;
 use crate::run::Outcome;
 use crate::time::Time;
@@ -13,13 +13,26 @@ impl Fleet {
     /// Fills the free places from the queue.
     pub(super) fn fill_places(&mut self, now: Time, facts: &mut Vec<Fact>) {
         while self.has_free_place()
-            && let Some(id) = self.nodes.next_in_queue()
+            && let Some(id) = self.next_to_take(now)
         {
             self.take(now, id, facts);
         }
     }
 
-    fn has_free_place(&self) -> bool {
+    /// The next node of the queue. One that could be taken waits for those that come before it (R5, R7), but for
+    /// no longer than a drain may take: whatever these do or say meanwhile, they hold up nobody else.
+    fn next_to_take(&mut self, now: Time) -> Option<NodeId> {
+        let (next, first) = (self.nodes.next_in_queue(), self.nodes.first_ready());
+        let run = self.platform.run.as_mut()?;
+        run.held_up_since = match next {
+            Some(_) => None,
+            None => first.map(|_| run.held_up_since.unwrap_or(now)),
+        };
+        let waited = run.held_up_since.is_some_and(|since| now >= since + run.policy.drain_limit);
+        next.or(first.filter(|_| waited))
+    }
+
+    pub(super) fn has_free_place(&self) -> bool {
         self.platform.run.as_ref().is_some_and(|run| {
             run.manager_is_done()
                 && self.nodes.places().len() < run.policy.nodes_at_once as usize
@@ -40,13 +53,25 @@ impl Fleet {
         }
     }
 
+    /// Whether a node may still be heard for the first time since this manager started. Until then what is held of
+    /// it says nothing: the manager may have been restored, and the node have been brought to another release
+    /// meanwhile.
+    fn awaits_words(&self) -> bool {
+        let started_at = self.platform.started_at;
+        self.nodes.iter().any(|(_, node)| match node.contact {
+            Contact::Silent { .. } => node.reported_at < started_at,
+            Contact::Never | Contact::Heard | Contact::Lost { .. } => false,
+        })
+    }
+
     /// Ends the run when nothing is left that it could do. Nodes that cannot be contacted do not hold
     /// it up (R11), save for a grace in which they may turn up.
     pub(super) fn end_if_done(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let working = self.nodes.working() > 0;
         let absent = !self.nodes.absent().is_empty();
+        let awaited = !working && self.awaits_words();
         let Some(run) = &mut self.platform.run else { return };
-        if !run.manager_is_done() || working {
+        if !run.manager_is_done() || working || awaited {
             run.idle_since = None;
             return;
         }

@@ -93,11 +93,18 @@ impl Fleet {
             return;
         }
         let epoch = self.platform.epoch.max(accepted.epoch.saturating_add(1));
-        if epoch > self.platform.epoch && accepted.epoch <= issued_at_most(now) {
+        if epoch > self.platform.epoch && accepted.epoch <= self.issued_at_most(now) {
             self.raise_epoch(epoch);
             facts.push(Fact::EpochRaised { epoch });
         }
         self.nodes.edit(id, |node| node.generation = Generation { epoch, n: 1 });
+    }
+
+    /// The highest epoch that an earlier state of this Management Node can have issued. Starts issue epochs by the
+    /// wall clock, which goes its own way while the machine is off.
+    fn issued_at_most(&self, now: Time) -> u32 {
+        let clock = self.shown(now).0.max(now.0) / 1_000;
+        u32::try_from(clock).unwrap_or(u32::MAX).saturating_add(EPOCHS_AHEAD).min(EPOCHS)
     }
 
     /// A node that turns up during a run with another release than the run's joins its queue.
@@ -133,6 +140,12 @@ impl Fleet {
         let footing = node.observed.as_ref().map(|observed| observed.footing);
         match node.progress {
             Progress::Starting { tried, .. } if node.has_staged() => Some(self.preparing(now, tried)),
+            // A manager that was restored meanwhile does not remember that the node has left.
+            Progress::Preparing { tried, .. } | Progress::Draining { tried, .. }
+                if node.current().is_some() && node.restarts() =>
+            {
+                Some(Progress::Rebooting { tried, since: now, stuck_at: now + self.policy().stuck_after })
+            }
             Progress::Preparing { tried, .. } if node.refuses_calls() => {
                 Some(Progress::Draining { tried, since: now, until: now + self.policy().drain_limit })
             }
@@ -209,12 +222,14 @@ impl Fleet {
             };
         }
         match ending {
-            Ending::Upgraded => Progress::Upgraded { at: now },
+            Ending::Upgraded if node.runs_assigned() => Progress::Upgraded { at: now },
             Ending::Failed(why) => Progress::Failed { why, at: now },
             Ending::TimedOut if self.platform.run.is_some() => {
                 Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
             }
-            Ending::TimedOut | Ending::Stopped => Progress::Idle,
+            // It said that it runs the release, and says another now: it is asked again.
+            Ending::Upgraded if self.platform.run.is_some() => Progress::Pending { tried, rests_until: None },
+            Ending::Upgraded | Ending::TimedOut | Ending::Stopped => Progress::Idle,
         }
     }
 
@@ -288,11 +303,6 @@ impl Fleet {
             node.woken = node.woken && node.progress.holds_place();
         });
     }
-}
-
-/// The highest epoch that an earlier state of this Management Node can have issued.
-fn issued_at_most(now: Time) -> u32 {
-    u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX).saturating_add(EPOCHS_AHEAD).min(EPOCHS)
 }
 
 /// Whether the node has said that it runs the release, that it will not take it, or that it runs what the
@@ -401,7 +411,9 @@ fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
         Progress::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, .. } => None,
         Progress::Upgraded { .. } => upgraded(now, node),
         // Brought to the release of a run that was replaced meanwhile, whatever the next one wants.
-        Progress::Pending { .. } | Progress::Idle if node.progress.holds_place() && node.runs_assigned() => {
+        Progress::Pending { .. } | Progress::Idle
+            if matches!(node.progress, Progress::Releasing { .. }) && node.runs_assigned() =>
+        {
             upgraded(now, node)
         }
         Progress::Failed { why, .. } => Some(NodeFact::Failed { why: why.clone() }),

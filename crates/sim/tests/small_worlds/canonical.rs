@@ -42,6 +42,7 @@ impl Moment {
             let scales = Scales::of(self, id);
             for fleet in std::iter::once(fleet).chain(stored) {
                 if let Some(node) = fleet.nodes().get(id) {
+                    (node.reported_at < fleet.platform.started_at).hash(state);
                     scales.hash_record(node, self.now, state);
                 }
             }
@@ -57,8 +58,18 @@ fn ahead(now: Time, deadline: Time) -> u64 {
 
 fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
     // The epoch is above all that was wanted, which is all that it is for. No wall clock is set in a small world.
-    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed, start_fault, wall: _ } =
-        platform;
+    let Platform {
+        release,
+        epoch: _,
+        runs,
+        policy: _,
+        run,
+        last_run,
+        installed,
+        started_at: _,
+        start_fault,
+        wall: _,
+    } = platform;
     (release, runs, installed.map(|installed| installed.manifest), start_fault).hash(state);
     if let Some(run) = run {
         // Which versions it began with is nothing but a warning of the next start.
@@ -71,6 +82,7 @@ fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
             lock,
             manager,
             idle_since,
+            held_up_since,
             tag: _,
             sources: _,
             on_target,
@@ -81,7 +93,8 @@ fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
             ManagerStep::Confirmed { at: _ } => 2,
         };
         let grace = idle_since.map(|since| ahead(now, since + policy.absent_grace));
-        (id, source, lock, step, grace, ahead(now, run.limit()), on_target).hash(state);
+        let held_up = held_up_since.map(|since| ahead(now, since + policy.drain_limit));
+        (id, source, lock, step, grace, held_up, ahead(now, run.limit()), on_target).hash(state);
     }
     if let Some(last) = last_run {
         let EndedRun { id, package: _, source: _, started_at: _, ended_at: _, outcome, tag: _, sources: _ } =
