@@ -56,6 +56,8 @@ pub(super) enum Happening {
     ManagerDiskWell,
     /// The Management Node's machine would start again.
     ManagerStartsAgain,
+    /// A compromised node says something.
+    Lie,
     /// It is time that something goes wrong, drawn at that moment.
     Strike(Strike),
     /// It is time that the operator does something, drawn at that moment.

@@ -40,7 +40,13 @@ impl World {
             Duty::AlwaysOn => (always_on + 1, bursting),
             Duty::Bursting => (always_on, bursting + 1),
         });
-        bound(&self.odds.policy, Size { always_on, bursting }, &self.odds.machines, &self.odds.links)
+        // The liar may keep the place that it was given.
+        let taken = u32::from(self.liar().is_some());
+        let policy = &self.odds.policy;
+        let policy = Policy { nodes_at_once: policy.nodes_at_once - taken, ..policy.clone() };
+        // It may hold up the others once for each of the two kinds of nodes, for as long as a drain may take.
+        let held_up = Span(policy.drain_limit.0 * 2 * u64::from(taken));
+        bound(&policy, Size { always_on, bursting }, &self.odds.machines, &self.odds.links) + held_up
     }
 }
 

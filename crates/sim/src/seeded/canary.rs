@@ -6,13 +6,14 @@ use fleet::desired::{Depth, Desired, Generation, Owners};
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed};
-use fleet::platform::{Event, Fleet};
+use fleet::platform::{Event, Fleet, Platform};
 use fleet::progress::Progress;
 use fleet::run::ManagerStep;
 use fleet::status::Status;
 use fleet::time::{Span, Time};
 
 use super::clock::{Clock, Downtime, Stamp};
+use super::compromised::EPOCHS;
 use super::machine::Machine;
 use super::stops::DOUBT;
 use super::world::World;
@@ -86,11 +87,13 @@ pub enum Canary {
     StartFaultIgnored,
     /// A run goes on whatever fails.
     FailuresIgnored,
+    /// Whatever epoch a node claims becomes the platform's, up to a bound above which reports are dropped.
+    EpochAdopted,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 29] = [
+    pub const ALL: [(Self, &str, u64); 30] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -132,6 +135,11 @@ impl Canary {
             400,
         ),
         (Self::FailuresIgnored, DOUBT, 400),
+        (
+            Self::EpochAdopted,
+            "no claim of a node raises the platform's epoch above what a clock could have given",
+            100,
+        ),
     ];
 
     /// The one of this name.
@@ -178,6 +186,17 @@ impl Canary {
             if let Some(desired) = fleet.wanted(id) {
                 world.check_order(id, &desired);
             }
+        }
+    }
+
+    /// The platform's epoch after a report, as release 34 raised it.
+    pub(super) fn alter_epoch(world: &mut World, event: &Event) {
+        let Event::Report { observed, .. } = event else { return };
+        let (claimed, platform) = (observed.generation.epoch, &world.fleet().platform);
+        if world.canary == Some(Self::EpochAdopted) && claimed > platform.epoch && claimed <= EPOCHS {
+            let platform = Platform { epoch: claimed + 1, ..platform.clone() };
+            let nodes = world.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
+            world.manager.store.fleet = Fleet::restore(platform, nodes);
         }
     }
 

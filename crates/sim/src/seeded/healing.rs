@@ -4,6 +4,7 @@
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
 use fleet::progress::Progress;
+use fleet::run::Outcome;
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Version};
 
@@ -75,13 +76,14 @@ impl World {
     }
 
     /// A run has ended, and every node has said that it is back.
-    fn is_done(&self) -> bool {
-        self.manager.up && self.fleet().platform.run.is_none() && self.fleet().nodes().places().is_empty()
+    pub(super) fn is_done(&self) -> bool {
+        let mut places = self.fleet().nodes().places().iter();
+        self.manager.up && self.fleet().platform.run.is_none() && places.all(|id| self.lies(*id))
     }
 
     fn wait_for_the_run(&mut self, promise: &'static str) {
         let until = self.now + self.bound();
-        while !self.is_done() && self.violations.is_empty() {
+        while !self.others_are_done() && self.violations.is_empty() {
             self.start_what_is_missed();
             if !self.step() || self.now > until {
                 let who = self.who_waits();
@@ -89,6 +91,7 @@ impl World {
                 self.violation(promise, format!("{too_late}; {who}"));
             }
         }
+        self.wait_for_the_liar(promise);
     }
 
     /// A run may have taken a bursting node for running that was sent to rest before, by a report that came late.
@@ -151,10 +154,17 @@ impl World {
 
     /// Presses Start for whatever is left (R24). False when nothing is.
     fn start_the_rest(&mut self) -> bool {
+        let last = self.fleet().platform.last_run.as_ref().map(|run| &run.outcome);
+        if matches!(last, Some(Outcome::TooManyFailures { .. }))
+            && let Some(liar) = self.liar()
+        {
+            self.remove_node(liar);
+        }
         let mut policy = self.odds.policy.clone();
-        policy.run_limit = Span::hours(100);
+        policy.run_limit = if self.liar().is_some() { Span(self.bound().0 * 2) } else { Span::hours(100) };
         match self.press_start(self.version_for_all(), policy) {
             Ok(()) => true,
+            Err(blockers) if self.removes_the_liar(&blockers) => self.start_the_rest(),
             Err(blockers) => {
                 self.judge_refusal(&blockers);
                 false
@@ -167,10 +177,30 @@ impl World {
     /// forward.
     fn version_for_all(&self) -> Version {
         let last = self.fleet().platform.last_run.as_ref().map(|run| run.package.release.version);
-        let nodes = self.fleet().nodes().iter().filter_map(|(_, node)| node.observed.as_ref());
-        let newest = nodes.map(|observed| observed.release.version).max();
+        let honest = self.fleet().nodes().iter().filter(|(id, _)| !self.lies(*id));
+        let newest =
+            honest.filter_map(|(_, node)| node.observed.as_ref()).map(|said| said.release.version).max();
         let version = last.unwrap_or(VERSIONS[1]).max(newest.unwrap_or(VERSIONS[0]));
         if self.odds.machines.bad_on_nodes == Some(version) { VERSIONS[2] } else { version }
+    }
+
+    /// The operator removes the compromised node when the check says that it stands in the way.
+    fn removes_the_liar(&mut self, blockers: &[Blocker]) -> bool {
+        let Some(liar) = self.liar() else { return false };
+        let in_the_way = blockers.iter().any(|blocker| match blocker {
+            Blocker::Unreachable { node }
+            | Blocker::StartFault { node, .. }
+            | Blocker::NodeOffPath { node, .. } => self.named_liar(node),
+            Blocker::NothingToDo { .. }
+            | Blocker::OffPath { .. }
+            | Blocker::OtherPackage { .. }
+            | Blocker::RunUnderWay { .. }
+            | Blocker::ManagerStartFault { .. } => false,
+        });
+        if in_the_way {
+            self.remove_node(liar);
+        }
+        in_the_way
     }
 
     /// Only that nothing is to be done may stand in the way of a start when everything is well, whatever mixture
@@ -198,13 +228,17 @@ impl World {
         let running = self.fleet().platform.release;
         let mut found = Vec::new();
         for (id, node) in self.fleet().nodes().iter() {
-            let Some(machine) = self.nodes.get(&id) else { continue };
+            let Some(machine) = self.nodes.get(&id).filter(|_| !self.lies(id)) else { continue };
             let accepted = &machine.disk.memory.accepted;
             let rests = node.duty == Duty::Bursting && !machine.powered;
-            if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go {
+            // A restored manager may send a node to rest before it has heard it: nobody is kept from service then.
+            let forgotten = rests && self.truth.amnesia;
+            if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go && !forgotten {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
-            if machine.disk.confirmed.0 != running {
+            // One that rests since before a restore is not known to run another release until it is powered on.
+            let unheard = rests && self.truth.amnesia && node.contact.is_lost();
+            if machine.disk.confirmed.0 != running && !unheard {
                 found.push(("in the end every node runs what the Management Node runs (R24)", id));
             }
             if rests {

@@ -9,6 +9,7 @@ use std::fmt::{self, Write as _};
 use fleet::time::Span;
 
 use super::canary::Canary;
+use super::compromised::Compromised;
 use super::odds::Odds;
 use super::step::{Seconds, Step, seconds};
 use super::switch::Switch;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub nodes: Option<u64>,
     /// Another time of trouble than the seed draws.
     pub troubled_for: Option<Span>,
+    /// The node that lies, where the steps are written down; else the seed draws it.
+    pub compromised: Option<Compromised>,
     /// What is done to the world; none when the seed draws it.
     pub steps: Option<Vec<Step>>,
 }
@@ -89,6 +92,10 @@ impl Plan {
         odds.nodes = self.nodes.unwrap_or(odds.nodes);
         odds.bursting = odds.bursting.min(odds.nodes);
         odds.troubled_for = self.troubled_for.unwrap_or(odds.troubled_for);
+        if self.steps.is_some() {
+            odds.compromised = self.compromised;
+        }
+        odds.leave_another_place();
     }
 
     /// The file.
@@ -105,6 +112,9 @@ impl Plan {
         }
         if let Some(span) = self.troubled_for {
             let _ = writeln!(text, "troubled-for {}", Seconds(span));
+        }
+        if let Some(Compromised { node, every }) = self.compromised {
+            let _ = writeln!(text, "compromised node{node} every {}", Seconds(every));
         }
         for step in self.steps.iter().flatten() {
             let _ = writeln!(text, "{step}");
@@ -148,6 +158,10 @@ impl Plan {
                     let span = seconds(rest).ok_or_else(not_understood)?;
                     once(plan.troubled_for.replace(span).is_some())?;
                 }
+                ("compromised", rest) => {
+                    let compromised = Compromised::read(rest).ok_or_else(not_understood)?;
+                    once(plan.compromised.replace(compromised).is_some())?;
+                }
                 ("no", "steps") => once(plan.steps.replace(Vec::new()).is_some())?,
                 ("at", _) => {
                     let step = Step::read(line).ok_or_else(not_understood)?;
@@ -180,6 +194,7 @@ mod tests {
                     without Lost\n\
                     nodes 3\n\
                     troubled-for 3600.001s\n\
+                    compromised node2 every 61.000s\n\
                     at 1.000s NodeCrash node3 for 42.100s\n\
                     at 2.000s NodeOff node3 for 4200.000s\n\
                     at 3.000s ManagerCrash for 5.001s\n\
@@ -206,7 +221,8 @@ mod tests {
                     at 24.000s Restart for 2.000s\n\
                     at 25.000s RestorePoint\n\
                     at 26.000s StartFault node1 for 9.000s\n\
-                    at 27.000s ManagerStartFault for 9.000s\n";
+                    at 27.000s ManagerStartFault for 9.000s\n\
+                    at 28.000s MemoryBack 2 before for 20.000s\n";
         let plan = Plan::from_text(text).expect("every line is a plan's");
         assert_eq!(plan.to_text("none"), text);
         let kinds: std::collections::BTreeSet<_> =
@@ -238,6 +254,8 @@ mod tests {
             "nodes 0",
             "nodes 1000000",
             "canary Parrot",
+            "compromised node1",
+            "compromised node1 every 0.000s",
             "without Rain",
             "troubled-for 3600",
             "no",

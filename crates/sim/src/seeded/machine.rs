@@ -242,7 +242,7 @@ impl Machine {
 
     /// When the next report is made: two never bear the same time.
     pub(super) fn stamp(&mut self, local: Time) -> Time {
-        self.last_at = local.max(Time(self.last_at.0 + 1));
+        self.last_at = local.max(Time(self.last_at.0.saturating_add(1)));
         self.last_at
     }
 }

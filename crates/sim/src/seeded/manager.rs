@@ -130,7 +130,11 @@ impl World {
         self.time_goes_on(now);
         note(self);
         self.note_silence(&event);
-        let applied = self.manager.store.fleet.apply(now, event);
+        self.note_hold_up(now);
+        let epoch = self.fleet().platform.epoch;
+        let applied = self.manager.store.fleet.apply(now, event.clone());
+        Canary::alter_epoch(self, &event);
+        self.check_epoch(&event, epoch);
         if commit == Written::Perhaps {
             // The next start finds it; nothing has followed from it before.
             applied.facts.iter().for_each(|fact| self.note_fact(fact));

@@ -7,6 +7,7 @@ use fleet::policy::Policy;
 use fleet::time::{Span, Time};
 use fleet::version::Version;
 
+use super::compromised::Compromised;
 use super::draw::Draw;
 use super::world::VERSIONS;
 
@@ -29,6 +30,8 @@ pub struct Odds {
     pub machines: MachineOdds,
     /// The operator.
     pub operator: OperatorOdds,
+    /// A node that lies.
+    pub compromised: Option<Compromised>,
 }
 
 /// How calls come and last.
@@ -120,6 +123,10 @@ pub struct MachineOdds {
     pub manager_crash_every: Option<Span>,
     /// The Management Node is restored from a restore point.
     pub memory_back_every: Option<Span>,
+    /// A restore point is made, where the Management Node is ever restored.
+    pub restore_point_every: Option<Span>,
+    /// How many restores, restarts and starts follow a restore at most.
+    pub restores_in_chain: u64,
     /// A node's program hangs for a while.
     pub hang_every: Option<Span>,
     /// The Management Node's program hangs for a while.
@@ -181,9 +188,12 @@ impl Odds {
             links: links(&mut root.child("link odds", 0), nodes),
             machines: machines(&mut root.child("machine odds", 0), nodes),
             operator: operator(&mut root.child("operator odds", 0)),
+            compromised: None,
         };
         stops(&mut odds.policy, &mut root.child("stops", 0));
         odds.draw_bad_release(&mut root.child("bad release", 0));
+        odds.restore_often(root.child("restores", 0));
+        odds.compromise(root.child("compromised", 0));
         odds
     }
 
@@ -268,6 +278,8 @@ fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
         off_every: every(draw, 300, Span::hours(1), Span::hours(10)),
         manager_crash_every: every(draw, 500, Span::minutes(15), Span::hours(6)),
         memory_back_every: every(draw, 120, Span::hours(2), Span::hours(8)),
+        restore_point_every: Some(Span::minutes(50)),
+        restores_in_chain: 0,
         hang_every: every(draw, 350, often, Span::hours(6)),
         manager_hang_every: every(draw, 300, Span::minutes(30), Span::hours(6)),
         disk_full_every: every(draw, 300, often, Span::hours(6)),
@@ -311,8 +323,9 @@ fn every(draw: &mut Draw, seeds: u64, least: Span, most: Span) -> Option<Span> {
 
 impl fmt::Display for Odds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, bursting, policy, troubled_for, calls, links, machines, operator } = self;
+        let Self { nodes, bursting, policy, troubled_for, calls, links, machines, operator, compromised } =
+            self;
         writeln!(f, "{nodes} nodes, {bursting} of them bursting, in trouble for {troubled_for}")?;
-        writeln!(f, "{policy:?}\n{calls:?}\n{links:?}\n{machines:?}\n{operator:?}")
+        writeln!(f, "{policy:?}\n{calls:?}\n{links:?}\n{machines:?}\n{operator:?}\n{compromised:?}")
     }
 }

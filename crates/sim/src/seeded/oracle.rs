@@ -6,7 +6,7 @@ use fleet::desired::Desired;
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::observed::Footing;
 use fleet::progress::Progress;
-use fleet::run::Outcome;
+use fleet::run::{ManagerStep, Outcome};
 use fleet::status::Status;
 use fleet::time::Time;
 
@@ -29,7 +29,9 @@ impl World {
         let ids = self.fleet().nodes().ids();
         for id in ids {
             self.statuses_say_what_is_known(id);
-            self.upgraded_means_upgraded(id);
+            if !self.lies(id) {
+                self.upgraded_means_upgraded(id);
+            }
         }
     }
 
@@ -135,7 +137,9 @@ impl World {
         let Some(machine) = self.nodes.get(&id) else { return };
         let (local, agent) =
             (machine.clock.shows(self.now), machine.process.as_ref().map(|process| &process.agent));
-        let changed = agent != Some(before);
+        // What it refuses may be news to the Management Node, and nothing else.
+        let acts_on = |agent: &Agent| (agent.memory().clone(), agent.wanted());
+        let changed = agent != Some(before) && agent.map(acts_on) != Some(acts_on(before));
         let away = machine.is_between_releases();
         let accepted = &self.truth.nodes.entry(id).or_default().accepted;
         let stale = came.generation < accepted.generation;
@@ -184,13 +188,36 @@ impl World {
     pub(super) fn check_turn(&mut self, id: NodeId) {
         let tried = self.known(id).timeouts;
         let duty = self.fleet().nodes().get(id).map(|node| node.duty);
+        // One whose release is not staged holds up the others for no longer than a drain may take.
+        let run = self.fleet().platform.run.as_ref();
+        let since = run.and_then(|run| match run.manager {
+            ManagerStep::Confirmed { at } => Some(at + run.policy.drain_limit),
+            ManagerStep::Staging { .. } | ManagerStep::Installing { .. } => None,
+        });
+        let late = since.is_some_and(|since| self.manager_now() >= since);
+        let slow: Vec<NodeId> = self
+            .fleet()
+            .nodes()
+            .iter()
+            .filter(|(_, node)| late && !node.has_staged())
+            .map(|(id, _)| id)
+            .collect();
+        for slow in slow {
+            self.known(slow).held_up_others = true;
+        }
         let passed_over = |(other, node): &(NodeId, &Node)| {
             let waits = matches!(node.progress, Progress::Pending { .. });
             let reachable = !node.contact.is_lost() || node.duty == Duty::Bursting;
             let timeouts = self.truth.nodes.get(other).map_or(0, |known| known.timeouts);
             let first = timeouts < tried
                 || (timeouts == tried && timeouts == 0 && Some(node.duty) < duty && !node.contact.is_lost());
-            *other != id && waits && reachable && first
+            *other != id
+                && !self.truth.nodes.get(other).is_some_and(|known| known.held_up_others)
+                && waits
+                && reachable
+                && first
+                && !self.lies(*other)
+                && !self.lies(id)
         };
         let found = self.fleet().nodes().iter().find(passed_over).map(|(other, _)| other);
         if let Some(other) = found {
@@ -200,7 +227,7 @@ impl World {
     }
 
     /// R23: a run that says that it is complete has left no node on another release; save one that is
-    /// ahead of a manager whose memory has gone back.
+    /// ahead of a manager whose memory has gone back, and one that this manager has not heard since, as it rests.
     pub(super) fn check_outcome(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Complete => {}
@@ -216,9 +243,15 @@ impl World {
         }
         let Some(run) = &self.fleet().platform.last_run else { return };
         let target = run.package.release;
+        let unheard = |id: &NodeId| {
+            let node = self.fleet().nodes().get(*id);
+            self.truth.amnesia && node.is_some_and(|node| node.contact.is_lost())
+        };
         let left = |id: &NodeId| {
             let runs = self.nodes.get(id).map(|machine| machine.disk.confirmed.0);
-            runs.is_some_and(|runs| runs != target && !(self.truth.amnesia && runs > target))
+            !self.lies(*id)
+                && !unheard(id)
+                && runs.is_some_and(|runs| runs != target && !(self.truth.amnesia && runs > target))
         };
         let left: Vec<NodeId> = self.fleet().nodes().ids().into_iter().filter(left).collect();
         if !left.is_empty() {
@@ -231,7 +264,7 @@ impl World {
         let mut found = Vec::new();
         let mut out = 0;
         for (id, machine) in &self.nodes {
-            let Some(known) = self.truth.nodes.get(id) else { continue };
+            let Some(known) = self.truth.nodes.get(id).filter(|_| !self.lies(*id)) else { continue };
             let promises = [
                 operators_mode_stays(machine, known),
                 refuses_as_told(machine, known, self),

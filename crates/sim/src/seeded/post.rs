@@ -59,6 +59,8 @@ impl World {
         let local = machine.clock.shows(self.now);
         let mut observed = Canary::alter_word(canary, process.agent.observed(local));
         observed.at = machine.stamp(local);
+        let observed = self.maybe_lie(id, observed);
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.unanswered = (machine.unanswered + 1).min(5);
         machine.turn += 1;
         let pause = Span((RETRY.0 << (machine.unanswered - 1)).min(RETRY_MOST.0));

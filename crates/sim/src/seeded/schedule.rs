@@ -11,9 +11,6 @@ use super::kinds::Kind;
 use super::step::{Deed, Step, Way};
 use super::world::{VERSIONS, World};
 
-/// How often the manager's machine is copied, where it is ever restored from such a copy.
-const RESTORE_POINT_EVERY: Span = Span::minutes(50);
-
 impl World {
     /// Enters the first of every kind, or every step that is written down.
     pub(super) fn enter_interferences(&mut self, steps: Option<&[Step]>) {
@@ -37,7 +34,7 @@ impl World {
     }
 
     /// What would come after everything has healed does not come.
-    fn enter_interference(&mut self, at: Time, happening: Happening) {
+    pub(super) fn enter_interference(&mut self, at: Time, happening: Happening) {
         if at <= self.heals_at {
             self.agenda.enter_interference(at, happening);
         }
@@ -77,7 +74,11 @@ impl World {
             Act::Change => self.odds.operator.change_every,
             Act::Start => self.odds.operator.start_every,
             Act::Restart => self.odds.operator.restart_every,
-            Act::RestorePoint => self.odds.machines.memory_back_every.map(|_| RESTORE_POINT_EVERY),
+            // Where the Management Node is ever restored from one.
+            Act::RestorePoint => {
+                let machines = &self.odds.machines;
+                machines.memory_back_every.and(machines.restore_point_every)
+            }
         };
         if let (Some(every), Some(draw)) = (every, self.acts.get_mut(&act)) {
             let at = self.now + draw.wait(every);
@@ -91,6 +92,9 @@ impl World {
         let draw = self.strikes.get(&strike).map(|draw| draw.child("deed", number));
         self.enter_strike(strike);
         let deed = draw.and_then(|draw| self.draw_strike(strike, draw));
+        if let (Some(Deed::MemoryBack { away, .. }), Some(draw)) = (&deed, self.strikes.get(&strike)) {
+            self.enter_chain(self.now + *away, draw.child("chain", number));
+        }
         self.interfere_if_possible(strike.kind(), deed);
     }
 
@@ -126,7 +130,7 @@ impl World {
             }
             Strike::NodeOff => Deed::NodeOff { node: one?, away: away(Span::minutes(5), Span::hours(4)) },
             Strike::ManagerCrash => Deed::ManagerCrash { away: away(Span::seconds(5), Span::minutes(8)) },
-            Strike::MemoryBack => Deed::MemoryBack { away: away(Span::seconds(20), Span::minutes(20)) },
+            Strike::MemoryBack => self.some_restore(&mut draw),
             Strike::Cut => Deed::Cut { node: one?, lasts },
             Strike::Split => Deed::Split { nodes: some(&ids, &mut draw), lasts },
             Strike::Blind => Deed::Blind { node: one?, lasts },

@@ -138,6 +138,9 @@ impl World {
         let (local, before) = (machine.clock.shows(self.now), process.agent.clone());
         let mut next = process.agent.clone();
         let outcome = next.accept(local, desired.clone());
+        if let Err(refusal) = outcome {
+            process.agent.refused(refusal);
+        }
         // The answer to a request that has broken, or that another has followed, comes to nobody; and what the
         // manager says unasked is no answer.
         if answers == Some(machine.turn) {

@@ -71,6 +71,7 @@ impl Happening {
             | Self::Resume { .. }
             | Self::ManagerDiskWell
             | Self::ManagerStartsAgain
+            | Self::Lie
             | Self::Strike(_)
             | Self::Operator(_)
             | Self::Deed(_)
@@ -95,6 +96,9 @@ impl World {
     }
 
     fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) {
+        if self.lies(id) {
+            return;
+        }
         let (now, up, fleet) = (self.now, self.truth.manager_since, &self.manager.store.fleet);
         let (Some(machine), Some(node)) = (self.nodes.get(&id), fleet.nodes().get(id)) else { return };
         let Some(known) = self.truth.nodes.get_mut(&id) else { return };

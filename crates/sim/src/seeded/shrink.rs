@@ -41,9 +41,9 @@ impl Plan {
     /// The same world, with every interference that the seed drew as a step.
     #[must_use]
     pub fn written_down(&self) -> Self {
-        let Story { steps, .. } = tell_plan(self, Telling::Sums);
+        let Story { steps, odds, .. } = tell_plan(self, Telling::Sums);
         let without = self.without.iter().copied().filter(|switch| !switch.is_interference()).collect();
-        Self { steps: Some(steps), without, ..self.clone() }
+        Self { steps: Some(steps), without, compromised: odds.compromised, ..self.clone() }
     }
 
     fn breaks(&self, promise: &str) -> bool {
@@ -89,6 +89,7 @@ impl Search<'_> {
     }
 
     fn take_kinds(&mut self) {
+        self.try_less(Plan { compromised: None, ..self.plan.clone() });
         let steps = self.plan.steps.as_deref().unwrap_or_default();
         let kinds: BTreeSet<_> = steps.iter().map(|step| step.deed.kind() as usize).collect();
         for kind in kinds {

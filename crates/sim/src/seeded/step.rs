@@ -34,7 +34,7 @@ pub enum Deed {
     NodeCrash { node: NodeId, away: Span },
     NodeOff { node: NodeId, away: Span },
     ManagerCrash { away: Span },
-    MemoryBack { away: Span },
+    MemoryBack { away: Span, before: u64 },
     Cut { node: NodeId, lasts: Span },
     Split { nodes: Vec<NodeId>, lasts: Span },
     Blind { node: NodeId, lasts: Span },
@@ -94,7 +94,10 @@ impl Deed {
             ["NodeCrash", id, "for", span] => Self::NodeCrash { node: node(id)?, away: seconds(span)? },
             ["NodeOff", id, "for", span] => Self::NodeOff { node: node(id)?, away: seconds(span)? },
             ["ManagerCrash", "for", span] => Self::ManagerCrash { away: seconds(span)? },
-            ["MemoryBack", "for", span] => Self::MemoryBack { away: seconds(span)? },
+            ["MemoryBack", "for", span] => Self::MemoryBack { away: seconds(span)?, before: 0 },
+            ["MemoryBack", before, "before", "for", span] => {
+                Self::MemoryBack { away: seconds(span)?, before: before.parse().ok()? }
+            }
             ["Cut", id, "for", span] => Self::Cut { node: node(id)?, lasts: seconds(span)? },
             ["Split", ref ids @ .., "for", span] => Self::Split {
                 nodes: ids.iter().map(|id| node(id)).collect::<Option<_>>()?,
@@ -154,7 +157,10 @@ impl fmt::Display for Deed {
             Self::NodeCrash { node, away } => write!(f, "NodeCrash node{node} for {}", Seconds(*away)),
             Self::NodeOff { node, away } => write!(f, "NodeOff node{node} for {}", Seconds(*away)),
             Self::ManagerCrash { away } => write!(f, "ManagerCrash for {}", Seconds(*away)),
-            Self::MemoryBack { away } => write!(f, "MemoryBack for {}", Seconds(*away)),
+            Self::MemoryBack { away, before: 0 } => write!(f, "MemoryBack for {}", Seconds(*away)),
+            Self::MemoryBack { away, before } => {
+                write!(f, "MemoryBack {before} before for {}", Seconds(*away))
+            }
             Self::Cut { node, lasts } => write!(f, "Cut node{node} for {}", Seconds(*lasts)),
             Self::Split { nodes, lasts } => {
                 f.write_str("Split")?;

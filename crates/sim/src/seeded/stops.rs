@@ -4,7 +4,7 @@
 
 use fleet::fact::NodeFact;
 use fleet::node::{Node, NodeId};
-use fleet::observed::Footing;
+use fleet::observed::{Footing, Observed};
 use fleet::policy::Policy;
 use fleet::progress::{AttemptResult, Failure, Progress};
 use fleet::version::Release;
@@ -110,10 +110,20 @@ impl World {
 
     /// Whoever is taken does not run the release yet, and not too many have failed before.
     pub(super) fn check_taken(&mut self, id: NodeId) {
+        if self.lies(id) {
+            return;
+        }
         let Some(run) = &self.fleet().platform.run else { return };
         let (target, on_target) = (run.package.release, u64::from(run.on_target));
+        let Some(node) = self.fleet().nodes().get(id) else { return };
         let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
-        if newest.is_some_and(|newest| newest.release == target && newest.footing == Footing::Confirmed) {
+        // A bursting node that went to rest before it had heard what is wanted of it is powered on once more: what
+        // it said before may be of a time that a restore has undone.
+        let powered_on = matches!(node.progress, Progress::Starting { .. });
+        let heard = |newest: &Observed| !powered_on || newest.generation == node.generation;
+        if newest.is_some_and(|newest| {
+            newest.release == target && newest.footing == Footing::Confirmed && heard(newest)
+        }) {
             self.violation(ON_TARGET, format!("node{id}"));
         }
         let Stop { failures, percent } = self.truth.stop;
@@ -131,21 +141,26 @@ impl World {
         }
     }
 
-    /// How many nodes have failed in this run and do not run its release, and how many machines run it.
+    /// How many nodes have failed in this run and do not run its release, and how many machines run it. A
+    /// compromised node may say that it runs it: nothing else tells whether it does.
     fn attempts(&self, target: Release) -> (u64, u64) {
-        let runs = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| machine.disk.confirmed.0 == target);
+        let runs = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| machine.disk.confirmed.0 >= target);
         let failed = |(id, known): &(&NodeId, &Known)| {
-            known.attempt == Attempt::Failed && !runs(id) && self.fleet().nodes().get(**id).is_some()
+            known.attempt == Attempt::Failed
+                && !runs(id)
+                && !self.lies(**id)
+                && self.fleet().nodes().get(**id).is_some()
         };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let upgraded = self.nodes.keys().filter(|id| runs(id)).count();
+        let upgraded = self.nodes.keys().filter(|id| runs(id) || self.lies(**id)).count();
         (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded))
     }
 
     /// What a node is said to have failed in is the run under way, and no earlier one that is forgotten.
     pub(super) fn check_rejection(&mut self, id: NodeId, why: &Failure) {
         let rejected = self.known(id).rejected;
-        if matches!(why, Failure::Rejected(_)) && !rejected && self.fleet().platform.run.is_some() {
+        let stale = matches!(why, Failure::Rejected(_)) && !rejected && self.fleet().platform.run.is_some();
+        if stale && !self.lies(id) {
             self.violation(STALE, format!("node{id}: {why}"));
         }
     }

@@ -20,7 +20,7 @@ impl World {
         match deed {
             Deed::NodeCrash { node, away } | Deed::NodeOff { node, away } => self.crash(node, away, away),
             Deed::ManagerCrash { away } => self.manager_loses_power(away),
-            Deed::MemoryBack { away } => self.memory_goes_back(away),
+            Deed::MemoryBack { away, before } => self.memory_goes_back(away, before),
             Deed::Cut { node, lasts } => self.cut(vec![node], lasts),
             Deed::Split { nodes, lasts } => self.cut(nodes, lasts),
             Deed::Blind { node, lasts } => self.ail(node, lasts, |machine| machine.blind = true),
@@ -68,8 +68,8 @@ impl World {
     }
 
     /// The manager's machine is restored from a copy of it: its memory goes back.
-    fn memory_goes_back(&mut self, away: Span) {
-        let Some(store) = self.manager.restore_points.last().cloned() else {
+    fn memory_goes_back(&mut self, away: Span, before: u64) {
+        let Some(store) = self.restore_point(before) else {
             self.counts.impossible.note(Kind::MemoryBack);
             return;
         };

@@ -47,6 +47,8 @@ pub(super) struct Known {
     pub(super) starting: bool,
     /// What it was said to be upgraded to; unknown when the manager has forgotten that.
     pub(super) upgraded_to: Option<Release>,
+    /// Its release was not staged in time, so the others have been tried more often.
+    pub(super) held_up_others: bool,
     /// How many of its attempts in this run have ended in a timeout.
     pub(super) timeouts: u32,
     /// Where its attempt in this run is, as far as it says something of the release.
@@ -87,7 +89,9 @@ impl World {
     pub(super) fn note_start(&mut self, policy: &Policy) {
         self.truth.limit = policy.nodes_at_once;
         self.note_stop(policy);
-        self.truth.nodes.values_mut().for_each(|known| (known.timeouts, known.starting) = (0, false));
+        self.truth.nodes.values_mut().for_each(|known| {
+            (known.timeouts, known.starting, known.held_up_others) = (0, false, false);
+        });
     }
 
     /// A node acts from its start on what lies on its disk: perhaps on what it could not acknowledge before.
@@ -116,6 +120,15 @@ impl World {
         let known = self.known(id);
         // A new reason is another wish, but the mode that it is a reason for goes on.
         known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
+    }
+
+    /// Those that hold up others for longer than a drain may take are passed over from then on.
+    pub(super) fn note_hold_up(&mut self, now: Time) {
+        let run = self.manager.store.fleet.platform.run.as_ref();
+        let since = run.and_then(|run| run.held_up_since.map(|since| since + run.policy.drain_limit));
+        if since.is_some_and(|since| since <= now) {
+            self.truth.nodes.values_mut().for_each(|known| known.held_up_others = true);
+        }
     }
 
     pub(super) fn forget_node(&mut self, id: NodeId) {
@@ -151,7 +164,9 @@ impl World {
         for (id, node) in records {
             let mut known = before.remove(&id).unwrap_or_default();
             known.forgotten |= known.accepted.generation > node.generation;
-            known.lost = Some((node.generation, epoch));
+            // Of several pasts that were lost one after the other the latest counts.
+            let latest = known.lost.map_or(epoch, |(_, before)| before.max(epoch));
+            known.lost = Some((node.generation, latest));
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
             known.upgraded_to = None;
             // An attempt that had begun with the start of a machine goes on from there (R7).
@@ -170,6 +185,10 @@ impl World {
     }
 
     pub(super) fn note_report(&mut self, id: NodeId, observed: &Observed) {
+        // Nothing can be ordered above the highest epoch: such a report is dropped.
+        if observed.generation.epoch == u32::MAX {
+            return;
+        }
         let now = self.now;
         let known = self.known(id);
         known.watch.heard = now;

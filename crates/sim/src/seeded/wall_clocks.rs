@@ -17,7 +17,7 @@ pub(super) const TRUST: [Trust; 2] = [Trust::Unknown; 2];
 
 impl World {
     /// What the Management Node's wall clock says.
-    fn managers_wall(&self) -> Wall {
+    pub(super) fn managers_wall(&self) -> Wall {
         Wall(self.manager.clock.wall(self.now).0)
     }
 

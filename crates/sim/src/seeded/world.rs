@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) steps: Vec<Step>,
     pub(super) strikes: BTreeMap<Strike, Draw>,
     pub(super) acts: BTreeMap<Act, Draw>,
+    /// What a compromised node says is drawn from it.
+    pub(super) lies: Draw,
     /// What came to programs that hang.
     pub(super) missed: Vec<Happening>,
     pub(super) next_id: NodeId,
@@ -75,6 +77,7 @@ impl World {
             now: BEGINNING,
             agenda: Agenda::default(),
             manager: Manager::new(clock, fleet, first, root.child("manager", 0)),
+            lies: root.child("lies", 0),
             root,
             odds,
             canary,
@@ -99,6 +102,7 @@ impl World {
         }
         world.heals_at = BEGINNING + world.odds.troubled_for;
         world.enter_interferences(plan.steps.as_deref());
+        world.enter_lie();
         world.agenda.enter(world.heals_at, Happening::Heal);
         world
     }
@@ -164,6 +168,7 @@ impl World {
             | Happening::Resume { .. }
             | Happening::ManagerDiskWell
             | Happening::ManagerStartsAgain
+            | Happening::Lie
             | Happening::Strike(_)
             | Happening::Operator(_)
             | Happening::Deed(_)
@@ -208,6 +213,7 @@ impl World {
             Happening::Resume { node } => self.resume(node),
             Happening::ManagerDiskWell => self.manager.disk_fails = false,
             Happening::ManagerStartsAgain => self.manager_starts_again(),
+            Happening::Lie => self.lie(),
             Happening::Strike(strike) => self.strike(strike),
             Happening::Operator(act) => self.operator(act),
             Happening::Deed(deed) => self.interfere(deed),
