@@ -198,9 +198,10 @@ impl World {
     pub(super) fn check_epoch(&mut self, event: &Event, before: u32) {
         let (epoch, before) = (u64::from(self.fleet().platform.epoch), u64::from(before));
         let clock = self.managers_wall().0.max(self.manager_now().0) / 1_000;
-        let most = match event {
-            Event::ManagerStarted { .. } => clock.max(before) + STEP.0 / 1_000,
-            _ => clock + EPOCHS_AHEAD + CLOCK_SET,
+        let most = if matches!(event, Event::ManagerStarted { .. }) {
+            clock.max(before) + STEP.0 / 1_000
+        } else {
+            clock + EPOCHS_AHEAD + CLOCK_SET
         };
         if epoch > before && epoch > most {
             self.violation(EPOCH, format!("from {before} to {epoch}, {most} at most"));
