@@ -69,10 +69,11 @@ impl Odds {
         }
     }
 
-    /// A place that the liar keeps leaves another one.
+    /// A place that the liar keeps leaves another one, and nobody asks to wait for what the liar says of the release.
     pub(super) fn leave_another_place(&mut self) {
         if self.compromised.is_some() {
             self.policy.nodes_at_once = self.policy.nodes_at_once.max(2);
+            self.policy.first_nodes = 0;
         }
     }
 }
@@ -171,7 +172,8 @@ impl World {
     pub(super) fn others_are_done(&self) -> bool {
         let Some(liar) = self.liar() else { return self.is_done() };
         let run = self.fleet().platform.run.as_ref();
-        let mut others = self.fleet().nodes().iter().filter(|(id, _)| *id != liar);
+        let absent = self.fleet().nodes().absent();
+        let mut others = self.fleet().nodes().iter().filter(|(id, _)| *id != liar && !absent.contains(id));
         self.manager.up
             && run.is_none_or(Run::manager_is_done)
             && others.all(|(_, node)| node.progress.tried().is_none())

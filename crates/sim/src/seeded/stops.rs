@@ -152,7 +152,12 @@ impl World {
                 && self.fleet().nodes().get(**id).is_some()
         };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let upgraded = self.nodes.keys().filter(|id| runs(id) || self.lies(**id)).count();
+        // A restored Management Node still counts what was removed since.
+        let is_gone = |(id, node): &(NodeId, &Node)| {
+            node.result == Some(AttemptResult::Upgraded) && !self.nodes.contains_key(id)
+        };
+        let upgraded = self.nodes.keys().filter(|id| runs(id) || self.lies(**id)).count()
+            + self.fleet().nodes().iter().filter(is_gone).count();
         (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded))
     }
 
