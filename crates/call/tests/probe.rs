@@ -3,7 +3,7 @@
 mod common;
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use call::audio::Codec;
 use call::{Admission, CallEngine, Closed, ProbeError, Probed, Settings, Stats};
@@ -31,12 +31,10 @@ async fn an_engine_that_refuses_everybody_still_carries_a_call_to_itself_that_co
     let closed = Admission::Closed(Closed::maintenance_mode());
     let engine = CallEngine::start(settings(70), common::rooms(), closed).await.expect("engine");
     let calls = engine.calls();
-    let began = Instant::now();
     for _ in 0..5 {
         assert_eq!(engine.probe_call().await.expect("a call"), Probed::Carried);
         assert_eq!(count(&engine), 0);
     }
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(!calls.has_changed().expect("the engine"), "the call was counted");
     assert_eq!(engine.stats(), Stats::default());
     engine.shut_down().await;
