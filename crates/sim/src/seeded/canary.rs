@@ -345,7 +345,7 @@ fn rewrite(world: &mut World, change: impl Fn(&mut Node)) {
         change(&mut node);
         (id, node)
     });
-    world.manager.store.fleet = Fleet::restore(fleet.platform.clone(), records.collect());
+    world.manager.store.fleet = Fleet::restore(fleet.platform.clone(), records.collect()).into();
 }
 
 /// Says for a node that restarts that it is back.

@@ -36,6 +36,7 @@ mod switch;
 mod troubles;
 mod truth;
 mod wall_clocks;
+mod watched;
 mod world;
 
 use std::fmt::Write as _;

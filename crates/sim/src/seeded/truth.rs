@@ -19,6 +19,7 @@ use super::history::History;
 use super::holds::Since;
 use super::shown::Watch;
 use super::stops::{Attempt, Stop};
+use super::watched::Watched;
 use super::world::World;
 
 /// What the world knows of one node.
@@ -41,8 +42,6 @@ pub(super) struct Known {
     pub(super) newest: Option<Observed>,
     /// Whether the last that is known of its link is that a report came.
     pub(super) heard: bool,
-    /// Since when it is out of reach, and behind with its news.
-    pub(super) watch: Watch,
     /// Its attempt has begun with the start of its machine (R7).
     pub(super) starting: bool,
     /// What it was said to be upgraded to; unknown when the manager has forgotten that.
@@ -58,7 +57,9 @@ pub(super) struct Known {
 /// What only the world knows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
-    pub(super) nodes: BTreeMap<NodeId, Known>,
+    pub(super) nodes: Watched<Known>,
+    /// Since when each of these is out of reach, and behind with its news.
+    pub(super) watches: BTreeMap<NodeId, Watch>,
     /// What the facts have told.
     pub(super) history: History,
     /// How many nodes at once the operator allowed when the run was started.
@@ -71,10 +72,10 @@ pub(super) struct Truth {
     pub(super) manager_since: Option<Time>,
 }
 
-impl Known {
-    fn falls_silent(&mut self, now: Time) {
-        if std::mem::take(&mut self.heard) {
-            self.watch.silent = now;
+impl Truth {
+    fn falls_silent(&mut self, id: NodeId, now: Time) {
+        if std::mem::take(&mut self.nodes.entry(id).or_default().heard) {
+            self.watches.entry(id).or_default().silent = now;
         }
     }
 }
@@ -82,6 +83,10 @@ impl Known {
 impl World {
     pub(super) fn known(&mut self, id: NodeId) -> &mut Known {
         self.truth.nodes.entry(id).or_default()
+    }
+
+    pub(super) fn watch(&mut self, id: NodeId) -> &mut Watch {
+        self.truth.watches.entry(id).or_default()
     }
 
     pub(super) fn note_start(&mut self, policy: &Policy) {
@@ -120,6 +125,7 @@ impl World {
 
     pub(super) fn forget_node(&mut self, id: NodeId) {
         self.truth.nodes.remove(&id);
+        self.truth.watches.remove(&id);
     }
 
     fn count_outcome(&mut self, outcome: &Outcome) {
@@ -164,6 +170,7 @@ impl World {
             known.timeouts = node.progress.tried().filter(|_| of_this_run).unwrap_or_default();
             self.truth.nodes.insert(id, known);
         }
+        self.truth.watches.retain(|id, _| self.truth.nodes.contains_key(id));
         self.read_anew();
         // Nodes that it does not know any more keep what they were told, and nobody holds it against them.
         self.nodes.retain(|id, _| self.truth.nodes.contains_key(id));
@@ -171,8 +178,8 @@ impl World {
 
     pub(super) fn note_report(&mut self, id: NodeId, observed: &Observed) {
         let now = self.now;
+        self.watch(id).heard = now;
         let known = self.known(id);
-        known.watch.heard = now;
         if known.newest.as_ref().is_none_or(|newest| newest.at <= observed.at) {
             known.newest = Some(observed.clone());
             known.heard = true;
@@ -183,12 +190,13 @@ impl World {
     pub(super) fn note_silence(&mut self, event: &Event) {
         let now = self.now;
         match event {
-            Event::LinkDown { id } => self.known(*id).falls_silent(now),
+            Event::LinkDown { id } => self.truth.falls_silent(*id, now),
             Event::ManagerStarted { .. } => {
-                self.truth.nodes.values_mut().for_each(|known| {
-                    known.heard = true;
-                    known.falls_silent(now);
-                });
+                let everybody: Vec<NodeId> = self.truth.nodes.keys().copied().collect();
+                for id in everybody {
+                    self.known(id).heard = true;
+                    self.truth.falls_silent(id, now);
+                }
             }
             Event::NodeAdded { .. }
             | Event::NodeChanged { .. }
