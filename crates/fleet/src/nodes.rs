@@ -79,10 +79,7 @@ pub struct Nodes {
 impl Nodes {
     /// The nodes as they were stored.
     pub fn restore(epoch: u32, records: BTreeMap<NodeId, Node>) -> Self {
-        let mut index = Index::default();
-        for (id, node) in &records {
-            index.list(*id, keys(node));
-        }
+        let index = Index::of(&records);
         Self { records, index, changed: BTreeSet::new(), epoch }
     }
 
@@ -198,11 +195,19 @@ impl Nodes {
 
     /// Whether the index says what the records say.
     pub(crate) fn index_is_true(&self) -> bool {
-        Self::restore(self.epoch, self.records.clone()).index == self.index
+        Index::of(&self.records) == self.index
     }
 }
 
 impl Index {
+    fn of(records: &BTreeMap<NodeId, Node>) -> Self {
+        let mut index = Self::default();
+        for (id, node) in records {
+            index.list(*id, keys(node));
+        }
+        index
+    }
+
     fn list(&mut self, id: NodeId, keys: Keys) {
         let Keys { place, ready, unfinished, deadline, result } = keys;
         if let Some(result) = result {

@@ -171,7 +171,8 @@ enum Turn {
 /// The happenings to come.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
-    entries: BTreeMap<(Time, Turn, u64), Happening>,
+    /// Each in a box of its own: the map moves many of its entries for each that is entered.
+    entries: BTreeMap<(Time, Turn, u64), Box<Happening>>,
     entered: u64,
 }
 
@@ -185,12 +186,12 @@ impl Agenda {
     }
 
     fn insert(&mut self, at: Time, turn: Turn, happening: Happening) {
-        self.entries.insert((at, turn, self.entered), happening);
+        self.entries.insert((at, turn, self.entered), Box::new(happening));
         self.entered += 1;
     }
 
     pub(super) fn next(&mut self) -> Option<(Time, Happening)> {
-        self.entries.pop_first().map(|((at, ..), happening)| (at, happening))
+        self.entries.pop_first().map(|((at, ..), happening)| (at, *happening))
     }
 }
 

@@ -196,7 +196,7 @@ impl Canary {
         if world.canary == Some(Self::EpochAdopted) && claimed > platform.epoch && claimed <= EPOCHS {
             let platform = Platform { epoch: claimed + 1, ..platform.clone() };
             let nodes = world.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
-            world.manager.store.fleet = Fleet::restore(platform, nodes);
+            world.manager.store.fleet = Fleet::restore(platform, nodes).into();
         }
     }
 
@@ -364,7 +364,7 @@ fn rewrite(world: &mut World, change: impl Fn(&mut Node)) {
         change(&mut node);
         (id, node)
     });
-    world.manager.store.fleet = Fleet::restore(fleet.platform.clone(), records.collect());
+    world.manager.store.fleet = Fleet::restore(fleet.platform.clone(), records.collect()).into();
 }
 
 /// Says for a node that restarts that it is back.

@@ -14,6 +14,7 @@ use super::clock::{Clock, Downtime, Stamp};
 use super::draw::Draw;
 use super::kinds::Kind;
 use super::machine::{TRIES, Written};
+use super::watched::Brain;
 use super::world::World;
 
 /// How long boot waits for a release of the manager to confirm itself.
@@ -35,7 +36,7 @@ pub(super) enum Told {
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     /// The platform as of the last event: nothing is done before it is stored.
-    pub(super) fleet: Fleet,
+    pub(super) fleet: Brain,
     /// The time of the last commit.
     pub(super) stamp: Stamp,
     /// The release in the confirmed slot.
@@ -80,7 +81,7 @@ impl Manager {
         let stamp = clock.stamp(Time::default());
         Self {
             clock,
-            store: Store { fleet, stamp, release, trying: None, fell_back: None },
+            store: Store { fleet: fleet.into(), stamp, release, trying: None, fell_back: None },
             up: true,
             hung: false,
             disk_fails: false,
@@ -288,10 +289,10 @@ impl World {
         let stored = &self.manager.store.fleet;
         let nodes = stored.nodes().iter().map(|(id, node)| (id, node.clone())).collect();
         let restored = Fleet::restore(stored.platform.clone(), nodes);
-        if restored != *stored {
+        if restored != **stored {
             self.violation("a platform reads back as it was stored", "the platform".into());
         }
-        self.manager.store.fleet = restored;
+        self.manager.store.fleet = restored.into();
         self.manager.up = true;
         let (now, stamp) = (self.now, self.manager.store.stamp);
         let downtime = std::mem::replace(&mut self.manager.downtime, Downtime::Program);

@@ -38,6 +38,7 @@ mod switch;
 mod troubles;
 mod truth;
 mod wall_clocks;
+mod watched;
 mod world;
 
 use std::fmt::Write as _;

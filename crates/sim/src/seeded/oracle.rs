@@ -2,17 +2,18 @@
 //! platform's state by itself; here it is compared with what really is.
 
 use fleet::agent::Agent;
-use fleet::desired::Desired;
+use fleet::desired::{Desired, RunId};
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::observed::Footing;
 use fleet::progress::Progress;
-use fleet::run::{ManagerStep, Outcome};
+use fleet::run::{Outcome, Run};
 use fleet::status::Status;
 use fleet::time::Time;
 
 use super::holds::{Since, lets_go_in_time, refuses_as_told};
 use super::machine::Machine;
 use super::truth::Known;
+use super::watched::Next;
 use super::world::World;
 
 impl World {
@@ -26,8 +27,7 @@ impl World {
             self.violation("a deadline that has passed is dealt with", "the platform".into());
         }
         self.manager_runs_its_run();
-        let ids = self.fleet().nodes().ids();
-        for id in ids {
+        for id in self.fleet().nodes().ids() {
             self.statuses_say_what_is_known(id);
             if !self.lies(id) {
                 self.upgraded_means_upgraded(id);
@@ -60,9 +60,9 @@ impl World {
         let (Some(node), Some(known)) = (self.fleet().nodes().get(id), self.truth.nodes.get(&id)) else {
             return;
         };
-        let unreachable = self.fleet().status(id) == Some(Status::CouldNotCommunicate);
+        let unreachable = || self.fleet().status(id) == Some(Status::CouldNotCommunicate);
         let heard = node.contact == Contact::Heard;
-        if (unreachable && known.heard) || heard != known.heard {
+        if heard != known.heard || (known.heard && unreachable()) {
             let subject = format!("node{id} is {:?}, and was heard: {}", node.contact, known.heard);
             self.violation("a node is shown as reachable when it was heard, else not (R11)", subject);
         }
@@ -151,8 +151,8 @@ impl World {
         let world = self.now;
         self.check_start_fault(id, before);
         let rejected_before = was_rejected_before(before, came);
+        self.watch(id).is_answered();
         let known = self.known(id);
-        known.watch.is_answered();
         if taken && came.generation > known.accepted.generation {
             known.rejected_before = rejected_before;
             known.accepted = came.clone();
@@ -188,23 +188,13 @@ impl World {
     pub(super) fn check_turn(&mut self, id: NodeId) {
         let tried = self.known(id).timeouts;
         let duty = self.fleet().nodes().get(id).map(|node| node.duty);
-        // One whose release is not staged holds up the others for no longer than a drain may take.
-        let run = self.fleet().platform.run.as_ref();
-        let since = run.and_then(|run| match run.manager {
-            ManagerStep::Confirmed { at } => Some(at + run.policy.drain_limit),
-            ManagerStep::Staging { .. } | ManagerStep::Installing { .. } => None,
-        });
-        let late = since.is_some_and(|since| self.manager_now() >= since);
-        let slow: Vec<NodeId> = self
-            .fleet()
-            .nodes()
-            .iter()
-            .filter(|(_, node)| late && !node.has_staged())
-            .map(|(id, _)| id)
-            .collect();
-        for slow in slow {
-            self.known(slow).held_up_others = true;
-        }
+        let now = self.manager_now();
+        // One that could not be taken now holds up the others for no longer than a drain may take.
+        let held_up = |node: &Node| {
+            let rests =
+                matches!(node.progress, Progress::Pending { rests_until: Some(until), .. } if now < until);
+            self.truth.held_up && (rests || !node.has_staged())
+        };
         let passed_over = |(other, node): &(NodeId, &Node)| {
             let waits = matches!(node.progress, Progress::Pending { .. });
             let reachable = !node.contact.is_lost() || node.duty == Duty::Bursting;
@@ -212,7 +202,7 @@ impl World {
             let first = timeouts < tried
                 || (timeouts == tried && timeouts == 0 && Some(node.duty) < duty && !node.contact.is_lost());
             *other != id
-                && !self.truth.nodes.get(other).is_some_and(|known| known.held_up_others)
+                && !held_up(node)
                 && waits
                 && reachable
                 && first
@@ -259,31 +249,56 @@ impl World {
         }
     }
 
-    /// Everything that must hold of the nodes themselves, after every event.
+    /// Everything that must hold of the nodes themselves, after every event. One that nobody has touched since
+    /// it was judged is left out, unless time alone could put it in the wrong.
     pub(super) fn judge_nodes(&mut self, alone: Option<NodeId>) {
+        self.nodes.add_touched_to([&mut self.unjudged, &mut self.unjudged_shown]);
+        self.truth.nodes.add_touched_to([&mut self.unjudged]);
+        self.manager.store.fleet.add_touched_to(&mut self.unjudged_shown);
         let mut found = Vec::new();
-        let mut out = 0;
-        for (id, machine) in &self.nodes {
-            let Some(known) = self.truth.nodes.get(id).filter(|_| !self.lies(*id)) else { continue };
-            let promises = [
-                operators_mode_stays(machine, known),
-                refuses_as_told(machine, known, self),
-                takes_no_calls_unconfirmed(machine),
-                lets_go_in_time(machine, known, self),
-                acts_on_nothing_it_would_forget(machine),
-                can_start_a_complete_release(machine),
-            ];
-            found.extend(promises.into_iter().flatten().map(|promise| (promise, format!("node{id}"))));
-            out += u32::from(is_out_for_the_run(machine, known, self));
-        }
+        let mut unjudged = std::mem::take(&mut self.unjudged);
+        unjudged.judge(|id| self.judge_node(id, &mut found));
+        self.unjudged = unjudged;
         self.judge_shown(alone, &mut found);
         for (promise, subject) in found {
             self.violation(promise, subject);
         }
+        let out = self.out_for_the_run();
         if out > self.truth.limit {
             let subject = format!("{out} of {}", self.truth.limit);
             self.violation("never more machines really out of service than allowed (R2, R6)", subject);
         }
+    }
+
+    fn judge_node(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) -> Next {
+        self.out.remove(&id);
+        let Some(machine) = self.nodes.get(&id).filter(|_| !self.lies(id)) else { return Next::WhenTouched };
+        let Some(known) = self.truth.nodes.get(&id) else { return Next::Again };
+        let promises = [
+            operators_mode_stays(machine, known),
+            refuses_as_told(machine, known, self),
+            takes_no_calls_unconfirmed(machine),
+            lets_go_in_time(machine, known, self),
+            acts_on_nothing_it_would_forget(machine),
+            can_start_a_complete_release(machine),
+        ];
+        let broken = promises.into_iter().flatten();
+        let before = found.len();
+        found.extend(broken.map(|promise| (promise, format!("node{id}"))));
+        if let Some(run) = is_out_for(machine, known) {
+            self.out.insert(id, run);
+        }
+        // A hold begins and ends as time passes; nothing else that is judged here does.
+        let held = known.accepted.intent.owners.run.is_some();
+        if held || found.len() > before { Next::Again } else { Next::WhenTouched }
+    }
+
+    /// How many machines are really out of service on behalf of the run under way.
+    fn out_for_the_run(&self) -> u32 {
+        let run = self.fleet().platform.run.as_ref().map(Run::name);
+        let is_there = |id: &NodeId| self.nodes.contains_key(id) && self.truth.nodes.contains_key(id);
+        let out = self.out.iter().filter(|(id, of)| Some(**of) == run && is_there(id));
+        u32::try_from(out.count()).unwrap_or(u32::MAX)
     }
 }
 
@@ -335,14 +350,13 @@ fn can_start_a_complete_release(machine: &Machine) -> Option<&'static str> {
     selected_torn.then_some("every node can always start a complete release")
 }
 
-/// Whether a machine is really out of service on behalf of the run under way: it acts on a desired state
-/// of this run that keeps it in maintenance mode, or it has left for this run's release. One that is
-/// asked and does not know it yet serves its calls; one that is let go and does not know it yet is out.
-/// What a manager with a better memory once took out is not this one's doing.
-fn is_out_for_the_run(machine: &Machine, known: &Known, world: &World) -> bool {
-    let Some(run) = &world.fleet().platform.run else { return false };
+/// The run on behalf of which a machine is really out of service: it acts on a desired state of this run that
+/// keeps it in maintenance mode, or it has left for this run's release. One that is asked and does not know it
+/// yet serves its calls; one that is let go and does not know it yet is out. What a manager with a better memory
+/// once took out is not this one's doing.
+fn is_out_for(machine: &Machine, known: &Known) -> Option<RunId> {
     let memory = &machine.disk.memory;
-    let of_this_run = memory.accepted.intent.software.is_some_and(|(software, _)| software.run == run.name());
+    let (software, _) = memory.accepted.intent.software?;
     let held = memory.accepted.intent.owners.run.is_some() && !memory.let_go;
-    of_this_run && !known.forgotten && (held || machine.is_between_releases())
+    (!known.forgotten && (held || machine.is_between_releases())).then_some(software.run)
 }

@@ -23,6 +23,7 @@ use super::canary::Canary;
 use super::clock::drift_of;
 use super::machine::Machine;
 use super::post::{GAP, RETRY_MOST};
+use super::watched::Next;
 use super::world::World;
 
 /// How late a deadline may be dealt with: the agenda counts in milliseconds.
@@ -82,30 +83,38 @@ impl Happening {
 
 impl World {
     /// What is shown of every node, against its machine. What concerns one machine alone, and does not reach the
-    /// Management Node, changes nothing of the others.
+    /// Management Node, changes nothing of the others. Otherwise all are judged who may be judged otherwise than the last time.
     pub(super) fn judge_shown(&mut self, alone: Option<NodeId>, found: &mut Vec<(&'static str, String)>) {
         let (now, there) = (self.now, self.manager.up && !self.manager.hung);
         self.truth.manager_since = there.then(|| self.truth.manager_since.unwrap_or(now));
         match alone {
-            Some(id) => self.judge_one(id, found),
+            Some(id) => {
+                let next = self.judge_one(id, found);
+                self.unjudged_shown.note(id, next);
+            }
             None => {
-                let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
-                ids.into_iter().for_each(|id| self.judge_one(id, found));
+                let mut unjudged = std::mem::take(&mut self.unjudged_shown);
+                unjudged.judge(|id| self.judge_one(id, found));
+                self.unjudged_shown = unjudged;
             }
         }
     }
 
-    fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) {
+    fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) -> Next {
         if self.lies(id) {
-            return;
+            return Next::WhenTouched;
         }
         let (now, up, fleet) = (self.now, self.truth.manager_since, &self.manager.store.fleet);
-        let (Some(machine), Some(node)) = (self.nodes.get(&id), fleet.nodes().get(id)) else { return };
-        let Some(known) = self.truth.nodes.get_mut(&id) else { return };
+        let Some(machine) = self.nodes.get(&id) else { return Next::WhenTouched };
+        let Some(node) = fleet.nodes().get(id) else { return Next::Again };
+        if !self.truth.nodes.contains_key(&id) {
+            return Next::Again;
+        }
+        let watch = self.truth.watches.entry(id).or_default();
         let links = &self.odds.links;
         let patience = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
         let said = what_it_has_said(node, machine);
-        known.watch.look(now, self.healed && up.is_some() && said.is_none(), machine);
+        watch.look(now, self.healed && up.is_some() && said.is_none(), machine);
         let status_is_false = |said| {
             let shown = fleet.status(id).map(|status| Canary::alter_status(self.canary, status));
             shown.is_some_and(|status| !status_is_true(status, said, node, machine))
@@ -113,18 +122,24 @@ impl World {
         let promises = [
             (said.is_some_and(|said| !is_true_of(said, machine)), SAID),
             (said.is_some_and(status_is_false), STATUSES),
-            (known.watch.is_behind(now, patience), NEWS),
-            (known.watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
+            (watch.is_behind(now, patience), NEWS),
+            (watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
         ];
+        let before = found.len();
         for (_, promise) in promises.into_iter().filter(|(broken, _)| *broken) {
             found.push((promise, told(id, node, machine)));
         }
+        // Whose link is up has news to be late with, once all has healed; that touches every machine. Whose link is
+        // down is to be shown as lost. Beside these nothing comes of time alone.
+        let is_waited_for =
+            if machine.is_linked() { said.is_none() && self.healed } else { !node.contact.is_lost() };
+        if is_waited_for || found.len() > before { Next::Again } else { Next::WhenTouched }
     }
 
     /// R11: no node is given up before it was silent for as long as the policy allows.
     pub(super) fn check_lost(&mut self, id: NodeId) {
         let allowed = self.odds.policy.silent_after;
-        let silent = self.now.since(self.known(id).watch.silent);
+        let silent = self.now.since(self.watch(id).silent);
         if silent + drift_of(silent) < allowed {
             let subject = format!("node{id} after {silent}, {allowed} are allowed");
             self.violation(

@@ -88,7 +88,7 @@ impl State {
         for (id, node) in world.fleet().nodes().iter() {
             parts.insert(Place::Record(id), Part::Record(Box::new(node.clone())));
         }
-        for (id, machine) in &world.nodes {
+        for (id, machine) in world.nodes.iter() {
             parts.insert(Place::Node(*id), Part::Node(Box::new(NodeTruth::of(machine))));
         }
         Self(parts)

@@ -19,6 +19,7 @@ use super::history::History;
 use super::holds::Since;
 use super::shown::Watch;
 use super::stops::{Attempt, Stop};
+use super::watched::Watched;
 use super::world::World;
 
 /// What the world knows of one node.
@@ -41,14 +42,10 @@ pub(super) struct Known {
     pub(super) newest: Option<Observed>,
     /// Whether the last that is known of its link is that a report came.
     pub(super) heard: bool,
-    /// Since when it is out of reach, and behind with its news.
-    pub(super) watch: Watch,
     /// Its attempt has begun with the start of its machine (R7).
     pub(super) starting: bool,
     /// What it was said to be upgraded to; unknown when the manager has forgotten that.
     pub(super) upgraded_to: Option<Release>,
-    /// Its release was not staged in time, so the others have been tried more often.
-    pub(super) held_up_others: bool,
     /// How many of its attempts in this run have ended in a timeout.
     pub(super) timeouts: u32,
     /// Where its attempt in this run is, as far as it says something of the release.
@@ -60,7 +57,9 @@ pub(super) struct Known {
 /// What only the world knows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
-    pub(super) nodes: BTreeMap<NodeId, Known>,
+    pub(super) nodes: Watched<Known>,
+    /// Since when each of these is out of reach, and behind with its news.
+    pub(super) watches: BTreeMap<NodeId, Watch>,
     /// What the facts have told.
     pub(super) history: History,
     /// How many nodes at once the operator allowed when the run was started.
@@ -69,14 +68,16 @@ pub(super) struct Truth {
     pub(super) stop: Stop,
     /// The manager's memory has gone back at least once.
     pub(super) amnesia: bool,
+    /// A node has waited for those before it in the queue for a drain limit.
+    pub(super) held_up: bool,
     /// Since when the manager's program runs, by the world's time.
     pub(super) manager_since: Option<Time>,
 }
 
-impl Known {
-    fn falls_silent(&mut self, now: Time) {
-        if std::mem::take(&mut self.heard) {
-            self.watch.silent = now;
+impl Truth {
+    fn falls_silent(&mut self, id: NodeId, now: Time) {
+        if std::mem::take(&mut self.nodes.entry(id).or_default().heard) {
+            self.watches.entry(id).or_default().silent = now;
         }
     }
 }
@@ -86,12 +87,14 @@ impl World {
         self.truth.nodes.entry(id).or_default()
     }
 
+    pub(super) fn watch(&mut self, id: NodeId) -> &mut Watch {
+        self.truth.watches.entry(id).or_default()
+    }
+
     pub(super) fn note_start(&mut self, policy: &Policy) {
         self.truth.limit = policy.nodes_at_once;
         self.note_stop(policy);
-        self.truth.nodes.values_mut().for_each(|known| {
-            (known.timeouts, known.starting, known.held_up_others) = (0, false, false);
-        });
+        self.truth.nodes.values_mut().for_each(|known| (known.timeouts, known.starting) = (0, false));
     }
 
     /// A node acts from its start on what lies on its disk: perhaps on what it could not acknowledge before.
@@ -122,17 +125,16 @@ impl World {
         known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
     }
 
-    /// Those that hold up others for longer than a drain may take are passed over from then on.
+    /// Whether a node has waited for others in the queue for as long as a drain may take, before an event.
     pub(super) fn note_hold_up(&mut self, now: Time) {
         let run = self.manager.store.fleet.platform.run.as_ref();
-        let since = run.and_then(|run| run.held_up_since.map(|since| since + run.policy.drain_limit));
-        if since.is_some_and(|since| since <= now) {
-            self.truth.nodes.values_mut().for_each(|known| known.held_up_others = true);
-        }
+        let until = run.and_then(|run| run.held_up_since.map(|since| since + run.policy.drain_limit));
+        self.truth.held_up = until.is_some_and(|until| until <= now);
     }
 
     pub(super) fn forget_node(&mut self, id: NodeId) {
         self.truth.nodes.remove(&id);
+        self.truth.watches.remove(&id);
     }
 
     fn count_outcome(&mut self, outcome: &Outcome) {
@@ -179,6 +181,7 @@ impl World {
             known.timeouts = node.progress.tried().filter(|_| of_this_run).unwrap_or_default();
             self.truth.nodes.insert(id, known);
         }
+        self.truth.watches.retain(|id, _| self.truth.nodes.contains_key(id));
         self.read_anew();
         // Nodes that it does not know any more keep what they were told, and nobody holds it against them.
         self.nodes.retain(|id, _| self.truth.nodes.contains_key(id));
@@ -190,8 +193,8 @@ impl World {
             return;
         }
         let now = self.now;
+        self.watch(id).heard = now;
         let known = self.known(id);
-        known.watch.heard = now;
         if known.newest.as_ref().is_none_or(|newest| newest.at <= observed.at) {
             known.newest = Some(observed.clone());
             known.heard = true;
@@ -202,12 +205,13 @@ impl World {
     pub(super) fn note_silence(&mut self, event: &Event) {
         let now = self.now;
         match event {
-            Event::LinkDown { id } => self.known(*id).falls_silent(now),
+            Event::LinkDown { id } => self.truth.falls_silent(*id, now),
             Event::ManagerStarted { .. } => {
-                self.truth.nodes.values_mut().for_each(|known| {
-                    known.heard = true;
-                    known.falls_silent(now);
-                });
+                let everybody: Vec<NodeId> = self.truth.nodes.keys().copied().collect();
+                for id in everybody {
+                    self.known(id).heard = true;
+                    self.truth.falls_silent(id, now);
+                }
             }
             Event::NodeAdded { .. }
             | Event::NodeChanged { .. }

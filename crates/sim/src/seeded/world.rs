@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fleet::check::Violation;
+use fleet::desired::RunId;
 use fleet::node::{Duty, NodeId};
 use fleet::observed::Admission;
 use fleet::platform::{Event, Fleet};
@@ -21,6 +22,7 @@ use super::manager::{Manager, Told};
 use super::odds::Odds;
 use super::step::Step;
 use super::truth::Truth;
+use super::watched::{Unjudged, Watched};
 use crate::world::package;
 
 /// The versions that packages bring, after the one that the platform begins with.
@@ -43,12 +45,18 @@ pub(super) struct World {
     pub(super) root: Draw,
     pub(super) odds: Odds,
     pub(super) canary: Option<Canary>,
-    pub(super) nodes: BTreeMap<NodeId, Machine>,
+    pub(super) nodes: Watched<Machine>,
     pub(super) manager: Manager,
     pub(super) truth: Truth,
     pub(super) journal: Journal,
     pub(super) counts: Counts,
     pub(super) violations: Vec<Violation>,
+    /// Whose own promises are to be judged.
+    pub(super) unjudged: Unjudged,
+    /// The run on behalf of which each was out of service when it was judged last.
+    pub(super) out: BTreeMap<NodeId, RunId>,
+    /// Of whom it is to be judged what is shown.
+    pub(super) unjudged_shown: Unjudged,
     /// When nothing goes wrong any more.
     pub(super) heals_at: Time,
     pub(super) healed: bool,
@@ -81,11 +89,14 @@ impl World {
             root,
             odds,
             canary,
-            nodes: BTreeMap::new(),
+            nodes: Watched::default(),
             truth: Truth::default(),
             journal,
             counts: Counts::default(),
             violations: Vec::new(),
+            unjudged: Unjudged::default(),
+            out: BTreeMap::new(),
+            unjudged_shown: Unjudged::default(),
             heals_at: BEGINNING,
             healed: false,
             steps: Vec::new(),
