@@ -297,7 +297,7 @@ impl Told {
 
     /// What the end of the run makes of it.
     fn stop(&mut self) {
-        self.woken = self.place == Place::Starting;
+        self.woken |= self.place == Place::Starting;
         self.place.stop();
     }
 
@@ -337,7 +337,7 @@ impl Told {
             }
             NodeFact::Upgraded { .. } => (self.place, self.woken) = (Place::Upgraded, false),
             NodeFact::Returned => (self.place, self.woken) = (out_of_it, false),
-            NodeFact::Failed { why } => self.place = Place::Failed(why.clone()),
+            NodeFact::Failed { why } => (self.place, self.woken) = (Place::Failed(why.clone()), false),
         }
     }
 

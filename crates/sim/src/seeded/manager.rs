@@ -226,7 +226,7 @@ impl World {
             return;
         }
         let Some(of) = self.manager.staging.take() else { return };
-        let fails = self.odds.machines.rejected / 4;
+        let fails = if self.healed { 0 } else { self.odds.machines.rejected / 4 };
         if self.fleet().manager_wants() != ManagerWants::Stage(of) {
             // The run has ended meanwhile; perhaps another waits for its turn.
             self.manager_steps();

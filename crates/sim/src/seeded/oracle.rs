@@ -193,7 +193,7 @@ impl World {
         let held_up = |node: &Node| {
             let rests =
                 matches!(node.progress, Progress::Pending { rests_until: Some(until), .. } if now < until);
-            self.truth.held_up && (rests || !node.has_staged())
+            self.truth.held_up && (rests || !node.has_staged() || node.contact != Contact::Heard)
         };
         let passed_over = |(other, node): &(NodeId, &Node)| {
             let waits = matches!(node.progress, Progress::Pending { .. });
