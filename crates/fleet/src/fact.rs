@@ -11,6 +11,7 @@ use crate::node::{Duty, NodeId, Power};
 use crate::observed::Calls;
 use crate::progress::Failure;
 use crate::run::Outcome;
+use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
 use crate::time::{Span, Time};
 use crate::version::Release;
 
@@ -111,6 +112,10 @@ pub enum NodeFact {
     },
     /// A restart of its machine would succeed again.
     StartFaultOver,
+    /// Two processes report as this node at the same time: its machine was copied, or its key was stolen.
+    Duplicated(Duplicate),
+    /// Only one has been heard for long enough.
+    DuplicateOver,
     /// It was heard for the first time.
     ContactMade {
         /// What it runs.
@@ -237,6 +242,10 @@ impl fmt::Display for NodeFact {
             Self::Fit => f.write_str("fit to take calls again"),
             Self::StartFault { why } => write!(f, "a restart would fail: {why}"),
             Self::StartFaultOver => f.write_str("a restart would succeed again"),
+            Self::Duplicated(duplicate) => write!(f, "{duplicate}; {SWITCH_OFF}"),
+            Self::DuplicateOver => {
+                write!(f, "one machine reports as this node, no other was heard for {DUPLICATE_OVER}")
+            }
             Self::ContactMade { release } => write!(f, "in touch for the first time, on {release}"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
 use crate::progress::Progress;
+use crate::starts::{Duplicate, Starts};
 use crate::time::{Span, Time};
 use crate::version::Release;
 
@@ -103,6 +104,9 @@ pub struct Node {
     pub hold: Span,
     /// When its last call ended, in the attempt that it is in or that upgraded it.
     pub cleared_at: Option<Time>,
+    /// The processes that report as this node.
+    #[serde(default)]
+    pub starts: Starts,
 }
 
 impl Node {
@@ -121,6 +125,7 @@ impl Node {
             woken: false,
             hold: Span::ZERO,
             cleared_at: None,
+            starts: Starts::default(),
         }
     }
 
@@ -185,6 +190,16 @@ impl Node {
         self.observed
             .as_ref()
             .is_some_and(|observed| observed.release == release && observed.footing != Footing::Trying)
+    }
+
+    /// The two processes that report as this node, when there are two: a copied machine, or a stolen key.
+    pub fn duplicate(&self) -> Option<&Duplicate> {
+        self.starts.duplicate()
+    }
+
+    /// Whether it counts as upgraded to a release: it is one machine, and runs it.
+    pub fn is_on(&self, release: Release) -> bool {
+        self.duplicate().is_none() && self.runs(release)
     }
 
     /// Whether it runs the release that it was assigned, confirmed.

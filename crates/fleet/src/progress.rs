@@ -117,6 +117,8 @@ pub enum Failure {
     Lost,
     /// A bursting node that did not start up in time (R7).
     NotStarted,
+    /// Two machines report as this node.
+    Duplicate,
 }
 
 impl fmt::Display for Failure {
@@ -127,6 +129,10 @@ impl fmt::Display for Failure {
             Self::Lost => f.write_str(
                 "it has not been heard since it was asked to restart; look at its console, where pitlane-boot says \
                  why if no release starts there; do not reboot it, and contact support",
+            ),
+            Self::Duplicate => f.write_str(
+                "two machines reported as this node, so it does not count as upgraded; start the same package again \
+                 when it is one machine",
             ),
             Self::NotStarted => f.write_str("the bursting node did not start up in time; look at its cloud console"),
         }

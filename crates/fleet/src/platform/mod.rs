@@ -1,6 +1,7 @@
 //! The platform's brain: decides what is wanted of the Management Node and of every Conferencing
 //! Node, from what they say and what the operator asks. It never acts.
 
+mod duplicate;
 mod end;
 mod event;
 mod manager;

@@ -14,6 +14,7 @@ use crate::path::OffPath;
 use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::run::{Lock, ManagerStep, Outcome, Package, Run};
+use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
 use crate::time::{Span, Time};
 use crate::version::{Release, Sha256, Version};
 
@@ -73,6 +74,13 @@ pub enum Blocker {
         /// Why.
         why: String,
     },
+    /// Two machines report as this node.
+    Duplicate {
+        /// The node's name.
+        node: String,
+        /// The two.
+        two: Duplicate,
+    },
 }
 
 impl fmt::Display for Blocker {
@@ -114,6 +122,10 @@ impl fmt::Display for Blocker {
             Self::StartFault { node, why } => {
                 write!(f, "a restart of {node} would fail: {why}; it is checked again every minute")
             }
+            Self::Duplicate { node, two } => write!(
+                f,
+                "{node}: {two}; {SWITCH_OFF}; it is one machine again when no other was heard for {DUPLICATE_OVER}"
+            ),
         }
     }
 }
@@ -134,6 +146,13 @@ pub enum Warning {
         /// Why.
         why: String,
     },
+    /// A repeat goes on without a node as which two machines report.
+    Duplicate {
+        /// The node's name.
+        node: String,
+        /// The two.
+        two: Duplicate,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -147,6 +166,9 @@ impl fmt::Display for Warning {
                     f,
                     "{node} is not upgraded and stays in service, for a restart of it would fail: {why}"
                 )
+            }
+            Self::Duplicate { node, two } => {
+                write!(f, "{node} is not upgraded and stays in service: {two}; {SWITCH_OFF}")
             }
         }
     }
@@ -177,6 +199,7 @@ impl Fleet {
             self.check_node(package, node, &mut check);
         }
         self.check_restarts(package, &mut check);
+        self.check_duplicates(package, &mut check);
         check
     }
 
@@ -193,7 +216,7 @@ impl Fleet {
                 None => check.blockers.push(Blocker::NothingToDo { release: running }),
             }
         }
-        let all_upgraded = || self.nodes.iter().all(|(_, node)| node.runs(package.release));
+        let all_upgraded = || self.nodes.iter().all(|(_, node)| node.is_on(package.release));
         if running == package.release && check.blockers.is_empty() && all_upgraded() {
             check.blockers.push(Blocker::NothingToDo { release: running });
         }
@@ -285,7 +308,7 @@ impl Fleet {
             }
             node.assigned = None;
             node.cleared_at = None;
-            node.progress = if node.runs(target) {
+            node.progress = if node.is_on(target) {
                 Progress::Idle
             } else {
                 Progress::Pending { tried: 0, rests_until: None }
