@@ -264,6 +264,9 @@ pub(crate) struct WorkerStatus {
     /// Why a restart of it would fail, when it would.
     #[serde(default)]
     pub(crate) start_fault: Option<String>,
+    /// The two machines that report as it, when there are two.
+    #[serde(default)]
+    pub(crate) duplicate: Option<String>,
 }
 
 /// A node, a room or a location in the configuration.

@@ -131,6 +131,7 @@ pub(crate) fn observed(at: u64) -> Observed {
         staging: Staging::Nothing,
         unfit: None,
         start_fault: None,
+        process: None,
     }
 }
 

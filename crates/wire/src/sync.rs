@@ -2,6 +2,7 @@
 
 use fleet::desired::Desired;
 use fleet::observed::Observed;
+use fleet::starts::StartId;
 use fleet::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,10 @@ pub struct SyncAnswer {
     /// would count as late.
     #[serde(default)]
     pub heard_at: Option<Time>,
+    /// The other start that the manager has heard last under the node's identity; the node repeats it in its
+    /// next report. Since protocol 2.
+    #[serde(default)]
+    pub beside: Option<StartId>,
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
         NodeFact::ContactRestored { .. } => Some(Alarm::Lowered("connectivity_lost")),
         NodeFact::StartFault { .. } => Some(Alarm::Raised("start_fault")),
         NodeFact::StartFaultOver => Some(Alarm::Lowered("start_fault")),
+        NodeFact::Duplicated(_) => Some(Alarm::Raised("duplicate_node")),
+        NodeFact::DuplicateOver => Some(Alarm::Lowered("duplicate_node")),
         NodeFact::Added
         | NodeFact::Removed
         | NodeFact::Renamed { .. }

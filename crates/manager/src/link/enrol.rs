@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use fleet::node::NodeId;
-use tracing::info;
+use tracing::{info, warn};
 use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentRequest};
 
 use super::routes::{Caller, bytes, message};
@@ -38,8 +38,18 @@ pub(crate) async fn renew(
 ) -> Result<Json<Enrolled>, Refusal> {
     let request: EnrolmentRequest = message(&bytes(body, ENROLMENT_FILE_BYTES).await?)?;
     let key = NodeRequest::parse(&request.request)?;
+    refuse_duplicate(&link, node)?;
     info!(node = node.0, "a node's certificate was renewed");
     issue(&link, node, &key)
+}
+
+/// While two processes report under one identity, it is not prolonged: one of them may hold a stolen key, and
+/// would renew its certificate for ever. A certificate has a third of its life left when it is to be renewed.
+fn refuse_duplicate(link: &Link, node: NodeId) -> Result<(), Refusal> {
+    let two = link.desk.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));
+    let Some(two) = two else { return Ok(()) };
+    warn!(node = node.0, "the certificate of a node was not renewed: {two}");
+    Err(Refusal::Duplicate(two))
 }
 
 fn issue(link: &Link, node: NodeId, key: &NodeRequest) -> Result<Json<Enrolled>, Refusal> {

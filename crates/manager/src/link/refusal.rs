@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use fleet::starts::{Duplicate, SWITCH_OFF};
 use thiserror::Error;
 use wire::{PROTOCOL, Protocols};
 
@@ -22,6 +23,9 @@ pub enum Refusal {
     /// The enrolment token is unknown, spent or expired.
     #[error("the enrolment token is not good any more")]
     Token,
+    /// Two processes report under the identity whose certificate is to be renewed.
+    #[error("{0}, so its certificate is not renewed")]
+    Duplicate(Duplicate),
     /// The node and the Management Node have no protocol version in common.
     #[error("the node speaks protocol versions {} to {} and the Management Node {} to {}",
         .0.min, .0.max, PROTOCOL.min, PROTOCOL.max)]
@@ -57,6 +61,7 @@ impl Refusal {
                 "token",
                 "remove the node on the Management Node, add it again, and use the new enrolment file",
             ),
+            Self::Duplicate(_) => (StatusCode::CONFLICT, "duplicate", SWITCH_OFF),
             Self::Protocol(_) => (
                 StatusCode::BAD_REQUEST,
                 "protocol",

@@ -3,17 +3,17 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
-use fleet::node::{Contact, NodeId};
+use axum::extract::{ConnectInfo, State};
+use fleet::node::NodeId;
 use fleet::observed::{Observed, Staging};
-use fleet::platform::Event;
+use fleet::platform::{Event, Fleet};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
 
 use super::presence::UnderWay;
 use super::routes::{Caller, bytes, message};
-use super::{Link, Refusal};
+use super::{Link, Peer, Refusal};
 use crate::driver::Desk;
 
 /// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of any
@@ -32,6 +32,7 @@ struct Greeting {
 
 pub(crate) async fn sync(
     Caller(node): Caller,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     State(link): State<Link>,
     body: Body,
 ) -> Result<Json<SyncAnswer>, Refusal> {
@@ -40,6 +41,9 @@ pub(crate) async fn sync(
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
     let mut sync: Sync = message(&body)?;
     shorten(&mut sync.observed);
+    if let Some(process) = &mut sync.observed.process {
+        process.address = Some(peer.address.ip().to_canonical());
+    }
     let under_way = link.presence.begin(node);
     take_in(&link.desk, &under_way, node, &sync).await?;
     answer(&link, node, protocol, &sync).await.map(Json)
@@ -63,26 +67,20 @@ fn shorten(observed: &mut Observed) {
 /// Takes in what the node says. News that comes too soon after the last waits for its turn, so that a
 /// node that changes its mind without end fills no journal.
 async fn take_in(desk: &Desk, under_way: &UnderWay, node: NodeId, sync: &Sync) -> Result<(), Refusal> {
-    desk.heard(node, sync.tally);
-    if let Some(started_at) = sync.started_at {
+    let believed =
+        |fleet: &Fleet| fleet.nodes().get(node).is_none_or(|it| it.starts.believes(&sync.observed));
+    let believed = desk.read(|fleet, _| believed(fleet));
+    // What is shown of a node as which two processes report is that of one of them.
+    desk.heard(node, if believed { sync.tally } else { desk.tally(node).unwrap_or_default() });
+    if let Some(started_at) = sync.started_at.filter(|_| believed) {
         crate::store::node_boot::remember(desk.store(), node, started_at).await?;
     }
-    if is_news(desk, node, &sync.observed) {
+    // After a start of the Management Node no link counts as up, so the first report of each node is news.
+    if desk.read(|fleet, now| fleet.is_news(node, now, &sync.observed)) {
         sleep_until(under_way.turn()).await;
         desk.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
     }
     Ok(())
-}
-
-/// A report that says what the last one said is no event. After a start of the Management Node no
-/// link counts as up, so the first report of each node always is one.
-fn is_news(desk: &Desk, node: NodeId, observed: &Observed) -> bool {
-    desk.read(|fleet, _| {
-        fleet.nodes().get(node).is_some_and(|node| {
-            let last = node.observed.as_ref().filter(|_| node.contact == Contact::Heard);
-            !last.is_some_and(|last| observed.says_the_same_as(last))
-        })
-    })
 }
 
 /// Answers when there is something new for the node, or when the hold is over.
@@ -112,12 +110,15 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
             let differs = configuration.revision != sync.configuration;
             let configuration = differs.then(|| (*configuration).clone());
             let heard_at = link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
+            let start = sync.observed.process.map(|process| process.start);
+            let beside = link.desk.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(start?));
             return Ok(SyncAnswer {
                 protocol,
                 desired,
                 configuration,
                 fetch_rate: link.fetch_rate,
                 heard_at,
+                beside,
             });
         }
     }

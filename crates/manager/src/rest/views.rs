@@ -90,6 +90,7 @@ impl Sight<'_> {
             "calls": known_calls(node),
             "contact": contact(node.contact),
             "start_fault": node.start_fault(),
+            "duplicate": node.duplicate().map(ToString::to_string),
             "tally": {
                 "carried": tally.carried,
                 "refused_maintenance": tally.refused_maintenance,
@@ -124,6 +125,7 @@ impl Sight<'_> {
             "last_attempted_contact": heard,
             "boot_time": self.started.get(&id).copied().map(time::text),
             "start_fault": node.start_fault(),
+            "duplicate": node.duplicate().map(ToString::to_string),
             "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
         })
     }
@@ -254,6 +256,7 @@ mod tests {
             staging,
             unfit: None,
             start_fault: None,
+            process: None,
         };
         fleet.apply(now, Event::Report { id, observed });
     }

@@ -220,7 +220,7 @@ impl Driver {
     }
 
     fn answered(&mut self, answer: SyncAnswer, handled: oneshot::Sender<Handled>) {
-        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _ } = answer;
+        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _, beside: _ } = answer;
         if self.contact.take().is_some() {
             info!("the Management Node answers again");
         }

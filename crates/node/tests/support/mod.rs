@@ -270,6 +270,7 @@ fn answer(told: &Told, sync: &Sync) -> SyncAnswer {
         configuration: differs.then(|| told.configuration.clone()),
         fetch_rate: told.fetch_rate,
         heard_at: None,
+        beside: None,
     }
 }
 
