@@ -9,6 +9,7 @@ use fleet::observed::{Admission, Calls, Footing, Observed};
 use fleet::platform::{Event, Fleet};
 use fleet::progress::Progress;
 use fleet::run::ManagerStep;
+use fleet::starts::Starts;
 use fleet::status::Status;
 use fleet::time::{Span, Time};
 
@@ -83,11 +84,13 @@ pub enum Canary {
     ClockSlow,
     /// A node that would not start again goes out of service all the same.
     StartFaultIgnored,
+    /// A node counts as upgraded as which two machines report.
+    CopyCounted,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 28] = [
+    pub const ALL: [(Self, &str, u64); 29] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -128,6 +131,7 @@ impl Canary {
             "a node that would not start again is not taken out of service by a run",
             400,
         ),
+        (Self::CopyCounted, "a run is not complete while one of two machines of a node is behind", 400),
     ];
 
     /// The one of this name.
@@ -314,6 +318,11 @@ impl Canary {
                     run.policy.nodes_at_once = limit + 2;
                 }
             }
+            Some(Self::CopyCounted) => rewrite(world, |node| {
+                if node.duplicate().is_some() {
+                    node.starts = Starts::default();
+                }
+            }),
             Some(_) | None => return,
         }
         world.read_anew();

@@ -3,6 +3,7 @@
 
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
+use fleet::starts::DUPLICATE_OVER;
 use fleet::time::{Span, Time};
 use fleet::version::Release;
 
@@ -25,6 +26,7 @@ impl World {
     /// Nothing goes wrong any more.
     pub(super) fn heal(&mut self) {
         self.healed = true;
+        self.copies_off(None);
         self.journal.line(self.now, || "everything heals".into());
         let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
         for id in &ids {
@@ -59,6 +61,9 @@ impl World {
     pub(super) fn come_to_an_end(&mut self) {
         while !self.healed && self.violations.is_empty() && self.step() {}
         self.pass(EVERYBODY_HEARD_WITHIN);
+        if self.clones.numbered {
+            self.pass(DUPLICATE_OVER + Span(self.odds.links.heartbeat.0 * 4));
+        }
         self.remove_what_is_gone();
         self.wait_for_the_run("a run ends when everything has healed");
         for _ in 0..REPEATS {
@@ -150,7 +155,8 @@ impl World {
     }
 
     /// A bursting node that missed a run and is always on since stands in the way of the next, and the
-    /// operator is told to redeploy it: it is removed, and what is left is started once more.
+    /// operator is told to redeploy it: it is removed, and what is left is started once more. So is a node whose
+    /// copy was upgraded in its place.
     fn redeploys(&mut self, blockers: &[Blocker]) -> bool {
         let named = |blocker: &Blocker| match blocker {
             Blocker::OtherVersion { node, .. } => Some(node.clone()),
@@ -160,12 +166,13 @@ impl World {
             | Blocker::RunUnderWay { .. }
             | Blocker::ManagerStartFault { .. }
             | Blocker::StartFault { .. }
+            | Blocker::Duplicate { .. }
             | Blocker::Unreachable { .. } => None,
         };
         let names: Vec<String> = blockers.iter().filter_map(named).collect();
         let behind = |(id, node): &(NodeId, &Node)| {
             let changed = self.truth.nodes.get(id).is_some_and(|known| known.made_always_on);
-            changed && names.contains(&node.name)
+            (changed || self.was_copied(*id)) && names.contains(&node.name)
         };
         let ids: Vec<NodeId> = self.fleet().nodes().iter().filter(behind).map(|(id, _)| id).collect();
         for id in &ids {
@@ -187,7 +194,8 @@ impl World {
                 Blocker::RunUnderWay { .. }
                 | Blocker::Unreachable { .. }
                 | Blocker::ManagerStartFault { .. }
-                | Blocker::StartFault { .. } => false,
+                | Blocker::StartFault { .. }
+                | Blocker::Duplicate { .. } => false,
             };
             if !expected {
                 self.violation("a platform that is well can be upgraded (R17, R24)", blocker.to_string());
@@ -206,7 +214,9 @@ impl World {
             if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
-            if !self.truth.amnesia && machine.disk.confirmed.0 != running {
+            // What is held of a bursting node that rests may be what its copy has said.
+            let of_a_copy = rests && self.was_copied(id);
+            if !self.truth.amnesia && !of_a_copy && machine.disk.confirmed.0 != running {
                 found.push(("in the end every node runs what the Management Node runs (R24)", id));
             }
             if rests {

@@ -14,6 +14,7 @@ use fleet::node::{Duty, Node, NodeId, Power};
 use fleet::platform::{Applied, Fleet};
 use fleet::progress::{Ending, Failure, Progress};
 use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
+use fleet::starts::Duplicate;
 use fleet::time::Time;
 use fleet::version::Release;
 
@@ -61,6 +62,7 @@ struct Told {
     operator: Option<String>,
     unfit: Option<String>,
     start_fault: Option<String>,
+    duplicate: Option<Duplicate>,
     in_touch: bool,
     power: Option<Power>,
     place: Place,
@@ -93,7 +95,12 @@ impl World {
         for fact in &facts {
             let runs = |id: &NodeId, release: Release| {
                 let newest = self.truth.nodes.get(id).and_then(|known| known.newest.as_ref());
-                newest.is_some_and(|newest| newest.release == release && !is_trying(newest.footing))
+                match self.was_copied(*id) {
+                    true => self.fleet().nodes().get(*id).is_some_and(|node| node.runs(release)),
+                    false => {
+                        newest.is_some_and(|newest| newest.release == release && !is_trying(newest.footing))
+                    }
+                }
             };
             wrong.extend(history.note(fact, runs));
         }
@@ -135,7 +142,8 @@ impl History {
                     UnderWay { run, source, target, limit, lock: Lock::Held, manager: Step::Staging };
                 let before = self.run.replace(under_way);
                 for (id, told) in self.nodes.iter_mut().filter(|(_, told)| !told.place.is_attempt()) {
-                    told.place = if runs(id, target) { Place::Idle } else { Place::Queued };
+                    let upgraded = told.duplicate.is_none() && runs(id, target);
+                    told.place = if upgraded { Place::Idle } else { Place::Queued };
                 }
                 before.map(|before| format!("run {run} began while run {} was under way", before.run))
             }
@@ -251,6 +259,7 @@ impl Told {
             operator: None,
             unfit: None,
             start_fault: None,
+            duplicate: None,
             in_touch: false,
             power: None,
             place: Place::Idle,
@@ -264,6 +273,7 @@ impl Told {
             operator: node.operator_maintenance.clone(),
             unfit: node.observed.as_ref().and_then(|observed| observed.unfit.clone()),
             start_fault: node.start_fault().map(String::from),
+            duplicate: node.duplicate().copied(),
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
@@ -282,6 +292,14 @@ impl Told {
             NodeFact::Fit => self.unfit = None,
             NodeFact::StartFault { why } => self.start_fault = Some(why.clone()),
             NodeFact::StartFaultOver => self.start_fault = None,
+            NodeFact::Duplicated(two) => {
+                self.duplicate = Some(*two);
+                // A run takes it for not upgraded from now on.
+                if matches!(self.place, Place::Idle | Place::Upgraded) {
+                    self.place = if target.is_some() { Place::Queued } else { self.place.clone() };
+                }
+            }
+            NodeFact::DuplicateOver => self.duplicate = None,
             NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
             NodeFact::ContactLost => self.in_touch = false,
             NodeFact::Power(power) => {
@@ -307,7 +325,7 @@ impl Told {
     }
 
     fn agrees(&self, shown: &Self) -> bool {
-        let Self { name, duty, operator, unfit, start_fault, in_touch, power, place } = self;
+        let Self { name, duty, operator, unfit, start_fault, duplicate, in_touch, power, place } = self;
         let rests = *power == Some(Power::Rest) && shown.power.is_none();
         let returns = shown.place == Place::Returning && place.is_attempt();
         *name == shown.name
@@ -315,6 +333,7 @@ impl Told {
             && *operator == shown.operator
             && *unfit == shown.unfit
             && *start_fault == shown.start_fault
+            && *duplicate == shown.duplicate
             && *in_touch == shown.in_touch
             && (*power == shown.power || rests)
             && (*place == shown.place || returns)

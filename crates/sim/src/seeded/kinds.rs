@@ -79,10 +79,12 @@ pub enum Kind {
     StartFault,
     /// The Management Node's machine would not start again.
     ManagerStartFault,
+    /// A node's machine is copied, and the copy runs beside it.
+    Clone,
 }
 
 /// How many kinds there are.
-const KINDS: usize = 38;
+const KINDS: usize = 39;
 
 impl Kind {
     /// All of them, each with its name.
@@ -125,6 +127,7 @@ impl Kind {
         (Self::RestorePoint, "operator: restore point made"),
         (Self::StartFault, "node would not start again"),
         (Self::ManagerStartFault, "manager would not start again"),
+        (Self::Clone, "node copied"),
     ];
 }
 

@@ -55,6 +55,9 @@ impl World {
 
     /// What is shown of a node's link is what was last known of it, and its release is what it said.
     fn statuses_say_what_is_known(&mut self, id: NodeId) {
+        if self.was_copied(id) {
+            return;
+        }
         let (Some(node), Some(known)) = (self.fleet().nodes().get(id), self.truth.nodes.get(&id)) else {
             return;
         };
@@ -77,7 +80,8 @@ impl World {
             .is_some_and(|node| matches!(node.progress, Progress::Upgraded { .. }));
         let (Some(machine), Some(known)) = (self.nodes.get(&id), self.truth.nodes.get(&id)) else { return };
         let runs = machine.disk.confirmed.0;
-        if let Some(said) = known.upgraded_to.filter(|said| upgraded && *said != runs) {
+        let copied = self.was_copied(id);
+        if let Some(said) = known.upgraded_to.filter(|said| upgraded && !copied && *said != runs) {
             self.violation(
                 "a node that is shown as upgraded runs the new release (R23)",
                 format!("node{id} runs {runs} and not {said}"),
@@ -87,7 +91,7 @@ impl World {
 
     /// A late report has no effect: what is held of a node is the newest that it said.
     pub(super) fn check_report(&mut self, id: NodeId) {
-        let Some(node) = self.fleet().nodes().get(id) else { return };
+        let Some(node) = self.fleet().nodes().get(id).filter(|_| !self.was_copied(id)) else { return };
         let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
         let same = match (&node.observed, newest) {
             (Some(held), Some(newest)) => newest.says_the_same_as(held),
@@ -179,7 +183,7 @@ impl World {
     }
 
     /// R5: nobody is tried once more while another is still to be tried as often; those that cannot be
-    /// contacted excepted (R11). R7: always-on nodes before bursting ones. The attempt at a bursting node
+    /// contacted excepted (R11), and those as which two machines report. R7: always-on nodes before bursting ones. The attempt at a bursting node
     /// begins when its machine is started.
     pub(super) fn check_turn(&mut self, id: NodeId) {
         let tried = self.known(id).timeouts;
@@ -190,7 +194,7 @@ impl World {
             let timeouts = self.truth.nodes.get(other).map_or(0, |known| known.timeouts);
             let first = timeouts < tried
                 || (timeouts == tried && timeouts == 0 && Some(node.duty) < duty && !node.contact.is_lost());
-            *other != id && waits && reachable && first
+            *other != id && waits && reachable && first && node.duplicate().is_none()
         };
         let found = self.fleet().nodes().iter().find(passed_over).map(|(other, _)| other);
         if let Some(other) = found {
@@ -217,12 +221,14 @@ impl World {
         let target = run.package.release;
         let left = |id: &NodeId| {
             let runs = self.nodes.get(id).map(|machine| machine.disk.confirmed.0);
-            runs.is_some_and(|runs| runs != target && !(self.truth.amnesia && runs > target))
+            let behind = |runs| runs != target && !(self.truth.amnesia && runs > target);
+            runs.is_some_and(behind) && !self.was_copied(*id)
         };
         let left: Vec<NodeId> = self.fleet().nodes().ids().into_iter().filter(left).collect();
         if !left.is_empty() {
             self.violation("a run that is complete has left no node behind (R23)", format!("{left:?}"));
         }
+        self.check_copies(target);
     }
 
     /// Everything that must hold of the nodes themselves, after every event.
@@ -240,7 +246,8 @@ impl World {
                 can_start_a_complete_release(machine),
             ];
             found.extend(promises.into_iter().flatten().map(|promise| (promise, format!("node{id}"))));
-            out += u32::from(is_out_for_the_run(machine, known, self));
+            let out_of_it = is_out_for_the_run(machine, known, self) && !self.was_copied(*id);
+            out += u32::from(out_of_it);
         }
         self.judge_shown(alone, &mut found);
         for (promise, subject) in found {

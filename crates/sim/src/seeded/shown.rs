@@ -69,6 +69,7 @@ impl Happening {
             | Self::Mend { .. }
             | Self::Recover { .. }
             | Self::Resume { .. }
+            | Self::CopyOff { .. }
             | Self::ManagerDiskWell
             | Self::ManagerStartsAgain
             | Self::Strike(_)
@@ -95,6 +96,9 @@ impl World {
     }
 
     fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) {
+        if self.was_copied(id) {
+            return;
+        }
         let (now, up, fleet) = (self.now, self.truth.manager_since, &self.manager.store.fleet);
         let (Some(machine), Some(node)) = (self.nodes.get(&id), fleet.nodes().get(id)) else { return };
         let Some(known) = self.truth.nodes.get_mut(&id) else { return };
@@ -119,6 +123,9 @@ impl World {
 
     /// R11: no node is given up before it was silent for as long as the policy allows.
     pub(super) fn check_lost(&mut self, id: NodeId) {
+        if self.was_copied(id) {
+            return;
+        }
         let allowed = self.odds.policy.silent_after;
         let silent = self.now.since(self.known(id).watch.silent);
         if silent + drift_of(silent) < allowed {
@@ -187,8 +194,18 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
     if machine.process.as_ref().is_some_and(|process| process.unkept) {
         return true;
     }
-    let Observed { at: _, generation: _, release, footing, admission, calls, staging, unfit: _, start_fault } =
-        said;
+    let Observed {
+        at: _,
+        generation: _,
+        release,
+        footing,
+        admission,
+        calls,
+        staging,
+        unfit: _,
+        start_fault,
+        process: _,
+    } = said;
     let trying = machine.is_between_releases();
     let (confirmed, other) = (Some(machine.disk.confirmed), machine.disk.other);
     let (runs, beside) = if trying { (other, confirmed) } else { (confirmed, other) };

@@ -37,11 +37,12 @@ pub enum Switch {
     Restarts,
     StartFaults,
     ManagerStartFaults,
+    Clones,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Lost,
         Self::Doubled,
         Self::Late,
@@ -73,6 +74,7 @@ impl Switch {
         Self::Restarts,
         Self::StartFaults,
         Self::ManagerStartFaults,
+        Self::Clones,
     ];
 
     /// The one of this name.
@@ -114,6 +116,7 @@ impl Switch {
             Self::Restarts => operator.restart_every = None,
             Self::StartFaults => machines.start_fault_every = None,
             Self::ManagerStartFaults => machines.manager_start_fault_every = None,
+            Self::Clones => machines.clone_every = None,
         }
     }
 
@@ -151,7 +154,8 @@ impl Switch {
             | Self::Starts
             | Self::Restarts
             | Self::StartFaults
-            | Self::ManagerStartFaults => true,
+            | Self::ManagerStartFaults
+            | Self::Clones => true,
         }
     }
 }

@@ -133,6 +133,7 @@ impl World {
     /// wishes too.
     pub(super) fn forget(&mut self, epoch: u32) {
         self.truth.amnesia = true;
+        self.forget_processes(None);
         self.counts.reached.memory_back += 1;
         let run = self.fleet().platform.run.as_ref().map(|run| (run.id, run.policy.nodes_at_once));
         self.truth.limit = run.map_or(0, |(_, at_once)| at_once);
@@ -212,6 +213,8 @@ impl World {
                 self.known(*node).upgraded_to = Some(*release);
             }
             Fact::Node { node, what: NodeFact::ContactLost, .. } => self.check_lost(*node),
+            Fact::Node { node, what: NodeFact::Duplicated(_), .. } => self.check_duplicate(*node),
+            Fact::Node { node, what: NodeFact::DuplicateOver, .. } => self.forget_processes(Some(*node)),
             Fact::RunEnded { outcome, .. } => {
                 self.count_outcome(outcome);
                 self.check_outcome(outcome);

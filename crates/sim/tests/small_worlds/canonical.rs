@@ -118,8 +118,18 @@ impl Scales {
     }
 
     fn hash_report<H: Hasher>(&self, report: &Observed, state: &mut H) {
-        let Observed { at, generation, release, footing, admission, calls, staging, unfit, start_fault } =
-            report;
+        let Observed {
+            at,
+            generation,
+            release,
+            footing,
+            admission,
+            calls,
+            staging,
+            unfit,
+            start_fault,
+            process: _,
+        } = report;
         self.times.partition_point(|other| other < at).hash(state);
         (self.generation(*generation), release, footing, admission, calls, staging, unfit).hash(state);
         start_fault.hash(state);
@@ -157,6 +167,8 @@ impl Scales {
             woken,
             hold,
             cleared_at: _,
+            // No process has a number here.
+            starts: _,
         } = node;
         (operator_maintenance.is_some(), self.generation(*generation), assigned, woken, hold).hash(state);
         match contact {
