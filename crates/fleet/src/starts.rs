@@ -26,8 +26,8 @@ use crate::version::Release;
 pub const DUPLICATE_OVER: Span = Span::minutes(20);
 
 /// What to do about two machines under one identity, for the end of a sentence.
-pub const SWITCH_OFF: &str = "switch off the one that is a copy, or enrol the right one again with `pitlane node enrol`, which shuts the \
-     other out";
+pub const SWITCH_OFF: &str = "switch off the one that is a copy, or enrol the right one again with \
+     `pitlane node enrol`, which shuts the other out";
 
 /// How long the process that is believed may be silent before another of its identity is believed. A process
 /// asks at least every ten seconds, so this is no pause between two reports.
