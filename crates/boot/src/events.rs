@@ -1,21 +1,27 @@
 //! Everything that `boot` waits for, in one place.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
+use slots::{Machine, Slot};
 
 use crate::notify::{Message, Notify};
 use crate::program::Program;
-use crate::report::{Failure, refused};
+use crate::report::{Failure, refused, say};
 
 /// The longest wait in one go; waking up now and then costs nothing.
 const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Bytes of the queue of filled slots that are read in one go: several events with the longest names.
+const QUEUE_READ: usize = 2048;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub(crate) enum Event {
     Ended,
     /// The program reported.
     Reported(Vec<Message>),
+    /// A release was moved into a slot.
+    Filled(Slot),
     /// The time is over.
     Deadline,
 }
@@ -46,14 +54,16 @@ pub(crate) struct Events {
     stop: UnixStream,
     /// The socket of the program.
     pub(crate) notify: Notify,
+    /// What is moved into the slots, where the kernel reports it.
+    filled: Option<OwnedFd>,
 }
 
 impl Events {
     /// Begins to listen.
-    pub(crate) fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen(machine: &Machine) -> Result<Self, Failure> {
         let stop = stop_signals().map_err(refused("listen to signals"))?;
         let notify = Notify::open().map_err(refused("open the socket for the program's reports"))?;
-        Ok(Self { stop, notify })
+        Ok(Self { stop, notify, filled: watch_slots(machine) })
     }
 
     /// Waits for the next event of a running program, until `deadline` if there is one.
@@ -64,7 +74,7 @@ impl Events {
         on_stop: OnStop,
     ) -> Result<Event, Failure> {
         loop {
-            let (stop, reports, ended) = self.wait(program, deadline, on_stop)?;
+            let (stop, reports, ended, filled) = self.wait(program, deadline, on_stop)?;
             if stop {
                 return Ok(Event::Stop);
             }
@@ -75,6 +85,9 @@ impl Events {
             }
             if ended {
                 return Ok(Event::Ended);
+            }
+            if let Some(slot) = self.filled.as_ref().filter(|_| filled).and_then(last_filled) {
+                return Ok(Event::Filled(slot));
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(Event::Deadline);
@@ -102,20 +115,26 @@ impl Events {
         program: &Program,
         deadline: Option<Instant>,
         on_stop: OnStop,
-    ) -> Result<(bool, bool, bool), Failure> {
+    ) -> Result<(bool, bool, bool, bool), Failure> {
         let (notify, program) = (self.notify.as_fd(), program.as_fd());
         let stop_flags = match on_stop {
             OnStop::Return => PollFlags::IN,
             OnStop::Ignore => PollFlags::empty(),
         };
+        let (filled, filled_flags) = match &self.filled {
+            // What is to end does not wait for a release to be verified.
+            Some(filled) => (filled.as_fd(), stop_flags),
+            None => (notify, PollFlags::empty()),
+        };
         let mut fds = [
             PollFd::new(&self.stop, stop_flags),
             PollFd::new(&notify, PollFlags::IN),
             PollFd::new(&program, PollFlags::IN),
+            PollFd::new(&filled, filled_flags),
         ];
         sleep_until(&mut fds, deadline)?;
-        let [stop, reports, ended] = fds.map(|fd| !fd.revents().is_empty());
-        Ok((stop, reports, ended))
+        let [stop, reports, ended, filled] = fds.map(|fd| !fd.revents().is_empty());
+        Ok((stop, reports, ended, filled))
     }
 }
 
@@ -136,4 +155,29 @@ fn stop_signals() -> io::Result<UnixStream> {
         pipe::register(signal, handlers.try_clone()?)?;
     }
     Ok(ours)
+}
+
+/// Watches for releases that are moved into the slots. Without it a release is verified when it is started:
+/// the machine is away for somewhat longer.
+fn watch_slots(machine: &Machine) -> Option<OwnedFd> {
+    let slots = machine.slot_dir(Slot::A);
+    let watch = || {
+        let queue = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+        inotify::add_watch(&queue, slots.parent().unwrap_or(&slots), inotify::WatchFlags::MOVED_TO)?;
+        Ok(queue)
+    };
+    let refused = |error: Errno| say(&format!("the slots cannot be watched: {}", io::Error::from(error)));
+    watch().map_err(refused).ok()
+}
+
+/// The slot that was filled last, of all that is in the queue.
+fn last_filled(queue: &OwnedFd) -> Option<Slot> {
+    let mut space = [MaybeUninit::uninit(); QUEUE_READ];
+    let mut events = inotify::Reader::new(queue, &mut space);
+    let mut last = None;
+    while let Ok(event) = events.next() {
+        let slot = event.file_name().and_then(|name| name.to_str().ok()?.parse().ok());
+        last = slot.or(last);
+    }
+    last
 }

@@ -2,30 +2,36 @@
 //! when a new release does not prove itself.
 //!
 //! It is installed with the machine and no upgrade changes it, so it does as little as possible: it must not
-//! know what a release does, must not fetch or unpack one, and must not talk to any other machine.
+//! know what a release does, must not fetch or unpack one, must not start what was not verified, and must not
+//! talk to any other machine.
 
 mod events;
 mod failed_starts;
 mod locks;
 mod notify;
+mod once;
 mod program;
 mod report;
 mod settings;
 mod supervisor;
 mod verdict;
+mod verify;
 mod watch;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use slots::{MACHINE_FILE, Machine};
 
 use crate::events::Events;
 use crate::locks::Locks;
-use crate::report::{Failure, failed, say};
+use crate::report::{Failure, failed, refused, say};
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
+use crate::verify::Verifier;
 
 /// What `--version` says. The version is that of this program, which upgrades do not change; which
 /// release a machine runs is in its slots.
@@ -41,10 +47,14 @@ struct Arguments {
     /// The machine's root directory, such as /var/lib/pitlane.
     #[arg(long, value_name = "DIR")]
     root: PathBuf,
+    /// Runs the program of the confirmed release once with these arguments instead, and ends with it.
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    once: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse().root) {
+    let Arguments { root, once } = Arguments::parse();
+    match run(&root, &once) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             say(&format!("pitlane-boot ends: {}", report::chain(&failure)));
@@ -53,10 +63,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(root: &Path) -> Result<(), Failure> {
+fn run(root: &Path, once: &[OsString]) -> Result<(), Failure> {
     let root = root.canonicalize().map_err(failed("open", root))?;
+    close_own_memory()?;
+    if !once.is_empty() {
+        return once::run(&root, once);
+    }
     let settings = Settings::read(&root.join(MACHINE_FILE))?;
-    let events = Events::listen()?;
+    let machine = Machine::open(&root);
+    let events = Events::listen(&machine)?;
     let locks = Locks::take(&root, settings.stop_grace)?;
-    Supervisor { machine: Machine::open(&root), settings, events, locks }.run()
+    let verifier = Verifier::of(&root)?;
+    Supervisor { machine, settings, events, locks, verifier }.run()
+}
+
+/// A release runs as the same user. Without this it could attach to `boot` and change what was verified, or
+/// what is trusted.
+fn close_own_memory() -> Result<(), Failure> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("close its own memory to others"))
 }

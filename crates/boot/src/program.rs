@@ -6,13 +6,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use slots::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE, Start};
 
 use crate::report::say;
+use crate::verify::Sealed;
 
 /// What the service manager told `boot` about itself, and what a program must not take for its own.
 const NOT_INHERITED: [&str; 5] =
@@ -28,9 +29,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts the program of a slot; `lock` becomes its standard input.
-    pub(crate) fn start(start: &Start, root: &Path, notify: &OsStr, lock: File) -> io::Result<Self> {
-        let mut command = Command::new(&start.program);
+    /// Starts the verified program of a slot; `lock` becomes its standard input.
+    pub(crate) fn start(
+        start: &Start,
+        verified: &Sealed,
+        root: &Path,
+        notify: &OsStr,
+        lock: File,
+    ) -> io::Result<Self> {
+        let mut command = verified.command(&start.program)?;
         command.arg("--root").arg(root).stdin(lock).process_group(0);
         command.env(SLOT_VARIABLE, start.slot.name());
         command.env(NOTIFY_VARIABLE, notify);

@@ -16,6 +16,21 @@ pub(crate) enum Failure {
          what it says then", path.display()
     )]
     Settings { path: PathBuf, reason: String },
+    /// Nobody can say which releases may run here.
+    #[error(
+        "no release is started: the keys in {} that this machine trusts cannot be used; put the publisher's .pub \
+         files back there", trust.display()
+    )]
+    Trust { trust: PathBuf, source: package::KeyError },
+    /// A program in memory has no other name than one in `/proc`.
+    #[error("no release is started: /proc is not there, and releases are started from it; mount it")]
+    NoProc { source: io::Error },
+    /// The kernel is set to execute no memory.
+    #[error(
+        "no release is started: this machine does not execute memory, which releases are verified and started \
+         in; allow it with `sysctl vm.memfd_noexec=0`, and where the machine keeps its settings of that kind"
+    )]
+    NoMemory { source: io::Error },
     /// Another `boot` has this machine.
     #[error("another pitlane-boot runs this machine: it holds {}; stop that one first", path.display())]
     Occupied { path: PathBuf },

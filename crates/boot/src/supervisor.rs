@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use slots::{Attempt, FellBack, Machine, Slot, Start, Stranded, UnixMillis};
+use slots::{Attempt, FellBack, Machine, Slot, SlotIdentity, Start, Stranded, UnixMillis};
 
 use crate::events::{Event, Events, OnStop};
 use crate::failed_starts::{FailedStarts, Report};
@@ -12,6 +12,7 @@ use crate::program::Program;
 use crate::report::{Failure, chain, refused, say};
 use crate::settings::Settings;
 use crate::verdict::{End, Verdict, judge, words};
+use crate::verify::{Sealed, Verifier};
 use crate::watch::{Extension, Pauses, Probation};
 
 /// One machine under supervision.
@@ -21,6 +22,7 @@ pub(crate) struct Supervisor {
     pub(crate) settings: Settings,
     pub(crate) events: Events,
     pub(crate) locks: Locks,
+    pub(crate) verifier: Verifier,
 }
 
 /// How a run of a program came to its end.
@@ -40,17 +42,17 @@ enum Readiness {
 
 impl Supervisor {
     /// Runs until `boot` is asked to end.
-    pub(crate) fn run(&self) -> Result<(), Failure> {
+    pub(crate) fn run(&mut self) -> Result<(), Failure> {
         let (mut pauses, mut failed) = (Pauses::default(), FailedStarts::default());
         let mut last = None;
         let mut pause = Duration::ZERO;
         while self.events.pause(pause)? != Event::Stop {
-            let start = self.machine.next_start(self.settings.tries, UnixMillis::now())?;
+            let (start, program) = self.next_start()?;
             self.say_start(&start);
             if last.replace(start.slot) != Some(start.slot) {
                 (pauses, failed) = (Pauses::default(), FailedStarts::default());
             }
-            let end = match self.run_once(&start, &mut failed)? {
+            let end = match self.run_once(&start, &program, &mut failed)? {
                 Outcome::Stopped => return Ok(()),
                 Outcome::Ended { end, ready } => {
                     self.judge_start(&start, &end, ready, &mut failed)?;
@@ -60,6 +62,26 @@ impl Supervisor {
             pause = self.settle(&start, &end, &mut pauses)?;
         }
         Ok(())
+    }
+
+    /// What starts next, and its verified program.
+    fn next_start(&mut self) -> Result<(Start, Sealed), Failure> {
+        let Self { machine, settings, verifier, .. } = self;
+        let keys = verifier.keys()?;
+        let mut program = None;
+        let mut inspect = |slot, identity: &SlotIdentity| {
+            program = Some(verifier.verify(&machine.slot_dir(slot), identity, &keys)?);
+            Ok(())
+        };
+        let start = machine.next_inspected_start(settings.tries, UnixMillis::now(), &mut inspect)?;
+        Ok((start, program.expect("a slot that starts has passed inspection last")))
+    }
+
+    /// A release was moved into a slot while another one runs: verify it now, so that the switch is short.
+    fn prepare(&mut self, slot: Slot) {
+        if let Ok(Some(identity)) = self.machine.release(slot) {
+            self.verifier.prepare(&self.machine.slot_dir(slot), &identity);
+        }
     }
 
     /// Does what follows from the end of a program; says how long to pause before the next start.
@@ -115,12 +137,17 @@ impl Supervisor {
         Ok(())
     }
 
-    fn run_once(&self, start: &Start, failed: &mut FailedStarts) -> Result<Outcome, Failure> {
+    fn run_once(
+        &mut self,
+        start: &Start,
+        verified: &Sealed,
+        failed: &mut FailedStarts,
+    ) -> Result<Outcome, Failure> {
         let notify = self.events.notify.address();
         let program = self
             .locks
             .for_program()
-            .and_then(|lock| Program::start(start, self.machine.root(), notify, lock));
+            .and_then(|lock| Program::start(start, verified, self.machine.root(), notify, lock));
         match program {
             Ok(program) => self.watch(start, program, failed),
             Err(error) => {
@@ -132,7 +159,12 @@ impl Supervisor {
     }
 
     /// Watches a program until it has ended, whatever the reason.
-    fn watch(&self, start: &Start, program: Program, failed: &mut FailedStarts) -> Result<Outcome, Failure> {
+    fn watch(
+        &mut self,
+        start: &Start,
+        program: Program,
+        failed: &mut FailedStarts,
+    ) -> Result<Outcome, Failure> {
         notify_service_manager("READY=1");
         let mut ready = Readiness::NotYet;
         let mut probation = match start.attempt {
@@ -155,6 +187,7 @@ impl Supervisor {
                     }
                     self.heed(start, &messages, &mut probation)?;
                 }
+                Event::Filled(slot) => self.prepare(slot),
                 Event::Deadline => {}
             }
             if let Some(late) = probation.take_if(|probation| Instant::now() >= probation.deadline())
@@ -214,7 +247,7 @@ impl Supervisor {
         loop {
             match self.events.next(&program, Some(grace), OnStop::Ignore)? {
                 Event::Ended => break,
-                Event::Deadline | Event::Stop | Event::Reported(_) => {}
+                Event::Deadline | Event::Stop | Event::Reported(_) | Event::Filled(_) => {}
             }
             if Instant::now() >= grace {
                 say("the program did not end when asked to; killing it");

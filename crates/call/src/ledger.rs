@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::admission::{Admission, Admitter, Refusal, Verdict};
 use crate::audio::Participant;
@@ -37,8 +37,10 @@ pub struct Stats {
     pub carried: u64,
     /// Calls refused in maintenance mode.
     pub refused_maintenance: u64,
-    /// Calls refused because the node had as many as it may, or no port was free.
+    /// Calls refused because the node had as many as it may, or all its media ports were in use by calls.
     pub refused_limit: u64,
+    /// Calls refused although the node was not full: the system gave no media port.
+    pub refused_resource: u64,
     /// Calls refused because their source made too many.
     pub refused_rate: u64,
     /// Requests not answered at all because their source sent far too many.
@@ -109,7 +111,7 @@ impl Ledger {
                 let call = Participant(inner.next);
                 inner.open.insert(call, Instant::now());
                 self.publish(&inner);
-                Entry::Admitted(Ticket { call, ledger: Arc::clone(self) })
+                Entry::Admitted(Ticket { call, purpose: Purpose::Call, ledger: Arc::clone(self) })
             }
             Verdict::Refuse(refusal) => {
                 match &refusal {
@@ -124,6 +126,14 @@ impl Ledger {
                 Entry::Dropped
             }
         }
+    }
+
+    /// A ticket for the engine's call to itself. It is in no count, and no admission is asked: the node
+    /// probes itself in maintenance mode as well. `turn` is given back with the ticket.
+    pub(crate) fn probe(self: &Arc<Ledger>, turn: OwnedSemaphorePermit) -> Ticket {
+        let mut inner = self.lock();
+        inner.next += 1;
+        Ticket { call: Participant(inner.next), purpose: Purpose::Probe(turn), ledger: Arc::clone(self) }
     }
 
     /// Whether a request that makes no call is worth an answer.
@@ -185,14 +195,39 @@ impl Inner {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) call: Participant,
+    pub(crate) purpose: Purpose,
     ledger: Arc<Ledger>,
+}
+
+/// Whose call it is.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// A caller's. It counts.
+    Call,
+    /// The engine's own, to itself. It counts nowhere; the permit makes it the only one.
+    Probe(#[expect(dead_code, reason = "held, and given back with the ticket")] OwnedSemaphorePermit),
+}
+
+impl Ticket {
+    /// Counts something that happened to this call.
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
+        match self.purpose {
+            Purpose::Call => self.ledger.count(change),
+            Purpose::Probe(_) => {}
+        }
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut inner = self.ledger.lock();
-        inner.open.remove(&self.call);
-        self.ledger.publish(&inner);
+        match self.purpose {
+            Purpose::Call => {
+                let mut inner = self.ledger.lock();
+                inner.open.remove(&self.call);
+                self.ledger.publish(&inner);
+            }
+            Purpose::Probe(_) => {}
+        }
     }
 }
 

@@ -14,6 +14,8 @@
 //! makes itself unfit: it takes no new calls, and says that it wants a restart at a quiet time. That restart,
 //! of the whole program, is the only way out.
 //!
+//! Whether the engine carries calls is found out by [`CallEngine::probe_call`], a real call to itself.
+//!
 //! The SIP stack logs every message in full at level `info`: a node's log filter says `rsipstack=warn`.
 //!
 //! What is not here: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.
@@ -42,4 +44,5 @@ pub use ledger::{Calls, Stats};
 pub use preflight::{PreflightError, Trial, preflight};
 pub use rooms::{Room, RoomName, Rooms};
 pub use settings::{MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate};
+pub use sip::probe::{ProbeError, Probed};
 pub use time::Time;

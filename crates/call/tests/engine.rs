@@ -93,13 +93,11 @@ async fn options_tells_what_the_node_can_do_or_that_it_is_in_maintenance_mode() 
     let answer = a.expect("SIP/2.0 200").await;
     assert!(header(&answer, "Allow").contains("INVITE"));
     assert_eq!(header(&answer, "Accept"), "application/sdp");
-    assert!(engine.answers_options().await);
 
     engine.set_admission(Admission::Closed(Closed { reason: "Moving house".into() }));
     a.send(&a.request("OPTIONS", "2", "", "")).await;
     let answer = a.expect("SIP/2.0 503").await;
     assert_eq!(header(&answer, "Reason"), "SIP;cause=503;text=\"Moving house\"");
-    assert!(engine.answers_options().await);
     engine.shut_down().await;
 }
 
@@ -231,7 +229,7 @@ async fn shutting_down_says_good_bye_and_frees_the_address() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(again.expect("the SIP address is free").answers_options().await);
+    again.expect("the SIP address is free").probe_call().await.expect("a call");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,7 +294,7 @@ async fn tcp_connections_are_limited_and_idle_ones_closed() {
         let closed = tokio::time::timeout(common::BOUND, connection.read(&mut [0; 10])).await;
         assert_eq!(closed.expect("idle for ever").expect("closed"), 0);
     }
-    assert!(engine.answers_options().await);
+    engine.probe_call().await.expect("a call");
     engine.shut_down().await;
 }
 
@@ -374,7 +372,7 @@ async fn mutated_invites_neither_break_the_engine_nor_leave_calls_behind() {
     wait_until("some got through", || engine.stats().ended_without_ack > 20).await;
     wait_for_calls(&engine, 0).await;
     assert!(matches!(*engine.calls().borrow(), Calls::Known { .. }), "a part of the engine failed");
-    assert!(engine.answers_options().await);
+    engine.probe_call().await.expect("a call");
     let mut a = caller(&engine, 47, 3).await;
     a.call(Codec::Pcmu).await;
     engine.shut_down().await;
@@ -420,7 +418,7 @@ async fn an_absurd_length_over_tcp_harms_only_its_own_connection() {
     bad.write_all(absurd.as_bytes()).await.expect("write");
     let mut a = caller(&engine, 49, 2).await;
     a.call(Codec::Pcmu).await;
-    assert!(engine.answers_options().await);
+    engine.probe_call().await.expect("a call");
     a.bye().await;
     wait_for_calls(&engine, 0).await;
     engine.shut_down().await;

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use call::audio::Codec;
-use call::{Admission, CallEngine, Closed};
+use call::{Admission, CallEngine, Closed, Probed};
 use common::{BOUND, Caller, address, count, engine, header, settings, wait_for_calls, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -66,7 +66,7 @@ async fn a_far_end_that_does_not_read_holds_up_nobody_else() {
     }
     // The limit is below the time after which the system itself ends the connection.
     let answered = tokio::time::timeout(Duration::from_secs(4), async {
-        assert!(engine.answers_options().await);
+        assert_eq!(engine.probe_call().await.expect("a call"), Probed::Carried);
         a.bye().await;
     });
     answered.await.expect("the node waits for the far end that does not read");
@@ -140,7 +140,7 @@ async fn refusals_that_are_never_confirmed_do_not_silence_the_node() {
     assert!(header(&first, "To").contains(";tag="), "{first}");
     a.send(&invite).await;
     assert_eq!(header(&a.expect("SIP/2.0 503").await, "To"), header(&first, "To"));
-    assert!(engine.answers_options().await);
+    assert_eq!(engine.probe_call().await.expect("a call"), Probed::Carried);
     assert_eq!(engine.stats().dropped, 0);
     engine.shut_down().await;
 }

@@ -88,6 +88,9 @@ pub(crate) struct EndedRun {
     /// What happened, when one run is asked for.
     #[serde(default)]
     pub(crate) facts: Vec<Fact>,
+    /// How many entries of its history were removed, at least.
+    #[serde(default)]
+    pub(crate) facts_evicted: u64,
 }
 
 impl EndedRun {
@@ -217,6 +220,9 @@ pub(crate) struct Package {
     /// When it was uploaded.
     #[serde(default)]
     pub(crate) uploaded_at: Option<When>,
+    /// Why it cannot be removed.
+    #[serde(default)]
+    pub(crate) needed_for: Option<String>,
 }
 
 impl Package {
@@ -267,6 +273,23 @@ pub(crate) struct WorkerStatus {
     /// The two machines that report as it, when there are two.
     #[serde(default)]
     pub(crate) duplicate: Option<String>,
+    /// How far its clock is ahead of the Management Node's or behind it, when that is worth an alarm.
+    #[serde(default)]
+    pub(crate) clock_offset_text: Option<String>,
+    /// Its last try to connect that was refused, unless it was heard since.
+    #[serde(default)]
+    pub(crate) refused_contact: Option<RefusedContact>,
+}
+
+/// A try of a node to connect that the Management Node has refused.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RefusedContact {
+    /// Why, and what to do.
+    pub(crate) text: String,
+    /// From where it came.
+    pub(crate) address: String,
+    /// When.
+    pub(crate) at: When,
 }
 
 /// A node, a room or a location in the configuration.
@@ -308,7 +331,7 @@ pub(crate) struct List<T> {
 }
 
 /// The state of an upload.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Upload {
     /// Its number.
     #[serde(default)]
@@ -322,6 +345,15 @@ pub(crate) struct Upload {
     /// What went wrong.
     #[serde(default)]
     pub(crate) error: Option<String>,
+    /// The account that asked for it.
+    #[serde(default)]
+    pub(crate) owner: Option<String>,
+    /// When bytes of it arrived last.
+    #[serde(default)]
+    pub(crate) last_activity: Option<When>,
+    /// Whether another upload of the same account may take its place.
+    #[serde(default)]
+    pub(crate) idle: bool,
 }
 
 /// A status by its token. The Management Node may be newer than this program: what its words say is

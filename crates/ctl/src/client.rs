@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fleet::time::Span;
 use fleet::version::Release;
+use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
@@ -31,6 +32,12 @@ const PAGE: &str = "1000";
 /// Pages of a list that are followed: a million objects.
 const MAX_PAGES: usize = 1_000;
 
+/// The cookie that carries the token of a device.
+const DEVICE_COOKIE: &str = "pitlane-device";
+
+/// The longest token that is kept, in bytes; ours have 97.
+const MAX_TOKEN: usize = 512;
+
 /// Where the Management Node is, whom to believe, and as whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
@@ -42,6 +49,9 @@ pub(crate) struct Connection {
     pub(crate) user: String,
     /// The user's password.
     pub(crate) password: Password,
+    /// The token that the Management Node gave at an earlier login: guesses of others do not slow this one
+    /// down.
+    pub(crate) device: Option<Password>,
 }
 
 /// The Management Node, from here.
@@ -58,6 +68,8 @@ pub(crate) struct Answer {
     pub(crate) location: Option<String>,
     /// The body.
     pub(crate) text: String,
+    /// The token that was given with it.
+    pub(crate) device: Option<Password>,
 }
 
 impl Answer {
@@ -118,8 +130,22 @@ impl Client {
         for (name, value) in query {
             url.query_pairs_mut().append_pair(name, value);
         }
-        let Connection { user, password, .. } = &self.connection;
-        self.http.request(method, url).basic_auth(user, Some(password.reveal()))
+        let Connection { user, password, device, .. } = &self.connection;
+        let request = self.http.request(method, url).basic_auth(user, Some(password.reveal()));
+        match device {
+            Some(token) => request.header(COOKIE, format!("{DEVICE_COOKIE}={}", token.reveal())),
+            None => request,
+        }
+    }
+
+    /// As whom requests are sent.
+    pub(crate) fn user(&self) -> &str {
+        &self.connection.user
+    }
+
+    /// The password that they carry.
+    pub(crate) fn password(&self) -> &Password {
+        &self.connection.password
     }
 
     /// Gets an object.
@@ -173,22 +199,24 @@ impl Client {
         let header = |name: &str| response.headers().get(name)?.to_str().ok().map(harmless);
         let location = header("location");
         let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Span::seconds);
+        let device = given_token(response.headers());
         let text = self.body(doing, response).await?;
         if status.is_success() {
-            return Ok(Answer { location, text });
+            return Ok(Answer { location, text, device });
         }
         let body: Option<Value> = serde_json::from_str(&text).ok();
+        let hint = body.as_ref().and_then(|body| body["hint"].as_str()).map(harmless);
         let (manager, user) = (self.manager().to_string(), self.connection.user.clone());
         let (doing, sentence) = (doing.to_string(), sentence(body.as_ref(), &text, status));
         Err(match status {
             StatusCode::UNAUTHORIZED => ClientError::NotLetIn { manager, user },
-            StatusCode::TOO_MANY_REQUESTS => ClientError::Wait { manager, sentence, retry_after },
-            StatusCode::NOT_FOUND => ClientError::Nothing { path },
-            status if status.is_client_error() => {
-                let hint = body.as_ref().and_then(|body| body["hint"].as_str()).map(harmless);
+            StatusCode::TOO_MANY_REQUESTS => ClientError::Wait { manager, sentence, retry_after, hint },
+            StatusCode::NOT_FOUND => ClientError::Nothing { path, sentence, hint },
+            // No room is no failure: the Management Node has refused, and nothing was changed.
+            status if status.is_client_error() || status == StatusCode::INSUFFICIENT_STORAGE => {
                 ClientError::Refused { doing, status, sentence, hint, body }
             }
-            status => ClientError::Failed { doing, status, sentence },
+            status => ClientError::Failed { doing, status, sentence, hint },
         })
     }
 
@@ -211,6 +239,15 @@ impl Client {
             None => ClientError::Unreachable { manager, why: innermost(error) },
         }
     }
+}
+
+/// The token of a device in the cookies of an answer.
+fn given_token(headers: &HeaderMap) -> Option<Password> {
+    let cookies = headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
+    cookies.filter_map(|cookie| cookie.split(';').next()?.split_once('=')).find_map(|(name, token)| {
+        let plain = token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+        (name.trim() == DEVICE_COOKIE && plain && token.len() <= MAX_TOKEN).then(|| Password::new(token))
+    })
 }
 
 fn next_page(envelope: &Value) -> Option<String> {

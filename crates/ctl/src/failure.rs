@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     RunIncomplete = 4,
     /// The Management Node cannot be reached, is not trusted, or does not let this user in.
     NoManager = 5,
+    /// It was interrupted, as a shell says it: 128 and the number of SIGINT.
+    Interrupted = 130,
 }
 
 /// Why a command did not do what it was asked to.
@@ -79,6 +81,14 @@ pub(crate) enum Failure {
         /// What to do next.
         hint: String,
     },
+    /// Somebody pressed Ctrl-C, or ended the program.
+    #[error("interrupted: {what}")]
+    Interrupted {
+        /// What is left, and how it is.
+        what: String,
+        /// How to go on.
+        hint: String,
+    },
     /// A file or the terminal.
     #[error("cannot {doing}")]
     Io {
@@ -112,6 +122,7 @@ impl Failure {
             Self::Toml { .. } | Self::Build { .. } => Exit::Failure,
             Self::Package { source: package::Refusal::Io { .. }, .. } => Exit::Failure,
             Self::Package { .. } | Self::Declined { .. } => Exit::Refused,
+            Self::Interrupted { .. } => Exit::Interrupted,
             Self::Keys(package::KeyError::Exists { .. }) => Exit::Refused,
             Self::Keys(_) => Exit::Failure,
             Self::Slots(slots::Error::AlreadyInstalled { .. }) => Exit::Refused,
@@ -123,7 +134,9 @@ impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Client(error) => error.hint(),
-            Self::NotFound { hint, .. } | Self::Declined { hint, .. } => Some(hint.clone()),
+            Self::NotFound { hint, .. } | Self::Declined { hint, .. } | Self::Interrupted { hint, .. } => {
+                Some(hint.clone())
+            }
             Self::Usage(_) => Some("see pitlane --help".into()),
             Self::Toml { .. } => Some("correct the file and try again".into()),
             Self::Io { .. } => Some("check the path, the permissions and the space on the disk".into()),

@@ -56,6 +56,8 @@ pub(crate) enum ClientError {
         sentence: String,
         /// For how long.
         retry_after: Option<Span>,
+        /// What to do next, in its words.
+        hint: Option<String>,
     },
     /// The request is refused; nothing was changed.
     #[error("the Management Node refuses to {doing}: {sentence}")]
@@ -72,12 +74,14 @@ pub(crate) enum ClientError {
         body: Option<Value>,
     },
     /// What was asked for is not there.
-    #[error(
-        "the Management Node has nothing at {path}; it may have been removed just now, or be of another release"
-    )]
+    #[error("the Management Node has nothing at {path}: {sentence}")]
     Nothing {
         /// The path.
         path: String,
+        /// What it said.
+        sentence: String,
+        /// What to do next, in its words.
+        hint: Option<String>,
     },
     /// The Management Node failed or is not ready.
     #[error("the Management Node failed to {doing} ({status}): {sentence}")]
@@ -88,6 +92,8 @@ pub(crate) enum ClientError {
         status: StatusCode,
         /// What it said.
         sentence: String,
+        /// What to do next, in its words.
+        hint: Option<String>,
     },
     /// The answer is not what this release understands.
     #[error("the answer of the Management Node to {doing} is not understood: {why}")]
@@ -130,10 +136,16 @@ impl ClientError {
                     .into(),
             ),
             Self::NotLetIn { .. } => Some("run pitlane login again, with the right user and password".into()),
-            Self::Refused { hint, .. } => hint.clone(),
-            Self::Failed { .. } => Some("look at the Management Node's log, and try again".into()),
+            // The Management Node knows best what to do about its own refusal.
+            Self::Refused { hint, .. } | Self::Wait { hint, .. } => hint.clone(),
+            Self::Failed { hint, .. } => {
+                hint.clone().or_else(|| Some("look at the Management Node's log, and try again".into()))
+            }
+            Self::Nothing { hint, .. } => hint.clone().or_else(|| {
+                Some("it may have been removed just now, or the Management Node is of another release".into())
+            }),
             Self::NotUnderstood { .. } => Some("use the pitlane that came with the Management Node's release".into()),
-            Self::Setup(_) | Self::Trust(_) | Self::Wait { .. } | Self::Nothing { .. } => None,
+            Self::Setup(_) | Self::Trust(_) => None,
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct Profile {
     pub(crate) user: String,
     /// The user's password.
     pub(crate) password: Password,
+    /// The token that the Management Node gave at the login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<Password>,
     /// The authority's certificate, PEM; the file that it came from may move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) authority: Option<String>,
@@ -136,6 +139,7 @@ mod tests {
             manager: "https://manager:8443".into(),
             user: "admin".into(),
             password: Password::new("s3cret \"quoted\""),
+            device: Some(Password::new("0a.1b")),
             authority: Some("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n".into()),
             fingerprint: None,
         }

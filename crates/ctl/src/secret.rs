@@ -46,12 +46,42 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<Password>, Failure> {
         return Ok(std::env::var(PASSWORD_VARIABLE).ok().filter(|text| !text.is_empty()).map(Password::new));
     };
     let doing = || format!("read the password from {}", file.display());
-    let mut text = String::new();
     let opened = std::fs::File::open(file).map_err(Failure::io(doing()))?;
-    opened.take(MAX_PASSWORD).read_to_string(&mut text).map_err(Failure::io(doing()))?;
+    first_line(opened, &file.display().to_string()).map(Some)
+}
+
+/// The new password from a file, or from standard input when it is called `-`; asked for twice on the terminal
+/// when neither is given.
+///
+/// # Errors
+/// It cannot be read, is empty, or the two differ.
+pub(crate) fn new_one(file: Option<&Path>, user: &str) -> Result<Password, Failure> {
+    match file {
+        Some(file) if file == Path::new("-") => first_line(std::io::stdin(), "standard input"),
+        Some(file) => {
+            let doing = format!("read the password from {}", file.display());
+            first_line(std::fs::File::open(file).map_err(Failure::io(doing))?, &file.display().to_string())
+        }
+        None => {
+            let missing = "there is no terminal to ask on for the new password; give --new-password-file FILE, or - for \
+                           standard input";
+            let new = ask_for(&format!("New password of {user}: "), missing)?;
+            if new == ask_for("The same again: ", missing)? {
+                return Ok(new);
+            }
+            Err(Failure::Usage("the two passwords differ; nothing was changed".into()))
+        }
+    }
+}
+
+/// The first line of a source.
+fn first_line(source: impl std::io::Read, name: &str) -> Result<Password, Failure> {
+    let mut text = String::new();
+    let read = source.take(MAX_PASSWORD).read_to_string(&mut text);
+    read.map_err(Failure::io(format!("read the password from {name}")))?;
     match text.lines().next().filter(|line| !line.is_empty()) {
-        Some(line) => Ok(Some(Password::new(line))),
-        None => Err(Failure::Usage(format!("{} holds no password in its first line", file.display()))),
+        Some(line) => Ok(Password::new(line)),
+        None => Err(Failure::Usage(format!("{name} holds no password in its first line"))),
     }
 }
 
@@ -60,16 +90,20 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<Password>, Failure> {
 /// # Errors
 /// Standard input is no terminal.
 pub(crate) fn ask(user: &str, manager: &str) -> Result<Password, Failure> {
+    let missing = format!(
+        "no password is known for {user}, and there is no terminal to ask on; \
+         give --password-file FILE or set {PASSWORD_VARIABLE}"
+    );
+    ask_for(&format!("Password of {user} on {manager}: "), &missing)
+}
+
+/// Asks a question on the terminal, and reads the answer without echo.
+fn ask_for(question: &str, missing: &str) -> Result<Password, Failure> {
     use std::io::IsTerminal as _;
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::Usage(format!(
-            "no password is known for {user}, and there is no terminal to ask on; \
-             give --password-file FILE or set {PASSWORD_VARIABLE}"
-        )));
+        return Err(Failure::Usage(missing.into()));
     }
     let terminal = console::Term::stderr();
-    let asked = terminal
-        .write_str(&format!("Password of {user} on {manager}: "))
-        .and_then(|()| terminal.read_secure_line());
+    let asked = terminal.write_str(question).and_then(|()| terminal.read_secure_line());
     asked.map(Password::new).map_err(Failure::io("read the password from the terminal"))
 }

@@ -1,11 +1,12 @@
 //! Text from outside that goes to a terminal, and numbers as people read them.
 
+use edge::text::is_hidden;
 use serde_json::Value;
 
-/// Replaces every control character by a visible one, so that no name, reason or note can move the
-/// cursor or repaint the screen. Line ends stay: notes have lines.
+/// Replaces every hidden character by a visible one, so that no name, reason or note can move the cursor, repaint
+/// the screen or change the direction of writing. Line ends stay: notes have lines.
 pub(crate) fn harmless(text: &str) -> String {
-    let visible = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    let visible = |c: char| if is_hidden(c) && c != '\n' { '\u{fffd}' } else { c };
     text.chars().map(visible).collect()
 }
 
@@ -53,6 +54,7 @@ mod tests {
     #[test]
     fn nothing_from_outside_can_move_the_cursor() {
         assert_eq!(harmless("a\u{1b}[2Jb\r\n"), "a\u{fffd}[2Jb\u{fffd}\n");
+        assert_eq!(harmless("a\u{202e}b"), "a\u{fffd}b");
         let value = serde_json::json!({"name": ["\u{7}x", 1, null]});
         assert_eq!(harmless_value(&value), serde_json::json!({"name": ["\u{fffd}x", 1, null]}));
     }

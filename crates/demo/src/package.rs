@@ -63,7 +63,7 @@ impl Recipe<'_> {
         let trust = self.folder.join("trust");
         fs::create_dir_all(&trust).map_err(Error::file(&trust))?;
         let name = self.folder.join("release");
-        self.pitlane.say(&["package", "keygen", "--out", &text(&name)])?;
+        self.pitlane.say(&["package", "keygen", "--no-passphrase", "--out", &text(&name)])?;
         let public = self.folder.join("release.pub");
         fs::copy(&public, trust.join("release.pub")).map_err(Error::file(public))?;
         Ok(())

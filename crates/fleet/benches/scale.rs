@@ -55,7 +55,7 @@ fn run(nodes: u32) -> Duration {
     let package = Package { release: NEW, manifest: Sha256([1; 32]), path: Path(vec![step]) };
     fleet.start(package, Policy::standard(), now).expect("nothing stands in the way");
     fleet.apply(now, Event::ManagerStaged);
-    let started = fleet.apply(now, Event::ManagerStarted { release: NEW, fell_back: None });
+    let started = fleet.apply(now, Event::ManagerStarted { release: NEW, fell_back: None, wall: None });
 
     let mut heard: std::collections::VecDeque<NodeId> = started.changed.into_iter().collect();
     let (mut spent, mut events) = (Duration::ZERO, 0_u32);

@@ -55,7 +55,7 @@ impl Fleet {
         let Some(run) = self.platform.run.as_ref().filter(|run| !run.manager_is_done()) else {
             return Vec::new();
         };
-        self.nodes_where(|node| node.assigned.is_some_and(|assigned| assigned.run == run.id))
+        self.nodes_where(|node| node.assigned.is_some_and(|assigned| assigned.run == run.name()))
     }
 
     fn kept_without_run(&self) -> Vec<String> {

@@ -12,8 +12,9 @@ use crate::observed::Calls;
 use crate::progress::Failure;
 use crate::run::Outcome;
 use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::Release;
+use crate::wall::Gap;
 
 /// Something that has happened on the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,11 @@ pub enum Fact {
         /// How.
         outcome: Outcome,
     },
+    /// A run that had stopped by itself after too many failures is over: the operator has started another.
+    FailureStopOver {
+        /// The run that had stopped.
+        run: RunId,
+    },
     /// A node was heard that had accepted more than the manager remembers: the manager's memory had gone
     /// back.
     EpochRaised {
@@ -65,6 +71,16 @@ pub enum Fact {
     },
     /// A restart of the Management Node would succeed again.
     ManagerStartFaultOver,
+    /// The Management Node's wall clock is not where the time that has passed leads. What is shown follows
+    /// it; no limit does.
+    ClockStepped {
+        /// How far it is from there.
+        by: Offset,
+        /// Whether the machine was off in between.
+        gap: Gap,
+    },
+    /// The Management Node's wall clock has not stepped for a while.
+    ClockSteady,
     /// Something happened to a node.
     Node {
         /// The node.
@@ -112,6 +128,13 @@ pub enum NodeFact {
     },
     /// A restart of its machine would succeed again.
     StartFaultOver,
+    /// Its machine was brought back on another version, and takes no calls until it is upgraded.
+    OutOfDate {
+        /// Why, with both versions.
+        why: String,
+    },
+    /// It runs the version of the Management Node again.
+    OutOfDateOver,
     /// Two processes report as this node at the same time: its machine was copied, or its key was stolen.
     Duplicated(Duplicate),
     /// Only one has been heard for long enough.
@@ -137,6 +160,13 @@ pub enum NodeFact {
         /// The release.
         release: Release,
     },
+    /// Its wall clock is not the Management Node's, or off by another amount than before.
+    ClockOff {
+        /// How far it is ahead of the Management Node's.
+        ahead: Offset,
+    },
+    /// Its wall clock is the Management Node's again.
+    ClockRight,
     /// It was asked to enter maintenance mode for the run.
     Preparing,
     /// It refuses new calls and waits for those it has.
@@ -185,9 +215,12 @@ impl Fact {
             | Self::ManagerUpgraded { .. }
             | Self::LockLifted { .. }
             | Self::RunEnded { .. }
+            | Self::FailureStopOver { .. }
             | Self::EpochRaised { .. }
             | Self::ManagerStartFault { .. }
-            | Self::ManagerStartFaultOver => None,
+            | Self::ManagerStartFaultOver
+            | Self::ClockStepped { .. }
+            | Self::ClockSteady => None,
         }
     }
 }
@@ -208,6 +241,9 @@ impl fmt::Display for Fact {
                 write!(f, "run {run}: the Management Node was restarted, so another run may be started now")
             }
             Self::RunEnded { run, outcome } => write!(f, "run {run}: {outcome}"),
+            Self::FailureStopOver { run } => {
+                write!(f, "run {run}: its stop after too many failures is over, another run is started")
+            }
             Self::EpochRaised { epoch } => {
                 write!(
                     f,
@@ -218,6 +254,17 @@ impl fmt::Display for Fact {
                 write!(f, "Management Node: a restart would fail: {why}")
             }
             Self::ManagerStartFaultOver => f.write_str("Management Node: a restart would succeed again"),
+            Self::ClockStepped { by, gap: Gap::Counted } => write!(
+                f,
+                "Management Node: its wall clock was set and is now {by:#} where it was; times are shown by it, \
+                 and no limit moves; check its time synchronisation"
+            ),
+            Self::ClockStepped { by, gap: Gap::Estimated } => write!(
+                f,
+                "Management Node: after its machine was off its wall clock is {by:#} what is believed of it; \
+                 times are shown by it, and no limit moves by that"
+            ),
+            Self::ClockSteady => f.write_str("Management Node: its wall clock has been steady for an hour"),
             Self::Node { node: _, name, what } => write!(f, "{name}: {what}"),
         }
     }
@@ -242,6 +289,8 @@ impl fmt::Display for NodeFact {
             Self::Fit => f.write_str("fit to take calls again"),
             Self::StartFault { why } => write!(f, "a restart would fail: {why}"),
             Self::StartFaultOver => f.write_str("a restart would succeed again"),
+            Self::OutOfDate { why } => write!(f, "out of service until it is upgraded: {why}"),
+            Self::OutOfDateOver => f.write_str("runs the version of the Management Node again"),
             Self::Duplicated(duplicate) => write!(f, "{duplicate}; {SWITCH_OFF}"),
             Self::DuplicateOver => {
                 write!(f, "one machine reports as this node, no other was heard for {DUPLICATE_OVER}")
@@ -253,6 +302,12 @@ impl fmt::Display for NodeFact {
             Self::Power(Power::Rest) => f.write_str("no longer needed, it may be powered off"),
             Self::Queued => f.write_str("joins the run, it is on another release"),
             Self::Staged { release } => write!(f, "{release} is staged"),
+            Self::ClockOff { ahead } => write!(
+                f,
+                "its clock is {ahead:#} the Management Node's; compare both with the true time, and check \
+                 time synchronisation"
+            ),
+            Self::ClockRight => f.write_str("its clock is the Management Node's again"),
             Self::Preparing => f.write_str("preparing to upgrade"),
             Self::Draining { calls } if calls.cleared() => f.write_str("in maintenance mode, without calls"),
             Self::Draining { calls } => write!(f, "in maintenance mode, waiting for {calls} to clear"),

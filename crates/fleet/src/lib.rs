@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod time;
 pub mod version;
+pub mod wall;
 
 pub mod path;
 pub mod policy;

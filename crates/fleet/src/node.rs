@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
-use crate::progress::Progress;
+use crate::progress::{AttemptResult, Progress};
 use crate::starts::{Duplicate, Starts};
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::Release;
+use crate::wall;
 
 /// Names a node: the integer id of the management API. Ids are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -104,6 +105,19 @@ pub struct Node {
     pub hold: Span,
     /// When its last call ended, in the attempt that it is in or that upgraded it.
     pub cleared_at: Option<Time>,
+    /// How far its wall clock is ahead of the Management Node's, when that is worth an alarm.
+    #[serde(default)]
+    pub clock_off: Option<Offset>,
+    /// What its attempt in the newest run said of the release.
+    #[serde(default)]
+    pub result: Option<AttemptResult>,
+    /// Whether its attempt in the run before failed: of those that may be taken it is the last.
+    #[serde(default)]
+    pub failed_before: bool,
+    /// Why the platform keeps it out of service until it is upgraded: its machine was brought back on another
+    /// version (R20, R29).
+    #[serde(default)]
+    pub out_of_date: Option<String>,
     /// The processes that report as this node.
     #[serde(default)]
     pub starts: Starts,
@@ -125,17 +139,27 @@ impl Node {
             woken: false,
             hold: Span::ZERO,
             cleared_at: None,
+            clock_off: None,
+            result: None,
+            failed_before: false,
+            out_of_date: None,
             starts: Starts::default(),
         }
+    }
+
+    /// What is held of its wall clock when it was measured to be so far ahead of the Management Node's.
+    pub fn clock_judged(&self, measured: Offset) -> Option<Offset> {
+        wall::judged(self.clock_off, measured)
     }
 
     /// The owners of its maintenance mode. The run's part follows from the node's place in the run,
     /// so a run that has ended owns nothing.
     pub fn owners(&self) -> Owners {
+        let unfit = self.observed.as_ref().and_then(|observed| observed.unfit.clone());
         Owners {
             operator: self.operator_maintenance.clone(),
             run: self.progress.holds_maintenance().then_some(self.hold),
-            platform: self.observed.as_ref().and_then(|observed| observed.unfit.clone()),
+            platform: unfit.or_else(|| self.out_of_date.clone()),
         }
     }
 
@@ -181,7 +205,7 @@ impl Node {
     }
 
     /// Its last report, when that acts on what is wanted of it now.
-    fn current(&self) -> Option<&Observed> {
+    pub(crate) fn current(&self) -> Option<&Observed> {
         self.observed.as_ref().filter(|observed| observed.generation == self.generation)
     }
 

@@ -7,20 +7,43 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::Generation;
 use crate::node::{Contact, Duty, Node, NodeId};
-use crate::progress::Progress;
+use crate::progress::{AttemptResult, Progress};
 use crate::time::Time;
 
 /// A place in the queue: nodes with fewer ended attempts first (R5), then always-on before bursting
 /// nodes (R7).
 pub type Rank = (u32, Duty);
 
+/// The order in which nodes of the queue are taken: by their rank, and of one rank those last whose attempt in
+/// the run before failed, so that a run that goes on after a stop begins with nodes that it has not tried.
+type Turn = (Rank, bool);
+
 /// Where the index lists one node: a function of its record alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Keys {
     place: bool,
-    ready: Option<Rank>,
+    ready: Option<Turn>,
     unfinished: Option<(Rank, Presence)>,
     deadline: Option<Time>,
+    result: Option<AttemptResult>,
+}
+
+/// How many attempts of the newest run have said something of its release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Results {
+    /// Nodes that run it.
+    pub upgraded: u32,
+    /// Nodes that did not take it.
+    pub failed: u32,
+}
+
+impl Results {
+    fn count(&mut self, result: AttemptResult) -> &mut u32 {
+        match result {
+            AttemptResult::Upgraded => &mut self.upgraded,
+            AttemptResult::Failed => &mut self.failed,
+        }
+    }
 }
 
 /// Whether the run can do something for a node that is still to be upgraded.
@@ -36,10 +59,11 @@ enum Presence {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index {
     places: BTreeSet<NodeId>,
-    ready: BTreeSet<(Rank, NodeId)>,
+    ready: BTreeSet<(Turn, NodeId)>,
     working: BTreeMap<Rank, u32>,
     absent: BTreeSet<NodeId>,
     deadlines: BTreeSet<(Time, NodeId)>,
+    results: Results,
 }
 
 /// The registered nodes.
@@ -137,9 +161,14 @@ impl Nodes {
     /// The next node to take out of service: the first of the queue, unless a node with fewer ended
     /// attempts is still to be tried (R5), or an always-on node before a bursting one (R7).
     pub fn next_in_queue(&self) -> Option<NodeId> {
-        let (rank, id) = self.index.ready.first()?;
+        let ((rank, _), id) = self.index.ready.first()?;
         let lowest = self.index.working.keys().next()?;
         (rank <= lowest).then_some(*id)
+    }
+
+    /// What the attempts of the newest run have said of its release.
+    pub fn results(&self) -> Results {
+        self.index.results
     }
 
     /// How many nodes are in the queue or being worked on.
@@ -171,12 +200,15 @@ impl Nodes {
 
 impl Index {
     fn list(&mut self, id: NodeId, keys: Keys) {
-        let Keys { place, ready, unfinished, deadline } = keys;
+        let Keys { place, ready, unfinished, deadline, result } = keys;
+        if let Some(result) = result {
+            *self.results.count(result) += 1;
+        }
         if place {
             self.places.insert(id);
         }
-        if let Some(rank) = ready {
-            self.ready.insert((rank, id));
+        if let Some(turn) = ready {
+            self.ready.insert((turn, id));
         }
         if let Some(time) = deadline {
             self.deadlines.insert((time, id));
@@ -191,11 +223,14 @@ impl Index {
     }
 
     fn unlist(&mut self, id: NodeId, keys: Keys) {
-        let Keys { place: _, ready, unfinished, deadline } = keys;
+        let Keys { place: _, ready, unfinished, deadline, result } = keys;
+        if let Some(result) = result {
+            *self.results.count(result) -= 1;
+        }
         self.places.remove(&id);
         self.absent.remove(&id);
-        if let Some(rank) = ready {
-            self.ready.remove(&(rank, id));
+        if let Some(turn) = ready {
+            self.ready.remove(&(turn, id));
         }
         if let Some(time) = deadline {
             self.deadlines.remove(&(time, id));
@@ -215,9 +250,10 @@ fn keys(node: &Node) -> Keys {
     let rank = node.progress.tried().map(|tried| (tried, node.duty));
     Keys {
         place: node.progress.holds_place(),
-        ready: rank.filter(|_| is_ready(node)),
+        ready: rank.filter(|_| is_ready(node)).map(|rank| (rank, node.failed_before)),
         unfinished: rank.map(|rank| (rank, presence(node))),
         deadline: node.deadline(),
+        result: node.result,
     }
 }
 

@@ -7,7 +7,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::version::Version;
+use crate::version::{Release, Version};
 
 /// One step of a version path: `to` may be installed on `from` or later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,13 @@ pub enum OffPath {
         /// The version of the package.
         to: Version,
     },
+    /// A later build of the same version runs.
+    OlderBuild {
+        /// The release that runs.
+        from: Release,
+        /// The release of the package.
+        to: Release,
+    },
     /// No known step starts at a version as old as this.
     TooOld {
         /// The version that runs.
@@ -71,6 +78,11 @@ impl fmt::Display for OffPath {
                 f,
                 "this platform runs {from}, which is newer than {to}; to go back, restore the Management Node \
                  from its restore point"
+            ),
+            Self::OlderBuild { from, to } => write!(
+                f,
+                "this platform runs {from}, which is a later build than {to}; upload the package of that build, or \
+                 of a later release"
             ),
             Self::TooOld { from, oldest } => write!(
                 f,
@@ -105,6 +117,20 @@ impl Path {
                 Err(OffPath::TooOld { from, oldest })
             }
         }
+    }
+
+    /// Checks that `to`, the release at the end of this path, may be installed on the release `from`. A later
+    /// build of the same version may: that is how a rebuilt release replaces a bad one. The same release may be
+    /// installed again (R9), and the caller decides whether it is of the same package.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn admits_release(&self, from: Release, to: Release) -> Result<(), OffPath> {
+        self.admits(from.version)?;
+        if from.version == to.version && from.build > to.build {
+            return Err(OffPath::OlderBuild { from, to });
+        }
+        Ok(())
     }
 
     /// Whether the path leads to `version`, every step starts where an earlier one may have ended,

@@ -33,6 +33,31 @@ pub struct Policy {
     pub absent_grace: Span,
     /// How long a bursting node may take to start up (R7). A cloud instance takes about five minutes.
     pub start_limit: Span,
+    /// How many nodes that the run took must have failed before it stops taking nodes; 0, and it never
+    /// does. The share of [`Policy::stop_at_failure_percent`] must be reached, too (G8).
+    #[serde(default = "stop_at_failures")]
+    pub stop_at_failures: u32,
+    /// How many of the attempts that have ended must have failed, in percent, before the run stops taking
+    /// nodes.
+    #[serde(default = "stop_at_failure_percent")]
+    pub stop_at_failure_percent: u32,
+    /// How many nodes are taken alone: no other is taken before as many are upgraded. 0, and the first
+    /// nodes are as many as there are places (R2).
+    #[serde(default)]
+    pub first_nodes: u32,
+}
+
+/// One or two nodes fail for reasons of their own machines (a full disk, a worn-out drive). Three of one run
+/// have something in common, and that is the release.
+const fn stop_at_failures() -> u32 {
+    3
+}
+
+/// Faults of single machines concern a few of a hundred. What one node in four does not take is wrong with the
+/// release, or with it on one kind of machine; and a platform of a hundred nodes goes on after three failures
+/// as long as nine of its nodes are upgraded.
+const fn stop_at_failure_percent() -> u32 {
+    25
 }
 
 impl Policy {
@@ -49,6 +74,9 @@ impl Policy {
             stuck_after: Span::hours(1),
             absent_grace: Span::minutes(10),
             start_limit: Span::minutes(15),
+            stop_at_failures: stop_at_failures(),
+            stop_at_failure_percent: stop_at_failure_percent(),
+            first_nodes: 0,
         }
     }
 

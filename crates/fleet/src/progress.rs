@@ -6,6 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
+use crate::version::Release;
 
 /// Where a node is in a run, with exactly what that place knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +106,17 @@ pub enum Ending {
     Stopped,
 }
 
+/// What an attempt says of the release that it brought (G8). An attempt that was stopped, or whose calls did
+/// not clear, says nothing of it; nor does a node that was never taken out of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptResult {
+    /// The node runs it.
+    Upgraded,
+    /// The node fell back, could not select it, or was not heard again after it had restarted.
+    Failed,
+}
+
 /// Why a node is out of a run without the new release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,6 +131,13 @@ pub enum Failure {
     NotStarted,
     /// Two machines report as this node.
     Duplicate,
+    /// The release cannot be installed on what the node runs (R15, R20); it is left alone.
+    OffPath {
+        /// What it runs.
+        runs: Release,
+        /// What the run brings.
+        brings: Release,
+    },
 }
 
 impl fmt::Display for Failure {
@@ -133,6 +152,16 @@ impl fmt::Display for Failure {
             Self::Duplicate => f.write_str(
                 "two machines reported as this node, so it does not count as upgraded; start the same package again \
                  when it is one machine",
+            ),
+            Self::OffPath { runs, brings } if runs > brings => write!(
+                f,
+                "it runs {runs}, which is later than {brings}; start the package of that release or of a later one, \
+                 or redeploy it with the release of the Management Node"
+            ),
+            Self::OffPath { runs, brings } => write!(
+                f,
+                "it runs {runs}, on which {brings} cannot be installed; redeploy it with the release of the \
+                 Management Node"
             ),
             Self::NotStarted => f.write_str("the bursting node did not start up in time; look at its cloud console"),
         }
@@ -151,6 +180,27 @@ impl Progress {
             | Self::Rebooting { .. }
             | Self::Releasing { .. } => true,
             Self::Idle | Self::Pending { .. } | Self::Upgraded { .. } | Self::Failed { .. } => false,
+        }
+    }
+
+    /// Whether an attempt is under way that may still say something of the release.
+    pub fn is_under_way(&self) -> bool {
+        self.holds_place() && !matches!(self, Self::Releasing { .. })
+    }
+
+    /// Whether the node is still to be taken, or can still be spared its restart.
+    pub fn can_be_spared(&self) -> bool {
+        match self {
+            Self::Pending { .. }
+            | Self::Starting { .. }
+            | Self::Preparing { .. }
+            | Self::Draining { .. }
+            | Self::Installing { .. } => true,
+            Self::Idle
+            | Self::Rebooting { .. }
+            | Self::Releasing { .. }
+            | Self::Upgraded { .. }
+            | Self::Failed { .. } => false,
         }
     }
 

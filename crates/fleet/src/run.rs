@@ -1,15 +1,16 @@
 //! A run: one upgrade of the platform from Start to its end.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::desired::{Assignment, RunId};
-use crate::path::Path;
+use crate::path::{OffPath, Path};
 use crate::policy::Policy;
 use crate::time::Time;
-use crate::version::{Release, Sha256};
+use crate::version::{Release, Sha256, Version};
 
 /// A verified upgrade package, as far as a run needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,16 @@ pub struct Package {
     pub manifest: Sha256,
     /// The versions that it may be installed on (R15).
     pub path: Path,
+}
+
+impl Package {
+    /// Checks that the package may be installed on this release (R15).
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn admits(&self, from: Release) -> Result<(), OffPath> {
+        self.path.admits_release(from, self.release)
+    }
 }
 
 /// Whether another run may be started (R10).
@@ -53,6 +64,17 @@ pub enum ManagerStep {
     },
 }
 
+/// The epoch that a run began with. A Management Node that was restored gives the number of a forgotten run once
+/// more, and a node that could not take the release in that one would not try it in this one. An epoch is above
+/// all that any node has accepted, so it is never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunTag(pub u32);
+
+fn name(id: RunId, tag: Option<RunTag>) -> RunId {
+    tag.map_or(id, |RunTag(epoch)| RunId(epoch))
+}
+
 /// A run under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -72,6 +94,15 @@ pub struct Run {
     pub manager: ManagerStep,
     /// Since when nothing but absent nodes is left to wait for.
     pub idle_since: Option<Time>,
+    /// What names it to the nodes; its number where a Management Node of release 34 has started it.
+    #[serde(default)]
+    pub tag: Option<RunTag>,
+    /// The versions that the nodes ran when it was started: what it leaves behind is of these and of its own.
+    #[serde(default)]
+    pub sources: BTreeSet<Version>,
+    /// How many nodes ran its release when it was started.
+    #[serde(default)]
+    pub on_target: u32,
 }
 
 impl Run {
@@ -80,9 +111,14 @@ impl Run {
         self.started_at + self.policy.run_limit
     }
 
+    /// What nodes know it by: no other run that they may remember has this name.
+    pub fn name(&self) -> RunId {
+        name(self.id, self.tag)
+    }
+
     /// What it brings to each node.
     pub fn assignment(&self) -> Assignment {
-        Assignment { run: self.id, release: self.package.release, manifest: self.package.manifest }
+        Assignment { run: self.name(), release: self.package.release, manifest: self.package.manifest }
     }
 
     /// Whether the nodes may be touched (R1).
@@ -104,6 +140,13 @@ pub enum Outcome {
     Incomplete,
     /// The overall limit came first (R8).
     LimitReached,
+    /// Too many of the nodes that were taken did not take the release, so no more were taken (G8).
+    TooManyFailures {
+        /// How many did not.
+        failed: u32,
+        /// How many attempts had ended, with or without the release.
+        ended: u32,
+    },
     /// The release could not be staged or selected on the Management Node; nothing was touched.
     ManagerRejected {
         /// What happened.
@@ -134,6 +177,12 @@ impl fmt::Display for Outcome {
                 "stopped at the overall limit; every node keeps the release it has; start the same package again \
                  to take the rest",
             ),
+            Self::TooManyFailures { failed, ended } => write!(
+                f,
+                "stopped by itself, because the release failed on {failed} of {ended} nodes; every node keeps the \
+                 release it has; see why it failed, then start the same package again to go on with the rest, or a \
+                 later one"
+            ),
             Self::ManagerRejected { why } => {
                 write!(f, "the Management Node did not take the release, and nothing was touched: {why}")
             }
@@ -161,4 +210,17 @@ pub struct EndedRun {
     pub ended_at: Time,
     /// How it ended.
     pub outcome: Outcome,
+    /// What named it to the nodes.
+    #[serde(default)]
+    pub tag: Option<RunTag>,
+    /// The versions that the nodes ran when it was started.
+    #[serde(default)]
+    pub sources: BTreeSet<Version>,
+}
+
+impl EndedRun {
+    /// What nodes knew it by.
+    pub fn name(&self) -> RunId {
+        name(self.id, self.tag)
+    }
 }

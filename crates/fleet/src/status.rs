@@ -9,7 +9,7 @@ use crate::node::{Contact, Duty, Node, NodeId};
 use crate::observed::{Calls, Staging};
 use crate::platform::Fleet;
 use crate::progress::{Ending, Failure, Progress};
-use crate::run::ManagerStep;
+use crate::run::{ManagerStep, Run};
 use crate::starts::{Duplicate, SWITCH_OFF};
 use crate::time::{Span, Time};
 
@@ -102,6 +102,11 @@ pub enum Waits {
         /// The places that there are.
         places: u32,
     },
+    /// It is in the queue, and no other node is taken before one that was taken first is upgraded (G8).
+    FirstNodes {
+        /// How many nodes are under way.
+        under_way: u32,
+    },
     /// It is in the queue, and every place is held by a node that cannot be contacted.
     LostNodes {
         /// How many they are.
@@ -176,6 +181,10 @@ impl fmt::Display for Waits {
             Self::Staging { percent: 100 } => f.write_str("the package has arrived and is unpacked"),
             Self::Staging { percent } => write!(f, "the package is on its way, {percent}% fetched"),
             Self::Queue { taken, places } => write!(f, "in the queue, {taken} of {places} places are taken"),
+            Self::FirstNodes { under_way } => write!(
+                f,
+                "in the queue until more of the nodes that go first are upgraded, {under_way} of them under way"
+            ),
             Self::LostNodes { nodes } => write!(
                 f,
                 "in the queue, all {nodes} places are held by nodes that cannot be contacted; power them on or \
@@ -265,8 +274,12 @@ impl Fleet {
         Waits::Restart { since, stuck: since >= self.stuck_after() }
     }
 
-    fn waits_for_place(&self, places: u32) -> Waits {
+    fn waits_for_place(&self, run: &Run) -> Waits {
+        let places = run.policy.nodes_at_once;
         let holders = self.nodes().places();
+        if self.waits_for_first_nodes(run) {
+            return Waits::FirstNodes { under_way: u32::try_from(self.under_way()).unwrap_or(u32::MAX) };
+        }
         let taken = u32::try_from(holders.len()).unwrap_or(u32::MAX);
         let lost = |id: &NodeId| self.nodes().get(*id).is_some_and(|node| node.contact.is_lost());
         if taken >= places && holders.iter().all(lost) {
@@ -290,7 +303,7 @@ impl Fleet {
             return Waits::AlwaysOnNodes;
         }
         if node.has_staged() {
-            return self.waits_for_place(run.policy.nodes_at_once);
+            return self.waits_for_place(run);
         }
         Waits::Staging { percent: node.observed.as_ref().map_or(0, |observed| percent(&observed.staging)) }
     }

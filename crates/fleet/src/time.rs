@@ -6,7 +6,7 @@ use core::ops::{Add, Sub};
 use serde::{Deserialize, Serialize};
 
 /// A moment: milliseconds since 1970-01-01 UTC as the machine's shell counts them. It never goes
-/// backwards on one machine; two machines need not agree.
+/// backwards on one machine and does not follow its wall clock; two machines need not agree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(pub u64);
@@ -15,6 +15,18 @@ pub struct Time(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Span(pub u64);
+
+/// What a machine's wall clock says: milliseconds since 1970-01-01 UTC. Anybody may set it, so nothing is
+/// decided by it. It is what people are shown; a [`Time`] is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Wall(pub u64);
+
+/// How far one clock is ahead of another, in milliseconds; behind when it is negative. Printed for people:
+/// `2 h ahead`, `41 s behind`; before the name of the other clock, with `{:#}`, `2 h ahead of`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Offset(pub i64);
 
 impl Time {
     /// How long ago `earlier` was; zero when it lies ahead.
@@ -25,6 +37,41 @@ impl Time {
     /// How long it is until `later`; zero when it has passed.
     pub fn until(self, later: Self) -> Span {
         later.since(self)
+    }
+
+    /// What a wall clock says that is so far ahead.
+    pub fn on_wall(self, ahead: Offset) -> Wall {
+        Wall(self.0) + ahead
+    }
+}
+
+impl Wall {
+    /// How far it is ahead of another wall clock of the same moment.
+    pub fn ahead_of(self, other: Self) -> Offset {
+        let size = |more: u64, less: u64| i64::try_from(more - less).unwrap_or(i64::MAX);
+        if self >= other { Offset(size(self.0, other.0)) } else { Offset(-size(other.0, self.0)) }
+    }
+
+    /// How far it is ahead of a program's time of the same moment.
+    pub fn ahead_of_time(self, time: Time) -> Offset {
+        self.ahead_of(Self(time.0))
+    }
+
+    /// How long ago `earlier` was; zero when it lies ahead.
+    pub fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Offset {
+    /// How much it is, either way.
+    pub fn size(self) -> Span {
+        Span(self.0.unsigned_abs())
+    }
+
+    /// How much more it is than `other`.
+    pub fn since(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -53,6 +100,30 @@ impl Add<Span> for Time {
 
     fn add(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Add<Span> for Wall {
+    type Output = Self;
+
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Add<Offset> for Wall {
+    type Output = Self;
+
+    fn add(self, offset: Offset) -> Self {
+        Self(self.0.saturating_add_signed(offset.0))
+    }
+}
+
+impl Add<Span> for Offset {
+    type Output = Self;
+
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add_unsigned(span.0))
     }
 }
 
@@ -85,6 +156,17 @@ impl fmt::Display for Span {
     }
 }
 
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = match (self.0 < 0, f.alternate()) {
+            (true, _) => "behind",
+            (false, true) => "ahead of",
+            (false, false) => "ahead",
+        };
+        write!(f, "{} {side}", self.size())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -106,5 +188,18 @@ mod tests {
     fn time_that_lies_ahead_is_no_time_ago() {
         assert_eq!(Time(5).since(Time(9)), Span::ZERO);
         assert_eq!(Time(u64::MAX) + Span::hours(1), Time(u64::MAX));
+    }
+
+    #[test]
+    fn one_clock_is_ahead_of_another_or_behind() {
+        let check = |one: u64, other: u64, expected: &str| {
+            let offset = Wall(one).ahead_of(Wall(other));
+            assert_eq!(offset.to_string(), expected);
+            assert_eq!(Time(other).on_wall(offset), Wall(one));
+        };
+        assert_eq!(alloc::format!("{:#}", Offset(7_200_000)), "2 h ahead of");
+        check(7_200_000, 0, "2 h ahead");
+        check(0, 41_000, "41 s behind");
+        assert_eq!(Wall(0).ahead_of(Wall(u64::MAX)), Offset(-i64::MAX));
     }
 }

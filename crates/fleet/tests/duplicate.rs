@@ -136,7 +136,7 @@ fn duplicated() -> (Fleet, Speaker, Speaker, Speaker, u64) {
 fn start(fleet: &mut Fleet, at: u64) {
     fleet.start(package(1), Policy::standard(), Time(at)).unwrap();
     fleet.apply(Time(at), Event::ManagerStaged);
-    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn node_that_is_one_again_during_the_run_is_upgraded_by_it() {
     let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);
     assert!(is_duplicate(&fleet));
     fleet.apply(Time(at), Event::ManagerStaged);
-    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     let (at, facts) = in_turn(&mut fleet, at, 10, &mut [&mut one, &mut copy, &mut other]);
     assert!(!of(&facts, NODE).contains(&NodeFact::Preparing), "{facts:?}");
     let (_, facts) = in_turn(&mut fleet, at, 130, &mut [&mut one, &mut other]);
@@ -333,7 +333,7 @@ fn repeat_goes_on_without_a_duplicated_node_while_another_is_left() {
     let (at, _) = in_turn(&mut fleet, 0, 1, &mut [&mut one, &mut other]);
     start(&mut fleet, at);
     // Somebody restarts the Management Node, so another run may be started.
-    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     let mut copy = Speaker::new(NODE, 2, 1);
     one = Speaker::new(NODE, 3, 1);
     let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);

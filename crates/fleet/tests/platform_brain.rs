@@ -94,7 +94,7 @@ fn no_epoch_that_one_node_claims_keeps_another_from_being_heard() {
             let Event::Report { id: _, observed } = report(at, generation, 0) else { unreachable!() };
             fleet.apply(Time(at), Event::Report { id: LIAR, observed });
         }
-        fleet.apply(Time(4), Event::ManagerStarted { release: RELEASE, fell_back: None });
+        fleet.apply(Time(4), Event::ManagerStarted { release: RELEASE, fell_back: None, wall: None });
         // The honest node accepts what is wanted of it, and its report counts.
         fleet.apply(Time(5), Event::Maintenance { id: NODE, operator: Some("fan".into()) });
         let wanted = fleet.wanted(NODE).unwrap().generation;
@@ -183,7 +183,7 @@ fn replaceable(release: Release, footing: Footing) -> Fleet {
     fleet.apply(Time(2), Event::ManagerStaged);
     for at in [3, 4] {
         let release = package(1).release;
-        fleet.apply(Time(at), Event::ManagerStarted { release, fell_back: None });
+        fleet.apply(Time(at), Event::ManagerStarted { release, fell_back: None, wall: None });
     }
     let generation = fleet.wanted(NODE).unwrap().generation;
     let Event::Report { id, observed } = report(5, generation, 0) else { unreachable!() };
@@ -195,8 +195,10 @@ fn replaceable(release: Release, footing: Footing) -> Fleet {
 #[test]
 fn a_release_that_may_still_fall_back_is_not_upgraded_from() {
     let check = |release: Release, footing: Footing, expected: usize| {
-        let check = replaceable(release, footing).check_start(&package(2), Time(6));
-        let others = check.blockers.iter().filter(|blocker| matches!(blocker, Blocker::OtherVersion { .. }));
+        let mut next = package(2);
+        next.path.0[0].from = package(1).release.version;
+        let check = replaceable(release, footing).check_start(&next, Time(6));
+        let others = check.blockers.iter().filter(|blocker| matches!(blocker, Blocker::NodeOffPath { .. }));
         assert_eq!(others.count(), expected, "{footing:?} on {release}: {:?}", check.blockers);
     };
     check(package(1).release, Footing::Confirmed, 0);
@@ -215,7 +217,7 @@ fn a_node_that_has_used_up_its_epochs_does_not_use_up_those_of_the_platform() {
 #[test]
 fn every_start_of_the_manager_begins_an_epoch_above_all_before() {
     let mut fleet = fleet();
-    let started = || Event::ManagerStarted { release: RELEASE, fell_back: None };
+    let started = || Event::ManagerStarted { release: RELEASE, fell_back: None, wall: None };
     fleet.apply(Time(1_000), started());
     assert_eq!(fleet.platform.epoch, 2);
     fleet.apply(Time(1_800_000_000_000), started());
@@ -229,7 +231,10 @@ fn every_start_of_the_manager_begins_an_epoch_above_all_before() {
 #[test]
 fn a_manager_whose_clock_is_wrong_by_a_century_still_hears_its_nodes() {
     let mut fleet = fleet();
-    fleet.apply(Time(9_000_000_000_000), Event::ManagerStarted { release: RELEASE, fell_back: None });
+    fleet.apply(
+        Time(9_000_000_000_000),
+        Event::ManagerStarted { release: RELEASE, fell_back: None, wall: None },
+    );
     let generation = fleet.wanted(NODE).unwrap().generation;
     fleet.apply(Time(9_000_000_000_001), report(9, generation, 0));
     assert_eq!(fleet.nodes().get(NODE).unwrap().contact, Contact::Heard);
@@ -263,7 +268,7 @@ fn installing() -> (Fleet, Time) {
     fleet.apply(Time(0), report(0, Generation::default(), 0));
     fleet.start(package, Policy::standard(), Time(0)).unwrap();
     fleet.apply(Time(0), Event::ManagerStaged);
-    fleet.apply(Time(0), Event::ManagerStarted { release: target, fell_back: None });
+    fleet.apply(Time(0), Event::ManagerStarted { release: target, fell_back: None, wall: None });
     for at in 1..=3 {
         let report = drained(&fleet, at, Admission::Refusing, Footing::Confirmed);
         fleet.apply(Time(at), report);

@@ -18,7 +18,7 @@ fn say(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admis
 
 fn manager_takes(fleet: &mut Fleet, at: u64, minor: u16) {
     fleet.apply(Time(at), Event::ManagerStaged);
-    fleet.apply(Time(at + 1), Event::ManagerStarted { release: release(minor), fell_back: None });
+    fleet.apply(Time(at + 1), Event::ManagerStarted { release: release(minor), fell_back: None, wall: None });
     assert_eq!(fleet.manager_wants(), ManagerWants::Nothing);
 }
 
@@ -34,7 +34,7 @@ fn restarting_into_a_replaced_release() -> Fleet {
     say(&mut fleet, 7, 0, Footing::Leaving, Admission::Refusing);
     assert!(matches!(progress(&fleet), Progress::Rebooting { .. }), "{:?}", progress(&fleet));
     // Somebody restarts the Management Node, so that another run may be started.
-    fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     fleet.start(package(2), Policy::standard(), Time(9)).unwrap();
     manager_takes(&mut fleet, 10, 2);
     fleet

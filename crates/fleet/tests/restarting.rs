@@ -24,7 +24,7 @@ fn installing() -> Fleet {
     say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
-    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     say(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
     say(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
     assert_eq!(fleet.status(NODE), Some(Status::UpgradeInProgress));

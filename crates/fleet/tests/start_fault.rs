@@ -84,7 +84,7 @@ fn repeat_goes_on_without_nodes_that_would_not_start_again_while_there_are_other
     let mut fleet = platform();
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
-    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     fleet.apply(Time(4) + Policy::standard().run_limit, Event::DeadlinePassed);
     let now = Time(10) + Policy::standard().run_limit;
     report(&mut fleet, NODE, now.0, 0, fault());
@@ -102,7 +102,9 @@ fn repeat_goes_on_without_nodes_that_would_not_start_again_while_there_are_other
 fn fault_of_a_manager_is_over_when_it_has_started() {
     let mut fleet = platform();
     fleet.apply(Time(2), Event::ManagerChecked { fault: fault() });
-    let facts = fleet.apply(Time(3), Event::ManagerStarted { release: release(0), fell_back: None }).facts;
+    let facts = fleet
+        .apply(Time(3), Event::ManagerStarted { release: release(0), fell_back: None, wall: None })
+        .facts;
     assert_eq!(facts, [Fact::ManagerStartFaultOver]);
     assert_eq!(fleet.platform.start_fault, None);
 }

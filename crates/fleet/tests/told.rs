@@ -45,7 +45,7 @@ fn running(duty: Duty) -> Fleet {
     }
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
-    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     fleet
 }
 
@@ -111,7 +111,7 @@ fn a_bursting_node_that_is_tried_again_is_told_to_be_powered_on_r7() {
 fn a_bursting_node_that_only_starts_up_was_never_taken_out_of_service() {
     let mut fleet = running(Duty::Bursting);
     assert!(matches!(progress(&fleet), Progress::Starting { .. }), "{:?}", progress(&fleet));
-    fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None });
+    fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     let again = fleet.start(package(1), Policy::standard(), Time(9)).unwrap();
     let told = told(again);
     assert!(!told.contains(&NodeFact::Returned), "{told:?}");

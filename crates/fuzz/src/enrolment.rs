@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use fleet::node::NodeId;
 use manager::authority::{Authority, NodeRequest};
 use node::identity::{Identity, client_without_identity, new_key};
-use wire::{Enrolled, EnrolmentFile, EnrolmentRequest};
+use wire::{Enrolled, EnrolmentFile, EnrolmentRequest, RegistrationId};
 
 use crate::scratch;
 
@@ -17,6 +17,7 @@ pub(crate) const WORDS: &[&str] = &[
     "token",
     "authority",
     "request",
+    "release",
     "certificate",
     "renew_at",
     " = ",
@@ -58,7 +59,9 @@ pub(crate) fn identity(data: &[u8]) {
     if let Ok(request) = serde_json::from_slice::<EnrolmentRequest>(data)
         && let Ok(key) = NodeRequest::parse(&request.request)
     {
-        let issued = authority().issue_to_node(NodeId(7), &key).expect("a certificate for a good request");
+        let issued = authority()
+            .issue_to_node(NodeId(7), RegistrationId(7), &key)
+            .expect("a certificate for a good request");
         assert!(issued.pem.contains("BEGIN CERTIFICATE"));
     }
     if let Ok(enrolled) = serde_json::from_slice::<Enrolled>(data) {

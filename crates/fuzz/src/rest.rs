@@ -91,6 +91,8 @@ pub(crate) const WORDS: &[&str] = &[
     "\"policy\"",
     "\"manifest\"",
     "\"nodes_at_once\"",
+    "\"stop_at_failures\"",
+    "\"first_nodes\"",
     "\"resource_uri\"",
     "true",
     "false",
@@ -225,7 +227,13 @@ async fn serve(root: &Path) -> (Desk, Router) {
     let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).expect("a store");
     let desk = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a desk");
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
-    let router = router(Context { desk: desk.clone(), layout, nodes, name: "manager".into() });
+    let router = router(Context {
+        desk: desk.clone(),
+        layout,
+        nodes,
+        name: "manager".into(),
+        refusals: manager::link::Refusals::default(),
+    });
     (desk, router)
 }
 
@@ -283,6 +291,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "GET configuration/v1/conference_alias/?conference=1&alias__in=meet,x",
         "GET configuration/v1/upgrade_request/?state=uploading&created_at__gte=2026-01-01",
         "GET history/v1/upgrade/?limit=5",
+        "GET status/v1/worker_vm/?version__gt=34.10&last_updated__lt=2026-01-01&maintenance_mode=true",
     ];
     let changes = [
         "PATCH configuration/v1/worker_vm/1/\n\n{\"maintenance_mode\": false, \"name\": \"node2\"}",
@@ -294,6 +303,14 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         joined(&[&[place, node], &changes[..]].concat()),
         joined(&[&[place, node, room, alias], &lists[..]].concat()),
         joined(&[upload, sent, finish, "DELETE configuration/v1/upgrade_request/$UPLOAD/"]),
+        joined(&[
+            "POST configuration/v1/upgrade/\n\n{\"request\": true, \"total_size\": 9, \"head_sha256\": \
+             \"0707070707070707070707070707070707070707070707070707070707070707\"}",
+            "GET configuration/v1/upgrade_request/?owner=admin",
+        ]),
+        joined(&[
+            "POST command/v1/account/password/\n\n{\"old_password\": \"x\", \"new_password\": \"correct horse\"}",
+        ]),
         joined(&[form]),
         joined(&[place, node, start, "POST command/v1/platform/upgrade_check/\n\n{}"]),
         joined(&[

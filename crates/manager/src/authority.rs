@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use clock::{Machine, Source};
 use fleet::node::NodeId;
 use fleet::version::Sha256;
 use rcgen::{
@@ -19,19 +20,35 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::Digest as _;
 use thiserror::Error;
-use wire::IdentityName;
+use wire::{IdentityName, RegistrationId};
 
 use crate::enrolment::random;
+use crate::registration::DATED_BACK;
 
-/// How long the authority itself is good: longer than a platform lives without being deployed anew.
-const AUTHORITY_LIFE: Duration = days(20 * 365);
+/// From when on the authority is good, and every node's certificate: 2020-01-01. A fixed day, for the clock
+/// of a machine that is deployed may be wrong, and what begins at a wrong moment is good for nobody once the
+/// clock is set right. Nothing is lost by an early beginning: what ends a certificate is its end.
+const BEGINS: Duration = Duration::from_secs(1_577_836_800);
 
-/// How long a certificate is good, of a node and of the Management Node: long enough for a node that
-/// is switched off for two months, short enough that a lost one is of no use for ever.
-const CERTIFICATE_LIFE: Duration = days(90);
+/// Until when the authority is good: 2070-01-01, longer than a platform lives without being deployed anew.
+const AUTHORITY_ENDS: Duration = Duration::from_secs(3_155_760_000);
 
-/// A certificate is good a little before it was made: the clocks of two machines need not agree.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
+/// The earliest moment that a clock is believed to show: 2026-01-01, before the first release. A machine
+/// whose clock has no battery begins with 1970, and its certificates would all have ended.
+const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
+
+/// How long a node's certificate is good.
+const CERTIFICATE_LIFE: Duration = Duration::from_millis(wire::CERTIFICATE_LIFE.0);
+
+/// How long the Management Node's own certificate is good before and after it was made: a node, or a person,
+/// whose clock is more than a year off, either way, finds it good, and can be told so. Its key never leaves
+/// the process, which is restarted more often than that. The whole of it is within the 825 days that the
+/// strictest clients accept (Apple, support document 103769).
+const MARGIN: Duration = days(410);
+
+/// How far the wall clock may be from when the Management Node's certificate was made, either way, before
+/// another is made: so the margin is the same for everybody, whatever is done to the clock.
+const MADE_ANEW_AFTER: Duration = days(1);
 
 /// Largest accepted certificate signing request, in bytes of PEM. Ours have some five hundred.
 const REQUEST_MAX: usize = 16 << 10;
@@ -81,6 +98,7 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
     certificate: CertificateDer<'static>,
+    clocks: Arc<dyn Source>,
 }
 
 /// A certificate that was made.
@@ -98,16 +116,21 @@ impl Authority {
     /// # Errors
     /// The disk refuses, or what lies there is damaged.
     pub fn load_or_make(dir: &Path) -> Result<Self, AuthorityError> {
-        if let Some(authority) = Self::load(dir)? {
-            return Ok(authority);
+        Self::load_or_make_on(Arc::new(Machine), dir)
+    }
+
+    /// The same by other clocks than this machine's.
+    pub(crate) fn load_or_make_on(clocks: Arc<dyn Source>, dir: &Path) -> Result<Self, AuthorityError> {
+        if !dir.join("authority.pem").exists() {
+            // A key without its certificate was being made when the power went; nobody knows it.
+            let (pair, text) =
+                make().map_err(|source| AuthorityError::Unusable { dir: dir.into(), source })?;
+            let (key, pem) = (dir.join("authority.key"), dir.join("authority.pem"));
+            fs::create_dir_all(dir).map_err(failed("create", dir))?;
+            write_private(&key, pair.serialize_pem().as_bytes())?;
+            write_durably(&pem, text.as_bytes(), 0o644)?;
         }
-        // A key without its certificate was being made when the power went; nobody knows it.
-        let (pair, text) = make().map_err(|source| AuthorityError::Unusable { dir: dir.into(), source })?;
-        let (key, pem) = (dir.join("authority.key"), dir.join("authority.pem"));
-        fs::create_dir_all(dir).map_err(failed("create", dir))?;
-        write_private(&key, pair.serialize_pem().as_bytes())?;
-        write_durably(&pem, text.as_bytes(), 0o644)?;
-        Self::read(dir)
+        Self::read(clocks, dir)
     }
 
     /// Loads the authority from the directory `dir`; none when none was made there.
@@ -115,10 +138,11 @@ impl Authority {
     /// # Errors
     /// The disk refuses, or what lies there is damaged.
     pub fn load(dir: &Path) -> Result<Option<Self>, AuthorityError> {
-        if dir.join("authority.pem").exists() { Self::read(dir).map(Some) } else { Ok(None) }
+        let is_made = dir.join("authority.pem").exists();
+        if is_made { Self::read(Arc::new(Machine), dir).map(Some) } else { Ok(None) }
     }
 
-    fn read(dir: &Path) -> Result<Self, AuthorityError> {
+    fn read(clocks: Arc<dyn Source>, dir: &Path) -> Result<Self, AuthorityError> {
         let (key, pem) = (dir.join("authority.key"), dir.join("authority.pem"));
         let unusable = |source| AuthorityError::Unusable { dir: dir.into(), source };
         let text = fs::read_to_string(&pem).map_err(failed("read", &pem))?;
@@ -132,7 +156,7 @@ impl Authority {
         let certificate = CertificateDer::from_pem_slice(text.as_bytes())
             .map_err(|_| unusable(rcgen::Error::CouldNotParseCertificate))?;
         let issuer = Issuer::from_ca_cert_der(&certificate, pair).map_err(unusable)?;
-        Ok(Self { issuer, pem: text, certificate })
+        Ok(Self { issuer, pem: text, certificate, clocks })
     }
 
     /// The authority's certificate, PEM.
@@ -150,22 +174,49 @@ impl Authority {
         Sha256(sha2::Sha256::digest(&self.certificate).into())
     }
 
-    /// Makes the certificate of a node for the key in `request`; nothing else of the request is used.
+    /// Makes the certificate of a node and its registration for the key in `request`; nothing else of
+    /// the request is used.
     ///
     /// # Errors
     /// [`AuthorityError::BadRequest`] when it is none that we use.
-    pub fn issue_to_node(&self, node: NodeId, request: &NodeRequest) -> Result<Issued, AuthorityError> {
-        let now = SystemTime::now();
-        let mut params = identity(IdentityName::Node(node), now).map_err(AuthorityError::NotIssued)?;
+    pub fn issue_to_node(
+        &self,
+        node: NodeId,
+        registration: RegistrationId,
+        request: &NodeRequest,
+    ) -> Result<Issued, AuthorityError> {
+        self.issue_dated(node, Some(registration), request, self.now())
+    }
+
+    /// Makes a node's certificate as it is made at `now`; without a registration, as release 34 does.
+    pub(crate) fn issue_dated(
+        &self,
+        node: NodeId,
+        registration: Option<RegistrationId>,
+        request: &NodeRequest,
+        now: SystemTime,
+    ) -> Result<Issued, AuthorityError> {
+        let begins = registration.map_or(now - Duration::from_millis(DATED_BACK.0), |_| at(BEGINS));
+        let validity = (begins, now + CERTIFICATE_LIFE);
+        let mut params = identity(IdentityName::Node(node), validity).map_err(AuthorityError::NotIssued)?;
+        if let Some(registration) = registration {
+            let name = registration.name().try_into().map_err(AuthorityError::NotIssued)?;
+            params.subject_alt_names.push(SanType::URI(name));
+        }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate =
             params.signed_by(&request.0.public_key, &self.issuer).map_err(AuthorityError::NotIssued)?;
         Ok(Issued { pem: certificate.pem(), renew_at: now + CERTIFICATE_LIFE * 2 / 3 })
     }
 
+    /// What the wall clock says, as far as it can be believed.
+    fn now(&self) -> SystemTime {
+        at(Duration::from_millis(self.clocks.wall().0).max(EARLIEST))
+    }
+
     /// Makes a certificate of the Management Node for `names`, with a key of its own.
-    fn issue_to_manager(&self, names: &[String]) -> Result<CertifiedKey, rcgen::Error> {
-        let mut params = identity(IdentityName::Manager, SystemTime::now())?;
+    fn issue_to_manager(&self, names: &[String], now: SystemTime) -> Result<CertifiedKey, rcgen::Error> {
+        let mut params = identity(IdentityName::Manager, (now - MARGIN, now + MARGIN))?;
         params.subject_alt_names.extend(CertificateParams::new(names)?.subject_alt_names);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;
@@ -205,12 +256,28 @@ impl NodeRequest {
     }
 }
 
-/// The Management Node's certificate, made anew in good time by itself.
+/// The Management Node's certificate, made anew by itself whenever the wall clock has gone away from it, in
+/// whichever direction.
 #[derive(Debug)]
 pub struct ServerIdentity {
     authority: Arc<Authority>,
     names: Vec<String>,
-    current: Mutex<(Arc<CertifiedKey>, SystemTime)>,
+    current: Mutex<Made>,
+}
+
+/// A certificate with the moment it was made.
+#[derive(Clone, Debug)]
+struct Made {
+    certificate: Arc<CertifiedKey>,
+    at: SystemTime,
+}
+
+impl Made {
+    /// Whether the wall clock is still close to where it was.
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        let away = now.duration_since(self.at).unwrap_or_else(|earlier| earlier.duration());
+        away < MADE_ANEW_AFTER
+    }
 }
 
 impl ServerIdentity {
@@ -219,41 +286,46 @@ impl ServerIdentity {
     /// # Errors
     /// A name is not one.
     pub fn new(authority: Arc<Authority>, names: Vec<String>) -> Result<Self, AuthorityError> {
-        let made = authority.issue_to_manager(&names).map_err(AuthorityError::NotIssued)?;
-        let current = Mutex::new((Arc::new(made), SystemTime::now() + CERTIFICATE_LIFE * 2 / 3));
+        let at = authority.now();
+        let made = authority.issue_to_manager(&names, at).map_err(AuthorityError::NotIssued)?;
+        let current = Mutex::new(Made { certificate: Arc::new(made), at });
         Ok(Self { authority, names, current })
     }
 
-    /// The certificate in force at `now`, and that of the authority.
-    pub(crate) fn chain(&self, now: SystemTime) -> Vec<CertificateDer<'static>> {
-        self.current(now).cert.clone()
+    /// The certificate in force now, and that of the authority.
+    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.current().cert.clone()
     }
 
-    fn current(&self, now: SystemTime) -> Arc<CertifiedKey> {
+    fn current(&self) -> Arc<CertifiedKey> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if now >= current.1
-            && let Ok(made) = self.authority.issue_to_manager(&self.names)
+        let now = self.authority.now();
+        if !current.is_fresh(now)
+            && let Ok(made) = self.authority.issue_to_manager(&self.names, now)
         {
-            *current = (Arc::new(made), now + CERTIFICATE_LIFE * 2 / 3);
+            *current = Made { certificate: Arc::new(made), at: now };
         }
-        current.0.clone()
+        current.certificate.clone()
     }
 }
 
 impl ResolvesServerCert for ServerIdentity {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current(SystemTime::now()))
+        Some(self.current())
     }
 }
 
 /// What certificates of the platform have in common.
-fn identity(name: IdentityName, now: SystemTime) -> Result<CertificateParams, rcgen::Error> {
+fn identity(
+    name: IdentityName,
+    (begins, ends): (SystemTime, SystemTime),
+) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name.to_string());
     params.subject_alt_names = vec![SanType::URI(name.to_string().try_into()?)];
-    params.not_before = date(now - CLOCK_TOLERANCE);
-    params.not_after = date(now + CERTIFICATE_LIFE);
+    params.not_before = date(begins);
+    params.not_after = date(ends);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     Ok(params)
@@ -261,17 +333,21 @@ fn identity(name: IdentityName, now: SystemTime) -> Result<CertificateParams, rc
 
 fn make() -> Result<(KeyPair, String), rcgen::Error> {
     let key = KeyPair::generate()?;
-    let now = SystemTime::now();
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     let tag = u32::from_be_bytes(random());
     params.distinguished_name.push(DnType::CommonName, format!("Pitlane authority {tag:08x}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = date(now - CLOCK_TOLERANCE);
-    params.not_after = date(now + AUTHORITY_LIFE);
+    params.not_before = date(at(BEGINS));
+    params.not_after = date(at(AUTHORITY_ENDS));
     let pem = params.self_signed(&key)?.pem();
     Ok((key, pem))
+}
+
+/// So long after 1970-01-01 UTC.
+fn at(since: Duration) -> SystemTime {
+    UNIX_EPOCH + since
 }
 
 fn date<T: From<SystemTime>>(time: SystemTime) -> T {
@@ -295,6 +371,9 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Authori
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+
+    use clock::SetByHand;
+    use fleet::time::{Offset, Wall};
 
     use super::*;
 
@@ -325,13 +404,15 @@ mod tests {
         let mut asked = CertificateParams::new(["127.0.0.1".to_string()]).unwrap();
         asked.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let request = asked.serialize_request(&key).unwrap().pem().unwrap();
-        let issued = authority.issue_to_node(NodeId(7), &NodeRequest::parse(&request).unwrap()).unwrap();
+        let request = NodeRequest::parse(&request).unwrap();
+        let issued = authority.issue_to_node(NodeId(7), RegistrationId(5), &request).unwrap();
         let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
         let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
         assert!(!certificate.is_ca());
-        assert_eq!(crate::link::identity_of(&der), Some(IdentityName::Node(NodeId(7))));
+        let shown = crate::link::Certificate::read(&der).unwrap();
+        assert_eq!((shown.node, shown.registration), (NodeId(7), Some(RegistrationId(5))));
         let names = certificate.subject_alternative_name().unwrap().unwrap().value;
-        assert_eq!(names.general_names.len(), 1);
+        assert_eq!(names.general_names.len(), 2);
     }
 
     #[test]
@@ -341,14 +422,79 @@ mod tests {
         }
     }
 
+    /// From when until when a certificate is good, in days since 1970.
+    fn validity(certificate: &[u8]) -> (i64, i64) {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).unwrap();
+        let day = |time: x509_parser::time::ASN1Time| time.timestamp() / 86_400;
+        (day(certificate.validity().not_before), day(certificate.validity().not_after))
+    }
+
+    /// A day in the life of a platform, in days since 1970.
+    const DAY: i64 = 21_000;
+
+    fn clocks() -> SetByHand {
+        SetByHand::new(Wall(u64::try_from(DAY).unwrap() * 86_400_000))
+    }
+
+    fn set_days(clocks: &SetByHand, days: i64) {
+        clocks.set(Offset(days * 86_400_000));
+    }
+
     #[test]
-    fn the_managers_certificate_is_made_anew_at_two_thirds_of_its_life() {
-        let dir = tempfile::tempdir().unwrap();
-        let authority = Arc::new(Authority::load_or_make(dir.path()).unwrap());
-        let identity = ServerIdentity::new(authority, vec!["127.0.0.1".into()]).unwrap();
-        let now = SystemTime::now();
-        let first = identity.current(now);
-        assert!(Arc::ptr_eq(&first, &identity.current(now + days(59))));
-        assert!(!Arc::ptr_eq(&first, &identity.current(now + days(61))));
+    fn the_managers_certificate_is_good_for_everybody_however_its_clock_is_set() {
+        let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
+        let authority = Authority::load_or_make_on(Arc::new(clocks.clone()), dir.path()).unwrap();
+        let identity = ServerIdentity::new(Arc::new(authority), vec!["127.0.0.1".into()]).unwrap();
+        let mut today = DAY;
+        for step in [0, 400, -400, -400, 800, 60, -60] {
+            set_days(&clocks, step);
+            today += step;
+            let (begins, ends) = validity(identity.current().cert[0].as_ref());
+            assert!(begins <= today - 400 && today + 400 <= ends, "{begins} to {ends} on {today}");
+            assert!(ends - begins <= 825, "the strictest clients accept 825 days");
+        }
+    }
+
+    #[test]
+    fn the_managers_certificate_is_made_anew_only_when_its_clock_has_gone_away_from_it() {
+        let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
+        let authority = Authority::load_or_make_on(Arc::new(clocks.clone()), dir.path()).unwrap();
+        let identity = ServerIdentity::new(Arc::new(authority), vec!["127.0.0.1".into()]).unwrap();
+        let first = identity.current();
+        for hours in [23, -46] {
+            clocks.set(Offset(hours * 3_600_000));
+            assert!(Arc::ptr_eq(&first, &identity.current()));
+        }
+        clocks.set(Offset(-2 * 3_600_000));
+        assert!(!Arc::ptr_eq(&first, &identity.current()));
+    }
+
+    #[test]
+    fn an_authority_that_is_made_under_a_wrong_clock_is_good_under_a_right_one() {
+        for days in [0, 400, -400, -DAY] {
+            let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
+            set_days(&clocks, days);
+            let authority = Authority::load_or_make_on(Arc::new(clocks), dir.path()).unwrap();
+            let (begins, ends) = validity(authority.certificate());
+            assert!(begins < DAY - 2_000 && DAY + 10_000 < ends, "{begins} to {ends}");
+        }
+    }
+
+    #[test]
+    fn a_nodes_certificate_is_not_too_young_for_any_clock() {
+        for (days, good_for) in [(0, 90), (400, 490)] {
+            let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
+            set_days(&clocks, days);
+            let authority = Authority::load_or_make_on(Arc::new(clocks), dir.path()).unwrap();
+            let key = KeyPair::generate().unwrap();
+            let asked = CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
+            let issued = authority
+                .issue_to_node(NodeId(7), RegistrationId(1), &NodeRequest::parse(&asked).unwrap())
+                .unwrap();
+            let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
+            let (begins, ends) = validity(&der);
+            assert!(begins < DAY - 2_000, "a node or a manager whose clock was behind refused it");
+            assert_eq!(ends, DAY + good_for);
+        }
     }
 }

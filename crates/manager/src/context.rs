@@ -3,6 +3,7 @@
 use crate::driver::Desk;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
+use crate::link::Refusals;
 
 /// Everything that a request of a person may need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,4 +16,6 @@ pub struct Context {
     pub nodes: NodeAccess,
     /// The name of this Management Node: the first of the machine's `names`.
     pub name: String,
+    /// Whom the nodes' listener has refused.
+    pub refusals: Refusals,
 }

@@ -1,13 +1,15 @@
-//! How a node joins: a token that is good for one key, given to the operator in a file.
+//! How a node joins: a token that is good for one key, given to the operator in a file. Its use begins a
+//! registration of the node, and ends the one before.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fleet::node::NodeId;
 use fleet::time::{Span, Time};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
-use wire::EnrolmentFile;
+use wire::{EnrolmentFile, RegistrationId};
 
+use crate::registration;
 use crate::store::StoreError;
 
 /// How long a token is good: a machine may be deployed on Friday and started on Monday.
@@ -32,49 +34,68 @@ impl NodeAccess {
     }
 }
 
-/// Makes the token of a node, in place of one that it had. Only its hash is stored.
+/// Makes the token of a node, in place of one that it had. Only its hash is stored. The registration of the
+/// node, if it has one, goes on until the token is used.
 ///
 /// # Errors
 /// The database refuses.
 pub fn issue(tx: &Transaction<'_>, node: NodeId, now: Time) -> Result<String, StoreError> {
     let token = URL_SAFE_NO_PAD.encode(random::<TOKEN_BYTES>());
+    let registration = RegistrationId(u128::from_be_bytes(random()));
     let expires_at = i64::try_from((now + TOKEN_LIFE).0).unwrap_or(i64::MAX);
     tx.execute(
-        "INSERT OR REPLACE INTO enrolment (node_id, token_sha256, expires_at) VALUES (?1, ?2, ?3)",
-        params![node.0, hash(token.as_bytes()), expires_at],
+        "INSERT OR REPLACE INTO enrolment (node_id, token_sha256, expires_at, registration)
+         VALUES (?1, ?2, ?3, ?4)",
+        params![node.0, hash(token.as_bytes()), expires_at, registration.to_string()],
     )?;
     Ok(token)
 }
 
-/// Forgets the token of a node that is removed.
+/// Forgets the token of a node that is removed, and ends its registration.
 ///
 /// # Errors
 /// The database refuses.
 pub fn forget(tx: &Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM enrolment WHERE node_id = ?1", [node.0])?;
-    Ok(())
+    registration::end(tx, node)
 }
 
-/// Spends a token on a public key, and says whose it is; none when it is not good. The same key may
-/// come again with it until it expires: the answer may have been lost on its way.
+/// Whose token it is; none when it is not known or has expired.
+///
+/// # Errors
+/// The database refuses.
+pub(crate) fn owner(connection: &Connection, token: &str, now: Time) -> Result<Option<NodeId>, StoreError> {
+    let sql = "SELECT node_id FROM enrolment WHERE token_sha256 = ?1 AND expires_at > ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let now = i64::try_from(now.0).unwrap_or(i64::MAX);
+    let owner = statement.query_row(params![hash(token.as_bytes()), now], |row| row.get(0)).optional()?;
+    Ok(owner.map(NodeId))
+}
+
+/// Spends a token on a public key, and says whose it is and which registration begins; none when it is
+/// not good. The same key may come again with it until it expires: the answer may have been lost on its
+/// way.
 pub(crate) fn spend(
     tx: &Transaction<'_>,
     token: &str,
     public_key: &[u8],
     now: Time,
-) -> Result<Option<NodeId>, StoreError> {
+) -> Result<Option<(NodeId, RegistrationId)>, StoreError> {
     let now = i64::try_from(now.0).unwrap_or(i64::MAX);
     let key = hash(public_key);
     let node = tx
         .query_row(
             "UPDATE enrolment SET public_key_sha256 = ?2
              WHERE token_sha256 = ?1 AND expires_at > ?3 AND coalesce(public_key_sha256, ?2) = ?2
-             RETURNING node_id",
+             RETURNING node_id, registration",
             params![hash(token.as_bytes()), key, now],
-            |row| row.get(0),
+            |row| Ok((NodeId(row.get(0)?), row.get::<_, String>(1)?)),
         )
         .optional()?;
-    Ok(node.map(NodeId))
+    let Some((node, id)) = node else { return Ok(None) };
+    let Ok(id) = id.parse() else { return Ok(None) };
+    registration::begin(tx, node, id)?;
+    Ok(Some((node, id)))
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -3,7 +3,6 @@
 //! Nothing here is global: several Management Nodes may live in one process.
 
 pub mod layout;
-pub mod now;
 pub mod preflight;
 pub mod report;
 mod shares;
@@ -13,7 +12,9 @@ pub mod store;
 pub mod driver;
 
 pub mod enrolment;
+pub mod first_password;
 pub mod packages;
+mod registration;
 
 pub mod authority;
 pub mod gate;

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use edge::text::visible;
 use fleet::version::Release;
 use manager::driver::{Ended, Own};
 use manager::layout::Layout;
@@ -61,7 +62,8 @@ const LEFT_ALONE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false);
+    log.fmt_fields(edge::log::VisibleFields).init();
     let root = match arguments {
         Arguments { command: Some(Command::Check { root, slot, held, held_calls }), .. } => {
             return check(&root, slot, &Held { addresses: held, calls: held_calls });
@@ -73,7 +75,7 @@ fn main() -> ExitCode {
         Ok(Ended::Selected(_) | Ended::Asked) => ExitCode::SUCCESS,
         Ok(Ended::StoreBroken) => ExitCode::FAILURE,
         Err(cause) => {
-            eprintln!("pitlane-manager: {}", chain(&cause));
+            eprintln!("pitlane-manager: {}", visible(&chain(&cause)));
             ExitCode::FAILURE
         }
     }
@@ -97,7 +99,7 @@ fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(cause) => {
-            eprintln!("pitlane-manager: {}", chain(&cause));
+            eprintln!("pitlane-manager: {}", visible(&chain(&cause)));
             ExitCode::FAILURE
         }
     }

@@ -15,6 +15,7 @@ const ADAPTED: &str = ", adapted";
 #[derive(Clone, Copy)]
 enum Part {
     Nodes(fn(&mut Policy) -> &mut u32),
+    Percent(fn(&mut Policy) -> &mut u32),
     Seconds(fn(&mut Policy) -> &mut Span),
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Number {
 }
 
 /// Every number of a policy.
-pub(crate) const NUMBERS: [Number; 9] = [
+pub(crate) const NUMBERS: [Number; 12] = [
     Number { name: "nodes_at_once", least: 1, part: Part::Nodes(|policy| &mut policy.nodes_at_once) },
     seconds("drain_limit_seconds", 1, |policy| &mut policy.drain_limit),
     seconds("run_limit_seconds", 1, |policy| &mut policy.run_limit),
@@ -39,6 +40,13 @@ pub(crate) const NUMBERS: [Number; 9] = [
     seconds("stuck_after_seconds", 1, |policy| &mut policy.stuck_after),
     seconds("absent_grace_seconds", 0, |policy| &mut policy.absent_grace),
     seconds("start_limit_seconds", 1, |policy| &mut policy.start_limit),
+    Number { name: "stop_at_failures", least: 0, part: Part::Nodes(|policy| &mut policy.stop_at_failures) },
+    Number {
+        name: "stop_at_failure_percent",
+        least: 1,
+        part: Part::Percent(|policy| &mut policy.stop_at_failure_percent),
+    },
+    Number { name: "first_nodes", least: 0, part: Part::Nodes(|policy| &mut policy.first_nodes) },
 ];
 
 const fn seconds(name: &'static str, least: u64, span: fn(&mut Policy) -> &mut Span) -> Number {
@@ -46,10 +54,11 @@ const fn seconds(name: &'static str, least: u64, span: fn(&mut Policy) -> &mut S
 }
 
 impl Number {
-    /// The most that it may be: the size of the largest platform, or a week.
+    /// The most that it may be: the size of the largest platform, all of it, or a week.
     pub(crate) fn most(self) -> u64 {
         match self.part {
             Part::Nodes(_) => NODES_AT_MOST as u64,
+            Part::Percent(_) => 100,
             Part::Seconds(_) => LONGEST_SECONDS,
         }
     }
@@ -60,7 +69,9 @@ impl Number {
             return Err(NotAllowed);
         }
         match self.part {
-            Part::Nodes(nodes) => *nodes(policy) = u32::try_from(value).map_err(|_| NotAllowed)?,
+            Part::Nodes(number) | Part::Percent(number) => {
+                *number(policy) = u32::try_from(value).map_err(|_| NotAllowed)?;
+            }
             Part::Seconds(span) => *span(policy) = Span::seconds(value),
         }
         Ok(())
@@ -70,7 +81,7 @@ impl Number {
     pub(crate) fn get(self, policy: &Policy) -> u64 {
         let mut policy = policy.clone();
         match self.part {
-            Part::Nodes(nodes) => u64::from(*nodes(&mut policy)),
+            Part::Nodes(number) | Part::Percent(number) => u64::from(*number(&mut policy)),
             Part::Seconds(span) => span(&mut policy).0 / 1_000,
         }
     }
@@ -96,7 +107,7 @@ mod tests {
     fn every_number_of_a_policy_is_in_the_table_once() {
         let policy = serde_json::to_value(Policy::standard()).unwrap();
         assert_eq!(policy.as_object().unwrap().len(), NUMBERS.len() + 1, "beside the name");
-        for (n, number) in (1_000..).zip(NUMBERS) {
+        for (n, number) in (71..).zip(NUMBERS) {
             let mut policy = Policy::standard();
             number.set(&mut policy, n).unwrap();
             assert_eq!(number.get(&policy), n, "{}", number.name);

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use clock::SetByHand;
 use fleet::desired::Generation;
 use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
 use fleet::path::{self, Step};
@@ -16,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::driver::{Desk, Own};
 use crate::layout::Layout;
-use crate::start::{Standing, open_store, take_over};
+use crate::start::{Standing, open_store, take_over, take_over_on};
 
 /// How long a test waits for what must happen.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -68,6 +70,14 @@ impl Bench {
         take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.unwrap()
     }
 
+    /// The same on a machine with these clocks.
+    pub(crate) async fn desk_on(&self, clocks: &SetByHand) -> Desk {
+        let layout = self.layout();
+        let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).unwrap();
+        let (clocks, path) = (Arc::new(clocks.clone()), layout.store(Slot::A));
+        take_over_on(clocks, connection, path, Policy::standard(), None).await.unwrap()
+    }
+
     /// The release after this one, signed, as an uploaded file. Its programs find nothing wrong.
     pub(crate) fn upload(&self) -> PathBuf {
         self.upload_with("exit 0")
@@ -92,6 +102,7 @@ impl Bench {
             version,
             build: Build(Release::COMPILED.build.0 + 100),
             released: jiff::civil::date(2026, 11, 23),
+            valid_until: None,
             path: path::Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
             notes: "For tests.".into(),

@@ -41,6 +41,7 @@ pub fn tally(stats: Stats) -> wire::Tally {
         carried,
         refused_maintenance,
         refused_limit,
+        refused_resource,
         refused_rate,
         dropped: _,
         not_found,
@@ -56,7 +57,7 @@ pub fn tally(stats: Stats) -> wire::Tally {
     wire::Tally {
         carried,
         refused_maintenance,
-        refused_other: refused_limit + refused_rate + not_found + not_acceptable,
+        refused_other: refused_limit + refused_resource + refused_rate + not_found + not_acceptable,
         vanished: ended_without_ack + ended_by_media_timeout + ended_by_session_timer,
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fleet::version::Release;
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest};
@@ -52,7 +53,7 @@ pub enum EnrolError {
     /// The manager does not take the token.
     #[error(
         "the Management Node does not take this enrolment file: it was used before, has expired, or its node was \
-         deleted{why}; delete the node on the Management Node, add it again, and use the new file"
+         deleted{why}; make a new one with `pitlane node enrol NAME`"
     )]
     Token {
         /// The manager's own sentence, with a colon in front, or nothing.
@@ -66,8 +67,8 @@ pub enum EnrolError {
     Identity(#[from] IdentityError),
     /// The identity could not be kept. The token is good for the same key only.
     #[error(
-        "the Management Node has enrolled the node, but its identity could not be kept; mend the disk and run the \
-         same command again while the file is valid, else delete the node on the Management Node and add it again"
+        "the Management Node has enrolled the node, but its identity could not be kept; repair the disk and run \
+         the same command again while the file is valid, else make a new one with `pitlane node enrol NAME`"
     )]
     Lost(#[source] FileError),
 }
@@ -85,7 +86,8 @@ pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Ident
     }
     let client = identity::client_without_identity(&file.authority)?;
     let (pending, Pending { token: _, key, request }) = Pending::of(root, &file.token)?;
-    let request = EnrolmentRequest { token: Some(file.token.clone()), request };
+    let release = Some(Release::COMPILED);
+    let request = EnrolmentRequest { token: Some(file.token.clone()), request, release };
     let managers = Managers::new(file.manager.clone());
     let answer = managers.in_turn(|address| {
         let (client, request) = (&client, &request);
@@ -94,6 +96,7 @@ pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Ident
     let enrolled: Enrolled = answer.await.map_err(refused)?;
     let identity = Identity::new(&file, key, enrolled);
     identity.client()?;
+    let _lock = Identity::lock(root).map_err(EnrolError::Lost)?;
     identity.store(root).map_err(EnrolError::Lost)?;
     // One that stays behind means nothing: its token is good for no other key, nor for another node.
     let _ = std::fs::remove_file(pending);

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use edge::text::is_hidden;
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -205,7 +206,7 @@ fn sentence(body: &[u8]) -> String {
     let Ok(RefusalBody { error, hint }) = serde_json::from_slice(body) else { return String::new() };
     let link = if hint.is_empty() { "" } else { "; " };
     let text = format!(": {error}{link}{hint}");
-    text.chars().filter(|c| !c.is_control()).take(SENTENCE).collect()
+    text.chars().filter(|c| !is_hidden(*c)).take(SENTENCE).collect()
 }
 
 async fn bytes(address: &str, mut answer: Response, limit: usize) -> Result<Vec<u8>, RequestError> {

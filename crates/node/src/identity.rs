@@ -2,6 +2,8 @@
 //! it trusts. Made by enrolment, kept in one file, so that no half of it is ever in force.
 
 use std::fmt;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +22,7 @@ const FORMAT: u16 = 1;
 
 /// What to do about a damaged identity.
 const ADVICE: &str =
-    "make a new enrolment file on the Management Node and run `pitlane-node enrol` with --replace";
+    "make a new enrolment file with `pitlane node enrol NAME` and run `pitlane-node enrol` with --replace";
 
 /// How long a manager has to take a connection. On any network that carries calls it takes well under a second.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -44,6 +46,21 @@ pub struct Identity {
     pub key: String,
     /// When the certificate is to be renewed, in milliseconds since 1970-01-01 UTC.
     pub renew_at: u64,
+}
+
+/// What tells one file from another that was put in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl FileStamp {
+    /// That of the file; `None` when there is none that can be looked at.
+    pub fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self { inode: found.ino(), changed: (found.ctime(), found.ctime_nsec()) })
+    }
 }
 
 impl fmt::Debug for Identity {
@@ -71,14 +88,14 @@ pub enum IdentityError {
     /// By this machine's clock, the node's certificate is refused.
     #[error(
         "by the clock of this machine the node's certificate is refused: {reason}; set the clock, or, when it is \
-         right, make a new enrolment file on the Management Node"
+         right, make a new enrolment file with `pitlane node enrol NAME`"
     )]
     NotValidNow {
         /// Why.
         reason: String,
     },
     /// A certificate or key in it cannot be used.
-    #[error("the {what} cannot be used: {reason}; make a new enrolment file on the Management Node")]
+    #[error("the {what} cannot be used: {reason}; make a new enrolment file with `pitlane node enrol NAME`")]
     Unusable {
         /// Which part.
         what: &'static str,
@@ -129,6 +146,17 @@ impl Identity {
     pub fn store(&self, root: &Path) -> Result<(), FileError> {
         files::state_dir(root)?;
         files::store(&Self::path(root), self)
+    }
+
+    /// Keeps others from replacing the identity until it is dropped: a renewal must not overwrite what an
+    /// enrolment has put there.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub fn lock(root: &Path) -> Result<File, FileError> {
+        let path = files::state_dir(root)?;
+        let locked = File::open(&path).and_then(|dir| dir.lock().map(|()| dir));
+        locked.map_err(|source| FileError::Disk { doing: "lock", path, source })
     }
 
     /// Where it lies.

@@ -9,11 +9,14 @@ pub mod settings;
 
 pub mod clock;
 pub mod memory;
+pub mod unconfirmed;
 
 pub mod identity;
 
 pub mod backoff;
 pub mod http;
+pub mod reason;
+pub mod renewal;
 
 pub mod enrol;
 pub mod link;
@@ -25,6 +28,8 @@ pub mod calls;
 pub mod heartbeat;
 pub mod probation;
 pub mod web;
+
+pub mod watchdog;
 
 pub mod driver;
 

@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use fleet::observed::{Observed, Staging};
 use fleet::starts::{Process, StartId};
-use fleet::time::Time;
+use fleet::time::{Offset, Time, Wall};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 use wire::{Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
 
 use crate::backoff::{Backoff, chance};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::enrol::ENROLLED_BYTES;
 use crate::files::chain;
 use crate::http::{self, Managers, RequestError};
-use crate::identity::{self, Identity, IdentityError};
+use crate::identity::{self, FileStamp, Identity, IdentityError};
+use crate::reason::OwnCertificate;
+use crate::renewal::{Renewal, WallClock, Walls};
 
 /// How long a held request may take: twice the 30 seconds that a manager holds it at most.
 const HELD: Duration = Duration::from_secs(60);
@@ -36,9 +38,6 @@ const AHEAD: Duration = Duration::from_secs(1);
 
 /// How long a leaving node tries to say so. The manager finds it out by itself, so little is lost.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// The pause after a renewal of the certificate that failed. Renewal begins at two thirds of its life.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 
 /// How much of a sentence goes into a report, in characters. Errors quote files and other people's
 /// answers; a report goes out ten times a second, and an operator reads the beginning.
@@ -94,14 +93,33 @@ pub enum Handled {
     Refused,
 }
 
+/// The identity in force, and what is made of it.
+#[derive(Clone, Debug)]
+struct Held {
+    identity: Identity,
+    client: reqwest::Client,
+    managers: Arc<Managers>,
+    /// The file that it was read from or written to, to notice another one in its place.
+    file: Option<FileStamp>,
+}
+
+impl Held {
+    fn new(identity: Identity, file: Option<FileStamp>) -> Result<Self, IdentityError> {
+        let client = identity.client()?;
+        let managers = Arc::new(Managers::new(identity.manager.clone()));
+        Ok(Self { identity, client, managers, file })
+    }
+}
+
 /// An authenticated conversation with the Management Node. Everything that speaks with it shares one.
 #[derive(Debug)]
 pub struct Session {
     root: std::path::PathBuf,
-    identity: RwLock<(Identity, reqwest::Client)>,
-    managers: Managers,
+    held: RwLock<Held>,
     clock: Clock,
     last_at: Mutex<Time>,
+    /// How far the Management Node's wall clock is ahead of the node's time, by its last answer.
+    manager_ahead: Mutex<Option<Offset>>,
     /// This process: its number, and the other that the manager has named last.
     process: Mutex<Process>,
     report: watch::Receiver<Report>,
@@ -118,13 +136,13 @@ impl Session {
         clock: Clock,
         report: watch::Receiver<Report>,
     ) -> Result<Self, IdentityError> {
-        let client = identity.client()?;
         Ok(Self {
             root: root.into(),
-            managers: Managers::new(identity.manager.clone()),
-            identity: RwLock::new((identity, client)),
+            // Without a stamp the file is read once more, in case it was replaced since it was read.
+            held: RwLock::new(Held::new(identity, None)?),
             clock,
             last_at: Mutex::new(Time::default()),
+            manager_ahead: Mutex::new(None),
             process: Mutex::new(Process { start: start_id(), beside: None, address: None }),
             report,
         })
@@ -132,12 +150,47 @@ impl Session {
 
     /// The client with the node's present identity.
     pub fn client(&self) -> reqwest::Client {
-        self.identity.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.held().client
     }
 
     /// Where the Management Node listens.
-    pub fn managers(&self) -> &Managers {
-        &self.managers
+    pub fn managers(&self) -> Arc<Managers> {
+        self.held().managers
+    }
+
+    /// What this machine's clock says of the node's certificate.
+    pub fn own_certificate(&self) -> OwnCertificate {
+        if self.clock.wall() >= self.renew_at() { OwnCertificate::Due } else { OwnCertificate::Valid }
+    }
+
+    fn held(&self) -> Held {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn hold(&self, held: Held) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    /// Takes over the identity that an enrolment has put in the place of this one, without a restart: the
+    /// old one may not be good for anything any more.
+    fn take_over_replaced(&self) {
+        let file = FileStamp::of(&Identity::path(&self.root));
+        let mut held = self.held();
+        if file.is_none() || file == held.file {
+            return;
+        }
+        match Identity::load(&self.root).and_then(|identity| Held::new(identity, file)) {
+            Ok(new) if new.identity == held.identity => self.hold(Held { file, ..held }),
+            Ok(new) => {
+                info!("the identity was replaced: from now on this is {:?}", new.identity.node);
+                self.hold(new);
+            }
+            Err(error) => {
+                warn!("the identity was replaced, and the new one cannot be used: {}", chain(&error));
+                held.file = file;
+                self.hold(held);
+            }
+        }
     }
 
     /// One sync. The report is made at the moment it is sent.
@@ -149,8 +202,8 @@ impl Session {
             Wait::No => AT_ONCE,
             Wait::ForNews => HELD,
         };
-        let client = self.client();
-        self.managers
+        let Held { client, managers, .. } = self.held();
+        managers
             .in_turn(|address| {
                 let (client, sync) = (&client, self.message(wait));
                 async move {
@@ -159,6 +212,7 @@ impl Session {
                         http::post(client, &address, "/node/v1/sync", &sync, limits).await?;
                     let answer = understood(&address, answer)?;
                     self.go_on_from(answer.heard_at);
+                    self.compare(answer.wall);
                     self.process.lock().unwrap_or_else(PoisonError::into_inner).beside = answer.beside;
                     Ok(answer)
                 }
@@ -179,6 +233,19 @@ impl Session {
         *last_at = heard_at.map_or(*last_at, |heard_at| heard_at.max(*last_at));
     }
 
+    /// Learns where the Management Node's wall clock is.
+    fn compare(&self, wall: Option<Wall>) {
+        let Some(wall) = wall else { return };
+        let ahead = Some(wall.ahead_of_time(self.clock.now()));
+        *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
+    }
+
+    /// What is known of the time that certificates live by.
+    fn walls(&self) -> Walls {
+        let ahead = *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        Walls { manager: ahead.map(|ahead| self.clock.now().on_wall(ahead)), own: self.clock.wall() }
+    }
+
     /// What is said now. Two messages never bear the same time, and the later one says what is true later.
     fn message(&self, wait: Wait) -> wire::Sync {
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,30 +259,61 @@ impl Session {
             tally,
             configuration,
             wait,
-            started_at: Some(self.clock.started_at()),
+            started_at: Some(self.clock.started_at().0),
+            wall: Some(self.clock.wall()),
         }
     }
 
     /// Renews the certificate when its time has come.
     async fn renew(&self) -> Result<(), RenewalError> {
-        let (identity, client) = self.identity.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Held { identity, client, managers, file } = self.held();
         let (key, request) = identity::new_key()?;
-        let request = EnrolmentRequest { token: None, request };
+        let request = EnrolmentRequest { token: None, request, release: None };
         let limits = (AT_ONCE, ENROLLED_BYTES);
-        let answer = self.managers.in_turn(|address| {
+        let answer = managers.in_turn(|address| {
             let (client, request) = (&client, &request);
             async move { http::post(client, &address, "/node/v1/renew", request, limits).await }
         });
         let enrolled: Enrolled = answer.await?;
         let renewed = identity.renewed(key, enrolled);
-        let client = renewed.client()?;
+        renewed.client()?;
+        let _lock = Identity::lock(&self.root).map_err(IdentityError::File)?;
+        if FileStamp::of(&Identity::path(&self.root)) != file {
+            // An enrolment was quicker; what it has put there is not overwritten.
+            return Ok(());
+        }
         renewed.store(&self.root).map_err(IdentityError::File)?;
-        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = (renewed, client);
+        self.hold(Held::new(renewed, FileStamp::of(&Identity::path(&self.root)))?);
         Ok(())
     }
 
-    fn renew_at(&self) -> u64 {
-        self.identity.read().unwrap_or_else(PoisonError::into_inner).0.renew_at
+    fn renew_at(&self) -> Wall {
+        Wall(self.held.read().unwrap_or_else(PoisonError::into_inner).identity.renew_at)
+    }
+
+    /// Renews the certificate when that is due.
+    async fn renew_when_due(&self, renewal: &mut Renewal) {
+        if !renewal.is_due(self.clock.now(), self.walls(), self.renew_at()) {
+            return;
+        }
+        match self.renew().await {
+            Ok(()) => {
+                info!("the node's certificate is renewed");
+                if let WallClock::Ahead(by) =
+                    renewal.succeeded(self.clock.now(), self.walls(), self.renew_at())
+                {
+                    warn!(
+                        "the new certificate looks as if it were to be renewed already: the clock of this machine is \
+                         ahead of the Management Node's by at least 60 days and {} hours; set the one that is wrong",
+                        by.0 / 3_600_000
+                    );
+                }
+            }
+            Err(error) => {
+                renewal.failed(self.clock.now());
+                warn!("the node's certificate could not be renewed, trying again: {}", chain(&error));
+            }
+        }
     }
 }
 
@@ -268,17 +366,10 @@ impl Pacer {
 /// Keeps one request held at the manager, for as long as somebody takes the answers.
 pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
     let (mut backoff, mut pacer) = (Backoff::default(), Pacer::new(Instant::now()));
-    let mut renewal = Instant::now();
+    let mut renewal = Renewal::default();
     loop {
-        if clock::wall() >= session.renew_at() && renewal <= Instant::now() {
-            renewal = Instant::now() + RENEWAL_PAUSE;
-            match session.renew().await {
-                Ok(()) => info!("the node's certificate is renewed"),
-                Err(error) => {
-                    warn!("the node's certificate could not be renewed, trying again: {}", chain(&error));
-                }
-            }
-        }
+        session.take_over_replaced();
+        session.renew_when_due(&mut renewal).await;
         let began = Instant::now();
         match exchange(&session, Wait::ForNews, &answers).await {
             Exchange::Done => backoff.succeeded(),

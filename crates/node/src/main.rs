@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use edge::text::visible;
 use fleet::version::Release;
 use node::driver::Ending;
 use node::enrol::{Existing, enrol};
@@ -91,7 +92,7 @@ fn enrol_machine(root: PathBuf, file: PathBuf, existing: Existing) -> ExitCode {
     match run_to_end(async move { enrol(&root, &file, existing).await.map(|it| (it, root)) }) {
         Ok(Ok((identity, root))) => {
             println!(
-                "enrolled as {:?}; the identity is in {}",
+                "enrolled as {:?}; the identity is in {}; a node that is running here takes it over within a minute",
                 identity.node,
                 Identity::path(&root).display()
             );
@@ -149,7 +150,7 @@ fn run_to_end<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("pitlane-node: {}", chain(error));
+    eprintln!("pitlane-node: {}", visible(&chain(error)));
     ExitCode::FAILURE
 }
 
@@ -161,6 +162,9 @@ fn log() {
         .with_target("node", Level::INFO)
         .with_target("call", Level::INFO);
     let ansi = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .fmt_fields(edge::log::VisibleFields);
     tracing_subscriber::registry().with(lines.with_filter(targets)).init();
 }

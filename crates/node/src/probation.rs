@@ -1,8 +1,9 @@
-//! The time in which a new release confirms itself: its call engine answers, and one authenticated sync
-//! has succeeded. While no Management Node can be reached the clock stands still. Pure: time comes in.
+//! The time in which a new release confirms itself: its call engine carries a call, and one
+//! authenticated sync has succeeded. While no Management Node can be reached the clock stands still. Pure: time comes in.
 
 use fleet::time::{Span, Time};
 
+use crate::heartbeat::no_call;
 use crate::http::Failing;
 
 /// How often boot is asked to let its clock stand still, at most.
@@ -11,8 +12,8 @@ const EXTEND_EVERY: Span = Span::seconds(5);
 /// The shortest pause between two such requests, however little time is left.
 const EXTEND_PAUSE: Span = Span(100);
 
-/// The pause before a call engine that did not answer is asked again.
-const ASK_EVERY: Span = Span::seconds(1);
+/// The pause before a call engine that carried no call is probed again.
+const PROBE_EVERY: Span = Span::seconds(1);
 
 /// What is known of the Management Node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +26,15 @@ enum Contact {
     Synced,
 }
 
-/// Whether the call engine answers.
+/// Whether the call engine carries calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Engine {
-    /// It is not known, and not to be asked before this time.
-    AskAt(Time),
-    /// It is being asked.
-    Asked,
-    /// It has answered.
-    Answers,
+    /// It is not known, and not to be probed before this time.
+    ProbeAt(Time),
+    /// It is being probed.
+    Probing,
+    /// It has carried a call.
+    Carries,
 }
 
 /// What is to be done for the confirmation.
@@ -43,8 +44,8 @@ pub enum Step {
     Wait,
     /// Ask boot for this much time from now.
     Extend(Span),
-    /// Ask the call engine whether it answers, and say so by [`Probation::engine_answered`].
-    AskEngine,
+    /// Let the call engine call itself, and say by [`Probation::probed`] what came of it.
+    Probe,
     /// The release has proved itself.
     Confirm,
 }
@@ -59,6 +60,8 @@ pub struct Probation {
     counted_at: Time,
     contact: Contact,
     engine: Engine,
+    /// Why the call engine carried no call when it was probed last.
+    no_call: Option<String>,
     extended_at: Option<Time>,
 }
 
@@ -70,7 +73,8 @@ impl Probation {
             spent: Span::ZERO,
             counted_at: now,
             contact: Contact::NotTried,
-            engine: Engine::AskAt(now),
+            engine: Engine::ProbeAt(now),
+            no_call: None,
             extended_at: None,
         }
     }
@@ -81,31 +85,42 @@ impl Probation {
         self.contact = Contact::Synced;
     }
 
-    /// A sync has failed. An answer of the call engine that came before is too old for the next one.
+    /// A sync has failed. A call that the engine carried before is too old for the next one.
     pub fn failed(&mut self, now: Time, failing: Failing) {
         self.count(now);
         if self.contact != Contact::Synced {
             self.contact = Contact::Failing(failing);
-            if self.engine == Engine::Answers {
-                self.engine = Engine::AskAt(now);
+            if self.engine == Engine::Carries {
+                self.engine = Engine::ProbeAt(now);
             }
         }
     }
 
-    /// The call engine has answered, or not.
-    pub fn engine_answered(&mut self, now: Time, answers: bool) {
-        self.engine = if answers { Engine::Answers } else { Engine::AskAt(now + ASK_EVERY) };
+    /// The call engine has carried a call to itself, or why it has not.
+    pub fn probed(&mut self, now: Time, probed: Result<(), String>) {
+        self.engine = if probed.is_ok() { Engine::Carries } else { Engine::ProbeAt(now + PROBE_EVERY) };
+        self.no_call = probed.err();
+    }
+
+    /// Goes the last step again a little later; the engine is probed anew for it.
+    pub fn again(&mut self, now: Time) {
+        self.engine = Engine::ProbeAt(now + PROBE_EVERY);
+    }
+
+    /// Why the release cannot confirm itself, when its call engine carries no call.
+    pub fn unfit(&self) -> Option<String> {
+        self.no_call.as_deref().map(no_call)
     }
 
     /// What is to be done now. What it says is to be done is taken as done.
     pub fn step(&mut self, now: Time) -> Step {
         self.count(now);
         match (self.contact, self.engine) {
-            (Contact::Synced, Engine::Answers) => Step::Confirm,
+            (Contact::Synced, Engine::Carries) => Step::Confirm,
             // Beside the first sync, since nobody can call the node meanwhile.
-            (Contact::NotTried | Contact::Synced, Engine::AskAt(at)) if at <= now => {
-                self.engine = Engine::Asked;
-                Step::AskEngine
+            (Contact::NotTried | Contact::Synced, Engine::ProbeAt(at)) if at <= now => {
+                self.engine = Engine::Probing;
+                Step::Probe
             }
             (Contact::Failing(Failing::Unreachable), _) if self.extend_at() <= now => {
                 self.extended_at = Some(now);
@@ -119,8 +134,8 @@ impl Probation {
     pub fn next_deadline(&self) -> Option<Time> {
         match (self.contact, self.engine) {
             (Contact::Failing(Failing::Unreachable), _) => Some(self.extend_at()),
-            (Contact::NotTried | Contact::Synced, Engine::AskAt(at)) => Some(at),
-            (Contact::NotTried | Contact::Synced, Engine::Asked | Engine::Answers)
+            (Contact::NotTried | Contact::Synced, Engine::ProbeAt(at)) => Some(at),
+            (Contact::NotTried | Contact::Synced, Engine::Probing | Engine::Carries)
             | (Contact::Failing(Failing::Refused), _) => None,
         }
     }
@@ -155,32 +170,34 @@ mod tests {
     }
 
     #[test]
-    fn a_release_confirms_itself_by_a_sync_and_an_answer_of_its_call_engine() {
+    fn a_release_confirms_itself_by_a_sync_and_a_call_to_itself() {
         let mut probation = Probation::begin(BUDGET, at(0));
-        assert_eq!(probation.step(at(0)), Step::AskEngine, "beside the first sync");
+        assert_eq!(probation.step(at(0)), Step::Probe, "beside the first sync");
         assert_eq!((probation.step(at(1)), probation.next_deadline()), (Step::Wait, None));
         probation.synced(at(2));
         assert_eq!(probation.step(at(2)), Step::Wait);
-        probation.engine_answered(at(3), false);
+        probation.probed(at(3), Err("no port".into()));
+        assert_eq!(probation.unfit().as_deref(), Some("no call is possible: no port"));
         assert_eq!((probation.step(at(3)), probation.next_deadline()), (Step::Wait, Some(at(4))));
-        assert_eq!(probation.step(at(4)), Step::AskEngine);
+        assert_eq!(probation.step(at(4)), Step::Probe);
         probation.failed(at(5), Failing::Refused);
-        probation.engine_answered(at(5), true);
+        probation.probed(at(5), Ok(()));
+        assert_eq!(probation.unfit(), None);
         assert_eq!(probation.step(at(5)), Step::Confirm);
     }
 
     #[test]
-    fn an_answer_of_the_call_engine_counts_for_the_sync_beside_it_and_no_later_one() {
+    fn a_call_to_itself_counts_for_the_sync_beside_it_and_no_later_one() {
         let mut probation = Probation::begin(BUDGET, at(0));
-        assert_eq!(probation.step(at(0)), Step::AskEngine);
-        probation.engine_answered(at(1), true);
-        assert_eq!(probation.step(at(1)), Step::Wait, "an answer alone proves nothing");
+        assert_eq!(probation.step(at(0)), Step::Probe);
+        probation.probed(at(1), Ok(()));
+        assert_eq!(probation.step(at(1)), Step::Wait, "a call alone proves nothing");
         let mut at_once = probation.clone();
         at_once.synced(at(2));
         assert_eq!(at_once.step(at(2)), Step::Confirm);
         probation.failed(at(2), Failing::Refused);
         probation.synced(at(9));
-        assert_eq!(probation.step(at(9)), Step::AskEngine);
+        assert_eq!(probation.step(at(9)), Step::Probe);
     }
 
     #[test]

@@ -26,7 +26,9 @@ use crate::preflight::Asker;
 use crate::probation::Probation;
 use crate::settings::{Settings, SettingsError};
 use crate::staging::Stager;
-use crate::web::{self, CannotListen};
+use crate::unconfirmed::UnconfirmedFile;
+use crate::watchdog::{Door, Promise, Watchdog};
+use crate::web::{self, CannotListen, Service};
 
 /// How many answers of the link may wait for the loop: one of each of its two requests, with room.
 const LINK_ANSWERS: usize = 4;
@@ -66,6 +68,11 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The system refuses a thread.
+    #[error(
+        "could not start the thread that watches the node's loop; raise the limit of tasks and start again"
+    )]
+    Watchdog(#[source] std::io::Error),
     /// The system refuses a signal handler.
     #[error("could not prepare to be stopped by a signal; raise the limit of open files and start again")]
     Signal(#[source] std::io::Error),
@@ -88,8 +95,8 @@ pub async fn run(root: &Path, boot: Supervised) -> Result<Ending, StartError> {
     addresses.extend(web.local_addr());
     let (machine, slot) = (found.machine.clone(), found.slot);
     let asker = Asker { machine, slot, addresses, calls: engine.calls(), turn: Arc::default() };
-    let admission = serve_web(web);
-    let parts = found.into_parts(&root, boot, Arc::new(engine), (admission, asker), terminate)?;
+    let service = serve_web(web);
+    let parts = found.into_parts(&root, boot, Arc::new(engine), (service, asker), terminate)?;
     let driver = Driver::new(parts);
     Ok(driver.run().await)
 }
@@ -100,10 +107,10 @@ pub(crate) fn unusable_root(root: &Path, source: std::io::Error) -> StartError {
 }
 
 /// Begins to answer callers' clients, with no so far.
-fn serve_web(listener: TcpListener) -> watch::Sender<Admission> {
-    let (admission, shown) = watch::channel(Admission::Refusing);
+fn serve_web(listener: TcpListener) -> watch::Sender<Service> {
+    let (service, shown) = watch::channel(Service::Maintenance);
     tokio::spawn(web::serve(listener, shown));
-    admission
+    service
 }
 
 /// What the node found when it started.
@@ -120,6 +127,7 @@ struct Found {
     clock: Clock,
     identity: Identity,
     probation: Option<Probation>,
+    unconfirmed: UnconfirmedFile,
 }
 
 impl Found {
@@ -131,7 +139,8 @@ impl Found {
         let state = files::state_dir(root)?;
         let memory = MemoryFile::new(&state);
         let (durable, clock) = memory.load()?;
-        let start = find_start(&machine, slot)?;
+        let unconfirmed = UnconfirmedFile::new(&state);
+        let start = find_start(&machine, slot, &unconfirmed)?;
         let probation = (!start.confirmed).then(|| Probation::begin(settings.confirm_within, clock.now()));
         let identity = Identity::load(root)?;
         let configuration = ConfigurationFile::new(&state);
@@ -150,6 +159,7 @@ impl Found {
             clock,
             identity,
             probation,
+            unconfirmed,
         })
     }
 
@@ -159,7 +169,7 @@ impl Found {
         root: &Path,
         boot: Supervised,
         engine: Arc<CallEngine>,
-        (admission, asker): (watch::Sender<Admission>, Asker),
+        (service, asker): (watch::Sender<Service>, Asker),
         terminate: tokio::signal::unix::Signal,
     ) -> Result<Parts, StartError> {
         let observed = self.agent.observed(self.clock.now());
@@ -169,6 +179,9 @@ impl Found {
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
         tokio::spawn(link::poll(Arc::clone(&session), answers.clone()));
         tokio::spawn(link::report(Arc::clone(&session), Arc::clone(&news), answers));
+        let promise = Promise::begin();
+        let door = Door { engine: Arc::downgrade(&engine), service: service.clone() };
+        let watchdog = Watchdog::start(promise.clone(), door).map_err(StartError::Watchdog)?;
         let (rate, rates) = watch::channel(None);
         let (staged, staging) = mpsc::channel(STAGING_EVENTS);
         let stager = Stager {
@@ -189,10 +202,14 @@ impl Found {
             configuration: self.configuration,
             revision: self.rooms.revision,
             engine,
-            admission,
+            service,
             machine: self.machine,
             boot,
             probation: self.probation,
+            manifest: self.own.manifest,
+            unconfirmed: self.unconfirmed,
+            watchdog,
+            promise,
             session,
             report,
             news,
@@ -207,7 +224,7 @@ impl Found {
 }
 
 /// What the slots say about this start.
-fn find_start(machine: &Machine, slot: Slot) -> Result<Start, StartError> {
+fn find_start(machine: &Machine, slot: Slot, unconfirmed: &UnconfirmedFile) -> Result<Start, StartError> {
     let record = machine.record()?;
     let confirmed = record.confirmed == slot;
     let staged = machine.release(slot.other()).unwrap_or_else(|error| {
@@ -216,7 +233,8 @@ fn find_start(machine: &Machine, slot: Slot) -> Result<Start, StartError> {
     });
     let fell_back = record.fell_back.and_then(|fell_back| {
         let manifest: Sha256 = fell_back.manifest.parse().ok()?;
-        Some((manifest, fell_back.sentence(UnixMillis::now())))
+        let because = unconfirmed.why(&fell_back.manifest).map(|why| format!(": {why}")).unwrap_or_default();
+        Some((manifest, format!("{}{because}", fell_back.sentence(UnixMillis::now()))))
     });
     let staged = staged.and_then(|staged| staged.manifest.parse().ok());
     Ok(Start { release: Release::COMPILED, confirmed, staged, fell_back })

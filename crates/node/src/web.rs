@@ -18,7 +18,29 @@ use bounded::Bounded;
 /// The page that says whether the node takes calls.
 pub const STATUS_PATH: &str = "/api/client/v2/status";
 
-/// The answer, in the words of the compatible API.
+/// What the node does about new calls, as callers' clients are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// It takes them.
+    Open,
+    /// It refuses them: maintenance mode.
+    Maintenance,
+    /// It refuses them because it has found itself unfit. The reason is in its report and its log; what is
+    /// wrong with a machine is not for everybody to read.
+    Unfit,
+}
+
+impl Service {
+    /// What the call engine does.
+    pub fn admission(self) -> Admission {
+        match self {
+            Self::Open => Admission::Admitting,
+            Self::Maintenance | Self::Unfit => Admission::Refusing,
+        }
+    }
+}
+
+/// The answer, in the words of the compatible API; its own have no word for a node that is unfit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Answer {
     status: &'static str,
@@ -44,21 +66,20 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, CannotListen> {
 }
 
 /// Answers until the program ends.
-pub async fn serve(listener: TcpListener, admission: watch::Receiver<Admission>) {
-    let router = Router::new().route(STATUS_PATH, get(status)).with_state(admission);
+pub async fn serve(listener: TcpListener, service: watch::Receiver<Service>) {
+    let router = Router::new().route(STATUS_PATH, get(status)).with_state(service);
     // axum goes on after every failed accept, and never returns.
     let _ = axum::serve(Bounded::new(listener), router).await;
 }
 
-async fn status(State(admission): State<watch::Receiver<Admission>>) -> (StatusCode, Json<Answer>) {
-    let admission = *admission.borrow();
-    let (code, answer) = match admission {
-        Admission::Admitting => (StatusCode::OK, Answer { status: "success", result: "OK" }),
-        Admission::Refusing => {
-            (StatusCode::SERVICE_UNAVAILABLE, Answer { status: "failed", result: "Maintenance mode" })
-        }
+async fn status(State(service): State<watch::Receiver<Service>>) -> (StatusCode, Json<Answer>) {
+    let service = *service.borrow();
+    let (code, status, result) = match service {
+        Service::Open => (StatusCode::OK, "success", "OK"),
+        Service::Maintenance => (StatusCode::SERVICE_UNAVAILABLE, "failed", "Maintenance mode"),
+        Service::Unfit => (StatusCode::SERVICE_UNAVAILABLE, "failed", "Not fit to take calls"),
     };
-    (code, Json(answer))
+    (code, Json(Answer { status, result }))
 }
 
 #[cfg(test)]
@@ -67,13 +88,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_status_says_whether_the_node_takes_calls() {
-        let (set, admission) = watch::channel(Admission::Refusing);
+        let (set, service) = watch::channel(Service::Maintenance);
         let check = async |code: u16, text: &str| {
-            let (status, body) = status(State(admission.clone())).await;
+            let (status, body) = status(State(service.clone())).await;
             assert_eq!((status.as_u16(), serde_json::to_string(&body.0).unwrap().as_str()), (code, text));
         };
         check(503, r#"{"status":"failed","result":"Maintenance mode"}"#).await;
-        set.send_replace(Admission::Admitting);
+        set.send_replace(Service::Unfit);
+        check(503, r#"{"status":"failed","result":"Not fit to take calls"}"#).await;
+        set.send_replace(Service::Open);
         check(200, r#"{"status":"success","result":"OK"}"#).await;
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use fleet::observed::{Admission, Calls, Footing, Staging};
 use fleet::time::Span;
-use fleet::version::Version;
+use fleet::version::{Release, Version};
 use node::identity::Identity;
 use slots::{Slot, UnixMillis, Why};
 use tokio::net::TcpListener;
@@ -74,6 +74,23 @@ async fn an_enrolment_whose_answer_was_lost_is_done_again_with_the_same_file() {
     let _node = machine.start(Slot::A);
     machine.until_web_says(200).await;
     until("its certificate fits its key", || manager.last().is_some()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enrolment_says_what_the_machine_runs_and_a_refused_one_is_done_again_with_the_same_file_r29() {
+    let (machine, manager) = (TestMachine::installed(), Manager::start().await);
+    manager.told(|told| {
+        told.refuses_enrolment = Some("this machine has release 34.1 and the Management Node has 35")
+    });
+    let refused = machine.enrol(&manager).await;
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success(), "{said}");
+    assert!(said.contains("has release 34.1 and the Management Node has 35; install that release"), "{said}");
+    assert!(!Identity::path(machine.path()).exists());
+    assert_eq!(manager.told(|told| told.enrolled_with), Some(Release::COMPILED));
+    manager.told(|told| told.refuses_enrolment = None);
+    let done = machine.enrol(&manager).await;
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,17 +1,18 @@
-//! How long it takes to verify a package, next to plain SHA-256 of the same file in the same run.
-//! Prints the median of the ratios of all rounds.
+//! How long it takes to verify a package, and a slot with a copy of its program into memory as `boot` makes it,
+//! each next to plain SHA-256 of the same bytes in the same run. Prints the medians of the ratios of all rounds.
 
 use std::fs;
 use std::hint::black_box;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fleet::path::Step;
 use fleet::version::{Build, Version};
 use package::{
-    Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, SourceFile, TrustedKeys, build,
-    generate_key, verify_file,
+    Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, Role, SourceFile, TrustedKeys, build,
+    check_all_but_program, copy_program, extract_payload, generate_key, kept_manifest, unpack_release,
+    verify_file,
 };
 use sha2::Digest as _;
 
@@ -24,24 +25,47 @@ const ROUNDS: usize = 15;
 fn main() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (package, trusted) = prepare(dir.path());
-    let size = fs::metadata(&package).expect("the package").len();
-    let mut rounds: Vec<(Duration, Duration)> = (0..ROUNDS)
-        .map(|_| {
-            let plain = time(|| plain_sha256(&package));
-            let verify = time(|| verify_file(&package, &trusted).expect("a good package"));
-            (plain, verify)
-        })
-        .collect();
+    compare("package", &package, || {
+        verify_file(&package, &trusted).expect("a good package");
+    });
+    let (slot, program) = unpacked(dir.path(), &package, &trusted);
+    compare("slot", &program, || verify_slot(&slot, &trusted));
+}
+
+/// Prints what the work on a file costs, next to its plain hash.
+fn compare(what: &str, file: &Path, work: impl Fn()) {
+    let size = fs::metadata(file).expect("the file").len();
+    let mut rounds: Vec<(Duration, Duration)> =
+        (0..ROUNDS).map(|_| (time(|| plain_sha256(file)), time(&work))).collect();
     rounds.sort_by(|a, b| ratio(*a).total_cmp(&ratio(*b)));
     let (first, median, last) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
-    println!("package: {:.1} MiB, {ROUNDS} rounds", size as f64 / f64::from(1 << 20));
+    println!("{what}: {:.1} MiB, {ROUNDS} rounds", size as f64 / f64::from(1 << 20));
     println!("plain SHA-256: {:.1} ms, verify: {:.1} ms", millis(median.0), millis(median.1));
     println!(
-        "verify / sha256 = {:.2}x (rounds between {:.2}x and {:.2}x)",
+        "verify {what} / sha256 = {:.2}x (rounds between {:.2}x and {:.2}x)",
         ratio(median),
         ratio(first),
         ratio(last)
     );
+}
+
+/// A slot with the node's payload, and the program in it.
+fn unpacked(dir: &Path, package: &Path, trusted: &TrustedKeys) -> (PathBuf, PathBuf) {
+    let verified = verify_file(package, trusted).expect("a good package");
+    let (payload, slot) = (dir.join("payload"), dir.join("slot"));
+    extract_payload(package, &verified, Role::Node, &payload).expect("a good package");
+    unpack_release(&payload, &verified, Role::Node, &slot).expect("room for it");
+    let program = slot.join("bin/pitlane-node");
+    (slot, program)
+}
+
+/// What `boot` does before a start.
+fn verify_slot(slot: &Path, trusted: &TrustedKeys) {
+    let kept = kept_manifest(slot, trusted).expect("a good manifest");
+    let payload = kept.payload(Role::Node);
+    check_all_but_program(slot, payload).expect("a good slot");
+    let memory = rustix::fs::memfd_create("bench", rustix::fs::MemfdFlags::CLOEXEC).expect("memory");
+    copy_program(slot, payload, &mut fs::File::from(memory)).expect("a good program");
 }
 
 fn ratio((plain, verify): (Duration, Duration)) -> f64 {
@@ -73,7 +97,7 @@ fn plain_sha256(file: &Path) -> [u8; 32] {
 }
 
 /// Builds a package of data that does not compress.
-fn prepare(dir: &Path) -> (std::path::PathBuf, TrustedKeys) {
+fn prepare(dir: &Path) -> (PathBuf, TrustedKeys) {
     let key = generate_key("a key for the bench").expect("a key");
     key.write(dir, "bench").expect("the key files");
     let trusted = TrustedKeys::load(dir).expect("the key");
@@ -83,6 +107,7 @@ fn prepare(dir: &Path) -> (std::path::PathBuf, TrustedKeys) {
         version: Version::new(34, 1),
         build: Build(34_100),
         released: jiff::civil::date(2026, 11, 23),
+        valid_until: None,
         path: fleet::path::Path(vec![step]),
         protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
         notes: String::new(),

@@ -42,6 +42,8 @@ pub struct Recipe {
     pub build: Build,
     /// The day of the release.
     pub released: Date,
+    /// The last day on which it is taken for an upgrade; see [`Manifest::valid_until`].
+    pub valid_until: Option<Date>,
     /// The versions that it may be installed on; it must lead to `version`.
     pub path: path::Path,
     /// The versions of the protocols that the release speaks.
@@ -131,6 +133,7 @@ fn manifest(recipe: &Recipe, payloads: Payloads) -> Manifest {
         version: recipe.version,
         build: recipe.build,
         released: recipe.released,
+        valid_until: recipe.valid_until,
         path: recipe.path.clone(),
         protocols: recipe.protocols,
         notes: recipe.notes.clone(),

@@ -2,15 +2,16 @@
 //! that it can be verified again at any time, without the package.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
+use crate::in_slot::open_plain;
 use crate::keys::TrustedKeys;
 use crate::limits::{MAX_MANIFEST, MAX_SIGNATURE};
 use crate::manifest::{MANIFEST_FILE, Role, SIGNATURE_FILE};
 use crate::refusal::Refusal;
 use crate::unpack::unpack;
-use crate::verified::{Verified, open, sync_dir, verify_manifest};
+use crate::verified::{Verified, sync_dir, verify_manifest};
 
 /// Unpacks the payload file of `role` into the directory of a slot that is being staged, and keeps the
 /// signed manifest beside the files. The payload file stays.
@@ -51,7 +52,8 @@ fn write(to: &Path, bytes: &[u8]) -> Result<(), Refusal> {
 /// Reads a file to one byte beyond its limit: enough for the limit to be refused.
 fn read(from: &Path, limit: u64) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    let read = open(from)?.take(limit + 1).read_to_end(&mut bytes);
+    let opened = open_plain(from).map_err(io::Error::from);
+    let read = opened.and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
     read.map_err(Refusal::io(format!("read {}", from.display())))?;
     Ok(bytes)
 }

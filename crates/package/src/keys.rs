@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::limits::{MAX_KEY_FILE, MAX_KEYS};
+use crate::limits::{MAX_KEY_FILE, MAX_KEYS, MAX_PASSPHRASE, MIN_PASSPHRASE};
 use crate::refusal::Refusal;
 
 /// The untrusted comment of every signature. It is the one line that minisign does not sign, so it
@@ -61,6 +61,21 @@ pub enum KeyError {
         /// What it should be.
         kind: &'static str,
     },
+    /// The passphrase is not that of the key.
+    #[error("the passphrase does not open {}; give the one it was made with", file.display())]
+    WrongPassphrase {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The key is kept under a passphrase, and none was given.
+    #[error("{} is kept under a passphrase; give it with --passphrase-file, or type it on a terminal", file.display())]
+    PassphraseNeeded {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A passphrase must be worth its name.
+    #[error("a passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} bytes; choose another one")]
+    Passphrase,
     /// A key file must not be replaced by accident.
     #[error("{} exists already; choose another name, or move the old key away", file.display())]
     Exists {
@@ -89,6 +104,37 @@ impl KeyError {
     }
 }
 
+/// What keeps the file of a secret key from whoever copies it. `Debug` does not show it.
+#[derive(Clone)]
+pub struct Passphrase(String);
+
+impl Passphrase {
+    /// Takes a text for a passphrase.
+    ///
+    /// # Errors
+    /// [`KeyError::Passphrase`] when it is shorter or longer than a passphrase may be.
+    pub fn new(text: impl Into<String>) -> Result<Self, KeyError> {
+        let text = text.into();
+        let fits = (MIN_PASSPHRASE..=MAX_PASSPHRASE).contains(&text.len());
+        if fits { Ok(Self(text)) } else { Err(KeyError::Passphrase) }
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(…)")
+    }
+}
+
+/// How the file of a new secret key is kept.
+#[derive(Clone, Debug)]
+pub enum Protection {
+    /// Encrypted, as minisign does it (scrypt).
+    Passphrase(Passphrase),
+    /// In clear: whoever reads the file signs packages that every machine installs.
+    Nothing,
+}
+
 /// The publisher's secret key. It is never printed.
 pub struct SigningKey {
     secret: minisign::SecretKey,
@@ -102,18 +148,46 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a secret key without a password.
+    /// Reads a secret key that is kept in clear.
     ///
     /// # Errors
-    /// [`KeyError::NotAKey`] when the file is something else, or a key with a password.
+    /// [`KeyError::PassphraseNeeded`] when it is not, [`KeyError::NotAKey`] when the file is something else.
     pub fn load(file: &Path) -> Result<Self, KeyError> {
         let text = read_small(file)?;
-        let refuse =
-            || KeyError::NotAKey { file: file.into(), kind: "a minisign secret key without a password" };
+        if is_protected(&text) {
+            return Err(KeyError::PassphraseNeeded { file: file.into() });
+        }
         let secret = minisign::SecretKeyBox::from_string(&text)
             .and_then(minisign::SecretKeyBox::into_unencrypted_secret_key)
-            .map_err(|_| refuse())?;
-        let public = minisign::PublicKey::from_secret_key(&secret).map_err(|_| refuse())?;
+            .map_err(|_| not_secret(file))?;
+        Self::of(secret).map_err(|_| not_secret(file))
+    }
+
+    /// Reads a secret key that is kept under a passphrase.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongPassphrase`], and [`KeyError::NotAKey`] when the file is something else.
+    pub fn load_protected(file: &Path, passphrase: &Passphrase) -> Result<Self, KeyError> {
+        let text = read_small(file)?;
+        if !is_protected(&text) {
+            return Err(not_secret(file));
+        }
+        let secret = minisign::SecretKeyBox::from_string(&text).map_err(|_| not_secret(file))?;
+        let secret = secret.into_secret_key(Some(passphrase.0.clone()));
+        let secret = secret.map_err(|_| KeyError::WrongPassphrase { file: file.into() })?;
+        Self::of(secret).map_err(|_| not_secret(file))
+    }
+
+    /// Whether the secret key in that file is kept under a passphrase.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn is_protected(file: &Path) -> Result<bool, KeyError> {
+        read_small(file).map(|text| is_protected(&text))
+    }
+
+    fn of(secret: minisign::SecretKey) -> minisign::Result<Self> {
+        let public = minisign::PublicKey::from_secret_key(&secret)?;
         Ok(Self { secret, public })
     }
 
@@ -143,18 +217,51 @@ pub struct KeyPair {
     /// The half that signs.
     pub signing: SigningKey,
     comment: String,
+    /// The text of the secret key's file.
+    file: SecretText,
 }
 
-/// Makes a pair of keys without a password.
+/// A text that `Debug` does not show.
+struct SecretText(String);
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+/// Makes a pair of keys without a passphrase, for tests and for whoever keeps the file in a safe.
+///
+/// # Errors
+/// As [`generate_kept_key`].
+pub fn generate_key(comment: &str) -> Result<KeyPair, KeyError> {
+    generate_kept_key(comment, &Protection::Nothing)
+}
+
+/// Makes a pair of keys whose secret half is kept as `protection` says.
 ///
 /// # Errors
 /// When the comment is more than one line, or the operating system gives no randomness.
-pub fn generate_key(comment: &str) -> Result<KeyPair, KeyError> {
+pub fn generate_kept_key(comment: &str, protection: &Protection) -> Result<KeyPair, KeyError> {
     if comment.chars().any(char::is_control) {
         return Err(KeyError::Comment);
     }
-    let pair = minisign::KeyPair::generate_unencrypted_keypair().map_err(KeyError::Minisign)?;
-    Ok(KeyPair { signing: SigningKey { secret: pair.sk, public: pair.pk }, comment: comment.into() })
+    let (kept, signing) = match protection {
+        Protection::Nothing => {
+            let pair = minisign::KeyPair::generate_unencrypted_keypair().map_err(KeyError::Minisign)?;
+            let kept = pair.sk.to_box(Some(comment)).map_err(KeyError::Minisign)?.into_string();
+            (kept, SigningKey { secret: pair.sk, public: pair.pk })
+        }
+        Protection::Passphrase(Passphrase(text)) => {
+            let pair = minisign::KeyPair::generate_encrypted_keypair(Some(text.clone()))
+                .map_err(KeyError::Minisign)?;
+            let kept = pair.sk.to_box(Some(comment)).map_err(KeyError::Minisign)?;
+            let file = kept.clone().into_string();
+            let secret = kept.into_secret_key(Some(text.clone())).map_err(KeyError::Minisign)?;
+            (file, SigningKey { secret, public: pair.pk })
+        }
+    };
+    Ok(KeyPair { signing, comment: comment.into(), file: SecretText(kept) })
 }
 
 impl KeyPair {
@@ -170,11 +277,9 @@ impl KeyPair {
                 return Err(KeyError::Exists { file: file.clone() });
             }
         }
-        let secret_text =
-            self.signing.secret.to_box(Some(&self.comment)).map_err(KeyError::Minisign)?.into_string();
         let public_text =
             format!("untrusted comment: {}\n{}\n", self.comment, self.signing.public.to_base64());
-        write_new(&secret, &secret_text, 0o600)?;
+        write_new(&secret, &self.file.0, 0o600)?;
         write_new(&public, &public_text, 0o644)?;
         Ok((secret, public))
     }
@@ -190,6 +295,16 @@ fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), KeyError> {
     let mut options = fs::OpenOptions::new();
     let mut handle = options.write(true).create_new(true).mode(mode).open(file).map_err(refuse)?;
     handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).map_err(KeyError::io(file))
+}
+
+fn not_secret(file: &Path) -> KeyError {
+    KeyError::NotAKey { file: file.into(), kind: "a minisign secret key" }
+}
+
+/// Whether the text of a secret key's file names a key derivation: bytes 2 and 3 of the decoded key.
+fn is_protected(text: &str) -> bool {
+    let decoded = text.lines().nth(1).and_then(|line| STANDARD.decode(line).ok());
+    decoded.is_some_and(|key| key.get(2..4) == Some(b"Sc"))
 }
 
 /// Reads a key file, no further than a key can be long.

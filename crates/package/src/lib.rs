@@ -26,6 +26,7 @@ mod verified;
 mod build;
 mod download;
 mod extract;
+mod in_slot;
 mod kept;
 mod pieces;
 mod unpack;
@@ -36,13 +37,17 @@ mod tests;
 pub use build::{BuildError, Level, PayloadSource, Recipe, SourceFile, build};
 pub use download::Download;
 pub use extract::extract_payload;
+pub use in_slot::{check_all_but_program, check_slot, copy_program, payload_of};
 pub use kept::{keep_manifest, kept_manifest, unpack_release};
-pub use keys::{KeyError, KeyId, KeyPair, SigningKey, TrustedKeys, generate_key};
+pub use keys::{
+    KeyError, KeyId, KeyPair, Passphrase, Protection, SigningKey, TrustedKeys, generate_kept_key,
+    generate_key,
+};
 pub use manifest::{
     File, MANIFEST_FILE, Manifest, Mode, Payload, Payloads, ProtocolRange, Protocols, Role, SIGNATURE_FILE,
 };
 pub use pieces::{PIECE_SIZE, check_piece};
 pub use refusal::{NotAdmitted, Refusal};
 pub use slot_path::{NotASlotPath, SlotPath};
-pub use unpack::{Progress, check_slot, unpack};
+pub use unpack::{Progress, unpack};
 pub use verified::{Installed, Verified, read_head, verify, verify_file, verify_manifest};

@@ -41,3 +41,10 @@ pub const MAX_KEY_FILE: u64 = 4 << 10;
 
 /// Most public keys on one machine: a handful, plus room for a change of keys.
 pub const MAX_KEYS: usize = 64;
+
+/// Shortest passphrase of a secret key, in bytes: below eight, scrypt at some tenth of a second for each
+/// guess does not keep a stolen file for a day.
+pub const MIN_PASSPHRASE: usize = 8;
+
+/// Longest passphrase of a secret key, in bytes: that of minisign.
+pub const MAX_PASSPHRASE: usize = 1024;

@@ -70,6 +70,10 @@ pub struct Manifest {
     /// The day of the release.
     #[serde(with = "day")]
     pub released: Date,
+    /// The last day, in UTC, on which the package is taken for an upgrade; without one it never expires.
+    /// It binds uploads and new runs only: what is installed starts for ever. Read since release 34.1.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_day")]
+    pub valid_until: Option<Date>,
     /// The versions that it may be installed on, with the reason of each floor (R15).
     pub path: path::Path,
     /// The versions of the protocols that the release speaks.
@@ -259,6 +263,9 @@ impl Manifest {
         if self.protocols.wire.min > self.protocols.wire.max {
             return Err(Refusal::BadManifest { why: "the wire protocol's min is above its max".into() });
         }
+        if self.valid_until.is_some_and(|last| last < self.released) {
+            return Err(Refusal::BadManifest { why: "it expires before the day of its release".into() });
+        }
         if !self.path.leads_to(self.version) {
             return Err(Refusal::PathLeadsElsewhere { version: self.version });
         }
@@ -285,5 +292,22 @@ mod day {
         let date: Option<Date> = text.parse().ok();
         date.filter(|date| date.to_string() == text)
             .ok_or_else(|| de::Error::custom("a day must read like 2026-11-23"))
+    }
+}
+
+/// A day that may be missing, in the same form.
+mod optional_day {
+    use jiff::civil::Date;
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(date: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
+        match date {
+            Some(date) => super::day::serialize(date, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+        super::day::deserialize(deserializer).map(Some)
     }
 }

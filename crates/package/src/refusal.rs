@@ -5,7 +5,8 @@ use std::io;
 use std::path::PathBuf;
 
 use fleet::path::OffPath;
-use fleet::version::{Sha256, Version};
+use fleet::version::{Release, Sha256, Version};
+use jiff::civil::Date;
 
 use crate::keys::KeyId;
 use crate::manifest::Role;
@@ -180,6 +181,15 @@ pub enum Refusal {
         /// What differs.
         why: &'static str,
     },
+    /// A slot holds something that the manifest does not list.
+    #[error(
+        "the slot holds {path}, which the manifest of its release does not list; remove it, or stage the \
+         release again"
+    )]
+    NotListed {
+        /// What was found, relative to the slot.
+        path: String,
+    },
     /// The file system or the reader failed; the package itself may be good.
     #[error("cannot {doing}; check the disk and try again")]
     Io {
@@ -190,25 +200,37 @@ pub enum Refusal {
     },
 }
 
-/// Why a good package may not be installed on what runs (R15, R9, R20).
+/// Why a good package may not be installed on what runs (R15, R9, R20), or on this day.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
     /// The version path does not start at the version that runs.
     #[error("{0}")]
     OffPath(OffPath),
-    /// The version is the one that runs, but the package is another one.
+    /// The release is the one that runs, but the package is another one.
     #[error(
-        "this platform runs version {version} from package {}, and this package of the same version is {package}; \
-         repeat an upgrade with the same package, or build a release with a higher version",
+        "this platform runs {release} from package {}, and this package of the same release is {package}; repeat an \
+         upgrade with the same package, or build a release with a higher version or build",
         running.map_or("unknown".to_string(), |hash| hash.to_string())
     )]
-    SameVersionOtherPackage {
-        /// The version of both.
-        version: Version,
+    SameReleaseOtherPackage {
+        /// The release of both.
+        release: Release,
         /// The package that runs, where it is known.
         running: Option<Sha256>,
         /// The package that was offered.
         package: Sha256,
+    },
+    /// Its publisher takes it for an upgrade no longer.
+    #[error(
+        "the package expired: its publisher lets it be used until {last}, and this machine's clock says {today} \
+         (UTC); get a newer package of the release, or set the clock if it is wrong. What is installed keeps \
+         running"
+    )]
+    Expired {
+        /// The last day on which it may be used.
+        last: Date,
+        /// The day by the clock of the machine.
+        today: Date,
     },
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::limits::{MAX_PATH, MAX_PATH_DEPTH};
 
 /// What the slot keeps at its top beside the payload; no payload may bring a file of this name.
-const RESERVED: [&str; 3] = ["slot.json", crate::MANIFEST_FILE, crate::SIGNATURE_FILE];
+pub(crate) const RESERVED: [&str; 3] = ["slot.json", crate::MANIFEST_FILE, crate::SIGNATURE_FILE];
 
 /// The path of a file in a slot: relative, parts joined by `/`, letters, digits and `.-_+@` only.
 /// The order is that of the bytes, which is the order of the files in a payload.

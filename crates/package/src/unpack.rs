@@ -1,5 +1,4 @@
-//! Unpacks a payload into an empty directory, and checks what was unpacked. The archive inside the
-//! payload must be, byte for byte, the one that the signed manifest lists: the manifest says which
+//! Unpacks a payload into an empty directory. The archive inside the payload must be, byte for byte, the one that the signed manifest lists: the manifest says which
 //! entry comes next, and anything else is refused. No name from the archive is ever used.
 
 use std::collections::BTreeSet;
@@ -18,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::verified::{open, sync_dir};
 
 /// Bytes that are unpacked at a time.
-const CHUNK: usize = 128 << 10;
+pub(crate) const CHUNK: usize = 128 << 10;
 
 /// How far unpacking has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,43 +195,4 @@ fn create(to: &Path, mode: Mode) -> io::Result<fs::File> {
     // The mode given at creation is cut by the umask; the mode of a release is not a matter of taste.
     file.set_permissions(fs::Permissions::from_mode(mode.bits()))?;
     Ok(file)
-}
-
-/// Checks that a slot holds every file of the payload as the manifest lists it. Files that the slot
-/// keeps beside them are left out of account.
-///
-/// # Errors
-/// [`Refusal::FileDiffers`] for the first file that is missing or differs.
-pub fn check_slot(slot: &Path, payload: &Payload) -> Result<(), Refusal> {
-    payload.files.iter().try_for_each(|file| check_file(slot, file))
-}
-
-fn check_file(slot: &Path, file: &File) -> Result<(), Refusal> {
-    let differs = |why| Refusal::FileDiffers { path: file.path.clone(), why };
-    let at = file.path.below(slot);
-    let found = at.symlink_metadata().map_err(|_| differs("it is missing"))?;
-    if !found.is_file() {
-        return Err(differs("it is not a regular file"));
-    }
-    if found.permissions().mode() & 0o7777 != file.mode.bits() {
-        return Err(differs("its mode is another one"));
-    }
-    if found.len() != file.size {
-        return Err(differs("its size is another one"));
-    }
-    let mut hasher = sha2::Sha256::new();
-    let mut source = open(&at)?;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let got = fill(&mut source, &mut chunk).map_err(Refusal::io(format!("read {}", at.display())))?;
-        if got == 0 {
-            break;
-        }
-        hasher.update(&chunk[..got]);
-    }
-    if pieces::take(&mut hasher) == file.sha256 {
-        Ok(())
-    } else {
-        Err(differs("its content has another hash"))
-    }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use fleet::version::{Release, Sha256};
+use jiff::civil::Date;
 use sha2::Digest as _;
 
 use crate::container::{self, BLOCK, END, describe, entry_size, fill, header};
@@ -96,21 +97,35 @@ impl Verified {
         head + before + BLOCK as u64
     }
 
-    /// Checks that the package may be installed on what runs (R15). The same version is a repeat
-    /// (R9) and accepted only from the same package, which `running_package` names.
+    /// Checks that the package may be installed on what runs (R15). The same release is a repeat (R9) and
+    /// accepted only from the same package, which `running_package` names; a later build of the same version is
+    /// another release.
     ///
     /// # Errors
     /// What stands in the way, with the steps that are left.
     pub fn admits(&self, running: Release, running_package: Option<Sha256>) -> Result<(), NotAdmitted> {
-        self.manifest.path.admits(running.version).map_err(NotAdmitted::OffPath)?;
-        if running.version == self.manifest.version && running_package != Some(self.hash) {
-            return Err(NotAdmitted::SameVersionOtherPackage {
-                version: running.version,
+        let brings = self.manifest.release();
+        self.manifest.path.admits_release(running, brings).map_err(NotAdmitted::OffPath)?;
+        if running == brings && running_package != Some(self.hash) {
+            return Err(NotAdmitted::SameReleaseOtherPackage {
+                release: running,
                 running: running_package,
                 package: self.hash,
             });
         }
         Ok(())
+    }
+
+    /// Checks that the package may still be taken for an upgrade on that day, in UTC. For uploads and new
+    /// runs only: a node in a run, and a machine that starts what it has, do not ask.
+    ///
+    /// # Errors
+    /// [`NotAdmitted::Expired`] after its last day.
+    pub fn taken_on(&self, today: Date) -> Result<(), NotAdmitted> {
+        match self.manifest.valid_until {
+            Some(last) if last < today => Err(NotAdmitted::Expired { last, today }),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

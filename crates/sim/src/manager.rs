@@ -59,10 +59,14 @@ impl ManagerMachine {
 
     fn started(&self, fleet: &Fleet, into: Assignment) -> Event {
         if self.good {
-            return Event::ManagerStarted { release: into.release, fell_back: None };
+            return Event::ManagerStarted { release: into.release, fell_back: None, wall: None };
         }
         let why = format!("{} did not confirm itself in 300 s", into.release);
-        Event::ManagerStarted { release: fleet.platform.release, fell_back: Some((into.manifest, why)) }
+        Event::ManagerStarted {
+            release: fleet.platform.release,
+            fell_back: Some((into.manifest, why)),
+            wall: None,
+        }
     }
 
     /// Begins what the brain wants.

@@ -18,10 +18,10 @@ use fleet::node::{Duty, NodeId};
 use fleet::platform::Event;
 use fleet::policy::Policy;
 use fleet::time::{Span, Time};
-use fleet::version::Version;
+use fleet::version::{Build, Release, Version};
 
 use crate::machine::Fate;
-use crate::world::{World, package};
+use crate::world::{World, package_of};
 
 /// How long `finish` waits for a run: longer than any run may take.
 const FINISH: Span = Span::hours(60);
@@ -202,7 +202,7 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
     match line.word(1) {
         "restart" => {
             let release = world.fleet.platform.release;
-            world.apply(Event::ManagerStarted { release, fell_back: None });
+            world.apply(Event::ManagerStarted { release, fell_back: None, wall: None });
             world.settle();
         }
         "start-fault" => {
@@ -210,6 +210,14 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
             world.apply(Event::ManagerChecked { fault });
         }
         "release" => world.manager.good = line.word(2) == "good",
+        "snapshot" => world.restore_point = Some(world.fleet.clone()),
+        "restored" => {
+            // Its machine is as it was when the snapshot was made, its release with it.
+            world.fleet = world.restore_point.clone().expect("there is a snapshot");
+            let release = world.fleet.platform.release;
+            world.apply(Event::ManagerStarted { release, fell_back: None, wall: None });
+            world.settle();
+        }
         "forgets" => {
             // The manager is restored from a restore point that knows nothing of what came since.
             let nodes = world.fleet.nodes().iter();
@@ -240,18 +248,24 @@ fn policy(line: &Line<'_>) -> Policy {
     if let Some(count) = line.setting("nodes-at-once") {
         policy.nodes_at_once = number(count);
     }
+    if let Some(count) = line.setting("first-nodes") {
+        policy.first_nodes = number(count);
+    }
+    if let Some(count) = line.setting("stop-at-failures") {
+        policy.stop_at_failures = number(count);
+    }
     policy
 }
 
 fn start(world: &mut World, line: &Line<'_>) -> String {
-    match world.start(package(version(line.word(1))), policy(line)) {
+    match world.start(package_of(build(line.word(1))), policy(line)) {
         Ok(()) => facts(world),
         Err(blockers) => blockers.iter().map(|blocker| format!("refused: {blocker}\n")).collect(),
     }
 }
 
 fn check(world: &World, line: &Line<'_>) -> String {
-    let check = world.fleet.check_start(&package(version(line.word(1))), world.now);
+    let check = world.fleet.check_start(&package_of(build(line.word(1))), world.now);
     let blockers = check.blockers.iter().map(|blocker| format!("blocker: {blocker}\n"));
     let warnings = check.warnings.iter().map(|warning| format!("warning: {warning}\n"));
     let said: String = blockers.chain(warnings).collect();
@@ -296,9 +310,12 @@ fn facts(world: &mut World) -> String {
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
             | Fact::RunEnded { .. }
+            | Fact::FailureStopOver { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }
-            | Fact::ManagerStartFaultOver => (String::new(), text),
+            | Fact::ManagerStartFaultOver
+            | Fact::ClockStepped { .. }
+            | Fact::ClockSteady => (String::new(), text),
         };
         let same =
             rows.iter_mut().rev().take_while(|(then, ..)| *then == at).find(|(_, _, said)| *said == what);
@@ -331,6 +348,12 @@ fn number(text: &str) -> u32 {
 
 fn version(text: &str) -> Version {
     text.parse().unwrap_or_else(|_| panic!("{text:?} is no version"))
+}
+
+/// A version, or another build of it: `34.1+1`.
+fn build(text: &str) -> Release {
+    let (name, build) = text.split_once('+').unwrap_or((text, "0"));
+    Release { version: version(name), build: Build(number(build)) }
 }
 
 fn span(text: &str) -> Span {

@@ -29,6 +29,8 @@ pub struct World {
     pub(crate) fleet: Fleet,
     pub(crate) machines: BTreeMap<NodeId, Machine>,
     pub(crate) manager: ManagerMachine,
+    /// The Management Node's restore point.
+    pub(crate) restore_point: Option<Fleet>,
     /// The nodes as which copied machines report.
     copies: BTreeMap<NodeId, NodeId>,
     waking: BTreeMap<NodeId, Time>,
@@ -42,6 +44,12 @@ pub(crate) fn release(version: Version) -> Release {
 
 /// A package that installs on the major version before it, or later, as R15 says for 34.
 pub(crate) fn package(version: Version) -> Package {
+    package_of(release(version))
+}
+
+/// The package of one build of a version.
+pub(crate) fn package_of(release: Release) -> Package {
+    let version = release.version;
     let step = |to: (u16, u16), from: (u16, u16), reason: &str| Step {
         to: Version::new(to.0, to.1),
         from: Version::new(from.0, from.1),
@@ -56,7 +64,8 @@ pub(crate) fn package(version: Version) -> Package {
     let mut manifest = [0; 32];
     manifest[..2].copy_from_slice(&version.major.to_be_bytes());
     manifest[2..4].copy_from_slice(&version.minor.to_be_bytes());
-    Package { release: release(version), manifest: Sha256(manifest), path: Path(steps) }
+    manifest[4..8].copy_from_slice(&release.build.0.to_be_bytes());
+    Package { release, manifest: Sha256(manifest), path: Path(steps) }
 }
 
 impl World {
@@ -68,6 +77,7 @@ impl World {
             fleet,
             machines: BTreeMap::new(),
             manager: ManagerMachine::new(),
+            restore_point: None,
             copies: BTreeMap::new(),
             waking: BTreeMap::new(),
             facts: Vec::new(),

@@ -61,6 +61,20 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The confirmed slot was not found to hold the release that was signed. Nothing of it is run.
+    #[error(
+        "the release in slot {slot} is not started, for it is not known to be what was signed: {reason}; put {} \
+         back from a backup, or install the package of the same release into an empty --root with `pitlane machine \
+         install`, copy its slots/a, and run `pitlane machine protect`", path.display()
+    )]
+    NotVerified {
+        /// The slot.
+        slot: Slot,
+        /// Its directory.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
     /// What was unpacked cannot become a release.
     #[error("what was staged cannot be installed: {reason}; stage the package again")]
     NotARelease {

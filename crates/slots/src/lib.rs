@@ -38,7 +38,7 @@ pub use record::{FellBack, Record, Stranded, Trying, UnixMillis, Why};
 pub use replace::{replace_file, try_writing};
 pub use slot::{NotASlot, Slot, SlotIdentity};
 pub use staging::Staging;
-pub use start::{Attempt, Start};
+pub use start::{Attempt, Inspect, Start};
 pub use supervised::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE, Supervised, notify, supervised};
 
 /// The result of everything in this crate.

@@ -69,11 +69,16 @@ impl Machine {
 
     /// The slot that the running program lies in, when it lies in one of this machine.
     pub fn slot_of_this_program(&self) -> Option<Slot> {
-        let program = std::env::current_exe().and_then(|program| program.canonicalize()).ok()?;
-        let lies_in = |slot: &Slot| {
-            self.slot_dir(*slot).canonicalize().is_ok_and(|directory| program.starts_with(directory))
+        let slot_of = |program: PathBuf| {
+            let program = program.canonicalize().ok()?;
+            let holds = |slot: &Slot| {
+                self.slot_dir(*slot).canonicalize().is_ok_and(|directory| program.starts_with(directory))
+            };
+            [Slot::A, Slot::B].into_iter().find(holds)
         };
-        [Slot::A, Slot::B].into_iter().find(lies_in)
+        // Started from memory, as boot does, a program has no path but the one that it was named by.
+        let named = || std::env::args_os().next().map(PathBuf::from);
+        std::env::current_exe().ok().and_then(slot_of).or_else(|| named().and_then(slot_of))
     }
 
     /// The complete release in a slot; `None` when the slot holds none.

@@ -31,46 +31,92 @@ pub enum Attempt {
     },
 }
 
+/// What a caller that knows more about releases than this crate finds in a slot: why the release in it must
+/// not be started, if so.
+pub type Inspect<'i> = dyn FnMut(Slot, &SlotIdentity) -> std::result::Result<(), String> + 'i;
+
 impl Machine {
-    /// Decides what starts next. A try is counted durably before it is used; a release that has had
-    /// `tries` of them, or whose slot does not hold what was selected, is left for the confirmed one.
+    /// [`Machine::next_inspected_start`] for whoever takes a slot for what it says of itself.
     ///
     /// # Errors
-    /// The record or the confirmed slot is damaged, or the disk refuses. Nothing is guessed.
+    /// As there.
     pub fn next_start(&self, tries: u32, now: UnixMillis) -> Result<Start> {
+        self.next_inspected_start(tries, now, &mut |_, _| Ok(()))
+    }
+
+    /// Decides what starts next. A try is counted durably before it is used; a release that has had
+    /// `tries` of them, or whose slot does not hold what was selected, is left for the confirmed one.
+    /// A slot is the answer only if `inspect` passed it last: one that is tried and does not pass is left
+    /// too, before a try is counted.
+    ///
+    /// # Errors
+    /// The record or the confirmed slot is damaged, the confirmed slot does not pass, or the disk refuses.
+    /// Nothing is guessed.
+    pub fn next_inspected_start(
+        &self,
+        tries: u32,
+        now: UnixMillis,
+        inspect: &mut Inspect<'_>,
+    ) -> Result<Start> {
         let record = self.record()?;
         let Some(trying) = record.trying.clone() else {
-            return self.start(record.confirmed, Attempt::Confirmed, None);
+            return self.start_confirmed(record.confirmed, None, inspect);
         };
         if trying.tries >= tries {
-            return self.give_up(Why::TriesUsedUp { tries: trying.tries }, now);
+            return self.give_up(Why::TriesUsedUp { tries: trying.tries }, now, inspect);
         }
-        if let Some(reason) = self.unfit(&trying)? {
-            return self.give_up(Why::Damaged { reason }, now);
-        }
+        let identity = match self.fit(&trying, inspect)? {
+            Ok(identity) => identity,
+            Err(reason) => return self.give_up(Why::Damaged { reason }, now, inspect),
+        };
         let (slot, attempt) = (trying.slot, trying.tries + 1);
         self.write_record(&Record { trying: Some(Trying { tries: attempt, ..trying }), ..record })?;
-        self.start(slot, Attempt::Trying { attempt }, None)
+        Ok(self.start(slot, identity, Attempt::Trying { attempt }, None))
     }
 
-    fn give_up(&self, why: Why, now: UnixMillis) -> Result<Start> {
+    fn give_up(&self, why: Why, now: UnixMillis, inspect: &mut Inspect<'_>) -> Result<Start> {
         let fell_back = self.fall_back(why, now)?;
-        self.start(self.record()?.confirmed, Attempt::Confirmed, Some(fell_back))
+        self.start_confirmed(self.record()?.confirmed, Some(fell_back), inspect)
     }
 
-    /// Says why a selected slot cannot be started, if it cannot. A disk that does not answer is an error.
-    fn unfit(&self, trying: &Trying) -> Result<Option<String>> {
-        match self.release_or_damaged(trying.slot) {
-            Ok(identity) if identity.manifest == trying.manifest => Ok(None),
-            Ok(identity) => Ok(Some(format!("slot {} holds release {}", trying.slot, identity.manifest))),
-            Err(Error::SlotDamaged { reason, .. }) => Ok(Some(reason)),
+    fn start_confirmed(
+        &self,
+        slot: Slot,
+        fell_back: Option<FellBack>,
+        inspect: &mut Inspect<'_>,
+    ) -> Result<Start> {
+        let identity = self.release_or_damaged(slot)?;
+        match inspect(slot, &identity) {
+            Ok(()) => Ok(self.start(slot, identity, Attempt::Confirmed, fell_back)),
+            Err(reason) => Err(Error::NotVerified { slot, path: self.slot_dir(slot), reason }),
+        }
+    }
+
+    /// The release in a selected slot, or why it cannot be started. A disk that does not answer is an error.
+    fn fit(
+        &self,
+        trying: &Trying,
+        inspect: &mut Inspect<'_>,
+    ) -> Result<std::result::Result<SlotIdentity, String>> {
+        let slot = trying.slot;
+        match self.release_or_damaged(slot) {
+            Ok(identity) if identity.manifest == trying.manifest => {
+                Ok(inspect(slot, &identity).map(|()| identity))
+            }
+            Ok(identity) => Ok(Err(format!("slot {slot} holds release {}", identity.manifest))),
+            Err(Error::SlotDamaged { reason, .. }) => Ok(Err(reason)),
             Err(other) => Err(other),
         }
     }
 
-    fn start(&self, slot: Slot, attempt: Attempt, fell_back: Option<FellBack>) -> Result<Start> {
-        let identity = self.release_or_damaged(slot)?;
+    fn start(
+        &self,
+        slot: Slot,
+        identity: SlotIdentity,
+        attempt: Attempt,
+        fell_back: Option<FellBack>,
+    ) -> Start {
         let program = self.slot_dir(slot).join(&identity.program);
-        Ok(Start { slot, program, identity, attempt, fell_back })
+        Start { slot, program, identity, attempt, fell_back }
     }
 }

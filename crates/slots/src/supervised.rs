@@ -9,6 +9,7 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
@@ -40,6 +41,7 @@ pub fn supervised() -> Result<Option<Supervised>> {
     let Some(slot) = env::var_os(SLOT_VARIABLE) else { return Ok(None) };
     let slot = slot.to_string_lossy().parse().map_err(|error| unusable(SLOT_VARIABLE, &error))?;
     end_with_boot()?;
+    take_name();
     let boot = env::var_os(NOTIFY_VARIABLE).ok_or_else(|| unusable(NOTIFY_VARIABLE, &"it is not set"))?;
     address(&boot).map_err(|error| unusable(NOTIFY_VARIABLE, &error))?;
     Ok(Some(Supervised { slot, boot }))
@@ -77,6 +79,16 @@ fn end_with_boot() -> Result<()> {
     let boot = told.ok_or_else(|| unusable(BOOT_VARIABLE, &"it is not a process id"))?;
     set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| unusable(BOOT_VARIABLE, &error))?;
     if getppid() == Some(boot) { Ok(()) } else { Err(Error::BootEnded) }
+}
+
+/// Gives the process the name of its program again. `boot` starts it from a copy in memory, for which the
+/// kernel makes up a name that says nothing in `ps`.
+fn take_name() {
+    let program = env::args_os().next().unwrap_or_default();
+    if let Some(name) = Path::new(&program).file_name() {
+        // The name is for people; what runs is the same without it.
+        let _ = std::fs::write("/proc/self/comm", name.as_bytes());
+    }
 }
 
 /// The address in a `NOTIFY_SOCKET`: `@name` or a path.

@@ -164,6 +164,25 @@ fn a_damaged_tried_slot_leads_back_and_a_damaged_confirmed_one_is_an_error() {
 }
 
 #[test]
+fn a_slot_that_does_not_pass_inspection_is_left_before_a_try_is_counted_or_not_started_at_all() {
+    let (_root, machine) = selected();
+    let mut inspected = Vec::new();
+    let mut only_a = |slot: Slot, identity: &SlotIdentity| {
+        inspected.push((slot, identity.clone()));
+        if slot == Slot::A { Ok(()) } else { Err("it was changed".to_string()) }
+    };
+    let start = machine.next_inspected_start(TRIES, NOW, &mut only_a).unwrap();
+    assert_eq!(start.slot, Slot::A);
+    assert_eq!(start.fell_back.unwrap().why, Why::Damaged { reason: "it was changed".into() });
+    assert_eq!(inspected, [(Slot::B, identity(2)), (Slot::A, identity(1))]);
+
+    let before = machine.record().unwrap();
+    let refused = machine.next_inspected_start(TRIES, NOW, &mut |_, _| Err("it was changed".into()));
+    assert!(matches!(refused, Err(Error::NotVerified { slot: Slot::A, .. })), "{refused:?}");
+    assert_eq!(machine.record().unwrap(), before);
+}
+
+#[test]
 fn a_tried_slot_with_another_release_in_it_leads_back() {
     let (root, machine) = selected();
     let path = root.path().join("slots/b/slot.json");

@@ -1,8 +1,14 @@
 //! How a node joins: a file made by the manager, good for one use, carried to the node by the
 //! operator.
 
+use fleet::time::Span;
+use fleet::version::Release;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+/// How long a node's certificate is good after it was issued: long enough for a node that is switched off for
+/// two months, short enough that a lost one is of no use for ever. It is renewed at two thirds of that.
+pub const CERTIFICATE_LIFE: Span = Span::hours(90 * 24);
 
 /// How large an enrolment file may be, in bytes: a certificate, a few addresses and a token.
 pub const ENROLMENT_FILE_BYTES: usize = 64 << 10;
@@ -37,6 +43,9 @@ pub struct EnrolmentRequest {
     pub token: Option<String>,
     /// A certificate signing request, PEM. Only its public key is used.
     pub request: String,
+    /// What the machine runs (R29). Since protocol 2; a machine that does not say so runs release 34.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
 }
 
 /// The answer: the node's identity.

@@ -1,4 +1,5 @@
-//! The names in certificates: a URI among the subject's alternative names.
+//! The names in certificates: URIs among the subject's alternative names. Since release 34.1 a node's
+//! certificate has two of them, one with the node's number and one with its registration.
 
 use std::fmt;
 use std::str::FromStr;
@@ -43,9 +44,63 @@ impl FromStr for IdentityName {
     }
 }
 
+/// One registration of a node, from its enrolment until it enrols anew or is removed. Random, so that it
+/// is never used again, while a node's number is after the Management Node's store was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RegistrationId(pub u128);
+
+/// What stands before a registration in a certificate. Release 34 passes over such a name.
+const REGISTRATION: &str = "pitlane:registration:";
+
+/// The text names no registration.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} names no registration")]
+pub struct NotARegistration(pub String);
+
+impl RegistrationId {
+    /// The name in a certificate.
+    pub fn name(self) -> String {
+        format!("{REGISTRATION}{self}")
+    }
+
+    /// The registration that a name in a certificate stands for; none when it is no such name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        name.strip_prefix(REGISTRATION)?.parse().ok()
+    }
+}
+
+impl fmt::Display for RegistrationId {
+    /// 32 lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for RegistrationId {
+    type Err = NotARegistration;
+
+    fn from_str(text: &str) -> Result<Self, NotARegistration> {
+        let id = u128::from_str_radix(text, 16).ok().map(Self);
+        id.filter(|id| id.to_string() == text)
+            .ok_or_else(|| NotARegistration(text.chars().take(80).collect()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registration_has_one_spelling_and_is_no_name_of_a_node() {
+        for id in [0, 7, u128::MAX].map(RegistrationId) {
+            assert_eq!(RegistrationId::of_name(&id.name()), Some(id));
+            assert!(id.name().parse::<IdentityName>().is_err(), "release 34 would take it for a node");
+        }
+        for text in ["", "7", "+0000000000000000000000000000007", &"F".repeat(32), &"0".repeat(33)] {
+            assert!(text.parse::<RegistrationId>().is_err(), "{text:?} was taken for a registration");
+        }
+        assert_eq!(RegistrationId::of_name("pitlane:node:7"), None);
+    }
 
     #[test]
     fn a_name_has_one_spelling() {

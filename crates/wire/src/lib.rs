@@ -9,6 +9,8 @@ mod enrolment;
 mod identity;
 mod sync;
 
-pub use enrolment::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest};
-pub use identity::{IdentityName, NotAnIdentity};
+pub use enrolment::{
+    CERTIFICATE_LIFE, ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest,
+};
+pub use identity::{IdentityName, NotARegistration, NotAnIdentity, RegistrationId};
 pub use sync::{Configuration, PROTOCOL, Protocols, Room, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait};

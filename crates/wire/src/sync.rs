@@ -3,7 +3,7 @@
 use fleet::desired::Desired;
 use fleet::observed::Observed;
 use fleet::starts::StartId;
-use fleet::time::Time;
+use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
 /// The versions of the messages that this release speaks: both sides use the newest that both know.
@@ -74,6 +74,9 @@ pub struct Sync {
     /// When the node's present release started, in milliseconds since 1970-01-01 UTC. Since protocol 2.
     #[serde(default)]
     pub started_at: Option<u64>,
+    /// What the node's wall clock says, as the message is made. Since protocol 2.
+    #[serde(default)]
+    pub wall: Option<Wall>,
 }
 
 /// A Virtual Meeting Room.
@@ -112,6 +115,10 @@ pub struct SyncAnswer {
     /// would count as late.
     #[serde(default)]
     pub heard_at: Option<Time>,
+    /// What the Management Node's wall clock says: the one by which certificates are issued and judged, so a
+    /// node renews its own by it. Since protocol 2.
+    #[serde(default)]
+    pub wall: Option<Wall>,
     /// The other start that the manager has heard last under the node's identity; the node repeats it in its
     /// next report. Since protocol 2.
     #[serde(default)]

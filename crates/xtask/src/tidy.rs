@@ -17,19 +17,21 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each may use. What is not listed uses none.
-const DIRECTIONS: [(&str, &[&str]); 15] = [
+const DIRECTIONS: [(&str, &[&str]); 17] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("call", &[]),
     ("frail", &[]),
+    ("clock", &["fleet"]),
+    ("edge", &[]),
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
-    ("sim", &["fleet"]),
-    ("boot", &["slots"]),
+    ("sim", &["fleet", "clock"]),
+    ("boot", &["package", "slots"]),
     ("callers", &["call"]),
-    ("manager", &["fleet", "wire", "package", "slots"]),
-    ("node", &["fleet", "wire", "package", "slots", "call"]),
-    ("ctl", &["fleet", "package", "sim", "slots"]),
+    ("manager", &["fleet", "clock", "wire", "edge", "package", "slots"]),
+    ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
+    ("ctl", &["fleet", "edge", "package", "sim", "slots"]),
     ("demo", &["callers", "frail"]),
     ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
     ("xtask", &[]),
@@ -48,6 +50,8 @@ pub(crate) fn check() -> Result<(), Failed> {
     faults.extend(promises::scenario_faults(&files));
     let unit = |role: &str| read(&format!("dist/systemd/pitlane-{role}.service"));
     faults.extend(promises::unit_faults(&unit("manager")?, &unit("node")?));
+    let enrolment = read("dist/systemd/pitlane-enrol@.service")?;
+    faults.extend(promises::confinement_faults(&unit("node")?, &enrolment));
     if faults.is_empty() { Ok(()) } else { Err(Failed::Untidy(faults)) }
 }
 
@@ -89,6 +93,14 @@ fn core_faults() -> Result<Vec<String>, Failed> {
     Ok(faults)
 }
 
+/// A log whose fields are written without `edge::log::VisibleFields`, so that text of others could begin a line.
+fn log_fault(name: &str, text: &str) -> Option<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let begins = ["tracing_subscriber::fmt()", "fmt::layer()"].iter().any(|begin| code.contains(begin));
+    (begins && !code.contains("fmt_fields") && !name.ends_with("xtask/src/tidy.rs"))
+        .then(|| format!("{name} begins a log without edge::log::VisibleFields"))
+}
+
 /// What is wrong with the file of code `name`, a path in the workspace.
 fn file_faults(name: &str, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
@@ -98,6 +110,9 @@ fn file_faults(name: &str, text: &str) -> Vec<String> {
     }
     if !text.starts_with("//!") && !tests {
         faults.push(format!("{name} does not say what it is for"));
+    }
+    if !tests {
+        faults.extend(log_fault(name, text));
     }
     if !name.ends_with("xtask/src/tidy.rs") {
         for marker in MARKERS.iter().filter(|marker| text.contains(**marker)) {
@@ -136,6 +151,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn log_without_visible_fields_is_a_fault() {
+        let faults = |text: &str| file_faults("crates/x/src/main.rs", &format!("//! X.\n{text}"));
+        assert_eq!(faults("tracing_subscriber::fmt().init();").len(), 1);
+        assert_eq!(faults("let lines = fmt::layer();").len(), 1);
+        assert_eq!(faults("tracing_subscriber::fmt().fmt_fields(VisibleFields).init();"), [""; 0]);
+        assert_eq!(faults("#[cfg(test)]\nmod tests { tracing_subscriber::fmt() }"), [""; 0]);
+    }
 
     /// A crate that is used, and whether for building or for tests.
     type Used<'a> = (&'a str, Option<&'a str>);

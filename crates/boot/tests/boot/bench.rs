@@ -1,15 +1,16 @@
 //! A machine with small releases and a real `pitlane-boot`, and how to wait for what it does.
 
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use slots::{Machine, Record, Slot, SlotIdentity, Staging};
+use slots::{Machine, Record, Slot, Staging};
 use tempfile::TempDir;
+
+use crate::signed::{Signed, key, signed, trust};
 
 /// How long a test waits for anything before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,12 +19,6 @@ pub(crate) struct Bench {
     root: TempDir,
     pub(crate) machine: Machine,
     boot: Option<Child>,
-}
-
-/// The identity of the release with this number; release 2 prints `34.2 (34200)`.
-pub(crate) fn identity(release: u32) -> SlotIdentity {
-    let version = format!("34.{release}");
-    SlotIdentity::new(format!("{release:064x}"), version, 34_000 + release * 100, "bin/program".into())
 }
 
 /// A script that becomes the trial release with this behaviour.
@@ -41,6 +36,7 @@ impl Bench {
         let machine = Machine::open(root.path());
         let bench = Self { root, machine, boot: None };
         bench.settings(1);
+        trust(bench.root.path());
         fill(bench.machine.install_first().unwrap(), script, 1);
         bench
     }
@@ -49,12 +45,29 @@ impl Bench {
     pub(crate) fn with_selected(confirmed: &str, tried: &str) -> Self {
         let bench = Self::installed(confirmed);
         bench.stage(tried);
-        bench.machine.select(&identity(2).manifest).unwrap();
+        bench.select();
         bench
     }
 
     pub(crate) fn stage(&self, script: &str) {
         fill(self.machine.begin_staging(Slot::A).unwrap(), script, 2);
+    }
+
+    /// Stages release 2 with this program, signed.
+    pub(crate) fn stage_program(&self, program: &str) {
+        self.stage_signed(&signed(2, program, "a helper", &key().signing));
+    }
+
+    pub(crate) fn stage_signed(&self, release: &Signed) {
+        let staging = self.machine.begin_staging(Slot::A).unwrap();
+        release.unpack(&staging.dir());
+        staging.finish(&release.identity).unwrap();
+    }
+
+    /// Selects what is staged.
+    pub(crate) fn select(&self) {
+        let staged = self.machine.staged().unwrap().expect("a staged release");
+        self.machine.select(&staged.manifest).unwrap();
     }
 
     pub(crate) fn settings(&self, confirm_within_seconds: u32) {
@@ -85,6 +98,26 @@ impl Bench {
         command.arg("--root").arg(self.root.path()).env_remove("NOTIFY_SOCKET");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command
+    }
+
+    /// Whether `boot` has ended by itself; it can be started again then.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let ended = self.boot.as_mut().expect("it runs").try_wait().unwrap().is_some();
+        if ended {
+            self.boot = None;
+        }
+        ended
+    }
+
+    /// Whether `boot` holds a copy of this program in memory.
+    pub(crate) fn keeps(&self, program: &[u8]) -> bool {
+        let boot = self.boot.as_ref().expect("it runs").id();
+        let handles = fs::read_dir(format!("/proc/{boot}/fd")).expect("root may look").flatten();
+        handles
+            .filter(|handle| {
+                fs::read_link(handle.path()).is_ok_and(|to| to.to_string_lossy().starts_with("/memfd:"))
+            })
+            .any(|handle| fs::read(handle.path()).is_ok_and(|contents| contents == program))
     }
 
     /// Sends a signal to `boot` and waits for its end.
@@ -141,11 +174,14 @@ impl Drop for Bench {
 }
 
 fn fill(staging: Staging, script: &str, release: u32) {
-    fs::create_dir(staging.dir().join("bin")).unwrap();
-    let program = staging.dir().join("bin/program");
-    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    staging.finish(&identity(release)).unwrap();
+    let signed = release_of(script, release);
+    signed.unpack(&staging.dir());
+    staging.finish(&signed.identity).unwrap();
+}
+
+/// A release whose program is this script, signed with the key that every machine here trusts.
+pub(crate) fn release_of(script: &str, release: u32) -> Signed {
+    signed(release, &format!("#!/bin/sh\n{script}\n"), "a helper", &key().signing)
 }
 
 /// Whether a process has not ended; one that only waits for its parent to notice has.

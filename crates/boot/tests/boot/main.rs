@@ -2,11 +2,14 @@
 //! killed and started again.
 
 mod bench;
+#[path = "../support/signed.rs"]
+mod signed;
+mod verified;
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use bench::{Bench, identity, lives, trial};
+use bench::{Bench, lives, trial};
 use rustix::process::{Pid, Signal, kill_process};
 use slots::{Attempt, Record, Slot, UnixMillis, Why};
 
@@ -62,11 +65,9 @@ fn a_new_release_that_crashes_is_tried_as_often_as_it_may_and_left() {
 
 #[test]
 fn a_new_release_whose_program_cannot_be_executed_is_left() {
-    let bench = Bench::installed(&trial("serve"));
-    bench.stage("");
-    let mut bench = bench;
-    std::fs::write(bench.path("slots/b/bin/program"), "#!/nonexistent/interpreter\n").unwrap();
-    bench.machine.select(&identity(2).manifest).unwrap();
+    let mut bench = Bench::installed(&trial("serve"));
+    bench.stage_program("#!/nonexistent/interpreter\n");
+    bench.select();
     bench.boot();
     bench.wait_for_event("a runs", 1);
     assert!(matches!(left(&bench.machine.record().unwrap()), Some(Why::EndedAtStart { tries: 2, .. })));

@@ -1,9 +1,10 @@
 //! Machines that live through upgrades on a disk that writes everything down, with a real `pitlane-boot`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -12,18 +13,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use slots::{Machine, Slot, SlotIdentity, Staging};
 use tempfile::TempDir;
 
+use crate::signed::{Signed, key, signed, trust};
+
 /// How long a test waits for anything before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The impatient settings of every machine.
 const SETTINGS: &str = "[node]\nname = \"skipped\"\n\n[boot]\ntries = 2\nstop_grace_seconds = 1\n\
                         confirm_within_seconds = 1\n";
-
-/// The identity of the release with this number.
-pub(crate) fn identity(release: u32) -> SlotIdentity {
-    let version = format!("34.{release}");
-    SlotIdentity::new(format!("{release:064x}"), version, 34_000 + release * 100, "bin/program".into())
-}
 
 /// The number of the release with this identity.
 pub(crate) fn number(identity: &SlotIdentity) -> u32 {
@@ -33,30 +30,25 @@ pub(crate) fn number(identity: &SlotIdentity) -> u32 {
 /// How a release behaves: one that is tried confirms itself, but for the one that never does.
 const NEVER_CONFIRMS: u32 = 8;
 
-/// The files of a release. It can be told from its contents which one it is.
-pub(crate) fn files(release: u32) -> [(&'static str, String); 3] {
+/// A signed release. Its contents say which one it is.
+pub(crate) fn release(number: u32) -> &'static Signed {
+    static MADE: Mutex<BTreeMap<u32, &Signed>> = Mutex::new(BTreeMap::new());
+    MADE.lock().expect("nobody fails in here").entry(number).or_insert_with(|| Box::leak(make(number).into()))
+}
+
+fn make(number: u32) -> Signed {
     let boot = Path::new(env!("CARGO_BIN_EXE_pitlane-boot"));
     let trial = boot.parent().expect("a folder").join("examples/trial_release");
     assert!(trial.exists(), "build it first: cargo build -p boot --example trial_release");
-    let word = if release == 1 || release == NEVER_CONFIRMS { "serve" } else { "confirm" };
-    let program = format!("#!/bin/sh\n# release {release}\nexec {} {word} \"$@\"\n", trial.display());
-    [
-        ("bin/program", program),
-        ("bin/helper", format!("the helper of {release}")),
-        ("manifest.json", format!("the manifest of {release}")),
-    ]
+    let word = if number == 1 || number == NEVER_CONFIRMS { "serve" } else { "confirm" };
+    let program = format!("#!/bin/sh\n# release {number}\nexec {} {word} \"$@\"\n", trial.display());
+    signed(number, &program, &format!("the helper of {number}"), &key().signing)
 }
 
 /// Unpacks without making anything durable, and finishes what was begun.
-pub(crate) fn fill(staging: Staging, release: u32) -> slots::Result<()> {
-    fs::create_dir(staging.dir().join("bin")).expect("a new directory");
-    for (name, contents) in files(release) {
-        let path = staging.dir().join(name);
-        fs::write(&path, contents).expect("room for it");
-        let mode = if name == "bin/program" { 0o755 } else { 0o644 };
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("our own file");
-    }
-    staging.finish(&identity(release))
+pub(crate) fn fill(staging: Staging, number: u32) -> slots::Result<()> {
+    release(number).unpack(&staging.dir());
+    staging.finish(&release(number).identity)
 }
 
 /// A machine on a disk that writes down what is done to it.
@@ -119,15 +111,15 @@ impl Recorded {
         recorded
     }
 
-    fn stage(&self, running: Slot, release: u32) {
+    fn stage(&self, running: Slot, number: u32) {
         self.disk.mark("staging");
-        fill(self.machine.begin_staging(running).expect("a free slot"), release).expect("a whole release");
-        self.disk.mark(&format!("staged {release}"));
+        fill(self.machine.begin_staging(running).expect("a free slot"), number).expect("a whole release");
+        self.disk.mark(&format!("staged {number}"));
     }
 
-    fn select(&self, release: u32) {
-        self.machine.select(&identity(release).manifest).expect("a staged release");
-        self.disk.mark(&format!("selected {release}"));
+    fn select(&self, number: u32) {
+        self.machine.select(&release(number).identity.manifest).expect("a staged release");
+        self.disk.mark(&format!("selected {number}"));
     }
 
     fn boot(&mut self) {
@@ -143,9 +135,10 @@ impl Recorded {
     }
 }
 
-/// Gives a machine its settings.
+/// Gives a machine its settings and the key that it trusts.
 pub(crate) fn settle(root: &Path) {
     fs::write(root.join("machine.toml"), SETTINGS).expect("room for it");
+    trust(root);
 }
 
 /// Starts `pitlane-boot`; its lines are added to `log`.

@@ -3,13 +3,16 @@
 //! starts a complete release, and none that is behind what was acknowledged.
 
 mod history;
+#[path = "../support/signed.rs"]
+mod signed;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
 use frail::{Change, Record, Survivor, Tally, cut_everywhere, lay_out};
-use history::{boot, end, files, fill, number, wait};
+use history::{boot, end, fill, number, release, wait};
+use signed::SlotFile;
 use slots::{Attempt, Error, Machine, Slot, Start, UnixMillis};
 use tempfile::TempDir;
 
@@ -119,10 +122,10 @@ fn staged(machine: &Machine, certain: &Certain) -> Result<(), String> {
     Ok(())
 }
 
-fn whole(dir: &Path, release: u32) -> Result<(), String> {
-    for (name, contents) in files(release) {
-        if fs::read_to_string(dir.join(name)).ok() != Some(contents) {
-            return Err(format!("{name} of release {release} in {} is not whole", dir.display()));
+fn whole(dir: &Path, number: u32) -> Result<(), String> {
+    for SlotFile { name, contents, mode: _ } in &release(number).files {
+        if fs::read(dir.join(name)).ok().as_ref() != Some(contents) {
+            return Err(format!("{name} of release {number} in {} is not whole", dir.display()));
         }
     }
     Ok(())

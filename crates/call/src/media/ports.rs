@@ -6,8 +6,13 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::audio::TICK;
+
 /// How many ports are tried for one leg when other programs sit in the range.
 const MAX_TRIES: usize = 64;
+
+/// How long a caller waits for the port of a probe, in ticks: half a second, a ring that nobody notices.
+const PROBE_TICKS: u32 = 25;
 
 /// No port could be had for a leg.
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +20,20 @@ pub(crate) enum PortError {
     /// All ports are taken by legs.
     #[error("no free UDP port for media between {0} and {1}; widen media_ports")]
     Exhausted(u16, u16),
-    /// The system refused the last one that was tried.
-    #[error("cannot open a UDP port for media on {address}")]
+    /// The system refused every one that was tried. The text is the same for every attempt, so that a
+    /// fault that lasts is reported once.
+    #[error(
+        "cannot open a UDP port for media on {address} between {first} and {last}: {source}; free the ports, or \
+         correct media and media_ports"
+    )]
     Refused {
-        /// What was tried last.
-        address: SocketAddr,
-        /// Why not.
+        /// The media address.
+        address: IpAddr,
+        /// The first port of the range.
+        first: u16,
+        /// The last port of the range.
+        last: u16,
+        /// Why not the last one that was tried.
         source: io::Error,
     },
 }
@@ -37,18 +50,52 @@ pub(crate) struct PortPool {
 struct State {
     next: u16,
     used: BTreeSet<u16>,
+    /// The one of them that a probe has.
+    lent: Option<u16>,
 }
 
 impl PortPool {
     pub(crate) fn new(address: IpAddr, range: RangeInclusive<u16>) -> Arc<PortPool> {
         let next = first_even(&range);
-        Arc::new(PortPool { address, range, state: Mutex::new(State { next, used: BTreeSet::new() }) })
+        Arc::new(PortPool {
+            address,
+            range,
+            state: Mutex::new(State { next, used: BTreeSet::new(), lent: None }),
+        })
+    }
+
+    /// Opens a port that no call needs: as [`PortPool::open`], but never the last free one of a range
+    /// that calls are using.
+    pub(crate) fn open_spare(self: &Arc<PortPool>) -> Result<MediaPort, PortError> {
+        let used = u32::try_from(self.lock().used.len()).unwrap_or(u32::MAX);
+        if used > 0 && used + 1 >= self.pairs() {
+            return Err(self.exhausted());
+        }
+        let port = self.open()?;
+        self.lock().lent = Some(port.address.port());
+        Ok(port)
+    }
+
+    /// Waits while nothing but a probe's port is in a caller's way, as when calls have taken all others since
+    /// the probe began. It comes back within two ticks.
+    pub(crate) async fn wait_for_probe(&self) {
+        for _ in 0..PROBE_TICKS {
+            if !self.is_full_by_a_probe() {
+                return;
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    fn is_full_by_a_probe(&self) -> bool {
+        let state = self.lock();
+        state.lent.is_some() && u32::try_from(state.used.len()).is_ok_and(|used| used >= self.pairs())
     }
 
     /// Opens the next free port. Ports are taken in turn, so that late packets of an ended call do not
     /// meet the next one.
     pub(crate) fn open(self: &Arc<PortPool>) -> Result<MediaPort, PortError> {
-        let mut failure = PortError::Exhausted(*self.range.start(), *self.range.end());
+        let mut failure = self.exhausted();
         for _ in 0..MAX_TRIES {
             let Some(port) = self.take() else { return Err(failure) };
             let address = SocketAddr::new(self.address, port);
@@ -56,7 +103,8 @@ impl PortPool {
                 Ok(socket) => return Ok(MediaPort { socket, address, pool: Arc::clone(self) }),
                 Err(source) => {
                     self.lock().used.remove(&port);
-                    failure = PortError::Refused { address, source };
+                    let (first, last) = (*self.range.start(), *self.range.end());
+                    failure = PortError::Refused { address: self.address, first, last, source };
                 }
             }
         }
@@ -66,8 +114,7 @@ impl PortPool {
     fn take(&self) -> Option<u16> {
         let mut state = self.lock();
         let first = first_even(&self.range);
-        let pairs = (u32::from(*self.range.end()) + 1 - u32::from(first)) / 2;
-        for _ in 0..pairs {
+        for _ in 0..self.pairs() {
             let port = state.next;
             let pair_after_next = u32::from(port) + 3;
             let wraps = pair_after_next > u32::from(*self.range.end());
@@ -77,6 +124,15 @@ impl PortPool {
             }
         }
         None
+    }
+
+    /// How many pairs of ports the range holds.
+    fn pairs(&self) -> u32 {
+        (u32::from(*self.range.end()) + 1 - u32::from(first_even(&self.range))) / 2
+    }
+
+    fn exhausted(&self) -> PortError {
+        PortError::Exhausted(*self.range.start(), *self.range.end())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -135,7 +191,9 @@ pub(crate) struct MediaPort {
 
 impl Drop for MediaPort {
     fn drop(&mut self) {
-        self.pool.lock().used.remove(&self.address.port());
+        let mut state = self.pool.lock();
+        state.used.remove(&self.address.port());
+        state.lent.take_if(|port| *port == self.address.port());
     }
 }
 
@@ -153,6 +211,48 @@ mod tests {
         assert!(matches!(open(), Err(PortError::Exhausted(30_001, 30_006))));
         drop(a);
         assert_eq!(open().expect("given back").0, 30_002);
+    }
+
+    #[test]
+    fn a_probe_never_takes_the_last_port_that_a_call_could_need() {
+        let pool = PortPool::new([127, 91, 0, 3].into(), 30_000..=30_005);
+        let spare = || pool.open_spare().map(|port| port.address.port());
+        assert!(spare().is_ok(), "three are free");
+        let _a = pool.open().expect("first");
+        assert!(spare().is_ok(), "two are free");
+        let _b = pool.open().expect("second");
+        assert!(matches!(spare(), Err(PortError::Exhausted(..))), "a caller may need it");
+        let single = PortPool::new([127, 91, 0, 3].into(), 30_010..=30_011);
+        assert!(single.open_spare().is_ok(), "a node for one call is probed while it has none");
+        let _only = single.open().expect("the only one");
+        assert!(matches!(single.open_spare(), Err(PortError::Exhausted(..))));
+    }
+
+    #[tokio::test]
+    async fn a_caller_waits_for_the_last_port_when_only_a_probe_has_it() {
+        let pool = PortPool::new([127, 91, 0, 5].into(), 30_000..=30_003);
+        let lent = pool.open_spare().expect("none is used");
+        let call = pool.open().expect("the other one");
+        let mut waiting = Box::pin(pool.wait_for_probe());
+        tokio::select! {
+            biased;
+            () = &mut waiting => panic!("a probe has the last one"),
+            () = std::future::ready(()) => {}
+        }
+        drop(lent);
+        waiting.await;
+        let _next = pool.open().expect("it came back");
+        pool.wait_for_probe().await;
+        drop(call);
+    }
+
+    #[test]
+    fn a_refused_port_is_reported_in_the_same_words_each_time() {
+        let _others = [30_000, 30_002].map(|port| UdpSocket::bind(("127.91.0.4", port)).expect("bind"));
+        let pool = PortPool::new([127, 91, 0, 4].into(), 30_000..=30_003);
+        let said = [(); 3].map(|()| pool.open().map(drop).expect_err("taken").to_string());
+        assert!(said[0].contains("between 30000 and 30003: Address already in use"), "{}", said[0]);
+        assert!(said.iter().all(|text| *text == said[0]), "{said:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::audio::TICK;
 use crate::ledger::{Ledger, Ticket};
 use crate::rooms::RoomName;
-use crate::time::Clock;
+use crate::time::{Clock, Time};
 
 use super::leg::{Outgoing, Plan};
 use super::ports::MediaPort;
@@ -61,6 +62,8 @@ pub(crate) struct Join {
 #[derive(Clone, Debug)]
 pub(crate) struct MediaHandle {
     commands: Sender<Command>,
+    clock: Clock,
+    ticked_at: Arc<AtomicU64>,
 }
 
 impl MediaHandle {
@@ -68,6 +71,11 @@ impl MediaHandle {
     /// with all that it holds.
     pub(crate) fn tell(&self, command: Command) {
         let _ = self.commands.send(command);
+    }
+
+    /// How long ago the thread finished its last tick.
+    pub(crate) fn still_for(&self) -> Duration {
+        self.clock.now().since(Time(self.ticked_at.load(Ordering::Relaxed)))
     }
 }
 
@@ -81,12 +89,15 @@ pub(crate) fn start(
     ledger: Arc<Ledger>,
 ) -> io::Result<(MediaHandle, JoinHandle<()>)> {
     let (commands, receiver) = mpsc::channel();
+    let ticked_at = Arc::new(AtomicU64::new(clock.now().0));
+    let handle = MediaHandle { commands, clock, ticked_at: Arc::clone(&ticked_at) };
     let thread = std::thread::Builder::new().name("call-media".into()).spawn(move || {
         let mut alarm = Alarm { ledger, armed: true };
-        Worker { clock, shard: Shard::new(media_timeout), sockets: BTreeMap::new() }.run(&receiver);
+        let shard = Shard::new(media_timeout);
+        Worker { clock, shard, sockets: BTreeMap::new(), ticked_at }.run(&receiver);
         alarm.armed = false;
     })?;
-    Ok((MediaHandle { commands }, thread))
+    Ok((handle, thread))
 }
 
 /// Tells the ledger when the thread ends otherwise than by [`Command::Stop`].
@@ -114,13 +125,18 @@ struct Worker {
     clock: Clock,
     shard: Shard,
     sockets: BTreeMap<LegId, Socket>,
+    ticked_at: Arc<AtomicU64>,
 }
 
 impl Worker {
     fn run(mut self, commands: &Receiver<Command>) {
         let mut next = Instant::now() + TICK;
-        while self.obey(commands) {
+        loop {
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            // Right before the tick, so that who joins while the thread sleeps is in the very next one.
+            if !self.obey(commands) {
+                return;
+            }
             self.receive();
             let behind = Instant::now().saturating_duration_since(next).as_millis() / TICK.as_millis();
             let behind = u32::try_from(behind).unwrap_or(u32::MAX);
@@ -129,6 +145,7 @@ impl Worker {
                 next += TICK * behind;
             }
             self.tick();
+            self.ticked_at.store(self.clock.now().0, Ordering::Relaxed);
             // From tick to tick, not from now: the ticks do not drift.
             next += TICK;
         }

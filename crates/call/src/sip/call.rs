@@ -8,7 +8,7 @@ use rsipstack::sip::{Method, Request, Response};
 use rsipstack::transaction::Transaction;
 use tokio::sync::mpsc;
 
-use crate::ledger::{Stats, Ticket};
+use crate::ledger::{Purpose, Stats, Ticket};
 use crate::media::ports::MediaPort;
 use crate::media::shard::LegId;
 use crate::media::thread::{Command, Join};
@@ -151,8 +151,12 @@ impl Call {
     }
 
     async fn ring(&mut self, invite: &ServerInvite) -> ControlFlow<End> {
-        let answer_at = self.uas.clock.now() + self.uas.settings.ring_time;
-        if !self.uas.settings.ring_time.is_zero() {
+        let ring_time = match self.ticket.purpose {
+            Purpose::Call => self.uas.settings.ring_time,
+            Purpose::Probe(_) => Duration::ZERO,
+        };
+        let answer_at = self.uas.clock.now() + ring_time;
+        if !ring_time.is_zero() {
             let headers = vec![self.dialog.contact()];
             invite.respond(self.dialog.response(&self.uas.endpoint, &invite.request, 180, headers, None));
         }
@@ -250,7 +254,7 @@ impl Call {
     fn confirm(&mut self) {
         if self.progress != Progress::Confirmed {
             self.progress = Progress::Confirmed;
-            self.uas.ledger.count(|stats| stats.carried += 1);
+            self.ticket.count(|stats| stats.carried += 1);
             self.uas.media.tell(Command::Start(self.leg));
         }
     }
@@ -320,7 +324,7 @@ impl Call {
 
     async fn finish(mut self, end: End) {
         self.let_go();
-        self.uas.ledger.count(|stats| end.count(stats));
+        self.ticket.count(|stats| end.count(stats));
         tracing::debug!(call = self.ticket.call.0, ?end, "a call has ended");
         let bye = end.bye().filter(|_| self.progress != Progress::Ringing);
         let Some((cause, text)) = bye else { return };

@@ -21,3 +21,6 @@ pub(crate) mod reply;
 pub(crate) mod stack;
 pub(crate) mod transport;
 pub(crate) mod uas;
+
+#[cfg(test)]
+pub(crate) use answer::new_stream;

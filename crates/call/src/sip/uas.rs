@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Refusal};
-use crate::ledger::{Entry, Ledger, Stats};
+use crate::ledger::{Entry, Ledger, Stats, Ticket};
 use crate::media::ports::PortPool;
 use crate::media::shard::LegId;
 use crate::media::thread::MediaHandle;
@@ -25,6 +25,7 @@ use super::answer;
 use super::call::Event;
 use super::dialog::{DialogKey, Flow};
 use super::message::{self, ALLOW, SDP};
+use super::probe::Expected;
 use super::reply::Replies;
 use super::transport::Connections;
 
@@ -50,6 +51,7 @@ pub(crate) struct Uas {
     pub(crate) stopping: CancellationToken,
     pub(crate) dialogs: Dialogs,
     pub(crate) replies: Replies,
+    pub(crate) expected: Arc<Expected>,
     pub(crate) legs: AtomicU64,
 }
 
@@ -121,6 +123,11 @@ impl Uas {
     }
 
     fn new_call(self: &Arc<Uas>, tx: Transaction, flow: Flow) {
+        if let Some(turn) = self.expected.admit(tx.original.uri.user(), flow.source()) {
+            let ticket = Arc::new(self.ledger.probe(turn));
+            tokio::spawn(answer::take(Arc::clone(self), ticket, tx, flow));
+            return;
+        }
         match self.ledger.admit(flow.source().ip()) {
             Entry::Admitted(ticket) => {
                 tokio::spawn(answer::take(Arc::clone(self), Arc::new(ticket), tx, flow));
@@ -163,8 +170,8 @@ impl Uas {
     }
 
     /// Refuses a call that was admitted.
-    pub(super) fn refuse(self: &Arc<Uas>, tx: Transaction, refused: Refused) {
-        self.ledger.count(refused.count);
+    pub(super) fn refuse(self: &Arc<Uas>, ticket: &Ticket, tx: Transaction, refused: Refused) {
+        ticket.count(refused.count);
         self.reply(tx, refused.status, refused.headers);
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum PackageCommand {
         /// A line about the key, for whoever reads its files.
         #[arg(long, default_value = "pitlane release key", value_name = "TEXT")]
         comment: String,
+        #[command(flatten)]
+        protection: ProtectionArgs,
     },
     /// Builds a package, signs it and verifies it.
     Build(BuildArgs),
@@ -38,6 +40,17 @@ pub(crate) enum PackageCommand {
     },
 }
 
+/// How the file of a new secret key is kept. Without either it is asked for on the terminal.
+#[derive(Debug, Args)]
+pub(crate) struct ProtectionArgs {
+    /// A file whose first line is the passphrase of the key, for scripts.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Keeps the key in clear: whoever copies its file signs packages that every machine installs.
+    #[arg(long, conflicts_with = "passphrase_file")]
+    pub(crate) no_passphrase: bool,
+}
+
 /// A package to build.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
@@ -47,6 +60,9 @@ pub(crate) struct BuildArgs {
     /// The publisher's secret key.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: PathBuf,
+    /// A file whose first line is the passphrase of the key. Without it, it is asked for on the terminal.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// The package file to write. One that is there is replaced.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
@@ -60,6 +76,17 @@ pub(crate) struct BuildArgs {
 pub(crate) enum MachineCommand {
     /// Installs a machine for the first time. Later releases come as upgrades.
     Install(InstallArgs),
+    /// Gives whom a machine trusts and what it is to root, and the rest to the user that its release runs as.
+    ///
+    /// For machines that were installed without --run-as. Their unit is stopped meanwhile.
+    Protect {
+        /// The machine's root directory, like /var/lib/pitlane.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        root: PathBuf,
+        /// The user that the release runs as.
+        #[arg(long, value_name = "NAME")]
+        run_as: String,
+    },
 }
 
 /// A machine to install.
@@ -80,6 +107,10 @@ pub(crate) struct InstallArgs {
     /// The machine's settings, which become its machine.toml.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) settings: Option<PathBuf>,
+    /// The user that the release runs as, like pitlane. It gets what the release writes; the trusted keys and
+    /// the settings stay root's. Without it, everything belongs to whoever runs this command.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run_as: Option<String>,
 }
 
 /// What a machine is.

@@ -1,5 +1,6 @@
 //! What can be asked for on the command line, and what is said about it in `--help`.
 
+mod account;
 mod local;
 mod platform;
 mod upgrade;
@@ -11,9 +12,12 @@ use fleet::version::Release;
 
 use crate::simulate::arguments::SimulateArgs;
 
-pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand};
+pub(crate) use account::{AccountCommand, PasswordArgs};
+pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
-pub(crate) use upgrade::{PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, WatchArgs};
+pub(crate) use upgrade::{
+    PackagesCommand, PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, UploadsCommand, WatchArgs,
+};
 
 /// Said below every help.
 const EXIT_CODES: &str = "\
@@ -24,6 +28,7 @@ Exit codes:
   3  refused or blocked; nothing was changed
   4  the run ended, but not with every node upgraded
   5  the Management Node cannot be reached, is not trusted, or does not accept the user
+  130  it was interrupted
 
 Standard output is the answer, standard error the story. Times are UTC.";
 
@@ -74,6 +79,9 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Checks that the Management Node lets you in, and saves the way there in a profile.
     Login,
+    /// Your account on the Management Node.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Conferencing Nodes: list, add, remove, maintenance mode.
     #[command(subcommand)]
     Node(NodeCommand),
@@ -126,6 +134,21 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    /// It would take the value of what every command takes, and of its variable: clap does not object to that.
+    #[test]
+    fn no_command_has_an_argument_of_its_own_named_as_what_every_command_takes() {
+        let all = Args::command();
+        let global: Vec<_> =
+            all.get_arguments().filter(|it| it.is_global_set()).map(clap::Arg::get_id).collect();
+        assert!(global.iter().any(|id| *id == "user"), "{global:?}");
+        let mut unread: Vec<&clap::Command> = all.get_subcommands().collect();
+        while let Some(command) = unread.pop() {
+            let own = command.get_arguments().map(clap::Arg::get_id).find(|id| global.contains(id));
+            assert_eq!(own, None, "{}", command.get_name());
+            unread.extend(command.get_subcommands());
+        }
+    }
+
     #[test]
     fn what_every_command_takes_may_stand_before_or_after_it() {
         for line in ["pitlane --json --user eve node list", "pitlane node list --json --user eve"] {
@@ -139,7 +162,8 @@ mod tests {
     #[test]
     fn limits_of_a_run_are_read_with_their_units() {
         let args = parse(
-            "pitlane upgrade start 34.1 --drain-limit 60s --run-limit 2h --nodes-at-once 3 --rest 1m -y",
+            "pitlane upgrade start 34.1 --drain-limit 60s --run-limit 2h --nodes-at-once 3 --rest 1m \
+             --first-nodes 1 --stop-at-failures 0 --stop-at-failure-percent 50 -y",
         );
         let Command::Upgrade(UpgradeCommand::Start(start)) = args.unwrap().command else {
             panic!("another command")
@@ -148,7 +172,10 @@ mod tests {
         assert!(start.yes);
         assert_eq!(
             start.policy.to_json(),
-            serde_json::json!({"nodes_at_once": 3, "drain_limit_seconds": 60, "run_limit_seconds": 7200, "rest_seconds": 60})
+            serde_json::json!({
+                "nodes_at_once": 3, "drain_limit_seconds": 60, "run_limit_seconds": 7200, "rest_seconds": 60,
+                "first_nodes": 1, "stop_at_failures": 0, "stop_at_failure_percent": 50,
+            })
         );
     }
 
@@ -158,6 +185,7 @@ mod tests {
         check("pitlane");
         check("pitlane upgrade start --drain-limit 60");
         check("pitlane upgrade start --nodes-at-once 0");
+        check("pitlane upgrade start --stop-at-failure-percent 0");
         check("pitlane node add lon-1 --address 10.0.0.1 --location London");
         check("pitlane machine install --root /r --role bridge --package p --trust t");
         check("pitlane room add");

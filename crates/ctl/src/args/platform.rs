@@ -16,6 +16,16 @@ pub(crate) enum NodeCommand {
     },
     /// Adds a node and writes its enrolment file, which makes a machine this node.
     Add(AddNode),
+    /// Makes a new enrolment file for a node that is registered: its certificate has expired, or its machine is
+    /// another one. The certificate that it has is good until the file is used.
+    Enrol {
+        /// The node's name.
+        name: String,
+        /// Where to write the enrolment file; NAME.toml in this directory when not given. It is given only this
+        /// once and must stay secret until it is used.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        enrolment_file: Option<PathBuf>,
+    },
     /// Removes a node from the platform.
     Remove {
         /// The node's name.

@@ -11,6 +11,8 @@ use crate::span::Seconds;
 #[derive(Debug, Subcommand)]
 pub(crate) enum UpgradeCommand {
     /// Uploads a package; the Management Node verifies it, and says whether it could start.
+    ///
+    /// An upload that was interrupted goes on where it was when the same file is uploaded again.
     Upload(UploadArgs),
     /// Says whether an upgrade could start now, with everything that stands in the way.
     Check {
@@ -31,8 +33,47 @@ pub(crate) enum UpgradeCommand {
     Watch(WatchArgs),
     /// Lists past runs, or tells one run step by step.
     History(HistoryArgs),
-    /// Lists the packages that the Management Node holds.
-    Packages,
+    /// The packages that the Management Node holds: list, remove.
+    ///
+    /// Those that nothing needs any more are removed when a new one is uploaded: of what the platform does
+    /// not run and has not run just before, the Management Node keeps three that are newer than what it runs.
+    #[command(args_conflicts_with_subcommands = true)]
+    Packages {
+        /// What to do; list them when not given.
+        #[command(subcommand)]
+        command: Option<PackagesCommand>,
+    },
+    /// Uploads of packages that are under way or were interrupted: list, remove.
+    #[command(args_conflicts_with_subcommands = true)]
+    Uploads {
+        /// What to do; list them when not given.
+        #[command(subcommand)]
+        command: Option<UploadsCommand>,
+    },
+}
+
+/// Commands about the packages that the Management Node holds.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackagesCommand {
+    /// Lists them, with what each is needed for.
+    List,
+    /// Removes one, unless it is needed.
+    Remove {
+        /// The package: its version or the beginning of its hash.
+        package: String,
+    },
+}
+
+/// Commands about uploads.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UploadsCommand {
+    /// Lists them, with how far each is and when its last byte arrived.
+    List,
+    /// Removes one, with the bytes that have arrived.
+    Remove {
+        /// The number of the upload, or its beginning.
+        upload: String,
+    },
 }
 
 /// A package to upload.
@@ -75,18 +116,39 @@ pub(crate) struct PolicyArgs {
     /// How long a node rests in service before it is tried again, like 10m.
     #[arg(long, value_name = "TIME")]
     pub(crate) rest: Option<Seconds>,
+    /// Takes this many nodes alone, and no other before as many are upgraded; 0 takes as many as go at once.
+    #[arg(long, value_name = "N")]
+    pub(crate) first_nodes: Option<u32>,
+    /// How many nodes must have failed to take the release before the run stops by itself; 0, and it goes on
+    /// whatever fails.
+    #[arg(long, value_name = "N")]
+    pub(crate) stop_at_failures: Option<u32>,
+    /// Which share of the nodes that were taken must have failed, in percent, before the run stops by itself.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) stop_at_failure_percent: Option<u32>,
 }
 
 impl PolicyArgs {
     /// What differs from the standing policy, as the API takes it.
     pub(crate) fn to_json(&self) -> Value {
-        let Self { nodes_at_once, drain_limit, run_limit, rest } = self;
+        let Self {
+            nodes_at_once,
+            drain_limit,
+            run_limit,
+            rest,
+            first_nodes,
+            stop_at_failures,
+            stop_at_failure_percent,
+        } = self;
         let seconds = |limit: &Option<Seconds>| limit.map(|Seconds(seconds)| seconds);
         let fields = [
             ("nodes_at_once", nodes_at_once.map(u64::from)),
             ("drain_limit_seconds", seconds(drain_limit)),
             ("run_limit_seconds", seconds(run_limit)),
             ("rest_seconds", seconds(rest)),
+            ("first_nodes", first_nodes.map(u64::from)),
+            ("stop_at_failures", stop_at_failures.map(u64::from)),
+            ("stop_at_failure_percent", stop_at_failure_percent.map(u64::from)),
         ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?.into())));
         Value::Object(given.collect::<Map<_, _>>())
@@ -94,7 +156,15 @@ impl PolicyArgs {
 
     /// The same in words; empty when nothing differs.
     pub(crate) fn words(&self) -> Vec<String> {
-        let Self { nodes_at_once, drain_limit, run_limit, rest } = self;
+        let Self {
+            nodes_at_once,
+            drain_limit,
+            run_limit,
+            rest,
+            first_nodes,
+            stop_at_failures,
+            stop_at_failure_percent,
+        } = self;
         let limit =
             |name: &str, limit: &Option<Seconds>| limit.map(|limit| format!("{name} {}", limit.span()));
         [
@@ -102,6 +172,9 @@ impl PolicyArgs {
             limit("drain limit", drain_limit),
             limit("run limit", run_limit),
             limit("rest", rest),
+            first_nodes.map(|nodes| format!("first nodes {nodes}")),
+            stop_at_failures.map(|nodes| format!("stop at failures {nodes}")),
+            stop_at_failure_percent.map(|percent| format!("stop at failures of {percent} %")),
         ]
         .into_iter()
         .flatten()

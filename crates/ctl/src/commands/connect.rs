@@ -31,9 +31,19 @@ pub(crate) fn connection(global: &Global) -> Result<Connection, Failure> {
     resolve(global, saved)
 }
 
-/// The connection that `login` tries: nothing is taken from an earlier profile.
+/// The connection that `login` tries: nothing is taken from an earlier profile, but the token for the same
+/// user of the same Management Node.
 pub(crate) fn fresh(global: &Global) -> Result<Connection, Failure> {
-    resolve(global, None)
+    let connection = resolve(global, None)?;
+    // A profile that cannot be read is about to be replaced.
+    let saved = profile::load(&profile_place()?).ok().flatten();
+    let device = saved.filter(|saved| is_of(saved, &connection)).and_then(|saved| saved.device);
+    Ok(Connection { device, ..connection })
+}
+
+/// Whether a profile is of the Management Node and the user of a connection.
+pub(crate) fn is_of(saved: &Profile, connection: &Connection) -> bool {
+    saved.user == connection.user && address(&saved.manager).is_ok_and(|known| known == connection.manager)
 }
 
 fn resolve(global: &Global, saved: Option<Profile>) -> Result<Connection, Failure> {
@@ -49,12 +59,15 @@ fn resolve(global: &Global, saved: Option<Profile>) -> Result<Connection, Failur
     let user = global.user.clone();
     let saved_user = saved.as_ref().map(|saved| saved.user.clone());
     let user = user.or(saved_user).unwrap_or_else(|| FIRST_USER.into());
-    let kept = saved.filter(|saved| saved.user == user).map(|saved| saved.password);
+    let (kept, device) = match saved.filter(|saved| saved.user == user) {
+        Some(saved) => (Some(saved.password), saved.device),
+        None => (None, None),
+    };
     let password = match secret::given(global.password_file.as_deref())?.or(kept) {
         Some(password) => password,
         None => secret::ask(&user, manager.as_str())?,
     };
-    Ok(Connection { manager, trust, user, password })
+    Ok(Connection { manager, trust, user, password, device })
 }
 
 /// The address of a Management Node: HTTPS, a host, and nothing behind it.
@@ -100,6 +113,7 @@ mod tests {
             manager: "https://one:8443".into(),
             user: "eve".into(),
             password: Password::new("kept"),
+            device: Some(Password::new("0a.1b")),
             authority: None,
             fingerprint: Some(format!("sha256:{}", "ab".repeat(32))),
         }
@@ -110,6 +124,7 @@ mod tests {
         let connection = resolve(&Global::default(), Some(saved())).unwrap();
         assert_eq!(connection.manager.as_str(), "https://one:8443/");
         assert_eq!((connection.user.as_str(), connection.password.reveal()), ("eve", "kept"));
+        assert_eq!(connection.device, Some(Password::new("0a.1b")));
     }
 
     #[test]

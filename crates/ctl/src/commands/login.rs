@@ -1,5 +1,7 @@
 //! `pitlane login`: checks the way to the Management Node, then saves it.
 
+use reqwest::Method;
+
 use super::{Output, connect, output};
 use crate::api::release_in;
 use crate::args::Global;
@@ -15,14 +17,17 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     let place = connect::profile_place()?;
     let connection = connect::fresh(global)?;
     let client = Client::new(connection.clone())?;
-    let about = client.get("say what it is", "status/v1/about/").await?;
+    let doing = "say what it is";
+    let answer = client.send(doing, client.request(Method::GET, "status/v1/about/", &[])).await?;
+    let about = answer.json(doing)?;
+    let device = answer.device.or(connection.device);
     let (authority, fingerprint) = match connection.trust {
         Trust::Authority(pem) => (Some(pem), None),
         Trust::Fingerprint(fingerprint) => (None, Some(fingerprint.to_string())),
     };
     let manager = client.manager().to_string();
-    let profile =
-        Profile { manager, user: connection.user, password: connection.password, authority, fingerprint };
+    let (user, password) = (connection.user, connection.password);
+    let profile = Profile { manager, user, password, device, authority, fingerprint };
     profile::save(&place, &profile)?;
     let release =
         release_in(&about).map_or("a release that it does not tell".into(), |release| harmless(&release));
@@ -32,5 +37,9 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         Output::Json => terminal::print_json(&about),
     }
     terminal::tell(&format!("The profile is saved in {}", place.display()));
+    for warning in about["warnings"].as_array().into_iter().flatten() {
+        let text = warning["text"].as_str().unwrap_or_default();
+        terminal::tell(&format!("warning: {}", harmless(text)));
+    }
     Ok(Exit::Ok)
 }

@@ -1,24 +1,44 @@
 //! `pitlane machine install`: the first installation of a machine. The release becomes the confirmed
 //! one last, so that a machine that was cut off on the way is installed again, not started.
 
+mod owner;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ::package::{Installed, Role, TrustedKeys, Verified};
+use jiff::civil::Date;
 use serde_json::json;
 use slots::{MACHINE_FILE, MACHINE_FILE_MAX, Machine, SlotIdentity, Staging, replace_file};
 
+use self::owner::User;
 use super::Output;
 use crate::args::{InstallArgs, MachineCommand};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
+use crate::when::When;
 
 /// Runs a command about a machine.
 pub(crate) fn run(command: &MachineCommand, output: Output) -> Result<Exit, Failure> {
     match command {
         MachineCommand::Install(args) => install(args, output),
+        MachineCommand::Protect { root, run_as } => protect(root, run_as, output),
     }
+}
+
+fn protect(root: &Path, user: &str, output: Output) -> Result<Exit, Failure> {
+    // What is no machine is not given away.
+    Machine::open(root).record()?;
+    owner::settle(root, User::named(user)?)?;
+    match output {
+        Output::Json => terminal::print_json(&json!({"root": root, "user": user})),
+        Output::Words => terminal::print_line(format!(
+            "{}: the trusted keys and the settings belong to root, the rest to {user}.",
+            root.display()
+        )),
+    }
+    Ok(Exit::Ok)
 }
 
 /// Everything that can be refused is looked at before anything is written.
@@ -26,6 +46,7 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
     let role = Role::from(args.role);
     let settings = args.settings.as_deref().map(|file| settings(file, role)).transpose()?;
     check_settings_in_place(&args.root, settings.as_deref())?;
+    let user = args.run_as.as_deref().map(User::named).transpose()?;
     let keys = TrustedKeys::load(&args.trust)?;
     let verified = verify(&args.package, &keys)?;
     let machine = Machine::open(&args.root);
@@ -43,6 +64,9 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
     }
     let identity = identity(&verified, role);
     staging.finish(&identity)?;
+    if let Some(user) = user {
+        owner::settle(&args.root, user)?;
+    }
     let root = args.root.display();
     match output {
         Output::Json => terminal::print_json(&json!({
@@ -54,10 +78,22 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
             format!("Verified with key {}; start it with: pitlane-boot --root {root}", verified.key()),
         ]),
     }
+    if let Some(last) = expired(&verified) {
+        terminal::tell(&format!(
+            "The package expired on {last}: it is installed all the same, as for a machine that is to run what its \
+             platform runs; no upgrade is started with it."
+        ));
+    }
     if settings.is_none() && !args.root.join(MACHINE_FILE).exists() {
         terminal::tell(&format!("It has no settings yet: write {root}/{MACHINE_FILE} before it is started."));
     }
     Ok(Exit::Ok)
+}
+
+/// The last day of the package, when that is over.
+fn expired(verified: &Verified) -> Option<Date> {
+    let today = jiff::tz::TimeZone::UTC.to_datetime(When::now().0).date();
+    verified.taken_on(today).is_err().then_some(verified.manifest().valid_until).flatten()
 }
 
 fn role_words(role: Role) -> &'static str {

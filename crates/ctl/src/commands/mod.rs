@@ -1,5 +1,6 @@
 //! The commands: each asks, prints the answer and gives an exit code.
 
+mod account;
 mod connect;
 mod demo;
 mod login;
@@ -10,12 +11,13 @@ mod room;
 mod simulate;
 mod upgrade;
 mod upload;
+mod uploads;
 mod watch;
 
 use clap::CommandFactory as _;
 
-use crate::args::{Args, Command, Global, UpgradeCommand};
-use crate::client::Client;
+use crate::args::{Args, Command, Global, PackagesCommand, UpgradeCommand, UploadsCommand};
+use crate::client::{Client, Connection};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
 use crate::view::Canvas;
@@ -38,7 +40,11 @@ pub(crate) enum Output {
 
 impl Session {
     fn open(global: &Global) -> Result<Self, Failure> {
-        let client = Client::new(connect::connection(global)?)?;
+        Self::over(global, connect::connection(global)?)
+    }
+
+    fn over(global: &Global, connection: Connection) -> Result<Self, Failure> {
+        let client = Client::new(connection)?;
         Ok(Self { client, canvas: Canvas::stdout(), output: output(global) })
     }
 
@@ -82,6 +88,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Command::Login => block_on(login::run(&global)),
+        Command::Account(command) => block_on(account::run(&global, &command)),
         Command::Node(command) => block_on(async { node::run(&Session::open(&global)?, &command).await }),
         Command::Room(command) => block_on(async { room::rooms(&Session::open(&global)?, &command).await }),
         Command::Location(command) => {
@@ -103,7 +110,14 @@ async fn upgrade_command(session: &Session, command: &UpgradeCommand) -> Result<
         UpgradeCommand::Status => upgrade::status(session).await,
         UpgradeCommand::Watch(args) => watch::run(session, args).await,
         UpgradeCommand::History(args) => upgrade::history(session, args.run).await,
-        UpgradeCommand::Packages => upgrade::packages(session).await,
+        UpgradeCommand::Packages { command } => match command.as_ref().unwrap_or(&PackagesCommand::List) {
+            PackagesCommand::List => upgrade::packages(session).await,
+            PackagesCommand::Remove { package } => upgrade::remove_package(session, package).await,
+        },
+        UpgradeCommand::Uploads { command } => match command.as_ref().unwrap_or(&UploadsCommand::List) {
+            UploadsCommand::List => uploads::list(session).await,
+            UploadsCommand::Remove { upload } => uploads::remove(session, upload).await,
+        },
     }
 }
 

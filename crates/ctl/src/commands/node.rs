@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -27,6 +27,10 @@ pub(crate) async fn run(session: &Session, command: &NodeCommand) -> Result<Exit
         NodeCommand::List => list(session).await,
         NodeCommand::Show { name } => show(session, name).await,
         NodeCommand::Add(node) => add(session, node).await,
+        NodeCommand::Enrol { name, enrolment_file } => {
+            let file = enrolment_file.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
+            enrol(session, name, &file).await
+        }
         NodeCommand::Remove { name } => remove(session, name).await,
         NodeCommand::Maintenance(MaintenanceCommand::On { name, reason }) => {
             let body = json!({"maintenance_mode": true, "maintenance_mode_reason": reason});
@@ -63,40 +67,75 @@ async fn show(session: &Session, name: &str) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Adds the node. The enrolment file is given only once, so its place is made sure of first.
+/// Adds the node, and writes its enrolment file.
 async fn add(session: &Session, node: &AddNode) -> Result<Exit, Failure> {
     let location = location_uri(session, &node.location).await?;
-    let file = &node.enrolment_file;
-    let mut handle = reserve(file)?;
-    let doing = format!("add the node {}", node.name);
-    let answer = match session.client.post(&doing, CONFIGURED, &body(node, &location)).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            // It is empty and ours; what counts is why the node was not added.
-            let _ = fs::remove_file(file);
-            return Err(error.into());
-        }
+    let (name, file) = (&node.name, &node.enrolment_file);
+    let ask = Ask {
+        doing: format!("add the node {name}"),
+        path: CONFIGURED.into(),
+        body: body(node, &location),
+        again: format!("remove it with `pitlane node remove {name}`, and add it again"),
     };
-    let name = &node.name;
-    handle.write_all(answer.text.as_bytes()).and_then(|()| handle.sync_all()).map_err(|source| Failure::Io {
-        doing: format!("write the enrolment file of {name}, which is given only once; remove the node and add it again"),
-        source,
-    })?;
-    if answer.text.is_empty() {
-        return Err(Failure::Declined {
-            what: format!("the node {name} was added, but no enrolment file came with the answer"),
-            hint: format!("remove it with pitlane node remove {name}, and add it again"),
-        });
-    }
-    let id = answer.location.as_deref().and_then(id_in).unwrap_or("not told");
-    session.done(&format!(
-        "Conferencing Node {name} is added (id {id}). Its enrolment file: {}",
-        file.display()
-    ));
+    let id = enrolment_file(session, ask, file).await?;
+    let (id, file) = (id.as_deref().unwrap_or("not known"), file.display());
+    session.done(&format!("Conferencing Node {name} is added (id {id}). Its enrolment file: {file}"));
     terminal::tell(
         "Carry it to the node's machine. Whoever holds it can become this node: keep it secret until it is used.",
     );
     Ok(Exit::Ok)
+}
+
+/// Makes a new enrolment file for a node that is registered.
+async fn enrol(session: &Session, name: &str, file: &Path) -> Result<Exit, Failure> {
+    let node = find(session, CONFIGURED, KIND, name).await?;
+    let ask = Ask {
+        doing: format!("make an enrolment file for the node {name}"),
+        path: format!("{}enrolment/", detail(CONFIGURED, &node)),
+        body: json!({}),
+        again: format!("run `pitlane node enrol {name}` again"),
+    };
+    enrolment_file(session, ask, file).await?;
+    session.done(&format!("A new enrolment file for the Conferencing Node {name}: {}", file.display()));
+    terminal::tell(
+        "Carry it to the node's machine and use it there with `pitlane-node enrol --replace`; a node that runs takes it over \
+         by itself. The certificate that the node has now is refused from then on. Keep the file secret until it is used.",
+    );
+    Ok(Exit::Ok)
+}
+
+/// A request whose answer is an enrolment file.
+struct Ask {
+    doing: String,
+    path: String,
+    body: Value,
+    /// What to do to get another one.
+    again: String,
+}
+
+/// Asks for an enrolment file and writes it. It is given only once, so its place is made sure of first. Returns
+/// the number of the node, if the answer says it.
+async fn enrolment_file(session: &Session, ask: Ask, file: &Path) -> Result<Option<String>, Failure> {
+    let Ask { doing, path, body, again } = ask;
+    let mut handle = reserve(file)?;
+    let answer = match session.client.post(&doing, &path, &body).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            // It is empty and ours; what counts is why the request was refused.
+            let _ = fs::remove_file(file);
+            return Err(error.into());
+        }
+    };
+    let written = handle.write_all(answer.text.as_bytes()).and_then(|()| handle.sync_all());
+    written.map_err(|source| Failure::Io {
+        doing: format!("write the enrolment file {}, which is given only once; {again}", file.display()),
+        source,
+    })?;
+    if answer.text.is_empty() {
+        let what = "no enrolment file came with the answer of the Management Node".into();
+        return Err(Failure::Declined { what, hint: again });
+    }
+    Ok(answer.location.as_deref().and_then(id_in).map(Into::into))
 }
 
 /// Makes the enrolment file, readable by its owner alone. An existing file is never replaced.

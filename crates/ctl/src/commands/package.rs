@@ -1,15 +1,16 @@
 //! `pitlane package`: keys, building, inspecting and verifying of packages on this machine.
 
 mod head;
+mod passphrase;
 mod spec;
 
 use std::path::Path;
 
-use ::package::{KeyError, Level, Manifest, Role, SigningKey, TrustedKeys, Verified};
+use ::package::{KeyError, Level, Manifest, Protection, Role, TrustedKeys, Verified};
 use serde_json::{Value, json};
 
 use super::Output;
-use crate::args::{BuildArgs, PackageCommand};
+use crate::args::{BuildArgs, PackageCommand, ProtectionArgs};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
 use crate::text::{bytes, harmless};
@@ -17,7 +18,7 @@ use crate::text::{bytes, harmless};
 /// Runs a command about packages.
 pub(crate) fn run(command: &PackageCommand, output: Output) -> Result<Exit, Failure> {
     match command {
-        PackageCommand::Keygen { out, comment } => keygen(out, comment, output),
+        PackageCommand::Keygen { out, comment, protection } => keygen(out, comment, protection, output),
         PackageCommand::Build(args) => build(args, output),
         PackageCommand::Inspect { file, trust: None } => unverified(file, output),
         PackageCommand::Inspect { file, trust: Some(trust) } => inspect(file, trust, output),
@@ -25,12 +26,13 @@ pub(crate) fn run(command: &PackageCommand, output: Output) -> Result<Exit, Fail
     }
 }
 
-fn keygen(out: &Path, comment: &str, output: Output) -> Result<Exit, Failure> {
+fn keygen(out: &Path, comment: &str, protection: &ProtectionArgs, output: Output) -> Result<Exit, Failure> {
     let name = out.file_name().and_then(|name| name.to_str());
     let name = name
         .ok_or_else(|| Failure::Usage(format!("{} does not end with a name for the key", out.display())))?;
     let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let pair = ::package::generate_key(comment)?;
+    let protection = passphrase::of_a_new_key(protection)?;
+    let pair = ::package::generate_kept_key(comment, &protection)?;
     let (secret, public) = pair.write(dir, name)?;
     let id = pair.signing.id();
     match output {
@@ -40,8 +42,12 @@ fn keygen(out: &Path, comment: &str, output: Output) -> Result<Exit, Failure> {
         Output::Words => terminal::print(&[
             format!("Key {id}"),
             format!(
-                "  secret  {}  signs packages; it has no password, so keep it off the platform's machines",
-                secret.display()
+                "  secret  {}  signs packages; {}keep it off the platform's machines",
+                secret.display(),
+                match protection {
+                    Protection::Passphrase(_) => "",
+                    Protection::Nothing => "it has no passphrase, so whoever copies it can sign: ",
+                }
             ),
             format!("  public  {}  goes into the trust directory of every machine", public.display()),
         ]),
@@ -52,7 +58,7 @@ fn keygen(out: &Path, comment: &str, output: Output) -> Result<Exit, Failure> {
 fn build(args: &BuildArgs, output: Output) -> Result<Exit, Failure> {
     let level = if args.quick { Level::QUICK } else { Level::RELEASE };
     let recipe = spec::read(&args.spec, level)?;
-    let key = SigningKey::load(&args.key)?;
+    let key = passphrase::open(&args.key, args.passphrase_file.as_deref())?;
     let refused = |source| Failure::Build { what: args.out.display().to_string(), source };
     let verified = ::package::build(&recipe, &key, &args.out).map_err(refused)?;
     let first = format!("{} is built, signed with key {} and verified.", args.out.display(), verified.key());
@@ -128,6 +134,10 @@ fn describe(manifest: &Manifest, hash: &str, size: Option<u64>) -> Vec<String> {
     let mut lines = vec![
         format!("  version   {}, released {}", manifest.release(), manifest.released),
         format!("  package   {hash}"),
+        match manifest.valid_until {
+            Some(last) => format!("  upgrades  until {last}; what is installed runs on"),
+            None => "  upgrades  for ever: it names no last day".into(),
+        },
     ];
     lines.extend(size.map(|size| format!("  size      {}", bytes(size))));
     for step in &manifest.path.0 {

@@ -231,3 +231,12 @@ pub(crate) async fn packages(session: &Session) -> Result<Exit, Failure> {
     session.answer(&list, || draw::history::packages(&packages.objects, When::now(), session.canvas));
     Ok(Exit::Ok)
 }
+
+/// Removes a package, unless the Management Node needs it.
+pub(crate) async fn remove_package(session: &Session, name: &str) -> Result<Exit, Failure> {
+    let manifest = resolve(session, name).await?;
+    let path = format!("{PACKAGES}{manifest}/");
+    session.client.delete(&format!("remove the package {name}"), &path).await?;
+    session.done(&format!("Package {name} ({}) is removed.", crate::text::short(&manifest)));
+    Ok(Exit::Ok)
+}

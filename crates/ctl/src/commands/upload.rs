@@ -7,9 +7,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
+use sha2::Digest as _;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::uploads::{REQUESTS, is_name};
 use super::{Session, upgrade};
 use crate::api::Upload;
 use crate::args::{PolicyArgs, UploadArgs};
@@ -17,11 +20,13 @@ use crate::client::{LONG_LIMIT, view};
 use crate::failure::{Exit, Failure};
 use crate::no_answer::ClientError;
 use crate::terminal;
-use crate::text::bytes;
+use crate::text::{bytes, harmless};
 use crate::view::check as draw_check;
 
 const UPGRADE: &str = "configuration/v1/upgrade/";
-const REQUESTS: &str = "configuration/v1/upgrade_request/";
+
+/// Bytes at the beginning of the file whose hash says which file it is.
+const HEAD_BYTES: u64 = 64 << 10;
 
 /// Bytes sent at a time: large enough for a fast network, small enough that little is sent twice.
 const PIECE: usize = 4 << 20;
@@ -40,37 +45,85 @@ pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<Exit, Fa
     let size = source.metadata().await.map_err(Failure::io(reading()))?.len();
     let upload = match &args.resume {
         Some(id) => resumed(session, id, size, file).await?,
-        None => begun(session, size).await?,
+        None => begun(session, &mut source, size, file).await?,
     };
     let id = upload.uuid.clone();
-    let sent = send(session, &mut source, upload, file).await;
-    if let Err(failure) = &sent
+    let brought = async {
+        send(session, &mut source, upload, file).await?;
+        finish(session, &id).await
+    };
+    let outcome = tokio::select! {
+        outcome = brought => outcome,
+        () = interrupted() => {
+            let what = "what has arrived of the package is kept on the Management Node".into();
+            return Err(Failure::Interrupted { what, hint: way_on(file, &id) });
+        }
+    };
+    if let Err(failure) = &outcome
         && failure.exit() != Exit::Refused
     {
-        let file = file.display();
-        terminal::tell(&format!(
-            "The upload is interrupted. Go on with: pitlane upgrade upload {file} --resume {id}"
-        ));
+        terminal::tell(&format!("The upload is interrupted: {}.", way_on(file, &id)));
     }
-    sent?;
-    finish(session, &id).await
+    outcome
 }
 
-/// Asks for a new upload.
-async fn begun(session: &Session, size: u64) -> Result<Upload, Failure> {
+/// How to go on with an upload, and how to give it up.
+fn way_on(file: &Path, id: &str) -> String {
+    format!(
+        "go on where it was with pitlane upgrade upload {}, or give it up with pitlane upgrade uploads remove {id}",
+        file.display()
+    )
+}
+
+/// Returns when somebody presses Ctrl-C or ends the program.
+async fn interrupted() {
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut asked) => _ = asked.recv().await,
+            // Then it ends the program as it would any other.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+    }
+}
+
+/// The SHA-256 of the beginning of the file, by which the Management Node knows it again.
+async fn head_of(source: &mut File, size: u64, file: &Path) -> Result<String, Failure> {
+    let failed = || Failure::io(format!("read {}", file.display()));
+    let length = size.min(HEAD_BYTES);
+    let mut head = vec![0; usize::try_from(length).unwrap_or(0)];
+    source.seek(SeekFrom::Start(0)).await.map_err(failed())?;
+    source.read_exact(&mut head).await.map_err(failed())?;
+    Ok(sha2::Sha256::digest(&head).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Asks for an upload of the file: a new one, or the one that was interrupted.
+async fn begun(session: &Session, source: &mut File, size: u64, file: &Path) -> Result<Upload, Failure> {
     let doing = "take an upload";
-    let answer = session.client.post(doing, UPGRADE, &json!({"request": true, "total_size": size})).await?;
+    let head = head_of(source, size, file).await?;
+    let body = json!({"request": true, "total_size": size, "head_sha256": head});
+    let answer = session.client.post(doing, UPGRADE, &body).await?;
     let answer = answer.json(doing)?;
     let id = ["upload_id", "uuid"].into_iter().find_map(|key| answer[key].as_str());
-    let id = id.filter(|id| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
-    match id {
-        Some(id) => Ok(Upload {
-            uuid: id.into(),
-            state: "uploading".into(),
-            offset: 0,
-            total_size: size,
-            error: None,
-        }),
+    // A release before this one does not say how far it is, and always begins anew.
+    let offset = answer["offset"].as_u64().unwrap_or(0).min(size);
+    match id.filter(|id| is_name(id)) {
+        Some(id) => {
+            if offset > 0 {
+                let (offset, size) = (bytes(offset), bytes(size));
+                terminal::tell(&format!("{offset} of {size} are there from before; the upload goes on."));
+            }
+            Ok(Upload {
+                uuid: id.into(),
+                state: "uploading".into(),
+                offset,
+                total_size: size,
+                ..Upload::default()
+            })
+        }
         None => {
             let why = "it does not say the number of the upload".to_string();
             Err(ClientError::NotUnderstood { doing: doing.into(), why }.into())
@@ -80,7 +133,7 @@ async fn begun(session: &Session, size: u64) -> Result<Upload, Failure> {
 
 /// Looks an interrupted upload up.
 async fn resumed(session: &Session, id: &str, size: u64, file: &Path) -> Result<Upload, Failure> {
-    if !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+    if !is_name(id) {
         return Err(Failure::Usage(format!("{id:?} is not the number of an upload")));
     }
     let upload = Upload { uuid: id.into(), ..state(session, id).await? };
@@ -194,6 +247,10 @@ async fn finish(session: &Session, id: &str) -> Result<Exit, Failure> {
     let (object, check) = upgrade::ask(session, manifest(&answer).as_deref(), &PolicyArgs::default()).await?;
     if session.output == super::Output::Json {
         terminal::print_json(&answer);
+    }
+    for gone in answer["removed_packages"].as_array().into_iter().flatten() {
+        let name = ["release_text", "manifest"].iter().find_map(|key| gone[key].as_str()).unwrap_or_default();
+        terminal::tell(&format!("The package of {} was removed: nothing needs it any more.", harmless(name)));
     }
     session.answer(&object, || {
         let mut lines = draw_check::purpose(&check, session.canvas);

@@ -57,6 +57,7 @@ fn given(plan: &Plan) -> Value {
             "drain_limit_seconds": seconds(policy.drain_limit),
             "run_limit_seconds": seconds(policy.run_limit),
             "rest_seconds": seconds(policy.rest),
+            "first_nodes": policy.first_nodes,
         },
         "places_per_node": plan.places_per_node,
         "busiest_calls": plan.locations.iter().map(|location| location.calls).sum::<f64>(),

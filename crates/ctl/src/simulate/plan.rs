@@ -111,13 +111,28 @@ fn day(day: DayArg) -> Day {
 
 /// The policy of a run that is started with these limits, within the bounds of the Management Node.
 fn with_limits(standing: Policy, args: &PolicyArgs) -> Result<Policy, Failure> {
-    let PolicyArgs { nodes_at_once, drain_limit, run_limit, rest } = args;
+    let PolicyArgs {
+        nodes_at_once,
+        drain_limit,
+        run_limit,
+        rest,
+        first_nodes,
+        stop_at_failures,
+        stop_at_failure_percent,
+    } = args;
     let mut policy = standing.clone();
-    if let Some(nodes) = *nodes_at_once {
-        if nodes as usize > NODES_AT_MOST {
-            return Err(Failure::Usage(format!("--nodes-at-once must be from 1 to {NODES_AT_MOST}")));
+    let numbers = [
+        ("--nodes-at-once", nodes_at_once, &mut policy.nodes_at_once, 1, NODES_AT_MOST),
+        ("--first-nodes", first_nodes, &mut policy.first_nodes, 0, NODES_AT_MOST),
+        ("--stop-at-failures", stop_at_failures, &mut policy.stop_at_failures, 0, NODES_AT_MOST),
+        ("--stop-at-failure-percent", stop_at_failure_percent, &mut policy.stop_at_failure_percent, 1, 100),
+    ];
+    for (name, given, number, least, most) in numbers {
+        let Some(given) = *given else { continue };
+        if !(least..=most).contains(&(given as usize)) {
+            return Err(Failure::Usage(format!("{name} must be from {least} to {most}")));
         }
-        policy.nodes_at_once = nodes;
+        *number = given;
     }
     let limits = [
         ("--drain-limit", drain_limit, &mut policy.drain_limit, Span::seconds(1)),

@@ -39,6 +39,9 @@ pub(crate) struct PolicyNumbers {
     stuck_after_seconds: Option<u64>,
     absent_grace_seconds: Option<u64>,
     start_limit_seconds: Option<u64>,
+    stop_at_failures: Option<u32>,
+    stop_at_failure_percent: Option<u32>,
+    first_nodes: Option<u32>,
 }
 
 impl PolicyNumbers {
@@ -57,6 +60,9 @@ impl PolicyNumbers {
             stuck_after: span(self.stuck_after_seconds, standard.stuck_after),
             absent_grace: span(self.absent_grace_seconds, standard.absent_grace),
             start_limit: span(self.start_limit_seconds, standard.start_limit),
+            stop_at_failures: self.stop_at_failures.unwrap_or(standard.stop_at_failures),
+            stop_at_failure_percent: self.stop_at_failure_percent.unwrap_or(standard.stop_at_failure_percent),
+            first_nodes: self.first_nodes.unwrap_or(standard.first_nodes),
         }
     }
 }

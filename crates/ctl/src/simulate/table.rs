@@ -43,8 +43,16 @@ fn heading(plan: &Plan, args: &SimulateArgs, foreseen: &Forecast, canvas: Canvas
             args.call_sd.span()
         ),
         format!(
-            "Policy {}: nodes at once {}, drain limit {}, run limit {}, rest {}.",
-            policy.name, policy.nodes_at_once, policy.drain_limit, policy.run_limit, policy.rest
+            "Policy {}: nodes at once {}{}, drain limit {}, run limit {}, rest {}.",
+            policy.name,
+            policy.nodes_at_once,
+            match policy.first_nodes {
+                0 => String::new(),
+                first => format!(" after the first {first}"),
+            },
+            policy.drain_limit,
+            policy.run_limit,
+            policy.rest
         ),
         format!(
             "Every figure rests on {} of seed {}: the median, and in brackets the bad case that 95 in a hundred \

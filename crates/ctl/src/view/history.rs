@@ -1,7 +1,7 @@
 //! Past runs.
 
 use super::{Canvas, table::table, upgrade::ended};
-use crate::api::{EndedRun, Package};
+use crate::api::{EndedRun, Package, Upload};
 use crate::text::{bytes, short};
 use crate::when::When;
 
@@ -15,7 +15,27 @@ pub(crate) fn runs(runs: &[EndedRun], canvas: Canvas) -> Vec<String> {
         let change = format!("{} -> {}", run.source, run.target);
         vec![run.id.to_string(), change, run.started_at.to_string(), took, run.ending().to_string()]
     };
-    table(canvas, &["RUN", "UPGRADE", "STARTED", "TOOK", "OUTCOME"], runs.iter().map(row).collect())
+    let rows = runs.iter().map(row).collect();
+    let mut lines = table(canvas, &["RUN", "UPGRADE", "STARTED", "TOOK", "OUTCOME"], rows);
+    lines.extend(evicted(runs).into_iter().flat_map(|sentence| canvas.wrap("", &sentence)));
+    lines
+}
+
+/// What is not kept any more: old runs, and steps of runs that are listed.
+fn evicted(runs: &[EndedRun]) -> Vec<String> {
+    let first = runs.iter().map(|run| run.id).min().unwrap_or(1);
+    let cut: Vec<String> =
+        runs.iter().filter(|run| run.facts_evicted > 0).map(|run| run.id.to_string()).collect();
+    let older = (first > 1).then(|| format!("Runs before {first} are not kept any more."));
+    let steps = match cut.as_slice() {
+        [] => None,
+        [one] => Some(format!("Of run {one}, the oldest or all steps are not kept any more.")),
+        [newest, .., oldest] => Some(format!(
+            "Of {} runs from {oldest} to {newest}, the oldest or all steps are not kept any more.",
+            cut.len()
+        )),
+    };
+    older.into_iter().chain(steps).collect()
 }
 
 /// One run, step by step.
@@ -23,6 +43,14 @@ pub(crate) fn run(run: &EndedRun, now: When, canvas: Canvas) -> Vec<String> {
     let mut lines = ended(run, now, canvas);
     lines.push(format!("started {}", run.started_at.ago(now)));
     lines.push(String::new());
+    if run.facts_evicted > 0 {
+        let gone = format!(
+            "{} or more earlier entries of this run are not kept any more: the Management Node removes the oldest to \
+             make room for newer runs.",
+            run.facts_evicted
+        );
+        lines.extend(canvas.wrap("", &gone));
+    }
     for fact in &run.facts {
         let mut wrapped = canvas.wrap(&" ".repeat(22), &fact.text);
         wrapped[0].replace_range(..20, &fact.at.to_string());
@@ -45,7 +73,37 @@ pub(crate) fn packages(packages: &[Package], now: When, canvas: Canvas) -> Vec<S
             package.released.clone().unwrap_or_else(|| "-".into()),
             package.size.map_or("-".into(), bytes),
             package.uploaded_at.map_or("-".into(), |at| at.ago(now)),
+            package.needed_for.clone().unwrap_or_else(|| "-".into()),
         ]
     };
-    table(canvas, &["VERSION", "PACKAGE", "RELEASED", "SIZE", "UPLOADED"], packages.iter().map(row).collect())
+    let headings = ["VERSION", "PACKAGE", "RELEASED", "SIZE", "UPLOADED", "NEEDED BECAUSE"];
+    table(canvas, &headings, packages.iter().map(row).collect())
+}
+
+/// Uploads that are under way or have ended.
+pub(crate) fn uploads(uploads: &[Upload], now: When, canvas: Canvas) -> Vec<String> {
+    if uploads.is_empty() {
+        return vec!["No package is being uploaded.".into()];
+    }
+    let row = |upload: &Upload| {
+        let percent = upload.offset.saturating_mul(100).checked_div(upload.total_size).unwrap_or(0);
+        vec![
+            upload.uuid.clone(),
+            if upload.idle { "interrupted".into() } else { upload.state.clone() },
+            format!("{percent} % of {}", bytes(upload.total_size)),
+            upload.owner.clone().unwrap_or_else(|| "-".into()),
+            upload.last_activity.map_or("-".into(), |at| at.ago(now)),
+            upload.error.clone().unwrap_or_default(),
+        ]
+    };
+    let headings = ["UPLOAD", "STATE", "ARRIVED", "OWNER", "LAST BYTE", "REFUSED BECAUSE"];
+    let columns = if uploads.iter().any(|upload| upload.error.is_some()) { 6 } else { 5 };
+    let rows = uploads.iter().map(|upload| row(upload).into_iter().take(columns).collect()).collect();
+    let mut lines = table(canvas, &headings[..columns], rows);
+    if uploads.iter().any(|upload| upload.state == "uploading") {
+        let advice = "Go on with one by uploading the same file again, or give it up: pitlane upgrade uploads remove UPLOAD";
+        lines.push(String::new());
+        lines.extend(canvas.wrap("", advice));
+    }
+    lines
 }

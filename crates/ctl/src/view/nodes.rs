@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Canvas, rows::natural, table::table};
-use crate::api::{Configured, WorkerStatus};
+use crate::api::{Configured, RefusedContact, WorkerStatus};
 use crate::text::one_line;
 use crate::when::When;
 
@@ -20,7 +20,20 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> 
     let mut lines = table(canvas, &headings, nodes.iter().map(|node| row(node, now)).collect());
     lines.extend(canvas.start_faults(nodes.iter().map(|it| (it.name.as_str(), it.start_fault.as_deref()))));
     lines.extend(canvas.duplicates(nodes.iter().map(|it| (it.name.as_str(), it.duplicate.as_deref()))));
+    for node in &nodes {
+        let clock =
+            node.clock_offset_text.as_ref().map(|offset| format!("{}: its clock is {offset}", node.name));
+        lines.extend(clock.into_iter().flat_map(|text| canvas.wrap("", &text)));
+        let refused = node.refused_contact.as_ref().map(|refused| refusal(refused, now));
+        lines.extend(refused.into_iter().flat_map(|why| canvas.wrap("", &format!("{}: {why}", node.name))));
+    }
     lines
+}
+
+/// That a node was refused, and why.
+fn refusal(refused: &RefusedContact, now: When) -> String {
+    let RefusedContact { text, address, at } = refused;
+    one_line(&format!("its try to connect from {address} was refused {}: {text}", at.ago(now)))
 }
 
 fn row(node: &WorkerStatus, now: When) -> Vec<String> {
@@ -67,6 +80,8 @@ pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: 
             ("Last heard", status.last_updated.map_or("never".into(), |at| at.ago(now))),
         ]);
         pairs.extend(status.duplicate.clone().map(|two| ("Duplicate", two)));
+        pairs.extend(status.refused_contact.as_ref().map(|refused| ("Refused", refusal(refused, now))));
+        pairs.extend(status.clock_offset_text.clone().map(|offset| ("Clock", offset)));
         pairs.extend(status.start_fault.clone().map(|why| ("Restart", format!("would fail: {why}"))));
     }
     pairs.extend(

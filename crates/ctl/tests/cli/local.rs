@@ -1,7 +1,7 @@
 //! Packages and machines, end to end on files.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ fn built() -> Home {
     }
     fs::write(home.path().join("notes.md"), "# 34.1\n\n- drains faster\n").unwrap();
     fs::write(home.path().join("release.toml"), SPEC).unwrap();
-    home.good(&["package", "keygen", "--out", "release"]);
+    home.good(&["package", "keygen", "--no-passphrase", "--out", "release"]);
     fs::copy(home.path().join("release.pub"), home.path().join("trust/release.pub")).unwrap();
     home.good(&[
         "package",
@@ -65,7 +65,11 @@ fn built() -> Home {
 #[test]
 fn a_package_is_built_inspected_and_verified() {
     let home = built();
-    assert_eq!(home.run(&["package", "keygen", "--out", "release"]).code, 3, "a key was replaced");
+    assert_eq!(
+        home.run(&["package", "keygen", "--no-passphrase", "--out", "release"]).code,
+        3,
+        "a key was replaced"
+    );
     let blind = home.good(&["package", "inspect", "p.pkg"]).out;
     assert!(
         blind.starts_with("NOT VERIFIED: no keys were given; it claims to be signed with key "),
@@ -98,7 +102,7 @@ fn a_damaged_package_is_refused_and_an_untrusted_one_too() {
     assert_eq!(damaged.code, 3, "{damaged:?}");
     assert!(damaged.err.starts_with("pitlane: damaged.pkg is refused\n  because: "), "{}", damaged.err);
 
-    home.good(&["package", "keygen", "--out", "other"]);
+    home.good(&["package", "keygen", "--no-passphrase", "--out", "other"]);
     fs::create_dir(home.path().join("others")).unwrap();
     fs::copy(home.path().join("other.pub"), home.path().join("others/other.pub")).unwrap();
     for command in ["verify", "inspect"] {
@@ -181,4 +185,101 @@ fn a_machine_is_not_installed_with_what_does_not_fit() {
     assert_eq!(untrusted.code, 1);
     assert!(untrusted.err.contains("no public key"), "{}", untrusted.err);
     assert!(!home.path().join("root").exists(), "something was written");
+}
+
+#[test]
+fn a_key_is_made_with_a_passphrase_or_without_one_in_so_many_words() {
+    let home = built();
+    let unsaid = home.run(&["package", "keygen", "--out", "unsaid"]);
+    assert_eq!(unsaid.code, 2, "{unsaid:?}");
+    assert!(unsaid.err.contains("--passphrase-file FILE, or --no-passphrase"), "{}", unsaid.err);
+    assert!(!home.path().join("unsaid.key").exists());
+
+    fs::write(home.path().join("passphrase"), "correct horse\n").unwrap();
+    home.good(&["package", "keygen", "--passphrase-file", "passphrase", "--out", "kept"]);
+    fs::copy(home.path().join("kept.pub"), home.path().join("trust/kept.pub")).unwrap();
+    let build =
+        ["package", "build", "--quick", "--spec", "release.toml", "--key", "kept.key", "--out", "k.pkg"];
+    let bare = home.run(&build);
+    assert_eq!(bare.code, 2, "{bare:?}");
+    fs::write(home.path().join("wrong"), "battery staple\n").unwrap();
+    let wrong = home.run(&[&build[..], &["--passphrase-file", "wrong"]].concat());
+    assert!(wrong.code == 1 && wrong.err.contains("the passphrase does not open kept.key"), "{wrong:?}");
+    assert!(!home.path().join("k.pkg").exists());
+    home.good(&[&build[..], &["--passphrase-file", "passphrase"]].concat());
+    home.good(&["package", "verify", "k.pkg", "--trust", "trust"]);
+    fs::write(home.path().join("short"), "1234\n").unwrap();
+    let short = home.run(&["package", "keygen", "--passphrase-file", "short", "--out", "weak"]);
+    assert!(short.err.contains("a passphrase has 8 to 1024 bytes"), "{short:?}");
+}
+
+#[test]
+fn a_package_says_until_when_it_is_taken_and_an_expired_one_is_installed_all_the_same() {
+    let home = built();
+    let shown = home.good(&["package", "inspect", "p.pkg", "--trust", "trust"]).out;
+    assert!(shown.contains("  upgrades  until 2028-11-19; what is installed runs on\n"), "{shown}");
+    let built_with = |line: &str| {
+        let spec = SPEC.replace("released = \"2026-11-20\"", line);
+        fs::write(home.path().join("other.toml"), spec).unwrap();
+        home.run(&[
+            "package",
+            "build",
+            "--quick",
+            "--spec",
+            "other.toml",
+            "--key",
+            "release.key",
+            "--out",
+            "p.pkg",
+        ])
+    };
+    let never = built_with("valid_until = \"never\"");
+    assert!(never.out.contains("  upgrades  for ever: it names no last day\n"), "{never:?}");
+    let backwards = built_with("released = \"2026-11-20\"\nvalid_until = \"2026-11-19\"");
+    assert!(backwards.err.contains("it expires before the day of its release"), "{backwards:?}");
+    assert_eq!(built_with("released = \"2020-11-20\"\nvalid_until = \"2020-11-20\"").code, 0);
+    let came = home.good(&INSTALL);
+    assert!(came.err.contains("The package expired on 2020-11-20: it is installed all the same"), "{came:?}");
+}
+
+#[test]
+fn a_machine_is_given_to_its_user_but_for_its_keys_and_settings() {
+    let home = built();
+    fs::write(home.path().join("machine.toml"), "[node]\n").unwrap();
+    let stranger = home.run(&[&INSTALL[..], &["--run-as", "no-such-user"]].concat());
+    assert!(stranger.code == 1 && stranger.err.contains("there is no user \"no-such-user\""), "{stranger:?}");
+    let root_user = home.run(&[&INSTALL[..], &["--run-as", "root"]].concat());
+    assert!(root_user.err.contains("a release does not run as root"), "{root_user:?}");
+    assert!(!home.path().join("root").exists());
+
+    home.good(&[&INSTALL[..], &["--settings", "machine.toml"]].concat());
+    let protect = ["machine", "protect", "--root", "root", "--run-as", "nobody"];
+    let root = home.path().join("root");
+    let protected = home.run(&protect);
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !is_root {
+        assert!(protected.err.contains("this needs the rights of root"), "{protected:?}");
+        return;
+    }
+    assert_eq!(protected.code, 0, "{protected:?}");
+    let seen = |name: &str| {
+        let found = root.join(name).symlink_metadata().unwrap();
+        (found.uid() == 0, found.mode() & 0o7777)
+    };
+    assert_eq!(seen(""), (true, 0o1770));
+    assert_eq!((seen("trust"), seen("trust/release.pub")), ((true, 0o755), (true, 0o644)));
+    assert_eq!(seen("machine.toml"), (true, 0o640));
+    for name in ["boot.json", "slots", "slots/a", "slots/a/bin/pitlane-node", "slots/a/manifest.json"] {
+        assert!(!seen(name).0, "{name} belongs to root");
+    }
+
+    let lock = fs::File::create(root.join("boot.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let runs = home.run(&protect);
+    assert!(runs.code == 3 && runs.err.contains("runs; nothing was changed"), "{runs:?}");
+    drop(lock);
+    fs::hard_link(home.path().join("notes.md"), root.join("slots/a/more")).unwrap();
+    let odd = home.run(&protect);
+    assert!(odd.code == 3 && odd.err.contains("slots/a/more has another name elsewhere"), "{odd:?}");
+    assert_eq!(fs::metadata(home.path().join("notes.md")).unwrap().uid(), 0, "it was given away");
 }

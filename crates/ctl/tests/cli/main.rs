@@ -1,5 +1,6 @@
 //! The built program, as an operator and a script meet it: what it prints where, and its exit codes.
 
+mod account;
 mod answers;
 mod local;
 mod platform;
@@ -7,6 +8,7 @@ mod server;
 mod simulate;
 mod trust;
 mod upgrade;
+mod uploads;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

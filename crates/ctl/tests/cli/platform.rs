@@ -95,6 +95,67 @@ fn a_node_is_added_and_its_enrolment_file_kept_from_others() {
 }
 
 #[test]
+fn registered_node_is_given_a_new_enrolment_file() {
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/worker_vm/", ok(list(json!([worker()])))),
+        (
+            "POST /api/admin/configuration/v1/worker_vm/7/enrolment/",
+            vec![Reply::Created(format!("{WORKERS}7/"), "token = \"u\"\n".into())],
+        ),
+    ]);
+    let home = server.home();
+    let came = home.good(&["node", "enrol", "lon-1"]);
+    assert!(
+        came.out.contains("A new enrolment file for the Conferencing Node lon-1: lon-1.toml"),
+        "{}",
+        came.out
+    );
+    let file = home.path().join("lon-1.toml");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "token = \"u\"\n");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let again = home.run(&["node", "enrol", "lon-1"]);
+    assert_eq!(again.code, 1, "an enrolment file was replaced: {again:?}");
+    home.good(&["node", "enrol", "lon-1", "--enrolment-file", "second.toml"]);
+    assert_eq!(server.asked("POST /api/admin/configuration/v1/worker_vm/7/enrolment/").len(), 2);
+}
+
+#[test]
+fn refused_try_of_a_node_to_connect_is_shown() {
+    let mut status = worker_status("lon-1", "");
+    status["refused_contact"] = json!({"reason": "certificate_expired", "text": "its certificate has expired",
+        "address": "10.0.0.1", "at": "2026-11-23T18:00:00.000000"});
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/worker_vm/", ok(list(json!([worker()])))),
+        ("GET /api/admin/status/v1/worker_vm/", ok(list(json!([status])))),
+    ]);
+    let home = server.home();
+    for line in [&["node", "list"][..], &["node", "show", "lon-1"]] {
+        let came = home.good(line);
+        let text = came.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("its try to connect from 10.0.0.1 was refused"), "{}", came.out);
+        assert!(text.contains("its certificate has expired"), "{}", came.out);
+    }
+}
+
+#[test]
+fn clock_that_is_off_is_shown() {
+    let mut status = worker_status("lon-1", "");
+    status["clock_offset_text"] = json!("2 h behind");
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/worker_vm/", ok(list(json!([worker()])))),
+        ("GET /api/admin/status/v1/worker_vm/", ok(list(json!([status])))),
+    ]);
+    let home = server.home();
+    let listed = home.good(&["node", "list"]).out;
+    assert!(listed.contains("lon-1: its clock is 2 h behind"), "{listed}");
+    let shown = home.good(&["node", "show", "lon-1"]).out;
+    assert!(shown.lines().any(|line| line.starts_with("Clock") && line.ends_with("2 h behind")), "{shown}");
+}
+
+#[test]
 fn a_refused_node_says_which_field_and_leaves_no_file() {
     let refusal = json!({"worker_vm": {"address": ["Conferencing node with this address already exists."]},
         "error": "the address is in use", "kind": "invalid", "hint": "give the node an address of its own"});

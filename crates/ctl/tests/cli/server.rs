@@ -27,8 +27,12 @@ pub(crate) enum Reply {
     Json(u16, Value),
     /// This status, location and text.
     Created(String, String),
+    /// This status and object, with a cookie.
+    Cookie(Value, String),
     /// The connection breaks off.
     BreakOff,
+    /// No answer comes.
+    Silence,
 }
 
 /// A request that came.
@@ -181,8 +185,9 @@ async fn answer(State(script): State<Script>, request: Request) -> Response<Body
     let headers = request.headers().clone();
     let body = to_bytes(request.into_body(), MAX_BODY).await.unwrap().to_vec();
     script.asked.lock().unwrap().push(Asked { line: line.clone(), headers: headers.clone(), body });
-    // admin:s3cret
-    if headers.get("authorization").is_none_or(|given| given != "Basic YWRtaW46czNjcmV0") {
+    // admin:s3cret, and admin:correct horse battery
+    let known = ["Basic YWRtaW46czNjcmV0", "Basic YWRtaW46Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"];
+    if headers.get("authorization").is_none_or(|given| !known.iter().any(|known| given == known)) {
         return json(401, &serde_json::json!({"error": "who are you?", "kind": "unauthenticated"}));
     }
     match next(&script, &line) {
@@ -190,6 +195,12 @@ async fn answer(State(script): State<Script>, request: Request) -> Response<Body
         Some(Reply::Created(location, text)) => {
             Response::builder().status(201).header("location", location).body(text.into()).unwrap()
         }
+        Some(Reply::Cookie(object, cookie)) => {
+            let mut response = json(200, &object);
+            response.headers_mut().insert("set-cookie", cookie.parse().unwrap());
+            response
+        }
+        Some(Reply::Silence) => std::future::pending().await,
         Some(Reply::BreakOff) => {
             let broken = futures_util::stream::iter([Err::<Vec<u8>, _>(std::io::Error::other("broken off"))]);
             Response::new(Body::from_stream(broken))

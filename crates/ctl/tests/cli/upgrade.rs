@@ -220,3 +220,24 @@ fn the_history_of_a_run_is_told_step_by_step() {
     );
     assert_eq!(home.run(&["upgrade", "history", "2"]).code, 1);
 }
+
+#[test]
+fn what_the_history_does_not_keep_any_more_is_said() {
+    let mut run = ended(0, "complete")["last_run"].clone();
+    (run["id"], run["facts_evicted"], run["facts"]) = (json!(7), json!(12), json!([]));
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/history/v1/upgrade/", ok(list(json!([run.clone()])))),
+        ("GET /api/admin/history/v1/upgrade/7/", ok(run)),
+    ]);
+    let home = server.home();
+    let listed = home.good(&["upgrade", "history"]).out;
+    assert!(
+        listed.ends_with(
+            "Runs before 7 are not kept any more.\nOf run 7, the oldest or all steps are not kept any more.\n"
+        ),
+        "{listed}"
+    );
+    let told = home.good(&["upgrade", "history", "7"]).out;
+    assert!(told.contains("12 or more earlier entries of this run are not kept any more"), "{told}");
+}

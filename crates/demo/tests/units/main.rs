@@ -40,6 +40,7 @@ fn a_unit_comes_back_from_whatever_ends_it() {
             unit.crash_release();
             unit.crash_boot();
             unit.stop_and_start_while_a_program_is_left();
+            unit.refuse_what_was_not_signed();
         }
         world.wait_until_in_touch(Built::PRESENT);
         world.node.reboot();

@@ -104,6 +104,9 @@ impl Unit<'_> {
     pub(crate) fn assert_confined(&self, processes: Processes) {
         let release = processes.release.as_raw_nonzero();
         let status = fs::read_to_string(format!("/proc/{release}/status")).expect("the release runs");
+        let limits = fs::read_to_string(format!("/proc/{release}/limits")).expect("the release runs");
+        let no_core = limits.lines().find(|line| line.starts_with("Max core file size"));
+        assert!(no_core.is_some_and(|line| line.matches(" 0 ").count() == 2), "{}: {limits}", self.machine);
         for line in [format!("CapBnd:\t{BIND}"), format!("CapEff:\t{BIND}"), "Seccomp:\t2".into()] {
             assert!(
                 status.lines().any(|found| found == line),
@@ -118,6 +121,44 @@ impl Unit<'_> {
             assert_eq!(refused, Err(ErrorKind::ReadOnlyFilesystem), "{}: /{path}", self.machine);
         }
         change("var/lib/pitlane/state").expect("what is the release's own can be written");
+        self.assert_out_of_reach();
+    }
+
+    /// The release's user, outside of the unit, can neither change nor replace what is root's.
+    fn assert_out_of_reach(&self) {
+        let as_pitlane = "setpriv --reuid pitlane --regid pitlane --clear-groups";
+        for change in ["mv trust moved", "rm machine.toml", "touch trust/other.pub", "mv machine.toml moved"]
+        {
+            let refused = self.machine.try_run(&format!("cd /var/lib/pitlane && {as_pitlane} {change}"));
+            let said = refused.expect_err("only root may do that");
+            assert!(
+                said.contains("Operation not permitted") || said.contains("Permission denied"),
+                "{}: {change}: {said}",
+                self.machine
+            );
+        }
+    }
+
+    /// A program that is not what was signed is not started, and systemd says so; put back, it is.
+    pub(crate) fn refuse_what_was_not_signed(&self) {
+        let name = self.name();
+        let program = format!("/var/lib/pitlane/slots/a/bin/{name}");
+        let before = self.processes();
+        self.machine.run(&format!("cp -p {program} /root/kept && systemctl stop {name}"));
+        self.machine.run(&format!("printf '#!/bin/sh\ntouch /tmp/evil\nsleep 1000\n' > {program}"));
+        self.machine.run(&format!("systemctl start --no-block {name}"));
+        wait_for("boot's refusal", || {
+            let said = self.machine.run(&format!("journalctl --quiet --no-pager --lines=9 --unit={name}"));
+            if said.contains("is not started, for it is not known to be what was signed") {
+                Ok(())
+            } else {
+                Err(said)
+            }
+        });
+        assert!(!lives(before.release), "{}: the old release is left", self.machine);
+        self.machine
+            .run(&format!("systemctl stop {name}; cp -p /root/kept {program}; systemctl start {name}"));
+        self.wait_until_up();
     }
 
     fn up(&self) -> Result<Processes, String> {

@@ -61,9 +61,8 @@ impl World {
         self.say(&[&add[..], &["--enrolment-file", file]].concat()).unwrap_or_else(|said| panic!("{said}"));
         install(&self.node, Role::Node);
         self.node.run(
-            "install -o pitlane -m 600 /mnt/medium/node.enrolment.toml /tmp/lon-1.toml\n\
-             setpriv --reuid pitlane --regid pitlane --clear-groups \
-             /var/lib/pitlane/slots/a/bin/pitlane-node enrol --root /var/lib/pitlane --file /tmp/lon-1.toml",
+            "install -D -m 600 /mnt/medium/node.enrolment.toml /etc/pitlane/lon-1.toml\n\
+             systemctl start pitlane-enrol@lon-1",
         );
         self.node.run("systemctl enable --now pitlane-node");
     }
@@ -136,9 +135,9 @@ fn install(machine: &Container, role: Role) {
         "useradd --system --home-dir /var/lib/pitlane pitlane\n\
          install -D /mnt/programs/pitlane-boot /usr/lib/pitlane/pitlane-boot\n\
          /mnt/programs/pitlane machine install --root /var/lib/pitlane --role {role} \
-         --package /mnt/medium/first.pitlane --trust /mnt/medium/trust --settings /mnt/medium/{role}.toml\n\
-         chown -R pitlane:pitlane /var/lib/pitlane\n\
-         install -m 644 /mnt/units/pitlane-{role}.service /etc/systemd/system/"
+         --package /mnt/medium/first.pitlane --trust /mnt/medium/trust --settings /mnt/medium/{role}.toml \
+         --run-as pitlane\n\
+         install -m 644 /mnt/units/pitlane-{role}.service /mnt/units/pitlane-enrol@.service /etc/systemd/system/"
     ));
 }
 

@@ -49,6 +49,12 @@ impl Node {
 }
 
 impl Fleet {
+    /// Whether a report that arrives now is taken for what the node does: while two processes report as it, it is
+    /// those of one of them.
+    pub fn believes(&self, id: NodeId, now: Time, observed: &Observed) -> bool {
+        self.nodes.get(id).is_some_and(|node| node.starts_after(now, observed).believes(observed))
+    }
+
     /// Whether a report would change anything: what would not is no event.
     pub fn is_news(&self, id: NodeId, now: Time, observed: &Observed) -> bool {
         let Some(node) = self.nodes.get(id) else { return false };
@@ -115,7 +121,7 @@ impl Fleet {
     /// was heard last, and stands in nobody's way (R17).
     pub(super) fn check_duplicates(&self, package: &Package, check: &mut StartCheck) {
         let mut others = self.nodes.iter().map(|(_, node)| node).filter(|node| node.duplicate().is_none());
-        let passed_over = self.repeated(package).is_some()
+        let passed_over = self.repeats(package)
             && others.any(|node| !node.contact.is_lost() && !node.runs(package.release));
         for (_, node) in self.nodes.iter() {
             let Some(two) = node.duplicate().copied() else { continue };

@@ -8,7 +8,7 @@ use super::Fleet;
 use crate::fact::Fact;
 use crate::node::{Duty, NodeId};
 use crate::progress::{Ending, Failure, Progress};
-use crate::run::{EndedRun, Outcome};
+use crate::run::{EndedRun, Outcome, Run};
 use crate::time::Time;
 
 impl Fleet {
@@ -28,6 +28,8 @@ impl Fleet {
             started_at: run.started_at,
             ended_at: now,
             outcome,
+            tag: run.tag,
+            sources: run.sources,
         });
     }
 
@@ -76,7 +78,7 @@ impl Fleet {
     }
 
     fn places_of_this_run(&self) -> usize {
-        let run = self.platform.run.as_ref().map(|run| run.id);
+        let run = self.platform.run.as_ref().map(Run::name);
         let assigned = |id: &NodeId| self.nodes.get(*id).and_then(|node| node.assigned);
         self.nodes.places().iter().filter_map(assigned).filter(|assigned| Some(assigned.run) == run).count()
     }

@@ -11,7 +11,9 @@ use crate::desired::RunId;
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Duty, Node, NodeId};
 use crate::observed::Observed;
+use crate::time::{Offset, Wall};
 use crate::version::{Release, Sha256};
+use crate::wall::Gap;
 
 /// Everything that can happen, save the start of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,13 @@ pub enum Event {
     NodeRemoved {
         /// The node.
         id: NodeId,
+    },
+    /// A machine has enrolled as a node, and what it was enrolled with before is void.
+    NodeEnrolled {
+        /// The node.
+        id: NodeId,
+        /// What the machine runs; release 34 does not say.
+        release: Option<Release>,
     },
     /// The operator put a node into maintenance mode, with a reason, or took it out (R12).
     Maintenance {
@@ -72,11 +81,27 @@ pub enum Event {
         release: Release,
         /// The package that fell back since, and why: the slot record says so.
         fell_back: Option<(Sha256, String)>,
+        /// What its wall clock says, and how the platform's time went on since it was looked at last.
+        #[serde(default)]
+        wall: Option<(Wall, Gap)>,
     },
     /// The Management Node has checked whether its own machine would start again.
     ManagerChecked {
         /// Why it would not.
         fault: Option<String>,
+    },
+    /// The Management Node's wall clock is not where what is shown leads ([`crate::wall::WallMap::step`]).
+    WallClock {
+        /// What it says.
+        wall: Wall,
+    },
+    /// A node's wall clock was compared with the Management Node's, and something else is to be held of it
+    /// ([`Node::clock_judged`]).
+    ClockOffset {
+        /// The node.
+        id: NodeId,
+        /// How far its wall clock is ahead.
+        ahead: Offset,
     },
     /// The time of [`Fleet::next_deadline`] has come.
     DeadlinePassed,

@@ -92,7 +92,11 @@ impl Fleet {
     pub(super) fn manager_confirmed(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let Some(run) = &mut self.platform.run else { return };
         run.manager = ManagerStep::Confirmed { at: now };
-        self.platform.installed = Some(Installed { manifest: run.package.manifest, source: run.source });
+        self.platform.installed = Some(Installed {
+            manifest: run.package.manifest,
+            source: run.source,
+            release: Some(run.package.release),
+        });
         facts.push(Fact::ManagerUpgraded { release: run.package.release });
         self.assign_pending();
     }
@@ -126,12 +130,17 @@ impl Fleet {
     }
 
     /// Every start begins an epoch of its own: a manager that fell back or was restored does not know
-    /// what it has wanted since, and must never want something else under the same generation. The clock
+    /// what it has wanted since, and must never want something else under the same generation. The wall clock
     /// keeps the epochs of two such pasts apart, as far as it can be believed: past the year 2105 it is wrong,
     /// and what it gave would be more than a node may say.
     fn begin_epoch(&mut self, now: Time) {
-        let clock = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX).min(CLOCK_EPOCHS);
+        let clock = u32::try_from(self.shown(now).0 / 1_000).unwrap_or(u32::MAX).min(CLOCK_EPOCHS);
         self.raise_epoch(self.platform.epoch.saturating_add(1).max(clock));
+    }
+
+    /// An epoch for a run alone, as long as there are any.
+    pub(super) fn next_epoch(&mut self) {
+        self.raise_epoch(self.platform.epoch.saturating_add(1).min(u32::MAX - 1));
     }
 
     /// Everything wanted from now on is newer than whatever was wanted in an earlier epoch.

@@ -1,10 +1,14 @@
 //! The platform's brain: decides what is wanted of the Management Node and of every Conferencing
 //! Node, from what they say and what the operator asks. It never acts.
 
+mod clock;
 mod duplicate;
 mod end;
+mod enrol;
 mod event;
+mod failures;
 mod manager;
+mod mixture;
 mod overdue;
 mod queue;
 mod report;
@@ -17,6 +21,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use enrol::Joining;
 pub use event::{Event, NODES_AT_MOST};
 pub use manager::ManagerWants;
 pub use start::{Blocker, StartCheck, Warning};
@@ -29,6 +34,7 @@ use crate::policy::Policy;
 use crate::run::{EndedRun, Outcome, Run};
 use crate::time::Time;
 use crate::version::{Release, Sha256};
+use crate::wall::{Gap, WallMap};
 
 /// What the platform knows beside its nodes: one row in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +56,9 @@ pub struct Platform {
     /// Why a restart of the Management Node would fail, as it has found itself.
     #[serde(default)]
     pub start_fault: Option<String>,
+    /// How its time is shown as wall-clock time.
+    #[serde(default)]
+    pub wall: WallMap,
 }
 
 /// The package that the Management Node was last upgraded with. A start of the same one is a repeat: it
@@ -60,6 +69,9 @@ pub struct Installed {
     pub manifest: Sha256,
     /// What the platform ran before.
     pub source: Release,
+    /// The release that it brought; unknown where a Management Node of release 34 stored it.
+    #[serde(default)]
+    pub release: Option<Release>,
 }
 
 /// The whole platform.
@@ -91,6 +103,7 @@ impl Fleet {
             last_run: None,
             installed: None,
             start_fault: None,
+            wall: WallMap::default(),
         };
         Self::restore(platform, BTreeMap::new())
     }
@@ -119,10 +132,16 @@ impl Fleet {
             Event::LinkDown { id } => self.link_down(now, id, &mut facts),
             Event::ManagerStaged => self.manager_staged(now, &mut facts),
             Event::ManagerRejected { why } => self.manager_rejected(now, why, &mut facts),
-            Event::ManagerStarted { release, fell_back } => {
+            Event::ManagerStarted { release, fell_back, wall } => {
+                if let Some((wall, gap)) = wall {
+                    self.wall_clock(now, wall, gap, &mut facts);
+                }
                 self.manager_started(now, release, fell_back, &mut facts);
             }
+            Event::NodeEnrolled { id, release } => self.node_enrolled(id, release, &mut facts),
             Event::ManagerChecked { fault } => self.manager_checked(fault, &mut facts),
+            Event::WallClock { wall } => self.wall_clock(now, wall, Gap::Counted, &mut facts),
+            Event::ClockOffset { id, ahead } => self.clock_offset(id, ahead, &mut facts),
             Event::DeadlinePassed => {}
         }
         self.go_on(now, &mut facts);
@@ -132,6 +151,7 @@ impl Fleet {
     /// Everything that follows from time having passed and places having become free.
     fn go_on(&mut self, now: Time, facts: &mut Vec<Fact>) {
         self.expire(now, facts);
+        self.stop_if_failing(now, facts);
         self.fill_places(now, facts);
         self.end_if_done(now, facts);
         if let Some(violation) = self.broken_promise() {
@@ -153,7 +173,8 @@ impl Fleet {
         let run = self.platform.run.as_ref();
         let limit = run.map(Run::limit);
         let grace = run.and_then(|run| run.idle_since.map(|since| since + run.policy.absent_grace));
-        [self.nodes.next_deadline(), limit, grace].into_iter().flatten().min()
+        let steady = self.platform.wall.steady_at();
+        [self.nodes.next_deadline(), limit, grace, steady].into_iter().flatten().min()
     }
 
     /// The policy in force: that of the run, or the platform's.

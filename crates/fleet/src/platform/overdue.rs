@@ -15,6 +15,7 @@ impl Fleet {
         if self.platform.run.as_ref().map(Run::limit).is_some_and(|limit| limit <= now) {
             self.end(now, Outcome::LimitReached, facts);
         }
+        self.wall_clock_steady(now, facts);
         while let Some(id) = self.nodes.overdue(now) {
             self.contact_overdue(now, id, facts);
             self.place_overdue(now, id, facts);

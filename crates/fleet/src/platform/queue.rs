@@ -21,7 +21,9 @@ impl Fleet {
 
     fn has_free_place(&self) -> bool {
         self.platform.run.as_ref().is_some_and(|run| {
-            run.manager_is_done() && self.nodes.places().len() < run.policy.nodes_at_once as usize
+            run.manager_is_done()
+                && self.nodes.places().len() < run.policy.nodes_at_once as usize
+                && !self.waits_for_first_nodes(run)
         })
     }
 

@@ -9,7 +9,8 @@ use crate::desired::{Assignment, Generation};
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Contact, Node, NodeId, Power};
 use crate::observed::{Calls, Footing, Observed};
-use crate::progress::{Ending, Failure, Progress};
+use crate::progress::{AttemptResult, Ending, Failure, Progress};
+use crate::run::{EndedRun, Run};
 use crate::time::{Span, Time};
 
 /// The highest epoch that the platform's own may be raised to by what is reported or by a clock. Above it
@@ -42,6 +43,7 @@ impl Fleet {
             node.observed = Some(observed);
             node.reported_at = now;
         });
+        self.release_when_current(id, facts);
         self.join(id, facts);
         self.advance(now, id, facts);
     }
@@ -131,7 +133,7 @@ impl Fleet {
 
     /// The place that follows from what the node has said, if it is another.
     fn next_place(&self, now: Time, node: &Node) -> Option<Progress> {
-        if let Some(next) = settled(now, node) {
+        if let Some(next) = settled(now, node, self.off_path(node)) {
             return Some(next);
         }
         let footing = node.observed.as_ref().map(|observed| observed.footing);
@@ -189,9 +191,16 @@ impl Fleet {
     }
 
     /// Whether the attempt at a node belongs to the run under way, and not to one that this has replaced.
-    fn is_of_this_run(&self, node: &Node) -> bool {
-        let run = self.platform.run.as_ref().map(|run| run.id);
+    pub(super) fn is_of_this_run(&self, node: &Node) -> bool {
+        let run = self.platform.run.as_ref().map(Run::name);
         run.is_some() && node.assigned.map(|assigned| assigned.run) == run
+    }
+
+    /// Whether the attempt at a node belongs to the run that was started last, whether or not it has ended.
+    fn is_of_newest_run(&self, node: &Node) -> bool {
+        let last = self.platform.last_run.as_ref().map(EndedRun::name);
+        let newest = self.platform.run.as_ref().map(Run::name).or(last);
+        newest.is_some() && node.assigned.map(|assigned| assigned.run) == newest
     }
 
     /// Where an attempt leaves a node that is back. How the attempt of a replaced run ended means nothing
@@ -225,8 +234,12 @@ impl Fleet {
         let assigned = self.assignment_in(&next, node.assigned);
         let hold = self.policy().hold();
         let cleared_at = cleared_at(now, &next, node.cleared_at);
+        // One that runs the release says so of it, whichever run brought it there.
+        let counts = self.is_of_newest_run(node) || matches!(next, Progress::Upgraded { .. });
+        let result = if counts { result_in(node, &next) } else { node.result };
         self.nodes.edit(id, |node| {
             node.cleared_at = cleared_at;
+            node.result = result;
             node.progress = next;
             node.assigned = assigned;
             if node.progress.holds_maintenance() {
@@ -290,9 +303,15 @@ fn issued_at_most(now: Time) -> u32 {
     u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX).saturating_add(EPOCHS_AHEAD).min(EPOCHS)
 }
 
-/// Whether the node has said that it runs the release, or that it will not take it.
-fn settled(now: Time, node: &Node) -> Option<Progress> {
+/// Whether the node has said that it runs the release, that it will not take it, or that it runs what the
+/// release cannot be installed on, of what is wanted of it now. What it said of anything else proves nothing:
+/// after a restore of this manager, a report from before it may arrive that names a release which the node has
+/// left since.
+fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress> {
     let tried = node.progress.tried()?;
+    if node.duplicate().is_none() {
+        node.current()?;
+    }
     let holds_place = node.progress.holds_place();
     let known = match &node.progress {
         Progress::Releasing { ending, .. } => Some(ending),
@@ -311,7 +330,8 @@ fn settled(now: Time, node: &Node) -> Option<Progress> {
     } else if node.runs_assigned() {
         Ending::Upgraded
     } else {
-        Ending::Failed(Failure::Rejected(node.rejection()?.to_string()))
+        let rejected = || node.rejection().map(|why| Failure::Rejected(why.to_string()));
+        Ending::Failed(off_path.or_else(rejected)?)
     };
     match (ending, holds_place) {
         (ending, true) if known == Some(&ending) => None,
@@ -342,6 +362,29 @@ fn cleared_at(now: Time, next: &Progress, before: Option<Time>) -> Option<Time> 
         | Progress::Preparing { .. }
         | Progress::Draining { .. }
         | Progress::Failed { .. } => None,
+    }
+}
+
+/// What a node's attempt has said of the release when the node enters a place. One that only starts up has not
+/// been taken out of service yet.
+fn result_in(node: &Node, next: &Progress) -> Option<AttemptResult> {
+    let taken = node.progress.holds_place() && !matches!(node.progress, Progress::Starting { .. });
+    match next {
+        Progress::Upgraded { .. } | Progress::Releasing { ending: Ending::Upgraded, .. } => {
+            Some(AttemptResult::Upgraded)
+        }
+        Progress::Releasing { ending: Ending::Failed(Failure::Rejected(_) | Failure::Lost), .. } if taken => {
+            Some(AttemptResult::Failed)
+        }
+        Progress::Releasing { .. }
+        | Progress::Idle
+        | Progress::Pending { .. }
+        | Progress::Starting { .. }
+        | Progress::Preparing { .. }
+        | Progress::Draining { .. }
+        | Progress::Installing { .. }
+        | Progress::Rebooting { .. }
+        | Progress::Failed { .. } => node.result,
     }
 }
 

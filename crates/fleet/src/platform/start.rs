@@ -6,16 +6,15 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Fleet, Installed};
+use super::{Applied, Fleet};
 use crate::fact::Fact;
-use crate::node::{Duty, Node, NodeId};
-use crate::observed::{Footing, Observed};
+use crate::node::NodeId;
 use crate::path::OffPath;
 use crate::policy::Policy;
-use crate::progress::Progress;
-use crate::run::{Lock, ManagerStep, Outcome, Package, Run};
+use crate::progress::{AttemptResult, Progress};
+use crate::run::{Lock, ManagerStep, Outcome, Package, Run, RunTag};
 use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
-use crate::time::{Span, Time};
+use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Sha256, Version};
 
 /// What stands in the way of a start.
@@ -53,14 +52,16 @@ pub enum Blocker {
         /// The node's name.
         node: String,
     },
-    /// An always-on node runs another version than the one that is upgraded from (R17).
-    OtherVersion {
+    /// The package cannot be installed on what an always-on node runs (R15, R17).
+    NodeOffPath {
         /// The node's name.
         node: String,
         /// What it runs.
         runs: Version,
-        /// What it should run.
-        expected: Version,
+        /// What the package brings.
+        brings: Version,
+        /// What is wrong with it.
+        why: OffPath,
     },
     /// The Management Node would not start again.
     ManagerStartFault {
@@ -109,10 +110,7 @@ impl fmt::Display for Blocker {
                 f,
                 "{node} cannot be contacted; power it on, check its network, or remove it from the platform"
             ),
-            Self::OtherVersion { node, runs, expected } => write!(
-                f,
-                "{node} runs {runs}, but this platform is upgraded from {expected}; upgrade or redeploy that node first"
-            ),
+            Self::NodeOffPath { node, runs, brings, why } => node_off_path(f, node, (*runs, *brings), why),
             Self::ManagerStartFault { why } => {
                 write!(
                     f,
@@ -130,6 +128,42 @@ impl fmt::Display for Blocker {
     }
 }
 
+/// Says which node cannot be upgraded, from what to what, and what to do.
+fn node_off_path(
+    f: &mut fmt::Formatter<'_>,
+    node: &str,
+    (runs, brings): (Version, Version),
+    why: &OffPath,
+) -> fmt::Result {
+    match why {
+        OffPath::StepSkipped { steps, .. } => {
+            write!(f, "{node} runs {runs}, and {brings} cannot be installed on that")?;
+            if let Some(step) = steps.last() {
+                write!(f, " ({brings} needs {} or later: {})", step.from, step.reason)?;
+            }
+            write!(
+                f,
+                "; redeploy {node} with the release of the Management Node, or remove it from the platform"
+            )
+        }
+        OffPath::TooOld { oldest, .. } => write!(
+            f,
+            "{node} runs {runs}, and {brings} cannot be installed on anything before {oldest}; redeploy {node} with \
+             the release of the Management Node, or remove it from the platform"
+        ),
+        OffPath::Older { .. } => write!(
+            f,
+            "{node} runs {runs}, which is newer than {brings}; start a package of {runs} or later, or redeploy {node} \
+             with the release of the Management Node"
+        ),
+        OffPath::OlderBuild { from, to } => write!(
+            f,
+            "{node} runs {from}, which is a later build than {to}; start the package of that build or a later \
+             release, or redeploy {node} with the release of the Management Node"
+        ),
+    }
+}
+
 /// What does not stand in the way, but should be known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "warning", rename_all = "snake_case")]
@@ -139,12 +173,30 @@ pub enum Warning {
         /// The node's name.
         node: String,
     },
+    /// An always-on node runs another version than the Management Node, and no run has left it so (R17). The
+    /// package may be installed on it: it is upgraded with the others.
+    OtherVersion {
+        /// The node's name.
+        node: String,
+        /// What it runs.
+        runs: Version,
+        /// What the Management Node runs.
+        expected: Version,
+    },
     /// The run goes on without a node that would not start again.
     StartFault {
         /// The node's name.
         node: String,
         /// Why.
         why: String,
+    },
+    /// A node's wall clock is not the Management Node's. What each of them writes into its log cannot be
+    /// put in order, and certificates are judged by clocks.
+    ClockOff {
+        /// The node's name.
+        node: String,
+        /// How far it is ahead of the Management Node's.
+        ahead: Offset,
     },
     /// A repeat goes on without a node as which two machines report.
     Duplicate {
@@ -161,12 +213,22 @@ impl fmt::Display for Warning {
             Self::Unreachable { node } => {
                 write!(f, "{node} cannot be contacted and is not upgraded unless it turns up")
             }
+            Self::OtherVersion { node, runs, expected } => write!(
+                f,
+                "{node} runs {runs} and the Management Node {expected}, which no upgrade of this platform explains; \
+                 {node} is upgraded from {runs} with the others"
+            ),
             Self::StartFault { node, why } => {
                 write!(
                     f,
                     "{node} is not upgraded and stays in service, for a restart of it would fail: {why}"
                 )
             }
+            Self::ClockOff { node, ahead } => write!(
+                f,
+                "the clock of {node} is {ahead:#} the Management Node's; compare both with the true time, and \
+                 check time synchronisation"
+            ),
             Self::Duplicate { node, two } => {
                 write!(f, "{node} is not upgraded and stays in service: {two}; {SWITCH_OFF}")
             }
@@ -197,66 +259,13 @@ impl Fleet {
         self.check_release(package, &mut check);
         for (_, node) in self.nodes.iter() {
             self.check_node(package, node, &mut check);
+            if let Some(ahead) = node.clock_off {
+                check.warnings.push(Warning::ClockOff { node: node.name.clone(), ahead });
+            }
         }
         self.check_restarts(package, &mut check);
         self.check_duplicates(package, &mut check);
         check
-    }
-
-    fn check_release(&self, package: &Package, check: &mut StartCheck) {
-        let running = self.platform.release;
-        if let Err(why) = package.path.admits(running.version) {
-            check.blockers.push(Blocker::OffPath { why });
-        } else if running.version == package.release.version {
-            match self.platform.installed {
-                Some(installed) if installed.manifest == package.manifest => {}
-                Some(Installed { manifest: installed, .. }) => {
-                    check.blockers.push(Blocker::OtherPackage { version: running.version, installed })
-                }
-                None => check.blockers.push(Blocker::NothingToDo { release: running }),
-            }
-        }
-        let all_upgraded = || self.nodes.iter().all(|(_, node)| node.is_on(package.release));
-        if running == package.release && check.blockers.is_empty() && all_upgraded() {
-            check.blockers.push(Blocker::NothingToDo { release: running });
-        }
-    }
-
-    /// R17: every always-on node is reachable and on the version that is upgraded from. On a repeat it
-    /// may be on the new one, too, and one that cannot be contacted is no hindrance (R9, R24).
-    fn check_node(&self, package: &Package, node: &Node, check: &mut StartCheck) {
-        let repeat = self.repeated(package);
-        if node.duty == Duty::Bursting {
-            return;
-        }
-        let name = || node.name.clone();
-        match (&node.observed, repeat) {
-            (Some(_), Some(_)) | (None, Some(_)) if node.contact.is_lost() => {
-                check.warnings.push(Warning::Unreachable { node: name() });
-            }
-            (_, None) if node.contact.is_lost() => {
-                check.blockers.push(Blocker::Unreachable { node: name() });
-            }
-            (Some(observed), _) => {
-                let expected = repeat.map_or(self.platform.release, |installed| installed.source);
-                let target = repeat.map(|_| package.release.version);
-                let runs = proven(observed, self.platform.installed);
-                if runs != expected.version && Some(runs) != target {
-                    check.blockers.push(Blocker::OtherVersion {
-                        node: name(),
-                        runs,
-                        expected: expected.version,
-                    });
-                }
-            }
-            (None, _) => {}
-        }
-    }
-
-    /// What the platform was brought to its release by, when it is this package: a start of it takes what
-    /// is left (R9).
-    pub(super) fn repeated(&self, package: &Package) -> Option<Installed> {
-        self.platform.installed.filter(|installed| installed.manifest == package.manifest)
     }
 
     /// Starts a run, unless something stands in its way.
@@ -268,17 +277,23 @@ impl Fleet {
         if !check.blockers.is_empty() {
             return Err(check.blockers);
         }
-        let source = self.source_of(&package);
+        let (source, sources) = (self.source_of(&package), self.versions());
+        let on_target = self.nodes.iter().filter(|(_, node)| node.is_on(package.release)).count();
         let mut facts = Vec::new();
+        self.lower_stop(&mut facts);
         self.end(now, Outcome::Replaced, &mut facts);
+        self.next_epoch();
         let run = Run {
             id: self.next_run(),
+            tag: Some(RunTag(self.platform.epoch)),
             source,
             policy,
             started_at: now,
             lock: Lock::Held,
             manager: ManagerStep::Staging { since: now },
             idle_since: None,
+            sources,
+            on_target: u32::try_from(on_target).unwrap_or(u32::MAX),
             package,
         };
         facts.push(Fact::RunStarted { run: run.id, source, target: run.package.release, limit: run.limit() });
@@ -294,15 +309,11 @@ impl Fleet {
         Ok(self.applied(facts))
     }
 
-    /// What the platform is upgraded from: on a repeat, what it was upgraded from before.
-    fn source_of(&self, package: &Package) -> Release {
-        self.repeated(package).map_or(self.platform.release, |installed| installed.source)
-    }
-
     /// Puts a node into the queue, unless it is on the new release (R9) or still out of service on
     /// behalf of an earlier run.
     fn enqueue(&mut self, id: NodeId, target: Release) {
         self.nodes.edit(id, |node| {
+            node.failed_before = node.result.take() == Some(AttemptResult::Failed);
             if node.progress.holds_place() {
                 return;
             }
@@ -314,14 +325,5 @@ impl Fleet {
                 Progress::Pending { tried: 0, rests_until: None }
             };
         });
-    }
-}
-
-/// The version that a node runs and will not leave by itself. A release that has not confirmed itself
-/// may still fall back to what the run before was to upgrade.
-fn proven(observed: &Observed, installed: Option<Installed>) -> Version {
-    match (observed.footing, installed) {
-        (Footing::Trying, Some(installed)) => installed.source.version,
-        (Footing::Trying, None) | (Footing::Confirmed | Footing::Leaving, _) => observed.release.version,
     }
 }

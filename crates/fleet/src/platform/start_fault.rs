@@ -34,7 +34,7 @@ impl Fleet {
         let restarted = |node: &&Node| !node.contact.is_lost() && !node.runs(package.release);
         let to_take: Vec<&Node> = self.nodes.iter().map(|(_, node)| node).filter(restarted).collect();
         let others = to_take.iter().any(|node| node.start_fault().is_none());
-        let passed_over = self.repeated(package).is_some() && others;
+        let passed_over = self.repeats(package) && others;
         for node in to_take {
             let Some(why) = node.start_fault() else { continue };
             let (node, why, duty) = (node.name.clone(), String::from(why), node.duty);

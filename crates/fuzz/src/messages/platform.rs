@@ -83,9 +83,13 @@ impl Platform {
         let event = match what {
             b'S' => return self.start(),
             b's' => Event::ManagerStaged,
-            b'M' => Event::ManagerStarted { release: NEW, fell_back: None },
-            b'm' => Event::ManagerStarted { release: OLD, fell_back: None },
-            b'F' => Event::ManagerStarted { release: OLD, fell_back: Some((PACKAGE, "it hung".into())) },
+            b'M' => Event::ManagerStarted { release: NEW, fell_back: None, wall: None },
+            b'm' => Event::ManagerStarted { release: OLD, fell_back: None, wall: None },
+            b'F' => Event::ManagerStarted {
+                release: OLD,
+                fell_back: Some((PACKAGE, "it hung".into())),
+                wall: None,
+            },
             b'x' => Event::ManagerRejected { why: text.into() },
             b'l' => Event::LinkDown { id },
             b'-' => Event::NodeRemoved { id },

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use clock::{Clock, Stamp};
 use fleet::desired::RunId;
 use fleet::fact::Fact;
 use fleet::node::NodeId;
 use fleet::platform::{Applied, Blocker, Event, Fleet, Warning};
 use fleet::policy::Policy;
 use fleet::run::Package;
-use fleet::time::Time;
+use fleet::time::{Offset, Time, Wall};
 use rusqlite::Transaction;
 use tokio::sync::watch;
 use wire::{Configuration, Tally};
@@ -18,7 +19,6 @@ use wire::{Configuration, Tally};
 use super::log;
 use super::news::News;
 use super::rooms::{Rooms, RoomsChanged};
-use crate::now::{Clock, wall};
 use crate::store::{Batch, Entry, Recorded, Store, StoreError, mark_time, record};
 
 /// What is known of a node only while the Management Node runs. It is shown and never decided upon.
@@ -28,6 +28,8 @@ pub struct Live {
     pub tally: Tally,
     /// When it was heard last.
     pub heard_at: Time,
+    /// How far its wall clock was ahead of the Management Node's then, as far as it has said so.
+    pub clock_ahead: Option<Offset>,
 }
 
 /// A run was started.
@@ -88,6 +90,42 @@ impl Desk {
         self.inner.clock.now()
     }
 
+    /// What the wall clock says.
+    pub fn wall(&self) -> Wall {
+        self.inner.clock.wall()
+    }
+
+    /// Puts it to the core when the wall clock is not where what is shown leads.
+    ///
+    /// # Errors
+    /// The store could not commit.
+    pub(crate) async fn look_at_wall(&self) -> Result<(), StoreError> {
+        if self.read(|fleet, now| fleet.platform.wall.step(now, self.wall())).is_none() {
+            return Ok(());
+        }
+        let desk = self.clone();
+        let look = move |_: &Transaction<'_>, fleet: &Fleet, now: Time| {
+            // Read once more: the commit may have waited for its turn.
+            let wall = desk.wall();
+            let stepped = fleet.platform.wall.step(now, wall).is_some();
+            Ok((stepped.then_some(Event::WallClock { wall }).into_iter().collect(), ()))
+        };
+        self.change(look).await
+    }
+
+    /// Stores the time while a run is under way, though nothing else has happened: what is not stored of it
+    /// when the machine loses power is added to the run's limit.
+    ///
+    /// # Errors
+    /// The store could not commit.
+    pub(crate) async fn keep_time(&self) -> Result<(), StoreError> {
+        if self.read(|fleet, _| fleet.platform.run.is_none()) {
+            return Ok(());
+        }
+        let stamp = self.inner.clock.stamp();
+        self.inner.store.write(move |tx| mark_time(tx, &stamp)).await
+    }
+
     /// Looks at the committed state. The closure must be quick: it keeps a commit waiting.
     pub fn read<T>(&self, read: impl FnOnce(&Fleet, Time) -> T) -> T {
         let fleet = self.inner.fleet.read().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +180,7 @@ impl Desk {
             };
             let mut all = None;
             for event in events {
-                let done = put_event(batch, now, event)?;
+                let done = put_event(batch, &desk.inner.clock, now, event)?;
                 all.get_or_insert_with(Done::default).join(done);
             }
             Ok(Ok((all, answer)))
@@ -169,7 +207,7 @@ impl Desk {
             if !holds(batch.fleet()) {
                 return Ok(Ok(None));
             }
-            let done = put_event(batch, desk.now(), event)?;
+            let done = put_event(batch, &desk.inner.clock, desk.now(), event)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
         };
         let desk = self.clone();
@@ -191,7 +229,7 @@ impl Desk {
             let warnings = batch.fleet().check_start(&package, now).warnings;
             let entry = Entry::Start { package: package.clone(), policy: policy.clone() };
             let put = |fleet: &mut Fleet| fleet.start(package, policy, now);
-            let outcome = put_to_core(batch, now, entry, put)?;
+            let outcome = put_to_core(batch, &desk.inner.clock, now, entry, put)?;
             let run = batch.fleet().platform.runs;
             Ok::<_, StoreError>(Ok::<_, StoreError>(outcome.map(|done| (done, Started { run, warnings }))))
         };
@@ -217,7 +255,7 @@ impl Desk {
                 fleet.platform.policy = policy;
                 Ok::<_, std::convert::Infallible>(Applied::default())
             };
-            let Ok(done) = put_to_core(batch, desk.now(), entry, put)?;
+            let Ok(done) = put_to_core(batch, &desk.inner.clock, desk.now(), entry, put)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(done))
         };
         let desk = self.clone();
@@ -266,8 +304,8 @@ impl Desk {
     }
 
     /// Remembers that a node was heard.
-    pub(crate) fn heard(&self, id: NodeId, tally: Tally) {
-        let live = Live { tally, heard_at: self.now() };
+    pub(crate) fn heard(&self, id: NodeId, tally: Tally, clock_ahead: Option<Offset>) {
+        let live = Live { tally, heard_at: self.now(), clock_ahead };
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
     }
 
@@ -286,6 +324,9 @@ impl Desk {
         let Some(Done { facts, changed }) = done else { return };
         facts.iter().for_each(log::fact);
         self.inner.news.for_nodes(&changed);
+        if facts.iter().any(|fact| matches!(fact, Fact::ClockStepped { .. })) {
+            self.inner.news.for_all();
+        }
         let mut live = self.inner.live.lock().unwrap_or_else(PoisonError::into_inner);
         let fleet = self.inner.fleet.read().unwrap_or_else(PoisonError::into_inner);
         for id in changed {
@@ -298,16 +339,17 @@ impl Desk {
 }
 
 /// Puts an event to the core and writes what comes of it. An error breaks the store.
-fn put_event(batch: &mut Batch<'_, '_>, now: Time, event: Event) -> Result<Done, StoreError> {
+fn put_event(batch: &mut Batch<'_, '_>, clock: &Clock, now: Time, event: Event) -> Result<Done, StoreError> {
     let entry = Entry::Event { event: event.clone() };
     let put = |fleet: &mut Fleet| Ok::<_, std::convert::Infallible>(fleet.apply(now, event));
-    let Ok(done) = put_to_core(batch, now, entry, put)?;
+    let Ok(done) = put_to_core(batch, clock, now, entry, put)?;
     Ok(done)
 }
 
 /// Puts an entry to the core and writes what comes of it. An error breaks the store.
 fn put_to_core<R>(
     batch: &mut Batch<'_, '_>,
+    clock: &Clock,
     now: Time,
     entry: Entry,
     put: impl FnOnce(&mut Fleet) -> Result<Applied, R>,
@@ -321,6 +363,6 @@ fn put_to_core<R>(
     };
     let recorded = Recorded { entry, facts };
     record(tx, now, &recorded, &before, (fleet, &changed))?;
-    mark_time(tx, now, wall())?;
+    mark_time(tx, &Stamp { now, ..clock.stamp() })?;
     Ok(Ok(Done { facts: recorded.facts, changed }))
 }

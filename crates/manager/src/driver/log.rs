@@ -2,6 +2,7 @@
 //! names that operators' tools look for (R26).
 
 use fleet::fact::{Fact, NodeFact};
+use fleet::run::Outcome;
 use tracing::{error, info, warn};
 
 /// What a fact does to an alarm.
@@ -41,6 +42,12 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
     match fact {
         Fact::ManagerStartFault { .. } => return Some(Alarm::Raised("start_fault")),
         Fact::ManagerStartFaultOver => return Some(Alarm::Lowered("start_fault")),
+        Fact::ClockStepped { .. } => return Some(Alarm::Raised("clock_stepped")),
+        Fact::ClockSteady => return Some(Alarm::Lowered("clock_stepped")),
+        Fact::RunEnded { outcome: Outcome::TooManyFailures { .. }, .. } => {
+            return Some(Alarm::Raised("upgrade_stopped"));
+        }
+        Fact::FailureStopOver { .. } => return Some(Alarm::Lowered("upgrade_stopped")),
         Fact::Node { .. }
         | Fact::RunStarted { .. }
         | Fact::ManagerInstalling { .. }
@@ -50,10 +57,14 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
         | Fact::EpochRaised { .. } => {}
     }
     match fact.of_node()?.1 {
+        NodeFact::ClockOff { .. } => Some(Alarm::Raised("clock_offset")),
+        NodeFact::ClockRight => Some(Alarm::Lowered("clock_offset")),
         NodeFact::ContactLost => Some(Alarm::Raised("connectivity_lost")),
         NodeFact::ContactRestored { .. } => Some(Alarm::Lowered("connectivity_lost")),
         NodeFact::StartFault { .. } => Some(Alarm::Raised("start_fault")),
         NodeFact::StartFaultOver => Some(Alarm::Lowered("start_fault")),
+        NodeFact::OutOfDate { .. } => Some(Alarm::Raised("out_of_date")),
+        NodeFact::OutOfDateOver => Some(Alarm::Lowered("out_of_date")),
         NodeFact::Duplicated(_) => Some(Alarm::Raised("duplicate_node")),
         NodeFact::DuplicateOver => Some(Alarm::Lowered("duplicate_node")),
         NodeFact::Added
@@ -89,9 +100,12 @@ fn subject(fact: &Fact) -> Option<(u32, &str)> {
         | Fact::ManagerUpgraded { .. }
         | Fact::LockLifted { .. }
         | Fact::RunEnded { .. }
+        | Fact::FailureStopOver { .. }
         | Fact::EpochRaised { .. }
         | Fact::ManagerStartFault { .. }
-        | Fact::ManagerStartFaultOver => None,
+        | Fact::ManagerStartFaultOver
+        | Fact::ClockStepped { .. }
+        | Fact::ClockSteady => None,
     }
 }
 
@@ -100,7 +114,10 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
+    use fleet::desired::RunId;
     use fleet::node::NodeId;
+    use fleet::time::Offset;
+    use fleet::wall::Gap;
 
     use super::*;
 
@@ -119,14 +136,18 @@ mod tests {
 
     /// The lines of the log that facts make.
     fn lines(facts: &[NodeFact]) -> Vec<String> {
+        let of_node =
+            |what: &NodeFact| Fact::Node { node: NodeId(7), name: "oslo-1".into(), what: what.clone() };
+        lines_of(&facts.iter().map(of_node).collect::<Vec<_>>())
+    }
+
+    fn lines_of(facts: &[Fact]) -> Vec<String> {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
         let subscriber = subscriber.with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
-            for what in facts {
-                fact(&Fact::Node { node: NodeId(7), name: "oslo-1".into(), what: what.clone() });
-            }
+            facts.iter().for_each(fact);
         });
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| line.trim_start().to_string()).collect()
@@ -156,6 +177,40 @@ mod tests {
                 "WARN administrator.alarm: Alarm lowered Alarm=\"start_fault\" node=7 name=\"oslo-1\"",
             ]
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_off_raises_an_alarm_and_one_that_is_right_lowers_it() {
+        let lines = lines(&[NodeFact::ClockOff { ahead: Offset(-7_200_000) }, NodeFact::ClockRight]);
+        assert!(lines[0].contains("oslo-1: its clock is 2 h behind the Management Node's"), "{lines:?}");
+        let alarm = |what| {
+            format!("WARN administrator.alarm: Alarm {what} Alarm=\"clock_offset\" node=7 name=\"oslo-1\"")
+        };
+        assert_eq!((&lines[1], &lines[3]), (&alarm("raised"), &alarm("lowered")));
+    }
+
+    #[test]
+    fn a_step_of_the_managers_clock_is_an_alarm_of_no_node() {
+        let check =
+            |fact: Fact, expected| assert_eq!((alarm_of(&fact), subject(&fact)), (Some(expected), None));
+        let by = Offset(7_200_000);
+        check(Fact::ClockStepped { by, gap: Gap::Counted }, Alarm::Raised("clock_stepped"));
+        check(Fact::ClockSteady, Alarm::Lowered("clock_stepped"));
+    }
+
+    #[test]
+    fn a_run_that_stops_by_itself_raises_an_alarm_until_another_is_started() {
+        let (run, outcome) = (RunId(1), Outcome::TooManyFailures { failed: 3, ended: 4 });
+        let lines = lines_of(&[Fact::RunEnded { run, outcome }, Fact::FailureStopOver { run }]);
+        assert_eq!(
+            [&lines[1], &lines[3]],
+            [
+                "WARN administrator.alarm: Alarm raised Alarm=\"upgrade_stopped\"",
+                "WARN administrator.alarm: Alarm lowered Alarm=\"upgrade_stopped\"",
+            ]
+        );
+        let ended = lines_of(&[Fact::RunEnded { run, outcome: Outcome::Incomplete }]);
+        assert_eq!(ended.len(), 1, "{ended:?}");
     }
 
     #[test]

@@ -5,10 +5,13 @@ mod desk;
 mod log;
 mod news;
 mod rooms;
+mod wall;
 
 mod own_upgrade;
 mod run;
 
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 mod tests;
 

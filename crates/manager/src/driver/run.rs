@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 
 use super::Desk;
@@ -100,6 +101,7 @@ impl Driver {
         let (mut commits, mut soundness) = (self.desk.commits(), self.desk.store().soundness());
         let own_check = OwnCheck::At(Instant::now() + FIRST_CHECK);
         let mut in_flight = InFlight { staging: None, own_check, asked: None };
+        let _watching = AbortOnDropHandle::new(tokio::spawn(super::wall::watch(self.desk.clone())));
         loop {
             commits.mark_unchanged();
             match self.act(&mut in_flight).await {

@@ -1,4 +1,5 @@
-//! A connection that ends by itself: when nothing has come or gone for a while, or when its time is up.
+//! A connection that ends by itself: when nothing has come or gone for a while, when its time is up, or
+//! when its place is needed for somebody else.
 
 use std::io;
 use std::pin::Pin;
@@ -7,38 +8,34 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::shares::Share;
+use super::guest::{Acquaintance, Guest};
 
-/// What a connection takes of the listener's room, until it is dropped.
+/// A connection, which keeps its place among those that the listener takes on.
 #[derive(Debug)]
-pub(super) struct Place {
-    /// One of all connections.
-    pub(super) _one: OwnedSemaphorePermit,
-    /// One of those of its address.
-    pub(super) _share: Share,
-}
-
-/// A connection, which keeps its places among those that the listener takes on.
-#[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     stream: TlsStream<TcpStream>,
     patience: Patience,
-    _places: Vec<Place>,
+    sent_away: Pin<Box<WaitForCancellationFutureOwned>>,
+    guest: Guest,
 }
 
 impl Connection {
-    /// A connection that is ended after `idle` without a byte, and in any case when `life` is over.
-    pub(super) fn new(
-        stream: TlsStream<TcpStream>,
-        idle: Duration,
-        life: Option<Duration>,
-        places: Vec<Place>,
-    ) -> Self {
-        Self { stream, patience: Patience::new(idle, life, Instant::now()), _places: places }
+    /// A connection that is ended after `idle` without a byte, and when `life` is over unless its peer is
+    /// known by then.
+    pub(super) fn new(stream: TlsStream<TcpStream>, idle: Duration, life: Duration, guest: Guest) -> Self {
+        let sent_away = Box::pin(guest.sent_away());
+        Self { stream, patience: Patience::new(idle, life, Instant::now()), sent_away, guest }
+    }
+
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.sent_away.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.patience.check(self.guest.acquaintance(), cx)
     }
 }
 
@@ -47,27 +44,30 @@ impl Connection {
 struct Patience {
     idle: Duration,
     last_byte: Instant,
-    end: Option<Instant>,
+    /// When whoever is not known by then must go.
+    end: Instant,
     alarm: Pin<Box<Sleep>>,
 }
 
 impl Patience {
-    fn new(idle: Duration, life: Option<Duration>, now: Instant) -> Self {
-        let end = life.map(|life| now + life);
-        Self { idle, last_byte: now, end, alarm: Box::pin(sleep_until(now)) }
+    fn new(idle: Duration, life: Duration, now: Instant) -> Self {
+        Self { idle, last_byte: now, end: now + life, alarm: Box::pin(sleep_until(now)) }
     }
 
     /// When it is over, unless a byte comes or goes before.
-    fn until(&self) -> Instant {
+    fn until(&self, acquaintance: Acquaintance) -> Instant {
         let quiet = self.last_byte + self.idle;
-        self.end.map_or(quiet, |end| end.min(quiet))
+        match acquaintance {
+            Acquaintance::Stranger => self.end.min(quiet),
+            Acquaintance::Known => quiet,
+        }
     }
 
     /// Wakes the task of `cx` when it is over. The alarm is only set anew when it has gone off, which
     /// costs less than at every byte.
-    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn check(&mut self, acquaintance: Acquaintance, cx: &mut Context<'_>) -> io::Result<()> {
         while self.alarm.as_mut().poll(cx).is_ready() {
-            let until = self.until();
+            let until = self.until(acquaintance);
             if until <= Instant::now() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -87,7 +87,7 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.patience.check(cx)?;
+        self.check(cx)?;
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
@@ -99,7 +99,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.patience.check(cx)?;
+        self.check(cx)?;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if matches!(written, Poll::Ready(Ok(1..))) {
             self.patience.byte();
@@ -108,12 +108,12 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patience.check(cx)?;
+        self.check(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patience.check(cx)?;
+        self.check(cx)?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
@@ -123,13 +123,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_byte_gives_more_time_and_the_end_comes_all_the_same() {
+    async fn a_byte_gives_more_time_and_a_stranger_s_end_comes_all_the_same() {
         let (idle, start) = (Duration::from_secs(60), Instant::now());
-        let mut patience = Patience::new(idle, Some(Duration::from_secs(90)), start);
-        assert_eq!(patience.until(), start + idle);
+        let mut patience = Patience::new(idle, Duration::from_secs(90), start);
+        assert_eq!(patience.until(Acquaintance::Stranger), start + idle);
         patience.last_byte = start + Duration::from_secs(10);
-        assert_eq!(patience.until(), start + Duration::from_secs(70));
+        assert_eq!(patience.until(Acquaintance::Stranger), start + Duration::from_secs(70));
         patience.last_byte = start + Duration::from_secs(80);
-        assert_eq!(patience.until(), start + Duration::from_secs(90));
+        assert_eq!(patience.until(Acquaintance::Stranger), start + Duration::from_secs(90));
+        assert_eq!(patience.until(Acquaintance::Known), start + Duration::from_secs(140));
     }
 }

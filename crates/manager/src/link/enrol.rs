@@ -4,43 +4,88 @@ use std::time::UNIX_EPOCH;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use fleet::node::NodeId;
+use fleet::platform::{Event, Fleet, Joining};
+use fleet::version::Release;
+use tokio::time::Instant;
 use tracing::{info, warn};
-use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentRequest};
+use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentRequest, RegistrationId};
 
+use super::refusals::Reason;
 use super::routes::{Caller, bytes, message};
-use super::{Link, Refusal};
+use super::{Link, Peer, Refusal};
 use crate::authority::{Issued, NodeRequest};
-use crate::enrolment::spend;
+use crate::enrolment::{owner, spend};
 use crate::store::StoreError;
 
 /// `POST /node/v1/enrol`: the only request without a certificate.
-pub(crate) async fn enrol(State(link): State<Link>, body: Body) -> Result<Json<Enrolled>, Refusal> {
+pub(crate) async fn enrol(
+    State(link): State<Link>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    body: Body,
+) -> Result<Json<Enrolled>, Refusal> {
     let request: EnrolmentRequest = message(&bytes(body, ENROLMENT_FILE_BYTES).await?)?;
-    let key = NodeRequest::parse(&request.request)?;
-    let (token, public_key) = (request.token.ok_or(Refusal::Token)?, key.public_key().to_vec());
-    let now = link.desk.now();
-    let spent = move |tx: &rusqlite::Transaction<'_>| spend(tx, &token, &public_key, now);
-    let node = link.desk.store().write::<_, StoreError>(spent).await?.ok_or(Refusal::Token)?;
-    if link.desk.read(|fleet, _| fleet.nodes().get(node).is_none()) {
-        return Err(Refusal::NotRegistered);
-    }
-    info!(node = node.0, "a node was enrolled");
-    issue(&link, node, &key)
+    let EnrolmentRequest { token, request, release } = request;
+    let token = token.ok_or(Refusal::Token)?;
+    let Some(node) = owner_of(&link, &token).await? else { return Err(wrong_token(&link, &peer).await) };
+    may_join(&link, &peer, node, release)?;
+    let key = NodeRequest::parse(&request)?;
+    let public_key = key.public_key().to_vec();
+    let spent = move |tx: &rusqlite::Transaction<'_>, _: &Fleet, now| {
+        let spent = spend(tx, &token, &public_key, now)?;
+        let events = spent.map(|(id, _)| Event::NodeEnrolled { id, release });
+        Ok((events.into_iter().collect(), spent))
+    };
+    let Some((node, registration)) = link.desk.change::<_, StoreError>(spent).await? else {
+        return Err(wrong_token(&link, &peer).await);
+    };
+    info!(node = node.0, address = %peer.address.ip(), "a node was enrolled; what it was enrolled with before is void");
+    issue(&link, node, registration, &key)
 }
 
-/// `POST /node/v1/renew`: the certificate that the node shows is the right to the next one.
+/// Whose token it is.
+async fn owner_of(link: &Link, token: &str) -> Result<Option<NodeId>, StoreError> {
+    let (token, now) = (token.to_string(), link.desk.now());
+    link.desk.store().read(move |connection: &rusqlite::Connection| owner(connection, &token, now)).await
+}
+
+/// Slows down whoever tries tokens.
+async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
+    let address = peer.address.ip();
+    link.refusals.of_stranger(address, Reason::WrongToken);
+    tokio::time::sleep(link.slowdown.wrong(address, Instant::now())).await;
+    Refusal::Token
+}
+
+/// Refuses a machine that the platform does not take as this node, and notes it.
+fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> Result<(), Refusal> {
+    let decided =
+        link.desk.read(|fleet, _| Some((fleet.joining(id, release)?, fleet.nodes().get(id)?.name.clone())));
+    match decided {
+        Some((Joining::Joins | Joining::OutOfService, _)) => Ok(()),
+        Some((Joining::OtherVersion, name)) => {
+            // The answer to the machine names both versions.
+            let _ = link.refuse(id, &name, peer, Reason::OtherRelease);
+            Err(Refusal::Release(release))
+        }
+        None => Err(Refusal::NotRegistered),
+    }
+}
+
+/// `POST /node/v1/renew`: the certificate that the node shows is the right to the next one, of the same
+/// registration.
 pub(crate) async fn renew(
-    Caller(node): Caller,
+    caller: Caller,
     State(link): State<Link>,
     body: Body,
 ) -> Result<Json<Enrolled>, Refusal> {
     let request: EnrolmentRequest = message(&bytes(body, ENROLMENT_FILE_BYTES).await?)?;
     let key = NodeRequest::parse(&request.request)?;
-    refuse_duplicate(&link, node)?;
-    info!(node = node.0, "a node's certificate was renewed");
-    issue(&link, node, &key)
+    caller.still_counts(&link).await?;
+    refuse_duplicate(&link, caller.node)?;
+    info!(node = caller.node.0, "a node's certificate was renewed");
+    issue(&link, caller.node, caller.registration, &key)
 }
 
 /// While two processes report under one identity, it is not prolonged: one of them may hold a stolen key, and
@@ -52,8 +97,13 @@ fn refuse_duplicate(link: &Link, node: NodeId) -> Result<(), Refusal> {
     Err(Refusal::Duplicate(two))
 }
 
-fn issue(link: &Link, node: NodeId, key: &NodeRequest) -> Result<Json<Enrolled>, Refusal> {
-    let Issued { pem, renew_at } = link.authority.issue_to_node(node, key)?;
+fn issue(
+    link: &Link,
+    node: NodeId,
+    registration: RegistrationId,
+    key: &NodeRequest,
+) -> Result<Json<Enrolled>, Refusal> {
+    let Issued { pem, renew_at } = link.authority.issue_to_node(node, registration, key)?;
     let renew_at = renew_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     Ok(Json(Enrolled { certificate: pem, renew_at: u64::try_from(renew_at).unwrap_or(u64::MAX) }))
 }

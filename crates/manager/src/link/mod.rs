@@ -1,21 +1,33 @@
 //! The link to the Conferencing Nodes: who they are, what they say, what they are told.
 //!
-//! A node is known by its certificate alone, and its row in the store says whether that is still good.
+//! A node is known by its certificate alone, and the store says to which registration that must belong.
 
+mod certificate;
 mod connection;
 mod enrol;
+mod guest;
+mod pace;
 mod packages;
 mod presence;
 mod refusal;
+mod refusals;
 mod routes;
+mod serve;
+mod slowdown;
 mod sync;
 mod tls;
+mod verifier;
 
 #[cfg(test)]
 mod tests;
 
+pub use certificate::Certificate;
+pub use guest::Guest;
 pub use presence::Presence;
 pub use refusal::Refusal;
+pub use refusals::{Reason, Refusals, Refused};
 pub use routes::{Link, Timing, router};
+pub use serve::serve;
+pub use slowdown::Slowdown;
 pub(crate) use sync::SENTENCE_CHARACTERS;
-pub use tls::{Limits, Peer, Strangers, TlsListener, identity_of, server_config};
+pub use tls::{Limits, Peer, TlsListener, server_config};

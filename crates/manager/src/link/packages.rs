@@ -18,7 +18,7 @@ use crate::packages::NODE_PAYLOAD_FILE;
 const PAYLOAD: &str = "payload";
 
 pub(crate) async fn file(
-    Caller(_): Caller,
+    _: Caller,
     State(link): State<Link>,
     Path((manifest, file)): Path<(String, String)>,
     request: Request<Body>,

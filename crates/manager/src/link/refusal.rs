@@ -4,9 +4,11 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use fleet::starts::{Duplicate, SWITCH_OFF};
+use fleet::version::Release;
 use thiserror::Error;
 use wire::{PROTOCOL, Protocols};
 
+use super::refusals::Reason;
 use crate::authority::AuthorityError;
 use crate::report::chain;
 use crate::store::StoreError;
@@ -20,6 +22,17 @@ pub enum Refusal {
     /// The certificate names nobody who is registered.
     #[error("this node is not registered on the platform")]
     NotRegistered,
+    /// The certificate was good until some time ago.
+    #[error("the certificate of this node has expired")]
+    Expired,
+    /// The certificate belongs to another registration of its node's number.
+    #[error("the registration that this certificate belongs to has ended")]
+    RegistrationEnded,
+    /// The machine has another version than a new node must have (R29); none when it does not say which, as
+    /// release 34.
+    #[error("this machine has release {} and the Management Node has {}; a new node must join with the latter",
+        .0.map_or("34".into(), |release| release.to_string()), Release::COMPILED)]
+    Release(Option<Release>),
     /// The enrolment token is unknown, spent or expired.
     #[error("the enrolment token is not good any more")]
     Token,
@@ -56,12 +69,28 @@ impl Refusal {
             Self::NotRegistered => {
                 (StatusCode::FORBIDDEN, "not_registered", "register the node anew and enrol it again")
             }
-            Self::Token => (
+            Self::Expired => (
                 StatusCode::FORBIDDEN,
-                "token",
-                "remove the node on the Management Node, add it again, and use the new enrolment file",
+                "certificate_expired",
+                "make a new enrolment file with `pitlane node enrol NAME`, and use it here with \
+                 `pitlane-node enrol --replace`",
             ),
             Self::Duplicate(_) => (StatusCode::CONFLICT, "duplicate", SWITCH_OFF),
+            Self::RegistrationEnded => (
+                StatusCode::FORBIDDEN,
+                "registration_ended",
+                "if this machine is to be the node again, make a new enrolment file with `pitlane node enrol NAME`, \
+                 and use it here with `pitlane-node enrol --replace`",
+            ),
+            // Not one of the statuses by which release 34 tells that its token is wrong.
+            Self::Release(_) => (
+                StatusCode::BAD_REQUEST,
+                "release",
+                "install the release of the Management Node on this machine, and use the same enrolment file again",
+            ),
+            Self::Token => {
+                (StatusCode::FORBIDDEN, "token", "make a new enrolment file with `pitlane node enrol NAME`")
+            }
             Self::Protocol(_) => (
                 StatusCode::BAD_REQUEST,
                 "protocol",
@@ -78,6 +107,22 @@ impl Refusal {
             Self::Store(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store", "see the log of the Management Node")
             }
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Expired => Self::Expired,
+            Reason::RegistrationEnded => Self::RegistrationEnded,
+            Reason::NotRegistered => Self::NotRegistered,
+            Reason::OtherAuthority
+            | Reason::UnusableCertificate
+            | Reason::TrustsUsNot
+            | Reason::NoCertificate => Self::NoCertificate,
+            Reason::WrongToken => Self::Token,
+            Reason::OtherRelease => Self::Release(None),
         }
     }
 }

@@ -12,13 +12,18 @@ use axum::routing::{get, post};
 use fleet::node::NodeId;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
-use wire::IdentityName;
+use wire::RegistrationId;
 
+use super::certificate::Certificate;
+use super::refusals::{Reason, Refusals, Refused};
+use super::slowdown::Slowdown;
 use super::{Peer, Presence, Refusal, enrol, packages, sync};
 use crate::authority::Authority;
 use crate::driver::Desk;
 use crate::gate::{Gate, guard};
 use crate::layout::Layout;
+use crate::registration::{self, Standing};
+use crate::store::StoreError;
 
 /// How long a request's body may take to arrive.
 const BODY: Duration = Duration::from_secs(30);
@@ -56,6 +61,10 @@ pub struct Link {
     pub fetch_rate: Option<u64>,
     /// How long to wait for what.
     pub timing: Timing,
+    /// Whom it has refused.
+    pub refusals: Refusals,
+    /// Who has sent wrong tokens.
+    pub slowdown: Arc<Slowdown>,
 }
 
 /// Everything that a node may ask. Serve it with the peer as connect info.
@@ -70,27 +79,79 @@ pub fn router(link: Link) -> Router {
         .layer(from_fn_with_state(gate, guard))
 }
 
-/// The node at the other end, as its certificate names it, and as it is registered now.
+/// The node at the other end: its certificate is good now, and belongs to the registration in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Caller(pub(crate) NodeId);
+pub(crate) struct Caller {
+    /// The node.
+    pub(crate) node: NodeId,
+    /// Its registration.
+    pub(crate) registration: RegistrationId,
+    /// The certificate that it has shown.
+    shown: Certificate,
+}
 
 impl FromRequestParts<Link> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, link: &Link) -> Result<Self, Refusal> {
-        let peer = parts.extensions.get::<ConnectInfo<Peer>>();
-        caller(peer.and_then(|peer| peer.0.identity), &link.desk)
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>().cloned();
+        let ConnectInfo(peer) = peer.ok_or(Refusal::NoCertificate)?;
+        let Some(shown) = peer.certificate else {
+            link.refusals.of_stranger(peer.address.ip(), Reason::NoCertificate);
+            return Err(Refusal::NoCertificate);
+        };
+        match link.standing_of(&shown).await? {
+            Ok(registration) => Ok(Self { node: shown.node, registration, shown }),
+            Err(reason) => {
+                let name =
+                    link.desk.read(|fleet, _| fleet.nodes().get(shown.node).map(|node| node.name.clone()));
+                Err(link.refuse(shown.node, name.as_deref().unwrap_or_default(), &peer, reason))
+            }
+        }
     }
 }
 
-/// Who calls. The row of the node is what revokes a certificate.
-fn caller(identity: Option<IdentityName>, desk: &Desk) -> Result<Caller, Refusal> {
-    match identity {
-        Some(IdentityName::Node(id)) if desk.read(|fleet, _| fleet.nodes().get(id).is_some()) => {
-            Ok(Caller(id))
+impl Caller {
+    /// Whether it is still who it was when its request came: a request may be held for a while.
+    pub(crate) async fn still_counts(&self, link: &Link) -> Result<(), Refusal> {
+        let standing = link.standing_of(&self.shown).await?;
+        standing.map(|_| ()).map_err(Refusal::from)
+    }
+}
+
+impl Link {
+    /// The registration that a certificate counts for now, or why it does not count.
+    async fn standing_of(&self, shown: &Certificate) -> Result<Result<RegistrationId, Reason>, StoreError> {
+        if self.desk.read(|fleet, _| fleet.nodes().get(shown.node).is_none()) {
+            return Ok(Err(Reason::NotRegistered));
         }
-        Some(IdentityName::Node(_)) => Err(Refusal::NotRegistered),
-        Some(IdentityName::Manager) | None => Err(Refusal::NoCertificate),
+        if shown.is_expired(self.desk.wall()) {
+            return Ok(Err(Reason::Expired));
+        }
+        let shown = *shown;
+        let standing = move |connection: &rusqlite::Connection| {
+            Ok::<_, StoreError>(registration::read(connection, shown.node)?.standing_of(&shown))
+        };
+        let standing = match self.desk.store().read(standing).await? {
+            Standing::CountsFromNow(..) => {
+                self.desk.store().write(move |tx| registration::note(tx, &shown)).await?
+            }
+            known @ (Standing::Counts(_) | Standing::Ended) => known,
+        };
+        Ok(match standing {
+            Standing::Counts(registration) | Standing::CountsFromNow(registration, _) => Ok(registration),
+            Standing::Ended => Err(Reason::RegistrationEnded),
+        })
+    }
+
+    /// Notes that a node is refused.
+    pub(super) fn refuse(&self, node: NodeId, name: &str, peer: &Peer, reason: Reason) -> Refusal {
+        self.refusals.of_node(
+            node,
+            name,
+            Refused { reason, address: peer.address.ip(), at: self.desk.now() },
+        );
+        reason.into()
     }
 }
 

@@ -1,12 +1,16 @@
 //! `POST /node/v1/sync`: the node says what it observes, and is told what is wanted of it. Without
 //! news the answer is held, and the held request is the node's sign of life.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
+use edge::text::visible;
 use fleet::node::NodeId;
 use fleet::observed::{Observed, Staging};
-use fleet::platform::{Event, Fleet};
+use fleet::platform::Event;
+use fleet::time::Offset;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
@@ -31,29 +35,38 @@ struct Greeting {
 }
 
 pub(crate) async fn sync(
-    Caller(node): Caller,
+    caller: Caller,
     ConnectInfo(peer): ConnectInfo<Peer>,
     State(link): State<Link>,
     body: Body,
 ) -> Result<Json<SyncAnswer>, Refusal> {
+    let node = caller.node;
     let body = bytes(body, REPORT_BYTES).await?;
     let Greeting { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
     let mut sync: Sync = message(&body)?;
-    shorten(&mut sync.observed);
+    // The node's clock was read before the request was sent, so this contains the time that it took.
+    let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.desk.wall()));
+    tidy(&mut sync.observed);
     if let Some(process) = &mut sync.observed.process {
         process.address = Some(peer.address.ip().to_canonical());
     }
     let under_way = link.presence.begin(node);
-    take_in(&link.desk, &under_way, node, &sync).await?;
-    answer(&link, node, protocol, &sync).await.map(Json)
+    take_in(&link.desk, &under_way, node, &sync, clock_ahead).await?;
+    let answer = answer(&link, node, protocol, &sync).await?;
+    caller.still_counts(&link).await?;
+    Ok(Json(answer))
 }
 
-/// Cuts what a node says in its own words.
-fn shorten(observed: &mut Observed) {
+/// Cuts what a node says in its own words, and writes what cannot be seen in it as its escape: it goes
+/// into the journal, onto pages and to terminals.
+fn tidy(observed: &mut Observed) {
     let cut = |text: &mut String| {
         if let Some((end, _)) = text.char_indices().nth(SENTENCE_CHARACTERS) {
             text.truncate(end);
+        }
+        if let Cow::Owned(visible) = visible(text) {
+            *text = visible.chars().take(SENTENCE_CHARACTERS).collect();
         }
     };
     observed.unfit.iter_mut().for_each(cut);
@@ -66,12 +79,23 @@ fn shorten(observed: &mut Observed) {
 
 /// Takes in what the node says. News that comes too soon after the last waits for its turn, so that a
 /// node that changes its mind without end fills no journal.
-async fn take_in(desk: &Desk, under_way: &UnderWay, node: NodeId, sync: &Sync) -> Result<(), Refusal> {
-    let believed =
-        |fleet: &Fleet| fleet.nodes().get(node).is_none_or(|it| it.starts.believes(&sync.observed));
-    let believed = desk.read(|fleet, _| believed(fleet));
+async fn take_in(
+    desk: &Desk,
+    under_way: &UnderWay,
+    node: NodeId,
+    sync: &Sync,
+    clock_ahead: Option<Offset>,
+) -> Result<(), Refusal> {
     // What is shown of a node as which two processes report is that of one of them.
-    desk.heard(node, if believed { sync.tally } else { desk.tally(node).unwrap_or_default() });
+    let believed = desk.read(|fleet, now| fleet.believes(node, now, &sync.observed));
+    match desk.live(node).filter(|_| !believed) {
+        Some(of_the_other) => desk.heard(node, of_the_other.tally, of_the_other.clock_ahead),
+        None => desk.heard(node, sync.tally, clock_ahead),
+    }
+    if let Some(ahead) = clock_ahead.filter(|ahead| believed && is_news_of_clock(desk, node, *ahead)) {
+        sleep_until(under_way.turn()).await;
+        desk.apply(Event::ClockOffset { id: node, ahead }).await?;
+    }
     if let Some(started_at) = sync.started_at.filter(|_| believed) {
         crate::store::node_boot::remember(desk.store(), node, started_at).await?;
     }
@@ -83,10 +107,19 @@ async fn take_in(desk: &Desk, under_way: &UnderWay, node: NodeId, sync: &Sync) -
     Ok(())
 }
 
+/// Whether something else is to be held of a node's clock, now that it was measured.
+fn is_news_of_clock(desk: &Desk, node: NodeId, ahead: Offset) -> bool {
+    desk.read(|fleet, _| {
+        fleet.nodes().get(node).is_some_and(|node| node.clock_judged(ahead) != node.clock_off)
+    })
+}
+
 /// Answers when there is something new for the node, or when the hold is over.
 async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result<SyncAnswer, Refusal> {
     let until = Instant::now() + link.timing.hold;
     let waiting = link.desk.news_of(node);
+    let stepped_at = || link.desk.read(|fleet, _| fleet.platform.wall.stepped_at());
+    let stepped_before = stepped_at();
     loop {
         let news = waiting.notified();
         tokio::pin!(news);
@@ -97,7 +130,8 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
         let newer =
             desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
         let hold = match sync.wait {
-            Wait::ForNews => !newer,
+            // Whoever holds a certificate renews it by the clock that was set, over the connection that it has.
+            Wait::ForNews => !newer && stepped_at().is_none_or(|at| Some(at) == stepped_before),
             Wait::No => false,
         };
         let over = hold && {
@@ -118,6 +152,7 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
                 configuration,
                 fetch_rate: link.fetch_rate,
                 heard_at,
+                wall: Some(link.desk.wall()),
                 beside,
             });
         }
@@ -139,12 +174,24 @@ mod tests {
             |why: &str| Staging::Rejected { run: RunId(1), manifest: Sha256([7; 32]), why: why.to_string() };
         let (unfit, start_fault) = (Some(long.clone()), Some(long.clone()));
         let mut report = Observed { unfit, start_fault, staging: rejected(&long), ..observed(1) };
-        shorten(&mut report);
+        tidy(&mut report);
         let kept = "é".repeat(SENTENCE_CHARACTERS);
         assert_eq!((report.unfit.as_deref(), &report.staging), (Some(kept.as_str()), &rejected(&kept)));
         assert_eq!(report.start_fault.as_deref(), Some(kept.as_str()));
         let same = report.clone();
-        shorten(&mut report);
+        tidy(&mut report);
         assert_eq!(report, same);
+    }
+
+    #[test]
+    fn a_sentence_of_a_report_is_one_line_of_what_can_be_seen() {
+        let forged = "full\n2026-11-29 INFO all is well\u{202e}\u{1b}[2J";
+        let mut report = Observed { unfit: Some(forged.into()), ..observed(1) };
+        tidy(&mut report);
+        let expected = "full\\n2026-11-29 INFO all is well\\u{202e}\\u{1b}[2J";
+        assert_eq!(report.unfit.as_deref(), Some(expected));
+        let mut long = Observed { unfit: Some("\n".repeat(SENTENCE_CHARACTERS)), ..observed(1) };
+        tidy(&mut long);
+        assert_eq!(long.unfit.map(|text| text.len()), Some(SENTENCE_CHARACTERS));
     }
 }

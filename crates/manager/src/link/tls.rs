@@ -1,31 +1,27 @@
 //! TLS for both listeners. Handshakes run beside each other, each within a time limit, so that a peer
 //! that stalls keeps nobody else waiting.
 
+use clock::{Machine, Source as _};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use edge::places::Room;
+use rustls::{CertificateError, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
-use wire::IdentityName;
 
-use super::connection::{Connection, Place};
+use super::certificate::Certificate;
+use super::connection::Connection;
+use super::guest::{From, Guest, Rooms};
+use super::refusals::{Reason, Refusals};
+use super::verifier::OfOurAuthority;
 use crate::authority::{Authority, ServerIdentity};
-use crate::shares::Shares;
-
-/// How long a handshake may take: far more than a slow link needs.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Handshakes that are finished and not taken up yet.
 const FINISHED: usize = 64;
@@ -33,55 +29,85 @@ const FINISHED: usize = 64;
 /// The pause after the operating system could not give a connection, such as with too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a handshake may take: two round trips, so far more than a slow link needs.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// How long a connection may be without a byte in either direction: six times as long as a node's
 /// request is held, and longer than any request of the management API takes to be answered.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The part of a listener's places that one address may have: a quarter, so that it takes several to
-/// fill them, and a whole location of nodes behind one address finds room.
-const PART_OF_ONE_ADDRESS: usize = 4;
+/// How long a body may be late: a link that breaks off for a moment is no reason to end an upload.
+const BODY: Duration = Duration::from_secs(20);
 
-/// How much a listener takes on.
+/// How long a stranger may stay: to log in or to enrol takes one request, answered within a second, or
+/// after eight when wrong tokens are slowed down.
+const STRANGER: Duration = Duration::from_secs(15);
+
+/// How much a listener takes on. In every room the newest find a place: it is taken from whoever holds
+/// the most (see [`edge::places`]). Arriving and strangers have the same room once more for connections
+/// from the machine itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once, those in their handshake included. One address may have a quarter of them.
-    pub connections: usize,
+    /// Connections in their handshake.
+    pub arriving: Room,
+    /// How long a handshake may take.
+    pub handshake: Duration,
+    /// Connections of those who have not proved who they are.
+    pub strangers: Room,
+    /// How long each of those lives, whatever comes over it.
+    pub stranger_life: Duration,
+    /// Connections of those who are known: each by the registration in its certificate, or by the address it
+    /// logged in from.
+    pub known: Room,
     /// How long a connection may be without a byte in either direction.
     pub idle: Duration,
-    /// What is left for those who show no certificate; without it they are treated like all others.
-    pub strangers: Option<Strangers>,
-}
-
-/// How much a listener takes on of those who show no certificate: on the nodes' one they can do nothing
-/// but enrol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strangers {
-    /// Connections at once. One address may have a quarter of them.
-    pub connections: usize,
-    /// How long each lives, whatever comes over it.
-    pub life: Duration,
+    /// How long the head of a request may take, counted from the answer before.
+    pub head: Duration,
+    /// How long the body of a request may be late in all, whatever has come of it (see [`super::pace`]).
+    pub body: Duration,
 }
 
 impl Limits {
-    /// For nodes: twice the 10,000 that a platform is planned for, for when all of them come back
-    /// before their old connections are given up. Strangers enrol, which takes one request of less than
-    /// a second: 64 of them at once enrol a whole platform in minutes.
+    /// For nodes. Known: twice the 10,000 that a platform is planned for, for when all of them come back
+    /// before their old connections are given up; a node has two or three, and a few that broke. Strangers
+    /// enrol, which takes one request of less than a second: 64 of them at once enrol a whole platform in
+    /// minutes. Arriving: after a restart all nodes come within seconds, perhaps from one address, and
+    /// some 2,000 handshakes a second are done.
     pub const NODES: Self = Self {
-        connections: 20_000,
+        arriving: Room { places: 4_096, each: 2_048 },
+        handshake: HANDSHAKE,
+        strangers: Room { places: 64, each: 16 },
+        stranger_life: STRANGER,
+        known: Room { places: 20_000, each: 16 },
         idle: IDLE,
-        strangers: Some(Strangers { connections: 64, life: Duration::from_secs(15) }),
+        head: IDLE,
+        body: BODY,
     };
-    /// For people and their tools.
-    pub const PEOPLE: Self = Self { connections: 1_000, idle: IDLE, strangers: None };
+    /// For people and their tools. A stranger is one for as long as a password takes to be checked, so
+    /// that 64 at once from one office are hundreds of people. A tool that is quiet for half a minute
+    /// connects again.
+    pub const PEOPLE: Self = Self {
+        arriving: Room { places: 512, each: 64 },
+        handshake: HANDSHAKE,
+        strangers: Room { places: 512, each: 64 },
+        stranger_life: STRANGER,
+        known: Room { places: 1_000, each: 250 },
+        idle: IDLE,
+        head: Duration::from_secs(30),
+        body: BODY,
+    };
 }
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Peer {
     /// From where.
     pub address: SocketAddr,
-    /// Whom its certificate names; none when it has shown none of this platform's authority.
-    pub identity: Option<IdentityName>,
+    /// The certificate that it has shown, whose key it holds; none when it has shown none of this
+    /// platform's authority. Whether it is good now is not said.
+    pub certificate: Option<Certificate>,
+    /// The connection, to say that it has logged in.
+    pub guest: Guest,
 }
 
 /// The TLS settings of a listener. With `clients`, a certificate of that authority may be shown.
@@ -97,37 +123,13 @@ pub fn server_config(
         ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
     let builder = match clients {
         None => builder.with_no_client_auth(),
-        Some(authority) => builder.with_client_cert_verifier(verifier(authority, provider)?),
+        Some(authority) => {
+            builder.with_client_cert_verifier(Arc::new(OfOurAuthority::new(authority, provider)?))
+        }
     };
     let mut config = builder.with_cert_resolver(identity);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
-}
-
-fn verifier(
-    authority: &Authority,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone())?;
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        .allow_unauthenticated()
-        .build()
-        .map_err(|error| rustls::Error::General(error.to_string()))
-}
-
-/// Whom a certificate names. It must have been verified before.
-pub fn identity_of(certificate: &CertificateDer<'_>) -> Option<IdentityName> {
-    use x509_parser::extensions::GeneralName;
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let names = parsed.subject_alternative_name().ok()??;
-    let mut uris = names
-        .value
-        .general_names
-        .iter()
-        .filter_map(|name| if let GeneralName::URI(uri) = name { uri.parse().ok() } else { None });
-    // A certificate that names two names nobody.
-    uris.next().filter(|_| uris.next().is_none())
 }
 
 /// A listener whose connections come with their handshake done.
@@ -135,24 +137,45 @@ pub fn identity_of(certificate: &CertificateDer<'_>) -> Option<IdentityName> {
 pub struct TlsListener {
     finished: mpsc::Receiver<(Connection, Peer)>,
     address: SocketAddr,
+    limits: Limits,
     accepting: JoinHandle<()>,
 }
 
 impl TlsListener {
-    /// Takes connections from `listener`.
+    /// Takes connections from `listener`, and notes whom it refuses.
     ///
     /// # Errors
     /// The listener has no address.
-    pub fn new(listener: TcpListener, config: Arc<ServerConfig>, limits: Limits) -> io::Result<Self> {
+    pub fn new(
+        listener: TcpListener,
+        config: Arc<ServerConfig>,
+        limits: Limits,
+        refusals: Refusals,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (done, finished) = mpsc::channel(FINISHED);
-        let accepting = tokio::spawn(accept(listener, config.into(), limits, done));
-        Ok(Self { finished, address, accepting })
+        let rooms = Rooms::new(limits.arriving, limits.strangers, limits.known);
+        let reception = Reception { acceptor: config.into(), limits, rooms, refusals, done };
+        Ok(Self { finished, address, limits, accepting: tokio::spawn(accept(listener, reception)) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How much it takes on.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The next connection.
+    pub(super) async fn accept(&mut self) -> (Connection, Peer) {
+        match self.finished.recv().await {
+            Some(accepted) => accepted,
+            // The accepting task ends with this listener only.
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -162,55 +185,23 @@ impl Drop for TlsListener {
     }
 }
 
-/// The places of a listener.
-#[derive(Clone, Debug)]
-struct Pool {
-    all: Arc<Semaphore>,
-    shares: Shares,
-}
-
-impl Pool {
-    fn new(connections: usize) -> Self {
-        let each = connections.div_ceil(PART_OF_ONE_ADDRESS);
-        Self { all: Arc::new(Semaphore::new(connections)), shares: Shares::new(each) }
-    }
-
-    /// A place for a connection from there, unless none is left for it.
-    fn place(&self, address: SocketAddr) -> Option<Place> {
-        let share = self.shares.take(address.ip())?;
-        let one = self.all.clone().try_acquire_owned().ok()?;
-        Some(Place { _one: one, _share: share })
-    }
-}
-
 /// Everything that a handshake needs beside its connection.
 #[derive(Clone)]
 struct Reception {
     acceptor: TlsAcceptor,
-    idle: Duration,
-    strangers: Option<(Pool, Duration)>,
+    limits: Limits,
+    rooms: Rooms,
+    refusals: Refusals,
     done: mpsc::Sender<(Connection, Peer)>,
 }
 
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    limits: Limits,
-    done: mpsc::Sender<(Connection, Peer)>,
-) {
-    let Limits { connections, idle, strangers } = limits;
-    let strangers = strangers.map(|strangers| (Pool::new(strangers.connections), strangers.life));
-    let reception = Reception { acceptor, idle, strangers, done };
-    let pool = Pool::new(connections);
+async fn accept(listener: TcpListener, reception: Reception) {
     loop {
-        // Nothing is taken from the operating system's queue while there is no place at all.
-        let Ok(free) = pool.all.acquire().await else { return };
-        drop(free);
         match listener.accept().await {
-            Ok((stream, address)) => match pool.place(address) {
-                Some(place) => _ = tokio::spawn(reception.clone().handshake(stream, address, place)),
-                None => debug!(%address, "refused: this address has its share of the connections"),
-            },
+            Ok((stream, address)) => {
+                let guest = reception.rooms.arrive(From::new(address, stream.local_addr().ok()));
+                tokio::spawn(reception.clone().receive(stream, address, guest));
+            }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -220,48 +211,49 @@ async fn accept(
 }
 
 impl Reception {
-    async fn handshake(self, stream: TcpStream, address: SocketAddr, place: Place) {
+    async fn receive(self, stream: TcpStream, address: SocketAddr, guest: Guest) {
         // It only saves a delay.
         let _ = stream.set_nodelay(true);
-        let stream = match timeout(HANDSHAKE, self.acceptor.accept(stream)).await {
+        let handshake = timeout(self.limits.handshake, self.acceptor.accept(stream));
+        let done = tokio::select! {
+            done = handshake => done,
+            () = guest.sent_away() => return debug!(%address, "a handshake made room for another"),
+        };
+        let stream = match done {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return debug!(%address, %error, "a TLS handshake failed"),
+            Ok(Err(error)) => return self.failed(address, &error),
             Err(_) => return debug!(%address, "a TLS handshake took too long"),
         };
-        let certificates = stream.get_ref().1.peer_certificates();
-        let identity = certificates.and_then(|chain| identity_of(chain.first()?));
-        let (places, life) = match &self.strangers {
-            Some((pool, life)) if identity.is_none() => match pool.place(address) {
-                Some(stranger) => (vec![place, stranger], Some(*life)),
-                None => return debug!(%address, "refused: too many are here without a certificate"),
-            },
-            Some(_) | None => (vec![place], None),
-        };
-        let connection = Connection::new(stream, self.idle, life, places);
+        let chain = stream.get_ref().1.peer_certificates();
+        let certificate = chain.and_then(|chain| Certificate::read(chain.first()?));
+        match certificate.filter(|shown| !shown.is_expired(Machine.wall())) {
+            Some(shown) => guest.has_shown(&shown),
+            None => guest.is_stranger(),
+        }
+        let Limits { idle, stranger_life, .. } = self.limits;
+        let connection = Connection::new(stream, idle, stranger_life, guest.clone());
         // An error says that the listener is gone.
-        let _ = self.done.send((connection, Peer { address, identity })).await;
+        let _ = self.done.send((connection, Peer { address, certificate, guest })).await;
     }
-}
 
-impl Listener for TlsListener {
-    type Io = Connection;
-    type Addr = Peer;
-
-    async fn accept(&mut self) -> (Connection, Peer) {
-        match self.finished.recv().await {
-            Some(accepted) => accepted,
-            // The accepting task ends with this listener only.
-            None => std::future::pending().await,
+    /// Notes a certificate that one side does not accept. What else goes wrong concerns nobody but the peer.
+    fn failed(&self, address: SocketAddr, error: &io::Error) {
+        let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        match error.and_then(reason_of) {
+            Some(reason) => self.refusals.of_stranger(address.ip(), reason),
+            None => debug!(%address, ?error, "a TLS handshake failed"),
         }
     }
-
-    fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer { address: self.address, identity: None })
-    }
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        *stream.remote_addr()
+fn reason_of(error: &rustls::Error) -> Option<Reason> {
+    use rustls::AlertDescription as Alert;
+    const NOT_ACCEPTED: [Alert; 4] =
+        [Alert::BadCertificate, Alert::CertificateExpired, Alert::CertificateUnknown, Alert::UnknownCA];
+    if let rustls::Error::InvalidCertificate(why) = error {
+        let by_another = matches!(why, CertificateError::UnknownIssuer | CertificateError::BadSignature);
+        return Some(if by_another { Reason::OtherAuthority } else { Reason::UnusableCertificate });
     }
+    matches!(error, rustls::Error::AlertReceived(alert) if NOT_ACCEPTED.contains(alert))
+        .then_some(Reason::TrustsUsNot)
 }

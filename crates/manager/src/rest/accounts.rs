@@ -1,13 +1,31 @@
-//! Accounts: the first one is made when the platform is.
+//! Accounts: the first one is made when the platform is, and each changes its own password.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use serde_json::{Map, Value, json};
 
-use super::error::Refusal;
-use super::password;
+use super::auth::Credentials;
+use super::error::{FieldErrors, Kind, Refusal};
+use super::request::{By, Fields, Source};
+use super::router::both;
+use super::{Api, device, password};
+use crate::first_password;
 use crate::store::{Store, StoreError};
 
 /// The name of the first account, as in the compatible API.
 const FIRST: &str = "admin";
+
+const PASSWORD: &str = "/api/admin/command/v1/account/password/";
+
+const RESOURCE: &str = "password";
+
+pub(super) fn routes() -> Router<Api> {
+    both(PASSWORD, post(change))
+}
 
 /// Makes the account `admin` on a platform without accounts. Its password is stored nowhere: `hand_over`
 /// gives it to the operator, before the account is made, so that no kill in between loses it.
@@ -44,4 +62,73 @@ pub(crate) async fn password_hash(store: &Store, user: String) -> Result<Option<
         Ok(connection.prepare_cached(sql)?.query_row([user], |row| row.get(0)).optional()?)
     };
     store.read(read).await
+}
+
+/// Changes the password of the account whose request it is. The old one is needed again, and a wrong one is
+/// a failed login. Whatever was remembered of the account, and every token of it, ends with the old password.
+async fn change(
+    State(api): State<Api>,
+    By(user): By,
+    Source(source): Source,
+    headers: HeaderMap,
+    Fields(body): Fields,
+) -> Result<Response, Refusal> {
+    let (old, new) = fields(&body, &user)?;
+    let store = api.desk().store();
+    let stored = password_hash(store, user.clone()).await?;
+    let token = device::token_in(&headers).map(str::to_string);
+    let credentials = Credentials { user: user.clone(), password: old, token };
+    if let Err(refusal) = api.logins.check(&credentials, stored.clone(), source).await {
+        if refusal.kind == Kind::Unauthenticated {
+            return Err(wrong("old_password", "This is not the password of the account."));
+        }
+        return Err(refusal);
+    }
+    let hashed = tokio::task::spawn_blocking(move || password::hash(&new)).await;
+    let hash = hashed.map_err(|cause| Refusal::internal(&cause))?;
+    if !replace(store, user.clone(), stored.unwrap_or_default(), hash.clone()).await? {
+        let error = format!("the password of {user} was changed by another request just now");
+        return Err(Refusal::new(Kind::Conflict, error, "log in with the password that was set then"));
+    }
+    tracing::info!(user, %source, "the password of an account was changed");
+    let remark = if user == FIRST {
+        api.blocking(|layout| first_password::remove(&layout.state())).await?
+    } else {
+        None
+    };
+    let cookie = device::cookie(&device::issue(&user, &hash)).map(|cookie| (header::SET_COOKIE, cookie));
+    let answer = json!({"status": "success", "data": {"account": user}, "remark": remark});
+    Ok((cookie.map(|cookie| [cookie]), Json(answer)).into_response())
+}
+
+/// The old password and the new one.
+fn fields(body: &Map<String, Value>, user: &str) -> Result<(String, String), Refusal> {
+    let given = |name: &str| body.get(name).and_then(Value::as_str);
+    let mut errors = FieldErrors::default();
+    let old = given("old_password").unwrap_or_else(|| {
+        errors.add("old_password", "This field is required.");
+        ""
+    });
+    match given("new_password") {
+        None => errors.add("new_password", "This field is required."),
+        Some(new) if new == old => errors.add("new_password", "Choose another password than the old one."),
+        Some(new) => {
+            if let Err(message) = password::acceptable(new, user) {
+                errors.add("new_password", message);
+            }
+        }
+    }
+    let new = given("new_password").unwrap_or_default();
+    errors.into_result(RESOURCE).map(|()| (old.into(), new.into()))
+}
+
+fn wrong(field: &'static str, message: &str) -> Refusal {
+    FieldErrors::one(field, message).refusal(RESOURCE, Kind::Invalid)
+}
+
+/// Stores another hash for an account, if the one that was checked is still stored.
+async fn replace(store: &Store, user: String, old: String, new: String) -> Result<bool, Refusal> {
+    let sql = "UPDATE account SET password_hash = ?3 WHERE name = ?1 AND password_hash = ?2";
+    let write = move |tx: &Transaction<'_>| Ok::<_, Refusal>(tx.execute(sql, params![user, old, new])? == 1);
+    store.write(write).await
 }

@@ -1,5 +1,8 @@
-//! Who may use the API: HTTP Basic (RFC 7617). Every failure gets the same sentence, takes the same
-//! work, and makes the next one slower.
+//! Who may use the API: HTTP Basic (RFC 7617). Every failure gets the same sentence and takes the same work,
+//! and guesses are slowed down by `throttle`.
+//!
+//! Hashing is what a login costs. It runs in three lanes, one for each standing: strangers who flood theirs,
+//! from however many addresses, keep nobody waiting in the others.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,33 +14,62 @@ use base64::engine::general_purpose::STANDARD;
 use fleet::time::Time;
 use tokio::sync::Semaphore;
 
+use super::device;
 use super::error::{Kind, Refusal};
-use super::password::{self, Presented, Remembered};
-use super::throttle::Throttle;
+use super::password::{self, Checked, Presented};
+use super::throttle::{Standing, Throttle};
 use crate::shares::Shares;
 
-/// How many passwords are hashed at once: two of 19 MiB, and one processor stays free.
-const HASHED_AT_ONCE: usize = 2;
+/// How many passwords are hashed at once in each lane: with three lanes 57 MiB and, when only strangers
+/// come, one processor.
+const HASHED_AT_ONCE: usize = 1;
 
-/// How many requests may wait for that; further ones are asked to come back.
-const WAITING: usize = 32;
+/// How many strangers may wait for that; further ones are asked to come back.
+const STRANGERS_WAITING: usize = 24;
 
-/// How many of these places one address may have: it leaves the others to everybody else.
+/// How many of those who are known may wait, in each of their lanes.
+const KNOWN_WAITING: usize = 8;
+
+/// How many of the places of a lane one address may have: it leaves the others to everybody else.
 const WAITING_OF_ADDRESS: usize = 4;
 
 /// The longest header of credentials, in bytes.
 const HEADER_BYTES: usize = 1_024;
 
+/// Where passwords of one standing wait to be hashed.
+struct Lane {
+    hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    of_address: Shares,
+}
+
+impl Lane {
+    fn new(waiting: usize) -> Self {
+        Self {
+            hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
+            waiting: Arc::new(Semaphore::new(waiting)),
+            of_address: Shares::new(WAITING_OF_ADDRESS),
+        }
+    }
+}
+
 /// Checks credentials, and remembers who failed and who did not.
 pub(crate) struct Logins {
     started: Instant,
     throttle: Mutex<Throttle>,
-    remembered: Mutex<Remembered>,
-    hashing: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
-    waiting_of_address: Shares,
+    checked: Mutex<Checked>,
+    devices: Lane,
+    familiar: Lane,
+    strangers: Lane,
     /// Hashed when there is no such user, so that this takes as long as a wrong password.
     nobody: String,
+}
+
+/// Somebody was let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LetIn {
+    /// A token for whoever sent none that is good.
+    pub(crate) token: Option<String>,
 }
 
 impl Logins {
@@ -46,10 +78,10 @@ impl Logins {
         Self {
             started: Instant::now(),
             throttle: Mutex::new(Throttle::new()),
-            remembered: Mutex::new(Remembered::new()),
-            hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
-            waiting: Arc::new(Semaphore::new(WAITING)),
-            waiting_of_address: Shares::new(WAITING_OF_ADDRESS),
+            checked: Mutex::new(Checked::new()),
+            devices: Lane::new(KNOWN_WAITING),
+            familiar: Lane::new(KNOWN_WAITING),
+            strangers: Lane::new(STRANGERS_WAITING),
             nobody: password::hash(&password::make()),
         }
     }
@@ -57,42 +89,61 @@ impl Logins {
     /// Lets the right credentials pass. `account` is the stored hash of the user, if there is one.
     pub(crate) async fn check(
         &self,
-        credentials: Credentials,
+        credentials: &Credentials,
         account: Option<String>,
         source: IpAddr,
-    ) -> Result<(), Refusal> {
-        let Credentials { user, password } = credentials;
+    ) -> Result<LetIn, Refusal> {
+        let Credentials { user, password, token } = credentials;
         let known = account.is_some();
         let hash = account.unwrap_or_else(|| self.nobody.clone());
-        let presented = Presented { user: &user, password: &password, source, hash: &hash };
-        // Before the delay, so that one tool with an old password does not slow down its neighbours.
-        if known && lock(&self.remembered).knows(presented, self.now()) {
-            return Ok(());
+        let presented = Presented { user, password, source, hash: &hash };
+        let device = token.as_ref().and_then(|token| device::verify(token, user, &hash));
+        let let_in = || LetIn { token: device.is_none().then(|| device::issue(user, &hash)) };
+        // Nothing is learnt from it, so it is no guess and costs nothing.
+        if lock(&self.checked).is_wrong(presented, self.now()) {
+            return Err(unauthenticated());
         }
-        self.undelayed(&user, source)?;
-        let share = self.waiting_of_address.take(source).ok_or_else(|| busy(1))?;
-        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| busy(1))?;
-        let hashing = self.hashing.clone().acquire_owned().await.map_err(|_| busy(1))?;
-        drop((share, waiting));
-        // Others may have failed while this one waited.
-        self.undelayed(&user, source)?;
-        let job = (password.clone(), hash.clone());
-        let matched = tokio::task::spawn_blocking(move || {
-            let _held_until_hashed = hashing;
-            password::matches(&job.0, &job.1)
-        });
-        if matched.await.unwrap_or(false) && known {
-            lock(&self.throttle).succeeded(&user, source);
-            lock(&self.remembered).remember(presented, self.now());
-            return Ok(());
+        let standing = lock(&self.throttle).standing(user, source, device, self.now());
+        // Before what is remembered: that, too, answers whether a guess was right.
+        self.undelayed(standing, user, source)?;
+        if known && lock(&self.checked).is_right(presented, self.now()) {
+            return Ok(let_in());
         }
-        lock(&self.throttle).failed(&user, source, self.now());
+        if self.matches(standing, presented).await? && known {
+            lock(&self.throttle).succeeded(user, source, self.now());
+            lock(&self.checked).note_right(presented, self.now());
+            return Ok(let_in());
+        }
+        lock(&self.throttle).failed(standing, user, source, self.now());
+        lock(&self.checked).note_wrong(presented, self.now());
         tracing::warn!(user = user.chars().take(40).collect::<String>(), %source, "a login failed");
         Err(unauthenticated())
     }
 
-    fn undelayed(&self, user: &str, source: IpAddr) -> Result<(), Refusal> {
-        match lock(&self.throttle).delay(user, source, self.now()) {
+    /// Waits for a turn in the lane, and hashes.
+    async fn matches(&self, standing: Standing, presented: Presented<'_>) -> Result<bool, Refusal> {
+        let Presented { user, password, source, hash } = presented;
+        let lane = match standing {
+            Standing::Device(_) => &self.devices,
+            Standing::Familiar => &self.familiar,
+            Standing::Stranger => &self.strangers,
+        };
+        let share = lane.of_address.take(source).ok_or_else(|| busy(1))?;
+        let waiting = lane.waiting.clone().try_acquire_owned().map_err(|_| busy(1))?;
+        let hashing = lane.hashing.clone().acquire_owned().await.map_err(|_| busy(1))?;
+        drop((share, waiting));
+        // Others may have failed while this one waited.
+        self.undelayed(standing, user, source)?;
+        let job = (password.to_string(), hash.to_string());
+        let matched = tokio::task::spawn_blocking(move || {
+            let _held_until_hashed = hashing;
+            password::matches(&job.0, &job.1)
+        });
+        Ok(matched.await.unwrap_or(false))
+    }
+
+    fn undelayed(&self, standing: Standing, user: &str, source: IpAddr) -> Result<(), Refusal> {
+        match lock(&self.throttle).delay(standing, user, source, self.now()) {
             Some(delay) => Err(busy(delay.0.div_ceil(1_000))),
             None => Ok(()),
         }
@@ -109,12 +160,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A user name and a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A user name and a password, and what says that they come from a device that has logged in before.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     /// The user name.
     pub(crate) user: String,
-    password: String,
+    /// The password.
+    pub(crate) password: String,
+    /// The token.
+    pub(crate) token: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 impl Credentials {
@@ -124,22 +184,23 @@ impl Credentials {
     /// The same refusal as for wrong credentials.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
         let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        text.and_then(Self::parse).ok_or_else(unauthenticated)
+        let (user, password) = text.and_then(parse).ok_or_else(unauthenticated)?;
+        Ok(Self { user, password, token: device::token_in(headers).map(str::to_string) })
     }
+}
 
-    fn parse(header: &str) -> Option<Self> {
-        if header.len() > HEADER_BYTES {
-            return None;
-        }
-        let (scheme, encoded) = header.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let decoded = STANDARD.decode(encoded.trim()).ok()?;
-        let text = String::from_utf8(decoded).ok()?;
-        let (user, password) = text.split_once(':')?;
-        Some(Self { user: user.into(), password: password.into() })
+fn parse(header: &str) -> Option<(String, String)> {
+    if header.len() > HEADER_BYTES {
+        return None;
     }
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.into(), password.into()))
 }
 
 fn unauthenticated() -> Refusal {
@@ -155,7 +216,10 @@ fn busy(seconds: u64) -> Refusal {
     Refusal::new(
         Kind::TooManyAttempts,
         "too many logins failed, or too many are being checked",
-        format!("try again in {seconds} s with the right password"),
+        format!(
+            "try again in {seconds} s; where pitlane login has succeeded once, wrong passwords of others do not \
+             slow you down"
+        ),
     )
     .retry_after(seconds)
 }
@@ -167,12 +231,57 @@ mod tests {
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
+    fn credentials(user: &str, password: &str, token: Option<&str>) -> Credentials {
+        Credentials { user: user.into(), password: password.into(), token: token.map(str::to_string) }
+    }
+
+    /// An account with the password `right`, and the way to log in to it.
+    struct Door {
+        logins: Logins,
+        hash: String,
+    }
+
+    impl Door {
+        fn new() -> Self {
+            Self { logins: Logins::new(), hash: password::hash("right") }
+        }
+
+        async fn come(&self, password: &str, token: Option<&str>, source: IpAddr) -> Result<LetIn, Kind> {
+            let come = credentials("admin", password, token);
+            let come = self.logins.check(&come, Some(self.hash.clone()), source).await;
+            come.map_err(|refusal| refusal.kind)
+        }
+
+        /// Waits until so many places are left in the lane of strangers.
+        async fn wait_until_left(&self, places: usize) {
+            let filled = async {
+                while self.logins.strangers.waiting.available_permits() > places {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(crate::testing::BOUND, filled).await.expect("the places are never taken");
+        }
+
+        /// Guesses, another password each time, until it is slowed down.
+        async fn guess(&self, token: Option<&str>, source: IpAddr) -> usize {
+            for guess in 0..100 {
+                let refused =
+                    self.come(&format!("guess {guess} {token:?}"), token, source).await.unwrap_err();
+                if refused == Kind::TooManyAttempts {
+                    return guess;
+                }
+                assert_eq!(refused, Kind::Unauthenticated);
+            }
+            panic!("nobody slows the guesses down")
+        }
+    }
 
     #[test]
     fn credentials_are_read_as_rfc_7617_says() {
         let check = |header: &str, expected: Option<(&str, &str)>| {
-            let read = Credentials::parse(header);
-            assert_eq!(read, expected.map(|(u, p)| Credentials { user: u.into(), password: p.into() }));
+            assert_eq!(parse(header), expected.map(|(user, password)| (user.into(), password.into())));
         };
         check("Basic YWRtaW46cGE6c3M=", Some(("admin", "pa:ss")));
         check("basic YWRtaW46", Some(("admin", "")));
@@ -183,61 +292,115 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_passwords_are_refused_and_then_slowed_down() {
-        let logins = Logins::new();
-        let hash = password::hash("right");
-        let present =
-            |password: &str, user: &str| Credentials { user: user.into(), password: password.into() };
-        let mut kinds = Vec::new();
-        for _ in 0..5 {
-            let refusal =
-                logins.check(present("wrong", "admin"), Some(hash.clone()), HERE).await.unwrap_err();
-            kinds.push(refusal.kind);
-        }
-        assert_eq!(kinds[..4], [Kind::Unauthenticated; 4]);
-        assert_eq!(kinds[4], Kind::TooManyAttempts);
-        let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-        logins.check(present("right", "admin"), Some(hash.clone()), elsewhere).await.unwrap();
-        let nobody = logins.check(present("right", "nobody"), None, HERE).await.unwrap_err();
+    async fn guesses_are_slowed_down_and_so_is_a_right_one_among_them() {
+        let door = Door::new();
+        assert_eq!(door.guess(None, HERE).await, 10);
+        assert_eq!(
+            door.come("right", None, HERE).await,
+            Err(Kind::TooManyAttempts),
+            "the guess would succeed"
+        );
+        door.come("right", None, ELSEWHERE).await.unwrap();
+        let nobody =
+            door.logins.check(&credentials("nobody", "right", None), None, ELSEWHERE).await.unwrap_err();
         assert_eq!(nobody.kind, Kind::Unauthenticated);
     }
 
     #[tokio::test]
-    async fn a_right_password_is_remembered_until_the_account_changes() {
-        let logins = Logins::new();
-        let hash = password::hash("right");
-        let right = Credentials { user: "admin".into(), password: "right".into() };
-        logins.check(right.clone(), Some(hash.clone()), HERE).await.unwrap();
+    async fn what_is_remembered_of_the_owner_answers_no_guesses_of_a_neighbour() {
+        let door = Door::new();
+        door.come("right", None, HERE).await.unwrap();
+        door.guess(None, HERE).await;
+        assert_eq!(door.come("right", None, HERE).await, Err(Kind::TooManyAttempts));
+    }
+
+    #[tokio::test]
+    async fn guesses_from_the_same_address_do_not_lock_out_a_device_that_has_logged_in() {
+        let door = Door::new();
+        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
+        door.guess(None, HERE).await;
+        assert_eq!(door.come("right", Some(&token), HERE).await, Ok(LetIn { token: None }));
+        // Nor does a token serve for guessing: ten more, and it counts for nothing.
+        assert_eq!(door.guess(Some(&token), HERE).await, 10);
+        assert_eq!(door.come("right", Some(&token), HERE).await, Err(Kind::TooManyAttempts));
+    }
+
+    #[tokio::test]
+    async fn a_tool_with_an_old_password_delays_nobody() {
+        let door = Door::new();
+        for _ in 0..100 {
+            assert_eq!(door.come("old", None, HERE).await, Err(Kind::Unauthenticated));
+        }
+        door.come("right", None, HERE).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_new_password_ends_what_was_remembered_and_every_token() {
+        let mut door = Door::new();
+        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
+        door.hash = password::hash("new");
+        assert_eq!(door.come("right", Some(&token), HERE).await, Err(Kind::Unauthenticated));
+        let again = door.come("new", Some(&token), HERE).await.unwrap();
+        assert!(again.token.is_some(), "the old token is still good");
+    }
+
+    #[tokio::test]
+    async fn a_right_password_is_remembered_for_a_while() {
+        let door = Door::new();
+        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
         // Without a place to hash in, only what is remembered passes.
-        logins.waiting.close();
-        logins.check(right.clone(), Some(hash), HERE).await.unwrap();
-        let other = password::hash("right");
-        assert!(logins.check(right, Some(other), HERE).await.is_err());
+        for lane in [&door.logins.devices, &door.logins.familiar, &door.logins.strangers] {
+            lane.waiting.close();
+        }
+        door.come("right", Some(&token), HERE).await.unwrap();
+        door.come("right", None, HERE).await.unwrap();
+        assert!(door.come("other", None, HERE).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn strangers_who_take_every_place_keep_nobody_waiting_who_is_known() {
+        let door = Arc::new(Door::new());
+        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
+        let busy = door.logins.strangers.hashing.clone().acquire_owned().await.unwrap();
+        let crowd = (0..u32::try_from(2 * STRANGERS_WAITING).unwrap()).map(|n| {
+            let (door, source) = (door.clone(), IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n)));
+            tokio::spawn(async move { door.come("a guess", None, source).await })
+        });
+        let crowd: Vec<_> = crowd.collect();
+        door.wait_until_left(0).await;
+        // Known by their address alone, and by their token from anywhere.
+        let fresh = Door { logins: Logins::new(), hash: door.hash.clone() };
+        assert!(fresh.come("right", Some(&token), ELSEWHERE).await.is_ok());
+        lock(&door.logins.checked).forget_right();
+        door.come("right", None, HERE).await.unwrap();
+        door.come("right", Some(&token), Ipv4Addr::new(192, 0, 2, 9).into()).await.unwrap();
+        drop(busy);
+        for one in crowd {
+            assert!(one.await.unwrap().is_err());
+        }
     }
 
     #[tokio::test]
     async fn one_address_does_not_take_every_place_to_wait_in() {
-        let logins = Arc::new(Logins::new());
-        let hash = password::hash("right");
-        let all = u32::try_from(HASHED_AT_ONCE).unwrap();
-        let busy_hashing = logins.hashing.clone().acquire_many_owned(all).await.unwrap();
-        let come = |user: String, password: &str, account: Option<String>, source: IpAddr| {
-            let (logins, password) = (logins.clone(), password.to_string());
-            tokio::spawn(async move { logins.check(Credentials { user, password }, account, source).await })
-        };
-        let rotating: Vec<_> = (0..WAITING).map(|n| come(format!("user {n}"), "x", None, HERE)).collect();
-        let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-        let operator = come("admin".into(), "right", Some(hash), elsewhere);
-        while logins.waiting.available_permits() > WAITING - WAITING_OF_ADDRESS - 1 {
-            tokio::task::yield_now().await;
-        }
-        drop(busy_hashing);
+        let door = Arc::new(Door::new());
+        let busy = door.logins.strangers.hashing.clone().acquire_owned().await.unwrap();
+        let rotating: Vec<_> = (0..STRANGERS_WAITING)
+            .map(|n| {
+                let (door, come) = (door.clone(), credentials(&format!("user {n}"), "x", None));
+                tokio::spawn(async move { door.logins.check(&come, None, HERE).await })
+            })
+            .collect();
+        let operator = tokio::spawn({
+            let door = door.clone();
+            async move { door.come("right", None, ELSEWHERE).await }
+        });
+        let left = STRANGERS_WAITING - WAITING_OF_ADDRESS - 1;
+        door.wait_until_left(left).await;
+        drop(busy);
         operator.await.unwrap().unwrap();
         let mut checked = 0;
         for other in rotating {
-            if other.await.unwrap().unwrap_err().kind == Kind::Unauthenticated {
-                checked += 1;
-            }
+            checked += usize::from(other.await.unwrap().unwrap_err().kind == Kind::Unauthenticated);
         }
         assert_eq!(checked, WAITING_OF_ADDRESS);
     }

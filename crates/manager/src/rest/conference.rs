@@ -18,12 +18,21 @@ use super::list::{Listed, page};
 use super::request::{Asked, Fields, Named};
 use super::router::both;
 use super::rows::{created, number};
+use super::typed::Type;
 
 /// Where the list is.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/conference/";
 
 const RESOURCE: &str = "conference";
-const LISTED: Listed = Listed { path: LIST, filters: &["id", "name", "description", "service_type"] };
+const LISTED: Listed = Listed {
+    path: LIST,
+    filters: &[
+        ("id", Type::Number),
+        ("name", Type::Text),
+        ("description", Type::Text),
+        ("service_type", Type::Text),
+    ],
+};
 
 /// Pitlane's rooms are conferences; lectures and the like it does not have.
 const SERVICE_TYPES: [&str; 1] = ["conference"];

@@ -19,12 +19,21 @@ use super::list::{Listed, page};
 use super::request::{Asked, Fields, Named};
 use super::router::both;
 use super::rows::{created, number};
+use super::typed::Type;
 
 /// Where the list is.
 const LIST: &str = "/api/admin/configuration/v1/conference_alias/";
 
 const RESOURCE: &str = "conference_alias";
-const LISTED: Listed = Listed { path: LIST, filters: &["id", "alias", "conference", "description"] };
+const LISTED: Listed = Listed {
+    path: LIST,
+    filters: &[
+        ("id", Type::Number),
+        ("alias", Type::Text),
+        ("conference", Type::Relation),
+        ("description", Type::Text),
+    ],
+};
 
 const TAKEN: &str = "This alias is in use already.";
 

@@ -1,23 +1,36 @@
 //! Filters and orders of lists: `field=value`, `field__op=value`, `order_by=-field`. Pure functions
-//! over the objects as they are shown.
+//! over the objects as they are shown; what a field holds, and how that compares, `typed` says.
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-/// What a filter compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use super::typed::{Type, Typed, truth};
+
+/// A field of a list that may be filtered and ordered by.
+pub(crate) type Field = (&'static str, Type);
+
+/// What a filter asks of a field.
+#[derive(Clone, Debug, PartialEq)]
 enum Test {
-    Is,
-    Contains,
-    StartsWith,
-    EndsWith,
-    Less,
-    AtMost,
-    Greater,
-    AtLeast,
-    OneOf,
-    IsNull,
+    /// It is one of these.
+    OneOf(Vec<Typed>),
+    /// It is these words, whatever their case.
+    IsFolded(String),
+    /// Its text has this in it.
+    Has(Where, Case, String),
+    /// It stands so to this value.
+    Stands(&'static [Ordering], Typed),
+    /// It is null, or it is not.
+    IsNull(bool),
+}
+
+/// Where in a text something is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Where {
+    Anywhere,
+    AtStart,
+    AtEnd,
 }
 
 /// Whether upper and lower case are told apart.
@@ -28,12 +41,10 @@ enum Case {
 }
 
 /// One filter of a query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Filter {
-    field: String,
+    field: Field,
     test: Test,
-    case: Case,
-    value: String,
 }
 
 /// Why a filter cannot be used.
@@ -43,83 +54,88 @@ pub(crate) enum BadFilter {
     Field(String),
     /// The operator is not known.
     Operator(String),
+    /// The field has no values of which one comes before another.
+    NoOrder(&'static str),
+    /// The value is not of the field's kind.
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What the value has to look like.
+        example: &'static str,
+    },
 }
 
 impl Filter {
     /// Reads `field` or `field__op` and its value.
-    pub(crate) fn parse(key: &str, value: &str, allowed: &[&str]) -> Result<Self, BadFilter> {
-        let (field, operator) = key.split_once("__").unwrap_or((key, "exact"));
+    pub(crate) fn parse(key: &str, value: &str, allowed: &[Field]) -> Result<Self, BadFilter> {
+        let (name, operator) = key.split_once("__").unwrap_or((key, "exact"));
         let clip = |text: &str| text.chars().take(60).collect::<String>();
-        if !allowed.contains(&field) {
-            return Err(BadFilter::Field(clip(field)));
-        }
-        let (test, case) = operator_of(operator).ok_or_else(|| BadFilter::Operator(clip(operator)))?;
-        Ok(Self { field: field.into(), test, case, value: value.into() })
+        let field = allowed.iter().find(|(known, _)| *known == name);
+        let field = *field.ok_or_else(|| BadFilter::Field(clip(name)))?;
+        let test = test_of(field, operator, value)?.ok_or_else(|| BadFilter::Operator(clip(operator)))?;
+        Ok(Self { field, test })
     }
 
     /// Whether an object passes.
     pub(crate) fn admits(&self, object: &Value) -> bool {
-        let shown = &object[&self.field];
-        match self.test {
-            Test::IsNull => shown.is_null() == truth(&self.value).unwrap_or(true),
-            Test::OneOf => self.value.split(',').any(|value| self.is(shown, value.trim())),
-            Test::Is => self.is(shown, &self.value),
-            Test::Contains => self.folded(&text(shown)).contains(&self.folded(&self.value)),
-            Test::StartsWith => self.folded(&text(shown)).starts_with(&self.folded(&self.value)),
-            Test::EndsWith => self.folded(&text(shown)).ends_with(&self.folded(&self.value)),
-            Test::Less => compare(shown, &self.value) == Some(Ordering::Less),
-            Test::AtMost => matches!(compare(shown, &self.value), Some(Ordering::Less | Ordering::Equal)),
-            Test::Greater => compare(shown, &self.value) == Some(Ordering::Greater),
-            Test::AtLeast => matches!(compare(shown, &self.value), Some(Ordering::Greater | Ordering::Equal)),
-        }
-    }
-
-    /// A relation is named by its URI or by its id alone.
-    fn is(&self, shown: &Value, value: &str) -> bool {
-        match shown {
-            Value::Bool(shown) => truth(value) == Some(*shown),
-            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                let shown = text(shown);
-                let related = shown.starts_with("/api/admin/")
-                    && shown.trim_end_matches('/').rsplit('/').next() == Some(value);
-                related || self.folded(&shown) == self.folded(value)
+        let (name, kind) = self.field;
+        let shown = &object[name];
+        let stands = |value: &Typed| kind.shown(shown).and_then(|shown| shown.compare(value));
+        match &self.test {
+            Test::IsNull(wanted) => shown.is_null() == *wanted,
+            Test::OneOf(values) => values.iter().any(|value| stands(value) == Some(Ordering::Equal)),
+            Test::Stands(so, value) => stands(value).is_some_and(|ordering| so.contains(&ordering)),
+            Test::IsFolded(value) => text(shown).to_lowercase() == value.to_lowercase(),
+            Test::Has(place, Case::Told, value) => has(*place, &text(shown), value),
+            Test::Has(place, Case::Folded, value) => {
+                has(*place, &text(shown).to_lowercase(), &value.to_lowercase())
             }
         }
     }
+}
 
-    fn folded(&self, text: &str) -> String {
-        match self.case {
-            Case::Told => text.into(),
-            Case::Folded => text.to_lowercase(),
-        }
+fn has(place: Where, text: &str, value: &str) -> bool {
+    match place {
+        Where::Anywhere => text.contains(value),
+        Where::AtStart => text.starts_with(value),
+        Where::AtEnd => text.ends_with(value),
     }
 }
 
-fn operator_of(operator: &str) -> Option<(Test, Case)> {
-    Some(match operator {
-        "exact" => (Test::Is, Case::Told),
-        "iexact" => (Test::Is, Case::Folded),
-        "contains" => (Test::Contains, Case::Told),
-        "icontains" => (Test::Contains, Case::Folded),
-        "startswith" => (Test::StartsWith, Case::Told),
-        "istartswith" => (Test::StartsWith, Case::Folded),
-        "endswith" => (Test::EndsWith, Case::Told),
-        "iendswith" => (Test::EndsWith, Case::Folded),
-        "lt" => (Test::Less, Case::Told),
-        "lte" => (Test::AtMost, Case::Told),
-        "gt" => (Test::Greater, Case::Told),
-        "gte" => (Test::AtLeast, Case::Told),
-        "in" => (Test::OneOf, Case::Told),
-        "isnull" => (Test::IsNull, Case::Told),
-        _ => return None,
-    })
-}
-
-fn truth(value: &str) -> Option<bool> {
-    match value {
-        "true" | "True" | "1" => Some(true),
-        "false" | "False" | "0" => Some(false),
-        _ => None,
+/// What an operator asks; none when there is no such operator.
+fn test_of(field: Field, operator: &str, value: &str) -> Result<Option<Test>, BadFilter> {
+    let (name, kind) = field;
+    let wrong = || BadFilter::Value { field: name, example: kind.example() };
+    let read = |value: &str| kind.read(value).ok_or_else(wrong);
+    let has = |place, case| Ok(Some(Test::Has(place, case, value.into())));
+    let stands = |so| match kind.has_order() {
+        true => Ok(Some(Test::Stands(so, read(value)?))),
+        false => Err(BadFilter::NoOrder(name)),
+    };
+    match operator {
+        "exact" => Ok(Some(Test::OneOf(vec![read(value)?]))),
+        "iexact" if kind == Type::Text => Ok(Some(Test::IsFolded(value.into()))),
+        "iexact" => Ok(Some(Test::OneOf(vec![read(value)?]))),
+        "in" => {
+            let values = value.split(',').map(|value| read(value.trim()));
+            Ok(Some(Test::OneOf(values.collect::<Result<_, _>>()?)))
+        }
+        "isnull" => {
+            let example = Type::Truth.example();
+            let wanted = truth(value.trim()).ok_or(BadFilter::Value { field: name, example })?;
+            Ok(Some(Test::IsNull(wanted)))
+        }
+        "contains" => has(Where::Anywhere, Case::Told),
+        "icontains" => has(Where::Anywhere, Case::Folded),
+        "startswith" => has(Where::AtStart, Case::Told),
+        "istartswith" => has(Where::AtStart, Case::Folded),
+        "endswith" => has(Where::AtEnd, Case::Told),
+        "iendswith" => has(Where::AtEnd, Case::Folded),
+        "lt" => stands(&[Ordering::Less]),
+        "lte" => stands(&[Ordering::Less, Ordering::Equal]),
+        "gt" => stands(&[Ordering::Greater]),
+        "gte" => stands(&[Ordering::Greater, Ordering::Equal]),
+        _ => Ok(None),
     }
 }
 
@@ -131,34 +147,41 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Numbers as numbers, texts as texts; times in ISO 8601 order as texts do. Nothing compares to null.
-fn compare(shown: &Value, value: &str) -> Option<Ordering> {
-    match shown {
-        Value::Null => None,
-        Value::Number(number) => number.as_f64()?.partial_cmp(&value.parse().ok()?),
-        Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            Some(text(shown).as_str().cmp(value))
-        }
-    }
+/// The order in which a list is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// By this field.
+    pub(crate) field: Field,
+    /// From the least or from the greatest.
+    pub(crate) direction: Direction,
 }
 
-/// Puts objects into the order that `order_by` asks for. Equal ones keep the order they have.
-pub(crate) fn order(objects: &mut [Value], field: &str) {
-    let (field, descending) = match field.strip_prefix('-') {
-        Some(field) => (field, true),
-        None => (field, false),
-    };
+/// Which end of an order comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// The least.
+    Ascending,
+    /// The greatest.
+    Descending,
+}
+
+/// Puts objects into the order that is asked for. Equal ones keep the order they have, and those without
+/// a value come before all others.
+pub(crate) fn order(objects: &mut [Value], order: Order) {
+    let (name, kind) = order.field;
     objects.sort_by(|a, b| {
-        let ordering = rank(&a[field], &b[field]);
-        if descending { ordering.reverse() } else { ordering }
+        let (a, b) = (kind.shown(&a[name]), kind.shown(&b[name]));
+        let ordering = match (&a, &b) {
+            (Some(a), Some(b)) => a.rank(b),
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        };
+        match order.direction {
+            Direction::Ascending => ordering,
+            Direction::Descending => ordering.reverse(),
+        }
     });
-}
-
-fn rank(a: &Value, b: &Value) -> Ordering {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a.total_cmp(&b),
-        (None, _) | (_, None) => text(a).cmp(&text(b)),
-    }
 }
 
 #[cfg(test)]
@@ -167,11 +190,19 @@ mod tests {
 
     use super::*;
 
-    const ALLOWED: &[&str] = &["name", "calls", "on", "at", "system_location"];
+    const ALLOWED: &[Field] = &[
+        ("name", Type::Text),
+        ("calls", Type::Number),
+        ("on", Type::Truth),
+        ("at", Type::Moment),
+        ("version", Type::Version),
+        ("system_location", Type::Relation),
+    ];
 
     fn object() -> Value {
         json!({
             "name": "Node 7", "calls": 9, "on": true, "at": "2026-11-23T18:05:27.000000",
+            "version": "34.9 (34900)",
             "system_location": "/api/admin/configuration/v1/system_location/3/"
         })
     }
@@ -191,14 +222,46 @@ mod tests {
         check("name__startswith", "Node", true);
         check("name__iendswith", " 7", true);
         check("name__in", "Node 6,Node 7", true);
+        check("name__gt", "Node 6", true);
+    }
+
+    #[test]
+    fn numbers_and_truths_are_compared_as_such() {
         check("calls__lt", "10", true);
         check("calls__gte", "10", false);
-        check("calls__lte", "x", false);
+        check("calls", "09", true);
+        check("calls__lt", "9.5", true);
+        check("calls__in", "8, 9", true);
         check("on", "True", true);
-        check("on", "false", false);
-        check("at__gte", "2026-11-23T18:05:27", true);
+        check("on", "0", false);
+        check("on__iexact", "TRUE", true);
+    }
+
+    #[test]
+    fn moments_are_compared_in_utc_with_or_without_fraction_and_zone() {
+        check("at", "2026-11-23T18:05:27", true);
+        check("at", "2026-11-23T18:05:27Z", true);
+        check("at", "2026-11-23T19:05:27+01:00", true);
+        check("at__lte", "2026-11-23T18:05:27", true);
         check("at__lt", "2026-11-23T18:05:27", false);
+        check("at__gte", "2026-11-23", true);
+        check("at__lt", "2026-11-23T19:00:00+02:00", false);
+        check("at__startswith", "2026-11", true);
         check("at__isnull", "false", true);
+    }
+
+    #[test]
+    fn versions_are_compared_as_versions() {
+        check("version__gt", "34.10", false);
+        check("version__lt", "34.10", true);
+        check("version", "34.9", true);
+        check("version", "34.9 (34900)", true);
+        check("version", "34.9 (34901)", false);
+        check("version__gt", "34.9", false);
+        check("version__gte", "34.9", true);
+        check("version__gt", "34.9 (34899)", true);
+        check("version__in", "34,34.9", true);
+        check("version__startswith", "34.", true);
     }
 
     #[test]
@@ -209,15 +272,47 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filtered_by_is_refused() {
-        assert_eq!(Filter::parse("password", "x", ALLOWED), Err(BadFilter::Field("password".into())));
-        assert_eq!(Filter::parse("name__like", "x", ALLOWED), Err(BadFilter::Operator("like".into())));
+    fn nothing_compares_to_a_field_without_a_value() {
+        for (key, value) in
+            [("calls__lt", "10"), ("version__gt", "1"), ("at__lte", "2030-01-01"), ("on", "true")]
+        {
+            let filter = Filter::parse(key, value, ALLOWED).unwrap();
+            assert!(!filter.admits(&json!({"calls": null, "version": "", "at": null, "on": null})), "{key}");
+        }
     }
 
     #[test]
-    fn numbers_are_ordered_as_numbers() {
-        let mut objects = vec![json!({"n": 10}), json!({"n": 9}), json!({"n": 11})];
-        order(&mut objects, "-n");
-        assert_eq!(objects, [json!({"n": 11}), json!({"n": 10}), json!({"n": 9})]);
+    fn what_cannot_be_filtered_by_is_refused() {
+        let refused = |key: &str, value: &str| Filter::parse(key, value, ALLOWED).unwrap_err();
+        assert_eq!(refused("password", "x"), BadFilter::Field("password".into()));
+        assert_eq!(refused("name__like", "x"), BadFilter::Operator("like".into()));
+        assert_eq!(refused("on__gt", "true"), BadFilter::NoOrder("on"));
+        assert_eq!(refused("system_location__lt", "3"), BadFilter::NoOrder("system_location"));
+        for (key, value) in [
+            ("calls__lt", "x"),
+            ("calls", "nan"),
+            ("calls__in", "1,two"),
+            ("on", "maybe"),
+            ("at__gt", "yesterday"),
+            ("version__gt", "34.x"),
+            ("version", "34.1 (new)"),
+            ("at__isnull", "perhaps"),
+        ] {
+            assert!(matches!(refused(key, value), BadFilter::Value { .. }), "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn values_are_ordered_by_their_kind() {
+        let check = |field: Field, values: [Value; 4], direction| {
+            let mut objects: Vec<Value> = values.iter().rev().map(|value| json!({field.0: value})).collect();
+            order(&mut objects, Order { field, direction });
+            let ordered: Vec<&Value> = objects.iter().map(|object| &object[field.0]).collect();
+            assert_eq!(ordered, values.iter().collect::<Vec<_>>());
+        };
+        let up = Direction::Ascending;
+        check(("n", Type::Number), [Value::Null, json!(9), json!(10), json!(11)], up);
+        check(("n", Type::Number), [json!(11), json!(10), json!(9), Value::Null], Direction::Descending);
+        check(("v", Type::Version), [json!("34"), json!("34.9"), json!("34.10"), json!("34.10 (2)")], up);
     }
 }

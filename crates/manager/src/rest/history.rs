@@ -4,7 +4,10 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::desired::RunId;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use fleet::fact::Fact;
+use fleet::time::Time;
+use fleet::wall::WallMap;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::{Value, json};
 
 use super::Api;
@@ -12,21 +15,27 @@ use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{Asked, Named, malformed};
 use super::router::both;
+use super::typed::Type;
 use super::{time, views};
-use crate::store::{Recorded, StoredRun};
+use crate::store::{RUNS_LISTED, Recorded, StoredRun, evicted};
 
 const LIST: &str = "/api/admin/history/v1/upgrade/";
 const LISTED: Listed = Listed {
     path: LIST,
-    filters: &["id", "source", "target", "manifest", "started_at", "ended_at", "outcome"],
+    filters: &[
+        ("id", Type::Number),
+        ("source", Type::Version),
+        ("target", Type::Version),
+        ("manifest", Type::Text),
+        ("started_at", Type::Moment),
+        ("ended_at", Type::Moment),
+        ("outcome", Type::Text),
+    ],
 };
 
 /// How many entries of the journal one answer holds; the rest is asked for with `since`. A run over
 /// 10,000 nodes writes about 22,000.
 const ENTRIES: usize = 5_000;
-
-/// How many ended runs are listed: one a day for 27 years.
-const RUNS: i64 = 10_000;
 
 pub(super) fn routes() -> Router<Api> {
     both(LIST, get(list)).merge(both(&format!("{LIST}{{id}}/"), get(detail)))
@@ -34,13 +43,20 @@ pub(super) fn routes() -> Router<Api> {
 
 async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
     let read = |connection: &Connection| {
-        let mut statement = connection.prepare_cached("SELECT body FROM run ORDER BY id DESC LIMIT ?1")?;
-        let bodies = statement.query_map([RUNS], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-        let runs = bodies.iter().map(|body| serde_json::from_str(body)).collect::<Result<Vec<_>, _>>()?;
-        Ok::<Vec<StoredRun>, Refusal>(runs)
+        let sql = "SELECT body, evicted FROM run ORDER BY id DESC LIMIT ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let rows = statement.query_map([RUNS_LISTED], row)?.collect::<Result<Vec<(String, i64)>, _>>()?;
+        let runs = rows.iter().map(|(body, evicted)| Ok((serde_json::from_str(body)?, *evicted)));
+        runs.collect::<Result<Vec<(StoredRun, i64)>, Refusal>>()
     };
-    let ended = api.desk().store().read(read).await?.into_iter().filter_map(|run| match run {
-        StoredRun::Ended(run) => Some(with_uri(views::ended_run(&run), run.id)),
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let ended = api.desk().store().read(read).await?.into_iter().filter_map(|(run, evicted)| match run {
+        StoredRun::Ended(run) => {
+            let mut object = with_uri(views::ended_run(&run, &wall), run.id);
+            object["facts_evicted"] = evicted.into();
+            Some(object)
+        }
         StoredRun::UnderWay(_) => None,
     });
     page(LISTED, &query, ended.collect()).map(Json)
@@ -49,19 +65,26 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
 async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
     let id = RunId(id.id("upgrade")?);
     let since = since(&query)?;
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let shown = wall.clone();
     let read = move |connection: &Connection| {
         let sql = "SELECT body FROM run WHERE id = ?1";
         let body: Option<String> =
             connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
         let run = body.ok_or_else(|| Refusal::no_such("upgrade", id))?;
-        Ok::<_, Refusal>((serde_json::from_str(&run)?, facts(connection, id, since)?))
+        Ok::<_, Refusal>((
+            serde_json::from_str(&run)?,
+            facts(connection, id, since, &shown)?,
+            evicted(connection, id)?,
+        ))
     };
-    let (run, (facts, next)) = api.desk().store().read(read).await?;
+    let (run, (facts, next), evicted) = api.desk().store().read(read).await?;
     let mut object = match &run {
-        StoredRun::Ended(run) => views::ended_run(run),
-        StoredRun::UnderWay(run) => views::stored_run(run),
+        StoredRun::Ended(run) => views::ended_run(run, &wall),
+        StoredRun::UnderWay(run) => views::stored_run(run, &wall),
     };
     object["facts"] = facts;
+    object["facts_evicted"] = evicted.into();
     object["facts_next"] = json!(next.map(|seq| format!("{LIST}{id}/?since={seq}")));
     Ok(Json(with_uri(object, id)))
 }
@@ -74,7 +97,12 @@ fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
 }
 
 /// The facts after an entry of the journal, and the entry after which to go on when there are more.
-fn facts(connection: &Connection, run: RunId, since: i64) -> Result<(Value, Option<i64>), Refusal> {
+fn facts(
+    connection: &Connection,
+    run: RunId,
+    since: i64,
+    wall: &WallMap,
+) -> Result<(Value, Option<i64>), Refusal> {
     let sql = "SELECT seq, at, body FROM journal WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![run.0, since, ENTRIES as i64])?;
@@ -82,17 +110,35 @@ fn facts(connection: &Connection, run: RunId, since: i64) -> Result<(Value, Opti
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
         let at: i64 = row.get(1)?;
-        let at = time::text(fleet::time::Time(u64::try_from(at).unwrap_or(0)));
+        let at = time::text(wall.shown(Time(u64::try_from(at).unwrap_or(0))));
         let recorded: Recorded = serde_json::from_str(&row.get::<_, String>(2)?)?;
         entries += 1;
-        facts.extend(
-            recorded
-                .facts
-                .iter()
-                .map(|fact| json!({"seq": last, "at": at, "text": fact.to_string(), "fact": fact})),
-        );
+        facts.extend(recorded.facts.iter().map(
+            |fact| json!({"seq": last, "at": at, "text": fact.to_string(), "fact": shown_by(wall, fact)}),
+        ));
     }
     Ok((facts.into(), (entries == ENTRIES).then_some(last)))
+}
+
+/// A fact whose moments are those of the wall clock, in milliseconds since 1970-01-01 UTC.
+fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
+    match fact {
+        Fact::RunStarted { run, source, target, limit } => {
+            let limit = Time(wall.shown(*limit).0);
+            Fact::RunStarted { run: *run, source: *source, target: *target, limit }
+        }
+        Fact::ManagerInstalling { .. }
+        | Fact::ManagerUpgraded { .. }
+        | Fact::LockLifted { .. }
+        | Fact::RunEnded { .. }
+        | Fact::FailureStopOver { .. }
+        | Fact::EpochRaised { .. }
+        | Fact::ManagerStartFault { .. }
+        | Fact::ManagerStartFaultOver
+        | Fact::ClockStepped { .. }
+        | Fact::ClockSteady
+        | Fact::Node { .. } => fact.clone(),
+    }
 }
 
 fn with_uri(mut run: Value, id: RunId) -> Value {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
-use super::filter::{BadFilter, Filter, order};
+use super::filter::{BadFilter, Direction, Field, Filter, Order, order};
+use super::typed::Type;
 
 /// How many objects a page holds when nothing else is asked for.
 const DEFAULT_LIMIT: usize = 20;
@@ -19,16 +20,16 @@ const PARAMETERS: usize = 100;
 pub(crate) struct Listed {
     /// Where the list is, with the trailing slash.
     pub(crate) path: &'static str,
-    /// The fields that may be filtered by.
-    pub(crate) filters: &'static [&'static str],
+    /// The fields that may be filtered and ordered by, each with what it holds.
+    pub(crate) filters: &'static [Field],
 }
 
 /// What a query asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Asked {
     limit: usize,
     offset: usize,
-    order_by: Option<String>,
+    order_by: Option<Order>,
     filters: Vec<Filter>,
 }
 
@@ -43,8 +44,8 @@ pub(crate) fn page(
 ) -> Result<Value, Refusal> {
     let asked = read(listed, query)?;
     objects.retain(|object| asked.filters.iter().all(|filter| filter.admits(object)));
-    if let Some(field) = &asked.order_by {
-        order(&mut objects, field);
+    if let Some(by) = asked.order_by {
+        order(&mut objects, by);
     }
     let total_count = objects.len();
     let shown: Vec<Value> = objects.into_iter().skip(asked.offset).take(asked.limit).collect();
@@ -85,19 +86,27 @@ fn number(key: &str, value: &str) -> Result<usize, Refusal> {
     value.parse().map_err(|_| bad(format!("{key} must be a whole number of 0 or more")))
 }
 
-fn ordering(listed: Listed, value: &str) -> Result<String, Refusal> {
-    let field = value.strip_prefix('-').unwrap_or(value);
-    if field == "id" || listed.filters.contains(&field) {
-        return Ok(value.into());
+fn ordering(listed: Listed, value: &str) -> Result<Order, Refusal> {
+    let (name, direction) = match value.strip_prefix('-') {
+        Some(name) => (name, Direction::Descending),
+        None => (value, Direction::Ascending),
+    };
+    let fields = listed.filters.iter().chain(&[("id", Type::Number)]);
+    if let Some(field) = fields.copied().find(|(known, _)| *known == name) {
+        return Ok(Order { field, direction });
     }
-    let field: String = field.chars().take(60).collect();
-    Err(bad(format!("the list cannot be ordered by {field:?}")))
+    let name: String = name.chars().take(60).collect();
+    Err(bad(format!("the list cannot be ordered by {name:?}")))
 }
 
 fn filter(listed: Listed, key: &str, value: &str) -> Result<Filter, Refusal> {
     Filter::parse(key, value, listed.filters).map_err(|why| match why {
         BadFilter::Field(field) => bad(format!("the '{field}' field does not allow filtering")),
         BadFilter::Operator(operator) => bad(format!("{operator:?} is not an operator of a filter")),
+        BadFilter::NoOrder(field) => {
+            bad(format!("the values of '{field}' have no order; filter for those that are equal"))
+        }
+        BadFilter::Value { field, example } => bad(format!("the filter of '{field}' needs {example}")),
     })
 }
 
@@ -133,7 +142,8 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const LISTED: Listed = Listed { path: "/things/", filters: &["name", "size"] };
+    const LISTED: Listed =
+        Listed { path: "/things/", filters: &[("name", Type::Text), ("size", Type::Number)] };
 
     fn ask(query: &[(&str, &str)]) -> Result<Value, Refusal> {
         let query: Vec<_> = query.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
@@ -181,9 +191,14 @@ mod tests {
 
     #[test]
     fn a_query_that_makes_no_sense_is_refused() {
-        for query in
-            [("limit", "-1"), ("offset", "x"), ("colour", "red"), ("order_by", "-colour"), ("name__is", "x")]
-        {
+        for query in [
+            ("limit", "-1"),
+            ("offset", "x"),
+            ("colour", "red"),
+            ("order_by", "-colour"),
+            ("name__is", "x"),
+            ("size__gt", "large"),
+        ] {
             let refusal = ask(&[query]).unwrap_err();
             assert_eq!(refusal.kind, Kind::Malformed, "{query:?}");
         }

@@ -6,12 +6,15 @@
 
 mod error;
 mod fields;
+mod typed;
+
 mod filter;
 mod list;
 mod request;
 mod time;
 
 mod auth;
+mod device;
 mod password;
 mod throttle;
 
@@ -32,6 +35,7 @@ mod history;
 mod upgrade;
 mod upgrade_package;
 mod upgrade_request;
+mod upload_places;
 mod uploads;
 
 mod accounts;

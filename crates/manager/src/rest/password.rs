@@ -1,6 +1,6 @@
-//! Passwords: made here, hashed with argon2id, verified, and remembered for a while once verified.
+//! Passwords: made here or chosen, hashed with argon2id, checked, and remembered for a while once checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -29,11 +29,26 @@ const MADE_LENGTH: usize = 24;
 /// What a made password consists of: no character that is mistaken for another when read aloud.
 const ALPHABET: &[u8; 56] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
 
-/// How long a verified password needs no hashing again.
-const REMEMBERED: Span = Span::minutes(5);
+/// The fewest characters of a password that somebody chooses.
+const SHORTEST: usize = 12;
 
-/// How many verified passwords are remembered, at 40 bytes each: one for each tool and operator.
-const ENTRIES: usize = 256;
+/// The most bytes of one: with the longest name it fits the header of HTTP Basic.
+const LONGEST_BYTES: usize = 256;
+
+/// The fewest different characters of one.
+const SHORTEST_ALPHABET: usize = 5;
+
+/// How long a right password needs no hashing again.
+const RIGHT_FOR: Span = Span::minutes(5);
+
+/// How many right passwords are remembered, at 40 bytes each: one for each tool and operator.
+const RIGHT_ENTRIES: usize = 256;
+
+/// How long a wrong password is known to be wrong.
+const WRONG_FOR: Span = Span::hours(1);
+
+/// How many wrong ones are remembered. An address adds one in two seconds at most.
+const WRONG_ENTRIES: usize = 4_096;
 
 /// A new password that nobody can guess.
 pub(crate) fn make() -> String {
@@ -64,12 +79,38 @@ pub(crate) fn matches(password: &str, hash: &str) -> bool {
     argon2().verify_password(password.as_bytes(), hash).is_ok()
 }
 
-/// Credentials that were verified lately. Only a salted hash of them is kept, in memory, bound to
-/// the hash of the account so that a new password forgets the old one.
+/// Whether a new password is good enough; if not, the message for its field. It is what people choose: the
+/// length is what counts (NIST SP 800-63B), and what is not allowed is what a guesser tries first.
+pub(crate) fn acceptable(new: &str, user: &str) -> Result<(), String> {
+    let length = new.chars().count();
+    let different: BTreeSet<char> = new.chars().collect();
+    if length < SHORTEST || new.len() > LONGEST_BYTES {
+        return Err(format!(
+            "Choose a password of {SHORTEST} characters or more, and at most {LONGEST_BYTES} bytes (it has {length} \
+             characters)."
+        ));
+    }
+    if new.chars().any(char::is_control) {
+        return Err("Leave line breaks and control characters out.".into());
+    }
+    if different.len() < SHORTEST_ALPHABET || new.to_lowercase().contains(&user.to_lowercase()) {
+        return Err(format!(
+            "Choose a password of at least {SHORTEST_ALPHABET} different characters that does not contain the user name."
+        ));
+    }
+    Ok(())
+}
+
+/// Credentials that were checked lately. Only a salted hash of them is kept, in memory, bound to the address
+/// that sent them and to the stored hash of the account, so that a new password forgets the old one.
 #[derive(Debug)]
-pub(crate) struct Remembered {
+pub(crate) struct Checked {
     salt: [u8; 32],
-    until: BTreeMap<[u8; 32], Time>,
+    /// Right ones, and until when they need no hashing again.
+    right: BTreeMap<[u8; 32], Time>,
+    /// Wrong ones. A tool that sends an old password again and again tells nothing new, costs no hashing and
+    /// is no guess.
+    wrong: BTreeMap<[u8; 32], Time>,
 }
 
 /// Credentials as somebody presents them.
@@ -82,24 +123,38 @@ pub(crate) struct Presented<'a> {
     pub(crate) hash: &'a str,
 }
 
-impl Remembered {
-    /// Nothing is remembered yet.
+impl Checked {
+    /// Nothing was checked yet.
     pub(crate) fn new() -> Self {
-        Self { salt: random(), until: BTreeMap::new() }
+        Self { salt: random(), right: BTreeMap::new(), wrong: BTreeMap::new() }
     }
 
-    /// Whether these were verified lately, from the same address.
-    pub(crate) fn knows(&self, presented: Presented<'_>, now: Time) -> bool {
-        self.until.get(&self.digest(presented)).is_some_and(|until| now < *until)
+    /// Whether these were right lately.
+    pub(crate) fn is_right(&self, presented: Presented<'_>, now: Time) -> bool {
+        self.right.get(&self.digest(presented)).is_some_and(|until| now < *until)
     }
 
-    /// Remembers that these were verified.
-    pub(crate) fn remember(&mut self, presented: Presented<'_>, now: Time) {
-        self.until.retain(|_, until| now < *until);
-        if self.until.len() >= ENTRIES {
-            self.until.clear();
-        }
-        self.until.insert(self.digest(presented), now + REMEMBERED);
+    /// Whether these were wrong lately.
+    pub(crate) fn is_wrong(&self, presented: Presented<'_>, now: Time) -> bool {
+        self.wrong.get(&self.digest(presented)).is_some_and(|until| now < *until)
+    }
+
+    /// Remembers that these were right.
+    pub(crate) fn note_right(&mut self, presented: Presented<'_>, now: Time) {
+        let digest = self.digest(presented);
+        remember(&mut self.right, RIGHT_ENTRIES, digest, now, now + RIGHT_FOR);
+    }
+
+    /// Remembers that these were wrong.
+    pub(crate) fn note_wrong(&mut self, presented: Presented<'_>, now: Time) {
+        let digest = self.digest(presented);
+        remember(&mut self.wrong, WRONG_ENTRIES, digest, now, now + WRONG_FOR);
+    }
+
+    /// Forgets the right ones.
+    #[cfg(test)]
+    pub(crate) fn forget_right(&mut self) {
+        self.right.clear();
     }
 
     fn digest(&self, presented: Presented<'_>) -> [u8; 32] {
@@ -112,6 +167,17 @@ impl Remembered {
         }
         digest.finalize().into()
     }
+}
+
+/// Adds one; where there is no room, the one that would be forgotten first makes it.
+fn remember(entries: &mut BTreeMap<[u8; 32], Time>, most: usize, digest: [u8; 32], now: Time, until: Time) {
+    entries.retain(|_, until| now < *until);
+    if entries.len() >= most
+        && let Some(first) = entries.iter().min_by_key(|(_, until)| **until).map(|(digest, _)| *digest)
+    {
+        entries.remove(&first);
+    }
+    entries.insert(digest, until);
 }
 
 #[cfg(test)]
@@ -138,19 +204,40 @@ mod tests {
     }
 
     #[test]
-    fn verified_credentials_are_remembered_for_a_while() {
-        let mut remembered = Remembered::new();
+    fn a_new_password_is_long_and_not_what_is_tried_first() {
+        let check = |new: &str, good: bool| assert_eq!(acceptable(new, "admin").is_ok(), good, "{new:?}");
+        check("correct horse", true);
+        check(&make(), true);
+        check("ä".repeat(6).as_str(), false);
+        check("short one..", false);
+        check("aaaaaaaaaaaaaaaa", false);
+        check("Admin-is-the-one", false);
+        check("correct\nhorse battery", false);
+        check(&"correct horse".repeat(20), false);
+    }
+
+    #[test]
+    fn checked_credentials_are_remembered_for_a_while() {
+        let mut checked = Checked::new();
         let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let right = Presented { user: "admin", password: "p", source, hash: "h" };
-        remembered.remember(right, Time(0));
-        assert!(remembered.knows(right, Time(0)));
-        assert!(!remembered.knows(right, Time(0) + REMEMBERED));
-        assert!(!remembered.knows(Presented { password: "q", ..right }, Time(0)));
-        assert!(!remembered.knows(Presented { hash: "new", ..right }, Time(0)));
-        assert!(!remembered.knows(Presented { source: Ipv4Addr::new(10, 0, 0, 1).into(), ..right }, Time(0)));
-        (0..=ENTRIES).for_each(|n| {
-            remembered.remember(Presented { password: &n.to_string(), ..right }, Time(0));
-        });
-        assert!(remembered.until.len() <= ENTRIES);
+        checked.note_right(right, Time(0));
+        assert!(checked.is_right(right, Time(0)));
+        assert!(!checked.is_right(right, Time(0) + RIGHT_FOR));
+        assert!(!checked.is_right(Presented { password: "q", ..right }, Time(0)));
+        assert!(!checked.is_right(Presented { hash: "new", ..right }, Time(0)));
+        assert!(!checked.is_right(Presented { source: Ipv4Addr::new(10, 0, 0, 1).into(), ..right }, Time(0)));
+        let wrong = Presented { password: "q", ..right };
+        checked.note_wrong(wrong, Time(0));
+        assert!(checked.is_wrong(wrong, Time(0)) && !checked.is_wrong(right, Time(0)));
+        assert!(
+            !checked.is_wrong(Presented { hash: "new", ..wrong }, Time(0)),
+            "the password may be right now"
+        );
+        for n in 0..=WRONG_ENTRIES {
+            checked.note_right(Presented { password: &n.to_string(), ..right }, Time(1));
+            checked.note_wrong(Presented { password: &n.to_string(), ..right }, Time(1));
+        }
+        assert_eq!((checked.right.len(), checked.wrong.len()), (RIGHT_ENTRIES, WRONG_ENTRIES));
     }
 }

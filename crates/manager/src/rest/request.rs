@@ -1,12 +1,14 @@
 //! What a request brings: the query, the id in the path, the body. Everything is bounded, and
 //! whatever cannot be read is refused in the API's own shape.
 
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use serde_json::{Map, Value};
 
 use super::error::{Kind, Refusal};
@@ -25,6 +27,39 @@ impl<S: Sync> FromRequestParts<S> for Asked {
         let Query(pairs) = Query::try_from_uri(&parts.uri)
             .map_err(|_| malformed("the query cannot be read", "write it as field=value&field=value"))?;
         Ok(Self(pairs))
+    }
+}
+
+/// The account whose request it is. It is set where credentials are checked.
+#[derive(Clone, Debug)]
+pub(crate) struct By(pub(crate) String);
+
+impl<S: Sync> FromRequestParts<S> for By {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let by = parts.extensions.get::<Self>().cloned();
+        by.ok_or_else(|| malformed("the request carries no account", "send user name and password"))
+    }
+}
+
+/// The address that a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source(pub(crate) IpAddr);
+
+impl Source {
+    /// As far as the listener has noted it; else from nowhere.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        let info = extensions.get::<ConnectInfo<SocketAddr>>();
+        Self(info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip()))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Source {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
     }
 }
 

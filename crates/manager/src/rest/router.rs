@@ -1,9 +1,7 @@
 //! All routes, and what stands before them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -12,10 +10,12 @@ use tower_http::csrf::CsrfLayer;
 
 use super::auth::Credentials;
 use super::error::{Kind, Refusal};
-use super::{Api, accounts};
+use super::request::{By, Source};
+use super::{Api, accounts, device};
 use super::{conference, conference_alias, history, status, system_location};
 use super::{upgrade, upgrade_package, upgrade_request, worker_vm};
 use crate::context::Context;
+use crate::link::Guest;
 
 /// The people's REST API. Each request carries the address it comes from as
 /// `ConnectInfo<SocketAddr>`, or counts as coming from nowhere.
@@ -31,6 +31,7 @@ pub fn router(context: Context) -> Router {
         .merge(upgrade::routes())
         .merge(upgrade_package::routes())
         .merge(upgrade_request::routes())
+        .merge(accounts::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         // Bodies are bounded where they are read, each to its own limit.
@@ -47,13 +48,26 @@ pub(super) fn both<S: Clone + Send + Sync + 'static>(path: &str, methods: Method
     Router::new().route(path, methods.clone()).route(path.trim_end_matches('/'), methods)
 }
 
-async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Refusal> {
+/// Lets a request pass whose credentials are right, with the account noted on it. Whoever shows no token of
+/// a device is given one with the answer.
+async fn authenticated(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
     let credentials = Credentials::of(request.headers())?;
-    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let source = info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
+    let Source(source) = Source::of(request.extensions());
     let account = accounts::password_hash(api.desk().store(), credentials.user.clone()).await?;
-    api.logins.check(credentials, account, source).await?;
-    Ok(next.run(request).await)
+    let let_in = api.logins.check(&credentials, account, source).await?;
+    if let Some(guest) = request.extensions().get::<Guest>() {
+        guest.has_logged_in();
+    }
+    request.extensions_mut().insert(By(credentials.user));
+    let mut response = next.run(request).await;
+    if let Some(cookie) = let_in.token.and_then(|token| device::cookie(&token)) {
+        response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);
+    }
+    Ok(response)
 }
 
 /// A change that has begun is brought to its end, whether or not its sender still waits.

@@ -41,6 +41,7 @@ impl From<PackageError> for Refusal {
             PackageError::NotHeld(manifest) => Self::no_such("upgrade package", manifest),
             PackageError::Refused(_)
             | PackageError::NoCommonProtocol { .. }
+            | PackageError::Expired(_)
             | PackageError::Keys(_)
             | PackageError::Disk { .. } => Self::internal(&cause),
         }

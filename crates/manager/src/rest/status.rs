@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use fleet::node::NodeId;
-use fleet::time::Time;
+use fleet::time::Wall;
 use fleet::version::Release;
 use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
@@ -17,8 +17,10 @@ use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{Asked, Named};
 use super::router::both;
+use super::typed::Type;
 use super::views::Sight;
 use crate::driver::Live;
+use crate::first_password;
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
 const ABOUT: &str = "/api/admin/status/v1/about/";
@@ -28,22 +30,28 @@ const MANAGERS: &str = "/api/admin/status/v1/management_vm/";
 const NODES_LISTED: Listed = Listed {
     path: NODES,
     filters: &[
-        "configuration_id",
-        "last_updated",
-        "maintenance_mode",
-        "media_load",
-        "name",
-        "node_type",
-        "signaling_count",
-        "sync_status",
-        "system_location",
-        "upgrade_status",
-        "version",
+        ("configuration_id", Type::Number),
+        ("last_updated", Type::Moment),
+        ("maintenance_mode", Type::Truth),
+        ("media_load", Type::Number),
+        ("name", Type::Text),
+        ("node_type", Type::Text),
+        ("signaling_count", Type::Number),
+        ("sync_status", Type::Text),
+        ("system_location", Type::Text),
+        ("upgrade_status", Type::Text),
+        ("version", Type::Version),
     ],
 };
 const MANAGERS_LISTED: Listed = Listed {
     path: MANAGERS,
-    filters: &["configuration_id", "last_updated", "name", "upgrade_status", "version"],
+    filters: &[
+        ("configuration_id", Type::Number),
+        ("last_updated", Type::Moment),
+        ("name", Type::Text),
+        ("upgrade_status", Type::Text),
+        ("version", Type::Version),
+    ],
 };
 
 pub(super) fn routes() -> Router<Api> {
@@ -60,13 +68,15 @@ async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     Ok(Json(beside.see(&api, |sight| sight.upgrade())))
 }
 
-async fn about() -> Json<Value> {
+async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     let release = Release::COMPILED;
-    Json(json!({
+    let remark = api.blocking(|layout| first_password::remark(&layout.state())).await?;
+    Ok(Json(json!({
         "version": release.version.to_string(),
         "build": release.build,
         "release_text": release.to_string(),
-    }))
+        "warnings": remark.into_iter().map(|text| json!({"text": text})).collect::<Vec<_>>(),
+    })))
 }
 
 async fn nodes(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
@@ -104,7 +114,7 @@ async fn manager(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refus
 #[derive(Debug, Default)]
 struct Beside {
     locations: BTreeMap<NodeId, String>,
-    started: BTreeMap<NodeId, Time>,
+    started: BTreeMap<NodeId, Wall>,
 }
 
 impl Beside {
@@ -127,16 +137,17 @@ impl Beside {
             let live: BTreeMap<NodeId, Live> =
                 ids.filter_map(|id| api.desk().live(id).map(|live| (id, live))).collect();
             let (manager, locations, started) = (&api.context.name, &self.locations, &self.started);
-            see(Sight { fleet, now, manager, locations, live: &live, started })
+            let refusals = &api.context.refusals;
+            see(Sight { fleet, now, manager, locations, live: &live, started, refusals })
         })
     }
 }
 
-/// When each node's release started, as far as the nodes have said so.
-fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Time>, Refusal> {
+/// When each node's release started by its own clock, as far as the nodes have said so.
+fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Wall>, Refusal> {
     let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
     let moment = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get::<_, i64>(1)?));
     let rows = statement.query_map([], moment)?;
-    rows.map(|row| row.map(|(id, at)| (id, Time(u64::try_from(at).unwrap_or(0)))).map_err(Refusal::from))
+    rows.map(|row| row.map(|(id, at)| (id, Wall(u64::try_from(at).unwrap_or(0)))).map_err(Refusal::from))
         .collect()
 }

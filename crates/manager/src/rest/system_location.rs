@@ -15,12 +15,13 @@ use super::list::{Listed, page};
 use super::request::{Asked, Fields, Named};
 use super::router::both;
 use super::rows::{OBJECTS, created, number};
+use super::typed::Type;
 
 /// Where the list is.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/system_location/";
 
 const RESOURCE: &str = "system_location";
-const LISTED: Listed = Listed { path: LIST, filters: &["name", "description"] };
+const LISTED: Listed = Listed { path: LIST, filters: &[("name", Type::Text), ("description", Type::Text)] };
 
 struct Location {
     name: String,

@@ -1,115 +1,178 @@
-//! A delay that grows with every wrong password: for each user at one source address, and for each
-//! address that tries many users. Pure: `now` comes in.
+//! How fast passwords may be guessed, and who is not slowed down by somebody else's guesses. Pure: `now`
+//! comes in.
+//!
+//! Only wrong passwords cost something. Each is charged to the one bucket that says most about who sent it:
+//! a device that has logged in before, an account at an address, or an address. Somebody else's guesses
+//! fill another bucket, so they delay nobody but himself and those who cannot be told apart from him.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use fleet::time::{Span, Time};
 
+use super::device::DeviceId;
 use crate::shares::origin;
 
-/// How many wrong passwords in a row are answered without a delay: a person mistypes.
-const FREE_FAILURES: u32 = 3;
+/// The guesses at one account from one address, or with one device. Ten free ones are more than a person
+/// mistypes; after them 8,640 a day, which would take three years for the ten million most common
+/// passwords, none of which has the length that a new password must have.
+const OF_ACCOUNT: Rate = Rate { free: 10, one_in: Span::seconds(10) };
 
-/// The same for one address, whatever the user names. Of each name only the failures count that are
-/// free for it: one tool with an old password is slowed down by itself, and its neighbours are not.
-const FREE_FAILURES_OF_ADDRESS: u32 = 20;
+/// The guesses of one address at whatever accounts: a few people behind it mistype at once, and one that
+/// tries name after name is slowed down.
+const OF_ADDRESS: Rate = Rate { free: 30, one_in: Span::seconds(2) };
 
-/// The first delay; it doubles with every further failure.
-const FIRST_DELAY: Span = Span::seconds(1);
+/// How many buckets of each kind are remembered, at 200 bytes each. The one that would be empty first makes
+/// room.
+const BUCKETS: usize = 4_096;
 
-/// The longest delay. Longer ones would lock out the operator more than the attacker.
-const LONGEST_DELAY: Span = Span::minutes(1);
+/// For how long an account is familiar at an address after it has logged in there.
+const FAMILIAR: Span = Span::hours(30 * 24);
 
-/// How long failures are remembered after the last one.
-const REMEMBERED: Span = Span::minutes(15);
-
-/// How many pairs of user and source address are remembered, and how many addresses, at 200 bytes each.
-const ENTRIES: usize = 4_096;
+/// How many familiar pairs are remembered. Only right passwords add one.
+const PAIRS: usize = 1_024;
 
 /// The longest user name that is remembered, in characters; longer ones count as one.
 const USER_LENGTH: usize = 128;
 
+/// So many guesses at once, and one more in so much time.
 #[derive(Clone, Copy, Debug)]
-struct Failures {
-    count: u32,
-    last: Time,
+struct Rate {
+    free: u32,
+    one_in: Span,
 }
 
-impl Failures {
-    /// When the next attempt may be, if `free` failures cost nothing.
-    fn free_at(self, free: u32) -> Time {
-        let Some(doublings) = self.count.checked_sub(free + 1) else { return self.last };
-        let delay = FIRST_DELAY.0.checked_shl(doublings.min(16)).unwrap_or(u64::MAX);
-        self.last + Span(delay.min(LONGEST_DELAY.0))
+impl Rate {
+    /// How far ahead of `now` a bucket may be and still take a guess.
+    fn ahead(self) -> Span {
+        Span(self.one_in.0 * u64::from(self.free - 1))
     }
 }
 
-/// Failures of whatever is counted, so many at most.
+/// How much is known of whoever sends a password. It decides which bucket a wrong one is charged to, and
+/// in which lane it is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It shows a token that this account was given when it logged in.
+    Device(DeviceId),
+    /// The account has logged in from this address before.
+    Familiar,
+    /// Nothing.
+    Stranger,
+}
+
+/// Buckets that fill with wrong passwords and empty with time: until when each is filled.
 #[derive(Debug)]
-struct Table<K>(BTreeMap<K, Failures>);
+struct Buckets<K> {
+    rate: Rate,
+    filled_until: BTreeMap<K, Time>,
+}
 
-impl<K: Ord + Clone> Table<K> {
-    fn count(&self, key: &K) -> u32 {
-        self.0.get(key).map_or(0, |failures| failures.count)
+impl<K: Ord + Clone> Buckets<K> {
+    fn new(rate: Rate) -> Self {
+        Self { rate, filled_until: BTreeMap::new() }
     }
 
-    fn free_at(&self, key: &K, free: u32) -> Time {
-        self.0.get(key).map_or(Time(0), |failures| failures.free_at(free))
+    /// How long until the bucket takes another guess.
+    fn delay(&self, key: &K, now: Time) -> Span {
+        let filled_until = self.filled_until.get(key).copied().unwrap_or(now);
+        (now + self.rate.ahead()).until(filled_until)
     }
 
-    fn failed(&mut self, key: K, now: Time) {
-        self.0.retain(|_, failures| now.since(failures.last) < REMEMBERED);
-        if self.0.len() >= ENTRIES && !self.0.contains_key(&key) {
-            let oldest = self.0.iter().min_by_key(|(_, failures)| failures.last);
-            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-                self.0.remove(&key);
+    fn fill(&mut self, key: K, now: Time) {
+        self.filled_until.retain(|_, until| *until > now);
+        if self.filled_until.len() >= BUCKETS && !self.filled_until.contains_key(&key) {
+            let emptiest = self.filled_until.iter().min_by_key(|(_, until)| **until);
+            if let Some(key) = emptiest.map(|(key, _)| key.clone()) {
+                self.filled_until.remove(&key);
             }
         }
-        let failures = self.0.entry(key).or_insert(Failures { count: 0, last: now });
-        *failures = Failures { count: failures.count.saturating_add(1), last: now };
+        let until = self.filled_until.get(&key).copied().unwrap_or(now).max(now);
+        self.filled_until.insert(key, until + self.rate.one_in);
     }
 }
 
-/// Who failed how often.
+/// An account at an address.
+type Pair = (String, IpAddr);
+
+/// Who guessed how often, and who has logged in from where.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    users: Table<(String, IpAddr)>,
-    addresses: Table<IpAddr>,
+    devices: Buckets<DeviceId>,
+    pairs: Buckets<Pair>,
+    addresses: Buckets<IpAddr>,
+    familiar: BTreeMap<Pair, Time>,
 }
 
 impl Throttle {
     /// One that has seen nobody yet.
     pub(crate) fn new() -> Self {
-        Self { users: Table(BTreeMap::new()), addresses: Table(BTreeMap::new()) }
-    }
-
-    /// How long this user must still wait at this address, if at all.
-    pub(crate) fn delay(&self, user: &str, source: IpAddr, now: Time) -> Option<Span> {
-        let user = self.users.free_at(&key(user, source), FREE_FAILURES);
-        let address = self.addresses.free_at(&origin(source), FREE_FAILURES_OF_ADDRESS);
-        Some(now.until(user.max(address))).filter(|delay| *delay > Span::ZERO)
-    }
-
-    /// The password was wrong.
-    pub(crate) fn failed(&mut self, user: &str, source: IpAddr, now: Time) {
-        let key = key(user, source);
-        let counts = self.users.count(&key) < FREE_FAILURES;
-        self.users.failed(key, now);
-        if counts {
-            self.addresses.failed(origin(source), now);
+        Self {
+            devices: Buckets::new(OF_ACCOUNT),
+            pairs: Buckets::new(OF_ACCOUNT),
+            addresses: Buckets::new(OF_ADDRESS),
+            familiar: BTreeMap::new(),
         }
     }
 
-    /// The password was right. What the address has done besides stays: whoever has an account must
-    /// not make up with it for tries at others.
-    pub(crate) fn succeeded(&mut self, user: &str, source: IpAddr) {
-        self.users.0.remove(&key(user, source));
+    /// What is known of whoever sends a password for `user`. A device that was used for guessing counts for
+    /// nothing until its bucket has emptied.
+    pub(crate) fn standing(
+        &self,
+        user: &str,
+        source: IpAddr,
+        device: Option<DeviceId>,
+        now: Time,
+    ) -> Standing {
+        let trusted = device.filter(|device| self.devices.delay(device, now) == Span::ZERO);
+        let is_familiar = || self.familiar.get(&pair(user, source)).is_some_and(|until| now < *until);
+        match trusted {
+            Some(device) => Standing::Device(device),
+            None if is_familiar() => Standing::Familiar,
+            None => Standing::Stranger,
+        }
+    }
+
+    /// How long whoever stands so must still wait, if at all.
+    pub(crate) fn delay(&self, standing: Standing, user: &str, source: IpAddr, now: Time) -> Option<Span> {
+        let of_pair = || self.pairs.delay(&pair(user, source), now);
+        let delay = match standing {
+            Standing::Device(device) => self.devices.delay(&device, now),
+            Standing::Familiar => of_pair(),
+            Standing::Stranger => of_pair().max(self.addresses.delay(&origin(source), now)),
+        };
+        Some(delay).filter(|delay| *delay > Span::ZERO)
+    }
+
+    /// The password was wrong.
+    pub(crate) fn failed(&mut self, standing: Standing, user: &str, source: IpAddr, now: Time) {
+        match standing {
+            Standing::Device(device) => self.devices.fill(device, now),
+            Standing::Familiar => self.pairs.fill(pair(user, source), now),
+            Standing::Stranger => {
+                self.pairs.fill(pair(user, source), now);
+                self.addresses.fill(origin(source), now);
+            }
+        }
+    }
+
+    /// The password was right. The buckets stay as full as they are: whoever has an account, or sits behind
+    /// the same address as its owner, must not gain guesses by it.
+    pub(crate) fn succeeded(&mut self, user: &str, source: IpAddr, now: Time) {
+        self.familiar.retain(|_, until| now < *until);
+        let pair = pair(user, source);
+        if self.familiar.len() >= PAIRS && !self.familiar.contains_key(&pair) {
+            let oldest = self.familiar.iter().min_by_key(|(_, until)| **until);
+            if let Some(oldest) = oldest.map(|(pair, _)| pair.clone()) {
+                self.familiar.remove(&oldest);
+            }
+        }
+        self.familiar.insert(pair, now + FAMILIAR);
     }
 }
 
-fn key(user: &str, source: IpAddr) -> (String, IpAddr) {
-    (user.chars().take(USER_LENGTH).collect(), source)
+fn pair(user: &str, source: IpAddr) -> Pair {
+    (user.chars().take(USER_LENGTH).collect(), origin(source))
 }
 
 #[cfg(test)]
@@ -119,65 +182,101 @@ mod tests {
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    const DEVICE: DeviceId = DeviceId([7; 16]);
 
-    #[test]
-    fn the_delay_grows_with_every_wrong_password_up_to_a_minute() {
-        let mut throttle = Throttle::new();
-        let mut now = Time(0);
-        let mut delays = Vec::new();
-        for _ in 0..12 {
-            throttle.failed("admin", HERE, now);
-            let delay = throttle.delay("admin", HERE, now).unwrap_or_default();
-            delays.push(delay.0 / 1_000);
-            now = now + delay;
+    impl Throttle {
+        /// Guesses as fast as it may until a moment, and says how often it could.
+        fn guess(&mut self, user: &str, source: IpAddr, from: Time, until: Time) -> u32 {
+            let (mut now, mut guesses) = (from, 0);
+            while now < until {
+                let standing = self.standing(user, source, None, now);
+                match self.delay(standing, user, source, now) {
+                    Some(delay) => now = now + delay,
+                    None => {
+                        self.failed(standing, user, source, now);
+                        guesses += 1;
+                    }
+                }
+            }
+            guesses
         }
-        assert_eq!(delays, [0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(throttle.delay("admin", HERE, now), None);
-    }
 
-    #[test]
-    fn a_delay_concerns_one_user_at_one_address() {
-        let mut throttle = Throttle::new();
-        (0..9).for_each(|_| throttle.failed("admin", HERE, Time(0)));
-        let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-        assert!(throttle.delay("admin", HERE, Time(0)).is_some());
-        assert_eq!(throttle.delay("admin", elsewhere, Time(0)), None);
-        assert_eq!(throttle.delay("other", HERE, Time(0)), None);
-        throttle.succeeded("admin", HERE);
-        assert_eq!(throttle.delay("admin", HERE, Time(0)), None);
-    }
-
-    #[test]
-    fn failures_are_forgotten_and_their_table_is_bounded() {
-        let mut throttle = Throttle::new();
-        for n in 0..=ENTRIES {
-            throttle.failed(&format!("user {n}"), HERE, Time(n as u64));
+        fn delay_of(&self, user: &str, source: IpAddr, device: Option<DeviceId>, now: Time) -> Option<Span> {
+            self.delay(self.standing(user, source, device, now), user, source, now)
         }
-        assert_eq!(throttle.users.0.len(), ENTRIES);
-        throttle.failed("late", HERE, Time(0) + Span::hours(1));
-        assert_eq!(throttle.users.0.len(), 1);
     }
 
     #[test]
-    fn an_address_that_changes_the_user_name_with_every_try_is_slowed_down_and_others_are_not() {
+    fn guesses_at_an_account_from_an_address_are_bounded_by_the_day() {
         let mut throttle = Throttle::new();
-        for n in 0..FREE_FAILURES_OF_ADDRESS {
-            assert_eq!(throttle.delay(&format!("user {n}"), HERE, Time(0)), None, "try {n}");
-            throttle.failed(&format!("user {n}"), HERE, Time(0));
+        let day = Time(0) + Span::hours(24);
+        assert_eq!(throttle.guess("admin", HERE, Time(0), day), 10 + 8_639);
+        assert_eq!(throttle.delay_of("admin", HERE, None, Time(0) + Span::hours(48)), None);
+    }
+
+    #[test]
+    fn guesses_from_elsewhere_delay_nobody_here() {
+        let mut throttle = Throttle::new();
+        throttle.guess("admin", ELSEWHERE, Time(0), Time(1));
+        assert!(throttle.delay_of("admin", ELSEWHERE, None, Time(0)).is_some());
+        assert_eq!(throttle.delay_of("admin", HERE, None, Time(0)), None);
+    }
+
+    #[test]
+    fn guesses_from_the_same_address_delay_no_device_that_has_logged_in() {
+        let mut throttle = Throttle::new();
+        throttle.guess("admin", HERE, Time(0), Time(1));
+        assert!(throttle.delay_of("admin", HERE, None, Time(0)).is_some());
+        assert_eq!(throttle.delay_of("admin", HERE, Some(DEVICE), Time(0)), None);
+    }
+
+    #[test]
+    fn a_device_that_guesses_is_no_device_any_more_and_gains_nothing() {
+        let mut throttle = Throttle::new();
+        let mut guesses = 0;
+        for _ in 0..100 {
+            let standing = throttle.standing("admin", HERE, Some(DEVICE), Time(0));
+            if throttle.delay(standing, "admin", HERE, Time(0)).is_none() {
+                throttle.failed(standing, "admin", HERE, Time(0));
+                guesses += 1;
+            }
         }
-        throttle.failed("one more", HERE, Time(0));
-        assert_eq!(throttle.delay("another", HERE, Time(0)), Some(FIRST_DELAY));
-        throttle.failed("another", HERE, Time(0));
-        throttle.succeeded("another", HERE);
-        assert_eq!(throttle.delay("another", HERE, Time(0)), Some(Span(2 * FIRST_DELAY.0)));
-        assert_eq!(throttle.delay("admin", IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), Time(0)), None);
-        assert_eq!(throttle.delay("another", HERE, Time(0) + REMEMBERED), None);
+        assert_eq!(guesses, 20, "ten with the device and ten without it");
     }
 
     #[test]
-    fn a_tool_with_an_old_password_does_not_slow_down_its_neighbours() {
+    fn an_address_that_tries_name_after_name_is_slowed_down_and_those_at_home_there_are_not() {
         let mut throttle = Throttle::new();
-        (0..1_000).for_each(|_| throttle.failed("tool", HERE, Time(0)));
-        assert_eq!(throttle.delay("admin", HERE, Time(0)), None);
+        throttle.succeeded("admin", HERE, Time(0));
+        let tried =
+            (0..1_000).map(|n| throttle.guess(&format!("user {n}"), HERE, Time(0), Time(1))).sum::<u32>();
+        assert_eq!(tried, OF_ADDRESS.free);
+        assert!(throttle.delay_of("somebody new", HERE, None, Time(0)).is_some());
+        assert_eq!(throttle.delay_of("admin", HERE, None, Time(0)), None);
+        assert_eq!(throttle.delay_of("somebody new", ELSEWHERE, None, Time(0)), None);
+    }
+
+    #[test]
+    fn a_right_password_gives_no_guesses_back() {
+        let mut throttle = Throttle::new();
+        throttle.guess("admin", HERE, Time(0), Time(1));
+        throttle.succeeded("admin", HERE, Time(0));
+        assert!(throttle.delay_of("admin", HERE, None, Time(0)).is_some());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_forgotten() {
+        let mut throttle = Throttle::new();
+        for n in 0..=u32::try_from(BUCKETS).unwrap() {
+            throttle.failed(Standing::Stranger, "admin", Ipv4Addr::from_bits(n).into(), Time(u64::from(n)));
+        }
+        assert_eq!(throttle.pairs.filled_until.len(), BUCKETS);
+        throttle.failed(Standing::Stranger, "admin", HERE, Time(0) + Span::hours(1));
+        assert_eq!((throttle.pairs.filled_until.len(), throttle.addresses.filled_until.len()), (1, 1));
+        (0..=PAIRS).for_each(|n| throttle.succeeded(&format!("user {n}"), HERE, Time(n as u64)));
+        assert_eq!(throttle.familiar.len(), PAIRS);
+        let later = Time(PAIRS as u64) + FAMILIAR;
+        assert_eq!(throttle.standing("user 1", HERE, None, later), Standing::Stranger);
     }
 }

@@ -1,12 +1,13 @@
 //! Moments as the management API prints them: UTC, ISO 8601 without a zone, always six digits of
 //! fraction, so that clients that parse strictly are served like all others.
 
-use fleet::time::Time;
+use fleet::time::Wall;
 use jiff::Timestamp;
 
-/// The text of a moment, such as `2026-11-23T18:05:27.000000`.
-pub(crate) fn text(time: Time) -> String {
-    let milliseconds = i64::try_from(time.0).unwrap_or(i64::MAX);
+/// The text of a moment of the wall clock, such as `2026-11-23T18:05:27.000000`. A moment of the platform's
+/// time is not to be printed: `Fleet::shown` says what the wall clock showed then.
+pub(crate) fn text(wall: Wall) -> String {
+    let milliseconds = i64::try_from(wall.0).unwrap_or(i64::MAX);
     let moment = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX);
     moment.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
@@ -17,7 +18,7 @@ mod tests {
 
     #[test]
     fn a_moment_has_six_digits_of_fraction_and_no_zone() {
-        let check = |milliseconds, expected| assert_eq!(text(Time(milliseconds)), expected);
+        let check = |milliseconds, expected| assert_eq!(text(Wall(milliseconds)), expected);
         check(0, "1970-01-01T00:00:00.000000");
         check(1_606_509_644_605, "2020-11-27T20:40:44.605000");
         check(u64::MAX, "9999-12-30T22:00:00.999999");

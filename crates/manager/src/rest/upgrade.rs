@@ -7,6 +7,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use fleet::platform::{Blocker, StartCheck, Warning};
 use fleet::policy::Policy;
+use package::NotAdmitted;
 use serde_json::{Map, Value, json};
 
 use super::error::{FieldErrors, Kind, Refusal};
@@ -14,10 +15,12 @@ use super::request::Fields;
 use super::router::both;
 use super::{Api, policy, upgrade_package};
 use crate::driver::Started;
-use crate::packages::HeldPackage;
+use crate::packages::{self, HeldPackage};
 
 const CHECK: &str = "/api/admin/command/v1/platform/upgrade_check/";
 const START: &str = "/api/admin/command/v1/platform/upgrade_start/";
+
+const HINT: &str = "do what each line says, then start the upgrade again; nothing was changed";
 
 pub(super) fn routes() -> Router<Api> {
     both(CHECK, post(check)).merge(both(START, post(start)))
@@ -44,16 +47,21 @@ pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refu
     let (current, check) =
         api.desk().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
     let StartCheck { blockers, warnings } = check;
+    let expired = expired(api, held).map(|why| expired_blocker(&why));
     Ok(json!({
         "package": upgrade_package::object(api, held).await?,
         "current": release(current),
-        "blockers": blockers.iter().map(blocker).collect::<Vec<_>>(),
+        "blockers": blockers.iter().map(blocker).chain(expired).collect::<Vec<_>>(),
         "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
     }))
 }
 
 /// Starts a run, or names all that stands in its way. The caller holds `api.packages`.
 pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
+    if let Some(why) = expired(api, held) {
+        return Err(Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {why}"), HINT)
+            .with("blockers", Value::Array(vec![expired_blocker(&why)])));
+    }
     match api.desk().start(held.for_run(), policy).await? {
         Ok(Started { run, warnings }) => {
             Ok(json!({"run": run, "warnings": warnings.iter().map(warning).collect::<Vec<_>>()}))
@@ -62,10 +70,20 @@ pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Resu
     }
 }
 
+/// Why the package is not taken for a new run today.
+fn expired(api: &Api, held: &HeldPackage) -> Option<NotAdmitted> {
+    let installed = api.desk().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
+    packages::expired(&held.verified, installed, packages::today())
+}
+
+/// In the form of the core's blockers; the core knows no calendar.
+fn expired_blocker(why: &NotAdmitted) -> Value {
+    with_text(json!({"blocker": "package_expired"}), why)
+}
+
 fn blocked(blockers: &[Blocker]) -> Refusal {
     let sentences: Vec<String> = blockers.iter().map(ToString::to_string).collect();
-    let hint = "do what each line says, then start the upgrade again; nothing was changed";
-    Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {}", sentences.join("; ")), hint)
+    Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {}", sentences.join("; ")), HINT)
         .with("blockers", blockers.iter().map(blocker).collect())
 }
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use fleet::time::Time;
+use fleet::time::{Time, Wall};
 use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::{Value, json};
@@ -15,12 +15,22 @@ use super::error::{Kind, Refusal};
 use super::list::{Listed, page};
 use super::request::{Asked, Named};
 use super::router::both;
+use super::typed::Type;
 use super::{Api, time};
-use crate::packages::{self, HeldPackage};
+use crate::packages::{self, Held, HeldPackage, Needs};
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
-const LISTED: Listed =
-    Listed { path: LIST, filters: &["manifest", "version", "build", "released", "size", "uploaded_at"] };
+const LISTED: Listed = Listed {
+    path: LIST,
+    filters: &[
+        ("manifest", Type::Text),
+        ("version", Type::Version),
+        ("build", Type::Number),
+        ("released", Type::Moment),
+        ("size", Type::Number),
+        ("uploaded_at", Type::Moment),
+    ],
+};
 
 const WHAT: &str = "upgrade package";
 
@@ -29,14 +39,14 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
-    let uploaded = uploaded(&api).await?;
+    let (uploaded, needs) = (uploaded(&api).await?, needs(&api));
     let objects = api.blocking(move |layout| {
         let mut manifests = packages::list(layout)?;
         manifests.sort_by_key(|manifest| (uploaded.get(manifest).copied(), *manifest));
         // A package that can no longer be verified is not offered; a start of it would be refused.
         let held = manifests.iter().rev().filter_map(|manifest| packages::held(layout, *manifest).ok());
         Ok::<_, Refusal>(
-            held.map(|held| shown(&held, uploaded.get(&held.verified.hash()).copied())).collect(),
+            held.map(|held| shown(&held, uploaded.get(&held.verified.hash()).copied(), &needs)).collect(),
         )
     });
     page(LISTED, &query, objects.await??).map(Json)
@@ -50,29 +60,51 @@ async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusa
 async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
     let manifest: Sha256 = id.id(WHAT)?;
     let _one_at_a_time = api.packages.lock().await;
-    if is_in_use(&api, manifest) {
-        return Err(Refusal::new(
-            Kind::Conflict,
-            format!("{WHAT} {manifest} is in use by an upgrade"),
-            "wait until the upgrade has ended",
-        ));
+    let found = api.blocking(move |layout| packages::held(layout, manifest)).await?;
+    let release = found.ok().map(|held| held.verified.manifest().release());
+    if let Some(need) = needs(&api).need(Held { manifest, release }) {
+        let package = release.map_or(manifest.to_string(), |release| release.to_string());
+        let error = format!("the package of {package} is needed: {need}");
+        return Err(Refusal::new(Kind::Conflict, error, need.until()));
     }
     api.blocking(move |layout| packages::remove(layout, manifest)).await??;
-    let forget = move |tx: &Transaction<'_>| {
-        tx.execute("DELETE FROM package WHERE manifest = ?1", [manifest.to_string()])?;
-        Ok::<_, Refusal>(())
-    };
-    api.desk().store().write(forget).await?;
+    forget(&api, vec![manifest]).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether the run under way brings it, or a node is still on its way to it.
-fn is_in_use(api: &Api, manifest: Sha256) -> bool {
-    api.desk().read(|fleet, _| {
-        let by_run = fleet.platform.run.as_ref().is_some_and(|run| run.package.manifest == manifest);
-        let by_node = fleet.nodes().places().iter().filter_map(|id| fleet.nodes().get(*id)?.assigned);
-        by_run || by_node.into_iter().any(|assigned| assigned.manifest == manifest)
-    })
+/// Removes the packages that nothing needs now that this one is kept, and shows which. The caller holds
+/// `api.packages`. That it does not succeed is no reason to refuse the new package.
+pub(crate) async fn prune(api: &Api, kept: Sha256) -> Result<Value, Refusal> {
+    let (uploaded, needs) = (uploaded(api).await?, needs(api));
+    let gone = match api.blocking(move |layout| packages::prune(layout, &needs, kept, &uploaded)).await? {
+        Ok(gone) => gone,
+        Err(cause) => {
+            tracing::warn!(error = %crate::report::chain(&cause), "packages that are not needed could not be removed");
+            return Ok(json!([]));
+        }
+    };
+    for Held { manifest, release } in &gone {
+        let release = release.map(|release| release.to_string());
+        tracing::info!(%manifest, release, "a package that is not needed any more was removed");
+    }
+    forget(api, gone.iter().map(|package| package.manifest).collect()).await?;
+    let shown = |package: &Held| json!({"manifest": package.manifest, "release_text": package.release.map(|release| release.to_string())});
+    Ok(gone.iter().map(shown).collect())
+}
+
+/// Forgets when packages were uploaded.
+async fn forget(api: &Api, manifests: Vec<Sha256>) -> Result<(), Refusal> {
+    let forget = move |tx: &Transaction<'_>| {
+        for manifest in &manifests {
+            tx.execute("DELETE FROM package WHERE manifest = ?1", [manifest.to_string()])?;
+        }
+        Ok::<_, Refusal>(())
+    };
+    api.desk().store().write(forget).await
+}
+
+fn needs(api: &Api) -> Needs {
+    api.desk().read(|fleet, _| Needs::of(fleet))
 }
 
 /// A package that is held.
@@ -103,13 +135,15 @@ pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -
     Ok(())
 }
 
-async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Time>, Refusal> {
-    let read = |connection: &Connection| {
+async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
+    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let read = move |connection: &Connection| {
         let mut statement = connection.prepare_cached("SELECT manifest, uploaded_at FROM package")?;
         let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
         let rows = statement.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
-        let moment =
-            |(manifest, at): (String, i64)| Some((manifest.parse().ok()?, Time(u64::try_from(at).ok()?)));
+        let moment = |(manifest, at): (String, i64)| {
+            Some((manifest.parse().ok()?, wall.shown(Time(u64::try_from(at).ok()?))))
+        };
         Ok::<_, Refusal>(rows.into_iter().filter_map(moment).collect())
     };
     api.desk().store().read(read).await
@@ -118,12 +152,13 @@ async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Time>, Refusal> {
 /// The object in an answer.
 pub(crate) async fn object(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
     let uploaded = uploaded(api).await?;
-    Ok(shown(held, uploaded.get(&held.verified.hash()).copied()))
+    Ok(shown(held, uploaded.get(&held.verified.hash()).copied(), &needs(api)))
 }
 
-fn shown(held: &HeldPackage, uploaded_at: Option<Time>) -> Value {
+fn shown(held: &HeldPackage, uploaded_at: Option<Wall>, needs: &Needs) -> Value {
     let manifest = held.verified.manifest();
     let hash = held.verified.hash();
+    let need = needs.need(Held { manifest: hash, release: Some(manifest.release()) });
     json!({
         "manifest": hash,
         "version": manifest.version.to_string(),
@@ -133,6 +168,7 @@ fn shown(held: &HeldPackage, uploaded_at: Option<Time>) -> Value {
         "notes": manifest.notes,
         "size": held.verified.package_size(),
         "uploaded_at": uploaded_at.map(time::text),
+        "needed_for": need.map(|need| need.to_string()),
         "resource_uri": format!("{LIST}{hash}/"),
     })
 }

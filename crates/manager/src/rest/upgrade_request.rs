@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use fleet::policy::Policy;
 use fleet::time::Time;
+use fleet::version::Sha256;
 use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -19,18 +20,30 @@ use uuid::Uuid;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::Draft;
 use super::list::{Listed, page};
-use super::request::{Asked, Fields, Named, has_type, malformed};
+use super::request::{Asked, By, Fields, Named, has_type, malformed};
 use super::router::both;
 use super::rows::location;
+use super::typed::Type;
+use super::upload_places::{Announced, Place};
 use super::uploads::{self, PACKAGE_BYTES, Received, Stage, Upload};
-use super::{Api, time, upgrade, upgrade_package};
+use super::{Api, time, upgrade, upgrade_package, upload_places};
 use crate::packages::{self, HeldPackage, PackageError};
 
 const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
 const COMMAND: &str = "/api/admin/command/v1/platform/upgrade/";
 const LIST: &str = "/api/admin/configuration/v1/upgrade_request/";
-const LISTED: Listed =
-    Listed { path: LIST, filters: &["uuid", "state", "offset", "total_size", "created_at"] };
+const LISTED: Listed = Listed {
+    path: LIST,
+    filters: &[
+        ("uuid", Type::Text),
+        ("state", Type::Text),
+        ("offset", Type::Number),
+        ("total_size", Type::Number),
+        ("created_at", Type::Moment),
+        ("last_activity", Type::Moment),
+        ("owner", Type::Text),
+    ],
+};
 
 const RESOURCE: &str = "upgrade_request";
 
@@ -86,9 +99,9 @@ async fn discard(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
 }
 
 /// Upload, check and start in one, or the request for an upload in parts.
-async fn upgrade(State(api): State<Api>, request: Request) -> Result<Response, Refusal> {
+async fn upgrade(State(api): State<Api>, By(owner): By, request: Request) -> Result<Response, Refusal> {
     if has_type(request.headers(), "multipart/form-data") {
-        return at_once(api, request).await;
+        return at_once(api, owner, request).await;
     }
     let Fields(body) = Fields::from_request(request, &()).await?;
     let mut draft = Draft::of(&body);
@@ -96,12 +109,32 @@ async fn upgrade(State(api): State<Api>, request: Request) -> Result<Response, R
         let message = "Send the package as a multipart form, or {\"request\": true, \"total_size\": bytes}.";
         return Err(FieldErrors::one("package", message).refusal("upgrade", Kind::Invalid));
     }
-    let upload = uploads::create(&api, total_size(&body)).await?;
+    let head = head_of(&body)?;
+    let announced = Announced { owner, total_size: total_size(&body), head };
+    let (status, upload) = match upload_places::find(&api, announced).await? {
+        Place::New(upload) => (StatusCode::CREATED, upload),
+        Place::GoesOn(upload) => (StatusCode::OK, upload),
+    };
     let mut answer = receipt(&api, &upload).await?;
     answer["next_url"] = format!("{LIST}{}/upload/", upload.uuid).into();
     answer["status"] = "success".into();
     let headers = [(header::LOCATION, location(LIST, upload.uuid))];
-    Ok((StatusCode::CREATED, headers, Json(answer)).into_response())
+    Ok((status, headers, Json(answer)).into_response())
+}
+
+/// The hash of the beginning of the file, by which an upload that was broken off is found again.
+fn head_of(body: &Map<String, Value>) -> Result<Option<Sha256>, Refusal> {
+    match body.get("head_sha256") {
+        None | Some(Value::Null) => Ok(None),
+        Some(given) => given.as_str().and_then(|text| text.parse().ok()).map(Some).ok_or_else(|| {
+            let message = format!(
+                "Enter the SHA-256 of the first {} bytes of the package, or of all when it has fewer: 64 \
+                 hexadecimal digits.",
+                uploads::HEAD_BYTES
+            );
+            FieldErrors::one("head_sha256", message).refusal("upgrade", Kind::Invalid)
+        }),
+    }
 }
 
 /// The announced size; 0, which is refused, when there is none.
@@ -111,14 +144,16 @@ fn total_size(body: &Map<String, Value>) -> u64 {
 }
 
 /// One form with the whole package in its field `package`.
-async fn at_once(api: Api, request: Request) -> Result<Response, Refusal> {
+async fn at_once(api: Api, owner: String, request: Request) -> Result<Response, Refusal> {
     let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
-    let upload = uploads::create(&api, announced.clamp(1, PACKAGE_BYTES)).await?;
+    let announced = Announced { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
+    // A form cannot go on where another was.
+    let (Place::New(upload) | Place::GoesOn(upload)) = upload_places::find(&api, announced).await?;
     let _turn = api.turns.take(upload.uuid).await?;
     let mut upload = receive_form(&api, upload, form).await?;
-    let held = take_in(&api, &mut upload).await?;
+    let (held, _removed) = take_in(&api, &mut upload).await?;
     let policy = upgrade::policy_of(&api, &Map::new(), "upgrade")?;
     let data = start(&api, &mut upload, &held, policy).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
@@ -167,6 +202,7 @@ async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<R
     }
     let bytes = request.into_body().into_data_stream();
     let received = uploads::append(&api, &upload, bytes).await;
+    uploads::touch(&api, uuid).await?;
     match received.map_err(|cause| Refusal::internal(&cause))? {
         Received::Whole => {
             let upload = uploads::find(&api, uuid).await?;
@@ -187,28 +223,36 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
     let policy = upgrade::policy_of(&api, &body, RESOURCE)?;
     let _turn = api.turns.take(uuid).await?;
     let mut upload = uploads::find(&api, uuid).await?;
+    let mut removed = json!([]);
     let held = match (upload.stage, upload.manifest) {
         (Stage::Uploading, _) if upload.offset < upload.total_size => return Err(unfinished(&upload)),
-        (Stage::Uploading, _) => take_in(&api, &mut upload).await?,
+        (Stage::Uploading, _) => {
+            let (held, gone) = take_in(&api, &mut upload).await?;
+            removed = gone;
+            held
+        }
         (Stage::Ready, Some(manifest)) => upgrade_package::find(&api, manifest).await?,
         (Stage::Ready, None) | (Stage::Failed | Stage::Done, _) => return Err(ended(&upload)),
     };
     if validate_only {
         let mut answer = receipt(&api, &upload).await?;
+        answer["removed_packages"] = removed;
         answer["check"] = upgrade::checked(&api, &held).await?;
         answer["next_url"] = CONFIRM.into();
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
     let data = start(&api, &mut upload, &held, policy).await?;
     let mut answer = receipt(&api, &upload).await?;
+    answer["removed_packages"] = removed;
     answer["status"] = "success".into();
     answer["data"] = data;
     answer["next_url"] = MONITOR.into();
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-/// Verifies the whole package and takes it in; a refused one leaves only the reason.
-async fn take_in(api: &Api, upload: &mut Upload) -> Result<HeldPackage, Refusal> {
+/// Verifies the whole package and takes it in, and shows which others were removed because nothing needs
+/// them any more; a refused one leaves only the reason.
+async fn take_in(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value), Refusal> {
     let uuid = upload.uuid;
     let _one_at_a_time = api.packages.lock().await;
     match api.blocking(move |layout| packages::admit(layout, &uploads::file(layout, uuid))).await? {
@@ -221,18 +265,21 @@ async fn take_in(api: &Api, upload: &mut Upload) -> Result<HeldPackage, Refusal>
                 upgrade_package::mark_uploaded(tx, manifest, now)
             };
             api.desk().store().write(write).await?;
-            Ok(held)
+            let removed = upgrade_package::prune(api, manifest).await?;
+            Ok((held, removed))
         }
         // The disk failed and not the package: the upload can be finished again.
         Err(cause @ PackageError::Refused(package::Refusal::Io { .. })) => Err(Refusal::internal(&cause)),
         Err(PackageError::Refused(reason)) => reject(api, upload, reason.to_string()).await,
-        Err(cause @ PackageError::NoCommonProtocol { .. }) => reject(api, upload, cause.to_string()).await,
+        Err(cause @ (PackageError::NoCommonProtocol { .. } | PackageError::Expired(_))) => {
+            reject(api, upload, cause.to_string()).await
+        }
         Err(cause) => Err(cause.into()),
     }
 }
 
 /// Remembers why a package is not accepted, and keeps nothing of it.
-async fn reject(api: &Api, upload: &mut Upload, reason: String) -> Result<HeldPackage, Refusal> {
+async fn reject(api: &Api, upload: &mut Upload, reason: String) -> Result<(HeldPackage, Value), Refusal> {
     (upload.stage, upload.error) = (Stage::Failed, Some(reason.clone()));
     uploads::write(api, upload.clone()).await?;
     uploads::drop_bytes(api, upload.uuid).await?;
@@ -297,12 +344,13 @@ async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let mut answer = shown(api, upload).await?;
     answer["ok"] = true.into();
     answer["upload_id"] = json!(upload.uuid);
-    answer["timestamp"] = time::text(api.desk().now()).into();
+    answer["timestamp"] = api.desk().read(|fleet, now| time::text(fleet.shown(now))).into();
     Ok(answer)
 }
 
 async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
-    let Upload { uuid, stage, total_size, offset, created_at, manifest, error } = upload;
+    let Upload { uuid, stage, total_size, offset, created_at, active_at, owner, head, manifest, error } =
+        upload;
     let mut brought = Value::Null;
     // The package may have been removed since.
     if let Some(manifest) = manifest
@@ -310,13 +358,20 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     {
         brought = upgrade_package::object(api, &held).await?;
     }
-    let current = api.desk().read(|fleet, _: Time| fleet.platform.release);
+    let (current, created, active) = api.desk().read(|fleet, _: Time| {
+        let shown = |at: Time| time::text(fleet.shown(at));
+        (fleet.platform.release, shown(*created_at), shown(*active_at))
+    });
     Ok(json!({
         "uuid": uuid,
         "state": stage.token(),
         "offset": offset,
         "total_size": total_size,
-        "created_at": time::text(*created_at),
+        "created_at": created,
+        "last_activity": active,
+        "idle": upload_places::is_idle(api, upload),
+        "owner": owner,
+        "head_sha256": head,
         "current": upgrade::release(current),
         "upgrade": brought,
         "error": error,

@@ -1,5 +1,7 @@
 //! Uploads of packages: their rows in the store, their bytes in files. An upload goes on after a
 //! broken connection and after a restart of the Management Node: how far it is, its file says.
+//!
+//! Which uploads there may be, `upload_places` decides.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fleet::time::{Span, Time};
+use fleet::time::Time;
 use fleet::version::Sha256;
 use futures_util::{Stream, StreamExt as _};
 use package::limits::{MAX_MANIFEST, MAX_PAYLOAD, MAX_SIGNATURE};
@@ -19,23 +21,15 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Api;
-use super::error::{FieldErrors, Kind, Refusal};
+use super::error::{Kind, Refusal};
 use crate::layout::Layout;
 
 /// The largest package, in bytes: the largest manifest, signature and payloads, and the tar around them.
 pub(crate) const PACKAGE_BYTES: u64 = MAX_MANIFEST + MAX_SIGNATURE + 2 * MAX_PAYLOAD + (64 << 10);
 
-/// How many uploads may be under way: two operators, and one broken attempt of each.
-const OPEN_UPLOADS: usize = 4;
-
-/// How many uploads that have ended are kept to be looked at.
-const ENDED_UPLOADS: usize = 20;
-
-/// After how long without a byte an upload makes room for another.
-const FORGOTTEN_AFTER: Span = Span::hours(24);
-
-/// Free disk that an upload must leave to the store and the log, in bytes.
-const DISK_RESERVE: u64 = 256 << 20;
+/// How many bytes at the beginning of a file tell it from others, in bytes: the manifest, which names every
+/// piece of the package, begins there.
+pub(crate) const HEAD_BYTES: u64 = 64 << 10;
 
 /// How long a sender may pause before its connection counts as broken.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
@@ -86,6 +80,12 @@ pub(crate) struct Upload {
     pub(crate) offset: u64,
     /// When it was asked for.
     pub(crate) created_at: Time,
+    /// When it was asked for, or bytes of it arrived, last.
+    pub(crate) active_at: Time,
+    /// The account that asked for it; none when it is from before release 34.1.
+    pub(crate) owner: Option<String>,
+    /// The SHA-256 of its first [`HEAD_BYTES`] bytes, or of all when it has fewer, as it was announced.
+    pub(crate) head: Option<Sha256>,
     /// The package, once it is verified.
     pub(crate) manifest: Option<Sha256>,
     /// Why the package was refused.
@@ -99,108 +99,27 @@ pub(crate) struct Turns(Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<()>>>>);
 impl Turns {
     /// Waits for the turn.
     pub(crate) async fn take(&self, uuid: Uuid) -> Result<OwnedMutexGuard<()>, Refusal> {
-        let turn = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            turns.entry(uuid).or_default().clone()
-        };
-        timeout(TURN, turn.lock_owned()).await.map_err(|_| {
+        timeout(TURN, self.of(uuid).lock_owned()).await.map_err(|_| {
             let error = format!("another request is sending bytes of upload {uuid}");
             Refusal::new(Kind::Conflict, error, "wait until it has ended, then go on from the offset")
         })
+    }
+
+    /// Takes the turn, unless another request has it.
+    pub(crate) fn try_take(&self, uuid: Uuid) -> Option<OwnedMutexGuard<()>> {
+        self.of(uuid).try_lock_owned().ok()
+    }
+
+    fn of(&self, uuid: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        turns.entry(uuid).or_default().clone()
     }
 }
 
 /// Where the bytes of an upload are.
 pub(crate) fn file(layout: &Layout, uuid: Uuid) -> PathBuf {
     layout.uploads().join(format!("{uuid}.partial"))
-}
-
-/// Makes room for a package of this size.
-pub(crate) async fn create(api: &Api, total_size: u64) -> Result<Upload, Refusal> {
-    if !(1..=PACKAGE_BYTES).contains(&total_size) {
-        let message = format!("Enter the size of the package in bytes, from 1 to {PACKAGE_BYTES}.");
-        return Err(FieldErrors::one("total_size", message).refusal("upgrade", Kind::Invalid));
-    }
-    let _one_at_a_time = api.creating.lock().await;
-    make_room(api).await?;
-    let uploads = all(api).await?;
-    let open: Vec<&Upload> = uploads.iter().filter(|upload| upload.stage == Stage::Uploading).collect();
-    if open.len() >= OPEN_UPLOADS {
-        let error = format!("{OPEN_UPLOADS} uploads are under way, no more are allowed");
-        return Err(Refusal::new(Kind::Conflict, error, "go on with one of them, or delete it"));
-    }
-    let promised: u64 = open.iter().map(|upload| upload.total_size.saturating_sub(upload.offset)).sum();
-    // The package itself, and the payload of the nodes that is taken out of it.
-    fits_the_disk(api, promised + 2 * total_size).await?;
-    let (uuid, created_at) = (Uuid::new_v4(), api.desk().now());
-    let upload = Upload {
-        uuid,
-        stage: Stage::Uploading,
-        total_size,
-        offset: 0,
-        created_at,
-        manifest: None,
-        error: None,
-    };
-    write(api, upload.clone()).await?;
-    Ok(upload)
-}
-
-/// Forgets uploads that nobody goes on with, and all but the last that have ended.
-async fn make_room(api: &Api) -> Result<(), Refusal> {
-    let now = api.desk().now();
-    let (open, ended): (Vec<Upload>, Vec<Upload>) =
-        all(api).await?.into_iter().partition(|upload| upload.stage == Stage::Uploading);
-    let known: Vec<Uuid> = open.iter().map(|upload| upload.uuid).collect();
-    let silent = api.blocking(move |layout| sweep(layout, &known)).await?;
-    for upload in open {
-        let pause = silent.get(&upload.uuid).copied().unwrap_or_else(|| now.since(upload.created_at));
-        if pause >= FORGOTTEN_AFTER {
-            forget(api, upload.uuid).await?;
-        }
-    }
-    for upload in ended.iter().rev().skip(ENDED_UPLOADS) {
-        forget(api, upload.uuid).await?;
-    }
-    Ok(())
-}
-
-/// Removes files that belong to no upload, and says how long nothing was written to the others.
-fn sweep(layout: &Layout, known: &[Uuid]) -> BTreeMap<Uuid, Span> {
-    let mut silent = BTreeMap::new();
-    for entry in fs::read_dir(layout.uploads()).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let uuid = name.to_str().and_then(|name| name.strip_suffix(".partial")?.parse::<Uuid>().ok());
-        match uuid.filter(|uuid| known.contains(uuid)) {
-            Some(uuid) => {
-                let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-                let pause = written.and_then(|written| written.elapsed().ok()).unwrap_or_default();
-                silent.insert(uuid, Span::seconds(pause.as_secs()));
-            }
-            // It is swept again the next time if it cannot be removed now.
-            None => drop(fs::remove_file(entry.path())),
-        }
-    }
-    silent
-}
-
-async fn fits_the_disk(api: &Api, bytes: u64) -> Result<(), Refusal> {
-    let free = api.blocking(|layout| {
-        fs::create_dir_all(layout.uploads())?;
-        let disk = rustix::fs::statvfs(layout.uploads())?;
-        Ok::<_, std::io::Error>(disk.f_bavail.saturating_mul(disk.f_frsize))
-    });
-    let free = free.await?.map_err(|cause| Refusal::internal(&cause))?;
-    let needed = bytes.saturating_add(DISK_RESERVE);
-    if free >= needed {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Kind::NoSpace,
-        format!("the Management Node has {free} bytes of free disk, the upload needs {needed}"),
-        "delete upgrade packages that are not in use, or make the disk larger",
-    ))
 }
 
 /// All uploads, the oldest first.
@@ -231,21 +150,41 @@ pub(crate) async fn write(api: &Api, upload: Upload) -> Result<(), Refusal> {
 
 /// Stores an upload as it is now.
 pub(crate) fn put(tx: &Transaction<'_>, upload: &Upload) -> Result<(), Refusal> {
-    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let Upload { uuid, stage, total_size, offset, created_at, active_at, owner, head, manifest, error } =
+        upload;
+    let text = |hash: &Option<Sha256>| hash.map(|hash| hash.to_string());
     tx.execute(
-        "INSERT OR REPLACE INTO upload (uuid, state, total_size, received, created_at, manifest, error)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT OR REPLACE INTO upload
+         (uuid, state, total_size, received, created_at, active_at, owner, head_sha256, manifest, error)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
-            upload.uuid.to_string(),
-            upload.stage.token(),
-            signed(upload.total_size),
-            signed(upload.offset),
-            signed(upload.created_at.0),
-            upload.manifest.map(|manifest| manifest.to_string()),
-            upload.error,
+            uuid.to_string(),
+            stage.token(),
+            signed(*total_size),
+            signed(*offset),
+            signed(created_at.0),
+            signed(active_at.0),
+            owner,
+            text(head),
+            text(manifest),
+            error,
         ],
     )?;
     Ok(())
+}
+
+/// Notes that somebody goes on with an upload.
+pub(crate) async fn touch(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
+    let now = signed(api.desk().now().0);
+    let touch = move |tx: &Transaction<'_>| {
+        tx.execute("UPDATE upload SET active_at = ?2 WHERE uuid = ?1", params![uuid.to_string(), now])?;
+        Ok::<_, Refusal>(())
+    };
+    api.desk().store().write(touch).await
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Forgets an upload and its bytes.
@@ -307,7 +246,8 @@ pub(crate) async fn append<E>(
 }
 
 fn select(connection: &Connection, one: Option<Uuid>) -> Result<Vec<Upload>, Refusal> {
-    let sql = "SELECT uuid, state, total_size, received, created_at, manifest, error FROM upload
+    let sql = "SELECT uuid, state, total_size, received, created_at, coalesce(active_at, created_at), owner,
+                      head_sha256, manifest, error FROM upload
                WHERE ?1 IS NULL OR uuid = ?1 ORDER BY created_at, uuid";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([one.map(|uuid| uuid.to_string())], raw)?;
@@ -316,13 +256,19 @@ fn select(connection: &Connection, one: Option<Uuid>) -> Result<Vec<Upload>, Ref
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Upload> {
     let unsigned = |index: usize| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
+    let hash = |index: usize| {
+        row.get::<_, Option<String>>(index).map(|text| text.and_then(|text| text.parse().ok()))
+    };
     Ok(Upload {
         uuid: row.get::<_, String>(0)?.parse().unwrap_or_default(),
         stage: Stage::of(&row.get::<_, String>(1)?),
         total_size: unsigned(2)?,
         offset: unsigned(3)?,
         created_at: Time(unsigned(4)?),
-        manifest: row.get::<_, Option<String>>(5)?.and_then(|text| text.parse().ok()),
-        error: row.get(6)?,
+        active_at: Time(unsigned(5)?),
+        owner: row.get(6)?,
+        head: hash(7)?,
+        manifest: hash(8)?,
+        error: row.get(9)?,
     })
 }

@@ -8,12 +8,14 @@ use fleet::observed::{Admission, Calls};
 use fleet::platform::Fleet;
 use fleet::run::{EndedRun, Run};
 use fleet::status::Status;
-use fleet::time::Time;
+use fleet::time::{Offset, Time, Wall};
+use fleet::wall::WallMap;
 use serde_json::{Value, json};
 
 use super::words::{contact, lock, manager_step, outcome, owner_names};
 use super::{policy, time};
 use crate::driver::Live;
+use crate::link::{Refusals, Refused};
 
 /// What is beside the fleet when it is shown.
 #[derive(Clone, Copy)]
@@ -29,7 +31,9 @@ pub(crate) struct Sight<'a> {
     /// What is known of each node since the Management Node started.
     pub(crate) live: &'a BTreeMap<NodeId, Live>,
     /// When each node's release started.
-    pub(crate) started: &'a BTreeMap<NodeId, Time>,
+    pub(crate) started: &'a BTreeMap<NodeId, Wall>,
+    /// Whom the nodes' listener has refused.
+    pub(crate) refusals: &'a Refusals,
 }
 
 impl Sight<'_> {
@@ -39,7 +43,8 @@ impl Sight<'_> {
         let status = fleet.manager_status();
         let release = fleet.platform.release;
         json!({
-            "now": time::text(now),
+            "now": self.text(now),
+            "clock_stepped_at": fleet.platform.wall.stepped_at().map(|at| self.text(at)),
             "manager": {
                 "name": self.manager,
                 "version": release.version.to_string(),
@@ -49,9 +54,14 @@ impl Sight<'_> {
                 "start_fault": fleet.platform.start_fault,
             },
             "run": fleet.platform.run.as_ref().map(|run| self.run(run)),
-            "last_run": fleet.platform.last_run.as_ref().map(ended_run),
+            "last_run": fleet.platform.last_run.as_ref().map(|run| ended_run(run, &fleet.platform.wall)),
             "nodes": fleet.nodes().iter().map(|(id, node)| self.node(id, node)).collect::<Vec<_>>(),
         })
+    }
+
+    /// A moment as it is printed.
+    fn text(self, time: Time) -> String {
+        time::text(self.fleet.shown(time))
     }
 
     /// The run under way.
@@ -62,7 +72,7 @@ impl Sight<'_> {
                 *counts.entry(status.token()).or_default() += 1;
             }
         }
-        let mut object = stored_run(run);
+        let mut object = stored_run(run, &self.fleet.platform.wall);
         object["places_taken"] = self.fleet.nodes().places().len().into();
         object["places"] = run.policy.nodes_at_once.into();
         object["counts"] = json!(counts);
@@ -88,6 +98,7 @@ impl Sight<'_> {
             "maintenance_mode": in_maintenance(node),
             "maintenance_mode_owners": owner_names(&owners),
             "calls": known_calls(node),
+            "clock_offset_text": node.clock_off.map(|ahead| ahead.to_string()),
             "contact": contact(node.contact),
             "start_fault": node.start_fault(),
             "duplicate": node.duplicate().map(ToString::to_string),
@@ -105,7 +116,7 @@ impl Sight<'_> {
     pub(crate) fn worker_vm(self, id: NodeId, node: &Node) -> Value {
         let status = self.fleet.status(id).unwrap_or(Status::NoUpgradeInProgress);
         let reported = node.observed.as_ref().map(|_| node.reported_at);
-        let heard = self.live.get(&id).map(|live| live.heard_at).or(reported).map(time::text);
+        let heard = self.live.get(&id).map(|live| live.heard_at).or(reported).map(|at| self.text(at));
         let maintenance = in_maintenance(node);
         json!({
             "id": id,
@@ -123,17 +134,31 @@ impl Sight<'_> {
             "signaling_count": known_calls(node),
             "last_updated": heard,
             "last_attempted_contact": heard,
-            "boot_time": self.started.get(&id).copied().map(time::text),
+            "refused_contact": self.refused(id).map(|Refused { reason, address, at }| json!({
+                "reason": reason.token(),
+                "text": reason.to_string(),
+                "address": address.to_string(),
+                "at": self.text(at),
+            })),
+            "boot_time": self.started.get(&id).map(|at| time::text(corrected(node, *at))),
+            "clock_offset": self.live.get(&id).and_then(|live| live.clock_ahead).map(in_seconds),
+            "clock_offset_text": node.clock_off.map(|ahead| ahead.to_string()),
             "start_fault": node.start_fault(),
             "duplicate": node.duplicate().map(ToString::to_string),
             "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
         })
     }
 
+    /// The last time that the node was refused, unless it was heard since.
+    fn refused(self, id: NodeId) -> Option<Refused> {
+        let heard = self.live.get(&id).map(|live| live.heard_at);
+        self.refusals.last(id).filter(|refused| heard.is_none_or(|heard| heard <= refused.at))
+    }
+
     /// The one object of `status/v1/management_vm/`.
     pub(crate) fn management_vm(self) -> Value {
         let status = self.fleet.manager_status();
-        let now = time::text(self.now);
+        let now = self.text(self.now);
         json!({
             "id": 1,
             "configuration_id": 1,
@@ -152,17 +177,17 @@ impl Sight<'_> {
 }
 
 /// A run under way as the history shows it: without what changes every second.
-pub(crate) fn stored_run(run: &Run) -> Value {
+pub(crate) fn stored_run(run: &Run, wall: &WallMap) -> Value {
     json!({
         "id": run.id,
         "source": run.source.to_string(),
         "target": run.package.release.to_string(),
         "manifest": run.package.manifest,
-        "started_at": time::text(run.started_at),
+        "started_at": time::text(wall.shown(run.started_at)),
         "ended_at": null,
         "outcome": null,
         "outcome_text": null,
-        "limit": time::text(run.limit()),
+        "limit": time::text(wall.shown(run.limit())),
         "policy": policy::shown(&run.policy),
         "manager_step": manager_step(run.manager),
         "lock": lock(run.lock),
@@ -170,17 +195,27 @@ pub(crate) fn stored_run(run: &Run) -> Value {
 }
 
 /// A run that has ended.
-pub(crate) fn ended_run(run: &EndedRun) -> Value {
+pub(crate) fn ended_run(run: &EndedRun, wall: &WallMap) -> Value {
     json!({
         "id": run.id,
         "source": run.source.to_string(),
         "target": run.package.release.to_string(),
         "manifest": run.package.manifest,
-        "started_at": time::text(run.started_at),
-        "ended_at": time::text(run.ended_at),
+        "started_at": time::text(wall.shown(run.started_at)),
+        "ended_at": time::text(wall.shown(run.ended_at)),
         "outcome": outcome(&run.outcome),
         "outcome_text": run.outcome.to_string(),
     })
+}
+
+/// What a node's clock said, by the Management Node's: a clock that is off would be believed.
+fn corrected(node: &Node, at: Wall) -> Wall {
+    at + Offset(node.clock_off.unwrap_or_default().0.saturating_neg())
+}
+
+/// In seconds, with a fraction.
+fn in_seconds(ahead: Offset) -> f64 {
+    ahead.0 as f64 / 1_000.0
 }
 
 /// `SYNCED` only when the node itself has said that it acts on what is wanted of it now.
@@ -281,10 +316,11 @@ mod tests {
     fn shown(fleet: &Fleet, now: Time) -> Value {
         let locations = BTreeMap::from([(NodeId(1), "Oslo".to_string())]);
         let tally = Tally { carried: 5, ..Tally::default() };
-        let live = BTreeMap::from([(NodeId(1), Live { tally, heard_at: Time(0) })]);
+        let live = BTreeMap::from([(NodeId(1), Live { tally, heard_at: Time(0), clock_ahead: None })]);
         let started = BTreeMap::new();
-        Sight { fleet, now, manager: "manager", locations: &locations, live: &live, started: &started }
-            .upgrade()
+        let refusals = Refusals::default();
+        let (manager, locations, live, started) = ("manager", &locations, &live, &started);
+        Sight { fleet, now, manager, locations, live, started, refusals: &refusals }.upgrade()
     }
 
     #[test]
@@ -306,7 +342,7 @@ mod tests {
                 "id": 1, "name": "node1", "system_location": "Oslo", "version": "34", "build": 34_000,
                 "upgrade_status": "IDLE", "upgrade_status_text": "No upgrade in progress",
                 "waits": null, "waits_text": null, "maintenance_mode": false, "maintenance_mode_owners": [],
-                "calls": 3, "contact": "heard", "start_fault": null,
+                "calls": 3, "clock_offset_text": null, "contact": "heard", "start_fault": null,
                 "tally": {"carried": 5, "refused_maintenance": 0, "refused_other": 0, "vanished": 0}
             })
         );
@@ -325,7 +361,7 @@ mod tests {
         assert_eq!(staging["run"]["manager_step"], "staging");
         assert_eq!(staging["nodes"][0]["waits"], json!({"waits_for": "manager"}));
         fleet.apply(Time(0), Event::ManagerStaged);
-        fleet.apply(Time(0), Event::ManagerStarted { release: NEW, fell_back: None });
+        fleet.apply(Time(0), Event::ManagerStarted { release: NEW, fell_back: None, wall: None });
         for now in [1, 2] {
             (1..=2).for_each(|id| report(&mut fleet, id, Time(now), 3));
         }

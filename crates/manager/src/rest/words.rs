@@ -10,6 +10,7 @@ pub(super) fn outcome(outcome: &Outcome) -> &'static str {
         Outcome::Complete => "complete",
         Outcome::Incomplete => "incomplete",
         Outcome::LimitReached => "limit_reached",
+        Outcome::TooManyFailures { .. } => "too_many_failures",
         Outcome::ManagerRejected { .. } => "manager_rejected",
         Outcome::ManagerFellBack { .. } => "manager_fell_back",
         Outcome::Replaced => "replaced",

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, Fleet, NODES_AT_MOST};
@@ -27,6 +27,7 @@ use super::request::{Asked, Fields, Named};
 use super::router::both;
 use super::rows::{location, number};
 use super::system_location;
+use super::typed::Type;
 use crate::enrolment;
 
 /// Where the list is.
@@ -36,18 +37,18 @@ const RESOURCE: &str = "worker_vm";
 const LISTED: Listed = Listed {
     path: LIST,
     filters: &[
-        "name",
-        "hostname",
-        "domain",
-        "address",
-        "netmask",
-        "gateway",
-        "system_location",
-        "node_type",
-        "cloud_bursting",
-        "maintenance_mode",
-        "maintenance_mode_reason",
-        "description",
+        ("name", Type::Text),
+        ("hostname", Type::Text),
+        ("domain", Type::Text),
+        ("address", Type::Text),
+        ("netmask", Type::Text),
+        ("gateway", Type::Text),
+        ("system_location", Type::Relation),
+        ("node_type", Type::Text),
+        ("cloud_bursting", Type::Truth),
+        ("maintenance_mode", Type::Truth),
+        ("maintenance_mode_reason", Type::Text),
+        ("description", Type::Text),
     ],
 };
 
@@ -97,6 +98,7 @@ struct Maintenance {
 pub(super) fn routes() -> Router<Api> {
     both(LIST, get(list).post(create))
         .merge(both(&format!("{LIST}{{id}}/"), get(detail).put(put).patch(patch).delete(remove)))
+        .merge(both(&format!("{LIST}{{id}}/enrolment/"), post(enrol)))
 }
 
 async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
@@ -129,12 +131,36 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
         Ok((events, (id, registration.name, token)))
     };
     let (id, name, token) = api.desk().change(write).await?;
-    let file = api.context.nodes.file(&name, token).to_text();
+    Ok(enrolment_file(&api, id, &name, token))
+}
+
+/// Makes a new enrolment file for a node that is registered: for one that was off for longer than its
+/// certificate is good, or whose machine is another. Whatever it is enrolled with counts until the file
+/// is used.
+async fn enrol(State(api): State<Api>, id: Named) -> Result<Response, Refusal> {
+    let id = NodeId(id.id(RESOURCE)?);
+    let now = api.desk().now();
+    let write = move |tx: &Transaction<'_>| {
+        let Registration { name, .. } = find(tx, id.0.into())?;
+        Ok::<_, Refusal>((name, enrolment::issue(tx, id, now)?))
+    };
+    let (name, token) = api.desk().store().write(write).await?;
+    tracing::info!(
+        node = id.0,
+        name,
+        "a new enrolment file was made; what the node has counts until it is used"
+    );
+    Ok(enrolment_file(&api, id, &name, token))
+}
+
+/// The enrolment file, which is given only this once.
+fn enrolment_file(api: &Api, id: NodeId, name: &str, token: String) -> Response {
+    let file = api.context.nodes.file(name, token).to_text();
     let headers = [
         (header::LOCATION, location(LIST, id)),
         (header::CONTENT_TYPE, header::HeaderValue::from_static("application/toml")),
     ];
-    Ok((StatusCode::CREATED, headers, file).into_response())
+    (StatusCode::CREATED, headers, file).into_response()
 }
 
 async fn put(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {

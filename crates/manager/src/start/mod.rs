@@ -14,6 +14,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
+use clock::{Clock, Source};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::{Release, Sha256};
@@ -25,7 +26,6 @@ use tracing::info;
 use crate::authority::AuthorityError;
 use crate::driver::{Desk, read_rooms};
 use crate::layout::Layout;
-use crate::now::Clock;
 use crate::settings::SettingsError;
 use crate::store::{self, Store, StoreError};
 
@@ -135,6 +135,17 @@ pub fn open_store(
 /// # Errors
 /// The store cannot be read or written.
 pub async fn take_over(
+    connection: Connection,
+    path: PathBuf,
+    policy: Policy,
+    fell_back: Option<&FellBack>,
+) -> Result<Desk, StoreError> {
+    take_over_on(Arc::new(clock::Machine), connection, path, policy, fell_back).await
+}
+
+/// The same by other clocks than this machine's.
+pub(crate) async fn take_over_on(
+    clocks: Arc<dyn Source>,
     mut connection: Connection,
     path: PathBuf,
     policy: Policy,
@@ -148,7 +159,8 @@ pub async fn take_over(
             fleet
         }
     };
-    let clock = Clock::resume(store::stored_time(&connection)?);
+    let clock = Clock::start_on(clocks, store::stored_time(&connection)?.as_ref());
+    let gap = clock.gap();
     let rooms = read_rooms(&connection)?;
     let news = untold(fell_back, store::read_meta(&connection, TOLD)?.as_deref());
     let fleet = Arc::new(RwLock::new(fleet));
@@ -159,7 +171,8 @@ pub async fn take_over(
     }
     let told = news.as_ref().map(|(mark, _)| mark.clone());
     let fell_back = news.map(|(_, fell_back)| fell_back);
-    let event = Event::ManagerStarted { release: Release::COMPILED, fell_back };
+    let wall = Some((desk.wall(), gap));
+    let event = Event::ManagerStarted { release: Release::COMPILED, fell_back, wall };
     let mark = move |tx: &rusqlite::Transaction<'_>, _| match &told {
         Some(mark) => store::write_meta(tx, TOLD, mark),
         None => Ok(()),

@@ -15,8 +15,9 @@ use crate::authority::{Authority, write_private};
 use crate::context::Context;
 use crate::driver::{Desk, Driver, Ended, Own};
 use crate::enrolment::NodeAccess;
+use crate::first_password;
 use crate::gate::{Gate, Passage};
-use crate::link::{self, Link, Presence, Timing};
+use crate::link::{self, Link, Presence, Slowdown, Timing};
 use crate::settings::Settings;
 
 /// The time that a release asks for whenever it has made progress in bringing its store over: far
@@ -103,22 +104,18 @@ impl Prepared {
                 authority: self.authority.pem().into(),
             },
             name: self.settings.names.first().cloned().unwrap_or_default(),
+            refusals: self.listeners.refusals().clone(),
         }
     }
 
-    /// Hands the first password to the operator: on the standard error, and in a file for a machine
-    /// whose standard error nobody reads.
+    /// Hands the first password to the operator: in a file that only its owner can read, whose place is logged.
+    /// The password itself goes to no log: logs are collected, kept and read by others.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn hand_over(&self, password: &str) -> Result<(), StartError> {
-        let path = self.own.layout.state().join("admin-password");
-        write_private(&path, format!("{password}\n").as_bytes())?;
-        eprintln!(
-            "pitlane-manager: the first password of admin is {password}\n\
-             pitlane-manager: it is also in {}, which only its owner can read; delete that file",
-            path.display()
-        );
+        let file = first_password::file(&self.own.layout.state());
+        write_private(&file, format!("{password}\n").as_bytes())?;
         Ok(())
     }
 
@@ -143,6 +140,8 @@ impl Prepared {
             gate: gate.clone(),
             fetch_rate: self.settings.fetch_rate,
             timing: Timing::STANDARD,
+            refusals: self.listeners.refusals().clone(),
+            slowdown: Arc::new(Slowdown::default()),
         };
         let addresses = [self.listeners.people(), self.listeners.nodes()];
         let name = self.settings.names.first().cloned().unwrap_or_default();
@@ -155,6 +154,9 @@ impl Prepared {
         gate.set(Passage::Open);
         let [people, nodes] = addresses;
         info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
+        if let Some(remark) = first_password::remark(&self.own.layout.state()) {
+            warn!("{remark}");
+        }
         let desk = self.desk.clone();
         let held = Held { addresses: addresses.into(), calls: 0 };
         let driver =

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::StartError;
 use crate::authority::{Authority, ServerIdentity};
 use crate::gate::{Gate, guard};
-use crate::link::{Limits, Peer, TlsListener, server_config};
+use crate::link::{Limits, Peer, Refusals, TlsListener, serve, server_config};
 use crate::settings::Settings;
 
 /// How long requests under way may take to end when the process does.
@@ -26,6 +26,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub struct Listeners {
     people: TlsListener,
     nodes: TlsListener,
+    refusals: Refusals,
 }
 
 impl Listeners {
@@ -37,9 +38,11 @@ impl Listeners {
         let identity = Arc::new(ServerIdentity::new(authority.clone(), settings.names.clone())?);
         let people = server_config(identity.clone(), None)?;
         let nodes = server_config(identity, Some(authority))?;
+        let refusals = Refusals::default();
         Ok(Self {
-            people: listen(settings.people, people, Limits::PEOPLE).await?,
-            nodes: listen(settings.nodes, nodes, Limits::NODES).await?,
+            people: listen(settings.people, people, Limits::PEOPLE, &refusals).await?,
+            nodes: listen(settings.nodes, nodes, Limits::NODES, &refusals).await?,
+            refusals,
         })
     }
 
@@ -61,18 +64,17 @@ impl Listeners {
         self.nodes.address()
     }
 
+    /// Whom they have refused.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
     /// Serves both until [`Serving::stop`].
     pub fn serve(self, people: Router, nodes: Router, gate: &Gate) -> Serving {
         let stop = CancellationToken::new();
         let people = people.layer(map_request(with_address)).layer(from_fn_with_state(gate.clone(), guard));
-        let tasks = [(self.people, people), (self.nodes, nodes)].map(|(listener, router)| {
-            let service = router.into_make_service_with_connect_info::<Peer>();
-            let stopped = stop.clone().cancelled_owned();
-            tokio::spawn(async move {
-                // It never fails: a listener that cannot accept says so in the log and tries again.
-                let _ = axum::serve(listener, service).with_graceful_shutdown(stopped).await;
-            })
-        });
+        let tasks = [(self.people, people), (self.nodes, nodes)]
+            .map(|(listener, router)| tokio::spawn(serve(listener, router, stop.clone())));
         Serving { stop, tasks }
     }
 }
@@ -81,16 +83,18 @@ async fn listen(
     address: SocketAddr,
     config: Arc<rustls::ServerConfig>,
     limits: Limits,
+    refusals: &Refusals,
 ) -> Result<TlsListener, StartError> {
     let failed = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    TlsListener::new(listener, config, limits).map_err(failed)
+    TlsListener::new(listener, config, limits, refusals.clone()).map_err(failed)
 }
 
-/// The management API knows its peers by their address alone.
+/// The management API knows its peers by their address, and says of a connection when it has logged in.
 async fn with_address(mut request: Request) -> Request {
-    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().copied() {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().cloned() {
         request.extensions_mut().insert(ConnectInfo(peer.address));
+        request.extensions_mut().insert(peer.guest);
     }
     request
 }

@@ -75,6 +75,51 @@ async fn started_in_a(bench: &Bench) -> Desk {
     take_over(connection, path, Policy::standard(), record.fell_back.as_ref()).await.unwrap()
 }
 
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_first_password_is_in_its_file_alone_and_every_start_says_where_until_it_is_gone() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _logged = tracing::subscriber::set_default(subscriber);
+    let serve = async || {
+        let prepared = Prepared::new(bench.own(Slot::A), &Boot::default()).await.unwrap();
+        crate::rest::first_account(prepared.desk().store(), |made| prepared.hand_over(made)).await.unwrap();
+        let stop = CancellationToken::new();
+        stop.cancel();
+        prepared.run(Router::new(), &Boot::default(), stop).await.unwrap();
+        String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap()
+    };
+    let first = serve().await;
+    let file = bench.layout().state().join("admin-password");
+    let password = fs::read_to_string(&file).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let place = format!("the first password of admin lies in {}", file.display());
+    for said in [first, serve().await] {
+        assert!(said.contains(&place) && said.contains("pitlane account password"), "{said}");
+        assert!(!said.contains(password.trim()), "the log holds the password");
+    }
+    fs::remove_file(&file).unwrap();
+    let later = serve().await;
+    assert!(!later.contains("the first password"), "{later}");
+    assert!(!file.exists(), "another password was made");
+}
+
 #[tokio::test]
 async fn a_release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
     let bench = Bench::new();
@@ -273,7 +318,10 @@ async fn a_restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
     let mut connection = store::open(&path, &mut || {}).unwrap();
     let mut fleet = store::load(&connection).unwrap().unwrap();
     let release = fleet.platform.run.as_ref().unwrap().package.release;
-    fleet.apply(Clock::resume(None).now(), Event::ManagerStarted { release, fell_back: None });
+    fleet.apply(
+        clock::Clock::start(None).now(),
+        Event::ManagerStarted { release, fell_back: None, wall: None },
+    );
     store::found(&mut connection, &fleet).unwrap();
     let desk = take_over(connection, path, Policy::standard(), None).await.unwrap();
     desk.read(|fleet, _| assert_eq!(fleet.platform.run.as_ref().unwrap().lock, Lock::Lifted));

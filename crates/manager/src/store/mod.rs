@@ -7,6 +7,7 @@
 
 mod error;
 mod file;
+mod journal;
 pub mod node_boot;
 mod reader;
 mod rows;
@@ -25,9 +26,9 @@ use tokio::sync::{oneshot, watch};
 
 pub use error::StoreError;
 pub use file::{copy_store, open, snapshot};
+pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
 pub use rows::{
-    Entry, JOURNAL_ENTRIES, Recorded, StoredRun, found, load, mark_time, read_meta, record, stored_time,
-    write_meta,
+    Entry, Recorded, StoredRun, found, load, mark_time, read_meta, record, stored_time, write_meta,
 };
 
 use reader::Readers;

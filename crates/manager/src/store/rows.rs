@@ -2,23 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fleet::desired::RunId;
+use clock::{Readings, Stamp, Trust};
 use fleet::fact::Fact;
 use fleet::node::{Node, NodeId};
 use fleet::platform::{Event, Fleet, Platform};
 use fleet::policy::Policy;
 use fleet::run::{EndedRun, Package, Run};
-use fleet::time::Time;
+use fleet::time::{Span, Time, Wall};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
-
-/// How many entries the journal keeps. An upgrade of 10,000 nodes writes about 22,000.
-pub const JOURNAL_ENTRIES: i64 = 200_000;
-
-/// How often the journal is cut, in entries, so that it is not done at every commit.
-const JOURNAL_CUT_EVERY: i64 = 1_000;
+use super::{StoreError, journal};
 
 /// What was put to the core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +86,7 @@ pub fn found(connection: &mut Connection, fleet: &Fleet) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Writes what an entry has changed: the journal, the changed nodes, the platform and its runs.
+/// Writes what an entry has changed: the changed nodes, the platform, its runs and its history.
 /// `before` is the platform as it was.
 ///
 /// # Errors
@@ -110,7 +104,6 @@ pub fn record(
         return Ok(());
     }
     let run = platform.run.as_ref().or(before.run.as_ref()).map(|run| run.id);
-    append(tx, now, run, recorded)?;
     for id in changed {
         write_node(tx, *id, fleet.nodes().get(*id))?;
     }
@@ -118,33 +111,14 @@ pub fn record(
         write_platform(tx, platform)?;
         write_runs(tx, before, platform)?;
     }
-    Ok(())
+    // Last, so that what is removed of a run is noted in its row.
+    journal::append(tx, now, run, recorded)
 }
 
 /// Stores the platform itself.
 fn write_platform(tx: &Transaction<'_>, platform: &Platform) -> Result<(), StoreError> {
     let body = serde_json::to_string(platform)?;
     tx.prepare_cached("INSERT OR REPLACE INTO platform (id, body) VALUES (1, ?1)")?.execute([body])?;
-    Ok(())
-}
-
-fn append(
-    tx: &Transaction<'_>,
-    now: Time,
-    run: Option<RunId>,
-    recorded: &Recorded,
-) -> Result<(), StoreError> {
-    let body = serde_json::to_string(recorded)?;
-    let run = run.map(|run| run.0);
-    tx.prepare_cached("INSERT INTO journal (at, run, body) VALUES (?1, ?2, ?3)")?.execute(params![
-        signed(now),
-        run,
-        body
-    ])?;
-    let seq = tx.last_insert_rowid();
-    if seq % JOURNAL_CUT_EVERY == 0 {
-        tx.prepare_cached("DELETE FROM journal WHERE seq <= ?1")?.execute([seq - JOURNAL_ENTRIES])?;
-    }
     Ok(())
 }
 
@@ -172,10 +146,15 @@ fn write_runs(tx: &Transaction<'_>, before: &Platform, after: &Platform) -> Resu
     }
     for (id, run) in rows {
         let body = serde_json::to_string(&run)?;
-        tx.prepare_cached("INSERT OR REPLACE INTO run (id, body) VALUES (?1, ?2)")?
-            .execute(params![id.0, body])?;
+        let sql = "INSERT INTO run (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET body = ?2";
+        tx.prepare_cached(sql)?.execute(params![id.0, body])?;
     }
-    Ok(())
+    match &after.run {
+        Some(run) if before.run.as_ref().is_none_or(|before| before.id != run.id) => {
+            journal::run_begins(tx, run.id)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Reads a small value that belongs to no table.
@@ -199,23 +178,39 @@ pub fn write_meta(tx: &Transaction<'_>, key: &str, value: &str) -> Result<(), St
     Ok(())
 }
 
-/// The time of the last commit: by the platform's count, and by the wall clock.
+/// The time of a commit as it is stored.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredTime {
+    Stamp(Stamp),
+    /// By release 34, which did not look at the machine's uptime.
+    Pair(Time, Wall),
+}
+
+/// The time of the last commit, and what the machine's clocks said then.
 ///
 /// # Errors
 /// The row cannot be read.
-pub fn stored_time(connection: &Connection) -> Result<Option<(Time, Time)>, StoreError> {
-    Ok(read_meta(connection, "time")?.map(|text| serde_json::from_str(&text)).transpose()?)
+pub fn stored_time(connection: &Connection) -> Result<Option<Stamp>, StoreError> {
+    let stored = read_meta(connection, "time")?.map(|text| serde_json::from_str(&text)).transpose()?;
+    Ok(stored.map(|stored| match stored {
+        StoredTime::Stamp(stamp) => stamp,
+        StoredTime::Pair(now, wall) => {
+            let (boot, uptime, trust) = (String::new(), Span::ZERO, Trust::Unknown);
+            Stamp { now, readings: Readings { wall, boot, uptime, trust } }
+        }
+    }))
 }
 
 /// Stores the time of this commit.
 ///
 /// # Errors
 /// The database refuses.
-pub fn mark_time(tx: &Transaction<'_>, now: Time, wall: Time) -> Result<(), StoreError> {
-    write_meta(tx, "time", &serde_json::to_string(&(now, wall))?)
+pub fn mark_time(tx: &Transaction<'_>, stamp: &Stamp) -> Result<(), StoreError> {
+    write_meta(tx, "time", &serde_json::to_string(stamp)?)
 }
 
 /// Times are far below the largest number that the database holds.
-fn signed(time: Time) -> i64 {
+pub(super) fn signed(time: Time) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
 }

@@ -15,6 +15,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "the platform, its nodes and its history", sql: PLATFORM },
     Migration { title: "the configuration", sql: CONFIGURATION },
     Migration { title: "when each node's release started", sql: NODE_BOOT },
+    Migration { title: "a history under limits of its own, and whose uploads there are", sql: LIMITS },
+    Migration { title: "the registration that each certificate belongs to", sql: REGISTRATION },
 ];
 
 /// What the driver keeps. `body` is the JSON of the core's own types.
@@ -79,4 +81,43 @@ CREATE TABLE package (manifest TEXT PRIMARY KEY, uploaded_at INTEGER NOT NULL) W
 /// Release 34.1 shows when each node's release started.
 const NODE_BOOT: &str = "
 CREATE TABLE node_boot (node_id INTEGER PRIMARY KEY, started_at INTEGER NOT NULL);
+";
+
+/// Release 34.1 keeps the history of runs apart from what callers and nodes cause. Reports from which
+/// nothing followed leave it. A run whose beginning was pushed out by calls is marked as cut.
+///
+/// An upload belongs to an account, has a last activity, and says how its file begins.
+const LIMITS: &str = "
+ALTER TABLE journal ADD COLUMN kind TEXT NOT NULL DEFAULT 'run';
+DELETE FROM journal WHERE json_array_length(body, '$.facts') = 0
+    AND json_extract(body, '$.entry.event.event') IN ('report', 'link_down', 'deadline_passed');
+UPDATE journal SET kind = CASE
+    WHEN json_extract(body, '$.entry.entry') = 'policy' THEN 'operator'
+    WHEN json_extract(body, '$.entry.event.event')
+        IN ('node_added', 'node_changed', 'node_removed', 'maintenance') THEN 'operator'
+    ELSE 'platform' END
+    WHERE run IS NULL;
+CREATE INDEX journal_of_kind ON journal (kind, seq);
+ALTER TABLE run ADD COLUMN evicted INTEGER NOT NULL DEFAULT 0;
+UPDATE run SET evicted = 1 WHERE NOT EXISTS (SELECT 1 FROM journal
+    WHERE journal.run = run.id AND json_extract(body, '$.entry.entry') = 'start');
+ALTER TABLE upload ADD COLUMN owner TEXT;
+ALTER TABLE upload ADD COLUMN active_at INTEGER;
+ALTER TABLE upload ADD COLUMN head_sha256 TEXT;
+";
+
+/// Release 34.1 tells the registrations of one number apart. Those of release 34 are named after their
+/// token, which was random: whoever brings the same store over twice gives them the same names, so a node
+/// that has such a name in its certificate already is known again after the store was restored.
+const REGISTRATION: &str = "
+CREATE TABLE registration (
+    node_id INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    earlier_key TEXT,
+    earlier_since INTEGER
+);
+INSERT INTO registration (node_id, id, earlier_key, earlier_since)
+    SELECT node_id, substr(token_sha256, 1, 32), public_key_sha256, expires_at - 604800000 FROM enrolment;
+ALTER TABLE enrolment ADD COLUMN registration TEXT NOT NULL DEFAULT '';
+UPDATE enrolment SET registration = substr(token_sha256, 1, 32);
 ";

@@ -137,6 +137,43 @@ fn a_store_of_an_earlier_release_is_migrated_with_what_it_holds() {
 }
 
 #[test]
+fn a_store_from_before_the_limits_keeps_its_runs_and_says_what_calls_have_pushed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let old = Connection::open(&path).unwrap();
+    let before = MIGRATIONS.iter().position(|migration| migration.sql.contains("journal_of_kind")).unwrap();
+    MIGRATIONS[..before].iter().for_each(|migration| old.execute_batch(migration.sql).unwrap());
+    old.pragma_update(None, "user_version", u32::try_from(before).unwrap()).unwrap();
+    let row = |run: Option<u32>, entry: &str, facts: &str| {
+        let body = format!("{{\"entry\": {entry}, \"facts\": {facts}}}");
+        old.execute("INSERT INTO journal (at, run, body) VALUES (1, ?1, ?2)", rusqlite::params![run, body])
+            .unwrap();
+    };
+    let event = |event: &str| format!("{{\"entry\": \"event\", \"event\": {{\"event\": \"{event}\"}}}}");
+    let fact = "[{\"fact\": \"node\", \"node\": 1, \"name\": \"lon-1\", \"what\": \"rebooting\"}]";
+    row(None, &event("node_added"), fact);
+    row(Some(1), &event("report"), fact);
+    row(Some(1), &event("report"), "[]");
+    row(Some(2), "{\"entry\": \"start\"}", fact);
+    row(Some(2), &event("report"), "[]");
+    row(None, &event("manager_started"), "[]");
+    old.execute_batch(
+        "INSERT INTO run (id, body) VALUES (1, '{}'), (2, '{}');
+         INSERT INTO upload (uuid, state, total_size, received, created_at) VALUES ('u', 'uploading', 9, 0, 7);",
+    )
+    .unwrap();
+    drop(old);
+    let migrated = open(&path, &mut || {}).unwrap();
+    let mut statement = migrated.prepare("SELECT run, kind FROM journal ORDER BY seq").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows: Vec<(Option<u32>, String)> = rows.map(Result::unwrap).collect();
+    let expected = [(None, "operator"), (Some(1), "run"), (Some(2), "run"), (None, "platform")];
+    assert_eq!(rows, expected.map(|(run, kind)| (run, kind.to_string())));
+    let runs = [1, 2].map(|run| evicted(&migrated, fleet::desired::RunId(run)).unwrap());
+    assert_eq!(runs, [1, 0], "calls have pushed the beginning of run 1 out");
+}
+
+#[test]
 fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
@@ -219,8 +256,12 @@ fn the_stores_of_every_release_so_far_are_read() {
         assert_eq!(names, ["lon-1", "lon-2"], "{}", release.display());
         assert!(fleet.nodes().get(NodeId(1)).unwrap().observed.is_some());
         assert!(fleet.platform.run.is_none());
+        let stamp = stored_time(&connection).unwrap().unwrap();
+        assert!(stamp.now > fleet::time::Time::default() && stamp.readings.boot.is_empty());
         let rooms = crate::driver::read_rooms(&connection).unwrap();
         assert_eq!(rooms.rooms[0].aliases.len(), 2);
         assert!(journal(&connection).len() >= 4, "the history is gone");
+        let kept = journal(&connection).into_iter().all(|(_, recorded)| kind_of(&recorded).is_some());
+        assert!(kept, "a report from which nothing followed is in the history");
     }
 }

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use fleet::agent::{AgentEvent, Refuse};
 use fleet::desired::Assignment;
-use fleet::observed::Admission;
 use tracing::info;
 
 use super::Driver;
@@ -12,6 +11,7 @@ use super::keep::Kept;
 use crate::calls;
 use crate::files::chain;
 use crate::link::Report;
+use crate::web::Service;
 
 /// How a turn of the loop ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,17 +87,20 @@ impl Driver {
 
     /// Opens or closes the node for new calls.
     fn set_admission(&mut self, refuse: Option<&Refuse>) {
-        let wanted = if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
-        if *self.parts.admission.borrow() != wanted {
-            self.parts.engine.set_admission(calls::admission(wanted));
-            self.parts.admission.send_replace(wanted);
+        let wanted = service(refuse);
+        let before = *self.parts.service.borrow();
+        if before.admission() != wanted.admission() {
+            self.parts.engine.set_admission(calls::admission(wanted.admission()));
             info!("{}", why(refuse));
+        }
+        if before != wanted {
+            self.parts.service.send_replace(wanted);
         }
     }
 
     /// Lets the agent know what the call engine does and holds.
     fn count(&mut self) -> Kept {
-        let admission = *self.parts.admission.borrow();
+        let admission = self.parts.service.borrow().admission();
         let counted = calls::counted(*self.parts.engine.calls().borrow(), Instant::now());
         let known = self.parts.agent.observed(self.parts.clock.now());
         if known.admission != admission && self.apply(AgentEvent::Admission(admission)) == Kept::No {
@@ -144,6 +147,14 @@ impl Driver {
             Some(before) if observed.says_the_same_as(&before) => News::None,
             Some(_) | None => News::Some,
         }
+    }
+}
+
+fn service(refuse: Option<&Refuse>) -> Service {
+    match refuse {
+        None => Service::Open,
+        Some(Refuse::Maintenance(owners)) if owners.platform.is_some() => Service::Unfit,
+        Some(Refuse::Maintenance(_) | Refuse::Unconfirmed | Refuse::Leaving) => Service::Maintenance,
     }
 }
 

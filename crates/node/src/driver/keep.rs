@@ -127,7 +127,11 @@ impl Driver {
     pub(super) fn judge_fitness(&mut self) {
         let engine = matches!(*self.parts.engine.calls().borrow(), call::Calls::Unknown)
             .then(|| "a part of the call engine has failed; restart the node at a quiet time".to_string());
-        let unfit = self.faults.unfit().or(engine).or_else(|| self.heartbeat.unfit());
+        let probed = match &self.parts.probation {
+            Some(probation) => probation.unfit(),
+            None => self.heartbeat.unfit(),
+        };
+        let unfit = self.faults.unfit().or(engine).or(probed);
         let now = self.parts.clock.now();
         if self.parts.agent.observed(now).unfit == unfit {
             return;

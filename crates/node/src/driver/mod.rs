@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use call::CallEngine;
 use fleet::agent::{Agent, AgentEvent, Memory};
 use fleet::desired::Assignment;
-use fleet::observed::{Admission, Observed};
+use fleet::observed::Observed;
 use fleet::time::Time;
 use slots::{Machine, Supervised};
 use tokio::signal::unix::Signal;
@@ -29,12 +29,16 @@ use crate::calls;
 use crate::clock::Clock;
 use crate::files::chain;
 use crate::heartbeat::Heartbeat;
-use crate::http::{Failing, RequestError};
+use crate::http::RequestError;
 use crate::link::{Handled, LinkEvent, Report, Session};
 use crate::memory::{ConfigurationFile, MemoryFile};
 use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
 use crate::probation::Probation;
+use crate::reason::{Reason, Reasons};
 use crate::staging::{Job, Outcome, Stager, StagingEvent};
+use crate::unconfirmed::UnconfirmedFile;
+use crate::watchdog::{Promise, Watchdog};
+use crate::web::Service;
 
 /// The longest the loop waits without looking around.
 const LOOK_AROUND: Duration = Duration::from_secs(60);
@@ -48,8 +52,8 @@ pub enum Input {
     CallsChanged,
     /// The staging under way.
     Staging(StagingEvent),
-    /// The call engine was asked whether it answers.
-    EngineAnswered(bool),
+    /// The call engine has called itself: it carried that call, or why not.
+    Probed(Result<(), String>),
     /// The node has checked whether its machine would start again.
     CheckedItself(Option<String>),
     /// A release was checked in its slot.
@@ -85,14 +89,18 @@ pub struct Parts {
     pub revision: u64,
     /// The call engine, started with `admission`.
     pub engine: Arc<CallEngine>,
-    /// Whether the call engine takes calls.
-    pub admission: watch::Sender<Admission>,
+    /// What is done about new calls.
+    pub service: watch::Sender<Service>,
     /// The machine's slots.
     pub machine: Machine,
     /// The line to boot.
     pub boot: Supervised,
     /// The confirmation, when this release has not confirmed itself.
     pub probation: Option<Probation>,
+    /// The manifest of the release that runs.
+    pub manifest: String,
+    /// Where a release says why it could not confirm itself.
+    pub unconfirmed: UnconfirmedFile,
     /// The conversation with the Management Node.
     pub session: Arc<Session>,
     /// What the link reports.
@@ -111,6 +119,10 @@ pub struct Parts {
     pub rate: watch::Sender<Option<u64>>,
     /// SIGTERM.
     pub terminate: Signal,
+    /// By when the loop comes round again.
+    pub promise: Promise,
+    /// What notices when it does not.
+    pub watchdog: Watchdog,
 }
 
 /// The shell of a running node.
@@ -120,11 +132,15 @@ pub struct Driver {
     keep_at: Time,
     /// What of the state cannot be written.
     faults: faults::Faults,
-    /// Whether the call engine of a confirmed release answers.
+    /// Whether the call engine of a confirmed release carries calls.
     heartbeat: Heartbeat,
     job: Option<Job>,
-    /// The question to the call engine whether it answers.
-    probe: Option<JoinHandle<bool>>,
+    /// The call engine's call to itself.
+    probe: Option<JoinHandle<Result<(), String>>>,
+    /// Why the last one failed.
+    no_call: Option<String>,
+    /// How many callers had been refused for want of resources when it was last looked.
+    refused: u64,
     /// When the node checks itself, and the check under way.
     own_checks: OwnChecks,
     own_check: Option<JoinHandle<Option<String>>>,
@@ -137,7 +153,8 @@ pub struct Driver {
     reported: Option<Observed>,
     /// The answers whose taking in is still to be acknowledged.
     handled: Vec<(oneshot::Sender<Handled>, Handled)>,
-    contact: Option<Failing>,
+    /// Why there is no conversation with the Management Node, as far as it was logged.
+    reasons: Reasons,
     refusal: Option<String>,
 }
 
@@ -156,9 +173,11 @@ impl Driver {
             release_checks: ReleaseChecks::default(),
             release_check: None,
             waiting: Vec::new(),
+            no_call: None,
+            refused: 0,
             reported: None,
             handled: Vec::new(),
-            contact: None,
+            reasons: Reasons::default(),
             refusal: None,
         }
     }
@@ -166,6 +185,7 @@ impl Driver {
     /// Runs until the node restarts into another release or is asked to end.
     pub async fn run(mut self) -> Ending {
         let mut counted = self.parts.engine.calls();
+        let mut shown = self.parts.service.subscribe();
         if self.parts.probation.is_none() {
             self.say_ready();
         }
@@ -174,7 +194,8 @@ impl Driver {
             if self.settle() == act::Settled::Restarts {
                 return self.end(Ending::Restart).await;
             }
-            let input = self.next(&mut counted).await;
+            let input = self.next(&mut counted, &mut shown).await;
+            self.parts.promise.renew(Duration::ZERO);
             if matches!(input, Input::Terminate) {
                 return self.end(Ending::Terminated).await;
             }
@@ -185,19 +206,26 @@ impl Driver {
     }
 
     /// Waits for the next thing to happen.
-    async fn next(&mut self, counted: &mut watch::Receiver<call::Calls>) -> Input {
+    async fn next(
+        &mut self,
+        counted: &mut watch::Receiver<call::Calls>,
+        shown: &mut watch::Receiver<Service>,
+    ) -> Input {
         let wait = self.until_due();
+        self.parts.promise.renew(wait);
         let parts = &mut self.parts;
         tokio::select! {
             _ = parts.terminate.recv() => Input::Terminate,
             Some(event) = parts.link.recv() => Input::Link(event),
             Some(event) = parts.staging.recv() => Input::Staging(event),
-            answers = answer_of(&mut self.probe) => Input::EngineAnswered(answers),
+            probed = result_of(&mut self.probe) => Input::Probed(probed),
             fault = checks::checked_itself(&mut self.own_check) => Input::CheckedItself(fault),
             (software, outcome) = checks::checked(&mut self.release_check) => {
                 Input::ReleaseChecked(software, outcome)
             }
             Ok(()) = counted.changed() => Input::CallsChanged,
+            // The watchdog has closed the node, and the loop moves after all.
+            Ok(()) = shown.changed() => Input::Due,
             () = sleep(wait) => Input::Due,
         }
     }
@@ -208,9 +236,9 @@ impl Driver {
             Input::Link(LinkEvent::Answered { answer, handled }) => self.answered(*answer, handled),
             Input::Link(LinkEvent::Failed(error)) => self.failed(&error),
             Input::Staging(event) => self.staging(event),
-            Input::EngineAnswered(answers) => {
+            Input::Probed(probed) => {
                 self.probe = None;
-                self.engine_answered(answers);
+                self.probed(probed);
             }
             Input::CheckedItself(fault) => self.own_check_ended(fault),
             Input::ReleaseChecked(software, outcome) => self.release_check_ended(software, outcome),
@@ -220,8 +248,9 @@ impl Driver {
     }
 
     fn answered(&mut self, answer: SyncAnswer, handled: oneshot::Sender<Handled>) {
-        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _, beside: _ } = answer;
-        if self.contact.take().is_some() {
+        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _, wall: _, beside: _ } =
+            answer;
+        if self.reasons.end() {
             info!("the Management Node answers again");
         }
         let now = self.parts.clock.now();
@@ -239,11 +268,12 @@ impl Driver {
         self.accept_checked(desired, handled);
     }
 
-    /// One line for each time that the link fails in another way, not one for each attempt.
+    /// One line for each new reason, not one for each attempt.
     fn failed(&mut self, error: &RequestError) {
         let failing = error.failing();
-        if self.contact.replace(failing) != Some(failing) {
-            warn!("{}", chain(error));
+        let reason = Reason::of(error, self.parts.session.own_certificate());
+        if self.reasons.is_new(reason) {
+            warn!("no conversation with the Management Node: {reason} ({})", chain(error));
         }
         let now = self.parts.clock.now();
         if let Some(probation) = &mut self.parts.probation {
@@ -297,7 +327,8 @@ impl Driver {
             // However it ended, it does not hold the engine any more.
             let _ = probe.await;
         }
-        let Parts { engine, session, durable, memory, clock, .. } = self.parts;
+        let Parts { engine, session, durable, memory, clock, watchdog, .. } = self.parts;
+        drop(watchdog);
         match ending {
             Ending::Restart => {
                 // The memory was stored, with the time, when the node decided to leave.
@@ -323,11 +354,10 @@ async fn shut_down(engine: Arc<CallEngine>) {
     }
 }
 
-/// Waits for the answer to the question under way, or for ever. A question that broke off is answered
-/// with no.
-async fn answer_of(probe: &mut Option<JoinHandle<bool>>) -> bool {
+/// Waits for the end of the call under way, or for ever. One that broke off was carried by nobody.
+async fn result_of(probe: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
     match probe {
-        Some(probe) => probe.await.unwrap_or(false),
+        Some(probe) => probe.await.unwrap_or_else(|_| Err("the node's call to itself broke off".into())),
         None => std::future::pending().await,
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use call::Probed;
 use fleet::agent::AgentEvent;
 use fleet::time::Span;
 use tracing::{error, info, warn};
@@ -11,35 +12,46 @@ use tracing::{error, info, warn};
 use super::Driver;
 use super::keep::Kept;
 use crate::files::chain;
-use crate::heartbeat::Beat;
+use crate::heartbeat::{Beat, no_call};
 use crate::probation::Step;
 
 impl Driver {
-    /// Does what is to be done for the confirmation, or to know that a confirmed release still answers.
+    /// Does what is to be done for the confirmation, or to know that a confirmed release still carries calls.
     pub(super) fn prove(&mut self) {
         let now = self.parts.clock.now();
         let Some(probation) = &mut self.parts.probation else {
-            if self.heartbeat.step(now) == Beat::Ask {
-                self.ask_engine();
+            let refused = self.parts.engine.stats().refused_resource;
+            if std::mem::replace(&mut self.refused, refused) != refused {
+                self.heartbeat.refused_a_call(now);
+            }
+            if self.heartbeat.step(now) == Beat::Probe {
+                self.probe();
             }
             return;
         };
         match probation.step(now) {
             Step::Wait => {}
             Step::Extend(left) => self.extend(left),
-            Step::AskEngine => self.ask_engine(),
+            Step::Probe => self.probe(),
             Step::Confirm => self.confirm(),
         }
     }
 
-    pub(super) fn engine_answered(&mut self, answers: bool) {
-        if !answers {
-            warn!("the call engine does not answer its own OPTIONS; asking again");
+    /// The call engine has called itself.
+    pub(super) fn probed(&mut self, probed: Result<(), String>) {
+        let why = probed.as_ref().err().cloned();
+        let is_new = self.no_call != why;
+        self.no_call.clone_from(&why);
+        if let Some(why) = why.filter(|_| is_new) {
+            warn!("the node could not call itself, trying again: {why}");
+            if self.parts.probation.is_some() {
+                self.parts.unconfirmed.note(&self.parts.manifest, &no_call(&why));
+            }
         }
         let now = self.parts.clock.now();
         match &mut self.parts.probation {
-            Some(probation) => probation.engine_answered(now, answers),
-            None => self.heartbeat.answered(now, answers),
+            Some(probation) => probation.probed(now, probed),
+            None => self.heartbeat.probed(now, probed),
         }
     }
 
@@ -49,10 +61,15 @@ impl Driver {
         }
     }
 
-    /// Asks beside the loop, since the answer may take seconds.
-    fn ask_engine(&mut self) {
+    /// Beside the loop, since it may take seconds.
+    fn probe(&mut self) {
         let engine = Arc::clone(&self.parts.engine);
-        self.probe = Some(tokio::spawn(async move { engine.answers_options().await }));
+        self.probe = Some(tokio::spawn(async move {
+            match engine.probe_call().await {
+                Ok(Probed::Carried | Probed::Full) => Ok(()),
+                Err(error) => Err(chain(&error)),
+            }
+        }));
     }
 
     /// The record first: once it says so, boot will not go back. Then what the node remembers, then the word.
@@ -65,7 +82,8 @@ impl Driver {
             return self.prove_again();
         }
         self.parts.probation = None;
-        self.heartbeat.answered(self.parts.clock.now(), true);
+        self.heartbeat.probed(self.parts.clock.now(), Ok(()));
+        self.parts.unconfirmed.forget();
         self.say_ready();
     }
 
@@ -73,7 +91,7 @@ impl Driver {
     fn prove_again(&mut self) {
         let now = self.parts.clock.now();
         if let Some(probation) = &mut self.parts.probation {
-            probation.engine_answered(now, false);
+            probation.again(now);
         }
     }
 

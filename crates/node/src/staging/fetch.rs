@@ -82,7 +82,8 @@ impl Fetch<'_> {
         let session = &self.stager.session;
         let (client, path) = (session.client(), self.path(name));
         let limits = (SMALL_FILE, limit as usize);
-        let got = session.managers().in_turn(|address| {
+        let managers = session.managers();
+        let got = managers.in_turn(|address| {
             let (client, path) = (&client, &path);
             async move { http::get(client, &address, path, limits).await }
         });
@@ -148,8 +149,8 @@ impl Fetch<'_> {
         let session = &self.stager.session;
         let (client, path) = (session.client(), self.path(PAYLOAD));
         let size = payload.size;
-        session
-            .managers()
+        let managers = session.managers();
+        managers
             .in_turn(|address| {
                 let request = client
                     .get(format!("https://{address}{path}"))

@@ -76,6 +76,43 @@ impl TestMachine {
         Self { machine: Machine::open(root.path()), root, web, sip, boot, boot_name }
     }
 
+    /// Changes a setting, as an operator does while no node runs.
+    pub fn set(&self, was: &str, is: &str) {
+        let path = self.path().join("machine.toml");
+        let settings = fs::read_to_string(&path).unwrap();
+        assert!(settings.contains(was), "{settings}");
+        fs::write(path, settings.replace(was, is)).unwrap();
+    }
+
+    /// Gives the node few media ports.
+    pub fn with_few_ports(self) -> Self {
+        self.set("[40000, 40999]", "[40000, 40007]");
+        self
+    }
+
+    /// Takes the few media ports away, as another program would.
+    pub fn take_ports(&self) -> Vec<std::net::UdpSocket> {
+        let ports = (40_000..40_008_u16).step_by(2);
+        ports.filter_map(|port| std::net::UdpSocket::bind((self.sip.ip(), port)).ok()).collect()
+    }
+
+    /// Starts the node as boot does, with its log in a file.
+    pub fn start_logged(&self, slot: Slot) -> Node {
+        let log = fs::File::create(self.log()).unwrap();
+        let mut command = self.command(slot);
+        Node(command.stderr(log).spawn().unwrap())
+    }
+
+    fn log(&self) -> std::path::PathBuf {
+        self.path().join("node.log")
+    }
+
+    /// The lines of the log that hold a text.
+    pub fn logged(&self, text: &str) -> Vec<String> {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        log.lines().filter(|line| line.contains(text)).map(str::to_string).collect()
+    }
+
     pub fn path(&self) -> &Path {
         self.root.path()
     }
@@ -94,11 +131,15 @@ impl TestMachine {
 
     /// Starts the node as boot does.
     pub fn start(&self, slot: Slot) -> Node {
+        Node(self.command(slot).spawn().unwrap())
+    }
+
+    fn command(&self, slot: Slot) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pitlane-node"));
         command.arg("--root").arg(self.path());
         command.env("PITLANE_SLOT", slot.name()).env("PITLANE_BOOT", std::process::id().to_string());
         command.env("NOTIFY_SOCKET", format!("@{}", self.boot_name)).stdin(Stdio::null());
-        Node(command.spawn().unwrap())
+        command
     }
 
     /// What the node has told boot since the last look.

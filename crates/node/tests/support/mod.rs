@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use fleet::desired::Desired;
 use fleet::observed::Observed;
+use fleet::version::Release;
 use futures_util::stream;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer,
@@ -70,9 +71,15 @@ pub struct Told {
     pub fetch_rate: Option<u64>,
     /// The public key that the token was spent on.
     pub spent_on: Option<Vec<u8>>,
+    /// What the machine that enrolled last said that it runs.
+    pub enrolled_with: Option<Release>,
+    /// An enrolment is refused with this sentence.
+    pub refuses_enrolment: Option<&'static str>,
     /// The next answer to an enrolment breaks off.
     pub loses_enrolment: bool,
     pub renew_at: u64,
+    /// When a renewed certificate is to be renewed.
+    pub renewed_until: u64,
     pub served: Option<PathBuf>,
     pub faults: VecDeque<Fault>,
     /// Every sync that came, refused ones included.
@@ -149,8 +156,11 @@ impl Manager {
             configuration: Configuration::default(),
             fetch_rate: None,
             spent_on: None,
+            enrolled_with: None,
+            refuses_enrolment: None,
             loses_enrolment: false,
             renew_at: u64::MAX,
+            renewed_until: u64::MAX,
             served: None,
             faults: VecDeque::new(),
             seen: Vec::new(),
@@ -222,6 +232,11 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Response {
     let asked = CertificateSigningRequestParams::from_pem(&request.request).unwrap();
     let key = asked.public_key.subject_public_key_info();
+    manager.told(|told| told.enrolled_with = request.release);
+    if let Some(why) = manager.told(|told| told.refuses_enrolment) {
+        let body = serde_json::json!({"error": why, "kind": "release", "hint": "install that release"});
+        return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+    }
     let (good, lost, renew_at) = manager.told(|told| {
         let spent_on = told.spent_on.get_or_insert_with(|| key.clone());
         let good = *spent_on == key && request.token.as_deref() == Some(TOKEN);
@@ -239,8 +254,11 @@ async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequ
 }
 
 async fn renew(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Json<Enrolled> {
-    manager.told(|told| told.renewals += 1);
-    Json(Enrolled { certificate: manager.authority.sign(&request.request), renew_at: u64::MAX })
+    let renew_at = manager.told(|told| {
+        told.renewals += 1;
+        told.renewed_until
+    });
+    Json(Enrolled { certificate: manager.authority.sign(&request.request), renew_at })
 }
 
 async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Response {
@@ -270,6 +288,7 @@ fn answer(told: &Told, sync: &Sync) -> SyncAnswer {
         configuration: differs.then(|| told.configuration.clone()),
         fetch_rate: told.fetch_rate,
         heard_at: None,
+        wall: None,
         beside: None,
     }
 }

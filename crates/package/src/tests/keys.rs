@@ -90,6 +90,34 @@ fn a_secret_key_reads_back_as_the_same_key() {
 }
 
 #[test]
+fn a_secret_key_under_a_passphrase_signs_with_it_and_not_without() {
+    let kit = Kit::small();
+    let passphrase = Passphrase::new("correct horse").unwrap();
+    let kept = generate_kept_key("kept", &Protection::Passphrase(passphrase.clone())).unwrap();
+    let (secret, _) = kept.write(&kit.at("trust"), "kept").unwrap();
+    assert!(SigningKey::is_protected(&secret).unwrap());
+    assert!(!SigningKey::is_protected(&kit.at("trust/test.key")).unwrap());
+    let bare = SigningKey::load(&secret);
+    assert!(matches!(bare, Err(KeyError::PassphraseNeeded { .. })), "{bare:?}");
+    let wrong = SigningKey::load_protected(&secret, &Passphrase::new("wrong horse").unwrap());
+    assert!(matches!(wrong, Err(KeyError::WrongPassphrase { .. })), "{wrong:?}");
+    let loaded = SigningKey::load_protected(&secret, &passphrase).unwrap();
+    assert_eq!(loaded.id(), kept.signing.id());
+    let trusted = TrustedKeys::load(&kit.at("trust")).unwrap();
+    build(&kit.recipe, &loaded, &kit.at("kept.pkg")).unwrap();
+    build(&kit.recipe, &kept.signing, &kit.at("at-once.pkg")).unwrap();
+    assert_eq!(verify_file(&kit.at("kept.pkg"), &trusted).unwrap().key(), kept.signing.id());
+    assert_eq!(format!("{passphrase:?}"), "Passphrase(…)");
+    assert!(!format!("{kept:?}").contains("untrusted comment"));
+}
+
+#[test]
+fn a_passphrase_of_a_few_letters_is_refused() {
+    assert!(matches!(Passphrase::new("short"), Err(KeyError::Passphrase)));
+    assert!(matches!(Passphrase::new("x".repeat(1025)), Err(KeyError::Passphrase)));
+}
+
+#[test]
 fn a_comment_of_two_lines_is_refused() {
     assert!(matches!(generate_key("two\nlines"), Err(KeyError::Comment)));
 }

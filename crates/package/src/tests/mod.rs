@@ -66,6 +66,7 @@ impl Kit {
             version: Version::new(34, 1),
             build: Build(34_100),
             released: jiff::civil::date(2026, 11, 23),
+            valid_until: None,
             path: Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
             notes: "Nothing is lost any more.".into(),

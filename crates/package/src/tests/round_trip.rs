@@ -121,10 +121,51 @@ fn a_slot_that_was_changed_is_noticed() {
     };
     check(&mode, "its mode is another one");
     let link = |slot: &std::path::Path| {
-        fs::rename(slot.join(program), slot.join("moved")).unwrap();
-        std::os::unix::fs::symlink("../moved", slot.join(program)).unwrap();
+        fs::rename(slot.join(program), slot.join("../moved")).unwrap();
+        std::os::unix::fs::symlink("../../moved", slot.join(program)).unwrap();
     };
     check(&link, "it is not a regular file");
+    check(
+        &|slot| fs::write(slot.join("share/doc/readme"), "read my").unwrap(),
+        "share/doc/readme is not the",
+    );
+    check(&|slot| fs::write(slot.join("bin/more"), "").unwrap(), "holds bin/more, which");
+    check(&|slot| fs::create_dir(slot.join("lib")).unwrap(), "holds lib, which");
+    let reserved = |slot: &std::path::Path| {
+        std::os::unix::fs::symlink("/bin/sh", slot.join("slot.json")).unwrap();
+    };
+    check(&reserved, "holds slot.json as something else than a plain file, which");
+}
+
+#[test]
+fn copied_program_is_what_was_hashed_or_is_refused() {
+    let kit = Kit::small();
+    let (package, built) = kit.build();
+    let payload = built.payload(Role::Node);
+    extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
+    let slot = kit.unpack(&kit.at("payload"), payload).unwrap();
+    let mut copy = Vec::new();
+    copy_program(&slot, payload, &mut copy).unwrap();
+    assert_eq!(copy, b"#!/bin/sh\nexec true\n");
+    fs::write(slot.join("bin/pitlane-node"), "#!/bin/sh\nexec fals\n").unwrap();
+    check_all_but_program(&slot, payload).unwrap();
+    assert!(matches!(copy_program(&slot, payload, &mut Vec::new()), Err(Refusal::FileDiffers { .. })));
+}
+
+#[test]
+fn an_identity_that_differs_from_the_manifest_in_any_field_has_no_payload() {
+    let (_, built) = Kit::small().build();
+    let good = built.installed(Role::Node);
+    assert_eq!(payload_of(&built, &good).unwrap().role, Role::Node);
+    let others = [
+        Installed { manifest: "0".repeat(64), ..good.clone() },
+        Installed { version: "34".into(), ..good.clone() },
+        Installed { build: 1, ..good.clone() },
+        Installed { program: "share/doc/readme".into(), ..good },
+    ];
+    for other in others {
+        assert_eq!(payload_of(&built, &other), None, "{other:?}");
+    }
 }
 
 #[test]

@@ -199,7 +199,7 @@ impl<'a> World<'a> {
             ManagerWants::Nothing => {}
             ManagerWants::Stage(_) => self.apply(Event::ManagerStaged),
             ManagerWants::Install(_) => {
-                self.apply(Event::ManagerStarted { release: NEW, fell_back: None });
+                self.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None });
                 self.touched.extend(self.fleet.nodes().ids());
             }
         }
@@ -235,9 +235,12 @@ impl<'a> World<'a> {
                 | Fact::ManagerInstalling { .. }
                 | Fact::ManagerUpgraded { .. }
                 | Fact::LockLifted { .. }
+                | Fact::FailureStopOver { .. }
                 | Fact::EpochRaised { .. }
                 | Fact::ManagerStartFault { .. }
-                | Fact::ManagerStartFaultOver => {}
+                | Fact::ManagerStartFaultOver
+                | Fact::ClockStepped { .. }
+                | Fact::ClockSteady => {}
             }
         }
     }

@@ -15,6 +15,10 @@ const STARTS_UP_WITHIN: Span = Span::minutes(5);
 /// From a place that is free until its node is back in service, when its release is staged and no call lives.
 const RESTARTS_WITHIN: Span = Span::minutes(1);
 
+/// From the restart of a node into a release that comes up on none until it is back in service: three tries of
+/// five minutes, with the starts between them and the fall-back.
+const FALLS_BACK_WITHIN: Span = Span::minutes(17);
+
 /// How many times the median the Management Node's staging takes: it has half the spread of the nodes'.
 const MANAGER_STAGING: u64 = 3;
 
@@ -47,6 +51,8 @@ impl World {
 ///   timed out just before. Their next attempt is their last, as no call lives in it;
 /// - a restart, as often as the always-on nodes fill the places, and once more for those that are tried again;
 /// - a start of the machine, a staging and a restart, as often as the bursting nodes fill the places;
+/// - the nodes that go first, one after the other: those that are not bursting nodes in a minute each;
+/// - with a release that comes up on no node, its tries as often as nodes fill the places;
 /// - the grace for nodes that are absent, or the start limit for bursting nodes that do not start up;
 /// - the longest pause between two words of a node, for one that was answered just before it was missed.
 fn bound(policy: &Policy, size: Size, machines: &MachineOdds, links: &LinkOdds) -> Span {
@@ -55,11 +61,26 @@ fn bound(policy: &Policy, size: Size, machines: &MachineOdds, links: &LinkOdds) 
     let last_call = CALLS_END_WITHIN - EVERYBODY_HEARD_WITHIN;
     let staging = times(machines.staging, STAGING);
     let start_limit = if size.bursting > 0 { policy.start_limit } else { Span::ZERO };
+    let first = u64::from(policy.first_nodes);
+    let starts_up = if size.bursting > 0 { STARTS_UP_WITHIN + staging } else { Span::ZERO };
+    // None of the nodes that go first are ever upgraded then, so all go in their number.
+    let bad_waves = |nodes: u64| match first {
+        0 => waves(nodes),
+        first => nodes.div_ceil(first.min(u64::from(policy.nodes_at_once))),
+    };
+    let (tries, starts) = match machines.bad_on_nodes {
+        Some(_) => {
+            (bad_waves(size.always_on) + bad_waves(size.bursting) + first + 1, bad_waves(size.bursting))
+        }
+        None => (0, waves(size.bursting)),
+    };
     let waits = [
         times(machines.staging, MANAGER_STAGING) + RESTARTS_WITHIN + staging,
         policy.drain_limit.min(last_call) + policy.rest,
         times(RESTARTS_WITHIN, waves(size.always_on) + 1),
-        times(STARTS_UP_WITHIN + staging + RESTARTS_WITHIN, waves(size.bursting)),
+        times(STARTS_UP_WITHIN + staging + RESTARTS_WITHIN, starts),
+        times(RESTARTS_WITHIN + starts_up, first),
+        times(FALLS_BACK_WITHIN, tries),
         policy.absent_grace.max(start_limit),
         Span(links.heartbeat.0 * 3 / 2),
     ];

@@ -15,6 +15,7 @@ use fleet::time::{Span, Time};
 
 use super::clock::{Clock, Downtime, Stamp};
 use super::machine::Machine;
+use super::stops::DOUBT;
 use super::world::World;
 
 const PLACES: &str = "never more machines really out of service than allowed (R2, R6)";
@@ -84,13 +85,15 @@ pub enum Canary {
     ClockSlow,
     /// A node that would not start again goes out of service all the same.
     StartFaultIgnored,
+    /// A run goes on whatever fails.
+    FailuresIgnored,
     /// A node counts as upgraded as which two machines report.
     CopyCounted,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 29] = [
+    pub const ALL: [(Self, &str, u64); 30] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -131,6 +134,7 @@ impl Canary {
             "a node that would not start again is not taken out of service by a run",
             400,
         ),
+        (Self::FailuresIgnored, DOUBT, 400),
         (Self::CopyCounted, "a run is not complete while one of two machines of a node is behind", 400),
     ];
 
@@ -316,6 +320,11 @@ impl Canary {
                 let limit = world.truth.limit;
                 if let Some(run) = &mut world.manager.store.fleet.platform.run {
                     run.policy.nodes_at_once = limit + 2;
+                }
+            }
+            Some(Self::FailuresIgnored) => {
+                if let Some(run) = &mut world.manager.store.fleet.platform.run {
+                    run.policy.stop_at_failures = 0;
                 }
             }
             Some(Self::CopyCounted) => rewrite(world, |node| {

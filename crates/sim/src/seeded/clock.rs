@@ -1,9 +1,11 @@
-//! The clocks of one machine, and the time that its program makes of them: stored time plus what the
-//! monotonic clock counts; time spent down from the wall clock, which may jump, and never negative.
+//! The clocks of one machine, and the time that its program makes of them, by the rules of the programs
+//! ([`clock`]): stored time plus what the monotonic clock counts; time that the machine was off from the wall
+//! clock, which may jump, as far as it is believed, and never negative.
 
 use fleet::time::{Span, Time};
 
 use super::draw::Draw;
+use super::wall_clocks::TRUST;
 
 /// A million parts, the unit of a clock's drift.
 const MILLION: u64 = 1_000_000;
@@ -101,7 +103,7 @@ impl Clock {
     pub(super) fn resume(&mut self, world: Time, stamp: Stamp, downtime: Downtime) {
         let down = match downtime {
             Downtime::Program => Span(self.counts(world).saturating_sub(stamp.counted)),
-            Downtime::Machine => self.wall(world).since(stamp.wall),
+            Downtime::Machine => clock::believed(self.wall(world).since(stamp.wall), TRUST),
         };
         self.base = stamp.now + down;
         self.since = self.counts(world);
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_wall_clock_counts_only_over_a_loss_of_power_and_never_backwards() {
+    fn a_jump_of_the_wall_clock_counts_a_little_over_a_loss_of_power_and_never_backwards() {
         let mut clock = Clock { ahead: Span::hours(5), speed: MILLION, base: Time(1_000), since: 0 };
         let stamp = clock.stamp(Time(9_000));
         clock.jump(Span::hours(1), true);
@@ -151,6 +153,6 @@ mod tests {
         assert_eq!(ended.shows(Time(20_000)), Time(21_000));
         clock.jump(Span::hours(3), false);
         clock.resume(Time(20_000), stamp, Downtime::Machine);
-        assert_eq!(clock.shows(Time(20_000)), Time(21_000) + Span::hours(2));
+        assert_eq!(clock.shows(Time(20_000)), stamp.now + clock::BELIEVED);
     }
 }

@@ -3,12 +3,13 @@
 
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
+use fleet::progress::Progress;
 use fleet::starts::DUPLICATE_OVER;
 use fleet::time::{Span, Time};
-use fleet::version::Release;
+use fleet::version::{Release, Version};
 
 use super::agenda::Happening;
-use super::world::World;
+use super::world::{VERSIONS, World};
 
 /// When the last call has ended.
 pub(super) const CALLS_END_WITHIN: Span = Span::minutes(30);
@@ -37,7 +38,7 @@ impl World {
             machine.trouble = None;
             machine.start_fault = None;
             machine.hung = false;
-            machine.doomed = false;
+            machine.doomed = machine.tries(self.odds.machines.bad_on_nodes);
             let calls: Vec<u64> = machine.calls.keys().copied().collect();
             for call in calls {
                 let lasts = machine.call_draw.span(Span::ZERO, CALLS_END_WITHIN);
@@ -86,11 +87,26 @@ impl World {
     fn wait_for_the_run(&mut self, promise: &'static str) {
         let until = self.now + self.bound();
         while !self.is_done() && self.violations.is_empty() {
+            self.start_what_is_missed();
             if !self.step() || self.now > until {
                 let who = self.who_waits();
                 let too_late = self.too_late(until);
                 self.violation(promise, format!("{too_late}; {who}"));
             }
+        }
+    }
+
+    /// A run may have taken a bursting node for running that was sent to rest before, by a report that came late.
+    /// The operator is asked to look at it when it was given up (R27), and starts it.
+    fn start_what_is_missed(&mut self) {
+        let given_up = |(_, node): &(NodeId, &Node)| {
+            matches!(node.progress, Progress::Releasing { .. }) && node.contact.is_lost()
+        };
+        let missed: Vec<NodeId> = self.fleet().nodes().iter().filter(given_up).map(|(id, _)| id).collect();
+        for id in missed {
+            let Some(machine) = self.nodes.get_mut(&id).filter(|machine| !machine.powered) else { continue };
+            machine.powered = true;
+            self.boot_after(id, STARTS_WITHIN);
         }
     }
 
@@ -140,13 +156,10 @@ impl World {
 
     /// Presses Start for whatever is left (R24). False when nothing is.
     fn start_the_rest(&mut self) -> bool {
-        let last = self.fleet().platform.last_run.as_ref().map(|run| run.package.release.version);
-        let version = last.unwrap_or(super::world::VERSIONS[1]);
         let mut policy = self.odds.policy.clone();
         policy.run_limit = Span::hours(100);
-        match self.press_start(version, policy) {
+        match self.press_start(self.version_for_all(), policy) {
             Ok(()) => true,
-            Err(blockers) if self.redeploys(&blockers) => self.start_the_rest(),
             Err(blockers) => {
                 self.judge_refusal(&blockers);
                 false
@@ -154,44 +167,27 @@ impl World {
         }
     }
 
-    /// A bursting node that missed a run and is always on since stands in the way of the next, and the
-    /// operator is told to redeploy it: it is removed, and what is left is started once more. So is a node whose
-    /// copy was upgraded in its place.
-    fn redeploys(&mut self, blockers: &[Blocker]) -> bool {
-        let named = |blocker: &Blocker| match blocker {
-            Blocker::OtherVersion { node, .. } => Some(node.clone()),
-            Blocker::NothingToDo { .. }
-            | Blocker::OffPath { .. }
-            | Blocker::OtherPackage { .. }
-            | Blocker::RunUnderWay { .. }
-            | Blocker::ManagerStartFault { .. }
-            | Blocker::StartFault { .. }
-            | Blocker::Duplicate { .. }
-            | Blocker::Unreachable { .. } => None,
-        };
-        let names: Vec<String> = blockers.iter().filter_map(named).collect();
-        let behind = |(id, node): &(NodeId, &Node)| {
-            let changed = self.truth.nodes.get(id).is_some_and(|known| known.made_always_on);
-            (changed || self.was_copied(*id)) && names.contains(&node.name)
-        };
-        let ids: Vec<NodeId> = self.fleet().nodes().iter().filter(behind).map(|(id, _)| id).collect();
-        for id in &ids {
-            self.remove_node(*id);
-        }
-        !ids.is_empty()
+    /// The version that makes all one again: what was started last, or what a node runs that is ahead of a
+    /// Management Node which was restored from a restore point. From a release that no node takes the way is
+    /// forward.
+    fn version_for_all(&self) -> Version {
+        let last = self.fleet().platform.last_run.as_ref().map(|run| run.package.release.version);
+        let nodes = self.fleet().nodes().iter().filter_map(|(_, node)| node.observed.as_ref());
+        let newest = nodes.map(|observed| observed.release.version).max();
+        let version = last.unwrap_or(VERSIONS[1]).max(newest.unwrap_or(VERSIONS[0]));
+        if self.odds.machines.bad_on_nodes == Some(version) { VERSIONS[2] } else { version }
     }
 
-    /// Only two things may stand in the way of a start when everything is well: that nothing is to be
-    /// done, and, where the manager was restored from a restore point, that nodes are ahead of it (R20:
-    /// those are redeployed).
+    /// Only that nothing is to be done may stand in the way of a start when everything is well, whatever mixture
+    /// was left behind.
     fn judge_refusal(&mut self, blockers: &[Blocker]) {
         for blocker in blockers {
             let expected = match blocker {
                 Blocker::NothingToDo { .. } => true,
-                Blocker::OtherVersion { .. } | Blocker::OffPath { .. } | Blocker::OtherPackage { .. } => {
-                    self.truth.amnesia
-                }
-                Blocker::RunUnderWay { .. }
+                Blocker::NodeOffPath { .. }
+                | Blocker::OffPath { .. }
+                | Blocker::OtherPackage { .. }
+                | Blocker::RunUnderWay { .. }
                 | Blocker::Unreachable { .. }
                 | Blocker::ManagerStartFault { .. }
                 | Blocker::StartFault { .. }
@@ -216,7 +212,7 @@ impl World {
             }
             // What is held of a bursting node that rests may be what its copy has said.
             let of_a_copy = rests && self.was_copied(id);
-            if !self.truth.amnesia && !of_a_copy && machine.disk.confirmed.0 != running {
+            if !of_a_copy && machine.disk.confirmed.0 != running {
                 found.push(("in the end every node runs what the Management Node runs (R24)", id));
             }
             if rests {

@@ -15,7 +15,7 @@ use fleet::platform::{Applied, Fleet};
 use fleet::progress::{Ending, Failure, Progress};
 use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
 use fleet::starts::Duplicate;
-use fleet::time::Time;
+use fleet::time::{Offset, Time};
 use fleet::version::Release;
 
 use super::canary::Canary;
@@ -30,6 +30,8 @@ pub(super) struct History {
     release: Option<Release>,
     run: Option<UnderWay>,
     start_fault: Option<String>,
+    /// Whether the Management Node's wall clock has stepped not long ago.
+    stepped: bool,
     last: Option<(RunId, Outcome)>,
     nodes: BTreeMap<NodeId, Told>,
 }
@@ -62,10 +64,14 @@ struct Told {
     operator: Option<String>,
     unfit: Option<String>,
     start_fault: Option<String>,
+    clock_off: Option<Offset>,
+    out_of_date: Option<String>,
     duplicate: Option<Duplicate>,
     in_touch: bool,
     power: Option<Power>,
     place: Place,
+    /// Its machine was started for a run that has ended since: it is idle, or on its way back.
+    woken: bool,
 }
 
 /// Where a node is in the run.
@@ -128,6 +134,7 @@ impl History {
             release: Some(fleet.platform.release),
             run: fleet.platform.run.as_ref().map(UnderWay::of),
             start_fault: fleet.platform.start_fault.clone(),
+            stepped: fleet.platform.wall.stepped_at().is_some(),
             last: fleet.platform.last_run.as_ref().map(ended),
             nodes: fleet.nodes().iter().map(|(id, node)| (id, Told::of(node))).collect(),
         }
@@ -160,13 +167,21 @@ impl History {
             }
             Fact::RunEnded { run, outcome } => {
                 self.last = Some((*run, outcome.clone()));
-                self.nodes.values_mut().for_each(|told| told.place.stop());
+                self.nodes.values_mut().for_each(Told::stop);
                 let ended = self.run.take().map(|ended| ended.run);
                 (ended != Some(*run)).then(|| format!("run {run} has ended while {ended:?} was under way"))
             }
-            Fact::EpochRaised { .. } => None,
+            Fact::FailureStopOver { .. } | Fact::EpochRaised { .. } => None,
             Fact::ManagerStartFault { why } => self.manager_checked(Some(why), fact),
             Fact::ManagerStartFaultOver => self.manager_checked(None, fact),
+            Fact::ClockStepped { .. } => {
+                self.stepped = true;
+                None
+            }
+            Fact::ClockSteady => {
+                let before = std::mem::replace(&mut self.stepped, false);
+                (!before).then(|| format!("told twice: {fact}"))
+            }
             Fact::Node { node, name, what } => self.note_of(*node, name, what),
         }
     }
@@ -214,6 +229,10 @@ impl History {
             let told = (&self.run, &self.last, release);
             found.push(format!("told {told:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
         }
+        let stepped = fleet.platform.wall.stepped_at().is_some();
+        if self.stepped != stepped {
+            found.push(format!("told that the clock stepped: {}, shown: {stepped}", self.stepped));
+        }
         if self.start_fault != fleet.platform.start_fault {
             found.push(format!("told {:?}, shown {:?}", self.start_fault, fleet.platform.start_fault));
         }
@@ -259,10 +278,13 @@ impl Told {
             operator: None,
             unfit: None,
             start_fault: None,
+            clock_off: None,
+            out_of_date: None,
             duplicate: None,
             in_touch: false,
             power: None,
             place: Place::Idle,
+            woken: false,
         }
     }
 
@@ -273,11 +295,20 @@ impl Told {
             operator: node.operator_maintenance.clone(),
             unfit: node.observed.as_ref().and_then(|observed| observed.unfit.clone()),
             start_fault: node.start_fault().map(String::from),
+            clock_off: node.clock_off,
+            out_of_date: node.out_of_date.clone(),
             duplicate: node.duplicate().copied(),
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
+            woken: false,
         }
+    }
+
+    /// What the end of the run makes of it.
+    fn stop(&mut self) {
+        self.woken = self.place == Place::Starting;
+        self.place.stop();
     }
 
     fn note(&mut self, what: &NodeFact, target: Option<Release>) {
@@ -292,6 +323,10 @@ impl Told {
             NodeFact::Fit => self.unfit = None,
             NodeFact::StartFault { why } => self.start_fault = Some(why.clone()),
             NodeFact::StartFaultOver => self.start_fault = None,
+            NodeFact::ClockOff { ahead } => self.clock_off = Some(*ahead),
+            NodeFact::ClockRight => self.clock_off = None,
+            NodeFact::OutOfDate { why } => self.out_of_date = Some(why.clone()),
+            NodeFact::OutOfDateOver => self.out_of_date = None,
             NodeFact::Duplicated(two) => {
                 self.duplicate = Some(*two);
                 // A run takes it for not upgraded from now on.
@@ -316,23 +351,39 @@ impl Told {
             NodeFact::DrainTimedOut { .. } | NodeFact::GivenUp { .. } => self.place = Place::Abandoned,
             // One that was brought to the release of a replaced run has the next one before it.
             NodeFact::Upgraded { release, .. } if target.is_some_and(|target| target != *release) => {
-                self.place = Place::Queued;
+                (self.place, self.woken) = (Place::Queued, false);
             }
-            NodeFact::Upgraded { .. } => self.place = Place::Upgraded,
-            NodeFact::Returned => self.place = out_of_it,
+            NodeFact::Upgraded { .. } => (self.place, self.woken) = (Place::Upgraded, false),
+            NodeFact::Returned => (self.place, self.woken) = (out_of_it, false),
             NodeFact::Failed { why } => self.place = Place::Failed(why.clone()),
         }
     }
 
     fn agrees(&self, shown: &Self) -> bool {
-        let Self { name, duty, operator, unfit, start_fault, duplicate, in_touch, power, place } = self;
+        let Self {
+            name,
+            duty,
+            operator,
+            unfit,
+            start_fault,
+            clock_off,
+            out_of_date,
+            duplicate,
+            in_touch,
+            power,
+            place,
+            woken,
+        } = self;
         let rests = *power == Some(Power::Rest) && shown.power.is_none();
-        let returns = shown.place == Place::Returning && place.is_attempt();
+        let may_return = place.is_attempt() || (*woken && matches!(place, Place::Idle | Place::Queued));
+        let returns = shown.place == Place::Returning && may_return;
         *name == shown.name
             && (duty.is_none() || *duty == shown.duty)
             && *operator == shown.operator
             && *unfit == shown.unfit
             && *start_fault == shown.start_fault
+            && *clock_off == shown.clock_off
+            && *out_of_date == shown.out_of_date
             && *duplicate == shown.duplicate
             && *in_touch == shown.in_touch
             && (*power == shown.power || rests)

@@ -77,6 +77,12 @@ pub struct Reached {
     pub limit: u64,
     /// Runs that ended because the Management Node fell back or did not take the release.
     pub manager_fell_back: u64,
+    /// Runs that stopped by themselves after too many failures.
+    pub stopped: u64,
+    /// Runs that were started while nodes differed from the Management Node.
+    pub from_mixture: u64,
+    /// Of these, runs that were started while a node ran the release that they brought.
+    pub on_target: u64,
     /// Runs that another replaced.
     pub replaced: u64,
     /// Drains that timed out.
@@ -95,12 +101,15 @@ pub struct Reached {
 
 impl Reached {
     /// The sums, each with its name.
-    pub fn sums(&self) -> [(&'static str, u64); 11] {
+    pub fn sums(&self) -> [(&'static str, u64); 14] {
         let Self {
             complete,
             incomplete,
             limit,
             manager_fell_back,
+            stopped,
+            from_mixture,
+            on_target,
             replaced,
             timeouts,
             let_go,
@@ -114,6 +123,9 @@ impl Reached {
             ("incomplete", incomplete),
             ("limit", limit),
             ("manager fell back", manager_fell_back),
+            ("stopped after too many failures", stopped),
+            ("started from a mixture", from_mixture),
+            ("started with nodes on the target", on_target),
             ("replaced", replaced),
             ("timeouts", timeouts),
             ("let go", let_go),
@@ -129,6 +141,9 @@ impl Reached {
         self.incomplete += other.incomplete;
         self.limit += other.limit;
         self.manager_fell_back += other.manager_fell_back;
+        self.stopped += other.stopped;
+        self.from_mixture += other.from_mixture;
+        self.on_target += other.on_target;
         self.replaced += other.replaced;
         self.timeouts += other.timeouts;
         self.let_go += other.let_go;

@@ -8,7 +8,7 @@ use fleet::node::Duty;
 use fleet::observed::{Admission, Calls, Observed};
 use fleet::starts::StartId;
 use fleet::time::{Span, Time};
-use fleet::version::{Release, Sha256};
+use fleet::version::{Release, Sha256, Version};
 
 use super::clock::{Clock, Downtime, Stamp};
 use super::draw::Draw;
@@ -161,6 +161,12 @@ impl Machine {
     /// Whether a release is tried, or about to be.
     pub(super) fn is_between_releases(&self) -> bool {
         self.disk.trying.is_some()
+    }
+
+    /// Whether the release that it tries is of this version.
+    pub(super) fn tries(&self, version: Option<Version>) -> bool {
+        let tried = self.disk.other.filter(|_| self.is_between_releases());
+        version.is_some() && tried.map(|(release, _)| release.version) == version
     }
 
     /// What the process finds when it starts.

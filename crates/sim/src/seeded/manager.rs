@@ -58,6 +58,8 @@ pub(super) struct Manager {
     pub(super) disk_fails: bool,
     /// Its machine would not start again.
     pub(super) start_fault: bool,
+    /// What has ended, its program or its whole machine.
+    pub(super) downtime: Downtime,
     /// The latest time that its program has seen.
     pub(super) seen: Time,
     /// The number of its present start.
@@ -83,6 +85,7 @@ impl Manager {
             hung: false,
             disk_fails: false,
             start_fault: false,
+            downtime: Downtime::Program,
             seen: Time::default(),
             start: 0,
             staging: None,
@@ -286,14 +289,16 @@ impl World {
         }
         self.manager.store.fleet = restored;
         self.manager.up = true;
-        // The manager's program knows of no uptime: every time spent down comes from the wall clock.
         let (now, stamp) = (self.now, self.manager.store.stamp);
-        self.manager.clock.resume(now, stamp, Downtime::Machine);
+        let downtime = std::mem::replace(&mut self.manager.downtime, Downtime::Program);
+        self.manager.clock.resume(now, stamp, downtime);
         Canary::resume_clock(self, stamp);
         let fell_back = self.manager.store.fell_back.clone();
         let (release, _) = self.manager.store.release;
-        if self.tell(Event::ManagerStarted { release, fell_back }) == Told::Committed {
+        let wall = Some(self.wall_at_start(downtime));
+        if self.tell(Event::ManagerStarted { release, fell_back, wall }) == Told::Committed {
             self.manager.store.fell_back = None;
+            self.check_wall();
         }
         if !self.manager.up {
             return;

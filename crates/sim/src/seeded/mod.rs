@@ -32,9 +32,11 @@ mod shrink;
 mod start_fault;
 mod state;
 mod step;
+mod stops;
 mod switch;
 mod troubles;
 mod truth;
+mod wall_clocks;
 mod world;
 
 use std::fmt::Write as _;

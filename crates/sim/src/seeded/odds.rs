@@ -5,8 +5,10 @@ use std::fmt;
 
 use fleet::policy::Policy;
 use fleet::time::{Span, Time};
+use fleet::version::Version;
 
 use super::draw::Draw;
+use super::world::VERSIONS;
 
 /// How a platform is used and what happens to it. Chances are in thousandths; `None` is never.
 #[derive(Clone, Debug)]
@@ -104,6 +106,8 @@ pub struct MachineOdds {
     pub rejected: u64,
     /// Releases that do not come up on a node.
     pub falls_back: u64,
+    /// The version that comes up on no node, also when everything has healed.
+    pub bad_on_nodes: Option<Version>,
     /// Releases that do not come up on the Management Node.
     pub manager_falls_back: u64,
     /// Restarts into a new release that are interrupted.
@@ -170,7 +174,7 @@ impl Odds {
         let nodes = if draw.chance(600) { draw.between(1, 8) } else { draw.between(9, 40) };
         let bursting = if draw.chance(600) { 0 } else { draw.below(nodes.div_ceil(3) + 1) };
         let troubled_for = draw.span(Span::minutes(40), Span::hours(10));
-        Self {
+        let mut odds = Self {
             nodes,
             bursting,
             policy: policy(&mut root.child("policy", 0)),
@@ -179,8 +183,30 @@ impl Odds {
             links: links(&mut root.child("link odds", 0), nodes),
             machines: machines(&mut root.child("machine odds", 0), nodes),
             operator: operator(&mut root.child("operator odds", 0)),
+        };
+        stops(&mut odds.policy, &mut root.child("stops", 0));
+        odds.draw_bad_release(&mut root.child("bad release", 0));
+        odds
+    }
+
+    /// In some seeds no node takes the second version, and the operator goes forward to the third.
+    fn draw_bad_release(&mut self, draw: &mut Draw) {
+        let (bad, forward) = (draw.chance(150), draw.span(Span::minutes(30), Span::hours(2)));
+        if bad {
+            self.machines.bad_on_nodes = Some(VERSIONS[1]);
+            self.operator.start_every =
+                Some(self.operator.start_every.map_or(forward, |every| every.min(forward)));
         }
     }
+}
+
+/// When a run stops by itself, and how many nodes go first: in half of the seeds never, and none.
+fn stops(policy: &mut Policy, draw: &mut Draw) {
+    let number = |draw: &mut Draw, most| u32::try_from(draw.between(1, most)).unwrap_or(1);
+    let (failures, percent, first) = (number(draw, 5), number(draw, 100), number(draw, 3));
+    policy.stop_at_failures = if draw.chance(500) { failures } else { 0 };
+    policy.stop_at_failure_percent = percent;
+    policy.first_nodes = if draw.chance(300) { first } else { 0 };
 }
 
 fn policy(draw: &mut Draw) -> Policy {
@@ -195,6 +221,7 @@ fn policy(draw: &mut Draw) -> Policy {
         stuck_after: draw.span(Span::minutes(20), Span::hours(1)),
         absent_grace: draw.span(Span::minutes(1), Span::minutes(10)),
         start_limit: draw.span(Span::minutes(4), Span::minutes(15)),
+        ..Policy::standard()
     }
 }
 
@@ -236,6 +263,7 @@ fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
         staging_breaks: some(draw, 400, 300),
         rejected: some(draw, 300, 200),
         falls_back: some(draw, 400, 250),
+        bad_on_nodes: None,
         manager_falls_back: some(draw, 300, 500),
         interrupted: some(draw, 400, 300),
         crash_every: every(draw, 500, often, Span::hours(8)),

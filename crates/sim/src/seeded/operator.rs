@@ -88,7 +88,6 @@ impl World {
         if self.tell(Event::NodeChanged { id, name, duty }) == Told::NotCommitted {
             return;
         }
-        self.known(id).made_always_on |= duty == Duty::AlwaysOn;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         if duty == Duty::AlwaysOn && !machine.powered {
             machine.powered = true;

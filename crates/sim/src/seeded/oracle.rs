@@ -213,6 +213,7 @@ impl World {
             }
             Outcome::Incomplete
             | Outcome::LimitReached
+            | Outcome::TooManyFailures { .. }
             | Outcome::ManagerFellBack { .. }
             | Outcome::ManagerRejected { .. }
             | Outcome::Replaced => return,
@@ -315,7 +316,7 @@ fn can_start_a_complete_release(machine: &Machine) -> Option<&'static str> {
 fn is_out_for_the_run(machine: &Machine, known: &Known, world: &World) -> bool {
     let Some(run) = &world.fleet().platform.run else { return false };
     let memory = &machine.disk.memory;
-    let of_this_run = memory.accepted.intent.software.is_some_and(|(software, _)| software.run == run.id);
+    let of_this_run = memory.accepted.intent.software.is_some_and(|(software, _)| software.run == run.name());
     let held = memory.accepted.intent.owners.run.is_some() && !memory.let_go;
     of_this_run && !known.forgotten && (held || machine.is_between_releases())
 }

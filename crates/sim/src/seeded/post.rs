@@ -97,6 +97,7 @@ impl World {
             let later = machine.link_draw.span(Span(1), Span::minutes(2));
             self.agenda.enter(self.now + later, Happening::FalseDown { node: from });
         }
+        self.compare_clock(from, &observed);
         self.take_in(from, observed);
         self.send_order(from, Some(turn));
     }

@@ -5,6 +5,7 @@ use fleet::desired::Assignment;
 use fleet::node::NodeId;
 use fleet::observed::Admission;
 use fleet::time::Span;
+use fleet::version::Release;
 
 use super::agenda::Happening;
 use super::canary::Canary;
@@ -81,7 +82,7 @@ impl World {
 
     /// The slot is selected and the machine restarts: what must never happen while a call lives (R4).
     pub(super) fn select(&mut self, id: NodeId, into: Assignment) {
-        let falls_back = self.odds.machines.falls_back;
+        let (falls_back, bad) = (self.odds.machines.falls_back, self.is_bad_on_nodes(into.release));
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let unwritable = machine.trouble.is_some();
         if unwritable || machine.disk.other.is_none_or(|(_, manifest)| manifest != into.manifest) {
@@ -92,9 +93,11 @@ impl World {
             };
         }
         let living = machine.calls.len();
+        self.check_direction(id, into.release);
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.disk.trying = Some(0);
         machine.disk.fell_back = None;
-        machine.doomed = machine.draw.chance(falls_back);
+        machine.doomed = machine.draw.chance(falls_back) || bad;
         if machine.doomed {
             self.counts.done.note(Kind::BadRelease);
         }
@@ -112,6 +115,20 @@ impl World {
         self.boot_after(id, away);
     }
 
+    /// Whether a release comes up on no node, whatever heals.
+    fn is_bad_on_nodes(&self, release: Release) -> bool {
+        self.odds.machines.bad_on_nodes == Some(release.version)
+    }
+
+    /// boot counts a try, and falls back when there are no more.
+    fn counts_try(&mut self, id: NodeId) {
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        let tried = machine.is_between_releases();
+        machine.count_try();
+        let fell_back = tried && !machine.is_between_releases();
+        self.known(id).rejected |= fell_back;
+    }
+
     pub(super) fn boots(&mut self, id: NodeId, start: u64) {
         let (odds, healed, canary) = (self.odds.machines.clone(), self.healed, self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
@@ -124,10 +141,11 @@ impl World {
         }
         if machine.start_fault.is_some() {
             // Whatever boot starts ends at once; a try is used up all the same.
-            machine.count_try();
+            self.counts_try(id);
             return self.boot_after(id, BOOT_AGAIN);
         }
-        machine.count_try();
+        self.counts_try(id);
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
         let unclocked = machine.unclocked(self.now);
         Canary::alter_clock(canary, &mut machine.clock);
         machine.clock.resume(self.now, machine.disk.stamp, machine.downtime);
@@ -142,8 +160,9 @@ impl World {
         let trying = machine.is_between_releases();
         let interrupted = machine.draw.chance(odds.interrupted);
         let after = machine.draw.span(Span::seconds(1), Span::seconds(30));
-        if trying && !healed && (machine.doomed || interrupted) {
-            let after = if machine.doomed { TRY } else { after };
+        let doomed = machine.doomed && (!healed || machine.tries(odds.bad_on_nodes));
+        if trying && (doomed || (interrupted && !healed)) {
+            let after = if doomed { TRY } else { after };
             self.agenda.enter(self.now + after, Happening::TryEnds { node: id, start });
         }
         self.note_boot(id, unclocked);
@@ -166,8 +185,9 @@ impl World {
     /// The record first, then what the node remembers: a loss of power may come in between.
     pub(super) fn confirms(&mut self, id: NodeId, start: u64) {
         let (interrupted, healed) = (self.odds.machines.interrupted, self.healed);
+        let version = self.odds.machines.bad_on_nodes;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let bad = machine.doomed && !healed;
+        let bad = machine.doomed && (!healed || machine.tries(version));
         if machine.start != start || !machine.is_between_releases() || bad || machine.process.is_none() {
             return;
         }

@@ -45,6 +45,7 @@ enum Acted {
 impl World {
     /// Lets a node's brain take in what has happened. It counts only when what the node remembers is durable.
     pub(super) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) -> Kept {
+        self.known(id).rejected |= matches!(event, AgentEvent::Rejected { .. });
         let Some(machine) = self.nodes.get_mut(&id) else { return Kept::No };
         let local = machine.clock.shows(self.now);
         let Some(process) = &machine.process else { return Kept::No };
@@ -309,6 +310,10 @@ impl World {
         let chance = self.odds.machines.interrupted;
         let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
         if !self.healed && machine.draw.chance(chance) {
+            // It finds the fall-back of an earlier run then, and takes it for one of this: a selection that has not
+            // come to the slot record cannot be told from one that has.
+            let fell_back = machine.disk.fell_back.is_some();
+            self.known(id).rejected |= fell_back;
             self.counts.done.note(Kind::Interrupted);
             self.crash(id, Span::seconds(5), Span::minutes(2));
             return Acted::No;

@@ -15,6 +15,7 @@ pub enum Switch {
     StagingBreaks,
     Rejected,
     FallsBack,
+    BadOnNodes,
     ManagerFallsBack,
     Interrupted,
     Crashes,
@@ -42,7 +43,7 @@ pub enum Switch {
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Lost,
         Self::Doubled,
         Self::Late,
@@ -52,6 +53,7 @@ impl Switch {
         Self::StagingBreaks,
         Self::Rejected,
         Self::FallsBack,
+        Self::BadOnNodes,
         Self::ManagerFallsBack,
         Self::Interrupted,
         Self::Crashes,
@@ -94,6 +96,7 @@ impl Switch {
             Self::StagingBreaks => machines.staging_breaks = 0,
             Self::Rejected => machines.rejected = 0,
             Self::FallsBack => machines.falls_back = 0,
+            Self::BadOnNodes => machines.bad_on_nodes = None,
             Self::ManagerFallsBack => machines.manager_falls_back = 0,
             Self::Interrupted => machines.interrupted = 0,
             Self::Crashes => machines.crash_every = None,
@@ -131,6 +134,7 @@ impl Switch {
             | Self::StagingBreaks
             | Self::Rejected
             | Self::FallsBack
+            | Self::BadOnNodes
             | Self::ManagerFallsBack
             | Self::Interrupted => false,
             Self::Cuts

@@ -4,6 +4,7 @@ use fleet::node::NodeId;
 use fleet::time::{Span, Time};
 
 use super::agenda::Happening;
+use super::clock::Downtime;
 use super::kinds::Kind;
 use super::machine::{Machine, Trouble};
 use super::step::{Deed, Step, Way};
@@ -42,7 +43,10 @@ impl World {
             Deed::NodeClock { node, way, by } => {
                 self.nodes.entry(node).and_modify(|machine| machine.clock.jump(by, way == Way::Back));
             }
-            Deed::ManagerClock { way, by } => self.manager.clock.jump(by, way == Way::Back),
+            Deed::ManagerClock { way, by } => {
+                self.manager.clock.jump(by, way == Way::Back);
+                self.manager_clock_set();
+            }
             Deed::Hold { .. }
             | Deed::LetGo { .. }
             | Deed::AddNode { .. }
@@ -57,6 +61,7 @@ impl World {
 
     fn manager_loses_power(&mut self, away: Span) {
         if self.manager.up {
+            self.manager.downtime = Downtime::Machine;
             self.manager_ends(away, away);
         } else {
             self.counts.impossible.note(Kind::ManagerCrash);
@@ -73,6 +78,7 @@ impl World {
         self.manager.store = store;
         self.manager.seen = Time::default();
         self.manager.wanted.clear();
+        self.manager.downtime = Downtime::Machine;
         self.manager_ends(away, away);
         self.forget(epoch);
     }

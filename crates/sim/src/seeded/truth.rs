@@ -9,7 +9,8 @@ use fleet::node::{NodeId, Power};
 use fleet::observed::Observed;
 use fleet::platform::Event;
 use fleet::policy::Policy;
-use fleet::run::Outcome;
+use fleet::progress::Progress;
+use fleet::run::{Outcome, Run};
 use fleet::time::{Span, Time};
 use fleet::version::Release;
 
@@ -17,6 +18,7 @@ use super::canary::Canary;
 use super::history::History;
 use super::holds::Since;
 use super::shown::Watch;
+use super::stops::{Attempt, Stop};
 use super::world::World;
 
 /// What the world knows of one node.
@@ -41,14 +43,16 @@ pub(super) struct Known {
     pub(super) heard: bool,
     /// Since when it is out of reach, and behind with its news.
     pub(super) watch: Watch,
-    /// It was a bursting node once, and is always on.
-    pub(super) made_always_on: bool,
     /// Its attempt has begun with the start of its machine (R7).
     pub(super) starting: bool,
     /// What it was said to be upgraded to; unknown when the manager has forgotten that.
     pub(super) upgraded_to: Option<Release>,
     /// How many of its attempts in this run have ended in a timeout.
     pub(super) timeouts: u32,
+    /// Where its attempt in this run is, as far as it says something of the release.
+    pub(super) attempt: Attempt,
+    /// It has rejected a release, or may have, since the run was started.
+    pub(super) rejected: bool,
 }
 
 /// What only the world knows.
@@ -59,6 +63,8 @@ pub(super) struct Truth {
     pub(super) history: History,
     /// How many nodes at once the operator allowed when the run was started.
     pub(super) limit: u32,
+    /// When the run that was started last stops by itself.
+    pub(super) stop: Stop,
     /// The manager's memory has gone back at least once.
     pub(super) amnesia: bool,
     /// Since when the manager's program runs, by the world's time.
@@ -80,6 +86,7 @@ impl World {
 
     pub(super) fn note_start(&mut self, policy: &Policy) {
         self.truth.limit = policy.nodes_at_once;
+        self.note_stop(policy);
         self.truth.nodes.values_mut().for_each(|known| (known.timeouts, known.starting) = (0, false));
     }
 
@@ -121,6 +128,7 @@ impl World {
             Outcome::Complete => reached.complete += 1,
             Outcome::Incomplete => reached.incomplete += 1,
             Outcome::LimitReached => reached.limit += 1,
+            Outcome::TooManyFailures { .. } => reached.stopped += 1,
             Outcome::ManagerFellBack { .. } | Outcome::ManagerRejected { .. } => {
                 reached.manager_fell_back += 1
             }
@@ -135,8 +143,10 @@ impl World {
         self.truth.amnesia = true;
         self.forget_processes(None);
         self.counts.reached.memory_back += 1;
-        let run = self.fleet().platform.run.as_ref().map(|run| (run.id, run.policy.nodes_at_once));
-        self.truth.limit = run.map_or(0, |(_, at_once)| at_once);
+        let run = self.fleet().platform.run.as_ref().map(Run::name);
+        let policy = self.fleet().platform.run.as_ref().map(|run| run.policy.clone());
+        self.truth.limit = policy.as_ref().map_or(0, |policy| policy.nodes_at_once);
+        self.truth.stop = policy.as_ref().map(Stop::of).unwrap_or_default();
         let records: Vec<_> = self.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
         let mut before = std::mem::take(&mut self.truth.nodes);
         for (id, node) in records {
@@ -145,9 +155,13 @@ impl World {
             known.lost = Some((node.generation, epoch));
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
             known.upgraded_to = None;
-            known.newest = node.observed;
+            // An attempt that had begun with the start of a machine goes on from there (R7).
+            known.starting = matches!(node.progress, Progress::Starting { .. });
             // The tries of a run that was replaced are none of the run under way.
-            let of_this_run = run.is_some_and(|(run, _)| node.assigned.is_some_and(|of| of.run == run));
+            let of_this_run = run.is_some_and(|run| node.assigned.is_some_and(|of| of.run == run));
+            known.attempt = Attempt::remembered(&node, of_this_run);
+            known.rejected = true;
+            known.newest = node.observed;
             known.timeouts = node.progress.tried().filter(|_| of_this_run).unwrap_or_default();
             self.truth.nodes.insert(id, known);
         }
@@ -180,28 +194,43 @@ impl World {
             Event::NodeAdded { .. }
             | Event::NodeChanged { .. }
             | Event::NodeRemoved { .. }
+            | Event::NodeEnrolled { .. }
             | Event::Maintenance { .. }
             | Event::Report { .. }
             | Event::ManagerStaged
             | Event::ManagerRejected { .. }
             | Event::ManagerChecked { .. }
+            | Event::WallClock { .. }
+            | Event::ClockOffset { .. }
             | Event::DeadlinePassed => {}
         }
     }
 
     pub(super) fn note_fact(&mut self, fact: &Fact) {
+        self.note_what_is_said(fact);
+        if let Some((node, what)) = fact.of_node()
+            && let Some(known) = self.truth.nodes.get_mut(&node)
+        {
+            known.attempt.note(what);
+        }
+    }
+
+    fn note_what_is_said(&mut self, fact: &Fact) {
         match fact {
             Fact::Node { node, what: NodeFact::Preparing, .. } => {
                 if !std::mem::take(&mut self.known(*node).starting) {
                     self.check_turn(*node);
+                    self.check_taken(*node);
                 }
             }
             Fact::Node { node, what: NodeFact::Power(Power::On), .. } => {
                 self.counts.reached.woken += 1;
                 self.known(*node).starting = true;
                 self.check_turn(*node);
+                self.check_taken(*node);
             }
-            Fact::Node { node, what: NodeFact::Failed { .. }, .. } => {
+            Fact::Node { node, what: NodeFact::Failed { why }, .. } => {
+                self.check_rejection(*node, why);
                 self.counts.reached.failed += 1;
                 self.known(*node).starting = false;
             }
@@ -224,9 +253,12 @@ impl World {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
+            | Fact::FailureStopOver { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }
-            | Fact::ManagerStartFaultOver => {}
+            | Fact::ManagerStartFaultOver
+            | Fact::ClockStepped { .. }
+            | Fact::ClockSteady => {}
         }
     }
 }

@@ -56,21 +56,36 @@ fn ahead(now: Time, deadline: Time) -> u64 {
 }
 
 fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
-    // The epoch is above all that was wanted, which is all that it is for.
-    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed, start_fault } = platform;
+    // The epoch is above all that was wanted, which is all that it is for. No wall clock is set in a small world.
+    let Platform { release, epoch: _, runs, policy: _, run, last_run, installed, start_fault, wall: _ } =
+        platform;
     (release, runs, installed.map(|installed| installed.manifest), start_fault).hash(state);
     if let Some(run) = run {
-        let Run { id, package: _, source, policy, started_at: _, lock, manager, idle_since } = run;
+        // Which versions it began with is nothing but a warning of the next start.
+        let Run {
+            id,
+            package: _,
+            source,
+            policy,
+            started_at: _,
+            lock,
+            manager,
+            idle_since,
+            tag: _,
+            sources: _,
+            on_target,
+        } = run;
         let step = match manager {
             ManagerStep::Staging { since: _ } => 0_u8,
             ManagerStep::Installing { since: _ } => 1,
             ManagerStep::Confirmed { at: _ } => 2,
         };
         let grace = idle_since.map(|since| ahead(now, since + policy.absent_grace));
-        (id, source, lock, step, grace, ahead(now, run.limit())).hash(state);
+        (id, source, lock, step, grace, ahead(now, run.limit()), on_target).hash(state);
     }
     if let Some(last) = last_run {
-        let EndedRun { id, package: _, source: _, started_at: _, ended_at: _, outcome } = last;
+        let EndedRun { id, package: _, source: _, started_at: _, ended_at: _, outcome, tag: _, sources: _ } =
+            last;
         (id, outcome).hash(state);
     }
 }
@@ -167,10 +182,16 @@ impl Scales {
             woken,
             hold,
             cleared_at: _,
+            clock_off: _,
+            result,
+            failed_before,
+            out_of_date,
             // No process has a number here.
             starts: _,
         } = node;
-        (operator_maintenance.is_some(), self.generation(*generation), assigned, woken, hold).hash(state);
+        let held = (operator_maintenance.is_some(), out_of_date.is_some());
+        (held, self.generation(*generation), assigned, woken, hold).hash(state);
+        (result, failed_before).hash(state);
         match contact {
             Contact::Never => 0_u64.hash(state),
             Contact::Heard => 1_u64.hash(state),

@@ -99,9 +99,12 @@ impl Turn<'_> {
             | Fact::ManagerInstalling { .. }
             | Fact::ManagerUpgraded { .. }
             | Fact::LockLifted { .. }
+            | Fact::FailureStopOver { .. }
             | Fact::EpochRaised { .. }
             | Fact::ManagerStartFault { .. }
-            | Fact::ManagerStartFaultOver => {}
+            | Fact::ManagerStartFaultOver
+            | Fact::ClockStepped { .. }
+            | Fact::ClockSteady => {}
         }
     }
 
@@ -142,7 +145,7 @@ impl Turn<'_> {
         if !same {
             self.moment.broken.insert(Promise::PlatformState);
         }
-        self.tell(Event::ManagerStarted { release, fell_back });
+        self.tell(Event::ManagerStarted { release, fell_back, wall: None });
     }
 }
 

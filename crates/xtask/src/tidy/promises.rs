@@ -81,6 +81,20 @@ pub(super) fn unit_faults(manager: &str, node: &str) -> Vec<String> {
     faults
 }
 
+/// Settings that confine a node's release and not its enrolment, which runs the same program as the same user
+/// with no port to listen on.
+pub(super) fn confinement_faults(node: &str, enrolment: &str) -> Vec<String> {
+    const FIRST: &str = "NoNewPrivileges=";
+    let begins = node.lines().position(|line| line.starts_with(FIRST));
+    let Some(begins) = begins else {
+        return vec![format!("the systemd unit of the node has no {FIRST}")];
+    };
+    let says = |line: &&str| line.contains('=') && !line.starts_with('#') && !line.contains("Capabilit");
+    let confines = node.lines().skip(begins).take_while(|line| !line.starts_with('[')).filter(says);
+    let missing = confines.filter(|line| !enrolment.lines().any(|other| other == *line));
+    missing.map(|line| format!("the systemd unit of a node's enrolment has no {line}")).collect()
+}
+
 fn common(unit: &str) -> Vec<&str> {
     let says = |line: &&str| {
         !line.is_empty() && !line.starts_with('#') && !OF_THE_ROLE.iter().any(|own| line.starts_with(own))
@@ -134,6 +148,14 @@ mod tests {
         there.remove(&format!("{SCENARIOS}r07_x.txt"));
         let faults = scenario_faults(&there);
         assert!(faults.len() == 1 && faults[0].contains("R7"), "{faults:?}");
+    }
+
+    #[test]
+    fn enrolment_is_confined_as_the_node_is() {
+        let node = "User=x\nNoNewPrivileges=yes\n# Why.\nAmbientCapabilities=CAP_X\nPrivateTmp=yes\n[Install]\nA=b\n";
+        assert!(confinement_faults(node, "NoNewPrivileges=yes\nPrivateTmp=yes\n").is_empty());
+        assert_eq!(confinement_faults(node, "NoNewPrivileges=yes\nPrivateTmp=no\n").len(), 1);
+        assert_eq!(confinement_faults("User=x\n", "").len(), 1);
     }
 
     #[test]

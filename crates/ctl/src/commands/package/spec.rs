@@ -4,6 +4,7 @@
 //! version = "34.1"
 //! build = 34100
 //! released = "2026-11-23"        # today when left out
+//! valid_until = "2028-11-22"     # the last day of upgrades to it; two years when left out, or "never"
 //! notes = "notes.md"
 //!
 //! [protocols]
@@ -38,6 +39,7 @@ use ::package::limits::{MAX_FILES, MAX_MANIFEST};
 use ::package::{Level, Mode, PayloadSource, Protocols, Recipe, SlotPath, SourceFile};
 use fleet::path;
 use fleet::version::{Build, Version};
+use jiff::Span;
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -47,12 +49,19 @@ use crate::when::When;
 /// Largest accepted specification, in bytes: every file of both payloads has a line.
 const MAX_SPEC: u64 = 1 << 20;
 
+/// How many days after its release a package may be taken for an upgrade when its specification does not
+/// say. Two years: longer than a platform goes between two steps of its version path, and short enough that
+/// a release with a known fault is not brought out again for ever. A step that is needed later is signed
+/// again.
+const VALID_DAYS: i64 = 2 * 365;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Spec {
     version: Version,
     build: Build,
     released: Option<String>,
+    valid_until: Option<String>,
     notes: PathBuf,
     protocols: Protocols,
     path: path::Path,
@@ -76,16 +85,20 @@ pub(crate) fn read(file: &Path, level: Level) -> Result<Recipe, Failure> {
     let wrong = |source| Failure::Toml { file: file.into(), source: Box::new(source) };
     let spec: Spec = toml::from_str(&text).map_err(wrong)?;
     let dir = file.parent().unwrap_or(Path::new(""));
-    let Spec { version, build, released, notes, protocols, path, manager, node } = spec;
-    let released = match released {
-        Some(day) => {
-            day.parse().map_err(|_| refuse(file, format!("{day:?} is not a day like 2026-11-23")))?
-        }
-        None => today(),
+    let Spec { version, build, released, valid_until, notes, protocols, path, manager, node } = spec;
+    let released = released.map_or(Ok(today()), |text| day(file, &text))?;
+    let valid_until = match valid_until.as_deref() {
+        Some("never") => None,
+        Some(text) => Some(day(file, text)?),
+        None => Some(released.saturating_add(Span::new().days(VALID_DAYS))),
     };
     let notes = read_small(&dir.join(notes), MAX_MANIFEST)?;
     let (manager, node) = (payload(file, dir, manager)?, payload(file, dir, node)?);
-    Ok(Recipe { version, build, released, path, protocols, notes, manager, node, level })
+    Ok(Recipe { version, build, released, valid_until, path, protocols, notes, manager, node, level })
+}
+
+fn day(file: &Path, text: &str) -> Result<Date, Failure> {
+    text.parse().map_err(|_| refuse(file, format!("{text:?} is not a day like 2026-11-23")))
 }
 
 fn today() -> Date {

@@ -25,7 +25,7 @@ use crate::context::Context;
 use crate::driver::{Desk, read_rooms};
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
-use crate::now::Clock;
+use crate::link::Refusals;
 use crate::rest;
 use crate::store::{self, Store, StoreError};
 
@@ -42,6 +42,7 @@ pub(super) struct Kit {
     pub(super) layout: Layout,
     pub(super) router: Router,
     pub(super) authorization: String,
+    pub(super) refusals: Refusals,
     key: SigningKey,
 }
 
@@ -89,15 +90,24 @@ impl Kit {
             Ok::<_, StoreError>(())
         };
         rest::first_account(&store, note).await.unwrap();
-        let desk = Desk::new(store, fleet, Clock::resume(None), rooms);
+        let desk = Desk::new(store, fleet, clock::Clock::start(None), rooms);
         let authorization = basic("admin", &password);
-        let router = router(&desk, &layout);
-        Self { dir, desk, layout, router, authorization, key: pair.signing }
+        let refusals = Refusals::default();
+        let router = router(&desk, &layout, &refusals);
+        Self { dir, desk, layout, router, authorization, refusals, key: pair.signing }
     }
 
     /// The API as it is after a restart of the process: nothing in memory is kept.
     pub(super) fn restart_api(&mut self) {
-        self.router = router(&self.desk, &self.layout);
+        self.router = router(&self.desk, &self.layout, &self.refusals);
+    }
+
+    /// The name and the password of the operator.
+    pub(super) fn credentials(&self) -> (String, String) {
+        let encoded = self.authorization.strip_prefix("Basic ").unwrap();
+        let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+        let (user, password) = text.split_once(':').unwrap();
+        (user.into(), password.into())
     }
 
     /// Sends a request as it is.
@@ -141,6 +151,15 @@ impl Kit {
 
     /// The node says what it should, running `release`.
     pub(super) async fn report(&self, id: u32, release: Release) {
+        self.report_with(id, release, Calls::NONE).await;
+    }
+
+    /// The node says what it should, with so many calls.
+    pub(super) async fn report_calls(&self, id: u32, count: u32) {
+        self.report_with(id, OLD, Calls::Known { count, oldest: None }).await;
+    }
+
+    async fn report_with(&self, id: u32, release: Release, calls: Calls) {
         let id = NodeId(id);
         let (desired, at) = self.desk.read(|fleet, now| (fleet.wanted(id).unwrap(), now));
         let takes_calls = desired.intent.owners.is_empty();
@@ -150,7 +169,7 @@ impl Kit {
             release,
             footing: Footing::Confirmed,
             admission: if takes_calls { Admission::Admitting } else { Admission::Refusing },
-            calls: Calls::NONE,
+            calls,
             staging: Staging::Nothing,
             unfit: None,
             start_fault: None,
@@ -161,6 +180,20 @@ impl Kit {
 
     /// The bytes of a package that brings 34.1, and the manifest that names it.
     pub(super) fn package(&self) -> (Vec<u8>, String) {
+        self.package_of(NEW)
+    }
+
+    /// The bytes of a package that brings 34.1 and is taken until this day, and the manifest that names it.
+    pub(super) fn package_until(&self, valid_until: jiff::civil::Date) -> (Vec<u8>, String) {
+        self.package_with(NEW, Some(valid_until))
+    }
+
+    /// The bytes of a package that brings a release, and the manifest that names it.
+    pub(super) fn package_of(&self, release: Release) -> (Vec<u8>, String) {
+        self.package_with(release, None)
+    }
+
+    fn package_with(&self, release: Release, valid_until: Option<jiff::civil::Date>) -> (Vec<u8>, String) {
         let file = |name: &str, to: &str| {
             let source = self.dir.path().join(name);
             fs::write(&source, format!("the program of the {name}")).unwrap();
@@ -170,11 +203,12 @@ impl Kit {
                 program: to.parse().unwrap(),
             }
         };
-        let step = Step { to: NEW.version, from: OLD.version, reason: "the store changed".into() };
+        let step = Step { to: release.version, from: OLD.version, reason: "the store changed".into() };
         let recipe = Recipe {
-            version: NEW.version,
-            build: NEW.build,
-            released: jiff::civil::date(2026, 11, 23),
+            version: release.version,
+            build: release.build,
+            released: valid_until.unwrap_or(jiff::civil::date(2026, 11, 23)),
+            valid_until,
             path: Path(vec![step]),
             protocols: Protocols { wire: ProtocolRange { min: 1, max: 2 }, media: 1 },
             notes: "Nothing is lost any more.".into(),
@@ -194,6 +228,24 @@ impl Kit {
         answer["upload_id"].as_str().unwrap().to_string()
     }
 
+    /// Asks for an upload of a file, as the command line does: with the hash of its beginning.
+    pub(super) async fn ask_for_upload_of(&self, bytes: &[u8]) -> Answer {
+        let head = <sha2::Sha256 as sha2::Digest>::digest(&bytes[..bytes.len().min(64 << 10)]);
+        let head: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
+        let body = json!({"request": true, "total_size": bytes.len(), "head_sha256": head});
+        self.call("POST", "/configuration/v1/upgrade/", body).await
+    }
+
+    /// So much time has passed since bytes of any upload arrived.
+    pub(super) async fn uploads_rest_for(&self, span: fleet::time::Span) {
+        let set = move |tx: &rusqlite::Transaction<'_>| {
+            let span = i64::try_from(span.0).unwrap();
+            tx.execute("UPDATE upload SET active_at = active_at - ?1", [span])?;
+            Ok::<_, StoreError>(())
+        };
+        self.desk.store().write(set).await.unwrap();
+    }
+
     /// Sends bytes of an upload.
     pub(super) async fn send_part(&self, uuid: &str, offset: usize, bytes: &[u8]) -> Answer {
         let path = format!("/configuration/v1/upgrade_request/{uuid}/upload/");
@@ -203,12 +255,17 @@ impl Kit {
 
     /// Uploads and checks the package that brings 34.1; returns its manifest.
     pub(super) async fn upload_package(&self) -> String {
-        let (bytes, manifest) = self.package();
+        self.upload_package_of(NEW).await.0
+    }
+
+    /// Uploads and checks a package that brings a release; returns its manifest, and the last answer.
+    pub(super) async fn upload_package_of(&self, release: Release) -> (String, Value) {
+        let (bytes, manifest) = self.package_of(release);
         let uuid = self.ask_for_upload(bytes.len()).await;
         self.send_part(&uuid, 0, &bytes).await.expect(202);
         let path = format!("/configuration/v1/upgrade_request/{uuid}/finish/");
-        self.call("POST", &path, json!({"validate_only": true})).await.expect(200);
-        manifest
+        let answer = self.call("POST", &path, json!({"validate_only": true})).await.expect(200);
+        (manifest, answer)
     }
 
     /// What lies in a directory of the machine.
@@ -218,9 +275,10 @@ impl Kit {
     }
 }
 
-fn router(desk: &Desk, layout: &Layout) -> Router {
+fn router(desk: &Desk, layout: &Layout, refusals: &Refusals) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
-    rest::router(Context { desk: desk.clone(), layout: layout.clone(), nodes, name: "manager".into() })
+    let (desk, layout, refusals) = (desk.clone(), layout.clone(), refusals.clone());
+    rest::router(Context { desk, layout, nodes, name: "manager".into(), refusals })
 }
 
 pub(super) fn basic(user: &str, password: &str) -> String {

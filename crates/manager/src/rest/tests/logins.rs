@@ -1,6 +1,7 @@
 //! Who may use the API, and what stands around every answer.
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use serde_json::json;
 
@@ -54,17 +55,115 @@ async fn without_the_right_password_there_is_a_challenge_and_nothing_else() {
     assert_eq!(bodies.len(), 1, "the answers tell who exists: {bodies:?}");
 }
 
-#[tokio::test]
-async fn wrong_passwords_slow_each_other_down() {
-    let kit = Kit::new().await;
-    let wrong = basic("admin", "wrong");
-    for _ in 0..4 {
-        assert_eq!(with(&kit, Some(&wrong)).await.status, 401);
+/// A request from an address, with what a tool keeps of the cookies that it was given.
+async fn from(kit: &Kit, address: &str, authorization: &str, cookie: Option<&str>) -> super::kit::Answer {
+    let address: std::net::SocketAddr = format!("{address}:40000").parse().unwrap();
+    let mut request = Request::builder().uri(format!("{API}/status/v1/about/"));
+    request = request.header(header::AUTHORIZATION, authorization).extension(ConnectInfo(address));
+    if let Some(cookie) = cookie {
+        request = request.header(header::COOKIE, cookie);
     }
-    let slowed = with(&kit, Some(&wrong)).await;
+    kit.send(request.body(Body::empty()).unwrap()).await
+}
+
+/// The cookie of an answer, as a tool sends it back.
+fn cookie_of(answer: &super::kit::Answer) -> String {
+    let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.ends_with("; Secure; HttpOnly; SameSite=Strict"), "{cookie}");
+    cookie.split(';').next().unwrap().to_string()
+}
+
+/// Guesses until it is slowed down.
+async fn guess(kit: &Kit, address: &str) -> super::kit::Answer {
+    for n in 0..100 {
+        let answer = from(kit, address, &basic("admin", &format!("guess {n}")), None).await;
+        if answer.status != 401 {
+            return answer;
+        }
+    }
+    panic!("nobody slows the guesses down")
+}
+
+#[tokio::test]
+async fn guesses_are_slowed_down() {
+    let kit = Kit::new().await;
+    let slowed = guess(&kit, "192.0.2.1").await;
     assert_eq!(slowed.status, 429);
     assert!(slowed.headers.contains_key(header::RETRY_AFTER));
     assert_eq!(slowed.json()["kind"], "too_many_attempts");
+}
+
+#[tokio::test]
+async fn whoever_guesses_behind_the_same_address_or_elsewhere_locks_nobody_out() {
+    let kit = Kit::new().await;
+    let login = from(&kit, "192.0.2.1", &kit.authorization, None).await;
+    let cookie = cookie_of(&login);
+    for attacker in ["192.0.2.1", "198.51.100.7", "198.51.100.8"] {
+        assert_eq!(guess(&kit, attacker).await.status, 429);
+    }
+    let answer = from(&kit, "192.0.2.1", &kit.authorization, Some(&cookie)).await;
+    assert_eq!((answer.status.as_u16(), answer.headers.get(header::SET_COOKIE)), (200, None));
+    assert_eq!(from(&kit, "203.0.113.5", &kit.authorization, None).await.status, 200);
+    // The token lets nobody in without the password.
+    assert_eq!(from(&kit, "192.0.2.1", &basic("admin", "another guess"), Some(&cookie)).await.status, 401);
+}
+
+const PASSWORD: &str = "/command/v1/account/password/";
+
+#[tokio::test]
+async fn a_password_is_changed_with_the_old_one_and_everything_old_ends() {
+    let mut kit = Kit::new().await;
+    let old = kit.authorization.clone();
+    let (_, secret) = kit.credentials();
+    let cookie = cookie_of(&from(&kit, "192.0.2.1", &old, None).await);
+    std::fs::create_dir_all(kit.layout.state()).unwrap();
+    std::fs::write(kit.layout.state().join("admin-password"), &secret).unwrap();
+    let about = with(&kit, Some(&old)).await.expect(200);
+    let warning = about["warnings"][0]["text"].as_str().unwrap();
+    assert!(warning.contains("state/admin-password on the Management Node"), "{warning}");
+    let new = "correct horse battery";
+    for (body, field) in [
+        (json!({}), "old_password"),
+        (json!({"old_password": secret}), "new_password"),
+        (json!({"old_password": secret, "new_password": "short"}), "new_password"),
+        (json!({"old_password": secret, "new_password": secret}), "new_password"),
+        (json!({"old_password": "wrong", "new_password": new}), "old_password"),
+    ] {
+        let refused = kit.call("POST", PASSWORD, body).await.expect(400);
+        assert!(refused["password"][field].is_array(), "{refused}");
+    }
+    assert_eq!(with(&kit, Some(&old)).await.status, 200, "a refused change has changed something");
+    let changed = kit.call("POST", PASSWORD, json!({"old_password": secret, "new_password": new})).await;
+    assert!(changed.headers.contains_key(header::SET_COOKIE));
+    let changed = changed.expect(200);
+    assert!(changed["remark"].as_str().unwrap().contains("was removed"), "{changed}");
+    assert_eq!(from(&kit, "192.0.2.1", &old, Some(&cookie)).await.status, 401);
+    kit.authorization = basic("admin", new);
+    let again = from(&kit, "192.0.2.1", &kit.authorization, Some(&cookie)).await;
+    assert!(again.headers.contains_key(header::SET_COOKIE), "the token of the old password is still good");
+    assert_eq!(again.expect(200)["warnings"], json!([]));
+    kit.restart_api();
+    assert_eq!(with(&kit, Some(&old)).await.status, 401);
+    assert_eq!(with(&kit, Some(&kit.authorization)).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_old_password_is_not_guessed_by_changing_it() {
+    let kit = Kit::new().await;
+    let mut statuses = Vec::new();
+    for n in 0..20 {
+        let body = json!({"old_password": format!("guess {n}"), "new_password": "correct horse battery"});
+        let answer = kit.call("POST", PASSWORD, body).await;
+        statuses.push(answer.status.as_u16());
+    }
+    assert_eq!((statuses[0], statuses[19]), (400, 429));
+    // Nor do guesses of others keep the owner from changing it.
+    let (_, secret) = kit.credentials();
+    let cookie = cookie_of(&from(&kit, "192.0.2.1", &kit.authorization, None).await);
+    let body = json!({"old_password": secret, "new_password": "correct horse battery"}).to_string();
+    let request = kit.request("POST", PASSWORD).header(header::COOKIE, cookie);
+    let request = request.header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap();
+    kit.send(request).await.expect(200);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use wire::EnrolmentFile;
 
 use super::kit::{Kit, NEW, OLD, node};
+use crate::link::{Reason, Refused};
 
 const NODES: &str = "/configuration/v1/worker_vm/";
 const LOCATIONS: &str = "/configuration/v1/system_location/";
@@ -73,6 +74,47 @@ async fn a_new_node_is_given_its_enrolment_file_once() {
     let database = std::fs::read(kit.dir.path().join("store-a.db-wal")).unwrap();
     let token = file.token.as_bytes();
     assert!(!database.windows(token.len()).any(|bytes| bytes == token), "the token itself is stored");
+}
+
+#[tokio::test]
+async fn registered_node_is_given_another_enrolment_file_and_the_one_before_is_void() {
+    let kit = Kit::new().await;
+    let first = EnrolmentFile::parse(&kit.add_node(1).await.text).unwrap();
+    let made = kit.call("POST", &format!("{NODES}1/enrolment/"), json!({})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(made.headers[header::LOCATION], "/api/admin/configuration/v1/worker_vm/1/");
+    let second = EnrolmentFile::parse(&made.text).unwrap();
+    assert_eq!(second.node, "node1");
+    assert_eq!(owner(&kit, &first).await, None);
+    assert_eq!(owner(&kit, &second).await, Some(NodeId(1)));
+    kit.call("POST", &format!("{NODES}2/enrolment/"), json!({})).await.expect(404);
+}
+
+/// Whose the token of an enrolment file is.
+async fn owner(kit: &Kit, file: &EnrolmentFile) -> Option<NodeId> {
+    let (token, now) = (file.token.clone(), kit.desk.now());
+    let owner = move |connection: &rusqlite::Connection| crate::enrolment::owner(connection, &token, now);
+    kit.desk.store().read(owner).await.unwrap()
+}
+
+#[tokio::test]
+async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await.status.is_success().then_some(()).unwrap();
+    let shown = async || kit.get("/status/v1/worker_vm/1/").await.expect(200)["refused_contact"].clone();
+    assert_eq!(shown().await, Value::Null);
+    let at = kit.desk.now();
+    let refused = Refused { reason: Reason::Expired, address: "10.0.0.1".parse().unwrap(), at };
+    kit.refusals.of_node(NodeId(1), "node1", refused);
+    let refusal = shown().await;
+    assert_eq!(
+        (&refusal["reason"], &refusal["address"]),
+        (&json!("certificate_expired"), &json!("10.0.0.1"))
+    );
+    assert!(refusal["text"].as_str().unwrap().contains("pitlane node enrol"), "{refusal}");
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    kit.desk.heard(NodeId(1), wire::Tally::default(), None);
+    assert_eq!(shown().await, Value::Null);
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use fleet::desired::RunId;
 use fleet::fact::Fact;
+use fleet::node::NodeId;
+use fleet::observed::Calls;
 use fleet::platform::Event;
 use fleet::run::Outcome;
 use fleet::version::{Release, Version};
@@ -24,8 +26,9 @@ async fn a_check_names_everything_that_stands_in_the_way() {
     let check = kit.call("POST", CHECK, json!({"package": manifest})).await.expect(200);
     let named: Vec<(&Value, &Value)> =
         check["blockers"].as_array().unwrap().iter().map(|b| (&b["blocker"], &b["node"])).collect();
-    assert_eq!(named, [(&json!("other_version"), &json!("node2")), (&json!("unreachable"), &json!("node3"))]);
-    assert!(check["blockers"][0]["text"].as_str().unwrap().starts_with("node2 runs 31.4, but"), "{check}");
+    assert_eq!(named, [(&json!("node_off_path"), &json!("node2")), (&json!("unreachable"), &json!("node3"))]);
+    let text = check["blockers"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("node2 runs 31.4, and 34.1 cannot be installed on"), "{check}");
     assert_eq!(check["current"], json!({"version": "34", "build": 34_000, "release_text": "34 (34000)"}));
     let start = kit.call("POST", START, json!({"package": manifest})).await.expect(409);
     assert_eq!((&start["kind"], start["blockers"].as_array().unwrap().len()), (&json!("blocked"), 2));
@@ -88,7 +91,7 @@ async fn the_history_tells_what_happened_in_each_run() {
     kit.desk.apply(Event::ManagerRejected { why: "the disk is full".into() }).await.unwrap();
     kit.call("POST", START, json!({})).await.expect(202);
     kit.desk.apply(Event::ManagerStaged).await.unwrap();
-    kit.desk.apply(Event::ManagerStarted { release: NEW, fell_back: None }).await.unwrap();
+    kit.desk.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None }).await.unwrap();
     let list = kit.get("/history/v1/upgrade/").await.expect(200);
     let outcomes: Vec<&Value> =
         list["objects"].as_array().unwrap().iter().map(|run| &run["outcome"]).collect();
@@ -107,4 +110,57 @@ async fn the_history_tells_what_happened_in_each_run() {
     kit.get("/history/v1/upgrade/3/").await.expect(404);
     let status = kit.get("/status/v1/upgrade/").await.expect(200);
     assert_eq!((&status["run"], &status["last_run"]["outcome"]), (&Value::Null, &json!("complete")));
+    assert_eq!((&list["objects"][1]["facts_evicted"], &under_way["facts_evicted"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn calls_push_nothing_out_of_the_history() {
+    let kit = Kit::new().await;
+    kit.upload_package().await;
+    kit.add_node(1).await;
+    kit.report(1, OLD).await;
+    kit.call("POST", START, json!({})).await.expect(202);
+    let entries = async || {
+        let read = |connection: &rusqlite::Connection| {
+            let sql = "SELECT count(*) FROM journal";
+            Ok::<i64, crate::store::StoreError>(connection.query_row(sql, [], |row| row.get(0))?)
+        };
+        kit.desk.store().read(read).await.unwrap()
+    };
+    let before = entries().await;
+    for n in 0..500 {
+        kit.report_calls(1, n % 7).await;
+    }
+    assert_eq!(entries().await, before, "a call is an entry of the history");
+    kit.desk.read(|fleet, _| {
+        let observed = fleet.nodes().get(NodeId(1)).unwrap().observed.clone().unwrap();
+        assert_eq!(observed.calls, Calls::Known { count: 499 % 7, oldest: None });
+    });
+    // What follows from a report is one.
+    kit.desk.apply(Event::LinkDown { id: NodeId(1) }).await.unwrap();
+    assert_eq!(entries().await, before);
+    kit.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    assert_eq!(entries().await, before + 1);
+}
+
+#[tokio::test]
+async fn an_expired_package_is_refused_at_its_upload_and_at_a_start_but_not_to_finish_what_it_began() {
+    let kit = Kit::new().await;
+    let last = jiff::civil::date(2020, 12, 24);
+    let (bytes, manifest) = kit.package_until(last);
+    let uuid = kit.ask_for_upload(bytes.len()).await;
+    kit.send_part(&uuid, 0, &bytes).await.expect(202);
+    let finish = format!("/configuration/v1/upgrade_request/{uuid}/finish/");
+    let refused = kit.call("POST", &finish, json!({"validate_only": true})).await.expect(400).to_string();
+    assert!(refused.contains("until 2020-12-24, and this machine's clock says"), "{refused}");
+
+    let upload = kit.dir.path().join("uploaded-in-time");
+    std::fs::write(&upload, &bytes).unwrap();
+    let held = crate::packages::admit_on(&kit.layout, &upload, last).unwrap();
+    let check = kit.call("POST", CHECK, json!({"package": manifest})).await.expect(200);
+    assert_eq!(check["blockers"][0]["blocker"], "package_expired", "{check}");
+    let start = kit.call("POST", START, json!({"package": manifest})).await.expect(409);
+    assert_eq!(start["blockers"][0]["blocker"], "package_expired", "{start}");
+    let installed = Some(held.verified.hash());
+    assert_eq!(crate::packages::expired(&held.verified, installed, jiff::civil::date(2026, 1, 1)), None);
 }

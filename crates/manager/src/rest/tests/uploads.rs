@@ -3,6 +3,9 @@
 use axum::body::Body;
 use axum::http::header;
 use bytes::Bytes;
+use fleet::platform::Event;
+use fleet::time::Span;
+use fleet::version::{Build, Release, Version};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -101,6 +104,9 @@ async fn an_upload_holds_its_limits() {
         .await
         .expect(409);
     assert_eq!(full["kind"], "conflict");
+    let (error, hint) = (full["error"].as_str().unwrap(), full["hint"].as_str().unwrap());
+    assert!(error.contains(&format!("{uuid} of admin (5 of 10 bytes, last one 0 s ago)")), "{error}");
+    assert!(hint.contains("pitlane upgrade uploads remove UPLOAD"), "{hint}");
     kit.call("POST", &format!("{REQUESTS}{uuid}/cancel/"), json!({})).await.expect(202);
     kit.get(&format!("{REQUESTS}{uuid}/")).await.expect(404);
     assert!(kit.names(kit.layout.uploads()).is_empty());
@@ -108,6 +114,144 @@ async fn an_upload_holds_its_limits() {
     kit.call("DELETE", &format!("{REQUESTS}{uuid}/"), json!({})).await.expect(204);
     kit.call("DELETE", &format!("{REQUESTS}{uuid}/"), json!({})).await.expect(404);
     kit.get(&format!("{REQUESTS}../../store-a.db/")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_new_upload_takes_the_place_of_an_idle_one_of_the_same_account_alone() {
+    let kit = Kit::new().await;
+    let mut asked = Vec::new();
+    for _ in 0..4 {
+        asked.push(kit.ask_for_upload(10).await);
+    }
+    kit.uploads_rest_for(Span::minutes(3)).await;
+    // The first is somebody else's, and the second was gone on with.
+    let other = format!("UPDATE upload SET owner = 'eve' WHERE uuid = '{}'", asked[0]);
+    let write =
+        move |tx: &rusqlite::Transaction<'_>| Ok::<_, crate::store::StoreError>(tx.execute_batch(&other)?);
+    kit.desk.store().write(write).await.unwrap();
+    kit.send_part(&asked[1], 0, b"12345").await.expect(202);
+    let mut shown = Vec::new();
+    for uuid in &asked {
+        let upload = kit.get(&format!("{REQUESTS}{uuid}/")).await.expect(200);
+        shown.push((upload["owner"].clone(), upload["idle"].clone()));
+    }
+    let expected = [("eve", true), ("admin", false), ("admin", true), ("admin", true)];
+    assert_eq!(shown, expected.map(|(owner, idle)| (json!(owner), json!(idle))));
+    for _ in 0..2 {
+        kit.ask_for_upload(10).await;
+    }
+    let mut found = Vec::new();
+    for uuid in &asked {
+        found.push(kit.get(&format!("{REQUESTS}{uuid}/")).await.status.as_u16());
+    }
+    assert_eq!(found, [200, 200, 404, 404]);
+    let full =
+        kit.call("POST", "/configuration/v1/upgrade/", json!({"request": true, "total_size": 10})).await;
+    full.expect(409);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_being_sent_is_not_idle_however_slow_it_is() {
+    let kit = Kit::new().await;
+    let uuid = kit.ask_for_upload(10).await;
+    for _ in 0..3 {
+        kit.ask_for_upload(10).await;
+    }
+    let (bytes, arriving) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let stream = futures_util::stream::unfold(arriving, async |mut arriving| {
+        arriving.recv().await.map(|bytes| (Ok::<_, String>(bytes), arriving))
+    });
+    let request = kit.request("POST", &format!("{REQUESTS}{uuid}/upload/")).header("Upload-Offset", 0);
+    let request = request.body(Body::from_stream(stream)).unwrap();
+    let sending = tokio::spawn(kit.router.clone().oneshot(request));
+    bytes.send(Bytes::from_static(b"12345")).await.unwrap();
+    drop(bytes.reserve().await.unwrap());
+    kit.uploads_rest_for(Span::minutes(3)).await;
+    // Three others are idle: they go, and it does not.
+    for _ in 0..3 {
+        kit.ask_for_upload(10).await;
+    }
+    bytes.send(Bytes::from_static(b"67890")).await.unwrap();
+    drop(bytes);
+    assert_eq!(sending.await.unwrap().unwrap().status(), 202);
+}
+
+#[tokio::test]
+async fn the_same_file_goes_on_where_it_was() {
+    let mut kit = Kit::new().await;
+    let (bytes, manifest) = kit.package();
+    let first = kit.ask_for_upload_of(&bytes).await.expect(201);
+    let uuid = first["upload_id"].as_str().unwrap().to_string();
+    kit.send_part(&uuid, 0, &bytes[..1000]).await.expect(202);
+    kit.restart_api();
+    for _ in 0..6 {
+        let again = kit.ask_for_upload_of(&bytes).await.expect(200);
+        assert_eq!((&again["upload_id"], &again["offset"]), (&first["upload_id"], &json!(1000)));
+    }
+    // Another file of that size, and one of another size, are others.
+    let mut other = bytes.clone();
+    other[0] ^= 1;
+    assert_ne!(kit.ask_for_upload_of(&other).await.expect(201)["upload_id"], first["upload_id"]);
+    assert_ne!(kit.ask_for_upload_of(&bytes[..2000]).await.expect(201)["upload_id"], first["upload_id"]);
+    kit.send_part(&uuid, 1000, &bytes[1000..]).await.expect(202);
+    let finish = format!("{REQUESTS}{uuid}/finish/");
+    kit.call("POST", &finish, json!({"validate_only": true})).await.expect(200);
+    // The package is here already: nothing of it is sent again.
+    let held = kit.ask_for_upload_of(&bytes).await.expect(200);
+    assert_eq!((&held["upload_id"], &held["offset"]), (&json!(uuid), &json!(bytes.len())));
+    kit.call("POST", &finish, json!({"validate_only": true})).await.expect(200);
+    kit.call("DELETE", &format!("{PACKAGES}{manifest}/"), json!({})).await.expect(204);
+    assert_ne!(kit.ask_for_upload_of(&bytes).await.expect(201)["upload_id"], json!(uuid));
+    let body = json!({"request": true, "total_size": 10, "head_sha256": "x"});
+    let refused = kit.call("POST", "/configuration/v1/upgrade/", body).await.expect(400);
+    assert!(refused["upgrade"]["head_sha256"].is_array(), "{refused}");
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_went_on_with_for_a_day_makes_room() {
+    let kit = Kit::new().await;
+    let uuid = kit.ask_for_upload(10).await;
+    kit.uploads_rest_for(Span::hours(23)).await;
+    kit.ask_for_upload(10).await;
+    kit.get(&format!("{REQUESTS}{uuid}/")).await.expect(200);
+    kit.uploads_rest_for(Span::hours(1)).await;
+    kit.ask_for_upload(10).await;
+    kit.get(&format!("{REQUESTS}{uuid}/")).await.expect(404);
+}
+
+#[tokio::test]
+async fn packages_that_nothing_needs_go_when_a_new_one_is_kept() {
+    let kit = Kit::new().await;
+    let release =
+        |minor: u16| Release { version: Version::new(34, minor), build: Build(34_000 + u32::from(minor)) };
+    let (old, _) = kit.upload_package_of(release(1)).await;
+    kit.call("POST", "/command/v1/platform/upgrade_start/", json!({})).await.expect(202);
+    for event in
+        [Event::ManagerStaged, Event::ManagerStarted { release: release(1), fell_back: None, wall: None }]
+    {
+        kit.desk.apply(event).await.unwrap();
+    }
+    let one = format!("{PACKAGES}{old}/");
+    let needed = kit.call("DELETE", &one, json!({})).await.expect(409);
+    assert_eq!(
+        needed["error"],
+        "the package of 34.1 (34001) is needed: the platform runs 34.1 (34001), and a node that is brought back is \
+         upgraded with it"
+    );
+    assert!(kit.get(&one).await.expect(200)["needed_for"].is_string());
+    let mut removed = Vec::new();
+    for minor in 2..=6 {
+        let (_, answer) = kit.upload_package_of(release(minor)).await;
+        removed.extend(answer["removed_packages"].as_array().unwrap().clone());
+    }
+    let removed: Vec<&Value> = removed.iter().map(|package| &package["release_text"]).collect();
+    assert_eq!(removed, ["34.2 (34002)"]);
+    let list = kit.get(&format!("{PACKAGES}?order_by=version")).await.expect(200);
+    let kept: Vec<&Value> =
+        list["objects"].as_array().unwrap().iter().map(|package| &package["version"]).collect();
+    assert_eq!(kept, ["34.1", "34.3", "34.4", "34.5", "34.6"]);
+    let later = kit.get(&format!("{PACKAGES}?version__gt=34.4")).await.expect(200);
+    assert_eq!(later["meta"]["total_count"], 2);
 }
 
 #[tokio::test]

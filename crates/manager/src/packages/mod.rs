@@ -3,17 +3,26 @@
 //!
 //! A package lies complete in its directory or not at all: it is put together beside it and renamed.
 
+mod keep;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clock::{Machine, Source as _};
 use fleet::run;
+use fleet::time::Wall;
 use fleet::version::Sha256;
-use package::{KeyError, MANIFEST_FILE, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
+use jiff::civil::Date;
+use package::{KeyError, MANIFEST_FILE, NotAdmitted, Refusal, Role, SIGNATURE_FILE, TrustedKeys, Verified};
 use thiserror::Error;
+use tracing::warn;
 use wire::PROTOCOL;
 
 use crate::layout::Layout;
+
+pub use keep::{AHEAD, Held, Need, Needs};
 
 /// The whole package as it was uploaded.
 pub const PACKAGE_FILE: &str = "package.pitlane";
@@ -39,6 +48,9 @@ pub enum PackageError {
         /// The newest.
         max: u32,
     },
+    /// Its publisher lets it be used no longer.
+    #[error(transparent)]
+    Expired(#[from] NotAdmitted),
     /// The keys of the machine cannot be read.
     #[error("the keys that this machine trusts cannot be used; check the files in its directory trust")]
     Keys(#[from] KeyError),
@@ -90,6 +102,25 @@ impl HeldPackage {
 /// # Errors
 /// Why it is refused; then the file is where it was.
 pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError> {
+    admit_on(layout, upload, today())
+}
+
+/// The day by the wall clock of this machine, in UTC. Expiry goes by it and not by the platform's time,
+/// which an operator cannot set right.
+pub(crate) fn today() -> Date {
+    let millis = i64::try_from(Machine.wall().0).unwrap_or(i64::MAX);
+    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    jiff::tz::TimeZone::UTC.to_datetime(at).date()
+}
+
+/// Why a held package is not taken for a new run on this day. What the platform was upgraded to already is
+/// always taken: nodes that were left behind are brought to it.
+pub(crate) fn expired(verified: &Verified, installed: Option<Sha256>, today: Date) -> Option<NotAdmitted> {
+    let is_installed = installed == Some(verified.hash());
+    verified.taken_on(today).err().filter(|_| !is_installed)
+}
+
+pub(crate) fn admit_on(layout: &Layout, upload: &Path, today: Date) -> Result<HeldPackage, PackageError> {
     let verified = package::verify_file(upload, &TrustedKeys::load(&layout.trust())?)?;
     speaks_with_us(&verified)?;
     let dir = layout.package(verified.hash());
@@ -97,6 +128,7 @@ pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError
         fs::remove_file(upload).map_err(failed("remove", upload))?;
         return Ok(HeldPackage { verified, dir });
     }
+    verified.taken_on(today)?;
     let staging = layout.packages().join(format!("{}.partial", verified.hash()));
     remove_dir(&staging)?;
     fs::create_dir_all(&staging).map_err(failed("create", &staging))?;
@@ -151,6 +183,58 @@ pub fn list(layout: &Layout) -> Result<Vec<Sha256>, PackageError> {
     let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
     let names = names.collect::<Result<Vec<_>, _>>().map_err(failed("list", &dir))?;
     Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
+}
+
+/// Removes the packages that nothing needs now that `kept` was taken in, and what admissions that were cut
+/// short have left. `uploaded` says which was uploaded when; those without a time count as the oldest. The
+/// caller makes sure that no other package is admitted, removed or started meanwhile.
+///
+/// # Errors
+/// The directory cannot be read. A package that cannot be removed stays for the next time.
+pub fn prune(
+    layout: &Layout,
+    needs: &Needs,
+    kept: Sha256,
+    uploaded: &BTreeMap<Sha256, Wall>,
+) -> Result<Vec<Held>, PackageError> {
+    remove_partial(layout)?;
+    let mut manifests = list(layout)?;
+    manifests.sort_by_key(|manifest| std::cmp::Reverse((uploaded.get(manifest).copied(), *manifest)));
+    let mut all = Vec::new();
+    for manifest in manifests {
+        match held(layout, manifest) {
+            Ok(held) => all.push(Held { manifest, release: Some(held.verified.manifest().release()) }),
+            Err(PackageError::Refused(_) | PackageError::NotHeld(_) | PackageError::Expired(_)) => {
+                all.push(Held { manifest, release: None })
+            }
+            // The machine is at fault and not the package.
+            Err(
+                PackageError::Keys(_) | PackageError::Disk { .. } | PackageError::NoCommonProtocol { .. },
+            ) => {}
+        }
+    }
+    let mut gone = needs.superfluous(&all, kept);
+    gone.retain(|manifest| match remove(layout, *manifest) {
+        Ok(()) => true,
+        Err(cause) => {
+            warn!(%manifest, error = %crate::report::chain(&cause), "a package that is not needed stays on the disk");
+            false
+        }
+    });
+    Ok(all.into_iter().filter(|package| gone.contains(&package.manifest)).collect())
+}
+
+/// Removes what admissions that were cut short have left: nobody asks for it again when another package is
+/// uploaded.
+fn remove_partial(layout: &Layout) -> Result<(), PackageError> {
+    let dir = layout.packages();
+    let entries = fs::read_dir(&dir).map_err(failed("list", &dir))?;
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.ends_with(".partial")) {
+            remove_dir(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a package. The caller makes sure that no run uses it.
@@ -255,5 +339,25 @@ mod tests {
         remove(&bench.layout(), manifest).unwrap();
         assert!(matches!(remove(&bench.layout(), manifest), Err(PackageError::NotHeld(_))));
         assert_eq!(fs::read_dir(bench.layout().packages()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_nothing_needs_is_removed_with_what_was_cut_short() {
+        let bench = Bench::new();
+        let layout = bench.layout();
+        let admitted = admit(&layout, &bench.upload()).unwrap();
+        let kept = admitted.verified.hash();
+        // One that can no longer be verified, and two admissions that were cut short.
+        fs::create_dir(layout.package(Sha256([9; 32]))).unwrap();
+        for left in ["0.partial", "1.partial"] {
+            fs::create_dir(layout.packages().join(left)).unwrap();
+        }
+        let fleet =
+            fleet::platform::Fleet::new(fleet::version::Release::COMPILED, fleet::policy::Policy::standard());
+        let gone = prune(&layout, &Needs::of(&fleet), kept, &BTreeMap::new()).unwrap();
+        assert_eq!(gone, [Held { manifest: Sha256([9; 32]), release: None }]);
+        let left: Vec<_> =
+            fs::read_dir(layout.packages()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [std::ffi::OsString::from(kept.to_string())]);
     }
 }

@@ -1,26 +1,28 @@
 //! Tests of the link over real TLS on the loopback.
 
+mod copies;
+mod identity;
+mod places;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::places::Room;
 use fleet::node::{Contact, Duty, NodeId};
-use fleet::observed::Calls;
 use fleet::platform::Event;
-use fleet::starts::{Process, StartId};
-use fleet::time::Time;
+use fleet::time::{Offset, Span};
+use fleet::version::Release;
 use rcgen::{CertificateParams, KeyPair};
 use reqwest::{Client, Response, StatusCode, header};
 use serde_json::Value;
 use slots::Slot;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
-use wire::{Enrolled, EnrolmentRequest, PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
+use wire::{Enrolled, EnrolmentRequest, PROTOCOL, Protocols, RegistrationId, Sync, SyncAnswer, Tally, Wait};
 
 use super::*;
-use crate::authority::{Authority, ServerIdentity};
+use crate::authority::{Authority, NodeRequest, ServerIdentity};
 use crate::driver::{Desk, Driver};
 use crate::gate::{Gate, Passage};
 use crate::store::StoreError;
@@ -31,9 +33,18 @@ use crate::{enrolment, packages};
 const TIMING: Timing = Timing { hold: Duration::from_secs(3600), gap: Duration::from_millis(50) };
 
 /// Room for more than any test needs.
-const LIMITS: Limits =
-    Limits { connections: 100, idle: Duration::from_secs(3600), strangers: Some(STRANGERS) };
-const STRANGERS: Strangers = Strangers { connections: 100, life: Duration::from_secs(3600) };
+const LIMITS: Limits = Limits {
+    arriving: ROOM,
+    handshake: LONG,
+    strangers: ROOM,
+    stranger_life: LONG,
+    known: ROOM,
+    idle: LONG,
+    head: LONG,
+    body: LONG,
+};
+const ROOM: Room = Room { places: 100, each: 100 };
+const LONG: Duration = Duration::from_secs(3600);
 
 /// A Management Node that serves nodes.
 struct Server {
@@ -41,6 +52,7 @@ struct Server {
     desk: Desk,
     authority: Arc<Authority>,
     gate: Gate,
+    refusals: Refusals,
     base: String,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -65,7 +77,7 @@ impl Server {
         let desk = bench.desk().await;
         let authority = Arc::new(Authority::load_or_make(&bench.layout().state()).unwrap());
         let (presence, downs) = Presence::new(timing.gap);
-        let (gate, stop) = (Gate::closed(), CancellationToken::new());
+        let (gate, stop, refusals) = (Gate::closed(), CancellationToken::new(), Refusals::default());
         gate.set(Passage::Open);
         let link = Link {
             desk: desk.clone(),
@@ -75,14 +87,15 @@ impl Server {
             gate: gate.clone(),
             fetch_rate: Some(1_000_000),
             timing,
+            refusals: refusals.clone(),
+            slowdown: Arc::default(),
         };
         let identity = ServerIdentity::new(authority.clone(), vec!["127.0.0.1".into()]).unwrap();
         let config = server_config(Arc::new(identity), Some(&authority)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let listener = TlsListener::new(listener, config, limits).unwrap();
+        let listener = TlsListener::new(listener, config, limits, refusals.clone()).unwrap();
         let base = format!("https://{}/node/v1", listener.address());
-        let service = router(link).into_make_service_with_connect_info::<Peer>();
-        let serving = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        let serving = tokio::spawn(serve(listener, router(link), stop.clone()));
         let own = bench.own(Slot::A);
         let driver = Driver {
             desk: desk.clone(),
@@ -94,7 +107,7 @@ impl Server {
             stop: stop.clone(),
         };
         let driving = tokio::spawn(async move { _ = driver.run().await });
-        Self { bench, desk, authority, gate, base, stop, tasks: vec![serving, driving] }
+        Self { bench, desk, authority, gate, refusals, base, stop, tasks: vec![serving, driving] }
     }
 
     /// Registers a node and returns its token.
@@ -117,15 +130,39 @@ impl Server {
 
     /// Enrols a node, and returns its client.
     async fn enrolled(&self, id: u32) -> Client {
+        let identity = self.identity(id).await;
+        self.client(Some(identity))
+    }
+
+    /// Enrols a node, and returns its certificate and key.
+    async fn identity(&self, id: u32) -> String {
         let token = self.register(id).await;
+        self.identity_by(&token).await
+    }
+
+    /// Uses a token, and returns the certificate and key that it gives.
+    async fn identity_by(&self, token: &str) -> String {
         let key = KeyPair::generate().unwrap();
-        let answer = self.enrol(&token, &key).await;
+        let answer = self.enrol(token, &key).await;
         assert_eq!(answer.status(), StatusCode::OK);
-        self.client(Some(with_key(&answer.json::<Enrolled>().await.unwrap(), &key)))
+        with_key(&answer.json::<Enrolled>().await.unwrap(), &key)
+    }
+
+    /// Renews a certificate, and returns the next one and its key.
+    async fn renewed(&self, client: &Client) -> String {
+        let key = KeyPair::generate().unwrap();
+        let body = EnrolmentRequest { token: None, request: request(&key), release: None };
+        let answer = client.post(format!("{}/renew", self.base)).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        with_key(&answer.json().await.unwrap(), &key)
     }
 
     async fn enrol(&self, token: &str, key: &KeyPair) -> Response {
-        let body = EnrolmentRequest { token: Some(token.into()), request: request(key) };
+        self.enrol_with(token, key, Some(Release::COMPILED)).await
+    }
+
+    async fn enrol_with(&self, token: &str, key: &KeyPair, release: Option<Release>) -> Response {
+        let body = EnrolmentRequest { token: Some(token.into()), request: request(key), release };
         self.client(None).post(format!("{}/enrol", self.base)).json(&body).send().await.unwrap()
     }
 
@@ -151,6 +188,7 @@ fn greeting() -> Sync {
         configuration: 0,
         wait: Wait::No,
         started_at: Some(77),
+        wall: None,
     }
 }
 
@@ -188,8 +226,8 @@ async fn a_certificate_of_another_authority_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let other = Authority::load_or_make(dir.path()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let node_request = crate::authority::NodeRequest::parse(&request(&key)).unwrap();
-    let issued = other.issue_to_node(NodeId(1), &node_request).unwrap();
+    let node_request = NodeRequest::parse(&request(&key)).unwrap();
+    let issued = other.issue_to_node(NodeId(1), RegistrationId(1), &node_request).unwrap();
     let client = server.client(Some(format!("{}{}", issued.pem, key.serialize_pem())));
     let answer = client.post(format!("{}/sync", server.base)).json(&greeting()).send().await;
     // TLS 1.3 tells the client after its own handshake: the refusal may come as a broken request.
@@ -253,11 +291,7 @@ async fn a_token_that_has_expired_is_refused() {
 async fn a_node_renews_its_certificate_over_its_link() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    let key = KeyPair::generate().unwrap();
-    let body = EnrolmentRequest { token: None, request: request(&key) };
-    let answer = client.post(format!("{}/renew", server.base)).json(&body).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    let renewed = server.client(Some(with_key(&answer.json().await.unwrap(), &key)));
+    let renewed = server.client(Some(server.renewed(&client).await));
     assert_eq!(server.sync(&renewed, &greeting()).await.status(), StatusCode::OK);
 }
 
@@ -339,6 +373,42 @@ async fn a_held_sync_is_answered_when_the_rooms_change() {
     assert_eq!(answer.configuration.unwrap().rooms[0].name, "lounge");
 }
 
+/// What the node says whose clock is so many seconds ahead of this machine's.
+fn with_clock(server: &Server, ahead: i64) -> Sync {
+    Sync { wall: Some(server.desk.wall() + Offset(ahead * 1_000)), ..greeting() }
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_two_hours_slow_is_known_for_it_before_anything_else_goes_wrong() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let off = || server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().clock_off);
+    for (ahead, expected) in [(-20, None), (-7_200, Some(-7_200)), (-7_190, Some(-7_200)), (-10, None)] {
+        let answer = server.sync(&client, &with_clock(&server, ahead)).await;
+        let answer: SyncAnswer = answer.json().await.unwrap();
+        assert!(answer.wall.unwrap().ahead_of(server.desk.wall()).size() < Span::minutes(1));
+        // To the minute: what is measured contains the time that the request took.
+        let off = off().map(|off| off.0.saturating_add(-30_000) / 60_000 * 60);
+        assert_eq!(off, expected, "{ahead} s");
+        let shown = server.desk.live(NodeId(1)).unwrap().clock_ahead.unwrap();
+        assert!(shown.since(Offset(ahead * 1_000)).size() < Span::minutes(1), "{shown}");
+    }
+    // Release 34 does not say what its clock is.
+    server.sync(&client, &greeting()).await;
+    assert_eq!((off(), server.desk.live(NodeId(1)).unwrap().clock_ahead), (None, None));
+}
+
+#[tokio::test]
+async fn a_held_sync_is_answered_when_the_managers_clock_was_set() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    let held = held(&server, &client, 1).await;
+    let wall = server.desk.wall() + Span::hours(2);
+    server.desk.apply(Event::WallClock { wall }).await.unwrap();
+    tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_hold_ends_by_itself() {
     let server = Server::start(Timing { hold: Duration::from_millis(20), ..TIMING }).await;
@@ -397,159 +467,4 @@ async fn a_node_fetches_its_payload_in_parts_and_nothing_else() {
         let answer = client.get(format!("{base}/{file}")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{file} was served");
     }
-}
-
-impl Server {
-    /// Connects without a certificate, as far as the server allows.
-    async fn stranger(&self) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(self.authority.certificate().clone()).unwrap();
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let address = self.base.trim_start_matches("https://").trim_end_matches("/node/v1");
-        let stream = TcpStream::connect(address).await?;
-        let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
-        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
-    }
-}
-
-/// Waits until the server ends the connection.
-async fn ended(stream: &mut TlsStream<TcpStream>) {
-    let mut rest = Vec::new();
-    // It ends with or without a farewell.
-    let _ = tokio::time::timeout(BOUND, stream.read_to_end(&mut rest)).await.expect("it was not ended");
-}
-
-/// Whether the server takes requests over this connection.
-async fn answers(stream: &mut TlsStream<TcpStream>) -> bool {
-    let request = b"GET /node/v1/nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-    let mut answer = [0; 12];
-    let asked = async {
-        stream.write_all(request).await?;
-        stream.read_exact(&mut answer).await
-    };
-    let asked = tokio::time::timeout(BOUND, asked).await.expect("neither an answer nor an end");
-    asked.is_ok() && &answer == b"HTTP/1.1 404"
-}
-
-#[tokio::test]
-async fn a_connection_over_which_nothing_goes_is_ended() {
-    let server = Server::limited(TIMING, Limits { idle: Duration::from_millis(50), ..LIMITS }).await;
-    let mut silent = server.stranger().await.unwrap();
-    ended(&mut silent).await;
-    let mut half_a_request = server.stranger().await.unwrap();
-    half_a_request.write_all(b"POST /node/v1/enrol HTTP/1.1\r\n").await.unwrap();
-    ended(&mut half_a_request).await;
-}
-
-#[tokio::test]
-async fn a_held_request_lives_as_long_as_the_connection_may_be_idle() {
-    let idle = Timing::STANDARD.hold * 2;
-    assert!(Limits::NODES.idle > idle && Limits::PEOPLE.idle > idle);
-}
-
-#[tokio::test]
-async fn who_shows_no_certificate_is_ended_in_any_case() {
-    let life = Duration::from_secs(2);
-    let strangers = Some(Strangers { life, ..STRANGERS });
-    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
-    let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) }).await.unwrap();
-    let held = held(&server, &client, 1).await;
-    let mut stranger = server.stranger().await.unwrap();
-    while answers(&mut stranger).await {}
-    ended(&mut stranger).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
-    let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
-    assert_eq!(answer.desired.intent.owners.operator.as_deref(), Some("fan"), "the node's link was cut");
-}
-
-#[tokio::test]
-async fn one_address_has_a_quarter_of_what_is_left_for_strangers_and_nodes_find_room() {
-    let strangers = Some(Strangers { connections: 8, ..STRANGERS });
-    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
-    let client = server.enrolled(1).await;
-    let (mut one, mut two) = (server.stranger().await.unwrap(), server.stranger().await.unwrap());
-    // The enrolment's own connection, which its client has dropped, may still be among them.
-    while !answers(&mut one).await {
-        one = server.stranger().await.unwrap();
-    }
-    while !answers(&mut two).await {
-        two = server.stranger().await.unwrap();
-    }
-    let mut three = server.stranger().await.unwrap();
-    assert!(!answers(&mut three).await, "an address got more than its share");
-    assert_eq!(server.sync(&client, &greeting()).await.status(), StatusCode::OK);
-    drop(one);
-    while !answers(&mut three).await {
-        three = server.stranger().await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn one_address_has_a_quarter_of_all_connections() {
-    let server = Server::limited(TIMING, Limits { connections: 4, ..LIMITS }).await;
-    let mut one = server.stranger().await.unwrap();
-    assert!(answers(&mut one).await);
-    assert!(server.stranger().await.is_err(), "an address got more than its share");
-    drop(one);
-    let again = async { while server.stranger().await.is_err() {} };
-    tokio::time::timeout(BOUND, again).await.unwrap();
-}
-
-/// What a process of a node says in its turn: its number, the other that its last answer named, and its calls.
-fn of_process(start: u64, answer: Option<&SyncAnswer>, at: u64) -> Sync {
-    let mut sync = greeting();
-    let beside = answer.and_then(|answer| answer.beside);
-    sync.observed.at = Time(at);
-    sync.observed.calls = Calls::Known { count: u32::try_from(start).unwrap(), oldest: None };
-    sync.observed.process = Some(Process { start: StartId(start), beside, address: None });
-    sync.started_at = Some(start);
-    sync.tally.carried = start;
-    sync
-}
-
-#[tokio::test]
-async fn two_processes_under_one_certificate_are_noticed_and_it_is_not_renewed() {
-    let server = Server::start(TIMING).await;
-    let client = server.enrolled(1).await;
-    let mut answers: [Option<SyncAnswer>; 2] = [None, None];
-    let mut shown = std::collections::BTreeSet::new();
-    for turn in 0..20 {
-        let who = usize::try_from(turn % 2).unwrap();
-        let sync = of_process(1 + turn % 2, answers[who].as_ref(), 10 + turn);
-        answers[who] = Some(server.sync(&client, &sync).await.json().await.unwrap());
-        let node = server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).cloned()).unwrap();
-        if node.duplicate().is_some() && turn > 6 {
-            let started_at = |connection: &rusqlite::Connection| {
-                crate::store::node_boot::started_at(connection, NodeId(1))
-            };
-            let started_at = server.desk.store().read(started_at).await.unwrap();
-            shown.insert((format!("{:?}", node.observed.unwrap().calls), started_at));
-            shown.insert((String::new(), server.desk.tally(NodeId(1)).map(|tally| tally.carried)));
-        }
-    }
-    assert_eq!(shown.len(), 2, "one process is shown, and not both in turn: {shown:?}");
-    let two =
-        server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().duplicate().copied()).unwrap();
-    assert_eq!(two.other.address, Some(std::net::Ipv4Addr::LOCALHOST.into()));
-
-    let key = KeyPair::generate().unwrap();
-    let body = EnrolmentRequest { token: None, request: request(&key) };
-    let answer = client.post(format!("{}/renew", server.base)).json(&body).send().await.unwrap();
-    assert_eq!(kind(answer, StatusCode::CONFLICT).await, "duplicate");
-}
-
-#[tokio::test]
-async fn process_that_starts_again_and_again_is_one_process() {
-    let server = Server::start(TIMING).await;
-    let client = server.enrolled(1).await;
-    for start in 1..6 {
-        let mut answer: Option<SyncAnswer> = None;
-        for turn in 0..3 {
-            let sync = of_process(start, answer.as_ref(), start * 10 + turn);
-            answer = Some(server.sync(&client, &sync).await.json().await.unwrap());
-        }
-    }
-    let two = server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().duplicate().copied());
-    assert_eq!(two, None);
 }

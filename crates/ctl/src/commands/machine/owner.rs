@@ -1,0 +1,213 @@
+//! Who owns what on a machine: the user that the release runs as owns what the release writes, and root
+//! owns whom the machine trusts and what it is.
+//!
+//! The root directory belongs to root and lets the group write, with the sticky bit: the release makes and
+//! replaces its own files there and can neither rename nor remove what is root's.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::fs::{self, File, Permissions, TryLockError};
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, chownat, fstat, open, openat};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
+use slots::MACHINE_FILE;
+
+use crate::failure::Failure;
+
+/// The root of a machine: root's, and sticky.
+const ROOT_MODE: u32 = 0o1770;
+/// Its settings: read by the release.
+const SETTINGS_MODE: u32 = 0o640;
+/// Keys are public, and so is their directory.
+const KEY_MODE: u32 = 0o644;
+const TRUST_MODE: u32 = 0o755;
+
+/// What belongs to root, by its name in the root directory.
+const OF_ROOT: [&str; 2] = ["trust", MACHINE_FILE];
+
+/// A user that a release runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct User {
+    uid: u32,
+    gid: u32,
+}
+
+impl User {
+    /// Looks a user up by name, wherever this machine keeps its users.
+    ///
+    /// # Errors
+    /// There is none, or it is root.
+    pub(super) fn named(name: &str) -> Result<Self, Failure> {
+        let (uid, gid) = (number(name, "-u")?, number(name, "-g")?);
+        if uid == 0 {
+            return Err(Failure::Declined {
+                what: "a release does not run as root".into(),
+                hint: "make a user for it, as with `useradd --system pitlane`, and name that one".into(),
+            });
+        }
+        Ok(Self { uid, gid })
+    }
+}
+
+fn number(name: &str, which: &str) -> Result<u32, Failure> {
+    let asked = Command::new("id").args([which, "--", name]).output();
+    let answer = asked.map_err(Failure::io(format!("run `id` to look up the user {name}")))?;
+    let number = String::from_utf8_lossy(&answer.stdout).trim().parse().ok();
+    number.filter(|_| answer.status.success()).ok_or_else(|| Failure::NotFound {
+        what: format!("there is no user {name:?} on this machine"),
+        hint: format!("make it first, as with `useradd --system {name}`"),
+    })
+}
+
+/// Gives the machine in `root` to its owners.
+///
+/// # Errors
+/// This is not run by root, the machine runs, or the disk refuses. What was done by then is right, and
+/// doing it again does the rest.
+pub(super) fn settle(root: &Path, user: User) -> Result<(), Failure> {
+    let _stopped = stopped(root)?;
+    let root = Entry::open(root)?;
+    // The directory first: from here on nobody else exchanges what is root's in it.
+    root.give(0, user.gid)?;
+    root.set_mode(ROOT_MODE)?;
+    for name in root.names()? {
+        let entry = root.entry(&name)?;
+        match OF_ROOT.iter().any(|own| name.as_bytes() == own.as_bytes()) {
+            true => take(&entry, user)?,
+            false => give_all(&entry, user)?,
+        }
+    }
+    Ok(())
+}
+
+/// Holds the lock of boot, so that no process of the machine changes what is being looked at.
+fn stopped(root: &Path) -> Result<Option<File>, Failure> {
+    let path = root.join("boot.lock");
+    let lock = match File::open(&path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(format!("open {}", path.display()))(error)),
+    };
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Err(Failure::Declined {
+            what: format!("the machine in {} runs; nothing was changed", root.display()),
+            hint: "stop its unit first, as with `systemctl stop pitlane-node`".into(),
+        }),
+        Err(TryLockError::Error(error)) => Err(Failure::io(format!("lock {}", path.display()))(error)),
+    }
+}
+
+/// What is root's: the keys and their directory, or the settings.
+fn take(entry: &Entry, user: User) -> Result<(), Failure> {
+    if !entry.is(FileType::Directory) {
+        entry.plain()?;
+        entry.give(0, user.gid)?;
+        return entry.set_mode(SETTINGS_MODE);
+    }
+    entry.give(0, 0)?;
+    entry.set_mode(TRUST_MODE)?;
+    for name in entry.names()? {
+        let key = entry.entry(&name)?;
+        key.plain()?;
+        key.give(0, 0)?;
+        key.set_mode(KEY_MODE)?;
+    }
+    Ok(())
+}
+
+/// What is the release's, with all that is in it. Links are not followed.
+fn give_all(entry: &Entry, user: User) -> Result<(), Failure> {
+    if entry.is(FileType::Directory) {
+        for name in entry.names()? {
+            give_all(&entry.entry(&name)?, user)?;
+        }
+    } else if entry.found.st_nlink > 1 {
+        return Err(entry.odd("has another name elsewhere"));
+    }
+    match (entry.found.st_uid, entry.found.st_gid) == (user.uid, user.gid) {
+        true => Ok(()),
+        false => entry.give(user.uid, user.gid),
+    }
+}
+
+/// A directory, file or link that is looked at and changed by its handle: what a process of the release's user
+/// puts in its place meanwhile is not touched.
+struct Entry {
+    handle: OwnedFd,
+    found: Stat,
+    /// For people.
+    path: PathBuf,
+}
+
+impl Entry {
+    fn open(root: &Path) -> Result<Self, Failure> {
+        Self::of(open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()), root.into())
+    }
+
+    /// What lies in this directory under that name.
+    fn entry(&self, name: &CStr) -> Result<Self, Failure> {
+        let path = self.path.join(OsStr::from_bytes(name.to_bytes()));
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Self::of(openat(&self.handle, name, flags, Mode::empty()), path)
+    }
+
+    fn of(opened: Result<OwnedFd, Errno>, path: PathBuf) -> Result<Self, Failure> {
+        let looked = opened.and_then(|handle| fstat(&handle).map(|found| (handle, found)));
+        let (handle, found) =
+            looked.map_err(io::Error::from).map_err(Failure::io(format!("look at {}", path.display())))?;
+        Ok(Self { handle, found, path })
+    }
+
+    fn is(&self, kind: FileType) -> bool {
+        FileType::from_raw_mode(self.found.st_mode) == kind
+    }
+
+    fn plain(&self) -> Result<(), Failure> {
+        match self.is(FileType::RegularFile) && self.found.st_nlink == 1 {
+            true => Ok(()),
+            false => Err(self.odd("is not a file of its own")),
+        }
+    }
+
+    fn names(&self) -> Result<Vec<CString>, Failure> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let listed = openat(&self.handle, c".", flags, Mode::empty())
+            .and_then(|directory| Dir::new(directory)?.collect::<Result<Vec<_>, _>>());
+        let listed =
+            listed.map_err(io::Error::from).map_err(Failure::io(format!("list {}", self.path.display())))?;
+        let names = listed.iter().map(|entry| entry.file_name().to_owned());
+        Ok(names.filter(|name| ![c".", c".."].contains(&name.as_c_str())).collect())
+    }
+
+    fn give(&self, uid: u32, gid: u32) -> Result<(), Failure> {
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        chownat(&self.handle, c"", uid, gid, AtFlags::EMPTY_PATH)
+            .map_err(io::Error::from)
+            .map_err(self.changing())
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<(), Failure> {
+        // The mode of a handle that only names something is changed through this name of it.
+        let name = format!("/proc/self/fd/{}", self.handle.as_raw_fd());
+        fs::set_permissions(name, Permissions::from_mode(mode)).map_err(self.changing())
+    }
+
+    fn odd(&self, what: &str) -> Failure {
+        Failure::Declined {
+            what: format!("{} {what}, so it is not given to anybody", self.path.display()),
+            hint: "find out how it came there, and remove it".into(),
+        }
+    }
+
+    fn changing(&self) -> impl FnOnce(io::Error) -> Failure + use<> {
+        let path = self.path.display();
+        Failure::io(format!("change the owner and mode of {path} (this needs the rights of root)"))
+    }
+}

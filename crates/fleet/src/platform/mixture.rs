@@ -1,0 +1,136 @@
+//! Which releases a platform may be upgraded from (R15, R17, R20): the Management Node's, and those of nodes
+//! that differ from it.
+//!
+//! Nodes differ where a run has left some behind, where a machine was restored or redeployed, and where the
+//! Management Node was restored from before a run. A start takes the platform on from all of these: a node on
+//! the package's release is left alone, and any other is taken if the package may be installed on what it runs.
+//! A version that no run explains is a warning; one that the package cannot be installed on stands in the way.
+
+use alloc::collections::BTreeSet;
+
+use super::{Blocker, Fleet, Installed, StartCheck, Warning};
+use crate::node::{Duty, Node};
+use crate::observed::{Footing, Observed};
+use crate::progress::Failure;
+use crate::run::Package;
+use crate::version::{Release, Version};
+
+impl Fleet {
+    /// Whether the package may be installed on the Management Node, and whether there is anything to do.
+    pub(super) fn check_release(&self, package: &Package, check: &mut StartCheck) {
+        let running = self.platform.release;
+        if let Err(why) = package.admits(running) {
+            check.blockers.push(Blocker::OffPath { why });
+        } else if running == package.release && !self.repeats(package) {
+            // Two packages of one build: a node that runs it could be of either.
+            let installed = self.installed().map_or(package.manifest, |installed| installed.manifest);
+            check.blockers.push(Blocker::OtherPackage { version: running.version, installed });
+        } else if running == package.release && self.nodes.iter().all(|(_, node)| node.is_on(running)) {
+            check.blockers.push(Blocker::NothingToDo { release: running });
+        }
+    }
+
+    /// R17: every always-on node is reachable, save on a repeat (R9, R11), and runs what the package may be
+    /// installed on.
+    pub(super) fn check_node(&self, package: &Package, node: &Node, check: &mut StartCheck) {
+        if node.duty == Duty::Bursting {
+            return;
+        }
+        let name = || node.name.clone();
+        match &node.observed {
+            _ if node.contact.is_lost() && self.repeats(package) => {
+                check.warnings.push(Warning::Unreachable { node: name() });
+            }
+            _ if node.contact.is_lost() => check.blockers.push(Blocker::Unreachable { node: name() }),
+            Some(observed) if !node.runs(package.release) => {
+                self.check_version(package, node, self.proven(observed), check);
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn check_version(&self, package: &Package, node: &Node, runs: Release, check: &mut StartCheck) {
+        // What holds for the Management Node's own release is said once.
+        if runs == self.platform.release {
+            return;
+        }
+        let (node, expected) = (node.name.clone(), self.platform.release.version);
+        if let Err(why) = package.admits(runs) {
+            let brings = package.release.version;
+            check.blockers.push(Blocker::NodeOffPath { node, runs: runs.version, brings, why });
+        } else if !self.explains(runs.version) {
+            check.warnings.push(Warning::OtherVersion { node, runs: runs.version, expected });
+        }
+    }
+
+    /// Why a node of the run under way is left alone as it is: what it runs and will not leave by itself is
+    /// nothing that the package may be installed on. A node can be heard with such a release only after the
+    /// start, when it was not known then.
+    pub(super) fn off_path(&self, node: &Node) -> Option<Failure> {
+        let (run, observed) = (self.platform.run.as_ref()?, node.observed.as_ref()?);
+        let of_another_run = node.assigned.is_some_and(|assigned| assigned.run != run.name());
+        if of_another_run || observed.footing != Footing::Confirmed {
+            return None;
+        }
+        let (runs, brings) = (observed.release, run.package.release);
+        run.package.admits(runs).is_err().then_some(Failure::OffPath { runs, brings })
+    }
+
+    /// Whether a run of this platform explains that a node runs this version: the last one, which may have left
+    /// nodes on any version that it began with.
+    fn explains(&self, version: Version) -> bool {
+        let of = |source: Release, target: Release| [source.version, target.version].contains(&version);
+        let run = self.platform.run.as_ref();
+        let last = self.platform.last_run.as_ref();
+        version == self.platform.release.version
+            || self.installed().is_some_and(|installed| installed.source.version == version)
+            || run.is_some_and(|run| of(run.source, run.package.release) || run.sources.contains(&version))
+            || last
+                .is_some_and(|last| of(last.source, last.package.release) || last.sources.contains(&version))
+    }
+
+    /// The package that brought the Management Node to its release; none when it was deployed with it.
+    fn installed(&self) -> Option<Installed> {
+        let running = self.platform.release;
+        self.platform.installed.filter(|installed| installed.release.is_none_or(|brought| brought == running))
+    }
+
+    /// Whether the Management Node runs this package's release already: a start of it takes the nodes that are
+    /// left (R9). Where the platform was deployed with its release, no package is known, and the release is
+    /// all that there is to compare.
+    pub(super) fn repeats(&self, package: &Package) -> bool {
+        self.platform.release == package.release
+            && self.installed().is_none_or(|installed| installed.manifest == package.manifest)
+    }
+
+    /// What the platform is upgraded from: on a repeat, what it was upgraded from before; where that is not
+    /// known, the oldest that a node runs.
+    pub(super) fn source_of(&self, package: &Package) -> Release {
+        let running = self.platform.release;
+        if !self.repeats(package) {
+            return running;
+        }
+        let oldest = || {
+            self.nodes.iter().filter_map(|(_, node)| node.observed.as_ref()).map(|said| said.release).min()
+        };
+        match self.installed() {
+            Some(installed) => installed.source,
+            None => oldest().map_or(running, |oldest| oldest.min(running)),
+        }
+    }
+
+    /// Every version that a node runs, as far as it is known.
+    pub(super) fn versions(&self) -> BTreeSet<Version> {
+        let observed = self.nodes.iter().filter_map(|(_, node)| node.observed.as_ref());
+        observed.map(|observed| self.proven(observed).version).collect()
+    }
+
+    /// The release that a node runs and will not leave by itself. A release that has not confirmed itself may
+    /// still fall back to what the run before was to upgrade.
+    fn proven(&self, observed: &Observed) -> Release {
+        match (observed.footing, self.platform.installed) {
+            (Footing::Trying, Some(installed)) => installed.source,
+            (Footing::Trying, None) | (Footing::Confirmed | Footing::Leaving, _) => observed.release,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The body of a request, which must come at some pace: a peer that drips it keeps its place for nothing.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The slowest pace, in bytes per second: over the slowest link that carries one call, eight thousand come.
+const BYTES_A_SECOND: u64 = 1 << 10;
+
+/// A body at a pace. Only the time in which the program waits for its peer counts.
+#[derive(Debug)]
+pub(super) struct Paced<B = Incoming> {
+    body: B,
+    pace: Pace,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// What has come, and how long it was waited for.
+#[derive(Debug)]
+struct Pace {
+    /// How long a body may be late in all, whatever has come of it.
+    grace: Duration,
+    bytes: u64,
+    waited: Duration,
+    since: Option<Instant>,
+}
+
+impl Pace {
+    fn new(grace: Duration) -> Self {
+        Self { grace, bytes: 0, waited: Duration::ZERO, since: None }
+    }
+
+    /// More is waited for; says until when.
+    fn wait(&mut self, now: Instant) -> Instant {
+        let since = *self.since.get_or_insert(now);
+        let allowed = self.grace + Duration::from_secs(self.bytes / BYTES_A_SECOND);
+        since + allowed.saturating_sub(self.waited)
+    }
+
+    /// So many bytes have come.
+    fn came(&mut self, bytes: usize, now: Instant) {
+        self.waited += self.since.take().map_or(Duration::ZERO, |since| now.duration_since(since));
+        self.bytes += bytes as u64;
+    }
+}
+
+impl<B> Paced<B> {
+    pub(super) fn new(body: B, grace: Duration) -> Self {
+        Self { body, pace: Pace::new(grace), alarm: None }
+    }
+
+    /// Whether what is waited for is late. Wakes the task of `cx` when it will be.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let until = self.pace.wait(Instant::now());
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if alarm.deadline() != until {
+            alarm.as_mut().reset(until);
+        }
+        alarm.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl<B> Body for Paced<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
+                self.pace.came(bytes, Instant::now());
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending if self.is_late(cx) => {
+                Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const GRACE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_body_that_drips_is_late_and_one_that_flows_is_not() {
+        let start = Instant::now();
+        let mut drips = Pace::new(GRACE);
+        let late = (0..).find(|second| {
+            let now = start + SECOND * *second;
+            let until = drips.wait(now);
+            drips.came(1, now + SECOND);
+            until < now + SECOND
+        });
+        assert_eq!(late, Some(20), "a byte a second");
+        let mut flows = Pace::new(GRACE);
+        for second in 0..10_000 {
+            let now = start + SECOND * second;
+            assert!(flows.wait(now) >= now + SECOND);
+            flows.came(2 << 10, now + SECOND);
+        }
+    }
+
+    #[test]
+    fn time_in_which_the_program_is_busy_does_not_count() {
+        let start = Instant::now();
+        let mut pace = Pace::new(GRACE);
+        pace.wait(start);
+        pace.came(100, start + SECOND);
+        let later = start + SECOND * 3_600;
+        assert_eq!(pace.wait(later), later + GRACE - SECOND);
+    }
+}

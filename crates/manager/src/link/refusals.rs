@@ -1,0 +1,263 @@
+//! Whom the nodes' listener has refused, and why: shown for each node, and logged once for each node and
+//! reason. Nobody can fill the log or the memory with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use edge::places::Origin;
+use fleet::node::NodeId;
+use fleet::time::{Span, Time};
+use tracing::warn;
+
+/// After this time a reason that still holds is logged once more, so that it stands in every day's log.
+const LOGGED_AGAIN: Span = Span::hours(24);
+
+/// How many pairs of node and reason are remembered: every node of a platform with one reason, and more.
+const OF_NODES: usize = 16_384;
+
+/// How many pairs of address and reason are remembered.
+const OF_STRANGERS: usize = 1_024;
+
+/// The mean time between two lines about strangers, and how many lines may come at once before that:
+/// whoever has many addresses fills no log.
+const LINE_GAP: Span = Span::seconds(10);
+const LINES_AT_ONCE: u64 = 30;
+
+/// Why a connection or a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The certificate was good until some time ago.
+    Expired,
+    /// The certificate belongs to another registration of its node's number.
+    RegistrationEnded,
+    /// There is no node with the number in the certificate.
+    NotRegistered,
+    /// The certificate is of another authority.
+    OtherAuthority,
+    /// The certificate is none for a node.
+    UnusableCertificate,
+    /// It does not accept the certificate of the Management Node.
+    TrustsUsNot,
+    /// No certificate is shown where one is due.
+    NoCertificate,
+    /// The enrolment token is wrong, spent or expired.
+    WrongToken,
+    /// The machine runs another release than the Management Node.
+    OtherRelease,
+}
+
+impl Reason {
+    /// The token in the API. It never changes.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Expired => "certificate_expired",
+            Self::RegistrationEnded => "registration_ended",
+            Self::NotRegistered => "not_registered",
+            Self::OtherAuthority => "other_authority",
+            Self::UnusableCertificate => "unusable_certificate",
+            Self::TrustsUsNot => "certificate_not_accepted",
+            Self::NoCertificate => "no_certificate",
+            Self::WrongToken => "token",
+            Self::OtherRelease => "release",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// What is wrong, and what to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => {
+                "its certificate has expired; if the clock of this Management Node is right, make a new enrolment \
+                 file with `pitlane node enrol NAME`, and use it on the machine with `pitlane-node enrol --replace`"
+            }
+            Self::RegistrationEnded => {
+                "its certificate belongs to a registration that has ended: the node was enrolled anew since, or was \
+                 removed and its number is another node's; if it is to come back, make a new enrolment file with \
+                 `pitlane node enrol NAME`"
+            }
+            Self::NotRegistered => {
+                "the node of its certificate is not registered any more; add it again if it is to come back"
+            }
+            Self::OtherAuthority => {
+                "its certificate was made by another Management Node; enrol the machine here if it is to belong to \
+                 this platform"
+            }
+            Self::UnusableCertificate => "its certificate is none that a Conferencing Node can use; enrol it again",
+            Self::TrustsUsNot => {
+                "it does not accept the certificate of this Management Node; compare the clocks of both machines, and the \
+                 names in machine.toml here; a node of another platform is to be enrolled here"
+            }
+            Self::NoCertificate => "it shows no certificate; enrol it with the file made for it",
+            Self::WrongToken => {
+                "its enrolment file was used before, has expired, or its node was removed; make a new one with \
+                 `pitlane node enrol NAME`"
+            }
+            Self::OtherRelease => {
+                "its machine does not have the release of this Management Node, with which a new node must join; \
+                 install that release on it and use the same enrolment file"
+            }
+        })
+    }
+}
+
+/// A node that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// From where it came.
+    pub address: IpAddr,
+    /// When, the last time.
+    pub at: Time,
+}
+
+/// What was noted of one who is refused for one reason.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    last: Refused,
+    logged_at: Time,
+    /// How often since it was logged.
+    unlogged: u64,
+}
+
+/// Everything that is noted. Cheap to clone; all clones are the same.
+#[derive(Clone, Debug)]
+pub struct Refusals {
+    started: Instant,
+    table: Arc<Mutex<Table>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    nodes: BTreeMap<(NodeId, Reason), Seen>,
+    strangers: BTreeMap<(Origin, Reason), Seen>,
+    /// When the next line about a stranger would be due, were all of them evenly spaced.
+    line_due: Time,
+    /// Lines about strangers that were left out since the last one.
+    left_out: u64,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self { started: Instant::now(), table: Arc::default() }
+    }
+}
+
+impl Refusals {
+    /// A node is refused that has proved which certificate is its own.
+    pub(crate) fn of_node(&self, node: NodeId, name: &str, refused: Refused) {
+        if let Some(times) = self.lock().note_node(node, refused) {
+            let Refused { reason, address, at: _ } = refused;
+            warn!(node = node.0, name, %address, reason = reason.token(), times, "a node is refused: {reason}");
+        }
+    }
+
+    /// Somebody is refused who has proved nothing.
+    pub(crate) fn of_stranger(&self, address: IpAddr, reason: Reason) {
+        let now = Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let noted = self.lock().note_stranger(Refused { reason, address, at: now });
+        if let Some((times, left_out)) = noted {
+            let reason_token = reason.token();
+            warn!(%address, reason = reason_token, times, left_out, "a machine cannot connect: {reason}");
+        }
+    }
+
+    /// The last refusal of a node.
+    pub fn last(&self, node: NodeId) -> Option<Refused> {
+        let table = self.lock();
+        let of_node = table.nodes.range((node, Reason::Expired)..=(node, Reason::OtherRelease));
+        of_node.map(|(_, seen)| seen.last).max_by_key(|refused| refused.at)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Says how often it happened since the last line, when a line is due.
+    fn note_node(&mut self, node: NodeId, refused: Refused) -> Option<u64> {
+        note(&mut self.nodes, OF_NODES, (node, refused.reason), refused)
+    }
+
+    /// The same for a stranger, and how many lines were left out since the last one.
+    fn note_stranger(&mut self, refused: Refused) -> Option<(u64, u64)> {
+        let key = (Origin::of(refused.address), refused.reason);
+        let times = note(&mut self.strangers, OF_STRANGERS, key, refused)?;
+        let (now, ahead) = (refused.at, Span(LINE_GAP.0 * LINES_AT_ONCE));
+        if self.line_due > now + ahead {
+            self.left_out += 1;
+            return None;
+        }
+        self.line_due = self.line_due.max(now) + LINE_GAP;
+        Some((times, std::mem::take(&mut self.left_out)))
+    }
+}
+
+fn note<K: Ord + Copy>(
+    table: &mut BTreeMap<K, Seen>,
+    at_most: usize,
+    key: K,
+    refused: Refused,
+) -> Option<u64> {
+    if let Some(seen) = table.get_mut(&key) {
+        (seen.last, seen.unlogged) = (refused, seen.unlogged + 1);
+        if refused.at.since(seen.logged_at) < LOGGED_AGAIN {
+            return None;
+        }
+        seen.logged_at = refused.at;
+        return Some(std::mem::take(&mut seen.unlogged));
+    }
+    if table.len() >= at_most {
+        let oldest = table.iter().min_by_key(|(_, seen)| seen.last.at).map(|(key, _)| *key);
+        oldest.map(|oldest| table.remove(&oldest));
+    }
+    table.insert(key, Seen { last: refused, logged_at: refused.at, unlogged: 0 });
+    Some(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(reason: Reason, address: u32, at: u64) -> Refused {
+        Refused { reason, address: IpAddr::V4(address.into()), at: Time(at) }
+    }
+
+    #[test]
+    fn a_node_is_logged_once_for_each_reason_and_again_after_a_day() {
+        let mut table = Table::default();
+        let mut note = |node, reason, at| table.note_node(NodeId(node), refused(reason, 1, at));
+        assert_eq!(note(1, Reason::Expired, 0), Some(1));
+        assert!((1..100).all(|at| note(1, Reason::Expired, at).is_none()));
+        assert_eq!(note(1, Reason::RegistrationEnded, 100), Some(1));
+        assert_eq!(note(2, Reason::Expired, 100), Some(1));
+        assert_eq!(note(1, Reason::Expired, LOGGED_AGAIN.0), Some(100));
+    }
+
+    #[test]
+    fn the_last_refusal_of_a_node_is_shown() {
+        let refusals = Refusals::default();
+        refusals.of_node(NodeId(1), "oslo-1", refused(Reason::Expired, 1, 5));
+        refusals.of_node(NodeId(1), "oslo-1", refused(Reason::OtherRelease, 2, 9));
+        refusals.of_node(NodeId(2), "oslo-2", refused(Reason::Expired, 3, 11));
+        assert_eq!(refusals.last(NodeId(1)), Some(refused(Reason::OtherRelease, 2, 9)));
+        assert_eq!(refusals.last(NodeId(3)), None);
+    }
+
+    #[test]
+    fn strangers_with_many_addresses_fill_neither_log_nor_memory() {
+        let mut table = Table::default();
+        let lines = (0..100_000_u32)
+            .filter_map(|n| table.note_stranger(refused(Reason::WrongToken, n << 8, u64::from(n))))
+            .collect::<Vec<_>>();
+        // A hundred seconds: those at once, and one in ten seconds.
+        assert!((31..=42).contains(&lines.len()), "{} lines", lines.len());
+        assert!(lines.last().unwrap().1 > 0, "what was left out is not said");
+        assert_eq!(table.strangers.len(), OF_STRANGERS);
+    }
+}

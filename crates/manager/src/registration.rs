@@ -1,0 +1,230 @@
+//! Which certificates count for a node: those of its present registration. A registration begins when an
+//! enrolment file is used and ends when the next one of the node is, or when the node is removed.
+//!
+//! The number in a certificate says for which node it was made, and numbers are used again after the
+//! store was restored. The registration in it is random and never comes again.
+
+use fleet::node::NodeId;
+use fleet::time::{Span, Wall};
+use fleet::version::Sha256;
+use rusqlite::{Connection, Row, Transaction, params};
+use wire::RegistrationId;
+
+use crate::link::Certificate;
+use crate::store::StoreError;
+
+/// By how much release 34 dated its certificates back.
+pub(crate) const DATED_BACK: Span = Span::hours(1);
+
+/// What the store knows of one node's registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Registered {
+    /// The registration in force; none until the first enrolment file was used.
+    current: Option<RegistrationId>,
+    /// The one that begins when the outstanding enrolment file is used.
+    issued: Option<RegistrationId>,
+    /// Which certificates of release 34 count.
+    earlier: Earlier,
+}
+
+/// Which certificates count that name no registration: release 34 made such. They count until the node
+/// has shown one that names it, which it gets with its next renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// None.
+    Refused,
+    /// That for this key.
+    Of(Sha256),
+    /// That for the key of the enrolment, or one that was made after the node was registered: release 34
+    /// did not note the key of a renewal. The first that is shown is bound, and no other counts then.
+    Unbound {
+        /// The key that was enrolled.
+        enrolled: Option<Sha256>,
+        /// When the node was registered.
+        since: Wall,
+    },
+}
+
+/// What a certificate is to a node's registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It counts.
+    Counts(RegistrationId),
+    /// It counts, and the store must note what follows from that first.
+    CountsFromNow(RegistrationId, Note),
+    /// It belongs to another registration.
+    Ended,
+}
+
+/// What follows from a certificate that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// The registration that it names is in force, and none of release 34 counts any more. The enrolment
+    /// file was used: when the store was restored to a moment before, it does not know that.
+    Begun,
+    /// Of those of release 34, this key's alone counts.
+    Bound(Sha256),
+}
+
+impl Registered {
+    /// What this certificate is to the node's registration.
+    pub(crate) fn standing_of(&self, shown: &Certificate) -> Standing {
+        let Some(named) = shown.registration else { return self.standing_of_earlier(shown) };
+        let (in_force, used) = (self.current == Some(named), self.issued == Some(named));
+        match self.earlier {
+            Earlier::Refused if in_force => Standing::Counts(named),
+            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } if in_force || used => {
+                Standing::CountsFromNow(named, Note::Begun)
+            }
+            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => Standing::Ended,
+        }
+    }
+
+    fn standing_of_earlier(&self, shown: &Certificate) -> Standing {
+        let Some(current) = self.current else { return Standing::Ended };
+        match self.earlier {
+            Earlier::Of(key) if key == shown.key => Standing::Counts(current),
+            Earlier::Unbound { enrolled, since }
+                if enrolled == Some(shown.key) || shown.not_before + DATED_BACK >= since =>
+            {
+                Standing::CountsFromNow(current, Note::Bound(shown.key))
+            }
+            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => Standing::Ended,
+        }
+    }
+}
+
+/// Reads what is known of a node's registration.
+///
+/// # Errors
+/// The database refuses.
+pub(crate) fn read(connection: &Connection, node: NodeId) -> Result<Registered, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT registration.id, enrolment.registration, earlier_key, earlier_since
+         FROM (SELECT ?1 AS node_id)
+         LEFT JOIN registration USING (node_id) LEFT JOIN enrolment USING (node_id)",
+    )?;
+    Ok(statement.query_row([node.0], registered)?)
+}
+
+fn registered(row: &Row<'_>) -> rusqlite::Result<Registered> {
+    let key = row.get::<_, Option<String>>(2)?.and_then(|text| text.parse().ok());
+    let earlier = match (row.get::<_, Option<i64>>(3)?, key) {
+        (Some(since), enrolled) => {
+            Earlier::Unbound { enrolled, since: Wall(u64::try_from(since).unwrap_or(0)) }
+        }
+        (None, Some(key)) => Earlier::Of(key),
+        (None, None) => Earlier::Refused,
+    };
+    Ok(Registered { current: registration_in(row, 0)?, issued: registration_in(row, 1)?, earlier })
+}
+
+fn registration_in(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RegistrationId>> {
+    Ok(row.get::<_, Option<String>>(column)?.and_then(|text| text.parse().ok()))
+}
+
+/// Notes what follows from a certificate that counts, if it still does.
+///
+/// # Errors
+/// The database refuses.
+pub(crate) fn note(tx: &Transaction<'_>, shown: &Certificate) -> Result<Standing, StoreError> {
+    let standing = read(tx, shown.node)?.standing_of(shown);
+    if let Standing::CountsFromNow(registration, note) = standing {
+        match note {
+            Note::Begun => begin(tx, shown.node, registration)?,
+            Note::Bound(key) => {
+                tx.execute(
+                    "UPDATE registration SET earlier_key = ?2, earlier_since = NULL WHERE node_id = ?1",
+                    params![shown.node.0, key.to_string()],
+                )?;
+            }
+        }
+    }
+    Ok(standing)
+}
+
+/// Begins a registration, which ends the one before.
+///
+/// # Errors
+/// The database refuses.
+pub(crate) fn begin(
+    tx: &Transaction<'_>,
+    node: NodeId,
+    registration: RegistrationId,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT OR REPLACE INTO registration (node_id, id, earlier_key, earlier_since)
+         VALUES (?1, ?2, NULL, NULL)",
+        params![node.0, registration.to_string()],
+    )?;
+    Ok(())
+}
+
+/// Ends the registration of a node that is removed.
+///
+/// # Errors
+/// The database refuses.
+pub(crate) fn end(tx: &Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM registration WHERE node_id = ?1", [node.0])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: RegistrationId = RegistrationId(1);
+    const SECOND: RegistrationId = RegistrationId(2);
+    const KEY: Sha256 = Sha256([1; 32]);
+    const OTHER: Sha256 = Sha256([2; 32]);
+    const SINCE: Wall = Wall(100_000_000);
+
+    fn shown(registration: Option<RegistrationId>, key: Sha256, made: Wall) -> Certificate {
+        let not_before = Wall(made.0 - DATED_BACK.0);
+        Certificate { node: NodeId(1), registration, key, not_before, not_after: Wall(u64::MAX) }
+    }
+
+    fn registered(earlier: Earlier) -> Registered {
+        Registered { current: Some(FIRST), issued: Some(FIRST), earlier }
+    }
+
+    #[test]
+    fn a_certificate_counts_for_its_own_registration_alone() {
+        let node = registered(Earlier::Refused);
+        let check = |registration, expected| {
+            assert_eq!(node.standing_of(&shown(registration, KEY, SINCE)), expected);
+        };
+        check(Some(FIRST), Standing::Counts(FIRST));
+        check(Some(SECOND), Standing::Ended);
+        check(None, Standing::Ended);
+    }
+
+    #[test]
+    fn the_old_registration_counts_until_the_new_enrolment_file_is_used() {
+        let node = Registered { issued: Some(SECOND), ..registered(Earlier::Refused) };
+        assert_eq!(node.standing_of(&shown(Some(FIRST), KEY, SINCE)), Standing::Counts(FIRST));
+        // It names the registration of the file, so the file was used, and the store was restored since.
+        let used = node.standing_of(&shown(Some(SECOND), KEY, SINCE));
+        assert_eq!(used, Standing::CountsFromNow(SECOND, Note::Begun));
+        let new = Registered { current: None, issued: Some(FIRST), earlier: Earlier::Refused };
+        let enrolled = new.standing_of(&shown(Some(FIRST), KEY, SINCE));
+        assert_eq!(enrolled, Standing::CountsFromNow(FIRST, Note::Begun));
+    }
+
+    #[test]
+    fn a_certificate_of_release_34_counts_for_the_key_that_is_registered() {
+        let unbound = registered(Earlier::Unbound { enrolled: Some(KEY), since: SINCE });
+        let check = |node: &Registered, key, made, expected| {
+            assert_eq!(node.standing_of(&shown(None, key, made)), expected);
+        };
+        let bound = |key| Standing::CountsFromNow(FIRST, Note::Bound(key));
+        check(&unbound, KEY, Wall(SINCE.0 - 5_000), bound(KEY));
+        check(&unbound, OTHER, Wall(SINCE.0 + 5_000), bound(OTHER));
+        check(&unbound, OTHER, Wall(SINCE.0 - 1), Standing::Ended);
+        let node = registered(Earlier::Of(KEY));
+        check(&node, KEY, SINCE, Standing::Counts(FIRST));
+        check(&node, OTHER, Wall(SINCE.0 + 5_000), Standing::Ended);
+        let renewed = node.standing_of(&shown(Some(FIRST), OTHER, SINCE));
+        assert_eq!(renewed, Standing::CountsFromNow(FIRST, Note::Begun));
+    }
+}

@@ -1,0 +1,166 @@
+//! Runs that stop by themselves, and whom a run leaves alone. The oracle counts failures from the facts, and
+//! compares with what the machines really run: it knows of every upgraded node before the platform does, and of
+//! every failure after it.
+
+use fleet::fact::NodeFact;
+use fleet::node::{Node, NodeId};
+use fleet::observed::Footing;
+use fleet::policy::Policy;
+use fleet::progress::{AttemptResult, Failure, Progress};
+use fleet::version::Release;
+
+use super::truth::Known;
+use super::world::World;
+
+const STOPS: &str = "no node is taken after too many have failed (G8)";
+pub(super) const DOUBT: &str =
+    "no node is taken while one has failed and none is known to run the release (G8)";
+const STALE: &str = "a rejection in an earlier run is none in this one (R9, R24)";
+const ON_TARGET: &str = "a node that runs the release of the run is not taken (R9)";
+
+/// When a run stops by itself, as the operator has started it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stop {
+    failures: u64,
+    percent: u64,
+}
+
+impl Stop {
+    pub(super) fn of(policy: &Policy) -> Self {
+        Self { failures: policy.stop_at_failures.into(), percent: policy.stop_at_failure_percent.into() }
+    }
+}
+
+/// Where the attempt at a node is, as the facts have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// It was not taken out of service, or nothing came of it.
+    #[default]
+    None,
+    /// It was taken out of service.
+    Taken,
+    /// It did not take the release.
+    Failed,
+}
+
+impl Attempt {
+    /// What a manager whose memory has gone back remembers of it.
+    pub(super) fn remembered(node: &Node, of_this_run: bool) -> Self {
+        let taken = node.progress.holds_place() && !matches!(node.progress, Progress::Starting { .. });
+        match node.result {
+            Some(AttemptResult::Failed) => Self::Failed,
+            Some(AttemptResult::Upgraded) => Self::None,
+            None if taken && of_this_run => Self::Taken,
+            None => Self::None,
+        }
+    }
+
+    pub(super) fn note(&mut self, what: &NodeFact) {
+        let failed = |why: &Failure| matches!(why, Failure::Rejected(_) | Failure::Lost);
+        match what {
+            NodeFact::Preparing => *self = Self::Taken,
+            NodeFact::Failed { why } | NodeFact::GivenUp { why } if *self == Self::Taken && failed(why) => {
+                *self = Self::Failed;
+            }
+            NodeFact::Returned | NodeFact::Upgraded { .. } => *self = Self::None,
+            NodeFact::Failed { .. }
+            | NodeFact::GivenUp { .. }
+            | NodeFact::Added
+            | NodeFact::Removed
+            | NodeFact::Renamed { .. }
+            | NodeFact::DutyChanged(_)
+            | NodeFact::OperatorMaintenanceOn { .. }
+            | NodeFact::OperatorMaintenanceOff
+            | NodeFact::Unfit { .. }
+            | NodeFact::Fit
+            | NodeFact::StartFault { .. }
+            | NodeFact::StartFaultOver
+            | NodeFact::ClockOff { .. }
+            | NodeFact::ClockRight
+            | NodeFact::OutOfDate { .. }
+            | NodeFact::OutOfDateOver
+            | NodeFact::Duplicated(_)
+            | NodeFact::DuplicateOver
+            | NodeFact::ContactMade { .. }
+            | NodeFact::ContactLost
+            | NodeFact::ContactRestored { .. }
+            | NodeFact::Power(_)
+            | NodeFact::Queued
+            | NodeFact::Staged { .. }
+            | NodeFact::Draining { .. }
+            | NodeFact::DrainTimedOut { .. }
+            | NodeFact::Installing
+            | NodeFact::Rebooting => {}
+        }
+    }
+}
+
+impl World {
+    /// A run begins: what an earlier one came to says nothing of it.
+    pub(super) fn note_stop(&mut self, policy: &Policy) {
+        self.truth.stop = Stop::of(policy);
+        let started = |known: &mut Known| (known.attempt, known.rejected) = (Attempt::None, false);
+        self.truth.nodes.values_mut().for_each(started);
+        let (fleet, reached) = (&self.manager.store.fleet, &mut self.counts.reached);
+        let Some(run) = &fleet.platform.run else { return };
+        let mixed = fleet.nodes().iter().any(|(_, node)| {
+            node.observed.as_ref().is_some_and(|observed| observed.release != fleet.platform.release)
+        });
+        reached.from_mixture += u64::from(mixed);
+        reached.on_target += u64::from(mixed && run.on_target > 0);
+    }
+
+    /// Whoever is taken does not run the release yet, and not too many have failed before.
+    pub(super) fn check_taken(&mut self, id: NodeId) {
+        let Some(run) = &self.fleet().platform.run else { return };
+        let (target, on_target) = (run.package.release, u64::from(run.on_target));
+        let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
+        if newest.is_some_and(|newest| newest.release == target && newest.footing == Footing::Confirmed) {
+            self.violation(ON_TARGET, format!("node{id}"));
+        }
+        let Stop { failures, percent } = self.truth.stop;
+        let (failed, upgraded) = self.attempts(target);
+        let upgraded = upgraded + on_target;
+        if failures == 0 || failed == 0 {
+            return;
+        }
+        let subject = || format!("node{id} after {failed} failures, {upgraded} upgraded");
+        if upgraded == 0 {
+            self.violation(DOUBT, subject());
+        }
+        if failed >= failures && failed * 100 >= percent * (failed + upgraded) {
+            self.violation(STOPS, subject());
+        }
+    }
+
+    /// How many nodes have failed in this run and do not run its release, and how many machines run it.
+    fn attempts(&self, target: Release) -> (u64, u64) {
+        let runs = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| machine.disk.confirmed.0 == target);
+        let failed = |(id, known): &(&NodeId, &Known)| {
+            known.attempt == Attempt::Failed && !runs(id) && self.fleet().nodes().get(**id).is_some()
+        };
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let upgraded = self.nodes.keys().filter(|id| runs(id)).count();
+        (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded))
+    }
+
+    /// What a node is said to have failed in is the run under way, and no earlier one that is forgotten.
+    pub(super) fn check_rejection(&mut self, id: NodeId, why: &Failure) {
+        let rejected = self.known(id).rejected;
+        if matches!(why, Failure::Rejected(_)) && !rejected && self.fleet().platform.run.is_some() {
+            self.violation(STALE, format!("node{id}: {why}"));
+        }
+    }
+
+    /// R20: a release that a node has proved is never replaced by an older one, nor by itself.
+    pub(super) fn check_direction(&mut self, id: NodeId, into: Release) {
+        let Some(machine) = self.nodes.get(&id) else { return };
+        let runs = machine.disk.confirmed.0;
+        if into <= runs {
+            self.violation(
+                "no node restarts into a release that is not later (R20)",
+                format!("node{id}: {runs} to {into}"),
+            );
+        }
+    }
+}
