@@ -342,7 +342,7 @@ mod tests {
                 "id": 1, "name": "node1", "system_location": "Oslo", "version": "34", "build": 34_000,
                 "upgrade_status": "IDLE", "upgrade_status_text": "No upgrade in progress",
                 "waits": null, "waits_text": null, "maintenance_mode": false, "maintenance_mode_owners": [],
-                "calls": 3, "clock_offset_text": null, "contact": "heard", "start_fault": null,
+                "calls": 3, "clock_offset_text": null, "contact": "heard", "start_fault": null, "duplicate": null,
                 "tally": {"carried": 5, "refused_maintenance": 0, "refused_other": 0, "vanished": 0}
             })
         );
