@@ -4,8 +4,9 @@
 //! goes by that number, everything that the Management Node is told or tells goes by the node's. In a world
 //! with copies every process has a random number; in the others none has, as in release 34.
 //!
-//! What is shown of a node that was copied is true of one of its machines at most, so it is not compared with
-//! them. What each machine promises by itself is judged of both.
+//! What is shown of a node is compared with the machine whose words are held of it; that of a machine whose words
+//! are not held is not known, and nothing that needs it is expected. What each machine promises by itself is
+//! judged of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use super::agenda::Happening;
 use super::clock::Downtime;
 use super::kinds::Kind;
 use super::machine::Machine;
+use super::post::GAP;
 use super::world::World;
 
 /// What lies between the number of a node and that of its first copy.
@@ -35,8 +37,10 @@ pub(super) struct Clones {
     /// Every process has a number.
     pub(super) numbered: bool,
     made: u32,
-    /// The nodes that were copied at any time.
+    /// The nodes of which a copy has lived since they were one machine for all that the platform knows.
     copied: BTreeSet<NodeId>,
+    /// The nodes that were copied at any time.
+    ever: BTreeSet<NodeId>,
     /// What each machine's process has named last, in a report that was committed, and when.
     named: BTreeMap<NodeId, (Process, Time)>,
 }
@@ -46,8 +50,13 @@ pub(super) fn identity(machine: NodeId) -> NodeId {
     NodeId(machine.0 % COPIES)
 }
 
-fn is_copy(machine: NodeId) -> bool {
+pub(super) fn is_copy(machine: NodeId) -> bool {
     machine.0 >= COPIES
+}
+
+/// The machine on which a process with this number was started.
+fn machine_of(process: Process) -> NodeId {
+    NodeId(u32::try_from(process.start.0 >> 32).unwrap_or_default())
 }
 
 impl Machine {
@@ -71,31 +80,51 @@ impl Machine {
 }
 
 impl World {
-    pub(super) fn was_copied(&self, id: NodeId) -> bool {
-        is_copy(id) || self.clones.copied.contains(&id)
+    /// Whether what is held of a node is what this machine has said of itself.
+    pub(super) fn is_held(&self, machine: NodeId) -> bool {
+        let held = self.fleet().nodes().get(identity(machine)).and_then(|node| node.observed.as_ref());
+        let Some(held) = held else { return !is_copy(machine) };
+        let speaker = held.process.map_or(identity(machine), machine_of);
+        let process = self.nodes.get(&machine).and_then(|machine| machine.process.as_ref());
+        let last = process.and_then(|process| process.reported.as_ref());
+        speaker == machine || last.is_some_and(|last| held.says_the_same_as(last))
+    }
+
+    /// Whether the reports of this machine's process are taken for what its node does.
+    pub(super) fn is_believed(&self, machine: NodeId) -> bool {
+        let node = self.fleet().nodes().get(identity(machine)).filter(|node| node.duplicate().is_some());
+        let numbered = self.clones.numbered;
+        let says = |it: &Machine| {
+            let last = it.process.as_ref()?.reported.clone()?;
+            Some(Observed { process: it.process_of(machine, numbered), ..last })
+        };
+        let last = node.and_then(|_| says(self.nodes.get(&machine)?));
+        last.zip(node).is_none_or(|(last, node)| node.starts.believes(&last))
+    }
+
+    fn copies_of(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let copies = self.nodes.range(NodeId(COPIES)..).map(|(machine, _)| *machine);
+        copies.filter(move |machine| identity(*machine) == id)
     }
 
     /// The machines that report as a node.
-    pub(super) fn machines_of(&self, id: NodeId) -> Vec<NodeId> {
-        let copies = self.nodes.range(NodeId(COPIES)..).map(|(machine, _)| *machine);
-        let copies = copies.filter(|machine| identity(*machine) == id);
-        self.nodes.get_key_value(&id).map(|(machine, _)| *machine).into_iter().chain(copies).collect()
+    pub(super) fn machines_of(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        self.nodes.contains_key(&id).then_some(id).into_iter().chain(self.copies_of(id))
     }
 
     /// A machine is copied, and the copy is switched on.
     pub(super) fn copy(&mut self, of: NodeId, lasts: Span) {
         let of = identity(of);
         let possible = self.nodes.get(&of).is_some_and(|machine| machine.process.is_some());
-        if !possible || self.machines_of(of).len() > 1 {
+        if !possible || self.copies_of(of).next().is_some() {
             return self.counts.impossible.note(Kind::Clone);
         }
         self.clones.made += 1;
         self.clones.copied.insert(of);
+        self.clones.ever.insert(of);
         let copy = NodeId(COPIES * self.clones.made + of.0);
         let Some(machine) = self.nodes.get(&of).map(|machine| self.copy_of(machine)) else { return };
-        let mut known = self.truth.nodes.get(&of).cloned().unwrap_or_default();
-        // What the operator wishes is noted for the node.
-        known.operator_since = None;
+        let known = self.truth.nodes.get(&of).cloned().unwrap_or_default();
         self.nodes.insert(copy, machine);
         self.truth.nodes.insert(copy, known);
         self.boot_after(copy, Span::seconds(5));
@@ -129,6 +158,12 @@ impl World {
         if let Some(copy) = self.nodes.remove(&machine) {
             self.counts.cut_off_by_power += copy.calls.len();
             self.forget_node(machine);
+            self.agenda.enter(self.now + GAP, Happening::LinkCheck { node: identity(machine) });
+            // What was said of the copy alone is true of nobody any more.
+            let runs = self.nodes.get(&identity(machine)).map(|machine| machine.disk.confirmed.0);
+            if let Some(known) = self.truth.nodes.get_mut(&identity(machine)) {
+                known.upgraded_to = known.upgraded_to.filter(|said| Some(*said) == runs);
+            }
         }
     }
 
@@ -142,6 +177,9 @@ impl World {
     /// What was named before counts for nothing: two machines of a node count as over, or the memory of the
     /// manager has gone back.
     pub(super) fn forget_processes(&mut self, of: Option<NodeId>) {
+        if of.is_none() {
+            self.clones.copied = self.clones.ever.clone();
+        }
         self.clones.named.retain(|machine, _| of.is_some_and(|id| identity(*machine) != id));
     }
 
@@ -162,7 +200,8 @@ impl World {
 
     /// Sends every machine of a node what is wanted of it.
     pub(super) fn send_orders(&mut self, id: NodeId) {
-        self.machines_of(id).into_iter().for_each(|machine| self.send_order(machine, None));
+        let machines: Vec<NodeId> = self.machines_of(id).collect();
+        machines.into_iter().for_each(|machine| self.send_order(machine, None));
     }
 
     /// Whether the platform knows that a copy lives beside its node, both having been heard lately.
@@ -196,9 +235,17 @@ impl World {
         }
     }
 
+    /// Two machines of a node count as over.
+    pub(super) fn note_one(&mut self, id: NodeId) {
+        self.forget_processes(Some(id));
+        if self.copies_of(id).next().is_none() {
+            self.clones.copied.remove(&id);
+        }
+    }
+
     /// A node is taken for two machines only when it is two.
     pub(super) fn check_duplicate(&mut self, id: NodeId) {
-        if !self.was_copied(id) {
+        if !self.clones.copied.contains(&id) {
             self.violation("only a node that was copied is taken for two machines", format!("node{id}"));
         }
     }

@@ -211,7 +211,7 @@ impl World {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
             // What is held of a bursting node that rests may be what its copy has said.
-            let of_a_copy = rests && self.was_copied(id);
+            let of_a_copy = rests && !self.is_held(id);
             if !of_a_copy && machine.disk.confirmed.0 != running {
                 found.push(("in the end every node runs what the Management Node runs (R24)", id));
             }

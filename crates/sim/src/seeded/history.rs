@@ -101,12 +101,7 @@ impl World {
         for fact in &facts {
             let runs = |id: &NodeId, release: Release| {
                 let newest = self.truth.nodes.get(id).and_then(|known| known.newest.as_ref());
-                match self.was_copied(*id) {
-                    true => self.fleet().nodes().get(*id).is_some_and(|node| node.runs(release)),
-                    false => {
-                        newest.is_some_and(|newest| newest.release == release && !is_trying(newest.footing))
-                    }
-                }
+                newest.is_some_and(|newest| newest.release == release && !is_trying(newest.footing))
             };
             wrong.extend(history.note(fact, runs));
         }

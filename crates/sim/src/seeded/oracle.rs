@@ -1,6 +1,8 @@
 //! What must hold in the world at every moment, whatever goes wrong. `Fleet::check` judges the
 //! platform's state by itself; here it is compared with what really is.
 
+use std::collections::BTreeSet;
+
 use fleet::agent::Agent;
 use fleet::desired::Desired;
 use fleet::node::{Contact, Duty, Node, NodeId};
@@ -9,7 +11,9 @@ use fleet::progress::Progress;
 use fleet::run::Outcome;
 use fleet::status::Status;
 use fleet::time::Time;
+use fleet::version::Release;
 
+use super::clones::identity;
 use super::holds::{Since, lets_go_in_time, refuses_as_told};
 use super::machine::Machine;
 use super::truth::Known;
@@ -55,9 +59,6 @@ impl World {
 
     /// What is shown of a node's link is what was last known of it, and its release is what it said.
     fn statuses_say_what_is_known(&mut self, id: NodeId) {
-        if self.was_copied(id) {
-            return;
-        }
         let (Some(node), Some(known)) = (self.fleet().nodes().get(id), self.truth.nodes.get(&id)) else {
             return;
         };
@@ -80,8 +81,12 @@ impl World {
             .is_some_and(|node| matches!(node.progress, Progress::Upgraded { .. }));
         let (Some(machine), Some(known)) = (self.nodes.get(&id), self.truth.nodes.get(&id)) else { return };
         let runs = machine.disk.confirmed.0;
-        let copied = self.was_copied(id);
-        if let Some(said) = known.upgraded_to.filter(|said| upgraded && !copied && *said != runs) {
+        // Of a node that was copied, either machine may have said so.
+        let is_false = |said: &Release| {
+            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *said);
+            !self.machines_of(id).any(runs)
+        };
+        if let Some(said) = known.upgraded_to.filter(|said| upgraded && is_false(said)) {
             self.violation(
                 "a node that is shown as upgraded runs the new release (R23)",
                 format!("node{id} runs {runs} and not {said}"),
@@ -91,7 +96,7 @@ impl World {
 
     /// A late report has no effect: what is held of a node is the newest that it said.
     pub(super) fn check_report(&mut self, id: NodeId) {
-        let Some(node) = self.fleet().nodes().get(id).filter(|_| !self.was_copied(id)) else { return };
+        let Some(node) = self.fleet().nodes().get(id) else { return };
         let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
         let same = match (&node.observed, newest) {
             (Some(held), Some(newest)) => newest.says_the_same_as(held),
@@ -183,8 +188,8 @@ impl World {
     }
 
     /// R5: nobody is tried once more while another is still to be tried as often; those that cannot be
-    /// contacted excepted (R11), and those as which two machines report. R7: always-on nodes before bursting ones. The attempt at a bursting node
-    /// begins when its machine is started.
+    /// contacted excepted (R11), and those as which two machines are known to report. R7: always-on nodes before
+    /// bursting ones. The attempt at a bursting node begins when its machine is started.
     pub(super) fn check_turn(&mut self, id: NodeId) {
         let tried = self.known(id).timeouts;
         let duty = self.fleet().nodes().get(id).map(|node| node.duty);
@@ -223,7 +228,7 @@ impl World {
         let left = |id: &NodeId| {
             let runs = self.nodes.get(id).map(|machine| machine.disk.confirmed.0);
             let behind = |runs| runs != target && !(self.truth.amnesia && runs > target);
-            runs.is_some_and(behind) && !self.was_copied(*id)
+            runs.is_some_and(behind) && self.is_held(*id)
         };
         let left: Vec<NodeId> = self.fleet().nodes().ids().into_iter().filter(left).collect();
         if !left.is_empty() {
@@ -235,7 +240,7 @@ impl World {
     /// Everything that must hold of the nodes themselves, after every event.
     pub(super) fn judge_nodes(&mut self, alone: Option<NodeId>) {
         let mut found = Vec::new();
-        let mut out = 0;
+        let mut out = BTreeSet::new();
         for (id, machine) in &self.nodes {
             let Some(known) = self.truth.nodes.get(id) else { continue };
             let promises = [
@@ -247,9 +252,12 @@ impl World {
                 can_start_a_complete_release(machine),
             ];
             found.extend(promises.into_iter().flatten().map(|promise| (promise, format!("node{id}"))));
-            let out_of_it = is_out_for_the_run(machine, known, self) && !self.was_copied(*id);
-            out += u32::from(out_of_it);
+            // A node that was copied has one place, and it is free when one of the two has said that it is back.
+            if is_out_for_the_run(machine, known, self) && self.is_held(*id) {
+                out.insert(identity(*id));
+            }
         }
+        let out = u32::try_from(out.len()).unwrap_or(u32::MAX);
         self.judge_shown(alone, &mut found);
         for (promise, subject) in found {
             self.violation(promise, subject);

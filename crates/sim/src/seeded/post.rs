@@ -148,7 +148,7 @@ impl World {
     /// The Management Node looks after a node that has no request under way.
     pub(super) fn link_check(&mut self, id: NodeId) {
         let id = identity(id);
-        let linked = self.machines_of(id).into_iter().any(|machine| self.is_linked(machine));
+        let linked = self.machines_of(id).any(|machine| self.is_linked(machine));
         if self.manager.up && !linked && self.fleet().nodes().get(id).is_some() {
             self.tell(Event::LinkDown { id });
         }

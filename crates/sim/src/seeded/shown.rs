@@ -21,6 +21,7 @@ use fleet::time::{Span, Time};
 use super::agenda::Happening;
 use super::canary::Canary;
 use super::clock::drift_of;
+use super::clones::{identity, is_copy};
 use super::machine::Machine;
 use super::post::{GAP, RETRY_MOST};
 use super::world::World;
@@ -96,25 +97,28 @@ impl World {
     }
 
     fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) {
-        if self.was_copied(id) {
-            return;
-        }
+        // What one of two machines does is known while its reports are believed, and the other keeps the node in
+        // touch.
+        let (of, believed) = (identity(id), self.is_believed(id));
+        let in_touch =
+            self.machines_of(of).any(|machine| self.nodes.get(&machine).is_some_and(Machine::is_linked));
         let (now, up, fleet) = (self.now, self.truth.manager_since, &self.manager.store.fleet);
-        let (Some(machine), Some(node)) = (self.nodes.get(&id), fleet.nodes().get(id)) else { return };
+        let (Some(machine), Some(node)) = (self.nodes.get(&id), fleet.nodes().get(of)) else { return };
         let Some(known) = self.truth.nodes.get_mut(&id) else { return };
         let links = &self.odds.links;
         let patience = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
         let said = what_it_has_said(node, machine);
-        known.watch.look(now, self.healed && up.is_some() && said.is_none(), machine);
+        let has_news = machine.is_linked() && self.healed && up.is_some() && said.is_none();
+        known.watch.look(now, has_news && believed, in_touch);
         let status_is_false = |said| {
-            let shown = fleet.status(id).map(|status| Canary::alter_status(self.canary, status));
+            let shown = fleet.status(of).map(|status| Canary::alter_status(self.canary, status));
             shown.is_some_and(|status| !status_is_true(status, said, node, machine))
         };
         let promises = [
             (said.is_some_and(|said| !is_true_of(said, machine)), SAID),
             (said.is_some_and(status_is_false), STATUSES),
             (known.watch.is_behind(now, patience), NEWS),
-            (known.watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
+            (!is_copy(id) && known.watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
         ];
         for (_, promise) in promises.into_iter().filter(|(broken, _)| *broken) {
             found.push((promise, told(id, node, machine)));
@@ -123,9 +127,6 @@ impl World {
 
     /// R11: no node is given up before it was silent for as long as the policy allows.
     pub(super) fn check_lost(&mut self, id: NodeId) {
-        if self.was_copied(id) {
-            return;
-        }
         let allowed = self.odds.policy.silent_after;
         let silent = self.now.since(self.known(id).watch.silent);
         if silent + drift_of(silent) < allowed {
@@ -144,10 +145,9 @@ impl Watch {
         self.behind = None;
     }
 
-    fn look(&mut self, now: Time, has_news: bool, machine: &Machine) {
-        let linked = machine.is_linked();
-        self.gone = (!linked).then(|| self.gone.unwrap_or(now));
-        self.behind = (linked && has_news).then(|| self.behind.unwrap_or(now));
+    fn look(&mut self, now: Time, has_news: bool, in_touch: bool) {
+        self.gone = (!in_touch).then(|| self.gone.unwrap_or(now));
+        self.behind = has_news.then(|| self.behind.unwrap_or(now));
     }
 
     fn is_behind(&self, now: Time, patience: Span) -> bool {

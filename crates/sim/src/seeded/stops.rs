@@ -2,6 +2,8 @@
 //! compares with what the machines really run: it knows of every upgraded node before the platform does, and of
 //! every failure after it.
 
+use std::collections::BTreeSet;
+
 use fleet::fact::NodeFact;
 use fleet::node::{Node, NodeId};
 use fleet::observed::Footing;
@@ -9,6 +11,7 @@ use fleet::policy::Policy;
 use fleet::progress::{AttemptResult, Failure, Progress};
 use fleet::version::Release;
 
+use super::clones::identity;
 use super::truth::Known;
 use super::world::World;
 
@@ -140,8 +143,9 @@ impl World {
             known.attempt == Attempt::Failed && !runs(id) && self.fleet().nodes().get(**id).is_some()
         };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let upgraded = self.nodes.keys().filter(|id| runs(id)).count();
-        (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded))
+        let upgraded: BTreeSet<NodeId> =
+            self.nodes.keys().filter(|id| runs(id)).map(|id| identity(*id)).collect();
+        (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded.len()))
     }
 
     /// What a node is said to have failed in is the run under way, and no earlier one that is forgotten.

@@ -15,6 +15,7 @@ use fleet::time::{Span, Time};
 use fleet::version::Release;
 
 use super::canary::Canary;
+use super::clones::is_copy;
 use super::history::History;
 use super::holds::Since;
 use super::shown::Watch;
@@ -113,9 +114,12 @@ impl World {
     pub(super) fn note_operator(&mut self, id: NodeId) {
         let node = self.fleet().nodes().get(id);
         let since = node.filter(|node| node.operator_maintenance.is_some()).map(|node| node.generation);
-        let known = self.known(id);
-        // A new reason is another wish, but the mode that it is a reason for goes on.
-        known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
+        let machines: Vec<NodeId> = self.machines_of(id).collect();
+        for machine in machines {
+            let known = self.known(machine);
+            // A new reason is another wish, but the mode that it is a reason for goes on.
+            known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
+        }
     }
 
     pub(super) fn forget_node(&mut self, id: NodeId) {
@@ -147,7 +151,11 @@ impl World {
         let policy = self.fleet().platform.run.as_ref().map(|run| run.policy.clone());
         self.truth.limit = policy.as_ref().map_or(0, |policy| policy.nodes_at_once);
         self.truth.stop = policy.as_ref().map(Stop::of).unwrap_or_default();
-        let records: Vec<_> = self.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
+        let machines =
+            |id| std::iter::once(id).chain(self.machines_of(id).filter(|machine| is_copy(*machine)));
+        let nodes = self.fleet().nodes().iter();
+        let records: Vec<_> =
+            nodes.flat_map(|(id, node)| machines(id).map(|machine| (machine, node.clone()))).collect();
         let mut before = std::mem::take(&mut self.truth.nodes);
         for (id, node) in records {
             let mut known = before.remove(&id).unwrap_or_default();
@@ -171,9 +179,15 @@ impl World {
     }
 
     pub(super) fn note_report(&mut self, id: NodeId, observed: &Observed) {
-        let now = self.now;
+        let (now, believed) = (self.now, self.fleet().believes(id, self.manager_now(), observed));
         let known = self.known(id);
         known.watch.heard = now;
+        // That another of its machines lives is known, and what is held of it without news stays as it is.
+        if !believed || (known.heard && known.newest.as_ref().is_some_and(|it| observed.says_the_same_as(it)))
+        {
+            known.heard = true;
+            return;
+        }
         if known.newest.as_ref().is_none_or(|newest| newest.at <= observed.at) {
             known.newest = Some(observed.clone());
             known.heard = true;
@@ -243,7 +257,7 @@ impl World {
             }
             Fact::Node { node, what: NodeFact::ContactLost, .. } => self.check_lost(*node),
             Fact::Node { node, what: NodeFact::Duplicated(_), .. } => self.check_duplicate(*node),
-            Fact::Node { node, what: NodeFact::DuplicateOver, .. } => self.forget_processes(Some(*node)),
+            Fact::Node { node, what: NodeFact::DuplicateOver, .. } => self.note_one(*node),
             Fact::RunEnded { outcome, .. } => {
                 self.count_outcome(outcome);
                 self.check_outcome(outcome);

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use fleet::observed::Calls;
 use fleet::starts::{Process, StartId};
-use fleet::time::Time;
+use fleet::time::{Offset, Span, Time};
 
 use super::*;
 
@@ -65,4 +65,25 @@ async fn process_that_starts_again_and_again_is_one_process() {
     }
     let two = server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().duplicate().copied());
     assert_eq!(two, None);
+}
+
+#[tokio::test]
+async fn clock_of_the_process_that_is_not_believed_is_not_taken() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let mut answers: [Option<SyncAnswer>; 2] = [None, None];
+    let mut seen = BTreeSet::new();
+    for turn in 0..20 {
+        let who = usize::try_from(turn % 2).unwrap();
+        let mut sync = of_process(1 + turn % 2, answers[who].as_ref(), 10 + turn);
+        let ahead = if who == 0 { Offset(0) } else { Offset(-7_200_000) };
+        sync.wall = Some(server.desk.wall() + ahead);
+        answers[who] = Some(server.sync(&client, &sync).await.json().await.unwrap());
+        let node = server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).cloned()).unwrap();
+        if node.duplicate().is_some() && turn > 8 {
+            let shown = server.desk.live(NodeId(1)).unwrap().clock_ahead.unwrap();
+            seen.insert((node.clock_off.is_some(), shown.size() > Span::hours(1)));
+        }
+    }
+    assert_eq!(seen.len(), 1, "the clock of one process is shown, and not that of both in turn: {seen:?}");
 }
