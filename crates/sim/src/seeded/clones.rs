@@ -157,12 +157,15 @@ impl World {
     pub(super) fn copy_off(&mut self, machine: NodeId) {
         if let Some(copy) = self.nodes.remove(&machine) {
             self.counts.cut_off_by_power += copy.calls.len();
+            let rejected = self.known(machine).rejected;
             self.forget_node(machine);
             self.agenda.enter(self.now + GAP, Happening::LinkCheck { node: identity(machine) });
             // What was said of the copy alone is true of nobody any more.
             let runs = self.nodes.get(&identity(machine)).map(|machine| machine.disk.confirmed.0);
             if let Some(known) = self.truth.nodes.get_mut(&identity(machine)) {
                 known.upgraded_to = known.upgraded_to.filter(|said| Some(*said) == runs);
+                // What it has said of a release may be held for a while.
+                known.rejected |= rejected;
             }
         }
     }

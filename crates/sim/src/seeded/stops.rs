@@ -150,7 +150,9 @@ impl World {
 
     /// What a node is said to have failed in is the run under way, and no earlier one that is forgotten.
     pub(super) fn check_rejection(&mut self, id: NodeId, why: &Failure) {
-        let rejected = self.known(id).rejected;
+        // Either machine of a node that was copied may have said so.
+        let known = |machine| self.truth.nodes.get(&machine);
+        let rejected = self.machines_of(id).filter_map(known).any(|known| known.rejected);
         if matches!(why, Failure::Rejected(_)) && !rejected && self.fleet().platform.run.is_some() {
             self.violation(STALE, format!("node{id}: {why}"));
         }
