@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fleet::desired::Desired;
 use fleet::node::NodeId;
 use fleet::observed::{Admission, Observed};
-use fleet::starts::{Process, StartId};
+use fleet::starts::{DUPLICATE_OVER, Process, StartId};
 use fleet::time::{Span, Time};
 use fleet::version::Release;
 
@@ -39,6 +39,8 @@ pub(super) struct Clones {
     made: u32,
     /// The nodes of which a copy has lived since they were one machine for all that the platform knows.
     copied: BTreeSet<NodeId>,
+    /// When the last copy of a node was switched off.
+    gone: BTreeMap<NodeId, Time>,
     /// The nodes that were copied at any time.
     ever: BTreeSet<NodeId>,
     /// What each machine's process has named last, in a report that was committed, and when.
@@ -102,6 +104,16 @@ impl World {
         last.zip(node).is_none_or(|(last, node)| node.starts.believes(&last))
     }
 
+    /// Whether the platform takes a node for one machine that is two. It is believed whichever of them speaks, so
+    /// the node's place may be free while the other is still out. That one goes back to service within the hold,
+    /// or leaves the release that it tries.
+    pub(super) fn is_taken_for_one(&self, machine: NodeId) -> bool {
+        let of = identity(machine);
+        let lately = |at: &Time| self.now.since(*at) < self.odds.policy.hold() + DUPLICATE_OVER;
+        let two = self.copies_of(of).next().is_some() || self.clones.gone.get(&of).is_some_and(lately);
+        two && self.fleet().nodes().get(of).is_some_and(|node| node.duplicate().is_none())
+    }
+
     fn copies_of(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
         let copies = self.nodes.range(NodeId(COPIES)..).map(|(machine, _)| *machine);
         copies.filter(move |machine| identity(*machine) == id)
@@ -158,6 +170,7 @@ impl World {
         if let Some(copy) = self.nodes.remove(&machine) {
             self.counts.cut_off_by_power += copy.calls.len();
             let rejected = self.known(machine).rejected;
+            self.clones.gone.insert(identity(machine), self.now);
             self.forget_node(machine);
             self.agenda.enter(self.now + GAP, Happening::LinkCheck { node: identity(machine) });
             // What was said of the copy alone is true of nobody any more.

@@ -210,8 +210,9 @@ impl World {
             if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
-            // What is held of a bursting node that rests may be what its copy has said.
-            let of_a_copy = rests && !self.is_held(id);
+            // What is held of a bursting node that rests may be what its copy has said, and while it is known as
+            // two it is not started by a run: only its own reports, alone, can prove that it is one again.
+            let of_a_copy = rests && (!self.is_held(id) || node.duplicate().is_some());
             if !of_a_copy && machine.disk.confirmed.0 != running {
                 found.push(("in the end every node runs what the Management Node runs (R24)", id));
             }

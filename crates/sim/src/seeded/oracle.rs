@@ -252,8 +252,9 @@ impl World {
                 can_start_a_complete_release(machine),
             ];
             found.extend(promises.into_iter().flatten().map(|promise| (promise, format!("node{id}"))));
-            // A node that was copied has one place, and it is free when one of the two has said that it is back.
-            if is_out_for_the_run(machine, known, self) && self.is_held(*id) {
+            // A node that was copied has one place, and it is free when the one that is believed is back.
+            let counts = self.is_held(*id) && !self.is_taken_for_one(*id);
+            if counts && is_out_for_the_run(machine, known, self) {
                 out.insert(identity(*id));
             }
         }
