@@ -270,6 +270,9 @@ pub(crate) struct WorkerStatus {
     /// Why a restart of it would fail, when it would.
     #[serde(default)]
     pub(crate) start_fault: Option<String>,
+    /// The two machines that report as it, when there are two.
+    #[serde(default)]
+    pub(crate) duplicate: Option<String>,
     /// How far its clock is ahead of the Management Node's or behind it, when that is worth an alarm.
     #[serde(default)]
     pub(crate) clock_offset_text: Option<String>,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -145,6 +146,24 @@ impl Platform {
         machine.power_on()?;
         self.nodes.push(machine);
         Ok(())
+    }
+
+    /// Copies a node's machine as it is, at another place: the same identity, and addresses of its own. It is
+    /// not running.
+    ///
+    /// # Errors
+    /// When the copy cannot be made.
+    pub fn copy_node(&self, number: u8, as_number: u8) -> Result<Machine, Error> {
+        let name = format!("node{number}-copy");
+        let (from, root) = (self.plan.folder.join(format!("node{number}")), self.plan.folder.join(&name));
+        let cp = PathBuf::from("cp");
+        let copied = Command::new(&cp).arg("-a").arg(&from).arg(&root).status();
+        copied.map_err(|source| Error::NotStarted { program: cp, source })?;
+        let settings = root.join("machine.toml");
+        let place = FIRST_NODE + as_number - 1;
+        fs::write(&settings, self.plan.settings_of(Role::Node, place)).map_err(Error::file(&settings))?;
+        let boot = self.plan.releases.boot(self.plan.conferencing);
+        Ok(Machine::new(name, root, boot, self.plan.ground, &self.logs()))
     }
 
     fn wait_until_in_touch(&self) -> Result<(), Error> {

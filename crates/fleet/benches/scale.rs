@@ -101,5 +101,6 @@ fn answer(now: Time, desired: &Desired, release: Release) -> Observed {
         },
         unfit: None,
         start_fault: None,
+        process: None,
     }
 }

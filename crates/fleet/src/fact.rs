@@ -11,6 +11,7 @@ use crate::node::{Duty, NodeId, Power};
 use crate::observed::Calls;
 use crate::progress::Failure;
 use crate::run::Outcome;
+use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
 use crate::time::{Offset, Span, Time};
 use crate::version::Release;
 use crate::wall::Gap;
@@ -134,6 +135,10 @@ pub enum NodeFact {
     },
     /// It runs the version of the Management Node again.
     OutOfDateOver,
+    /// Two processes report as this node at the same time: its machine was copied, or its key was stolen.
+    Duplicated(Duplicate),
+    /// Only one has been heard for long enough.
+    DuplicateOver,
     /// It was heard for the first time.
     ContactMade {
         /// What it runs.
@@ -286,6 +291,10 @@ impl fmt::Display for NodeFact {
             Self::StartFaultOver => f.write_str("a restart would succeed again"),
             Self::OutOfDate { why } => write!(f, "out of service until it is upgraded: {why}"),
             Self::OutOfDateOver => f.write_str("runs the version of the Management Node again"),
+            Self::Duplicated(duplicate) => write!(f, "{duplicate}; {SWITCH_OFF}"),
+            Self::DuplicateOver => {
+                write!(f, "one machine reports as this node, no other was heard for {DUPLICATE_OVER}")
+            }
             Self::ContactMade { release } => write!(f, "in touch for the first time, on {release}"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),

@@ -18,6 +18,7 @@ pub mod policy;
 
 pub mod desired;
 pub mod observed;
+pub mod starts;
 
 pub mod node;
 pub mod nodes;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
 use crate::progress::{AttemptResult, Progress};
+use crate::starts::{Duplicate, Starts};
 use crate::time::{Offset, Span, Time};
 use crate::version::Release;
 use crate::wall;
@@ -117,6 +118,9 @@ pub struct Node {
     /// version (R20, R29).
     #[serde(default)]
     pub out_of_date: Option<String>,
+    /// The processes that report as this node.
+    #[serde(default)]
+    pub starts: Starts,
 }
 
 impl Node {
@@ -139,6 +143,7 @@ impl Node {
             result: None,
             failed_before: false,
             out_of_date: None,
+            starts: Starts::default(),
         }
     }
 
@@ -209,6 +214,16 @@ impl Node {
         self.observed
             .as_ref()
             .is_some_and(|observed| observed.release == release && observed.footing != Footing::Trying)
+    }
+
+    /// The two processes that report as this node, when there are two: a copied machine, or a stolen key.
+    pub fn duplicate(&self) -> Option<&Duplicate> {
+        self.starts.duplicate()
+    }
+
+    /// Whether it counts as upgraded to a release: it is one machine, and runs it.
+    pub fn is_on(&self, release: Release) -> bool {
+        self.duplicate().is_none() && self.runs(release)
     }
 
     /// Whether it runs the release that it was assigned, confirmed.

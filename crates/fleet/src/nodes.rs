@@ -51,7 +51,7 @@ impl Results {
 enum Presence {
     /// It is in the queue or being worked on.
     Working,
-    /// It cannot be contacted: the run goes on without it.
+    /// It cannot be contacted, or two machines report as it: the run goes on without it.
     Absent,
 }
 
@@ -178,7 +178,8 @@ impl Nodes {
         self.index.working.values().sum()
     }
 
-    /// The nodes that are to be upgraded and cannot be contacted.
+    /// The nodes that are to be upgraded and that the run does not wait for: those that cannot be contacted,
+    /// and those as which two machines report.
     pub fn absent(&self) -> &BTreeSet<NodeId> {
         &self.index.absent
     }
@@ -267,7 +268,8 @@ fn keys(node: &Node) -> Keys {
 }
 
 /// Whether the node may be taken out of service now: it rests no longer, and the release lies staged
-/// in it, so that it is away only for the switch (G7). A bursting node at rest is started first.
+/// in it, so that it is away only for the switch (G7). A bursting node at rest is started first. Two machines
+/// under one identity are not taken: nobody could say when both are free of calls, and back.
 fn is_ready(node: &Node) -> bool {
     let rested = matches!(node.progress, Progress::Pending { rests_until: None, .. });
     let there = match (node.contact, node.duty) {
@@ -275,7 +277,7 @@ fn is_ready(node: &Node) -> bool {
         (Contact::Never | Contact::Lost { .. }, Duty::Bursting) => true,
         (Contact::Never | Contact::Lost { .. }, Duty::AlwaysOn) | (Contact::Silent { .. }, _) => false,
     };
-    rested && node.assigned.is_some() && there
+    rested && node.assigned.is_some() && there && node.duplicate().is_none()
 }
 
 fn presence(node: &Node) -> Presence {
@@ -283,5 +285,7 @@ fn presence(node: &Node) -> Presence {
         (&node.progress, node.duty),
         (Progress::Pending { .. }, Duty::AlwaysOn) | (Progress::Releasing { .. }, _)
     );
-    if waits && node.contact.is_lost() { Presence::Absent } else { Presence::Working }
+    let queued = matches!(node.progress, Progress::Pending { .. });
+    let absent = (waits && node.contact.is_lost()) || (queued && node.duplicate().is_some());
+    if absent { Presence::Absent } else { Presence::Working }
 }

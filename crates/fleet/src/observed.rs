@@ -6,6 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::desired::{Generation, RunId};
+use crate::starts::Process;
 use crate::time::{Span, Time};
 use crate::version::{Release, Sha256};
 
@@ -123,13 +124,27 @@ pub struct Observed {
     /// Why a restart of the node's machine would fail, when it would. Since protocol 2.
     #[serde(default)]
     pub start_fault: Option<String>,
+    /// Which process of the node says this; none in release 34. Since protocol 2.
+    #[serde(default)]
+    pub process: Option<Process>,
 }
 
 impl Observed {
-    /// Whether this report says nothing that `earlier` did not say: it is no event then.
+    /// Whether this report says nothing of the node that `earlier` did not say. Which process says it is
+    /// judged by [`crate::starts`].
     pub fn says_the_same_as(&self, earlier: &Self) -> bool {
-        let Self { at: _, generation, release, footing, admission, calls, staging, unfit, start_fault } =
-            self;
+        let Self {
+            at: _,
+            generation,
+            release,
+            footing,
+            admission,
+            calls,
+            staging,
+            unfit,
+            start_fault,
+            process: _,
+        } = self;
         *generation == earlier.generation
             && *release == earlier.release
             && *footing == earlier.footing

@@ -129,6 +129,8 @@ pub enum Failure {
     Lost,
     /// A bursting node that did not start up in time (R7).
     NotStarted,
+    /// Two machines report as this node.
+    Duplicate,
     /// The release cannot be installed on what the node runs (R15, R20); it is left alone.
     OffPath {
         /// What it runs.
@@ -146,6 +148,10 @@ impl fmt::Display for Failure {
             Self::Lost => f.write_str(
                 "it has not been heard since it was asked to restart; look at its console, where pitlane-boot says \
                  why if no release starts there; do not reboot it, and contact support",
+            ),
+            Self::Duplicate => f.write_str(
+                "two machines reported as this node, so it does not count as upgraded; start the same package again \
+                 when it is one machine",
             ),
             Self::OffPath { runs, brings } if runs > brings => write!(
                 f,

@@ -10,6 +10,7 @@ use crate::observed::{Calls, Staging};
 use crate::platform::Fleet;
 use crate::progress::{Ending, Failure, Progress};
 use crate::run::{ManagerStep, Run};
+use crate::starts::{Duplicate, SWITCH_OFF};
 use crate::time::{Span, Time};
 
 /// The upgrade status of a node, in the operator's words.
@@ -154,6 +155,11 @@ pub enum Waits {
         /// Since when it is silent; none when it was never heard.
         silent: Option<Span>,
     },
+    /// The operator to switch one of the two machines off that report as this node.
+    Duplicate {
+        /// The two.
+        two: Duplicate,
+    },
     /// The operator to take it out of maintenance mode (R12).
     Operator {
         /// The reason that was given.
@@ -205,6 +211,7 @@ impl fmt::Display for Waits {
                 write!(f, "silent for {silent}; check its power and its network")
             }
             Self::Contact { silent: None } => f.write_str("never heard; power it on and enrol it"),
+            Self::Duplicate { two } => write!(f, "{two}; {SWITCH_OFF}"),
             Self::Operator { reason } if reason.is_empty() => {
                 f.write_str("in maintenance mode by the operator")
             }
@@ -234,6 +241,9 @@ impl Fleet {
     }
 
     fn waits_of(&self, node: &Node, now: Time) -> Option<Waits> {
+        if let Some(two) = node.duplicate() {
+            return Some(Waits::Duplicate { two: *two });
+        }
         if status_of(node) == Status::Rebooting {
             return Some(self.waits_for_restart(node, now));
         }

@@ -31,6 +31,7 @@ fn report(at: u64, generation: Generation, calls: u32) -> Event {
         staging: Staging::Nothing,
         unfit: None,
         start_fault: None,
+        process: None,
     };
     Event::Report { id: NODE, observed }
 }
@@ -290,6 +291,7 @@ fn drained(fleet: &Fleet, at: u64, admission: Admission, footing: Footing) -> Ev
         staging: Staging::Staged { manifest: MANIFEST },
         unfit: None,
         start_fault: None,
+        process: None,
     };
     Event::Report { id: NODE, observed }
 }

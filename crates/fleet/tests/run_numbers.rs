@@ -25,6 +25,7 @@ fn says(fleet: &mut Fleet, at: u64, generation: Generation, staging: Staging) {
         staging,
         unfit: None,
         start_fault: None,
+        process: None,
     };
     fleet.apply(Time(at), Event::Report { id: NODE, observed });
 }

@@ -33,6 +33,7 @@ fn report(fleet: &mut Fleet, id: NodeId, at: u64, runs: u16, start_fault: Option
         staging: Staging::Nothing,
         unfit: None,
         start_fault,
+        process: None,
     };
     fleet.apply(Time(at), Event::Report { id, observed }).facts
 }

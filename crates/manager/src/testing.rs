@@ -142,6 +142,7 @@ pub(crate) fn observed(at: u64) -> Observed {
         staging: Staging::Nothing,
         unfit: None,
         start_fault: None,
+        process: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use fleet::observed::{Observed, Staging};
+use fleet::starts::{Process, StartId};
 use fleet::time::{Offset, Time, Wall};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -119,6 +120,8 @@ pub struct Session {
     last_at: Mutex<Time>,
     /// How far the Management Node's wall clock is ahead of the node's time, by its last answer.
     manager_ahead: Mutex<Option<Offset>>,
+    /// This process: its number, and the other that the manager has named last.
+    process: Mutex<Process>,
     report: watch::Receiver<Report>,
 }
 
@@ -140,6 +143,7 @@ impl Session {
             clock,
             last_at: Mutex::new(Time::default()),
             manager_ahead: Mutex::new(None),
+            process: Mutex::new(Process { start: start_id(), beside: None, address: None }),
             report,
         })
     }
@@ -209,6 +213,7 @@ impl Session {
                     let answer = understood(&address, answer)?;
                     self.go_on_from(answer.heard_at);
                     self.compare(answer.wall);
+                    self.process.lock().unwrap_or_else(PoisonError::into_inner).beside = answer.beside;
                     Ok(answer)
                 }
             })
@@ -247,6 +252,7 @@ impl Session {
         let Report { mut observed, tally, configuration } = self.report.borrow().clone();
         *last_at = self.clock.now().max(Time(last_at.0.saturating_add(1)));
         observed.at = *last_at;
+        observed.process = Some(*self.process.lock().unwrap_or_else(PoisonError::into_inner));
         wire::Sync {
             protocols: PROTOCOL,
             observed,
@@ -317,6 +323,13 @@ enum RenewalError {
     Request(#[from] RequestError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
+}
+
+/// The random number of this start: 64 bits, for either half of the identifier has fixed bits where the other
+/// has random ones.
+fn start_id() -> StartId {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    StartId(high ^ low)
 }
 
 /// Refuses an answer in a version of the messages that this release does not speak.

@@ -1,11 +1,17 @@
 //! The machine of a Conferencing Node: its brain, its two slots, its calls. It does at once or after
 //! a fixed time what its brain wants.
 
+use std::net::IpAddr;
+
 use fleet::agent::{Agent, AgentEvent, Start};
 use fleet::desired::{Assignment, Desired};
 use fleet::observed::{Admission, Calls, Observed};
+use fleet::starts::{Process, StartId, Starts};
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Sha256};
+
+/// What lies between the numbers of two starts of one machine.
+const STARTS: u64 = 1_000;
 
 /// How long it takes to fetch, verify and unpack a release.
 const STAGING: Span = Span::seconds(30);
@@ -59,6 +65,8 @@ pub(crate) struct Machine {
     pub(crate) refused: u32,
     /// Why its next start would fail.
     start_fault: Option<String>,
+    /// Which process runs on it, and what its last answer named; only where machines are copied.
+    process: Option<Process>,
 }
 
 impl Machine {
@@ -76,6 +84,7 @@ impl Machine {
             fate: Fate::Good,
             refused: 0,
             start_fault: None,
+            process: None,
         };
         machine.count_calls(now);
         machine.act(now);
@@ -88,7 +97,27 @@ impl Machine {
     }
 
     pub(crate) fn observed(&self, now: Time) -> Observed {
-        self.agent.observed(now)
+        Observed { process: self.process, ..self.agent.observed(now) }
+    }
+
+    /// A machine with the same disk, without its calls.
+    pub(crate) fn copy(&self, now: Time) -> Self {
+        let mut copy = Self { calls: Vec::new(), ..self.clone() };
+        copy.count_calls(now);
+        copy.act(now);
+        copy
+    }
+
+    /// Its process has this number.
+    pub(crate) fn number(&mut self, start: StartId, address: IpAddr) {
+        self.process = Some(Process { start, beside: None, address: Some(address) });
+    }
+
+    /// What its last answer named.
+    pub(crate) fn is_told_beside(&mut self, starts: &Starts) {
+        if let Some(process) = &mut self.process {
+            process.beside = starts.beside(process.start);
+        }
     }
 
     /// Why its next start would fail from now on, if so. Its program finds it at once.
@@ -220,6 +249,9 @@ impl Machine {
         if fell_back.is_none() {
             self.release = into.release;
             self.staged = None;
+        }
+        if let Some(process) = &mut self.process {
+            (process.start, process.beside) = (StartId(process.start.0 + STARTS), None);
         }
         let confirmed = fell_back.is_some();
         let start = Start { release: self.release, confirmed, staged: self.staged, fell_back };

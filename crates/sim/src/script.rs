@@ -116,6 +116,14 @@ fn machine_command(world: &mut World, line: &Line<'_>) {
         "cut" => each(world, line, |machine| machine.linked = false),
         "heal" => each(world, line, |machine| machine.linked = true),
         "off" => each(world, line, |machine| machine.powered = false),
+        // `copy node1 node101`, and `copy node1 node101 off` for one that is switched on later.
+        "copy" => {
+            let copy = line.node(2);
+            world.copy(line.node(1), copy);
+            if let Some(machine) = world.machines.get_mut(&copy) {
+                machine.powered = line.words.get(3) != Some(&"off");
+            }
+        }
         "on" => each(world, line, |machine| machine.powered = true),
         "start-fault" => {
             let fault = line.text.split_once('"').map(|(_, why)| why.trim_end_matches('"').to_string());

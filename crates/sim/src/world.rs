@@ -1,6 +1,7 @@
 //! The world: time, machines, links, and the loop that lets everything happen that is due.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use fleet::fact::Fact;
 use fleet::node::{Duty, NodeId, Power};
@@ -8,6 +9,7 @@ use fleet::path::{Path, Step};
 use fleet::platform::{Blocker, Event, Fleet};
 use fleet::policy::Policy;
 use fleet::run::Package;
+use fleet::starts::StartId;
 use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 
@@ -29,6 +31,8 @@ pub struct World {
     pub(crate) manager: ManagerMachine,
     /// The Management Node's restore point.
     pub(crate) restore_point: Option<Fleet>,
+    /// The nodes as which copied machines report.
+    copies: BTreeMap<NodeId, NodeId>,
     waking: BTreeMap<NodeId, Time>,
     facts: Vec<(Time, Fact)>,
 }
@@ -74,6 +78,7 @@ impl World {
             machines: BTreeMap::new(),
             manager: ManagerMachine::new(),
             restore_point: None,
+            copies: BTreeMap::new(),
             waking: BTreeMap::new(),
             facts: Vec::new(),
         };
@@ -90,6 +95,19 @@ impl World {
         machine.powered = duty == Duty::AlwaysOn;
         self.machines.insert(id, machine);
         self.apply(Event::NodeAdded { id, name: format!("node{id}"), duty });
+    }
+
+    /// The machine of a node is copied, and both report as it from now on.
+    pub(crate) fn copy(&mut self, of: NodeId, copy: NodeId) {
+        let Some(machine) = self.machines.get(&of) else { return };
+        let (mut one, mut other) = (machine.clone(), machine.copy(self.now));
+        for (id, machine) in [(of, &mut one), (copy, &mut other)] {
+            let [.., high, low] = id.0.to_be_bytes();
+            machine.number(StartId(u64::from(id.0)), IpAddr::from([10, 0, high, low]));
+        }
+        self.machines.insert(of, one);
+        self.machines.insert(copy, other);
+        self.copies.insert(copy, of);
     }
 
     pub(crate) fn start(&mut self, package: Package, policy: Policy) -> Result<(), Vec<Blocker>> {
@@ -213,21 +231,33 @@ impl World {
         }
     }
 
+    /// Whether any machine of a node can be heard.
+    fn is_heard(&self, of: NodeId) -> bool {
+        let is_of = |id: &NodeId| self.copies.get(id).copied().unwrap_or(*id) == of;
+        self.machines.iter().any(|(id, machine)| is_of(id) && machine.is_heard())
+    }
+
     /// Every node that can be heard says what it observes and takes what is wanted of it.
     fn exchange(&mut self) {
         let ids: Vec<NodeId> = self.machines.keys().copied().collect();
         for id in ids {
             let Some(machine) = self.machines.get_mut(&id) else { continue };
+            let of = self.copies.get(&id).copied().unwrap_or(id);
             if !machine.is_heard() {
-                self.apply(Event::LinkDown { id });
+                if !self.is_heard(of) {
+                    self.apply(Event::LinkDown { id: of });
+                }
                 continue;
             }
-            if let Some(desired) = self.fleet.wanted(id) {
+            if let Some(desired) = self.fleet.wanted(of) {
                 machine.accept(self.now, desired);
+            }
+            if let Some(node) = self.fleet.nodes().get(of) {
+                machine.is_told_beside(&node.starts);
             }
             if machine.is_heard() {
                 let observed = machine.observed(self.now);
-                self.apply(Event::Report { id, observed });
+                self.apply(Event::Report { id: of, observed });
             }
         }
     }

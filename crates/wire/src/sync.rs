@@ -2,6 +2,7 @@
 
 use fleet::desired::Desired;
 use fleet::observed::Observed;
+use fleet::starts::StartId;
 use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +119,10 @@ pub struct SyncAnswer {
     /// node renews its own by it. Since protocol 2.
     #[serde(default)]
     pub wall: Option<Wall>,
+    /// The other start that the manager has heard last under the node's identity; the node repeats it in its
+    /// next report. Since protocol 2.
+    #[serde(default)]
+    pub beside: Option<StartId>,
 }
 
 #[cfg(test)]

@@ -39,6 +39,16 @@ impl Canvas {
         }
     }
 
+    /// The nodes as which two machines report, each with what they are.
+    pub(crate) fn duplicates<'a>(
+        self,
+        nodes: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Vec<String> {
+        let duplicates = nodes.filter_map(|(name, two)| Some((name, two?)));
+        let sentence = |(name, two): (&str, &str)| one_line(&format!("{name}: {two}"));
+        duplicates.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
+    }
+
     /// The machines that would not start again, each with why.
     pub(crate) fn start_faults<'a>(
         self,

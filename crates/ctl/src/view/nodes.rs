@@ -19,6 +19,7 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> 
     let headings = ["NODE", "LOCATION", "INSTALLED", "STATUS", "MAINTENANCE", "CALLS", "LOAD", "HEARD"];
     let mut lines = table(canvas, &headings, nodes.iter().map(|node| row(node, now)).collect());
     lines.extend(canvas.start_faults(nodes.iter().map(|it| (it.name.as_str(), it.start_fault.as_deref()))));
+    lines.extend(canvas.duplicates(nodes.iter().map(|it| (it.name.as_str(), it.duplicate.as_deref()))));
     for node in &nodes {
         let clock =
             node.clock_offset_text.as_ref().map(|offset| format!("{}: its clock is {offset}", node.name));
@@ -78,6 +79,7 @@ pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: 
             ("Configuration", status.sync_status.clone()),
             ("Last heard", status.last_updated.map_or("never".into(), |at| at.ago(now))),
         ]);
+        pairs.extend(status.duplicate.clone().map(|two| ("Duplicate", two)));
         pairs.extend(status.refused_contact.as_ref().map(|refused| ("Refused", refusal(refused, now))));
         pairs.extend(status.clock_offset_text.clone().map(|offset| ("Clock", offset)));
         pairs.extend(status.start_fault.clone().map(|why| ("Restart", format!("would fail: {why}"))));

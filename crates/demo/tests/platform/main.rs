@@ -2,6 +2,7 @@
 //! loopback addresses of each test's own.
 
 mod clients;
+mod copies;
 mod faults;
 mod forecast;
 mod mixed;

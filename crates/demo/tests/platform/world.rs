@@ -131,12 +131,17 @@ impl World {
 
     /// A crowd of nobody but the long calls that a test places.
     pub(crate) fn callers(&self) -> LongCalls {
+        self.callers_of(self.platform.as_dialled())
+    }
+
+    /// The same for nodes of which the platform does not know all.
+    pub(crate) fn callers_of(&self, nodes: Vec<callers::Node>) -> LongCalls {
         let room = Room { alias: ROOM.to_owned(), seats: 12 };
         let settings = CrowdSettings {
             minimum: 0,
             spare: 0,
             refresh_every: Some(Millis::seconds(5)),
-            ..CrowdSettings::new(self.platform.callers(), self.platform.as_dialled(), vec![room])
+            ..CrowdSettings::new(self.platform.callers(), nodes, vec![room])
         };
         let crowd = self.runtime.block_on(Crowd::start(settings)).expect("the callers have a socket");
         LongCalls { crowd, calls: BTreeMap::new() }

@@ -135,7 +135,7 @@ impl Agent {
         }
     }
 
-    /// What the node says of itself.
+    /// What the node says of itself. Which process says it, its link adds.
     pub fn observed(&self, now: Time) -> Observed {
         Observed {
             at: now,
@@ -147,6 +147,7 @@ impl Agent {
             staging: self.staging(),
             unfit: self.live.unfit.clone(),
             start_fault: self.live.start_fault.clone(),
+            process: None,
         }
     }
 

@@ -35,8 +35,10 @@ impl Fleet {
 
     fn let_go(&mut self, now: Time, id: NodeId, had_its_turn: bool, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
+        let duplicate = had_its_turn && node.duplicate().is_some();
         let unreachable = had_its_turn && node.contact.is_lost() && node.duty == Duty::AlwaysOn;
         let next = match &node.progress {
+            Progress::Pending { .. } if duplicate => Progress::Failed { why: Failure::Duplicate, at: now },
             Progress::Pending { .. } if unreachable => {
                 Progress::Failed { why: Failure::Unreachable, at: now }
             }

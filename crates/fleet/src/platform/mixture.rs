@@ -25,7 +25,7 @@ impl Fleet {
             // Two packages of one build: a node that runs it could be of either.
             let installed = self.installed().map_or(package.manifest, |installed| installed.manifest);
             check.blockers.push(Blocker::OtherPackage { version: running.version, installed });
-        } else if running == package.release && self.nodes.iter().all(|(_, node)| node.runs(running)) {
+        } else if running == package.release && self.nodes.iter().all(|(_, node)| node.is_on(running)) {
             check.blockers.push(Blocker::NothingToDo { release: running });
         }
     }

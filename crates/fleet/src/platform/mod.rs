@@ -2,6 +2,7 @@
 //! Node, from what they say and what the operator asks. It never acts.
 
 mod clock;
+mod duplicate;
 mod end;
 mod enrol;
 mod event;

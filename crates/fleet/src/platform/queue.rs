@@ -79,9 +79,10 @@ impl Fleet {
         if absent && now < since + run.policy.absent_grace {
             return;
         }
-        // One that was registered during the run and has never reported is not known to run it either.
+        // One that was registered during the run and has never reported is not known to run it either, nor is
+        // each of two machines under one identity.
         let target = run.package.release;
-        let complete = self.nodes.iter().all(|(_, node)| node.runs(target));
+        let complete = self.nodes.iter().all(|(_, node)| node.is_on(target));
         let outcome = if complete { Outcome::Complete } else { Outcome::Incomplete };
         self.end(now, outcome, facts);
     }

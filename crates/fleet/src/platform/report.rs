@@ -4,6 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::Fleet;
+use super::duplicate::Taken;
 use crate::desired::{Assignment, Generation};
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Contact, Node, NodeId, Power};
@@ -28,12 +29,12 @@ impl Fleet {
         if observed.generation.epoch == u32::MAX {
             return;
         }
-        if let Some(last) = &node.observed {
-            let late = observed.at < last.at;
-            let no_news = node.contact == Contact::Heard && observed.says_the_same_as(last);
-            if late || no_news {
-                return;
-            }
+        let taken = node.takes(&node.starts_after(now, &observed), &observed);
+        self.hear_process(now, id, &observed, facts);
+        match taken {
+            Taken::News => {}
+            Taken::Late | Taken::Nothing => return,
+            Taken::OfAnother => return self.hear_another(now, id, &observed, facts),
         }
         self.report_facts(now, id, &observed, facts);
         self.outbid(now, id, observed.generation, facts);
@@ -50,15 +51,7 @@ impl Fleet {
     /// What a report tells of the node itself, whether or not a run is under way.
     fn report_facts(&self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
-        match node.contact {
-            Contact::Never => {
-                self.node_fact(id, NodeFact::ContactMade { release: observed.release }, facts);
-            }
-            Contact::Lost { since } => {
-                self.node_fact(id, NodeFact::ContactRestored { after: now.since(since) }, facts);
-            }
-            Contact::Heard | Contact::Silent { .. } => {}
-        }
+        self.contact_fact(now, id, observed, facts);
         let unfit_before = node.observed.as_ref().and_then(|last| last.unfit.as_ref());
         match (&observed.unfit, unfit_before) {
             (Some(why), before) if before != Some(why) => {
@@ -83,12 +76,25 @@ impl Fleet {
         }
     }
 
+    /// What a report tells of the node's link.
+    pub(super) fn contact_fact(&self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
+        match self.nodes.get(id).map(|node| node.contact) {
+            Some(Contact::Never) => {
+                self.node_fact(id, NodeFact::ContactMade { release: observed.release }, facts);
+            }
+            Some(Contact::Lost { since }) => {
+                self.node_fact(id, NodeFact::ContactRestored { after: now.since(since) }, facts);
+            }
+            Some(Contact::Heard | Contact::Silent { .. }) | None => {}
+        }
+    }
+
     /// Raises a node's generation above one that it has accepted and this manager does not remember.
     ///
     /// An epoch that an earlier state of this manager can have issued raises the platform's too, because other
     /// nodes may have accepted generations of it. Any other is the claim of a faulty node and must not consume
     /// epochs of the platform.
-    fn outbid(&mut self, now: Time, id: NodeId, accepted: Generation, facts: &mut Vec<Fact>) {
+    pub(super) fn outbid(&mut self, now: Time, id: NodeId, accepted: Generation, facts: &mut Vec<Fact>) {
         if self.nodes.get(id).is_none_or(|node| accepted <= node.generation) {
             return;
         }
@@ -124,7 +130,7 @@ impl Fleet {
     }
 
     /// Moves a node on as far as its report carries it.
-    fn advance(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
+    pub(super) fn advance(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
         // A report carries a node over a few places at most; the bound keeps a fault from spinning.
         for _ in 0..8 {
             let Some(next) = self.nodes.get(id).and_then(|node| self.next_place(now, node)) else { return };
@@ -216,7 +222,7 @@ impl Fleet {
         if let Some(run) = &self.platform.run
             && !self.is_of_this_run(node)
         {
-            return match node.runs(run.package.release) {
+            return match node.is_on(run.package.release) {
                 true => Progress::Upgraded { at: now },
                 false => Progress::Pending { tried: 0, rests_until: None },
             };
@@ -227,7 +233,7 @@ impl Fleet {
             Ending::TimedOut if self.platform.run.is_some() => {
                 Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
             }
-            // It said that it runs the release, and says another now: it is asked again.
+            // It, or another machine of its identity, said that it runs the release, and says another now.
             Ending::Upgraded if self.platform.run.is_some() => Progress::Pending { tried, rests_until: None },
             Ending::Upgraded | Ending::TimedOut | Ending::Stopped => Progress::Idle,
         }
@@ -311,7 +317,9 @@ impl Fleet {
 /// left since.
 fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress> {
     let tried = node.progress.tried()?;
-    node.current()?;
+    if node.duplicate().is_none() {
+        node.current()?;
+    }
     let holds_place = node.progress.holds_place();
     let known = match &node.progress {
         Progress::Releasing { ending, .. } => Some(ending),
@@ -325,7 +333,9 @@ fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress
         | Progress::Upgraded { .. }
         | Progress::Failed { .. } => None,
     };
-    let ending = if node.runs_assigned() {
+    let ending = if node.duplicate().is_some() {
+        Ending::Failed(Failure::Duplicate)
+    } else if node.runs_assigned() {
         Ending::Upgraded
     } else {
         let rejected = || node.rejection().map(|why| Failure::Rejected(why.to_string()));
@@ -338,6 +348,8 @@ fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress
             Some(Progress::Releasing { ending, tried: ended, since: now })
         }
         (Ending::Upgraded, false) => Some(Progress::Upgraded { at: now }),
+        // It may be one machine again before the run ends.
+        (Ending::Failed(Failure::Duplicate), false) => None,
         (Ending::Failed(why), false) => Some(Progress::Failed { why, at: now }),
         (Ending::TimedOut | Ending::Stopped, false) => None,
     }
@@ -412,7 +424,9 @@ fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
         Progress::Upgraded { .. } => upgraded(now, node),
         // Brought to the release of a run that was replaced meanwhile, whatever the next one wants.
         Progress::Pending { .. } | Progress::Idle
-            if matches!(node.progress, Progress::Releasing { .. }) && node.runs_assigned() =>
+            if matches!(node.progress, Progress::Releasing { .. })
+                && node.runs_assigned()
+                && node.duplicate().is_none() =>
         {
             upgraded(now, node)
         }

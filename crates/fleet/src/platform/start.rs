@@ -13,6 +13,7 @@ use crate::path::OffPath;
 use crate::policy::Policy;
 use crate::progress::{AttemptResult, Progress};
 use crate::run::{Lock, ManagerStep, Outcome, Package, Run, RunTag};
+use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
 use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Sha256, Version};
 
@@ -74,6 +75,13 @@ pub enum Blocker {
         /// Why.
         why: String,
     },
+    /// Two machines report as this node.
+    Duplicate {
+        /// The node's name.
+        node: String,
+        /// The two.
+        two: Duplicate,
+    },
 }
 
 impl fmt::Display for Blocker {
@@ -112,6 +120,10 @@ impl fmt::Display for Blocker {
             Self::StartFault { node, why } => {
                 write!(f, "a restart of {node} would fail: {why}; it is checked again every minute")
             }
+            Self::Duplicate { node, two } => write!(
+                f,
+                "{node}: {two}; {SWITCH_OFF}; it is one machine again when no other was heard for {DUPLICATE_OVER}"
+            ),
         }
     }
 }
@@ -186,6 +198,13 @@ pub enum Warning {
         /// How far it is ahead of the Management Node's.
         ahead: Offset,
     },
+    /// A repeat goes on without a node as which two machines report.
+    Duplicate {
+        /// The node's name.
+        node: String,
+        /// The two.
+        two: Duplicate,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -210,6 +229,9 @@ impl fmt::Display for Warning {
                 "the clock of {node} is {ahead:#} the Management Node's; compare both with the true time, and \
                  check time synchronisation"
             ),
+            Self::Duplicate { node, two } => {
+                write!(f, "{node} is not upgraded and stays in service: {two}; {SWITCH_OFF}")
+            }
         }
     }
 }
@@ -242,6 +264,7 @@ impl Fleet {
             }
         }
         self.check_restarts(package, &mut check);
+        self.check_duplicates(package, &mut check);
         check
     }
 
@@ -255,7 +278,7 @@ impl Fleet {
             return Err(check.blockers);
         }
         let (source, sources) = (self.source_of(&package), self.versions());
-        let on_target = self.nodes.iter().filter(|(_, node)| node.runs(package.release)).count();
+        let on_target = self.nodes.iter().filter(|(_, node)| node.is_on(package.release)).count();
         let mut facts = Vec::new();
         self.lower_stop(&mut facts);
         self.end(now, Outcome::Replaced, &mut facts);
@@ -297,7 +320,7 @@ impl Fleet {
             }
             node.assigned = None;
             node.cleared_at = None;
-            node.progress = if node.runs(target) {
+            node.progress = if node.is_on(target) {
                 Progress::Idle
             } else {
                 Progress::Pending { tried: 0, rests_until: None }

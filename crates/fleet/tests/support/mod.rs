@@ -36,9 +36,9 @@ pub(crate) fn say(fleet: &mut Fleet, id: NodeId, at: u64, word: Word) -> Applied
     let generation = fleet.wanted(id).unwrap().generation;
     let staging = Staging::Staged { manifest: Sha256([1; 32]) };
     let (at, release) = (Time(at), release(runs));
-    let (unfit, start_fault) = (None, None);
+    let (unfit, start_fault, process) = (None, None, None);
     let observed =
-        Observed { at, generation, release, footing, admission, calls, staging, unfit, start_fault };
+        Observed { at, generation, release, footing, admission, calls, staging, unfit, start_fault, process };
     fleet.apply(at, Event::Report { id, observed })
 }
 

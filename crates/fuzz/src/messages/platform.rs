@@ -27,6 +27,7 @@ fn healthy() -> Observed {
         staging: Staging::Nothing,
         unfit: None,
         start_fault: None,
+        process: None,
     }
 }
 

@@ -65,6 +65,8 @@ fn alarm_of(fact: &Fact) -> Option<Alarm> {
         NodeFact::StartFaultOver => Some(Alarm::Lowered("start_fault")),
         NodeFact::OutOfDate { .. } => Some(Alarm::Raised("out_of_date")),
         NodeFact::OutOfDateOver => Some(Alarm::Lowered("out_of_date")),
+        NodeFact::Duplicated(_) => Some(Alarm::Raised("duplicate_node")),
+        NodeFact::DuplicateOver => Some(Alarm::Lowered("duplicate_node")),
         NodeFact::Added
         | NodeFact::Removed
         | NodeFact::Renamed { .. }

@@ -9,7 +9,7 @@ use fleet::node::NodeId;
 use fleet::platform::{Event, Fleet, Joining};
 use fleet::version::Release;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentRequest, RegistrationId};
 
 use super::refusals::Reason;
@@ -83,8 +83,18 @@ pub(crate) async fn renew(
     let request: EnrolmentRequest = message(&bytes(body, ENROLMENT_FILE_BYTES).await?)?;
     let key = NodeRequest::parse(&request.request)?;
     caller.still_counts(&link).await?;
+    refuse_duplicate(&link, caller.node)?;
     info!(node = caller.node.0, "a node's certificate was renewed");
     issue(&link, caller.node, caller.registration, &key)
+}
+
+/// While two processes report under one identity, it is not prolonged: one of them may hold a stolen key, and
+/// would renew its certificate for ever. A certificate has a third of its life left when it is to be renewed.
+fn refuse_duplicate(link: &Link, node: NodeId) -> Result<(), Refusal> {
+    let two = link.desk.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));
+    let Some(two) = two else { return Ok(()) };
+    warn!(node = node.0, "the certificate of a node was not renewed: {two}");
+    Err(Refusal::Duplicate(two))
 }
 
 fn issue(

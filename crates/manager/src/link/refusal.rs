@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use fleet::starts::{Duplicate, SWITCH_OFF};
 use fleet::version::Release;
 use thiserror::Error;
 use wire::{PROTOCOL, Protocols};
@@ -35,6 +36,9 @@ pub enum Refusal {
     /// The enrolment token is unknown, spent or expired.
     #[error("the enrolment token is not good any more")]
     Token,
+    /// Two processes report under the identity whose certificate is to be renewed.
+    #[error("{0}, so its certificate is not renewed")]
+    Duplicate(Duplicate),
     /// The node and the Management Node have no protocol version in common.
     #[error("the node speaks protocol versions {} to {} and the Management Node {} to {}",
         .0.min, .0.max, PROTOCOL.min, PROTOCOL.max)]
@@ -71,6 +75,7 @@ impl Refusal {
                 "make a new enrolment file with `pitlane node enrol NAME`, and use it here with \
                  `pitlane-node enrol --replace`",
             ),
+            Self::Duplicate(_) => (StatusCode::CONFLICT, "duplicate", SWITCH_OFF),
             Self::RegistrationEnded => (
                 StatusCode::FORBIDDEN,
                 "registration_ended",

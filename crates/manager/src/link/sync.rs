@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use edge::text::visible;
-use fleet::node::{Contact, NodeId};
+use fleet::node::NodeId;
 use fleet::observed::{Observed, Staging};
 use fleet::platform::Event;
 use fleet::time::Offset;
@@ -17,7 +17,7 @@ use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
 
 use super::presence::UnderWay;
 use super::routes::{Caller, bytes, message};
-use super::{Link, Refusal};
+use super::{Link, Peer, Refusal};
 use crate::driver::Desk;
 
 /// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of any
@@ -36,6 +36,7 @@ struct Greeting {
 
 pub(crate) async fn sync(
     caller: Caller,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     State(link): State<Link>,
     body: Body,
 ) -> Result<Json<SyncAnswer>, Refusal> {
@@ -47,6 +48,9 @@ pub(crate) async fn sync(
     // The node's clock was read before the request was sent, so this contains the time that it took.
     let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.desk.wall()));
     tidy(&mut sync.observed);
+    if let Some(process) = &mut sync.observed.process {
+        process.address = Some(peer.address.ip().to_canonical());
+    }
     let under_way = link.presence.begin(node);
     take_in(&link.desk, &under_way, node, &sync, clock_ahead).await?;
     let answer = answer(&link, node, protocol, &sync).await?;
@@ -82,30 +86,25 @@ async fn take_in(
     sync: &Sync,
     clock_ahead: Option<Offset>,
 ) -> Result<(), Refusal> {
-    desk.heard(node, sync.tally, clock_ahead);
-    if let Some(ahead) = clock_ahead.filter(|ahead| is_news_of_clock(desk, node, *ahead)) {
+    // What is shown of a node as which two processes report is that of one of them.
+    let believed = desk.read(|fleet, now| fleet.believes(node, now, &sync.observed));
+    match desk.live(node).filter(|_| !believed) {
+        Some(of_the_other) => desk.heard(node, of_the_other.tally, of_the_other.clock_ahead),
+        None => desk.heard(node, sync.tally, clock_ahead),
+    }
+    if let Some(ahead) = clock_ahead.filter(|ahead| believed && is_news_of_clock(desk, node, *ahead)) {
         sleep_until(under_way.turn()).await;
         desk.apply(Event::ClockOffset { id: node, ahead }).await?;
     }
-    if let Some(started_at) = sync.started_at {
+    if let Some(started_at) = sync.started_at.filter(|_| believed) {
         crate::store::node_boot::remember(desk.store(), node, started_at).await?;
     }
-    if is_news(desk, node, &sync.observed) {
+    // After a start of the Management Node no link counts as up, so the first report of each node is news.
+    if desk.read(|fleet, now| fleet.is_news(node, now, &sync.observed)) {
         sleep_until(under_way.turn()).await;
         desk.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
     }
     Ok(())
-}
-
-/// A report that says what the last one said is no event. After a start of the Management Node no
-/// link counts as up, so the first report of each node always is one.
-fn is_news(desk: &Desk, node: NodeId, observed: &Observed) -> bool {
-    desk.read(|fleet, _| {
-        fleet.nodes().get(node).is_some_and(|node| {
-            let last = node.observed.as_ref().filter(|_| node.contact == Contact::Heard);
-            !last.is_some_and(|last| observed.says_the_same_as(last))
-        })
-    })
 }
 
 /// Whether something else is to be held of a node's clock, now that it was measured.
@@ -145,6 +144,8 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
             let differs = configuration.revision != sync.configuration;
             let configuration = differs.then(|| (*configuration).clone());
             let heard_at = link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
+            let start = sync.observed.process.map(|process| process.start);
+            let beside = link.desk.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(start?));
             return Ok(SyncAnswer {
                 protocol,
                 desired,
@@ -152,6 +153,7 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
                 fetch_rate: link.fetch_rate,
                 heard_at,
                 wall: Some(link.desk.wall()),
+                beside,
             });
         }
     }

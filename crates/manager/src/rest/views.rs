@@ -101,6 +101,7 @@ impl Sight<'_> {
             "clock_offset_text": node.clock_off.map(|ahead| ahead.to_string()),
             "contact": contact(node.contact),
             "start_fault": node.start_fault(),
+            "duplicate": node.duplicate().map(ToString::to_string),
             "tally": {
                 "carried": tally.carried,
                 "refused_maintenance": tally.refused_maintenance,
@@ -143,6 +144,7 @@ impl Sight<'_> {
             "clock_offset": self.live.get(&id).and_then(|live| live.clock_ahead).map(in_seconds),
             "clock_offset_text": node.clock_off.map(|ahead| ahead.to_string()),
             "start_fault": node.start_fault(),
+            "duplicate": node.duplicate().map(ToString::to_string),
             "resource_uri": format!("/api/admin/status/v1/worker_vm/{id}/"),
         })
     }
@@ -289,6 +291,7 @@ mod tests {
             staging,
             unfit: None,
             start_fault: None,
+            process: None,
         };
         fleet.apply(now, Event::Report { id, observed });
     }
@@ -339,7 +342,7 @@ mod tests {
                 "id": 1, "name": "node1", "system_location": "Oslo", "version": "34", "build": 34_000,
                 "upgrade_status": "IDLE", "upgrade_status_text": "No upgrade in progress",
                 "waits": null, "waits_text": null, "maintenance_mode": false, "maintenance_mode_owners": [],
-                "calls": 3, "clock_offset_text": null, "contact": "heard", "start_fault": null,
+                "calls": 3, "clock_offset_text": null, "contact": "heard", "start_fault": null, "duplicate": null,
                 "tally": {"carried": 5, "refused_maintenance": 0, "refused_other": 0, "vanished": 0}
             })
         );

@@ -119,7 +119,10 @@ fn of_node_fact(what: &NodeFact) -> Kind {
         | NodeFact::StartFaultOver
         | NodeFact::ClockOff { .. }
         | NodeFact::ClockRight => Kind::Node,
-        NodeFact::OutOfDate { .. } | NodeFact::OutOfDateOver => Kind::Platform,
+        NodeFact::OutOfDate { .. }
+        | NodeFact::OutOfDateOver
+        | NodeFact::Duplicated(_)
+        | NodeFact::DuplicateOver => Kind::Platform,
         NodeFact::ContactMade { .. } | NodeFact::ContactLost | NodeFact::ContactRestored { .. } => {
             Kind::Platform
         }

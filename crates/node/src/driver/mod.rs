@@ -248,7 +248,8 @@ impl Driver {
     }
 
     fn answered(&mut self, answer: SyncAnswer, handled: oneshot::Sender<Handled>) {
-        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _, wall: _ } = answer;
+        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _, wall: _, beside: _ } =
+            answer;
         if self.reasons.end() {
             info!("the Management Node answers again");
         }

@@ -289,6 +289,7 @@ fn answer(told: &Told, sync: &Sync) -> SyncAnswer {
         fetch_rate: told.fetch_rate,
         heard_at: None,
         wall: None,
+        beside: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use fleet::desired::Desired;
 use fleet::node::NodeId;
 use fleet::observed::Observed;
+use fleet::starts::StartId;
 use fleet::time::Time;
 
 use super::kinds::Kind;
@@ -17,7 +18,7 @@ pub(super) enum Happening {
     /// A node's report arrives at the Management Node.
     Report { from: NodeId, observed: Observed, turn: u64 },
     /// What is wanted arrives at a node, perhaps as the answer to what it said in a turn.
-    Order { to: NodeId, desired: Desired, heard: Option<Time>, answers: Option<u64> },
+    Order { to: NodeId, desired: Desired, heard: Option<Time>, beside: Option<StartId>, answers: Option<u64> },
     /// The Management Node looks whether a node is still there.
     LinkCheck { node: NodeId },
     /// A link is taken for down, and is not.
@@ -52,6 +53,8 @@ pub(super) enum Happening {
     Recover { node: NodeId },
     /// A program that hangs goes on; what has come meanwhile is dealt with then.
     Resume { node: Option<NodeId> },
+    /// A copy of a machine is switched off for good.
+    CopyOff { machine: NodeId },
     /// The Management Node's disk can be written again.
     ManagerDiskWell,
     /// The Management Node's machine would start again.
@@ -88,10 +91,11 @@ pub(super) enum Strike {
     ManagerClock,
     StartFault,
     ManagerStartFault,
+    Clone,
 }
 
 impl Strike {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::NodeCrash,
         Self::NodeOff,
         Self::ManagerCrash,
@@ -109,6 +113,7 @@ impl Strike {
         Self::ManagerClock,
         Self::StartFault,
         Self::ManagerStartFault,
+        Self::Clone,
     ];
 
     pub(super) fn kind(self) -> Kind {
@@ -130,6 +135,7 @@ impl Strike {
             Self::ManagerClock => Kind::ManagerClock,
             Self::StartFault => Kind::StartFault,
             Self::ManagerStartFault => Kind::ManagerStartFault,
+            Self::Clone => Kind::Clone,
         }
     }
 }

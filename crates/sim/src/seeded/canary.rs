@@ -9,6 +9,7 @@ use fleet::observed::{Admission, Calls, Footing, Observed};
 use fleet::platform::{Event, Fleet, Platform};
 use fleet::progress::Progress;
 use fleet::run::ManagerStep;
+use fleet::starts::Starts;
 use fleet::status::Status;
 use fleet::time::{Span, Time};
 
@@ -89,11 +90,13 @@ pub enum Canary {
     FailuresIgnored,
     /// Whatever epoch a node claims becomes the platform's, up to a bound above which reports are dropped.
     EpochAdopted,
+    /// A node counts as upgraded as which two machines report.
+    CopyCounted,
 }
 
 impl Canary {
     /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
-    pub const ALL: [(Self, &str, u64); 30] = [
+    pub const ALL: [(Self, &str, u64); 31] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
         (Self::StaleAccepted, "a stale or contradictory command has no effect", 60),
@@ -140,6 +143,7 @@ impl Canary {
             "no claim of a node raises the platform's epoch above what a clock could have given",
             100,
         ),
+        (Self::CopyCounted, "a run is not complete while one of two machines of a node is behind", 400),
     ];
 
     /// The one of this name.
@@ -342,6 +346,11 @@ impl Canary {
                     run.policy.stop_at_failures = 0;
                 }
             }
+            Some(Self::CopyCounted) => rewrite(world, |node| {
+                if node.duplicate().is_some() {
+                    node.starts = Starts::default();
+                }
+            }),
             Some(_) | None => return,
         }
         world.read_anew();

@@ -9,11 +9,13 @@ use fleet::node::NodeId;
 use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
 use fleet::platform::Event;
 use fleet::run::Run;
+use fleet::starts::{Process, StartId};
 use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 use fleet::wall::STEP;
 
 use super::agenda::Happening;
+use super::clones::identity;
 use super::draw::Draw;
 use super::kinds::Kind;
 use super::odds::Odds;
@@ -81,7 +83,7 @@ impl Odds {
 impl World {
     /// Whether a node is the one that lies: nothing is promised of it.
     pub(super) fn lies(&self, id: NodeId) -> bool {
-        self.odds.compromised.is_some_and(|compromised| compromised.node == id)
+        self.odds.compromised.is_some_and(|compromised| compromised.node == identity(id))
     }
 
     /// The node that lies, if it is registered.
@@ -104,8 +106,12 @@ impl World {
         let machine = self.nodes.get(&id);
         let process = machine.and_then(|machine| machine.process.as_ref());
         let local = machine.map_or(self.now, |machine| machine.clock.shows(self.now));
+        let numbered = self.clones.numbered;
         let base = match process {
-            Some(process) => process.agent.observed(local),
+            Some(process) => {
+                let number = machine.and_then(|machine| machine.process_of(id, numbered));
+                Observed { process: number, ..process.agent.observed(local) }
+            }
             None => match self.fleet().nodes().get(id).and_then(|node| node.observed.clone()) {
                 Some(observed) => observed,
                 None => return,
@@ -153,6 +159,9 @@ impl World {
         }
         if draw.chance(500) {
             said.staging = staging(draw, assigned);
+        }
+        if draw.chance(50) {
+            said.process = process(draw);
         }
         if draw.chance(100) {
             said.unfit = draw.chance(500).then(|| "a\nb\u{1b}[31m".into());
@@ -231,6 +240,13 @@ fn generation(draw: &mut Draw, now: Time, epoch: u32, current: Generation) -> Ge
         return current;
     }
     Generation { epoch: draw.pick(&epochs).unwrap_or_default(), n }
+}
+
+/// Which of two processes it claims to be, if any.
+fn process(draw: &mut Draw) -> Option<Process> {
+    let start = StartId(draw.below(3));
+    let beside = draw.pick(&[None, Some(StartId(0)), Some(StartId(u64::MAX))]).flatten();
+    draw.chance(700).then_some(Process { start, beside, address: None })
 }
 
 fn release(draw: &mut Draw, assigned: Option<Assignment>) -> Release {

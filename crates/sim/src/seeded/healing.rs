@@ -5,6 +5,7 @@ use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
 use fleet::progress::Progress;
 use fleet::run::Outcome;
+use fleet::starts::DUPLICATE_OVER;
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Version};
 
@@ -27,6 +28,7 @@ impl World {
     /// Nothing goes wrong any more.
     pub(super) fn heal(&mut self) {
         self.healed = true;
+        self.copies_off(None);
         self.journal.line(self.now, || "everything heals".into());
         let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
         for id in &ids {
@@ -61,6 +63,9 @@ impl World {
     pub(super) fn come_to_an_end(&mut self) {
         while !self.healed && self.violations.is_empty() && self.step() {}
         self.pass(EVERYBODY_HEARD_WITHIN);
+        if self.clones.numbered {
+            self.pass(DUPLICATE_OVER + Span(self.odds.links.heartbeat.0 * 4));
+        }
         self.remove_what_is_gone();
         self.wait_for_the_run("a run ends when everything has healed");
         for _ in 0..REPEATS {
@@ -189,6 +194,7 @@ impl World {
         let Some(liar) = self.liar() else { return false };
         let in_the_way = blockers.iter().any(|blocker| match blocker {
             Blocker::Unreachable { node }
+            | Blocker::Duplicate { node, .. }
             | Blocker::StartFault { node, .. }
             | Blocker::NodeOffPath { node, .. } => self.named_liar(node),
             Blocker::NothingToDo { .. }
@@ -215,7 +221,8 @@ impl World {
                 | Blocker::RunUnderWay { .. }
                 | Blocker::Unreachable { .. }
                 | Blocker::ManagerStartFault { .. }
-                | Blocker::StartFault { .. } => false,
+                | Blocker::StartFault { .. }
+                | Blocker::Duplicate { .. } => false,
             };
             if !expected {
                 self.violation("a platform that is well can be upgraded (R17, R24)", blocker.to_string());
@@ -238,7 +245,10 @@ impl World {
             }
             // One that rests since before a restore is not known to run another release until it is powered on.
             let unheard = rests && self.truth.amnesia && node.contact.is_lost();
-            if machine.disk.confirmed.0 != running && !unheard {
+            // What is held of a bursting node that rests may be what its copy has said, and while it is known as
+            // two it is not started by a run: only its own reports, alone, can prove that it is one again.
+            let of_a_copy = rests && (!self.is_held(id) || node.duplicate().is_some());
+            if !unheard && !of_a_copy && machine.disk.confirmed.0 != running {
                 found.push(("in the end every node runs what the Management Node runs (R24)", id));
             }
             if rests {

@@ -14,6 +14,7 @@ use fleet::node::{Duty, Node, NodeId, Power};
 use fleet::platform::{Applied, Fleet};
 use fleet::progress::{Ending, Failure, Progress};
 use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
+use fleet::starts::Duplicate;
 use fleet::time::{Offset, Time};
 use fleet::version::Release;
 
@@ -65,6 +66,7 @@ struct Told {
     start_fault: Option<String>,
     clock_off: Option<Offset>,
     out_of_date: Option<String>,
+    duplicate: Option<Duplicate>,
     in_touch: bool,
     power: Option<Power>,
     place: Place,
@@ -142,7 +144,8 @@ impl History {
                     UnderWay { run, source, target, limit, lock: Lock::Held, manager: Step::Staging };
                 let before = self.run.replace(under_way);
                 for (id, told) in self.nodes.iter_mut().filter(|(_, told)| !told.place.is_attempt()) {
-                    told.place = if runs(id, target) { Place::Idle } else { Place::Queued };
+                    let upgraded = told.duplicate.is_none() && runs(id, target);
+                    told.place = if upgraded { Place::Idle } else { Place::Queued };
                 }
                 before.map(|before| format!("run {run} began while run {} was under way", before.run))
             }
@@ -272,6 +275,7 @@ impl Told {
             start_fault: None,
             clock_off: None,
             out_of_date: None,
+            duplicate: None,
             in_touch: false,
             power: None,
             place: Place::Idle,
@@ -288,6 +292,7 @@ impl Told {
             start_fault: node.start_fault().map(String::from),
             clock_off: node.clock_off,
             out_of_date: node.out_of_date.clone(),
+            duplicate: node.duplicate().copied(),
             in_touch: !node.contact.is_lost(),
             power: node.power(),
             place: Place::of(&node.progress),
@@ -317,6 +322,14 @@ impl Told {
             NodeFact::ClockRight => self.clock_off = None,
             NodeFact::OutOfDate { why } => self.out_of_date = Some(why.clone()),
             NodeFact::OutOfDateOver => self.out_of_date = None,
+            NodeFact::Duplicated(two) => {
+                self.duplicate = Some(*two);
+                // A run takes it for not upgraded from now on.
+                if matches!(self.place, Place::Idle | Place::Upgraded) {
+                    self.place = if target.is_some() { Place::Queued } else { self.place.clone() };
+                }
+            }
+            NodeFact::DuplicateOver => self.duplicate = None,
             NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
             NodeFact::ContactLost => self.in_touch = false,
             NodeFact::Power(power) => {
@@ -350,6 +363,7 @@ impl Told {
             start_fault,
             clock_off,
             out_of_date,
+            duplicate,
             in_touch,
             power,
             place,
@@ -365,6 +379,7 @@ impl Told {
             && *start_fault == shown.start_fault
             && *clock_off == shown.clock_off
             && *out_of_date == shown.out_of_date
+            && *duplicate == shown.duplicate
             && *in_touch == shown.in_touch
             && (*power == shown.power || rests)
             && (*place == shown.place || returns)

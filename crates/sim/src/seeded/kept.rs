@@ -222,12 +222,13 @@ mod tests {
                     at 25.000s RestorePoint\n\
                     at 26.000s StartFault node1 for 9.000s\n\
                     at 27.000s ManagerStartFault for 9.000s\n\
-                    at 28.000s MemoryBack 2 before for 20.000s\n";
+                    at 28.000s MemoryBack 2 before for 20.000s\n\
+                    at 29.000s Clone node1 for 9.000s\n";
         let plan = Plan::from_text(text).expect("every line is a plan's");
         assert_eq!(plan.to_text("none"), text);
         let kinds: std::collections::BTreeSet<_> =
             plan.steps.iter().flatten().map(|step| step.deed.kind() as usize).collect();
-        assert_eq!(kinds.len(), 23, "every strike and every act is shown above");
+        assert_eq!(kinds.len(), 24, "every strike and every act is shown above");
     }
 
     #[test]

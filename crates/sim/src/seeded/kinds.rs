@@ -81,10 +81,12 @@ pub enum Kind {
     ManagerStartFault,
     /// A compromised node says what is not so.
     Lie,
+    /// A node's machine is copied, and the copy runs beside it.
+    Clone,
 }
 
 /// How many kinds there are.
-const KINDS: usize = 39;
+const KINDS: usize = 40;
 
 impl Kind {
     /// All of them, each with its name.
@@ -128,6 +130,7 @@ impl Kind {
         (Self::StartFault, "node would not start again"),
         (Self::ManagerStartFault, "manager would not start again"),
         (Self::Lie, "compromised node lies"),
+        (Self::Clone, "node copied"),
     ];
 }
 

@@ -6,6 +6,7 @@ use fleet::agent::{Agent, Memory, Start};
 use fleet::desired::Assignment;
 use fleet::node::Duty;
 use fleet::observed::{Admission, Calls, Observed};
+use fleet::starts::StartId;
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Sha256, Version};
 
@@ -45,6 +46,8 @@ pub(super) struct Process {
     pub(super) job: Option<(Assignment, u64)>,
     /// What was reported last, to tell news from none.
     pub(super) reported: Option<Observed>,
+    /// The other start that the last answer named.
+    pub(super) beside: Option<StartId>,
 }
 
 /// What is wrong with a machine's disk.

@@ -190,7 +190,7 @@ impl World {
                 node.observed.as_ref().is_none_or(|observed| observed.generation != node.generation)
             });
             if newer {
-                self.send_order(id, None);
+                self.send_orders(id);
             }
         }
         self.manager_steps();

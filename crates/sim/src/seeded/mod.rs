@@ -8,6 +8,7 @@ mod agenda;
 mod bound;
 mod canary;
 mod clock;
+mod clones;
 mod compromised;
 mod differences;
 mod draw;

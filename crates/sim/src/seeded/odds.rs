@@ -155,6 +155,8 @@ pub struct MachineOdds {
     pub start_fault_every: Option<Span>,
     /// The Management Node's machine would not start again for a while.
     pub manager_start_fault_every: Option<Span>,
+    /// A node's machine is copied, and the copy runs beside it for a while.
+    pub clone_every: Option<Span>,
 }
 
 /// What the operator does midway.
@@ -294,6 +296,7 @@ fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
         drift: some(draw, 700, 500),
         start_fault_every: every(draw, 300, often, Span::hours(6)),
         manager_start_fault_every: every(draw, 250, Span::minutes(30), Span::hours(6)),
+        clone_every: every(draw, 150, Span::minutes(20), Span::hours(3)),
     }
 }
 

@@ -57,7 +57,8 @@ impl World {
             | Deed::NodeClock { .. }
             | Deed::ManagerClock { .. }
             | Deed::StartFault { .. }
-            | Deed::ManagerStartFault { .. } => {}
+            | Deed::ManagerStartFault { .. }
+            | Deed::Clone { .. } => {}
         }
     }
 
@@ -70,6 +71,7 @@ impl World {
     pub(super) fn remove_node(&mut self, id: NodeId) {
         if self.tell(Event::NodeRemoved { id }) == Told::Committed {
             self.nodes.remove(&id);
+            self.copies_off(Some(id));
             self.forget_node(id);
         }
     }

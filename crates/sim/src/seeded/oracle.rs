@@ -1,6 +1,8 @@
 //! What must hold in the world at every moment, whatever goes wrong. `Fleet::check` judges the
 //! platform's state by itself; here it is compared with what really is.
 
+use std::collections::BTreeSet;
+
 use fleet::agent::Agent;
 use fleet::desired::{Desired, RunId};
 use fleet::node::{Contact, Duty, Node, NodeId};
@@ -9,7 +11,9 @@ use fleet::progress::Progress;
 use fleet::run::{Outcome, Run};
 use fleet::status::Status;
 use fleet::time::Time;
+use fleet::version::Release;
 
+use super::clones::identity;
 use super::holds::{Since, lets_go_in_time, refuses_as_told};
 use super::machine::Machine;
 use super::truth::Known;
@@ -79,7 +83,12 @@ impl World {
             .is_some_and(|node| matches!(node.progress, Progress::Upgraded { .. }));
         let (Some(machine), Some(known)) = (self.nodes.get(&id), self.truth.nodes.get(&id)) else { return };
         let runs = machine.disk.confirmed.0;
-        if let Some(said) = known.upgraded_to.filter(|said| upgraded && *said != runs) {
+        // Of a node that was copied, either machine may have said so.
+        let is_false = |said: &Release| {
+            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *said);
+            !self.machines_of(id).any(runs)
+        };
+        if let Some(said) = known.upgraded_to.filter(|said| upgraded && is_false(said)) {
             self.violation(
                 "a node that is shown as upgraded runs the new release (R23)",
                 format!("node{id} runs {runs} and not {said}"),
@@ -183,8 +192,8 @@ impl World {
     }
 
     /// R5: nobody is tried once more while another is still to be tried as often; those that cannot be
-    /// contacted excepted (R11). R7: always-on nodes before bursting ones. The attempt at a bursting node
-    /// begins when its machine is started.
+    /// contacted excepted (R11), and those as which two machines are known to report. R7: always-on nodes before
+    /// bursting ones. The attempt at a bursting node begins when its machine is started.
     pub(super) fn check_turn(&mut self, id: NodeId) {
         let tried = self.known(id).timeouts;
         let duty = self.fleet().nodes().get(id).map(|node| node.duty);
@@ -208,6 +217,7 @@ impl World {
                 && first
                 && !self.lies(*other)
                 && !self.lies(id)
+                && node.duplicate().is_none()
         };
         let found = self.fleet().nodes().iter().find(passed_over).map(|(other, _)| other);
         if let Some(other) = found {
@@ -239,14 +249,14 @@ impl World {
         };
         let left = |id: &NodeId| {
             let runs = self.nodes.get(id).map(|machine| machine.disk.confirmed.0);
-            !self.lies(*id)
-                && !unheard(id)
-                && runs.is_some_and(|runs| runs != target && !(self.truth.amnesia && runs > target))
+            let behind = |runs| runs != target && !(self.truth.amnesia && runs > target);
+            !self.lies(*id) && !unheard(id) && runs.is_some_and(behind) && self.is_held(*id)
         };
         let left: Vec<NodeId> = self.fleet().nodes().ids().into_iter().filter(left).collect();
         if !left.is_empty() {
             self.violation("a run that is complete has left no node behind (R23)", format!("{left:?}"));
         }
+        self.check_copies(target);
     }
 
     /// Everything that must hold of the nodes themselves, after every event. One that nobody has touched since
@@ -297,8 +307,11 @@ impl World {
     fn out_for_the_run(&self) -> u32 {
         let run = self.fleet().platform.run.as_ref().map(Run::name);
         let is_there = |id: &NodeId| self.nodes.contains_key(id) && self.truth.nodes.contains_key(id);
-        let out = self.out.iter().filter(|(id, of)| Some(**of) == run && is_there(id));
-        u32::try_from(out.count()).unwrap_or(u32::MAX)
+        // A node that was copied has one place, and it is free when the one that is believed is back.
+        let counts = |id: &NodeId| is_there(id) && self.is_held(*id) && !self.is_taken_for_one(*id);
+        let out = self.out.iter().filter(|(id, of)| Some(**of) == run && counts(id));
+        let nodes: BTreeSet<NodeId> = out.map(|(id, _)| identity(*id)).collect();
+        u32::try_from(nodes.len()).unwrap_or(u32::MAX)
     }
 }
 

@@ -9,6 +9,7 @@ use fleet::time::{Span, Time};
 
 use super::agenda::Happening;
 use super::canary::Canary;
+use super::clones::identity;
 use super::draw::Draw;
 use super::kinds::{Kind, Tally};
 use super::manager::Told;
@@ -59,6 +60,7 @@ impl World {
         let local = machine.clock.shows(self.now);
         let mut observed = Canary::alter_word(canary, process.agent.observed(local));
         observed.at = machine.stamp(local);
+        observed.process = machine.process_of(id, self.clones.numbered);
         let observed = self.maybe_lie(id, observed);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.unanswered = (machine.unanswered + 1).min(5);
@@ -97,21 +99,26 @@ impl World {
             let later = machine.link_draw.span(Span(1), Span::minutes(2));
             self.agenda.enter(self.now + later, Happening::FalseDown { node: from });
         }
-        self.compare_clock(from);
-        let said = observed.clone();
-        let observed = Canary::alter_report(self, from, observed);
-        // What says nothing new, the link keeps to itself.
-        let last = self.fleet().nodes().get(from).map(|node| (node.contact, node.observed.clone()));
-        if let Some((contact, last)) = last {
-            let heard = contact == fleet::node::Contact::Heard;
-            if !(heard && last.is_some_and(|last| observed.says_the_same_as(&last))) {
-                let event = Event::Report { id: from, observed };
-                if self.tell_noting(event, |world| world.note_report(from, &said)) == Told::Committed {
-                    self.check_report(from);
-                }
-            }
-        }
+        self.compare_clock(from, &observed);
+        self.take_in(from, observed);
         self.send_order(from, Some(turn));
+    }
+
+    /// What says nothing new, the link keeps to itself.
+    fn take_in(&mut self, from: NodeId, said: Observed) {
+        let id = identity(from);
+        let observed = Canary::alter_report(self, id, said.clone());
+        if !self.fleet().is_news(id, self.manager_now(), &observed) {
+            return self.note_process(from, &said);
+        }
+        let event = Event::Report { id, observed };
+        let note = |world: &mut Self| {
+            world.note_process(from, &said);
+            world.note_report(id, &said);
+        };
+        if self.tell_noting(event, note) == Told::Committed {
+            self.check_report(id);
+        }
     }
 
     fn note_order_of_arrival(&mut self, from: NodeId, at: Time) {
@@ -124,24 +131,27 @@ impl World {
 
     /// Sends a node what is wanted of it: as the answer to what it said in a turn, or because it is news.
     pub(super) fn send_order(&mut self, to: NodeId, answers: Option<u64>) {
-        let Some(desired) = self.fleet().wanted(to) else { return };
+        let Some(desired) = self.wanted_of(to) else { return };
         if !self.is_linked(to) {
             return;
         }
-        let heard = self.fleet().nodes().get(to).and_then(|node| node.observed.as_ref()).map(|last| last.at);
-        self.check_order(to, &desired);
-        let desired = Canary::alter_order(self, to, desired);
+        let (id, beside) = (identity(to), self.beside(to));
+        let heard = self.fleet().nodes().get(id).and_then(|node| node.observed.as_ref()).map(|last| last.at);
+        self.check_order(id, &desired);
+        let desired = Canary::alter_order(self, id, desired);
         let late = Canary::alter_delay_of(self, &desired);
         let Some(machine) = self.nodes.get_mut(&to) else { return };
         for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
-            let order = Happening::Order { to, desired: desired.clone(), heard, answers };
+            let order = Happening::Order { to, desired: desired.clone(), heard, beside, answers };
             self.agenda.enter(self.now + delay + late, order);
         }
     }
 
     /// The Management Node looks after a node that has no request under way.
     pub(super) fn link_check(&mut self, id: NodeId) {
-        if self.manager.up && !self.is_linked(id) && self.fleet().nodes().get(id).is_some() {
+        let id = identity(id);
+        let linked = self.machines_of(id).any(|machine| self.is_linked(machine));
+        if self.manager.up && !linked && self.fleet().nodes().get(id).is_some() {
             self.tell(Event::LinkDown { id });
         }
     }
@@ -149,7 +159,7 @@ impl World {
     pub(super) fn false_down(&mut self, id: NodeId) {
         if self.manager.up && !self.healed {
             self.counts.done.note(Kind::FalseDown);
-            self.tell(Event::LinkDown { id });
+            self.tell(Event::LinkDown { id: identity(id) });
         }
     }
 

@@ -154,7 +154,8 @@ impl World {
         Canary::alter_memory(canary, &mut machine.disk.memory);
         let agent = Agent::new(machine.disk.memory.clone(), machine.found());
         let durable = machine.disk.memory.clone();
-        machine.process = Some(Process { agent, durable, unkept: false, job: None, reported: None });
+        machine.process =
+            Some(Process { agent, durable, unkept: false, job: None, reported: None, beside: None });
         machine.unanswered = 0;
         let trying = machine.is_between_releases();
         let interrupted = machine.draw.chance(odds.interrupted);

@@ -6,6 +6,7 @@ use fleet::node::{Duty, NodeId};
 use fleet::time::{Span, Time};
 
 use super::agenda::{Act, Happening, Strike};
+use super::clones::identity;
 use super::draw::Draw;
 use super::kinds::Kind;
 use super::step::{Deed, Step, Way};
@@ -60,6 +61,7 @@ impl World {
             Strike::ManagerClock => machines.manager_clock_jumps_every,
             Strike::StartFault => machines.start_fault_every,
             Strike::ManagerStartFault => machines.manager_start_fault_every,
+            Strike::Clone => machines.clone_every,
         };
         if let (Some(every), Some(draw)) = (every, self.strikes.get_mut(&strike)) {
             let at = self.now + draw.wait(every);
@@ -144,6 +146,9 @@ impl World {
             Strike::ManagerClock => Deed::ManagerClock { way, by },
             Strike::StartFault => Deed::StartFault { node: one?, lasts },
             Strike::ManagerStartFault => Deed::ManagerStartFault { lasts },
+            Strike::Clone => {
+                Deed::Clone { node: identity(one?), lasts: away(Span::minutes(1), Span::hours(4)) }
+            }
         })
     }
 

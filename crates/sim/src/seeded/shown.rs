@@ -21,6 +21,7 @@ use fleet::time::{Span, Time};
 use super::agenda::Happening;
 use super::canary::Canary;
 use super::clock::drift_of;
+use super::clones::{identity, is_copy};
 use super::machine::Machine;
 use super::post::{GAP, RETRY_MOST};
 use super::watched::Next;
@@ -70,6 +71,7 @@ impl Happening {
             | Self::Mend { .. }
             | Self::Recover { .. }
             | Self::Resume { .. }
+            | Self::CopyOff { .. }
             | Self::ManagerDiskWell
             | Self::ManagerStartsAgain
             | Self::Lie
@@ -83,7 +85,8 @@ impl Happening {
 
 impl World {
     /// What is shown of every node, against its machine. What concerns one machine alone, and does not reach the
-    /// Management Node, changes nothing of the others. Otherwise all are judged who may be judged otherwise than the last time.
+    /// Management Node, changes nothing of the others. Otherwise all are judged who may be
+    /// judged otherwise than the last time.
     pub(super) fn judge_shown(&mut self, alone: Option<NodeId>, found: &mut Vec<(&'static str, String)>) {
         let (now, there) = (self.now, self.manager.up && !self.manager.hung);
         self.truth.manager_since = there.then(|| self.truth.manager_since.unwrap_or(now));
@@ -101,12 +104,17 @@ impl World {
     }
 
     fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) -> Next {
+        // What one of two machines does is known while its reports are believed, and the other keeps the node in
+        // touch.
+        let (of, believed, copied) = (identity(id), self.is_believed(id), self.is_two(id));
         if self.lies(id) {
             return Next::WhenTouched;
         }
+        let in_touch =
+            self.machines_of(of).any(|machine| self.nodes.get(&machine).is_some_and(Machine::is_linked));
         let (now, up, fleet) = (self.now, self.truth.manager_since, &self.manager.store.fleet);
         let Some(machine) = self.nodes.get(&id) else { return Next::WhenTouched };
-        let Some(node) = fleet.nodes().get(id) else { return Next::Again };
+        let Some(node) = fleet.nodes().get(of) else { return Next::Again };
         if !self.truth.nodes.contains_key(&id) {
             return Next::Again;
         }
@@ -114,16 +122,17 @@ impl World {
         let links = &self.odds.links;
         let patience = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
         let said = what_it_has_said(node, machine);
-        watch.look(now, self.healed && up.is_some() && said.is_none(), machine);
+        let has_news = machine.is_linked() && self.healed && up.is_some() && said.is_none();
+        watch.look(now, has_news && believed, in_touch);
         let status_is_false = |said| {
-            let shown = fleet.status(id).map(|status| Canary::alter_status(self.canary, status));
+            let shown = fleet.status(of).map(|status| Canary::alter_status(self.canary, status));
             shown.is_some_and(|status| !status_is_true(status, said, node, machine))
         };
         let promises = [
             (said.is_some_and(|said| !is_true_of(said, machine)), SAID),
             (said.is_some_and(status_is_false), STATUSES),
             (watch.is_behind(now, patience), NEWS),
-            (watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
+            (!is_copy(id) && watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
         ];
         let before = found.len();
         for (_, promise) in promises.into_iter().filter(|(broken, _)| *broken) {
@@ -133,7 +142,7 @@ impl World {
         // down is to be shown as lost. Beside these nothing comes of time alone.
         let is_waited_for =
             if machine.is_linked() { said.is_none() && self.healed } else { !node.contact.is_lost() };
-        if is_waited_for || found.len() > before { Next::Again } else { Next::WhenTouched }
+        if copied || is_waited_for || found.len() > before { Next::Again } else { Next::WhenTouched }
     }
 
     /// R11: no node is given up before it was silent for as long as the policy allows.
@@ -156,10 +165,9 @@ impl Watch {
         self.behind = None;
     }
 
-    fn look(&mut self, now: Time, has_news: bool, machine: &Machine) {
-        let linked = machine.is_linked();
-        self.gone = (!linked).then(|| self.gone.unwrap_or(now));
-        self.behind = (linked && has_news).then(|| self.behind.unwrap_or(now));
+    fn look(&mut self, now: Time, has_news: bool, in_touch: bool) {
+        self.gone = (!in_touch).then(|| self.gone.unwrap_or(now));
+        self.behind = has_news.then(|| self.behind.unwrap_or(now));
     }
 
     fn is_behind(&self, now: Time, patience: Span) -> bool {
@@ -206,8 +214,18 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
     if machine.process.as_ref().is_some_and(|process| process.unkept) {
         return true;
     }
-    let Observed { at: _, generation: _, release, footing, admission, calls, staging, unfit: _, start_fault } =
-        said;
+    let Observed {
+        at: _,
+        generation: _,
+        release,
+        footing,
+        admission,
+        calls,
+        staging,
+        unfit: _,
+        start_fault,
+        process: _,
+    } = said;
     let trying = machine.is_between_releases();
     let (confirmed, other) = (Some(machine.disk.confirmed), machine.disk.other);
     let (runs, beside) = if trying { (other, confirmed) } else { (confirmed, other) };

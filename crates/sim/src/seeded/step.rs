@@ -57,6 +57,7 @@ pub enum Deed {
     RestorePoint,
     StartFault { node: NodeId, lasts: Span },
     ManagerStartFault { lasts: Span },
+    Clone { node: NodeId, lasts: Span },
 }
 
 impl Deed {
@@ -86,6 +87,7 @@ impl Deed {
             Self::RestorePoint => Kind::RestorePoint,
             Self::StartFault { .. } => Kind::StartFault,
             Self::ManagerStartFault { .. } => Kind::ManagerStartFault,
+            Self::Clone { .. } => Kind::Clone,
         }
     }
 
@@ -129,6 +131,7 @@ impl Deed {
             ["RestorePoint"] => Self::RestorePoint,
             ["StartFault", id, "for", span] => Self::StartFault { node: node(id)?, lasts: seconds(span)? },
             ["ManagerStartFault", "for", span] => Self::ManagerStartFault { lasts: seconds(span)? },
+            ["Clone", id, "for", span] => Self::Clone { node: node(id)?, lasts: seconds(span)? },
             _ => return None,
         })
     }
@@ -189,6 +192,7 @@ impl fmt::Display for Deed {
             Self::RestorePoint => f.write_str("RestorePoint"),
             Self::StartFault { node, lasts } => write!(f, "StartFault node{node} for {}", Seconds(*lasts)),
             Self::ManagerStartFault { lasts } => write!(f, "ManagerStartFault for {}", Seconds(*lasts)),
+            Self::Clone { node, lasts } => write!(f, "Clone node{node} for {}", Seconds(*lasts)),
         }
     }
 }

@@ -2,6 +2,8 @@
 //! compares with what the machines really run: it knows of every upgraded node before the platform does, and of
 //! every failure after it.
 
+use std::collections::BTreeSet;
+
 use fleet::fact::NodeFact;
 use fleet::node::{Node, NodeId};
 use fleet::observed::{Footing, Observed};
@@ -9,6 +11,7 @@ use fleet::policy::Policy;
 use fleet::progress::{AttemptResult, Failure, Progress};
 use fleet::version::Release;
 
+use super::clones::identity;
 use super::truth::Known;
 use super::world::World;
 
@@ -79,6 +82,8 @@ impl Attempt {
             | NodeFact::ClockRight
             | NodeFact::OutOfDate { .. }
             | NodeFact::OutOfDateOver
+            | NodeFact::Duplicated(_)
+            | NodeFact::DuplicateOver
             | NodeFact::ContactMade { .. }
             | NodeFact::ContactLost
             | NodeFact::ContactRestored { .. }
@@ -152,18 +157,21 @@ impl World {
                 && self.fleet().nodes().get(**id).is_some()
         };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let upgraded: BTreeSet<NodeId> =
+            self.nodes.keys().filter(|id| runs(id) || self.lies(**id)).map(|id| identity(*id)).collect();
         // A restored Management Node still counts what was removed since.
         let is_gone = |(id, node): &(NodeId, &Node)| {
             node.result == Some(AttemptResult::Upgraded) && !self.nodes.contains_key(id)
         };
-        let upgraded = self.nodes.keys().filter(|id| runs(id) || self.lies(**id)).count()
-            + self.fleet().nodes().iter().filter(is_gone).count();
-        (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded))
+        let gone = self.fleet().nodes().iter().filter(is_gone).count();
+        (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded.len() + gone))
     }
 
     /// What a node is said to have failed in is the run under way, and no earlier one that is forgotten.
     pub(super) fn check_rejection(&mut self, id: NodeId, why: &Failure) {
-        let rejected = self.known(id).rejected;
+        // Either machine of a node that was copied may have said so.
+        let known = |machine| self.truth.nodes.get(&machine);
+        let rejected = self.machines_of(id).filter_map(known).any(|known| known.rejected);
         let stale = matches!(why, Failure::Rejected(_)) && !rejected && self.fleet().platform.run.is_some();
         if stale && !self.lies(id) {
             self.violation(STALE, format!("node{id}: {why}"));

@@ -38,11 +38,12 @@ pub enum Switch {
     Restarts,
     StartFaults,
     ManagerStartFaults,
+    Clones,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Lost,
         Self::Doubled,
         Self::Late,
@@ -75,6 +76,7 @@ impl Switch {
         Self::Restarts,
         Self::StartFaults,
         Self::ManagerStartFaults,
+        Self::Clones,
     ];
 
     /// The one of this name.
@@ -117,6 +119,7 @@ impl Switch {
             Self::Restarts => operator.restart_every = None,
             Self::StartFaults => machines.start_fault_every = None,
             Self::ManagerStartFaults => machines.manager_start_fault_every = None,
+            Self::Clones => machines.clone_every = None,
         }
     }
 
@@ -155,7 +158,8 @@ impl Switch {
             | Self::Starts
             | Self::Restarts
             | Self::StartFaults
-            | Self::ManagerStartFaults => true,
+            | Self::ManagerStartFaults
+            | Self::Clones => true,
         }
     }
 }

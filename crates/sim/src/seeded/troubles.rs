@@ -39,6 +39,7 @@ impl World {
             }
             Deed::StartFault { node, lasts } => self.will_not_start(node, lasts),
             Deed::ManagerStartFault { lasts } => self.manager_will_not_start(lasts),
+            Deed::Clone { node, lasts } => self.copy(node, lasts),
             Deed::NodeClock { node, way, by } => {
                 self.nodes.entry(node).and_modify(|machine| machine.clock.jump(by, way == Way::Back));
             }

@@ -15,6 +15,7 @@ use fleet::time::{Span, Time};
 use fleet::version::Release;
 
 use super::canary::Canary;
+use super::clones::is_copy;
 use super::history::History;
 use super::holds::Since;
 use super::shown::Watch;
@@ -120,9 +121,12 @@ impl World {
     pub(super) fn note_operator(&mut self, id: NodeId) {
         let node = self.fleet().nodes().get(id);
         let since = node.filter(|node| node.operator_maintenance.is_some()).map(|node| node.generation);
-        let known = self.known(id);
-        // A new reason is another wish, but the mode that it is a reason for goes on.
-        known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
+        let machines: Vec<NodeId> = self.machines_of(id).collect();
+        for machine in machines {
+            let known = self.known(machine);
+            // A new reason is another wish, but the mode that it is a reason for goes on.
+            known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
+        }
     }
 
     /// Whether a node has waited for others in the queue for as long as a drain may take, before an event.
@@ -156,12 +160,17 @@ impl World {
     /// wishes too.
     pub(super) fn forget(&mut self, epoch: u32) {
         self.truth.amnesia = true;
+        self.forget_processes(None);
         self.counts.reached.memory_back += 1;
         let run = self.fleet().platform.run.as_ref().map(Run::name);
         let policy = self.fleet().platform.run.as_ref().map(|run| run.policy.clone());
         self.truth.limit = policy.as_ref().map_or(0, |policy| policy.nodes_at_once);
         self.truth.stop = policy.as_ref().map(Stop::of).unwrap_or_default();
-        let records: Vec<_> = self.fleet().nodes().iter().map(|(id, node)| (id, node.clone())).collect();
+        let machines =
+            |id| std::iter::once(id).chain(self.machines_of(id).filter(|machine| is_copy(*machine)));
+        let nodes = self.fleet().nodes().iter();
+        let records: Vec<_> =
+            nodes.flat_map(|(id, node)| machines(id).map(|machine| (machine, node.clone()))).collect();
         let mut before = std::mem::take(&mut self.truth.nodes);
         for (id, node) in records {
             let mut known = before.remove(&id).unwrap_or_default();
@@ -192,9 +201,15 @@ impl World {
         if observed.generation.epoch == u32::MAX {
             return;
         }
-        let now = self.now;
+        let (now, believed) = (self.now, self.fleet().believes(id, self.manager_now(), observed));
         self.watch(id).heard = now;
         let known = self.known(id);
+        // That another of its machines lives is known, and what is held of it without news stays as it is.
+        if !believed || (known.heard && known.newest.as_ref().is_some_and(|it| observed.says_the_same_as(it)))
+        {
+            known.heard = true;
+            return;
+        }
         if known.newest.as_ref().is_none_or(|newest| newest.at <= observed.at) {
             known.newest = Some(observed.clone());
             known.heard = true;
@@ -264,6 +279,8 @@ impl World {
                 self.known(*node).upgraded_to = Some(*release);
             }
             Fact::Node { node, what: NodeFact::ContactLost, .. } => self.check_lost(*node),
+            Fact::Node { node, what: NodeFact::Duplicated(_), .. } => self.check_duplicate(*node),
+            Fact::Node { node, what: NodeFact::DuplicateOver, .. } => self.note_one(*node),
             Fact::RunEnded { outcome, .. } => {
                 self.count_outcome(outcome);
                 self.check_outcome(outcome);

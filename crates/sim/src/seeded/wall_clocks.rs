@@ -3,12 +3,14 @@
 //! the world's time.
 
 use clock::Trust;
-use fleet::node::NodeId;
+use fleet::node::{Node, NodeId};
+use fleet::observed::Observed;
 use fleet::platform::Event;
 use fleet::time::Wall;
 use fleet::wall::Gap;
 
 use super::clock::Downtime;
+use super::clones::identity;
 use super::manager::Told;
 use super::world::World;
 
@@ -53,11 +55,13 @@ impl World {
     }
 
     /// Compares the wall clock of a node that is heard with the Management Node's.
-    pub(super) fn compare_clock(&mut self, id: NodeId) {
-        let Some(machine) = self.nodes.get(&id) else { return };
+    pub(super) fn compare_clock(&mut self, from: NodeId, said: &Observed) {
+        let Some(machine) = self.nodes.get(&from) else { return };
         let ahead = Wall(machine.clock.wall(self.now).0).ahead_of(self.managers_wall());
-        let is_news = |node: &fleet::node::Node| node.clock_judged(ahead) != node.clock_off;
-        if self.fleet().nodes().get(id).is_some_and(is_news) {
+        let id = identity(from);
+        let is_news = |node: &Node| node.clock_judged(ahead) != node.clock_off;
+        let believed = self.fleet().believes(id, self.manager_now(), said);
+        if believed && self.fleet().nodes().get(id).is_some_and(is_news) {
             self.tell(Event::ClockOffset { id, ahead });
         }
     }

@@ -13,6 +13,7 @@ use fleet::version::{Release, Sha256, Version};
 use super::agenda::{Act, Agenda, Happening, Strike};
 use super::canary::Canary;
 use super::clock::Clock;
+use super::clones::Clones;
 use super::draw::Draw;
 use super::journal::{Counts, Journal};
 use super::kept::Plan;
@@ -20,7 +21,7 @@ use super::kinds::Kind;
 use super::machine::Machine;
 use super::manager::{Manager, Told};
 use super::odds::Odds;
-use super::step::Step;
+use super::step::{Deed, Step};
 use super::truth::Truth;
 use super::watched::{Unjudged, Watched};
 use crate::world::package;
@@ -70,6 +71,7 @@ pub(super) struct World {
     pub(super) missed: Vec<Happening>,
     pub(super) next_id: NodeId,
     pub(super) next_call: u64,
+    pub(super) clones: Clones,
 }
 
 impl World {
@@ -105,7 +107,11 @@ impl World {
             missed: Vec::new(),
             next_id: NodeId(1),
             next_call: 1,
+            clones: Clones::default(),
         };
+        let copies = |step: &Step| matches!(step.deed, Deed::Clone { .. });
+        let written = plan.steps.iter().flatten().any(copies);
+        world.clones.numbered = written || world.odds.machines.clone_every.is_some();
         for number in 0..world.odds.nodes {
             let bursting = number >= world.odds.nodes - world.odds.bursting;
             let duty = if bursting { Duty::Bursting } else { Duty::AlwaysOn };
@@ -177,6 +183,7 @@ impl World {
             | Happening::Mend { .. }
             | Happening::Recover { .. }
             | Happening::Resume { .. }
+            | Happening::CopyOff { .. }
             | Happening::ManagerDiskWell
             | Happening::ManagerStartsAgain
             | Happening::Lie
@@ -202,8 +209,9 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Report { from, observed, turn } => self.report_arrives(from, observed, turn),
-            Happening::Order { to, desired, heard, answers } => {
-                self.order_arrives(to, desired, heard, answers)
+            Happening::Order { to, desired, heard, beside, answers } => {
+                self.nodes.entry(to).and_modify(|machine| machine.is_told_beside(beside));
+                self.order_arrives(to, desired, heard, answers);
             }
             Happening::LinkCheck { node } => self.link_check(node),
             Happening::FalseDown { node } => self.false_down(node),
@@ -222,6 +230,7 @@ impl World {
             Happening::Mend { nodes } => self.mend(&nodes),
             Happening::Recover { node } => self.recover(node),
             Happening::Resume { node } => self.resume(node),
+            Happening::CopyOff { machine } => self.copy_off(machine),
             Happening::ManagerDiskWell => self.manager.disk_fails = false,
             Happening::ManagerStartsAgain => self.manager_starts_again(),
             Happening::Lie => self.lie(),

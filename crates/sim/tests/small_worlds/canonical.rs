@@ -146,8 +146,18 @@ impl Scales {
     }
 
     fn hash_report<H: Hasher>(&self, report: &Observed, state: &mut H) {
-        let Observed { at, generation, release, footing, admission, calls, staging, unfit, start_fault } =
-            report;
+        let Observed {
+            at,
+            generation,
+            release,
+            footing,
+            admission,
+            calls,
+            staging,
+            unfit,
+            start_fault,
+            process: _,
+        } = report;
         self.times.partition_point(|other| other < at).hash(state);
         (self.generation(*generation), release, footing, admission, calls, staging, unfit).hash(state);
         start_fault.hash(state);
@@ -189,6 +199,8 @@ impl Scales {
             result,
             failed_before,
             out_of_date,
+            // No process has a number here.
+            starts: _,
         } = node;
         let held = (operator_maintenance.is_some(), out_of_date.is_some());
         (held, self.generation(*generation), assigned, woken, hold).hash(state);

@@ -1,5 +1,6 @@
 //! Tests of the link over real TLS on the loopback.
 
+mod copies;
 mod identity;
 mod places;
 

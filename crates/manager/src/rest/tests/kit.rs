@@ -173,6 +173,7 @@ impl Kit {
             staging: Staging::Nothing,
             unfit: None,
             start_fault: None,
+            process: None,
         };
         self.desk.apply(Event::Report { id, observed }).await.unwrap();
     }

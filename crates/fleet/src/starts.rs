@@ -1,0 +1,254 @@
+//! The processes that report under one node's identity, and whether two of them live at the same time.
+//!
+//! A copied machine, or a stolen key, is a second process under one certificate. Every start of a node's
+//! program has a random number, and every answer to it names the other start that was heard last under the
+//! identity, which the process repeats in its next report. A process that names another was alive after that
+//! one had spoken; two that name each other were alive at the same time. A restarted process never reports
+//! under its old number, and one that has ended names nobody who came after it, so neither restarts nor
+//! reports that are late, doubled or out of order look like a copy, whatever the clocks say.
+//!
+//! Release 34 has no such numbers. It is noticed beside a numbered start by reports that alternate more often
+//! than messages under way can.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observed::Observed;
+use crate::time::{Span, Time};
+use crate::version::Release;
+
+/// For how long only one process must have been heard until two under one identity count as over: the
+/// longest that a living one may be silent, which is a restart into a release that does not come up. That is
+/// three tries of five minutes and a fall-back, as in `reboot_silent_after` of [`crate::policy::Policy`].
+pub const DUPLICATE_OVER: Span = Span::minutes(20);
+
+/// What to do about two machines under one identity, for the end of a sentence.
+pub const SWITCH_OFF: &str = "switch off the one that is a copy, or enrol the right one again with \
+     `pitlane node enrol`, which shuts the other out";
+
+/// How long the process that is believed may be silent before another of its identity is believed. A process
+/// asks at least every ten seconds, so this is no pause between two reports.
+const BELIEVED_SILENT: Span = Span::minutes(2);
+
+/// How often alternating reports are noted while two processes are known: each note is an event that is
+/// stored. Shorter than [`BELIEVED_SILENT`].
+const NOTED_EVERY: Span = Span::minutes(1);
+
+/// How often reports without a number must follow those of one numbered start, or the other way round, with
+/// rising times. A process that has ended leaves two requests under way at most, and each can be the cause of
+/// two changes.
+const ALTERNATIONS: u8 = 5;
+
+/// How many starts are remembered: those of two processes, and one restart of each.
+const REMEMBERED: usize = 4;
+
+/// The random number of one start of a node's program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StartId(pub u64);
+
+/// Which process has made a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Process {
+    /// Its start.
+    pub start: StartId,
+    /// The other start that its last answer named.
+    #[serde(default)]
+    pub beside: Option<StartId>,
+    /// From where the report came. The Management Node takes it from the connection; what a node says here
+    /// is not used.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+}
+
+/// One of two processes under one identity, as an operator is shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Claimant {
+    /// The release that it runs.
+    pub release: Release,
+    /// From where it reports, as far as that is known.
+    pub address: Option<IpAddr>,
+}
+
+/// Two processes under one identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Duplicate {
+    /// The one whose reports are believed: that on the older release when they were noticed, so that nothing
+    /// counts as done which one of them has not done.
+    pub believed: Claimant,
+    /// The other.
+    pub other: Claimant,
+}
+
+/// A process that has reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Heard {
+    /// None is a release without such numbers.
+    start: Option<StartId>,
+    beside: Option<StartId>,
+    claimant: Claimant,
+}
+
+/// Two processes are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Two {
+    shown: Duplicate,
+    /// Whose reports are believed.
+    believed: Option<StartId>,
+    /// Who is the only one heard since then.
+    alone: Option<StartId>,
+    alone_since: Time,
+}
+
+/// The processes that report under one node's identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Starts {
+    /// The last one is the one that was heard last, at that time or since.
+    heard: Vec<Heard>,
+    /// How often the last two have alternated, when one of them has no number.
+    alternated: u8,
+    two: Option<Two>,
+}
+
+/// Whether a report is newer than what is held of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is.
+    InTurn,
+    /// It is older, or the first.
+    NotInTurn,
+}
+
+/// Whether the node was in touch until the report came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It was.
+    Up,
+    /// It was not, so nobody can say who else was there meanwhile.
+    Down,
+}
+
+impl Starts {
+    /// The two processes that are known to report under this identity, if so.
+    pub fn duplicate(&self) -> Option<&Duplicate> {
+        self.two.as_ref().map(|two| &two.shown)
+    }
+
+    /// The other start that is named in an answer to this one.
+    pub fn beside(&self, start: StartId) -> Option<StartId> {
+        self.heard.iter().rev().filter_map(|heard| heard.start).find(|other| *other != start)
+    }
+
+    /// Whether a report is taken for what the node does. While two processes report, it is those of one of them:
+    /// taking both would show, and decide by, the one and the other in turn.
+    pub fn believes(&self, report: &Observed) -> bool {
+        self.two.is_none_or(|two| two.believed == start_of(report))
+    }
+
+    /// What is known after a report. Equal to what was known before when that is to be noted nowhere.
+    pub(crate) fn after(&self, now: Time, report: &Observed, arrival: Arrival, link: Link) -> Self {
+        let mut after = self.clone();
+        after.take(report, arrival);
+        match &mut after.two {
+            Some(two) => {
+                // A report that was overtaken does not say who is alive.
+                if arrival == Arrival::InTurn && two.goes_on(now, start_of(report), link) {
+                    after.is_alone(start_of(report));
+                }
+            }
+            None => after.two = after.noticed(now),
+        }
+        after
+    }
+
+    fn take(&mut self, report: &Observed, arrival: Arrival) {
+        let start = start_of(report);
+        let (beside, address) =
+            report.process.map_or((None, None), |process| (process.beside, process.address));
+        let Some(at) = self.heard.iter().position(|heard| heard.start == start) else {
+            self.alternated = 0;
+            self.heard.push(Heard { start, beside, claimant: Claimant { release: report.release, address } });
+            if self.heard.len() > REMEMBERED {
+                self.heard.remove(0);
+            }
+            return;
+        };
+        // When two are known already, nothing more is to be proved, and no alternation of theirs is noted.
+        if self.two.is_some() {
+            return;
+        }
+        let mut heard = self.heard.remove(at);
+        heard.beside = beside.or(heard.beside);
+        if let Some(other) = self.heard.get(at..).and_then(<[Heard]>::last) {
+            let counts = arrival == Arrival::InTurn && (other.start.is_none() || start.is_none());
+            self.alternated = self.alternated.saturating_add(u8::from(counts));
+        }
+        self.heard.push(heard);
+    }
+
+    /// Two processes that have proved to be alive at the same time, the last report being one of theirs.
+    fn noticed(&self, now: Time) -> Option<Two> {
+        let (last, before) = self.heard.split_last()?;
+        let named = |other: &&Heard| {
+            other.start.is_some()
+                && last.start.is_some()
+                && other.beside == last.start
+                && last.beside == other.start
+        };
+        let alternates = || before.last().filter(|_| self.alternated >= ALTERNATIONS);
+        let other = before.iter().rev().find(named).or_else(alternates)?;
+        let (believed, other) =
+            if last.claimant.release < other.claimant.release { (last, other) } else { (other, last) };
+        let shown = Duplicate { believed: believed.claimant, other: other.claimant };
+        Some(Two { shown, believed: believed.start, alone: last.start, alone_since: now })
+    }
+
+    /// Two processes count as over: what was known of another proves nothing any more.
+    fn is_alone(&mut self, start: Option<StartId>) {
+        self.two = None;
+        self.alternated = 0;
+        self.heard.retain(|heard| heard.start == start);
+        self.heard.iter_mut().for_each(|heard| heard.beside = None);
+    }
+}
+
+impl Two {
+    /// Takes in that a process was heard; whether it is the only one by now.
+    fn goes_on(&mut self, now: Time, start: Option<StartId>, link: Link) -> bool {
+        let since = now.since(self.alone_since);
+        if link == Link::Down || (self.alone != start && since >= NOTED_EVERY) {
+            (self.alone, self.alone_since) = (start, now);
+            return false;
+        }
+        let alone = self.alone == start;
+        if alone && since >= BELIEVED_SILENT {
+            self.believed = start;
+        }
+        alone && since >= DUPLICATE_OVER
+    }
+}
+
+fn start_of(report: &Observed) -> Option<StartId> {
+    report.process.map(|process| process.start)
+}
+
+impl fmt::Display for Claimant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.release)?;
+        match self.address {
+            Some(address) => write!(f, " from {address}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Duplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { believed, other } = self;
+        write!(f, "two machines report as this node, one on {believed}, one on {other}")
+    }
+}

@@ -1,0 +1,349 @@
+//! Two machines under one identity: when they are noticed, and what a run does then.
+
+#[allow(dead_code)] // What the other tests say of a node is not needed here.
+mod support;
+
+use core::net::{IpAddr, Ipv4Addr};
+
+use fleet::fact::{Fact, NodeFact};
+use fleet::node::{Duty, NodeId};
+use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::platform::{Blocker, Event, Fleet, Warning};
+use fleet::policy::Policy;
+use fleet::progress::{Failure, Progress};
+use fleet::run::Outcome;
+use fleet::starts::{DUPLICATE_OVER, Process, StartId};
+use fleet::status::Waits;
+use fleet::time::{Span, Time};
+use fleet::version::Sha256;
+
+use support::{NODE, package, progress, release};
+
+const OTHER: NodeId = NodeId(2);
+/// How often a process reports.
+const EVERY: u64 = 10_000;
+
+/// A process of a node's program, with what its last answer named.
+struct Speaker {
+    id: NodeId,
+    start: Option<StartId>,
+    beside: Option<StartId>,
+    runs: u16,
+    calls: u32,
+}
+
+/// A report that is under way.
+#[derive(Clone)]
+struct Message(NodeId, Observed);
+
+impl Speaker {
+    fn new(id: NodeId, start: u64, runs: u16) -> Self {
+        Self { id, start: Some(StartId(start)), beside: None, runs, calls: 0 }
+    }
+
+    /// One that runs release 34, which has no numbers.
+    fn unnumbered(id: NodeId) -> Self {
+        Self { id, start: None, beside: None, runs: 0, calls: 0 }
+    }
+
+    /// What it says at a time of its own, and does all that is wanted but a restart.
+    fn says(&self, fleet: &Fleet, at: u64) -> Message {
+        let wanted = fleet.wanted(self.id).unwrap();
+        let address = self.start.map(|start| {
+            let last = u8::try_from(start.0).unwrap();
+            IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))
+        });
+        let refuses = !wanted.intent.owners.is_empty();
+        let observed = Observed {
+            at: Time(at),
+            generation: wanted.generation,
+            release: release(self.runs),
+            footing: Footing::Confirmed,
+            admission: if refuses { Admission::Refusing } else { Admission::Admitting },
+            calls: Calls::Known { count: self.calls, oldest: None },
+            staging: Staging::Staged { manifest: Sha256([1; 32]) },
+            unfit: None,
+            start_fault: None,
+            process: self.start.map(|start| Process { start, beside: self.beside, address }),
+        };
+        Message(self.id, observed)
+    }
+
+    /// It reports, and is answered.
+    fn speaks(&mut self, fleet: &mut Fleet, at: u64) -> Vec<Fact> {
+        let message = self.says(fleet, at);
+        let facts = arrives(fleet, at, message);
+        self.beside = self.start.and_then(|start| fleet.nodes().get(self.id)?.starts.beside(start));
+        facts
+    }
+}
+
+fn arrives(fleet: &mut Fleet, at: u64, Message(id, observed): Message) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    while fleet.next_deadline().is_some_and(|deadline| deadline <= Time(at)) {
+        facts.extend(fleet.apply(Time(at), Event::DeadlinePassed).facts);
+    }
+    if fleet.is_news(id, Time(at), &observed) {
+        facts.extend(fleet.apply(Time(at), Event::Report { id, observed }).facts);
+        return facts;
+    }
+    let before = fleet.clone();
+    let said = fleet.apply(Time(at), Event::Report { id, observed }).facts;
+    assert_eq!((before, said), (fleet.clone(), Vec::new()), "what is no news has changed something");
+    facts
+}
+
+fn of(facts: &[Fact], id: NodeId) -> Vec<NodeFact> {
+    let of_it = facts.iter().filter_map(Fact::of_node).filter(|(node, _)| *node == id);
+    of_it.map(|(_, what)| what.clone()).collect()
+}
+
+fn platform() -> Fleet {
+    let mut fleet = Fleet::new(release(0), Policy::standard());
+    for id in [NODE, OTHER] {
+        fleet.apply(Time(0), Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn });
+    }
+    fleet
+}
+
+/// The processes report in turn for so many rounds; the time of the last report, and all facts.
+fn in_turn(fleet: &mut Fleet, from: u64, rounds: u64, who: &mut [&mut Speaker]) -> (u64, Vec<Fact>) {
+    let (mut at, mut facts) = (from, Vec::new());
+    for _ in 0..rounds {
+        for speaker in who.iter_mut() {
+            at += EVERY / 2;
+            facts.extend(speaker.speaks(fleet, at));
+        }
+    }
+    (at, facts)
+}
+
+fn is_duplicate(fleet: &Fleet) -> bool {
+    fleet.nodes().get(NODE).unwrap().duplicate().is_some()
+}
+
+/// Two processes of the first node, on the release that the platform has, and one of the second.
+fn duplicated() -> (Fleet, Speaker, Speaker, Speaker, u64) {
+    let mut fleet = platform();
+    let (mut one, mut copy) = (Speaker::new(NODE, 1, 0), Speaker::new(NODE, 2, 0));
+    let mut other = Speaker::new(OTHER, 9, 0);
+    let (at, _) = in_turn(&mut fleet, 0, 3, &mut [&mut one, &mut copy, &mut other]);
+    assert!(is_duplicate(&fleet));
+    (fleet, one, copy, other, at)
+}
+
+/// A run whose Management Node is upgraded.
+fn start(fleet: &mut Fleet, at: u64) {
+    fleet.start(package(1), Policy::standard(), Time(at)).unwrap();
+    fleet.apply(Time(at), Event::ManagerStaged);
+    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
+}
+
+#[test]
+fn two_processes_that_report_in_turn_are_noticed_once_and_named_with_their_addresses() {
+    let mut fleet = platform();
+    let (mut one, mut copy) = (Speaker::new(NODE, 1, 0), Speaker::new(NODE, 2, 0));
+    let (at, facts) = in_turn(&mut fleet, 0, 100, &mut [&mut one, &mut copy]);
+    let raised: Vec<&Fact> =
+        facts.iter().filter(|fact| matches!(fact.of_node(), Some((_, NodeFact::Duplicated(_))))).collect();
+    assert_eq!(raised.len(), 1, "{facts:?}");
+    let said = raised[0].to_string();
+    assert!(said.contains("10.0.0.1") && said.contains("10.0.0.2"), "{said}");
+    assert_eq!(facts.len(), 2, "one contact and one alarm are all that is said: {facts:?}");
+    assert!(matches!(fleet.waits(NODE, Time(at)), Some(Waits::Duplicate { .. })));
+}
+
+#[test]
+fn restart_is_no_duplicate_however_late_the_reports_of_the_process_before_arrive() {
+    let mut fleet = platform();
+    let mut before = Speaker::new(NODE, 1, 0);
+    in_turn(&mut fleet, 0, 3, &mut [&mut before]);
+    // Everything that it has sent at last arrives after its successor has been heard, with its clock ahead.
+    let late: Vec<Message> = (0..20).map(|n| before.says(&fleet, 1_000_000 + n * 7)).collect();
+    let mut after = Speaker::new(NODE, 2, 0);
+    let mut at = 40_000;
+    for message in late.iter().chain(&late) {
+        after.speaks(&mut fleet, at);
+        arrives(&mut fleet, at + 1, message.clone());
+        after.speaks(&mut fleet, at + 2);
+        at += EVERY;
+    }
+    assert!(!is_duplicate(&fleet));
+}
+
+#[test]
+fn upgrade_from_a_release_without_numbers_is_no_duplicate() {
+    let mut fleet = platform();
+    let mut old = Speaker::unnumbered(NODE);
+    in_turn(&mut fleet, 0, 5, &mut [&mut old]);
+    let (first, second) = (old.says(&fleet, 900_000), old.says(&fleet, 900_001));
+    let mut new = Speaker::new(NODE, 1, 1);
+    for (n, late) in [first, second].into_iter().enumerate() {
+        new.speaks(&mut fleet, 100_000 + n as u64 * 3);
+        arrives(&mut fleet, 100_001 + n as u64 * 3, late);
+    }
+    in_turn(&mut fleet, 900_100, 5, &mut [&mut new]);
+    assert!(!is_duplicate(&fleet));
+}
+
+#[test]
+fn copy_that_runs_a_release_without_numbers_is_noticed_by_reports_that_alternate() {
+    let mut fleet = platform();
+    let (mut one, mut copy) = (Speaker::new(NODE, 1, 1), Speaker::unnumbered(NODE));
+    in_turn(&mut fleet, 0, 4, &mut [&mut one, &mut copy]);
+    let two = fleet.nodes().get(NODE).unwrap().duplicate().copied();
+    // What counts is the release that is behind.
+    assert_eq!(two.map(|two| (two.believed.release, two.other.release)), Some((release(0), release(1))));
+}
+
+#[test]
+fn duplicate_is_over_when_only_one_was_heard_for_long_enough() {
+    let (mut fleet, mut one, mut copy, _, at) = duplicated();
+    let (at, facts) = in_turn(&mut fleet, at, DUPLICATE_OVER.0 / EVERY * 2, &mut [&mut one, &mut copy]);
+    assert_eq!(of(&facts, NODE), []);
+    let alone = DUPLICATE_OVER.0 / EVERY * 2;
+    let (at, facts) = in_turn(&mut fleet, at, alone - 30, &mut [&mut one]);
+    assert_eq!(of(&facts, NODE), [], "it is over too early");
+    let (at, facts) = in_turn(&mut fleet, at, 40, &mut [&mut one]);
+    assert_eq!(of(&facts, NODE), [NodeFact::DuplicateOver]);
+    // A copy that was cut off and is back is noticed again.
+    let (_, facts) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy]);
+    assert!(matches!(of(&facts, NODE)[..], [NodeFact::Duplicated(_)]), "{facts:?}");
+}
+
+#[test]
+fn silence_of_both_proves_nothing() {
+    let (mut fleet, mut one, _, _, at) = duplicated();
+    fleet.apply(Time(at), Event::LinkDown { id: NODE });
+    let later = at + Span::hours(2).0;
+    fleet.apply(Time(later), Event::DeadlinePassed);
+    one.speaks(&mut fleet, later);
+    one.speaks(&mut fleet, later + EVERY);
+    assert!(is_duplicate(&fleet));
+}
+
+#[test]
+fn status_of_a_duplicated_node_does_not_alternate() {
+    let (mut fleet, mut one, mut copy, _, at) = duplicated();
+    copy.calls = 3;
+    let held = fleet.nodes().get(NODE).unwrap().observed.clone();
+    let mut seen = std::collections::BTreeSet::new();
+    for n in 1..50 {
+        let who = if n % 2 == 0 { &mut one } else { &mut copy };
+        who.speaks(&mut fleet, at + n * EVERY / 2);
+        let observed = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap();
+        seen.insert(format!("{:?}", observed.calls));
+    }
+    assert_eq!(seen.len(), 1, "{seen:?} after {held:?}");
+}
+
+#[test]
+fn reports_of_the_other_are_believed_when_the_believed_one_is_gone() {
+    let (mut fleet, mut one, mut copy, _, at) = duplicated();
+    (one.calls, copy.calls) = (1, 2);
+    let (at, _) = in_turn(&mut fleet, at, 2, &mut [&mut one, &mut copy]);
+    let calls = |fleet: &Fleet| fleet.nodes().get(NODE).unwrap().observed.clone().unwrap().calls;
+    let believed = calls(&fleet);
+    let rest = if believed == (Calls::Known { count: 1, oldest: None }) { &mut copy } else { &mut one };
+    in_turn(&mut fleet, at, 60, &mut [rest]);
+    assert_ne!(calls(&fleet), believed);
+}
+
+#[test]
+fn duplicate_stands_in_the_way_of_a_start_and_is_named_with_what_to_do() {
+    let (fleet, _, _, _, at) = duplicated();
+    let check = fleet.check_start(&package(1), Time(at));
+    let [Blocker::Duplicate { node, two: _ }] = &check.blockers[..] else { panic!("{check:?}") };
+    assert_eq!(node, "node1");
+    let said = check.blockers[0].to_string();
+    for part in ["10.0.0.1", "10.0.0.2", "switch off", "pitlane node enrol", "20 min"] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+}
+
+/// The copy appears while the run is under way, and the node was upgraded.
+#[test]
+fn run_does_not_count_a_duplicated_node_as_upgraded_and_is_not_complete() {
+    let mut fleet = platform();
+    let (mut one, mut other) = (Speaker::new(NODE, 1, 0), Speaker::new(OTHER, 9, 0));
+    other.calls = 1;
+    let (at, _) = in_turn(&mut fleet, 0, 3, &mut [&mut one, &mut other]);
+    start(&mut fleet, at);
+    let (at, _) = in_turn(&mut fleet, at, 4, &mut [&mut one, &mut other]);
+    assert!(matches!(progress(&fleet), Progress::Installing { .. }), "{:?}", progress(&fleet));
+    let mut upgraded = Speaker::new(NODE, 3, 1);
+    let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut upgraded, &mut other]);
+    assert!(matches!(progress(&fleet), Progress::Upgraded { .. }), "{:?}", progress(&fleet));
+    let mut copy = Speaker::new(NODE, 4, 0);
+    copy.calls = 2;
+    let (at, facts) = in_turn(&mut fleet, at, 4, &mut [&mut upgraded, &mut copy, &mut other]);
+    assert!(matches!(of(&facts, NODE)[..], [NodeFact::Duplicated(_)]), "{facts:?}");
+    assert!(matches!(progress(&fleet), Progress::Pending { .. }), "{:?}", progress(&fleet));
+    // The other node finishes: the run is over, and not complete.
+    other = Speaker::new(OTHER, 8, 1);
+    let (_, facts) = in_turn(&mut fleet, at, 100, &mut [&mut upgraded, &mut copy, &mut other]);
+    let outcomes: Vec<&Outcome> = facts.iter().filter_map(outcome).collect();
+    assert_eq!(outcomes, [&Outcome::Incomplete], "{facts:?}");
+    assert_eq!(of(&facts, NODE), [NodeFact::Failed { why: Failure::Duplicate }]);
+}
+
+fn outcome(fact: &Fact) -> Option<&Outcome> {
+    if let Fact::RunEnded { outcome, .. } = fact { Some(outcome) } else { None }
+}
+
+#[test]
+fn attempt_at_a_node_that_is_found_to_be_two_is_given_up_and_both_take_calls() {
+    let mut fleet = platform();
+    let (mut one, mut other) = (Speaker::new(NODE, 1, 0), Speaker::new(OTHER, 9, 0));
+    (one.calls, other.calls) = (1, 1);
+    let (at, _) = in_turn(&mut fleet, 0, 3, &mut [&mut one, &mut other]);
+    start(&mut fleet, at);
+    let (at, _) = in_turn(&mut fleet, at, 4, &mut [&mut one, &mut other]);
+    assert!(matches!(progress(&fleet), Progress::Draining { .. }), "{:?}", progress(&fleet));
+    let mut copy = Speaker::new(NODE, 2, 0);
+    let (_, facts) = in_turn(&mut fleet, at, 4, &mut [&mut one, &mut copy, &mut other]);
+    assert!(is_duplicate(&fleet) && fleet.wanted(NODE).unwrap().intent.owners.is_empty(), "{facts:?}");
+    assert_eq!(of(&facts, NODE).last(), Some(&NodeFact::Failed { why: Failure::Duplicate }));
+}
+
+#[test]
+fn node_that_is_one_again_during_the_run_is_upgraded_by_it() {
+    let mut fleet = platform();
+    let (mut one, mut copy) = (Speaker::new(NODE, 1, 0), Speaker::new(NODE, 2, 0));
+    let mut other = Speaker::new(OTHER, 9, 0);
+    other.calls = 1;
+    let (at, _) = in_turn(&mut fleet, 0, 1, &mut [&mut one, &mut copy, &mut other]);
+    fleet.start(package(1), Policy::standard(), Time(at)).unwrap();
+    let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);
+    assert!(is_duplicate(&fleet));
+    fleet.apply(Time(at), Event::ManagerStaged);
+    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
+    let (at, facts) = in_turn(&mut fleet, at, 10, &mut [&mut one, &mut copy, &mut other]);
+    assert!(!of(&facts, NODE).contains(&NodeFact::Preparing), "{facts:?}");
+    let (_, facts) = in_turn(&mut fleet, at, 130, &mut [&mut one, &mut other]);
+    let told = of(&facts, NODE);
+    assert_eq!(told[..2], [NodeFact::DuplicateOver, NodeFact::Preparing], "{facts:?}");
+}
+
+#[test]
+fn repeat_goes_on_without_a_duplicated_node_while_another_is_left() {
+    let mut fleet = platform();
+    let (mut one, mut other) = (Speaker::new(NODE, 1, 0), Speaker::new(OTHER, 9, 0));
+    other.calls = 1;
+    let (at, _) = in_turn(&mut fleet, 0, 1, &mut [&mut one, &mut other]);
+    start(&mut fleet, at);
+    // Somebody restarts the Management Node, so another run may be started.
+    fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
+    let mut copy = Speaker::new(NODE, 2, 1);
+    one = Speaker::new(NODE, 3, 1);
+    let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);
+    let check = fleet.check_start(&package(1), Time(at));
+    assert!(check.blockers.is_empty(), "{check:?}");
+    assert!(matches!(&check.warnings[..], [Warning::Duplicate { .. }]), "{check:?}");
+    other = Speaker::new(OTHER, 8, 1);
+    let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);
+    let check = fleet.check_start(&package(1), Time(at));
+    let blocks = check.blockers.iter().any(|blocker| matches!(blocker, Blocker::Duplicate { .. }));
+    let nothing = check.blockers.iter().any(|blocker| matches!(blocker, Blocker::NothingToDo { .. }));
+    assert!(blocks && !nothing, "{check:?}");
+}
