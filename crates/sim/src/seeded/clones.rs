@@ -114,6 +114,11 @@ impl World {
         two && self.fleet().nodes().get(of).is_some_and(|node| node.duplicate().is_none())
     }
 
+    /// Whether a node was copied at any time.
+    pub(super) fn was_copied(&self, id: NodeId) -> bool {
+        self.clones.ever.contains(&id)
+    }
+
     /// Whether a machine is one of two, or its node is known as two: what is judged of it depends on the other,
     /// and on when each was heard.
     pub(super) fn is_two(&self, machine: NodeId) -> bool {

@@ -198,6 +198,7 @@ impl World {
             until = self.now + self.bound();
         }
         while !self.is_done() && self.violations.is_empty() {
+            self.start_what_is_missed();
             if !self.step() || self.now > until {
                 let run = self.fleet().platform.run.as_ref().map(Run::limit);
                 self.violation(promise, format!("the run waits for node{liar} until {run:?} and longer"));

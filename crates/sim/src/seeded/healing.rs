@@ -101,7 +101,7 @@ impl World {
 
     /// A run may have taken a bursting node for running that was sent to rest before, by a report that came late.
     /// The operator is asked to look at it when it was given up (R27), and starts it.
-    fn start_what_is_missed(&mut self) {
+    pub(super) fn start_what_is_missed(&mut self) {
         let given_up = |(_, node): &(NodeId, &Node)| {
             matches!(node.progress, Progress::Releasing { .. }) && node.contact.is_lost()
         };

@@ -207,7 +207,9 @@ impl World {
         let passed_over = |(other, node): &(NodeId, &Node)| {
             let waits = matches!(node.progress, Progress::Pending { .. });
             let reachable = !node.contact.is_lost() || node.duty == Duty::Bursting;
-            let timeouts = self.truth.nodes.get(other).map_or(0, |known| known.timeouts);
+            // An attempt at a node that was copied ends when the other says that it is behind.
+            let ended = node.progress.tried().filter(|_| self.was_copied(*other));
+            let timeouts = self.truth.nodes.get(other).map_or(0, |known| ended.unwrap_or(known.timeouts));
             let first = timeouts < tried
                 || (timeouts == tried && timeouts == 0 && Some(node.duty) < duty && !node.contact.is_lost());
             *other != id
