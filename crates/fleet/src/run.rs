@@ -64,15 +64,24 @@ pub enum ManagerStep {
     },
 }
 
-/// The epoch that a run began with. A Management Node that was restored gives the number of a forgotten run once
-/// more, and a node that could not take the release in that one would not try it in this one. An epoch is above
-/// all that any node has accepted, so it is never given twice.
+/// What tells a run from every other, those of a forgotten past included. A Management Node that was restored gives
+/// the number of a forgotten run once more, and a node that could not take the release in that one would not try it
+/// in this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunTag(pub u32);
 
+impl RunTag {
+    /// The tag of a run that starts now in this epoch. Epochs alone do not tell two pasts apart before the nodes
+    /// have been heard, when the clock was set back between them; the millisecond does.
+    pub(crate) fn of(now: Time, epoch: u32) -> Self {
+        let milliseconds = now.0.wrapping_add(epoch.into());
+        Self(u32::try_from(milliseconds & u64::from(u32::MAX)).unwrap_or_default())
+    }
+}
+
 fn name(id: RunId, tag: Option<RunTag>) -> RunId {
-    tag.map_or(id, |RunTag(epoch)| RunId(epoch))
+    tag.map_or(id, |RunTag(tag)| RunId(tag))
 }
 
 /// A run under way.

@@ -33,12 +33,16 @@ fn says(fleet: &mut Fleet, at: u64, generation: Generation, staging: Staging) {
 /// A platform in its first run, and what that brings to its node. The node has accepted generations of this epoch
 /// from a Management Node that has forgotten it.
 fn started(epoch: u32) -> (Fleet, RunId) {
+    started_at(Time(2), epoch)
+}
+
+fn started_at(start: Time, epoch: u32) -> (Fleet, RunId) {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
     says(&mut fleet, 1, Generation { epoch, n: 9 }, Staging::Nothing);
-    fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
-    fleet.apply(Time(3), Event::ManagerStaged);
-    fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
+    fleet.start(package(1), Policy::standard(), start).unwrap();
+    fleet.apply(start, Event::ManagerStaged);
+    fleet.apply(start, Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     let (software, _) = fleet.wanted(NODE).unwrap().intent.software.unwrap();
     (fleet, software.run)
 }
@@ -56,4 +60,11 @@ fn rejection_of_a_forgotten_run_is_no_rejection_of_the_next() {
         let progress = progress(&fleet);
         assert_eq!(matches!(progress, Progress::Pending { .. }), pending, "run {rejected}: {progress:?}");
     }
+}
+
+/// A Management Node that was restored, and whose clock was set back, begins the epochs of the forgotten past anew.
+#[test]
+fn run_of_an_epoch_that_is_given_again_has_a_name_of_its_own() {
+    let [(_, forgotten), (_, run)] = [started_at(Time(2), 7), started_at(Time(3), 7)];
+    assert_ne!(forgotten, run);
 }

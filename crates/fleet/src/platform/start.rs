@@ -285,7 +285,7 @@ impl Fleet {
         self.next_epoch();
         let run = Run {
             id: self.next_run(),
-            tag: Some(RunTag(self.platform.epoch)),
+            tag: Some(RunTag::of(now, self.platform.epoch)),
             source,
             policy,
             started_at: now,

@@ -129,9 +129,12 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
         let configuration = link.desk.rooms();
         let newer =
             desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
+        let heard_at = link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
+        // A report of before that was not taken in; the node goes on from this time with the next one.
+        let late = heard_at.is_some_and(|heard_at| sync.observed.at < heard_at);
         let hold = match sync.wait {
             // Whoever holds a certificate renews it by the clock that was set, over the connection that it has.
-            Wait::ForNews => !newer && stepped_at().is_none_or(|at| Some(at) == stepped_before),
+            Wait::ForNews => !newer && !late && stepped_at().is_none_or(|at| Some(at) == stepped_before),
             Wait::No => false,
         };
         let over = hold && {
@@ -143,7 +146,6 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
         if !hold || over {
             let differs = configuration.revision != sync.configuration;
             let configuration = differs.then(|| (*configuration).clone());
-            let heard_at = link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
             let start = sync.observed.process.map(|process| process.start);
             let beside = link.desk.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(start?));
             return Ok(SyncAnswer {

@@ -238,8 +238,9 @@ impl World {
             let Some(machine) = self.nodes.get(&id).filter(|_| !self.lies(id)) else { continue };
             let accepted = &machine.disk.memory.accepted;
             let rests = node.duty == Duty::Bursting && !machine.powered;
-            // A restored manager may send a node to rest before it has heard it: nobody is kept from service then.
-            let forgotten = rests && self.truth.amnesia;
+            // A restored manager may send a node to rest before it has heard it, and one may rest as its copy has
+            // said that it is back: nobody is kept from service then.
+            let forgotten = rests && (self.truth.amnesia || self.was_copied(id));
             if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go && !forgotten {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }

@@ -239,8 +239,10 @@ impl Machine {
     }
 
     /// What the link goes on from: a clock that has gone back is no news (R20).
-    pub(super) fn heard_at(&mut self, heard: Option<Time>) {
-        self.last_at = heard.map_or(self.last_at, |heard| heard.max(self.last_at));
+    pub(super) fn heard_at(&mut self, heard: Option<Time>) -> Late {
+        let Some(heard) = heard.filter(|heard| *heard > self.last_at) else { return Late::No };
+        self.last_at = heard;
+        Late::Yes
     }
 
     /// When the next report is made: two never bear the same time.
@@ -248,6 +250,13 @@ impl Machine {
         self.last_at = local.max(Time(self.last_at.0.saturating_add(1)));
         self.last_at
     }
+}
+
+/// Whether a report bore an earlier time than one that was heard before, so that it was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Late {
+    Yes,
+    No,
 }
 
 /// What became of a write.

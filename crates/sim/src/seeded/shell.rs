@@ -10,7 +10,7 @@ use fleet::time::{Span, Time};
 use super::agenda::Happening;
 use super::canary::Canary;
 use super::kinds::Kind;
-use super::machine::{Trouble, Written};
+use super::machine::{Late, Trouble, Written};
 use super::start_fault;
 use super::world::World;
 
@@ -131,7 +131,7 @@ impl World {
         let checked = self.check_before_leaving_service(to, &desired);
         let heartbeat = self.odds.links.heartbeat;
         let Some(machine) = self.nodes.get_mut(&to) else { return };
-        machine.heard_at(heard);
+        let late = machine.heard_at(heard);
         let Some(process) = &mut machine.process else { return };
         let came = desired.clone();
         let desired = Canary::alter_arrival(self.canary, &process.agent, desired);
@@ -147,6 +147,7 @@ impl World {
             machine.unanswered = 0;
             machine.turn += 1;
             let pause = Span(heartbeat.0 / 2 + machine.link_draw.below(heartbeat.0));
+            let pause = if late == Late::Yes { Span(1) } else { pause };
             self.agenda.enter(self.now + pause, Happening::Speak { node: to, turn: machine.turn });
         }
         let trying = machine.is_between_releases();

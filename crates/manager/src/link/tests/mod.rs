@@ -359,6 +359,20 @@ async fn a_held_sync_is_answered_when_something_else_is_wanted() {
     assert_eq!(answer.configuration, None);
 }
 
+/// The clock of a machine goes back when it could not write for a while and lost its power then.
+#[tokio::test]
+async fn a_report_of_an_earlier_time_is_answered_at_once_with_the_time_to_go_on_from() {
+    let server = Server::start(TIMING).await;
+    let client = server.enrolled(1).await;
+    let mut first = greeting();
+    first.observed.at = fleet::time::Time(5);
+    let first: SyncAnswer = server.sync(&client, &first).await.json().await.unwrap();
+    // It bears the time 2.
+    let late = content(&first, server.desk.rooms().revision);
+    let answer = tokio::time::timeout(BOUND, server.sync(&client, &late)).await.unwrap();
+    assert_eq!(answer.json::<SyncAnswer>().await.unwrap().heard_at, Some(fleet::time::Time(5)));
+}
+
 #[tokio::test]
 async fn a_held_sync_is_answered_when_the_rooms_change() {
     let server = Server::start(TIMING).await;
