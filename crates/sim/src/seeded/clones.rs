@@ -150,7 +150,7 @@ impl World {
         let copy = NodeId(COPIES * self.clones.made + of.0);
         let Some(machine) = self.nodes.get(&of).map(|machine| self.copy_of(machine)) else { return };
         let known = self.truth.nodes.get(&of).cloned().unwrap_or_default();
-        let watch = self.watch(of).clone();
+        let watch = *self.watch(of);
         self.nodes.insert(copy, machine);
         self.truth.nodes.insert(copy, known);
         self.truth.watches.insert(copy, watch);
