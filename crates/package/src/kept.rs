@@ -68,12 +68,16 @@ pub fn verify_slot_but_program(
     keys: &TrustedKeys,
 ) -> Result<Payload, Refusal> {
     let verified = kept_manifest(slot, keys)?;
-    let payload = payload_of(&verified, says).ok_or_else(|| Refusal::OtherIdentity {
-        says: says.to_string(),
-        signed: Role::ALL.map(|role| verified.installed(role).to_string()).join(" or of "),
-    })?;
+    let payload = payload_of(&verified, says)
+        .ok_or_else(|| Refusal::OtherIdentity { says: says.to_string(), signed: signed(&verified) })?;
     check_all_but_program(slot, payload)?;
     Ok(payload.clone())
+}
+
+/// What a slot could hold by a manifest, as it would say itself: the roles differ in the program alone.
+fn signed(verified: &Verified) -> String {
+    let [one, other] = Role::ALL.map(|role| verified.installed(role));
+    format!("{one} or {}", other.program)
 }
 
 fn write(to: &Path, bytes: &[u8]) -> Result<(), Refusal> {
