@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use slots::{Error, Machine};
+use slots::Machine;
 
 use crate::report::{Failure, failed};
 use crate::verify::Verifier;
@@ -15,15 +15,14 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
     let machine = Machine::open(root);
     let slot = machine.record()?.confirmed;
     let dir = machine.slot_dir(slot);
-    let identity = machine.release(slot)?.ok_or_else(|| Error::SlotDamaged {
-        slot,
-        path: dir.join("slot.json"),
-        reason: "it has no slot.json".into(),
-    })?;
     let mut verifier = Verifier::of(root)?;
     let keys = verifier.keys()?;
-    let verified = verifier.verify(&dir, &identity, &keys);
-    let verified = verified.map_err(|reason| Error::NotVerified { slot, path: dir.clone(), reason })?;
+    let mut verified = None;
+    let identity = machine.inspect(slot, &mut |_, identity| {
+        verified = Some(verifier.verify(&dir, identity, &keys)?);
+        Ok(())
+    })?;
+    let verified = verified.expect("a release that passed inspection was verified");
     let program = dir.join(&identity.program);
     let mut command = verified.command(&program).map_err(failed("start", &program))?;
     Err(failed("start", &program)(command.args(arguments).exec()))

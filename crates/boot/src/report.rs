@@ -17,11 +17,8 @@ pub(crate) enum Failure {
     )]
     Settings { path: PathBuf, reason: String },
     /// Nobody can say which releases may run here.
-    #[error(
-        "no release is started: the keys in {} that this machine trusts cannot be used; put the publisher's .pub \
-         files back there", trust.display()
-    )]
-    Trust { trust: PathBuf, source: package::KeyError },
+    #[error(transparent)]
+    Trust(#[from] package::NoTrust),
     /// A program in memory has no other name than one in `/proc`.
     #[error("no release is started: /proc is not there, and releases are started from it; mount it")]
     NoProc { source: io::Error },

@@ -14,17 +14,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use package::{
-    Installed, Payload, Refusal, TrustedKeys, check_all_but_program, copy_program, kept_manifest, payload_of,
-};
+use package::{Installed, Payload, Refusal, TRUST_DIR, TrustedKeys, copy_program, verify_slot_but_program};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use slots::{MACHINE_FILE, SlotIdentity};
 
 use crate::report::{Failure, chain, say};
-
-/// Where the trusted keys lie below the root of a machine.
-const TRUST: &str = "trust";
 
 /// Where a process finds its own open files, and starts a program that has no other name.
 const OWN_FILES: &str = "/proc/self/fd";
@@ -47,7 +42,7 @@ struct Ready {
 /// Verifies the slots of one machine.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    trust: PathBuf,
+    root: PathBuf,
     ready: Option<Ready>,
 }
 
@@ -79,10 +74,10 @@ impl Verifier {
     pub(crate) fn of(root: &Path) -> Result<Self, Failure> {
         fs::metadata(OWN_FILES).map_err(|source| Failure::NoProc { source })?;
         memory("probe").map_err(|error| Failure::NoMemory { source: error.into() })?;
-        for name in [TRUST, MACHINE_FILE] {
+        for name in [TRUST_DIR, MACHINE_FILE] {
             say_if_not_protected(&root.join(name));
         }
-        Ok(Self { trust: root.join(TRUST), ready: None })
+        Ok(Self { root: root.into(), ready: None })
     }
 
     /// The keys that this machine trusts now.
@@ -90,8 +85,7 @@ impl Verifier {
     /// # Errors
     /// There is none, or one is damaged. That is no fault of a slot: nothing is started and nothing left.
     pub(crate) fn keys(&self) -> Result<TrustedKeys, Failure> {
-        let trust = || self.trust.clone();
-        TrustedKeys::load(&self.trust).map_err(|source| Failure::Trust { trust: trust(), source })
+        Ok(TrustedKeys::of_machine(&self.root)?)
     }
 
     /// Verifies the slot in `dir`, which says that it holds `identity`, and returns its program.
@@ -130,16 +124,11 @@ fn verify(
     keys: &TrustedKeys,
     ready: Option<Sealed>,
 ) -> Result<Sealed, Refusal> {
-    let verified = kept_manifest(dir, keys)?;
     let SlotIdentity { format: _, manifest, version, build, program } = identity.clone();
-    let payload = payload_of(&verified, &Installed { manifest, version, build, program });
-    let payload = payload.ok_or_else(|| Refusal::BadManifest {
-        why: format!("slot.json says {identity} and the signed manifest {}", verified.manifest().release()),
-    })?;
-    check_all_but_program(dir, payload)?;
+    let payload = verify_slot_but_program(dir, &Installed { manifest, version, build, program }, keys)?;
     match ready {
         Some(program) => Ok(program),
-        None => seal(dir, payload),
+        None => seal(dir, &payload),
     }
 }
 

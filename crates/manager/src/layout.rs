@@ -29,7 +29,7 @@ impl Layout {
 
     /// The public keys of packages that the machine trusts.
     pub fn trust(&self) -> PathBuf {
-        self.root.join("trust")
+        self.root.join(package::TRUST_DIR)
     }
 
     /// What outlives upgrades: keys, certificates, the first password.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fleet::version::Release;
-use slots::{Fault, Held, Machine, Slot, faults_in_one};
+use package::{Installed, TrustedKeys, verify_slot};
+use slots::{Fault, Held, Machine, Slot, SlotIdentity, faults_in_one};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -56,8 +57,7 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTri
     faults.of(Settings::check_boot_table(&layout.settings()));
     let record = faults.of(machine.record());
     if let Some(slot) = slot {
-        let Release { version, build } = Release::COMPILED;
-        faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
+        check_slot(&machine, slot, &mut faults);
     }
     for dir in [layout.root().to_path_buf(), layout.state()].iter().filter(|dir| dir.exists()) {
         faults.of(try_writing(dir));
@@ -79,6 +79,21 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTri
         faults.of(try_store(&layout, record.confirmed));
     }
     faults.0
+}
+
+/// The slot holds the release that this program is, as it was signed with a key of this machine: boot starts no
+/// other.
+fn check_slot(machine: &Machine, slot: Slot, faults: &mut Faults) {
+    let Release { version, build } = Release::COMPILED;
+    let compiled = faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
+    // A slot that cannot say what it holds, or holds another release, is put back whole: no more is said of it.
+    if let (Some(keys), Some(_)) = (faults.of(TrustedKeys::of_machine(machine.root())), compiled) {
+        faults.of(machine.inspect(slot, &mut |slot, identity| {
+            let SlotIdentity { format: _, manifest, version, build, program } = identity.clone();
+            let says = Installed { manifest, version, build, program };
+            verify_slot(&machine.slot_dir(slot), &says, &keys).map_err(|refusal| chain(&refusal))
+        }));
+    }
 }
 
 /// Files can be written and made durable in a directory.
@@ -204,6 +219,43 @@ mod tests {
         let held = Held { addresses: vec![taken], calls: 0 };
         assert!(!faults(&bench, &held).await.iter().any(|fault| fault.contains(&people)));
         drop(taken_again);
+    }
+
+    #[tokio::test]
+    async fn whatever_keeps_boot_from_starting_the_slot_is_named() {
+        let check = async |spoil: fn(&Path), named: &str| {
+            let bench = Bench::new();
+            Authority::load_or_make(&bench.layout().state()).unwrap();
+            spoil(bench.root());
+            let found = faults(&bench, &Held::default()).await;
+            assert!(found.len() == 1 && found[0].contains(named), "{named}: {found:?}");
+        };
+        check(|root| fs::remove_file(root.join("slots/a/manifest.json")).unwrap(), "holds no manifest.json,")
+            .await;
+        check(|root| fs::remove_file(root.join("trust/test.pub")).unwrap(), "trust holds no public key")
+            .await;
+        check(
+            |root| fs::write(root.join("trust/test.pub"), "").unwrap(),
+            "test.pub is not a minisign public key",
+        )
+        .await;
+        check(forget_key, "which this machine does not trust").await;
+        check(replace_program, "bin/pitlane-manager is not the file").await;
+        check(|root| fs::write(root.join("slots/a/more"), "").unwrap(), "the slot holds more").await;
+    }
+
+    /// Lets no trusted key be the one that signed the release.
+    fn forget_key(root: &Path) {
+        let trust = root.join("trust");
+        fs::remove_file(trust.join("test.pub")).unwrap();
+        package::generate_key("another").unwrap().write(&trust, "another").unwrap();
+    }
+
+    /// The program is another one, of the same length.
+    fn replace_program(root: &Path) {
+        let program = root.join("slots/a/bin/pitlane-manager");
+        let text = fs::read_to_string(&program).unwrap();
+        fs::write(program, text.replace("exit 0", "exit 7")).unwrap();
     }
 
     #[tokio::test]

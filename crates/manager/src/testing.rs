@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use clock::SetByHand;
 use fleet::desired::Generation;
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{self, Admission, Calls, Footing, Observed};
 use fleet::path::{self, Step};
 use fleet::policy::Policy;
 use fleet::time::Time;
 use fleet::version::{Build, Release, Version};
-use package::{Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, SigningKey, SourceFile};
-use slots::{Machine, Slot, SlotIdentity};
+use package::{
+    Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, Role, SigningKey, SlotPath, SourceFile,
+    Verified,
+};
+use slots::{Machine, Slot, Staging};
 use tempfile::TempDir;
 
-use crate::driver::{Desk, Own};
+use crate::driver::{Desk, Own, identity};
 use crate::layout::Layout;
 use crate::start::{Standing, open_store, take_over, take_over_on};
 
@@ -39,7 +42,7 @@ impl Bench {
             "[manager]\npeople = \"127.0.0.1:0\"\nnodes = \"127.0.0.1:0\"\nnames = [\"127.0.0.1\"]\n";
         fs::write(dir.path().join("machine.toml"), settings).unwrap();
         let bench = Self { dir, key: pair.signing };
-        fill(bench.own(Slot::A).machine.install_first().unwrap(), Release::COMPILED, "a");
+        bench.fill(bench.own(Slot::A).machine.install_first().unwrap(), "exit 0");
         bench
     }
 
@@ -58,7 +61,7 @@ impl Bench {
     /// Stages this very release once more, as another package, and selects it: it is to be tried.
     pub(crate) fn select_again(&self) -> String {
         let own = self.own(Slot::A);
-        let manifest = fill(own.machine.begin_staging(Slot::A).unwrap(), Release::COMPILED, "b");
+        let manifest = self.fill(own.machine.begin_staging(Slot::A).unwrap(), "exit 1");
         own.machine.select(&manifest).unwrap();
         manifest
     }
@@ -85,49 +88,60 @@ impl Bench {
 
     /// The same, with programs that run this script.
     pub(crate) fn upload_with(&self, script: &str) -> PathBuf {
-        let file = |name: &str| {
-            let source = self.root().join(name);
-            fs::write(&source, format!("#!/bin/sh\n# {name}\n{script}\n")).unwrap();
-            let path = format!("bin/{name}").parse().unwrap();
-            SourceFile { source, path, mode: Mode::Executable }
-        };
-        let payload = |name: &str| PayloadSource {
-            files: vec![file(name)],
-            program: format!("bin/{name}").parse().unwrap(),
-        };
         let running = Release::COMPILED.version;
         let version = Version::new(running.major, running.minor + 1);
-        let step = Step { to: version, from: running, reason: "the store changed".into() };
-        let recipe = Recipe {
-            version,
-            build: Build(Release::COMPILED.build.0 + 100),
-            released: jiff::civil::date(2026, 11, 23),
-            valid_until: None,
-            path: path::Path(vec![step]),
-            protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
-            notes: "For tests.".into(),
-            manager: payload("pitlane-manager"),
-            node: payload("pitlane-node"),
-            level: Level::QUICK,
-        };
+        let release = Release { version, build: Build(Release::COMPILED.build.0 + 100) };
         let upload = self.root().join("upload.pitlane");
+        let recipe = recipe(self.root(), release, running, script);
         package::build(&recipe, &self.key, &upload).unwrap();
         upload
     }
+
+    /// The manifest of what [`Bench::select_again`] stages.
+    pub(crate) fn again(&self) -> String {
+        let folder = TempDir::new().unwrap();
+        self.own_package("exit 1", folder.path()).hash().to_string()
+    }
+
+    /// This very release, signed, in `package` in a folder. The same script makes the same package.
+    fn own_package(&self, script: &str, folder: &Path) -> Verified {
+        let recipe = recipe(folder, Release::COMPILED, Version::new(33, 0), script);
+        package::build(&recipe, &self.key, &folder.join("package")).unwrap()
+    }
+
+    /// Puts this very release into a slot, signed, with programs that run this script; says its manifest.
+    fn fill(&self, staging: Staging, script: &str) -> String {
+        let folder = TempDir::new().unwrap();
+        let (file, payload) = (folder.path().join("package"), folder.path().join("payload"));
+        let verified = self.own_package(script, folder.path());
+        package::extract_payload(&file, &verified, Role::Manager, &payload).unwrap();
+        package::unpack_release(&payload, &verified, Role::Manager, &staging.dir()).unwrap();
+        staging.finish(&identity(&verified)).unwrap();
+        verified.hash().to_string()
+    }
 }
 
-/// Puts a release with a program of a few bytes into a slot, and says its manifest.
-fn fill(staging: slots::Staging, release: Release, tag: &str) -> String {
-    use std::os::unix::fs::PermissionsExt;
-    fs::create_dir(staging.dir().join("bin")).unwrap();
-    let program = staging.dir().join("bin/pitlane-manager");
-    fs::write(&program, "#!/bin/sh\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let manifest = tag.repeat(64);
-    let (version, build) = (release.version.to_string(), release.build.0);
-    let identity = SlotIdentity::new(manifest.clone(), version, build, "bin/pitlane-manager".into());
-    staging.finish(&identity).unwrap();
-    manifest
+/// A release whose programs run a script, and are made in a folder.
+fn recipe(folder: &Path, release: Release, from: Version, script: &str) -> Recipe {
+    let payload = |name: &str| {
+        let source = folder.join(name);
+        fs::write(&source, format!("#!/bin/sh\n# {name}\n{script}\n")).unwrap();
+        let path: SlotPath = format!("bin/{name}").parse().unwrap();
+        let file = SourceFile { source, path: path.clone(), mode: Mode::Executable };
+        PayloadSource { files: vec![file], program: path }
+    };
+    Recipe {
+        version: release.version,
+        build: release.build,
+        released: jiff::civil::date(2026, 11, 23),
+        valid_until: None,
+        path: path::Path(vec![Step { to: release.version, from, reason: "the store changed".into() }]),
+        protocols: Protocols { wire: ProtocolRange { min: 1, max: 1 }, media: 1 },
+        notes: "For tests.".into(),
+        manager: payload("pitlane-manager"),
+        node: payload("pitlane-node"),
+        level: Level::QUICK,
+    }
 }
 
 /// What a healthy node says that has accepted nothing yet.
@@ -139,7 +153,7 @@ pub(crate) fn observed(at: u64) -> Observed {
         footing: Footing::Confirmed,
         admission: Admission::Admitting,
         calls: Calls::NONE,
-        staging: Staging::Nothing,
+        staging: observed::Staging::Nothing,
         unfit: None,
         start_fault: None,
         process: None,

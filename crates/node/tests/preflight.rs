@@ -14,7 +14,7 @@ use fleet::time::Span;
 use fleet::version::Version;
 use slots::Slot;
 
-use support::machine::{Node, TestMachine};
+use support::machine::{INSTALLED_KEY, Node, TestMachine};
 use support::package::{Publisher, next_release};
 use support::{Manager, until};
 
@@ -123,6 +123,70 @@ async fn whatever_keeps_a_node_from_starting_is_named_by_its_check() {
     }
 }
 
+/// Lets no trusted key be the one that signed what is installed.
+fn forget_key(machine: &TestMachine) {
+    Publisher::new().install_key_as(machine.path(), INSTALLED_KEY);
+}
+
+/// The program is another one, of the same length.
+fn replace_program(machine: &TestMachine) {
+    let program = machine.path().join("slots/a/bin/pitlane-node");
+    let length = fs::metadata(&program).unwrap().len() as usize;
+    fs::write(program, "x".repeat(length)).unwrap();
+}
+
+/// `boot` starts a slot only when it holds what was signed with a key of the machine: `crates/boot/tests/boot/`.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_keeps_boot_from_starting_a_slot_is_named_by_the_check_of_its_node() {
+    type Spoil = fn(&TestMachine);
+    let spoils: [(&str, Spoil); 11] = [
+        ("bin/pitlane-node is not the file that the manifest lists: its content", replace_program),
+        ("bin/pitlane-node is not the file that the manifest lists: its size", |machine| {
+            fs::write(machine.path().join("slots/a/bin/pitlane-node"), "short").unwrap();
+        }),
+        ("the slot holds bin/more", |machine| {
+            fs::write(machine.path().join("slots/a/bin/more"), "").unwrap();
+        }),
+        ("its program is missing", |machine| {
+            fs::remove_file(machine.path().join("slots/a/bin/pitlane-node")).unwrap();
+        }),
+        ("the slot holds no manifest.json,", |machine| {
+            fs::remove_file(machine.path().join("slots/a/manifest.json")).unwrap();
+        }),
+        ("the slot holds no manifest.json.minisig,", |machine| {
+            fs::remove_file(machine.path().join("slots/a/manifest.json.minisig")).unwrap();
+        }),
+        ("was changed after it was signed", |machine| {
+            let manifest = machine.path().join("slots/a/manifest.json");
+            let text = fs::read_to_string(&manifest).unwrap();
+            fs::write(manifest, text + "\n").unwrap();
+        }),
+        ("slot.json says", |machine| {
+            let path = machine.path().join("slots/a/slot.json");
+            let identity = fs::read_to_string(&path).unwrap();
+            let manifest = &machine.machine.release(Slot::A).unwrap().unwrap().manifest;
+            fs::write(path, identity.replace(manifest, &"0".repeat(64))).unwrap();
+        }),
+        ("which this machine does not trust", forget_key),
+        ("trust/installed.pub is not a minisign public key", |machine| {
+            fs::write(machine.path().join(INSTALLED_KEY), "").unwrap();
+        }),
+        ("trust holds no public key", |machine| {
+            fs::remove_file(machine.path().join(INSTALLED_KEY)).unwrap();
+        }),
+    ];
+    for (named, spoil) in spoils {
+        let (machine, _manager) = enrolled().await;
+        spoil(&machine);
+        let output = check(&machine);
+        let found = faults(&output);
+        assert!(
+            !output.status.success() && found.len() == 1 && found[0].contains(named),
+            "{named}: {found:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn all_faults_are_named_at_once_one_on_each_line() {
     let (machine, _manager) = enrolled().await;
@@ -137,19 +201,34 @@ async fn all_faults_are_named_at_once_one_on_each_line() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn node_that_serves_says_that_a_restart_would_fail_and_serves_on() {
+/// What a node says of itself that serves, once something was done to its machine.
+async fn serves_on_and_says(spoil: fn(&TestMachine), named: &str) {
     let (machine, manager, mut node) = in_service().await;
-    edit(&machine, "sip =", "sipp =");
+    spoil(&machine);
     until("it says so", || manager.last().is_some_and(|last| last.start_fault.is_some())).await;
     let last = manager.last().unwrap();
     assert!(
-        last.start_fault.as_ref().is_some_and(|why| why.contains("sipp") && !why.contains('\n')),
+        last.start_fault.as_ref().is_some_and(|why| why.contains(named) && !why.contains('\n')),
         "{last:?}"
     );
     assert_eq!((last.admission, last.unfit), (Admission::Admitting, None));
     machine.until_web_says(200).await;
     assert!(node.is_running());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_that_serves_says_that_a_restart_would_fail_and_serves_on() {
+    serves_on_and_says(|machine| edit(machine, "sip =", "sipp ="), "sipp").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_whose_slot_was_replaced_while_it_serves_says_so_and_serves_on() {
+    serves_on_and_says(replace_program, "the release in slot a cannot be started").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_whose_trusted_key_was_removed_while_it_serves_says_so_and_serves_on() {
+    serves_on_and_says(forget_key, "which this machine does not trust").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

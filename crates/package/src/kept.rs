@@ -5,13 +5,15 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::in_slot::open_plain;
+use rustix::io::Errno;
+
+use crate::in_slot::{check_all_but_program, copy_program, open_plain, payload_of};
 use crate::keys::TrustedKeys;
 use crate::limits::{MAX_MANIFEST, MAX_SIGNATURE};
-use crate::manifest::{MANIFEST_FILE, Role, SIGNATURE_FILE};
+use crate::manifest::{MANIFEST_FILE, Payload, Role, SIGNATURE_FILE};
 use crate::refusal::Refusal;
 use crate::unpack::unpack;
-use crate::verified::{Verified, sync_dir, verify_manifest};
+use crate::verified::{Installed, Verified, sync_dir, verify_manifest};
 
 /// Unpacks the payload file of `role` into the directory of a slot that is being staged, and keeps the
 /// signed manifest beside the files. The payload file stays.
@@ -36,11 +38,46 @@ pub fn keep_manifest(verified: &Verified, slot: &Path) -> Result<(), Refusal> {
 /// Reads and verifies what [`keep_manifest`] wrote.
 ///
 /// # Errors
-/// Every refusal that concerns a manifest or its signature, and [`Refusal::Io`] when one is missing.
+/// Every refusal that concerns a manifest or its signature, [`Refusal::NotKept`] when one is missing, and
+/// [`Refusal::Io`] when the disk fails.
 pub fn kept_manifest(slot: &Path, keys: &TrustedKeys) -> Result<Verified, Refusal> {
-    let manifest = read(&slot.join(MANIFEST_FILE), MAX_MANIFEST)?;
-    let signature = read(&slot.join(SIGNATURE_FILE), MAX_SIGNATURE)?;
+    let manifest = read(slot, MANIFEST_FILE, MAX_MANIFEST)?;
+    let signature = read(slot, SIGNATURE_FILE, MAX_SIGNATURE)?;
     verify_manifest(&manifest, &signature, keys)
+}
+
+/// Verifies a slot against the signed manifest that lies in it: one of the trusted keys signed the manifest, it is
+/// the manifest of the release that the slot says it holds, and the slot holds the listed files and nothing else.
+/// This is the rule by which a slot is started; a check before a start asks the same.
+///
+/// # Errors
+/// Why the slot is not known to be what was signed.
+pub fn verify_slot(slot: &Path, says: &Installed, keys: &TrustedKeys) -> Result<(), Refusal> {
+    let payload = verify_slot_but_program(slot, says, keys)?;
+    copy_program(slot, &payload, &mut io::sink())
+}
+
+/// [`verify_slot`] without the content of the program, for whoever holds a verified copy of that or makes one
+/// with [`copy_program`]. Returns the payload that the slot holds.
+///
+/// # Errors
+/// As [`verify_slot`].
+pub fn verify_slot_but_program(
+    slot: &Path,
+    says: &Installed,
+    keys: &TrustedKeys,
+) -> Result<Payload, Refusal> {
+    let verified = kept_manifest(slot, keys)?;
+    let payload = payload_of(&verified, says)
+        .ok_or_else(|| Refusal::OtherIdentity { says: says.to_string(), signed: signed(&verified) })?;
+    check_all_but_program(slot, payload)?;
+    Ok(payload.clone())
+}
+
+/// What a slot could hold by a manifest, as it would say itself: the roles differ in the program alone.
+fn signed(verified: &Verified) -> String {
+    let [one, other] = Role::ALL.map(|role| verified.installed(role));
+    format!("{one} or {}", other.program)
 }
 
 fn write(to: &Path, bytes: &[u8]) -> Result<(), Refusal> {
@@ -50,9 +87,13 @@ fn write(to: &Path, bytes: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Reads a file to one byte beyond its limit: enough for the limit to be refused.
-fn read(from: &Path, limit: u64) -> Result<Vec<u8>, Refusal> {
+fn read(slot: &Path, name: &'static str, limit: u64) -> Result<Vec<u8>, Refusal> {
+    let from = slot.join(name);
+    let opened = match open_plain(&from) {
+        Err(Errno::NOENT) => return Err(Refusal::NotKept { name }),
+        opened => opened.map_err(io::Error::from),
+    };
     let mut bytes = Vec::new();
-    let opened = open_plain(from).map_err(io::Error::from);
     let read = opened.and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
     read.map_err(Refusal::io(format!("read {}", from.display())))?;
     Ok(bytes)

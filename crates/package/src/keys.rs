@@ -18,6 +18,9 @@ use crate::refusal::Refusal;
 /// is fixed: nothing in a package can be changed unnoticed.
 const UNTRUSTED: &str = "untrusted comment: signature of a Pitlane upgrade package";
 
+/// The directory with the public keys that a machine trusts, below the root directory of the machine.
+pub const TRUST_DIR: &str = "trust";
+
 /// The number of a key, printed as minisign prints it: 16 upper-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u64);
@@ -331,6 +334,19 @@ impl TrustedKey {
     }
 }
 
+/// The keys that a machine trusts cannot be used, so no slot can be verified and boot starts none.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no release can be started: the keys in {} that this machine trusts cannot be used; as root, copy the \
+     publisher's .pub files back there", trust.display()
+)]
+pub struct NoTrust {
+    /// Where they lie.
+    trust: PathBuf,
+    /// What is wrong with them, and with which file.
+    source: KeyError,
+}
+
 /// The public keys that this machine trusts. Never empty.
 #[derive(Clone, Debug)]
 pub struct TrustedKeys {
@@ -357,6 +373,15 @@ impl TrustedKeys {
         files.sort();
         let keys = files.iter().map(|file| load_one(file)).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() { Err(KeyError::NoneTrusted { dir: dir.into() }) } else { Ok(Self { keys }) }
+    }
+
+    /// The keys of the machine with this root directory, in its [`TRUST_DIR`].
+    ///
+    /// # Errors
+    /// There is none, or one is damaged: what a start and the check before a start say of that.
+    pub fn of_machine(root: &Path) -> Result<Self, NoTrust> {
+        let trust = root.join(TRUST_DIR);
+        Self::load(&trust).map_err(|source| NoTrust { trust, source })
     }
 
     /// The numbers of the keys, in the order of their files.

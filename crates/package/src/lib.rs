@@ -38,10 +38,10 @@ pub use build::{BuildError, Level, PayloadSource, Recipe, SourceFile, build};
 pub use download::Download;
 pub use extract::extract_payload;
 pub use in_slot::{check_all_but_program, check_slot, copy_program, payload_of};
-pub use kept::{keep_manifest, kept_manifest, unpack_release};
+pub use kept::{keep_manifest, kept_manifest, unpack_release, verify_slot, verify_slot_but_program};
 pub use keys::{
-    KeyError, KeyId, KeyPair, Passphrase, Protection, SigningKey, TrustedKeys, generate_kept_key,
-    generate_key,
+    KeyError, KeyId, KeyPair, NoTrust, Passphrase, Protection, SigningKey, TRUST_DIR, TrustedKeys,
+    generate_kept_key, generate_key,
 };
 pub use manifest::{
     File, MANIFEST_FILE, Manifest, Mode, Payload, Payloads, ProtocolRange, Protocols, Role, SIGNATURE_FILE,

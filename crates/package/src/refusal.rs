@@ -27,7 +27,7 @@ pub enum Refusal {
     /// The signature is by a key that this machine does not trust.
     #[error(
         "the package is signed with key {key}, which this machine does not trust (it trusts {}); \
-         fetch the package from its publisher, or install the publisher's key on the machine",
+         fetch the package from its publisher, or put the .pub file of that key into trust/ on the machine",
         list(.trusted)
     )]
     UntrustedKey {
@@ -180,6 +180,22 @@ pub enum Refusal {
         path: SlotPath,
         /// What differs.
         why: &'static str,
+    },
+    /// A slot lacks its signed manifest, or the signature of that.
+    #[error("the slot holds no {name}, so it cannot be verified; stage the release again")]
+    NotKept {
+        /// The file that is missing.
+        name: &'static str,
+    },
+    /// The signed manifest in a slot is that of another package, or of another program.
+    #[error(
+        "slot.json says {says}, but the signed manifest beside it is of {signed}; stage the release again"
+    )]
+    OtherIdentity {
+        /// What the slot says that it holds.
+        says: String,
+        /// What it could hold by its manifest, in either role.
+        signed: String,
     },
     /// A slot holds something that the manifest does not list.
     #[error(

@@ -1,6 +1,7 @@
 //! Verification. A [`Verified`] can be made in no other way than by checking a signature, so whoever
 //! holds one need not check again.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -18,6 +19,9 @@ use crate::refusal::{NotAdmitted, Refusal};
 
 /// Bytes that are read and hashed at a time: they stay in the processor's cache.
 const CHUNK: usize = 128 << 10;
+
+/// How many hexadecimal digits of a hash tell two packages apart in a sentence for the operator: 48 bits.
+const SHOWN_OF_HASH: usize = 12;
 
 /// A manifest whose signature was checked against a trusted key, and all that travels with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +44,15 @@ pub struct Installed {
     pub build: u32,
     /// The program that is started, relative to the slot: `bin/pitlane-node`.
     pub program: String,
+}
+
+/// As an operator compares it with another: `34.1 (34100), manifest 0123456789ab, bin/pitlane-node`.
+impl fmt::Display for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { manifest, version, build, program } = self;
+        let manifest = manifest.get(..SHOWN_OF_HASH).unwrap_or(manifest);
+        write!(f, "{version} ({build}), manifest {manifest}, {program}")
+    }
 }
 
 impl Verified {

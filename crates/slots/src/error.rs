@@ -61,9 +61,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The confirmed slot was not found to hold the release that was signed. Nothing of it is run.
+    /// A slot was not found to hold the release that was signed. Nothing of it is run.
     #[error(
-        "the release in slot {slot} is not started, for it is not known to be what was signed: {reason}; put {} \
+        "the release in slot {slot} cannot be started, for it is not known to be what was signed: {reason}; put {} \
          back from a backup, or install the package of the same release into an empty --root with `pitlane machine \
          install`, copy its slots/a, and run `pitlane machine protect`", path.display()
     )]

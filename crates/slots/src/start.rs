@@ -85,9 +85,18 @@ impl Machine {
         fell_back: Option<FellBack>,
         inspect: &mut Inspect<'_>,
     ) -> Result<Start> {
+        let identity = self.inspect(slot, inspect)?;
+        Ok(self.start(slot, identity, Attempt::Confirmed, fell_back))
+    }
+
+    /// The release in a slot, if it passes `inspect`: what a start of the confirmed release asks of its slot.
+    ///
+    /// # Errors
+    /// [`Error::SlotDamaged`] when the slot holds no complete release, [`Error::NotVerified`] when it does not pass.
+    pub fn inspect(&self, slot: Slot, inspect: &mut Inspect<'_>) -> Result<SlotIdentity> {
         let identity = self.release_or_damaged(slot)?;
         match inspect(slot, &identity) {
-            Ok(()) => Ok(self.start(slot, identity, Attempt::Confirmed, fell_back)),
+            Ok(()) => Ok(identity),
             Err(reason) => Err(Error::NotVerified { slot, path: self.slot_dir(slot), reason }),
         }
     }

@@ -55,7 +55,7 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
     let staging = machine.install_first()?;
     let slot = staging.slot();
     unpack(args, &verified, role, &staging)?;
-    copy_keys(&args.trust, &args.root.join("trust"))?;
+    copy_keys(&args.trust, &args.root.join(package::TRUST_DIR))?;
     // The folder of the keys is to be there after a power cut before the release beside it counts as installed.
     let durable = fs::File::open(&args.root).and_then(|root| root.sync_all());
     durable.map_err(Failure::io(format!("make {} durable", args.root.display())))?;

@@ -160,6 +160,59 @@ fn settings_that_cannot_be_read_any_more_stand_in_the_way_and_nobody_is_touched(
     world.nobody_was_cut(calls);
 }
 
+/// What boot would refuse is found while the machines serve, in the words in which boot refuses it.
+#[test]
+fn slots_and_keys_that_boot_would_refuse_stand_in_the_way_and_nobody_is_touched() {
+    let mut world = World::new(2);
+    let mut calls = world.callers();
+    world.call(&mut calls, 1);
+    world.call(&mut calls, 2);
+    world.upload(&Contents::next());
+    let [trust, hidden] = ["trust", "hidden"].map(|name| world.platform.nodes[0].root.join(name));
+    fs::rename(&trust, &hidden).unwrap();
+    let program = world.platform.nodes[1].root.join("slots/a/bin/pitlane-node");
+    let signed = fs::read(&program).unwrap();
+    fs::write(&program, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    let more = world.platform.manager.root.join("slots/a/bin/more");
+    fs::write(&more, "").unwrap();
+    let says = |value: &serde_json::Value, named: &str| value.as_str().is_some_and(|why| why.contains(named));
+    let status = world.wait_for("all machines say that they would not start", |status| {
+        says(&node(status, 1)["start_fault"], "no release can be started")
+            && says(&node(status, 2)["start_fault"], "bin/pitlane-node is not the file")
+            && says(&status["manager"]["start_fault"], "the slot holds bin/more")
+    });
+    let refused = world.platform.start(&UNHURRIED).unwrap_err().to_string();
+    for machine in ["node1", "node2", "the Management Node"] {
+        assert!(refused.contains(&format!("a restart of {machine} would fail")), "{refused}");
+    }
+    assert!(world.would_answer(1) && world.would_answer(2));
+    for number in [1, 2] {
+        world.hang_up(&mut calls, number);
+        let machine = &mut world.platform.nodes[usize::from(number) - 1];
+        machine.stop();
+        machine.power_on().unwrap();
+        let until = std::time::Instant::now() + crate::world::PATIENCE;
+        while machine.is_on() {
+            assert!(std::time::Instant::now() < until, "node{number} was started: {}", machine.log());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let fault = node(&status, number)["start_fault"].as_str().unwrap_or_default();
+        assert!(machine.log().contains(&format!("pitlane-boot ends: {fault}")), "{fault}: {}", machine.log());
+    }
+
+    fs::rename(&hidden, &trust).unwrap();
+    fs::write(&program, signed).unwrap();
+    fs::remove_file(&more).unwrap();
+    world.platform.nodes.iter_mut().for_each(|machine| machine.power_on().unwrap());
+    world.wait_until_answered(1);
+    world.wait_until_answered(2);
+    world.wait_for("all machines would start", |status| {
+        let faults = [&node(status, 1)["start_fault"], &node(status, 2)["start_fault"]];
+        faults.iter().all(|fault| fault.is_null()) && status["manager"]["start_fault"].is_null()
+    });
+    world.nobody_was_cut(calls);
+}
+
 #[test]
 fn a_node_whose_settings_break_in_the_middle_of_a_run_takes_calls_all_the_while() {
     let world = World::new(2);

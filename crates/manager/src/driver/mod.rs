@@ -16,6 +16,8 @@ mod clock_tests;
 mod tests;
 
 pub use desk::{Desk, Live, Started};
+#[cfg(test)]
+pub(crate) use own_upgrade::identity;
 pub use own_upgrade::{Own, UpgradeError};
 pub use rooms::{RoomsChanged, read_rooms};
 pub use run::{Driver, Ended};

@@ -117,7 +117,8 @@ impl Own {
     }
 }
 
-fn identity(verified: &Verified) -> SlotIdentity {
+/// What a slot says of itself that holds the manager's payload of this package.
+pub(crate) fn identity(verified: &Verified) -> SlotIdentity {
     let Installed { manifest, version, build, program } = verified.installed(Role::Manager);
     SlotIdentity::new(manifest, version, build, program)
 }

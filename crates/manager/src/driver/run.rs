@@ -27,7 +27,9 @@ use crate::store::{Soundness, StoreError};
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
 /// How often the Management Node checks whether its own machine would start again: soon enough that an operator
-/// who has edited a file sees within a minute what a restart would make of it.
+/// who has edited a file sees within a minute what a restart would make of it. Most of a check is the hash of the
+/// program in its slot: 34 ms of one processor for 32 MiB (SHA instructions; three times that without), less than
+/// 0.2 % of a minute, so no check leaves it out.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 /// When it checks for the first time after its start, which has just succeeded.

@@ -58,7 +58,7 @@ async fn left_for_slot_b(bench: &Bench) {
     desk.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
     let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
     let mut package = held.for_run();
-    package.manifest = "b".repeat(64).parse().unwrap();
+    package.manifest = bench.again().parse().unwrap();
     desk.start(package, Policy::standard()).await.unwrap().unwrap();
     desk.apply(Event::ManagerStaged).await.unwrap();
     bench.select_again();
@@ -177,7 +177,7 @@ async fn a_fall_back_ends_the_run_and_is_told_once() {
     // The same package once more: the old fall-back is no news of this run.
     let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
     let mut package = held.for_run();
-    package.manifest = "b".repeat(64).parse().unwrap();
+    package.manifest = bench.again().parse().unwrap();
     desk.start(package, Policy::standard()).await.unwrap().unwrap();
     desk.apply(Event::ManagerStaged).await.unwrap();
     desk.store().close().await;

@@ -11,8 +11,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// How long a check may take. It reads a few small files and opens a few sockets, which takes well under a
-/// second; a disk that needs longer than this would fail the start as well.
+/// How long a check may take. It reads a few small files and the program in its slot and opens a few sockets,
+/// which takes well under a second; a disk that needs longer than this would fail the start as well.
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// What a check needs to know of the process that asks.

@@ -11,7 +11,8 @@ use std::time::SystemTime;
 
 use call::Trial;
 use fleet::version::Release;
-use slots::{Fault, Held, Machine, Slot};
+use package::{Installed, TrustedKeys, verify_slot};
+use slots::{Fault, Held, Machine, Slot, SlotIdentity};
 
 use crate::files::{self, chain};
 use crate::identity::Identity;
@@ -57,13 +58,21 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held) -> Vec<Fault> {
     faults.0
 }
 
-/// The slot record, and that the slot holds the release that this program is.
+/// The slot record, that the slot holds the release that this program is, and that it is what was signed with a
+/// key of this machine: boot starts no other. A program in no slot is not started by boot.
 fn check_slot(root: &Path, slot: Option<Slot>, faults: &mut Faults) {
     let machine = Machine::open(root);
     faults.of(machine.record());
-    if let Some(slot) = slot {
-        let Release { version, build } = Release::COMPILED;
-        faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
+    let Some(slot) = slot else { return };
+    let Release { version, build } = Release::COMPILED;
+    let compiled = faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
+    // A slot that cannot say what it holds, or holds another release, is put back whole: no more is said of it.
+    if let (Some(keys), Some(_)) = (faults.of(TrustedKeys::of_machine(root)), compiled) {
+        faults.of(machine.inspect(slot, &mut |slot, identity| {
+            let SlotIdentity { format: _, manifest, version, build, program } = identity.clone();
+            let says = Installed { manifest, version, build, program };
+            verify_slot(&machine.slot_dir(slot), &says, &keys).map_err(|refusal| chain(&refusal))
+        }));
     }
 }
 

@@ -4,7 +4,9 @@ use fleet::desired::Assignment;
 use fleet::time::{Span, Time};
 
 /// How often a node checks itself, and the release that waits in its slot: soon enough that an operator who
-/// has edited a file sees within a minute what a restart would make of it.
+/// has edited a file sees within a minute what a restart would make of it. Most of a check is the hash of the
+/// program in its slot: 34 ms of one processor for 32 MiB (SHA instructions; three times that without), less than
+/// 0.2 % of a minute, so no check leaves it out.
 const EVERY: Span = Span::seconds(60);
 
 /// The pause before a check that has found a fault is repeated.

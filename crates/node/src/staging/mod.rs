@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use fleet::desired::Assignment;
 use fleet::version::{Release, Sha256};
-use package::{TrustedKeys, Verified};
+use package::{TRUST_DIR, TrustedKeys, Verified};
 use slots::{Machine, Slot};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
@@ -153,7 +153,7 @@ impl Stager {
 
     /// The keys of the machine. They lie outside the slots and never come from the manager or a package.
     async fn keys(&self) -> Result<TrustedKeys, Trouble> {
-        let trust = self.machine.root().join("trust");
+        let trust = self.machine.root().join(TRUST_DIR);
         let keys = tokio::task::spawn_blocking(move || TrustedKeys::load(&trust)).await;
         let keys = keys.map_err(|error| Trouble::Local(error.to_string()))?;
         keys.map_err(|error| Trouble::Local(chain(&error)))

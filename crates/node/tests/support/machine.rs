@@ -3,16 +3,17 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use fleet::version::Release;
+use fleet::version::{Build, Release, Version};
+use package::{Installed, Role, unpack_release};
 use slots::{Machine, Slot, SlotIdentity, Staging};
 use tempfile::TempDir;
 
+use super::package::{Publisher, Served};
 use super::{Manager, until};
 
 /// A machine.
@@ -21,6 +22,8 @@ pub struct TestMachine {
     pub machine: Machine,
     pub web: SocketAddr,
     pub sip: SocketAddr,
+    /// Who signed what is installed; the machine trusts its key.
+    installed_by: Publisher,
     boot: UnixDatagram,
     boot_name: String,
 }
@@ -28,37 +31,43 @@ pub struct TestMachine {
 /// A running node; killed when the test ends before it.
 pub struct Node(Child);
 
-/// The slot identity of the program under test, with a made-up package.
-fn own_identity() -> SlotIdentity {
-    let Release { version, build } = Release::COMPILED;
-    SlotIdentity::new("0".repeat(64), version.to_string(), build.0, "bin/pitlane-node".into())
-}
+/// The name of the key that signed what a machine was installed with, in its `trust/`.
+pub const INSTALLED_KEY: &str = "trust/installed.pub";
 
-fn fill(staging: Staging, identity: &SlotIdentity) {
-    let bin = staging.dir().join("bin");
-    fs::create_dir(&bin).unwrap();
-    let program = bin.join("pitlane-node");
-    fs::write(&program, "a program").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    staging.finish(identity).unwrap();
+/// Bytes of the program in a slot. It stands for the program under test, which the tests start.
+const PROGRAM: usize = 1000;
+
+/// Puts a signed release into a slot, and says its manifest.
+fn fill(staging: Staging, served: &Served) -> String {
+    let payload = served.dir.join("payload");
+    unpack_release(&payload, &served.verified, Role::Node, &staging.dir()).unwrap();
+    let Installed { manifest, version, build, program } = served.verified.installed(Role::Node);
+    staging.finish(&SlotIdentity::new(manifest.clone(), version, build, program)).unwrap();
+    manifest
 }
 
 impl TestMachine {
     /// A machine whose slot a holds the release under test, confirmed.
     pub fn installed() -> Self {
         let machine = Self::bare(30);
-        fill(machine.machine.install_first().unwrap(), &own_identity());
+        fill(machine.machine.install_first().unwrap(), &machine.published(Release::COMPILED));
         machine
     }
 
     /// A machine whose slot b holds the release under test, being tried.
     pub fn trying(confirm_within_seconds: u64) -> Self {
         let machine = Self::bare(confirm_within_seconds);
-        let older = SlotIdentity::new("1".repeat(64), "33".into(), 33_000, "bin/pitlane-node".into());
-        fill(machine.machine.install_first().unwrap(), &older);
-        fill(machine.machine.begin_staging(Slot::A).unwrap(), &own_identity());
-        machine.machine.select(&own_identity().manifest).unwrap();
+        let older = Release { version: Version::new(33, 0), build: Build(33_000) };
+        fill(machine.machine.install_first().unwrap(), &machine.published(older));
+        let staging = machine.machine.begin_staging(Slot::A).unwrap();
+        let manifest = fill(staging, &machine.published(Release::COMPILED));
+        machine.machine.select(&manifest).unwrap();
         machine
+    }
+
+    /// A release that this machine trusts, signed as a real one is.
+    fn published(&self, release: Release) -> Served {
+        self.installed_by.publish(release, Version::new(32, 0), PROGRAM)
     }
 
     fn bare(confirm_within_seconds: u64) -> Self {
@@ -73,7 +82,9 @@ impl TestMachine {
         let boot_name = format!("pitlane-test-{}", root.path().display());
         let boot = UnixDatagram::bind_addr(&UnixAddress::from_abstract_name(&boot_name).unwrap()).unwrap();
         boot.set_nonblocking(true).unwrap();
-        Self { machine: Machine::open(root.path()), root, web, sip, boot, boot_name }
+        let installed_by = Publisher::new();
+        installed_by.install_key_as(root.path(), INSTALLED_KEY);
+        Self { machine: Machine::open(root.path()), root, web, sip, installed_by, boot, boot_name }
     }
 
     /// Changes a setting, as an operator does while no node runs.

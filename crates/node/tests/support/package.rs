@@ -39,10 +39,15 @@ impl Publisher {
 
     /// Makes a machine trust this publisher.
     pub fn install_key(&self, root: &Path) {
-        let trust = root.join("trust");
-        fs::create_dir_all(&trust).unwrap();
-        let (secret, _) = self.pair.write(&trust, "publisher").unwrap();
-        fs::remove_file(secret).unwrap();
+        self.install_key_as(root, "trust/publisher.pub");
+    }
+
+    /// The same, with the key in this file.
+    pub fn install_key_as(&self, root: &Path, file: &str) {
+        let (file, elsewhere) = (root.join(file), tempfile::tempdir().unwrap());
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let (_, public) = self.pair.write(elsewhere.path(), "key").unwrap();
+        fs::copy(public, file).unwrap();
     }
 
     /// Builds a package of a release whose node program has so many bytes that do not compress.

@@ -214,6 +214,31 @@ fn a_slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
 }
 
 #[test]
+fn slot_is_verified_by_what_it_says_it_holds_and_by_what_was_signed() {
+    let (kit, stranger) = (Kit::small(), Kit::small());
+    let (package, built) = kit.build();
+    let (payload, slot) = (kit.at("payload"), kit.at("staging"));
+    extract_payload(&package, &built, Role::Node, &payload).unwrap();
+    unpack_release(&payload, &built, Role::Node, &slot).unwrap();
+    let says = built.installed(Role::Node);
+    verify_slot(&slot, &says, &kit.trusted).unwrap();
+    assert_eq!(verify_slot_but_program(&slot, &says, &kit.trusted).unwrap(), *built.payload(Role::Node));
+    let other = Installed { build: 1, ..says.clone() };
+    let said = refused(verify_slot(&slot, &other, &kit.trusted));
+    assert!(said.contains("slot.json says 34.1 (1), manifest ") && said.contains("34.1 (34100)"), "{said}");
+    assert!(matches!(verify_slot(&slot, &says, &stranger.trusted), Err(Refusal::UntrustedKey { .. })));
+    // Of the same length: only the hash tells.
+    let program = slot.join("bin/pitlane-node");
+    let length = fs::metadata(&program).unwrap().len() as usize;
+    fs::write(program, "x".repeat(length)).unwrap();
+    verify_slot_but_program(&slot, &says, &kit.trusted).unwrap();
+    assert!(matches!(verify_slot(&slot, &says, &kit.trusted), Err(Refusal::FileDiffers { .. })));
+    fs::remove_file(slot.join(SIGNATURE_FILE)).unwrap();
+    let unsigned = verify_slot(&slot, &says, &kit.trusted);
+    assert!(matches!(unsigned, Err(Refusal::NotKept { name: SIGNATURE_FILE })), "{unsigned:?}");
+}
+
+#[test]
 fn a_release_is_unpacked_with_its_manifest_and_says_what_it_is() {
     let kit = Kit::small();
     let (package, built) = kit.build();

@@ -29,7 +29,7 @@ const KEY_MODE: u32 = 0o644;
 const TRUST_MODE: u32 = 0o755;
 
 /// What belongs to root, by its name in the root directory.
-const OF_ROOT: [&str; 2] = ["trust", MACHINE_FILE];
+const OF_ROOT: [&str; 2] = [package::TRUST_DIR, MACHINE_FILE];
 
 /// A user that a release runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
