@@ -103,7 +103,8 @@ pub struct Run {
     pub manager: ManagerStep,
     /// Since when nothing but absent nodes is left to wait for.
     pub idle_since: Option<Time>,
-    /// Since when a node that could be taken waits for one before it in the queue although a place is free.
+    /// Since when a node that could be taken waits for one before it in the queue although a place is free. It
+    /// stays until a node is taken in its turn: what has held up others for long holds up nobody more (decision 25).
     #[serde(default)]
     pub held_up_since: Option<Time>,
     /// What names it to the nodes; its number where a Management Node of release 34 has started it.

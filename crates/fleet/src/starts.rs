@@ -8,7 +8,10 @@
 //! reports that are late, doubled or out of order look like a copy, whatever the clocks say.
 //!
 //! Release 34 has no such numbers. It is noticed beside a numbered start by reports that alternate more often
-//! than messages under way can.
+//! than messages under way can. Two processes of release 34 are not noticed.
+//!
+//! A machine that is copied or restored together with its memory, its processes running, is outside of this: the
+//! copy has the number of the original. Restore points of nodes are made without memory.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -33,8 +36,8 @@ pub const SWITCH_OFF: &str = "switch off the one that is a copy, or enrol the ri
 /// asks at least every ten seconds, so this is no pause between two reports.
 const BELIEVED_SILENT: Span = Span::minutes(2);
 
-/// How often alternating reports are noted while two processes are known: each note is an event that is
-/// stored. Shorter than [`BELIEVED_SILENT`].
+/// How often a report is noted while two processes are known: each note is an event that is stored. Shorter than
+/// [`BELIEVED_SILENT`].
 const NOTED_EVERY: Span = Span::minutes(1);
 
 /// How often reports without a number must follow those of one numbered start, or the other way round, with
@@ -98,6 +101,9 @@ struct Two {
     shown: Duplicate,
     /// Whose reports are believed.
     believed: Option<StartId>,
+    /// When it was heard, to a minute.
+    #[serde(default)]
+    believed_at: Time,
     /// Who is the only one heard since then.
     alone: Option<StartId>,
     alone_since: Time,
@@ -107,7 +113,7 @@ struct Two {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Starts {
-    /// The last one is the one that was heard last, at that time or since.
+    /// In the order of their last reports, as far as these were noted: those of two that are known are not.
     heard: Vec<Heard>,
     /// How often the last two have alternated, when one of them has no number.
     alternated: u8,
@@ -157,7 +163,7 @@ impl Starts {
             Some(two) => {
                 // A report that was overtaken does not say who is alive.
                 if arrival == Arrival::InTurn && two.goes_on(now, start_of(report), link) {
-                    after.is_alone(start_of(report));
+                    after.forget_all_but(start_of(report));
                 }
             }
             None => after.two = after.noticed(now),
@@ -204,11 +210,11 @@ impl Starts {
         let (believed, other) =
             if last.claimant.release < other.claimant.release { (last, other) } else { (other, last) };
         let shown = Duplicate { believed: believed.claimant, other: other.claimant };
-        Some(Two { shown, believed: believed.start, alone: last.start, alone_since: now })
+        Some(Two { shown, believed: believed.start, believed_at: now, alone: last.start, alone_since: now })
     }
 
     /// Two processes count as over: what was known of another proves nothing any more.
-    fn is_alone(&mut self, start: Option<StartId>) {
+    fn forget_all_but(&mut self, start: Option<StartId>) {
         self.two = None;
         self.alternated = 0;
         self.heard.retain(|heard| heard.start == start);
@@ -219,16 +225,23 @@ impl Starts {
 impl Two {
     /// Takes in that a process was heard; whether it is the only one by now.
     fn goes_on(&mut self, now: Time, start: Option<StartId>, link: Link) -> bool {
+        self.believe(now, start);
         let since = now.since(self.alone_since);
         if link == Link::Down || (self.alone != start && since >= NOTED_EVERY) {
             (self.alone, self.alone_since) = (start, now);
             return false;
         }
-        let alone = self.alone == start;
-        if alone && since >= BELIEVED_SILENT {
-            self.believed = start;
+        self.alone == start && since >= DUPLICATE_OVER
+    }
+
+    /// Another process is believed when the one that was has been silent for long: it has ended, or was started
+    /// anew under another number while the copy goes on.
+    fn believe(&mut self, now: Time, start: Option<StartId>) {
+        let silent = now.since(self.believed_at);
+        let noted = if self.believed == start { NOTED_EVERY } else { BELIEVED_SILENT };
+        if silent >= noted {
+            (self.believed, self.believed_at) = (start, now);
         }
-        alone && since >= DUPLICATE_OVER
     }
 }
 

@@ -249,6 +249,48 @@ fn reports_of_the_other_are_believed_when_the_believed_one_is_gone() {
     assert_ne!(calls(&fleet), believed);
 }
 
+/// A restart has another number, and the copy goes on all the while.
+#[test]
+fn restarted_process_is_believed_again_while_the_copy_goes_on() {
+    let (mut fleet, mut one, mut copy, _, at) = duplicated();
+    (one.calls, copy.calls) = (1, 1);
+    let (at, _) = in_turn(&mut fleet, at, 2, &mut [&mut one, &mut copy]);
+    let believed = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap().process.unwrap().start;
+    let rest = if Some(believed) == one.start { &mut copy } else { &mut one };
+    let mut restarted = Speaker { calls: 7, ..Speaker::new(NODE, 5, 0) };
+    rest.calls = 8;
+    in_turn(&mut fleet, at, 60, &mut [rest, &mut restarted]);
+    let calls = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap().calls;
+    assert_ne!(calls, Calls::Known { count: 1, oldest: None }, "what is shown is frozen");
+    assert!(is_duplicate(&fleet));
+}
+
+/// Whoever holds a stolen key may name any time.
+#[test]
+fn duplicate_whose_reports_bear_the_last_moment_is_over_all_the_same() {
+    let (mut fleet, mut one, copy, _, at) = duplicated();
+    let Message(id, mut last) = copy.says(&fleet, at);
+    last.at = Time(u64::MAX);
+    arrives(&mut fleet, at, Message(id, last));
+    let mut facts = Vec::new();
+    for n in 0..DUPLICATE_OVER.0 / EVERY * 2 {
+        let now = at + n * EVERY;
+        let Message(id, mut observed) = one.says(&fleet, now);
+        observed.at = Time(u64::MAX);
+        facts.extend(arrives(&mut fleet, now, Message(id, observed)));
+        one.beside = fleet.nodes().get(NODE).unwrap().starts.beside(one.start.unwrap());
+    }
+    assert!(of(&facts, NODE).contains(&NodeFact::DuplicateOver), "{facts:?}");
+}
+
+#[test]
+fn enrolment_anew_ends_a_duplicate() {
+    let (mut fleet, _, _, _, at) = duplicated();
+    let enrolled = Event::NodeEnrolled { id: NODE, release: Some(release(0)) };
+    assert_eq!(of(&fleet.apply(Time(at), enrolled).facts, NODE), [NodeFact::DuplicateOver]);
+    assert!(!is_duplicate(&fleet));
+}
+
 #[test]
 fn duplicate_stands_in_the_way_of_a_start_and_is_named_with_what_to_do() {
     let (fleet, _, _, _, at) = duplicated();
@@ -277,7 +319,7 @@ fn run_does_not_count_a_duplicated_node_as_upgraded_and_is_not_complete() {
     let mut copy = Speaker::new(NODE, 4, 0);
     copy.calls = 2;
     let (at, facts) = in_turn(&mut fleet, at, 4, &mut [&mut upgraded, &mut copy, &mut other]);
-    assert!(matches!(of(&facts, NODE)[..], [NodeFact::Duplicated(_)]), "{facts:?}");
+    assert!(matches!(of(&facts, NODE)[..], [NodeFact::Duplicated(_), NodeFact::Queued]), "{facts:?}");
     assert!(matches!(progress(&fleet), Progress::Pending { .. }), "{:?}", progress(&fleet));
     // The other node finishes: the run is over, and not complete.
     other = Speaker::new(OTHER, 8, 1);

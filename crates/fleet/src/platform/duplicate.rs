@@ -30,7 +30,9 @@ pub(super) enum Taken {
 impl Node {
     /// What is known of the node's processes after a report.
     pub(super) fn starts_after(&self, now: Time, observed: &Observed) -> Starts {
-        let in_turn = self.observed.as_ref().is_some_and(|last| observed.at > last.at);
+        // After the last moment that there is, nothing can bear a later one.
+        let is_later = |last: &Observed| observed.at > last.at || observed.at == Time(u64::MAX);
+        let in_turn = self.observed.as_ref().is_some_and(is_later);
         let arrival = if in_turn { Arrival::InTurn } else { Arrival::NotInTurn };
         let link = if self.contact == Contact::Heard { Link::Up } else { Link::Down };
         self.starts.after(now, observed, arrival, link)
@@ -76,7 +78,7 @@ impl Fleet {
         match (before, after) {
             (None, Some(two)) => {
                 self.node_fact(id, NodeFact::Duplicated(two), facts);
-                self.doubt(id);
+                self.queue_again(id, facts);
                 self.advance(now, id, facts);
             }
             (Some(_), None) => {
@@ -89,15 +91,10 @@ impl Fleet {
 
     /// A node that counted as upgraded, or as nothing that the run has to take, is to be upgraded again: one of
     /// its two machines may run another release.
-    fn doubt(&mut self, id: NodeId) {
-        let Some(run) = &self.platform.run else { return };
-        let (target, done, hold) = (run.assignment(), run.manager_is_done(), run.policy.hold());
-        self.nodes.edit(id, |node| match node.progress {
-            Progress::Idle | Progress::Upgraded { .. } => {
-                node.progress = Progress::Pending { tried: 0, rests_until: None };
-                node.assigned = done.then_some(target);
-                node.hold = hold;
-            }
+    fn queue_again(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        match node.progress {
+            Progress::Idle | Progress::Upgraded { .. } => self.queue(id, facts),
             Progress::Pending { .. }
             | Progress::Starting { .. }
             | Progress::Preparing { .. }
@@ -106,11 +103,25 @@ impl Fleet {
             | Progress::Rebooting { .. }
             | Progress::Releasing { .. }
             | Progress::Failed { .. } => {}
-        });
+        }
+    }
+
+    /// The machines of a node are one again for all that is known: whoever held its identity before is shut out.
+    pub(super) fn forget_processes(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
+        if self.nodes.get(id).is_some_and(|node| node.duplicate().is_some()) {
+            self.node_fact(id, NodeFact::DuplicateOver, facts);
+        }
+        self.nodes.edit(id, |node| node.starts = Starts::default());
     }
 
     /// A process that is not believed keeps the node in touch, and is sent what is wanted like the other.
-    pub(super) fn hear_another(&mut self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
+    pub(super) fn note_unbelieved(
+        &mut self,
+        now: Time,
+        id: NodeId,
+        observed: &Observed,
+        facts: &mut Vec<Fact>,
+    ) {
         self.contact_fact(now, id, observed, facts);
         self.outbid(now, id, observed.generation, facts);
         self.nodes.edit(id, |node| node.contact = Contact::Heard);

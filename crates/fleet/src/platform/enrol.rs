@@ -42,6 +42,7 @@ impl Fleet {
             Some(Joining::OutOfService) => Some(self.out_of_date(release)),
             Some(Joining::OtherVersion) | None => return,
         };
+        self.forget_processes(id, facts);
         self.keep_out_of_service(id, out_of_date, facts);
     }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Fleet;
 use crate::fact::Fact;
-use crate::node::{Contact, Duty, NodeId};
+use crate::node::{Contact, Duty, Node, NodeId};
 use crate::progress::Progress;
 use crate::run::Outcome;
 use crate::time::Time;
@@ -56,7 +56,7 @@ impl Fleet {
     /// Whether a node may still be heard for the first time since this manager started. Until then what is held of
     /// it says nothing: the manager may have been restored, and the node have been brought to another release
     /// meanwhile.
-    fn awaits_words(&self) -> bool {
+    fn awaits_first_reports(&self) -> bool {
         let started_at = self.platform.started_at;
         self.nodes.iter().any(|(_, node)| match node.contact {
             Contact::Silent { .. } => node.reported_at < started_at,
@@ -69,7 +69,7 @@ impl Fleet {
     pub(super) fn end_if_done(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let working = self.nodes.working() > 0;
         let absent = !self.nodes.absent().is_empty();
-        let awaited = !working && self.awaits_words();
+        let awaited = !working && self.awaits_first_reports();
         let Some(run) = &mut self.platform.run else { return };
         if !run.manager_is_done() || working || awaited {
             run.idle_since = None;
@@ -80,9 +80,10 @@ impl Fleet {
             return;
         }
         // One that was registered during the run and has never reported is not known to run it either, nor is
-        // each of two machines under one identity.
-        let target = run.package.release;
-        let complete = self.nodes.iter().all(|(_, node)| node.is_on(target));
+        // each of two machines under one identity, nor an always-on node that this manager has not heard.
+        let (target, started_at) = (run.package.release, self.platform.started_at);
+        let is_known = |node: &Node| node.duty == Duty::Bursting || node.reported_at >= started_at;
+        let complete = self.nodes.iter().all(|(_, node)| node.is_on(target) && is_known(node));
         let outcome = if complete { Outcome::Complete } else { Outcome::Incomplete };
         self.end(now, outcome, facts);
     }

@@ -34,7 +34,7 @@ impl Fleet {
         match taken {
             Taken::News => {}
             Taken::Late | Taken::Nothing => return,
-            Taken::OfAnother => return self.hear_another(now, id, &observed, facts),
+            Taken::OfAnother => return self.note_unbelieved(now, id, &observed, facts),
         }
         self.report_facts(now, id, &observed, facts);
         self.outbid(now, id, observed.generation, facts);
@@ -116,11 +116,17 @@ impl Fleet {
     /// A node that turns up during a run with another release than the run's joins its queue.
     fn join(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
         let (Some(run), Some(node)) = (&self.platform.run, self.nodes.get(id)) else { return };
-        let (target, done, hold) = (run.assignment(), run.manager_is_done(), run.policy.hold());
-        let other = node.observed.as_ref().is_some_and(|observed| observed.release != target.release);
-        if node.progress != Progress::Idle || !other {
-            return;
+        let target = run.package.release;
+        let other = node.observed.as_ref().is_some_and(|observed| observed.release != target);
+        if node.progress == Progress::Idle && other {
+            self.queue(id, facts);
         }
+    }
+
+    /// Puts a node into the queue of the run under way.
+    pub(super) fn queue(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
+        let Some(run) = &self.platform.run else { return };
+        let (target, done, hold) = (run.assignment(), run.manager_is_done(), run.policy.hold());
         self.nodes.edit(id, |node| {
             node.progress = Progress::Pending { tried: 0, rests_until: None };
             node.assigned = done.then_some(target);
@@ -234,7 +240,9 @@ impl Fleet {
                 Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
             }
             // It, or another machine of its identity, said that it runs the release, and says another now.
-            Ending::Upgraded if self.platform.run.is_some() => Progress::Pending { tried, rests_until: None },
+            Ending::Upgraded if self.platform.run.is_some() => {
+                Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
+            }
             Ending::Upgraded | Ending::TimedOut | Ending::Stopped => Progress::Idle,
         }
     }

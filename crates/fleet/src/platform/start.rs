@@ -230,7 +230,11 @@ impl fmt::Display for Warning {
                  check time synchronisation"
             ),
             Self::Duplicate { node, two } => {
-                write!(f, "{node} is not upgraded and stays in service: {two}; {SWITCH_OFF}")
+                write!(
+                    f,
+                    "{node} is not upgraded by this run: {two}; {SWITCH_OFF}; then leave the right one on until it was \
+                     heard alone for {DUPLICATE_OVER}"
+                )
             }
         }
     }
