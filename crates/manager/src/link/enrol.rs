@@ -9,7 +9,7 @@ use fleet::node::NodeId;
 use fleet::platform::{Event, Fleet, Joining};
 use fleet::version::Release;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentRequest, RegistrationId};
 
 use super::refusals::Reason;
@@ -89,12 +89,11 @@ pub(crate) async fn renew(
 }
 
 /// While two processes report under one identity, it is not prolonged: one of them may hold a stolen key, and
-/// would renew its certificate for ever. A certificate has a third of its life left when it is to be renewed.
+/// would renew its certificate for ever. A certificate has a third of its life left when it is to be renewed. The
+/// alarm names the two; here nothing is logged, for either may ask as often as it likes.
 fn refuse_duplicate(link: &Link, node: NodeId) -> Result<(), Refusal> {
     let two = link.desk.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));
-    let Some(two) = two else { return Ok(()) };
-    warn!(node = node.0, "the certificate of a node was not renewed: {two}");
-    Err(Refusal::Duplicate(two))
+    two.map_or(Ok(()), |two| Err(Refusal::Duplicate(two)))
 }
 
 fn issue(

@@ -120,6 +120,9 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
     let waiting = link.desk.news_of(node);
     let stepped_at = || link.desk.read(|fleet, _| fleet.platform.wall.stepped_at());
     let stepped_before = stepped_at();
+    let heard_at = || link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
+    // A report of before what was heard last was not taken in; the node goes on from that time with the next one.
+    let late = heard_at().is_some_and(|heard_at| sync.observed.at < heard_at);
     loop {
         let news = waiting.notified();
         tokio::pin!(news);
@@ -129,9 +132,6 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
         let configuration = link.desk.rooms();
         let newer =
             desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
-        let heard_at = link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
-        // A report of before that was not taken in; the node goes on from this time with the next one.
-        let late = heard_at.is_some_and(|heard_at| sync.observed.at < heard_at);
         let hold = match sync.wait {
             // Whoever holds a certificate renews it by the clock that was set, over the connection that it has.
             Wait::ForNews => !newer && !late && stepped_at().is_none_or(|at| Some(at) == stepped_before),
@@ -153,7 +153,7 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
                 desired,
                 configuration,
                 fetch_rate: link.fetch_rate,
-                heard_at,
+                heard_at: heard_at(),
                 wall: Some(link.desk.wall()),
                 beside,
             });
