@@ -4,16 +4,16 @@
 //! goes by that number, everything that the Management Node is told or tells goes by the node's. In a world
 //! with copies every process has a random number; in the others none has, as in release 34.
 //!
-//! What is shown of a node is compared with the machine whose words are held of it; that of a machine whose words
-//! are not held is not known, and nothing that needs it is expected. What each machine promises by itself is
-//! judged of both.
+//! What is shown of a node is compared with the machine whose report the Management Node holds. The other machine's
+//! state is not compared, for the Management Node does not hold it. What each machine promises by itself is judged
+//! of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use fleet::desired::Desired;
 use fleet::node::NodeId;
 use fleet::observed::{Admission, Observed};
-use fleet::starts::{DUPLICATE_OVER, Process, StartId};
+use fleet::starts::{Process, StartId};
 use fleet::time::{Span, Time};
 use fleet::version::Release;
 
@@ -109,7 +109,7 @@ impl World {
     /// or leaves the release that it tries.
     pub(super) fn is_taken_for_one(&self, machine: NodeId) -> bool {
         let of = identity(machine);
-        let lately = |at: &Time| self.now.since(*at) < self.odds.policy.hold() + DUPLICATE_OVER;
+        let lately = |at: &Time| self.now.since(*at) < self.odds.policy.hold();
         let two = self.copies_of(of).next().is_some() || self.clones.gone.get(&of).is_some_and(lately);
         two && self.fleet().nodes().get(of).is_some_and(|node| node.duplicate().is_none())
     }
@@ -257,7 +257,7 @@ impl World {
         let behind = |(machine, copy): (&NodeId, &Machine)| {
             let of = self.nodes.get(&identity(*machine)).map(|machine| machine.disk.confirmed.0);
             let differs = copy.disk.confirmed.0 != target || of.is_some_and(|runs| runs != target);
-            (differs && self.is_known(*machine)).then_some(*machine)
+            (differs && self.is_known(*machine) && !self.lies(*machine)).then_some(*machine)
         };
         let left: Vec<NodeId> = self.nodes.range(NodeId(COPIES)..).filter_map(behind).collect();
         if !left.is_empty() {

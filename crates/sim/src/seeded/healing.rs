@@ -245,7 +245,7 @@ impl World {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
             // One that rests since before a restore is not known to run another release until it is powered on.
-            let unheard = rests && self.truth.amnesia && node.contact.is_lost();
+            let unheard = rests && self.is_unheard_since_a_restore(id);
             // What is held of a bursting node that rests may be what its copy has said, and while it is known as
             // two it is not started by a run: only its own reports, alone, can prove that it is one again.
             let of_a_copy = rests && (!self.is_held(id) || node.duplicate().is_some());

@@ -322,13 +322,7 @@ impl Told {
             NodeFact::ClockRight => self.clock_off = None,
             NodeFact::OutOfDate { why } => self.out_of_date = Some(why.clone()),
             NodeFact::OutOfDateOver => self.out_of_date = None,
-            NodeFact::Duplicated(two) => {
-                self.duplicate = Some(*two);
-                // A run takes it for not upgraded from now on.
-                if matches!(self.place, Place::Idle | Place::Upgraded) {
-                    self.place = if target.is_some() { Place::Queued } else { self.place.clone() };
-                }
-            }
+            NodeFact::Duplicated(two) => self.duplicate = Some(*two),
             NodeFact::DuplicateOver => self.duplicate = None,
             NodeFact::ContactMade { .. } | NodeFact::ContactRestored { .. } => self.in_touch = true,
             NodeFact::ContactLost => self.in_touch = false,

@@ -246,8 +246,8 @@ impl World {
         let Some(run) = &self.fleet().platform.last_run else { return };
         let target = run.package.release;
         let unheard = |id: &NodeId| {
-            let node = self.fleet().nodes().get(*id);
-            self.truth.amnesia && node.is_some_and(|node| node.contact.is_lost())
+            let bursting = self.fleet().nodes().get(*id).is_some_and(|node| node.duty == Duty::Bursting);
+            bursting && self.is_unheard_since_a_restore(*id)
         };
         let left = |id: &NodeId| {
             let runs = self.nodes.get(id).map(|machine| machine.disk.confirmed.0);

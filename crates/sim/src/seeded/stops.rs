@@ -149,7 +149,9 @@ impl World {
     /// How many nodes have failed in this run and do not run its release, and how many machines run it. A
     /// compromised node may say that it runs it: nothing else tells whether it does.
     fn attempts(&self, target: Release) -> (u64, u64) {
-        let runs = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| machine.disk.confirmed.0 >= target);
+        // After a restore, a node may have gone on from there.
+        let is_on = |runs: Release| runs == target || (self.truth.amnesia && runs > target);
+        let runs = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| is_on(machine.disk.confirmed.0));
         let failed = |(id, known): &(&NodeId, &Known)| {
             known.attempt == Attempt::Failed
                 && !runs(id)

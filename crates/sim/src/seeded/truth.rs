@@ -69,6 +69,8 @@ pub(super) struct Truth {
     pub(super) stop: Stop,
     /// The manager's memory has gone back at least once.
     pub(super) amnesia: bool,
+    /// When it did so last, by the world's time.
+    pub(super) restored_at: Time,
     /// A node has waited for those before it in the queue for a drain limit.
     pub(super) held_up: bool,
     /// Since when the manager's program runs, by the world's time.
@@ -129,6 +131,12 @@ impl World {
         }
     }
 
+    /// Whether the manager has not heard a node since its memory has gone back.
+    pub(super) fn is_unheard_since_a_restore(&self, id: NodeId) -> bool {
+        let heard = self.truth.watches.get(&id).map(|watch| watch.heard);
+        self.truth.amnesia && heard.is_none_or(|heard| heard <= self.truth.restored_at)
+    }
+
     /// Whether a node has waited for others in the queue for as long as a drain may take, before an event.
     pub(super) fn note_hold_up(&mut self, now: Time) {
         let run = self.manager.store.fleet.platform.run.as_ref();
@@ -159,7 +167,7 @@ impl World {
     /// The manager's memory has gone back from this epoch: what it was told since is untold, the operator's
     /// wishes too.
     pub(super) fn forget(&mut self, epoch: u32) {
-        self.truth.amnesia = true;
+        (self.truth.amnesia, self.truth.restored_at) = (true, self.now);
         self.forget_processes(None);
         self.counts.reached.memory_back += 1;
         let run = self.fleet().platform.run.as_ref().map(Run::name);

@@ -1,7 +1,8 @@
-//! What is judged, and who of it may have changed since: whoever has not is not judged again.
+//! Dirty tracking for the oracle: which nodes may have changed since they were judged last, so that the others are
+//! left out.
 //!
-//! The types see to it that no change goes unnoted. The values lie behind them and can be read as they are, and
-//! every way to change one notes whose it is; a way that is not made for one node notes all.
+//! The types see to it that no change goes unnoted. The values lie behind them and can be read as they are. Every
+//! mutable access marks the node that it concerns, and one that concerns no single node marks all.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
