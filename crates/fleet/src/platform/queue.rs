@@ -64,11 +64,17 @@ impl Fleet {
         })
     }
 
+    /// Whether what is held of a node was said to this manager. A bursting node at rest says nothing.
+    fn is_known(&self, node: &Node) -> bool {
+        node.duty == Duty::Bursting || node.reported_at >= self.platform.started_at
+    }
+
     /// Ends the run when nothing is left that it could do. Nodes that cannot be contacted do not hold
     /// it up (R11), save for a grace in which they may turn up.
     pub(super) fn end_if_done(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let working = self.nodes.working() > 0;
-        let absent = !self.nodes.absent().is_empty();
+        let absent =
+            !self.nodes.absent().is_empty() || self.nodes.iter().any(|(_, node)| !self.is_known(node));
         let awaited = !working && self.awaits_first_reports();
         let Some(run) = &mut self.platform.run else { return };
         if !run.manager_is_done() || working || awaited {
@@ -81,9 +87,8 @@ impl Fleet {
         }
         // One that was registered during the run and has never reported is not known to run it either, nor is
         // each of two machines under one identity, nor an always-on node that this manager has not heard.
-        let (target, started_at) = (run.package.release, self.platform.started_at);
-        let is_known = |node: &Node| node.duty == Duty::Bursting || node.reported_at >= started_at;
-        let complete = self.nodes.iter().all(|(_, node)| node.is_on(target) && is_known(node));
+        let target = run.package.release;
+        let complete = self.nodes.iter().all(|(_, node)| node.is_on(target) && self.is_known(node));
         let outcome = if complete { Outcome::Complete } else { Outcome::Incomplete };
         self.end(now, outcome, facts);
     }

@@ -104,14 +104,12 @@ impl World {
         last.zip(node).is_none_or(|(last, node)| node.starts.believes(&last))
     }
 
-    /// Whether the platform takes a node for one machine that is two. It is believed whichever of them speaks, so
-    /// the node's place may be free while the other is still out. That one goes back to service within the hold,
-    /// or leaves the release that it tries.
-    pub(super) fn is_taken_for_one(&self, machine: NodeId) -> bool {
-        let of = identity(machine);
-        let lately = |at: &Time| self.now.since(*at) < self.odds.policy.hold();
-        let two = self.copies_of(of).next().is_some() || self.clones.gone.get(&of).is_some_and(lately);
-        two && self.fleet().nodes().get(of).is_some_and(|node| node.duplicate().is_none())
+    /// Whether a copy of a node was switched off within the hold. It may have said last that it is back, so that the
+    /// node's place is free while the machine that is left is still out; that one goes back within the hold, or
+    /// leaves the release that it tries.
+    pub(super) fn has_lost_a_copy(&self, machine: NodeId) -> bool {
+        let gone = self.clones.gone.get(&identity(machine));
+        gone.is_some_and(|at| self.now.since(*at) < self.odds.policy.hold())
     }
 
     /// Whether a node was copied at any time.

@@ -309,11 +309,12 @@ impl World {
     fn out_for_the_run(&self) -> u32 {
         let run = self.fleet().platform.run.as_ref().map(Run::name);
         let is_there = |id: &NodeId| self.nodes.contains_key(id) && self.truth.nodes.contains_key(id);
-        // A node that was copied has one place, and it is free when the one that is believed is back.
-        let counts = |id: &NodeId| is_there(id) && self.is_held(*id) && !self.is_taken_for_one(*id);
-        let out = self.out.iter().filter(|(id, of)| Some(**of) == run && counts(id));
-        let nodes: BTreeSet<NodeId> = out.map(|(id, _)| identity(*id)).collect();
-        u32::try_from(nodes.len()).unwrap_or(u32::MAX)
+        let is_out = |id: &NodeId| self.out.get(id).is_some_and(|of| Some(*of) == run) && is_there(id);
+        let machines = self.out.keys().filter(|id| is_out(id) && !self.has_lost_a_copy(**id));
+        // A node that is two machines is out of service when neither takes calls for it.
+        let nodes: BTreeSet<NodeId> = machines.map(|id| identity(*id)).collect();
+        let out = nodes.into_iter().filter(|node| self.machines_of(*node).all(|machine| is_out(&machine)));
+        u32::try_from(out.count()).unwrap_or(u32::MAX)
     }
 }
 
