@@ -16,7 +16,7 @@
 //!
 //! Whether the engine carries calls is found out by [`CallEngine::probe_call`], a real call to itself.
 //!
-//! The SIP stack logs every message in full at level `info`: a node's log filter says `rsipstack=warn`.
+//! The SIP stack logs every message in full at level `info`: a node lets only its errors into the log.
 //!
 //! What is not here: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.
 

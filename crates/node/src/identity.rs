@@ -27,7 +27,7 @@ const ADVICE: &str =
 /// How long a manager has to take a connection. On any network that carries calls it takes well under a second.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The longest silence within an answer. A held answer is silent for up to 30 seconds.
+/// The longest silence within an answer. A held answer is silent for up to ten seconds.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The identity of an enrolled node.

@@ -22,7 +22,7 @@ use crate::identity::{self, FileStamp, Identity, IdentityError};
 use crate::reason::OwnCertificate;
 use crate::renewal::{Renewal, WallClock, Walls};
 
-/// How long a held request may take: twice the 30 seconds that a manager holds it at most.
+/// How long a held request may take: several times the ten seconds that a manager holds it at most.
 const HELD: Duration = Duration::from_secs(60);
 
 /// How long a request that is answered at once may take.
