@@ -245,6 +245,11 @@ impl Machine {
         Late::Yes
     }
 
+    /// The time that its last report bears.
+    pub(super) fn last_at(&self) -> Time {
+        self.last_at
+    }
+
     /// When the next report is made: two never bear the same time.
     pub(super) fn stamp(&mut self, local: Time) -> Time {
         self.last_at = local.max(Time(self.last_at.0.saturating_add(1)));

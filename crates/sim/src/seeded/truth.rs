@@ -69,8 +69,8 @@ pub(super) struct Truth {
     pub(super) stop: Stop,
     /// The manager's memory has gone back at least once.
     pub(super) amnesia: bool,
-    /// When it did so last, by the world's time.
-    pub(super) restored_at: Time,
+    /// The time of each machine's last report when it did so last.
+    pub(super) said_before: BTreeMap<NodeId, Time>,
     /// A node has waited for those before it in the queue for a drain limit.
     pub(super) held_up: bool,
     /// Since when the manager's program runs, by the world's time.
@@ -131,10 +131,11 @@ impl World {
         }
     }
 
-    /// Whether the manager has not heard a node since its memory has gone back.
+    /// Whether all that the manager holds of a node was said before its memory has gone back, however late it came.
     pub(super) fn is_unheard_since_a_restore(&self, id: NodeId) -> bool {
-        let heard = self.truth.watches.get(&id).map(|watch| watch.heard);
-        self.truth.amnesia && heard.is_none_or(|heard| heard <= self.truth.restored_at)
+        let held = self.fleet().nodes().get(id).and_then(|node| node.observed.as_ref());
+        let before = self.truth.said_before.get(&id);
+        before.is_some_and(|before| held.is_none_or(|held| held.at <= *before))
     }
 
     /// Whether a node has waited for others in the queue for as long as a drain may take, before an event.
@@ -167,7 +168,8 @@ impl World {
     /// The manager's memory has gone back from this epoch: what it was told since is untold, the operator's
     /// wishes too.
     pub(super) fn forget(&mut self, epoch: u32) {
-        (self.truth.amnesia, self.truth.restored_at) = (true, self.now);
+        self.truth.amnesia = true;
+        self.truth.said_before = self.nodes.iter().map(|(id, machine)| (*id, machine.last_at())).collect();
         self.forget_processes(None);
         self.counts.reached.memory_back += 1;
         let run = self.fleet().platform.run.as_ref().map(Run::name);
