@@ -94,7 +94,7 @@ fn every_broken_rule_is_noticed_by_the_promise_that_it_breaks() {
 #[test]
 fn a_run_that_comes_too_late_to_its_end_is_told_from_one_that_never_comes_there() {
     let late = |canary| {
-        let said = (1..=8).flat_map(|seed| tell(seed, Telling::Sums, Some(canary)).violations);
+        let said = (1..=40).flat_map(|seed| tell(seed, Telling::Sums, Some(canary)).violations);
         said.map(|violation| violation.subject).collect::<Vec<_>>().join("\n")
     };
     assert!(late(Canary::RunDawdles).contains("ended after the bound"));

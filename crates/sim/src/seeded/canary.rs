@@ -303,7 +303,7 @@ impl Canary {
         if world.canary == Some(Self::LateReportCounts)
             && let Some(last) = world.fleet().nodes().get(from).and_then(|node| node.observed.as_ref())
         {
-            observed.at = observed.at.max(Time(last.at.0 + 1));
+            observed.at = observed.at.max(Time(last.at.0.saturating_add(1)));
         }
         observed
     }
