@@ -225,9 +225,15 @@ impl Starts {
 impl Two {
     /// Takes in that a process was heard; whether it is the only one by now.
     fn goes_on(&mut self, now: Time, start: Option<StartId>, link: Link) -> bool {
+        if link == Link::Down {
+            // Nobody was heard for a while, such as during a restart of the Management Node: that says of none that
+            // it has ended.
+            (self.alone, self.alone_since, self.believed_at) = (start, now, now);
+            return false;
+        }
         self.believe(now, start);
         let since = now.since(self.alone_since);
-        if link == Link::Down || (self.alone != start && since >= NOTED_EVERY) {
+        if self.alone != start && since >= NOTED_EVERY {
             (self.alone, self.alone_since) = (start, now);
             return false;
         }
