@@ -11,6 +11,7 @@ use fleet::version::{Release, Version};
 
 use super::agenda::Happening;
 use super::world::{VERSIONS, World};
+use crate::world::package;
 
 /// When the last call has ended.
 pub(super) const CALLS_END_WITHIN: Span = Span::minutes(30);
@@ -20,6 +21,9 @@ const STARTS_WITHIN: Span = Span::seconds(50);
 
 /// When every node has been heard: the manager may be away for twenty minutes.
 pub(super) const EVERYBODY_HEARD_WITHIN: Span = Span::minutes(22);
+
+/// How often the operator waits until a node is one machine again: the first reports of both may be late.
+const WAITS_FOR_COPIES: u32 = 2;
 
 /// How often the operator starts the rest of a run again (R24).
 const REPEATS: u32 = 2;
@@ -157,8 +161,31 @@ impl World {
         }
     }
 
-    /// Presses Start for whatever is left (R24). False when nothing is.
+    /// Presses Start for whatever is left (R24). False when nothing is. A node whose copy has gone is waited for: the
+    /// one that is left is heard alone for as long as it takes.
     fn start_the_rest(&mut self) -> bool {
+        for _ in 0..WAITS_FOR_COPIES {
+            let check = self.fleet().check_start(&package(self.version_for_all()), self.manager_now());
+            let of_a_copy = |blocker: &Blocker| match blocker {
+                Blocker::Duplicate { node, .. } => !self.named_liar(node),
+                Blocker::Unreachable { .. }
+                | Blocker::StartFault { .. }
+                | Blocker::NodeOffPath { .. }
+                | Blocker::NothingToDo { .. }
+                | Blocker::OffPath { .. }
+                | Blocker::OtherPackage { .. }
+                | Blocker::RunUnderWay { .. }
+                | Blocker::ManagerStartFault { .. } => false,
+            };
+            if !check.blockers.iter().any(of_a_copy) {
+                break;
+            }
+            self.pass(DUPLICATE_OVER + Span(self.odds.links.heartbeat.0 * 4));
+        }
+        self.press_start_for_the_rest()
+    }
+
+    fn press_start_for_the_rest(&mut self) -> bool {
         let last = self.fleet().platform.last_run.as_ref().map(|run| &run.outcome);
         if matches!(last, Some(Outcome::TooManyFailures { .. }))
             && let Some(liar) = self.liar()
@@ -169,7 +196,7 @@ impl World {
         policy.run_limit = if self.liar().is_some() { Span(self.bound().0 * 2) } else { Span::hours(100) };
         match self.press_start(self.version_for_all(), policy) {
             Ok(()) => true,
-            Err(blockers) if self.removes_the_liar(&blockers) => self.start_the_rest(),
+            Err(blockers) if self.removes_the_liar(&blockers) => self.press_start_for_the_rest(),
             Err(blockers) => {
                 self.judge_refusal(&blockers);
                 false
