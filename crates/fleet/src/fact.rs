@@ -11,7 +11,7 @@ use crate::node::{Duty, NodeId, Power};
 use crate::observed::Calls;
 use crate::progress::Failure;
 use crate::run::Outcome;
-use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
+use crate::starts::{Duplicate, SWITCH_OFF};
 use crate::time::{Offset, Span, Time};
 use crate::version::Release;
 use crate::wall::Gap;
@@ -292,9 +292,7 @@ impl fmt::Display for NodeFact {
             Self::OutOfDate { why } => write!(f, "out of service until it is upgraded: {why}"),
             Self::OutOfDateOver => f.write_str("runs the version of the Management Node again"),
             Self::Duplicated(duplicate) => write!(f, "{duplicate}; {SWITCH_OFF}"),
-            Self::DuplicateOver => {
-                write!(f, "one machine reports as this node, no other was heard for {DUPLICATE_OVER}")
-            }
+            Self::DuplicateOver => f.write_str("one machine reports as this node again"),
             Self::ContactMade { release } => write!(f, "in touch for the first time, on {release}"),
             Self::ContactLost => f.write_str("could not communicate with conferencing node"),
             Self::ContactRestored { after } => write!(f, "in touch again after {after}"),

@@ -176,7 +176,12 @@ impl Node {
             | Progress::Upgraded { .. }
             | Progress::Failed { .. } => Depth::Stage,
         };
-        Intent { owners: self.owners(), software: self.assigned.map(|assignment| (assignment, depth)) }
+        let owners = self.owners();
+        // A node does not keep itself out of service for what the platform holds against it; one that is brought
+        // back on an older release must, and its program may be of release 34. What it obeys is the operator's mode.
+        let operator = owners.operator.or_else(|| self.out_of_date.clone());
+        let software = self.assigned.map(|assignment| (assignment, depth));
+        Intent { owners: Owners { operator, ..owners }, software }
     }
 
     /// What the node is sent.

@@ -2,6 +2,7 @@
 
 mod support;
 
+use fleet::agent::{Agent, Memory, Start};
 use fleet::desired::Owners;
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
@@ -62,6 +63,14 @@ fn new_machine_joins_with_the_version_of_the_management_node_alone_r29() {
     assert_eq!(fleet.joining(NodeId(9), Some(release(0))), None);
 }
 
+/// Whether a node that does what is wanted of it takes no calls.
+fn refuses_calls(fleet: &Fleet) -> bool {
+    let start = Start { release: release(0), confirmed: true, staged: None, fell_back: None };
+    let mut agent = Agent::new(Memory::default(), start);
+    agent.accept(Time(0), fleet.wanted(NODE).unwrap()).unwrap();
+    agent.wanted().refuse_calls.is_some()
+}
+
 #[test]
 fn enrolment_of_a_new_machine_with_another_version_changes_nothing() {
     let mut fleet = registered();
@@ -79,6 +88,7 @@ fn node_that_is_brought_back_on_another_version_takes_no_calls_until_it_is_upgra
     assert!(why.contains("with 34,") && why.contains("has 34.1;"), "{why}");
     assert_eq!(held(&fleet), Some(why.clone()));
     assert_eq!(enrol(&mut fleet, 11, Some(release(0))), [], "told twice");
+    assert!(refuses_calls(&fleet), "the node itself goes on taking calls");
 
     say(&mut fleet, 12, 0, Footing::Confirmed, Admission::Refusing);
     assert_eq!(fleet.check_start(&package(1), Time(13)).blockers, []);
@@ -95,6 +105,7 @@ fn node_that_is_brought_back_on_another_version_takes_no_calls_until_it_is_upgra
     say(&mut fleet, 19, 1, Footing::Confirmed, Admission::Admitting);
     assert!(fleet.platform.run.is_none(), "{:?}", progress(&fleet));
     assert_eq!(fleet.wanted(NODE).unwrap().intent.owners, Owners::default());
+    assert!(!refuses_calls(&fleet), "the node stays out of service");
 }
 
 #[test]
