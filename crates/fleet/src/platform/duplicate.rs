@@ -83,7 +83,11 @@ impl Fleet {
             }
             (Some(_), None) => {
                 self.node_fact(id, NodeFact::DuplicateOver, facts);
-                self.advance(now, id, facts);
+                // What is held may be what the other has said; the report at hand is taken in next.
+                let held = self.nodes.get(id).and_then(|node| node.observed.as_ref());
+                if held.is_some_and(|held| held.says_the_same_as(observed)) {
+                    self.advance(now, id, facts);
+                }
             }
             (None, None) | (Some(_), Some(_)) => {}
         }
