@@ -137,7 +137,7 @@ pub enum NodeFact {
     OutOfDateOver,
     /// Two processes report as this node at the same time: its machine was copied, or its key was stolen.
     Duplicated(Duplicate),
-    /// Only one has been heard for long enough.
+    /// Only one has been heard for long enough, or the node was enrolled anew, which shuts the other out.
     DuplicateOver,
     /// It was heard for the first time.
     ContactMade {

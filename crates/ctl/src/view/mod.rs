@@ -44,9 +44,7 @@ impl Canvas {
         self,
         nodes: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Vec<String> {
-        let duplicates = nodes.filter_map(|(name, two)| Some((name, two?)));
-        let sentence = |(name, two): (&str, &str)| one_line(&format!("{name}: {two}"));
-        duplicates.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
+        self.sentences(nodes, ": ")
     }
 
     /// The machines that would not start again, each with why.
@@ -54,9 +52,18 @@ impl Canvas {
         self,
         machines: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Vec<String> {
-        let faults = machines.filter_map(|(name, fault)| Some((name, fault?)));
-        let sentence = |(name, why): (&str, &str)| one_line(&format!("{name}: a restart would fail: {why}"));
-        faults.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
+        self.sentences(machines, ": a restart would fail: ")
+    }
+
+    /// A sentence for each of whom something is to be said.
+    fn sentences<'a>(
+        self,
+        named: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+        between: &str,
+    ) -> Vec<String> {
+        let said = named.filter_map(|(name, what)| Some((name, what?)));
+        let sentence = |(name, what): (&str, &str)| one_line(&format!("{name}{between}{what}"));
+        said.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
     }
 
     /// Whether the line fits.

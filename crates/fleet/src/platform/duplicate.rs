@@ -70,9 +70,16 @@ impl Fleet {
     }
 
     /// Notes which process has reported, and what follows when they are two, or one again.
-    pub(super) fn hear_process(&mut self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
+    pub(super) fn hear_process(
+        &mut self,
+        now: Time,
+        id: NodeId,
+        starts: Starts,
+        observed: &Observed,
+        facts: &mut Vec<Fact>,
+    ) {
         let Some(node) = self.nodes.get(id) else { return };
-        let (starts, before) = (node.starts_after(now, observed), node.duplicate().copied());
+        let before = node.duplicate().copied();
         let after = starts.duplicate().copied();
         self.nodes.edit(id, |node| node.starts = starts);
         match (before, after) {

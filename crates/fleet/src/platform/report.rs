@@ -29,8 +29,9 @@ impl Fleet {
         if observed.generation.epoch == u32::MAX {
             return;
         }
-        let taken = node.takes(&node.starts_after(now, &observed), &observed);
-        self.hear_process(now, id, &observed, facts);
+        let starts = node.starts_after(now, &observed);
+        let taken = node.takes(&starts, &observed);
+        self.hear_process(now, id, starts, &observed, facts);
         match taken {
             Taken::News => {}
             Taken::Late | Taken::Nothing => return,
