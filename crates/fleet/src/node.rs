@@ -11,8 +11,12 @@ use crate::observed::{Admission, Footing, Observed, Staging};
 use crate::progress::{AttemptResult, Progress};
 use crate::starts::{Duplicate, Starts};
 use crate::time::{Offset, Span, Time};
-use crate::version::Release;
+use crate::version::{Release, Version};
 use crate::wall;
+
+/// How long a node reports an earlier version than it has reached until it is kept out of service. Two
+/// processes that live name each other in their second requests at the latest, and both ask every ten seconds.
+const WENT_BACK_FOR: Span = Span::minutes(1);
 
 /// Names a node: the integer id of the management API. Ids are never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -118,6 +122,12 @@ pub struct Node {
     /// version (R20, R29).
     #[serde(default)]
     pub out_of_date: Option<String>,
+    /// The version that it ran last without having gone back to it.
+    #[serde(default)]
+    pub reached: Option<Version>,
+    /// Since when it reports an earlier version than it has reached, while it still takes calls.
+    #[serde(default)]
+    pub went_back_at: Option<Time>,
     /// The processes that report as this node.
     #[serde(default)]
     pub starts: Starts,
@@ -143,6 +153,8 @@ impl Node {
             result: None,
             failed_before: false,
             out_of_date: None,
+            reached: None,
+            went_back_at: None,
             starts: Starts::default(),
         }
     }
@@ -292,12 +304,18 @@ impl Node {
         self.woken.then(|| if self.progress.holds_place() { Power::On } else { Power::Rest })
     }
 
+    /// When it is kept out of service, if it goes on to report an earlier version than it has reached. A copy of
+    /// its machine from before an upgrade is noticed within that time, and takes nothing from the original.
+    pub fn out_of_date_at(&self) -> Option<Time> {
+        self.went_back_at.filter(|_| self.out_of_date.is_none()).map(|since| since + WENT_BACK_FOR)
+    }
+
     /// When it must be looked at again, if nothing is heard before.
     pub fn deadline(&self) -> Option<Time> {
         let contact = match self.contact {
             Contact::Silent { lost_at, .. } => Some(lost_at),
             Contact::Never | Contact::Heard | Contact::Lost { .. } => None,
         };
-        [contact, self.progress.deadline()].into_iter().flatten().min()
+        [contact, self.progress.deadline(), self.out_of_date_at()].into_iter().flatten().min()
     }
 }

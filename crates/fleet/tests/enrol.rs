@@ -127,3 +127,62 @@ fn machine_that_is_reinstalled_and_enrols_again_is_in_service() {
     assert_eq!(enrol(&mut fleet, 12, Some(release(1))), [NodeFact::OutOfDateOver]);
     assert_eq!(held(&fleet), None);
 }
+
+/// A machine that ran the platform's version is restored with its identity.
+fn restored() -> Fleet {
+    let mut fleet = upgraded();
+    let facts = of_node(&say(&mut fleet, 10_000, 0, Footing::Confirmed, Admission::Admitting).facts);
+    assert_eq!(facts, [], "a copy beside the original may have reported");
+    assert_eq!(fleet.next_deadline(), Some(Time(70_000)));
+    fleet
+}
+
+#[test]
+fn machine_that_is_restored_with_its_identity_takes_no_calls_until_it_is_upgraded_r20_r29() {
+    let mut fleet = restored();
+    let facts = of_node(&fleet.apply(Time(70_000), Event::DeadlinePassed).facts);
+    let [NodeFact::OutOfDate { why }] = &facts[..] else { panic!("{facts:?}") };
+    assert!(why.contains("with 34,") && why.contains("has 34.1;"), "{why}");
+    assert_eq!(held(&fleet), Some(why.clone()));
+    assert!(refuses_calls(&fleet), "the node itself goes on taking calls");
+    assert_eq!(fleet.next_deadline(), None);
+
+    say(&mut fleet, 70_001, 0, Footing::Confirmed, Admission::Refusing);
+    fleet.start(package(1), Policy::standard(), Time(70_002)).unwrap();
+    for at in 70_003..70_005 {
+        say(&mut fleet, at, 0, Footing::Confirmed, Admission::Refusing);
+    }
+    say(&mut fleet, 70_006, 1, Footing::Trying, Admission::Refusing);
+    let facts = of_node(&say(&mut fleet, 70_007, 1, Footing::Confirmed, Admission::Refusing).facts);
+    assert!(facts.contains(&NodeFact::OutOfDateOver), "{facts:?}");
+}
+
+#[test]
+fn machine_that_reports_its_version_again_within_a_minute_stays_in_service() {
+    let mut fleet = restored();
+    say(&mut fleet, 20_000, 1, Footing::Confirmed, Admission::Admitting);
+    assert_eq!(fleet.next_deadline(), None);
+    assert_eq!(of_node(&fleet.apply(Time(70_000), Event::DeadlinePassed).facts), []);
+    assert_eq!(held(&fleet), None);
+}
+
+#[test]
+fn node_that_a_run_left_behind_has_gone_back_to_nothing() {
+    let mut fleet = registered();
+    say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    fleet.apply(Time(2), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
+    say(&mut fleet, 3, 0, Footing::Confirmed, Admission::Refusing);
+    assert_eq!((held(&fleet), fleet.nodes().get(NODE).unwrap().went_back_at), (None, None));
+}
+
+#[test]
+fn platform_that_is_restored_as_a_whole_is_in_service() {
+    let mut fleet = restored();
+    fleet.apply(Time(70_000), Event::DeadlinePassed);
+    assert!(held(&fleet).is_some());
+    fleet.apply(Time(80_000), Event::ManagerStarted { release: release(0), fell_back: None, wall: None });
+    say(&mut fleet, 80_001, 0, Footing::Confirmed, Admission::Refusing);
+    assert_eq!(held(&fleet), None);
+    say(&mut fleet, 80_002, 0, Footing::Confirmed, Admission::Admitting);
+    assert_eq!(fleet.next_deadline(), None);
+}

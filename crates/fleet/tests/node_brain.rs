@@ -1,6 +1,6 @@
 //! The node's own guard: whatever the platform says, and in whatever order it arrives.
 
-use fleet::agent::{Agent, AgentEvent, Memory, Refusal, Refuse, Start};
+use fleet::agent::{Agent, AgentEvent, FallBack, Memory, Refusal, Refuse, Start};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
 use fleet::observed::{Admission, Calls, Footing, Staging};
 use fleet::time::{Span, Time};
@@ -179,7 +179,7 @@ fn a_release_takes_no_calls_before_it_is_confirmed() {
 fn a_release_that_fell_back_is_not_taken_again_for_the_same_run() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
-    let fell_back = Some((PACKAGE, "it crashed at start".to_string()));
+    let fell_back = Some(FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() });
     let start = Start { staged: Some(PACKAGE), fell_back, ..start() };
     let mut agent = Agent::new(agent.memory().clone(), start);
     let rejected = Staging::Rejected { run: RunId(1), manifest: PACKAGE, why: "it crashed at start".into() };
@@ -194,6 +194,34 @@ fn a_release_that_fell_back_is_not_taken_again_for_the_same_run() {
     again.intent.software = Some((software(2), Depth::Install));
     agent.accept(Time(3), again).unwrap();
     assert_eq!(agent.wanted().leave, Some(software(2)));
+}
+
+#[test]
+fn fall_back_of_an_earlier_attempt_is_none_of_the_next() {
+    let mut agent = ready_to_leave();
+    agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
+    let fell_back = Some(FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() });
+    let start = Start { staged: Some(PACKAGE), fell_back: fell_back.clone(), ..start() };
+    let mut agent = Agent::new(agent.memory().clone(), start.clone());
+    let mut again = drained(3, Depth::Install);
+    again.intent.software = Some((software(2), Depth::Install));
+    agent.accept(Time(3), again).unwrap();
+    for event in [
+        AgentEvent::Admission(Admission::Refusing),
+        AgentEvent::Calls(Calls::NONE),
+        AgentEvent::Leaving { software: software(2) },
+    ] {
+        agent.apply(Time(4), event);
+    }
+    assert_eq!(agent.wanted().restart, Some(software(2)));
+    // The machine loses power before the slot is selected: the slot record still has the earlier fall-back.
+    let interrupted = Agent::new(agent.memory().clone(), start.clone());
+    assert_eq!(interrupted.observed(Time(5)).staging, Staging::Staged { manifest: PACKAGE });
+    assert_eq!(interrupted.wanted().restart, None);
+
+    let later = FallBack { at: 8, ..fell_back.unwrap() };
+    let second = Agent::new(agent.memory().clone(), Start { fell_back: Some(later), ..start });
+    assert!(matches!(second.observed(Time(5)).staging, Staging::Rejected { run: RunId(2), .. }));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use call::CallEngine;
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, FallBack, Memory, Start};
 use fleet::observed::Admission;
 use fleet::version::{Release, Sha256};
 use slots::{Machine, Slot, SlotIdentity, Supervised, UnixMillis};
@@ -234,7 +234,8 @@ fn find_start(machine: &Machine, slot: Slot, unconfirmed: &UnconfirmedFile) -> R
     let fell_back = record.fell_back.and_then(|fell_back| {
         let manifest: Sha256 = fell_back.manifest.parse().ok()?;
         let because = unconfirmed.why(&fell_back.manifest).map(|why| format!(": {why}")).unwrap_or_default();
-        Some((manifest, format!("{}{because}", fell_back.sentence(UnixMillis::now()))))
+        let why = format!("{}{because}", fell_back.sentence(UnixMillis::now()));
+        Some(FallBack { manifest, at: fell_back.at.0, why })
     });
     let staged = staged.and_then(|staged| staged.manifest.parse().ok());
     Ok(Start { release: Release::COMPILED, confirmed, staged, fell_back })

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use fleet::agent::{Agent, AgentEvent, Start};
+use fleet::agent::{Agent, AgentEvent, FallBack, Start};
 use fleet::desired::{Assignment, Desired};
 use fleet::observed::{Admission, Calls, Observed};
 use fleet::starts::{Process, StartId, Starts};
@@ -243,8 +243,11 @@ impl Machine {
 
     fn comes_up(&mut self, now: Time, into: Assignment) {
         self.busy = Busy::Idle;
-        let fell_back = (self.fate == Fate::FallsBack).then(|| {
-            (into.manifest, format!("{} did not confirm itself in 300 s, three times", into.release))
+        let why = || format!("{} did not confirm itself in 300 s, three times", into.release);
+        let fell_back = (self.fate == Fate::FallsBack).then(|| FallBack {
+            manifest: into.manifest,
+            at: now.0,
+            why: why(),
         });
         if fell_back.is_none() {
             self.release = into.release;

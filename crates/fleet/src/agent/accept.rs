@@ -1,14 +1,13 @@
 //! Which desired states a node takes.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Agent, AgentFact, Memory};
+use super::{Agent, AgentFact, FallBack, Memory};
 use crate::desired::{Assignment, Depth, Desired, Generation};
 use crate::observed::Footing;
 use crate::time::Time;
-use crate::version::{Release, Sha256};
+use crate::version::Release;
 
 /// Why a node does not take a desired state. It changes nothing of what the node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +109,16 @@ impl Agent {
     }
 }
 
-/// What became of the slot that was selected, now that a release has started.
-pub(super) fn settle_selection(memory: &mut Memory, release: Release, fell_back: Option<(Sha256, String)>) {
-    if let (Some(selected), Some((manifest, why))) = (memory.selected, fell_back)
+/// What became of the slot that was selected, now that a release has started. A fall-back that was known before is
+/// one of an earlier attempt: the node was interrupted after it had noted that it leaves, and before it selected
+/// the slot.
+pub(super) fn settle_selection(memory: &mut Memory, release: Release, fell_back: Option<FallBack>) {
+    let known = fell_back.as_ref().is_some_and(|fell_back| memory.fell_back_at == Some(fell_back.at));
+    memory.fell_back_at = fell_back.as_ref().map(|fell_back| fell_back.at);
+    if let (Some(selected), Some(FallBack { manifest, at: _, why })) = (memory.selected, fell_back)
         && selected.manifest == manifest
         && selected.release != release
+        && !known
     {
         memory.rejected = Some((selected, why));
     }

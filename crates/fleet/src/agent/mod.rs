@@ -32,6 +32,20 @@ pub struct Memory {
     pub selected: Option<Assignment>,
     /// The software that it could not take, and why.
     pub rejected: Option<(Assignment, String)>,
+    /// When the last fall-back happened that the node has drawn its conclusion from.
+    #[serde(default)]
+    pub fell_back_at: Option<u64>,
+}
+
+/// A release that was tried and left again, as the slot record has it until another is selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FallBack {
+    /// The package.
+    pub manifest: Sha256,
+    /// When, by the machine's wall clock in milliseconds: what tells one fall-back from another.
+    pub at: u64,
+    /// Why, in a sentence.
+    pub why: String,
 }
 
 /// What is true of the node just now. It is learned anew at every start.
@@ -66,8 +80,8 @@ pub struct Start {
     pub confirmed: bool,
     /// The complete release in the inactive slot.
     pub staged: Option<Sha256>,
-    /// The package that was tried and fell back since, and why.
-    pub fell_back: Option<(Sha256, String)>,
+    /// The last fall-back, as long as no release was selected since.
+    pub fell_back: Option<FallBack>,
 }
 
 /// What is wanted of the node's shell.

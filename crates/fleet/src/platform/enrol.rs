@@ -1,5 +1,6 @@
-//! Which machines may join (R29), and which of them take no calls yet. Relies on the shell to have checked who
-//! enrols; never takes a node into a run.
+//! Which machines may join (R29), and which nodes take no calls before they are upgraded: those whose machine was
+//! brought back on another version, by an enrolment anew or from a restore point with its identity (R20). Relies on
+//! the shell to have checked who enrols; never takes a node into a run.
 
 use alloc::format;
 use alloc::string::String;
@@ -9,6 +10,7 @@ use super::Fleet;
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Node, NodeId};
 use crate::observed::Footing;
+use crate::time::Time;
 use crate::version::{Release, Version};
 
 /// What becomes of a machine that enrols as a registered node.
@@ -46,13 +48,30 @@ impl Fleet {
         self.keep_out_of_service(id, out_of_date, facts);
     }
 
-    /// A node that runs the version of the Management Node, confirmed, takes calls again.
-    pub(super) fn release_when_current(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
-        let Some(Node { out_of_date: Some(_), observed: Some(observed), .. }) = self.nodes.get(id) else {
-            return;
+    /// Compares the version that a node runs, confirmed, with that of the Management Node and with what the node
+    /// has reached. One that has gone back to an earlier version was restored: it takes no calls until it runs
+    /// the version of the Management Node. Of two machines under one identity nobody can say which is the node,
+    /// and nothing is taken from either.
+    pub(super) fn compare_version(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
+        let Some(node) = self.nodes.get(id) else { return };
+        if node.duplicate().is_some() {
+            self.nodes.edit(id, |node| node.went_back_at = None);
+            return self.keep_out_of_service(id, None, facts);
+        }
+        let Some(observed) = node.observed.as_ref().filter(|said| said.footing == Footing::Confirmed) else {
+            return self.nodes.edit(id, |node| node.went_back_at = None);
         };
-        if observed.footing == Footing::Confirmed && self.is_current(Some(observed.release)) {
+        let release = observed.release;
+        let current = self.is_current(Some(release));
+        if current || node.reached.is_none_or(|reached| reached <= release.version) {
+            self.nodes.edit(id, |node| (node.reached, node.went_back_at) = (Some(release.version), None));
+        } else if node.went_back_at.is_none() {
+            self.nodes.edit(id, |node| node.went_back_at = Some(now));
+        }
+        if current {
             self.keep_out_of_service(id, None, facts);
+        } else if self.nodes.get(id).and_then(Node::out_of_date_at).is_some_and(|at| at <= now) {
+            self.keep_out_of_service(id, Some(self.out_of_date(Some(release))), facts);
         }
     }
 

@@ -19,6 +19,7 @@ impl Fleet {
         while let Some(id) = self.nodes.overdue(now) {
             self.contact_overdue(now, id, facts);
             self.place_overdue(now, id, facts);
+            self.compare_version(now, id, facts);
         }
     }
 

@@ -34,8 +34,11 @@ impl Fleet {
         self.hear_process(now, id, starts, &observed, facts);
         match taken {
             Taken::News => {}
-            Taken::Late | Taken::Nothing => return,
-            Taken::OfAnother => return self.note_unbelieved(now, id, &observed, facts),
+            Taken::Late | Taken::Nothing => return self.compare_version(now, id, facts),
+            Taken::OfAnother => {
+                self.compare_version(now, id, facts);
+                return self.note_unbelieved(now, id, &observed, facts);
+            }
         }
         self.report_facts(now, id, &observed, facts);
         self.outbid(now, id, observed.generation, facts);
@@ -44,7 +47,7 @@ impl Fleet {
             node.observed = Some(observed);
             node.reported_at = now;
         });
-        self.release_when_current(id, facts);
+        self.compare_version(now, id, facts);
         self.join(id, facts);
         self.advance(now, id, facts);
     }

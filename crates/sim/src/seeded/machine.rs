@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, FallBack, Memory, Start};
 use fleet::desired::Assignment;
 use fleet::node::Duty;
 use fleet::observed::{Admission, Calls, Observed};
@@ -31,7 +31,7 @@ pub(super) struct Disk {
     /// How often the release in the other slot was started, when that is selected.
     pub(super) trying: Option<u32>,
     /// The last fall-back, until the next selection.
-    pub(super) fell_back: Option<(Sha256, String)>,
+    pub(super) fell_back: Option<FallBack>,
 }
 
 /// A process of the node's program.
@@ -196,17 +196,18 @@ impl Machine {
     }
 
     /// boot counts a try before it is used, and falls back when there are no more.
-    pub(super) fn count_try(&mut self) {
+    pub(super) fn count_try(&mut self, now: Time) {
         let Some(tries) = self.disk.trying else { return };
         if tries < TRIES {
             self.disk.trying = Some(tries + 1);
             return;
         }
         self.disk.trying = None;
-        self.disk.fell_back = self
-            .disk
-            .other
-            .map(|(release, manifest)| (manifest, format!("{release} was started {TRIES} times in vain")));
+        self.disk.fell_back = self.disk.other.map(|(release, manifest)| FallBack {
+            manifest,
+            at: now.0,
+            why: format!("{release} was started {TRIES} times in vain"),
+        });
     }
 
     pub(super) fn counted(&self, local: Time) -> Calls {

@@ -122,9 +122,10 @@ impl World {
 
     /// boot counts a try, and falls back when there are no more.
     fn counts_try(&mut self, id: NodeId) {
+        let now = self.now;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let tried = machine.is_between_releases();
-        machine.count_try();
+        machine.count_try(now);
         let fell_back = tried && !machine.is_between_releases();
         self.known(id).rejected |= fell_back;
     }

@@ -199,10 +199,13 @@ impl Scales {
             result,
             failed_before,
             out_of_date,
+            reached,
+            went_back_at: _,
             // No process has a number here.
             starts: _,
         } = node;
         let held = (operator_maintenance.is_some(), out_of_date.is_some());
+        (reached, node.out_of_date_at().map(|at| ahead(now, at))).hash(state);
         (held, self.generation(*generation), assigned, woken, hold).hash(state);
         (result, failed_before).hash(state);
         match contact {
@@ -231,10 +234,11 @@ impl Scales {
             operator_since,
             timeouts,
         } = machine;
-        let fleet::agent::Memory { accepted, held_until, let_go, selected, rejected } = memory;
+        let fleet::agent::Memory { accepted, held_until, let_go, selected, rejected, fell_back_at } = memory;
         self.hash_order(accepted, state);
         (held_until.map(|until| ahead(now, until)), let_go, selected).hash(state);
-        (rejected, confirmed, other, trying, fell_back.is_some(), calls, engine, timeouts).hash(state);
+        let known = fell_back.as_ref().map(|fell_back| *fell_back_at == Some(fell_back.at));
+        (rejected, confirmed, other, trying, known, calls, engine, timeouts).hash(state);
         operator_since.map(|since| self.generation(since)).hash(state);
         (process.is_some(), report.is_some(), order.is_some()).hash(state);
         // What its brain knows beside its memory is what it says and what it does.

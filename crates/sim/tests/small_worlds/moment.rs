@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, FallBack, Memory, Start};
 use fleet::desired::{Assignment, Desired, Generation};
 use fleet::node::NodeId;
 use fleet::observed::{Admission, Observed};
@@ -49,7 +49,7 @@ pub(crate) struct Machine {
     pub(crate) other: Option<Slot>,
     /// The other slot is selected and has not confirmed itself.
     pub(crate) trying: bool,
-    pub(crate) fell_back: Option<(Sha256, String)>,
+    pub(crate) fell_back: Option<FallBack>,
     /// None while it is off or starts.
     pub(crate) process: Option<Process>,
     /// Whether a call lives.

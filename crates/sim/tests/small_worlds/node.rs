@@ -1,7 +1,7 @@
 //! The loop around the brain of one node, as the node's program has it: apply what has happened, make it
 //! durable, act on what is wanted, and report.
 
-use fleet::agent::{Agent, AgentEvent};
+use fleet::agent::{Agent, AgentEvent, FallBack};
 use fleet::desired::Desired;
 use fleet::node::NodeId;
 use fleet::observed::{Admission, Calls};
@@ -150,7 +150,13 @@ impl Turn<'_> {
     pub(crate) fn falls_back(&mut self, id: NodeId) {
         let machine = self.moment.machine_mut(id);
         machine.trying = false;
-        machine.fell_back = machine.other.map(|slot| (slot.manifest, "it did not confirm itself".into()));
+        // One that the node has drawn its conclusion from is told from this one, as two moments are.
+        let at = machine.memory.fell_back_at.map_or(0, |before| 1 - before);
+        machine.fell_back = machine.other.map(|slot| FallBack {
+            manifest: slot.manifest,
+            at,
+            why: "it did not confirm itself".into(),
+        });
         machine.end();
     }
 
