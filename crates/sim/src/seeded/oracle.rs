@@ -33,6 +33,7 @@ impl World {
         self.manager_runs_its_run();
         for id in self.fleet().nodes().ids() {
             self.statuses_say_what_is_known(id);
+            self.only_a_restored_machine_is_out_of_date(id);
             if !self.lies(id) {
                 self.upgraded_means_upgraded(id);
             }
@@ -69,6 +70,19 @@ impl World {
         if heard != known.heard || (known.heard && unreachable()) {
             let subject = format!("node{id} is {:?}, and was heard: {}", node.contact, known.heard);
             self.violation("a node is shown as reachable when it was heard, else not (R11)", subject);
+        }
+    }
+
+    /// R20: in these worlds no machine goes back to an earlier release but a copy, in the place of its original.
+    /// While both report, neither is kept out of service.
+    fn only_a_restored_machine_is_out_of_date(&mut self, id: NodeId) {
+        let Some(node) = self.fleet().nodes().get(id).filter(|node| node.out_of_date.is_some()) else {
+            return;
+        };
+        let two = node.duplicate().is_some();
+        if two || !(self.was_copied(id) || self.lies(id)) {
+            let subject = format!("node{id}, two machines: {two}");
+            self.violation("only a machine that was restored is kept out of service as such (R20)", subject);
         }
     }
 

@@ -254,7 +254,7 @@ fn status_is_true(status: Status, said: &Observed, node: &Node, machine: &Machin
         return true;
     }
     let refuses = machine.engine == Admission::Refusing;
-    let held = node.operator_maintenance.is_some() || machine.unfit;
+    let held = node.operator_maintenance.is_some() || node.out_of_date.is_some() || machine.unfit;
     let leaves = said.footing != Footing::Confirmed;
     match status {
         Status::NoUpgradeInProgress | Status::UpgradePending | Status::TimeoutWaitingForCallsToClear => {
