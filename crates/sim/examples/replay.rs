@@ -4,12 +4,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use sim::seeded::{Plan, Telling, tell_plan};
+use sim::seeded::{Plan, Verbosity, run_plan};
 
 /// Lets one seed, or one kept file, happen again and prints every event with what it has changed.
 #[derive(Debug, Parser)]
 #[command(name = "replay")]
-struct Asked {
+struct Args {
     /// The number of a seed, or a kept file.
     world: String,
     /// Prints the events alone.
@@ -21,10 +21,10 @@ struct Asked {
 }
 
 fn main() -> ExitCode {
-    let Asked { world, events, steps } = Asked::parse();
+    let Args { world, events, steps } = Args::parse();
     match plan(&world) {
         Ok(plan) if steps => write_down(&plan),
-        Ok(plan) => replay(&plan, if events { Telling::Events } else { Telling::Everything }),
+        Ok(plan) => replay(&plan, if events { Verbosity::Events } else { Verbosity::Everything }),
         Err(why) => {
             eprintln!("replay: {why}");
             ExitCode::from(2)
@@ -32,18 +32,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn replay(plan: &Plan, telling: Telling) -> ExitCode {
-    let story = tell_plan(plan, telling);
-    println!("seed {}\n{}{}{}", story.seed, story.odds, story.journal, story.counts.table());
-    if story.violations.is_empty() {
+fn replay(plan: &Plan, verbosity: Verbosity) -> ExitCode {
+    let report = run_plan(plan, verbosity);
+    println!("seed {}\n{}{}{}", report.seed, report.rates, report.journal, report.counts.table());
+    if report.violations.is_empty() {
         return ExitCode::SUCCESS;
     }
-    println!("{}", story.complaint());
+    println!("{}", report.failure_summary());
     ExitCode::FAILURE
 }
 
 fn write_down(plan: &Plan) -> ExitCode {
-    let broken = tell_plan(plan, Telling::Sums).violations;
+    let broken = run_plan(plan, Verbosity::Sums).violations;
     let promise = broken.first().map_or("(none is broken)", |violation| violation.promise);
     print!("{}", plan.written_down().to_text(promise));
     ExitCode::SUCCESS

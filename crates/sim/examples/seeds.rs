@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use jiff::SignedDuration;
-use sim::seeded::{Counts, Plan, Story, tell_many};
+use sim::seeded::{Counts, Plan, SeedReport, run_seeds};
 
 /// How often it says how far it has come.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -15,7 +15,7 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// Lets whole fleets happen from seeds, on every core, and judges every promise after every event.
 #[derive(Debug, Parser)]
 #[command(name = "seeds")]
-struct Asked {
+struct Args {
     /// The first seed.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     from: u64,
@@ -31,22 +31,22 @@ struct Asked {
 }
 
 fn main() -> ExitCode {
-    tell(&Asked::parse())
+    tell(&Args::parse())
 }
 
-fn tell(Asked { from, count, time, keep }: &Asked) -> ExitCode {
+fn tell(Args { from, count, time, keep }: &Args) -> ExitCode {
     let (began, mut said) = (Instant::now(), Instant::now());
     let (mut told, mut broken, mut counts) = (0_u64, 0_u64, Counts::default());
     // Without either bound it is a thousand seeds; a time alone is as many as it takes.
     let count = count.unwrap_or(if time.is_some() { u64::MAX } else { 1_000 });
     let until = time.map(|time| began + time.unsigned_abs());
-    tell_many(*from..from.saturating_add(count), until, |story| {
+    run_seeds(*from..from.saturating_add(count), until, |report| {
         told += 1;
-        counts.add(&story.counts);
-        if !story.violations.is_empty() {
+        counts.add(&report.counts);
+        if !report.violations.is_empty() {
             broken += 1;
-            println!("{}", story.complaint());
-            keep_in(keep, &story);
+            println!("{}", report.failure_summary());
+            keep_in(keep, &report);
         }
         if said.elapsed() >= PROGRESS {
             said = Instant::now();
@@ -59,10 +59,10 @@ fn tell(Asked { from, count, time, keep }: &Asked) -> ExitCode {
 }
 
 /// Writes a failing seed, shrunk, as a file.
-fn keep_in(dir: &Path, story: &Story) {
-    let Some(violation) = story.violations.first() else { return };
-    let text = Plan::of(story.seed).shrunk(violation.promise).to_text(violation.promise);
-    let path = dir.join(format!("{}.txt", story.seed));
+fn keep_in(dir: &Path, report: &SeedReport) {
+    let Some(violation) = report.violations.first() else { return };
+    let text = Plan::of(report.seed).shrunk(violation.promise).to_text(violation.promise);
+    let path = dir.join(format!("{}.txt", report.seed));
     match std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&path, text)) {
         Ok(()) => println!("  kept, shrunk, in {}", path.display()),
         Err(error) => eprintln!("seeds: {}: {error}", path.display()),

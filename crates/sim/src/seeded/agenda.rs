@@ -10,21 +10,27 @@ use fleet::starts::StartId;
 use fleet::time::Time;
 
 use super::kinds::Kind;
-use super::step::Deed;
+use super::step::Action;
 
 /// Something that happens in the world.
 #[derive(Clone, Debug)]
-pub(super) enum Happening {
+pub(super) enum WorldEvent {
     /// A node's report arrives at the Management Node.
-    Report { from: NodeId, observed: Observed, turn: u64 },
+    Report { from: NodeId, observed: Observed, request: u64 },
     /// What is wanted arrives at a node, perhaps as the answer to what it said in a turn.
-    Order { to: NodeId, desired: Desired, heard: Option<Time>, beside: Option<StartId>, answers: Option<u64> },
+    Desired {
+        to: NodeId,
+        desired: Desired,
+        heard: Option<Time>,
+        beside: Option<StartId>,
+        answers: Option<u64>,
+    },
     /// The Management Node looks whether a node is still there.
     LinkCheck { node: NodeId },
     /// A link is taken for down, and is not.
     FalseDown { node: NodeId },
     /// A node speaks although it has no news.
-    Speak { node: NodeId, turn: u64 },
+    SendReport { node: NodeId, request: u64 },
     /// A deadline of a node's brain.
     NodeDue { node: NodeId },
     /// A staging is half way.
@@ -48,7 +54,7 @@ pub(super) enum Happening {
     /// The Management Node's process starts.
     ManagerBoot { start: u64 },
     /// A cut is mended.
-    Mend { nodes: Vec<NodeId> },
+    CutEnds { nodes: Vec<NodeId> },
     /// What ailed a node is over.
     Recover { node: NodeId },
     /// A program that hangs goes on; what has come meanwhile is dealt with then.
@@ -56,24 +62,24 @@ pub(super) enum Happening {
     /// A copy of a machine is switched off for good.
     CopyOff { machine: NodeId },
     /// The Management Node's disk can be written again.
-    ManagerDiskWell,
+    ManagerDiskRecovers,
     /// The Management Node's machine would start again.
-    ManagerStartsAgain,
+    ManagerStartFaultEnds,
     /// A compromised node says something.
-    Lie,
+    FalseReport,
     /// It is time that something goes wrong, drawn at that moment.
-    Strike(Strike),
+    RandomFault(RandomFault),
     /// It is time that the operator does something, drawn at that moment.
-    Operator(Act),
+    Operator(OperatorAction),
     /// Something interferes that was written down.
-    Deed(Deed),
+    Action(Action),
     /// Nothing goes wrong any more.
     Heal,
 }
 
 /// Something that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Strike {
+pub(super) enum RandomFault {
     NodeCrash,
     NodeOff,
     ManagerCrash,
@@ -94,7 +100,7 @@ pub(super) enum Strike {
     Clone,
 }
 
-impl Strike {
+impl RandomFault {
     pub(super) const ALL: [Self; 18] = [
         Self::NodeCrash,
         Self::NodeOff,
@@ -142,7 +148,7 @@ impl Strike {
 
 /// Something that the operator does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Act {
+pub(super) enum OperatorAction {
     Maintenance,
     Nodes,
     Start,
@@ -151,7 +157,7 @@ pub(super) enum Act {
     Change,
 }
 
-impl Act {
+impl OperatorAction {
     pub(super) const ALL: [Self; 6] =
         [Self::Maintenance, Self::Nodes, Self::Start, Self::Restart, Self::RestorePoint, Self::Change];
 
@@ -169,35 +175,35 @@ impl Act {
 
 /// Which of two happenings of the same moment comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
+enum Priority {
     Interference,
     Other,
 }
 
 /// The happenings to come.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Agenda {
+pub(super) struct EventQueue {
     /// Each in a box of its own: the map moves many of its entries for each that is entered.
-    entries: BTreeMap<(Time, Turn, u64), Box<Happening>>,
+    entries: BTreeMap<(Time, Priority, u64), Box<WorldEvent>>,
     entered: u64,
 }
 
-impl Agenda {
-    pub(super) fn enter(&mut self, at: Time, happening: Happening) {
-        self.insert(at, Turn::Other, happening);
+impl EventQueue {
+    pub(super) fn push(&mut self, at: Time, event: WorldEvent) {
+        self.insert(at, Priority::Other, event);
     }
 
-    pub(super) fn enter_interference(&mut self, at: Time, happening: Happening) {
-        self.insert(at, Turn::Interference, happening);
+    pub(super) fn push_interference(&mut self, at: Time, event: WorldEvent) {
+        self.insert(at, Priority::Interference, event);
     }
 
-    fn insert(&mut self, at: Time, turn: Turn, happening: Happening) {
-        self.entries.insert((at, turn, self.entered), Box::new(happening));
+    fn insert(&mut self, at: Time, priority: Priority, event: WorldEvent) {
+        self.entries.insert((at, priority, self.entered), Box::new(event));
         self.entered += 1;
     }
 
-    pub(super) fn next(&mut self) -> Option<(Time, Happening)> {
-        self.entries.pop_first().map(|((at, ..), happening)| (at, *happening))
+    pub(super) fn pop(&mut self) -> Option<(Time, WorldEvent)> {
+        self.entries.pop_first().map(|((at, ..), event)| (at, *event))
     }
 }
 
@@ -207,21 +213,21 @@ mod tests {
 
     #[test]
     fn of_one_moment_what_interferes_comes_first_however_late_it_was_entered() {
-        let mut agenda = Agenda::default();
-        agenda.enter(Time(5), Happening::ManagerDue);
-        agenda.enter(Time(5), Happening::Heal);
-        agenda.enter_interference(Time(5), Happening::Operator(Act::Start));
-        agenda.enter_interference(Time(5), Happening::Deed(Deed::RestorePoint));
-        agenda.enter_interference(Time(6), Happening::Operator(Act::Start));
-        agenda.enter(Time(4), Happening::ManagerDiskWell);
+        let mut queue = EventQueue::default();
+        queue.push(Time(5), WorldEvent::ManagerDue);
+        queue.push(Time(5), WorldEvent::Heal);
+        queue.push_interference(Time(5), WorldEvent::Operator(OperatorAction::Start));
+        queue.push_interference(Time(5), WorldEvent::Action(Action::RestorePoint));
+        queue.push_interference(Time(6), WorldEvent::Operator(OperatorAction::Start));
+        queue.push(Time(4), WorldEvent::ManagerDiskRecovers);
         let order: Vec<String> =
-            std::iter::from_fn(|| agenda.next()).map(|(at, what)| format!("{} {what:?}", at.0)).collect();
+            std::iter::from_fn(|| queue.pop()).map(|(at, what)| format!("{} {what:?}", at.0)).collect();
         assert_eq!(
             order,
             [
-                "4 ManagerDiskWell",
+                "4 ManagerDiskRecovers",
                 "5 Operator(Start)",
-                "5 Deed(RestorePoint)",
+                "5 Action(RestorePoint)",
                 "5 ManagerDue",
                 "5 Heal",
                 "6 Operator(Start)",

@@ -6,7 +6,7 @@ use fleet::policy::Policy;
 use fleet::time::Span;
 
 use super::healing::{CALLS_END_WITHIN, EVERYBODY_HEARD_WITHIN};
-use super::odds::{LinkOdds, MachineOdds};
+use super::odds::{LinkRates, MachineRates};
 use super::world::World;
 
 /// From the start of a bursting node's machine until its first word.
@@ -41,12 +41,12 @@ impl World {
             Duty::Bursting => (always_on, bursting + 1),
         });
         // The liar may keep the place that it was given.
-        let taken = u32::from(self.liar().is_some());
-        let policy = &self.odds.policy;
+        let taken = u32::from(self.compromised_node().is_some());
+        let policy = &self.rates.policy;
         let policy = Policy { nodes_at_once: policy.nodes_at_once - taken, ..policy.clone() };
         // It may hold up the others once for each of the two kinds of nodes, for as long as a drain may take.
         let held_up = Span(policy.drain_limit.0 * 2 * u64::from(taken));
-        bound(&policy, Size { always_on, bursting }, &self.odds.machines, &self.odds.links) + held_up
+        bound(&policy, Size { always_on, bursting }, &self.rates.machines, &self.rates.links) + held_up
     }
 }
 
@@ -61,7 +61,7 @@ impl World {
 /// - with a release that comes up on no node, its tries as often as nodes fill the places;
 /// - the grace for nodes that are absent, or the start limit for bursting nodes that do not start up;
 /// - the longest pause between two words of a node, for one that was answered just before it was missed.
-fn bound(policy: &Policy, size: Size, machines: &MachineOdds, links: &LinkOdds) -> Span {
+fn bound(policy: &Policy, size: Size, machines: &MachineRates, links: &LinkRates) -> Span {
     let times = |span: Span, times: u64| Span(span.0 * times);
     let waves = |nodes: u64| nodes.div_ceil(u64::from(policy.nodes_at_once));
     let last_call = CALLS_END_WITHIN - EVERYBODY_HEARD_WITHIN;

@@ -188,7 +188,7 @@ impl Canary {
         let (mut fleet, now) = (world.fleet().clone(), world.manager_now());
         for id in fleet.apply(now, event).changed {
             if let Some(desired) = fleet.wanted(id) {
-                world.check_order(id, &desired);
+                world.check_sent(id, &desired);
             }
         }
     }
@@ -225,7 +225,7 @@ impl Canary {
     pub(super) fn alter_delay_of(world: &World, desired: &Desired) -> Span {
         let installs = matches!(desired.intent.software, Some((_, Depth::Install)));
         let dawdles = world.canary == Some(Self::RunDawdles) && world.healed && installs;
-        if dawdles { world.odds.policy.drain_limit } else { Span::ZERO }
+        if dawdles { world.rates.policy.drain_limit } else { Span::ZERO }
     }
 
     /// What a person is shown.
@@ -235,7 +235,7 @@ impl Canary {
     }
 
     /// What a node says.
-    pub(super) fn alter_word(canary: Option<Self>, observed: Observed) -> Observed {
+    pub(super) fn alter_observed(canary: Option<Self>, observed: Observed) -> Observed {
         match canary {
             Some(Self::AdmissionMisreported) => Observed { admission: Admission::Admitting, ..observed },
             Some(_) | None => observed,
@@ -282,7 +282,7 @@ impl Canary {
     }
 
     /// What the manager sends.
-    pub(super) fn alter_order(world: &World, to: NodeId, mut desired: Desired) -> Desired {
+    pub(super) fn alter_sent(world: &World, to: NodeId, mut desired: Desired) -> Desired {
         let known = world.truth.nodes.get(&to);
         match (world.canary, known) {
             (Some(Self::ReleaseNeverSent), Some(known))

@@ -17,7 +17,7 @@ use fleet::starts::{Process, StartId};
 use fleet::time::{Span, Time};
 use fleet::version::Release;
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::clock::Downtime;
 use super::kinds::Kind;
 use super::machine::Machine;
@@ -33,7 +33,7 @@ const KNOWN_FOR: Span = Span::minutes(15);
 
 /// What the world knows of copies.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Clones {
+pub(super) struct Copies {
     /// Every process has a number.
     pub(super) numbered: bool,
     made: u32,
@@ -67,7 +67,7 @@ impl Machine {
     }
 
     /// An answer has named another process of its node.
-    pub(super) fn is_told_beside(&mut self, beside: Option<StartId>) {
+    pub(super) fn note_beside(&mut self, beside: Option<StartId>) {
         let linked = self.is_linked();
         if let Some(process) = self.process.as_mut().filter(|_| linked) {
             process.beside = beside;
@@ -95,7 +95,7 @@ impl World {
     /// Whether the reports of this machine's process are taken for what its node does.
     pub(super) fn is_believed(&self, machine: NodeId) -> bool {
         let node = self.fleet().nodes().get(identity(machine)).filter(|node| node.duplicate().is_some());
-        let numbered = self.clones.numbered;
+        let numbered = self.copies.numbered;
         let says = |it: &Machine| {
             let last = it.process.as_ref()?.reported.clone()?;
             Some(Observed { process: it.process_of(machine, numbered), ..last })
@@ -108,13 +108,13 @@ impl World {
     /// node's place is free while the machine that is left is still out; that one goes back within the hold, or
     /// leaves the release that it tries.
     pub(super) fn has_lost_a_copy(&self, machine: NodeId) -> bool {
-        let gone = self.clones.gone.get(&identity(machine));
-        gone.is_some_and(|at| self.now.since(*at) < self.odds.policy.hold())
+        let gone = self.copies.gone.get(&identity(machine));
+        gone.is_some_and(|at| self.now.since(*at) < self.rates.policy.hold())
     }
 
     /// Whether a node was copied at any time.
     pub(super) fn was_copied(&self, id: NodeId) -> bool {
-        self.clones.ever.contains(&id)
+        self.copies.ever.contains(&id)
     }
 
     /// Whether a machine is one of two, or its node is known as two: what is judged of it depends on the other,
@@ -142,10 +142,10 @@ impl World {
         if !possible || self.copies_of(of).next().is_some() {
             return self.counts.impossible.note(Kind::Clone);
         }
-        self.clones.made += 1;
-        self.clones.copied.insert(of);
-        self.clones.ever.insert(of);
-        let copy = NodeId(COPIES * self.clones.made + of.0);
+        self.copies.made += 1;
+        self.copies.copied.insert(of);
+        self.copies.ever.insert(of);
+        let copy = NodeId(COPIES * self.copies.made + of.0);
         let Some(machine) = self.nodes.get(&of).map(|machine| self.copy_of(machine)) else { return };
         let known = self.truth.nodes.get(&of).cloned().unwrap_or_default();
         let watch = *self.watch(of);
@@ -153,13 +153,13 @@ impl World {
         self.truth.nodes.insert(copy, known);
         self.truth.watches.insert(copy, watch);
         self.boot_after(copy, Span::seconds(5));
-        self.agenda.enter(self.now + Span::seconds(6), Happening::Dial { node: copy });
-        self.agenda.enter(self.now + lasts, Happening::CopyOff { machine: copy });
+        self.queue.push(self.now + Span::seconds(6), WorldEvent::Dial { node: copy });
+        self.queue.push(self.now + lasts, WorldEvent::CopyOff { machine: copy });
     }
 
     /// A machine with the same disk, and nothing else of the one that it is copied from.
     fn copy_of(&self, machine: &Machine) -> Machine {
-        let draw = self.root.child("copy", u64::from(self.clones.made));
+        let draw = self.root.child("copy", u64::from(self.copies.made));
         let mut copy = machine.clone();
         if copy.process.take().is_some_and(|process| process.job.is_some()) {
             copy.disk.other = None;
@@ -168,8 +168,8 @@ impl World {
         copy.calls.clear();
         copy.engine = Admission::Refusing;
         (copy.blind, copy.unfit, copy.hung, copy.cuts) = (false, false, false, 0);
-        (copy.trouble, copy.start_fault, copy.alarm) = (None, None, None);
-        (copy.start, copy.turn, copy.unanswered) = (0, 0, 0);
+        (copy.disk_fault, copy.start_fault, copy.timer) = (None, None, None);
+        (copy.start, copy.request, copy.unanswered) = (0, 0, 0);
         copy.downtime = Downtime::Machine;
         copy.powered = true;
         copy.draw = draw.child("machine", 0);
@@ -183,9 +183,9 @@ impl World {
         if let Some(copy) = self.nodes.remove(&machine) {
             self.counts.cut_off_by_power += copy.calls.len();
             let rejected = self.known(machine).rejected;
-            self.clones.gone.insert(identity(machine), self.now);
+            self.copies.gone.insert(identity(machine), self.now);
             self.forget_node(machine);
-            self.agenda.enter(self.now + GAP, Happening::LinkCheck { node: identity(machine) });
+            self.queue.push(self.now + GAP, WorldEvent::LinkCheck { node: identity(machine) });
             // What was said of the copy alone is true of nobody any more.
             let runs = self.nodes.get(&identity(machine)).map(|machine| machine.disk.confirmed.0);
             if let Some(known) = self.truth.nodes.get_mut(&identity(machine)) {
@@ -207,30 +207,30 @@ impl World {
     /// manager has gone back.
     pub(super) fn forget_processes(&mut self, of: Option<NodeId>) {
         if of.is_none() {
-            self.clones.copied = self.clones.ever.clone();
+            self.copies.copied = self.copies.ever.clone();
         }
-        self.clones.named.retain(|machine, _| of.is_some_and(|id| identity(*machine) != id));
+        self.copies.named.retain(|machine, _| of.is_some_and(|id| identity(*machine) != id));
     }
 
     /// A report is committed.
     pub(super) fn note_process(&mut self, machine: NodeId, observed: &Observed) {
         let Some(process) = observed.process else { return };
         let now = self.now;
-        let known = self.clones.named.entry(machine).or_insert((process, now));
+        let known = self.copies.named.entry(machine).or_insert((process, now));
         let beside = process.beside.or(known.0.beside.filter(|_| known.0.start == process.start));
         *known = (Process { beside, ..process }, now);
     }
 
     /// What is sent to a process of a node names the other.
     pub(super) fn beside(&self, machine: NodeId) -> Option<StartId> {
-        let start = self.nodes.get(&machine)?.process_of(machine, self.clones.numbered)?.start;
+        let start = self.nodes.get(&machine)?.process_of(machine, self.copies.numbered)?.start;
         self.fleet().nodes().get(identity(machine))?.starts.beside(start)
     }
 
     /// Sends every machine of a node what is wanted of it.
-    pub(super) fn send_orders(&mut self, id: NodeId) {
+    pub(super) fn send_desired_to_all(&mut self, id: NodeId) {
         let machines: Vec<NodeId> = self.machines_of(id).collect();
-        machines.into_iter().for_each(|machine| self.send_order(machine, None));
+        machines.into_iter().for_each(|machine| self.send_desired(machine, None));
     }
 
     /// Whether the platform knows that a copy lives beside its node, both having been heard lately.
@@ -240,7 +240,7 @@ impl World {
             return false;
         }
         let lately = |machine: NodeId| {
-            let (process, at) = self.clones.named.get(&machine)?;
+            let (process, at) = self.copies.named.get(&machine)?;
             let lives = self.nodes.get(&machine)?.process_of(machine, true)?.start == process.start;
             (lives && self.now.since(*at) < KNOWN_FOR).then_some(*process)
         };
@@ -255,7 +255,7 @@ impl World {
         let behind = |(machine, copy): (&NodeId, &Machine)| {
             let of = self.nodes.get(&identity(*machine)).map(|machine| machine.disk.confirmed.0);
             let differs = copy.disk.confirmed.0 != target || of.is_some_and(|runs| runs != target);
-            (differs && self.is_known(*machine) && !self.lies(*machine)).then_some(*machine)
+            (differs && self.is_known(*machine) && !self.is_compromised(*machine)).then_some(*machine)
         };
         let left: Vec<NodeId> = self.nodes.range(NodeId(COPIES)..).filter_map(behind).collect();
         if !left.is_empty() {
@@ -268,13 +268,13 @@ impl World {
     pub(super) fn note_one(&mut self, id: NodeId) {
         self.forget_processes(Some(id));
         if self.copies_of(id).next().is_none() {
-            self.clones.copied.remove(&id);
+            self.copies.copied.remove(&id);
         }
     }
 
     /// A node is taken for two machines only when it is two, or says so.
     pub(super) fn check_duplicate(&mut self, id: NodeId) {
-        if !self.clones.copied.contains(&id) && !self.lies(id) {
+        if !self.copies.copied.contains(&id) && !self.is_compromised(id) {
             self.violation("only a node that was copied is taken for two machines", format!("node{id}"));
         }
     }

@@ -14,11 +14,11 @@ use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 use fleet::wall::STEP;
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::clones::identity;
 use super::draw::Draw;
 use super::kinds::Kind;
-use super::odds::Odds;
+use super::odds::FaultRates;
 use super::step::seconds;
 use super::world::{VERSIONS, World, installed};
 
@@ -26,7 +26,7 @@ use super::world::{VERSIONS, World, installed};
 const SEEDS: u64 = 120;
 
 /// How many of a thousand reports of its machine are replaced by lies.
-const LIES: u64 = 700;
+const FALSE_REPORTS: u64 = 700;
 
 /// How far ahead of the clock a claim may take the epoch, in seconds: a clock that was ten years ahead.
 const EPOCHS_AHEAD: u64 = 10 * 366 * 24 * 3_600;
@@ -61,7 +61,7 @@ impl Compromised {
     }
 }
 
-impl Odds {
+impl FaultRates {
     /// Lets one of the nodes lie in a share of the seeds.
     pub(super) fn compromise(&mut self, mut draw: Draw) {
         let node = NodeId(u32::try_from(draw.between(1, 2)).unwrap_or(1));
@@ -82,31 +82,31 @@ impl Odds {
 
 impl World {
     /// Whether a node is the one that lies: nothing is promised of it.
-    pub(super) fn lies(&self, id: NodeId) -> bool {
-        self.odds.compromised.is_some_and(|compromised| compromised.node == identity(id))
+    pub(super) fn is_compromised(&self, id: NodeId) -> bool {
+        self.rates.compromised.is_some_and(|compromised| compromised.node == identity(id))
     }
 
     /// The node that lies, if it is registered.
-    pub(super) fn liar(&self) -> Option<NodeId> {
-        let node = self.odds.compromised?.node;
+    pub(super) fn compromised_node(&self) -> Option<NodeId> {
+        let node = self.rates.compromised?.node;
         self.fleet().nodes().get(node).map(|_| node)
     }
 
-    pub(super) fn enter_lie(&mut self) {
-        if let Some(compromised) = self.odds.compromised {
-            let at = self.now + self.lies.wait(compromised.every);
-            self.agenda.enter(at, Happening::Lie);
+    pub(super) fn schedule_false_report(&mut self) {
+        if let Some(compromised) = self.rates.compromised {
+            let at = self.now + self.false_report_draw.wait(compromised.every);
+            self.queue.push(at, WorldEvent::FalseReport);
         }
     }
 
     /// It says something although its machine has nothing to say, may be off, or restarts.
-    pub(super) fn lie(&mut self) {
-        self.enter_lie();
-        let Some(id) = self.liar() else { return };
+    pub(super) fn send_false_report(&mut self) {
+        self.schedule_false_report();
+        let Some(id) = self.compromised_node() else { return };
         let machine = self.nodes.get(&id);
         let process = machine.and_then(|machine| machine.process.as_ref());
         let local = machine.map_or(self.now, |machine| machine.clock.shows(self.now));
-        let numbered = self.clones.numbered;
+        let numbered = self.copies.numbered;
         let base = match process {
             Some(process) => {
                 let number = machine.and_then(|machine| machine.process_of(id, numbered));
@@ -117,26 +117,30 @@ impl World {
                 None => return,
             },
         };
-        let observed = self.lie_instead(base);
+        let observed = self.falsify(base);
         // No turn of its machine is answered by what comes of it.
-        self.agenda.enter(self.now, Happening::Report { from: id, observed, turn: u64::MAX });
+        self.queue.push(self.now, WorldEvent::Report { from: id, observed, request: u64::MAX });
     }
 
     /// What it says of itself instead of the truth.
-    pub(super) fn maybe_lie(&mut self, id: NodeId, observed: Observed) -> Observed {
-        if self.lies(id) && self.lies.chance(LIES) { self.lie_instead(observed) } else { observed }
+    pub(super) fn maybe_falsify(&mut self, id: NodeId, observed: Observed) -> Observed {
+        if self.is_compromised(id) && self.false_report_draw.chance(FALSE_REPORTS) {
+            self.falsify(observed)
+        } else {
+            observed
+        }
     }
 
     /// Any field may be anything. Most of what it claims is possible, or it would be told from an honest node
     /// at once.
-    fn lie_instead(&mut self, mut said: Observed) -> Observed {
-        self.counts.done.note(Kind::Lie);
+    fn falsify(&mut self, mut said: Observed) -> Observed {
+        self.counts.done.note(Kind::FalseReport);
         let (now, epoch) = (self.manager_now(), self.fleet().platform.epoch);
-        let wanted = self.liar().and_then(|id| self.fleet().wanted(id));
+        let wanted = self.compromised_node().and_then(|id| self.fleet().wanted(id));
         let assigned =
             wanted.as_ref().and_then(|wanted| wanted.intent.software).map(|(software, _)| software);
         let current = wanted.map_or(said.generation, |wanted| wanted.generation);
-        let draw = &mut self.lies;
+        let draw = &mut self.false_report_draw;
         if draw.chance(700) {
             said.generation = generation(draw, now, epoch, current);
         }
@@ -172,36 +176,40 @@ impl World {
         said
     }
 
-    pub(super) fn named_liar(&self, name: &str) -> bool {
-        let liar = self.liar().and_then(|id| self.fleet().nodes().get(id));
-        liar.is_some_and(|node| node.name == name)
+    pub(super) fn is_name_of_compromised(&self, name: &str) -> bool {
+        let compromised_node = self.compromised_node().and_then(|id| self.fleet().nodes().get(id));
+        compromised_node.is_some_and(|node| node.name == name)
     }
 
     /// Whether the run has nothing left to do for any other node.
     pub(super) fn others_are_done(&self) -> bool {
-        let Some(liar) = self.liar() else { return self.is_done() };
+        let Some(compromised_node) = self.compromised_node() else { return self.is_done() };
         let run = self.fleet().platform.run.as_ref();
         let absent = self.fleet().nodes().absent();
-        let mut others = self.fleet().nodes().iter().filter(|(id, _)| *id != liar && !absent.contains(id));
+        let mut others =
+            self.fleet().nodes().iter().filter(|(id, _)| *id != compromised_node && !absent.contains(id));
         self.manager.up
             && run.is_none_or(Run::manager_is_done)
             && others.all(|(_, node)| node.progress.tried().is_none())
     }
 
     /// The run ends when the operator removes the liar, and at its limit at the latest.
-    pub(super) fn wait_for_the_liar(&mut self, promise: &'static str) {
-        let Some(liar) = self.liar() else { return };
+    pub(super) fn wait_for_the_compromised_node(&mut self, promise: &'static str) {
+        let Some(compromised_node) = self.compromised_node() else { return };
         let limit = self.fleet().platform.run.as_ref().map(Run::limit);
         let mut until = limit.map_or(self.now, |limit| self.manager.clock.world(limit)).max(self.now) + SLACK;
-        if limit.is_some() && self.lies.chance(500) {
-            self.remove_node(liar);
+        if limit.is_some() && self.false_report_draw.chance(500) {
+            self.remove_node(compromised_node);
             until = self.now + self.bound();
         }
         while !self.is_done() && self.violations.is_empty() {
             self.start_what_is_missed();
             if !self.step() || self.now > until {
                 let run = self.fleet().platform.run.as_ref().map(Run::limit);
-                self.violation(promise, format!("the run waits for node{liar} until {run:?} and longer"));
+                self.violation(
+                    promise,
+                    format!("the run waits for node{compromised_node} until {run:?} and longer"),
+                );
             }
         }
     }

@@ -9,7 +9,7 @@ use fleet::starts::DUPLICATE_OVER;
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Version};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::world::{VERSIONS, World};
 use crate::world::package;
 
@@ -40,14 +40,14 @@ impl World {
             machine.cuts = 0;
             machine.blind = false;
             machine.unfit = false;
-            machine.trouble = None;
+            machine.disk_fault = None;
             machine.start_fault = None;
             machine.hung = false;
-            machine.doomed = machine.tries(self.odds.machines.bad_on_nodes);
+            machine.release_fails = machine.tries(self.rates.machines.bad_on_nodes);
             let calls: Vec<u64> = machine.calls.keys().copied().collect();
             for call in calls {
                 let lasts = machine.call_draw.span(Span::ZERO, CALLS_END_WITHIN);
-                self.agenda.enter(self.now + lasts, Happening::HangUp { node: *id, call });
+                self.queue.push(self.now + lasts, WorldEvent::HangUp { node: *id, call });
             }
             if machine.powered && machine.process.is_none() {
                 let away = machine.draw.span(Span::seconds(1), STARTS_WITHIN);
@@ -55,20 +55,20 @@ impl World {
             }
             self.node_due(*id);
         }
-        self.manager.doomed = false;
+        self.manager.release_fails = false;
         self.manager.disk_fails = false;
         self.manager.hung = false;
         self.manager_starts_again();
-        self.deal_with_what_was_missed();
+        self.handle_missed_events();
         self.link_breaks(&ids);
     }
 
     /// Goes on until nothing is wrong, or until the bound.
-    pub(super) fn come_to_an_end(&mut self) {
+    pub(super) fn run_to_the_end(&mut self) {
         while !self.healed && self.violations.is_empty() && self.step() {}
         self.pass(EVERYBODY_HEARD_WITHIN);
-        if self.clones.numbered {
-            self.pass(DUPLICATE_OVER + Span(self.odds.links.heartbeat.0 * 4));
+        if self.copies.numbered {
+            self.pass(DUPLICATE_OVER + Span(self.rates.links.heartbeat.0 * 4));
         }
         self.remove_what_is_gone();
         self.wait_for_the_run("a run ends when everything has healed");
@@ -87,7 +87,7 @@ impl World {
     /// A run has ended, and every node has said that it is back.
     pub(super) fn is_done(&self) -> bool {
         let mut places = self.fleet().nodes().places().iter();
-        self.manager.up && self.fleet().platform.run.is_none() && places.all(|id| self.lies(*id))
+        self.manager.up && self.fleet().platform.run.is_none() && places.all(|id| self.is_compromised(*id))
     }
 
     fn wait_for_the_run(&mut self, promise: &'static str) {
@@ -100,7 +100,7 @@ impl World {
                 self.violation(promise, format!("{too_late}; {who}"));
             }
         }
-        self.wait_for_the_liar(promise);
+        self.wait_for_the_compromised_node(promise);
     }
 
     /// A run may have taken a bursting node for running that was sent to rest before, by a report that came late.
@@ -129,8 +129,8 @@ impl World {
 
     /// Lets the last messages arrive.
     fn settle_down(&mut self) {
-        let policy = &self.odds.policy;
-        self.pass(Span(self.odds.links.heartbeat.0 * 2) + policy.hold());
+        let policy = &self.rates.policy;
+        self.pass(Span(self.rates.links.heartbeat.0 * 2) + policy.hold());
     }
 
     fn pass(&mut self, span: Span) {
@@ -156,7 +156,7 @@ impl World {
     fn remove_what_is_gone(&mut self) {
         for id in self.fleet().nodes().ids() {
             if !self.nodes.contains_key(&id) && self.manager.up {
-                self.tell(Event::NodeRemoved { id });
+                self.apply_to_platform(Event::NodeRemoved { id });
             }
         }
     }
@@ -167,7 +167,7 @@ impl World {
         for _ in 0..WAITS_FOR_COPIES {
             let check = self.fleet().check_start(&package(self.version_for_all()), self.manager_now());
             let of_a_copy = |blocker: &Blocker| match blocker {
-                Blocker::Duplicate { node, .. } => !self.named_liar(node),
+                Blocker::Duplicate { node, .. } => !self.is_name_of_compromised(node),
                 Blocker::Unreachable { .. }
                 | Blocker::StartFault { .. }
                 | Blocker::NodeOffPath { .. }
@@ -180,7 +180,7 @@ impl World {
             if !check.blockers.iter().any(of_a_copy) {
                 break;
             }
-            self.pass(DUPLICATE_OVER + Span(self.odds.links.heartbeat.0 * 4));
+            self.pass(DUPLICATE_OVER + Span(self.rates.links.heartbeat.0 * 4));
         }
         self.press_start_for_the_rest()
     }
@@ -188,15 +188,16 @@ impl World {
     fn press_start_for_the_rest(&mut self) -> bool {
         let last = self.fleet().platform.last_run.as_ref().map(|run| &run.outcome);
         if matches!(last, Some(Outcome::TooManyFailures { .. }))
-            && let Some(liar) = self.liar()
+            && let Some(compromised_node) = self.compromised_node()
         {
-            self.remove_node(liar);
+            self.remove_node(compromised_node);
         }
-        let mut policy = self.odds.policy.clone();
-        policy.run_limit = if self.liar().is_some() { Span(self.bound().0 * 2) } else { Span::hours(100) };
+        let mut policy = self.rates.policy.clone();
+        policy.run_limit =
+            if self.compromised_node().is_some() { Span(self.bound().0 * 2) } else { Span::hours(100) };
         match self.press_start(self.version_for_all(), policy) {
             Ok(()) => true,
-            Err(blockers) if self.removes_the_liar(&blockers) => self.press_start_for_the_rest(),
+            Err(blockers) if self.removes_the_compromised_node(&blockers) => self.press_start_for_the_rest(),
             Err(blockers) => {
                 self.judge_refusal(&blockers);
                 false
@@ -209,21 +210,21 @@ impl World {
     /// forward.
     fn version_for_all(&self) -> Version {
         let last = self.fleet().platform.last_run.as_ref().map(|run| run.package.release.version);
-        let honest = self.fleet().nodes().iter().filter(|(id, _)| !self.lies(*id));
+        let honest = self.fleet().nodes().iter().filter(|(id, _)| !self.is_compromised(*id));
         let newest =
             honest.filter_map(|(_, node)| node.observed.as_ref()).map(|said| said.release.version).max();
         let version = last.unwrap_or(VERSIONS[1]).max(newest.unwrap_or(VERSIONS[0]));
-        if self.odds.machines.bad_on_nodes == Some(version) { VERSIONS[2] } else { version }
+        if self.rates.machines.bad_on_nodes == Some(version) { VERSIONS[2] } else { version }
     }
 
     /// The operator removes the compromised node when the check says that it stands in the way.
-    fn removes_the_liar(&mut self, blockers: &[Blocker]) -> bool {
-        let Some(liar) = self.liar() else { return false };
+    fn removes_the_compromised_node(&mut self, blockers: &[Blocker]) -> bool {
+        let Some(compromised_node) = self.compromised_node() else { return false };
         let in_the_way = blockers.iter().any(|blocker| match blocker {
             Blocker::Unreachable { node }
             | Blocker::Duplicate { node, .. }
             | Blocker::StartFault { node, .. }
-            | Blocker::NodeOffPath { node, .. } => self.named_liar(node),
+            | Blocker::NodeOffPath { node, .. } => self.is_name_of_compromised(node),
             Blocker::NothingToDo { .. }
             | Blocker::OffPath { .. }
             | Blocker::OtherPackage { .. }
@@ -231,7 +232,7 @@ impl World {
             | Blocker::ManagerStartFault { .. } => false,
         });
         if in_the_way {
-            self.remove_node(liar);
+            self.remove_node(compromised_node);
         }
         in_the_way
     }
@@ -262,7 +263,7 @@ impl World {
         let running = self.fleet().platform.release;
         let mut found = Vec::new();
         for (id, node) in self.fleet().nodes().iter() {
-            let Some(machine) = self.nodes.get(&id).filter(|_| !self.lies(id)) else { continue };
+            let Some(machine) = self.nodes.get(&id).filter(|_| !self.is_compromised(id)) else { continue };
             let accepted = &machine.disk.memory.accepted;
             let rests = node.duty == Duty::Bursting && !machine.powered;
             // A restored manager may send a node to rest before it has heard it, and one may rest as its copy has

@@ -33,7 +33,7 @@ pub(super) struct History {
     /// Whether the Management Node's wall clock has stepped not long ago.
     stepped: bool,
     last: Option<(RunId, Outcome)>,
-    nodes: BTreeMap<NodeId, Told>,
+    nodes: BTreeMap<NodeId, NodeView>,
 }
 
 /// The run under way.
@@ -57,7 +57,7 @@ enum Step {
 
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
+struct NodeView {
     name: String,
     /// Its registration says it, until it is changed.
     duty: Option<Duty>,
@@ -131,7 +131,7 @@ impl History {
             start_fault: fleet.platform.start_fault.clone(),
             stepped: fleet.platform.wall.stepped_at().is_some(),
             last: fleet.platform.last_run.as_ref().map(ended),
-            nodes: fleet.nodes().iter().map(|(id, node)| (id, Told::of(node))).collect(),
+            nodes: fleet.nodes().iter().map(|(id, node)| (id, NodeView::of(node))).collect(),
         }
     }
 
@@ -143,9 +143,9 @@ impl History {
                 let under_way =
                     UnderWay { run, source, target, limit, lock: Lock::Held, manager: Step::Staging };
                 let before = self.run.replace(under_way);
-                for (id, told) in self.nodes.iter_mut().filter(|(_, told)| !told.place.is_attempt()) {
-                    let upgraded = told.duplicate.is_none() && runs(id, target);
-                    told.place = if upgraded { Place::Idle } else { Place::Queued };
+                for (id, view) in self.nodes.iter_mut().filter(|(_, view)| !view.place.is_attempt()) {
+                    let upgraded = view.duplicate.is_none() && runs(id, target);
+                    view.place = if upgraded { Place::Idle } else { Place::Queued };
                 }
                 before.map(|before| format!("run {run} began while run {} was under way", before.run))
             }
@@ -162,7 +162,7 @@ impl History {
             }
             Fact::RunEnded { run, outcome } => {
                 self.last = Some((*run, outcome.clone()));
-                self.nodes.values_mut().for_each(Told::stop);
+                self.nodes.values_mut().for_each(NodeView::stop);
                 let ended = self.run.take().map(|ended| ended.run);
                 (ended != Some(*run)).then(|| format!("run {run} has ended while {ended:?} was under way"))
             }
@@ -198,7 +198,7 @@ impl History {
 
     fn note_of(&mut self, id: NodeId, name: &str, what: &NodeFact) -> Option<String> {
         if *what == NodeFact::Added {
-            let before = self.nodes.insert(id, Told::new(name));
+            let before = self.nodes.insert(id, NodeView::new(name));
             return before.map(|_| format!("node{id} is added twice"));
         }
         if *what == NodeFact::Removed {
@@ -206,11 +206,11 @@ impl History {
             return before.is_none().then(|| format!("node{id} is removed and was not there"));
         }
         let target = self.run.as_ref().map(|run| run.target);
-        let Some(told) = self.nodes.get_mut(&id) else { return Some(format!("no node{id}: {what}")) };
-        let before = told.clone();
-        told.note(what, target);
+        let Some(view) = self.nodes.get_mut(&id) else { return Some(format!("no node{id}: {what}")) };
+        let before = view.clone();
+        view.note(what, target);
         // That a release is staged is told whenever it is: nothing that is shown follows from it alone.
-        let news = *told != before || matches!(what, NodeFact::Staged { .. });
+        let news = *view != before || matches!(what, NodeFact::Staged { .. });
         (!news || before.name != name).then(|| format!("node{id}, {name}: {what}, after {before:?}"))
     }
 
@@ -221,8 +221,8 @@ impl History {
         let release = *self.release.get_or_insert(fleet.platform.release);
         let mut found = Vec::new();
         if (&self.run, &self.last, release) != (&shown, &last, fleet.platform.release) {
-            let told = (&self.run, &self.last, release);
-            found.push(format!("told {told:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
+            let view = (&self.run, &self.last, release);
+            found.push(format!("told {view:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
         }
         let stepped = fleet.platform.wall.stepped_at().is_some();
         if self.stepped != stepped {
@@ -236,13 +236,13 @@ impl History {
         ids.extend(facts.iter().filter_map(Fact::of_node).map(|(node, _)| node));
         ids.extend(self.nodes.keys().filter(|_| all));
         for id in ids {
-            let (told, shown) = (self.nodes.get(&id), fleet.nodes().get(id).map(Told::of));
-            let agree = match (told, &shown) {
-                (Some(told), Some(shown)) => told.agrees(shown),
-                (told, shown) => told.is_none() && shown.is_none(),
+            let (view, shown) = (self.nodes.get(&id), fleet.nodes().get(id).map(NodeView::of));
+            let agree = match (view, &shown) {
+                (Some(view), Some(shown)) => view.agrees(shown),
+                (view, shown) => view.is_none() && shown.is_none(),
             };
             if !agree {
-                found.push(format!("node{id}: told {told:?}, shown {shown:?}"));
+                found.push(format!("node{id}: told {view:?}, shown {shown:?}"));
             }
         }
         found
@@ -265,7 +265,7 @@ impl UnderWay {
     }
 }
 
-impl Told {
+impl NodeView {
     fn new(name: &str) -> Self {
         Self {
             name: name.into(),

@@ -49,7 +49,7 @@ impl Since {
 
 /// R3: a node takes no calls while the desired state that it accepted last keeps it in maintenance mode.
 /// The run's mode binds it for the hold that came with it.
-pub(super) fn refuses_as_told(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
+pub(super) fn refuses_while_held(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
     let Owners { operator, run, platform: _ } = &known.accepted.intent.owners;
     let local = machine.clock.shows(world.now);
     let held = !known.rejected_before && run.is_some_and(|hold| known.since.binds(hold, world.now, local));
@@ -59,11 +59,11 @@ pub(super) fn refuses_as_told(machine: &Machine, known: &Known, world: &World) -
 
 /// R8: the run's maintenance mode ends with the hold at the latest, whatever becomes of the run and of
 /// the manager, unless the node has selected its new slot.
-pub(super) fn lets_go_in_time(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
+pub(super) fn releases_in_time(machine: &Machine, known: &Known, world: &World) -> Option<&'static str> {
     let process = machine.process.as_ref()?;
     let hold = known.accepted.intent.owners.run?;
     // A node that hangs, or cannot make durable that it lets go, takes no calls and harms nobody.
-    let able = !machine.hung && machine.trouble.is_none() && !process.unkept;
+    let able = !machine.hung && machine.disk_fault.is_none() && !process.write_failed;
     let keeps = || {
         let footing = process.agent.observed(Time::default()).footing;
         process.agent.owners().run.is_some() && footing == Footing::Confirmed

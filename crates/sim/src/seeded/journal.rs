@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use fleet::time::Time;
 
-use super::Telling;
-use super::kinds::{Kind, Tally};
+use super::Verbosity;
+use super::kinds::{Kind, KindCounts};
 use super::state::State;
 
 /// The log of events; kept only when somebody is to read it.
@@ -19,16 +19,16 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(telling: Telling) -> Self {
-        let (log, before) = match telling {
-            Telling::Sums => (None, None),
-            Telling::Events => (Some(String::new()), None),
-            Telling::Everything => (Some(String::new()), Some(State::default())),
+    pub(super) fn new(verbosity: Verbosity) -> Self {
+        let (log, before) = match verbosity {
+            Verbosity::Sums => (None, None),
+            Verbosity::Events => (Some(String::new()), None),
+            Verbosity::Everything => (Some(String::new()), Some(State::default())),
         };
         Self { log, before, unsaid: None }
     }
 
-    pub(super) fn tells_differences(&self) -> bool {
+    pub(super) fn records_differences(&self) -> bool {
         self.before.is_some()
     }
 
@@ -43,7 +43,7 @@ impl Journal {
 
     /// What happens now is worth a line when it changes something, and no other line tells of it.
     pub(super) fn happens(&mut self, what: impl FnOnce() -> String) {
-        if self.tells_differences() {
+        if self.records_differences() {
             self.unsaid = Some(what());
         }
     }
@@ -172,9 +172,9 @@ pub struct Counts {
     /// Calls that ended because their machine lost power.
     pub cut_off_by_power: usize,
     /// What went wrong and what the operator did, by kind.
-    pub done: Tally,
+    pub done: KindCounts,
     /// What was drawn and could not be done, such as switching off what is off.
-    pub impossible: Tally,
+    pub impossible: KindCounts,
     /// What came to the Management Node while it was down: such events do not count.
     pub unheard: u64,
     /// How long it took in the world, in milliseconds.

@@ -10,7 +10,7 @@ use fleet::time::Span;
 
 use super::canary::Canary;
 use super::compromised::Compromised;
-use super::odds::Odds;
+use super::odds::FaultRates;
 use super::step::{Seconds, Step, seconds};
 use super::switch::Switch;
 
@@ -29,7 +29,7 @@ pub struct Plan {
     /// Another number of nodes than the seed draws.
     pub nodes: Option<u64>,
     /// Another time of trouble than the seed draws.
-    pub troubled_for: Option<Span>,
+    pub faults_for: Option<Span>,
     /// The node that lies, where the steps are written down; else the seed draws it.
     pub compromised: Option<Compromised>,
     /// What is done to the world; none when the seed draws it.
@@ -38,7 +38,7 @@ pub struct Plan {
 
 /// Why a text is no plan. Lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoPlan {
+pub enum PlanError {
     /// It does not say which seed.
     NoSeed,
     /// A line says nothing that a plan knows.
@@ -49,7 +49,7 @@ pub enum NoPlan {
         text: String,
     },
     /// A line says what can be said once only, for the second time.
-    SaidTwice {
+    Repeated {
         /// Which line.
         line: usize,
         /// What it says.
@@ -62,7 +62,7 @@ pub enum NoPlan {
     },
 }
 
-impl fmt::Display for NoPlan {
+impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSeed => f.write_str("it says no seed; a line such as `seed 42` is missing"),
@@ -71,7 +71,7 @@ impl fmt::Display for NoPlan {
                 "line {line} is not understood: `{text}`; a step reads like `at 3725.400s NodeCrash node3 for \
                  42.100s`"
             ),
-            Self::SaidTwice { line, text } => write!(f, "line {line} says again what was said: `{text}`"),
+            Self::Repeated { line, text } => write!(f, "line {line} says again what was said: `{text}`"),
             Self::StepsAndKinds { switch } => {
                 write!(f, "`without {switch:?}` has no effect on steps; take the lines of those steps away")
             }
@@ -79,7 +79,7 @@ impl fmt::Display for NoPlan {
     }
 }
 
-impl std::error::Error for NoPlan {}
+impl std::error::Error for PlanError {}
 
 impl Plan {
     /// A seed as it is drawn.
@@ -87,15 +87,15 @@ impl Plan {
         Self { seed, ..Self::default() }
     }
 
-    pub(super) fn alter(&self, odds: &mut Odds) {
-        self.without.iter().for_each(|switch| switch.off(odds));
-        odds.nodes = self.nodes.unwrap_or(odds.nodes);
-        odds.bursting = odds.bursting.min(odds.nodes);
-        odds.troubled_for = self.troubled_for.unwrap_or(odds.troubled_for);
+    pub(super) fn alter(&self, rates: &mut FaultRates) {
+        self.without.iter().for_each(|switch| switch.off(rates));
+        rates.nodes = self.nodes.unwrap_or(rates.nodes);
+        rates.bursting = rates.bursting.min(rates.nodes);
+        rates.faults_for = self.faults_for.unwrap_or(rates.faults_for);
         if self.steps.is_some() {
-            odds.compromised = self.compromised;
+            rates.compromised = self.compromised;
         }
-        odds.leave_another_place();
+        rates.leave_another_place();
     }
 
     /// The file.
@@ -110,7 +110,7 @@ impl Plan {
         if let Some(nodes) = self.nodes {
             let _ = writeln!(text, "nodes {nodes}");
         }
-        if let Some(span) = self.troubled_for {
+        if let Some(span) = self.faults_for {
             let _ = writeln!(text, "troubled-for {}", Seconds(span));
         }
         if let Some(Compromised { node, every }) = self.compromised {
@@ -129,15 +129,15 @@ impl Plan {
     ///
     /// # Errors
     /// The text is no plan.
-    pub fn from_text(text: &str) -> Result<Self, NoPlan> {
+    pub fn from_text(text: &str) -> Result<Self, PlanError> {
         let (mut plan, mut seed) = (Self::default(), None);
         for (number, line) in (1..).zip(text.lines().map(str::trim)) {
             if line.starts_with('#') || line.is_empty() {
                 continue;
             }
-            let not_understood = || NoPlan::NotUnderstood { line: number, text: line.into() };
+            let not_understood = || PlanError::NotUnderstood { line: number, text: line.into() };
             let once = |said: bool| match said {
-                true => Err(NoPlan::SaidTwice { line: number, text: line.into() }),
+                true => Err(PlanError::Repeated { line: number, text: line.into() }),
                 false => Ok(()),
             };
             match line.split_once(' ').unwrap_or((line, "")) {
@@ -156,7 +156,7 @@ impl Plan {
                 }
                 ("troubled-for", rest) => {
                     let span = seconds(rest).ok_or_else(not_understood)?;
-                    once(plan.troubled_for.replace(span).is_some())?;
+                    once(plan.faults_for.replace(span).is_some())?;
                 }
                 ("compromised", rest) => {
                     let compromised = Compromised::read(rest).ok_or_else(not_understood)?;
@@ -170,14 +170,14 @@ impl Plan {
                 _ => return Err(not_understood()),
             }
         }
-        plan.seed = seed.ok_or(NoPlan::NoSeed)?;
+        plan.seed = seed.ok_or(PlanError::NoSeed)?;
         plan.sensible()
     }
 
-    fn sensible(self) -> Result<Self, NoPlan> {
+    fn sensible(self) -> Result<Self, PlanError> {
         let vain = self.without.iter().find(|switch| self.steps.is_some() && switch.is_interference());
         match vain {
-            Some(switch) => Err(NoPlan::StepsAndKinds { switch: *switch }),
+            Some(switch) => Err(PlanError::StepsAndKinds { switch: *switch }),
             None => Ok(self),
         }
     }
@@ -227,7 +227,7 @@ mod tests {
         let plan = Plan::from_text(text).expect("every line is a plan's");
         assert_eq!(plan.to_text("none"), text);
         let kinds: std::collections::BTreeSet<_> =
-            plan.steps.iter().flatten().map(|step| step.deed.kind() as usize).collect();
+            plan.steps.iter().flatten().map(|step| step.action.kind() as usize).collect();
         assert_eq!(kinds.len(), 24, "every strike and every act is shown above");
     }
 

@@ -80,7 +80,7 @@ pub enum Kind {
     /// The Management Node's machine would not start again.
     ManagerStartFault,
     /// A compromised node says what is not so.
-    Lie,
+    FalseReport,
     /// A node's machine is copied, and the copy runs beside it.
     Clone,
 }
@@ -129,22 +129,22 @@ impl Kind {
         (Self::RestorePoint, "operator: restore point made"),
         (Self::StartFault, "node would not start again"),
         (Self::ManagerStartFault, "manager would not start again"),
-        (Self::Lie, "compromised node lies"),
+        (Self::FalseReport, "compromised node lies"),
         (Self::Clone, "node copied"),
     ];
 }
 
 /// How often each kind came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally([u64; KINDS]);
+pub struct KindCounts([u64; KINDS]);
 
-impl Default for Tally {
+impl Default for KindCounts {
     fn default() -> Self {
         Self([0; KINDS])
     }
 }
 
-impl Tally {
+impl KindCounts {
     /// How often this kind came.
     pub fn of(&self, kind: Kind) -> u64 {
         self.0[kind as usize]

@@ -41,7 +41,7 @@ pub(super) struct Process {
     /// What is durable, as far as the program knows.
     pub(super) durable: Memory,
     /// The memory could not be written when it was last tried.
-    pub(super) unkept: bool,
+    pub(super) write_failed: bool,
     /// The staging under way, with its number.
     pub(super) job: Option<(Assignment, u64)>,
     /// What was reported last, to tell news from none.
@@ -52,7 +52,7 @@ pub(super) struct Process {
 
 /// What is wrong with a machine's disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum DiskFault {
     /// Nothing can be written.
     Full,
     /// Every other write fails.
@@ -72,7 +72,7 @@ pub(super) struct Machine {
     /// The call engine cannot say what calls there are.
     pub(super) blind: bool,
     pub(super) unfit: bool,
-    pub(super) trouble: Option<Trouble>,
+    pub(super) disk_fault: Option<DiskFault>,
     /// Since when it would not start again, if so.
     pub(super) start_fault: Option<Time>,
     /// Its program hangs.
@@ -87,14 +87,14 @@ pub(super) struct Machine {
     /// The number of its present start: what belongs to an earlier one means nothing.
     pub(super) start: u64,
     /// The number of its next turn to speak.
-    pub(super) turn: u64,
+    pub(super) request: u64,
     /// How often it has spoken in a row without an answer.
     pub(super) unanswered: u32,
     pub(super) jobs: u64,
     /// The release that is tried does not come up.
-    pub(super) doomed: bool,
+    pub(super) release_fails: bool,
     /// Until when the brain's deadline is on the agenda.
-    pub(super) alarm: Option<Time>,
+    pub(super) timer: Option<Time>,
     last_at: Time,
     pub(super) draw: Draw,
     pub(super) call_draw: Draw,
@@ -120,7 +120,7 @@ impl Machine {
             engine: Admission::Refusing,
             blind: false,
             unfit: false,
-            trouble: None,
+            disk_fault: None,
             start_fault: None,
             hung: false,
             downtime: Downtime::Program,
@@ -128,11 +128,11 @@ impl Machine {
             cuts: 0,
             powered: duty == Duty::AlwaysOn,
             start: 0,
-            turn: 0,
+            request: 0,
             unanswered: 0,
             jobs: 0,
-            doomed: false,
-            alarm: None,
+            release_fails: false,
+            timer: None,
             last_at: Time::default(),
             draw: draw.child("machine", 0),
             call_draw: draw.child("calls", 0),
@@ -220,13 +220,13 @@ impl Machine {
     /// Whether a write of the memory succeeds. One that fails at its very last step leaves the new contents.
     pub(super) fn write(&mut self, memory: &Memory, world: Time) -> Written {
         let (fails, at_last) = (self.draw.chance(500), self.draw.chance(250));
-        let outcome = match (self.trouble, fails) {
-            (None, _) | (Some(Trouble::Fails), false) => Written::Durable,
-            (Some(Trouble::Full), _) => Written::Not,
-            (Some(Trouble::Fails), true) if at_last => Written::Perhaps,
-            (Some(Trouble::Fails), true) => Written::Not,
+        let outcome = match (self.disk_fault, fails) {
+            (None, _) | (Some(DiskFault::Fails), false) => Written::Durable,
+            (Some(DiskFault::Full), _) => Written::NotDurable,
+            (Some(DiskFault::Fails), true) if at_last => Written::Uncertain,
+            (Some(DiskFault::Fails), true) => Written::NotDurable,
         };
-        if outcome != Written::Not {
+        if outcome != Written::NotDurable {
             self.disk.memory = memory.clone();
             self.disk.stamp = self.clock.stamp(world);
         }
@@ -270,7 +270,7 @@ pub(super) enum Written {
     /// It lies on the disk.
     Durable,
     /// The disk said no, and the old contents lie there.
-    Not,
+    NotDurable,
     /// The disk said no, and the new contents lie there all the same.
-    Perhaps,
+    Uncertain,
 }

@@ -8,13 +8,13 @@ use fleet::platform::{Applied, Event, Fleet, ManagerWants};
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Sha256};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::canary::Canary;
 use super::clock::{Clock, Downtime, Stamp};
 use super::draw::Draw;
 use super::kinds::Kind;
 use super::machine::{TRIES, Written};
-use super::watched::Brain;
+use super::watched::TrackedFleet;
 use super::world::World;
 
 /// How long boot waits for a release of the manager to confirm itself.
@@ -25,7 +25,7 @@ const BOOT_AGAIN: Span = Span::seconds(30);
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum CommitResult {
     /// It is stored.
     Committed,
     /// It has not happened.
@@ -36,7 +36,7 @@ pub(super) enum Told {
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     /// The platform as of the last event: nothing is done before it is stored.
-    pub(super) fleet: Brain,
+    pub(super) fleet: TrackedFleet,
     /// The time of the last commit.
     pub(super) stamp: Stamp,
     /// The release in the confirmed slot.
@@ -68,8 +68,8 @@ pub(super) struct Manager {
     /// What is being staged.
     staging: Option<Assignment>,
     /// The release that is tried does not come up.
-    pub(super) doomed: bool,
-    alarm: Option<Time>,
+    pub(super) release_fails: bool,
+    timer: Option<Time>,
     /// What it wanted of each node when that changed last.
     pub(super) wanted: BTreeMap<NodeId, Desired>,
     pub(super) restore_points: Vec<Store>,
@@ -90,8 +90,8 @@ impl Manager {
             seen: Time::default(),
             start: 0,
             staging: None,
-            doomed: false,
-            alarm: None,
+            release_fails: false,
+            timer: None,
             wanted: BTreeMap::new(),
             restore_points: Vec::new(),
             draw,
@@ -110,23 +110,27 @@ impl World {
     }
 
     /// Puts an event to the platform's brain, if its process runs.
-    pub(super) fn tell(&mut self, event: Event) -> Told {
-        self.tell_noting(event, |_| {})
+    pub(super) fn apply_to_platform(&mut self, event: Event) -> CommitResult {
+        self.apply_to_platform_noting(event, |_| {})
     }
 
     /// The same; what the world knows of it is noted when it is committed.
-    pub(super) fn tell_noting(&mut self, event: Event, note: impl FnOnce(&mut Self)) -> Told {
+    pub(super) fn apply_to_platform_noting(
+        &mut self,
+        event: Event,
+        note: impl FnOnce(&mut Self),
+    ) -> CommitResult {
         if !self.manager.up {
             self.counts.unheard += 1;
-            return Told::NotCommitted;
+            return CommitResult::NotCommitted;
         }
         self.journal.line(self.now, || format!("manager hears {event:?}"));
         let now = self.manager_now();
         let commit = self.commit();
-        if commit == Written::Not {
+        if commit == Written::NotDurable {
             Canary::act_without_commit(self, event);
             self.manager_crashes();
-            return Told::NotCommitted;
+            return CommitResult::NotCommitted;
         }
         self.time_goes_on(now);
         note(self);
@@ -136,7 +140,7 @@ impl World {
         let applied = self.manager.store.fleet.apply(now, event.clone());
         Canary::alter_epoch(self, &event);
         self.check_epoch(&event, epoch);
-        if commit == Written::Perhaps {
+        if commit == Written::Uncertain {
             // The next start finds it; nothing has followed from it before.
             applied.facts.iter().for_each(|fact| self.note_fact(fact));
             self.read(&applied);
@@ -144,7 +148,7 @@ impl World {
         } else {
             self.manager_acts(applied);
         }
-        Told::Committed
+        CommitResult::Committed
     }
 
     /// Whether the store commits now. A commit that fails ends the program.
@@ -153,15 +157,15 @@ impl World {
         let (fails, at_last) = (manager.draw.chance(600), manager.draw.chance(200));
         let written = match (manager.disk_fails, fails, at_last) {
             (false, _, _) | (true, false, _) => Written::Durable,
-            (true, true, false) => Written::Not,
-            (true, true, true) => Written::Perhaps,
+            (true, true, false) => Written::NotDurable,
+            (true, true, true) => Written::Uncertain,
         };
         match written {
             Written::Durable => {}
-            Written::Not => self.counts.done.note(Kind::FailedCommit),
-            Written::Perhaps => self.counts.done.note(Kind::UncertainCommit),
+            Written::NotDurable => self.counts.done.note(Kind::FailedCommit),
+            Written::Uncertain => self.counts.done.note(Kind::UncertainCommit),
         }
-        if written != Written::Not {
+        if written != Written::NotDurable {
             self.manager.store.stamp = self.manager.clock.stamp(self.now);
         }
         written
@@ -190,11 +194,11 @@ impl World {
                 node.observed.as_ref().is_none_or(|observed| observed.generation != node.generation)
             });
             if newer {
-                self.send_orders(id);
+                self.send_desired_to_all(id);
             }
         }
         self.manager_steps();
-        self.set_manager_alarm();
+        self.set_manager_timer();
     }
 
     /// Begins what is wanted of the Management Node itself.
@@ -204,16 +208,16 @@ impl World {
             ManagerWants::Stage(of) => {
                 if self.manager.staging.is_none() {
                     self.manager.staging = Some(of);
-                    let took = self.manager.draw.around(self.odds.machines.staging, 32);
+                    let took = self.manager.draw.around(self.rates.machines.staging, 32);
                     let start = self.manager.start;
-                    self.agenda.enter(self.now + took, Happening::ManagerStaged { start });
+                    self.queue.push(self.now + took, WorldEvent::ManagerStaged { start });
                 }
             }
             ManagerWants::Install(of) => {
                 self.manager.store.trying = Some((of, 0));
-                let chance = self.odds.machines.manager_falls_back;
-                self.manager.doomed = self.manager.draw.chance(chance);
-                if self.manager.doomed {
+                let chance = self.rates.machines.manager_falls_back;
+                self.manager.release_fails = self.manager.draw.chance(chance);
+                if self.manager.release_fails {
                     self.counts.done.note(Kind::BadManagerRelease);
                 }
                 self.manager_ends(Span::seconds(2), Span::seconds(60));
@@ -226,16 +230,16 @@ impl World {
             return;
         }
         let Some(of) = self.manager.staging.take() else { return };
-        let fails = if self.healed { 0 } else { self.odds.machines.rejected / 4 };
+        let fails = if self.healed { 0 } else { self.rates.machines.rejected / 4 };
         if self.fleet().manager_wants() != ManagerWants::Stage(of) {
             // The run has ended meanwhile; perhaps another waits for its turn.
             self.manager_steps();
         } else if self.manager.start_fault {
-            self.tell(Event::ManagerRejected { why: super::start_fault::WHY.into() });
+            self.apply_to_platform(Event::ManagerRejected { why: super::start_fault::WHY.into() });
         } else if self.manager.draw.chance(fails) {
-            self.tell(Event::ManagerRejected { why: "the disk is full".into() });
+            self.apply_to_platform(Event::ManagerRejected { why: "the disk is full".into() });
         } else {
-            self.tell(Event::ManagerStaged);
+            self.apply_to_platform(Event::ManagerStaged);
         }
     }
 
@@ -244,11 +248,11 @@ impl World {
         self.manager.up = false;
         self.manager.hung = false;
         self.manager.staging = None;
-        self.manager.alarm = None;
+        self.manager.timer = None;
         self.manager.start += 1;
         let away = self.manager.draw.span(least, most);
         let start = self.manager.start;
-        self.agenda.enter(self.now + away, Happening::ManagerBoot { start });
+        self.queue.push(self.now + away, WorldEvent::ManagerBoot { start });
         let everybody: Vec<NodeId> = self.nodes.keys().copied().collect();
         self.link_breaks(&everybody);
     }
@@ -270,10 +274,10 @@ impl World {
             return self.manager_boots(start);
         }
         store.trying = Some((assignment, tries + 1));
-        let interrupted = self.odds.machines.interrupted;
+        let interrupted = self.rates.machines.interrupted;
         if ends_at_once {
             self.manager_ends(BOOT_AGAIN, BOOT_AGAIN);
-        } else if self.manager.doomed && !self.healed {
+        } else if self.manager.release_fails && !self.healed {
             self.manager_ends(TRY, TRY);
         } else if !self.healed && self.manager.draw.chance(interrupted) {
             self.counts.done.note(Kind::Interrupted);
@@ -301,7 +305,9 @@ impl World {
         let fell_back = self.manager.store.fell_back.clone();
         let (release, _) = self.manager.store.release;
         let wall = Some(self.wall_at_start(downtime));
-        if self.tell(Event::ManagerStarted { release, fell_back, wall }) == Told::Committed {
+        if self.apply_to_platform(Event::ManagerStarted { release, fell_back, wall })
+            == CommitResult::Committed
+        {
             self.manager.store.fell_back = None;
             self.check_wall();
         }
@@ -336,13 +342,13 @@ impl World {
         }
     }
 
-    pub(super) fn set_manager_alarm(&mut self) {
+    pub(super) fn set_manager_timer(&mut self) {
         let due = self.fleet().next_deadline().filter(|_| self.manager.up);
-        if due != self.manager.alarm {
-            self.manager.alarm = due;
+        if due != self.manager.timer {
+            self.manager.timer = due;
             if let Some(due) = due {
                 let at = self.manager.clock.world(due).max(self.now);
-                self.agenda.enter(at, Happening::ManagerDue);
+                self.queue.push(at, WorldEvent::ManagerDue);
             }
         }
     }
@@ -350,8 +356,8 @@ impl World {
     pub(super) fn manager_due(&mut self) {
         let now = self.manager_now();
         if self.manager.up && self.fleet().next_deadline().is_some_and(|deadline| deadline <= now) {
-            self.manager.alarm = None;
-            self.tell(Event::DeadlinePassed);
+            self.manager.timer = None;
+            self.apply_to_platform(Event::DeadlinePassed);
         }
     }
 }

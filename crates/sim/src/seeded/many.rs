@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
-use super::{Story, Telling, tell};
+use super::{SeedReport, Verbosity, run_seed};
 
 /// How many stories wait at most for whoever hears them.
 const WAITING: usize = 64;
 
 /// Tells seeds on every core, each core the next that nobody has, until there are no more or the time has
 /// come. Each story is heard as soon as it is told, whichever that is.
-pub fn tell_many(seeds: Range<u64>, until: Option<Instant>, mut hear: impl FnMut(Story)) {
+pub fn run_seeds(seeds: Range<u64>, until: Option<Instant>, mut hear: impl FnMut(SeedReport)) {
     let next = AtomicU64::new(seeds.start);
     let another = || {
         let in_time = until.is_none_or(|until| Instant::now() < until);
@@ -26,7 +26,7 @@ pub fn tell_many(seeds: Range<u64>, until: Option<Instant>, mut hear: impl FnMut
             let (told, another) = (told.clone(), &another);
             scope.spawn(move || {
                 while let Some(seed) = another() {
-                    if told.send(tell(seed, Telling::Sums, None)).is_err() {
+                    if told.send(run_seed(seed, Verbosity::Sums, None)).is_err() {
                         return;
                     }
                 }

@@ -50,23 +50,23 @@ use fleet::time::Span;
 pub use canary::Canary;
 pub use draw::Draw;
 pub use journal::{Counts, Reached};
-pub use kept::{NoPlan, Plan};
-pub use kinds::{Kind, Tally};
-pub use many::tell_many;
-pub use step::{Deed, Step, Way};
+pub use kept::{Plan, PlanError};
+pub use kinds::{Kind, KindCounts};
+pub use many::run_seeds;
+pub use step::{Action, Step, Way};
 pub use switch::Switch;
 
 use journal::Journal;
-use odds::Odds;
+use odds::FaultRates;
 use world::World;
 
 /// What became of a seed.
 #[derive(Clone, Debug)]
-pub struct Story {
+pub struct SeedReport {
     /// The seed.
     pub seed: u64,
     /// What it made of the platform.
-    pub odds: Odds,
+    pub rates: FaultRates,
     /// What happened.
     pub counts: Counts,
     /// How long it took in the world.
@@ -81,7 +81,7 @@ pub struct Story {
 
 /// Whether every event is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telling {
+pub enum Verbosity {
     /// Only the sums.
     Sums,
     /// Every event, as text.
@@ -91,25 +91,25 @@ pub enum Telling {
 }
 
 /// Lets a seed happen.
-pub fn tell(seed: u64, telling: Telling, canary: Option<Canary>) -> Story {
-    tell_plan(&Plan { canary, ..Plan::of(seed) }, telling)
+pub fn run_seed(seed: u64, verbosity: Verbosity, canary: Option<Canary>) -> SeedReport {
+    run_plan(&Plan { canary, ..Plan::of(seed) }, verbosity)
 }
 
 /// Lets a plan happen.
-pub fn tell_plan(plan: &Plan, telling: Telling) -> Story {
+pub fn run_plan(plan: &Plan, verbosity: Verbosity) -> SeedReport {
     let seed = plan.seed;
-    let mut world = World::new(plan, Journal::new(telling));
-    world.come_to_an_end();
-    world.tell_differences();
-    let World { now, odds, mut counts, violations, steps, journal, .. } = world;
+    let mut world = World::new(plan, Journal::new(verbosity));
+    world.run_to_the_end();
+    world.record_differences();
+    let World { now, rates, mut counts, violations, steps, journal, .. } = world;
     counts.lasted = now.0;
-    Story { seed, odds, counts, lasted: Span(now.0), violations, steps, journal: journal.into_text() }
+    SeedReport { seed, rates, counts, lasted: Span(now.0), violations, steps, journal: journal.into_text() }
 }
 
-impl Story {
+impl SeedReport {
     /// What a person needs who is to look into a seed that failed.
-    pub fn complaint(&self) -> String {
-        let mut said = format!("seed {} breaks a promise after {}\n{}", self.seed, self.lasted, self.odds);
+    pub fn failure_summary(&self) -> String {
+        let mut said = format!("seed {} breaks a promise after {}\n{}", self.seed, self.lasted, self.rates);
         for Violation { promise, subject } in &self.violations {
             let _ = writeln!(said, "  {promise}: {subject}");
         }

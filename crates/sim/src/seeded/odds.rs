@@ -13,7 +13,7 @@ use super::world::VERSIONS;
 
 /// How a platform is used and what happens to it. Chances are in thousandths; `None` is never.
 #[derive(Clone, Debug)]
-pub struct Odds {
+pub struct FaultRates {
     /// How many Conferencing Nodes there are at first.
     pub nodes: u64,
     /// How many of them are bursting nodes (R7).
@@ -21,22 +21,22 @@ pub struct Odds {
     /// How a run treats the nodes.
     pub policy: Policy,
     /// How long things go wrong before everything heals.
-    pub troubled_for: Span,
+    pub faults_for: Span,
     /// The people on the phone.
-    pub calls: CallOdds,
+    pub calls: CallLoad,
     /// The messages.
-    pub links: LinkOdds,
+    pub links: LinkRates,
     /// The machines.
-    pub machines: MachineOdds,
+    pub machines: MachineRates,
     /// The operator.
-    pub operator: OperatorOdds,
+    pub operator: OperatorRates,
     /// A node that lies.
     pub compromised: Option<Compromised>,
 }
 
 /// How calls come and last.
 #[derive(Clone, Debug)]
-pub struct CallOdds {
+pub struct CallLoad {
     /// The mean time between two calls to one node.
     pub every: Span,
     /// Half of the calls last longer.
@@ -54,7 +54,7 @@ const DAY: [u64; 24] =
 /// The busiest hour.
 const BUSIEST: u64 = 245;
 
-impl CallOdds {
+impl CallLoad {
     /// Calls as they are: 27 minutes on average with a deviation of 20 minutes. Lengths are lognormal, so
     /// s = sqrt(ln(1 + (20/27)^2)) = 0.661, the median is 27 min / exp(s^2 / 2) = 21.7 min, and s is
     /// 0.954 of a doubling, which is 61 sixty-fourths.
@@ -75,7 +75,7 @@ impl CallOdds {
 
 /// What becomes of messages.
 #[derive(Clone, Debug)]
-pub struct LinkOdds {
+pub struct LinkRates {
     /// Half of the messages take longer.
     pub delay: Span,
     /// Messages that get lost.
@@ -100,7 +100,7 @@ pub struct LinkOdds {
 
 /// What machines do.
 #[derive(Clone, Debug)]
-pub struct MachineOdds {
+pub struct MachineRates {
     /// Half of the stagings take longer.
     pub staging: Span,
     /// Stagings that break off and are tried again.
@@ -161,7 +161,7 @@ pub struct MachineOdds {
 
 /// What the operator does midway.
 #[derive(Clone, Debug)]
-pub struct OperatorOdds {
+pub struct OperatorRates {
     /// Puts a node into maintenance mode or takes one out.
     pub maintenance_every: Option<Span>,
     /// Renames a node or changes its duty.
@@ -174,29 +174,29 @@ pub struct OperatorOdds {
     pub restart_every: Option<Span>,
 }
 
-impl Odds {
+impl FaultRates {
     /// What the seed makes of it.
     pub fn draw(root: &Draw) -> Self {
         let mut draw = root.child("sizes", 0);
         let nodes = if draw.chance(600) { draw.between(1, 8) } else { draw.between(9, 40) };
         let bursting = if draw.chance(600) { 0 } else { draw.below(nodes.div_ceil(3) + 1) };
-        let troubled_for = draw.span(Span::minutes(40), Span::hours(10));
-        let mut odds = Self {
+        let faults_for = draw.span(Span::minutes(40), Span::hours(10));
+        let mut rates = Self {
             nodes,
             bursting,
             policy: policy(&mut root.child("policy", 0)),
-            troubled_for,
+            faults_for,
             calls: calls(&mut root.child("call odds", 0), nodes),
             links: links(&mut root.child("link odds", 0), nodes),
             machines: machines(&mut root.child("machine odds", 0), nodes),
             operator: operator(&mut root.child("operator odds", 0)),
             compromised: None,
         };
-        stops(&mut odds.policy, &mut root.child("stops", 0));
-        odds.draw_bad_release(&mut root.child("bad release", 0));
-        odds.restore_often(root.child("restores", 0));
-        odds.compromise(root.child("compromised", 0));
-        odds
+        stops(&mut rates.policy, &mut root.child("stops", 0));
+        rates.draw_bad_release(&mut root.child("bad release", 0));
+        rates.restore_often(root.child("restores", 0));
+        rates.compromise(root.child("compromised", 0));
+        rates
     }
 
     /// In some seeds no node takes the second version, and the operator goes forward to the third.
@@ -236,13 +236,13 @@ fn policy(draw: &mut Draw) -> Policy {
 }
 
 /// Larger platforms have quieter nodes, so that no seed takes much longer than another.
-fn calls(draw: &mut Draw, nodes: u64) -> CallOdds {
+fn calls(draw: &mut Draw, nodes: u64) -> CallLoad {
     let every = Span(draw.span(Span::minutes(2), Span::minutes(20)).0 * nodes.div_ceil(4));
     let (median, spread) = (draw.span(Span::minutes(1), Span::minutes(40)), draw.between(16, 96));
     let from_hour = draw.below(24);
     let real = draw.chance(500);
-    let CallOdds { median: usual, spread: as_usual, .. } = CallOdds::REAL;
-    CallOdds {
+    let CallLoad { median: usual, spread: as_usual, .. } = CallLoad::REAL;
+    CallLoad {
         every,
         median: if real { usual } else { median },
         spread: if real { as_usual } else { spread },
@@ -250,8 +250,8 @@ fn calls(draw: &mut Draw, nodes: u64) -> CallOdds {
     }
 }
 
-fn links(draw: &mut Draw, nodes: u64) -> LinkOdds {
-    LinkOdds {
+fn links(draw: &mut Draw, nodes: u64) -> LinkRates {
+    LinkRates {
         delay: draw.span(Span(2), Span(400)),
         lost: some(draw, 500, 250),
         doubled: some(draw, 500, 200),
@@ -265,10 +265,10 @@ fn links(draw: &mut Draw, nodes: u64) -> LinkOdds {
     }
 }
 
-fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
+fn machines(draw: &mut Draw, nodes: u64) -> MachineRates {
     // On the whole platform, whatever its size: one in some hours.
     let often = Span::minutes(30 + nodes);
-    MachineOdds {
+    MachineRates {
         staging: draw.span(Span::seconds(10), Span::minutes(10)),
         staging_breaks: some(draw, 400, 300),
         rejected: some(draw, 300, 200),
@@ -300,8 +300,8 @@ fn machines(draw: &mut Draw, nodes: u64) -> MachineOdds {
     }
 }
 
-fn operator(draw: &mut Draw) -> OperatorOdds {
-    OperatorOdds {
+fn operator(draw: &mut Draw) -> OperatorRates {
+    OperatorRates {
         maintenance_every: every(draw, 600, Span::minutes(10), Span::hours(3)),
         change_every: every(draw, 300, Span::minutes(20), Span::hours(4)),
         nodes_every: every(draw, 400, Span::minutes(30), Span::hours(4)),
@@ -324,11 +324,11 @@ fn every(draw: &mut Draw, seeds: u64, least: Span, most: Span) -> Option<Span> {
     draw.chance(seeds).then_some(drawn)
 }
 
-impl fmt::Display for Odds {
+impl fmt::Display for FaultRates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, bursting, policy, troubled_for, calls, links, machines, operator, compromised } =
+        let Self { nodes, bursting, policy, faults_for, calls, links, machines, operator, compromised } =
             self;
-        writeln!(f, "{nodes} nodes, {bursting} of them bursting, in trouble for {troubled_for}")?;
+        writeln!(f, "{nodes} nodes, {bursting} of them bursting, in trouble for {faults_for}")?;
         writeln!(f, "{policy:?}\n{calls:?}\n{links:?}\n{machines:?}\n{operator:?}\n{compromised:?}")
     }
 }

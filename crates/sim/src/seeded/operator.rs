@@ -7,8 +7,8 @@ use fleet::time::Span;
 use fleet::version::Version;
 
 use super::kinds::Kind;
-use super::manager::Told;
-use super::step::Deed;
+use super::manager::CommitResult;
+use super::step::Action;
 use super::world::{World, installed};
 use crate::world::package;
 
@@ -17,59 +17,59 @@ const NODES_AT_MOST: usize = 45;
 
 impl World {
     /// The operator does something, if there is a Management Node to do it with.
-    pub(super) fn operate(&mut self, deed: Deed) {
+    pub(super) fn operate(&mut self, action: Action) {
         if !self.manager.up || self.manager.hung {
-            self.counts.impossible.note(deed.kind());
+            self.counts.impossible.note(action.kind());
             return;
         }
-        match deed {
-            Deed::Hold { node, .. }
-            | Deed::LetGo { node }
-            | Deed::RemoveNode { node }
-            | Deed::Rename { node, .. }
-            | Deed::MakeDuty { node, .. }
+        match action {
+            Action::Hold { node, .. }
+            | Action::LetGo { node }
+            | Action::RemoveNode { node }
+            | Action::Rename { node, .. }
+            | Action::MakeDuty { node, .. }
                 if self.fleet().nodes().get(node).is_none() =>
             {
-                self.counts.impossible.note(deed.kind());
+                self.counts.impossible.note(action.kind());
             }
-            Deed::Hold { node, reason } => self.operator_holds(node, Some(format!("reason {reason}"))),
-            Deed::LetGo { node } => self.operator_holds(node, None),
-            Deed::AddNode { node, version, duty } => self.add_another(node, version, duty),
-            Deed::RemoveNode { node } => self.remove_node(node),
-            Deed::Rename { node, change } => self.rename_node(node, change),
-            Deed::MakeDuty { node, duty } => self.change_duty(node, duty),
-            Deed::Start { version } => self.start(version),
-            Deed::Restart { away } => self.manager_ends(away, away),
-            Deed::RestorePoint => self.manager.restore_points.push(self.manager.store.clone()),
-            Deed::NodeCrash { .. }
-            | Deed::NodeOff { .. }
-            | Deed::ManagerCrash { .. }
-            | Deed::MemoryBack { .. }
-            | Deed::Cut { .. }
-            | Deed::Split { .. }
-            | Deed::Blind { .. }
-            | Deed::Unfit { .. }
-            | Deed::NodeHang { .. }
-            | Deed::ManagerHang { .. }
-            | Deed::DiskFull { .. }
-            | Deed::DiskFails { .. }
-            | Deed::ManagerDisk { .. }
-            | Deed::NodeClock { .. }
-            | Deed::ManagerClock { .. }
-            | Deed::StartFault { .. }
-            | Deed::ManagerStartFault { .. }
-            | Deed::Clone { .. } => {}
+            Action::Hold { node, reason } => self.operator_holds(node, Some(format!("reason {reason}"))),
+            Action::LetGo { node } => self.operator_holds(node, None),
+            Action::AddNode { node, version, duty } => self.add_another(node, version, duty),
+            Action::RemoveNode { node } => self.remove_node(node),
+            Action::Rename { node, change } => self.rename_node(node, change),
+            Action::MakeDuty { node, duty } => self.change_duty(node, duty),
+            Action::Start { version } => self.start(version),
+            Action::Restart { away } => self.manager_ends(away, away),
+            Action::RestorePoint => self.manager.restore_points.push(self.manager.store.clone()),
+            Action::NodeCrash { .. }
+            | Action::NodeOff { .. }
+            | Action::ManagerCrash { .. }
+            | Action::MemoryBack { .. }
+            | Action::Cut { .. }
+            | Action::Split { .. }
+            | Action::Blind { .. }
+            | Action::Unfit { .. }
+            | Action::NodeHang { .. }
+            | Action::ManagerHang { .. }
+            | Action::DiskFull { .. }
+            | Action::DiskFails { .. }
+            | Action::ManagerDisk { .. }
+            | Action::NodeClock { .. }
+            | Action::ManagerClock { .. }
+            | Action::StartFault { .. }
+            | Action::ManagerStartFault { .. }
+            | Action::Clone { .. } => {}
         }
     }
 
     pub(super) fn operator_holds(&mut self, id: NodeId, operator: Option<String>) {
-        if self.tell(Event::Maintenance { id, operator }) == Told::Committed {
+        if self.apply_to_platform(Event::Maintenance { id, operator }) == CommitResult::Committed {
             self.note_operator(id);
         }
     }
 
     pub(super) fn remove_node(&mut self, id: NodeId) {
-        if self.tell(Event::NodeRemoved { id }) == Told::Committed {
+        if self.apply_to_platform(Event::NodeRemoved { id }) == CommitResult::Committed {
             self.nodes.remove(&id);
             self.copies_off(Some(id));
             self.forget_node(id);
@@ -78,14 +78,14 @@ impl World {
 
     fn rename_node(&mut self, id: NodeId, change: u64) {
         let Some(duty) = self.fleet().nodes().get(id).map(|node| node.duty) else { return };
-        self.tell(Event::NodeChanged { id, name: format!("node{id} of change {change}"), duty });
+        self.apply_to_platform(Event::NodeChanged { id, name: format!("node{id} of change {change}"), duty });
     }
 
     /// A node gets another duty. One that is always on from now on is switched on.
     fn change_duty(&mut self, id: NodeId, duty: Duty) {
         let Some(node) = self.fleet().nodes().get(id).filter(|node| node.duty != duty) else { return };
         let name = node.name.clone();
-        if self.tell(Event::NodeChanged { id, name, duty }) == Told::NotCommitted {
+        if self.apply_to_platform(Event::NodeChanged { id, name, duty }) == CommitResult::NotCommitted {
             return;
         }
         let Some(machine) = self.nodes.get_mut(&id) else { return };
@@ -105,7 +105,7 @@ impl World {
     }
 
     fn start(&mut self, version: Version) {
-        if self.press_start(version, self.odds.policy.clone()).is_err() {
+        if self.press_start(version, self.rates.policy.clone()).is_err() {
             self.counts.refused_starts += 1;
         }
     }

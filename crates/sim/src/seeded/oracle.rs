@@ -14,7 +14,7 @@ use fleet::time::Time;
 use fleet::version::Release;
 
 use super::clones::identity;
-use super::holds::{Since, lets_go_in_time, refuses_as_told};
+use super::holds::{Since, refuses_while_held, releases_in_time};
 use super::machine::Machine;
 use super::truth::Known;
 use super::watched::Next;
@@ -33,7 +33,7 @@ impl World {
         self.manager_runs_its_run();
         for id in self.fleet().nodes().ids() {
             self.statuses_say_what_is_known(id);
-            if !self.lies(id) {
+            if !self.is_compromised(id) {
                 self.upgraded_means_upgraded(id);
             }
         }
@@ -127,7 +127,7 @@ impl World {
     }
 
     /// R1: what a node is sent is no newer than what the Management Node runs itself.
-    pub(super) fn check_order(&mut self, id: NodeId, desired: &Desired) {
+    pub(super) fn check_sent(&mut self, id: NodeId, desired: &Desired) {
         let running = self.manager.store.release.0;
         if self.fleet().wanted(id).as_ref() != Some(desired) {
             let subject = format!("node{id}: {desired:?}");
@@ -217,8 +217,8 @@ impl World {
                 && waits
                 && reachable
                 && first
-                && !self.lies(*other)
-                && !self.lies(id)
+                && !self.is_compromised(*other)
+                && !self.is_compromised(id)
                 && node.duplicate().is_none()
         };
         let found = self.fleet().nodes().iter().find(passed_over).map(|(other, _)| other);
@@ -252,7 +252,7 @@ impl World {
         let left = |id: &NodeId| {
             let runs = self.nodes.get(id).map(|machine| machine.disk.confirmed.0);
             let behind = |runs| runs != target && !(self.truth.amnesia && runs > target);
-            !self.lies(*id) && !unheard(id) && runs.is_some_and(behind) && self.is_held(*id)
+            !self.is_compromised(*id) && !unheard(id) && runs.is_some_and(behind) && self.is_held(*id)
         };
         let left: Vec<NodeId> = self.fleet().nodes().ids().into_iter().filter(left).collect();
         if !left.is_empty() {
@@ -284,13 +284,15 @@ impl World {
 
     fn judge_node(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) -> Next {
         self.out.remove(&id);
-        let Some(machine) = self.nodes.get(&id).filter(|_| !self.lies(id)) else { return Next::WhenTouched };
+        let Some(machine) = self.nodes.get(&id).filter(|_| !self.is_compromised(id)) else {
+            return Next::WhenTouched;
+        };
         let Some(known) = self.truth.nodes.get(&id) else { return Next::Again };
         let promises = [
             operators_mode_stays(machine, known),
-            refuses_as_told(machine, known, self),
+            refuses_while_held(machine, known, self),
             takes_no_calls_unconfirmed(machine),
-            lets_go_in_time(machine, known, self),
+            releases_in_time(machine, known, self),
             acts_on_nothing_it_would_forget(machine),
             can_start_a_complete_release(machine),
         ];
@@ -352,7 +354,7 @@ fn takes_no_calls_unconfirmed(machine: &Machine) -> Option<&'static str> {
 fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
     let process = machine.process.as_ref()?;
     let (acts_on, disk) = (process.agent.memory(), &machine.disk.memory);
-    let kept = process.unkept
+    let kept = process.write_failed
         || (acts_on.accepted == disk.accepted
             && acts_on.held_until == disk.held_until
             && acts_on.let_go == disk.let_go);

@@ -7,13 +7,13 @@ use fleet::observed::Observed;
 use fleet::platform::Event;
 use fleet::time::{Span, Time};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::canary::Canary;
 use super::clones::identity;
 use super::draw::Draw;
-use super::kinds::{Kind, Tally};
-use super::manager::Told;
-use super::odds::LinkOdds;
+use super::kinds::{Kind, KindCounts};
+use super::manager::CommitResult;
+use super::odds::LinkRates;
 use super::world::World;
 
 /// How long after the end of a link the Management Node takes notice, at most.
@@ -26,13 +26,14 @@ const RETRY: Span = Span::seconds(5);
 pub(super) const RETRY_MOST: Span = Span::seconds(80);
 
 /// When the copies of one message arrive; none when it is lost.
-fn copies(draw: &mut Draw, odds: &LinkOdds, healed: bool, done: &mut Tally) -> Vec<Span> {
-    let delay = draw.around(odds.delay, 64);
-    let (lost, doubled, late) = (draw.chance(odds.lost), draw.chance(odds.doubled), draw.chance(odds.late));
-    let held_up = draw.span(Span::ZERO, odds.late_most);
-    let again = draw.around(odds.delay, 192);
+fn deliveries(draw: &mut Draw, rates: &LinkRates, healed: bool, done: &mut KindCounts) -> Vec<Span> {
+    let delay = draw.around(rates.delay, 64);
+    let (lost, doubled, late) =
+        (draw.chance(rates.lost), draw.chance(rates.doubled), draw.chance(rates.late));
+    let held_up = draw.span(Span::ZERO, rates.late_most);
+    let again = draw.around(rates.delay, 192);
     match (healed, lost) {
-        (true, _) => vec![odds.delay],
+        (true, _) => vec![rates.delay],
         (false, true) => {
             done.note(Kind::Lost);
             Vec::new()
@@ -53,55 +54,56 @@ impl World {
     }
 
     /// A node says what it observes, and will speak again when no answer comes.
-    pub(super) fn speak(&mut self, id: NodeId) {
+    pub(super) fn send_report(&mut self, id: NodeId) {
         let (linked, canary) = (self.is_linked(id), self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let Some(process) = &machine.process else { return };
         let local = machine.clock.shows(self.now);
-        let mut observed = Canary::alter_word(canary, process.agent.observed(local));
+        let mut observed = Canary::alter_observed(canary, process.agent.observed(local));
         observed.at = machine.stamp(local);
-        observed.process = machine.process_of(id, self.clones.numbered);
-        let observed = self.maybe_lie(id, observed);
+        observed.process = machine.process_of(id, self.copies.numbered);
+        let observed = self.maybe_falsify(id, observed);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.unanswered = (machine.unanswered + 1).min(5);
-        machine.turn += 1;
+        machine.request += 1;
         let pause = Span((RETRY.0 << (machine.unanswered - 1)).min(RETRY_MOST.0));
-        self.agenda.enter(self.now + pause, Happening::Speak { node: id, turn: machine.turn });
+        self.queue.push(self.now + pause, WorldEvent::SendReport { node: id, request: machine.request });
         if !linked || (canary == Some(Canary::NewsKeptBack) && self.healed) {
             return;
         }
-        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
-            let happening = Happening::Report { from: id, observed: observed.clone(), turn: machine.turn };
-            self.agenda.enter(self.now + delay, happening);
+        for delay in deliveries(&mut machine.link_draw, &self.rates.links, self.healed, &mut self.counts.done)
+        {
+            let event = WorldEvent::Report { from: id, observed: observed.clone(), request: machine.request };
+            self.queue.push(self.now + delay, event);
         }
     }
 
-    pub(super) fn speak_in_turn(&mut self, id: NodeId, turn: u64) {
-        if self.nodes.get(&id).is_some_and(|machine| machine.turn == turn) {
-            self.speak(id);
+    pub(super) fn send_report_if_due(&mut self, id: NodeId, request: u64) {
+        if self.nodes.get(&id).is_some_and(|machine| machine.request == request) {
+            self.send_report(id);
         }
     }
 
     /// A report arrives. The request is answered at once.
-    pub(super) fn report_arrives(&mut self, from: NodeId, observed: Observed, turn: u64) {
+    pub(super) fn report_arrives(&mut self, from: NodeId, observed: Observed, request: u64) {
         let there = self.nodes.get(&from).is_some_and(|machine| machine.cuts == 0);
         if !self.manager.up || !there {
             self.counts.done.note(Kind::ReachedNobody);
             return;
         }
         self.note_order_of_arrival(from, observed.at);
-        self.agenda.enter(self.now + GAP, Happening::LinkCheck { node: from });
-        let falsely = self.odds.links.false_down;
+        self.queue.push(self.now + GAP, WorldEvent::LinkCheck { node: from });
+        let falsely = self.rates.links.false_down;
         if let Some(machine) = self.nodes.get_mut(&from)
             && !self.healed
             && machine.link_draw.chance(falsely)
         {
             let later = machine.link_draw.span(Span(1), Span::minutes(2));
-            self.agenda.enter(self.now + later, Happening::FalseDown { node: from });
+            self.queue.push(self.now + later, WorldEvent::FalseDown { node: from });
         }
         self.compare_clock(from, &observed);
         self.take_in(from, observed);
-        self.send_order(from, Some(turn));
+        self.send_desired(from, Some(request));
     }
 
     /// What says nothing new, the link keeps to itself.
@@ -116,7 +118,7 @@ impl World {
             world.note_process(from, &said);
             world.note_report(id, &said);
         };
-        if self.tell_noting(event, note) == Told::Committed {
+        if self.apply_to_platform_noting(event, note) == CommitResult::Committed {
             self.check_report(id);
         }
     }
@@ -130,20 +132,21 @@ impl World {
     }
 
     /// Sends a node what is wanted of it: as the answer to what it said in a turn, or because it is news.
-    pub(super) fn send_order(&mut self, to: NodeId, answers: Option<u64>) {
+    pub(super) fn send_desired(&mut self, to: NodeId, answers: Option<u64>) {
         let Some(desired) = self.wanted_of(to) else { return };
         if !self.is_linked(to) {
             return;
         }
         let (id, beside) = (identity(to), self.beside(to));
         let heard = self.fleet().nodes().get(id).and_then(|node| node.observed.as_ref()).map(|last| last.at);
-        self.check_order(id, &desired);
-        let desired = Canary::alter_order(self, id, desired);
+        self.check_sent(id, &desired);
+        let desired = Canary::alter_sent(self, id, desired);
         let late = Canary::alter_delay_of(self, &desired);
         let Some(machine) = self.nodes.get_mut(&to) else { return };
-        for delay in copies(&mut machine.link_draw, &self.odds.links, self.healed, &mut self.counts.done) {
-            let order = Happening::Order { to, desired: desired.clone(), heard, beside, answers };
-            self.agenda.enter(self.now + delay + late, order);
+        for delay in deliveries(&mut machine.link_draw, &self.rates.links, self.healed, &mut self.counts.done)
+        {
+            let order = WorldEvent::Desired { to, desired: desired.clone(), heard, beside, answers };
+            self.queue.push(self.now + delay + late, order);
         }
     }
 
@@ -152,14 +155,14 @@ impl World {
         let id = identity(id);
         let linked = self.machines_of(id).any(|machine| self.is_linked(machine));
         if self.manager.up && !linked && self.fleet().nodes().get(id).is_some() {
-            self.tell(Event::LinkDown { id });
+            self.apply_to_platform(Event::LinkDown { id });
         }
     }
 
     pub(super) fn false_down(&mut self, id: NodeId) {
         if self.manager.up && !self.healed {
             self.counts.done.note(Kind::FalseDown);
-            self.tell(Event::LinkDown { id: identity(id) });
+            self.apply_to_platform(Event::LinkDown { id: identity(id) });
         }
     }
 
@@ -167,13 +170,13 @@ impl World {
     pub(super) fn link_breaks(&mut self, ids: &[NodeId]) {
         for id in ids {
             let Some(machine) = self.nodes.get_mut(id) else { continue };
-            machine.turn += 1;
+            machine.request += 1;
             machine.unanswered = 0;
-            let turn = machine.turn;
+            let request = machine.request;
             let (again, notice) =
                 (machine.link_draw.span(Span(100), RETRY), machine.link_draw.span(Span(1), GAP));
-            self.agenda.enter(self.now + again, Happening::Speak { node: *id, turn });
-            self.agenda.enter(self.now + notice, Happening::LinkCheck { node: *id });
+            self.queue.push(self.now + again, WorldEvent::SendReport { node: *id, request });
+            self.queue.push(self.now + notice, WorldEvent::LinkCheck { node: *id });
         }
     }
 }

@@ -7,12 +7,12 @@ use fleet::observed::Admission;
 use fleet::time::Span;
 use fleet::version::Release;
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::canary::Canary;
 use super::clock::Downtime;
 use super::kinds::Kind;
 use super::machine::Process;
-use super::shell::Kept;
+use super::shell::Durability;
 use super::world::World;
 
 /// How long boot waits for a release that does not come up.
@@ -26,7 +26,7 @@ impl World {
     pub(super) fn boot_after(&mut self, id: NodeId, away: Span) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.start += 1;
-        self.agenda.enter(self.now + away, Happening::Boot { node: id, start: machine.start });
+        self.queue.push(self.now + away, WorldEvent::Boot { node: id, start: machine.start });
     }
 
     /// The process ends, and its calls with it.
@@ -39,11 +39,11 @@ impl World {
         }
         machine.process = None;
         machine.engine = Admission::Refusing;
-        machine.alarm = None;
+        machine.timer = None;
         machine.hung = false;
         machine.calls.clear();
         // What could be written was stored with the time once a minute.
-        if machine.trouble.is_none() {
+        if machine.disk_fault.is_none() {
             machine.disk.stamp = machine.disk.stamp.renewed(machine.clock, now);
         }
         self.link_breaks(&[id]);
@@ -82,14 +82,14 @@ impl World {
 
     /// The slot is selected and the machine restarts: what must never happen while a call lives (R4).
     pub(super) fn select(&mut self, id: NodeId, into: Assignment) {
-        let (falls_back, bad) = (self.odds.machines.falls_back, self.is_bad_on_nodes(into.release));
+        let (falls_back, bad) = (self.rates.machines.falls_back, self.is_bad_on_nodes(into.release));
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let unwritable = machine.trouble.is_some();
+        let unwritable = machine.disk_fault.is_some();
         if unwritable || machine.disk.other.is_none_or(|(_, manifest)| manifest != into.manifest) {
             let why = "its slot could not be selected".to_string();
             return match self.apply_to_node(id, AgentEvent::Rejected { software: into, why }) {
-                Kept::Yes => self.settle_node(id),
-                Kept::No => {}
+                Durability::Durable => self.settle_node(id),
+                Durability::NotDurable => {}
             };
         }
         let living = machine.calls.len();
@@ -97,8 +97,8 @@ impl World {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.disk.trying = Some(0);
         machine.disk.fell_back = None;
-        machine.doomed = machine.draw.chance(falls_back) || bad;
-        if machine.doomed {
+        machine.release_fails = machine.draw.chance(falls_back) || bad;
+        if machine.release_fails {
             self.counts.done.note(Kind::BadRelease);
         }
         let away = machine.draw.span(Span::seconds(2), Span::seconds(40));
@@ -110,14 +110,14 @@ impl World {
         }
         self.counts.restarts += 1;
         self.journal.line(self.now, || format!("node{id} restarts into {}", into.release));
-        self.speak(id);
+        self.send_report(id);
         self.ends(id);
         self.boot_after(id, away);
     }
 
     /// Whether a release comes up on no node, whatever heals.
     fn is_bad_on_nodes(&self, release: Release) -> bool {
-        self.odds.machines.bad_on_nodes == Some(release.version)
+        self.rates.machines.bad_on_nodes == Some(release.version)
     }
 
     /// boot counts a try, and falls back when there are no more.
@@ -130,12 +130,12 @@ impl World {
     }
 
     pub(super) fn boots(&mut self, id: NodeId, start: u64) {
-        let (odds, healed, canary) = (self.odds.machines.clone(), self.healed, self.canary);
+        let (rates, healed, canary) = (self.rates.machines.clone(), self.healed, self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         if machine.start != start || !machine.powered {
             return;
         }
-        if machine.trouble.is_some() && machine.is_between_releases() {
+        if machine.disk_fault.is_some() && machine.is_between_releases() {
             // boot cannot count the try, so it does not use it.
             return self.boot_after(id, BOOT_AGAIN);
         }
@@ -155,15 +155,15 @@ impl World {
         let agent = Agent::new(machine.disk.memory.clone(), machine.found());
         let durable = machine.disk.memory.clone();
         machine.process =
-            Some(Process { agent, durable, unkept: false, job: None, reported: None, beside: None });
+            Some(Process { agent, durable, write_failed: false, job: None, reported: None, beside: None });
         machine.unanswered = 0;
         let trying = machine.is_between_releases();
-        let interrupted = machine.draw.chance(odds.interrupted);
+        let interrupted = machine.draw.chance(rates.interrupted);
         let after = machine.draw.span(Span::seconds(1), Span::seconds(30));
-        let doomed = machine.doomed && (!healed || machine.tries(odds.bad_on_nodes));
-        if trying && (doomed || (interrupted && !healed)) {
-            let after = if doomed { TRY } else { after };
-            self.agenda.enter(self.now + after, Happening::TryEnds { node: id, start });
+        let release_fails = machine.release_fails && (!healed || machine.tries(rates.bad_on_nodes));
+        if trying && (release_fails || (interrupted && !healed)) {
+            let after = if release_fails { TRY } else { after };
+            self.queue.push(self.now + after, WorldEvent::TryEnds { node: id, start });
         }
         self.note_boot(id, unclocked);
         self.journal.line(self.now, || format!("node{id} starts{}", if trying { " for a try" } else { "" }));
@@ -184,22 +184,22 @@ impl World {
 
     /// The record first, then what the node remembers: a loss of power may come in between.
     pub(super) fn confirms(&mut self, id: NodeId, start: u64) {
-        let (interrupted, healed) = (self.odds.machines.interrupted, self.healed);
-        let version = self.odds.machines.bad_on_nodes;
+        let (interrupted, healed) = (self.rates.machines.interrupted, self.healed);
+        let version = self.rates.machines.bad_on_nodes;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let bad = machine.doomed && (!healed || machine.tries(version));
+        let bad = machine.release_fails && (!healed || machine.tries(version));
         if machine.start != start || !machine.is_between_releases() || bad || machine.process.is_none() {
             return;
         }
-        if machine.trouble.is_some() {
-            self.agenda.enter(self.now + BOOT_AGAIN, Happening::Confirm { node: id, start });
+        if machine.disk_fault.is_some() {
+            self.queue.push(self.now + BOOT_AGAIN, WorldEvent::Confirm { node: id, start });
             return;
         }
         machine.confirm();
         if !healed && machine.draw.chance(interrupted / 2) {
             return self.crash(id, Span::seconds(2), Span::minutes(1));
         }
-        if self.apply_to_node(id, AgentEvent::Confirmed) == Kept::Yes {
+        if self.apply_to_node(id, AgentEvent::Confirmed) == Durability::Durable {
             self.settle_node(id);
         }
     }

@@ -3,11 +3,11 @@
 
 use fleet::time::{Span, Time};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::draw::Draw;
 use super::manager::Store;
-use super::odds::Odds;
-use super::step::Deed;
+use super::odds::FaultRates;
+use super::step::Action;
 use super::world::{VERSIONS, World};
 
 /// In how many of a thousand seeds.
@@ -19,7 +19,7 @@ const CHAIN: u64 = 6;
 /// The longest pause between two of them: a node has been heard by then, or not.
 const PAUSE: Span = Span::minutes(6);
 
-impl Odds {
+impl FaultRates {
     /// Makes restores frequent in a share of the seeds.
     pub(super) fn restore_often(&mut self, mut draw: Draw) {
         if !draw.chance(SEEDS) {
@@ -36,32 +36,32 @@ impl Odds {
 
 impl World {
     /// What follows a restore, in worlds in which one follows the other.
-    pub(super) fn enter_chain(&mut self, restored_at: Time, mut draw: Draw) {
-        let steps = draw.below(self.odds.machines.restores_in_chain + 1);
+    pub(super) fn schedule_chain(&mut self, restored_at: Time, mut draw: Draw) {
+        let steps = draw.below(self.rates.machines.restores_in_chain + 1);
         let mut at = restored_at;
         for _ in 0..steps {
             let pause = draw.span(Span(1), PAUSE);
             at = at + if draw.chance(500) { pause } else { Span(pause.0 / 20) };
-            let deed = match draw.below(8) {
-                0..3 => Deed::Start { version: draw.pick(&VERSIONS).unwrap_or(VERSIONS[1]) },
-                3 | 4 => Deed::Restart { away: draw.span(Span::seconds(2), Span::seconds(50)) },
+            let action = match draw.below(8) {
+                0..3 => Action::Start { version: draw.pick(&VERSIONS).unwrap_or(VERSIONS[1]) },
+                3 | 4 => Action::Restart { away: draw.span(Span::seconds(2), Span::seconds(50)) },
                 5 | 6 => self.some_restore(&mut draw),
-                _ => Deed::RestorePoint,
+                _ => Action::RestorePoint,
             };
-            if let Deed::MemoryBack { away, .. } = deed {
-                self.enter_interference(at, Happening::Deed(deed));
+            if let Action::MemoryBack { away, .. } = action {
+                self.schedule_interference(at, WorldEvent::Action(action));
                 at = at + away;
             } else {
-                self.enter_interference(at, Happening::Deed(deed));
+                self.schedule_interference(at, WorldEvent::Action(action));
             }
         }
     }
 
     /// A restore, where restores are frequent perhaps from an earlier restore point than the last.
-    pub(super) fn some_restore(&self, draw: &mut Draw) -> Deed {
+    pub(super) fn some_restore(&self, draw: &mut Draw) -> Action {
         let away = draw.span(Span::seconds(20), Span::minutes(20));
-        let often = self.odds.machines.restores_in_chain > 0;
-        Deed::MemoryBack { away, before: if often { draw.below(3) } else { 0 } }
+        let often = self.rates.machines.restores_in_chain > 0;
+        Action::MemoryBack { away, before: if often { draw.below(3) } else { 0 } }
     }
 
     /// The restore point that is so many before the last, or the first of all.

@@ -5,113 +5,113 @@
 use fleet::node::{Duty, NodeId};
 use fleet::time::{Span, Time};
 
-use super::agenda::{Act, Happening, Strike};
+use super::agenda::{OperatorAction, RandomFault, WorldEvent};
 use super::clones::identity;
 use super::draw::Draw;
 use super::kinds::Kind;
-use super::step::{Deed, Step, Way};
+use super::step::{Action, Step, Way};
 use super::world::{VERSIONS, World};
 
 impl World {
     /// Enters the first of every kind, or every step that is written down.
-    pub(super) fn enter_interferences(&mut self, steps: Option<&[Step]>) {
+    pub(super) fn schedule_interferences(&mut self, steps: Option<&[Step]>) {
         if let Some(steps) = steps {
-            for Step { at, deed } in steps {
-                self.enter_interference(*at, Happening::Deed(deed.clone()));
+            for Step { at, action } in steps {
+                self.schedule_interference(*at, WorldEvent::Action(action.clone()));
             }
             return;
         }
-        for (number, strike) in (0..).zip(Strike::ALL) {
-            self.strikes.insert(strike, self.root.child("strike", number));
-            self.enter_strike(strike);
+        for (number, fault) in (0..).zip(RandomFault::ALL) {
+            self.fault_draws.insert(fault, self.root.child("strike", number));
+            self.schedule_fault(fault);
         }
-        for (number, act) in (0..).zip(Act::ALL) {
-            self.acts.insert(act, self.root.child("operator", number));
-            self.enter_act(act);
+        for (number, act) in (0..).zip(OperatorAction::ALL) {
+            self.operator_draws.insert(act, self.root.child("operator", number));
+            self.schedule_operator(act);
         }
         // Nearly every platform sees a run from its beginning.
         let first = self.root.child("first start", 0).span(Span::seconds(5), Span::minutes(20));
-        self.enter_interference(self.now + first, Happening::Operator(Act::Start));
+        self.schedule_interference(self.now + first, WorldEvent::Operator(OperatorAction::Start));
     }
 
     /// What would come after everything has healed does not come.
-    pub(super) fn enter_interference(&mut self, at: Time, happening: Happening) {
+    pub(super) fn schedule_interference(&mut self, at: Time, event: WorldEvent) {
         if at <= self.heals_at {
-            self.agenda.enter_interference(at, happening);
+            self.queue.push_interference(at, event);
         }
     }
 
-    fn enter_strike(&mut self, strike: Strike) {
-        let (machines, links) = (&self.odds.machines, &self.odds.links);
-        let every = match strike {
-            Strike::NodeCrash => machines.crash_every,
-            Strike::NodeOff => machines.off_every,
-            Strike::ManagerCrash => machines.manager_crash_every,
-            Strike::MemoryBack => machines.memory_back_every,
-            Strike::Cut => links.cut_every,
-            Strike::Split => links.split_every,
-            Strike::Blind => machines.blind_every,
-            Strike::Unfit => machines.unfit_every,
-            Strike::NodeHang => machines.hang_every,
-            Strike::ManagerHang => machines.manager_hang_every,
-            Strike::DiskFull => machines.disk_full_every,
-            Strike::DiskFails => machines.disk_fails_every,
-            Strike::ManagerDisk => machines.manager_disk_every,
-            Strike::NodeClock => machines.clock_jumps_every,
-            Strike::ManagerClock => machines.manager_clock_jumps_every,
-            Strike::StartFault => machines.start_fault_every,
-            Strike::ManagerStartFault => machines.manager_start_fault_every,
-            Strike::Clone => machines.clone_every,
+    fn schedule_fault(&mut self, fault: RandomFault) {
+        let (machines, links) = (&self.rates.machines, &self.rates.links);
+        let every = match fault {
+            RandomFault::NodeCrash => machines.crash_every,
+            RandomFault::NodeOff => machines.off_every,
+            RandomFault::ManagerCrash => machines.manager_crash_every,
+            RandomFault::MemoryBack => machines.memory_back_every,
+            RandomFault::Cut => links.cut_every,
+            RandomFault::Split => links.split_every,
+            RandomFault::Blind => machines.blind_every,
+            RandomFault::Unfit => machines.unfit_every,
+            RandomFault::NodeHang => machines.hang_every,
+            RandomFault::ManagerHang => machines.manager_hang_every,
+            RandomFault::DiskFull => machines.disk_full_every,
+            RandomFault::DiskFails => machines.disk_fails_every,
+            RandomFault::ManagerDisk => machines.manager_disk_every,
+            RandomFault::NodeClock => machines.clock_jumps_every,
+            RandomFault::ManagerClock => machines.manager_clock_jumps_every,
+            RandomFault::StartFault => machines.start_fault_every,
+            RandomFault::ManagerStartFault => machines.manager_start_fault_every,
+            RandomFault::Clone => machines.clone_every,
         };
-        if let (Some(every), Some(draw)) = (every, self.strikes.get_mut(&strike)) {
+        if let (Some(every), Some(draw)) = (every, self.fault_draws.get_mut(&fault)) {
             let at = self.now + draw.wait(every);
-            self.enter_interference(at, Happening::Strike(strike));
+            self.schedule_interference(at, WorldEvent::RandomFault(fault));
         }
     }
 
-    fn enter_act(&mut self, act: Act) {
+    fn schedule_operator(&mut self, act: OperatorAction) {
         let every = match act {
-            Act::Maintenance => self.odds.operator.maintenance_every,
-            Act::Nodes => self.odds.operator.nodes_every,
-            Act::Change => self.odds.operator.change_every,
-            Act::Start => self.odds.operator.start_every,
-            Act::Restart => self.odds.operator.restart_every,
+            OperatorAction::Maintenance => self.rates.operator.maintenance_every,
+            OperatorAction::Nodes => self.rates.operator.nodes_every,
+            OperatorAction::Change => self.rates.operator.change_every,
+            OperatorAction::Start => self.rates.operator.start_every,
+            OperatorAction::Restart => self.rates.operator.restart_every,
             // Where the Management Node is ever restored from one.
-            Act::RestorePoint => {
-                let machines = &self.odds.machines;
+            OperatorAction::RestorePoint => {
+                let machines = &self.rates.machines;
                 machines.memory_back_every.and(machines.restore_point_every)
             }
         };
-        if let (Some(every), Some(draw)) = (every, self.acts.get_mut(&act)) {
+        if let (Some(every), Some(draw)) = (every, self.operator_draws.get_mut(&act)) {
             let at = self.now + draw.wait(every);
-            self.enter_interference(at, Happening::Operator(act));
+            self.schedule_interference(at, WorldEvent::Operator(act));
         }
     }
 
     /// It is time that something goes wrong.
-    pub(super) fn strike(&mut self, strike: Strike) {
-        let number = self.counts.done.of(strike.kind());
-        let draw = self.strikes.get(&strike).map(|draw| draw.child("deed", number));
-        self.enter_strike(strike);
-        let deed = draw.and_then(|draw| self.draw_strike(strike, draw));
-        if let (Some(Deed::MemoryBack { away, .. }), Some(draw)) = (&deed, self.strikes.get(&strike)) {
-            self.enter_chain(self.now + *away, draw.child("chain", number));
+    pub(super) fn random_fault(&mut self, fault: RandomFault) {
+        let number = self.counts.done.of(fault.kind());
+        let draw = self.fault_draws.get(&fault).map(|draw| draw.child("deed", number));
+        self.schedule_fault(fault);
+        let action = draw.and_then(|draw| self.draw_fault(fault, draw));
+        if let (Some(Action::MemoryBack { away, .. }), Some(draw)) = (&action, self.fault_draws.get(&fault)) {
+            self.schedule_chain(self.now + *away, draw.child("chain", number));
         }
-        self.interfere_if_possible(strike.kind(), deed);
+        self.interfere_if_possible(fault.kind(), action);
     }
 
     /// It is time that the operator does something.
-    pub(super) fn operator(&mut self, act: Act) {
+    pub(super) fn operator(&mut self, act: OperatorAction) {
         let number = self.counts.done.of(act.kind());
-        let draw = self.acts.get(&act).map(|draw| draw.child("deed", number));
-        self.enter_act(act);
-        let deed = draw.and_then(|draw| self.draw_act(act, number, draw));
-        self.interfere_if_possible(act.kind(), deed);
+        let draw = self.operator_draws.get(&act).map(|draw| draw.child("deed", number));
+        self.schedule_operator(act);
+        let action = draw.and_then(|draw| self.draw_operator_action(act, number, draw));
+        self.interfere_if_possible(act.kind(), action);
     }
 
-    fn interfere_if_possible(&mut self, kind: Kind, deed: Option<Deed>) {
-        match deed {
-            Some(deed) => self.interfere(deed),
+    fn interfere_if_possible(&mut self, kind: Kind, action: Option<Action>) {
+        match action {
+            Some(action) => self.interfere(action),
             None => {
                 self.counts.done.note(kind);
                 self.counts.impossible.note(kind);
@@ -120,65 +120,71 @@ impl World {
     }
 
     /// Whom a strike hits, and for how long. None when there is nobody.
-    fn draw_strike(&self, strike: Strike, mut draw: Draw) -> Option<Deed> {
+    fn draw_fault(&self, fault: RandomFault, mut draw: Draw) -> Option<Action> {
         let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
-        let (one, lasts) = (draw.pick(&ids), draw.around(self.odds.links.cut_median, 96));
-        let by = draw.span(Span(1), self.odds.machines.clock_jumps);
+        let (one, lasts) = (draw.pick(&ids), draw.around(self.rates.links.cut_median, 96));
+        let by = draw.span(Span(1), self.rates.machines.clock_jumps);
         let way = if draw.chance(500) { Way::Back } else { Way::Ahead };
         let mut away = |least, most| draw.span(least, most);
-        Some(match strike {
-            Strike::NodeCrash => {
-                Deed::NodeCrash { node: one?, away: away(Span::seconds(5), Span::minutes(3)) }
+        Some(match fault {
+            RandomFault::NodeCrash => {
+                Action::NodeCrash { node: one?, away: away(Span::seconds(5), Span::minutes(3)) }
             }
-            Strike::NodeOff => Deed::NodeOff { node: one?, away: away(Span::minutes(5), Span::hours(4)) },
-            Strike::ManagerCrash => Deed::ManagerCrash { away: away(Span::seconds(5), Span::minutes(8)) },
-            Strike::MemoryBack => self.some_restore(&mut draw),
-            Strike::Cut => Deed::Cut { node: one?, lasts },
-            Strike::Split => Deed::Split { nodes: some(&ids, &mut draw), lasts },
-            Strike::Blind => Deed::Blind { node: one?, lasts },
-            Strike::Unfit => Deed::Unfit { node: one?, lasts },
-            Strike::DiskFull => Deed::DiskFull { node: one?, lasts },
-            Strike::DiskFails => Deed::DiskFails { node: one?, lasts },
-            Strike::NodeHang => Deed::NodeHang { node: one?, lasts: Span(lasts.0 / 4) },
-            Strike::ManagerHang => Deed::ManagerHang { lasts: Span(lasts.0 / 4) },
-            Strike::ManagerDisk => Deed::ManagerDisk { lasts },
-            Strike::NodeClock => Deed::NodeClock { node: one?, way, by },
-            Strike::ManagerClock => Deed::ManagerClock { way, by },
-            Strike::StartFault => Deed::StartFault { node: one?, lasts },
-            Strike::ManagerStartFault => Deed::ManagerStartFault { lasts },
-            Strike::Clone => {
-                Deed::Clone { node: identity(one?), lasts: away(Span::minutes(1), Span::hours(4)) }
+            RandomFault::NodeOff => {
+                Action::NodeOff { node: one?, away: away(Span::minutes(5), Span::hours(4)) }
+            }
+            RandomFault::ManagerCrash => {
+                Action::ManagerCrash { away: away(Span::seconds(5), Span::minutes(8)) }
+            }
+            RandomFault::MemoryBack => self.some_restore(&mut draw),
+            RandomFault::Cut => Action::Cut { node: one?, lasts },
+            RandomFault::Split => Action::Split { nodes: some(&ids, &mut draw), lasts },
+            RandomFault::Blind => Action::Blind { node: one?, lasts },
+            RandomFault::Unfit => Action::Unfit { node: one?, lasts },
+            RandomFault::DiskFull => Action::DiskFull { node: one?, lasts },
+            RandomFault::DiskFails => Action::DiskFails { node: one?, lasts },
+            RandomFault::NodeHang => Action::NodeHang { node: one?, lasts: Span(lasts.0 / 4) },
+            RandomFault::ManagerHang => Action::ManagerHang { lasts: Span(lasts.0 / 4) },
+            RandomFault::ManagerDisk => Action::ManagerDisk { lasts },
+            RandomFault::NodeClock => Action::NodeClock { node: one?, way, by },
+            RandomFault::ManagerClock => Action::ManagerClock { way, by },
+            RandomFault::StartFault => Action::StartFault { node: one?, lasts },
+            RandomFault::ManagerStartFault => Action::ManagerStartFault { lasts },
+            RandomFault::Clone => {
+                Action::Clone { node: identity(one?), lasts: away(Span::minutes(1), Span::hours(4)) }
             }
         })
     }
 
     /// What the operator does, and with which node. None when there is none.
-    fn draw_act(&self, act: Act, number: u64, mut draw: Draw) -> Option<Deed> {
+    fn draw_operator_action(&self, act: OperatorAction, number: u64, mut draw: Draw) -> Option<Action> {
         let one = draw.pick(&self.fleet().nodes().ids());
         let (coin, choice) = (draw.chance(600), draw.below(6));
         Some(match act {
-            Act::Maintenance if coin => Deed::Hold { node: one?, reason: number + 1 },
-            Act::Maintenance => Deed::LetGo { node: one? },
-            Act::Nodes => match one.filter(|_| coin) {
-                Some(node) => Deed::RemoveNode { node },
+            OperatorAction::Maintenance if coin => Action::Hold { node: one?, reason: number + 1 },
+            OperatorAction::Maintenance => Action::LetGo { node: one? },
+            OperatorAction::Nodes => match one.filter(|_| coin) {
+                Some(node) => Action::RemoveNode { node },
                 None => self.another_node(choice),
             },
-            Act::Start => Deed::Start { version: self.some_version(choice) },
-            Act::Restart => Deed::Restart { away: draw.span(Span::seconds(2), Span::seconds(50)) },
-            Act::RestorePoint => Deed::RestorePoint,
-            Act::Change if coin => Deed::Rename { node: one?, change: number + 1 },
-            Act::Change => Deed::MakeDuty { node: one?, duty: self.other_duty(one?) },
+            OperatorAction::Start => Action::Start { version: self.some_version(choice) },
+            OperatorAction::Restart => {
+                Action::Restart { away: draw.span(Span::seconds(2), Span::seconds(50)) }
+            }
+            OperatorAction::RestorePoint => Action::RestorePoint,
+            OperatorAction::Change if coin => Action::Rename { node: one?, change: number + 1 },
+            OperatorAction::Change => Action::MakeDuty { node: one?, duty: self.other_duty(one?) },
         })
     }
 
     /// A node with what the platform runs, or with what it is upgraded from.
-    fn another_node(&self, choice: u64) -> Deed {
+    fn another_node(&self, choice: u64) -> Action {
         let platform = &self.fleet().platform;
         let under_way = platform.run.as_ref().map(|run| run.source.version);
         let source = under_way.or(platform.last_run.as_ref().map(|run| run.source.version));
         let version = source.filter(|_| choice == 0).unwrap_or(platform.release.version);
-        let duty = if choice == 1 && self.odds.bursting > 0 { Duty::Bursting } else { Duty::AlwaysOn };
-        Deed::AddNode { node: self.next_id, version, duty }
+        let duty = if choice == 1 && self.rates.bursting > 0 { Duty::Bursting } else { Duty::AlwaysOn };
+        Action::AddNode { node: self.next_id, version, duty }
     }
 
     /// The version of a package that is new to the platform more often than not.

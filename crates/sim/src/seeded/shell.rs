@@ -7,10 +7,10 @@ use fleet::node::NodeId;
 use fleet::observed::Admission;
 use fleet::time::{Span, Time};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::canary::Canary;
 use super::kinds::Kind;
-use super::machine::{Late, Trouble, Written};
+use super::machine::{DiskFault, Late, Written};
 use super::start_fault;
 use super::world::World;
 
@@ -24,15 +24,15 @@ const STAGING_PAUSE: Span = Span::seconds(30);
 const CONFIRMS_AFTER: Span = Span::seconds(2);
 
 /// How soon a disk that could not be written is tried again.
-const KEEP_AGAIN: Span = Span::seconds(20);
+const WRITE_RETRY: Span = Span::seconds(20);
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum Durability {
     /// It counts.
-    Yes,
+    Durable,
     /// It could not be made durable, so it has not happened.
-    No,
+    NotDurable,
 }
 
 /// Whether something was done that changes what is wanted.
@@ -44,79 +44,81 @@ enum Acted {
 
 impl World {
     /// Lets a node's brain take in what has happened. It counts only when what the node remembers is durable.
-    pub(super) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) -> Kept {
+    pub(super) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) -> Durability {
         self.known(id).rejected |= matches!(event, AgentEvent::Rejected { .. });
-        let Some(machine) = self.nodes.get_mut(&id) else { return Kept::No };
+        let Some(machine) = self.nodes.get_mut(&id) else { return Durability::NotDurable };
         let local = machine.clock.shows(self.now);
-        let Some(process) = &machine.process else { return Kept::No };
+        let Some(process) = &machine.process else { return Durability::NotDurable };
         let mut next = process.agent.clone();
         let facts = next.apply(local, event);
-        if self.keep(id, next) == Kept::No {
-            return Kept::No;
+        if self.persist(id, next) == Durability::NotDurable {
+            return Durability::NotDurable;
         }
         self.counts.events += 1;
         for fact in facts {
             self.counts.reached.let_go += u64::from(fact == AgentFact::LetGo);
             self.journal.line(self.now, || format!("  node{id}: {fact}"));
         }
-        Kept::Yes
+        Durability::Durable
     }
 
     /// Makes durable what a brain remembers, and only then puts it in force: persist, then act.
-    fn keep(&mut self, id: NodeId, next: Agent) -> Kept {
+    fn persist(&mut self, id: NodeId, next: Agent) -> Durability {
         let (now, canary) = (self.now, self.canary);
-        let Some(machine) = self.nodes.get_mut(&id) else { return Kept::No };
-        let Some(durable) = machine.process.as_ref().map(|process| &process.durable) else { return Kept::No };
+        let Some(machine) = self.nodes.get_mut(&id) else { return Durability::NotDurable };
+        let Some(durable) = machine.process.as_ref().map(|process| &process.durable) else {
+            return Durability::NotDurable;
+        };
         let written = match durable == next.memory() {
             true => Written::Durable,
             false => machine.write(next.memory(), now),
         };
         match written {
             Written::Durable => {}
-            Written::Not => self.counts.done.note(Kind::FailedWrite),
-            Written::Perhaps => self.counts.done.note(Kind::UncertainWrite),
+            Written::NotDurable => self.counts.done.note(Kind::FailedWrite),
+            Written::Uncertain => self.counts.done.note(Kind::UncertainWrite),
         }
-        let Some(process) = &mut machine.process else { return Kept::No };
-        let acts = written == Written::Durable || canary == Some(Canary::FailedWriteCounts);
-        if !acts {
-            if !std::mem::replace(&mut process.unkept, true) {
-                self.agenda.enter(now + KEEP_AGAIN, Happening::NodeDue { node: id });
+        let Some(process) = &mut machine.process else { return Durability::NotDurable };
+        let operator_draws = written == Written::Durable || canary == Some(Canary::FailedWriteCounts);
+        if !operator_draws {
+            if !std::mem::replace(&mut process.write_failed, true) {
+                self.queue.push(now + WRITE_RETRY, WorldEvent::NodeDue { node: id });
             }
-            return Kept::No;
+            return Durability::NotDurable;
         }
         if process.durable != *next.memory() {
             process.durable = next.memory().clone();
-            process.unkept = false;
+            process.write_failed = false;
         }
         process.agent = next;
-        Kept::Yes
+        Durability::Durable
     }
 
     /// Tries again to write what could not be written.
-    fn keep_again(&mut self, id: NodeId) {
+    fn persist_again(&mut self, id: NodeId) {
         let now = self.now;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let memory = match &machine.process {
-            Some(process) if process.unkept => process.agent.memory().clone(),
+            Some(process) if process.write_failed => process.agent.memory().clone(),
             Some(_) | None => return,
         };
         let written = machine.write(&memory, now);
         if let Some(process) = &mut machine.process {
-            process.unkept = written != Written::Durable;
-            if process.unkept {
-                self.agenda.enter(now + KEEP_AGAIN, Happening::NodeDue { node: id });
+            process.write_failed = written != Written::Durable;
+            if process.write_failed {
+                self.queue.push(now + WRITE_RETRY, WorldEvent::NodeDue { node: id });
             }
         }
     }
 
     /// A node looks around because it is time to.
     pub(super) fn node_due(&mut self, id: NodeId) {
-        self.keep_again(id);
+        self.persist_again(id);
         self.settle_node(id);
     }
 
     /// What is wanted arrives.
-    pub(super) fn order_arrives(
+    pub(super) fn desired_arrives(
         &mut self,
         to: NodeId,
         desired: Desired,
@@ -129,7 +131,7 @@ impl World {
             return;
         }
         let checked = self.check_before_leaving_service(to, &desired);
-        let heartbeat = self.odds.links.heartbeat;
+        let heartbeat = self.rates.links.heartbeat;
         let Some(machine) = self.nodes.get_mut(&to) else { return };
         let late = machine.heard_at(heard);
         let Some(process) = &mut machine.process else { return };
@@ -143,18 +145,20 @@ impl World {
         }
         // The answer to a request that has broken, or that another has followed, comes to nobody; and what the
         // manager says unasked is no answer.
-        if answers == Some(machine.turn) {
+        if answers == Some(machine.request) {
             machine.unanswered = 0;
-            machine.turn += 1;
+            machine.request += 1;
             let pause = Span(heartbeat.0 / 2 + machine.link_draw.below(heartbeat.0));
             let pause = if late == Late::Yes { Span(1) } else { pause };
-            self.agenda.enter(self.now + pause, Happening::Speak { node: to, turn: machine.turn });
+            self.queue.push(self.now + pause, WorldEvent::SendReport { node: to, request: machine.request });
         }
         let trying = machine.is_between_releases();
         let start = machine.start;
-        let taken = checked == Kept::Yes && outcome.is_ok() && self.keep(to, next) == Kept::Yes;
+        let taken = checked == Durability::Durable
+            && outcome.is_ok()
+            && self.persist(to, next) == Durability::Durable;
         if trying {
-            self.agenda.enter(self.now + CONFIRMS_AFTER, Happening::Confirm { node: to, start });
+            self.queue.push(self.now + CONFIRMS_AFTER, WorldEvent::Confirm { node: to, start });
         }
         self.counts.events += 1;
         self.journal.line(self.now, || format!("node{to} is told {desired:?}: {outcome:?}"));
@@ -168,7 +172,7 @@ impl World {
         for _ in 0..TURNS {
             if self.act(id) == Acted::No {
                 self.publish(id);
-                self.set_node_alarm(id);
+                self.set_node_timer(id);
                 return;
             }
         }
@@ -192,11 +196,11 @@ impl World {
         if let Some(software) = wants.leave {
             if self.would_not_start(id) {
                 return match self.reject(id, software) {
-                    Kept::Yes => Acted::Yes,
-                    Kept::No => Acted::No,
+                    Durability::Durable => Acted::Yes,
+                    Durability::NotDurable => Acted::No,
                 };
             }
-            if self.apply_to_node(id, AgentEvent::Leaving { software }) == Kept::No {
+            if self.apply_to_node(id, AgentEvent::Leaving { software }) == Durability::NotDurable {
                 return Acted::No;
             }
             if self.canary == Some(Canary::GuardSkipped) {
@@ -232,7 +236,8 @@ impl World {
         let known = process.agent.observed(local);
         let counted = Canary::alter_calls(self.canary, machine.counted(local));
         let broken = machine.unfit.then_some("a part of the call engine has failed");
-        let unfit = process.unkept.then_some("the memory cannot be written").or(broken).map(String::from);
+        let unfit =
+            process.write_failed.then_some("the memory cannot be written").or(broken).map(String::from);
         let admission = machine.engine;
         let fault = machine.noticed_start_fault(self.now);
         if known.start_fault != fault {
@@ -252,7 +257,7 @@ impl World {
     /// One staging at a time; one that is not wanted any more is given up.
     fn stage(&mut self, id: NodeId, wanted: Option<Assignment>) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let median = self.odds.machines.staging;
+        let median = self.rates.machines.staging;
         let Some(process) = &mut machine.process else { return };
         if process.job.is_some_and(|(software, _)| Some(software) != wanted) {
             process.job = None;
@@ -263,8 +268,8 @@ impl World {
         process.job = Some((software, job));
         machine.disk.other = None;
         let took = machine.draw.around(median, 48);
-        self.agenda.enter(self.now + Span(took.0 / 2), Happening::HalfFetched { node: id, job });
-        self.agenda.enter(self.now + took, Happening::StagingEnds { node: id, job });
+        self.queue.push(self.now + Span(took.0 / 2), WorldEvent::HalfFetched { node: id, job });
+        self.queue.push(self.now + took, WorldEvent::StagingEnds { node: id, job });
         self.apply_to_node(id, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
     }
 
@@ -282,14 +287,14 @@ impl World {
     /// A staging ends, breaks off and goes on later, or cannot be done.
     pub(super) fn staging_ends(&mut self, id: NodeId, number: u64) {
         let Some(software) = self.job(id, number) else { return };
-        let (breaks, rejected) = (self.odds.machines.staging_breaks, self.odds.machines.rejected);
+        let (breaks, rejected) = (self.rates.machines.staging_breaks, self.rates.machines.rejected);
         let (manager_up, healed) = (self.manager.up, self.healed);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let (breaks, rejected) = (machine.draw.chance(breaks), machine.draw.chance(rejected));
-        let rejected = rejected || machine.trouble == Some(Trouble::Full);
+        let rejected = rejected || machine.disk_fault == Some(DiskFault::Full);
         if !manager_up || machine.cuts > 0 || (breaks && !healed) {
             self.counts.done.note(Kind::StagingBroken);
-            self.agenda.enter(self.now + STAGING_PAUSE, Happening::StagingEnds { node: id, job: number });
+            self.queue.push(self.now + STAGING_PAUSE, WorldEvent::StagingEnds { node: id, job: number });
             return;
         }
         if let Some(process) = &mut machine.process {
@@ -311,7 +316,7 @@ impl World {
 
     /// The node has remembered that it leaves, and loses power before it has selected its slot.
     fn maybe_interrupted(&mut self, id: NodeId) -> Acted {
-        let chance = self.odds.machines.interrupted;
+        let chance = self.rates.machines.interrupted;
         let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
         if !self.healed && machine.draw.chance(chance) {
             // It finds the fall-back of an earlier run then, and takes it for one of this: a selection that has not
@@ -331,24 +336,24 @@ impl World {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let local = machine.clock.shows(self.now);
         let Some(process) = &mut machine.process else { return };
-        let observed = Canary::alter_word(canary, process.agent.observed(local));
+        let observed = Canary::alter_observed(canary, process.agent.observed(local));
         if process.reported.as_ref().is_none_or(|before| !observed.says_the_same_as(before)) {
             process.reported = Some(observed);
             machine.unanswered = 0;
-            self.speak(id);
+            self.send_report(id);
         }
     }
 
-    fn set_node_alarm(&mut self, id: NodeId) {
+    fn set_node_timer(&mut self, id: NodeId) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         // What cannot be made durable is tried again when the disk is.
-        let process = machine.process.as_ref().filter(|process| !process.unkept);
+        let process = machine.process.as_ref().filter(|process| !process.write_failed);
         let due = process.and_then(|process| process.agent.next_deadline());
-        if due != machine.alarm {
-            machine.alarm = due;
+        if due != machine.timer {
+            machine.timer = due;
             if let Some(due) = due {
                 let at = machine.clock.world(due).max(self.now);
-                self.agenda.enter(at, Happening::NodeDue { node: id });
+                self.queue.push(at, WorldEvent::NodeDue { node: id });
             }
         }
     }

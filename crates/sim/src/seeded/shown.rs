@@ -18,7 +18,7 @@ use fleet::progress::Progress;
 use fleet::status::Status;
 use fleet::time::{Span, Time};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::canary::Canary;
 use super::clock::drift_of;
 use super::clones::{identity, is_copy};
@@ -48,12 +48,12 @@ pub(super) struct Watch {
     pub(super) silent: Time,
 }
 
-impl Happening {
+impl WorldEvent {
     /// The node whose machine alone it concerns, if so.
     pub(super) fn concerns_alone(&self) -> Option<NodeId> {
         match self {
-            Self::Order { to: node, .. }
-            | Self::Speak { node, .. }
+            Self::Desired { to: node, .. }
+            | Self::SendReport { node, .. }
             | Self::NodeDue { node }
             | Self::HalfFetched { node, .. }
             | Self::StagingEnds { node, .. }
@@ -68,16 +68,16 @@ impl Happening {
             | Self::ManagerDue
             | Self::ManagerStaged { .. }
             | Self::ManagerBoot { .. }
-            | Self::Mend { .. }
+            | Self::CutEnds { .. }
             | Self::Recover { .. }
             | Self::Resume { .. }
             | Self::CopyOff { .. }
-            | Self::ManagerDiskWell
-            | Self::ManagerStartsAgain
-            | Self::Lie
-            | Self::Strike(_)
+            | Self::ManagerDiskRecovers
+            | Self::ManagerStartFaultEnds
+            | Self::FalseReport
+            | Self::RandomFault(_)
             | Self::Operator(_)
-            | Self::Deed(_)
+            | Self::Action(_)
             | Self::Heal => None,
         }
     }
@@ -107,7 +107,7 @@ impl World {
         // What one of two machines does is known while its reports are believed, and the other keeps the node in
         // touch.
         let (of, believed, copied) = (identity(id), self.is_believed(id), self.is_two(id));
-        if self.lies(id) {
+        if self.is_compromised(id) {
             return Next::WhenTouched;
         }
         let in_touch =
@@ -119,7 +119,7 @@ impl World {
             return Next::Again;
         }
         let watch = self.truth.watches.entry(id).or_default();
-        let links = &self.odds.links;
+        let links = &self.rates.links;
         let patience = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
         let said = what_it_has_said(node, machine);
         let has_news = machine.is_linked() && self.healed && up.is_some() && said.is_none();
@@ -132,7 +132,7 @@ impl World {
             (said.is_some_and(|said| !is_true_of(said, machine)), SAID),
             (said.is_some_and(status_is_false), STATUSES),
             (watch.is_behind(now, patience), NEWS),
-            (!is_copy(id) && watch.is_overlooked(now, up, node, &self.odds.policy), OVERLOOKED),
+            (!is_copy(id) && watch.is_overlooked(now, up, node, &self.rates.policy), OVERLOOKED),
         ];
         let before = found.len();
         for (_, promise) in promises.into_iter().filter(|(broken, _)| *broken) {
@@ -147,7 +147,7 @@ impl World {
 
     /// R11: no node is given up before it was silent for as long as the policy allows.
     pub(super) fn check_lost(&mut self, id: NodeId) {
-        let allowed = self.odds.policy.silent_after;
+        let allowed = self.rates.policy.silent_after;
         let silent = self.now.since(self.watch(id).silent);
         if silent + drift_of(silent) < allowed {
             let subject = format!("node{id} after {silent}, {allowed} are allowed");
@@ -211,7 +211,7 @@ fn what_it_has_said<'a>(node: &'a Node, machine: &Machine) -> Option<&'a Observe
 }
 
 fn is_true_of(said: &Observed, machine: &Machine) -> bool {
-    if machine.process.as_ref().is_some_and(|process| process.unkept) {
+    if machine.process.as_ref().is_some_and(|process| process.write_failed) {
         return true;
     }
     let Observed {
@@ -250,7 +250,7 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
 fn status_is_true(status: Status, said: &Observed, node: &Node, machine: &Machine) -> bool {
     let Some(process) = &machine.process else { return true };
     let memory = process.agent.memory();
-    if memory.accepted.generation != node.generation || process.unkept {
+    if memory.accepted.generation != node.generation || process.write_failed {
         return true;
     }
     let refuses = machine.engine == Admission::Refusing;

@@ -9,7 +9,7 @@ use super::kept::Plan;
 use super::step::Step;
 use super::switch::Switch;
 use super::world::BEGINNING;
-use super::{Story, Telling, tell_plan};
+use super::{SeedReport, Verbosity, run_plan};
 
 /// How often a world is told again at most.
 const REPLAYS: u32 = 200;
@@ -41,13 +41,13 @@ impl Plan {
     /// The same world, with every interference that the seed drew as a step.
     #[must_use]
     pub fn written_down(&self) -> Self {
-        let Story { steps, odds, .. } = tell_plan(self, Telling::Sums);
+        let SeedReport { steps, rates, .. } = run_plan(self, Verbosity::Sums);
         let without = self.without.iter().copied().filter(|switch| !switch.is_interference()).collect();
-        Self { steps: Some(steps), without, compromised: odds.compromised, ..self.clone() }
+        Self { steps: Some(steps), without, compromised: rates.compromised, ..self.clone() }
     }
 
     fn breaks(&self, promise: &str) -> bool {
-        let Story { violations, .. } = tell_plan(self, Telling::Sums);
+        let SeedReport { violations, .. } = run_plan(self, Verbosity::Sums);
         violations.iter().any(|violation| violation.promise == promise)
     }
 
@@ -91,9 +91,9 @@ impl Search<'_> {
     fn take_kinds(&mut self) {
         self.try_less(Plan { compromised: None, ..self.plan.clone() });
         let steps = self.plan.steps.as_deref().unwrap_or_default();
-        let kinds: BTreeSet<_> = steps.iter().map(|step| step.deed.kind() as usize).collect();
+        let kinds: BTreeSet<_> = steps.iter().map(|step| step.action.kind() as usize).collect();
         for kind in kinds {
-            self.try_less(self.plan.with_steps(|step| step.deed.kind() as usize != kind));
+            self.try_less(self.plan.with_steps(|step| step.action.kind() as usize != kind));
         }
         for switch in Switch::ALL.into_iter().filter(|switch| !switch.is_interference()) {
             let mut less = self.plan.clone();
@@ -103,7 +103,7 @@ impl Search<'_> {
     }
 
     fn take_nodes(&mut self) {
-        let mut nodes = tell_plan(&self.plan, Telling::Sums).odds.nodes;
+        let mut nodes = run_plan(&self.plan, Verbosity::Sums).rates.nodes;
         while nodes > 1 {
             nodes /= 2;
             self.try_less(Plan { nodes: Some(nodes), ..self.plan.clone() });
@@ -124,11 +124,11 @@ impl Search<'_> {
     }
 
     fn take_time(&mut self) {
-        let mut time = tell_plan(&self.plan, Telling::Sums).odds.troubled_for;
+        let mut time = run_plan(&self.plan, Verbosity::Sums).rates.faults_for;
         while time > SHORTEST {
             time = Span(time.0 / 2);
             let less = self.plan.with_steps(|step| step.at <= BEGINNING + time);
-            self.try_less(Plan { troubled_for: Some(time), ..less });
+            self.try_less(Plan { faults_for: Some(time), ..less });
         }
     }
 }

@@ -8,10 +8,10 @@ use fleet::node::NodeId;
 use fleet::platform::Event;
 use fleet::time::{Span, Time};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::canary::Canary;
 use super::machine::Machine;
-use super::shell::Kept;
+use super::shell::Durability;
 use super::world::World;
 
 /// What a check says then.
@@ -34,8 +34,8 @@ impl World {
         let now = self.now;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.start_fault.get_or_insert(now);
-        self.agenda.enter(now + CHECKED_EVERY, Happening::NodeDue { node: id });
-        self.agenda.enter(now + lasts, Happening::Recover { node: id });
+        self.queue.push(now + CHECKED_EVERY, WorldEvent::NodeDue { node: id });
+        self.queue.push(now + lasts, WorldEvent::Recover { node: id });
     }
 
     pub(super) fn would_not_start(&self, id: NodeId) -> bool {
@@ -45,24 +45,24 @@ impl World {
 
     /// A node that is asked out of service runs the check before it refuses its first call. What it could not
     /// remember of that, it does not act on: it is asked again.
-    pub(super) fn check_before_leaving_service(&mut self, id: NodeId, desired: &Desired) -> Kept {
+    pub(super) fn check_before_leaving_service(&mut self, id: NodeId, desired: &Desired) -> Durability {
         let process = self.nodes.get(&id).and_then(|machine| machine.process.as_ref());
         let software = process.and_then(|process| process.agent.would_leave_service_for(desired));
         match software.filter(|_| self.would_not_start(id)) {
             Some(software) => self.reject(id, software),
-            None => Kept::Yes,
+            None => Durability::Durable,
         }
     }
 
     /// The software cannot be taken, for the machine would not start.
-    pub(super) fn reject(&mut self, id: NodeId, software: Assignment) -> Kept {
+    pub(super) fn reject(&mut self, id: NodeId, software: Assignment) -> Durability {
         self.apply_to_node(id, AgentEvent::Rejected { software, why: WHY.into() })
     }
 
     /// The Management Node's machine would not start again from now on.
     pub(super) fn manager_will_not_start(&mut self, lasts: Span) {
         self.manager.start_fault = true;
-        self.agenda.enter(self.now + lasts, Happening::ManagerStartsAgain);
+        self.queue.push(self.now + lasts, WorldEvent::ManagerStartFaultEnds);
         self.manager_checks();
     }
 
@@ -75,7 +75,7 @@ impl World {
     fn manager_checks(&mut self) {
         let fault = self.manager.start_fault.then(|| String::from(WHY));
         if self.manager.up && !self.manager.hung && self.fleet().platform.start_fault != fault {
-            self.tell(Event::ManagerChecked { fault });
+            self.apply_to_platform(Event::ManagerChecked { fault });
         }
     }
 }

@@ -13,7 +13,7 @@ use fleet::version::Release;
 use serde_json::{Value, json};
 
 use super::differences::compare;
-use super::machine::{Machine, Trouble};
+use super::machine::{DiskFault, Machine};
 use super::manager::Manager;
 use super::world::World;
 
@@ -52,7 +52,7 @@ struct NodeTruth {
     hangs: bool,
     blind: bool,
     unfit: bool,
-    trouble: Option<Trouble>,
+    disk_fault: Option<DiskFault>,
     cuts: u32,
 }
 
@@ -72,8 +72,8 @@ pub(super) struct State(BTreeMap<Place, Part>);
 
 impl World {
     /// Tells what has changed since the last time, where somebody is to read it.
-    pub(super) fn tell_differences(&mut self) {
-        if self.journal.tells_differences() {
+    pub(super) fn record_differences(&mut self) {
+        if self.journal.records_differences() {
             let state = State::of(self);
             self.journal.differences(self.now, state);
         }
@@ -136,7 +136,7 @@ impl Part {
 
 impl NodeTruth {
     fn of(machine: &Machine) -> Self {
-        let Machine { disk, engine, blind, unfit, trouble, hung, cuts, powered, .. } = machine;
+        let Machine { disk, engine, blind, unfit, disk_fault, hung, cuts, powered, .. } = machine;
         let agent = machine.process.as_ref().map(|process| &process.agent);
         // As of no time at all: what only grows older has not changed.
         let observes = agent.map(|agent| agent.observed(Time::default()));
@@ -156,7 +156,7 @@ impl NodeTruth {
             hangs: *hung,
             blind: *blind,
             unfit: *unfit,
-            trouble: *trouble,
+            disk_fault: *disk_fault,
             cuts: *cuts,
         }
     }
@@ -180,7 +180,7 @@ impl NodeTruth {
             "hangs": self.hangs,
             "blind": self.blind,
             "unfit": self.unfit,
-            "disk": self.trouble.map(|trouble| format!("{trouble:?}")),
+            "disk": self.disk_fault.map(|disk_fault| format!("{disk_fault:?}")),
             "cuts": self.cuts,
         })
     }

@@ -15,7 +15,7 @@ pub struct Step {
     /// When, by the world's own clock.
     pub at: Time,
     /// What.
-    pub deed: Deed,
+    pub action: Action,
 }
 
 /// Which way a clock is set.
@@ -30,7 +30,7 @@ pub enum Way {
 /// Something that goes wrong, or that the operator does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is explained by its kind, and its fields by their names")]
-pub enum Deed {
+pub enum Action {
     NodeCrash { node: NodeId, away: Span },
     NodeOff { node: NodeId, away: Span },
     ManagerCrash { away: Span },
@@ -60,7 +60,7 @@ pub enum Deed {
     Clone { node: NodeId, lasts: Span },
 }
 
-impl Deed {
+impl Action {
     /// The kind under which it is counted.
     pub fn kind(&self) -> Kind {
         match self {
@@ -142,7 +142,9 @@ impl Step {
     pub fn read(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split_whitespace().collect();
         match *words {
-            ["at", at, ref deed @ ..] => Some(Self { at: Time(seconds(at)?.0), deed: Deed::read(deed)? }),
+            ["at", at, ref action @ ..] => {
+                Some(Self { at: Time(seconds(at)?.0), action: Action::read(action)? })
+            }
             _ => None,
         }
     }
@@ -150,11 +152,11 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at {} {}", Seconds(Span(self.at.0)), self.deed)
+        write!(f, "at {} {}", Seconds(Span(self.at.0)), self.action)
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NodeCrash { node, away } => write!(f, "NodeCrash node{node} for {}", Seconds(*away)),

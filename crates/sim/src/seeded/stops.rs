@@ -115,7 +115,7 @@ impl World {
 
     /// Whoever is taken does not run the release yet, and not too many have failed before.
     pub(super) fn check_taken(&mut self, id: NodeId) {
-        if self.lies(id) {
+        if self.is_compromised(id) {
             return;
         }
         let Some(run) = &self.fleet().platform.run else { return };
@@ -155,12 +155,16 @@ impl World {
         let failed = |(id, known): &(&NodeId, &Known)| {
             known.attempt == Attempt::Failed
                 && !runs(id)
-                && !self.lies(**id)
+                && !self.is_compromised(**id)
                 && self.fleet().nodes().get(**id).is_some()
         };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let upgraded: BTreeSet<NodeId> =
-            self.nodes.keys().filter(|id| runs(id) || self.lies(**id)).map(|id| identity(*id)).collect();
+        let upgraded: BTreeSet<NodeId> = self
+            .nodes
+            .keys()
+            .filter(|id| runs(id) || self.is_compromised(**id))
+            .map(|id| identity(*id))
+            .collect();
         // A restored Management Node still counts what was removed since.
         let is_gone = |(id, node): &(NodeId, &Node)| {
             node.result == Some(AttemptResult::Upgraded) && !self.nodes.contains_key(id)
@@ -175,7 +179,7 @@ impl World {
         let known = |machine| self.truth.nodes.get(&machine);
         let rejected = self.machines_of(id).filter_map(known).any(|known| known.rejected);
         let stale = matches!(why, Failure::Rejected(_)) && !rejected && self.fleet().platform.run.is_some();
-        if stale && !self.lies(id) {
+        if stale && !self.is_compromised(id) {
             self.violation(STALE, format!("node{id}: {why}"));
         }
     }

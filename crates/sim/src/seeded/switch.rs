@@ -1,6 +1,6 @@
 //! The kinds of trouble, each of which can be taken away from a world.
 
-use super::odds::Odds;
+use super::odds::FaultRates;
 
 /// A kind of trouble that can be taken away from a world, so that the others are seen alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Switch {
     Restarts,
     StartFaults,
     ManagerStartFaults,
-    Clones,
+    Copies,
 }
 
 impl Switch {
@@ -76,7 +76,7 @@ impl Switch {
         Self::Restarts,
         Self::StartFaults,
         Self::ManagerStartFaults,
-        Self::Clones,
+        Self::Copies,
     ];
 
     /// The one of this name.
@@ -84,8 +84,8 @@ impl Switch {
         Self::ALL.into_iter().find(|switch| format!("{switch:?}") == name)
     }
 
-    pub(super) fn off(self, odds: &mut Odds) {
-        let Odds { links, machines, operator, .. } = odds;
+    pub(super) fn off(self, rates: &mut FaultRates) {
+        let FaultRates { links, machines, operator, .. } = rates;
         match self {
             Self::Lost => links.lost = 0,
             Self::Doubled => links.doubled = 0,
@@ -119,7 +119,7 @@ impl Switch {
             Self::Restarts => operator.restart_every = None,
             Self::StartFaults => machines.start_fault_every = None,
             Self::ManagerStartFaults => machines.manager_start_fault_every = None,
-            Self::Clones => machines.clone_every = None,
+            Self::Copies => machines.clone_every = None,
         }
     }
 
@@ -159,7 +159,7 @@ impl Switch {
             | Self::Restarts
             | Self::StartFaults
             | Self::ManagerStartFaults
-            | Self::Clones => true,
+            | Self::Copies => true,
         }
     }
 }

@@ -3,59 +3,59 @@
 use fleet::node::NodeId;
 use fleet::time::{Span, Time};
 
-use super::agenda::Happening;
+use super::agenda::WorldEvent;
 use super::clock::Downtime;
 use super::kinds::Kind;
-use super::machine::{Machine, Trouble};
-use super::step::{Deed, Step, Way};
+use super::machine::{DiskFault, Machine};
+use super::step::{Action, Step, Way};
 use super::world::World;
 
 impl World {
     /// Something interferes, and is written down as a step.
-    pub(super) fn interfere(&mut self, deed: Deed) {
-        let step = Step { at: self.now, deed: deed.clone() };
-        self.counts.done.note(deed.kind());
-        self.journal.line(self.now, || format!("! {deed}"));
+    pub(super) fn interfere(&mut self, action: Action) {
+        let step = Step { at: self.now, action: action.clone() };
+        self.counts.done.note(action.kind());
+        self.journal.line(self.now, || format!("! {action}"));
         self.steps.push(step);
-        match deed {
-            Deed::NodeCrash { node, away } | Deed::NodeOff { node, away } => self.crash(node, away, away),
-            Deed::ManagerCrash { away } => self.manager_loses_power(away),
-            Deed::MemoryBack { away, before } => self.memory_goes_back(away, before),
-            Deed::Cut { node, lasts } => self.cut(vec![node], lasts),
-            Deed::Split { nodes, lasts } => self.cut(nodes, lasts),
-            Deed::Blind { node, lasts } => self.ail(node, lasts, |machine| machine.blind = true),
-            Deed::Unfit { node, lasts } => self.ail(node, lasts, |machine| machine.unfit = true),
-            Deed::DiskFull { node, lasts } => {
-                self.ail(node, lasts, |machine| machine.trouble = Some(Trouble::Full));
+        match action {
+            Action::NodeCrash { node, away } | Action::NodeOff { node, away } => self.crash(node, away, away),
+            Action::ManagerCrash { away } => self.manager_loses_power(away),
+            Action::MemoryBack { away, before } => self.memory_goes_back(away, before),
+            Action::Cut { node, lasts } => self.cut(vec![node], lasts),
+            Action::Split { nodes, lasts } => self.cut(nodes, lasts),
+            Action::Blind { node, lasts } => self.inject_for(node, lasts, |machine| machine.blind = true),
+            Action::Unfit { node, lasts } => self.inject_for(node, lasts, |machine| machine.unfit = true),
+            Action::DiskFull { node, lasts } => {
+                self.inject_for(node, lasts, |machine| machine.disk_fault = Some(DiskFault::Full));
             }
-            Deed::DiskFails { node, lasts } => {
-                self.ail(node, lasts, |machine| machine.trouble = Some(Trouble::Fails));
+            Action::DiskFails { node, lasts } => {
+                self.inject_for(node, lasts, |machine| machine.disk_fault = Some(DiskFault::Fails));
             }
-            Deed::NodeHang { node, lasts } => self.hang(Some(node), lasts),
-            Deed::ManagerHang { lasts } => self.hang(None, lasts),
-            Deed::ManagerDisk { lasts } => {
+            Action::NodeHang { node, lasts } => self.hang(Some(node), lasts),
+            Action::ManagerHang { lasts } => self.hang(None, lasts),
+            Action::ManagerDisk { lasts } => {
                 self.manager.disk_fails = true;
-                self.agenda.enter(self.now + lasts, Happening::ManagerDiskWell);
+                self.queue.push(self.now + lasts, WorldEvent::ManagerDiskRecovers);
             }
-            Deed::StartFault { node, lasts } => self.will_not_start(node, lasts),
-            Deed::ManagerStartFault { lasts } => self.manager_will_not_start(lasts),
-            Deed::Clone { node, lasts } => self.copy(node, lasts),
-            Deed::NodeClock { node, way, by } => {
+            Action::StartFault { node, lasts } => self.will_not_start(node, lasts),
+            Action::ManagerStartFault { lasts } => self.manager_will_not_start(lasts),
+            Action::Clone { node, lasts } => self.copy(node, lasts),
+            Action::NodeClock { node, way, by } => {
                 self.nodes.entry(node).and_modify(|machine| machine.clock.jump(by, way == Way::Back));
             }
-            Deed::ManagerClock { way, by } => {
+            Action::ManagerClock { way, by } => {
                 self.manager.clock.jump(by, way == Way::Back);
                 self.manager_clock_set();
             }
-            Deed::Hold { .. }
-            | Deed::LetGo { .. }
-            | Deed::AddNode { .. }
-            | Deed::RemoveNode { .. }
-            | Deed::Rename { .. }
-            | Deed::MakeDuty { .. }
-            | Deed::Start { .. }
-            | Deed::Restart { .. }
-            | Deed::RestorePoint => self.operate(deed),
+            Action::Hold { .. }
+            | Action::LetGo { .. }
+            | Action::AddNode { .. }
+            | Action::RemoveNode { .. }
+            | Action::Rename { .. }
+            | Action::MakeDuty { .. }
+            | Action::Start { .. }
+            | Action::Restart { .. }
+            | Action::RestorePoint => self.operate(action),
         }
     }
 
@@ -90,10 +90,10 @@ impl World {
             }
         }
         self.link_breaks(&nodes);
-        self.agenda.enter(self.now + lasts, Happening::Mend { nodes });
+        self.queue.push(self.now + lasts, WorldEvent::CutEnds { nodes });
     }
 
-    pub(super) fn mend(&mut self, nodes: &[NodeId]) {
+    pub(super) fn end_cut(&mut self, nodes: &[NodeId]) {
         for id in nodes {
             if let Some(machine) = self.nodes.get_mut(id) {
                 machine.cuts = machine.cuts.saturating_sub(1);
@@ -101,10 +101,10 @@ impl World {
         }
     }
 
-    fn ail(&mut self, id: NodeId, lasts: Span, from: impl FnOnce(&mut Machine)) {
+    fn inject_for(&mut self, id: NodeId, lasts: Span, from: impl FnOnce(&mut Machine)) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         from(machine);
-        self.agenda.enter(self.now + lasts, Happening::Recover { node: id });
+        self.queue.push(self.now + lasts, WorldEvent::Recover { node: id });
         self.settle_node(id);
     }
 
@@ -112,7 +112,7 @@ impl World {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         machine.blind = false;
         machine.unfit = false;
-        machine.trouble = None;
+        machine.disk_fault = None;
         machine.start_fault = None;
         self.node_due(id);
     }
@@ -128,7 +128,7 @@ impl World {
             return self.counts.impossible.note(kind);
         };
         *hung = true;
-        self.agenda.enter(self.now + lasts, Happening::Resume { node });
+        self.queue.push(self.now + lasts, WorldEvent::Resume { node });
         let broken: Vec<NodeId> = node.map_or_else(|| self.nodes.keys().copied().collect(), |id| vec![id]);
         self.link_breaks(&broken);
     }
@@ -137,13 +137,13 @@ impl World {
         match node {
             Some(id) => {
                 self.nodes.entry(id).and_modify(|machine| machine.hung = false);
-                self.deal_with_what_was_missed();
+                self.handle_missed_events();
                 self.link_breaks(&[id]);
                 self.settle_node(id);
             }
             None => {
                 self.manager.hung = false;
-                self.deal_with_what_was_missed();
+                self.handle_missed_events();
             }
         }
     }

@@ -20,7 +20,7 @@ use super::history::History;
 use super::holds::Since;
 use super::shown::Watch;
 use super::stops::{Attempt, Stop};
-use super::watched::Watched;
+use super::watched::Tracked;
 use super::world::World;
 
 /// What the world knows of one node.
@@ -58,7 +58,7 @@ pub(super) struct Known {
 /// What only the world knows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
-    pub(super) nodes: Watched<Known>,
+    pub(super) nodes: Tracked<Known>,
     /// Since when each of these is out of reach, and behind with its news.
     pub(super) watches: BTreeMap<NodeId, Watch>,
     /// What the facts have told.

@@ -11,7 +11,7 @@ use fleet::wall::Gap;
 
 use super::clock::Downtime;
 use super::clones::identity;
-use super::manager::Told;
+use super::manager::CommitResult;
 use super::world::World;
 
 /// No machine of the world knows whether its wall clock is right.
@@ -39,7 +39,7 @@ impl World {
         if is_step
             && self.manager.up
             && !self.manager.hung
-            && self.tell(Event::WallClock { wall }) == Told::Committed
+            && self.apply_to_platform(Event::WallClock { wall }) == CommitResult::Committed
         {
             self.check_wall();
         }
@@ -62,7 +62,7 @@ impl World {
         let is_news = |node: &Node| node.clock_judged(ahead) != node.clock_off;
         let believed = self.fleet().believes(id, self.manager_now(), said);
         if believed && self.fleet().nodes().get(id).is_some_and(is_news) {
-            self.tell(Event::ClockOffset { id, ahead });
+            self.apply_to_platform(Event::ClockOffset { id, ahead });
         }
     }
 }

@@ -71,12 +71,12 @@ pub(super) enum Next {
 
 /// A value for each node.
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(super) struct Tracked<T> {
     values: BTreeMap<NodeId, T>,
     touched: Touched,
 }
 
-impl<T> Watched<T> {
+impl<T> Tracked<T> {
     pub(super) fn get_mut(&mut self, id: &NodeId) -> Option<&mut T> {
         self.touched.note(*id);
         self.values.get_mut(id)
@@ -107,20 +107,20 @@ impl<T> Watched<T> {
     }
 }
 
-impl<T> Default for Watched<T> {
+impl<T> Default for Tracked<T> {
     fn default() -> Self {
         Self { values: BTreeMap::new(), touched: Touched::everybody() }
     }
 }
 
 /// What takes the place of something else may differ from it in everything.
-impl<T: Clone> Clone for Watched<T> {
+impl<T: Clone> Clone for Tracked<T> {
     fn clone(&self) -> Self {
         Self { values: self.values.clone(), touched: Touched::everybody() }
     }
 }
 
-impl<T> Deref for Watched<T> {
+impl<T> Deref for Tracked<T> {
     type Target = BTreeMap<NodeId, T>;
 
     fn deref(&self) -> &Self::Target {
@@ -128,7 +128,7 @@ impl<T> Deref for Watched<T> {
     }
 }
 
-impl<T> DerefMut for Watched<T> {
+impl<T> DerefMut for Tracked<T> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         self.touched.all = true;
         &mut self.values
@@ -137,12 +137,12 @@ impl<T> DerefMut for Watched<T> {
 
 /// The platform's brain.
 #[derive(Debug)]
-pub(super) struct Brain {
+pub(super) struct TrackedFleet {
     fleet: Fleet,
     touched: Touched,
 }
 
-impl Brain {
+impl TrackedFleet {
     pub(super) fn apply(&mut self, now: Time, event: Event) -> Applied {
         let applied = self.fleet.apply(now, event);
         self.touched.nodes.extend(&applied.changed);
@@ -168,20 +168,20 @@ impl Brain {
     }
 }
 
-impl From<Fleet> for Brain {
+impl From<Fleet> for TrackedFleet {
     fn from(fleet: Fleet) -> Self {
         Self { fleet, touched: Touched::everybody() }
     }
 }
 
 /// What takes the place of something else may differ from it in everything.
-impl Clone for Brain {
+impl Clone for TrackedFleet {
     fn clone(&self) -> Self {
         Self::from(self.fleet.clone())
     }
 }
 
-impl Deref for Brain {
+impl Deref for TrackedFleet {
     type Target = Fleet;
 
     fn deref(&self) -> &Fleet {
@@ -189,7 +189,7 @@ impl Deref for Brain {
     }
 }
 
-impl DerefMut for Brain {
+impl DerefMut for TrackedFleet {
     fn deref_mut(&mut self) -> &mut Fleet {
         self.touched.all = true;
         &mut self.fleet
@@ -201,11 +201,11 @@ mod tests {
     use std::ops::DerefMut as _;
 
     use super::super::journal::Journal;
-    use super::super::{Canary, Plan, Telling, World};
+    use super::super::{Canary, Plan, Verbosity, World};
 
     /// Lets a part of a world happen.
-    fn happen(plan: &Plan, touch: impl Fn(&mut World)) -> World {
-        let mut world = World::new(plan, Journal::new(Telling::Events));
+    fn handle(plan: &Plan, touch: impl Fn(&mut World)) -> World {
+        let mut world = World::new(plan, Journal::new(Verbosity::Events));
         for _ in 0..4_000 {
             touch(&mut world);
             if !world.step() || !world.violations.is_empty() {
@@ -228,7 +228,7 @@ mod tests {
             (1..9).flat_map(|seed| [None].into_iter().chain(rules).map(move |rule| (seed, rule)))
         {
             let plan = Plan { canary, ..Plan::of(seed) };
-            let [some, all] = [happen(&plan, |_| {}), happen(&plan, touch_everybody)];
+            let [some, all] = [handle(&plan, |_| {}), handle(&plan, touch_everybody)];
             assert_eq!(some.violations, all.violations, "seed {seed}, {canary:?}");
             assert_eq!(some.now, all.now, "seed {seed}, {canary:?}");
             assert!(some.journal.into_text() == all.journal.into_text(), "seed {seed}, {canary:?}");

@@ -10,20 +10,20 @@ use fleet::platform::{Event, Fleet};
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Sha256, Version};
 
-use super::agenda::{Act, Agenda, Happening, Strike};
+use super::agenda::{EventQueue, OperatorAction, RandomFault, WorldEvent};
 use super::canary::Canary;
 use super::clock::Clock;
-use super::clones::Clones;
+use super::clones::Copies;
 use super::draw::Draw;
 use super::journal::{Counts, Journal};
 use super::kept::Plan;
 use super::kinds::Kind;
 use super::machine::Machine;
-use super::manager::{Manager, Told};
-use super::odds::Odds;
-use super::step::{Deed, Step};
+use super::manager::{CommitResult, Manager};
+use super::odds::FaultRates;
+use super::step::{Action, Step};
 use super::truth::Truth;
-use super::watched::{Unjudged, Watched};
+use super::watched::{Tracked, Unjudged};
 use crate::world::package;
 
 /// The versions that packages bring, after the one that the platform begins with.
@@ -42,11 +42,11 @@ pub(super) fn installed(version: Version) -> (Release, Sha256) {
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) now: Time,
-    pub(super) agenda: Agenda,
+    pub(super) queue: EventQueue,
     pub(super) root: Draw,
-    pub(super) odds: Odds,
+    pub(super) rates: FaultRates,
     pub(super) canary: Option<Canary>,
-    pub(super) nodes: Watched<Machine>,
+    pub(super) nodes: Tracked<Machine>,
     pub(super) manager: Manager,
     pub(super) truth: Truth,
     pub(super) journal: Journal,
@@ -63,35 +63,35 @@ pub(super) struct World {
     pub(super) healed: bool,
     /// What was done to it so far.
     pub(super) steps: Vec<Step>,
-    pub(super) strikes: BTreeMap<Strike, Draw>,
-    pub(super) acts: BTreeMap<Act, Draw>,
+    pub(super) fault_draws: BTreeMap<RandomFault, Draw>,
+    pub(super) operator_draws: BTreeMap<OperatorAction, Draw>,
     /// What a compromised node says is drawn from it.
-    pub(super) lies: Draw,
+    pub(super) false_report_draw: Draw,
     /// What came to programs that hang.
-    pub(super) missed: Vec<Happening>,
+    pub(super) missed: Vec<WorldEvent>,
     pub(super) next_id: NodeId,
     pub(super) next_call: u64,
-    pub(super) clones: Clones,
+    pub(super) copies: Copies,
 }
 
 impl World {
     pub(super) fn new(plan: &Plan, journal: Journal) -> Self {
         let (root, canary) = (Draw::new(plan.seed), plan.canary);
-        let mut odds = Odds::draw(&root);
-        plan.alter(&mut odds);
+        let mut rates = FaultRates::draw(&root);
+        plan.alter(&mut rates);
         let first = installed(VERSIONS[0]);
         let mut clock_draw = root.child("clock", 0);
-        let clock = Clock::draw(&mut clock_draw, odds.machines.clock_off, odds.machines.drift);
-        let fleet = Fleet::new(first.0, odds.policy.clone());
+        let clock = Clock::draw(&mut clock_draw, rates.machines.clock_off, rates.machines.drift);
+        let fleet = Fleet::new(first.0, rates.policy.clone());
         let mut world = Self {
             now: BEGINNING,
-            agenda: Agenda::default(),
+            queue: EventQueue::default(),
             manager: Manager::new(clock, fleet, first, root.child("manager", 0)),
-            lies: root.child("lies", 0),
+            false_report_draw: root.child("lies", 0),
             root,
-            odds,
+            rates,
             canary,
-            nodes: Watched::default(),
+            nodes: Tracked::default(),
             truth: Truth::default(),
             journal,
             counts: Counts::default(),
@@ -102,25 +102,25 @@ impl World {
             heals_at: BEGINNING,
             healed: false,
             steps: Vec::new(),
-            strikes: BTreeMap::new(),
-            acts: BTreeMap::new(),
+            fault_draws: BTreeMap::new(),
+            operator_draws: BTreeMap::new(),
             missed: Vec::new(),
             next_id: NodeId(1),
             next_call: 1,
-            clones: Clones::default(),
+            copies: Copies::default(),
         };
-        let copies = |step: &Step| matches!(step.deed, Deed::Clone { .. });
+        let copies = |step: &Step| matches!(step.action, Action::Clone { .. });
         let written = plan.steps.iter().flatten().any(copies);
-        world.clones.numbered = written || world.odds.machines.clone_every.is_some();
-        for number in 0..world.odds.nodes {
-            let bursting = number >= world.odds.nodes - world.odds.bursting;
+        world.copies.numbered = written || world.rates.machines.clone_every.is_some();
+        for number in 0..world.rates.nodes {
+            let bursting = number >= world.rates.nodes - world.rates.bursting;
             let duty = if bursting { Duty::Bursting } else { Duty::AlwaysOn };
             world.add_node(world.next_id, duty, first);
         }
-        world.heals_at = BEGINNING + world.odds.troubled_for;
-        world.enter_interferences(plan.steps.as_deref());
-        world.enter_lie();
-        world.agenda.enter(world.heals_at, Happening::Heal);
+        world.heals_at = BEGINNING + world.rates.faults_for;
+        world.schedule_interferences(plan.steps.as_deref());
+        world.schedule_false_report();
+        world.queue.push(world.heals_at, WorldEvent::Heal);
         world
     }
 
@@ -129,31 +129,33 @@ impl World {
         self.next_id = NodeId(self.next_id.0.max(id.0.saturating_add(1)));
         let draw = self.root.child("node", u64::from(id.0));
         let mut clock_draw = draw.child("clock", 0);
-        let clock = Clock::draw(&mut clock_draw, self.odds.machines.clock_off, self.odds.machines.drift);
+        let clock = Clock::draw(&mut clock_draw, self.rates.machines.clock_off, self.rates.machines.drift);
         let mut machine = Machine::new(duty, clock, release, &draw);
-        let first = machine.call_draw.wait(self.odds.calls.rush());
+        let first = machine.call_draw.wait(self.rates.calls.rush());
         self.nodes.insert(id, machine);
-        if self.tell(Event::NodeAdded { id, name: format!("node{id}"), duty }) == Told::NotCommitted {
+        if self.apply_to_platform(Event::NodeAdded { id, name: format!("node{id}"), duty })
+            == CommitResult::NotCommitted
+        {
             self.nodes.remove(&id);
             return;
         }
         if duty == Duty::AlwaysOn {
             self.boot_after(id, Span::seconds(1));
         }
-        self.agenda.enter(self.now + first, Happening::Dial { node: id });
+        self.queue.push(self.now + first, WorldEvent::Dial { node: id });
     }
 
     /// Lets happen what is next, and judges the world after it. False when nothing is left to happen.
     pub(super) fn step(&mut self) -> bool {
-        let Some((at, happening)) = self.agenda.next() else { return false };
-        self.tell_differences();
+        let Some((at, event)) = self.queue.pop() else { return false };
+        self.record_differences();
         self.now = self.now.max(at);
-        let alone = happening.concerns_alone();
-        self.journal.happens(|| format!("{happening:?}"));
-        if self.waits_for_a_hung_program(&happening) {
-            self.missed.push(happening);
+        let alone = event.concerns_alone();
+        self.journal.happens(|| format!("{event:?}"));
+        if self.is_blocked_by_a_hang(&event) {
+            self.missed.push(event);
         } else {
-            self.happen(happening);
+            self.handle(event);
         }
         self.judge_nodes(alone);
         true
@@ -161,83 +163,83 @@ impl World {
 
     /// Whether a happening is one that a program which hangs would have to deal with. boot, the wire and
     /// the people outside go on.
-    fn waits_for_a_hung_program(&self, happening: &Happening) -> bool {
+    fn is_blocked_by_a_hang(&self, event: &WorldEvent) -> bool {
         let node = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| machine.hung);
-        match happening {
-            Happening::Order { to: id, .. }
-            | Happening::Speak { node: id, .. }
-            | Happening::NodeDue { node: id }
-            | Happening::HalfFetched { node: id, .. }
-            | Happening::StagingEnds { node: id, .. }
-            | Happening::Confirm { node: id, .. }
-            | Happening::HangUp { node: id, .. } => node(id),
-            Happening::Report { .. }
-            | Happening::LinkCheck { .. }
-            | Happening::FalseDown { .. }
-            | Happening::ManagerDue
-            | Happening::ManagerStaged { .. } => self.manager.hung,
-            Happening::Boot { .. }
-            | Happening::TryEnds { .. }
-            | Happening::Dial { .. }
-            | Happening::ManagerBoot { .. }
-            | Happening::Mend { .. }
-            | Happening::Recover { .. }
-            | Happening::Resume { .. }
-            | Happening::CopyOff { .. }
-            | Happening::ManagerDiskWell
-            | Happening::ManagerStartsAgain
-            | Happening::Lie
-            | Happening::Strike(_)
-            | Happening::Operator(_)
-            | Happening::Deed(_)
-            | Happening::Heal => false,
+        match event {
+            WorldEvent::Desired { to: id, .. }
+            | WorldEvent::SendReport { node: id, .. }
+            | WorldEvent::NodeDue { node: id }
+            | WorldEvent::HalfFetched { node: id, .. }
+            | WorldEvent::StagingEnds { node: id, .. }
+            | WorldEvent::Confirm { node: id, .. }
+            | WorldEvent::HangUp { node: id, .. } => node(id),
+            WorldEvent::Report { .. }
+            | WorldEvent::LinkCheck { .. }
+            | WorldEvent::FalseDown { .. }
+            | WorldEvent::ManagerDue
+            | WorldEvent::ManagerStaged { .. } => self.manager.hung,
+            WorldEvent::Boot { .. }
+            | WorldEvent::TryEnds { .. }
+            | WorldEvent::Dial { .. }
+            | WorldEvent::ManagerBoot { .. }
+            | WorldEvent::CutEnds { .. }
+            | WorldEvent::Recover { .. }
+            | WorldEvent::Resume { .. }
+            | WorldEvent::CopyOff { .. }
+            | WorldEvent::ManagerDiskRecovers
+            | WorldEvent::ManagerStartFaultEnds
+            | WorldEvent::FalseReport
+            | WorldEvent::RandomFault(_)
+            | WorldEvent::Operator(_)
+            | WorldEvent::Action(_)
+            | WorldEvent::Heal => false,
         }
     }
 
     /// What a program has missed while it hung comes to it now, save answers: their connections have broken.
     /// What is still missed by another is missed again.
-    pub(super) fn deal_with_what_was_missed(&mut self) {
-        for happening in std::mem::take(&mut self.missed) {
-            if matches!(happening, Happening::Order { .. }) {
+    pub(super) fn handle_missed_events(&mut self) {
+        for event in std::mem::take(&mut self.missed) {
+            if matches!(event, WorldEvent::Desired { .. }) {
                 self.counts.done.note(Kind::ReachedNobody);
             } else {
-                self.agenda.enter(self.now, happening);
+                self.queue.push(self.now, event);
             }
         }
     }
 
-    fn happen(&mut self, happening: Happening) {
-        match happening {
-            Happening::Report { from, observed, turn } => self.report_arrives(from, observed, turn),
-            Happening::Order { to, desired, heard, beside, answers } => {
-                self.nodes.entry(to).and_modify(|machine| machine.is_told_beside(beside));
-                self.order_arrives(to, desired, heard, answers);
+    fn handle(&mut self, event: WorldEvent) {
+        match event {
+            WorldEvent::Report { from, observed, request } => self.report_arrives(from, observed, request),
+            WorldEvent::Desired { to, desired, heard, beside, answers } => {
+                self.nodes.entry(to).and_modify(|machine| machine.note_beside(beside));
+                self.desired_arrives(to, desired, heard, answers);
             }
-            Happening::LinkCheck { node } => self.link_check(node),
-            Happening::FalseDown { node } => self.false_down(node),
-            Happening::Speak { node, turn } => self.speak_in_turn(node, turn),
-            Happening::NodeDue { node } => self.node_due(node),
-            Happening::HalfFetched { node, job } => self.half_fetched(node, job),
-            Happening::StagingEnds { node, job } => self.staging_ends(node, job),
-            Happening::Boot { node, start } => self.boots(node, start),
-            Happening::Confirm { node, start } => self.confirms(node, start),
-            Happening::TryEnds { node, start } => self.try_ends(node, start),
-            Happening::Dial { node } => self.dial(node),
-            Happening::HangUp { node, call } => self.hang_up(node, call),
-            Happening::ManagerDue => self.manager_due(),
-            Happening::ManagerStaged { start } => self.manager_staged(start),
-            Happening::ManagerBoot { start } => self.manager_boots(start),
-            Happening::Mend { nodes } => self.mend(&nodes),
-            Happening::Recover { node } => self.recover(node),
-            Happening::Resume { node } => self.resume(node),
-            Happening::CopyOff { machine } => self.copy_off(machine),
-            Happening::ManagerDiskWell => self.manager.disk_fails = false,
-            Happening::ManagerStartsAgain => self.manager_starts_again(),
-            Happening::Lie => self.lie(),
-            Happening::Strike(strike) => self.strike(strike),
-            Happening::Operator(act) => self.operator(act),
-            Happening::Deed(deed) => self.interfere(deed),
-            Happening::Heal => self.heal(),
+            WorldEvent::LinkCheck { node } => self.link_check(node),
+            WorldEvent::FalseDown { node } => self.false_down(node),
+            WorldEvent::SendReport { node, request } => self.send_report_if_due(node, request),
+            WorldEvent::NodeDue { node } => self.node_due(node),
+            WorldEvent::HalfFetched { node, job } => self.half_fetched(node, job),
+            WorldEvent::StagingEnds { node, job } => self.staging_ends(node, job),
+            WorldEvent::Boot { node, start } => self.boots(node, start),
+            WorldEvent::Confirm { node, start } => self.confirms(node, start),
+            WorldEvent::TryEnds { node, start } => self.try_ends(node, start),
+            WorldEvent::Dial { node } => self.dial(node),
+            WorldEvent::HangUp { node, call } => self.hang_up(node, call),
+            WorldEvent::ManagerDue => self.manager_due(),
+            WorldEvent::ManagerStaged { start } => self.manager_staged(start),
+            WorldEvent::ManagerBoot { start } => self.manager_boots(start),
+            WorldEvent::CutEnds { nodes } => self.end_cut(&nodes),
+            WorldEvent::Recover { node } => self.recover(node),
+            WorldEvent::Resume { node } => self.resume(node),
+            WorldEvent::CopyOff { machine } => self.copy_off(machine),
+            WorldEvent::ManagerDiskRecovers => self.manager.disk_fails = false,
+            WorldEvent::ManagerStartFaultEnds => self.manager_starts_again(),
+            WorldEvent::FalseReport => self.send_false_report(),
+            WorldEvent::RandomFault(fault) => self.random_fault(fault),
+            WorldEvent::Operator(act) => self.operator(act),
+            WorldEvent::Action(action) => self.interfere(action),
+            WorldEvent::Heal => self.heal(),
         }
     }
 
@@ -246,14 +248,14 @@ impl World {
         if self.healed {
             return;
         }
-        let calls = self.odds.calls.clone();
+        let calls = self.rates.calls.clone();
         let rests =
             self.fleet().nodes().get(id).and_then(fleet::node::Node::power) == Some(fleet::node::Power::Rest);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let next = machine.call_draw.wait(calls.rush());
         let dials = machine.call_draw.chance(calls.dials(self.now));
         let lasts = machine.call_draw.around(calls.median, calls.spread);
-        self.agenda.enter(self.now + next, Happening::Dial { node: id });
+        self.queue.push(self.now + next, WorldEvent::Dial { node: id });
         if !dials {
             return;
         }
@@ -265,7 +267,7 @@ impl World {
         self.next_call += 1;
         machine.calls.insert(call, machine.clock.shows(self.now));
         self.counts.calls += 1;
-        self.agenda.enter(self.now + lasts, Happening::HangUp { node: id, call });
+        self.queue.push(self.now + lasts, WorldEvent::HangUp { node: id, call });
         self.settle_node(id);
     }
 
