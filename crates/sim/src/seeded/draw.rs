@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn calls_last_27_minutes_on_average_with_a_deviation_of_20() {
-        let (mut draw, calls) = (Draw::new(3), crate::seeded::odds::CallLoad::REAL);
+        let (mut draw, calls) = (Draw::new(3), crate::seeded::plan::fault_rates::CallLoad::REAL);
         let lasted: Vec<u64> =
             (0..40_000).map(|_| draw.around(calls.median, calls.spread).0 / 1_000).collect();
         let mean = lasted.iter().sum::<u64>() / 40_000;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use fleet::time::Span;
 
-use super::kept::Plan;
-use super::step::Step;
-use super::switch::Switch;
+use super::plan::file::Plan;
+use super::plan::step::Step;
+use super::plan::switch::Switch;
 use super::world::BEGINNING;
 use super::{SeedReport, Verbosity, run_plan};
 
