@@ -22,7 +22,7 @@ const FALL_BACK: Span = Span::minutes(15);
 
 /// What a release does on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum ReleaseOutcome {
     /// It comes up.
     Good,
     /// It never confirms itself, and boot falls back.
@@ -60,7 +60,7 @@ pub(crate) struct Machine {
     /// Whether the manager can be reached from it.
     pub(crate) linked: bool,
     /// What the next release does on it.
-    pub(crate) fate: Fate,
+    pub(crate) outcome: ReleaseOutcome,
     /// Calls that it refused.
     pub(crate) refused: u32,
     /// Why its next start would fail.
@@ -81,7 +81,7 @@ impl Machine {
             calls_known: true,
             powered: true,
             linked: true,
-            fate: Fate::Good,
+            outcome: ReleaseOutcome::Good,
             refused: 0,
             start_fault: None,
             process: None,
@@ -114,7 +114,7 @@ impl Machine {
     }
 
     /// What its last answer named.
-    pub(crate) fn is_told_beside(&mut self, starts: &Starts) {
+    pub(crate) fn note_beside(&mut self, starts: &Starts) {
         if let Some(process) = &mut self.process {
             process.beside = starts.beside(process.start);
         }
@@ -221,7 +221,7 @@ impl Machine {
 
     fn staging_ends(&mut self, now: Time, software: Assignment) {
         self.busy = Busy::Idle;
-        let event = if self.fate == Fate::DiskFull {
+        let event = if self.outcome == ReleaseOutcome::DiskFull {
             let why = "the disk is full: 310 MiB are needed, 12 MiB are free".into();
             AgentEvent::Rejected { software, why }
         } else if let Some(why) = self.start_fault.clone() {
@@ -237,13 +237,13 @@ impl Machine {
     /// When a call lives: this is what must never happen.
     fn restart(&mut self, now: Time, into: Assignment) {
         assert!(self.calls.is_empty(), "a node restarted with {} calls", self.calls.len());
-        let took = if self.fate == Fate::FallsBack { FALL_BACK } else { RESTART };
+        let took = if self.outcome == ReleaseOutcome::FallsBack { FALL_BACK } else { RESTART };
         self.busy = Busy::Restarting { into, until: now + took };
     }
 
     fn comes_up(&mut self, now: Time, into: Assignment) {
         self.busy = Busy::Idle;
-        let fell_back = (self.fate == Fate::FallsBack).then(|| {
+        let fell_back = (self.outcome == ReleaseOutcome::FallsBack).then(|| {
             (into.manifest, format!("{} did not confirm itself in 300 s, three times", into.release))
         });
         if fell_back.is_none() {

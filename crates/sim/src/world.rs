@@ -17,7 +17,7 @@ use crate::machine::Machine;
 use crate::manager::ManagerMachine;
 
 /// How often everything that is due at one moment may follow from something else that is due.
-const TURNS: usize = 1_000;
+const STEPS_AT_ONE_TIME: usize = 1_000;
 
 /// How long a bursting node's machine takes to start up.
 const START_UP: Span = Span::minutes(2);
@@ -33,7 +33,7 @@ pub struct World {
     pub(crate) restore_point: Option<Fleet>,
     /// The nodes as which copied machines report.
     copies: BTreeMap<NodeId, NodeId>,
-    waking: BTreeMap<NodeId, Time>,
+    starting: BTreeMap<NodeId, Time>,
     facts: Vec<(Time, Fact)>,
 }
 
@@ -79,7 +79,7 @@ impl World {
             manager: ManagerMachine::new(),
             restore_point: None,
             copies: BTreeMap::new(),
-            waking: BTreeMap::new(),
+            starting: BTreeMap::new(),
             facts: Vec::new(),
         };
         for id in 1..=nodes {
@@ -136,7 +136,7 @@ impl World {
     fn power(&mut self, node: NodeId, power: Power) {
         match power {
             Power::On => {
-                self.waking.insert(node, self.now + START_UP);
+                self.starting.insert(node, self.now + START_UP);
             }
             Power::Rest => {
                 if let Some(machine) = self.machines.get_mut(&node) {
@@ -182,9 +182,9 @@ impl World {
     fn next_deadline(&self) -> Option<Time> {
         let machines = self.machines.values().filter(|machine| machine.powered);
         let machines = machines.filter_map(Machine::next_deadline);
-        let waking = self.waking.values().copied();
+        let starting = self.starting.values().copied();
         let brain = self.fleet.next_deadline().filter(|_| self.manager.is_up());
-        machines.chain(waking).chain(brain).chain(self.manager.next_deadline()).min()
+        machines.chain(starting).chain(brain).chain(self.manager.next_deadline()).min()
     }
 
     /// Lets everything happen that follows from what has happened, at this moment.
@@ -192,8 +192,8 @@ impl World {
     /// # Panics
     /// When it never comes to rest.
     pub(crate) fn settle(&mut self) {
-        for _ in 0..TURNS {
-            if !self.turn() {
+        for _ in 0..STEPS_AT_ONE_TIME {
+            if !self.step() {
                 return;
             }
         }
@@ -201,9 +201,9 @@ impl World {
     }
 
     /// One exchange between everyone; whether anything changed.
-    fn turn(&mut self) -> bool {
+    fn step(&mut self) -> bool {
         let before = self.fleet.clone();
-        self.wake_up();
+        self.start_up_due();
         for machine in self.machines.values_mut().filter(|machine| machine.powered) {
             machine.pass_time(self.now);
         }
@@ -220,11 +220,11 @@ impl World {
         self.fleet != before
     }
 
-    fn wake_up(&mut self) {
+    fn start_up_due(&mut self) {
         let now = self.now;
-        let due: Vec<_> = self.waking.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        let due: Vec<_> = self.starting.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
         for id in due {
-            self.waking.remove(&id);
+            self.starting.remove(&id);
             if let Some(machine) = self.machines.get_mut(&id) {
                 machine.powered = true;
             }
@@ -253,7 +253,7 @@ impl World {
                 machine.accept(self.now, desired);
             }
             if let Some(node) = self.fleet.nodes().get(of) {
-                machine.is_told_beside(&node.starts);
+                machine.note_beside(&node.starts);
             }
             if machine.is_heard() {
                 let observed = machine.observed(self.now);

@@ -31,7 +31,7 @@ const TRIES: usize = 64;
 
 /// What all locations and all samples have in common.
 #[derive(Clone, Debug)]
-pub(super) struct Habits {
+pub(super) struct CallModel {
     lengths: Lengths,
     day: Day,
     places_per_node: u32,
@@ -41,7 +41,7 @@ pub(super) struct Habits {
     alive: Vec<f64>,
 }
 
-impl Habits {
+impl CallModel {
     pub(super) fn new(plan: &Plan) -> Self {
         let mean = Span((plan.lengths.mean * 1_000.0) as u64);
         let step = Span((mean.0 / STEPS_IN_A_CALL).clamp(STEPS[0].0, STEPS[1].0));
@@ -83,7 +83,7 @@ pub(super) struct Sums {
 /// The calls of one location.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd<'a> {
-    habits: &'a Habits,
+    model: &'a CallModel,
     busiest: f64,
     /// The location's time of day at the beginning of time.
     clock: Span,
@@ -105,7 +105,7 @@ pub(super) struct Crowd<'a> {
 impl<'a> Crowd<'a> {
     /// The calls in progress at `now`, on nodes that take calls.
     pub(super) fn new(
-        habits: &'a Habits,
+        model: &'a CallModel,
         location: &Location,
         start: Span,
         now: Time,
@@ -113,20 +113,20 @@ impl<'a> Crowd<'a> {
     ) -> Self {
         let nodes = location.nodes;
         let mut crowd = Self {
-            habits,
+            model,
             busiest: location.calls,
             clock: Span((start + location.ahead + Span::hours(48)).0.saturating_sub(now.0)),
             nodes,
             admitting: nodes,
             fewest: nodes,
             cohorts: VecDeque::new(),
-            step: now.0 / habits.step.0,
+            step: now.0 / model.step.0,
             brought: BTreeMap::new(),
             sums: Sums::default(),
             fullest: 0.0,
         };
-        for age in (1..habits.alive.len()).rev() {
-            let mean = crowd.coming(crowd.step - age as u64) * habits.alive(age);
+        for age in (1..model.alive.len()).rev() {
+            let mean = crowd.coming(crowd.step - age as u64) * model.alive(age);
             let known = location.calls_now.is_some();
             let calls = if known { 0 } else { chance.arrivals(mean) };
             crowd.cohorts.push_back(Cohort { calls, holders: nodes });
@@ -138,9 +138,9 @@ impl<'a> Crowd<'a> {
 
     /// The calls that come within a step, on average.
     fn coming(&self, step: u64) -> f64 {
-        let middle = Span(step * self.habits.step.0 + self.habits.step.0 / 2);
-        let part = self.habits.day.part_at(self.clock + middle);
-        self.busiest * part * seconds(self.habits.step) / self.habits.lengths.mean
+        let middle = Span(step * self.model.step.0 + self.model.step.0 / 2);
+        let part = self.model.day.part_at(self.clock + middle);
+        self.busiest * part * seconds(self.model.step) / self.model.lengths.mean
     }
 
     /// A load that was too much already is as much as there are places.
@@ -158,15 +158,15 @@ impl<'a> Crowd<'a> {
     }
 
     fn places(&self) -> u32 {
-        self.admitting.saturating_mul(self.habits.places_per_node)
+        self.admitting.saturating_mul(self.model.places_per_node)
     }
 
     fn begin_of(&self, step: u64) -> Time {
-        Time(step * self.habits.step.0)
+        Time(step * self.model.step.0)
     }
 
     /// Lets all steps pass that are over at `now`.
-    pub(super) fn pass_until(&mut self, now: Time, chance: &mut Chance) {
+    pub(super) fn advance_to(&mut self, now: Time, chance: &mut Chance) {
         while self.begin_of(self.step + 1) <= now {
             self.step += 1;
             self.depart(chance);
@@ -178,11 +178,11 @@ impl<'a> Crowd<'a> {
         let count = self.cohorts.len();
         for (at, cohort) in self.cohorts.iter_mut().enumerate().filter(|(_, cohort)| cohort.calls > 0) {
             let age = count - at;
-            let before = self.habits.alive(age - 1);
-            let stays = if before > 0.0 { self.habits.alive(age) / before } else { 0.0 };
+            let before = self.model.alive(age - 1);
+            let stays = if before > 0.0 { self.model.alive(age) / before } else { 0.0 };
             cohort.calls -= chance.chosen(cohort.calls, 1.0 - stays);
         }
-        while self.cohorts.len() >= self.habits.alive.len() {
+        while self.cohorts.len() >= self.model.alive.len() {
             self.cohorts.pop_front();
         }
         self.brought = self.brought.split_off(&self.step);
@@ -219,8 +219,8 @@ impl<'a> Crowd<'a> {
         let count = self.cohorts.len();
         let leaves = |(at, cohort): (usize, &Cohort)| {
             let age = count - at;
-            let before = self.habits.alive(age).max(NONE_LEFT);
-            f64::from(cohort.calls) * (1.0 - self.habits.alive(age + 1) / before)
+            let before = self.model.alive(age).max(NONE_LEFT);
+            f64::from(cohort.calls) * (1.0 - self.model.alive(age + 1) / before)
         };
         let brought = self.brought.get(&self.step).copied().unwrap_or_default();
         self.cohorts.iter().enumerate().map(leaves).sum::<f64>() + f64::from(brought)
@@ -237,7 +237,7 @@ impl<'a> Crowd<'a> {
     /// Calls that are known one by one.
     pub(super) fn bring(&mut self, calls: &[Time]) {
         for end in calls {
-            *self.brought.entry(end.0 / self.habits.step.0).or_default() += 1;
+            *self.brought.entry(end.0 / self.model.step.0).or_default() += 1;
         }
     }
 
@@ -277,7 +277,7 @@ impl<'a> Crowd<'a> {
 
     fn take_back(&mut self, brought: &[Time], now: Time) -> Vec<Time> {
         for end in brought {
-            if let Some(count) = self.brought.get_mut(&(end.0 / self.habits.step.0)) {
+            if let Some(count) = self.brought.get_mut(&(end.0 / self.model.step.0)) {
                 *count = count.saturating_sub(1);
             }
         }
@@ -286,29 +286,29 @@ impl<'a> Crowd<'a> {
 
     /// When a call of `step` that lives at the beginning of step `present` began, and when it ends.
     fn call_of(&self, step: u64, present: u64, chance: &mut Chance) -> (Time, Time) {
-        let length = seconds(self.habits.step);
+        let length = seconds(self.model.step);
         let age_of_step = present.saturating_sub(step) as f64 * length;
         let youngest = (age_of_step - length).max(0.0);
-        let most = self.habits.lengths.outlasting(youngest);
+        let most = self.model.lengths.outlasting(youngest);
         let mut age = youngest;
         for _ in 0..TRIES {
             let drawn = age_of_step - chance.part() * length;
-            if chance.part() * most <= self.habits.lengths.outlasting(drawn) {
+            if chance.part() * most <= self.model.lengths.outlasting(drawn) {
                 age = drawn;
                 break;
             }
         }
         let began = self.begin_of(present).0 as f64 / 1_000.0 - age;
-        let end = began + self.habits.lengths.beyond(age.max(0.0), chance);
+        let end = began + self.model.lengths.beyond(age.max(0.0), chance);
         (Time((began * 1_000.0) as u64), Time((end * 1_000.0).ceil() as u64))
     }
 
     /// The ends of `count` calls that are in progress now and of which nothing else is known.
     pub(super) fn in_progress(&self, count: u32, chance: &mut Chance) -> Vec<Time> {
-        let ages = 1..self.habits.alive.len();
+        let ages = 1..self.model.alive.len();
         let weights: Vec<f64> = ages
             .scan(0.0, |sum, age| {
-                *sum += self.coming(self.step - age as u64).max(NONE_LEFT) * self.habits.alive(age);
+                *sum += self.coming(self.step - age as u64).max(NONE_LEFT) * self.model.alive(age);
                 Some(*sum)
             })
             .collect();

@@ -90,9 +90,11 @@ pub(super) fn summed(plan: &Plan, seed: u64, samples: &[Sample]) -> Forecast {
     let took = |sample: &Sample| if sample.complete { sample.took } else { Span(u64::MAX) };
     let took = spread(samples.iter().map(took));
     let known = |span: Span| (span.0 < u64::MAX).then_some(span);
-    let refused = |sample: &Sample| sample.places.iter().map(|place| place.sums.refused).sum::<u64>();
-    let offered = |sample: &Sample| sample.places.iter().map(|place| place.sums.offered).sum::<u64>();
-    let moved = |sample: &Sample| sample.places.iter().map(|place| place.sums.moved).sum::<u64>();
+    let refused =
+        |sample: &Sample| sample.locations.iter().map(|location| location.sums.refused).sum::<u64>();
+    let offered =
+        |sample: &Sample| sample.locations.iter().map(|location| location.sums.offered).sum::<u64>();
+    let moved = |sample: &Sample| sample.locations.iter().map(|location| location.sums.moved).sum::<u64>();
     let in_service: Vec<Vec<u32>> = samples.iter().map(in_service).collect();
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Forecast {
@@ -116,22 +118,23 @@ pub(super) fn summed(plan: &Plan, seed: u64, samples: &[Sample]) -> Forecast {
 
 fn location(plan: &Plan, at: usize, samples: &[Sample], points: usize) -> LocationForecast {
     let location = &plan.locations[at];
-    let places = || samples.iter().map(|sample| &sample.places[at]);
+    let drawn = || samples.iter().map(|sample| &sample.locations[at]);
     LocationForecast {
         name: location.name.clone(),
         nodes: location.nodes,
-        out_of_service: spread(places().map(|place| location.nodes - place.fewest)),
-        offered: spread(places().map(|place| place.sums.offered)),
-        refused: spread(places().map(|place| place.sums.refused)),
-        moved: spread(places().map(|place| place.sums.moved)),
-        fullest: spread(places().map(|place| (place.fullest * 100.0).round() as u64)),
-        in_service: bands(points, places().map(|place| place.in_service.as_slice())),
+        out_of_service: spread(drawn().map(|one| location.nodes - one.fewest)),
+        offered: spread(drawn().map(|one| one.sums.offered)),
+        refused: spread(drawn().map(|one| one.sums.refused)),
+        moved: spread(drawn().map(|one| one.sums.moved)),
+        fullest: spread(drawn().map(|one| (one.fullest * 100.0).round() as u64)),
+        in_service: bands(points, drawn().map(|one| one.in_service.as_slice())),
     }
 }
 
 /// Nodes of all locations in service at each point.
 fn in_service(sample: &Sample) -> Vec<u32> {
-    let at = |point: usize| sample.places.iter().filter_map(|place| place.in_service.get(point)).sum();
+    let at =
+        |point: usize| sample.locations.iter().filter_map(|location| location.in_service.get(point)).sum();
     (0..sample.upgraded.len()).map(at).collect()
 }
 

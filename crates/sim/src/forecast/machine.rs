@@ -21,9 +21,9 @@ enum Busy {
 
 /// Whether the node takes calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
-    Open { since: u64 },
-    Closed,
+enum Service {
+    In { since: u64 },
+    Out,
 }
 
 /// A node's machine.
@@ -33,7 +33,7 @@ pub(super) struct Machine {
     release: Release,
     staged: Option<Sha256>,
     busy: Busy,
-    door: Door,
+    service: Service,
     /// The ends of the calls that are known one by one: all when it refuses calls.
     calls: Vec<Time>,
     /// The place of its location in the plan.
@@ -46,8 +46,8 @@ impl Machine {
         let start = Start { release, confirmed: true, staged: None, fell_back: None };
         let mut agent = Agent::new(Memory::default(), start);
         agent.apply(now, AgentEvent::Admission(Admission::Admitting));
-        let door = Door::Open { since: 0 };
-        Self { agent, release, staged: None, busy: Busy::Idle, door, calls, location }
+        let service = Service::In { since: 0 };
+        Self { agent, release, staged: None, busy: Busy::Idle, service, calls, location }
     }
 
     /// Whether the manager can hear it now.
@@ -70,16 +70,16 @@ impl Machine {
             Busy::Idle => None,
             Busy::Staging { until, .. } | Busy::Restarting { until, .. } => Some(until),
         };
-        let cleared = match self.door {
-            Door::Open { .. } => None,
-            Door::Closed => self.calls.iter().max().copied(),
+        let cleared = match self.service {
+            Service::In { .. } => None,
+            Service::Out => self.calls.iter().max().copied(),
         };
         [busy, cleared, self.agent.next_deadline()].into_iter().flatten().min()
     }
 
     /// Does what has become due.
     pub(super) fn pass_time(&mut self, now: Time) {
-        if self.door == Door::Closed && !self.calls.is_empty() {
+        if self.service == Service::Out && !self.calls.is_empty() {
             self.calls.retain(|end| *end > now);
             self.count(now);
         }
@@ -98,10 +98,10 @@ impl Machine {
     /// Does what the brain wants.
     pub(super) fn act(&mut self, now: Time, times: Machines, crowd: &mut Crowd<'_>, chance: &mut Chance) {
         let wants = self.agent.wanted();
-        match (self.door, wants.refuse_calls.is_some() || !self.is_heard()) {
-            (Door::Open { since }, true) => self.close(now, since, crowd, chance),
-            (Door::Closed, false) => self.open(now, crowd),
-            (Door::Open { .. }, false) | (Door::Closed, true) => {}
+        match (self.service, wants.refuse_calls.is_some() || !self.is_heard()) {
+            (Service::In { since }, true) => self.close(now, since, crowd, chance),
+            (Service::Out, false) => self.open(now, crowd),
+            (Service::In { .. }, false) | (Service::Out, true) => {}
         }
         if let (Some(software), Busy::Idle) = (wants.stage, self.busy) {
             self.agent.apply(now, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
@@ -117,13 +117,13 @@ impl Machine {
 
     fn close(&mut self, now: Time, since: u64, crowd: &mut Crowd<'_>, chance: &mut Chance) {
         self.calls = crowd.close(since, &self.calls, now, chance);
-        self.door = Door::Closed;
+        self.service = Service::Out;
         self.count(now);
         self.agent.apply(now, AgentEvent::Admission(Admission::Refusing));
     }
 
     fn open(&mut self, now: Time, crowd: &mut Crowd<'_>) {
-        self.door = Door::Open { since: crowd.open(&self.calls) };
+        self.service = Service::In { since: crowd.open(&self.calls) };
         // Nobody counts the calls of a node in service here. Unknown is busy.
         self.agent.apply(now, AgentEvent::Calls(Calls::Unknown));
         self.agent.apply(now, AgentEvent::Admission(Admission::Admitting));

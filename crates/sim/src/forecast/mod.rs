@@ -25,7 +25,7 @@ pub use lengths::Lengths;
 pub use plan::{Day, Location, Machines, Plan};
 
 use chance::Chance;
-use crowd::Habits;
+use crowd::CallModel;
 use sample::Sample;
 
 use crate::seeded::Draw;
@@ -35,10 +35,10 @@ use crate::seeded::Draw;
 /// # Errors
 /// What stands in the way of a start.
 pub fn forecast(plan: &Plan, samples: u32, seed: u64) -> Result<Forecast, Vec<Blocker>> {
-    let habits = Habits::new(plan);
+    let model = CallModel::new(plan);
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(samples.max(1) as usize);
-    let (root, habits) = (&Draw::new(seed), &habits);
-    let one = |nth: u32| sample::run(plan, habits, Chance(root.child("sample", u64::from(nth))));
+    let (root, model) = (&Draw::new(seed), &model);
+    let one = |nth: u32| sample::run(plan, model, Chance(root.child("sample", u64::from(nth))));
     let part = |first: usize| (first as u32..samples).step_by(threads).map(one).collect();
     let parts: Vec<Result<Vec<Sample>, _>> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || part(first))).collect();

@@ -11,7 +11,7 @@ use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 
 use super::chance::Chance;
-use super::crowd::{Crowd, Habits, LONGEST_CALL, Sums};
+use super::crowd::{CallModel, Crowd, LONGEST_CALL, Sums};
 use super::machine::Machine;
 use super::plan::Plan;
 
@@ -26,7 +26,7 @@ const NEW: Release = Release { version: Version::new(2, 0), build: Build(2) };
 
 /// What became of one location in one sample.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct LocationSample {
     /// What became of its calls.
     pub(super) sums: Sums,
     /// Fewest nodes in service.
@@ -49,7 +49,7 @@ pub(super) struct Sample {
     /// For each node: attempts that were begun at it.
     pub(super) attempts: Vec<u32>,
     /// The locations.
-    pub(super) places: Vec<Place>,
+    pub(super) locations: Vec<LocationSample>,
     /// Nodes upgraded at each point.
     pub(super) upgraded: Vec<u32>,
     /// Events that both brains took in.
@@ -68,7 +68,7 @@ struct World<'a> {
     machines: Vec<Machine>,
     crowds: Vec<Crowd<'a>>,
     due: BTreeSet<(Time, NodeId)>,
-    set: Vec<Option<Time>>,
+    deadlines: Vec<Option<Time>>,
     chance: Chance,
     sample: Sample,
     upgraded: u32,
@@ -80,19 +80,19 @@ struct World<'a> {
 ///
 /// # Errors
 /// What stands in the way of its start.
-pub(super) fn run(plan: &Plan, habits: &Habits, chance: Chance) -> Result<Sample, Vec<Blocker>> {
-    let mut world = World::new(plan, habits, chance);
+pub(super) fn run(plan: &Plan, model: &CallModel, chance: Chance) -> Result<Sample, Vec<Blocker>> {
+    let mut world = World::new(plan, model, chance);
     world.start()?;
     while world.fleet.platform.run.is_some() || !world.fleet.nodes().places().is_empty() {
         let Some(next) = world.next_moment() else { break };
-        world.pass_until(next.max(world.now));
+        world.advance_to(next.max(world.now));
     }
-    Ok(world.told())
+    Ok(world.finish())
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan, habits: &'a Habits, mut chance: Chance) -> Self {
-        let crowd = |location| Crowd::new(habits, location, plan.start, START, &mut chance);
+    fn new(plan: &'a Plan, model: &'a CallModel, mut chance: Chance) -> Self {
+        let crowd = |location| Crowd::new(model, location, plan.start, START, &mut chance);
         let crowds: Vec<Crowd<'a>> = plan.locations.iter().map(crowd).collect();
         let nodes = plan.nodes() as usize;
         let mut world = Self {
@@ -102,14 +102,14 @@ impl<'a> World<'a> {
             machines: Vec::with_capacity(nodes),
             crowds,
             due: BTreeSet::new(),
-            set: vec![None; nodes],
+            deadlines: vec![None; nodes],
             chance,
             sample: Sample {
                 took: Span::ZERO,
                 complete: false,
                 left: 0,
                 attempts: vec![0; nodes],
-                places: Vec::new(),
+                locations: Vec::new(),
                 upgraded: Vec::new(),
                 events: 0,
             },
@@ -117,7 +117,7 @@ impl<'a> World<'a> {
             next_point: START,
             touched: VecDeque::new(),
         };
-        world.sample.places = world.crowds.iter().map(place).collect();
+        world.sample.locations = world.crowds.iter().map(location).collect();
         world.add_nodes();
         world
     }
@@ -167,22 +167,22 @@ impl<'a> World<'a> {
         [nodes, self.manager_done_at(), self.fleet.next_deadline()].into_iter().flatten().min()
     }
 
-    fn pass_until(&mut self, next: Time) {
+    fn advance_to(&mut self, next: Time) {
         while self.next_point <= next {
             let at = self.next_point;
-            self.let_calls_pass(at);
-            self.note_point();
+            self.advance_calls(at);
+            self.record_point();
             self.next_point = at + pace(self.plan);
         }
         self.now = next;
-        self.let_calls_pass(next);
+        self.advance_calls(next);
         if self.manager_done_at().is_some_and(|at| at <= next) {
             self.manager_goes_on();
         }
         while let Some((_, id)) = self.due.first().copied().filter(|(at, _)| *at <= next) {
             self.due.pop_first();
             let at = index(id);
-            self.set[at] = None;
+            self.deadlines[at] = None;
             self.machines[at].pass_time(next);
             self.sample.events += 1;
             self.touched.push_back(id);
@@ -205,16 +205,16 @@ impl<'a> World<'a> {
         }
     }
 
-    fn let_calls_pass(&mut self, until: Time) {
+    fn advance_calls(&mut self, until: Time) {
         for crowd in &mut self.crowds {
-            crowd.pass_until(until, &mut self.chance);
+            crowd.advance_to(until, &mut self.chance);
         }
     }
 
-    fn note_point(&mut self) {
+    fn record_point(&mut self) {
         self.sample.upgraded.push(self.upgraded);
-        for (place, crowd) in self.sample.places.iter_mut().zip(&self.crowds) {
-            place.in_service.push(crowd.admitting);
+        for (location, crowd) in self.sample.locations.iter_mut().zip(&self.crowds) {
+            location.in_service.push(crowd.admitting);
         }
     }
 
@@ -262,13 +262,13 @@ impl<'a> World<'a> {
             } else {
                 Event::LinkDown { id }
             };
-            self.await_node(id, next);
+            self.set_deadline_of(id, next);
             self.apply(event);
         }
     }
 
-    fn await_node(&mut self, id: NodeId, next: Option<Time>) {
-        let before = std::mem::replace(&mut self.set[index(id)], next);
+    fn set_deadline_of(&mut self, id: NodeId, next: Option<Time>) {
+        let before = std::mem::replace(&mut self.deadlines[index(id)], next);
         if before != next {
             self.due.extend(next.map(|at| (at, id)));
             if let Some(before) = before {
@@ -277,20 +277,20 @@ impl<'a> World<'a> {
         }
     }
 
-    fn told(mut self) -> Sample {
-        self.note_point();
+    fn finish(mut self) -> Sample {
+        self.record_point();
         self.sample.left = self.plan.nodes() - self.upgraded;
-        for (place, crowd) in self.sample.places.iter_mut().zip(&self.crowds) {
-            place.sums = crowd.sums;
-            place.fewest = crowd.fewest;
-            place.fullest = crowd.fullest;
+        for (location, crowd) in self.sample.locations.iter_mut().zip(&self.crowds) {
+            location.sums = crowd.sums;
+            location.fewest = crowd.fewest;
+            location.fullest = crowd.fullest;
         }
         self.sample
     }
 }
 
-fn place(crowd: &Crowd<'_>) -> Place {
-    Place { sums: crowd.sums, fewest: crowd.fewest, fullest: crowd.fullest, in_service: Vec::new() }
+fn location(crowd: &Crowd<'_>) -> LocationSample {
+    LocationSample { sums: crowd.sums, fewest: crowd.fewest, fullest: crowd.fullest, in_service: Vec::new() }
 }
 
 fn index(id: NodeId) -> usize {

@@ -4,7 +4,7 @@ use fleet::policy::Policy;
 use fleet::time::{Span, Time};
 
 use super::chance::Chance;
-use super::crowd::{Crowd, Habits, LONGEST_CALL};
+use super::crowd::{CallModel, Crowd, LONGEST_CALL};
 use super::{Day, Lengths, Location, Machines, Plan};
 use crate::seeded::Draw;
 
@@ -69,11 +69,11 @@ fn waits_call_by_call(seed: u64, on_average: f64) -> f64 {
 fn waits_by_numbers(seed: u64, on_average: f64) -> f64 {
     let mut chance = chance(seed);
     let plan = plan(10, on_average * 10.0, 500, real());
-    let habits = Habits::new(&plan);
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
+    let model = CallModel::new(&plan);
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
     // Not at the edge of a step, and not the first node that goes.
-    let now = NOW + Span(3 * habits.step.0 + habits.step.0 / 3);
-    crowd.pass_until(now, &mut chance);
+    let now = NOW + Span(3 * model.step.0 + model.step.0 / 3);
+    crowd.advance_to(now, &mut chance);
     crowd.close(0, &[], now, &mut chance);
     let calls = crowd.close(0, &[], now, &mut chance);
     calls.into_iter().max().map_or(0.0, |end| now.until(end).0 as f64 / 1_000.0)
@@ -93,9 +93,9 @@ fn the_wait_for_the_last_call_is_that_of_a_simulation_call_by_call() {
 #[test]
 fn without_enough_places_as_many_calls_are_refused_as_erlang_says() {
     let plan = plan(1, 15.0, 20, real());
-    let (habits, mut chance) = (Habits::new(&plan), chance(3));
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
-    crowd.pass_until(NOW + Span::hours(24 * 200), &mut chance);
+    let (model, mut chance) = (CallModel::new(&plan), chance(3));
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
+    crowd.advance_to(NOW + Span::hours(24 * 200), &mut chance);
     // Erlang's formula by its recursion.
     let erlang = (1..=20).fold(1.0, |blocked, n| 15.0 * blocked / (f64::from(n) + 15.0 * blocked));
     let refused = crowd.sums.refused as f64 / crowd.sums.offered as f64;
@@ -105,8 +105,8 @@ fn without_enough_places_as_many_calls_are_refused_as_erlang_says() {
 #[test]
 fn calls_neither_appear_nor_vanish_when_nodes_go_and_come_back() {
     let plan = plan(4, 80.0, 500, real());
-    let (habits, mut chance) = (Habits::new(&plan), chance(5));
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
+    let (model, mut chance) = (CallModel::new(&plan), chance(5));
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
     let before = crowd.calls();
     let ends = crowd.close(0, &[], NOW, &mut chance);
     assert!(ends.len() > 5, "a quarter of {before} calls is not {}", ends.len());
@@ -119,11 +119,11 @@ fn calls_neither_appear_nor_vanish_when_nodes_go_and_come_back() {
 #[test]
 fn a_location_without_any_node_in_service_refuses_every_call() {
     let plan = plan(1, 20.0, 500, real());
-    let (habits, mut chance) = (Habits::new(&plan), chance(7));
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
+    let (model, mut chance) = (CallModel::new(&plan), chance(7));
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
     crowd.close(0, &[], NOW, &mut chance);
     let before = crowd.sums;
-    crowd.pass_until(NOW + Span::hours(3), &mut chance);
+    crowd.advance_to(NOW + Span::hours(3), &mut chance);
     assert!(crowd.sums.offered > before.offered + 50);
     assert_eq!(crowd.sums.refused - before.refused, crowd.sums.offered - before.offered);
     assert_eq!((crowd.calls(), crowd.sums.moved), (0, before.moved));

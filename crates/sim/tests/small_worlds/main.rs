@@ -8,20 +8,20 @@
 //! transfer and all tries of a release are one step each, a node is always on and holds one call at most, and
 //! no memory goes back to a restore point.
 
+mod apply;
 mod canary;
 mod canonical;
 mod healing;
 mod manager;
 mod model;
-mod moment;
 mod node;
 mod possible;
 mod promises;
 mod reached;
+mod state;
 mod step;
-mod take;
-mod told;
-mod turn;
+mod trace;
+mod transition;
 mod worlds;
 
 use std::sync::atomic::Ordering;
@@ -41,9 +41,9 @@ fn explore(world: SmallWorld, at_least: usize) {
     let began = Instant::now();
     let failures = HasDiscoveries::AnyFailures;
     let checker = world.checker().threads(THREADS).finish_when(failures).spawn_bfs().join();
-    let (world, moments) = (checker.model(), checker.unique_state_count());
+    let (world, states) = (checker.model(), checker.unique_state_count());
     println!(
-        "{}: {moments} moments, {} steps, {} at the most in a row, {} overtaken messages arrived and {} of \
+        "{}: {states} moments, {} steps, {} at the most in a row, {} overtaken messages arrived and {} of \
          them were refused, {:.1} s",
         world.name,
         checker.state_count(),
@@ -57,18 +57,18 @@ fn explore(world: SmallWorld, at_least: usize) {
         let found = discoveries.remove(property.name);
         match (property.expectation, found) {
             (Expectation::Sometimes, None) => panic!("{}: {} is never reached", world.name, property.name),
-            (Expectation::Always, Some(path)) => panic!("{}", told::tell(world, property.name, path)),
+            (Expectation::Always, Some(path)) => panic!("{}", trace::trace(world, property.name, path)),
             (Expectation::Sometimes, Some(_)) | (Expectation::Always | Expectation::Eventually, _) => {}
         }
     }
-    assert!(moments >= at_least, "{}: only {moments} moments of at least {at_least}", world.name);
+    assert!(states >= at_least, "{}: only {states} moments of at least {at_least}", world.name);
     let stale = world.refused.load(Ordering::Relaxed);
     assert!(world.held_up == 0 || stale > 0, "{}: no stale command ever came", world.name);
 }
 
 #[test]
 fn one_node_whatever_goes_wrong_three_times() {
-    explore(worlds::troubles_of_one_node(), 100_000);
+    explore(worlds::faults_of_one_node(), 100_000);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn two_nodes_and_one_place_whenever_calls_come_and_go() {
 
 #[test]
 fn two_nodes_and_one_place_whatever_goes_wrong_once() {
-    explore(worlds::troubles_of_two_nodes(), 250_000);
+    explore(worlds::faults_of_two_nodes(), 250_000);
 }
 
 #[test]
@@ -109,9 +109,9 @@ fn every_broken_rule_is_found_with_the_steps_to_its_harm() {
         let checker = canary.world().checker().threads(THREADS).finish_when(failures).spawn_bfs().join();
         let (world, broken) = (checker.model(), canary.breaks().sentence());
         let Some(path) = checker.discovery(broken) else { panic!("{canary:?} goes through unnoticed") };
-        let (steps, moments) = (path.clone().into_actions().len(), checker.unique_state_count());
-        let story = told::tell(world, broken, path);
-        println!("{canary:?}: {steps} steps, {moments} moments, {:.1} s", began.elapsed().as_secs_f64());
-        assert!(story.lines().count() > steps, "{canary:?} is not told step by step:\n{story}");
+        let (steps, states) = (path.clone().into_actions().len(), checker.unique_state_count());
+        let text = trace::trace(world, broken, path);
+        println!("{canary:?}: {steps} steps, {states} moments, {:.1} s", began.elapsed().as_secs_f64());
+        assert!(text.lines().count() > steps, "{canary:?} is not told step by step:\n{text}");
     }
 }

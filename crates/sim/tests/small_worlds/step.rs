@@ -21,7 +21,7 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtNode {
     ReportArrives,
-    OrderArrives,
+    DesiredArrives,
     LinkDown,
     CallBegins,
     CallEnds,
@@ -67,7 +67,7 @@ impl AtNode {
     fn words(self) -> &'static str {
         match self {
             Self::ReportArrives => "its newest report arrives at the Management Node",
-            Self::OrderArrives => "the newest of what is wanted of it arrives",
+            Self::DesiredArrives => "the newest of what is wanted of it arrives",
             Self::LinkDown => "the Management Node finds its link down",
             Self::CallBegins => "a call begins",
             Self::CallEnds => "its call ends",

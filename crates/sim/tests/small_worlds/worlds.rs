@@ -15,11 +15,11 @@ use fleet::version::{Build, Release, Sha256, Version};
 
 use super::canary::Canary;
 use super::healing::Healed;
-use super::moment::{Left, Machine, Manager, Moment, Slot};
 use super::promises::Broken;
 use super::reached::Reached;
+use super::state::{Budget, Machine, Manager, Slot, State};
 use super::step::{AtNode, Step};
-use super::turn::Turn;
+use super::transition::Transition;
 
 const OLD: Slot = slot(0);
 const NEW: Slot = slot(1);
@@ -52,7 +52,7 @@ pub(crate) struct SmallWorld {
     /// Which messages are held up.
     pub(crate) overtaken: Overtaken,
     /// How often everything else may happen.
-    pub(crate) left: Left,
+    pub(crate) budget: Budget,
     /// What it must come to.
     pub(crate) reaches: &'static [Reached],
     pub(crate) canary: Option<Canary>,
@@ -70,10 +70,10 @@ const fn slot(minor: u16) -> Slot {
 }
 
 /// One node, and three things that go wrong at any point: of the Management Node and of the node.
-pub(crate) fn troubles_of_one_node() -> SmallWorld {
+pub(crate) fn faults_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with its troubles",
-        left: Left { time: 2, faults: 3, operator: 0 },
+        budget: Budget { time: 2, faults: 3, operator: 0 },
         reaches: &[
             Reached::Complete,
             Reached::Incomplete,
@@ -93,7 +93,7 @@ pub(crate) fn troubles_of_one_node() -> SmallWorld {
 pub(crate) fn operator_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with an operator",
-        left: Left { time: 2, faults: 1, operator: 2 },
+        budget: Budget { time: 2, faults: 1, operator: 2 },
         reaches: &[
             Reached::Complete,
             Reached::OperatorsNodeUpgraded,
@@ -110,7 +110,7 @@ pub(crate) fn messages_of_one_node() -> SmallWorld {
         name: "one node with messages that are overtaken",
         held_up: 1,
         overtaken: Overtaken::All,
-        left: Left { time: 2, faults: 1, operator: 0 },
+        budget: Budget { time: 2, faults: 1, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::FellBack, Reached::ManagerFellBack],
         ..one_node()
     }
@@ -121,17 +121,17 @@ pub(crate) fn calls_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with calls and one place",
         called: 2,
-        left: Left { time: 2, faults: 0, operator: 0 },
+        budget: Budget { time: 2, faults: 0, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::TriedTwice, Reached::Full],
         ..two_nodes()
     }
 }
 
 /// Two nodes, one place, and one thing that goes wrong at any point.
-pub(crate) fn troubles_of_two_nodes() -> SmallWorld {
+pub(crate) fn faults_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with their troubles and one place",
-        left: Left { time: 1, faults: 1, operator: 0 },
+        budget: Budget { time: 1, faults: 1, operator: 0 },
         reaches: &[Reached::Complete, Reached::Incomplete, Reached::FellBack, Reached::Full],
         ..two_nodes()
     }
@@ -142,7 +142,7 @@ pub(crate) fn messages_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with commands that are overtaken and one place",
         held_up: 1,
-        left: Left { time: 1, faults: 0, operator: 0 },
+        budget: Budget { time: 1, faults: 0, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
         ..two_nodes()
     }
@@ -154,7 +154,7 @@ pub(crate) fn three_nodes() -> SmallWorld {
         name: "three nodes and two places",
         nodes: 3,
         places: 2,
-        left: Left { time: 1, faults: 0, operator: 0 },
+        budget: Budget { time: 1, faults: 0, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
         ..SmallWorld::default()
     }
@@ -188,27 +188,27 @@ impl SmallWorld {
     }
 
     /// All nodes serve and have said so, and the operator has pressed Start.
-    pub(crate) fn begin(&self) -> Moment {
+    pub(crate) fn begin(&self) -> State {
         let mut fleet = Fleet::new(OLD.release, self.policy());
         for id in (1..=self.nodes).map(NodeId) {
             fleet.apply(BEGIN, Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn });
         }
         let manager = Manager { fleet, stored: None, up: true, slot: OLD, trying: None, fell_back: None };
         let machines = (0..self.nodes).map(|_| Arc::new(Machine::new(OLD))).collect();
-        let moment = Moment {
+        let state = State {
             now: BEGIN,
             manager: Arc::new(manager),
             machines,
             held_up: Vec::new(),
-            left: self.left,
+            budget: self.budget,
             broken: Broken::default(),
         };
-        let mut turn = Turn::new(self, &moment);
-        for id in moment.ids() {
-            turn.take(Step::Node(id, AtNode::Boots));
-            turn.take(Step::Node(id, AtNode::ReportArrives));
+        let mut transition = Transition::new(self, &state);
+        for id in state.ids() {
+            transition.apply(Step::Node(id, AtNode::Boots));
+            transition.apply(Step::Node(id, AtNode::ReportArrives));
         }
-        turn.starts_again();
-        Moment { left: self.left, ..turn.moment }
+        transition.press_start();
+        State { budget: self.budget, ..transition.state }
     }
 }

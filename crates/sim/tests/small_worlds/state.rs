@@ -22,7 +22,7 @@ pub(crate) struct Slot {
 
 /// How often something may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Left {
+pub(crate) struct Budget {
     /// Time passes to the next deadline.
     pub(crate) time: u8,
     /// Something goes wrong: a node or the Management Node loses power, a release cannot be staged or
@@ -58,7 +58,7 @@ pub(crate) struct Machine {
     /// The newest report that it has sent.
     pub(crate) report: Option<Observed>,
     /// The newest desired state that it was sent.
-    pub(crate) order: Option<Desired>,
+    pub(crate) desired: Option<Desired>,
     /// Since which generation the operator holds it, if so.
     pub(crate) operator_since: Option<Generation>,
     /// How many of its attempts in this run have ended in a timeout.
@@ -85,22 +85,22 @@ pub(crate) enum Message {
     /// What a node says.
     Report { from: NodeId, observed: Observed },
     /// What is wanted of a node.
-    Order { to: NodeId, desired: Desired },
+    Desired { to: NodeId, desired: Desired },
 }
 
 /// One moment.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Moment {
+pub(crate) struct State {
     pub(crate) now: Time,
     pub(crate) manager: Arc<Manager>,
     /// By their ids, from 1 on.
     pub(crate) machines: Vec<Arc<Machine>>,
     pub(crate) held_up: Vec<Arc<Message>>,
-    pub(crate) left: Left,
+    pub(crate) budget: Budget,
     pub(crate) broken: Broken,
 }
 
-impl Moment {
+impl State {
     pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (1..=u32::try_from(self.machines.len()).unwrap_or(u32::MAX)).map(NodeId)
     }
@@ -127,7 +127,7 @@ impl Machine {
             calls: 0,
             engine: Admission::Refusing,
             report: None,
-            order: None,
+            desired: None,
             operator_since: None,
             timeouts: 0,
         }

@@ -5,12 +5,12 @@ use fleet::agent::{AgentFact, Refusal};
 use fleet::fact::Fact;
 use fleet::node::NodeId;
 
-use super::moment::{Message, Moment};
+use super::state::{Message, State};
 use super::worlds::SmallWorld;
 
 /// What the brains said in a step.
 #[derive(Clone, Debug)]
-pub(crate) enum Told {
+pub(crate) enum Output {
     /// The platform's.
     Platform(Fact),
     /// A node's.
@@ -20,15 +20,15 @@ pub(crate) enum Told {
 }
 
 /// A step under way.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Transition<'a> {
     pub(crate) world: &'a SmallWorld,
-    pub(crate) moment: Moment,
-    pub(crate) told: Vec<Told>,
+    pub(crate) state: State,
+    pub(crate) outputs: Vec<Output>,
     pub(crate) superseded: Vec<Message>,
 }
 
-impl<'a> Turn<'a> {
-    pub(crate) fn new(world: &'a SmallWorld, moment: &Moment) -> Self {
-        Self { world, moment: moment.clone(), told: Vec::new(), superseded: Vec::new() }
+impl<'a> Transition<'a> {
+    pub(crate) fn new(world: &'a SmallWorld, state: &State) -> Self {
+        Self { world, state: state.clone(), outputs: Vec::new(), superseded: Vec::new() }
     }
 }
