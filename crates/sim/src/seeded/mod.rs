@@ -1,8 +1,9 @@
-//! Whole fleets from a seed: the brains that ship, in a world where messages are lost and overtaken,
-//! machines lose power at any point, releases fall back, clocks disagree and an operator interferes.
-//! After every event everything is judged; in the end everything heals, and must come to its end.
+//! Deterministic simulation of whole platforms from a seed. The state machines are those that ship; the world around
+//! them loses, delays and reorders messages, cuts power at any point, lets releases fall back, sets clocks wrong, and
+//! has an operator who interferes. After every event an oracle judges every promise; in the end all faults are ended,
+//! and every run must end within a bound.
 //!
-//! The same seed is the same world, byte for byte. Beside it, the scenario scripts show one rule each.
+//! The same seed gives the same world, byte for byte. The scenario scripts, which show one rule each, are elsewhere.
 
 pub(crate) mod draw;
 

@@ -1,5 +1,5 @@
-//! Runs seeds, one or many on every core, and returns their reports. It decides nothing about a world: that is the
-//! plan's, and judging it is the oracle's.
+//! Runs seeds, one alone or many on all cores, and returns their reports. What happens in a world is decided by its
+//! plan; what is judged, by the oracle.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,12 +14,12 @@ use super::report::SeedReport;
 use super::report::journal::{Journal, Verbosity};
 use super::world::World;
 
-/// Lets a seed happen.
+/// Runs a seed.
 pub fn run_seed(seed: u64, verbosity: Verbosity, canary: Option<Canary>) -> SeedReport {
     run_plan(&Plan { canary, ..Plan::of(seed) }, verbosity)
 }
 
-/// Lets a plan happen.
+/// Runs a plan.
 pub fn run_plan(plan: &Plan, verbosity: Verbosity) -> SeedReport {
     let seed = plan.seed;
     let mut world = World::new(plan, Journal::new(verbosity));
@@ -30,12 +30,12 @@ pub fn run_plan(plan: &Plan, verbosity: Verbosity) -> SeedReport {
     SeedReport { seed, rates, counts, lasted: Span(now.0), violations, steps, journal: journal.into_text() }
 }
 
-/// How many stories wait at most for whoever hears them.
+/// The most reports that wait to be handled.
 const WAITING: usize = 64;
 
-/// Tells seeds on every core, each core the next that nobody has, until there are no more or the time has
-/// come. Each story is heard as soon as it is told, whichever that is.
-pub fn run_seeds(seeds: Range<u64>, until: Option<Instant>, mut hear: impl FnMut(SeedReport)) {
+/// Runs seeds on all cores, each core the next one that none has taken, until there are no more or `until` has
+/// passed. A report is handled as soon as its seed has ended, in whatever order that is.
+pub fn run_seeds(seeds: Range<u64>, until: Option<Instant>, mut handle: impl FnMut(SeedReport)) {
     let next = AtomicU64::new(seeds.start);
     let another = || {
         let in_time = until.is_none_or(|until| Instant::now() < until);
@@ -44,18 +44,18 @@ pub fn run_seeds(seeds: Range<u64>, until: Option<Instant>, mut hear: impl FnMut
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
-        let (told, stories) = sync_channel(WAITING);
+        let (sender, reports) = sync_channel(WAITING);
         for _ in 0..cores {
-            let (told, another) = (told.clone(), &another);
+            let (sender, another) = (sender.clone(), &another);
             scope.spawn(move || {
                 while let Some(seed) = another() {
-                    if told.send(run_seed(seed, Verbosity::Sums, None)).is_err() {
+                    if sender.send(run_seed(seed, Verbosity::Sums, None)).is_err() {
                         return;
                     }
                 }
             });
         }
-        drop(told);
-        stories.into_iter().for_each(&mut hear);
+        drop(sender);
+        reports.into_iter().for_each(&mut handle);
     });
 }

@@ -1,5 +1,5 @@
-//! Makes a failing world smaller: takes away whatever can go while the same promise still breaks. Nothing
-//! that is taken away moves anything else, save what it would have done itself.
+//! Makes a failing world smaller: removes whatever can be removed while the same promise still breaks. It relies on
+//! separate generators: removing one thing changes only what that thing itself would have done.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use super::plan::switch::Switch;
 use super::world::BEGINNING;
 use super::{SeedReport, Verbosity, run_plan};
 
-/// How often a world is told again at most.
+/// The most runs of one search.
 const REPLAYS: u32 = 200;
 
-/// No world is troubled for a shorter time.
+/// The shortest time of faults that is tried.
 const SHORTEST: Span = Span::minutes(5);
 
 struct Search<'a> {
@@ -24,8 +24,8 @@ struct Search<'a> {
 }
 
 impl Plan {
-    /// The plan with what was drawn as steps, less whatever can go while the promise still breaks: whole
-    /// kinds of trouble, then nodes, then steps, many at a time and one by one, then time.
+    /// The plan with its drawn actions as steps, without whatever can be removed while the promise still breaks: first
+    /// whole kinds of faults, then nodes, then steps, many at a time and one by one, then time.
     #[must_use]
     pub fn shrunk(self, promise: &str) -> Self {
         let written = self.written_down();
@@ -38,7 +38,7 @@ impl Plan {
         search.plan
     }
 
-    /// The same world, with every interference that the seed drew as a step.
+    /// The same world, with every action that the seed drew as a step.
     #[must_use]
     pub fn written_down(&self) -> Self {
         let SeedReport { steps, rates, .. } = run_plan(self, Verbosity::Sums);
@@ -55,7 +55,7 @@ impl Plan {
         self.steps.as_ref().map_or(0, Vec::len)
     }
 
-    /// The plan less the steps from one number up to another.
+    /// The plan without the steps from one number up to another.
     fn without_steps(&self, from: usize, to: usize) -> Self {
         let mut less = self.clone();
         if let Some(steps) = &mut less.steps {
@@ -74,8 +74,8 @@ impl Plan {
 }
 
 impl Search<'_> {
-    /// Goes on from a smaller plan when that still breaks the promise. False when it does not, or when no
-    /// more replays are allowed.
+    /// Continues with a smaller plan if that still breaks the promise. Returns false if it does not, or if no more
+    /// runs are allowed.
     fn try_less(&mut self, less: Plan) -> bool {
         if self.replays == 0 {
             return false;

@@ -1,4 +1,4 @@
-//! What a canary alters.
+//! What each canary alters, at the points where the world calls it. Without a canary every function returns its input.
 
 use fleet::agent::{Agent, AgentWants, Memory};
 use fleet::desired::{Depth, Desired, Generation, Owners};
@@ -19,7 +19,7 @@ use crate::seeded::world::clock::{Clock, Downtime, Stamp};
 use crate::seeded::world::machine::Machine;
 
 impl Canary {
-    /// What comes in at a node.
+    /// The desired state that arrives at a node.
     pub(crate) fn alter_arrival(canary: Option<Self>, agent: &Agent, mut desired: Desired) -> Desired {
         let accepted = agent.memory().accepted.generation;
         if canary == Some(Self::StaleAccepted) && desired.generation < accepted {
@@ -28,7 +28,7 @@ impl Canary {
         desired
     }
 
-    /// What a node's brain wants of its shell.
+    /// The effects that a node's agent wants.
     pub(crate) fn alter_wants(canary: Option<Self>, machine: &Machine, mut wants: AgentWants) -> AgentWants {
         match canary {
             Some(Self::CallsTakenInMaintenance) if !machine.is_between_releases() => {
@@ -40,7 +40,7 @@ impl Canary {
         wants
     }
 
-    /// What a call engine has counted.
+    /// The calls that a call engine has counted.
     pub(crate) fn alter_calls(canary: Option<Self>, counted: Calls) -> Calls {
         match counted {
             Calls::Unknown if canary == Some(Self::UnknownIsIdle) => Calls::NONE,
@@ -48,7 +48,7 @@ impl Canary {
         }
     }
 
-    /// What follows from an event although its commit has failed.
+    /// The effects of an event whose commit has failed.
     pub(crate) fn act_without_commit(world: &mut World, event: Event) {
         if world.canary != Some(Self::FailedCommitCounts) {
             return;
@@ -72,7 +72,7 @@ impl Canary {
         }
     }
 
-    /// The manager's clock when it starts.
+    /// The manager's clock at a start.
     pub(crate) fn resume_clock(world: &mut World, stamp: Stamp) {
         let back = world.manager.clock.wall(world.now) < stamp.wall();
         if world.canary == Some(Self::TimeGoesBack) && back {
@@ -80,7 +80,7 @@ impl Canary {
         }
     }
 
-    /// What lies in a slot when staging was cut short.
+    /// The contents of a slot after an interrupted staging.
     pub(crate) fn alter_torn(canary: Option<Self>, machine: &mut Machine) {
         let job = machine.process.as_ref().and_then(|process| process.job);
         if let (Some(Self::TornReleaseSelected), Some((software, _))) = (canary, job) {
@@ -89,20 +89,20 @@ impl Canary {
         }
     }
 
-    /// How much longer an order takes.
+    /// The additional delay of a desired state.
     pub(crate) fn alter_delay_of(world: &World, desired: &Desired) -> Span {
         let installs = matches!(desired.intent.software, Some((_, Depth::Install)));
         let dawdles = world.canary == Some(Self::RunDawdles) && world.healed && installs;
         if dawdles { world.rates.policy.drain_limit } else { Span::ZERO }
     }
 
-    /// What a person is shown.
+    /// The status that is shown.
     pub(crate) fn alter_status(canary: Option<Self>, status: Status) -> Status {
         let ahead = canary == Some(Self::StatusAhead) && status == Status::WaitingForCallsToClear;
         if ahead { Status::UpgradeInProgress } else { status }
     }
 
-    /// What a node says.
+    /// The report of a node.
     pub(crate) fn alter_observed(canary: Option<Self>, observed: Observed) -> Observed {
         match canary {
             Some(Self::AdmissionMisreported) => Observed { admission: Admission::Admitting, ..observed },
@@ -110,14 +110,14 @@ impl Canary {
         }
     }
 
-    /// The clock of a node that starts.
+    /// A node's clock at a start.
     pub(crate) fn alter_clock(canary: Option<Self>, clock: &mut Clock) {
         if canary == Some(Self::ClockSlow) {
             clock.slow();
         }
     }
 
-    /// What is told.
+    /// The facts of an event.
     pub(crate) fn alter_facts(canary: Option<Self>, facts: &[Fact]) -> Vec<Fact> {
         let mut facts = facts.to_vec();
         match canary {
@@ -135,12 +135,12 @@ impl Canary {
         facts
     }
 
-    /// Whether it spoils what a node remembers.
+    /// Whether it alters a node's persistent state.
     pub(crate) fn alters_memory(self) -> bool {
         matches!(self, Self::MemoryLost | Self::OperatorForgotten)
     }
 
-    /// What a node remembers over a restart.
+    /// A node's persistent state at a restart.
     pub(crate) fn alter_memory(canary: Option<Self>, memory: &mut Memory) {
         match canary {
             Some(Self::MemoryLost) => *memory = Memory::default(),
@@ -149,7 +149,7 @@ impl Canary {
         }
     }
 
-    /// What the manager sends.
+    /// The desired state that the manager sends.
     pub(crate) fn alter_sent(world: &World, to: NodeId, mut desired: Desired) -> Desired {
         let known = world.truth.nodes.get(&to);
         match (world.canary, known) {
@@ -176,7 +176,7 @@ impl Canary {
         observed
     }
 
-    /// The platform's state, after an event.
+    /// The platform's state after an event.
     pub(crate) fn alter_platform(world: &mut World) {
         match world.canary {
             Some(Self::PlaceFreedTooEarly) => forge_returns(world),
@@ -225,7 +225,7 @@ impl Canary {
     }
 }
 
-/// The release that a held node would leave for, were it not for its guard.
+/// The release that a held node would restart into without its guard.
 fn eager(machine: &Machine) -> Option<fleet::desired::Assignment> {
     let agent = &machine.process.as_ref()?.agent;
     let Owners { run, .. } = agent.owners();
@@ -244,7 +244,7 @@ fn rewrite(world: &mut World, change: impl Fn(&mut Node)) {
     world.manager.store.fleet = Fleet::restore(fleet.platform.clone(), records.collect()).into();
 }
 
-/// Says for a node that restarts that it is back.
+/// Reports a node that restarts as back.
 fn forge_returns(world: &mut World) {
     let now = world.manager_now();
     for id in world.fleet().nodes().ids() {

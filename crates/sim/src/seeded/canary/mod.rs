@@ -1,5 +1,5 @@
-//! Broken rules, built into the test machinery only: what goes into the brains or comes out of them is
-//! altered, and the oracle must notice. An oracle that lets one of them pass is worth nothing.
+//! Rules that are broken on purpose, in the simulation only, to test the oracle: the input or output of the state
+//! machines is altered, and a named promise must notice it within a number of seeds. The names stand in kept files.
 
 mod alterations;
 
@@ -16,21 +16,21 @@ const ENDS: &str = "a run ends when everything has healed";
 /// A rule that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Canary {
-    /// A place is taken for free as soon as its node restarts, not when it has said that it is back.
+    /// A place counts as free as soon as its node restarts, not when the node has reported that it is back.
     PlaceFreedTooEarly,
-    /// A node leaves as soon as it is held and the release is staged, with calls or without.
+    /// A node restarts as soon as it is held and the release is staged, with calls or without.
     GuardSkipped,
-    /// A node takes what is older than what it has accepted.
+    /// A node accepts a desired state that is older than the accepted one.
     StaleAccepted,
-    /// A node forgets at a restart that the operator holds it.
+    /// A node loses the operator's maintenance mode at a restart.
     OperatorForgotten,
-    /// A node forgets at a restart everything that it has accepted.
+    /// A node loses its persistent state at a restart.
     MemoryLost,
     /// A node that is cut off never goes back to service by itself.
     HoldNeverLapses,
     /// A call engine goes on taking calls in maintenance mode.
     CallsTakenInMaintenance,
-    /// A call engine that cannot say what calls it has is taken for idle.
+    /// A call engine that does not know its calls counts as idle.
     UnknownIsIdle,
     /// A node that was tried goes to the front of the queue.
     TriedTwiceAtOnce,
@@ -38,50 +38,50 @@ pub enum Canary {
     NodesBeforeManager,
     /// More nodes are taken out of service than the operator allowed.
     LimitIgnored,
-    /// The generation stays when something else is wanted.
+    /// The generation stays when the desired state changes.
     GenerationKept,
-    /// A report counts by when it arrives, not by when it was made.
+    /// Reports are ordered by arrival, not by the time when they were made.
     LateReportCounts,
-    /// A node is never told that it may go back to service.
+    /// A node is never sent that it may go back to service.
     ReleaseNeverSent,
-    /// A node acts on what it could not write as if it had written it.
+    /// A node acts on a state whose write has failed.
     FailedWriteCounts,
     /// The Management Node acts on a commit that has failed.
     FailedCommitCounts,
     /// The Management Node's time goes back with its wall clock.
     TimeGoesBack,
-    /// A release that was not unpacked to its end is taken for complete.
+    /// A release that was not unpacked completely counts as complete.
     TornReleaseSelected,
-    /// The run ends, but every node is kept waiting for one drain limit before it is installed.
+    /// The run ends, but every node waits for a drain limit before it is installed.
     RunDawdles,
-    /// That a node is in touch again is not told.
+    /// The fact that a node is in touch again is withheld.
     FactWithheld,
-    /// A node that waits for its calls is told to be installing.
+    /// A fact reports a node that waits for its calls as installing.
     FactInvented,
     /// A node that waits for its calls is shown as installing.
     StatusAhead,
-    /// A node says that it takes calls when it does not.
+    /// A node reports that it takes calls when it does not.
     AdmissionMisreported,
-    /// A node keeps its news to itself once everything has healed.
+    /// A node sends no changed report once everything has healed.
     NewsKeptBack,
     /// A silent node counts as lost after a second.
     SilenceShownEarly,
     /// A silent node counts as lost only half a day later.
     SilenceShownLate,
-    /// A node's clock is slow, and it keeps the run's maintenance mode by it.
+    /// A node's clock is slow, so that it keeps the run's maintenance mode for too long.
     ClockSlow,
-    /// A node that would not start again goes out of service all the same.
+    /// A node that would not start again leaves service nevertheless.
     StartFaultIgnored,
-    /// A run goes on whatever fails.
+    /// A run goes on whatever number of nodes fail.
     FailuresIgnored,
     /// Whatever epoch a node claims becomes the platform's, up to a bound above which reports are dropped.
     EpochAdopted,
-    /// A node counts as upgraded as which two machines report.
+    /// A duplicate node counts as upgraded.
     CopyCounted,
 }
 
 impl Canary {
-    /// All of them, each with the promise that must notice it, and in how many seeds it must be noticed.
+    /// All of them, each with the promise that must notice it, and the number of seeds within which it must.
     pub const ALL: [(Self, &str, u64); 31] = [
         (Self::PlaceFreedTooEarly, PLACES, 60),
         (Self::GuardSkipped, LIVING_CALLS, 60),
@@ -132,7 +132,7 @@ impl Canary {
         (Self::CopyCounted, "a run is not complete while one of two machines of a node is behind", 400),
     ];
 
-    /// The one of this name.
+    /// The canary of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().map(|(canary, _, _)| canary).find(|canary| format!("{canary:?}") == name)
     }

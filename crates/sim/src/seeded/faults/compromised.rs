@@ -1,8 +1,7 @@
-//! A node whose key somebody else holds: it says whatever it likes, in every field that a node chooses, at any time.
-//! It may harm itself. All that is promised of the others is judged as in any other world, and three things more:
-//! no claim raises the platform's epoch above what a clock could have given; the others are done within the bound
-//! although the liar may keep the one place that it was given; and the run ends, at its limit at the latest, or when
-//! the operator removes the liar.
+//! A compromised node: it reports anything, in every field that a node fills in, at any time. It may harm itself. The
+//! promises about the other nodes are judged as in any world, and three more: no claim raises the platform's epoch
+//! above what a clock could have given; the others finish within the bound although the node may keep the one place
+//! that it was given; and the run ends, at its limit at the latest, or when the operator removes the node.
 
 use fleet::desired::{Assignment, Generation, RunId};
 use fleet::node::NodeId;
@@ -26,7 +25,7 @@ use crate::seeded::world::event_queue::WorldEvent;
 /// In how many of a thousand seeds.
 const SEEDS: u64 = 120;
 
-/// How many of a thousand reports of its machine are replaced by lies.
+/// How many of a thousand reports of its machine are falsified.
 const FALSE_REPORTS: u64 = 700;
 
 /// How far ahead of the clock a claim may take the epoch, in seconds: a clock that was ten years ahead.
@@ -38,13 +37,13 @@ const CLOCK_SET: u64 = 24 * 3_600;
 /// The highest epoch that release 34 let a node raise the platform's to.
 pub(crate) const EPOCHS: u32 = u32::MAX - (1 << 20);
 
-/// How late a deadline may be dealt with.
+/// How late a deadline may be handled.
 const SLACK: Span = Span::minutes(2);
 
 const EPOCH: &str = "no claim of a node raises the platform's epoch above what a clock could have given";
 
 impl FaultRates {
-    /// Lets one of the nodes lie in a share of the seeds.
+    /// Compromises one of the nodes in some of the seeds.
     pub(crate) fn compromise(&mut self, mut draw: Draw) {
         let node = NodeId(u32::try_from(draw.between(1, 2)).unwrap_or(1));
         let every = draw.span(Span::seconds(20), Span::minutes(20));
@@ -53,7 +52,8 @@ impl FaultRates {
         }
     }
 
-    /// A place that the liar keeps leaves another one, and nobody asks to wait for what the liar says of the release.
+    /// Leaves another place beside the one that the node may keep, and sends no first nodes: the run would wait for
+    /// them.
     pub(crate) fn leave_another_place(&mut self) {
         if self.compromised.is_some() {
             self.policy.nodes_at_once = self.policy.nodes_at_once.max(2);
@@ -63,12 +63,12 @@ impl FaultRates {
 }
 
 impl World {
-    /// Whether a node is the one that lies: nothing is promised of it.
+    /// Whether a node is the compromised one, of which nothing is promised.
     pub(crate) fn is_compromised(&self, id: NodeId) -> bool {
         self.rates.compromised.is_some_and(|compromised| compromised.node == identity(id))
     }
 
-    /// The node that lies, if it is registered.
+    /// The compromised node, if it is registered.
     pub(crate) fn compromised_node(&self) -> Option<NodeId> {
         let node = self.rates.compromised?.node;
         self.fleet().nodes().get(node).map(|_| node)
@@ -81,7 +81,7 @@ impl World {
         }
     }
 
-    /// It says something although its machine has nothing to say, may be off, or restarts.
+    /// Sends a report of the compromised node, even if its machine has nothing to report, is off, or restarts.
     pub(crate) fn send_false_report(&mut self) {
         self.schedule_false_report();
         let Some(id) = self.compromised_node() else { return };
@@ -100,11 +100,11 @@ impl World {
             },
         };
         let observed = self.falsify(base);
-        // No turn of its machine is answered by what comes of it.
+        // The answer is none to a request of its machine.
         self.queue.push(self.now, WorldEvent::Report { from: id, observed, request: u64::MAX });
     }
 
-    /// What it says of itself instead of the truth.
+    /// The report that the node sends instead of a true one.
     pub(crate) fn maybe_falsify(&mut self, id: NodeId, observed: Observed) -> Observed {
         if self.is_compromised(id) && self.false_report_draw.chance(FALSE_REPORTS) {
             self.falsify(observed)
@@ -113,49 +113,48 @@ impl World {
         }
     }
 
-    /// Any field may be anything. Most of what it claims is possible, or it would be told from an honest node
-    /// at once.
-    fn falsify(&mut self, mut said: Observed) -> Observed {
+    /// Falsifies any field. Most claims are possible ones, so that they are not rejected at once.
+    fn falsify(&mut self, mut report: Observed) -> Observed {
         self.counts.done.note(Kind::FalseReport);
         let (now, epoch) = (self.manager_now(), self.fleet().platform.epoch);
         let wanted = self.compromised_node().and_then(|id| self.fleet().wanted(id));
         let assigned =
             wanted.as_ref().and_then(|wanted| wanted.intent.software).map(|(software, _)| software);
-        let current = wanted.map_or(said.generation, |wanted| wanted.generation);
+        let current = wanted.map_or(report.generation, |wanted| wanted.generation);
         let draw = &mut self.false_report_draw;
         if draw.chance(700) {
-            said.generation = generation(draw, now, epoch, current);
+            report.generation = generation(draw, now, epoch, current);
         }
         if draw.chance(60) {
-            said.at = draw.pick(&[Time(0), Time(u64::MAX - 1), Time(u64::MAX)]).unwrap_or_default();
+            report.at = draw.pick(&[Time(0), Time(u64::MAX - 1), Time(u64::MAX)]).unwrap_or_default();
         }
         if draw.chance(500) {
-            said.release = release(draw, assigned);
+            report.release = release(draw, assigned);
         }
         if draw.chance(300) {
-            said.footing =
-                draw.pick(&[Footing::Confirmed, Footing::Trying, Footing::Leaving]).unwrap_or(said.footing);
+            report.footing =
+                draw.pick(&[Footing::Confirmed, Footing::Trying, Footing::Leaving]).unwrap_or(report.footing);
         }
         if draw.chance(400) {
-            said.admission =
-                draw.pick(&[Admission::Admitting, Admission::Refusing]).unwrap_or(said.admission);
+            report.admission =
+                draw.pick(&[Admission::Admitting, Admission::Refusing]).unwrap_or(report.admission);
         }
         if draw.chance(400) {
-            said.calls = calls(draw);
+            report.calls = calls(draw);
         }
         if draw.chance(500) {
-            said.staging = staging(draw, assigned);
+            report.staging = staging(draw, assigned);
         }
         if draw.chance(50) {
-            said.process = process(draw);
+            report.process = process(draw);
         }
         if draw.chance(100) {
-            said.unfit = draw.chance(500).then(|| "a\nb\u{1b}[31m".into());
+            report.unfit = draw.chance(500).then(|| "a\nb\u{1b}[31m".into());
         }
         if draw.chance(100) {
-            said.start_fault = draw.chance(500).then(|| "x".repeat(2_000));
+            report.start_fault = draw.chance(500).then(|| "x".repeat(2_000));
         }
-        said
+        report
     }
 
     pub(crate) fn is_name_of_compromised(&self, name: &str) -> bool {
@@ -163,7 +162,7 @@ impl World {
         compromised_node.is_some_and(|node| node.name == name)
     }
 
-    /// Whether the run has nothing left to do for any other node.
+    /// Whether the run is done with every other node.
     pub(crate) fn others_are_done(&self) -> bool {
         let Some(compromised_node) = self.compromised_node() else { return self.is_done() };
         let run = self.fleet().platform.run.as_ref();
@@ -175,7 +174,7 @@ impl World {
             && others.all(|(_, node)| node.progress.tried().is_none())
     }
 
-    /// The run ends when the operator removes the liar, and at its limit at the latest.
+    /// The run ends when the operator removes the compromised node, and at its limit at the latest.
     pub(crate) fn wait_for_the_compromised_node(&mut self, promise: &'static str) {
         let Some(compromised_node) = self.compromised_node() else { return };
         let limit = self.fleet().platform.run.as_ref().map(Run::limit);
@@ -196,7 +195,8 @@ impl World {
         }
     }
 
-    /// A start begins an epoch by the wall clock, and no other event goes further than an earlier one could have.
+    /// A start of the manager takes its epoch from the wall clock; no other event raises it further than a clock could
+    /// have.
     pub(crate) fn check_epoch(&mut self, event: &Event, before: u32) {
         let (epoch, before) = (u64::from(self.fleet().platform.epoch), u64::from(before));
         let clock = self.managers_wall().0.max(self.manager_now().0) / 1_000;
@@ -211,7 +211,7 @@ impl World {
     }
 }
 
-/// What it has accepted, as it says: what it really was sent, what could be, and what is no epoch of any clock.
+/// A claimed accepted generation: the real one, a possible one, or one that no clock gives.
 fn generation(draw: &mut Draw, now: Time, epoch: u32, current: Generation) -> Generation {
     let clock = u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX);
     let ahead = u32::try_from(draw.below(2 * EPOCHS_AHEAD)).unwrap_or(u32::MAX);
@@ -233,7 +233,7 @@ fn generation(draw: &mut Draw, now: Time, epoch: u32, current: Generation) -> Ge
     Generation { epoch: draw.pick(&epochs).unwrap_or_default(), n }
 }
 
-/// Which of two processes it claims to be, if any.
+/// The process that it claims to be, if any.
 fn process(draw: &mut Draw) -> Option<Process> {
     let start = StartId(draw.below(3));
     let beside = draw.pick(&[None, Some(StartId(0)), Some(StartId(u64::MAX))]).flatten();

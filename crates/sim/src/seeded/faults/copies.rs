@@ -1,4 +1,4 @@
-//! Copies a machine, and switches copies off.
+//! Copies the machine of a node, and switches copies off. A copy has the same disk and nothing else of the original.
 
 use fleet::node::NodeId;
 use fleet::observed::Admission;
@@ -13,7 +13,7 @@ use crate::seeded::world::machine::Machine;
 use crate::seeded::world::network::GAP;
 
 impl World {
-    /// A machine is copied, and the copy is switched on.
+    /// Copies a machine and switches the copy on.
     pub(crate) fn copy(&mut self, of: NodeId, lasts: Span) {
         let of = identity(of);
         let possible = self.nodes.get(&of).is_some_and(|machine| machine.process.is_some());
@@ -35,7 +35,7 @@ impl World {
         self.queue.push(self.now + lasts, WorldEvent::CopyOff { machine: copy });
     }
 
-    /// A machine with the same disk, and nothing else of the one that it is copied from.
+    /// A machine with the same disk and nothing else of the original.
     fn copy_of(&self, machine: &Machine) -> Machine {
         let draw = self.root.child("copy", u64::from(self.copies.made));
         let mut copy = machine.clone();
@@ -56,7 +56,7 @@ impl World {
         copy
     }
 
-    /// A copy is switched off for good, and its connections break with it.
+    /// Switches a copy off for good; its connections break.
     pub(crate) fn copy_off(&mut self, machine: NodeId) {
         if let Some(copy) = self.nodes.remove(&machine) {
             self.counts.cut_off_by_power += copy.calls.len();
@@ -64,17 +64,17 @@ impl World {
             self.copies.gone.insert(identity(machine), self.now);
             self.forget_node(machine);
             self.queue.push(self.now + GAP, WorldEvent::LinkCheck { node: identity(machine) });
-            // What was said of the copy alone is true of nobody any more.
+            // What was reported of the copy alone is true of no machine any more.
             let runs = self.nodes.get(&identity(machine)).map(|machine| machine.disk.confirmed.0);
             if let Some(known) = self.truth.nodes.get_mut(&identity(machine)) {
                 known.upgraded_to = known.upgraded_to.filter(|said| Some(*said) == runs);
-                // What it has said of a release may be held for a while.
+                // Its rejection of a release may still be held by the platform.
                 known.rejected |= rejected;
             }
         }
     }
 
-    /// All of a node, or all that there are.
+    /// Switches off all copies, of one node or of all.
     pub(crate) fn copies_off(&mut self, of: Option<NodeId>) {
         let copies: Vec<NodeId> = self.nodes.range(NodeId(COPIES)..).map(|(machine, _)| *machine).collect();
         let concerned = |machine: &NodeId| of.is_none_or(|id| identity(*machine) == id);

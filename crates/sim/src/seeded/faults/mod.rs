@@ -1,4 +1,5 @@
-//! What interferes with a world: what goes wrong here, what the operator does in its own file.
+//! Injects the faults of a seeded world and ends them. Every action is recorded as a step, so that it can be replayed.
+//! When a fault occurs is decided in `schedule`; what the operator does is in `operator`.
 
 pub(crate) mod compromised;
 pub(crate) mod copies;
@@ -18,7 +19,7 @@ use crate::seeded::world::event_queue::WorldEvent;
 use crate::seeded::world::machine::{DiskFault, Machine};
 
 impl World {
-    /// Something interferes, and is written down as a step.
+    /// Does an action and records it as a step.
     pub(crate) fn interfere(&mut self, action: Action) {
         let step = Step { at: self.now, action: action.clone() };
         self.counts.done.note(action.kind());
@@ -75,7 +76,7 @@ impl World {
         }
     }
 
-    /// The manager's machine is restored from a copy of it: its memory goes back.
+    /// Restores the manager's machine from a restore point: its state goes back.
     fn memory_goes_back(&mut self, away: Span, before: u64) {
         let Some(store) = self.restore_point(before) else {
             self.counts.impossible.note(Kind::MemoryBack);
@@ -124,7 +125,7 @@ impl World {
         self.node_due(id);
     }
 
-    /// A program hangs: what comes to it waits.
+    /// A program hangs: its events wait.
     fn hang(&mut self, node: Option<NodeId>, lasts: Span) {
         let program = match node.and_then(|id| self.nodes.get_mut(&id)) {
             Some(machine) => machine.process.is_some().then_some(&mut machine.hung),

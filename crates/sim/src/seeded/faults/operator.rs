@@ -1,4 +1,5 @@
-//! What the operator does midway, and what a start comes to.
+//! What the simulated operator does: maintenance mode, nodes, Start, restarts of the Management Node. An action that is
+//! not possible at its time is counted and has no effect.
 
 use fleet::node::{Duty, NodeId};
 use fleet::platform::Event;
@@ -13,11 +14,11 @@ use crate::seeded::world::World;
 use crate::seeded::world::manager::CommitResult;
 use crate::world::package;
 
-/// The operator is busy with as many nodes at most.
+/// The largest number of nodes that the operator installs.
 const NODES_AT_MOST: usize = 45;
 
 impl World {
-    /// The operator does something, if there is a Management Node to do it with.
+    /// Does an operator action, if the Management Node is up.
     pub(crate) fn operate(&mut self, action: Action) {
         if !self.manager.up || self.manager.hung {
             self.counts.impossible.note(action.kind());
@@ -82,7 +83,7 @@ impl World {
         self.apply_to_platform(Event::NodeChanged { id, name: format!("node{id} of change {change}"), duty });
     }
 
-    /// A node gets another duty. One that is always on from now on is switched on.
+    /// Changes the duty of a node. A node that becomes always-on is switched on.
     fn change_duty(&mut self, id: NodeId, duty: Duty) {
         let Some(node) = self.fleet().nodes().get(id).filter(|node| node.duty != duty) else { return };
         let name = node.name.clone();
@@ -96,7 +97,7 @@ impl World {
         }
     }
 
-    /// A node is installed, as far as the platform has room and knows no such node.
+    /// Installs a node, unless the platform is full or has this node.
     fn add_another(&mut self, id: NodeId, version: Version, duty: Duty) {
         if self.nodes.len() >= NODES_AT_MOST || self.nodes.contains_key(&id) {
             self.counts.impossible.note(Kind::Nodes);
@@ -111,7 +112,7 @@ impl World {
         }
     }
 
-    /// Whether a run was started.
+    /// Starts a run, unless it is refused.
     pub(crate) fn press_start(
         &mut self,
         version: Version,
@@ -119,7 +120,7 @@ impl World {
     ) -> Result<(), Vec<fleet::platform::Blocker>> {
         let now = self.manager_now();
         if !self.manager.up || self.manager.disk_fails {
-            // The commit of a start fails like any other, and this one is not pressed again.
+            // The commit of a start fails like any other; this start is not repeated.
             self.counts.impossible.note(Kind::Start);
             return Err(Vec::new());
         }

@@ -1,5 +1,5 @@
-//! Worlds in which the Management Node is restored again and again, and restarted and started in between: what it
-//! remembers is wrong in a new way each time, before it has been set right the last time.
+//! Worlds in which the Management Node is restored repeatedly, with restarts and starts of runs in between: its state
+//! is wrong in a new way before the last error has been corrected.
 
 use fleet::time::{Span, Time};
 
@@ -14,14 +14,14 @@ use crate::seeded::world::manager::Store;
 /// In how many of a thousand seeds.
 const SEEDS: u64 = 150;
 
-/// How many steps follow a restore at most.
+/// The most steps that follow a restore.
 const CHAIN: u64 = 6;
 
-/// The longest pause between two of them: a node has been heard by then, or not.
+/// The longest pause between two of them, in which a node may or may not report.
 const PAUSE: Span = Span::minutes(6);
 
 impl FaultRates {
-    /// Makes restores frequent in a share of the seeds.
+    /// Makes restores frequent in some of the seeds.
     pub(crate) fn restore_often(&mut self, mut draw: Draw) {
         if !draw.chance(SEEDS) {
             return;
@@ -36,7 +36,7 @@ impl FaultRates {
 }
 
 impl World {
-    /// What follows a restore, in worlds in which one follows the other.
+    /// Schedules what follows a restore, in worlds with frequent restores.
     pub(crate) fn schedule_chain(&mut self, restored_at: Time, mut draw: Draw) {
         let steps = draw.below(self.rates.machines.restores_in_chain + 1);
         let mut at = restored_at;
@@ -58,14 +58,14 @@ impl World {
         }
     }
 
-    /// A restore, where restores are frequent perhaps from an earlier restore point than the last.
+    /// A restore; where restores are frequent, it may use an earlier restore point than the last.
     pub(crate) fn some_restore(&self, draw: &mut Draw) -> Action {
         let away = draw.span(Span::seconds(20), Span::minutes(20));
         let often = self.rates.machines.restores_in_chain > 0;
         Action::MemoryBack { away, before: if often { draw.below(3) } else { 0 } }
     }
 
-    /// The restore point that is so many before the last, or the first of all.
+    /// The restore point that is `before` before the last, or the first one.
     pub(crate) fn restore_point(&self, before: u64) -> Option<Store> {
         let points = &self.manager.restore_points;
         let before = usize::try_from(before).unwrap_or(usize::MAX);

@@ -1,6 +1,6 @@
-//! When something interferes with a world, and what. Each kind has a generator of its own for its times, and
-//! each time one of its own for what is done then, so that one thing less moves no other. Or all of that is
-//! written down, and nothing is drawn.
+//! Decides when which fault or operator action occurs, and to which node. Each kind has a generator for its times, and
+//! each occurrence a generator for its details, so that removing one changes no other. If the steps are written down,
+//! nothing is drawn.
 
 use fleet::node::{Duty, NodeId};
 use fleet::time::{Span, Time};
@@ -14,7 +14,7 @@ use crate::seeded::world::copies::identity;
 use crate::seeded::world::event_queue::{OperatorAction, RandomFault, WorldEvent};
 
 impl World {
-    /// Enters the first of every kind, or every step that is written down.
+    /// Schedules the first occurrence of every kind, or every step that is written down.
     pub(crate) fn schedule_interferences(&mut self, steps: Option<&[Step]>) {
         if let Some(steps) = steps {
             for Step { at, action } in steps {
@@ -30,12 +30,12 @@ impl World {
             self.operator_draws.insert(act, self.root.child("operator", number));
             self.schedule_operator(act);
         }
-        // Nearly every platform sees a run from its beginning.
+        // So that nearly every platform has a run from its beginning.
         let first = self.root.child("first start", 0).span(Span::seconds(5), Span::minutes(20));
         self.schedule_interference(self.now + first, WorldEvent::Operator(OperatorAction::Start));
     }
 
-    /// What would come after everything has healed does not come.
+    /// Schedules an event, unless it would occur after everything has healed.
     pub(crate) fn schedule_interference(&mut self, at: Time, event: WorldEvent) {
         if at <= self.heals_at {
             self.queue.push_interference(at, event);
@@ -77,7 +77,7 @@ impl World {
             OperatorAction::Change => self.rates.operator.change_every,
             OperatorAction::Start => self.rates.operator.start_every,
             OperatorAction::Restart => self.rates.operator.restart_every,
-            // Where the Management Node is ever restored from one.
+            // Only in worlds that restore the Management Node.
             OperatorAction::RestorePoint => {
                 let machines = &self.rates.machines;
                 machines.memory_back_every.and(machines.restore_point_every)
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// It is time that something goes wrong.
+    /// A random fault is due.
     pub(crate) fn random_fault(&mut self, fault: RandomFault) {
         let number = self.counts.done.of(fault.kind());
         let draw = self.fault_draws.get(&fault).map(|draw| draw.child("deed", number));
@@ -101,7 +101,7 @@ impl World {
         self.interfere_if_possible(fault.kind(), action);
     }
 
-    /// It is time that the operator does something.
+    /// An operator action is due.
     pub(crate) fn operator(&mut self, act: OperatorAction) {
         let number = self.counts.done.of(act.kind());
         let draw = self.operator_draws.get(&act).map(|draw| draw.child("deed", number));
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// Whom a strike hits, and for how long. None when there is nobody.
+    /// The target and the duration of a fault. None if there is no node.
     fn draw_fault(&self, fault: RandomFault, mut draw: Draw) -> Option<Action> {
         let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
         let (one, lasts) = (draw.pick(&ids), draw.around(self.rates.links.cut_median, 96));
@@ -157,7 +157,7 @@ impl World {
         })
     }
 
-    /// What the operator does, and with which node. None when there is none.
+    /// What the operator does, and to which node. None if there is no node.
     fn draw_operator_action(&self, act: OperatorAction, number: u64, mut draw: Draw) -> Option<Action> {
         let one = draw.pick(&self.fleet().nodes().ids());
         let (coin, choice) = (draw.chance(600), draw.below(6));
@@ -178,7 +178,7 @@ impl World {
         })
     }
 
-    /// A node with what the platform runs, or with what it is upgraded from.
+    /// A new node with the platform's release, or with the one that it is upgraded from.
     fn another_node(&self, choice: u64) -> Action {
         let platform = &self.fleet().platform;
         let under_way = platform.run.as_ref().map(|run| run.source.version);
@@ -188,13 +188,13 @@ impl World {
         Action::AddNode { node: self.next_id, version, duty }
     }
 
-    /// The version of a package that is new to the platform more often than not.
+    /// The version of a package, newer than that of the platform more often than not.
     fn some_version(&self, choice: u64) -> fleet::version::Version {
         let running = self.fleet().platform.release.version;
         match choice {
             0 => running,
             1 | 2 => VERSIONS.into_iter().find(|version| *version > running).unwrap_or(VERSIONS[2]),
-            // Whatever lies about: the newest of all, or one that the platform has left behind.
+            // Any other package: the newest of all, or one that is older than the platform.
             3 => VERSIONS[2],
             _ => VERSIONS[0],
         }
@@ -208,7 +208,7 @@ impl World {
     }
 }
 
-/// A part of the nodes, from a tenth to nine tenths of them.
+/// Some of the nodes, from a tenth to nine tenths of them.
 fn some(ids: &[NodeId], draw: &mut Draw) -> Vec<NodeId> {
     let part = draw.between(1, 9) * 100;
     ids.iter().copied().filter(|_| draw.chance(part)).collect()

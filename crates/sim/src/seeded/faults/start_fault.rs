@@ -1,6 +1,6 @@
-//! Machines that would not start again for a while: a settings file that cannot be read, an address that is
-//! taken. What runs goes on with what it has read. Every start fails until that is over, whichever release it
-//! is of, and the check before a start finds it at any time.
+//! Machines that would not start again for a while: the settings cannot be read, or an address is taken. Running
+//! programs continue with what they have read. Until the fault ends every start fails, whichever release it is of, and
+//! the check before a start finds the fault at any time.
 
 use fleet::agent::AgentEvent;
 use fleet::desired::{Assignment, Desired};
@@ -14,14 +14,14 @@ use crate::seeded::world::event_queue::WorldEvent;
 use crate::seeded::world::machine::Durability;
 use crate::seeded::world::machine::Machine;
 
-/// What a check says then.
+/// The reason that a check reports.
 pub(crate) const WHY: &str = "the settings cannot be used";
 
 /// How often a program checks whether its own machine would start again.
 const CHECKED_EVERY: Span = Span::seconds(60);
 
 impl Machine {
-    /// What its program has found: a fault is noticed at the next check, its end at once.
+    /// The fault as its program has found it: at the next check; its end at once.
     pub(crate) fn noticed_start_fault(&self, now: Time) -> Option<String> {
         let since = self.start_fault?;
         (now >= since + CHECKED_EVERY).then(|| WHY.into())
@@ -43,8 +43,8 @@ impl World {
         !ignored && self.nodes.get(&id).is_some_and(|machine| machine.start_fault.is_some())
     }
 
-    /// A node that is asked out of service runs the check before it refuses its first call. What it could not
-    /// remember of that, it does not act on: it is asked again.
+    /// A node that is to leave service runs the check before it refuses its first call. If the result cannot be made
+    /// durable, the node does not accept the desired state, and is sent it again.
     pub(crate) fn check_before_leaving_service(&mut self, id: NodeId, desired: &Desired) -> Durability {
         let process = self.nodes.get(&id).and_then(|machine| machine.process.as_ref());
         let software = process.and_then(|process| process.agent.would_leave_service_for(desired));
@@ -54,7 +54,7 @@ impl World {
         }
     }
 
-    /// The software cannot be taken, for the machine would not start.
+    /// Rejects the software, because the machine would not start.
     pub(crate) fn reject(&mut self, id: NodeId, software: Assignment) -> Durability {
         self.apply_to_node(id, AgentEvent::Rejected { software, why: WHY.into() })
     }

@@ -1,4 +1,5 @@
-//! Where the attempt at a node is, as the facts have it, and when a run stops by itself.
+//! The state of the attempt at a node, as the facts show it, and the failure threshold of a run. Data of the truth
+//! only.
 
 use fleet::fact::NodeFact;
 use fleet::node::Node;
@@ -8,7 +9,7 @@ use fleet::progress::{AttemptResult, Failure, Progress};
 pub(crate) const DOUBT: &str =
     "no node is taken while one has failed and none is known to run the release (G8)";
 
-/// When a run stops by itself, as the operator has started it.
+/// The failure threshold of the run, as the operator has started it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stop {
     pub(crate) failures: u64,
@@ -21,20 +22,20 @@ impl Stop {
     }
 }
 
-/// Where the attempt at a node is, as the facts have it.
+/// The state of the attempt at a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Attempt {
-    /// It was not taken out of service, or nothing came of it.
+    /// It was not taken out of service, or the attempt ended without failure.
     #[default]
     None,
     /// It was taken out of service.
     Taken,
-    /// It did not take the release.
+    /// The attempt failed.
     Failed,
 }
 
 impl Attempt {
-    /// What a manager whose memory has gone back remembers of it.
+    /// The state that a restored manager knows.
     pub(crate) fn remembered(node: &Node, of_this_run: bool) -> Self {
         let taken = node.progress.holds_place() && !matches!(node.progress, Progress::Starting { .. });
         match node.result {

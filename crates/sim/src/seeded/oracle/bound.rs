@@ -1,5 +1,5 @@
-//! How long a run may take when nothing goes wrong any more. A platform that is merely safe could stand still;
-//! and one that wastes a drain limit for each of its nodes is too slow.
+//! Computes how long a run may take when nothing goes wrong any more. Safety alone would let a platform stand still,
+//! and a run that wastes a drain limit for each node is too slow.
 
 use fleet::node::Duty;
 use fleet::policy::Policy;
@@ -9,13 +9,13 @@ use super::healing::{CALLS_END_WITHIN, EVERYBODY_HEARD_WITHIN};
 use crate::seeded::plan::fault_rates::{LinkRates, MachineRates};
 use crate::seeded::world::World;
 
-/// From the start of a bursting node's machine until its first word.
+/// From the start of a bursting node's machine until its first report.
 const STARTS_UP_WITHIN: Span = Span::minutes(5);
 
-/// From a place that is free until its node is back in service, when its release is staged and no call lives.
+/// From a free place until its node is back in service, if its release is staged and no call lives.
 const RESTARTS_WITHIN: Span = Span::minutes(1);
 
-/// From the restart of a node into a release that comes up on none until it is back in service: three tries of
+/// From the restart of a node into a release that starts on none until it is back in service: three tries of
 /// five minutes, with the starts between them and the fall-back.
 const FALLS_BACK_WITHIN: Span = Span::minutes(17);
 
@@ -25,7 +25,7 @@ const MANAGER_STAGING: u64 = 3;
 /// How many times the median the longest staging of a wave takes.
 const STAGING: u64 = 6;
 
-/// How many nodes there are to take.
+/// The numbers of nodes to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Size {
     always_on: u64,
@@ -33,18 +33,18 @@ struct Size {
 }
 
 impl World {
-    /// How long a run may take from now on, when everybody has been heard.
+    /// How long a run may take from now on, when every node has reported.
     pub(crate) fn bound(&self) -> Span {
         let nodes = self.fleet().nodes().iter();
         let (always_on, bursting) = nodes.fold((0, 0), |(always_on, bursting), (_, node)| match node.duty {
             Duty::AlwaysOn => (always_on + 1, bursting),
             Duty::Bursting => (always_on, bursting + 1),
         });
-        // The liar may keep the place that it was given.
+        // The compromised node may keep the place that it was given.
         let taken = u32::from(self.compromised_node().is_some());
         let policy = &self.rates.policy;
         let policy = Policy { nodes_at_once: policy.nodes_at_once - taken, ..policy.clone() };
-        // It may hold up the others once for each of the two kinds of nodes, for as long as a drain may take.
+        // It may hold up the others once for each of the two kinds of nodes, for a drain limit.
         let held_up = Span(policy.drain_limit.0 * 2 * u64::from(taken));
         bound(&policy, Size { always_on, bursting }, &self.rates.machines, &self.rates.links) + held_up
     }

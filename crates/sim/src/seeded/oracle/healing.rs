@@ -1,5 +1,5 @@
-//! The second half of every seed: nothing goes wrong any more, calls end, and everything must come to
-//! its end within a bound. A platform that is merely safe would pass the first half by standing still.
+//! The recovery phase of every seed: all faults end, calls end, and every run must end within a bound. A platform that
+//! is merely safe would pass the phase with faults by standing still.
 
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
@@ -17,20 +17,20 @@ use crate::world::package;
 /// When the last call has ended.
 pub(crate) const CALLS_END_WITHIN: Span = Span::minutes(30);
 
-/// When everything has started that was off.
+/// When every machine that was off has started.
 const STARTS_WITHIN: Span = Span::seconds(50);
 
-/// When every node has been heard: the manager may be away for twenty minutes.
+/// When every node has reported: the manager may be down for twenty minutes.
 pub(crate) const EVERYBODY_HEARD_WITHIN: Span = Span::minutes(22);
 
-/// How often the operator waits until a node is one machine again: the first reports of both may be late.
+/// How often the operator waits until a node counts as one machine again: reports of both may be late.
 const WAITS_FOR_COPIES: u32 = 2;
 
-/// How often the operator starts the rest of a run again (R24).
+/// How often the operator starts a repeat for the nodes that are left (R24).
 const REPEATS: u32 = 2;
 
 impl World {
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     pub(crate) fn heal(&mut self) {
         self.healed = true;
         self.copies_off(None);
@@ -64,7 +64,7 @@ impl World {
         self.link_breaks(&ids);
     }
 
-    /// Goes on until nothing is wrong, or until the bound.
+    /// Runs the world to its end: the phase with faults, then the recovery phase up to its bound.
     pub(crate) fn run_to_the_end(&mut self) {
         while !self.healed && self.violations.is_empty() && self.step() {}
         self.pass(EVERYBODY_HEARD_WITHIN);
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// A run has ended, and every node has said that it is back.
+    /// Whether the run has ended and every node has reported that it is back.
     pub(crate) fn is_done(&self) -> bool {
         let mut places = self.fleet().nodes().places().iter();
         self.manager.up && self.fleet().platform.run.is_none() && places.all(|id| self.is_compromised(*id))
@@ -104,8 +104,8 @@ impl World {
         self.wait_for_the_compromised_node(promise);
     }
 
-    /// A run may have taken a bursting node for running that was sent to rest before, by a report that came late.
-    /// The operator is asked to look at it when it was given up (R27), and starts it.
+    /// Because of a late report, a run may have taken a bursting node for running that was at rest. When the node is
+    /// given up, the operator is asked to look at it (R27), and starts it.
     pub(crate) fn start_what_is_missed(&mut self) {
         let given_up = |(_, node): &(NodeId, &Node)| {
             matches!(node.progress, Progress::Releasing { .. }) && node.contact.is_lost()
@@ -118,10 +118,10 @@ impl World {
         }
     }
 
-    /// Whether a run that has missed its bound ends at all.
+    /// Continues to find out whether a run that has missed its bound ends at all.
     fn too_late(&mut self, bound: Time) -> String {
-        let patience = bound + Span(self.bound().0 * 4) + Span::hours(200);
-        while !self.is_done() && self.now < patience && self.step() {}
+        let limit = bound + Span(self.bound().0 * 4) + Span::hours(200);
+        while !self.is_done() && self.now < limit && self.step() {}
         match self.is_done() {
             true => format!("ended after the bound, {} too late", self.now.since(bound)),
             false => format!("has not ended {} after the bound", self.now.since(bound)),
@@ -139,7 +139,7 @@ impl World {
         while self.violations.is_empty() && self.now < until && self.step() {}
     }
 
-    /// Who waits for what.
+    /// Which node waits for what, for a violation.
     fn who_waits(&self) -> String {
         let now = self.manager_now();
         let run = self.fleet().platform.run.as_ref().map(|run| run.manager);
@@ -153,7 +153,7 @@ impl World {
         said
     }
 
-    /// A manager whose memory has gone back may know nodes that were removed since.
+    /// Removes the nodes that a restored manager knows although they were removed since.
     fn remove_what_is_gone(&mut self) {
         for id in self.fleet().nodes().ids() {
             if !self.nodes.contains_key(&id) && self.manager.up {
@@ -162,8 +162,8 @@ impl World {
         }
     }
 
-    /// Presses Start for whatever is left (R24). False when nothing is. A node whose copy has gone is waited for: the
-    /// one that is left is heard alone for as long as it takes.
+    /// Presses Start for the nodes that are left (R24). Returns false if none is. Waits for a node whose copy was
+    /// switched off until it counts as one machine.
     fn start_the_rest(&mut self) -> bool {
         for _ in 0..WAITS_FOR_COPIES {
             let check = self.fleet().check_start(&package(self.version_for_all()), self.manager_now());
@@ -206,9 +206,8 @@ impl World {
         }
     }
 
-    /// The version that makes all one again: what was started last, or what a node runs that is ahead of a
-    /// Management Node which was restored from a restore point. From a release that no node takes the way is
-    /// forward.
+    /// The version that brings all nodes to one release: the one that was started last, or a later one that a node runs
+    /// since before a restore of the Management Node. If no node takes that version, the next one.
     fn version_for_all(&self) -> Version {
         let last = self.fleet().platform.last_run.as_ref().map(|run| run.package.release.version);
         let honest = self.fleet().nodes().iter().filter(|(id, _)| !self.is_compromised(*id));
@@ -218,10 +217,10 @@ impl World {
         if self.rates.machines.bad_on_nodes == Some(version) { VERSIONS[2] } else { version }
     }
 
-    /// The operator removes the compromised node when the check says that it stands in the way.
+    /// The operator removes the compromised node if it blocks a start.
     fn removes_the_compromised_node(&mut self, blockers: &[Blocker]) -> bool {
         let Some(compromised_node) = self.compromised_node() else { return false };
-        let in_the_way = blockers.iter().any(|blocker| match blocker {
+        let is_blocker = blockers.iter().any(|blocker| match blocker {
             Blocker::Unreachable { node }
             | Blocker::Duplicate { node, .. }
             | Blocker::StartFault { node, .. }
@@ -232,14 +231,14 @@ impl World {
             | Blocker::RunUnderWay { .. }
             | Blocker::ManagerStartFault { .. } => false,
         });
-        if in_the_way {
+        if is_blocker {
             self.remove_node(compromised_node);
         }
-        in_the_way
+        is_blocker
     }
 
-    /// Only that nothing is to be done may stand in the way of a start when everything is well, whatever mixture
-    /// was left behind.
+    /// When everything has healed, nothing may block a start but that there is nothing to do, whatever mixed versions
+    /// are left.
     fn judge_refusal(&mut self, blockers: &[Blocker]) {
         for blocker in blockers {
             let expected = match blocker {
@@ -259,7 +258,7 @@ impl World {
         }
     }
 
-    /// When everything has healed and the last run has ended, every node does what is wanted of it.
+    /// When everything has healed and the last run has ended, every node has reached its desired state.
     fn check_the_end(&mut self) {
         let running = self.fleet().platform.release;
         let mut found = Vec::new();
@@ -267,16 +266,16 @@ impl World {
             let Some(machine) = self.nodes.get(&id).filter(|_| !self.is_compromised(id)) else { continue };
             let accepted = &machine.disk.memory.accepted;
             let rests = node.duty == Duty::Bursting && !machine.powered;
-            // A restored manager may send a node to rest before it has heard it, and one may rest as its copy has
-            // said that it is back: nobody is kept from service then.
+            // A restored manager may send a node to rest before it reports, and a node may rest because its copy has
+            // reported that it is back: neither is kept from service.
             let forgotten = rests && (self.truth.amnesia || self.was_copied(id));
             if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go && !forgotten {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
-            // One that rests since before a restore is not known to run another release until it is powered on.
+            // The release of a node that rests since before a restore is unknown until it is powered on.
             let unheard = rests && self.is_unheard_since_a_restore(id);
-            // What is held of a bursting node that rests may be what its copy has said, and while it is known as
-            // two it is not started by a run: only its own reports, alone, can prove that it is one again.
+            // The report that is held of a resting node may be of its copy, and while the node counts as two no run
+            // starts it: only its own reports can show that it is one machine again.
             let of_a_copy = rests && (!self.is_held(id) || node.duplicate().is_some());
             if !unheard && !of_a_copy && machine.disk.confirmed.0 != running {
                 found.push(("in the end every node runs what the Management Node runs (R24)", id));

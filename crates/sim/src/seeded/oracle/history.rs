@@ -1,10 +1,10 @@
-//! Facts and state agree. What an operator reads in the history is folded into a picture of the platform, and
-//! after every event this picture is what the state shows: no fact says what the state denies, and nothing that
-//! is shown changes without a word.
+//! Facts and state agree: the facts that an operator reads are folded into a view of the platform, which after every
+//! event must equal what the state shows. No fact may contradict the state, and nothing that is shown may change
+//! without a fact.
 //!
-//! Only three things are not told by facts alone: whom a start takes in (the nodes of which it is not known
-//! that they run its release), that a node is on its way back (told when it is back), and that a bursting
-//! node has gone to rest (its silence).
+//! Three things do not follow from facts alone: which nodes a start takes in (those that are not known to run its
+//! release), that a node is on its way back (the fact comes when it is back), and that a bursting node has gone to rest
+//! (it falls silent).
 
 use std::collections::BTreeMap;
 
@@ -18,22 +18,22 @@ use fleet::starts::Duplicate;
 use fleet::time::{Offset, Time};
 use fleet::version::Release;
 
-/// The platform as its history tells it.
+/// The platform as its facts show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct History {
-    /// What the Management Node runs; not told before its first upgrade.
+    /// The release of the Management Node; no fact names it before its first upgrade.
     release: Option<Release>,
-    run: Option<UnderWay>,
+    run: Option<RunView>,
     start_fault: Option<String>,
-    /// Whether the Management Node's wall clock has stepped not long ago.
+    /// Whether the Management Node's wall clock has stepped recently.
     stepped: bool,
     last: Option<(RunId, Outcome)>,
     nodes: BTreeMap<NodeId, NodeView>,
 }
 
-/// The run under way.
+/// The run in progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct UnderWay {
+struct RunView {
     run: RunId,
     source: Release,
     target: Release,
@@ -42,7 +42,7 @@ struct UnderWay {
     manager: Step,
 }
 
-/// Where the Management Node is with its own upgrade.
+/// The step of the Management Node's own upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Staging,
@@ -50,11 +50,11 @@ enum Step {
     Confirmed,
 }
 
-/// One node.
+/// One node, as the facts or the state show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NodeView {
     name: String,
-    /// Its registration says it, until it is changed.
+    /// Known from its first change on.
     duty: Option<Duty>,
     operator: Option<String>,
     unfit: Option<String>,
@@ -79,20 +79,20 @@ enum Place {
     Draining,
     Installing,
     Rebooting,
-    /// Its attempt has come to nothing; it goes back to service, or is lost.
+    /// Its attempt has failed; it goes back to service, or is lost.
     Abandoned,
-    /// The attempt is over, and it is asked to go back to service.
+    /// The attempt is over, and it is to go back to service.
     Returning,
     Upgraded,
     Failed(Failure),
 }
 
 impl History {
-    /// What the state shows.
+    /// The view that the state shows.
     pub(crate) fn of(fleet: &Fleet) -> Self {
         Self {
             release: Some(fleet.platform.release),
-            run: fleet.platform.run.as_ref().map(UnderWay::of),
+            run: fleet.platform.run.as_ref().map(RunView::of),
             start_fault: fleet.platform.start_fault.clone(),
             stepped: fleet.platform.wall.stepped_at().is_some(),
             last: fleet.platform.last_run.as_ref().map(ended),
@@ -100,13 +100,13 @@ impl History {
         }
     }
 
-    /// Takes in a fact. What it contradicts, or has been told before, is returned.
+    /// Adds a fact. Returns what it contradicts or repeats.
     pub(crate) fn note(&mut self, fact: &Fact, runs: impl Fn(&NodeId, Release) -> bool) -> Option<String> {
         match fact {
             Fact::RunStarted { run, source, target, limit } => {
                 let (run, source, target, limit) = (*run, *source, *target, *limit);
                 let under_way =
-                    UnderWay { run, source, target, limit, lock: Lock::Held, manager: Step::Staging };
+                    RunView { run, source, target, limit, lock: Lock::Held, manager: Step::Staging };
                 let before = self.run.replace(under_way);
                 for (id, view) in self.nodes.iter_mut().filter(|(_, view)| !view.place.is_attempt()) {
                     let upgraded = view.duplicate.is_none() && runs(id, target);
@@ -123,7 +123,7 @@ impl History {
             Fact::LockLifted { run } => {
                 let under_way = self.run.as_mut().filter(|under_way| under_way.run == *run)?;
                 let before = std::mem::replace(&mut under_way.lock, Lock::Lifted);
-                (before == Lock::Lifted).then(|| format!("told twice: {fact}"))
+                (before == Lock::Lifted).then(|| format!("repeated: {fact}"))
             }
             Fact::RunEnded { run, outcome } => {
                 self.last = Some((*run, outcome.clone()));
@@ -140,7 +140,7 @@ impl History {
             }
             Fact::ClockSteady => {
                 let before = std::mem::replace(&mut self.stepped, false);
-                (!before).then(|| format!("told twice: {fact}"))
+                (!before).then(|| format!("repeated: {fact}"))
             }
             Fact::Node { node, name, what } => self.note_of(*node, name, what),
         }
@@ -158,7 +158,7 @@ impl History {
 
     fn manager_checked(&mut self, fault: Option<&String>, fact: &Fact) -> Option<String> {
         let before = std::mem::replace(&mut self.start_fault, fault.cloned());
-        (before == self.start_fault).then(|| format!("told twice: {fact}"))
+        (before == self.start_fault).then(|| format!("repeated: {fact}"))
     }
 
     fn note_of(&mut self, id: NodeId, name: &str, what: &NodeFact) -> Option<String> {
@@ -174,27 +174,30 @@ impl History {
         let Some(view) = self.nodes.get_mut(&id) else { return Some(format!("no node{id}: {what}")) };
         let before = view.clone();
         view.note(what, target);
-        // That a release is staged is told whenever it is: nothing that is shown follows from it alone.
-        let news = *view != before || matches!(what, NodeFact::Staged { .. });
-        (!news || before.name != name).then(|| format!("node{id}, {name}: {what}, after {before:?}"))
+        // A staged release is a fact each time, although nothing that is shown follows from it alone.
+        let is_new = *view != before || matches!(what, NodeFact::Staged { .. });
+        (!is_new || before.name != name).then(|| format!("node{id}, {name}: {what}, after {before:?}"))
     }
 
-    /// Where the history and the state differ after an event. Both stand still elsewhere.
+    /// The differences between history and state after an event; only what it touched can differ.
     pub(crate) fn differs(&mut self, fleet: &Fleet, applied: &Applied, facts: &[Fact]) -> Vec<String> {
-        let shown = fleet.platform.run.as_ref().map(UnderWay::of);
+        let shown = fleet.platform.run.as_ref().map(RunView::of);
         let last = fleet.platform.last_run.as_ref().map(ended);
         let release = *self.release.get_or_insert(fleet.platform.release);
         let mut found = Vec::new();
         if (&self.run, &self.last, release) != (&shown, &last, fleet.platform.release) {
             let view = (&self.run, &self.last, release);
-            found.push(format!("told {view:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
+            found.push(format!("by facts {view:?}, shown {shown:?}, {last:?}, {}", fleet.platform.release));
         }
         let stepped = fleet.platform.wall.stepped_at().is_some();
         if self.stepped != stepped {
-            found.push(format!("told that the clock stepped: {}, shown: {stepped}", self.stepped));
+            found.push(format!("the clock stepped, by facts: {}, shown: {stepped}", self.stepped));
         }
         if self.start_fault != fleet.platform.start_fault {
-            found.push(format!("told {:?}, shown {:?}", self.start_fault, fleet.platform.start_fault));
+            found.push(format!(
+                "start fault by facts {:?}, shown {:?}",
+                self.start_fault, fleet.platform.start_fault
+            ));
         }
         let all = facts.iter().any(|fact| matches!(fact, Fact::RunStarted { .. } | Fact::RunEnded { .. }));
         let mut ids = applied.changed.clone();
@@ -207,7 +210,7 @@ impl History {
                 (view, shown) => view.is_none() && shown.is_none(),
             };
             if !agree {
-                found.push(format!("node{id}: told {view:?}, shown {shown:?}"));
+                found.push(format!("node{id}: by facts {view:?}, shown {shown:?}"));
             }
         }
         found
@@ -218,7 +221,7 @@ fn ended(run: &EndedRun) -> (RunId, Outcome) {
     (run.id, run.outcome.clone())
 }
 
-impl UnderWay {
+impl RunView {
     fn of(run: &Run) -> Self {
         let manager = match run.manager {
             ManagerStep::Staging { .. } => Step::Staging,
@@ -265,7 +268,7 @@ impl NodeView {
         }
     }
 
-    /// What the end of the run makes of it.
+    /// Applies the end of the run.
     fn stop(&mut self) {
         self.woken |= self.place == Place::Starting;
         self.place.stop();
@@ -303,7 +306,7 @@ impl NodeView {
             NodeFact::Installing => self.place = Place::Installing,
             NodeFact::Rebooting => self.place = Place::Rebooting,
             NodeFact::DrainTimedOut { .. } | NodeFact::GivenUp { .. } => self.place = Place::Abandoned,
-            // One that was brought to the release of a replaced run has the next one before it.
+            // A node that was upgraded by a replaced run is queued for the next one.
             NodeFact::Upgraded { release, .. } if target.is_some_and(|target| target != *release) => {
                 (self.place, self.woken) = (Place::Queued, false);
             }
@@ -380,7 +383,7 @@ impl Place {
         }
     }
 
-    /// What the end of the run makes of it.
+    /// Applies the end of the run.
     fn stop(&mut self) {
         *self = match std::mem::replace(self, Self::Idle) {
             Self::Queued | Self::Starting => Self::Idle,

@@ -1,5 +1,5 @@
-//! What must hold in the world at every moment, whatever goes wrong. `Fleet::check` judges the
-//! platform's state by itself; here it is compared with what really is.
+//! Judges every promise after every event, whatever goes wrong. `Fleet::check` judges the platform's state by itself;
+//! here that state is compared with the truth, which only the world knows.
 
 pub(crate) mod attempts;
 pub(crate) mod bound;
@@ -32,7 +32,7 @@ use holds::{refuses_while_held, releases_in_time};
 use truth::{Known, Since};
 
 impl World {
-    /// Everything that must hold between the manager's state and the world, after each of its events.
+    /// Judges what must hold between the platform's state and the world, after each of its events.
     pub(crate) fn check_platform(&mut self) {
         for violation in self.fleet().check() {
             self.violation(violation.promise, violation.subject);
@@ -50,8 +50,8 @@ impl World {
         }
     }
 
-    /// Settled time: an event is never applied at an earlier moment than the one before, however the wall
-    /// clock jumps. A restore point takes the time back with the rest of the memory.
+    /// The manager's time is monotonic: no event is applied at an earlier time than the one before, however the wall
+    /// clock jumps. A restore takes the time back with the rest of the state.
     pub(crate) fn time_goes_on(&mut self, now: Time) {
         if now < self.manager.seen {
             let subject = format!("{now:?} after {:?}", self.manager.seen);
@@ -70,7 +70,7 @@ impl World {
         }
     }
 
-    /// What is shown of a node's link is what was last known of it, and its release is what it said.
+    /// The contact that is shown of a node is the last that is known of its link.
     fn statuses_say_what_is_known(&mut self, id: NodeId) {
         let (Some(node), Some(known)) = (self.fleet().nodes().get(id), self.truth.nodes.get(&id)) else {
             return;
@@ -83,9 +83,8 @@ impl World {
         }
     }
 
-    /// R23: what was said to be upgraded to a release runs that release, confirmed, in truth, for as long as
-    /// it is shown as upgraded. It may be another than the last run's: a node that was heard again only
-    /// after the next run tells of the one before.
+    /// R23: a node that is shown as upgraded to a release really runs it, confirmed. It may be the release of an
+    /// earlier run: a node that reports again only after the next run reports the outcome of the one before.
     fn upgraded_means_upgraded(&mut self, id: NodeId) {
         let upgraded = self
             .fleet()
@@ -94,7 +93,7 @@ impl World {
             .is_some_and(|node| matches!(node.progress, Progress::Upgraded { .. }));
         let (Some(machine), Some(known)) = (self.nodes.get(&id), self.truth.nodes.get(&id)) else { return };
         let runs = machine.disk.confirmed.0;
-        // Of a node that was copied, either machine may have said so.
+        // If the node was copied, either machine may have reported it.
         let is_false = |said: &Release| {
             let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *said);
             !self.machines_of(id).any(runs)
@@ -107,7 +106,7 @@ impl World {
         }
     }
 
-    /// A late report has no effect: what is held of a node is the newest that it said.
+    /// A late report has no effect: the platform holds the newest report of a node.
     pub(crate) fn check_report(&mut self, id: NodeId) {
         let Some(node) = self.fleet().nodes().get(id) else { return };
         let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
@@ -121,7 +120,7 @@ impl World {
         }
     }
 
-    /// The generation rises whenever something else is wanted of a node.
+    /// The generation rises whenever the desired state of a node changes.
     pub(crate) fn check_wanted(&mut self, id: NodeId) {
         let Some(wanted) = self.fleet().wanted(id) else {
             self.manager.wanted.remove(&id);
@@ -137,7 +136,7 @@ impl World {
         }
     }
 
-    /// R1: what a node is sent is no newer than what the Management Node runs itself.
+    /// R1: no node is sent a later release than the Management Node runs.
     pub(crate) fn check_sent(&mut self, id: NodeId, desired: &Desired) {
         let running = self.manager.store.release.0;
         if self.fleet().wanted(id).as_ref() != Some(desired) {
@@ -157,7 +156,7 @@ impl World {
         let Some(machine) = self.nodes.get(&id) else { return };
         let (local, agent) =
             (machine.clock.shows(self.now), machine.process.as_ref().map(|process| &process.agent));
-        // What it refuses may be news to the Management Node, and nothing else.
+        // A refusal may change what the node reports, and nothing else.
         let acts_on = |agent: &Agent| (agent.memory().clone(), agent.wanted());
         let changed = agent != Some(before) && agent.map(acts_on) != Some(acts_on(before));
         let away = machine.is_between_releases();
@@ -179,12 +178,12 @@ impl World {
             known.since = Since { world, local, unclocked: None };
             let is_lost =
                 |(remembered, epoch)| came.generation > remembered && came.generation.epoch <= epoch;
-            // What a forgotten manager sent into a restart goes on until that is over.
+            // What a manager sent before it was restored is in effect until the restart that it caused is over.
             known.forgotten = known.lost.is_some_and(is_lost) || (known.forgotten && away);
         }
     }
 
-    /// A fault that was there before a node was asked out of service is found before its first call is refused.
+    /// A start fault that a node has before it is to leave service is found before its first call is refused.
     fn check_start_fault(&mut self, id: NodeId, before: &Agent) {
         let Some(machine) = self.nodes.get(&id).filter(|machine| machine.start_fault.is_some()) else {
             return;
@@ -192,7 +191,7 @@ impl World {
         let after = machine.process.as_ref().map(|process| &process.agent);
         let is_held = |agent: &Agent| agent.owners().run.is_some();
         let leaves = !is_held(before) && after.is_some_and(is_held);
-        // One that runs the release already, or tries it, is not restarted by the run.
+        // A node that runs the release already, or tries it, is not restarted by the run.
         let restarts = after.is_some_and(would_restart);
         if leaves && restarts {
             self.violation(
@@ -202,14 +201,14 @@ impl World {
         }
     }
 
-    /// R5: nobody is tried once more while another is still to be tried as often; those that cannot be
-    /// contacted excepted (R11), and those as which two machines are known to report. R7: always-on nodes before
-    /// bursting ones. The attempt at a bursting node begins when its machine is started.
+    /// R5: no node is tried again while another has had fewer tries, except those that cannot be contacted (R11) and
+    /// duplicate nodes. R7: always-on nodes before bursting nodes. The attempt at a bursting node begins when its
+    /// machine is started.
     pub(crate) fn check_turn(&mut self, id: NodeId) {
         let tried = self.known(id).timeouts;
         let duty = self.fleet().nodes().get(id).map(|node| node.duty);
         let now = self.manager_now();
-        // One that could not be taken now holds up the others for no longer than a drain may take.
+        // A node that cannot be taken now holds up the others for at most a drain limit.
         let held_up = |node: &Node| {
             let rests =
                 matches!(node.progress, Progress::Pending { rests_until: Some(until), .. } if now < until);
@@ -218,7 +217,7 @@ impl World {
         let passed_over = |(other, node): &(NodeId, &Node)| {
             let waits = matches!(node.progress, Progress::Pending { .. });
             let reachable = !node.contact.is_lost() || node.duty == Duty::Bursting;
-            // An attempt at a node that was copied ends when the other says that it is behind.
+            // An attempt at a copied node ends when the other machine reports an older release.
             let ended = node.progress.tried().filter(|_| self.was_copied(*other));
             let timeouts = self.truth.nodes.get(other).map_or(0, |known| ended.unwrap_or(known.timeouts));
             let first = timeouts < tried
@@ -239,8 +238,8 @@ impl World {
         }
     }
 
-    /// R23: a run that says that it is complete has left no node on another release; save one that is
-    /// ahead of a manager whose memory has gone back, and one that this manager has not heard since, as it rests.
+    /// R23: a run that is complete has left no node on another release, except a node that is ahead of a restored
+    /// manager, and a resting node that has not reported since the restore.
     pub(crate) fn check_outcome(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Complete => {}
@@ -272,8 +271,8 @@ impl World {
         self.check_copies(target);
     }
 
-    /// Everything that must hold of the nodes themselves, after every event. One that nobody has touched since
-    /// it was judged is left out, unless time alone could put it in the wrong.
+    /// Judges what must hold of the nodes themselves, after every event. A node that was not touched since it was
+    /// judged is skipped, unless time alone could change the judgement.
     pub(crate) fn judge_nodes(&mut self, alone: Option<NodeId>) {
         self.nodes.add_touched_to([&mut self.unjudged, &mut self.unjudged_shown]);
         self.truth.nodes.add_touched_to([&mut self.unjudged]);
@@ -313,25 +312,25 @@ impl World {
         if let Some(run) = is_out_for(machine, known) {
             self.out.insert(id, run);
         }
-        // A hold begins and ends as time passes; nothing else that is judged here does.
+        // Only a hold begins and ends with time; nothing else that is judged here does.
         let held = known.accepted.intent.owners.run.is_some();
         if held || found.len() > before { Next::Again } else { Next::WhenTouched }
     }
 
-    /// How many machines are really out of service on behalf of the run under way.
+    /// How many machines are really out of service for the run in progress.
     fn out_for_the_run(&self) -> u32 {
         let run = self.fleet().platform.run.as_ref().map(Run::name);
         let is_there = |id: &NodeId| self.nodes.contains_key(id) && self.truth.nodes.contains_key(id);
         let is_out = |id: &NodeId| self.out.get(id).is_some_and(|of| Some(*of) == run) && is_there(id);
         let machines = self.out.keys().filter(|id| is_out(id) && !self.has_lost_a_copy(**id));
-        // A node that is two machines is out of service when neither takes calls for it.
+        // A node that is two machines is out of service when neither takes calls.
         let nodes: BTreeSet<NodeId> = machines.map(|id| identity(*id)).collect();
         let out = nodes.into_iter().filter(|node| self.machines_of(*node).all(|machine| is_out(&machine)));
         u32::try_from(out.count()).unwrap_or(u32::MAX)
     }
 }
 
-/// Whether a node is asked out of service for a release of which it had found that it cannot take it.
+/// Whether a node is to leave service for a release that it has already rejected.
 pub(crate) fn was_rejected_before(before: &Agent, came: &Desired) -> bool {
     let rejected = before.memory().rejected.as_ref().map(|(rejected, _)| *rejected);
     let asked = came.intent.software.map(|(software, _)| software);
@@ -345,8 +344,8 @@ fn would_restart(agent: &Agent) -> bool {
     observed.footing == Footing::Confirmed && assigned.is_some_and(|release| release != observed.release)
 }
 
-/// R12: an operator's maintenance mode that a node has accepted stays until the operator lets go. Between
-/// the operator's word and the node's acceptance lies a message, so only from then on it binds the node.
+/// R12: an operator's maintenance mode that a node has accepted stays until the operator ends it. It binds the node
+/// from its acceptance on, not from the operator's request, as a message lies in between.
 fn operators_mode_stays(machine: &Machine, known: &Known) -> Option<&'static str> {
     let since = known.operator_since?;
     let binds = !known.forgotten && known.accepted.generation >= since;
@@ -354,14 +353,14 @@ fn operators_mode_stays(machine: &Machine, known: &Known) -> Option<&'static str
         .then_some("the operator's maintenance mode stays until the operator lets go (R12)")
 }
 
-/// A release takes no calls before it is confirmed: its fall-back would cut them.
+/// A release takes no calls before it is confirmed: a fall-back would end them.
 fn takes_no_calls_unconfirmed(machine: &Machine) -> Option<&'static str> {
     (machine.admits() && machine.is_between_releases())
         .then_some("a release takes no calls before it is confirmed")
 }
 
-/// Persist, then act: what is in force in a brain lies on its disk, unless the disk has something newer that
-/// it could not promise to hold. What became of a selection is learned anew at every start.
+/// Persist, then act: the state that an agent acts on is on its disk, unless a failed write has left newer contents
+/// there. The outcome of a selection is not compared: it is found anew at every start.
 fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
     let process = machine.process.as_ref()?;
     let (acts_on, disk) = (process.agent.memory(), &machine.disk.memory);
@@ -372,17 +371,15 @@ fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
     (!kept).then_some("a node acts on nothing that it would forget")
 }
 
-/// Whatever happens at whatever moment: the confirmed slot is never written, and what is selected beside it
-/// was unpacked to its end.
+/// At any time the confirmed slot is not written, and a selected slot was unpacked completely.
 fn can_start_a_complete_release(machine: &Machine) -> Option<&'static str> {
     let selected_torn = machine.disk.trying.is_some() && (machine.disk.torn || machine.disk.other.is_none());
     selected_torn.then_some("every node can always start a complete release")
 }
 
-/// The run on behalf of which a machine is really out of service: it acts on a desired state of this run that
-/// keeps it in maintenance mode, or it has left for this run's release. One that is asked and does not know it
-/// yet serves its calls; one that is let go and does not know it yet is out. What a manager with a better memory
-/// once took out is not this one's doing.
+/// The run for which a machine is really out of service: it has accepted a desired state of this run that keeps it in
+/// maintenance mode, or it restarts into this run's release. What counts is what the node has accepted, not what the
+/// platform wants. What a manager wanted before it was restored does not count for the restored one.
 fn is_out_for(machine: &Machine, known: &Known) -> Option<RunId> {
     let memory = &machine.disk.memory;
     let (software, _) = memory.accepted.intent.software?;

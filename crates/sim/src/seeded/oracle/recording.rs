@@ -1,4 +1,5 @@
-//! Records what only the world knows, from the events, the facts and the reports as they come.
+//! Records the truth from events, facts and reports as they occur, and calls the checks that belong to a fact. It
+//! changes nothing of the world itself.
 
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{NodeId, Power};
@@ -34,7 +35,7 @@ impl World {
         self.truth.nodes.values_mut().for_each(|known| (known.timeouts, known.starting) = (0, false));
     }
 
-    /// A node acts from its start on what lies on its disk: perhaps on what it could not acknowledge before.
+    /// A node starts and acts on what is on its disk, perhaps on a desired state that it could not acknowledge before.
     pub(crate) fn note_boot(&mut self, id: NodeId, unclocked: Option<Span>) {
         let Some(machine) = self.nodes.get(&id) else { return };
         let (memory, world) = (machine.disk.memory.clone(), self.now);
@@ -60,19 +61,19 @@ impl World {
         let machines: Vec<NodeId> = self.machines_of(id).collect();
         for machine in machines {
             let known = self.known(machine);
-            // A new reason is another wish, but the mode that it is a reason for goes on.
+            // A new reason changes the desired state, but the maintenance mode continues.
             known.operator_since = since.map(|since| known.operator_since.unwrap_or(since));
         }
     }
 
-    /// Whether all that the manager holds of a node was said before its memory has gone back, however late it came.
+    /// Whether the report that the manager holds of a node was made before the last restore, however late it came.
     pub(crate) fn is_unheard_since_a_restore(&self, id: NodeId) -> bool {
         let held = self.fleet().nodes().get(id).and_then(|node| node.observed.as_ref());
         let before = self.truth.said_before.get(&id);
         before.is_some_and(|before| held.is_none_or(|held| held.at <= *before))
     }
 
-    /// Whether a node has waited for others in the queue for as long as a drain may take, before an event.
+    /// Records whether a node has waited for others in the queue for a drain limit, before an event.
     pub(crate) fn note_hold_up(&mut self, now: Time) {
         let run = self.manager.store.fleet.platform.run.as_ref();
         let until = run.and_then(|run| run.held_up_since.map(|since| since + run.policy.drain_limit));
@@ -99,8 +100,8 @@ impl World {
         }
     }
 
-    /// The manager's memory has gone back from this epoch: what it was told since is untold, the operator's
-    /// wishes too.
+    /// The manager is restored and loses everything since the restore point, the operator's requests included; `epoch`
+    /// is the last one before the restore.
     pub(crate) fn forget(&mut self, epoch: u32) {
         self.truth.amnesia = true;
         self.truth.said_before = self.nodes.iter().map(|(id, machine)| (*id, machine.last_at())).collect();
@@ -119,14 +120,14 @@ impl World {
         for (id, node) in records {
             let mut known = before.remove(&id).unwrap_or_default();
             known.forgotten |= known.accepted.generation > node.generation;
-            // Of several pasts that were lost one after the other the latest counts.
+            // Of several restores the latest lost epoch counts.
             let latest = known.lost.map_or(epoch, |(_, before)| before.max(epoch));
             known.lost = Some((node.generation, latest));
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
             known.upgraded_to = None;
-            // An attempt that had begun with the start of a machine goes on from there (R7).
+            // An attempt that began with the start of a machine continues (R7).
             known.starting = matches!(node.progress, Progress::Starting { .. });
-            // The tries of a run that was replaced are none of the run under way.
+            // The tries of a replaced run do not count for the run in progress.
             let of_this_run = run.is_some_and(|run| node.assigned.is_some_and(|of| of.run == run));
             known.attempt = Attempt::remembered(&node, of_this_run);
             known.rejected = true;
@@ -136,19 +137,19 @@ impl World {
         }
         self.truth.watches.retain(|id, _| self.truth.nodes.contains_key(id));
         self.read_anew();
-        // Nodes that it does not know any more keep what they were told, and nobody holds it against them.
+        // Nodes that the manager no longer knows are not judged any more.
         self.nodes.retain(|id, _| self.truth.nodes.contains_key(id));
     }
 
     pub(crate) fn note_report(&mut self, id: NodeId, observed: &Observed) {
-        // Nothing can be ordered above the highest epoch: such a report is dropped.
+        // No generation can be issued above the highest epoch, so such a report is dropped.
         if observed.generation.epoch == u32::MAX {
             return;
         }
         let (now, believed) = (self.now, self.fleet().believes(id, self.manager_now(), observed));
         self.watch(id).heard = now;
         let known = self.known(id);
-        // That another of its machines lives is known, and what is held of it without news stays as it is.
+        // The report shows only that the node is in touch: it is of the other machine, or as the last one.
         if !believed || (known.heard && known.newest.as_ref().is_some_and(|it| observed.says_the_same_as(it)))
         {
             known.heard = true;
@@ -160,7 +161,7 @@ impl World {
         }
     }
 
-    /// A link that is down, or a manager that has just started, has heard nobody.
+    /// Records that nodes fell silent: one whose link is down, or all at a start of the manager.
     pub(crate) fn note_silence(&mut self, event: &Event) {
         let now = self.now;
         match event {
@@ -188,7 +189,7 @@ impl World {
     }
 
     pub(crate) fn note_fact(&mut self, fact: &Fact) {
-        self.note_what_is_said(fact);
+        self.record_fact(fact);
         if let Some((node, what)) = fact.of_node()
             && let Some(known) = self.truth.nodes.get_mut(&node)
         {
@@ -196,7 +197,7 @@ impl World {
         }
     }
 
-    fn note_what_is_said(&mut self, fact: &Fact) {
+    fn record_fact(&mut self, fact: &Fact) {
         match fact {
             Fact::Node { node, what: NodeFact::Preparing, .. } => {
                 if !std::mem::take(&mut self.known(*node).starting) {
@@ -243,7 +244,7 @@ impl World {
         }
     }
 
-    /// Reads the facts of an event into the history, and compares it with the state after it.
+    /// Adds the facts of an event to the history, and compares the history with the state after the event.
     pub(crate) fn read(&mut self, applied: &Applied) {
         let mut history = std::mem::take(&mut self.truth.history);
         let facts = Canary::alter_facts(self.canary, &applied.facts);
@@ -262,7 +263,7 @@ impl World {
         }
     }
 
-    /// The history of a manager whose memory has gone back goes on from there.
+    /// The history of a restored manager continues from its restored state.
     pub(crate) fn read_anew(&mut self) {
         self.truth.history = History::of(self.fleet());
     }

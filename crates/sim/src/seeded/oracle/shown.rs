@@ -1,15 +1,15 @@
-//! What the statuses say is true: of the machine itself, not only of what was reported of it.
+//! Judges that the statuses are true of the machines themselves, not only of the reports.
 //!
 //! The Management Node may be behind in three ways, and in no other:
-//! - News of the node is under way, or lost and said again. When what is held of the node is what it said last,
-//!   that is true of the machine; and while the two are linked and no message is lost, it is held within the
-//!   longest pause between two words of a node. A node whose disk fails is left out: it takes in nothing
-//!   that it could not keep, and says that it is not fit.
-//! - The node has not taken in yet what is wanted of it, and acts on what was wanted before. "Preparing to
-//!   upgrade" is the status of just that time, so it is never shown of a node that has taken it in; but of one
-//!   that took it in, was cut off and is back in service when it is heard, until its attempt times out.
-//! - The node is silent. What is shown of it is what it said last, until it counts as lost: no sooner than the
-//!   policy allows, and no later once it is really gone.
+//! - A report is in transit, or was lost and is repeated. If the platform holds the last report of a node, that report
+//!   is true of the machine; and while the two are linked and no message is lost, the platform holds it within the
+//!   longest pause between two reports. A node whose disk fails is left out: it accepts nothing that it cannot make
+//!   durable, and reports that it is unfit.
+//! - The node has not accepted the newest desired state and acts on the one before. "Preparing to upgrade" is the
+//!   status of exactly that time. It is not shown of a node that has accepted it, except of one that accepted it, was
+//!   cut off, and is back in service when it reports, until its attempt times out.
+//! - The node is silent. Its last report is shown until it counts as lost: no sooner than the policy allows, and no
+//!   later once it is really unreachable.
 
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
@@ -28,7 +28,7 @@ use crate::seeded::world::machine::Machine;
 use crate::seeded::world::network::{GAP, RETRY_MOST};
 use crate::seeded::world::tracked::Next;
 
-/// How late a deadline may be dealt with: the agenda counts in milliseconds.
+/// How late a deadline may be handled: the event queue counts in milliseconds.
 const SLACK: Span = Span::seconds(1);
 
 const SAID: &str = "what a node has said is true of its machine";
@@ -37,7 +37,7 @@ const NEWS: &str = "news of a node is known as soon as no message is lost";
 const OVERLOOKED: &str = "a node that is gone for longer than is allowed is shown as such (R11)";
 
 impl WorldEvent {
-    /// The node whose machine alone it concerns, if so.
+    /// The one node whose machine the event concerns, if it concerns no other.
     pub(crate) fn concerns_alone(&self) -> Option<NodeId> {
         match self {
             Self::Desired { to: node, .. }
@@ -72,9 +72,9 @@ impl WorldEvent {
 }
 
 impl World {
-    /// What is shown of every node, against its machine. What concerns one machine alone, and does not reach the
-    /// Management Node, changes nothing of the others. Otherwise all are judged who may be
-    /// judged otherwise than the last time.
+    /// Judges what is shown of the nodes. An event that concerns one machine alone and does not reach the Management
+    /// Node cannot change the judgement of others; after any other event, all nodes are judged whose judgement may have
+    /// changed.
     pub(crate) fn judge_shown(&mut self, alone: Option<NodeId>, found: &mut Vec<(&'static str, String)>) {
         let (now, there) = (self.now, self.manager.up && !self.manager.hung);
         self.truth.manager_since = there.then(|| self.truth.manager_since.unwrap_or(now));
@@ -92,7 +92,7 @@ impl World {
     }
 
     fn judge_one(&mut self, id: NodeId, found: &mut Vec<(&'static str, String)>) -> Next {
-        // What one of two machines does is known while its reports are believed, and the other keeps the node in
+        // Of two machines, the platform knows the one whose reports are believed, and either keeps the node in
         // touch.
         let (of, believed, copied) = (identity(id), self.is_believed(id), self.is_two(id));
         if self.is_compromised(id) {
@@ -108,10 +108,10 @@ impl World {
         }
         let watch = self.truth.watches.entry(id).or_default();
         let links = &self.rates.links;
-        let patience = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
-        let said = what_it_has_said(node, machine);
-        let has_news = machine.is_linked() && self.healed && up.is_some() && said.is_none();
-        watch.look(now, has_news && believed, in_touch);
+        let allowed = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
+        let said = last_report_held(node, machine);
+        let is_unreported = machine.is_linked() && self.healed && up.is_some() && said.is_none();
+        watch.look(now, is_unreported && believed, in_touch);
         let status_is_false = |said| {
             let shown = fleet.status(of).map(|status| Canary::alter_status(self.canary, status));
             shown.is_some_and(|status| !status_is_true(status, said, node, machine))
@@ -119,21 +119,21 @@ impl World {
         let promises = [
             (said.is_some_and(|said| !is_true_of(said, machine)), SAID),
             (said.is_some_and(status_is_false), STATUSES),
-            (watch.is_behind(now, patience), NEWS),
+            (watch.is_behind(now, allowed), NEWS),
             (!is_copy(id) && watch.is_overlooked(now, up, node, &self.rates.policy), OVERLOOKED),
         ];
         let before = found.len();
         for (_, promise) in promises.into_iter().filter(|(broken, _)| *broken) {
-            found.push((promise, told(id, node, machine)));
+            found.push((promise, details(id, node, machine)));
         }
-        // Whose link is up has news to be late with, once all has healed; that touches every machine. Whose link is
-        // down is to be shown as lost. Beside these nothing comes of time alone.
+        // Only two judgements change with time alone: a linked node may be late with its report once everything has
+        // healed, and a node whose link is down must be shown as lost.
         let is_waited_for =
             if machine.is_linked() { said.is_none() && self.healed } else { !node.contact.is_lost() };
         if copied || is_waited_for || found.len() > before { Next::Again } else { Next::WhenTouched }
     }
 
-    /// R11: no node is given up before it was silent for as long as the policy allows.
+    /// R11: no node counts as lost before it was silent for as long as the policy allows.
     pub(crate) fn check_lost(&mut self, id: NodeId) {
         let allowed = self.rates.policy.silent_after;
         let silent = self.now.since(self.watch(id).silent);
@@ -148,22 +148,22 @@ impl World {
 }
 
 impl Watch {
-    /// It was answered, and has until its next word.
+    /// An answer arrived: the node may wait until its next report.
     pub(crate) fn is_answered(&mut self) {
         self.behind = None;
     }
 
-    fn look(&mut self, now: Time, has_news: bool, in_touch: bool) {
+    fn look(&mut self, now: Time, is_unreported: bool, in_touch: bool) {
         self.gone = (!in_touch).then(|| self.gone.unwrap_or(now));
-        self.behind = has_news.then(|| self.behind.unwrap_or(now));
+        self.behind = is_unreported.then(|| self.behind.unwrap_or(now));
     }
 
-    fn is_behind(&self, now: Time, patience: Span) -> bool {
-        self.behind.is_some_and(|since| now > since + patience)
+    fn is_behind(&self, now: Time, allowed: Span) -> bool {
+        self.behind.is_some_and(|since| now > since + allowed)
     }
 
-    /// Whether the node is out of reach for longer than is allowed, under the eyes of the manager, and does
-    /// not count as lost. A message of it may have come in since it went.
+    /// Whether the node is out of reach for longer than is allowed, with the manager running, and does not count as
+    /// lost. A message that it sent before may have arrived since.
     fn is_overlooked(&self, now: Time, up: Option<Time>, node: &Node, policy: &Policy) -> bool {
         let (Some(gone), Some(up)) = (self.gone, up) else { return false };
         if node.contact.is_lost() {
@@ -176,8 +176,8 @@ impl Watch {
     }
 }
 
-/// What a person needs who is to look into it.
-fn told(id: NodeId, node: &Node, machine: &Machine) -> String {
+/// The details of a violation.
+fn details(id: NodeId, node: &Node, machine: &Machine) -> String {
     let Node { contact, observed, progress, generation, .. } = node;
     let accepted = machine.process.as_ref().map(|process| process.agent.memory().accepted.generation);
     let Machine { engine, blind, disk, calls, hung, cuts, .. } = machine;
@@ -191,8 +191,8 @@ fn told(id: NodeId, node: &Node, machine: &Machine) -> String {
     )
 }
 
-/// What is held of a node in touch, when that is the last that it had to say.
-fn what_it_has_said<'a>(node: &'a Node, machine: &Machine) -> Option<&'a Observed> {
+/// The report that the platform holds of a node in touch, if it is the last one that the node made.
+fn last_report_held<'a>(node: &'a Node, machine: &Machine) -> Option<&'a Observed> {
     let last = machine.process.as_ref()?.reported.as_ref()?;
     let held = node.observed.as_ref().filter(|held| held.says_the_same_as(last))?;
     (node.contact == Contact::Heard).then_some(held)
@@ -233,8 +233,8 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
         && (start_fault.is_none() || machine.start_fault.is_some())
 }
 
-/// Whether what is shown of a node that has said all is so. Until it has taken in what is wanted of it, it may
-/// still be where it was asked to leave.
+/// Whether the status of a node whose last report is held is true. Until the node has accepted its newest desired
+/// state, it may still act on the one before.
 fn status_is_true(status: Status, said: &Observed, node: &Node, machine: &Machine) -> bool {
     let Some(process) = &machine.process else { return true };
     let memory = process.agent.memory();

@@ -1,6 +1,6 @@
-//! Runs that stop by themselves, and whom a run leaves alone. The oracle counts failures from the facts, and
-//! compares with what the machines really run: it knows of every upgraded node before the platform does, and of
-//! every failure after it.
+//! Judges that a run stops at its failure threshold, and which nodes it may take. Failures are counted from the facts
+//! and compared with what the machines really run: upgraded nodes are known here before the platform knows them, and
+//! failures after it.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ const STALE: &str = "a rejection in an earlier run is none in this one (R9, R24)
 const ON_TARGET: &str = "a node that runs the release of the run is not taken (R9)";
 
 impl World {
-    /// A run begins: what an earlier one came to says nothing of it.
+    /// A run begins: the outcomes of an earlier one do not count.
     pub(crate) fn note_stop(&mut self, policy: &Policy) {
         self.truth.stop = Stop::of(policy);
         let started = |known: &mut Known| (known.attempt, known.rejected) = (Attempt::None, false);
@@ -34,7 +34,7 @@ impl World {
         reached.on_target += u64::from(mixed && run.on_target > 0);
     }
 
-    /// Whoever is taken does not run the release yet, and not too many have failed before.
+    /// A node that is taken does not run the release yet, and not too many have failed before.
     pub(crate) fn check_taken(&mut self, id: NodeId) {
         if self.is_compromised(id) {
             return;
@@ -43,8 +43,8 @@ impl World {
         let (target, on_target) = (run.package.release, u64::from(run.on_target));
         let Some(node) = self.fleet().nodes().get(id) else { return };
         let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
-        // A bursting node that went to rest before it had heard what is wanted of it is powered on once more: what
-        // it said before may be of a time that a restore has undone.
+        // A bursting node that went to rest before it received its desired state is powered on again: its last report
+        // may be of a time before a restore.
         let powered_on = matches!(node.progress, Progress::Starting { .. });
         let heard = |newest: &Observed| !powered_on || newest.generation == node.generation;
         if newest.is_some_and(|newest| {
@@ -67,10 +67,10 @@ impl World {
         }
     }
 
-    /// How many nodes have failed in this run and do not run its release, and how many machines run it. A
-    /// compromised node may say that it runs it: nothing else tells whether it does.
+    /// How many nodes have failed in this run and do not run its release, and how many machines run it. A compromised
+    /// node counts among these: only its own reports tell what it runs.
     fn attempts(&self, target: Release) -> (u64, u64) {
-        // After a restore, a node may have gone on from there.
+        // After a restore of the manager, a node may be ahead.
         let is_on = |runs: Release| runs == target || (self.truth.amnesia && runs > target);
         let runs = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| is_on(machine.disk.confirmed.0));
         let failed = |(id, known): &(&NodeId, &Known)| {
@@ -86,7 +86,7 @@ impl World {
             .filter(|id| runs(id) || self.is_compromised(**id))
             .map(|id| identity(*id))
             .collect();
-        // A restored Management Node still counts what was removed since.
+        // A restored Management Node still counts nodes that were removed since.
         let is_gone = |(id, node): &(NodeId, &Node)| {
             node.result == Some(AttemptResult::Upgraded) && !self.nodes.contains_key(id)
         };
@@ -94,9 +94,9 @@ impl World {
         (count(self.truth.nodes.iter().filter(failed).count()), count(upgraded.len() + gone))
     }
 
-    /// What a node is said to have failed in is the run under way, and no earlier one that is forgotten.
+    /// A rejection that counts as a failure was made in the run in progress, not in an earlier one that was lost.
     pub(crate) fn check_rejection(&mut self, id: NodeId, why: &Failure) {
-        // Either machine of a node that was copied may have said so.
+        // Either machine of a copied node may have reported it.
         let known = |machine| self.truth.nodes.get(&machine);
         let rejected = self.machines_of(id).filter_map(known).any(|known| known.rejected);
         let stale = matches!(why, Failure::Rejected(_)) && !rejected && self.fleet().platform.run.is_some();
@@ -105,7 +105,7 @@ impl World {
         }
     }
 
-    /// R20: a release that a node has proved is never replaced by an older one, nor by itself.
+    /// R20: a confirmed release is never replaced by an older one, nor by itself.
     pub(crate) fn check_direction(&mut self, id: NodeId, into: Release) {
         let Some(machine) = self.nodes.get(&id) else { return };
         let runs = machine.disk.confirmed.0;

@@ -1,5 +1,5 @@
-//! What only the world knows: what each node really accepted and when, what the operator really asked
-//! for, what was really said. The oracle compares with it.
+//! The truth about a seeded world, which only the world knows: what each node really accepted and when, what the
+//! operator really asked for, which reports were really sent. The oracle compares the platform's state with it.
 
 use std::collections::BTreeMap;
 
@@ -14,53 +14,53 @@ use crate::seeded::world::tracked::Tracked;
 use super::attempts::{Attempt, Stop};
 use super::history::History;
 
-/// What the world knows of one node.
+/// The truth about one node.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// What it accepted last.
+    /// The desired state that it accepted last.
     pub(crate) accepted: Desired,
-    /// It had found before that it cannot take the release of that, so it stays in service.
+    /// It had rejected the release of that before, so it stays in service.
     pub(crate) rejected_before: bool,
-    /// Since when it acts on that.
+    /// Since when it acts on it.
     pub(crate) since: Since,
-    /// Since which generation the operator holds it, if so.
+    /// Since which generation the operator holds it in maintenance mode, if so.
     pub(crate) operator_since: Option<Generation>,
-    /// What it acts on is nothing that the manager remembers, because that one's memory went back.
+    /// It acts on a desired state that the manager does not know, because that was restored.
     pub(crate) forgotten: bool,
-    /// What it was last asked as far as the manager remembers, and the last epoch that this one has forgotten:
-    /// what it was asked in between may arrive late, and is nothing that the manager remembers either.
+    /// The last generation before a restore that the manager still knows, and the last epoch that it has lost: what
+    /// was sent in between may arrive late, and is unknown to the manager as well.
     pub(crate) lost: Option<(Generation, u32)>,
-    /// The newest report that brought news.
+    /// The newest report that differed from the one before.
     pub(crate) newest: Option<Observed>,
-    /// Whether the last that is known of its link is that a report came.
+    /// Whether a report was the last event of its link.
     pub(crate) heard: bool,
-    /// Its attempt has begun with the start of its machine (R7).
+    /// Its attempt began with the start of its machine (R7).
     pub(crate) starting: bool,
-    /// What it was said to be upgraded to; unknown when the manager has forgotten that.
+    /// The release that it was reported as upgraded to; unknown if the manager was restored since.
     pub(crate) upgraded_to: Option<Release>,
-    /// How many of its attempts in this run have ended in a timeout.
+    /// How many of its attempts in this run timed out.
     pub(crate) timeouts: u32,
-    /// Where its attempt in this run is, as far as it says something of the release.
+    /// Its attempt in this run, as far as it shows whether the release is good.
     pub(crate) attempt: Attempt,
-    /// It has rejected a release, or may have, since the run was started.
+    /// It has rejected a release since the run was started, or may have.
     pub(crate) rejected: bool,
 }
 
-/// What only the world knows.
+/// The truth about a world.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Truth {
     pub(crate) nodes: Tracked<Known>,
-    /// Since when each of these is out of reach, and behind with its news.
+    /// Since when each node is out of reach, or has a report that the platform does not hold.
     pub(crate) watches: BTreeMap<NodeId, Watch>,
-    /// What the facts have told.
+    /// The platform as the facts show it.
     pub(crate) history: History,
-    /// How many nodes at once the operator allowed when the run was started.
+    /// How many nodes at once the operator allowed for the run.
     pub(crate) limit: u32,
-    /// When the run that was started last stops by itself.
+    /// The failure threshold of the last run that was started.
     pub(crate) stop: Stop,
-    /// The manager's memory has gone back at least once.
+    /// The manager was restored at least once.
     pub(crate) amnesia: bool,
-    /// The time of each machine's last report when it did so last.
+    /// The time of each machine's last report at the last restore.
     pub(crate) said_before: BTreeMap<NodeId, Time>,
     /// A node has waited for those before it in the queue for a drain limit.
     pub(crate) held_up: bool,
@@ -75,8 +75,8 @@ pub(crate) struct Since {
     pub(crate) world: Time,
     /// By its own clock.
     pub(crate) local: Time,
-    /// How long since then its clock may have stood still: from the time that it had stored to its next
-    /// start, each time that the machine lost power.
+    /// For how long since then its clock may have stood still: with each loss of power, from the stored time to the
+    /// next start.
     pub(crate) unclocked: Option<Span>,
 }
 
@@ -85,9 +85,9 @@ pub(crate) struct Since {
 pub(crate) struct Watch {
     /// Since when the node is out of reach.
     pub(crate) gone: Option<Time>,
-    /// Since when it has news that is not held, although the two are linked and no message is lost.
+    /// Since when the platform does not hold its newest report, although the two are linked and no message is lost.
     pub(crate) behind: Option<Time>,
-    /// When it was heard last.
+    /// The time of its last report that arrived.
     pub(crate) heard: Time,
     /// When it was noticed to be silent.
     pub(crate) silent: Time,

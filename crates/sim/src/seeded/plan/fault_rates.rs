@@ -1,5 +1,6 @@
-//! What a seed makes of a platform: how large it is, how it is used, and how often what goes wrong. A
-//! kind of fault is missing altogether in many seeds, so that the others are seen alone.
+//! Size, load and fault rates of a seeded world, drawn from its seed. A kind of fault is absent from many seeds, so
+//! that the others are seen alone. The draws are in a fixed order: a new one is appended, or every existing seed
+//! changes.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use super::compromised::Compromised;
 use super::releases::VERSIONS;
 use crate::seeded::draw::Draw;
 
-/// How a platform is used and what happens to it. Chances are in thousandths; `None` is never.
+/// Size, load and fault rates of a world. Probabilities are in thousandths; `None` is never.
 #[derive(Clone, Debug)]
 pub struct FaultRates {
     /// How many Conferencing Nodes there are at first.
@@ -20,9 +21,9 @@ pub struct FaultRates {
     pub bursting: u64,
     /// How a run treats the nodes.
     pub policy: Policy,
-    /// How long things go wrong before everything heals.
+    /// How long faults are injected before everything heals.
     pub faults_for: Span,
-    /// The people on the phone.
+    /// The calls.
     pub calls: CallLoad,
     /// The messages.
     pub links: LinkRates,
@@ -30,7 +31,7 @@ pub struct FaultRates {
     pub machines: MachineRates,
     /// The operator.
     pub operator: OperatorRates,
-    /// A node that lies.
+    /// A node that sends false reports.
     pub compromised: Option<Compromised>,
 }
 
@@ -41,7 +42,7 @@ pub struct CallLoad {
     pub every: Span,
     /// Half of the calls last longer.
     pub median: Span,
-    /// How much they differ, in sixty-fourths of a doubling.
+    /// Their deviation, in sixty-fourths of a doubling.
     pub spread: u64,
     /// The hour of the day at which the world begins.
     pub from_hour: u64,
@@ -55,25 +56,25 @@ const DAY: [u64; 24] =
 const BUSIEST: u64 = 245;
 
 impl CallLoad {
-    /// Calls as they are: 27 minutes on average with a deviation of 20 minutes. Lengths are lognormal, so
+    /// Measured calls: 27 minutes on average with a deviation of 20 minutes. Lengths are lognormal, so
     /// s = sqrt(ln(1 + (20/27)^2)) = 0.661, the median is 27 min / exp(s^2 / 2) = 21.7 min, and s is
     /// 0.954 of a doubling, which is 61 sixty-fourths.
     pub(crate) const REAL: Self =
         Self { every: Span::minutes(10), median: Span::seconds(1_302), spread: 61, from_hour: 8 };
 
-    /// The mean time between two dials in the busiest hour.
+    /// The mean time between two calls in the busiest hour.
     pub(crate) fn rush(&self) -> Span {
         Span(self.every.0 * 100 / BUSIEST)
     }
 
-    /// The chance that a dial of that rush is made at this hour, in thousandths.
+    /// The probability that such a call is made at this hour, in thousandths.
     pub(crate) fn dials(&self, now: Time) -> u64 {
         let hour = usize::try_from((self.from_hour + now.0 / 3_600_000) % 24).unwrap_or_default();
         DAY[hour] * 1_000 / BUSIEST
     }
 }
 
-/// What becomes of messages.
+/// What happens to messages.
 #[derive(Clone, Debug)]
 pub struct LinkRates {
     /// Half of the messages take longer.
@@ -82,36 +83,36 @@ pub struct LinkRates {
     pub lost: u64,
     /// Messages that arrive twice.
     pub doubled: u64,
-    /// Messages that are held up for long.
+    /// Messages that are delayed for long.
     pub late: u64,
     /// How long at most.
     pub late_most: Span,
-    /// How often a node speaks without news.
+    /// How often a node reports although nothing has changed.
     pub heartbeat: Span,
-    /// Links that are taken for down and are not.
+    /// Links that are taken for down although they are up.
     pub false_down: u64,
     /// One node is cut off.
     pub cut_every: Option<Span>,
     /// Many nodes are cut off at once.
     pub split_every: Option<Span>,
-    /// How long a cut lasts, half of the times.
+    /// Half of the cuts last longer.
     pub cut_median: Span,
 }
 
-/// What machines do.
+/// What machines do, and how they fail.
 #[derive(Clone, Debug)]
 pub struct MachineRates {
     /// Half of the stagings take longer.
     pub staging: Span,
-    /// Stagings that break off and are tried again.
+    /// Stagings that are interrupted and retried.
     pub staging_breaks: u64,
     /// Releases that a node cannot stage.
     pub rejected: u64,
-    /// Releases that do not come up on a node.
+    /// Releases that do not start on a node.
     pub falls_back: u64,
-    /// The version that comes up on no node, also when everything has healed.
+    /// The version that starts on no node, even when everything has healed.
     pub bad_on_nodes: Option<Version>,
-    /// Releases that do not come up on the Management Node.
+    /// Releases that do not start on the Management Node.
     pub manager_falls_back: u64,
     /// Restarts into a new release that are interrupted.
     pub interrupted: u64,
@@ -123,7 +124,7 @@ pub struct MachineRates {
     pub manager_crash_every: Option<Span>,
     /// The Management Node is restored from a restore point.
     pub memory_back_every: Option<Span>,
-    /// A restore point is made, where the Management Node is ever restored.
+    /// A restore point is made, in worlds that restore the Management Node.
     pub restore_point_every: Option<Span>,
     /// How many restores, restarts and starts follow a restore at most.
     pub restores_in_chain: u64,
@@ -143,23 +144,23 @@ pub struct MachineRates {
     pub manager_clock_jumps_every: Option<Span>,
     /// How far at most.
     pub clock_jumps: Span,
-    /// A call engine cannot say for a while what calls it has.
+    /// A call engine does not know for a while how many calls it has.
     pub blind_every: Option<Span>,
-    /// A node finds itself not fit to take calls for a while.
+    /// A node reports itself unfit to take calls for a while.
     pub unfit_every: Option<Span>,
     /// How far a clock is off at most.
     pub clock_off: Span,
-    /// How much too fast or slow a clock is at most, in millionths.
+    /// The largest drift of a clock, in millionths.
     pub drift: u64,
     /// A node's machine would not start again for a while.
     pub start_fault_every: Option<Span>,
     /// The Management Node's machine would not start again for a while.
     pub manager_start_fault_every: Option<Span>,
-    /// A node's machine is copied, and the copy runs beside it for a while.
+    /// A node's machine is copied, and both run for a while.
     pub clone_every: Option<Span>,
 }
 
-/// What the operator does midway.
+/// What the operator does meanwhile.
 #[derive(Clone, Debug)]
 pub struct OperatorRates {
     /// Puts a node into maintenance mode or takes one out.
@@ -175,7 +176,7 @@ pub struct OperatorRates {
 }
 
 impl FaultRates {
-    /// What the seed makes of it.
+    /// The rates of a seed.
     pub fn draw(root: &Draw) -> Self {
         let mut draw = root.child("sizes", 0);
         let nodes = if draw.chance(600) { draw.between(1, 8) } else { draw.between(9, 40) };
@@ -199,7 +200,7 @@ impl FaultRates {
         rates
     }
 
-    /// In some seeds no node takes the second version, and the operator goes forward to the third.
+    /// In some seeds the second version starts on no node, and the operator upgrades to the third.
     fn draw_bad_release(&mut self, draw: &mut Draw) {
         let (bad, forward) = (draw.chance(150), draw.span(Span::minutes(30), Span::hours(2)));
         if bad {
@@ -210,7 +211,7 @@ impl FaultRates {
     }
 }
 
-/// When a run stops by itself, and how many nodes go first: in half of the seeds never, and none.
+/// The failure threshold of a run, and how many nodes go first: in half of the seeds none of either.
 fn stops(policy: &mut Policy, draw: &mut Draw) {
     let number = |draw: &mut Draw, most| u32::try_from(draw.between(1, most)).unwrap_or(1);
     let (failures, percent, first) = (number(draw, 5), number(draw, 100), number(draw, 3));
@@ -235,7 +236,7 @@ fn policy(draw: &mut Draw) -> Policy {
     }
 }
 
-/// Larger platforms have quieter nodes, so that no seed takes much longer than another.
+/// Nodes of larger platforms have fewer calls, so that no seed takes much longer than another.
 fn calls(draw: &mut Draw, nodes: u64) -> CallLoad {
     let every = Span(draw.span(Span::minutes(2), Span::minutes(20)).0 * nodes.div_ceil(4));
     let (median, spread) = (draw.span(Span::minutes(1), Span::minutes(40)), draw.between(16, 96));
@@ -266,7 +267,7 @@ fn links(draw: &mut Draw, nodes: u64) -> LinkRates {
 }
 
 fn machines(draw: &mut Draw, nodes: u64) -> MachineRates {
-    // On the whole platform, whatever its size: one in some hours.
+    // Per platform, whatever its size: one in some hours.
     let often = Span::minutes(30 + nodes);
     MachineRates {
         staging: draw.span(Span::seconds(10), Span::minutes(10)),
@@ -310,10 +311,10 @@ fn operator(draw: &mut Draw) -> OperatorRates {
     }
 }
 
-/// How far wall clocks jump: set by hand, a wrong zone, a day, and a battery that is empty.
+/// How far wall clocks jump: set by hand, a wrong time zone, a day, an empty battery.
 const JUMPS: [Span; 4] = [Span::minutes(5), Span::hours(12), Span::hours(30), Span::hours(175_000)];
 
-/// A chance of up to `most`, in `seeds` of a thousand seeds; none in the others.
+/// A probability of up to `most`, in `seeds` of a thousand seeds; zero in the others.
 fn some(draw: &mut Draw, seeds: u64, most: u64) -> u64 {
     let drawn = draw.between(1, most);
     if draw.chance(seeds) { drawn } else { 0 }
@@ -328,7 +329,7 @@ impl fmt::Display for FaultRates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { nodes, bursting, policy, faults_for, calls, links, machines, operator, compromised } =
             self;
-        writeln!(f, "{nodes} nodes, {bursting} of them bursting, in trouble for {faults_for}")?;
+        writeln!(f, "{nodes} nodes, {bursting} of them bursting, with faults for {faults_for}")?;
         writeln!(f, "{policy:?}\n{calls:?}\n{links:?}\n{machines:?}\n{operator:?}\n{compromised:?}")
     }
 }

@@ -1,8 +1,6 @@
-//! A seed that failed, as a file: the seed, the broken promise, what was done to its world step by step, and
-//! what was taken away from it while the same promise still broke. It replays on any machine, and a test
-//! holds those that are kept.
-//!
-//! A file without steps lets the seed draw them, as `seeds` does.
+//! A plan and its file: the seed, the promise that it breaks, the steps, and which faults are disabled. A failing seed
+//! is kept as such a file, replays on any machine, and a test holds the kept ones. In a file without steps the seed
+//! draws them, as `seeds` does. Kept files of every earlier version must be read.
 
 use std::fmt::{self, Write as _};
 
@@ -14,48 +12,48 @@ use super::step::{Seconds, Step, seconds};
 use super::switch::Switch;
 use crate::seeded::canary::Canary;
 
-/// No file has more nodes than the largest seed.
+/// The largest number of nodes, as in a seed.
 const NODES_AT_MOST: u64 = 40;
 
-/// What happens: a seed, less what was taken away.
+/// What happens in a world: a seed, with some faults disabled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The seed.
     pub seed: u64,
-    /// The rule that is broken on purpose, for tests of this machinery.
+    /// The rule that is broken on purpose, to test the oracle.
     pub canary: Option<Canary>,
-    /// The kinds of trouble that never come.
+    /// The kinds of faults that are disabled.
     pub without: Vec<Switch>,
-    /// Another number of nodes than the seed draws.
+    /// The number of nodes, instead of the one that the seed draws.
     pub nodes: Option<u64>,
-    /// Another time of trouble than the seed draws.
+    /// The time of faults, instead of the one that the seed draws.
     pub faults_for: Option<Span>,
-    /// The node that lies, where the steps are written down; else the seed draws it.
+    /// The compromised node, where the steps are written down; otherwise the seed draws it.
     pub compromised: Option<Compromised>,
-    /// What is done to the world; none when the seed draws it.
+    /// What is done to the world; `None` if the seed draws it.
     pub steps: Option<Vec<Step>>,
 }
 
-/// Why a text is no plan. Lines are counted from 1.
+/// Why a text is not a plan. Lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlanError {
-    /// It does not say which seed.
+    /// It names no seed.
     NoSeed,
-    /// A line says nothing that a plan knows.
+    /// A line is none of a plan.
     NotUnderstood {
         /// Which line.
         line: usize,
-        /// What it says.
+        /// Its text.
         text: String,
     },
-    /// A line says what can be said once only, for the second time.
+    /// A line repeats what may stand once only.
     Repeated {
         /// Which line.
         line: usize,
-        /// What it says.
+        /// Its text.
         text: String,
     },
-    /// A kind of interference is taken away from steps that are written down.
+    /// A kind of fault is disabled whose steps are written down.
     StepsAndKinds {
         /// The kind.
         switch: Switch,
@@ -65,15 +63,17 @@ pub enum PlanError {
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSeed => f.write_str("it says no seed; a line such as `seed 42` is missing"),
+            Self::NoSeed => f.write_str("there is no seed; a line such as `seed 42` is missing"),
             Self::NotUnderstood { line, text } => write!(
                 f,
                 "line {line} is not understood: `{text}`; a step reads like `at 3725.400s NodeCrash node3 for \
                  42.100s`"
             ),
-            Self::Repeated { line, text } => write!(f, "line {line} says again what was said: `{text}`"),
+            Self::Repeated { line, text } => {
+                write!(f, "line {line} repeats what may stand once only: `{text}`")
+            }
             Self::StepsAndKinds { switch } => {
-                write!(f, "`without {switch:?}` has no effect on steps; take the lines of those steps away")
+                write!(f, "`without {switch:?}` has no effect on steps; remove the lines of those steps")
             }
         }
     }
@@ -82,7 +82,7 @@ impl fmt::Display for PlanError {
 impl std::error::Error for PlanError {}
 
 impl Plan {
-    /// A seed as it is drawn.
+    /// A seed with everything as it is drawn.
     pub fn of(seed: u64) -> Self {
         Self { seed, ..Self::default() }
     }
@@ -98,7 +98,7 @@ impl Plan {
         rates.leave_another_place();
     }
 
-    /// The file.
+    /// The text of its file.
     pub fn to_text(&self, promise: &str) -> String {
         let mut text = format!("promise {promise}\nseed {}\n", self.seed);
         if let Some(canary) = self.canary {
@@ -125,10 +125,10 @@ impl Plan {
         text
     }
 
-    /// Reads a file; what follows a `#` at the beginning of a line is a remark.
+    /// Parses a file; a line that begins with `#` is a comment.
     ///
     /// # Errors
-    /// The text is no plan.
+    /// The text is not a plan.
     pub fn from_text(text: &str) -> Result<Self, PlanError> {
         let (mut plan, mut seed) = (Self::default(), None);
         for (number, line) in (1..).zip(text.lines().map(str::trim)) {
@@ -136,7 +136,7 @@ impl Plan {
                 continue;
             }
             let not_understood = || PlanError::NotUnderstood { line: number, text: line.into() };
-            let once = |said: bool| match said {
+            let once = |repeated: bool| match repeated {
                 true => Err(PlanError::Repeated { line: number, text: line.into() }),
                 false => Ok(()),
             };
@@ -171,12 +171,13 @@ impl Plan {
             }
         }
         plan.seed = seed.ok_or(PlanError::NoSeed)?;
-        plan.sensible()
+        plan.consistent()
     }
 
-    fn sensible(self) -> Result<Self, PlanError> {
-        let vain = self.without.iter().find(|switch| self.steps.is_some() && switch.is_interference());
-        match vain {
+    fn consistent(self) -> Result<Self, PlanError> {
+        let without_effect =
+            self.without.iter().find(|switch| self.steps.is_some() && switch.is_interference());
+        match without_effect {
             Some(switch) => Err(PlanError::StepsAndKinds { switch: *switch }),
             None => Ok(self),
         }
@@ -228,26 +229,26 @@ mod tests {
         assert_eq!(plan.to_text("none"), text);
         let kinds: std::collections::BTreeSet<_> =
             plan.steps.iter().flatten().map(|step| step.action.kind() as usize).collect();
-        assert_eq!(kinds.len(), 24, "every strike and every act is shown above");
+        assert_eq!(kinds.len(), 24, "every kind of action is shown above");
     }
 
     #[test]
-    fn steps_that_are_none_are_not_steps_that_are_drawn() {
+    fn empty_list_of_steps_is_not_a_list_that_is_drawn() {
         let none = Plan { steps: Some(Vec::new()), ..Plan::of(7) };
         assert_eq!(Plan::from_text(&none.to_text("none")), Ok(none));
         assert_eq!(Plan::from_text("seed 7"), Ok(Plan::of(7)));
     }
 
     #[test]
-    fn nonsense_is_refused_with_a_sentence() {
+    fn malformed_files_are_refused_with_a_reason() {
         let check = |text: &str, why: &str| {
             let said = Plan::from_text(text).expect_err(text).to_string();
             assert!(said.contains(why), "{text}: {said}");
         };
-        check("", "it says no seed");
-        check("# only a remark\nnodes 3\n", "it says no seed");
-        check("seed 7\nseed 8\n", "line 2 says again what was said: `seed 8`");
-        check("seed 7\nno steps\nno steps\n", "line 3 says again");
+        check("", "there is no seed");
+        check("# only a comment\nnodes 3\n", "there is no seed");
+        check("seed 7\nseed 8\n", "line 2 repeats what may stand once only: `seed 8`");
+        check("seed 7\nno steps\nno steps\n", "line 3 repeats");
         for line in [
             "seed x",
             "seed",
@@ -271,7 +272,7 @@ mod tests {
             "at 1.000s Start newest",
             "at 1.000s MakeDuty node1 sometimes",
         ] {
-            check(&format!("# a remark\n{line}\nseed 7\n"), &format!("line 2 is not understood: `{line}`"));
+            check(&format!("# a comment\n{line}\nseed 7\n"), &format!("line 2 is not understood: `{line}`"));
         }
         check("seed 7\nwithout Cuts\nat 1.000s RestorePoint\n", "`without Cuts` has no effect on steps");
     }

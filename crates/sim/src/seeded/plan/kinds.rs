@@ -1,6 +1,6 @@
-//! What is done to a platform, by kind, and how often: the figures that a document can state.
+//! The kinds of faults and of operator actions, and how often each occurred: the figures that documents can state.
 
-/// A kind of fault, or of what the operator does midway.
+/// A kind of fault or of operator action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A node loses power for minutes.
@@ -19,7 +19,7 @@ pub enum Kind {
     Cut,
     /// Many nodes are cut off at once.
     Split,
-    /// A call engine cannot say what calls it has.
+    /// A call engine does not know how many calls it has.
     Blind,
     /// A node is not fit to take calls.
     Unfit,
@@ -45,21 +45,21 @@ pub enum Kind {
     Lost,
     /// A message arrives twice.
     Doubled,
-    /// A message is held up for long.
+    /// A message is delayed for long.
     Late,
     /// A message is overtaken by a later one.
     Overtaken,
-    /// A message arrives where nobody is.
+    /// A message arrives where no process runs.
     ReachedNobody,
-    /// A link is taken for down and is not.
+    /// A link is taken for down although it is up.
     FalseDown,
-    /// A staging breaks off and goes on later.
+    /// A staging is interrupted and resumed later.
     StagingBroken,
     /// A release cannot be staged on a node.
     StagingRejected,
-    /// A release does not come up on a node.
+    /// A release does not start on a node.
     BadRelease,
-    /// A release does not come up on the Management Node.
+    /// A release does not start on the Management Node.
     BadManagerRelease,
     /// A change of release is interrupted by a loss of power.
     Interrupted,
@@ -79,9 +79,9 @@ pub enum Kind {
     StartFault,
     /// The Management Node's machine would not start again.
     ManagerStartFault,
-    /// A compromised node says what is not so.
+    /// A compromised node sends a false report.
     FalseReport,
-    /// A node's machine is copied, and the copy runs beside it.
+    /// A node's machine is copied, and both run.
     Clone,
 }
 
@@ -89,7 +89,7 @@ pub enum Kind {
 const KINDS: usize = 40;
 
 impl Kind {
-    /// All of them, each with its name.
+    /// All of them, each with the name that tables print.
     pub const ALL: [(Self, &str); KINDS] = [
         (Self::NodeCrash, "node loses power"),
         (Self::NodeOff, "node off for hours"),
@@ -134,7 +134,7 @@ impl Kind {
     ];
 }
 
-/// How often each kind came.
+/// How often each kind occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindCounts([u64; KINDS]);
 
@@ -145,12 +145,12 @@ impl Default for KindCounts {
 }
 
 impl KindCounts {
-    /// How often this kind came.
+    /// How often this kind occurred.
     pub fn of(&self, kind: Kind) -> u64 {
         self.0[kind as usize]
     }
 
-    /// All of them together.
+    /// The sum over all kinds.
     pub fn sum(&self) -> u64 {
         self.0.iter().sum()
     }

@@ -1,5 +1,5 @@
-//! What is done to a seeded world: its size, load and fault rates, the single steps, and the file that holds them.
-//! Nothing here acts: a plan is data, drawn from a seed or read from a file.
+//! What a seeded world is made from: size, load and fault rates, the single steps, and the file that holds them. A plan
+//! is data, drawn from a seed or read from a file; nothing here acts on a world.
 
 pub(crate) mod compromised;
 pub(crate) mod fault_rates;

@@ -1,10 +1,10 @@
-//! The releases that there are in a seeded world.
+//! The releases and packages of a seeded world.
 
 use fleet::version::{Release, Sha256, Version};
 
 use crate::world::package;
 
-/// The versions that packages bring, after the one that the platform begins with.
+/// The version that the platform begins with, and those that packages bring.
 pub(crate) const VERSIONS: [Version; 3] = [Version::new(34, 0), Version::new(34, 1), Version::new(34, 2)];
 
 /// A release and the package that it comes from.

@@ -1,5 +1,6 @@
-//! What is done to a world, made concrete: who is hit, when, and for how long. A kept file lists such steps
-//! in words, one on a line, so that what happens there depends on no drawing of them.
+//! What is done to a world, made concrete: which machine, when, and for how long. A kept file lists such steps as text,
+//! one on a line, so that a replay draws none of them. The names and the text are a file format: old files must be
+//! read.
 
 use std::fmt;
 
@@ -9,10 +10,10 @@ use fleet::version::Version;
 
 use super::kinds::Kind;
 
-/// One thing that is done to a world, and when.
+/// One action, and when it is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// When, by the world's own clock.
+    /// When, by the world's clock.
     pub at: Time,
     /// What.
     pub action: Action,
@@ -27,7 +28,7 @@ pub enum Way {
     Back,
 }
 
-/// Something that goes wrong, or that the operator does.
+/// A fault that is injected, or something that the operator does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is explained by its kind, and its fields by their names")]
 pub enum Action {
@@ -91,8 +92,8 @@ impl Action {
         }
     }
 
-    fn read(words: &[&str]) -> Option<Self> {
-        Some(match *words {
+    fn read(fields: &[&str]) -> Option<Self> {
+        Some(match *fields {
             ["NodeCrash", id, "for", span] => Self::NodeCrash { node: node(id)?, away: seconds(span)? },
             ["NodeOff", id, "for", span] => Self::NodeOff { node: node(id)?, away: seconds(span)? },
             ["ManagerCrash", "for", span] => Self::ManagerCrash { away: seconds(span)? },
@@ -138,10 +139,10 @@ impl Action {
 }
 
 impl Step {
-    /// Reads what its text says: `at 3725.400s NodeCrash node3 for 42.100s`. None when that says no step.
+    /// Parses `at 3725.400s NodeCrash node3 for 42.100s`. None if the text is no step.
     pub fn read(text: &str) -> Option<Self> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        match *words {
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        match *fields {
             ["at", at, ref action @ ..] => {
                 Some(Self { at: Time(seconds(at)?.0), action: Action::read(action)? })
             }
@@ -184,11 +185,11 @@ impl fmt::Display for Action {
             Self::Hold { node, reason } => write!(f, "Hold node{node} reason {reason}"),
             Self::LetGo { node } => write!(f, "LetGo node{node}"),
             Self::AddNode { node, version, duty } => {
-                write!(f, "AddNode node{node} {version} {}", word(*duty))
+                write!(f, "AddNode node{node} {version} {}", duty_name(*duty))
             }
             Self::RemoveNode { node } => write!(f, "RemoveNode node{node}"),
             Self::Rename { node, change } => write!(f, "Rename node{node} change {change}"),
-            Self::MakeDuty { node, duty } => write!(f, "MakeDuty node{node} {}", word(*duty)),
+            Self::MakeDuty { node, duty } => write!(f, "MakeDuty node{node} {}", duty_name(*duty)),
             Self::Start { version } => write!(f, "Start {version}"),
             Self::Restart { away } => write!(f, "Restart for {}", Seconds(*away)),
             Self::RestorePoint => f.write_str("RestorePoint"),
@@ -208,7 +209,7 @@ impl fmt::Display for Way {
     }
 }
 
-/// A span to the millisecond, as a file has it: `42.100s`.
+/// A span in milliseconds, as kept files print it: `42.100s`.
 pub(crate) struct Seconds(pub(crate) Span);
 
 impl fmt::Display for Seconds {
@@ -217,7 +218,7 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Reads `42.100s`. None for anything else, and for what no clock could count.
+/// Parses `42.100s`. None for anything else, and for what no clock could count.
 pub(crate) fn seconds(text: &str) -> Option<Span> {
     let (whole, millis) = text.strip_suffix('s')?.split_once('.')?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -238,10 +239,10 @@ fn way(text: &str) -> Option<Way> {
 }
 
 fn duty(text: &str) -> Option<Duty> {
-    [Duty::AlwaysOn, Duty::Bursting].into_iter().find(|duty| word(*duty) == text)
+    [Duty::AlwaysOn, Duty::Bursting].into_iter().find(|duty| duty_name(*duty) == text)
 }
 
-fn word(duty: Duty) -> &'static str {
+fn duty_name(duty: Duty) -> &'static str {
     match duty {
         Duty::AlwaysOn => "always-on",
         Duty::Bursting => "bursting",

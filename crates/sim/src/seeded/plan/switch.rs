@@ -1,10 +1,10 @@
-//! The kinds of trouble, each of which can be taken away from a world.
+//! The kinds of faults that a plan can disable, by the names that kept files use.
 
 use super::fault_rates::FaultRates;
 
-/// A kind of trouble that can be taken away from a world, so that the others are seen alone.
+/// A kind of fault that can be disabled in a world, so that the others are seen alone. The names stand in kept files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named as the odds that it sets to never")]
+#[expect(missing_docs, reason = "each is named as the rate that it sets to never")]
 pub enum Switch {
     Lost,
     Doubled,
@@ -79,7 +79,7 @@ impl Switch {
         Self::Copies,
     ];
 
-    /// The one of this name.
+    /// The switch of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|switch| format!("{switch:?}") == name)
     }
@@ -123,8 +123,7 @@ impl Switch {
         }
     }
 
-    /// Whether it is a kind of interference: those are steps, and a world whose steps are written down draws
-    /// none of them.
+    /// Whether faults of this kind are steps: a world whose steps are written down draws none of them.
     pub(crate) fn is_interference(self) -> bool {
         match self {
             Self::Lost

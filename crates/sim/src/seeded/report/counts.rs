@@ -1,11 +1,10 @@
-//! The counters of a seed, or of many: what was done to the world, and which outcomes it reached.
+//! The counters of one seed or of many: what was done to the world, and which outcomes were reached.
 
 use std::fmt::Write as _;
 
 use crate::seeded::plan::kinds::{Kind, KindCounts};
 
-/// How often it came to what a seed is to come to now and then: a world that never gets there proves
-/// nothing of it.
+/// How often each outcome was reached: an outcome that no world reaches is not tested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
     /// Runs that were complete.
@@ -14,32 +13,32 @@ pub struct Reached {
     pub incomplete: u64,
     /// Runs that were stopped at the overall limit.
     pub limit: u64,
-    /// Runs that ended because the Management Node fell back or did not take the release.
+    /// Runs that ended because the Management Node fell back or rejected the release.
     pub manager_fell_back: u64,
     /// Runs that stopped by themselves after too many failures.
     pub stopped: u64,
-    /// Runs that were started while nodes differed from the Management Node.
+    /// Runs that were started with nodes on other releases than the Management Node.
     pub from_mixture: u64,
-    /// Of these, runs that were started while a node ran the release that they brought.
+    /// Of these, runs that were started with a node on the target release.
     pub on_target: u64,
-    /// Runs that another replaced.
+    /// Runs that were replaced by another.
     pub replaced: u64,
     /// Drains that timed out.
     pub timeouts: u64,
     /// Nodes that were cut off and went back to service by themselves.
     pub let_go: u64,
-    /// Nodes that did not take a release.
+    /// Nodes on which a release failed.
     pub failed: u64,
-    /// Times that the manager's memory went back.
+    /// Restores of the manager.
     pub memory_back: u64,
     /// Bursting nodes that were started for a run.
     pub woken: u64,
-    /// Commands that a node refused.
+    /// Desired states that a node refused.
     pub commands_refused: u64,
 }
 
 impl Reached {
-    /// The sums, each with its name.
+    /// The sums, each with the name that tables print.
     pub fn sums(&self) -> [(&'static str, u64); 14] {
         let Self {
             complete,
@@ -93,10 +92,10 @@ impl Reached {
     }
 }
 
-/// What happened in a seed, or in many.
+/// What happened in one seed or in many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Events that reached a brain.
+    /// Events that were applied to a state machine.
     pub events: u64,
     /// Runs that were started.
     pub runs: u64,
@@ -110,20 +109,20 @@ pub struct Counts {
     pub restarts: u64,
     /// Calls that ended because their machine lost power.
     pub cut_off_by_power: usize,
-    /// What went wrong and what the operator did, by kind.
+    /// Faults and operator actions, by kind.
     pub done: KindCounts,
-    /// What was drawn and could not be done, such as switching off what is off.
+    /// Actions that were drawn and not possible, such as switching off what is off.
     pub impossible: KindCounts,
-    /// What came to the Management Node while it was down: such events do not count.
+    /// Events for the Management Node while it was down.
     pub unheard: u64,
-    /// How long it took in the world, in milliseconds.
+    /// Simulated time, in milliseconds.
     pub lasted: u64,
-    /// What it came to.
+    /// The outcomes that were reached.
     pub reached: Reached,
 }
 
 impl Counts {
-    /// Adds another seed's.
+    /// Adds the counters of another seed.
     pub fn add(&mut self, other: &Self) {
         let Self {
             events,
@@ -153,10 +152,10 @@ impl Counts {
         self.reached.add(reached);
     }
 
-    /// The figures as a table: what was done, how often it could not be done, and what it came to.
+    /// The counters as a table: what was done, how often it was not possible, and which outcomes were reached.
     pub fn table(&self) -> String {
         let hours = self.lasted / 3_600_000;
-        let mut said = format!("{hours:>12}  simulated hours\n");
+        let mut table = format!("{hours:>12}  simulated hours\n");
         let named = [
             ("events", self.events),
             ("runs started", self.runs),
@@ -168,17 +167,17 @@ impl Counts {
             ("faults and acts", self.done.sum()),
         ];
         for (name, sum) in named {
-            let _ = writeln!(said, "{sum:>12}  {name}");
+            let _ = writeln!(table, "{sum:>12}  {name}");
         }
         for (kind, name) in Kind::ALL {
             let (done, impossible) = (self.done.of(kind), self.impossible.of(kind));
-            let _ = write!(said, "{done:>12}  {name}");
+            let _ = write!(table, "{done:>12}  {name}");
             let _ =
-                if impossible > 0 { writeln!(said, " ({impossible} impossible)") } else { writeln!(said) };
+                if impossible > 0 { writeln!(table, " ({impossible} impossible)") } else { writeln!(table) };
         }
         for (name, sum) in self.reached.sums() {
-            let _ = writeln!(said, "{sum:>12}  came to: {name}");
+            let _ = writeln!(table, "{sum:>12}  came to: {name}");
         }
-        said
+        table
     }
 }

@@ -1,11 +1,11 @@
-//! What two states differ in, as short lines: the path to what has changed, what it was and what it is.
+//! The differences of two JSON values as short lines: the path to what has changed, the old value and the new one.
 
 use serde_json::{Map, Value};
 
-/// No value is shown longer than this.
+/// The most characters of a value that are shown.
 const LONGEST: usize = 120;
 
-/// Finds the differences between two values that are held at one path.
+/// Finds the differences between two values at one path.
 pub(crate) fn compare(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
     match (before, after) {
         (before, after) if before == after => {}
@@ -20,8 +20,8 @@ pub(crate) fn compare(path: &str, before: &Value, after: &Value, found: &mut Vec
     }
 }
 
-/// Whether two objects are the same thing at two times. Two variants of an enum have no name in common: one
-/// has taken the place of the other.
+/// Whether two objects are compared field by field. Two variants of an enum have no field in common, and are compared
+/// as a whole.
 fn are_alike(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
     old.keys().any(|name| new.contains_key(name))
 }
@@ -39,7 +39,7 @@ fn words(value: &Value) -> String {
         Value::Null => "none".into(),
         Value::Bool(held) => held.to_string(),
         Value::Number(number) => number.to_string(),
-        // Hashes of software are told apart by their first digits.
+        // The first digits suffice to distinguish hashes of software.
         Value::String(hash) if hash.len() == 64 && !hash.contains(' ') => hash.chars().take(8).collect(),
         Value::String(text) => text.clone(),
         Value::Array(items) => format!("[{}]", items.iter().map(words).collect::<Vec<_>>().join(", ")),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_by_its_path_and_nothing_else_is() {
+    fn only_what_differs_is_listed_by_its_path() {
         let before = json!({"same": 1, "node3": {"stage": "waiting", "calls": 2}});
         let after = json!({"same": 1, "node3": {"stage": "rebooting", "calls": 2}});
         assert_eq!(differences(&before, &after), ["world.node3.stage: waiting -> rebooting"]);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_is_told() {
+    fn added_and_removed_values_are_listed() {
         let (one, two) =
             (json!({"node1": {"calls": 0}}), json!({"node1": {"calls": 0}, "node2": {"calls": 1}}));
         assert_eq!(differences(&one, &two), ["world.node2: none -> {calls: 1}"]);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn one_variant_takes_the_place_of_another_as_a_whole() {
+    fn variants_are_compared_as_a_whole() {
         let (one, two) =
             (json!({"is": {"waiting": {"since": 1}}}), json!({"is": {"rebooting": {"since": 5}}}));
         assert_eq!(differences(&one, &two), ["world.is: {waiting: {since: 1}} -> {rebooting: {since: 5}}"]);

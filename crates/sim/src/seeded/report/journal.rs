@@ -1,4 +1,5 @@
-//! What is written down of a seed: every event when it is replayed, and the sums always.
+//! The log of a seed: every event, and after each event what it has changed, as far as the verbosity asks for it. The
+//! counters are in `counts`.
 
 use std::fmt::Write as _;
 
@@ -6,25 +7,25 @@ use fleet::time::Time;
 
 use super::state::State;
 
-/// Whether every event is written down.
+/// How much of a seed is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
-    /// Only the sums.
+    /// Nothing but the counters.
     Sums,
-    /// Every event, as text.
+    /// Every event.
     Events,
-    /// Every event, and after each what it has changed in what the brains hold and in what is true.
+    /// Every event, and after each what it has changed in the state machines and in the machines.
     Everything,
 }
 
-/// The log of events; kept only when somebody is to read it.
+/// The log of events, as far as it is wanted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     log: Option<String>,
-    /// The state when it was last looked at, where its differences are told.
+    /// The state at the last event, if differences are logged.
     before: Option<State>,
-    /// What happens, as long as no line has said so.
-    unsaid: Option<String>,
+    /// The current event, as long as no line has logged it.
+    unlogged: Option<String>,
 }
 
 impl Journal {
@@ -34,7 +35,7 @@ impl Journal {
             Verbosity::Events => (Some(String::new()), None),
             Verbosity::Everything => (Some(String::new()), Some(State::default())),
         };
-        Self { log, before, unsaid: None }
+        Self { log, before, unlogged: None }
     }
 
     pub(crate) fn records_differences(&self) -> bool {
@@ -46,22 +47,22 @@ impl Journal {
             let seconds = now.0 / 1_000;
             let (hours, minutes, millis) = (seconds / 3_600, seconds / 60 % 60, now.0 % 1_000);
             let _ = writeln!(log, "{hours:02}:{minutes:02}:{:02}.{millis:03}  {}", seconds % 60, text());
-            self.unsaid = None;
+            self.unlogged = None;
         }
     }
 
-    /// What happens now is worth a line when it changes something, and no other line tells of it.
-    pub(crate) fn happens(&mut self, what: impl FnOnce() -> String) {
+    /// Sets the current event. It gets a line if it changes something and no other line is logged for it.
+    pub(crate) fn set_event(&mut self, what: impl FnOnce() -> String) {
         if self.records_differences() {
-            self.unsaid = Some(what());
+            self.unlogged = Some(what());
         }
     }
 
-    /// Tells what has changed since the last time.
+    /// Logs what has changed since the last event.
     pub(crate) fn differences(&mut self, now: Time, state: State) {
         let lines = self.before.as_ref().map(|before| state.differences(before)).unwrap_or_default();
         self.before = Some(state);
-        if let Some(what) = self.unsaid.take().filter(|_| !lines.is_empty()) {
+        if let Some(what) = self.unlogged.take().filter(|_| !lines.is_empty()) {
             self.line(now, || what);
         }
         if let Some(log) = &mut self.log {

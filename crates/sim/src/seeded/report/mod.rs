@@ -15,27 +15,27 @@ use crate::seeded::plan::step::Step;
 
 use counts::Counts;
 
-/// What became of a seed.
+/// The report of a seed.
 #[derive(Clone, Debug)]
 pub struct SeedReport {
     /// The seed.
     pub seed: u64,
-    /// What it made of the platform.
+    /// Size, load and fault rates of its world.
     pub rates: FaultRates,
-    /// What happened.
+    /// What happened, counted.
     pub counts: Counts,
-    /// How long it took in the world.
+    /// How long it took in simulated time.
     pub lasted: Span,
-    /// Every promise that did not hold; the world stops at the first event that breaks one.
+    /// Every broken promise; the world stops at the first event that breaks one.
     pub violations: Vec<Violation>,
-    /// What was done to the world, drawn or written down.
+    /// The actions, drawn or written down.
     pub steps: Vec<Step>,
-    /// Every event, when it was asked for.
+    /// The log, as far as its verbosity was asked for.
     pub journal: String,
 }
 
 impl SeedReport {
-    /// What a person needs who is to look into a seed that failed.
+    /// What is needed to investigate a failed seed.
     pub fn failure_summary(&self) -> String {
         let mut said = format!("seed {} breaks a promise after {}\n{}", self.seed, self.lasted, self.rates);
         for Violation { promise, subject } in &self.violations {

@@ -1,5 +1,5 @@
-//! The state of a world at one moment, for its differences to be told: what the platform's brain holds, what
-//! each node's brain remembers and observes, and what is true of each machine.
+//! A snapshot of a world, to log its differences: the platform's state, what each node's agent stores and observes, and
+//! what is true of each machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +16,7 @@ use super::differences::compare;
 use crate::seeded::world::machine::{DiskFault, Machine};
 use crate::seeded::world::manager::Manager;
 
-/// What there is to look at, in the order in which it is told.
+/// The parts of a snapshot, in the order in which differences are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Platform,
@@ -33,11 +33,11 @@ enum Part {
     Node(Box<NodeTruth>),
 }
 
-/// What is true of a Conferencing Node's machine, what its program remembers, and what that observes.
+/// What is true of a Conferencing Node's machine, and what its agent stores and observes.
 #[derive(Clone, Debug, PartialEq)]
 struct NodeTruth {
     memory: Memory,
-    /// What the program does not know to lie on its disk.
+    /// The contents of the disk, if they differ from what the program knows.
     other_memory_on_disk: Option<Memory>,
     runs: Option<Release>,
     observes: Option<Observed>,
@@ -65,7 +65,7 @@ struct ManagerTruth {
     trying: Option<(Release, u32)>,
 }
 
-/// The state at one moment.
+/// The state at one time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State(BTreeMap<Place, Part>);
 
@@ -83,7 +83,7 @@ impl State {
         Self(parts)
     }
 
-    /// What this state differs in from the one before. A state that nothing came before differs in nothing.
+    /// The differences from the state before. The first state has none.
     pub(crate) fn differences(&self, before: &Self) -> Vec<String> {
         let mut found = Vec::new();
         if before.0.is_empty() {
@@ -127,7 +127,7 @@ impl NodeTruth {
     fn of(machine: &Machine) -> Self {
         let Machine { disk, engine, blind, unfit, disk_fault, hung, cuts, powered, .. } = machine;
         let agent = machine.process.as_ref().map(|process| &process.agent);
-        // As of no time at all: what only grows older has not changed.
+        // Observed at a fixed time, so that ages do not count as changes.
         let observes = agent.map(|agent| agent.observed(Time::default()));
         let memory = agent.map_or(&disk.memory, Agent::memory);
         Self {

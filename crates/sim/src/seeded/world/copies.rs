@@ -1,12 +1,8 @@
-//! Copied machines: a second machine under the identity of a node, with calls of its own, from some moment on.
+//! Copied machines: from some moment on, a second machine reports under the identity of a node, with calls of its own.
 //!
-//! A copy has the number of its node and a multiple of [`COPIES`] above it. Everything that concerns machines
-//! goes by that number, everything that the Management Node is told or tells goes by the node's. In a world
-//! with copies every process has a random number; in the others none has, as in release 34.
-//!
-//! What is shown of a node is compared with the machine whose report the Management Node holds. The other machine's
-//! state is not compared, for the Management Node does not hold it. What each machine promises by itself is judged
-//! of both.
+//! A copy has the number of its node plus a multiple of [`COPIES`]. What concerns machines uses that number; what the
+//! Management Node receives or sends uses the node's. In worlds with copies every process has a random number; in the
+//! others none has, as in release 34.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,22 +12,22 @@ use fleet::time::Time;
 
 use super::machine::Machine;
 
-/// What lies between the number of a node and that of its first copy.
+/// The difference between the number of a node and that of its first copy.
 pub(crate) const COPIES: u32 = 1_000_000;
 
-/// What the world knows of copies.
+/// What is true of the copies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Copies {
     /// Every process has a number.
     pub(crate) numbered: bool,
     pub(crate) made: u32,
-    /// The nodes of which a copy has lived since they were one machine for all that the platform knows.
+    /// The nodes that were copied since the platform last knew them as one machine.
     pub(crate) copied: BTreeSet<NodeId>,
     /// When the last copy of a node was switched off.
     pub(crate) gone: BTreeMap<NodeId, Time>,
-    /// The nodes that were copied at any time.
+    /// The nodes that were ever copied.
     pub(crate) ever: BTreeSet<NodeId>,
-    /// What each machine's process has named last, in a report that was committed, and when.
+    /// The process and its peer in the last committed report of each machine, and when that was.
     pub(crate) named: BTreeMap<NodeId, (Process, Time)>,
 }
 
@@ -44,7 +40,7 @@ pub(crate) fn is_copy(machine: NodeId) -> bool {
     machine.0 >= COPIES
 }
 
-/// The machine on which a process with this number was started.
+/// The machine on which the process with this number runs.
 pub(crate) fn machine_of(process: Process) -> NodeId {
     NodeId(u32::try_from(process.start.0 >> 32).unwrap_or_default())
 }
@@ -54,7 +50,7 @@ impl Machine {
         StartId((u64::from(id.0) << 32) | self.start)
     }
 
-    /// An answer has named another process of its node.
+    /// An answer names another process of its node.
     pub(crate) fn note_beside(&mut self, beside: Option<StartId>) {
         let linked = self.is_linked();
         if let Some(process) = self.process.as_mut().filter(|_| linked) {
@@ -62,7 +58,7 @@ impl Machine {
         }
     }
 
-    /// Which process says something, in a world where that is said.
+    /// The process number that a report carries, in worlds where reports carry it.
     pub(crate) fn process_of(&self, id: NodeId, numbered: bool) -> Option<Process> {
         let process = self.process.as_ref().filter(|_| numbered)?;
         Some(Process { start: self.start_id(id), beside: process.beside, address: None })

@@ -1,5 +1,5 @@
-//! What is to happen, and when. Of things of the same moment, what interferes comes first, so that it makes
-//! no difference how long before it was entered; the others happen in the order in which they were entered.
+//! The events to come, by time. Of events at the same time, injected faults and operator actions come first, so that it
+//! makes no difference when they were queued; the others keep the order in which they were queued.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use fleet::time::Time;
 use crate::seeded::plan::kinds::Kind;
 use crate::seeded::plan::step::Action;
 
-/// Something that happens in the world.
+/// An event of the world.
 #[derive(Clone, Debug)]
 pub(crate) enum WorldEvent {
     /// A node's report arrives at the Management Node.
     Report { from: NodeId, observed: Observed, request: u64 },
-    /// What is wanted arrives at a node, perhaps as the answer to what it said in a turn.
+    /// A desired state arrives at a node, perhaps as the answer to one of its requests.
     Desired {
         to: NodeId,
         desired: Desired,
@@ -25,15 +25,15 @@ pub(crate) enum WorldEvent {
         beside: Option<StartId>,
         answers: Option<u64>,
     },
-    /// The Management Node looks whether a node is still there.
+    /// The Management Node checks whether a node is still connected.
     LinkCheck { node: NodeId },
-    /// A link is taken for down, and is not.
+    /// A link is taken for down although it is up.
     FalseDown { node: NodeId },
-    /// A node speaks although it has no news.
+    /// A node reports although nothing has changed, or repeats an unanswered report.
     SendReport { node: NodeId, request: u64 },
-    /// A deadline of a node's brain.
+    /// A deadline of a node's agent.
     NodeDue { node: NodeId },
-    /// A staging is half way.
+    /// A staging is half done.
     HalfFetched { node: NodeId, job: u64 },
     /// A staging ends.
     StagingEnds { node: NodeId, job: u64 },
@@ -41,43 +41,43 @@ pub(crate) enum WorldEvent {
     Boot { node: NodeId, start: u64 },
     /// A release that is tried confirms itself.
     Confirm { node: NodeId, start: u64 },
-    /// boot has waited long enough for a release, or something interrupts it.
+    /// boot gives up a try, or something interrupts it.
     TryEnds { node: NodeId, start: u64 },
-    /// A caller dials.
+    /// A call arrives.
     Dial { node: NodeId },
     /// A call ends.
     HangUp { node: NodeId, call: u64 },
-    /// A deadline of the platform's brain.
+    /// A deadline of the platform's state machine.
     ManagerDue,
     /// The Management Node's staging ends.
     ManagerStaged { start: u64 },
     /// The Management Node's process starts.
     ManagerBoot { start: u64 },
-    /// A cut is mended.
+    /// A cut ends.
     CutEnds { nodes: Vec<NodeId> },
-    /// What ailed a node is over.
+    /// The faults of a node end.
     Recover { node: NodeId },
-    /// A program that hangs goes on; what has come meanwhile is dealt with then.
+    /// A program that hangs goes on; what arrived meanwhile is handled then.
     Resume { node: Option<NodeId> },
     /// A copy of a machine is switched off for good.
     CopyOff { machine: NodeId },
     /// The Management Node's disk can be written again.
     ManagerDiskRecovers,
-    /// The Management Node's machine would start again.
+    /// The start fault of the Management Node's machine ends.
     ManagerStartFaultEnds,
-    /// A compromised node says something.
+    /// A compromised node sends a report.
     FalseReport,
-    /// It is time that something goes wrong, drawn at that moment.
+    /// A random fault is due; its target is drawn now.
     RandomFault(RandomFault),
-    /// It is time that the operator does something, drawn at that moment.
+    /// An operator action is due; its object is drawn now.
     Operator(OperatorAction),
-    /// Something interferes that was written down.
+    /// An action that was written down is due.
     Action(Action),
-    /// Nothing goes wrong any more.
+    /// All faults end.
     Heal,
 }
 
-/// Something that goes wrong.
+/// A kind of fault that occurs at random. Its place in [`RandomFault::ALL`] belongs to the seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RandomFault {
     NodeCrash,
@@ -146,7 +146,7 @@ impl RandomFault {
     }
 }
 
-/// Something that the operator does.
+/// A kind of operator action that occurs at random. Its place in [`OperatorAction::ALL`] belongs to the seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OperatorAction {
     Maintenance,
@@ -173,19 +173,19 @@ impl OperatorAction {
     }
 }
 
-/// Which of two happenings of the same moment comes first.
+/// Which of two events at the same time comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Priority {
     Interference,
     Other,
 }
 
-/// The happenings to come.
+/// The events to come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventQueue {
-    /// Each in a box of its own: the map moves many of its entries for each that is entered.
+    /// Boxed, because the map moves many entries with each insertion.
     entries: BTreeMap<(Time, Priority, u64), Box<WorldEvent>>,
-    entered: u64,
+    queued: u64,
 }
 
 impl EventQueue {
@@ -198,8 +198,8 @@ impl EventQueue {
     }
 
     fn insert(&mut self, at: Time, priority: Priority, event: WorldEvent) {
-        self.entries.insert((at, priority, self.entered), Box::new(event));
-        self.entered += 1;
+        self.entries.insert((at, priority, self.queued), Box::new(event));
+        self.queued += 1;
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Time, WorldEvent)> {
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_one_moment_what_interferes_comes_first_however_late_it_was_entered() {
+    fn interference_comes_first_at_its_time_however_late_it_was_queued() {
         let mut queue = EventQueue::default();
         queue.push(Time(5), WorldEvent::ManagerDue);
         queue.push(Time(5), WorldEvent::Heal);

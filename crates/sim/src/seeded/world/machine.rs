@@ -1,4 +1,5 @@
-//! A Conferencing Node's machine: what lies on its disk, what its process knows, the calls it holds.
+//! A Conferencing Node's machine: its disk, its process, its calls and its faults. It holds state and answers questions
+//! about it; what happens to it is decided elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -13,22 +14,22 @@ use fleet::version::{Release, Sha256, Version};
 use super::clock::{Clock, Downtime, Stamp};
 use crate::seeded::draw::Draw;
 
-/// How often boot starts a release that has not confirmed itself.
+/// How many times boot starts a release that has not confirmed itself.
 pub(crate) const TRIES: u32 = 3;
 
-/// What outlives a loss of power.
+/// What survives a loss of power.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     pub(crate) memory: Memory,
-    /// The time, as it was stored with the memory.
+    /// The time that was stored with it.
     pub(crate) stamp: Stamp,
-    /// The release that has proved itself.
+    /// The release in the confirmed slot.
     pub(crate) confirmed: (Release, Sha256),
     /// The complete release in the other slot.
     pub(crate) other: Option<(Release, Sha256)>,
-    /// The other slot was not unpacked to its end; nothing that the programs do leaves it so and selected.
+    /// The other slot was not unpacked completely; the programs never leave such a slot selected.
     pub(crate) torn: bool,
-    /// How often the release in the other slot was started, when that is selected.
+    /// How often the release in the other slot was started, if that slot is selected.
     pub(crate) trying: Option<u32>,
     /// The last fall-back, until the next selection.
     pub(crate) fell_back: Option<(Sha256, String)>,
@@ -38,19 +39,19 @@ pub(crate) struct Disk {
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) agent: Agent,
-    /// What is durable, as far as the program knows.
+    /// The durable state, as far as the program knows.
     pub(crate) durable: Memory,
-    /// The memory could not be written when it was last tried.
+    /// The last write of the persistent state has failed.
     pub(crate) write_failed: bool,
-    /// The staging under way, with its number.
+    /// The staging in progress, with its number.
     pub(crate) job: Option<(Assignment, u64)>,
-    /// What was reported last, to tell news from none.
+    /// The last report, to see whether the next one differs.
     pub(crate) reported: Option<Observed>,
     /// The other start that the last answer named.
     pub(crate) beside: Option<StartId>,
 }
 
-/// What is wrong with a machine's disk.
+/// A fault of a machine's disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DiskFault {
     /// Nothing can be written.
@@ -64,36 +65,36 @@ pub(crate) enum DiskFault {
 pub(crate) struct Machine {
     pub(crate) clock: Clock,
     pub(crate) disk: Disk,
-    /// None while it is off or starts.
+    /// `None` while it is off or starting.
     pub(crate) process: Option<Process>,
-    /// The calls by their numbers, with when they began by the node's clock.
+    /// The calls by number, with their beginning by the node's clock.
     pub(crate) calls: BTreeMap<u64, Time>,
     pub(crate) engine: Admission,
-    /// The call engine cannot say what calls there are.
+    /// The call engine does not know how many calls there are.
     pub(crate) blind: bool,
     pub(crate) unfit: bool,
     pub(crate) disk_fault: Option<DiskFault>,
-    /// Since when it would not start again, if so.
+    /// Since when it would not start again, if it would not.
     pub(crate) start_fault: Option<Time>,
     /// Its program hangs.
     pub(crate) hung: bool,
     pub(crate) downtime: Downtime,
-    /// The newest of its messages that has arrived.
+    /// The time of the newest of its reports that has arrived.
     pub(crate) arrived: Time,
-    /// How many cuts lie between it and the Management Node.
+    /// How many cuts separate it from the Management Node.
     pub(crate) cuts: u32,
-    /// A bursting node that rests, or a machine that is switched off.
+    /// False for a bursting node that rests.
     pub(crate) powered: bool,
-    /// The number of its present start: what belongs to an earlier one means nothing.
+    /// The number of its current start: events of an earlier one are ignored.
     pub(crate) start: u64,
-    /// The number of its next turn to speak.
+    /// The number of its current request.
     pub(crate) request: u64,
-    /// How often it has spoken in a row without an answer.
+    /// How many reports in a row were not answered.
     pub(crate) unanswered: u32,
     pub(crate) jobs: u64,
-    /// The release that is tried does not come up.
+    /// The release that is tried does not start.
     pub(crate) release_fails: bool,
-    /// Until when the brain's deadline is on the agenda.
+    /// The agent's deadline for which an event is queued.
     pub(crate) timer: Option<Time>,
     last_at: Time,
     pub(crate) draw: Draw,
@@ -145,12 +146,12 @@ impl Machine {
         self.process.is_some() && self.cuts == 0 && !self.hung
     }
 
-    /// Whether it takes new calls.
+    /// Whether it admits new calls.
     pub(crate) fn admits(&self) -> bool {
         self.process.is_some() && !self.hung && self.engine == Admission::Admitting
     }
 
-    /// How long its clock may have stood still when it starts after a loss of power: since it was stored.
+    /// How long its clock may have stood still when it starts after a loss of power: since the last stamp.
     pub(crate) fn unclocked(&self, now: Time) -> Option<Span> {
         match self.downtime {
             Downtime::Program => None,
@@ -158,19 +159,19 @@ impl Machine {
         }
     }
 
-    /// Whether a release is tried, or about to be.
+    /// Whether a release is being tried, or is about to be.
     pub(crate) fn is_between_releases(&self) -> bool {
         self.disk.trying.is_some()
     }
 
-    /// Whether the release that it tries is of this version.
+    /// Whether the release that is tried is of this version.
     pub(crate) fn tries(&self, version: Option<Version>) -> bool {
         let tried = self.disk.other.filter(|_| self.is_between_releases());
         version.is_some() && tried.map(|(release, _)| release.version) == version
     }
 
-    /// What the process finds when it starts.
-    pub(crate) fn found(&self) -> Start {
+    /// The conditions that the process finds at its start.
+    pub(crate) fn start_conditions(&self) -> Start {
         let (confirmed, other) = (self.disk.confirmed, self.disk.other);
         let fell_back = self.disk.fell_back.clone();
         match (self.disk.trying, other) {
@@ -186,7 +187,7 @@ impl Machine {
         }
     }
 
-    /// The slot record says that the other slot is the one.
+    /// Confirms the other slot in the slot record.
     pub(crate) fn confirm(&mut self) {
         if let Some(other) = self.disk.other {
             self.disk.other = Some(self.disk.confirmed);
@@ -195,7 +196,7 @@ impl Machine {
         }
     }
 
-    /// boot counts a try before it is used, and falls back when there are no more.
+    /// boot counts a try before it is used, and falls back when none is left.
     pub(crate) fn count_try(&mut self) {
         let Some(tries) = self.disk.trying else { return };
         if tries < TRIES {
@@ -217,7 +218,7 @@ impl Machine {
         Calls::Known { count: u32::try_from(self.calls.len()).unwrap_or(u32::MAX), oldest }
     }
 
-    /// Whether a write of the memory succeeds. One that fails at its very last step leaves the new contents.
+    /// Writes the persistent state. A write that fails at its last step leaves the new contents.
     pub(crate) fn write(&mut self, memory: &Memory, world: Time) -> Written {
         let (fails, at_last) = (self.draw.chance(500), self.draw.chance(250));
         let outcome = match (self.disk_fault, fails) {
@@ -233,53 +234,54 @@ impl Machine {
         outcome
     }
 
-    /// A program that starts has sent nothing yet.
+    /// A program that starts has not reported yet.
     pub(crate) fn forget_reports(&mut self) {
         self.last_at = Time::default();
     }
 
-    /// What the link goes on from: a clock that has gone back is no news (R20).
+    /// Continues from the time that the Management Node has heard: a clock that went back would make reports stale
+    /// (R20).
     pub(crate) fn heard_at(&mut self, heard: Option<Time>) -> Late {
         let Some(heard) = heard.filter(|heard| *heard > self.last_at) else { return Late::No };
         self.last_at = heard;
         Late::Yes
     }
 
-    /// The time that its last report bears.
+    /// The time in its last report.
     pub(crate) fn last_at(&self) -> Time {
         self.last_at
     }
 
-    /// When the next report is made: two never bear the same time.
+    /// The time of the next report: no two have the same.
     pub(crate) fn stamp(&mut self, local: Time) -> Time {
         self.last_at = local.max(Time(self.last_at.0.saturating_add(1)));
         self.last_at
     }
 }
 
-/// Whether a report bore an earlier time than one that was heard before, so that it was not taken in.
+/// Whether a report had an earlier time than one that was accepted before, and was therefore ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Late {
     Yes,
     No,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// It lies on the disk.
+    /// The new contents are on the disk.
     Durable,
-    /// The disk said no, and the old contents lie there.
+    /// The write failed, and the old contents are on the disk.
     NotDurable,
-    /// The disk said no, and the new contents lie there all the same.
+    /// The write failed, but the new contents are on the disk.
     Uncertain,
 }
 
-/// What became of a change.
+/// Whether a change of an agent has become durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// It counts.
+    /// It is durable and takes effect.
     Durable,
-    /// It could not be made durable, so it has not happened.
+    /// It could not be made durable and has no effect.
     NotDurable,
 }

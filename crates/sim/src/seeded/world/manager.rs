@@ -1,4 +1,5 @@
-//! The Management Node's machine: its store, its two slots, its clock.
+//! The Management Node's machine: its store, its slots, its clock and its faults. It holds state only; the loop around
+//! the platform's state machine is in `manager_shell`.
 
 use std::collections::BTreeMap;
 
@@ -13,27 +14,27 @@ use crate::seeded::draw::Draw;
 use super::clock::{Clock, Downtime, Stamp};
 use super::tracked::TrackedFleet;
 
-/// What became of an event.
+/// Whether an event was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommitResult {
-    /// It is stored.
+    /// It is stored and takes effect.
     Committed,
-    /// It has not happened.
+    /// It is not stored and has no effect.
     NotCommitted,
 }
 
-/// What outlives a loss of power. A restore point is a copy of it.
+/// What survives a loss of power. A restore point is a copy of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    /// The platform as of the last event: nothing is done before it is stored.
+    /// The platform after the last commit.
     pub(crate) fleet: TrackedFleet,
     /// The time of the last commit.
     pub(crate) stamp: Stamp,
     /// The release in the confirmed slot.
     pub(crate) release: (Release, Sha256),
-    /// What is tried, and how often it was started.
+    /// The release that is tried, and how often it was started.
     pub(crate) trying: Option<(Assignment, u32)>,
-    /// The fall-back that the core has not been told of.
+    /// The fall-back that has not been reported to the core.
     pub(crate) fell_back: Option<(Sha256, String)>,
 }
 
@@ -49,18 +50,18 @@ pub(crate) struct Manager {
     pub(crate) disk_fails: bool,
     /// Its machine would not start again.
     pub(crate) start_fault: bool,
-    /// What has ended, its program or its whole machine.
+    /// Whether its program or its machine was down last.
     pub(crate) downtime: Downtime,
     /// The latest time that its program has seen.
     pub(crate) seen: Time,
-    /// The number of its present start.
+    /// The number of its current start.
     pub(crate) start: u64,
     /// What is being staged.
     pub(crate) staging: Option<Assignment>,
-    /// The release that is tried does not come up.
+    /// The release that is tried does not start.
     pub(crate) release_fails: bool,
     pub(crate) timer: Option<Time>,
-    /// What it wanted of each node when that changed last.
+    /// The last desired state of each node.
     pub(crate) wanted: BTreeMap<NodeId, Desired>,
     pub(crate) restore_points: Vec<Store>,
     pub(crate) draw: Draw,

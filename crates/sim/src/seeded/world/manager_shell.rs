@@ -1,4 +1,5 @@
-//! The Management Node's machine: its store, its two slots, and the loop around the platform's brain.
+//! The loop around the platform's state machine, in the order of the shipped program: commit an event, apply it, send
+//! what follows to nodes, take the Management Node's own next step. Nothing leaves before it is stored.
 
 use fleet::node::{Duty, NodeId, Power};
 use fleet::platform::{Applied, Event, Fleet, ManagerWants};
@@ -15,7 +16,7 @@ use crate::seeded::plan::kinds::Kind;
 /// How long boot waits for a release of the manager to confirm itself.
 const TRY: Span = Span::minutes(5);
 
-/// How soon boot starts a release again that ends at once.
+/// How soon boot restarts a release that ends at once.
 const BOOT_AGAIN: Span = Span::seconds(30);
 
 impl World {
@@ -28,12 +29,12 @@ impl World {
         self.manager.clock.shows(self.now)
     }
 
-    /// Puts an event to the platform's brain, if its process runs.
+    /// Commits an event and applies it to the platform, if the manager's process runs.
     pub(crate) fn apply_to_platform(&mut self, event: Event) -> CommitResult {
         self.apply_to_platform_noting(event, |_| {})
     }
 
-    /// The same; what the world knows of it is noted when it is committed.
+    /// The same; `note` records the truth about the event once it is committed.
     pub(crate) fn apply_to_platform_noting(
         &mut self,
         event: Event,
@@ -43,7 +44,7 @@ impl World {
             self.counts.unheard += 1;
             return CommitResult::NotCommitted;
         }
-        self.journal.line(self.now, || format!("manager hears {event:?}"));
+        self.journal.line(self.now, || format!("manager applies {event:?}"));
         let now = self.manager_now();
         let commit = self.commit();
         if commit == Written::NotDurable {
@@ -60,7 +61,7 @@ impl World {
         Canary::alter_epoch(self, &event);
         self.check_epoch(&event, epoch);
         if commit == Written::Uncertain {
-            // The next start finds it; nothing has followed from it before.
+            // The next start finds it in the store; nothing was sent because of it.
             applied.facts.iter().for_each(|fact| self.note_fact(fact));
             self.read(&applied);
             self.manager_crashes();
@@ -70,7 +71,7 @@ impl World {
         CommitResult::Committed
     }
 
-    /// Whether the store commits now. A commit that fails ends the program.
+    /// Commits. The program ends if a commit fails.
     fn commit(&mut self) -> Written {
         let manager = &mut self.manager;
         let (fails, at_last) = (manager.draw.chance(600), manager.draw.chance(200));
@@ -90,13 +91,13 @@ impl World {
         written
     }
 
-    /// The program ends because its store is broken; boot starts it again after a pause.
+    /// The program ends because its store has failed; boot restarts it after a pause.
     fn manager_crashes(&mut self) {
         self.journal.line(self.now, || "manager: the store could not commit".into());
         self.manager_ends(Span::seconds(2), Span::seconds(60));
     }
 
-    /// What follows from an event: facts, messages to nodes, the manager's own next step.
+    /// Acts on the result of an event: facts, messages to nodes, the manager's own next step.
     pub(crate) fn manager_acts(&mut self, applied: Applied) {
         self.counts.events += 1;
         for fact in &applied.facts {
@@ -120,7 +121,7 @@ impl World {
         self.set_manager_timer();
     }
 
-    /// Begins what is wanted of the Management Node itself.
+    /// Begins the wanted step of the Management Node's own upgrade.
     fn manager_steps(&mut self) {
         match self.fleet().manager_wants() {
             ManagerWants::Nothing => {}
@@ -151,7 +152,7 @@ impl World {
         let Some(of) = self.manager.staging.take() else { return };
         let fails = if self.healed { 0 } else { self.rates.machines.rejected / 4 };
         if self.fleet().manager_wants() != ManagerWants::Stage(of) {
-            // The run has ended meanwhile; perhaps another waits for its turn.
+            // The run has ended meanwhile; another may want to stage its release.
             self.manager_steps();
         } else if self.manager.start_fault {
             self.apply_to_platform(Event::ManagerRejected {
@@ -164,7 +165,7 @@ impl World {
         }
     }
 
-    /// The manager's process ends, and boot starts it again after a while.
+    /// The manager's process ends, and boot restarts it after a pause.
     pub(crate) fn manager_ends(&mut self, least: Span, most: Span) {
         self.manager.up = false;
         self.manager.hung = false;
@@ -178,8 +179,8 @@ impl World {
         self.link_breaks(&everybody);
     }
 
-    /// boot starts a release. One that is tried works on a copy of the store, which is the true one only
-    /// from its confirmation on.
+    /// boot starts a release. A release that is tried works on a copy of the store, which becomes the store with its
+    /// confirmation.
     pub(crate) fn manager_boots(&mut self, start: u64) {
         if start != self.manager.start {
             return;
@@ -239,8 +240,8 @@ impl World {
         everybody.into_iter().for_each(|id| self.power(id));
     }
 
-    /// Starts and stops the machine of a bursting node (R7), and starts one that is always on, as far as this
-    /// manager knows.
+    /// Starts and stops the machine of a bursting node (R7), and starts a node that is always on according to the
+    /// manager.
     fn power(&mut self, id: NodeId) {
         let Some(node) = self.fleet().nodes().get(id) else { return };
         let (duty, power) = (node.duty, node.power());

@@ -1,4 +1,6 @@
-//! The world: everything in it, and the loop that lets happen what is next.
+//! The state of a seeded world and its event loop: takes the next event from the queue, handles it, and has the oracle
+//! judge the result. Handlers are in the files of what they concern; randomness comes from generators of the seed
+//! alone.
 
 pub(crate) mod clock;
 pub(crate) mod copies;
@@ -40,10 +42,10 @@ use machine::Machine;
 use manager::{CommitResult, Manager};
 use tracked::{Tracked, Unjudged};
 
-/// When every world begins.
+/// The time at which every world begins.
 pub(crate) const BEGINNING: Time = Time(1_000);
 
-/// Everything.
+/// A seeded world: machines, messages, the truth about them, and what is recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) now: Time,
@@ -57,22 +59,22 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     pub(crate) counts: Counts,
     pub(crate) violations: Vec<Violation>,
-    /// Whose own promises are to be judged.
+    /// The nodes whose own promises are to be judged.
     pub(crate) unjudged: Unjudged,
-    /// The run on behalf of which each was out of service when it was judged last.
+    /// The run for which each node was out of service when it was judged last.
     pub(crate) out: BTreeMap<NodeId, RunId>,
-    /// Of whom it is to be judged what is shown.
+    /// The nodes whose shown status is to be judged.
     pub(crate) unjudged_shown: Unjudged,
-    /// When nothing goes wrong any more.
+    /// When all faults end.
     pub(crate) heals_at: Time,
     pub(crate) healed: bool,
-    /// What was done to it so far.
+    /// The actions so far.
     pub(crate) steps: Vec<Step>,
     pub(crate) fault_draws: BTreeMap<RandomFault, Draw>,
     pub(crate) operator_draws: BTreeMap<OperatorAction, Draw>,
-    /// What a compromised node says is drawn from it.
+    /// The generator of false reports.
     pub(crate) false_report_draw: Draw,
-    /// What came to programs that hang.
+    /// Events for programs that hang.
     pub(crate) missed: Vec<WorldEvent>,
     pub(crate) next_id: NodeId,
     pub(crate) next_call: u64,
@@ -129,7 +131,7 @@ impl World {
         world
     }
 
-    /// A node is installed and registered.
+    /// Installs and registers a node.
     pub(crate) fn add_node(&mut self, id: NodeId, duty: Duty, release: (Release, Sha256)) {
         self.next_id = NodeId(self.next_id.0.max(id.0.saturating_add(1)));
         let draw = self.root.child("node", u64::from(id.0));
@@ -161,7 +163,7 @@ impl World {
         self.nodes.contains_key(&id).then_some(id).into_iter().chain(self.copies_of(id))
     }
 
-    /// Tells what has changed since the last time, where somebody is to read it.
+    /// Records what has changed since the last time, where that is wanted.
     pub(crate) fn record_differences(&mut self) {
         if self.journal.records_differences() {
             let state = State::of(self.fleet(), &self.manager, &self.nodes);
@@ -169,13 +171,13 @@ impl World {
         }
     }
 
-    /// Lets happen what is next, and judges the world after it. False when nothing is left to happen.
+    /// Handles the next event and judges the world after it. False when no event is left.
     pub(crate) fn step(&mut self) -> bool {
         let Some((at, event)) = self.queue.pop() else { return false };
         self.record_differences();
         self.now = self.now.max(at);
         let alone = event.concerns_alone();
-        self.journal.happens(|| format!("{event:?}"));
+        self.journal.set_event(|| format!("{event:?}"));
         if self.is_blocked_by_a_hang(&event) {
             self.missed.push(event);
         } else {
@@ -185,8 +187,7 @@ impl World {
         true
     }
 
-    /// Whether a happening is one that a program which hangs would have to deal with. boot, the wire and
-    /// the people outside go on.
+    /// Whether an event is for a program that hangs. boot, the network and the callers go on.
     fn is_blocked_by_a_hang(&self, event: &WorldEvent) -> bool {
         let node = |id: &NodeId| self.nodes.get(id).is_some_and(|machine| machine.hung);
         match event {
@@ -220,8 +221,8 @@ impl World {
         }
     }
 
-    /// What a program has missed while it hung comes to it now, save answers: their connections have broken.
-    /// What is still missed by another is missed again.
+    /// Delivers what a program has missed while it hung, except answers: their connections have broken. Events for
+    /// another program that still hangs are set aside again.
     pub(crate) fn handle_missed_events(&mut self) {
         for event in std::mem::take(&mut self.missed) {
             if matches!(event, WorldEvent::Desired { .. }) {
@@ -267,7 +268,7 @@ impl World {
         }
     }
 
-    /// A caller dials a node, and will dial again.
+    /// Handles a call to a node, and schedules the next one.
     fn dial(&mut self, id: NodeId) {
         if self.healed {
             return;
@@ -302,7 +303,7 @@ impl World {
         }
     }
 
-    /// Notes a promise that does not hold, once for each subject.
+    /// Records a broken promise, once for each subject.
     pub(crate) fn violation(&mut self, promise: &'static str, subject: String) {
         let violation = Violation { promise, subject };
         self.journal.line(self.now, || format!("BROKEN: {violation:?}"));

@@ -1,6 +1,5 @@
-//! The messages between the Management Node and the nodes: objects that are lost, delayed, doubled and
-//! overtaken. A message that is under way reaches whichever process is there when it arrives, which is
-//! harsher than a connection that breaks with its process.
+//! The messages between the Management Node and the nodes: they are lost, delayed, duplicated and reordered. A message
+//! reaches whichever process runs when it arrives, which is harsher than a connection that breaks with its process.
 
 use fleet::desired::Desired;
 use fleet::node::NodeId;
@@ -18,16 +17,16 @@ use crate::seeded::draw::Draw;
 use crate::seeded::plan::fault_rates::LinkRates;
 use crate::seeded::plan::kinds::{Kind, KindCounts};
 
-/// How long after the end of a link the Management Node takes notice, at most.
+/// How long the Management Node takes at most to notice that a link is down.
 pub(crate) const GAP: Span = Span::seconds(10);
 
-/// How long a node waits for an answer before it speaks again; doubled each time.
+/// How long a node waits for an answer before it repeats its report; doubled each time.
 const RETRY: Span = Span::seconds(5);
 
-/// The longest pause between two attempts.
+/// The longest pause between two reports that are not answered.
 pub(crate) const RETRY_MOST: Span = Span::seconds(80);
 
-/// When the copies of one message arrive; none when it is lost.
+/// The delays of the deliveries of one message; none if it is lost.
 fn deliveries(draw: &mut Draw, rates: &LinkRates, healed: bool, done: &mut KindCounts) -> Vec<Span> {
     let delay = draw.around(rates.delay, 64);
     let (lost, doubled, late) =
@@ -55,7 +54,7 @@ impl World {
         self.manager.up && self.nodes.get(&id).is_some_and(super::machine::Machine::is_linked)
     }
 
-    /// A node says what it observes, and will speak again when no answer comes.
+    /// A node sends a report, and repeats it until it is answered.
     pub(crate) fn send_report(&mut self, id: NodeId) {
         let (linked, canary) = (self.is_linked(id), self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
@@ -86,7 +85,7 @@ impl World {
         }
     }
 
-    /// A report arrives. The request is answered at once.
+    /// A report arrives. It is answered at once.
     pub(crate) fn report_arrives(&mut self, from: NodeId, observed: Observed, request: u64) {
         let there = self.nodes.get(&from).is_some_and(|machine| machine.cuts == 0);
         if !self.manager.up || !there {
@@ -104,21 +103,21 @@ impl World {
             self.queue.push(self.now + later, WorldEvent::FalseDown { node: from });
         }
         self.compare_clock(from, &observed);
-        self.take_in(from, observed);
+        self.apply_report(from, observed);
         self.send_desired(from, Some(request));
     }
 
-    /// What says nothing new, the link keeps to itself.
-    fn take_in(&mut self, from: NodeId, said: Observed) {
+    /// Applies a report, unless it says what is known already.
+    fn apply_report(&mut self, from: NodeId, sent: Observed) {
         let id = identity(from);
-        let observed = Canary::alter_report(self, id, said.clone());
+        let observed = Canary::alter_report(self, id, sent.clone());
         if !self.fleet().is_news(id, self.manager_now(), &observed) {
-            return self.note_process(from, &said);
+            return self.note_process(from, &sent);
         }
         let event = Event::Report { id, observed };
         let note = |world: &mut Self| {
-            world.note_process(from, &said);
-            world.note_report(id, &said);
+            world.note_process(from, &sent);
+            world.note_report(id, &sent);
         };
         if self.apply_to_platform_noting(event, note) == CommitResult::Committed {
             self.check_report(id);
@@ -133,7 +132,7 @@ impl World {
         machine.arrived = machine.arrived.max(at);
     }
 
-    /// Sends a node what is wanted of it: as the answer to what it said in a turn, or because it is news.
+    /// Sends a node its desired state: as the answer to a request, or because it has changed.
     pub(crate) fn send_desired(&mut self, to: NodeId, answers: Option<u64>) {
         let Some(desired) = self.wanted_of(to) else { return };
         if !self.is_linked(to) {
@@ -152,7 +151,7 @@ impl World {
         }
     }
 
-    /// The Management Node looks after a node that has no request under way.
+    /// The Management Node checks a node that has no open request.
     pub(crate) fn link_check(&mut self, id: NodeId) {
         let id = identity(id);
         let linked = self.machines_of(id).any(|machine| self.is_linked(machine));
@@ -168,7 +167,7 @@ impl World {
         }
     }
 
-    /// Connections break: nodes that still run try again soon, and the manager takes notice.
+    /// Connections break: running nodes report again soon, and the manager notices.
     pub(crate) fn link_breaks(&mut self, ids: &[NodeId]) {
         for id in ids {
             let Some(machine) = self.nodes.get_mut(id) else { continue };
@@ -182,18 +181,18 @@ impl World {
         }
     }
 
-    /// What is wanted of a machine, as the Management Node knows its node.
+    /// The desired state of the node as which a machine reports.
     pub(crate) fn wanted_of(&self, machine: NodeId) -> Option<Desired> {
         self.fleet().wanted(identity(machine))
     }
 
-    /// What is sent to a process of a node names the other.
+    /// The other process of the node, as the answer to this machine names it.
     pub(crate) fn beside(&self, machine: NodeId) -> Option<StartId> {
         let start = self.nodes.get(&machine)?.process_of(machine, self.copies.numbered)?.start;
         self.fleet().nodes().get(identity(machine))?.starts.beside(start)
     }
 
-    /// Sends every machine of a node what is wanted of it.
+    /// Sends every machine of a node its desired state.
     pub(crate) fn send_desired_to_all(&mut self, id: NodeId) {
         let machines: Vec<NodeId> = self.machines_of(id).collect();
         machines.into_iter().for_each(|machine| self.send_desired(machine, None));

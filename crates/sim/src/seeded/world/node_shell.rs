@@ -1,5 +1,5 @@
-//! The loop around the brain of one node, as the node's program has it: apply what has happened, make it
-//! durable, act on the difference between what is wanted and what is in flight, and report.
+//! The loop around one node's agent, in the order of the shipped program: apply an event, make it durable, act on the
+//! difference between what is wanted and what is in flight, report. It relies on the machine for disk, clock and calls.
 
 use fleet::agent::{Agent, AgentEvent, AgentFact};
 use fleet::desired::{Assignment, Desired};
@@ -14,16 +14,16 @@ use crate::seeded::canary::Canary;
 use crate::seeded::faults::start_fault;
 use crate::seeded::plan::kinds::Kind;
 
-/// How often one thing may follow from another on a node at one moment.
+/// The most turns of the loop at one time; a node that needs more does not settle.
 const TURNS: u32 = 50;
 
-/// How long a broken staging waits before it goes on.
+/// The pause before an interrupted staging is resumed.
 const STAGING_PAUSE: Span = Span::seconds(30);
 
-/// How soon a release that is tried confirms itself once it has been answered.
+/// How long a release that is tried takes to confirm itself after its first answer.
 const CONFIRMS_AFTER: Span = Span::seconds(2);
 
-/// How soon a disk that could not be written is tried again.
+/// The pause before a failed write is retried.
 const WRITE_RETRY: Span = Span::seconds(20);
 
 /// Whether something was done that changes what is wanted.
@@ -34,7 +34,7 @@ enum Acted {
 }
 
 impl World {
-    /// Lets a node's brain take in what has happened. It counts only when what the node remembers is durable.
+    /// Applies an event to a node's agent. It takes effect only if the persistent state is durable.
     pub(crate) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) -> Durability {
         self.known(id).rejected |= matches!(event, AgentEvent::Rejected { .. });
         let Some(machine) = self.nodes.get_mut(&id) else { return Durability::NotDurable };
@@ -53,7 +53,7 @@ impl World {
         Durability::Durable
     }
 
-    /// Makes durable what a brain remembers, and only then puts it in force: persist, then act.
+    /// Makes the persistent state durable, and only then replaces the agent: persist, then act.
     fn persist(&mut self, id: NodeId, next: Agent) -> Durability {
         let (now, canary) = (self.now, self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return Durability::NotDurable };
@@ -85,7 +85,7 @@ impl World {
         Durability::Durable
     }
 
-    /// Tries again to write what could not be written.
+    /// Retries a failed write.
     fn persist_again(&mut self, id: NodeId) {
         let now = self.now;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
@@ -102,13 +102,13 @@ impl World {
         }
     }
 
-    /// A node looks around because it is time to.
+    /// A deadline of a node has passed, or a retry is due.
     pub(crate) fn node_due(&mut self, id: NodeId) {
         self.persist_again(id);
         self.settle_node(id);
     }
 
-    /// What is wanted arrives.
+    /// A desired state arrives.
     pub(crate) fn desired_arrives(
         &mut self,
         to: NodeId,
@@ -134,8 +134,8 @@ impl World {
         if let Err(refusal) = outcome {
             process.agent.refused(refusal);
         }
-        // The answer to a request that has broken, or that another has followed, comes to nobody; and what the
-        // manager says unasked is no answer.
+        // Only the answer to the current request counts as one: earlier requests are broken or superseded, and a
+        // desired state that was sent unasked answers none.
         if answers == Some(machine.request) {
             machine.unanswered = 0;
             machine.request += 1;
@@ -152,13 +152,13 @@ impl World {
             self.queue.push(self.now + CONFIRMS_AFTER, WorldEvent::Confirm { node: to, start });
         }
         self.counts.events += 1;
-        self.journal.line(self.now, || format!("node{to} is told {desired:?}: {outcome:?}"));
+        self.journal.line(self.now, || format!("node{to} is sent {desired:?}: {outcome:?}"));
         self.counts.reached.commands_refused += u64::from(outcome.is_err());
         self.check_acceptance(to, &came, taken, &before);
         self.settle_node(to);
     }
 
-    /// Acts until nothing more is wanted, then reports what is new.
+    /// Acts until nothing more is wanted, then reports what has changed.
     pub(crate) fn settle_node(&mut self, id: NodeId) {
         for _ in 0..TURNS {
             if self.act(id) == Acted::No {
@@ -178,7 +178,7 @@ impl World {
         let wants = Canary::alter_wants(self.canary, machine, process.agent.wanted());
         machine.engine =
             if wants.refuse_calls.is_some() { Admission::Refusing } else { Admission::Admitting };
-        // The calls are counted after the door is closed.
+        // The calls are counted after admission is closed.
         self.count(id);
         let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
         let Some(process) = &machine.process else { return Acted::No };
@@ -219,7 +219,7 @@ impl World {
         }
     }
 
-    /// Lets the brain know what the call engine does and holds, and whether the node is fit.
+    /// Applies the state of the call engine, the node's fitness and the result of the start check.
     fn count(&mut self, id: NodeId) {
         let Some(machine) = self.nodes.get(&id) else { return };
         let Some(process) = &machine.process else { return };
@@ -245,7 +245,7 @@ impl World {
         }
     }
 
-    /// One staging at a time; one that is not wanted any more is given up.
+    /// Begins what is to be staged, one at a time; a staging that is no longer wanted is cancelled.
     fn stage(&mut self, id: NodeId, wanted: Option<Assignment>) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let median = self.rates.machines.staging;
@@ -275,7 +275,7 @@ impl World {
         self.settle_node(id);
     }
 
-    /// A staging ends, breaks off and goes on later, or cannot be done.
+    /// A staging ends, is interrupted and resumed later, or is rejected.
     pub(crate) fn staging_ends(&mut self, id: NodeId, number: u64) {
         let Some(software) = self.job(id, number) else { return };
         let (breaks, rejected) = (self.rates.machines.staging_breaks, self.rates.machines.rejected);
@@ -305,13 +305,13 @@ impl World {
         self.settle_node(id);
     }
 
-    /// The node has remembered that it leaves, and loses power before it has selected its slot.
+    /// The node has stored that it leaves, and may lose power before it has selected its slot.
     fn maybe_interrupted(&mut self, id: NodeId) -> Acted {
         let chance = self.rates.machines.interrupted;
         let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
         if !self.healed && machine.draw.chance(chance) {
-            // It finds the fall-back of an earlier run then, and takes it for one of this: a selection that has not
-            // come to the slot record cannot be told from one that has.
+            // It then takes the fall-back of an earlier run for one of this run: a selection that did not reach the
+            // slot record cannot be distinguished from one that did.
             let fell_back = machine.disk.fell_back.is_some();
             self.known(id).rejected |= fell_back;
             self.counts.done.note(Kind::Interrupted);
@@ -321,7 +321,7 @@ impl World {
         Acted::Yes
     }
 
-    /// Says what is new at once.
+    /// Reports at once if the report differs from the last one.
     fn publish(&mut self, id: NodeId) {
         let canary = self.canary;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
@@ -337,7 +337,7 @@ impl World {
 
     fn set_node_timer(&mut self, id: NodeId) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        // What cannot be made durable is tried again when the disk is.
+        // A change that cannot be made durable is retried by `persist_again`.
         let process = machine.process.as_ref().filter(|process| !process.write_failed);
         let due = process.and_then(|process| process.agent.next_deadline());
         if due != machine.timer {

@@ -1,4 +1,5 @@
-//! A node's process begins and ends: boot, tries, losses of power, restarts into a new release.
+//! How a node's process begins and ends: boot, tries, losses of power, restarts into a new release. It follows the
+//! order of the shipped programs: slot record first, then the persistent state.
 
 use fleet::agent::{Agent, AgentEvent};
 use fleet::desired::Assignment;
@@ -15,10 +16,10 @@ use super::machine::Process;
 use crate::seeded::canary::Canary;
 use crate::seeded::plan::kinds::Kind;
 
-/// How long boot waits for a release that does not come up.
+/// How long boot waits for a release to confirm itself.
 const TRY: Span = Span::minutes(5);
 
-/// How soon boot tries again on a disk that cannot be written.
+/// How soon boot retries when the disk cannot be written.
 const BOOT_AGAIN: Span = Span::seconds(20);
 
 impl World {
@@ -29,7 +30,7 @@ impl World {
         self.queue.push(self.now + away, WorldEvent::Boot { node: id, start: machine.start });
     }
 
-    /// The process ends, and its calls with it.
+    /// The process and its calls end.
     fn ends(&mut self, id: NodeId) {
         let (now, canary) = (self.now, self.canary);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
@@ -42,7 +43,7 @@ impl World {
         machine.timer = None;
         machine.hung = false;
         machine.calls.clear();
-        // What could be written was stored with the time once a minute.
+        // A working disk has stored the time once a minute.
         if machine.disk_fault.is_none() {
             machine.disk.stamp = machine.disk.stamp.renewed(machine.clock, now);
         }
@@ -80,7 +81,7 @@ impl World {
         self.machine_was_off(id);
     }
 
-    /// The slot is selected and the machine restarts: what must never happen while a call lives (R4).
+    /// Selects the slot and restarts the machine, which must never happen while a call lives (R4).
     pub(crate) fn select(&mut self, id: NodeId, into: Assignment) {
         let (falls_back, bad) = (self.rates.machines.falls_back, self.is_bad_on_nodes(into.release));
         let Some(machine) = self.nodes.get_mut(&id) else { return };
@@ -115,12 +116,12 @@ impl World {
         self.boot_after(id, away);
     }
 
-    /// Whether a release comes up on no node, whatever heals.
+    /// Whether a release starts on no node, even when all faults have ended.
     fn is_bad_on_nodes(&self, release: Release) -> bool {
         self.rates.machines.bad_on_nodes == Some(release.version)
     }
 
-    /// boot counts a try, and falls back when there are no more.
+    /// boot counts a try, and falls back when none is left.
     fn counts_try(&mut self, id: NodeId) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let tried = machine.is_between_releases();
@@ -140,7 +141,7 @@ impl World {
             return self.boot_after(id, BOOT_AGAIN);
         }
         if machine.start_fault.is_some() {
-            // Whatever boot starts ends at once; a try is used up all the same.
+            // Every start ends at once, and uses up a try.
             self.counts_try(id);
             return self.boot_after(id, BOOT_AGAIN);
         }
@@ -152,7 +153,7 @@ impl World {
         machine.downtime = Downtime::Program;
         machine.forget_reports();
         Canary::alter_memory(canary, &mut machine.disk.memory);
-        let agent = Agent::new(machine.disk.memory.clone(), machine.found());
+        let agent = Agent::new(machine.disk.memory.clone(), machine.start_conditions());
         let durable = machine.disk.memory.clone();
         machine.process =
             Some(Process { agent, durable, write_failed: false, job: None, reported: None, beside: None });
@@ -182,7 +183,7 @@ impl World {
         }
     }
 
-    /// The record first, then what the node remembers: a loss of power may come in between.
+    /// Confirms the slot record first, then the agent: power may be lost in between.
     pub(crate) fn confirms(&mut self, id: NodeId, start: u64) {
         let (interrupted, healed) = (self.rates.machines.interrupted, self.healed);
         let version = self.rates.machines.bad_on_nodes;

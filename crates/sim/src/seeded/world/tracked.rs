@@ -1,8 +1,6 @@
-//! Dirty tracking for the oracle: which nodes may have changed since they were judged last, so that the others are
-//! left out.
-//!
-//! The types see to it that no change goes unnoted. The values lie behind them and can be read as they are. Every
-//! mutable access marks the node that it concerns, and one that concerns no single node marks all.
+//! Change tracking for the oracle: which nodes may have changed since they were judged last, so that the others are
+//! skipped. The types make sure that no change is missed: values are read freely, every mutable access marks the node
+//! that it concerns, and an access that concerns no single node marks all.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,7 +12,7 @@ use fleet::policy::Policy;
 use fleet::run::Package;
 use fleet::time::Time;
 
-/// Who may have changed.
+/// The nodes that may have changed.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
     all: bool,
@@ -28,18 +26,17 @@ impl Touched {
         }
     }
 
-    fn everybody() -> Self {
+    fn all() -> Self {
         Self { all: true, nodes: Vec::new() }
     }
 }
 
-/// The nodes that are to be judged. One leaves them when it was judged and will be judged the same until somebody
-/// touches it.
+/// The nodes that are to be judged. A node is removed when its judgement cannot change before it is touched.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unjudged(Vec<NodeId>);
 
 impl Unjudged {
-    /// Everybody who may have changed is to be judged; `all` are those of whom that is noted.
+    /// Adds the nodes that may have changed; `all` are the nodes that are tracked.
     pub(crate) fn add(&mut self, touched: &Touched, all: impl Iterator<Item = NodeId>) {
         self.0.extend(&touched.nodes);
         if touched.all {
@@ -47,12 +44,12 @@ impl Unjudged {
         }
     }
 
-    /// One was judged although its turn had perhaps not come.
+    /// Records that a node was judged out of turn.
     pub(crate) fn note(&mut self, judged: NodeId, next: Next) {
         self.0.retain(|id| *id != judged || next == Next::Again);
     }
 
-    /// Judges each, in the order of the ids, and keeps those that must be judged again whatever happens.
+    /// Judges each node, in the order of the ids, and keeps those that must be judged again in any case.
     pub(crate) fn judge(&mut self, mut judge: impl FnMut(NodeId) -> Next) {
         self.0.sort_unstable();
         self.0.dedup();
@@ -63,13 +60,13 @@ impl Unjudged {
 /// When a node is to be judged next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// At the next event: time alone may change the judgement, or it could not be judged, or broke a promise.
+    /// At the next event: time alone may change the judgement, or the node could not be judged, or broke a promise.
     Again,
     /// Not before it is touched.
     WhenTouched,
 }
 
-/// A value for each node.
+/// A value for each node, with the nodes that were touched.
 #[derive(Debug)]
 pub(crate) struct Tracked<T> {
     values: BTreeMap<NodeId, T>,
@@ -97,7 +94,7 @@ impl<T> Tracked<T> {
         self.values.remove(id)
     }
 
-    /// Adds those that may have changed since this was last asked.
+    /// Adds the nodes that may have changed since the last call.
     pub(crate) fn add_touched_to<const N: usize>(&mut self, unjudged: [&mut Unjudged; N]) {
         for unjudged in unjudged {
             unjudged.add(&self.touched, self.values.keys().copied());
@@ -109,14 +106,14 @@ impl<T> Tracked<T> {
 
 impl<T> Default for Tracked<T> {
     fn default() -> Self {
-        Self { values: BTreeMap::new(), touched: Touched::everybody() }
+        Self { values: BTreeMap::new(), touched: Touched::all() }
     }
 }
 
-/// What takes the place of something else may differ from it in everything.
+/// A clone may replace any other value, so everything in it counts as touched.
 impl<T: Clone> Clone for Tracked<T> {
     fn clone(&self) -> Self {
-        Self { values: self.values.clone(), touched: Touched::everybody() }
+        Self { values: self.values.clone(), touched: Touched::all() }
     }
 }
 
@@ -135,7 +132,7 @@ impl<T> DerefMut for Tracked<T> {
     }
 }
 
-/// The platform's brain.
+/// The platform's state machine, with the nodes whose record was touched.
 #[derive(Debug)]
 pub(crate) struct TrackedFleet {
     fleet: Fleet,
@@ -160,7 +157,7 @@ impl TrackedFleet {
         Ok(applied)
     }
 
-    /// Adds those whose record may have changed since this was last asked.
+    /// Adds the nodes whose record may have changed since the last call.
     pub(crate) fn add_touched_to(&mut self, unjudged: &mut Unjudged) {
         unjudged.add(&self.touched, self.fleet.nodes().iter().map(|(id, _)| id));
         self.touched.all = false;
@@ -170,11 +167,11 @@ impl TrackedFleet {
 
 impl From<Fleet> for TrackedFleet {
     fn from(fleet: Fleet) -> Self {
-        Self { fleet, touched: Touched::everybody() }
+        Self { fleet, touched: Touched::all() }
     }
 }
 
-/// What takes the place of something else may differ from it in everything.
+/// A clone may replace any other value, so everything in it counts as touched.
 impl Clone for TrackedFleet {
     fn clone(&self) -> Self {
         Self::from(self.fleet.clone())
@@ -205,8 +202,8 @@ mod tests {
     use crate::seeded::report::journal::{Journal, Verbosity};
     use crate::seeded::world::World;
 
-    /// Lets a part of a world happen.
-    fn handle(plan: &Plan, touch: impl Fn(&mut World)) -> World {
+    /// Runs a part of a world.
+    fn run_part(plan: &Plan, touch: impl Fn(&mut World)) -> World {
         let mut world = World::new(plan, Journal::new(Verbosity::Events));
         for _ in 0..4_000 {
             touch(&mut world);
@@ -217,20 +214,20 @@ mod tests {
         world
     }
 
-    fn touch_everybody(world: &mut World) {
+    fn touch_all(world: &mut World) {
         world.nodes.deref_mut();
         world.truth.nodes.deref_mut();
         world.manager.store.fleet.deref_mut();
     }
 
     #[test]
-    fn who_is_left_out_would_have_been_judged_the_same() {
+    fn skipped_nodes_would_have_been_judged_the_same() {
         let rules = Canary::ALL.map(|(canary, _, _)| Some(canary));
         for (seed, canary) in
             (1..9).flat_map(|seed| [None].into_iter().chain(rules).map(move |rule| (seed, rule)))
         {
             let plan = Plan { canary, ..Plan::of(seed) };
-            let [some, all] = [handle(&plan, |_| {}), handle(&plan, touch_everybody)];
+            let [some, all] = [run_part(&plan, |_| {}), run_part(&plan, touch_all)];
             assert_eq!(some.violations, all.violations, "seed {seed}, {canary:?}");
             assert_eq!(some.now, all.now, "seed {seed}, {canary:?}");
             assert!(some.journal.into_text() == all.journal.into_text(), "seed {seed}, {canary:?}");
