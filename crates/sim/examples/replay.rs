@@ -1,12 +1,12 @@
-//! Lets one seed, or one kept file, happen again and prints every event with what it has changed:
-//! `replay 42`, `replay kept/x.txt`.
+//! Replays one seed or one kept file, and prints every event with what it has changed: `replay 42`, `replay
+//! kept/x.txt`.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use sim::seeded::{Plan, Verbosity, run_plan};
 
-/// Lets one seed, or one kept file, happen again and prints every event with what it has changed.
+/// Replays one seed or one kept file, and prints every event with what it has changed.
 #[derive(Debug, Parser)]
 #[command(name = "replay")]
 struct Args {
@@ -15,7 +15,7 @@ struct Args {
     /// Prints the events alone.
     #[arg(long)]
     events: bool,
-    /// Prints nothing but the world as a file, with all that was drawn as steps, to be changed by hand.
+    /// Prints only the world as a file, with everything that was drawn as steps, to be edited by hand.
     #[arg(long, conflicts_with = "events")]
     steps: bool,
 }
@@ -49,12 +49,12 @@ fn write_down(plan: &Plan) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn plan(word: &str) -> Result<Plan, String> {
-    match word.parse() {
+fn plan(name: &str) -> Result<Plan, String> {
+    match name.parse() {
         Ok(seed) => Ok(Plan::of(seed)),
         Err(_) => {
-            let text = std::fs::read_to_string(word).map_err(|error| format!("{word}: {error}"))?;
-            Plan::from_text(&text).map_err(|why| format!("{word}: {why}"))
+            let text = std::fs::read_to_string(name).map_err(|error| format!("{name}: {error}"))?;
+            Plan::from_text(&text).map_err(|why| format!("{name}: {why}"))
         }
     }
 }

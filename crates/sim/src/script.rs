@@ -1,4 +1,5 @@
-//! Scenario scripts: comments, commands, and the expected output in place, readable by an operator.
+//! Scenario scripts: comments, commands, and the expected output in place, readable by an operator. This file parses
+//! commands and formats output; what they do is in `world` and `machine`.
 //!
 //! ```text
 //! # What the scenario shows (R5).
@@ -26,10 +27,10 @@ use crate::world::{World, package_of};
 /// How long `finish` waits for a run: longer than any run may take.
 const FINISH: Span = Span::hours(60);
 
-/// Runs a script and returns it with the output that its commands really have.
+/// Runs a script and returns it with the real output of its commands.
 ///
 /// # Panics
-/// When the script cannot be read, or a promise is broken.
+/// When the script cannot be parsed, or a promise is broken.
 pub fn run_script(text: &str) -> String {
     let mut world = World::new(0, Version::new(34, 0));
     let mut out = String::new();
@@ -48,7 +49,7 @@ pub fn run_script(text: &str) -> String {
     format!("{}\n", out.trim_end())
 }
 
-/// A line of a script, taken apart.
+/// A line of a script, split into its arguments.
 struct Line<'a> {
     text: &'a str,
     arguments: Vec<&'a str>,
@@ -56,7 +57,7 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn argument(&self, position: usize) -> &'a str {
-        self.arguments.get(position).unwrap_or_else(|| panic!("a word is missing: {:?}", self.text))
+        self.arguments.get(position).unwrap_or_else(|| panic!("an argument is missing: {:?}", self.text))
     }
 
     fn setting(&self, name: &str) -> Option<&'a str> {
@@ -107,7 +108,7 @@ fn command(world: &mut World, text: &str) -> String {
     }
 }
 
-/// Commands that do something to a node, or let time pass.
+/// Commands that change a machine, or advance time.
 fn machine_command(world: &mut World, line: &Line<'_>) {
     let now = world.now;
     match line.argument(0) {
@@ -138,7 +139,7 @@ fn machine_command(world: &mut World, line: &Line<'_>) {
                 "good" => ReleaseOutcome::Good,
                 "falls-back" => ReleaseOutcome::FallsBack,
                 "disk-full" => ReleaseOutcome::DiskFull,
-                other => panic!("what does a release that is {other:?} do?"),
+                other => panic!("unknown outcome of a release: {other:?}"),
             };
             each(world, line, |machine| machine.outcome = outcome);
         }
@@ -216,14 +217,14 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
         "release" => world.manager.good = line.argument(2) == "good",
         "snapshot" => world.restore_point = Some(world.fleet.clone()),
         "restored" => {
-            // Its machine is as it was when the snapshot was made, its release with it.
+            // The machine is restored with the store, so its release is the old one as well.
             world.fleet = world.restore_point.clone().expect("there is a snapshot");
             let release = world.fleet.platform.release;
             world.apply(Event::ManagerStarted { release, fell_back: None, wall: None });
             world.settle();
         }
         "forgets" => {
-            // The manager is restored from a restore point that knows nothing of what came since.
+            // The manager is restored from a restore point before everything but the registrations.
             let nodes = world.fleet.nodes().iter();
             let names: Vec<_> = nodes.map(|(id, node)| (id, node.name.clone(), node.duty)).collect();
             world.fleet = fleet::platform::Fleet::new(
@@ -236,7 +237,7 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
             world.take_facts();
             world.settle();
         }
-        other => panic!("what is the manager to do: {other:?}?"),
+        other => panic!("unknown command for the manager: {other:?}"),
     }
     facts(world)
 }
@@ -276,7 +277,7 @@ fn check(world: &World, line: &Line<'_>) -> String {
     if output.is_empty() { "nothing stands in the way\n".into() } else { output }
 }
 
-/// Nodes that are shown the same are one line.
+/// The status of the platform; nodes with the same status share a line.
 fn status(world: &World) -> String {
     let mut rows: Vec<(String, String)> = Vec::new();
     let manager = world.fleet.manager_status();
@@ -302,7 +303,7 @@ fn status(world: &World) -> String {
     rows.iter().map(|(names, row)| format!("{names:<14} {row}\n")).collect()
 }
 
-/// What has happened since; the same for several nodes at one moment is one line.
+/// The facts since the last command; equal facts of several nodes at one time share a line.
 fn facts(world: &mut World) -> String {
     let mut rows: Vec<(Time, Vec<String>, String)> = Vec::new();
     for (at, fact) in world.take_facts() {
@@ -347,11 +348,11 @@ fn clock(time: Time) -> String {
 }
 
 fn number(text: &str) -> u32 {
-    text.parse().unwrap_or_else(|_| panic!("{text:?} is no number"))
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is not a number"))
 }
 
 fn version(text: &str) -> Version {
-    text.parse().unwrap_or_else(|_| panic!("{text:?} is no version"))
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is not a version"))
 }
 
 /// A version, or another build of it: `34.1+1`.
@@ -362,11 +363,11 @@ fn build(text: &str) -> Release {
 
 fn span(text: &str) -> Span {
     let (count, unit) = text.split_at(text.len() - 1);
-    let count: u64 = count.parse().unwrap_or_else(|_| panic!("{text:?} is no span like 90s, 10m or 1h"));
+    let count: u64 = count.parse().unwrap_or_else(|_| panic!("{text:?} is not a span like 90s, 10m or 1h"));
     match unit {
         "s" => Span::seconds(count),
         "m" => Span::minutes(count),
         "h" => Span::hours(count),
-        _ => panic!("{text:?} is no span like 90s, 10m or 1h"),
+        _ => panic!("{text:?} is not a span like 90s, 10m or 1h"),
     }
 }

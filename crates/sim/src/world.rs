@@ -1,4 +1,5 @@
-//! The world: time, machines, links, and the loop that lets everything happen that is due.
+//! The world of a scenario: time, machines, links, and the loop that handles everything that is due. Nothing in it is
+//! random; what goes wrong is in the script.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,10 +17,10 @@ use fleet::version::{Build, Release, Sha256, Version};
 use crate::machine::Machine;
 use crate::manager::ManagerMachine;
 
-/// How often everything that is due at one moment may follow from something else that is due.
+/// The most exchanges at one time; a world that needs more does not settle.
 const STEPS_AT_ONE_TIME: usize = 1_000;
 
-/// How long a bursting node's machine takes to start up.
+/// How long a bursting node's machine takes to start.
 const START_UP: Span = Span::minutes(2);
 
 /// A platform and its machines.
@@ -69,7 +70,7 @@ pub(crate) fn package_of(release: Release) -> Package {
 }
 
 impl World {
-    /// A platform of `nodes` always-on nodes, all on one version and in touch.
+    /// A platform of `nodes` always-on nodes, all on one version and reachable.
     pub fn new(nodes: u32, version: Version) -> Self {
         let fleet = Fleet::new(release(version), Policy::standard());
         let mut world = Self {
@@ -97,7 +98,7 @@ impl World {
         self.apply(Event::NodeAdded { id, name: format!("node{id}"), duty });
     }
 
-    /// The machine of a node is copied, and both report as it from now on.
+    /// Copies the machine of a node; both machines report as it from now on.
     pub(crate) fn copy(&mut self, of: NodeId, copy: NodeId) {
         let Some(machine) = self.machines.get(&of) else { return };
         let (mut one, mut other) = (machine.clone(), machine.copy(self.now));
@@ -153,12 +154,12 @@ impl World {
         assert!(violations.is_empty(), "at {:?}: {violations:?}", self.now);
     }
 
-    /// The facts since this was last asked.
+    /// The facts since the last call.
     pub(crate) fn take_facts(&mut self) -> Vec<(Time, Fact)> {
         std::mem::take(&mut self.facts)
     }
 
-    /// Lets `span` pass.
+    /// Advances time by `span`.
     pub(crate) fn pass(&mut self, span: Span) {
         let until = self.now + span;
         while let Some(next) = self.next_deadline().filter(|next| *next <= until) {
@@ -169,7 +170,7 @@ impl World {
         self.settle();
     }
 
-    /// Lets time pass until the run has ended and every node has said so, or until `limit` has passed.
+    /// Advances time until the run has ended and every node has reported so, or by `limit`.
     pub(crate) fn pass_until_done(&mut self, limit: Span) {
         let until = self.now + limit;
         while self.fleet.platform.run.is_some() || self.fleet.nodes().places().iter().next().is_some() {
@@ -187,20 +188,20 @@ impl World {
         machines.chain(starting).chain(brain).chain(self.manager.next_deadline()).min()
     }
 
-    /// Lets everything happen that follows from what has happened, at this moment.
+    /// Handles everything that follows at the current time.
     ///
     /// # Panics
-    /// When it never comes to rest.
+    /// When it does not settle.
     pub(crate) fn settle(&mut self) {
         for _ in 0..STEPS_AT_ONE_TIME {
             if !self.step() {
                 return;
             }
         }
-        panic!("at {:?} the world does not come to rest", self.now);
+        panic!("at {:?} the world does not settle", self.now);
     }
 
-    /// One exchange between everyone; whether anything changed.
+    /// One exchange between all machines; returns whether anything changed.
     fn step(&mut self) -> bool {
         let before = self.fleet.clone();
         self.start_up_due();
@@ -231,13 +232,13 @@ impl World {
         }
     }
 
-    /// Whether any machine of a node can be heard.
+    /// Whether any machine of a node is heard.
     fn is_heard(&self, of: NodeId) -> bool {
         let is_of = |id: &NodeId| self.copies.get(id).copied().unwrap_or(*id) == of;
         self.machines.iter().any(|(id, machine)| is_of(id) && machine.is_heard())
     }
 
-    /// Every node that can be heard says what it observes and takes what is wanted of it.
+    /// Every node that is heard accepts its desired state and reports.
     fn exchange(&mut self) {
         let ids: Vec<NodeId> = self.machines.keys().copied().collect();
         for id in ids {

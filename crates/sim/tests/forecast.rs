@@ -1,10 +1,10 @@
-//! Whole runs that are foreseen: those whose course can be computed, and what they come to.
+//! Forecasts of runs whose course can be computed.
 
 use fleet::policy::Policy;
 use fleet::time::Span;
 use sim::forecast::{Day, Forecast, Lengths, Location, Machines, Plan, forecast};
 
-/// Few nodes with next to no calls: each is away as soon as it is asked.
+/// Nodes without calls: each restarts as soon as it is asked.
 fn idle(nodes: u32, at_once: u32) -> Plan {
     Plan {
         locations: vec![Location {
@@ -30,11 +30,11 @@ fn busy(nodes: u32, at_once: u32, calls_per_node: f64) -> Plan {
 }
 
 fn forecast_of(plan: &Plan, samples: u32) -> Forecast {
-    forecast(plan, samples, 1).expect("nothing stands in the way")
+    forecast(plan, samples, 1).expect("nothing blocks the start")
 }
 
 #[test]
-fn without_calls_a_run_takes_manager_staging_and_one_absence_after_the_other() {
+fn run_without_calls_takes_manager_staging_and_the_restarts_in_turn() {
     let one = forecast_of(&idle(30, 1), 3);
     assert_eq!(one.took.median, Some(Span::minutes(3 + 30 * 2)));
     let ten = forecast_of(&idle(30, 10), 3);
@@ -44,7 +44,7 @@ fn without_calls_a_run_takes_manager_staging_and_one_absence_after_the_other() {
 }
 
 #[test]
-fn calls_of_one_short_length_hold_a_node_up_for_no_longer_than_that() {
+fn calls_of_equal_length_delay_a_node_for_no_longer_than_that() {
     let mut plan = busy(20, 1, 50.0);
     plan.lengths = Lengths::new(Span::minutes(10), Span::ZERO);
     let took = forecast_of(&plan, 5).took.median.expect("it ends");
@@ -54,20 +54,20 @@ fn calls_of_one_short_length_hold_a_node_up_for_no_longer_than_that() {
 }
 
 #[test]
-fn calls_that_outlast_the_drain_limit_send_the_node_to_the_back_of_the_queue() {
+fn calls_beyond_the_drain_limit_send_the_node_to_the_end_of_the_queue() {
     let mut plan = busy(4, 4, 20.0);
     plan.policy.drain_limit = Span::minutes(30);
     let found = forecast_of(&plan, 20);
     assert!(found.finished > 10, "{}", found.finished);
     let second = found.attempts.iter().skip(2).sum::<u64>();
     assert!(second > 20, "{:?}", found.attempts);
-    // R2: a small platform is out of service altogether, and says what that costs.
+    // R2: all nodes of a small platform are out of service at once, and the forecast shows what that costs.
     assert_eq!(found.locations[0].out_of_service.median, 4);
     assert!(found.refused.median > 50, "{:?}", found.refused);
 }
 
 #[test]
-fn what_a_run_cannot_do_within_its_limit_is_left() {
+fn nodes_beyond_the_run_limit_are_left() {
     let mut plan = idle(100, 1);
     plan.policy.run_limit = Span::hours(1);
     let found = forecast_of(&plan, 3);
@@ -76,14 +76,14 @@ fn what_a_run_cannot_do_within_its_limit_is_left() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_figures() {
+fn same_seed_gives_the_same_figures() {
     let plan = busy(30, 5, 20.0);
     assert_eq!(forecast_of(&plan, 7), forecast_of(&plan, 7));
-    assert_ne!(forecast_of(&plan, 7), forecast(&plan, 7, 2).expect("nothing stands in the way"));
+    assert_ne!(forecast_of(&plan, 7), forecast(&plan, 7, 2).expect("nothing blocks the start"));
 }
 
 #[test]
-fn calls_that_are_known_are_those_that_are_waited_for() {
+fn known_calls_are_those_that_are_waited_for() {
     let mut plan = busy(3, 1, 20.0);
     plan.locations[0].calls = 0.0;
     plan.locations[0].calls_now = Some(vec![0, 0, 0]);

@@ -1,10 +1,9 @@
-//! The calls of one location, as numbers: how many came in each step and still live. Only the calls of
-//! a node that begins to refuse become single ones, each with its end.
+//! The calls of one location as counts: how many came in each step and are still in progress. Only the calls of a node
+//! that stops taking calls become single ones, each with its end.
 //!
-//! Each call goes to any node of its location that takes calls, with even chances. One that meets a node
-//! in maintenance mode is placed on another of the location; with no place on any it is refused.
-//! So a node that is taken out holds an even share of every step since it takes calls, and what is
-//! left to live of each call follows from how long that has lasted already.
+//! A call goes to any node of its location that takes calls, with equal probability. A call to a node in maintenance
+//! mode is placed on another of the location; if none has capacity, it is refused. So a node that is taken out holds an
+//! equal share of every step since it takes calls, and the remaining length of each call follows from its age.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,30 +13,30 @@ use super::chance::Chance;
 use super::lengths::{Lengths, seconds};
 use super::plan::{Day, Location, Plan};
 
-/// The longest time that a call is followed: longer ones are next to none.
+/// The longest call that is followed; hardly any is longer.
 pub(super) const LONGEST_CALL: Span = Span::hours(48);
 
-/// Steps in the length of a mean call: enough that hardly any call comes and goes within one.
+/// Steps in the mean length of a call: enough that hardly any call begins and ends within one.
 const STEPS_IN_A_CALL: u64 = 20;
 
 /// The shortest and the longest step.
 const STEPS: [Span; 2] = [Span::seconds(2), Span::minutes(1)];
 
-/// The part of a step's calls that is too small to be followed any longer.
+/// The fraction of a step's calls below which they are no longer followed.
 const NONE_LEFT: f64 = 1e-9;
 
-/// How often a moment within a step is drawn anew before the nearest is taken.
+/// How often a time within a step is redrawn before the nearest one is used.
 const TRIES: usize = 64;
 
-/// What all locations and all samples have in common.
+/// The model of calls that all locations and samples share.
 #[derive(Clone, Debug)]
 pub(super) struct CallModel {
     lengths: Lengths,
     day: Day,
     places_per_node: u32,
-    /// How long a step is.
+    /// The length of a step.
     pub(super) step: Span,
-    /// The part of the calls that came within a step and live so many steps after its beginning.
+    /// The fraction of the calls of a step that are in progress so many steps after its beginning.
     alive: Vec<f64>,
 }
 
@@ -69,14 +68,14 @@ struct Cohort {
     holders: u32,
 }
 
-/// Calls that a crowd has come to.
+/// What happened to the calls of a location.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
     /// Calls that came.
     pub(super) offered: u64,
-    /// Calls for which no node of the location had a place.
+    /// Calls for which no node of the location had capacity.
     pub(super) refused: u64,
-    /// Calls that met a node out of service and were placed on another.
+    /// Calls to a node out of service that were placed on another.
     pub(super) moved: u64,
 }
 
@@ -85,20 +84,20 @@ pub(super) struct Sums {
 pub(super) struct Crowd<'a> {
     model: &'a CallModel,
     busiest: f64,
-    /// The location's time of day at the beginning of time.
+    /// The location's time of day at time 0.
     clock: Span,
     nodes: u32,
     /// Nodes that take calls.
     pub(super) admitting: u32,
-    /// The fewest that ever did.
+    /// The smallest such number so far.
     pub(super) fewest: u32,
     cohorts: VecDeque<Cohort>,
     step: u64,
-    /// Ends of calls that a node brought along when it came back to service, by step.
+    /// Ends of the calls that nodes kept when they came back to service, by step.
     brought: BTreeMap<u64, u32>,
-    /// What has become of the calls.
+    /// What happened to the calls.
     pub(super) sums: Sums,
-    /// The largest part of the places in service that ever was taken.
+    /// The largest used fraction of the capacity in service so far.
     pub(super) fullest: f64,
 }
 
@@ -136,14 +135,14 @@ impl<'a> Crowd<'a> {
         crowd
     }
 
-    /// The calls that come within a step, on average.
+    /// The mean number of calls that come within a step.
     fn coming(&self, step: u64) -> f64 {
         let middle = Span(step * self.model.step.0 + self.model.step.0 / 2);
         let part = self.model.day.part_at(self.clock + middle);
         self.busiest * part * seconds(self.model.step) / self.model.lengths.mean
     }
 
-    /// A load that was too much already is as much as there are places.
+    /// Limits a load that exceeds the capacity at the start.
     fn keep_to_the_places(&mut self, chance: &mut Chance) {
         let (calls, places) = (self.calls(), self.places());
         if calls > places {
@@ -165,7 +164,7 @@ impl<'a> Crowd<'a> {
         Time(step * self.model.step.0)
     }
 
-    /// Lets all steps pass that are over at `now`.
+    /// Advances over all steps that have ended at `now`.
     pub(super) fn advance_to(&mut self, now: Time, chance: &mut Chance) {
         while self.begin_of(self.step + 1) <= now {
             self.step += 1;
@@ -188,11 +187,11 @@ impl<'a> Crowd<'a> {
         self.brought = self.brought.split_off(&self.step);
     }
 
-    /// The calls of the step that begins.
+    /// Adds the calls of the step that begins.
     fn arrive(&mut self, chance: &mut Chance) {
         let (calls, places) = (self.calls(), self.places());
         if places > 0 {
-            // How many go within a step is counted on average there, so one may begin with a call too many.
+            // The calls that end within a step are an average below, so a step may begin with a call too many.
             self.fullest = self.fullest.max(f64::from(calls) / f64::from(places)).min(1.0);
         }
         let offered = chance.arrivals(self.coming(self.step));
@@ -209,9 +208,8 @@ impl<'a> Crowd<'a> {
         self.cohorts.push_back(Cohort { calls: admitted, holders: self.admitting });
     }
 
-    /// Places that become free within the step that begins, on average; a call that comes in it finds
-    /// half of them free. Without a node that takes
-    /// calls there are none.
+    /// The mean capacity that becomes free within the step that begins, of which a call finds half. Without a node that
+    /// takes calls there is none.
     fn leaving(&self) -> f64 {
         if self.admitting == 0 {
             return 0.0;
@@ -226,23 +224,22 @@ impl<'a> Crowd<'a> {
         self.cohorts.iter().enumerate().map(leaves).sum::<f64>() + f64::from(brought)
     }
 
-    /// A node takes calls again, and brings along those that it has. Gives the step from which on it
-    /// has its share.
+    /// A node takes calls again and keeps those that it has. Returns the step from which on it has its share.
     pub(super) fn open(&mut self, calls: &[Time]) -> u64 {
         self.admitting += 1;
         self.bring(calls);
         self.step + 1
     }
 
-    /// Calls that are known one by one.
+    /// Adds calls whose ends are known.
     pub(super) fn bring(&mut self, calls: &[Time]) {
         for end in calls {
             *self.brought.entry(end.0 / self.model.step.0).or_default() += 1;
         }
     }
 
-    /// A node refuses calls from now on: the ends of the calls that it has, of its share since it took
-    /// calls and of those that it brought along.
+    /// A node refuses calls from now on. Returns the ends of its calls: its share since it took calls, and those that
+    /// it kept before.
     pub(super) fn close(
         &mut self,
         since: u64,
@@ -265,7 +262,7 @@ impl<'a> Crowd<'a> {
             let left = cohort.calls - taken;
             if let Some(cohort) = self.cohorts.get_mut(at) {
                 cohort.holders = cohort.holders.saturating_sub(1);
-                // Who was to call the last node of all in the rest of this step calls in vain.
+                // Calls to the last node of the location in the rest of this step are refused.
                 cohort.calls = if cohort.holders == 0 { 0 } else { left };
                 self.sums.refused += u64::from(left - cohort.calls);
             }
@@ -284,7 +281,7 @@ impl<'a> Crowd<'a> {
         brought.iter().copied().filter(|end| *end > now).collect()
     }
 
-    /// When a call of `step` that lives at the beginning of step `present` began, and when it ends.
+    /// The beginning and the end of a call of `step` that is in progress at the beginning of step `present`.
     fn call_of(&self, step: u64, present: u64, chance: &mut Chance) -> (Time, Time) {
         let length = seconds(self.model.step);
         let age_of_step = present.saturating_sub(step) as f64 * length;
@@ -303,7 +300,7 @@ impl<'a> Crowd<'a> {
         (Time((began * 1_000.0) as u64), Time((end * 1_000.0).ceil() as u64))
     }
 
-    /// The ends of `count` calls that are in progress now and of which nothing else is known.
+    /// The ends of `count` calls that are in progress now and whose age is unknown.
     pub(super) fn in_progress(&self, count: u32, chance: &mut Chance) -> Vec<Time> {
         let ages = 1..self.model.alive.len();
         let weights: Vec<f64> = ages

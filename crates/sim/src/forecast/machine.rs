@@ -1,5 +1,5 @@
-//! A node in the forecast: its own brain, as it ships, on a machine that does what the brain wants
-//! after the time that the plan says.
+//! A node in the forecast: its agent, as it ships, on a machine that does what the agent wants after the times of the
+//! plan. It never fails.
 
 use fleet::agent::{Agent, AgentEvent, Memory, Start};
 use fleet::desired::{Assignment, Desired};
@@ -19,7 +19,7 @@ enum Busy {
     Restarting { into: Assignment, until: Time },
 }
 
-/// Whether the node takes calls.
+/// Whether the node takes calls, and since which step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     In { since: u64 },
@@ -34,14 +34,14 @@ pub(super) struct Machine {
     staged: Option<Sha256>,
     busy: Busy,
     service: Service,
-    /// The ends of the calls that are known one by one: all when it refuses calls.
+    /// The ends of the calls that are known singly: all of them while it refuses calls.
     calls: Vec<Time>,
-    /// The place of its location in the plan.
+    /// The index of its location in the plan.
     pub(super) location: usize,
 }
 
 impl Machine {
-    /// A node that takes calls, and has these beside its share of the others.
+    /// A node that takes calls and has these beside its share of the others.
     pub(super) fn new(release: Release, location: usize, calls: Vec<Time>, now: Time) -> Self {
         let start = Start { release, confirmed: true, staged: None, fell_back: None };
         let mut agent = Agent::new(Memory::default(), start);
@@ -50,7 +50,7 @@ impl Machine {
         Self { agent, release, staged: None, busy: Busy::Idle, service, calls, location }
     }
 
-    /// Whether the manager can hear it now.
+    /// Whether its reports reach the manager now.
     pub(super) fn is_heard(&self) -> bool {
         !matches!(self.busy, Busy::Restarting { .. })
     }
@@ -59,12 +59,12 @@ impl Machine {
         self.agent.observed(now)
     }
 
-    /// Takes what the manager wants; a refusal changes nothing.
+    /// Accepts a desired state; a refused one changes nothing.
     pub(super) fn accept(&mut self, now: Time, desired: Desired) {
         let _ = self.agent.accept(now, desired);
     }
 
-    /// When something happens on the machine by itself.
+    /// When something is due on the machine.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         let busy = match self.busy {
             Busy::Idle => None,
@@ -95,7 +95,7 @@ impl Machine {
         self.agent.apply(now, AgentEvent::DeadlinePassed);
     }
 
-    /// Does what the brain wants.
+    /// Does what the agent wants.
     pub(super) fn act(&mut self, now: Time, times: Machines, crowd: &mut Crowd<'_>, chance: &mut Chance) {
         let wants = self.agent.wanted();
         match (self.service, wants.refuse_calls.is_some() || !self.is_heard()) {
@@ -124,7 +124,7 @@ impl Machine {
 
     fn open(&mut self, now: Time, crowd: &mut Crowd<'_>) {
         self.service = Service::In { since: crowd.open(&self.calls) };
-        // Nobody counts the calls of a node in service here. Unknown is busy.
+        // The calls of a node in service are not counted singly. Unknown counts as busy.
         self.agent.apply(now, AgentEvent::Calls(Calls::Unknown));
         self.agent.apply(now, AgentEvent::Admission(Admission::Admitting));
     }

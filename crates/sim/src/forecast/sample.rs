@@ -1,4 +1,5 @@
-//! One run on one drawn day: the platform's brain decides who goes when, over machines and calls.
+//! One sample of a forecast: one run on one random day. The platform's state machine decides which nodes go when, over
+//! machines and calls.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -15,7 +16,7 @@ use super::crowd::{CallModel, Crowd, LONGEST_CALL, Sums};
 use super::machine::Machine;
 use super::plan::Plan;
 
-/// When Start is pressed in this world: late enough that every call that still lives began after 0.
+/// When Start is pressed: late enough that every call in progress began after time 0.
 const START: Time = Time(LONGEST_CALL.0);
 
 /// Points of a curve over a whole run.
@@ -24,20 +25,20 @@ const POINTS: u64 = 1_440;
 const OLD: Release = Release { version: Version::new(1, 0), build: Build(1) };
 const NEW: Release = Release { version: Version::new(2, 0), build: Build(2) };
 
-/// What became of one location in one sample.
+/// The result of one sample for one location.
 #[derive(Clone, Debug)]
 pub(super) struct LocationSample {
-    /// What became of its calls.
+    /// What happened to its calls.
     pub(super) sums: Sums,
     /// Fewest nodes in service.
     pub(super) fewest: u32,
-    /// The largest part of the places in service that was taken.
+    /// The largest used fraction of the capacity in service.
     pub(super) fullest: f64,
     /// Nodes in service at each point.
     pub(super) in_service: Vec<u32>,
 }
 
-/// What became of one sample.
+/// The result of one sample.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     /// How long the run took.
@@ -46,17 +47,17 @@ pub(super) struct Sample {
     pub(super) complete: bool,
     /// Nodes that are not.
     pub(super) left: u32,
-    /// For each node: attempts that were begun at it.
+    /// For each node, the number of attempts.
     pub(super) attempts: Vec<u32>,
     /// The locations.
     pub(super) locations: Vec<LocationSample>,
     /// Nodes upgraded at each point.
     pub(super) upgraded: Vec<u32>,
-    /// Events that both brains took in.
+    /// Events that the state machines applied.
     pub(super) events: u64,
 }
 
-/// How far the points of a curve are from each other.
+/// The interval between the points of a curve.
 pub(super) fn pace(plan: &Plan) -> Span {
     Span((plan.policy.run_limit.0 / POINTS).max(Span::minutes(1).0))
 }
@@ -76,15 +77,15 @@ struct World<'a> {
     touched: VecDeque<NodeId>,
 }
 
-/// Lets one run happen.
+/// Simulates one run.
 ///
 /// # Errors
-/// What stands in the way of its start.
+/// The blockers of its start.
 pub(super) fn run(plan: &Plan, model: &CallModel, chance: Chance) -> Result<Sample, Vec<Blocker>> {
     let mut world = World::new(plan, model, chance);
     world.start()?;
     while world.fleet.platform.run.is_some() || !world.fleet.nodes().places().is_empty() {
-        let Some(next) = world.next_moment() else { break };
+        let Some(next) = world.next_time() else { break };
         world.advance_to(next.max(world.now));
     }
     Ok(world.finish())
@@ -122,7 +123,7 @@ impl<'a> World<'a> {
         world
     }
 
-    /// Nodes of all locations take turns in the queue, as ids do on a platform that has grown.
+    /// The nodes of all locations alternate in the queue, as on a platform that has grown.
     fn add_nodes(&mut self) {
         let most = self.plan.locations.iter().map(|location| location.nodes).max().unwrap_or_default();
         for nth in 0..most {
@@ -153,7 +154,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// When the Management Node has done what is wanted of it: staged at once, away for the rest.
+    /// When the wanted step of the Management Node is done: staging at once, the rest is its restart.
     fn manager_done_at(&self) -> Option<Time> {
         match self.fleet.manager_wants() {
             ManagerWants::Nothing => None,
@@ -162,7 +163,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn next_moment(&self) -> Option<Time> {
+    fn next_time(&self) -> Option<Time> {
         let nodes = self.due.first().map(|(at, _)| *at);
         [nodes, self.manager_done_at(), self.fleet.next_deadline()].into_iter().flatten().min()
     }
@@ -177,7 +178,7 @@ impl<'a> World<'a> {
         self.now = next;
         self.advance_calls(next);
         if self.manager_done_at().is_some_and(|at| at <= next) {
-            self.manager_goes_on();
+            self.manager_continues();
         }
         while let Some((_, id)) = self.due.first().copied().filter(|(at, _)| *at <= next) {
             self.due.pop_first();
@@ -194,7 +195,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn manager_goes_on(&mut self) {
+    fn manager_continues(&mut self) {
         match self.fleet.manager_wants() {
             ManagerWants::Nothing => {}
             ManagerWants::Stage(_) => self.apply(Event::ManagerStaged),
@@ -245,7 +246,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Every node that something has happened to or that something else is wanted of has its say.
+    /// Exchanges messages with every node whose state or desired state may have changed.
     fn settle(&mut self) {
         while let Some(id) = self.touched.pop_front() {
             let at = index(id);

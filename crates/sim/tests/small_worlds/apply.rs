@@ -1,4 +1,4 @@
-//! How each thing happens.
+//! What each step does to a state.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::transition::Transition;
 use super::worlds::Overtaken;
 
 impl Transition<'_> {
-    /// Lets one thing happen.
+    /// Applies one step.
     pub(crate) fn apply(&mut self, step: Step) {
         match step {
             Step::Node(id, what) => self.at_node(id, what),
@@ -123,8 +123,8 @@ impl Transition<'_> {
         self.state.machine_mut(id).operator_since = since.filter(|_| holds);
     }
 
-    /// The message that a newer one has overtaken in this step is under way still, and the oldest of those
-    /// that were held up before is lost when there are too many.
+    /// Delays a message that a newer one has overtaken in this step. If there are too many delayed messages, the oldest
+    /// is lost.
     pub(crate) fn hold_up(&mut self, which: usize) -> bool {
         if which >= self.superseded.len() {
             return false;

@@ -1,5 +1,5 @@
-//! Rules that are broken on purpose, in the shells around the brains and nowhere else. A model that finds
-//! no way to the harm that each of them does is worth nothing.
+//! Rules that are broken on purpose, in the shells around the state machines only, to test the model: each must lead to
+//! a state in which its promise is broken.
 
 use fleet::agent::Memory;
 use fleet::desired::{Desired, Generation};
@@ -22,23 +22,23 @@ use super::worlds::{
 /// A rule that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Canary {
-    /// What is older than what the node has accepted is taken for newer.
+    /// A desired state that is older than the accepted one counts as newer.
     StaleTaken,
-    /// A report that was overtaken is taken for news.
+    /// An overtaken report counts as the newest.
     LateReportCounts,
-    /// A place is free as soon as its node's time is over, not when the node has said that it is back.
+    /// A place is free as soon as its node's drain times out, not when the node has reported that it is back.
     PlaceFreedOnTimeout,
-    /// What is wanted is sent before it is stored, and lost with a loss of power.
+    /// A desired state is sent before it is stored, and lost with a loss of power.
     SentBeforeStored,
-    /// A node is told by its call engine that no call lives, whatever lives.
+    /// A call engine reports no calls although one is in progress.
     CallsForgotten,
-    /// A node forgets at a restart that the operator holds it.
+    /// A node loses the operator's maintenance mode at a restart.
     OperatorForgotten,
     /// The nodes' turn begins before the Management Node is upgraded.
     NodesBeforeManager,
-    /// A node whose time was over goes to the front of the queue.
+    /// A node whose drain timed out goes to the front of the queue.
     TriedTwiceAtOnce,
-    /// A node is never told that it may go back to service.
+    /// A node is never sent that it may go back to service.
     ReleaseNeverSent,
 }
 
@@ -55,7 +55,7 @@ impl Canary {
         Self::ReleaseNeverSent,
     ];
 
-    /// The world in which it must be found: the smallest bounds that let it do harm.
+    /// The world in which it must be found, with the smallest bounds that let it break its promise.
     pub(crate) fn world(self) -> SmallWorld {
         let budget = |time, faults, operator| Budget { time, faults, operator };
         let bounds = match self {
@@ -84,7 +84,7 @@ impl Canary {
     }
 }
 
-/// What a node is given to accept.
+/// The desired state that arrives at a node.
 pub(crate) fn alter_desired(canary: Option<Canary>, accepted: &Desired, mut came: Desired) -> Desired {
     let Generation { epoch, n } = accepted.generation;
     if canary == Some(Canary::StaleTaken) && came.generation < accepted.generation {
@@ -93,7 +93,7 @@ pub(crate) fn alter_desired(canary: Option<Canary>, accepted: &Desired, mut came
     came
 }
 
-/// What arrives of what a node said.
+/// The report that arrives at the manager.
 pub(crate) fn alter_report(canary: Option<Canary>, last: Option<&Observed>, mut came: Observed) -> Observed {
     if canary == Some(Canary::LateReportCounts) {
         came.at = came.at.max(last.map_or(came.at, |last| last.at));
@@ -101,14 +101,14 @@ pub(crate) fn alter_report(canary: Option<Canary>, last: Option<&Observed>, mut 
     came
 }
 
-/// What a node finds on its disk.
+/// The persistent state that a node finds at its start.
 pub(crate) fn alter_memory(canary: Option<Canary>, memory: &mut Memory) {
     if canary == Some(Canary::OperatorForgotten) {
         memory.accepted.intent.owners.operator = None;
     }
 }
 
-/// Whether what is wanted stays with the manager.
+/// Whether a desired state is not sent.
 pub(crate) fn is_never_sent(canary: Option<Canary>, accepted: &Desired, desired: &Desired) -> bool {
     let releases = accepted.intent.owners.run.is_some() && desired.intent.owners.run.is_none();
     canary == Some(Canary::ReleaseNeverSent) && releases

@@ -1,8 +1,8 @@
-//! When two moments are the same. Of times, only how far the next deadlines lie ahead makes a difference;
-//! of generations and of the times of reports, only their order. What is shown and decides nothing (since
-//! when, what the last run was) is left out, so that the same situation is looked at once.
+//! When two states are equal for the model checker. Of times only the distance to the next deadlines counts; of
+//! generations and times of reports, only their order. What is shown and decides nothing (since when, what the last run
+//! was) is left out, so that equivalent states are checked once.
 //!
-//! Everything is taken apart field by field, so that a new field must be considered here.
+//! Every type is destructured field by field, so that a new field must be considered here.
 
 use std::hash::{Hash, Hasher};
 
@@ -31,7 +31,7 @@ impl Hash for State {
 }
 
 impl State {
-    /// The situation alone, without what may still go wrong and what is held up.
+    /// Hashes the situation alone, without the remaining budget and the delayed messages.
     pub(crate) fn hash_situation<H: Hasher>(&self, state: &mut H) {
         let Manager { fleet, stored, up, slot, trying, fell_back } = &*self.manager;
         (up, slot, trying, fell_back.is_some(), stored.is_some()).hash(state);
@@ -57,7 +57,7 @@ fn ahead(now: Time, deadline: Time) -> u64 {
 }
 
 fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
-    // The epoch is above all that was wanted, which is all that it is for. No wall clock is set in a small world.
+    // The epoch is above that of every desired state, which is its only purpose. No wall clock is set in a small world.
     let Platform {
         release,
         epoch: _,
@@ -72,7 +72,7 @@ fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
     } = platform;
     (release, runs, installed.map(|installed| installed.manifest), start_fault).hash(state);
     if let Some(run) = run {
-        // Which versions it began with is nothing but a warning of the next start.
+        // The versions that it began with only cause a warning at the next start.
         let Run {
             id,
             package: _,
@@ -237,7 +237,7 @@ impl Ranks {
         (rejected, confirmed, other, trying, fell_back.is_some(), calls, engine, timeouts).hash(state);
         operator_since.map(|since| self.generation(since)).hash(state);
         (process.is_some(), report.is_some(), desired.is_some()).hash(state);
-        // What its brain knows beside its memory is what it says and what it does.
+        // What an agent knows beside its persistent state shows in its report and in what it wants.
         if let Some(process) = process {
             let observed = process.agent.observed(now);
             (process.answered, observed.release, observed.footing, observed.staging).hash(state);

@@ -1,7 +1,6 @@
-//! From every moment there is a way out: when nothing goes wrong any more, messages arrive and calls end,
-//! the run comes to its end within a computed bound and every node serves.
-//!
-//! The way out of a moment is one and the same whenever that comes up again, so each stretch is gone once.
+//! From every state the platform recovers: when nothing goes wrong any more, messages arrive and calls end, the run
+//! ends within a computed bound and every node serves. Recovery from a state is deterministic, so each part of its path
+//! is followed once and remembered.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
@@ -15,14 +14,13 @@ use super::step::{AtManager, AtNode, Step};
 use super::transition::Transition;
 use super::worlds::SmallWorld;
 
-/// How many steps the way out may take. The longest that was seen has some sixty; one that goes round in
-/// circles has no end.
+/// The most steps of a recovery. The longest that was observed has some sixty; a loop would never end.
 pub(crate) const STEPS: usize = 400;
 
-/// What may still happen when everything has healed: time passes, at every step anew.
+/// The budget when everything has healed: time may pass at every step.
 const HEALED: Budget = Budget { time: 1, faults: 0, operator: 0 };
 
-/// The moments from which the way out is known, with how long it takes.
+/// The states from which recovery is known, with its duration.
 #[derive(Debug, Default)]
 pub(crate) struct Healed(Mutex<HashMap<u64, Span>>);
 
@@ -37,7 +35,7 @@ impl Healed {
     }
 }
 
-/// How long a run may take from now on: every wait that the policy allows, once.
+/// How long a run may take from now on: the sum of all waits of the policy.
 fn bound(policy: &Policy) -> Span {
     let Policy { drain_limit, rest, silent_after, reboot_silent_after, stuck_after, absent_grace, .. } =
         policy;
@@ -47,7 +45,7 @@ fn bound(policy: &Policy) -> Span {
 }
 
 impl SmallWorld {
-    /// Whether there is a way out of a moment.
+    /// Whether the platform recovers from a state in time.
     pub(crate) fn recovers(&self, state: &State) -> bool {
         let (began, mut state, mut way) = (state.now, healed(state), Vec::new());
         let rest = loop {
@@ -70,7 +68,7 @@ impl SmallWorld {
         in_time
     }
 
-    /// What happens next when nothing goes wrong. Time passes when nothing else is left to happen.
+    /// The next step when nothing goes wrong. Time passes if no other step is possible.
     pub(crate) fn next_recovery_step(&self, state: &State) -> Option<(Step, Transition<'_>)> {
         let steps = state.possible().into_iter().filter_map(|step| Some((priority_of(step)?, step)));
         let (_, step) = steps.min_by_key(|(transition, _)| *transition)?;
@@ -81,7 +79,7 @@ impl SmallWorld {
     }
 }
 
-/// The same moment, but nothing goes wrong any more.
+/// The same state, in which nothing goes wrong any more.
 pub(crate) fn healed(state: &State) -> State {
     State { budget: HEALED, held_up: Vec::new(), ..state.clone() }
 }
@@ -92,7 +90,7 @@ fn name(state: &State) -> u64 {
     hasher.finish()
 }
 
-/// In which order things happen, those that go wrong excepted.
+/// The order of steps during recovery; `None` for faults.
 fn priority_of(step: Step) -> Option<u8> {
     match step {
         Step::Manager(AtManager::Boots) | Step::Node(_, AtNode::Boots) => Some(0),
@@ -120,7 +118,7 @@ fn priority_of(step: Step) -> Option<u8> {
     }
 }
 
-/// The run has ended, no place is taken, and every node takes calls but the one that the operator holds.
+/// Whether the run has ended, no place is taken, and every node takes calls except one that the operator holds.
 fn is_recovered(state: &State) -> bool {
     let fleet = &state.manager.fleet;
     let serves = state.machines.iter().all(|machine| machine.admits() == machine.operator_since.is_none());

@@ -1,5 +1,5 @@
-//! The loop around the platform's brain, as the manager's program has it: apply, store, then send what is
-//! wanted. It sends nothing that is not stored, and it starts from what is stored.
+//! The loop around the platform's state machine, in the order of the manager's program: apply, store, send. It sends
+//! nothing that is not stored, and starts from what is stored.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Transition<'_> {
         &self.state.manager.fleet
     }
 
-    /// Puts an event to the platform's brain.
+    /// Applies an event to the platform.
     pub(crate) fn apply_to_platform(&mut self, event: Event) {
         let now = self.state.now;
         self.note_stored();
@@ -31,7 +31,7 @@ impl Transition<'_> {
         self.follow(applied);
     }
 
-    /// What a node said arrives. What is older than what it is known to have said has no effect.
+    /// A report arrives. It has no effect if it is older than the last accepted one.
     pub(crate) fn report_arrives(&mut self, id: NodeId, observed: Observed) {
         let held =
             |transition: &Self| transition.fleet().nodes().get(id).and_then(|node| node.observed.clone());
@@ -44,7 +44,7 @@ impl Transition<'_> {
         }
     }
 
-    /// The operator starts the package once more, if nothing stands in the way.
+    /// The operator starts the package again, if nothing blocks it.
     pub(crate) fn press_start(&mut self) {
         let (now, package) = (self.state.now, self.world.package());
         self.note_stored();
@@ -72,7 +72,7 @@ impl Transition<'_> {
         }
     }
 
-    /// Sends a node what is wanted of it, when that is something new.
+    /// Sends a node its desired state, if that has changed.
     fn send(&mut self, id: NodeId) {
         let Some(desired) = self.fleet().wanted(id) else { return };
         let machine = self.state.machine(id);
@@ -109,7 +109,7 @@ impl Transition<'_> {
         }
     }
 
-    /// The new slot is selected, and the process ends.
+    /// Selects the new slot and ends the process.
     pub(crate) fn manager_selects(&mut self) {
         if let ManagerWants::Install(software) = self.fleet().manager_wants() {
             let manager = self.manager_mut();
@@ -118,8 +118,8 @@ impl Transition<'_> {
         }
     }
 
-    /// boot starts the selected release. One that is tried works on a copy of the store, which is the true
-    /// one from its confirmation on; until then it wants nothing of any node.
+    /// boot starts the selected release. A release that is tried works on a copy of the store, which becomes the store
+    /// with its confirmation; until then it sends nothing.
     pub(crate) fn manager_boots(&mut self) {
         let tried = self.state.manager.trying.map(|software| self.world.slot_of(software));
         let manager = self.manager_mut();
@@ -151,7 +151,7 @@ impl Transition<'_> {
 }
 
 impl Manager {
-    /// The process ends; what is stored stays.
+    /// The process ends; what is stored remains.
     pub(crate) fn stop(&mut self) {
         self.up = false;
         if let Some(stored) = self.stored.take() {

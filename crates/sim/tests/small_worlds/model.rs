@@ -1,4 +1,4 @@
-//! The small world as the model checker sees it.
+//! A small world as the model checker sees it: its actions, its transitions and its properties.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use super::step::{AtManager, AtNode, Step};
 use super::transition::{Output, Transition};
 use super::worlds::{Overtaken, SmallWorld};
 
-/// One step, and which of the messages that it overtakes is under way still.
+/// One step, and which of the messages that it overtakes is delayed instead of lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Action {
     pub(crate) step: Step,
@@ -55,7 +55,7 @@ impl Model for SmallWorld {
 }
 
 impl SmallWorld {
-    /// What comes of an action; none when it does not overtake as many messages.
+    /// The transition of an action; `None` if its step does not overtake as many messages.
     pub(crate) fn apply(&self, state: &State, action: Action) -> Option<Transition<'_>> {
         let mut transition = Transition::new(self, state);
         transition.apply(action.step);
@@ -72,7 +72,8 @@ impl SmallWorld {
         }
     }
 
-    /// A node overtakes its own report, the Management Node what it wanted of each node.
+    /// How many messages a step may overtake: a node its own report, the Management Node its desired state of each
+    /// node.
     fn overtakes_at_most(&self, step: Step) -> usize {
         let everybody = self.nodes as usize;
         let own = usize::from(self.overtaken == Overtaken::All);

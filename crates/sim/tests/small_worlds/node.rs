@@ -1,5 +1,5 @@
-//! The loop around the brain of one node, as the node's program has it: apply what has happened, make it
-//! durable, act on what is wanted, and report.
+//! The loop around one node's agent, in the order of the node's program: apply an event, make it durable, act on what
+//! is wanted, report.
 
 use fleet::agent::{Agent, AgentEvent};
 use fleet::desired::Desired;
@@ -22,8 +22,8 @@ impl Transition<'_> {
         self.outputs.extend(facts.into_iter().map(|fact| Output::Node(id, fact)));
     }
 
-    /// Acts until nothing more is wanted, then reports what is new. A node that may leave has remembered
-    /// it afterwards, and does nothing else before it has selected its slot: power may be lost in between.
+    /// Acts until nothing more is wanted, then reports what has changed. A node that may leave stores that it leaves,
+    /// and does nothing else before it selects its slot: power may be lost in between.
     pub(crate) fn settle(&mut self, id: NodeId) {
         let now = self.state.now;
         let Some(wants) = self.agent(id).map(Agent::wanted) else { return };
@@ -33,7 +33,7 @@ impl Transition<'_> {
         let refuse = self.agent(id).map_or(wants.refuse_calls, |agent| agent.wanted().refuse_calls);
         self.state.machine_mut(id).engine =
             if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
-        // The calls are counted after the door is closed.
+        // The calls are counted after admission is closed.
         self.count(id);
         match self.agent(id).and_then(|agent| agent.wanted().leave) {
             Some(software) => self.apply_to_node(id, AgentEvent::Leaving { software }),
@@ -58,8 +58,8 @@ impl Transition<'_> {
         }
     }
 
-    /// Says what is new. The newest report stays under way until a newer one takes its place: until then
-    /// it may arrive, late or never.
+    /// Reports if the report has changed. The newest report is in transit until a newer one replaces it: until then it
+    /// may arrive late or never.
     fn publish(&mut self, id: NodeId) {
         let now = self.state.now;
         let machine = self.state.machine(id);
@@ -68,14 +68,14 @@ impl Transition<'_> {
         if machine.report.as_ref().is_some_and(|before| observed.says_the_same_as(before)) {
             return;
         }
-        // Two reports never bear the same time.
+        // No two reports have the same time.
         let last = machine.report.as_ref().map_or(0, |report| report.at.0);
         observed.at = now.max(Time(last + 1));
         let before = self.state.machine_mut(id).report.replace(observed);
         self.superseded.extend(before.map(|observed| Message::Report { from: id, observed }));
     }
 
-    /// What is wanted arrives.
+    /// A desired state arrives.
     pub(crate) fn desired_arrives(&mut self, id: NodeId, desired: Desired) {
         let (now, canary) = (self.state.now, self.world.canary);
         let machine = self.state.machine_mut(id);
@@ -102,7 +102,7 @@ impl Transition<'_> {
         self.settle(id);
     }
 
-    /// The slot is selected and the machine restarts: what must never happen while a call lives (R4).
+    /// Selects the slot and restarts the machine, which must never happen while a call lives (R4).
     pub(crate) fn selects(&mut self, id: NodeId) {
         let Some(software) = self.state.machine(id).leaves_for() else { return };
         let machine = self.state.machine(id);
@@ -112,7 +112,7 @@ impl Transition<'_> {
         if machine.calls > 0 {
             self.state.broken.insert(Promise::LivingCalls);
         }
-        // It tells the manager, who may or may not hear it.
+        // The last report before the restart may or may not arrive.
         self.publish(id);
         let machine = self.state.machine_mut(id);
         machine.trying = true;
@@ -140,13 +140,13 @@ impl Transition<'_> {
         let canary = self.world.canary;
         let machine = self.state.machine_mut(id);
         canary::alter_memory(canary, &mut machine.memory);
-        let agent = Agent::new(machine.memory.clone(), machine.found());
+        let agent = Agent::new(machine.memory.clone(), machine.start_conditions());
         machine.memory = agent.memory().clone();
         machine.process = Some(Process { agent, answered: false });
         self.settle(id);
     }
 
-    /// The release that is tried was started in vain, as often as boot does it.
+    /// The release that is tried has used up its tries, and boot falls back.
     pub(crate) fn falls_back(&mut self, id: NodeId) {
         let machine = self.state.machine_mut(id);
         machine.trying = false;
@@ -154,7 +154,7 @@ impl Transition<'_> {
         machine.end();
     }
 
-    /// The slot record first, then what the node remembers.
+    /// Confirms the slot record first, then the agent.
     pub(crate) fn confirms(&mut self, id: NodeId) {
         self.state.machine_mut(id).confirm();
         self.apply_to_node(id, AgentEvent::Confirmed);
@@ -170,7 +170,7 @@ impl Machine {
         self.calls = 0;
     }
 
-    /// The slot record says that the other slot is the one.
+    /// Confirms the other slot in the slot record.
     pub(crate) fn confirm(&mut self) {
         if let Some(other) = self.other {
             self.other = Some(self.confirmed);

@@ -1,4 +1,4 @@
-//! What can happen next in a small world. What would change nothing is left out.
+//! Which steps are possible in a state. Steps that would change nothing are left out.
 
 use fleet::node::{Contact, NodeId};
 use fleet::observed::Admission;
@@ -8,11 +8,11 @@ use fleet::time::{Span, Time};
 use super::state::{Machine, Message, State};
 use super::step::{AtManager, AtNode, Step};
 
-/// A deadline that lies further ahead than this is never reached.
+/// A deadline further ahead than this is never reached.
 pub(crate) const NEVER: Span = Span::hours(1_000);
 
 impl State {
-    /// Everything that can happen next and makes a difference.
+    /// All steps that are possible and change something.
     pub(crate) fn possible(&self) -> Vec<Step> {
         let mut steps = Vec::with_capacity(24);
         self.ids().for_each(|id| self.possible_at(id, &mut steps));
@@ -27,7 +27,7 @@ impl State {
     fn possible_at(&self, id: NodeId, steps: &mut Vec<Step>) {
         let (machine, budget) = (self.machine(id), self.budget);
         let mut may = |what: AtNode, may: bool| steps.extend(may.then_some(Step::Node(id, what)));
-        may(AtNode::ReportArrives, self.report_is_news(id));
+        may(AtNode::ReportArrives, self.report_is_new(id));
         may(AtNode::LinkDown, self.may_break(id));
         if id == NodeId(1) && budget.operator > 0 && self.manager.up {
             may(AtNode::OperatorHolds, machine.operator_since.is_none());
@@ -71,15 +71,15 @@ impl State {
         may(AtManager::OperatorStarts, budget.operator > 0);
     }
 
-    /// Whether the newest report would tell the platform's brain anything.
-    fn report_is_news(&self, id: NodeId) -> bool {
+    /// Whether the newest report would change anything for the platform.
+    fn report_is_new(&self, id: NodeId) -> bool {
         let (report, node) = (&self.machine(id).report, self.manager.fleet.nodes().get(id));
         let (true, Some(report), Some(node)) = (self.manager.up, report, node) else { return false };
         let heard = node.contact == Contact::Heard;
         !(heard && node.observed.as_ref().is_some_and(|last| report.says_the_same_as(last)))
     }
 
-    /// Whether the manager may find that the link is down: the node is not there, or something lies between.
+    /// Whether the manager may find the link down: the process does not run, or a fault is left in the budget.
     fn may_break(&self, id: NodeId) -> bool {
         let heard = self.manager.fleet.nodes().get(id).is_some_and(|node| node.contact == Contact::Heard);
         let gone = self.machine(id).process.is_none();
@@ -103,12 +103,12 @@ impl State {
         nodes.map(|at| (at, true)).chain(manager)
     }
 
-    /// A brain that runs has a deadline to look at, which it does before time goes on.
+    /// Whether a running state machine has a deadline that has passed; it handles it before time advances.
     fn is_overdue(&self) -> bool {
         self.deadlines().any(|(at, up)| up && at <= self.now)
     }
 
-    /// The next deadline of any brain.
+    /// The next deadline of any state machine.
     pub(crate) fn next_time(&self) -> Option<Time> {
         let ahead = |at: &Time| *at > self.now && *at < self.now + NEVER;
         self.deadlines().map(|(at, _)| at).filter(ahead).min()

@@ -1,5 +1,6 @@
-//! What must always hold in a small world. Each promise is judged where it could be broken, in the world
-//! and not only in the manager's book; a broken one stays broken, so that no path to it is lost.
+//! What must always hold in a small world. Each promise is judged where it could be broken, against the machines and
+//! not only against the platform's state. A broken promise stays broken in all later states, so that no path to it is
+//! lost.
 
 use fleet::node::{Contact, Node, NodeId};
 use fleet::platform::Fleet;
@@ -66,7 +67,7 @@ impl Promise {
     }
 }
 
-/// The promises that were broken on the way to a moment.
+/// The promises that were broken on the path to a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Broken(u16);
 
@@ -87,7 +88,7 @@ impl Broken {
 }
 
 impl Transition<'_> {
-    /// What can be broken by any step, judged at its end.
+    /// Judges what any step can break, at its end.
     pub(crate) fn judge_world(&mut self) {
         let places = self.world.places as usize;
         let state = &self.state;
@@ -105,7 +106,7 @@ impl Transition<'_> {
         broken.insert_unless(Promise::EndedRun, ended);
     }
 
-    /// What only an event of the platform can break.
+    /// Judges what only an event of the platform can break.
     pub(crate) fn judge_platform(&mut self) {
         let (now, state) = (self.state.now, &self.state);
         let fleet = &state.manager.fleet;
@@ -134,7 +135,7 @@ impl Transition<'_> {
         broken.insert_unless(Promise::PlatformState, agrees);
     }
 
-    /// R5: an attempt begins at a node. Those that cannot be contacted are passed over (R11).
+    /// R5: judges the beginning of an attempt. Nodes that cannot be contacted are passed over (R11).
     pub(crate) fn judge_turn(&mut self, id: NodeId) {
         let timeouts = |id| self.state.machine(id).timeouts;
         let passed_over = |(other, node): (NodeId, &Node)| {
@@ -146,7 +147,7 @@ impl Transition<'_> {
         }
     }
 
-    /// R23: a run says that it is complete.
+    /// R23: judges a run that is complete.
     pub(crate) fn judge_completion(&mut self) {
         let target = self.world.package().release;
         let complete = self.state.machines.iter().all(|machine| machine.confirmed.release == target);
@@ -154,7 +155,7 @@ impl Transition<'_> {
     }
 }
 
-/// R8: whoever has accepted what an ended run wants of it is in no maintenance mode of the run, unless it
+/// R8: a node that has accepted its newest desired state after a run is not in the run's maintenance mode, unless it
 /// restarts into its new slot.
 fn is_let_go(state: &State, id: NodeId) -> bool {
     let (machine, node) = (state.machine(id), state.manager.fleet.nodes().get(id));
@@ -165,7 +166,7 @@ fn is_let_go(state: &State, id: NodeId) -> bool {
     })
 }
 
-/// Whoever is not done in a run says why, and whoever cannot be contacted is shown as such (R11).
+/// For a node that is not done, the run gives a reason; a node is shown as not reachable only if it is (R11).
 fn is_explained(state: &State, id: NodeId) -> bool {
     let fleet: &Fleet = &state.manager.fleet;
     fleet.nodes().get(id).is_some_and(|node| {

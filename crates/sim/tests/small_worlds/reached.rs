@@ -1,4 +1,4 @@
-//! What must be reached in a world, so that its promises are not kept by standing still.
+//! The outcomes that a world must reach, so that its promises are not kept by standing still.
 
 use fleet::desired::RunId;
 use fleet::node::Node;
@@ -9,7 +9,7 @@ use stateright::Property;
 use super::state::State;
 use super::worlds::SmallWorld;
 
-/// Something that a world must come to.
+/// An outcome that a world must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
     Complete,

@@ -1,5 +1,5 @@
-//! One moment of a small world: the platform's brain, the nodes' brains, the messages under way, and of
-//! the world around them just as much as they can notice.
+//! A state of a small world: the platform's state machine, the agents, the messages in transit, and as much of the
+//! world around them as they can observe.
 
 use std::sync::Arc;
 
@@ -23,12 +23,12 @@ pub(crate) struct Slot {
 /// How often something may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
-    /// Time passes to the next deadline.
+    /// Time advances to the next deadline.
     pub(crate) time: u8,
-    /// Something goes wrong: a node or the Management Node loses power, a release cannot be staged or
-    /// selected, one that is tried does not confirm itself, the link to a node that runs is taken for broken.
+    /// A fault occurs: a node or the Management Node loses power, a release cannot be staged or selected, a release
+    /// that is tried does not confirm itself, the link to a running node is taken for down.
     pub(crate) faults: u8,
-    /// The operator takes the first node into maintenance mode or out of it, or starts the package again.
+    /// The operator puts the first node into maintenance mode or takes it out, or starts the package again.
     pub(crate) operator: u8,
 }
 
@@ -36,41 +36,41 @@ pub(crate) struct Budget {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Process {
     pub(crate) agent: Agent,
-    /// Whether the release that is tried has been answered by the Management Node.
+    /// Whether the Management Node has answered the release that is tried.
     pub(crate) answered: bool,
 }
 
 /// A Conferencing Node's machine, and the newest message in each direction of its link.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
-    /// What its brain keeps on the disk.
+    /// The persistent state of its agent.
     pub(crate) memory: Memory,
     pub(crate) confirmed: Slot,
     pub(crate) other: Option<Slot>,
     /// The other slot is selected and has not confirmed itself.
     pub(crate) trying: bool,
     pub(crate) fell_back: Option<(Sha256, String)>,
-    /// None while it is off or starts.
+    /// `None` while it is off or starting.
     pub(crate) process: Option<Process>,
-    /// Whether a call lives.
+    /// The calls in progress, one at most.
     pub(crate) calls: u32,
     pub(crate) engine: Admission,
     /// The newest report that it has sent.
     pub(crate) report: Option<Observed>,
     /// The newest desired state that it was sent.
     pub(crate) desired: Option<Desired>,
-    /// Since which generation the operator holds it, if so.
+    /// Since which generation the operator holds it in maintenance mode, if so.
     pub(crate) operator_since: Option<Generation>,
-    /// How many of its attempts in this run have ended in a timeout.
+    /// How many of its attempts in this run timed out.
     pub(crate) timeouts: u32,
 }
 
 /// The Management Node's machine.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Manager {
-    /// The platform's brain. While the process is down: what is stored of it.
+    /// The platform's state; while the process is down, what is stored of it.
     pub(crate) fleet: Fleet,
-    /// What is stored, when that is not what the brain knows: only where it is broken on purpose.
+    /// What is stored, if it differs from `fleet`, which only a canary causes.
     pub(crate) stored: Option<Fleet>,
     pub(crate) up: bool,
     pub(crate) slot: Slot,
@@ -79,21 +79,21 @@ pub(crate) struct Manager {
     pub(crate) fell_back: Option<(Sha256, String)>,
 }
 
-/// A message that was overtaken by a newer one and may still arrive.
+/// A message that a newer one has overtaken and that may still arrive.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Message {
-    /// What a node says.
+    /// The report of a node.
     Report { from: NodeId, observed: Observed },
-    /// What is wanted of a node.
+    /// The desired state of a node.
     Desired { to: NodeId, desired: Desired },
 }
 
-/// One moment.
+/// One state.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State {
     pub(crate) now: Time,
     pub(crate) manager: Arc<Manager>,
-    /// By their ids, from 1 on.
+    /// By id, from 1.
     pub(crate) machines: Vec<Arc<Machine>>,
     pub(crate) held_up: Vec<Arc<Message>>,
     pub(crate) budget: Budget,
@@ -133,8 +133,8 @@ impl Machine {
         }
     }
 
-    /// What the process finds when it starts.
-    pub(crate) fn found(&self) -> Start {
+    /// The conditions that the process finds at its start.
+    pub(crate) fn start_conditions(&self) -> Start {
         let fell_back = self.fell_back.clone();
         match self.other {
             Some(other) if self.trying => Start {
@@ -152,13 +152,13 @@ impl Machine {
         }
     }
 
-    /// The node has remembered that it leaves: the next thing that it does is to select the slot.
+    /// The release for which the node has stored that it leaves; its next step is to select the slot.
     pub(crate) fn leaves_for(&self) -> Option<Assignment> {
         self.process.as_ref().and_then(|process| process.agent.wanted().restart)
     }
 
-    /// Whether it is really out of service on behalf of a run: it acts on a desired state that keeps it in
-    /// the run's maintenance mode, or it has left for the run's release.
+    /// Whether it is really out of service for a run: it has accepted a desired state that keeps it in the run's
+    /// maintenance mode, or it restarts into the run's release.
     pub(crate) fn is_out_for_a_run(&self) -> bool {
         let held = self.memory.accepted.intent.owners.run.is_some() && !self.memory.let_go;
         held || self.trying

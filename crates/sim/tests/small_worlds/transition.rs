@@ -1,5 +1,5 @@
-//! One step of a small world under way: the moment that it makes, what the brains said, and the messages
-//! that newer ones have overtaken.
+//! A transition of a small world while it is computed: the new state, what the state machines returned, and the
+//! messages that newer ones have overtaken.
 
 use fleet::agent::{AgentFact, Refusal};
 use fleet::fact::Fact;
@@ -8,18 +8,18 @@ use fleet::node::NodeId;
 use super::state::{Message, State};
 use super::worlds::SmallWorld;
 
-/// What the brains said in a step.
+/// What the state machines returned in a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Output {
-    /// The platform's.
+    /// A fact of the platform.
     Platform(Fact),
-    /// A node's.
+    /// A fact of a node.
     Node(NodeId, AgentFact),
-    /// A node refused what is wanted.
+    /// A node refused a desired state.
     Refused(NodeId, Refusal),
 }
 
-/// A step under way.
+/// A transition from one state to the next.
 pub(crate) struct Transition<'a> {
     pub(crate) world: &'a SmallWorld,
     pub(crate) state: State,

@@ -1,5 +1,5 @@
-//! The small worlds: how each begins, and its bounds. Without bounds the moments would be without number;
-//! within them, every order of everything that can happen is looked at.
+//! The small worlds: the beginning and the bounds of each. Without bounds the states would be infinite; within them,
+//! every order of all possible steps is checked.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -24,13 +24,13 @@ use super::transition::Transition;
 const OLD: Slot = slot(0);
 const NEW: Slot = slot(1);
 
-/// When the run is started: any moment but the first, so that what lies before it can be told.
+/// When the run is started: not at time 0, so that earlier times can be represented.
 pub(crate) const BEGIN: Time = Time(1_000_000);
 
 /// Which messages that were overtaken may still arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Overtaken {
-    /// What was wanted of nodes.
+    /// Desired states.
     #[default]
     Orders,
     /// All of them.
@@ -46,14 +46,13 @@ pub(crate) struct SmallWorld {
     pub(crate) places: u32,
     /// How many nodes have callers, from the first on.
     pub(crate) called: u32,
-    /// How many messages that were overtaken may be under way at once, beside the newest in each direction
-    /// of each link.
+    /// How many overtaken messages may be in transit at once, beside the newest in each direction of each link.
     pub(crate) held_up: usize,
-    /// Which messages are held up.
+    /// Which overtaken messages are delayed.
     pub(crate) overtaken: Overtaken,
-    /// How often everything else may happen.
+    /// How often time may pass and faults and operator actions may occur.
     pub(crate) budget: Budget,
-    /// What it must come to.
+    /// The outcomes that it must reach.
     pub(crate) reaches: &'static [Reached],
     pub(crate) canary: Option<Canary>,
     pub(crate) healed: Healed,
@@ -69,10 +68,10 @@ const fn slot(minor: u16) -> Slot {
     Slot { release: Release { version, build: Build(0) }, manifest: Sha256(manifest) }
 }
 
-/// One node, and three things that go wrong at any point: of the Management Node and of the node.
+/// One node, and three faults at any point, of the Management Node and of the node.
 pub(crate) fn faults_of_one_node() -> SmallWorld {
     SmallWorld {
-        name: "one node with its troubles",
+        name: "one node with faults",
         budget: Budget { time: 2, faults: 3, operator: 0 },
         reaches: &[
             Reached::Complete,
@@ -89,7 +88,7 @@ pub(crate) fn faults_of_one_node() -> SmallWorld {
     }
 }
 
-/// One node, an operator who does two things at any point, and one thing that goes wrong.
+/// One node, two operator actions at any point, and one fault.
 pub(crate) fn operator_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with an operator",
@@ -104,7 +103,7 @@ pub(crate) fn operator_of_one_node() -> SmallWorld {
     }
 }
 
-/// One node, any one overtaken message that is under way at a time, and one thing that goes wrong.
+/// One node, any one overtaken message in transit at a time, and one fault.
 pub(crate) fn messages_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with messages that are overtaken",
@@ -127,17 +126,17 @@ pub(crate) fn calls_of_two_nodes() -> SmallWorld {
     }
 }
 
-/// Two nodes, one place, and one thing that goes wrong at any point.
+/// Two nodes, one place, and one fault at any point.
 pub(crate) fn faults_of_two_nodes() -> SmallWorld {
     SmallWorld {
-        name: "two nodes with their troubles and one place",
+        name: "two nodes with faults and one place",
         budget: Budget { time: 1, faults: 1, operator: 0 },
         reaches: &[Reached::Complete, Reached::Incomplete, Reached::FellBack, Reached::Full],
         ..two_nodes()
     }
 }
 
-/// Two nodes, one place, and any one overtaken command that is under way at a time.
+/// Two nodes, one place, and any one overtaken command in transit at a time.
 pub(crate) fn messages_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with commands that are overtaken and one place",
@@ -187,7 +186,7 @@ impl SmallWorld {
         Slot { release: software.release, manifest: software.manifest }
     }
 
-    /// All nodes serve and have said so, and the operator has pressed Start.
+    /// The first state: all nodes serve and have reported so, and the operator has pressed Start.
     pub(crate) fn begin(&self) -> State {
         let mut fleet = Fleet::new(OLD.release, self.policy());
         for id in (1..=self.nodes).map(NodeId) {
