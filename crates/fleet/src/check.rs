@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 
 use crate::node::{Node, NodeId};
 use crate::platform::Fleet;
-use crate::progress::Progress;
 use crate::run::Lock;
 
 /// A promise that does not hold.
@@ -62,18 +61,7 @@ impl Fleet {
         if self.platform.run.is_some() {
             return Vec::new();
         }
-        self.nodes_where(|node| match node.progress {
-            Progress::Pending { .. }
-            | Progress::Starting { .. }
-            | Progress::Preparing { .. }
-            | Progress::Draining { .. }
-            | Progress::Installing { .. } => true,
-            Progress::Idle
-            | Progress::Rebooting { .. }
-            | Progress::Releasing { .. }
-            | Progress::Upgraded { .. }
-            | Progress::Failed { .. } => false,
-        })
+        self.nodes_where(|node| node.progress.can_be_spared())
     }
 
     fn index_faults(&self) -> Vec<String> {

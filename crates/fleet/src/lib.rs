@@ -24,6 +24,7 @@ pub mod node;
 pub mod nodes;
 pub mod progress;
 pub mod run;
+mod stored;
 
 pub mod platform;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
 use crate::observed::{Admission, Footing, Observed, Staging};
-use crate::progress::{AttemptResult, Progress};
+use crate::progress::{AttemptResult, Phase, Progress};
 use crate::starts::{Duplicate, Starts};
 use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Version};
@@ -125,7 +125,7 @@ pub struct Node {
     /// The version that it ran last without having gone back to it.
     #[serde(default)]
     pub reached: Option<Version>,
-    /// Since when it reports an earlier version than it has reached, while it still takes calls.
+    /// Since when it reports an earlier version than it has reached.
     #[serde(default)]
     pub went_back_at: Option<Time>,
     /// The processes that report as this node.
@@ -177,16 +177,15 @@ impl Node {
 
     /// What is wanted of it: a function of its record alone.
     pub fn intent(&self) -> Intent {
-        let depth = match self.progress {
-            Progress::Installing { .. } | Progress::Rebooting { .. } => Depth::Install,
-            Progress::Idle
-            | Progress::Pending { .. }
-            | Progress::Starting { .. }
-            | Progress::Preparing { .. }
-            | Progress::Draining { .. }
-            | Progress::Releasing { .. }
-            | Progress::Upgraded { .. }
-            | Progress::Failed { .. } => Depth::Stage,
+        let depth = match self.progress.phase() {
+            Some(Phase::Installing { .. } | Phase::Rebooting { .. }) => Depth::Install,
+            Some(
+                Phase::Starting { .. }
+                | Phase::Preparing { .. }
+                | Phase::Draining { .. }
+                | Phase::Releasing { .. },
+            )
+            | None => Depth::Stage,
         };
         let owners = self.owners();
         // A node does not keep itself out of service for what the platform holds against it; one that is brought
@@ -304,10 +303,10 @@ impl Node {
         self.woken.then(|| if self.progress.holds_place() { Power::On } else { Power::Rest })
     }
 
-    /// When it is kept out of service, if it goes on to report an earlier version than it has reached. A copy of
-    /// its machine from before an upgrade is noticed within that time, and takes nothing from the original.
-    pub fn out_of_date_at(&self) -> Option<Time> {
-        self.went_back_at.filter(|_| self.out_of_date.is_none()).map(|since| since + WENT_BACK_FOR)
+    /// Whether it is kept out of service when it reports an earlier version than it has reached once more. A copy
+    /// of its machine from before an upgrade is noticed before that, and takes nothing from the original.
+    pub(crate) fn has_gone_back(&self, now: Time) -> bool {
+        self.out_of_date.is_none() && self.went_back_at.is_some_and(|since| now >= since + WENT_BACK_FOR)
     }
 
     /// When it must be looked at again, if nothing is heard before.
@@ -316,6 +315,6 @@ impl Node {
             Contact::Silent { lost_at, .. } => Some(lost_at),
             Contact::Never | Contact::Heard | Contact::Lost { .. } => None,
         };
-        [contact, self.progress.deadline(), self.out_of_date_at()].into_iter().flatten().min()
+        [contact, self.progress.deadline()].into_iter().flatten().min()
     }
 }

@@ -7,7 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::Generation;
 use crate::node::{Contact, Duty, Node, NodeId};
-use crate::progress::{AttemptResult, Progress};
+use crate::progress::{AttemptResult, Phase, Progress};
 use crate::time::Time;
 
 /// A place in the queue: nodes with fewer ended attempts first (R5), then always-on before bursting
@@ -281,11 +281,9 @@ fn is_ready(node: &Node) -> bool {
 }
 
 fn presence(node: &Node) -> Presence {
-    let waits = matches!(
-        (&node.progress, node.duty),
-        (Progress::Pending { .. }, Duty::AlwaysOn) | (Progress::Releasing { .. }, _)
-    );
     let queued = matches!(node.progress, Progress::Pending { .. });
+    let releasing = matches!(node.progress.phase(), Some(Phase::Releasing { .. }));
+    let waits = releasing || (queued && node.duty == Duty::AlwaysOn);
     let absent = (waits && node.contact.is_lost()) || (queued && node.duplicate().is_some());
     if absent { Presence::Absent } else { Presence::Working }
 }

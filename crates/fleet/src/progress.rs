@@ -5,12 +5,13 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stored;
 use crate::time::Time;
 use crate::version::Release;
 
 /// Where a node is in a run, with exactly what that place knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(from = "stored::Progress", into = "stored::Progress")]
 pub enum Progress {
     /// Not part of a run, or already on its release.
     #[default]
@@ -22,62 +23,8 @@ pub enum Progress {
         /// After a drain that timed out: when it may be tried again.
         rests_until: Option<Time>,
     },
-    /// A bursting node that the run has started (R7).
-    Starting {
-        /// Attempts that ended before this one.
-        tried: u32,
-        /// When it was asked to start.
-        since: Time,
-        /// When it must have reported.
-        until: Time,
-    },
-    /// Asked to enter maintenance mode; it has not said yet that it refuses calls.
-    Preparing {
-        /// Attempts that ended before this one.
-        tried: u32,
-        /// When it was asked.
-        since: Time,
-        /// When it is released without having answered.
-        until: Time,
-    },
-    /// In maintenance mode, waiting for its calls to clear.
-    Draining {
-        /// Attempts that ended before this one.
-        tried: u32,
-        /// When it said that it refuses calls.
-        since: Time,
-        /// The drain limit (R5).
-        until: Time,
-    },
-    /// Cleared, and asked to select the new slot and restart.
-    Installing {
-        /// Attempts that ended before this one.
-        tried: u32,
-        /// When it was asked.
-        since: Time,
-        /// The drain limit of the attempt, should calls turn up again.
-        drain_until: Time,
-        /// When it counts as stuck (R27).
-        stuck_at: Time,
-    },
-    /// It has selected the new slot, or fell silent when it was asked to.
-    Rebooting {
-        /// Attempts that ended before this one.
-        tried: u32,
-        /// When it left.
-        since: Time,
-        /// When it counts as stuck (R27).
-        stuck_at: Time,
-    },
-    /// Asked to go back to service; it keeps its place until it says that it has.
-    Releasing {
-        /// How its attempt ended.
-        ending: Ending,
-        /// Attempts that have ended, this one included.
-        tried: u32,
-        /// When it was asked.
-        since: Time,
-    },
+    /// Taken from the queue; it holds a place until it reports that it is back (R2, R6).
+    Attempt(Attempt),
     /// On the new release and back in service.
     Upgraded {
         /// When it was back.
@@ -89,6 +36,54 @@ pub enum Progress {
         why: Failure,
         /// When.
         at: Time,
+    },
+}
+
+/// One try to upgrade a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// How many attempts at the node have ended; in [`Phase::Releasing`] with this one.
+    pub tried: u32,
+    /// Since when the attempt is in this phase.
+    pub since: Time,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+/// How far an attempt is, with the deadlines of that phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A bursting node that the run has started (R7).
+    Starting {
+        /// When it must have reported.
+        until: Time,
+    },
+    /// Asked to enter maintenance mode; it has not reported yet that it refuses calls.
+    Preparing {
+        /// When it is released without having answered.
+        until: Time,
+    },
+    /// In maintenance mode, waiting for its calls to clear.
+    Draining {
+        /// The drain limit (R5).
+        until: Time,
+    },
+    /// Cleared, and asked to select the new slot and restart.
+    Installing {
+        /// The drain limit of the attempt, should calls turn up again.
+        drain_until: Time,
+        /// When it counts as stuck (R27).
+        stuck_at: Time,
+    },
+    /// It has selected the new slot, or fell silent when it was asked to.
+    Rebooting {
+        /// When it counts as stuck (R27).
+        stuck_at: Time,
+    },
+    /// Asked to go back to service; it keeps its place until it reports that it has.
+    Releasing {
+        /// How its attempt ended.
+        ending: Ending,
     },
 }
 
@@ -169,80 +164,52 @@ impl fmt::Display for Failure {
 }
 
 impl Progress {
-    /// Whether the node takes one of the places out of service on behalf of a run (R2, R6). Once
-    /// asked, it keeps its place until it has itself said that it is back.
-    pub fn holds_place(&self) -> bool {
+    /// The phase of the attempt at the node, when one is under way.
+    pub fn phase(&self) -> Option<&Phase> {
         match self {
-            Self::Starting { .. }
-            | Self::Preparing { .. }
-            | Self::Draining { .. }
-            | Self::Installing { .. }
-            | Self::Rebooting { .. }
-            | Self::Releasing { .. } => true,
-            Self::Idle | Self::Pending { .. } | Self::Upgraded { .. } | Self::Failed { .. } => false,
+            Self::Attempt(attempt) => Some(&attempt.phase),
+            Self::Idle | Self::Pending { .. } | Self::Upgraded { .. } | Self::Failed { .. } => None,
         }
+    }
+
+    /// Whether the node takes one of the places out of service on behalf of a run (R2, R6). Once
+    /// asked, it keeps its place until it has itself reported that it is back.
+    pub fn holds_place(&self) -> bool {
+        self.phase().is_some()
     }
 
     /// Whether an attempt is under way that may still say something of the release.
     pub fn is_under_way(&self) -> bool {
-        self.holds_place() && !matches!(self, Self::Releasing { .. })
+        self.phase().is_some_and(|phase| !matches!(phase, Phase::Releasing { .. }))
     }
 
     /// Whether the node is still to be taken, or can still be spared its restart.
     pub fn can_be_spared(&self) -> bool {
         match self {
-            Self::Pending { .. }
-            | Self::Starting { .. }
-            | Self::Preparing { .. }
-            | Self::Draining { .. }
-            | Self::Installing { .. } => true,
-            Self::Idle
-            | Self::Rebooting { .. }
-            | Self::Releasing { .. }
-            | Self::Upgraded { .. }
-            | Self::Failed { .. } => false,
+            Self::Pending { .. } => true,
+            Self::Attempt(attempt) => attempt.phase.can_be_spared(),
+            Self::Idle | Self::Upgraded { .. } | Self::Failed { .. } => false,
         }
     }
 
     /// Whether the run holds the node in maintenance mode.
     pub fn holds_maintenance(&self) -> bool {
-        match self {
-            Self::Preparing { .. }
-            | Self::Draining { .. }
-            | Self::Installing { .. }
-            | Self::Rebooting { .. } => true,
-            Self::Idle
-            | Self::Pending { .. }
-            | Self::Starting { .. }
-            | Self::Releasing { .. }
-            | Self::Upgraded { .. }
-            | Self::Failed { .. } => false,
-        }
+        self.phase().is_some_and(Phase::holds_maintenance)
     }
 
     /// How many attempts at the node have ended, while it is still to be upgraded.
     pub fn tried(&self) -> Option<u32> {
         match self {
-            Self::Pending { tried, .. }
-            | Self::Starting { tried, .. }
-            | Self::Preparing { tried, .. }
-            | Self::Draining { tried, .. }
-            | Self::Installing { tried, .. }
-            | Self::Rebooting { tried, .. }
-            | Self::Releasing { tried, .. } => Some(*tried),
+            Self::Pending { tried, .. } => Some(*tried),
+            Self::Attempt(attempt) => Some(attempt.tried),
             Self::Idle | Self::Upgraded { .. } | Self::Failed { .. } => None,
         }
     }
 
-    /// Since when an attempt is in this place.
+    /// Since when an attempt is in its phase.
     pub fn since(&self) -> Option<Time> {
         match self {
-            Self::Starting { since, .. }
-            | Self::Preparing { since, .. }
-            | Self::Draining { since, .. }
-            | Self::Installing { since, .. }
-            | Self::Rebooting { since, .. }
-            | Self::Releasing { since, .. } => Some(*since),
+            Self::Attempt(attempt) => Some(attempt.since),
             Self::Idle | Self::Pending { .. } | Self::Upgraded { .. } | Self::Failed { .. } => None,
         }
     }
@@ -251,11 +218,51 @@ impl Progress {
     pub fn deadline(&self) -> Option<Time> {
         match self {
             Self::Pending { rests_until, .. } => *rests_until,
-            Self::Starting { until, .. } | Self::Preparing { until, .. } | Self::Draining { until, .. } => {
-                Some(*until)
-            }
-            Self::Installing { stuck_at, .. } | Self::Rebooting { stuck_at, .. } => Some(*stuck_at),
-            Self::Idle | Self::Releasing { .. } | Self::Upgraded { .. } | Self::Failed { .. } => None,
+            Self::Attempt(attempt) => attempt.phase.deadline(),
+            Self::Idle | Self::Upgraded { .. } | Self::Failed { .. } => None,
+        }
+    }
+}
+
+impl Attempt {
+    /// An attempt that enters a phase now.
+    pub(crate) fn enters(now: Time, tried: u32, phase: Phase) -> Progress {
+        Progress::Attempt(Self { tried, since: now, phase })
+    }
+
+    /// An attempt that has ended: the node is asked to go back to service.
+    pub(crate) fn releasing(now: Time, tried: u32, ending: Ending) -> Progress {
+        Self::enters(now, tried, Phase::Releasing { ending })
+    }
+}
+
+impl Phase {
+    /// Whether the node has not left for its new slot yet.
+    fn can_be_spared(&self) -> bool {
+        match self {
+            Self::Starting { .. }
+            | Self::Preparing { .. }
+            | Self::Draining { .. }
+            | Self::Installing { .. } => true,
+            Self::Rebooting { .. } | Self::Releasing { .. } => false,
+        }
+    }
+
+    fn holds_maintenance(&self) -> bool {
+        match self {
+            Self::Preparing { .. }
+            | Self::Draining { .. }
+            | Self::Installing { .. }
+            | Self::Rebooting { .. } => true,
+            Self::Starting { .. } | Self::Releasing { .. } => false,
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match self {
+            Self::Starting { until } | Self::Preparing { until } | Self::Draining { until } => Some(*until),
+            Self::Installing { stuck_at, .. } | Self::Rebooting { stuck_at } => Some(*stuck_at),
+            Self::Releasing { .. } => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::node::{Contact, Duty, Node, NodeId};
 use crate::observed::{Calls, Staging};
 use crate::platform::Fleet;
-use crate::progress::{Ending, Failure, Progress};
+use crate::progress::{Attempt, Ending, Failure, Phase, Progress};
 use crate::run::{ManagerStep, Run};
 use crate::starts::{Duplicate, SWITCH_OFF};
 use crate::time::{Span, Time};
@@ -255,16 +255,21 @@ impl Fleet {
         }
         match &node.progress {
             Progress::Pending { rests_until, .. } => Some(self.waits_in_queue(node, *rests_until, now)),
-            Progress::Starting { until, .. } => Some(Waits::StartUp { limit_in: now.until(*until) }),
-            Progress::Preparing { since, .. } => Some(Waits::Answer { since: now.since(*since) }),
-            Progress::Draining { until, .. } => Some(calls_left(node, *until, now)),
-            Progress::Installing { .. } | Progress::Rebooting { .. } => {
-                Some(self.waits_for_restart(node, now))
-            }
-            Progress::Releasing { since, .. } => Some(Waits::Return { since: now.since(*since) }),
+            Progress::Attempt(attempt) => Some(self.waits_in_attempt(node, attempt, now)),
             Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => {
                 node.operator_maintenance.clone().map(|reason| Waits::Operator { reason })
             }
+        }
+    }
+
+    fn waits_in_attempt(&self, node: &Node, attempt: &Attempt, now: Time) -> Waits {
+        let since = now.since(attempt.since);
+        match attempt.phase {
+            Phase::Starting { until } => Waits::StartUp { limit_in: now.until(until) },
+            Phase::Preparing { .. } => Waits::Answer { since },
+            Phase::Draining { until } => calls_left(node, until, now),
+            Phase::Installing { .. } | Phase::Rebooting { .. } => self.waits_for_restart(node, now),
+            Phase::Releasing { .. } => Waits::Return { since },
         }
     }
 
@@ -312,16 +317,11 @@ impl Fleet {
 /// Why a node is out of its run, or will be as soon as it has said that it is back.
 fn failure(node: &Node) -> Option<&Failure> {
     match &node.progress {
-        Progress::Failed { why, .. } | Progress::Releasing { ending: Ending::Failed(why), .. } => Some(why),
-        Progress::Idle
-        | Progress::Pending { .. }
-        | Progress::Starting { .. }
-        | Progress::Preparing { .. }
-        | Progress::Draining { .. }
-        | Progress::Installing { .. }
-        | Progress::Rebooting { .. }
-        | Progress::Releasing { ending: Ending::Upgraded | Ending::TimedOut | Ending::Stopped, .. }
-        | Progress::Upgraded { .. } => None,
+        Progress::Failed { why, .. } => Some(why),
+        Progress::Attempt(Attempt { phase: Phase::Releasing { ending: Ending::Failed(why) }, .. }) => {
+            Some(why)
+        }
+        Progress::Attempt(_) | Progress::Idle | Progress::Pending { .. } | Progress::Upgraded { .. } => None,
     }
 }
 
@@ -353,44 +353,43 @@ fn calls_left(node: &Node, until: Time, now: Time) -> Waits {
 
 fn status_of(node: &Node) -> Status {
     let lost = node.contact.is_lost();
+    // It was given up, its run has ended, or this manager has forgotten that it asked; it is on its way
+    // through boot all the same.
+    if !lost && node.restarts() && !node.progress.holds_maintenance() {
+        return Status::Rebooting;
+    }
     match &node.progress {
-        // It was given up, its run has ended, or this manager has forgotten that it asked; it is on its way
-        // through boot all the same.
-        Progress::Idle
-        | Progress::Pending { .. }
-        | Progress::Starting { .. }
-        | Progress::Releasing { .. }
-        | Progress::Upgraded { .. }
-        | Progress::Failed { .. }
-            if !lost && node.restarts() =>
-        {
-            Status::Rebooting
-        }
         Progress::Idle | Progress::Upgraded { .. } => Status::NoUpgradeInProgress,
-        Progress::Starting { .. } => Status::UpgradePending,
         Progress::Failed { why: Failure::Unreachable | Failure::Lost, .. } if lost => {
             Status::CouldNotCommunicate
         }
         Progress::Failed { .. } => Status::NoUpgradeInProgress,
         Progress::Pending { .. } if lost && node.duty == Duty::Bursting => Status::UpgradePending,
-        Progress::Pending { .. }
-        | Progress::Preparing { .. }
-        | Progress::Draining { .. }
-        | Progress::Installing { .. }
-        | Progress::Rebooting { .. }
-        | Progress::Releasing { .. }
+        Progress::Pending { .. } if lost => Status::CouldNotCommunicate,
+        Progress::Pending { tried: 0, .. } => Status::UpgradePending,
+        Progress::Pending { .. } => Status::TimeoutWaitingForCallsToClear,
+        Progress::Attempt(attempt) => status_in(&attempt.phase, lost),
+    }
+}
+
+fn status_in(phase: &Phase, lost: bool) -> Status {
+    match phase {
+        Phase::Starting { .. } => Status::UpgradePending,
+        Phase::Preparing { .. }
+        | Phase::Draining { .. }
+        | Phase::Installing { .. }
+        | Phase::Rebooting { .. }
+        | Phase::Releasing { .. }
             if lost =>
         {
             Status::CouldNotCommunicate
         }
-        Progress::Pending { tried: 0, .. } => Status::UpgradePending,
-        Progress::Pending { .. } => Status::TimeoutWaitingForCallsToClear,
-        Progress::Preparing { .. } => Status::Preparing,
-        Progress::Draining { .. } => Status::WaitingForCallsToClear,
-        Progress::Installing { .. } => Status::UpgradeInProgress,
-        Progress::Rebooting { .. } => Status::Rebooting,
-        Progress::Releasing { ending: Ending::TimedOut, .. } => Status::TimeoutWaitingForCallsToClear,
-        Progress::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, .. } => {
+        Phase::Preparing { .. } => Status::Preparing,
+        Phase::Draining { .. } => Status::WaitingForCallsToClear,
+        Phase::Installing { .. } => Status::UpgradeInProgress,
+        Phase::Rebooting { .. } => Status::Rebooting,
+        Phase::Releasing { ending: Ending::TimedOut } => Status::TimeoutWaitingForCallsToClear,
+        Phase::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped } => {
             Status::NoUpgradeInProgress
         }
     }

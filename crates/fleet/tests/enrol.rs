@@ -6,10 +6,10 @@ use fleet::agent::{Agent, Memory, Start};
 use fleet::desired::Owners;
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing};
+use fleet::observed::{Admission, Calls, Footing, Observed};
 use fleet::platform::{Applied, Event, Fleet, Joining};
 use fleet::policy::Policy;
-use fleet::progress::Progress;
+use fleet::progress::Phase;
 use fleet::time::Time;
 use fleet::version::{Build, Release};
 
@@ -95,7 +95,7 @@ fn node_that_is_brought_back_on_another_version_takes_no_calls_until_it_is_upgra
     fleet.start(package(1), Policy::standard(), Time(13)).unwrap();
     say(&mut fleet, 14, 0, Footing::Confirmed, Admission::Refusing);
     say(&mut fleet, 15, 0, Footing::Confirmed, Admission::Refusing);
-    assert!(matches!(progress(&fleet), Progress::Installing { .. }), "{:?}", progress(&fleet));
+    assert!(matches!(progress(&fleet).phase(), Some(Phase::Installing { .. })), "{:?}", progress(&fleet));
     say(&mut fleet, 16, 1, Footing::Trying, Admission::Refusing);
     assert!(held(&fleet).is_some(), "a release that may fall back counts");
     let facts = of_node(&say(&mut fleet, 17, 1, Footing::Confirmed, Admission::Refusing).facts);
@@ -128,61 +128,86 @@ fn machine_that_is_reinstalled_and_enrols_again_is_in_service() {
     assert_eq!(held(&fleet), None);
 }
 
-/// A machine that ran the platform's version is restored with its identity.
+const MINUTE: u64 = 60_000;
+
+/// A machine that ran the platform's version is restored with its identity, and reports once.
 fn restored() -> Fleet {
     let mut fleet = upgraded();
-    let facts = of_node(&say(&mut fleet, 10_000, 0, Footing::Confirmed, Admission::Admitting).facts);
-    assert_eq!(facts, [], "a copy beside the original may have reported");
-    assert_eq!(fleet.next_deadline(), Some(Time(70_000)));
+    let facts = reports_the_old_release(&mut fleet, MINUTE);
+    assert_eq!(facts, [], "it may be a copy beside the original");
     fleet
+}
+
+fn reports_the_old_release(fleet: &mut Fleet, at: u64) -> Vec<NodeFact> {
+    of_node(&say(fleet, at, 0, Footing::Confirmed, Admission::Admitting).facts)
 }
 
 #[test]
 fn machine_that_is_restored_with_its_identity_takes_no_calls_until_it_is_upgraded_r20_r29() {
     let mut fleet = restored();
-    let facts = of_node(&fleet.apply(Time(70_000), Event::DeadlinePassed).facts);
+    assert_eq!(reports_the_old_release(&mut fleet, 2 * MINUTE - 1), []);
+    let facts = reports_the_old_release(&mut fleet, 2 * MINUTE);
     let [NodeFact::OutOfDate { why }] = &facts[..] else { panic!("{facts:?}") };
     assert!(why.contains("with 34,") && why.contains("has 34.1;"), "{why}");
     assert_eq!(held(&fleet), Some(why.clone()));
     assert!(refuses_calls(&fleet), "the node itself goes on taking calls");
-    assert_eq!(fleet.next_deadline(), None);
 
-    say(&mut fleet, 70_001, 0, Footing::Confirmed, Admission::Refusing);
-    fleet.start(package(1), Policy::standard(), Time(70_002)).unwrap();
-    for at in 70_003..70_005 {
-        say(&mut fleet, at, 0, Footing::Confirmed, Admission::Refusing);
+    let mut at = 2 * MINUTE;
+    let mut next = |fleet: &mut Fleet, runs, footing| {
+        at += 1;
+        of_node(&say(fleet, at, runs, footing, Admission::Refusing).facts)
+    };
+    next(&mut fleet, 0, Footing::Confirmed);
+    fleet.start(package(1), Policy::standard(), Time(2 * MINUTE + 2)).unwrap();
+    for footing in [Footing::Confirmed, Footing::Confirmed, Footing::Leaving] {
+        next(&mut fleet, 0, footing);
     }
-    say(&mut fleet, 70_006, 1, Footing::Trying, Admission::Refusing);
-    let facts = of_node(&say(&mut fleet, 70_007, 1, Footing::Confirmed, Admission::Refusing).facts);
+    assert_eq!(next(&mut fleet, 1, Footing::Trying), []);
+    assert!(held(&fleet).is_some(), "a release that may fall back counts");
+    let facts = next(&mut fleet, 1, Footing::Confirmed);
     assert!(facts.contains(&NodeFact::OutOfDateOver), "{facts:?}");
 }
 
 #[test]
-fn machine_that_reports_its_version_again_within_a_minute_stays_in_service() {
-    let mut fleet = restored();
-    say(&mut fleet, 20_000, 1, Footing::Confirmed, Admission::Admitting);
-    assert_eq!(fleet.next_deadline(), None);
-    assert_eq!(of_node(&fleet.apply(Time(70_000), Event::DeadlinePassed).facts), []);
-    assert_eq!(held(&fleet), None);
+fn report_of_the_reached_version_shows_that_the_machine_was_not_restored() {
+    for late in [MINUTE - 1, MINUTE + 1] {
+        let mut fleet = restored();
+        say(&mut fleet, late, 1, Footing::Confirmed, Admission::Admitting);
+        assert_eq!(reports_the_old_release(&mut fleet, 3 * MINUTE), []);
+        assert_eq!(held(&fleet), None, "after a report of {late}");
+    }
 }
 
 #[test]
-fn node_that_a_run_left_behind_has_gone_back_to_nothing() {
+fn node_that_a_run_left_behind_has_not_gone_back() {
     let mut fleet = registered();
-    say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    reports_the_old_release(&mut fleet, 1);
     fleet.apply(Time(2), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
-    say(&mut fleet, 3, 0, Footing::Confirmed, Admission::Refusing);
-    assert_eq!((held(&fleet), fleet.nodes().get(NODE).unwrap().went_back_at), (None, None));
+    for at in [3, 2 * MINUTE, 4 * MINUTE] {
+        assert_eq!(reports_the_old_release(&mut fleet, at), []);
+    }
+    assert_eq!(held(&fleet), None);
 }
 
 #[test]
 fn platform_that_is_restored_as_a_whole_is_in_service() {
     let mut fleet = restored();
-    fleet.apply(Time(70_000), Event::DeadlinePassed);
+    reports_the_old_release(&mut fleet, 2 * MINUTE);
     assert!(held(&fleet).is_some());
-    fleet.apply(Time(80_000), Event::ManagerStarted { release: release(0), fell_back: None, wall: None });
-    say(&mut fleet, 80_001, 0, Footing::Confirmed, Admission::Refusing);
+    let started = Event::ManagerStarted { release: release(0), fell_back: None, wall: None };
+    fleet.apply(Time(3 * MINUTE), started);
+    say(&mut fleet, 3 * MINUTE + 1, 0, Footing::Confirmed, Admission::Refusing);
     assert_eq!(held(&fleet), None);
-    say(&mut fleet, 80_002, 0, Footing::Confirmed, Admission::Admitting);
-    assert_eq!(fleet.next_deadline(), None);
+}
+
+#[test]
+fn report_that_is_repeated_is_news_when_it_shows_that_the_machine_was_restored() {
+    let mut fleet = restored();
+    let last = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap();
+    for (at, is_news) in [(2 * MINUTE - 1, false), (2 * MINUTE, true)] {
+        let again = Observed { at: Time(at), ..last.clone() };
+        assert_eq!(fleet.is_news(NODE, Time(at), &again), is_news, "at {at}");
+    }
+    fleet.apply(Time(2 * MINUTE), Event::Report { id: NODE, observed: last });
+    assert!(held(&fleet).is_some());
 }

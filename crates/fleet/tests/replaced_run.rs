@@ -7,7 +7,7 @@ use fleet::node::Duty;
 use fleet::observed::{Admission, Calls, Footing};
 use fleet::platform::{Applied, Event, Fleet, ManagerWants};
 use fleet::policy::Policy;
-use fleet::progress::Progress;
+use fleet::progress::{Phase, Progress};
 use fleet::time::Time;
 
 use support::{NODE, Word, package, progress, release};
@@ -32,7 +32,7 @@ fn restarting_into_a_replaced_release() -> Fleet {
     say(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
     say(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
     say(&mut fleet, 7, 0, Footing::Leaving, Admission::Refusing);
-    assert!(matches!(progress(&fleet), Progress::Rebooting { .. }), "{:?}", progress(&fleet));
+    assert!(matches!(progress(&fleet).phase(), Some(Phase::Rebooting { .. })), "{:?}", progress(&fleet));
     // Somebody restarts the Management Node, so that another run may be started.
     fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     fleet.start(package(2), Policy::standard(), Time(9)).unwrap();

@@ -7,7 +7,7 @@ use fleet::node::Duty;
 use fleet::observed::{Admission, Calls, Footing};
 use fleet::platform::{Applied, Event, Fleet};
 use fleet::policy::Policy;
-use fleet::progress::Progress;
+use fleet::progress::Phase;
 use fleet::status::{Status, Waits};
 use fleet::time::{Span, Time};
 
@@ -62,7 +62,7 @@ fn a_node_that_was_given_up_and_tries_its_release_after_all_is_rebooting_r27() {
     while let Some(deadline) = fleet.next_deadline().filter(|_| fleet.platform.run.is_some()) {
         fleet.apply(deadline, Event::DeadlinePassed);
     }
-    assert!(matches!(progress(&fleet), Progress::Releasing { .. }), "{:?}", progress(&fleet));
+    assert!(matches!(progress(&fleet).phase(), Some(Phase::Releasing { .. })), "{:?}", progress(&fleet));
     assert_eq!(fleet.status(NODE), Some(Status::CouldNotCommunicate));
     let at = 100_000_000;
     say(&mut fleet, at, 1, Footing::Trying, Admission::Refusing);

@@ -7,7 +7,7 @@ use fleet::node::{Duty, NodeId, Power};
 use fleet::observed::{Admission, Calls, Footing};
 use fleet::platform::{Applied, Event, Fleet};
 use fleet::policy::Policy;
-use fleet::progress::{Failure, Progress};
+use fleet::progress::{Failure, Phase};
 use fleet::time::{Span, Time};
 
 use support::{NODE, Word, package, progress, release};
@@ -110,7 +110,7 @@ fn a_bursting_node_that_is_tried_again_is_told_to_be_powered_on_r7() {
 #[test]
 fn a_bursting_node_that_only_starts_up_was_never_taken_out_of_service() {
     let mut fleet = running(Duty::Bursting);
-    assert!(matches!(progress(&fleet), Progress::Starting { .. }), "{:?}", progress(&fleet));
+    assert!(matches!(progress(&fleet).phase(), Some(Phase::Starting { .. })), "{:?}", progress(&fleet));
     fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
     let again = fleet.start(package(1), Policy::standard(), Time(9)).unwrap();
     let told = told(again);

@@ -66,7 +66,7 @@ impl Fleet {
             Taken::Nothing => false,
             Taken::OfAnother => node.contact != Contact::Heard || observed.generation > node.generation,
         };
-        taken || starts != node.starts
+        taken || starts != node.starts || node.has_gone_back(now)
     }
 
     /// Notes which process has reported, and what follows when they are two, or one again.
@@ -85,6 +85,7 @@ impl Fleet {
         match (before, after) {
             (None, Some(two)) => {
                 self.node_fact(id, NodeFact::Duplicated(two), facts);
+                self.take_nothing_from_two(id, facts);
                 self.queue_again(id, facts);
                 self.advance(now, id, facts);
             }
@@ -106,14 +107,7 @@ impl Fleet {
         let Some(node) = self.nodes.get(id) else { return };
         match node.progress {
             Progress::Idle | Progress::Upgraded { .. } => self.queue(id, facts),
-            Progress::Pending { .. }
-            | Progress::Starting { .. }
-            | Progress::Preparing { .. }
-            | Progress::Draining { .. }
-            | Progress::Installing { .. }
-            | Progress::Rebooting { .. }
-            | Progress::Releasing { .. }
-            | Progress::Failed { .. } => {}
+            Progress::Pending { .. } | Progress::Attempt(_) | Progress::Failed { .. } => {}
         }
     }
 

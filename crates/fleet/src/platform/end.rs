@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::Fleet;
 use crate::fact::Fact;
 use crate::node::{Duty, NodeId};
-use crate::progress::{Ending, Failure, Progress};
+use crate::progress::{Attempt, Ending, Failure, Phase, Progress};
 use crate::run::{EndedRun, Outcome, Run};
 use crate::time::Time;
 
@@ -42,17 +42,15 @@ impl Fleet {
             Progress::Pending { .. } if unreachable => {
                 Progress::Failed { why: Failure::Unreachable, at: now }
             }
-            Progress::Pending { .. } | Progress::Starting { .. } => Progress::Idle,
-            Progress::Preparing { tried, .. }
-            | Progress::Draining { tried, .. }
-            | Progress::Installing { tried, .. } => {
-                Progress::Releasing { ending: Ending::Stopped, tried: *tried, since: now }
-            }
-            Progress::Idle
-            | Progress::Rebooting { .. }
-            | Progress::Releasing { .. }
-            | Progress::Upgraded { .. }
-            | Progress::Failed { .. } => return,
+            Progress::Pending { .. } => Progress::Idle,
+            Progress::Attempt(Attempt { tried, phase, .. }) => match phase {
+                Phase::Starting { .. } => Progress::Idle,
+                Phase::Preparing { .. } | Phase::Draining { .. } | Phase::Installing { .. } => {
+                    Attempt::releasing(now, *tried, Ending::Stopped)
+                }
+                Phase::Rebooting { .. } | Phase::Releasing { .. } => return,
+            },
+            Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => return,
         };
         self.enter(now, id, next, facts);
     }

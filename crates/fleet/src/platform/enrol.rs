@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use super::Fleet;
 use crate::fact::{Fact, NodeFact};
-use crate::node::{Node, NodeId};
-use crate::observed::Footing;
+use crate::node::NodeId;
+use crate::observed::{Footing, Observed};
 use crate::time::Time;
 use crate::version::{Release, Version};
 
@@ -48,30 +48,38 @@ impl Fleet {
         self.keep_out_of_service(id, out_of_date, facts);
     }
 
-    /// Compares the version that a node runs, confirmed, with that of the Management Node and with what the node
-    /// has reached. One that has gone back to an earlier version was restored: it takes no calls until it runs
-    /// the version of the Management Node. Of two machines under one identity nobody can say which is the node,
-    /// and nothing is taken from either.
-    pub(super) fn compare_version(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
+    /// Compares the version that a node reports, confirmed, with that of the Management Node and with what the node
+    /// has reached. One that goes on to report an earlier version was restored: it takes no calls until it runs
+    /// the version of the Management Node.
+    pub(super) fn compare_version(&mut self, now: Time, id: NodeId, said: &Observed, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
-        if node.duplicate().is_some() {
-            self.nodes.edit(id, |node| node.went_back_at = None);
-            return self.keep_out_of_service(id, None, facts);
-        }
-        let Some(observed) = node.observed.as_ref().filter(|said| said.footing == Footing::Confirmed) else {
-            return self.nodes.edit(id, |node| node.went_back_at = None);
+        let (one, confirmed) = (node.duplicate().is_none(), said.footing == Footing::Confirmed);
+        let current = confirmed && self.is_current(Some(said.release));
+        let is_earlier = node.reached.is_some_and(|reached| said.release.version < reached);
+        let went_back = one && confirmed && !current && is_earlier;
+        let out_of_date = match went_back {
+            true if node.has_gone_back(now) => Some(self.out_of_date(Some(said.release))),
+            false if current => None,
+            true | false => node.out_of_date.clone(),
         };
-        let release = observed.release;
-        let current = self.is_current(Some(release));
-        if current || node.reached.is_none_or(|reached| reached <= release.version) {
-            self.nodes.edit(id, |node| (node.reached, node.went_back_at) = (Some(release.version), None));
-        } else if node.went_back_at.is_none() {
-            self.nodes.edit(id, |node| node.went_back_at = Some(now));
-        }
-        if current {
-            self.keep_out_of_service(id, None, facts);
-        } else if self.nodes.get(id).and_then(Node::out_of_date_at).is_some_and(|at| at <= now) {
-            self.keep_out_of_service(id, Some(self.out_of_date(Some(release))), facts);
+        let reached = (current || (confirmed && !is_earlier)).then_some(said.release.version);
+        self.nodes.edit(id, |node| {
+            node.reached = reached.or(node.reached);
+            node.went_back_at = went_back.then(|| node.went_back_at.unwrap_or(now));
+        });
+        self.keep_out_of_service(id, out_of_date, facts);
+    }
+
+    /// Of two machines under one identity nobody can say which is the node: neither is kept out of service.
+    pub(super) fn take_nothing_from_two(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
+        self.nodes.edit(id, |node| node.went_back_at = None);
+        self.keep_out_of_service(id, None, facts);
+    }
+
+    /// A report that was made before the last one shows that the node had not gone back then.
+    pub(super) fn note_late_version(&mut self, id: NodeId, said: &Observed) {
+        if self.is_current(Some(said.release)) {
+            self.nodes.edit(id, |node| node.went_back_at = None);
         }
     }
 

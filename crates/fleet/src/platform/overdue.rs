@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::Fleet;
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Contact, NodeId};
-use crate::progress::{Ending, Failure, Progress};
+use crate::progress::{Attempt, Ending, Failure, Phase, Progress};
 use crate::run::{Outcome, Run};
 use crate::time::Time;
 
@@ -19,7 +19,6 @@ impl Fleet {
         while let Some(id) = self.nodes.overdue(now) {
             self.contact_overdue(now, id, facts);
             self.place_overdue(now, id, facts);
-            self.compare_version(now, id, facts);
         }
     }
 
@@ -41,34 +40,34 @@ impl Fleet {
         let lost = node.contact.is_lost();
         let policy = self.policy();
         let (stuck_again, start_again) = (now + policy.stuck_after, now + policy.start_limit);
-        let next = match node.progress.clone() {
-            Progress::Pending { tried, .. } => Progress::Pending { tried, rests_until: None },
-            Progress::Starting { .. } if lost => Progress::Failed { why: Failure::NotStarted, at: now },
-            Progress::Starting { tried, since, .. } => {
-                Progress::Starting { tried, since, until: start_again }
+        let attempt = match &node.progress {
+            Progress::Attempt(attempt) => attempt,
+            Progress::Pending { tried, .. } => {
+                let tried = *tried;
+                let rested = Progress::Pending { tried, rests_until: None };
+                return self.nodes.edit(id, |node| node.progress = rested);
             }
-            Progress::Preparing { tried, .. } | Progress::Draining { tried, .. } => {
-                Progress::Releasing { ending: Ending::TimedOut, tried: tried + 1, since: now }
-            }
-            Progress::Installing { tried, .. } | Progress::Rebooting { tried, .. } if lost => {
-                Progress::Releasing { ending: Ending::Failed(Failure::Lost), tried: tried + 1, since: now }
-            }
-            Progress::Installing { tried, since, drain_until, .. } => {
-                Progress::Installing { tried, since, drain_until, stuck_at: stuck_again }
-            }
-            Progress::Rebooting { tried, since, .. } => {
-                Progress::Rebooting { tried, since, stuck_at: stuck_again }
-            }
-            place @ (Progress::Idle
-            | Progress::Releasing { .. }
-            | Progress::Upgraded { .. }
-            | Progress::Failed { .. }) => place,
+            Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => return,
         };
-        if next.holds_place() == node.progress.holds_place() && !matches!(next, Progress::Releasing { .. }) {
-            // The same place with a later deadline: nothing to say.
-            self.nodes.edit(id, |node| node.progress = next);
-        } else {
-            self.enter(now, id, next, facts);
-        }
+        let tried = attempt.tried + 1;
+        let phase = match attempt.phase {
+            Phase::Starting { .. } if lost => {
+                return self.enter(now, id, Progress::Failed { why: Failure::NotStarted, at: now }, facts);
+            }
+            Phase::Preparing { .. } | Phase::Draining { .. } => {
+                return self.enter(now, id, Attempt::releasing(now, tried, Ending::TimedOut), facts);
+            }
+            Phase::Installing { .. } | Phase::Rebooting { .. } if lost => {
+                let ending = Ending::Failed(Failure::Lost);
+                return self.enter(now, id, Attempt::releasing(now, tried, ending), facts);
+            }
+            Phase::Starting { .. } => Phase::Starting { until: start_again },
+            Phase::Installing { drain_until, .. } => Phase::Installing { drain_until, stuck_at: stuck_again },
+            Phase::Rebooting { .. } => Phase::Rebooting { stuck_at: stuck_again },
+            Phase::Releasing { .. } => return,
+        };
+        // The same phase with a later deadline: no fact.
+        let progress = Progress::Attempt(Attempt { phase, ..attempt.clone() });
+        self.nodes.edit(id, |node| node.progress = progress);
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::Fleet;
 use crate::fact::Fact;
 use crate::node::{Contact, Duty, Node, NodeId};
-use crate::progress::Progress;
+use crate::progress::{Attempt, Phase};
 use crate::run::Outcome;
 use crate::time::Time;
 
@@ -46,7 +46,7 @@ impl Fleet {
         if node.duty == Duty::Bursting && node.contact.is_lost() {
             let until = now + self.policy().start_limit;
             self.nodes.edit(id, |node| node.woken = true);
-            self.enter(now, id, Progress::Starting { tried, since: now, until }, facts);
+            self.enter(now, id, Attempt::enters(now, tried, Phase::Starting { until }), facts);
         } else {
             let next = self.preparing(now, tried);
             self.enter(now, id, next, facts);

@@ -9,7 +9,7 @@ use crate::desired::{Assignment, Generation};
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Contact, Node, NodeId, Power};
 use crate::observed::{Calls, Footing, Observed};
-use crate::progress::{AttemptResult, Ending, Failure, Progress};
+use crate::progress::{Attempt, AttemptResult, Ending, Failure, Phase, Progress};
 use crate::run::{EndedRun, Run};
 use crate::time::{Span, Time};
 
@@ -31,23 +31,28 @@ impl Fleet {
         }
         let starts = node.starts_after(now, &observed);
         let taken = node.takes(&starts, &observed);
+        let gone_back = node.has_gone_back(now);
         self.hear_process(now, id, starts, &observed, facts);
         match taken {
             Taken::News => {}
-            Taken::Late | Taken::Nothing => return self.compare_version(now, id, facts),
-            Taken::OfAnother => {
-                self.compare_version(now, id, facts);
-                return self.note_unbelieved(now, id, &observed, facts);
+            Taken::Late => return self.note_late_version(id, &observed),
+            // It counts only as one more that reports an earlier version.
+            Taken::Nothing => {
+                if gone_back {
+                    self.compare_version(now, id, &observed, facts);
+                }
+                return;
             }
+            Taken::OfAnother => return self.note_unbelieved(now, id, &observed, facts),
         }
         self.report_facts(now, id, &observed, facts);
         self.outbid(now, id, observed.generation, facts);
         self.nodes.edit(id, |node| {
             node.contact = Contact::Heard;
-            node.observed = Some(observed);
+            node.observed = Some(observed.clone());
             node.reported_at = now;
         });
-        self.compare_version(now, id, facts);
+        self.compare_version(now, id, &observed, facts);
         self.join(id, facts);
         self.advance(now, id, facts);
     }
@@ -154,48 +159,45 @@ impl Fleet {
             return Some(next);
         }
         let footing = node.observed.as_ref().map(|observed| observed.footing);
-        match node.progress {
-            Progress::Starting { tried, .. } if node.has_staged() => Some(self.preparing(now, tried)),
+        let Progress::Attempt(Attempt { tried, since, phase }) = &node.progress else { return None };
+        let tried = *tried;
+        let enters = |phase| Some(Attempt::enters(now, tried, phase));
+        match *phase {
+            Phase::Starting { .. } if node.has_staged() => Some(self.preparing(now, tried)),
             // A manager that was restored meanwhile does not remember that the node has left.
-            Progress::Preparing { tried, .. } | Progress::Draining { tried, .. }
+            Phase::Preparing { .. } | Phase::Draining { .. }
                 if node.current().is_some() && node.restarts() =>
             {
-                Some(Progress::Rebooting { tried, since: now, stuck_at: now + self.policy().stuck_after })
+                enters(Phase::Rebooting { stuck_at: now + self.policy().stuck_after })
             }
-            Progress::Preparing { tried, .. } if node.refuses_calls() => {
-                Some(Progress::Draining { tried, since: now, until: now + self.policy().drain_limit })
+            Phase::Preparing { .. } if node.refuses_calls() => {
+                enters(Phase::Draining { until: now + self.policy().drain_limit })
             }
-            Progress::Draining { tried, until, .. } if node.refuses_calls() && calls(node).cleared() => {
+            Phase::Draining { until } if node.refuses_calls() && calls(node).cleared() => {
                 let stuck_at = now + self.policy().stuck_after;
-                Some(Progress::Installing { tried, since: now, drain_until: until, stuck_at })
+                enters(Phase::Installing { drain_until: until, stuck_at })
             }
             // It was cut off and went back to service by itself.
-            Progress::Draining { tried, .. } | Progress::Installing { tried, .. } if node.admits_calls() => {
-                Some(Progress::Releasing { ending: Ending::TimedOut, tried: tried + 1, since: now })
+            Phase::Draining { .. } | Phase::Installing { .. } if node.admits_calls() => {
+                Some(Attempt::releasing(now, tried + 1, Ending::TimedOut))
             }
-            // What it said when it left may be lost: one that tries a release has restarted.
-            Progress::Installing { tried, stuck_at, .. } if node.restarts() => {
-                Some(Progress::Rebooting { tried, since: now, stuck_at })
+            // The report that it sent when it left may be lost: one that tries a release has restarted.
+            Phase::Installing { stuck_at, .. } if node.restarts() => enters(Phase::Rebooting { stuck_at }),
+            Phase::Installing { drain_until, .. } if !calls(node).cleared() => {
+                enters(Phase::Draining { until: drain_until })
             }
-            Progress::Installing { tried, drain_until, .. } if !calls(node).cleared() => {
-                Some(Progress::Draining { tried, since: now, until: drain_until })
+            Phase::Rebooting { stuck_at } if footing == Some(Footing::Confirmed) => {
+                Some(self.not_taken(now, node, tried, *since, stuck_at))
             }
-            Progress::Rebooting { tried, stuck_at, since } if footing == Some(Footing::Confirmed) => {
-                Some(self.not_taken(now, node, tried, since, stuck_at))
-            }
-            Progress::Releasing { ref ending, tried, .. } if node.is_back() => {
+            Phase::Releasing { ref ending } if node.is_back() => {
                 Some(self.ended(now, node, ending.clone(), tried))
             }
-            Progress::Idle
-            | Progress::Pending { .. }
-            | Progress::Starting { .. }
-            | Progress::Preparing { .. }
-            | Progress::Draining { .. }
-            | Progress::Installing { .. }
-            | Progress::Rebooting { .. }
-            | Progress::Releasing { .. }
-            | Progress::Upgraded { .. }
-            | Progress::Failed { .. } => None,
+            Phase::Starting { .. }
+            | Phase::Preparing { .. }
+            | Phase::Draining { .. }
+            | Phase::Installing { .. }
+            | Phase::Rebooting { .. }
+            | Phase::Releasing { .. } => None,
         }
     }
 
@@ -203,14 +205,18 @@ impl Fleet {
     /// run that asked has ended and nothing of it may begin (R8).
     fn not_taken(&self, now: Time, node: &Node, tried: u32, since: Time, stuck_at: Time) -> Progress {
         if self.is_of_this_run(node) {
-            Progress::Installing { tried, since, drain_until: stuck_at, stuck_at }
+            Progress::Attempt(Attempt {
+                tried,
+                since,
+                phase: Phase::Installing { drain_until: stuck_at, stuck_at },
+            })
         } else {
-            Progress::Releasing { ending: Ending::Stopped, tried, since: now }
+            Attempt::releasing(now, tried, Ending::Stopped)
         }
     }
 
     pub(super) fn preparing(&self, now: Time, tried: u32) -> Progress {
-        Progress::Preparing { tried, since: now, until: now + self.policy().drain_limit }
+        Attempt::enters(now, tried, Phase::Preparing { until: now + self.policy().drain_limit })
     }
 
     /// Whether the attempt at a node belongs to the run under way, and not to one that this has replaced.
@@ -286,12 +292,7 @@ impl Fleet {
             Progress::Pending { .. } => {
                 self.platform.run.as_ref().filter(|run| run.manager_is_done()).map(|run| run.assignment())
             }
-            Progress::Starting { .. }
-            | Progress::Preparing { .. }
-            | Progress::Draining { .. }
-            | Progress::Installing { .. }
-            | Progress::Rebooting { .. }
-            | Progress::Releasing { .. } => assigned,
+            Progress::Attempt(_) => assigned,
         }
     }
 
@@ -300,20 +301,20 @@ impl Fleet {
         if node.contact != Contact::Heard {
             return;
         }
-        let allowed = match node.progress {
-            Progress::Installing { tried, stuck_at, .. } => {
-                self.enter(now, id, Progress::Rebooting { tried, since: now, stuck_at }, facts);
+        let tried = node.progress.tried().unwrap_or_default();
+        let allowed = match node.progress.phase() {
+            Some(&Phase::Installing { stuck_at, .. }) => {
+                self.enter(now, id, Attempt::enters(now, tried, Phase::Rebooting { stuck_at }), facts);
                 self.policy().reboot_silent_after
             }
-            Progress::Rebooting { .. } => self.policy().reboot_silent_after,
-            Progress::Idle
-            | Progress::Pending { .. }
-            | Progress::Starting { .. }
-            | Progress::Preparing { .. }
-            | Progress::Draining { .. }
-            | Progress::Releasing { .. }
-            | Progress::Upgraded { .. }
-            | Progress::Failed { .. } => self.policy().silent_after,
+            Some(Phase::Rebooting { .. }) => self.policy().reboot_silent_after,
+            Some(
+                Phase::Starting { .. }
+                | Phase::Preparing { .. }
+                | Phase::Draining { .. }
+                | Phase::Releasing { .. },
+            )
+            | None => self.policy().silent_after,
         };
         self.nodes.edit(id, |node| {
             node.contact = Contact::Silent { since: now, lost_at: now + allowed };
@@ -333,17 +334,16 @@ fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress
         node.current()?;
     }
     let holds_place = node.progress.holds_place();
-    let known = match &node.progress {
-        Progress::Releasing { ending, .. } => Some(ending),
-        Progress::Idle
-        | Progress::Pending { .. }
-        | Progress::Starting { .. }
-        | Progress::Preparing { .. }
-        | Progress::Draining { .. }
-        | Progress::Installing { .. }
-        | Progress::Rebooting { .. }
-        | Progress::Upgraded { .. }
-        | Progress::Failed { .. } => None,
+    let known = match node.progress.phase() {
+        Some(Phase::Releasing { ending }) => Some(ending),
+        Some(
+            Phase::Starting { .. }
+            | Phase::Preparing { .. }
+            | Phase::Draining { .. }
+            | Phase::Installing { .. }
+            | Phase::Rebooting { .. },
+        )
+        | None => None,
     };
     let ending = if node.duplicate().is_some() {
         Ending::Failed(Failure::Duplicate)
@@ -357,7 +357,7 @@ fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress
         (ending, true) if known == Some(&ending) => None,
         (ending, true) => {
             let ended = if known.is_some() { tried } else { tried + 1 };
-            Some(Progress::Releasing { ending, tried: ended, since: now })
+            Some(Attempt::releasing(now, ended, ending))
         }
         (Ending::Upgraded, false) => Some(Progress::Upgraded { at: now }),
         // It may be one machine again before the run ends.
@@ -374,37 +374,31 @@ fn calls(node: &Node) -> Calls {
 /// When the node's last call ended, in the attempt that it is in.
 fn cleared_at(now: Time, next: &Progress, before: Option<Time>) -> Option<Time> {
     match next {
-        Progress::Installing { .. } => before.or(Some(now)),
-        Progress::Rebooting { .. } | Progress::Releasing { .. } | Progress::Upgraded { .. } => before,
-        Progress::Idle
-        | Progress::Pending { .. }
-        | Progress::Starting { .. }
-        | Progress::Preparing { .. }
-        | Progress::Draining { .. }
-        | Progress::Failed { .. } => None,
+        Progress::Attempt(attempt) => match attempt.phase {
+            Phase::Installing { .. } => before.or(Some(now)),
+            Phase::Rebooting { .. } | Phase::Releasing { .. } => before,
+            Phase::Starting { .. } | Phase::Preparing { .. } | Phase::Draining { .. } => None,
+        },
+        Progress::Upgraded { .. } => before,
+        Progress::Idle | Progress::Pending { .. } | Progress::Failed { .. } => None,
     }
 }
 
-/// What a node's attempt has said of the release when the node enters a place. One that only starts up has not
-/// been taken out of service yet.
+/// What a node's attempt has shown of the release when the node enters a place.
 fn result_in(node: &Node, next: &Progress) -> Option<AttemptResult> {
-    let taken = node.progress.holds_place() && !matches!(node.progress, Progress::Starting { .. });
-    match next {
-        Progress::Upgraded { .. } | Progress::Releasing { ending: Ending::Upgraded, .. } => {
-            Some(AttemptResult::Upgraded)
+    let ending = match next {
+        Progress::Upgraded { .. } => &Ending::Upgraded,
+        Progress::Attempt(Attempt { phase: Phase::Releasing { ending }, .. }) => ending,
+        Progress::Attempt(_) | Progress::Idle | Progress::Pending { .. } | Progress::Failed { .. } => {
+            return node.result;
         }
-        Progress::Releasing { ending: Ending::Failed(Failure::Rejected(_) | Failure::Lost), .. } if taken => {
+    };
+    match ending {
+        Ending::Upgraded => Some(AttemptResult::Upgraded),
+        Ending::Failed(Failure::Rejected(_) | Failure::Lost) if was_taken(node) => {
             Some(AttemptResult::Failed)
         }
-        Progress::Releasing { .. }
-        | Progress::Idle
-        | Progress::Pending { .. }
-        | Progress::Starting { .. }
-        | Progress::Preparing { .. }
-        | Progress::Draining { .. }
-        | Progress::Installing { .. }
-        | Progress::Rebooting { .. }
-        | Progress::Failed { .. } => node.result,
+        Ending::Failed(_) | Ending::TimedOut | Ending::Stopped => node.result,
     }
 }
 
@@ -413,7 +407,7 @@ fn power_fact(node: &Node, next: &Progress) -> Option<Power> {
     match (node.progress.holds_place(), next.holds_place()) {
         (true, false) => node.woken.then_some(Power::Rest),
         // It is taken again before it has gone to rest; its first start is said by the place itself.
-        (false, true) => (node.woken && !matches!(next, Progress::Starting { .. })).then_some(Power::On),
+        (false, true) => (node.woken && !starts_up(next)).then_some(Power::On),
         (true, true) | (false, false) => None,
     }
 }
@@ -421,35 +415,43 @@ fn power_fact(node: &Node, next: &Progress) -> Option<Power> {
 /// What is said when a node enters a place.
 fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
     match next {
-        Progress::Starting { .. } => Some(NodeFact::Power(Power::On)),
-        Progress::Preparing { .. } => Some(NodeFact::Preparing),
-        Progress::Draining { .. } => Some(NodeFact::Draining { calls: calls(node) }),
-        Progress::Installing { .. } => Some(NodeFact::Installing),
-        Progress::Rebooting { .. } => Some(NodeFact::Rebooting),
-        Progress::Releasing { ending: Ending::TimedOut, .. } => {
-            Some(NodeFact::DrainTimedOut { calls: calls(node) })
-        }
-        Progress::Releasing { ending: Ending::Failed(why @ Failure::Lost), .. } => {
-            Some(NodeFact::GivenUp { why: why.clone() })
-        }
-        Progress::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, .. } => None,
+        Progress::Attempt(attempt) => phase_fact(node, &attempt.phase),
         Progress::Upgraded { .. } => upgraded(now, node),
         // Brought to the release of a run that was replaced meanwhile, whatever the next one wants.
         Progress::Pending { .. } | Progress::Idle
-            if matches!(node.progress, Progress::Releasing { .. })
+            if matches!(node.progress.phase(), Some(Phase::Releasing { .. }))
                 && node.runs_assigned()
                 && node.duplicate().is_none() =>
         {
             upgraded(now, node)
         }
         Progress::Failed { why, .. } => Some(NodeFact::Failed { why: why.clone() }),
-        // A bursting node that only starts up was never taken out of service.
-        Progress::Pending { .. } | Progress::Idle => {
-            let was_taken =
-                node.progress.holds_place() && !matches!(node.progress, Progress::Starting { .. });
-            was_taken.then_some(NodeFact::Returned)
-        }
+        Progress::Pending { .. } | Progress::Idle => was_taken(node).then_some(NodeFact::Returned),
     }
+}
+
+fn phase_fact(node: &Node, phase: &Phase) -> Option<NodeFact> {
+    match phase {
+        Phase::Starting { .. } => Some(NodeFact::Power(Power::On)),
+        Phase::Preparing { .. } => Some(NodeFact::Preparing),
+        Phase::Draining { .. } => Some(NodeFact::Draining { calls: calls(node) }),
+        Phase::Installing { .. } => Some(NodeFact::Installing),
+        Phase::Rebooting { .. } => Some(NodeFact::Rebooting),
+        Phase::Releasing { ending: Ending::TimedOut } => Some(NodeFact::DrainTimedOut { calls: calls(node) }),
+        Phase::Releasing { ending: Ending::Failed(why @ Failure::Lost) } => {
+            Some(NodeFact::GivenUp { why: why.clone() })
+        }
+        Phase::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped } => None,
+    }
+}
+
+/// Whether the node was taken out of service in its attempt. A bursting node that only starts up was not.
+fn was_taken(node: &Node) -> bool {
+    node.progress.holds_place() && !starts_up(&node.progress)
+}
+
+fn starts_up(progress: &Progress) -> bool {
+    matches!(progress.phase(), Some(Phase::Starting { .. }))
 }
 
 fn upgraded(now: Time, node: &Node) -> Option<NodeFact> {

@@ -7,7 +7,7 @@ use fleet::node::Node;
 use fleet::observed::Observed;
 use fleet::platform::Fleet;
 use fleet::policy::Policy;
-use fleet::progress::{Ending, Progress};
+use fleet::progress::{Ending, Phase, Progress};
 use fleet::run::ManagerStep;
 use fleet::time::Time;
 
@@ -118,9 +118,11 @@ pub(crate) fn is_never_sent(canary: Option<Canary>, accepted: &Desired, desired:
 pub(crate) fn alter_platform(transition: &mut Transition<'_>) {
     match transition.world.canary {
         Some(Canary::PlaceFreedOnTimeout) => rewrite(transition, |node, now| {
-            if let Progress::Releasing { ending: Ending::TimedOut, tried, .. } = &node.progress {
+            if let (Some(tried), Some(Phase::Releasing { ending: Ending::TimedOut })) =
+                (node.progress.tried(), node.progress.phase())
+            {
                 let rest = Policy::standard().rest;
-                node.progress = Progress::Pending { tried: *tried, rests_until: Some(now + rest) };
+                node.progress = Progress::Pending { tried, rests_until: Some(now + rest) };
             }
         }),
         Some(Canary::TriedTwiceAtOnce) => rewrite(transition, |node, _| {

@@ -10,7 +10,7 @@ use fleet::desired::{Desired, Generation};
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::Observed;
 use fleet::platform::{Fleet, Platform};
-use fleet::progress::Progress;
+use fleet::progress::{Attempt, Phase, Progress};
 use fleet::run::{EndedRun, ManagerStep, Run};
 use fleet::time::Time;
 
@@ -200,12 +200,12 @@ impl Ranks {
             failed_before,
             out_of_date,
             reached,
-            went_back_at: _,
+            went_back_at,
             // No process has a number here.
             starts: _,
         } = node;
         let held = (operator_maintenance.is_some(), out_of_date.is_some());
-        (reached, node.out_of_date_at().map(|at| ahead(now, at))).hash(state);
+        (reached, went_back_at.map(|since| now.since(since).min(NEVER))).hash(state);
         (held, self.generation(*generation), assigned, woken, hold).hash(state);
         (result, failed_before).hash(state);
         match contact {
@@ -259,14 +259,24 @@ fn hash_progress<H: Hasher>(progress: &Progress, now: Time, state: &mut H) {
         Progress::Pending { tried, rests_until } => {
             (tried, rests_until.map(|until| ahead(now, until))).hash(state);
         }
-        Progress::Starting { tried, since: _, until }
-        | Progress::Preparing { tried, since: _, until }
-        | Progress::Draining { tried, since: _, until } => (tried, ahead(now, *until)).hash(state),
-        Progress::Installing { tried, since: _, drain_until, stuck_at } => {
-            (tried, ahead(now, *drain_until), ahead(now, *stuck_at)).hash(state);
+        Progress::Attempt(Attempt { tried, since: _, phase }) => {
+            tried.hash(state);
+            hash_phase(phase, now, state);
         }
-        Progress::Rebooting { tried, since: _, stuck_at } => (tried, ahead(now, *stuck_at)).hash(state),
-        Progress::Releasing { ending, tried, since: _ } => (ending, tried).hash(state),
         Progress::Failed { why, at: _ } => why.hash(state),
+    }
+}
+
+fn hash_phase<H: Hasher>(phase: &Phase, now: Time, state: &mut H) {
+    std::mem::discriminant(phase).hash(state);
+    match phase {
+        Phase::Starting { until } | Phase::Preparing { until } | Phase::Draining { until } => {
+            ahead(now, *until).hash(state);
+        }
+        Phase::Installing { drain_until, stuck_at } => {
+            (ahead(now, *drain_until), ahead(now, *stuck_at)).hash(state);
+        }
+        Phase::Rebooting { stuck_at } => ahead(now, *stuck_at).hash(state),
+        Phase::Releasing { ending } => ending.hash(state),
     }
 }

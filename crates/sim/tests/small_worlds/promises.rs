@@ -4,7 +4,7 @@
 
 use fleet::node::{Contact, Node, NodeId};
 use fleet::platform::Fleet;
-use fleet::progress::Progress;
+use fleet::progress::{Phase, Progress};
 use fleet::status::Status;
 
 use super::state::State;
@@ -161,7 +161,7 @@ fn is_let_go(state: &State, id: NodeId) -> bool {
     let (machine, node) = (state.machine(id), state.manager.fleet.nodes().get(id));
     let current = |node: &&Node| node.generation == machine.memory.accepted.generation;
     node.filter(current).is_none_or(|node| {
-        let restarts = matches!(node.progress, Progress::Rebooting { .. });
+        let restarts = matches!(node.progress.phase(), Some(Phase::Rebooting { .. }));
         restarts || machine.memory.accepted.intent.owners.run.is_none()
     })
 }

@@ -2,7 +2,7 @@
 
 use fleet::desired::RunId;
 use fleet::node::Node;
-use fleet::progress::{Ending, Failure, Progress};
+use fleet::progress::{Ending, Failure, Phase, Progress};
 use fleet::run::Outcome;
 use stateright::Property;
 
@@ -65,7 +65,7 @@ impl Reached {
                     let lost = Ending::Failed(Failure::Lost);
                     any(
                         state,
-                        |node| matches!(&node.progress, Progress::Releasing { ending, .. } if *ending == lost),
+                        |node| matches!(node.progress.phase(), Some(Phase::Releasing { ending }) if *ending == lost),
                     )
                 },
                 Self::Full => |world, state| {

@@ -6,7 +6,7 @@ use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed};
 use fleet::platform::{Event, Fleet, Platform};
-use fleet::progress::Progress;
+use fleet::progress::{Phase, Progress};
 use fleet::run::ManagerStep;
 use fleet::starts::Starts;
 use fleet::status::Status;
@@ -250,16 +250,15 @@ fn forge_returns(world: &mut World) {
     for id in world.fleet().nodes().ids() {
         for _ in 0..2 {
             let Some(node) = world.fleet().nodes().get(id) else { continue };
-            let away = match node.progress {
-                Progress::Rebooting { .. } | Progress::Releasing { .. } => node.assigned,
-                Progress::Idle
-                | Progress::Pending { .. }
-                | Progress::Starting { .. }
-                | Progress::Preparing { .. }
-                | Progress::Draining { .. }
-                | Progress::Installing { .. }
-                | Progress::Upgraded { .. }
-                | Progress::Failed { .. } => None,
+            let away = match node.progress.phase() {
+                Some(Phase::Rebooting { .. } | Phase::Releasing { .. }) => node.assigned,
+                Some(
+                    Phase::Starting { .. }
+                    | Phase::Preparing { .. }
+                    | Phase::Draining { .. }
+                    | Phase::Installing { .. },
+                )
+                | None => None,
             };
             let (Some(assigned), Some(last)) = (away, node.observed.clone()) else { continue };
             let observed = Observed {

@@ -4,7 +4,7 @@
 use fleet::fact::NodeFact;
 use fleet::node::Node;
 use fleet::policy::Policy;
-use fleet::progress::{AttemptResult, Failure, Progress};
+use fleet::progress::{AttemptResult, Failure, Phase};
 
 pub(crate) const DOUBT: &str =
     "no node is taken while one has failed and none is known to run the release (G8)";
@@ -37,7 +37,8 @@ pub(crate) enum Attempt {
 impl Attempt {
     /// The state that a restored manager knows.
     pub(crate) fn remembered(node: &Node, of_this_run: bool) -> Self {
-        let taken = node.progress.holds_place() && !matches!(node.progress, Progress::Starting { .. });
+        let taken =
+            node.progress.holds_place() && !matches!(node.progress.phase(), Some(Phase::Starting { .. }));
         match node.result {
             Some(AttemptResult::Failed) => Self::Failed,
             Some(AttemptResult::Upgraded) => Self::None,

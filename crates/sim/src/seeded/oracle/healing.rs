@@ -3,7 +3,7 @@
 
 use fleet::node::{Contact, Duty, Node, NodeId};
 use fleet::platform::{Blocker, Event};
-use fleet::progress::Progress;
+use fleet::progress::Phase;
 use fleet::run::Outcome;
 use fleet::starts::DUPLICATE_OVER;
 use fleet::time::{Span, Time};
@@ -108,7 +108,7 @@ impl World {
     /// given up, the operator is asked to look at it (R27), and starts it.
     pub(crate) fn start_what_is_missed(&mut self) {
         let given_up = |(_, node): &(NodeId, &Node)| {
-            matches!(node.progress, Progress::Releasing { .. }) && node.contact.is_lost()
+            matches!(node.progress.phase(), Some(Phase::Releasing { .. })) && node.contact.is_lost()
         };
         let missed: Vec<NodeId> = self.fleet().nodes().iter().filter(given_up).map(|(id, _)| id).collect();
         for id in missed {

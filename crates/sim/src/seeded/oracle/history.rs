@@ -12,7 +12,7 @@ use fleet::desired::RunId;
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, Node, NodeId, Power};
 use fleet::platform::{Applied, Fleet};
-use fleet::progress::{Ending, Failure, Progress};
+use fleet::progress::{Ending, Failure, Phase, Progress};
 use fleet::run::{EndedRun, Lock, ManagerStep, Outcome, Run};
 use fleet::starts::Duplicate;
 use fleet::time::{Offset, Time};
@@ -353,19 +353,23 @@ impl Place {
         match progress {
             Progress::Idle => Self::Idle,
             Progress::Pending { .. } => Self::Queued,
-            Progress::Starting { .. } => Self::Starting,
-            Progress::Preparing { .. } => Self::Preparing,
-            Progress::Draining { .. } => Self::Draining,
-            Progress::Installing { .. } => Self::Installing,
-            Progress::Rebooting { .. } => Self::Rebooting,
-            Progress::Releasing { ending: Ending::TimedOut | Ending::Failed(Failure::Lost), .. } => {
-                Self::Abandoned
-            }
-            Progress::Releasing {
-                ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped, ..
-            } => Self::Returning,
+            Progress::Attempt(attempt) => Self::in_phase(&attempt.phase),
             Progress::Upgraded { .. } => Self::Upgraded,
             Progress::Failed { why, .. } => Self::Failed(why.clone()),
+        }
+    }
+
+    fn in_phase(phase: &Phase) -> Self {
+        match phase {
+            Phase::Starting { .. } => Self::Starting,
+            Phase::Preparing { .. } => Self::Preparing,
+            Phase::Draining { .. } => Self::Draining,
+            Phase::Installing { .. } => Self::Installing,
+            Phase::Rebooting { .. } => Self::Rebooting,
+            Phase::Releasing { ending: Ending::TimedOut | Ending::Failed(Failure::Lost) } => Self::Abandoned,
+            Phase::Releasing { ending: Ending::Upgraded | Ending::Failed(_) | Ending::Stopped } => {
+                Self::Returning
+            }
         }
     }
 

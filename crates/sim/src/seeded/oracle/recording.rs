@@ -6,7 +6,7 @@ use fleet::node::{NodeId, Power};
 use fleet::observed::Observed;
 use fleet::platform::{Applied, Event};
 use fleet::policy::Policy;
-use fleet::progress::Progress;
+use fleet::progress::Phase;
 use fleet::run::{Outcome, Run};
 use fleet::time::{Span, Time};
 use fleet::version::Release;
@@ -126,7 +126,7 @@ impl World {
             known.operator_since = node.operator_maintenance.is_some().then_some(node.generation);
             known.upgraded_to = None;
             // An attempt that began with the start of a machine continues (R7).
-            known.starting = matches!(node.progress, Progress::Starting { .. });
+            known.starting = matches!(node.progress.phase(), Some(Phase::Starting { .. }));
             // The tries of a replaced run do not count for the run in progress.
             let of_this_run = run.is_some_and(|run| node.assigned.is_some_and(|of| of.run == run));
             known.attempt = Attempt::remembered(&node, of_this_run);

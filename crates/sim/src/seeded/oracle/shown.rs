@@ -14,7 +14,7 @@
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
 use fleet::policy::Policy;
-use fleet::progress::Progress;
+use fleet::progress::Phase;
 use fleet::status::Status;
 use fleet::time::{Span, Time};
 
@@ -169,7 +169,8 @@ impl Watch {
         if node.contact.is_lost() {
             return false;
         }
-        let restarts = matches!(node.progress, Progress::Installing { .. } | Progress::Rebooting { .. });
+        let restarts =
+            matches!(node.progress.phase(), Some(Phase::Installing { .. } | Phase::Rebooting { .. }));
         let longest = policy.silent_after.max(policy.reboot_silent_after);
         let allowed = GAP + if restarts { longest } else { policy.silent_after };
         now > gone.max(up).max(self.heard) + allowed + drift_of(allowed) + SLACK

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use fleet::node::{Node, NodeId};
 use fleet::observed::{Footing, Observed};
 use fleet::policy::Policy;
-use fleet::progress::{AttemptResult, Failure, Progress};
+use fleet::progress::{AttemptResult, Failure, Phase};
 use fleet::version::Release;
 
 use super::attempts::{Attempt, DOUBT, Stop};
@@ -45,7 +45,7 @@ impl World {
         let newest = self.truth.nodes.get(&id).and_then(|known| known.newest.as_ref());
         // A bursting node that went to rest before it received its desired state is powered on again: its last report
         // may be of a time before a restore.
-        let powered_on = matches!(node.progress, Progress::Starting { .. });
+        let powered_on = matches!(node.progress.phase(), Some(Phase::Starting { .. }));
         let heard = |newest: &Observed| !powered_on || newest.generation == node.generation;
         if newest.is_some_and(|newest| {
             newest.release == target && newest.footing == Footing::Confirmed && heard(newest)
