@@ -175,6 +175,22 @@ impl Guest {
 }
 
 #[cfg(test)]
+impl Guest {
+    /// One whose handshake proved nothing.
+    pub(crate) fn stranger() -> Self {
+        let one = Room { places: 1, each: 1 };
+        let guest = Rooms::new(one, one, one).arrive(From::new(([192, 0, 2, 1], 1).into(), None));
+        guest.is_stranger();
+        guest
+    }
+
+    /// Whether it has proved who it is.
+    pub(crate) fn is_known(&self) -> bool {
+        self.acquaintance() == Acquaintance::Known
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use fleet::time::Wall;
 
