@@ -240,6 +240,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_sits_at_the_machine_is_known_by_any_of_its_addresses() {
+        let own = [
+            "127.0.0.1:1",
+            "127.9.0.1:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+            "10.0.0.1:9",
+            "[::ffff:10.0.0.1]:9",
+        ];
+        assert!(own.iter().all(|peer| from(peer).side == Side::Machine));
+        assert!(["10.0.0.2:1", "[2001:db8::1]:1"].iter().all(|peer| from(peer).side == Side::Network));
+    }
+
+    #[test]
     fn one_registration_has_a_few_connections_whatever_its_key_and_the_newest_stay() {
         let rooms = Rooms::new(ROOM, ROOM, Room { places: 100, each: 2 });
         let guests: Vec<_> = (0..3).map(|n| rooms.arrive(from(&format!("10.{n}.0.2:1")))).collect();

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use fleet::version::Version;
 use rusqlite::{Transaction, params};
 
+use super::places::ended;
 use super::*;
 
 impl Server {
@@ -149,6 +150,21 @@ async fn node_whose_certificate_has_expired_is_answered_and_shown() {
     let token = server.issue_again(1).await;
     let again = server.client(Some(server.identity_by(&token).await));
     assert_eq!(server.sync(&again, &greeting()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn whoever_shows_an_expired_certificate_has_the_place_of_a_stranger() {
+    let strangers = Room { places: 2, each: 2 };
+    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
+    server.identity(1).await;
+    let (registration, key) = (server.registration(1).await, KeyPair::generate().unwrap());
+    let at = |age| server.issued(1, Some(registration), &key, SystemTime::now() - age);
+    let mut first = server.known_by(&at(days(91))).await.unwrap();
+    let mut more = Vec::new();
+    for _ in 0..2 {
+        more.push(server.known_by(&at(days(91))).await.unwrap());
+    }
+    ended(&mut first).await;
 }
 
 #[tokio::test]
