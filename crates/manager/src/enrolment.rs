@@ -111,3 +111,23 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
         .expect("the operating system gives random bytes");
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_and_can_be_spent_until_it_expires() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = crate::store::open(&dir.path().join("store-a.db"), &mut || {}).unwrap();
+        let (node, issued_at) = (NodeId(1), Time(5_000));
+        let end = issued_at + TOKEN_LIFE;
+        let tx = store.transaction().unwrap();
+        let token = issue(&tx, node, issued_at).unwrap();
+        assert_eq!(owner(&tx, &token, end).unwrap(), None);
+        assert_eq!(spend(&tx, &token, b"a key", end).unwrap(), None);
+        let before = Time(end.0 - 1);
+        assert_eq!(owner(&tx, &token, before).unwrap(), Some(node));
+        assert_eq!(spend(&tx, &token, b"a key", before).unwrap().map(|(node, _)| node), Some(node));
+    }
+}

@@ -145,6 +145,7 @@ mod tests {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
+        let subscriber = subscriber.fmt_fields(edge::log::VisibleFields);
         let subscriber = subscriber.with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             facts.iter().for_each(fact);
@@ -211,6 +212,14 @@ mod tests {
         );
         let ended = lines_of(&[Fact::RunEnded { run, outcome: Outcome::Incomplete }]);
         assert_eq!(ended.len(), 1, "{ended:?}");
+    }
+
+    #[test]
+    fn text_of_a_node_begins_no_line_of_its_own() {
+        let why = String::from("full\n2026-11-29 WARN administrator.alarm: Alarm lowered\u{2028}");
+        let lines = lines(&[NodeFact::Unfit { why: why.clone() }, NodeFact::StartFault { why }]);
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines.iter().all(|line| !line.contains(edge::text::is_hidden)), "{lines:?}");
     }
 
     #[test]

@@ -86,3 +86,30 @@ pub(crate) fn moment_of_check(der: &CertificateDer<'_>, now: UnixTime) -> UnixTi
     let (begin, end) = (seconds(parsed.validity().not_before), seconds(parsed.validity().not_after));
     UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs().min(end).max(begin)))
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    use super::*;
+
+    /// Whom a certificate with these names is of.
+    fn named(names: &[&str]) -> Option<(NodeId, Option<RegistrationId>)> {
+        let mut params = CertificateParams::default();
+        let uri = |name: &&str| SanType::URI((*name).try_into().unwrap());
+        params.subject_alt_names = names.iter().map(uri).collect();
+        let signed = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        Certificate::read(signed.der()).map(|read| (read.node, read.registration))
+    }
+
+    #[test]
+    fn a_certificate_names_one_node_and_at_most_one_registration() {
+        let [first, second] = [1, 2].map(|number| RegistrationId(number).name());
+        assert_eq!(named(&["pitlane:node:7", &first]), Some((NodeId(7), Some(RegistrationId(1)))));
+        assert_eq!(named(&["pitlane:node:7"]), Some((NodeId(7), None)));
+        assert_eq!(named(&["pitlane:node:7", &first, &second]), None);
+        assert_eq!(named(&["pitlane:node:7", "pitlane:node:8", &first]), None);
+        assert_eq!(named(&["pitlane:manager", &first]), None);
+        assert_eq!(named(&[&first]), None);
+    }
+}

@@ -175,6 +175,22 @@ impl Guest {
 }
 
 #[cfg(test)]
+impl Guest {
+    /// One whose handshake proved nothing.
+    pub(crate) fn stranger() -> Self {
+        let one = Room { places: 1, each: 1 };
+        let guest = Rooms::new(one, one, one).arrive(From::new(([192, 0, 2, 1], 1).into(), None));
+        guest.is_stranger();
+        guest
+    }
+
+    /// Whether it has proved who it is.
+    pub(crate) fn is_known(&self) -> bool {
+        self.acquaintance() == Acquaintance::Known
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use fleet::time::Wall;
 
@@ -221,6 +237,20 @@ mod tests {
         let network: Vec<_> = (0..100).map(|n| rooms.arrive(from(&format!("10.{n}.0.2:1")))).collect();
         network.iter().for_each(Guest::is_stranger);
         assert!(own.iter().all(|guest| !sent_away(guest)));
+    }
+
+    #[test]
+    fn whoever_sits_at_the_machine_is_known_by_any_of_its_addresses() {
+        let own = [
+            "127.0.0.1:1",
+            "127.9.0.1:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+            "10.0.0.1:9",
+            "[::ffff:10.0.0.1]:9",
+        ];
+        assert!(own.iter().all(|peer| from(peer).side == Side::Machine));
+        assert!(["10.0.0.2:1", "[2001:db8::1]:1"].iter().all(|peer| from(peer).side == Side::Network));
     }
 
     #[test]

@@ -4,18 +4,21 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::routing::get;
+use axum::{Extension, Router};
 use fleet::run::{Lock, Outcome};
 use slots::{UnixMillis, Why};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::driver::{Ended, Own};
+use crate::link::Guest;
 use crate::packages;
 use crate::testing::{BOUND, Bench};
 
@@ -251,7 +254,9 @@ where
     let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([root]).build().unwrap();
     let stop = CancellationToken::new();
-    let people = Router::new().route("/hello", get(|| async { "hello" }));
+    // The API asks who is at the other end, as this does.
+    let hello = |_: Extension<Guest>, _: ConnectInfo<SocketAddr>| async { "hello" };
+    let people = Router::new().route("/hello", get(hello));
     let (ending, boot) = (stop.clone(), boot.clone());
     let running = tokio::spawn(async move { prepared.run(people, &boot, ending).await });
     check(client, url).await;

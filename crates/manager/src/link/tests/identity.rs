@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use fleet::version::Version;
 use rusqlite::{Transaction, params};
 
+use super::places::ended;
 use super::*;
 
 impl Server {
@@ -109,6 +110,29 @@ async fn held_request_of_an_identity_that_is_revoked_is_not_answered_as_before()
 }
 
 #[tokio::test]
+async fn identity_that_is_revoked_while_it_is_renewed_gets_no_certificate() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let server = Server::start(TIMING).await;
+    let mut old = server.known_by(&server.identity(1).await).await.unwrap();
+    let key = KeyPair::generate().unwrap();
+    let body = EnrolmentRequest { token: None, request: request(&key), release: None };
+    let body = serde_json::to_vec(&body).unwrap();
+    let head = "POST /node/v1/renew HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length";
+    old.write_all(format!("{head}: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
+    // It is asked for the body when its certificate was found to count.
+    let mut asked = [0; 25];
+    tokio::time::timeout(BOUND, old.read_exact(&mut asked)).await.unwrap().unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let token = server.issue_again(1).await;
+    server.identity_by(&token).await;
+    old.write_all(&body).await.unwrap();
+    let mut status = [0; 12];
+    tokio::time::timeout(BOUND, old.read_exact(&mut status)).await.unwrap().unwrap();
+    assert_eq!(&status, b"HTTP/1.1 403");
+}
+
+#[tokio::test]
 async fn certificate_of_a_removed_node_is_never_that_of_another_with_its_number() {
     let server = Server::start(TIMING).await;
     let removed = server.enrolled(1).await;
@@ -149,6 +173,21 @@ async fn node_whose_certificate_has_expired_is_answered_and_shown() {
     let token = server.issue_again(1).await;
     let again = server.client(Some(server.identity_by(&token).await));
     assert_eq!(server.sync(&again, &greeting()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn whoever_shows_an_expired_certificate_has_the_place_of_a_stranger() {
+    let strangers = Room { places: 2, each: 2 };
+    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
+    server.identity(1).await;
+    let (registration, key) = (server.registration(1).await, KeyPair::generate().unwrap());
+    let at = |age| server.issued(1, Some(registration), &key, SystemTime::now() - age);
+    let mut first = server.known_by(&at(days(91))).await.unwrap();
+    let mut more = Vec::new();
+    for _ in 0..2 {
+        more.push(server.known_by(&at(days(91))).await.unwrap());
+    }
+    ended(&mut first).await;
 }
 
 #[tokio::test]
@@ -300,6 +339,26 @@ async fn machine_that_does_not_accept_our_certificate_is_logged() {
         }
     };
     tokio::time::timeout(BOUND, logged).await.expect("it is not logged");
+}
+
+#[tokio::test]
+async fn refused_node_is_logged_once_with_its_name_and_so_is_a_machine_without_a_certificate() {
+    let (log, _guard) = Log::begin();
+    let server = Server::start(TIMING).await;
+    let old = server.enrolled(1).await;
+    let token = server.issue_again(1).await;
+    server.identity_by(&token).await;
+    for _ in 0..3 {
+        assert_eq!(server.refusal(&old).await, "registration_ended");
+        let refused = server.sync(&server.client(None), &greeting()).await;
+        assert_eq!(kind(refused, StatusCode::UNAUTHORIZED).await, "no_certificate");
+    }
+    assert_eq!(
+        log.lines_with("a node is refused: its certificate belongs to a registration that has ended"),
+        1
+    );
+    assert_eq!(log.lines_with("name=\"node1\""), 1);
+    assert_eq!(log.lines_with("a machine cannot connect: it shows no certificate"), 1);
 }
 
 #[tokio::test]

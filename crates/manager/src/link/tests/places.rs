@@ -1,8 +1,10 @@
 //! Tests of whom the listener takes on, and for how long: slow and silent peers, strangers, and greedy nodes.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
@@ -17,9 +19,26 @@ impl Server {
 
     /// The same from an address of this machine; all of 127.0.0.0/8 are.
     async fn stranger_from(&self, address: &str) -> io::Result<TlsStream<TcpStream>> {
+        self.connect(address, None).await
+    }
+
+    /// Connects with this certificate and its key.
+    pub(super) async fn known_by(&self, identity: &str) -> io::Result<TlsStream<TcpStream>> {
+        self.connect("127.0.0.1", Some(identity)).await
+    }
+
+    async fn connect(&self, address: &str, identity: Option<&str>) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.authority.certificate().clone()).unwrap();
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        let config = match identity.map(str::as_bytes) {
+            None => config.with_no_client_auth(),
+            Some(pem) => {
+                let certificate = CertificateDer::from_pem_slice(pem).unwrap();
+                let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
+                config.with_client_auth_cert(vec![certificate], key).unwrap()
+            }
+        };
         let stream = self.silent_from(address).await?;
         let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
         tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
@@ -36,7 +55,7 @@ impl Server {
 }
 
 /// Waits until the server ends the connection.
-async fn ended(stream: &mut TlsStream<TcpStream>) {
+pub(super) async fn ended(stream: &mut TlsStream<TcpStream>) {
     let mut rest = Vec::new();
     // It ends with or without a farewell.
     let _ = tokio::time::timeout(BOUND, stream.read_to_end(&mut rest)).await.expect("it was not ended");
@@ -148,6 +167,46 @@ async fn silent_handshakes_from_four_addresses_leave_room_for_everybody_else() {
     }
     assert!(answers(&mut server.stranger_from("127.9.0.1").await.unwrap()).await);
     assert!(answers(&mut server.stranger_from(FOUR[0]).await.unwrap()).await, "the newest found no place");
+}
+
+#[tokio::test]
+async fn handshake_whose_place_is_needed_is_ended() {
+    let arriving = Room { places: 1, each: 1 };
+    let server = Server::limited(TIMING, Limits { arriving, ..LIMITS }).await;
+    let mut first = server.silent_from("127.0.0.1").await.unwrap();
+    let _second = server.silent_from("127.0.0.2").await.unwrap();
+    let ended = tokio::time::timeout(BOUND, first.read_to_end(&mut Vec::new())).await;
+    assert!(ended.is_ok(), "it keeps its connection without a place");
+}
+
+/// An address of this machine beside the loopback, if it has one: that from which it would reach the network.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback())
+}
+
+#[tokio::test]
+async fn connection_to_an_own_address_of_the_machine_has_its_place_with_those_of_the_loopback() {
+    // Where there is nothing but the loopback, there is no such connection.
+    let Some(own) = own_address() else { return };
+    let one = Room { places: 1, each: 1 };
+    let server = Server::start(TIMING).await;
+    let identity = ServerIdentity::new(server.authority.clone(), vec![own.to_string()]).unwrap();
+    let config = server_config(Arc::new(identity), None).unwrap();
+    let listener = TcpListener::bind((own, 0)).await.unwrap();
+    let limits = Limits { arriving: one, ..LIMITS };
+    let listener = TlsListener::new(listener, config, limits, server.refusals.clone()).unwrap();
+    let from = async |address: IpAddr| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        socket.connect(listener.address()).await.unwrap()
+    };
+    let mut first = from(own).await;
+    let _second = from(Ipv4Addr::LOCALHOST.into()).await;
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(BOUND, first.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "it has a place of the network");
 }
 
 #[tokio::test]

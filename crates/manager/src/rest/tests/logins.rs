@@ -6,6 +6,7 @@ use axum::http::{Request, header};
 use serde_json::json;
 
 use super::kit::{API, Kit, basic};
+use crate::link::Guest;
 
 async fn with(kit: &Kit, authorization: Option<&str>) -> super::kit::Answer {
     let mut request = Request::builder().uri(format!("{API}/status/v1/about/"));
@@ -82,6 +83,17 @@ async fn guess(kit: &Kit, address: &str) -> super::kit::Answer {
         }
     }
     panic!("nobody slows the guesses down")
+}
+
+#[tokio::test]
+async fn whoever_logs_in_is_no_stranger_to_the_listener_any_more() {
+    let (kit, guest) = (Kit::new().await, Guest::stranger());
+    for (authorization, status) in [(basic("admin", "wrong"), 401), (kit.authorization.clone(), 200)] {
+        let request = Request::builder().uri(format!("{API}/status/v1/about/")).extension(guest.clone());
+        let request = request.header(header::AUTHORIZATION, authorization).body(Body::empty()).unwrap();
+        assert_eq!(kit.send(request).await.status, status);
+        assert_eq!(guest.is_known(), status == 200, "after {status}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use wire::EnrolmentFile;
 
 use super::kit::{Kit, NEW, OLD, node};
 use crate::link::{Reason, Refused};
+use crate::store::StoreError;
 
 const NODES: &str = "/configuration/v1/worker_vm/";
 const LOCATIONS: &str = "/configuration/v1/system_location/";
@@ -88,6 +89,25 @@ async fn registered_node_is_given_another_enrolment_file_and_the_one_before_is_v
     assert_eq!(owner(&kit, &first).await, None);
     assert_eq!(owner(&kit, &second).await, Some(NodeId(1)));
     kit.call("POST", &format!("{NODES}2/enrolment/"), json!({})).await.expect(404);
+}
+
+#[tokio::test]
+async fn removed_node_leaves_neither_a_token_nor_a_registration() {
+    let kit = Kit::new().await;
+    let used = EnrolmentFile::parse(&kit.add_node(1).await.text).unwrap();
+    let (token, now) = (used.token.clone(), kit.desk.now());
+    let spend = move |tx: &rusqlite::Transaction<'_>| crate::enrolment::spend(tx, &token, b"its key", now);
+    assert!(kit.desk.store().write(spend).await.unwrap().is_some());
+    let registrations = async || {
+        let sql = "SELECT count(*) FROM registration WHERE node_id = 1";
+        let count = move |connection: &rusqlite::Connection| {
+            Ok::<_, StoreError>(connection.query_row(sql, [], |row| row.get::<_, u32>(0))?)
+        };
+        kit.desk.store().read(count).await.unwrap()
+    };
+    assert_eq!((owner(&kit, &used).await, registrations().await), (Some(NodeId(1)), 1));
+    kit.call("DELETE", &format!("{NODES}1/"), json!({})).await.expect(204);
+    assert_eq!((owner(&kit, &used).await, registrations().await), (None, 0));
 }
 
 /// Whose the token of an enrolment file is.
