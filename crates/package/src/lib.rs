@@ -50,4 +50,4 @@ pub use pieces::{PIECE_SIZE, check_piece};
 pub use refusal::{NotAdmitted, Refusal};
 pub use slot_path::{NotASlotPath, SlotPath};
 pub use unpack::{Progress, unpack};
-pub use verified::{Installed, Verified, read_head, verify, verify_file, verify_manifest};
+pub use verified::{Installed, Verified, check_undamaged, read_head, verify, verify_file, verify_manifest};

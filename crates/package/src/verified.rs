@@ -98,16 +98,19 @@ impl Verified {
 
     /// Bytes of the whole package.
     pub fn package_size(&self) -> u64 {
-        self.payload_at(Role::Node) + entry_size(self.payload(Role::Node).size) - BLOCK as u64 + END as u64
+        package_size(&self.manifest, self.head_size())
     }
 
     /// Where the bytes of a payload begin in the package.
     pub(crate) fn payload_at(&self, role: Role) -> u64 {
-        let head =
-            entry_size(self.manifest_bytes.len() as u64) + entry_size(self.signature_text.len() as u64);
         let before = Role::ALL.into_iter().take_while(|other| *other != role);
         let before: u64 = before.map(|other| entry_size(self.payload(other).size)).sum();
-        head + before + BLOCK as u64
+        self.head_size() + before + BLOCK as u64
+    }
+
+    /// Bytes of the first two entries.
+    fn head_size(&self) -> u64 {
+        entry_size(self.manifest_bytes.len() as u64) + entry_size(self.signature_text.len() as u64)
     }
 
     /// Checks that the package may be installed on what runs (R15). The same release is a repeat (R9) and
@@ -140,6 +143,12 @@ impl Verified {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Bytes of a package with this manifest, whose first two entries have `head` bytes.
+fn package_size(manifest: &Manifest, head: u64) -> u64 {
+    let payloads = Role::ALL.into_iter().map(|role| entry_size(manifest.payloads.get(role).size));
+    head + payloads.sum::<u64>() + END as u64
 }
 
 /// Checks a manifest that travelled apart from its package, as a node gets it.
@@ -177,10 +186,23 @@ pub fn read_head(reader: impl Read, keys: &TrustedKeys) -> Result<Verified, Refu
 pub fn verify(reader: impl Read, keys: &TrustedKeys) -> Result<Verified, Refusal> {
     let mut source = Source { reader, at: 0 };
     let verified = head(&mut source, keys)?;
-    let needs = verified.package_size();
-    Role::ALL.into_iter().try_for_each(|role| source.payload(verified.payload(role), needs))?;
-    source.end(needs)?;
+    source.payloads(verified.manifest(), verified.package_size())?;
     Ok(verified)
+}
+
+/// Checks every byte of the payloads against the manifest in the same file, and returns the name of the package.
+/// It finds what was damaged on the way. It needs no key and says nothing about who made the package: nothing may
+/// be used because of it.
+///
+/// # Errors
+/// The first thing that is wrong with the package, its signature apart.
+pub fn check_undamaged(reader: impl Read) -> Result<Sha256, Refusal> {
+    let mut source = Source { reader, at: 0 };
+    let (bytes, signature) = source.head()?;
+    let manifest = Manifest::parse(&bytes)?;
+    let head = entry_size(bytes.len() as u64) + entry_size(signature.len() as u64);
+    source.payloads(&manifest, package_size(&manifest, head))?;
+    Ok(pieces::sha256(&bytes))
 }
 
 /// [`verify`] for a file.
@@ -192,10 +214,7 @@ pub fn verify_file(package: &Path, keys: &TrustedKeys) -> Result<Verified, Refus
 }
 
 fn head<R: Read>(source: &mut Source<R>, keys: &TrustedKeys) -> Result<Verified, Refusal> {
-    let limit = ("the size of the manifest in bytes", MAX_MANIFEST);
-    let manifest = source.small_entry(MANIFEST_FILE, limit, Refusal::NotAPackage)?;
-    let limit = ("the size of the signature in bytes", MAX_SIGNATURE);
-    let signature = source.small_entry(SIGNATURE_FILE, limit, Refusal::Unsigned)?;
+    let (manifest, signature) = source.head()?;
     verify_manifest(&manifest, &signature, keys)
 }
 
@@ -224,6 +243,21 @@ impl<R: Read> Source<R> {
     /// Fills the buffer within the first two entries.
     fn need_head(&mut self, buffer: &mut [u8]) -> Result<(), Refusal> {
         if self.fill(buffer)? == buffer.len() { Ok(()) } else { Err(Refusal::HeadTruncated { has: self.at }) }
+    }
+
+    /// Reads the manifest and its signature.
+    fn head(&mut self) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
+        let limit = ("the size of the manifest in bytes", MAX_MANIFEST);
+        let manifest = self.small_entry(MANIFEST_FILE, limit, Refusal::NotAPackage)?;
+        let limit = ("the size of the signature in bytes", MAX_SIGNATURE);
+        let signature = self.small_entry(SIGNATURE_FILE, limit, Refusal::Unsigned)?;
+        Ok((manifest, signature))
+    }
+
+    /// Checks everything behind the first two entries.
+    fn payloads(&mut self, manifest: &Manifest, needs: u64) -> Result<(), Refusal> {
+        Role::ALL.into_iter().try_for_each(|role| self.payload(manifest.payloads.get(role), needs))?;
+        self.end(needs)
     }
 
     /// Reads one of the first two entries. `other` is the refusal when another entry stands there.

@@ -26,10 +26,13 @@ pub(crate) enum NodeCommand {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         enrolment_file: Option<PathBuf>,
     },
-    /// Removes a node from the platform.
+    /// Removes a node from the platform, after showing what is lost.
     Remove {
         /// The node's name.
         name: String,
+        /// Does not ask.
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Puts a node into maintenance mode, or takes it out.
     #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! The commands: each asks, prints the answer and gives an exit code.
 
 mod account;
+mod confirm;
 mod connect;
 mod demo;
 mod login;

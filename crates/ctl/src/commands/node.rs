@@ -5,15 +5,18 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use edge::text::is_hidden;
 use serde_json::{Value, json};
 
-use super::Session;
+use super::confirm::Question;
 use super::room::{detail, find, location_uri};
-use crate::api::{Configured, List, WorkerStatus};
+use super::{Session, upgrade};
+use crate::api::{Configured, List, UpgradeStatus, WorkerStatus};
 use crate::args::{AddNode, MaintenanceCommand, NodeCommand};
 use crate::client::view;
 use crate::failure::{Exit, Failure};
 use crate::terminal;
+use crate::view::Canvas;
 use crate::view::nodes::{self, id_in, is_named};
 use crate::when::When;
 
@@ -28,10 +31,10 @@ pub(crate) async fn run(session: &Session, command: &NodeCommand) -> Result<Exit
         NodeCommand::Show { name } => show(session, name).await,
         NodeCommand::Add(node) => add(session, node).await,
         NodeCommand::Enrol { name, enrolment_file } => {
-            let file = enrolment_file.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
+            let file = enrolment_file.clone().unwrap_or_else(|| file_of(name));
             enrol(session, name, &file).await
         }
-        NodeCommand::Remove { name } => remove(session, name).await,
+        NodeCommand::Remove { name, yes } => remove(session, name, *yes).await,
         NodeCommand::Maintenance(MaintenanceCommand::On { name, reason }) => {
             let body = json!({"maintenance_mode": true, "maintenance_mode_reason": reason});
             let done = "is going into maintenance mode: it takes no more calls, those that it has go on";
@@ -84,6 +87,13 @@ async fn add(session: &Session, node: &AddNode) -> Result<Exit, Failure> {
         "Carry it to the node's machine. Whoever holds it can become this node: keep it secret until it is used.",
     );
     Ok(Exit::Ok)
+}
+
+/// The enrolment file of a node, in the current directory. Release 34 took any characters in a name, and a name
+/// of then is still that of its node: those that lead elsewhere or cannot be seen are replaced.
+fn file_of(name: &str) -> PathBuf {
+    let safe = |c: char| if c == '/' || is_hidden(c) { '_' } else { c };
+    PathBuf::from(name.chars().map(safe).chain(".toml".chars()).collect::<String>())
 }
 
 /// Makes a new enrolment file for a node that is registered.
@@ -174,8 +184,22 @@ fn body(node: &AddNode, location: &str) -> Value {
     })
 }
 
-async fn remove(session: &Session, name: &str) -> Result<Exit, Failure> {
+/// Removes the node, after showing what is lost.
+async fn remove(session: &Session, name: &str, yes: bool) -> Result<Exit, Failure> {
     let node = find(session, CONFIGURED, KIND, name).await?;
+    let doing = "show what the removal would end";
+    let status: UpgradeStatus = view(doing, &session.client.get(doing, upgrade::STATUS).await?)?;
+    let canvas = Canvas { width: terminal::story_width(), paint: terminal::Paint::Plain };
+    nodes::removal(name, &status, canvas).iter().for_each(|line| terminal::tell(line));
+    let question = Question {
+        asks: format!("Remove the Conferencing Node {name} from the platform?"),
+        subject: format!("whether to remove the node {name}"),
+        unasked: "remove it",
+    };
+    if !yes && !question.confirmed()? {
+        terminal::tell("Not removed; nothing was changed.");
+        return Ok(Exit::Failure);
+    }
     session.client.delete(&format!("remove the node {name}"), &detail(CONFIGURED, &node)).await?;
     session.done(&format!("Conferencing Node {name} is removed from the platform."));
     Ok(Exit::Ok)

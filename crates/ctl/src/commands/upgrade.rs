@@ -1,10 +1,9 @@
 //! `pitlane upgrade check`, `start`, `status`, `history` and `packages`.
 
-use std::io::{self, IsTerminal as _, Write as _};
-
 use fleet::version::Sha256;
 use serde_json::{Value, json};
 
+use super::confirm::Question;
 use super::{Output, Session};
 use crate::api::{Check, EndedRun, List, Package, UpgradeStatus};
 use crate::args::{PolicyArgs, StartArgs};
@@ -12,6 +11,7 @@ use crate::client::view;
 use crate::failure::{Exit, Failure};
 use crate::no_answer::ClientError;
 use crate::terminal;
+use crate::text::short;
 use crate::view::{self as draw, check as draw_check};
 use crate::when::When;
 
@@ -26,7 +26,7 @@ const PACKAGES: &str = "configuration/v1/upgrade_package/";
 const MAX_PARTS: usize = 500;
 
 /// Fewest digits of a hash that name a package.
-const SHORTEST_HASH: usize = 6;
+const SHORTEST_HASH: usize = 4;
 
 /// Says whether an upgrade could start.
 pub(crate) async fn check(
@@ -76,24 +76,54 @@ async fn resolve(session: &Session, name: &str) -> Result<String, Failure> {
     if name.parse::<Sha256>().is_ok() {
         return Ok(name.into());
     }
-    let list = session.client.list("list the packages", PACKAGES, &[]).await?;
-    let packages: List<Package> = view("list the packages", &list)?;
-    let by_hash = name.len() >= SHORTEST_HASH;
-    let meant = |package: &&Package| {
-        package.version == name || package.release() == name || by_hash && package.manifest.starts_with(name)
-    };
-    let found: Vec<&Package> = packages.objects.iter().filter(meant).collect();
+    let packages = held(session).await?;
+    let by_version = |package: &&Package| package.version == name || package.release() == name;
+    let mut found: Vec<&Package> = packages.iter().filter(by_version).collect();
+    let digits = name.to_ascii_lowercase();
+    let is_hash = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if found.is_empty() && is_hash && digits.len() >= SHORTEST_HASH {
+        found = packages.iter().filter(|package| package.manifest.starts_with(&digits)).collect();
+    }
     let hint = "pitlane upgrade packages lists those that there are; name one by its version or its hash";
     match found.as_slice() {
         [package] => Ok(package.manifest.clone()),
+        [] if is_hash && digits.len() < SHORTEST_HASH => Err(Failure::NotFound {
+            what: format!(
+                "no package has the version {name}, and {name} is too short for the beginning of a hash"
+            ),
+            hint: format!(
+                "give at least {SHORTEST_HASH} digits of the hash, as pitlane upgrade packages shows it"
+            ),
+        }),
         [] => Err(Failure::NotFound {
             what: format!("the Management Node holds no package {name}"),
             hint: hint.into(),
         }),
-        several => Err(Failure::NotFound {
-            what: format!("{} packages are meant by {name}", several.len()),
-            hint: hint.into(),
-        }),
+        several => {
+            let each = |package: &&Package| format!("{} of {}", short(&package.manifest), package.release());
+            let each: Vec<String> = several.iter().map(each).collect();
+            Err(Failure::NotFound {
+                what: format!("{} packages are meant by {name}: {}", several.len(), each.join(", ")),
+                hint: "name one by the beginning of its hash".into(),
+            })
+        }
+    }
+}
+
+/// The packages that the Management Node holds.
+async fn held(session: &Session) -> Result<Vec<Package>, Failure> {
+    let list = session.client.list("list the packages", PACKAGES, &[]).await?;
+    let packages: List<Package> = view("list the packages", &list)?;
+    Ok(packages.objects)
+}
+
+/// What names a package in a command: its version, or the beginning of its hash when another package has the same
+/// version or the list cannot be read.
+pub(crate) async fn name_of(session: &Session, package: &Package) -> String {
+    let same = |other: &&Package| other.version == package.version;
+    match held(session).await {
+        Ok(packages) if packages.iter().filter(same).count() == 1 => package.version.clone(),
+        Ok(_) | Err(_) => short(&package.manifest).into(),
     }
 }
 
@@ -159,20 +189,10 @@ fn tell_all(lines: &[String]) {
     lines.iter().for_each(|line| terminal::tell(line));
 }
 
-/// Asks whether to start. Only a plain yes starts.
+/// Asks whether to start.
 fn confirmed(check: &Check) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::Usage(
-            "there is no terminal to ask on whether to start the upgrade; add --yes to start without asking"
-                .into(),
-        ));
-    }
-    let mut error = io::stderr();
-    let question = format!("Start the upgrade to {}? [yes/no] ", check.package.release());
-    let mut answer = String::new();
-    error.write_all(question.as_bytes()).and_then(|()| error.flush()).map_err(Failure::io("ask"))?;
-    io::stdin().read_line(&mut answer).map_err(Failure::io("read the answer"))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let asks = format!("Start the upgrade to {}?", check.package.release());
+    Question { asks, subject: "whether to start the upgrade".into(), unasked: "start" }.confirmed()
 }
 
 /// Shows where every node is.
@@ -237,6 +257,6 @@ pub(crate) async fn remove_package(session: &Session, name: &str) -> Result<Exit
     let manifest = resolve(session, name).await?;
     let path = format!("{PACKAGES}{manifest}/");
     session.client.delete(&format!("remove the package {name}"), &path).await?;
-    session.done(&format!("Package {name} ({}) is removed.", crate::text::short(&manifest)));
+    session.done(&format!("Package {name} ({}) is removed.", short(&manifest)));
     Ok(Exit::Ok)
 }

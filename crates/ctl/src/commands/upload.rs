@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use fleet::version::Sha256;
 use indicatif::{ProgressBar, ProgressStyle};
+use package::Refusal;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use sha2::Digest as _;
@@ -20,7 +22,7 @@ use crate::client::{LONG_LIMIT, view};
 use crate::failure::{Exit, Failure};
 use crate::no_answer::ClientError;
 use crate::terminal;
-use crate::text::{bytes, harmless};
+use crate::text::{bytes, harmless, short};
 use crate::view::check as draw_check;
 
 const UPGRADE: &str = "configuration/v1/upgrade/";
@@ -41,16 +43,40 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<Exit, Failure> {
     let file = &args.file;
     let reading = || format!("read {}", file.display());
+    let manifest = undamaged(file).await?;
     let mut source = File::open(file).await.map_err(Failure::io(reading()))?;
     let size = source.metadata().await.map_err(Failure::io(reading()))?.len();
     let upload = match &args.resume {
         Some(id) => resumed(session, id, size, file).await?,
         None => begun(session, &mut source, size, file).await?,
     };
+    let went_on = upload.offset > 0;
+    match bring(session, &mut source, upload, (file, manifest)).await {
+        // The file is whole, so bytes that another one left there are at fault. They are gone now.
+        Err(failure) if went_on && manifest.is_some() && is_refused_package(&failure) => {
+            terminal::tell(&format!(
+                "What was there from before was not of {}; it is sent again from its beginning.",
+                file.display()
+            ));
+            let upload = begun(session, &mut source, size, file).await?;
+            bring(session, &mut source, upload, (file, manifest)).await
+        }
+        outcome => outcome,
+    }
+}
+
+/// Sends what is missing of the file and has it verified. `file` comes with the name of the package in it, as far
+/// as that is known.
+async fn bring(
+    session: &Session,
+    source: &mut File,
+    upload: Upload,
+    (file, manifest): (&Path, Option<Sha256>),
+) -> Result<Exit, Failure> {
     let id = upload.uuid.clone();
     let brought = async {
-        send(session, &mut source, upload, file).await?;
-        finish(session, &id).await
+        send(session, source, upload, file).await?;
+        finish(session, &id, (file, manifest)).await
     };
     let outcome = tokio::select! {
         outcome = brought => outcome,
@@ -65,6 +91,41 @@ pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<Exit, Fa
         terminal::tell(&format!("The upload is interrupted: {}.", way_on(file, &id)));
     }
     outcome
+}
+
+/// Looks for damage in the whole file before a byte of it is sent, and returns the name of its package. A file of
+/// another form is for the Management Node to judge, which may be newer than this program.
+async fn undamaged(file: &Path) -> Result<Option<Sha256>, Failure> {
+    let path = file.to_path_buf();
+    let reading = format!("read {}", file.display());
+    let check = move || std::fs::File::open(path).map(package::check_undamaged);
+    let checked = tokio::task::spawn_blocking(check).await.map_err(std::io::Error::from).flatten();
+    let refusal = match checked.map_err(Failure::io(reading.clone()))? {
+        Ok(manifest) => return Ok(Some(manifest)),
+        Err(Refusal::Io { source, .. }) => return Err(Failure::Io { doing: reading, source }),
+        Err(refusal) => refusal,
+    };
+    let is_damaged = matches!(
+        refusal,
+        Refusal::HeadTruncated { .. }
+            | Refusal::Truncated { .. }
+            | Refusal::Changed { .. }
+            | Refusal::PieceChanged { .. }
+            | Refusal::Trailing { .. }
+    );
+    if is_damaged {
+        return Err(Failure::Declined {
+            what: format!("{} is damaged, and nothing of it was sent: {refusal}", file.display()),
+            hint: "copy the package again from where it was released, and upload that".into(),
+        });
+    }
+    Ok(None)
+}
+
+/// Whether the Management Node has verified a package and does not accept it.
+fn is_refused_package(failure: &Failure) -> bool {
+    matches!(failure, Failure::Client(ClientError::Refused { body: Some(body), .. })
+        if body["kind"] == "package_refused")
 }
 
 /// How to go on with an upload, and how to give it up.
@@ -112,7 +173,9 @@ async fn begun(session: &Session, source: &mut File, size: u64, file: &Path) -> 
     let offset = answer["offset"].as_u64().unwrap_or(0).min(size);
     match id.filter(|id| is_name(id)) {
         Some(id) => {
-            if offset > 0 {
+            if offset == size {
+                terminal::tell("The Management Node has the whole file from before; nothing is sent.");
+            } else if offset > 0 {
                 let (offset, size) = (bytes(offset), bytes(size));
                 terminal::tell(&format!("{offset} of {size} are there from before; the upload goes on."));
             }
@@ -169,6 +232,9 @@ async fn state(session: &Session, id: &str) -> Result<Upload, ClientError> {
 /// Sends what is left of the file.
 async fn send(session: &Session, source: &mut File, upload: Upload, file: &Path) -> Result<(), Failure> {
     let size = upload.total_size;
+    if upload.offset >= size {
+        return Ok(());
+    }
     let bar = progress(size, upload.offset);
     let mut at = upload.offset;
     let mut failed = 0;
@@ -237,14 +303,32 @@ fn progress(size: u64, at: u64) -> ProgressBar {
 }
 
 /// Has the whole package verified, and asks whether it could start.
-async fn finish(session: &Session, id: &str) -> Result<Exit, Failure> {
+async fn finish(
+    session: &Session,
+    id: &str,
+    (file, expected): (&Path, Option<Sha256>),
+) -> Result<Exit, Failure> {
     let doing = "accept the package";
     terminal::tell("The Management Node verifies the package.");
     let path = format!("{REQUESTS}{id}/finish/");
     let request = session.client.request(Method::POST, &path, &[]).timeout(LONG_LIMIT);
     let answer =
         session.client.send(doing, request.json(&json!({"validate_only": true}))).await?.json(doing)?;
-    let (object, check) = upgrade::ask(session, manifest(&answer).as_deref(), &PolicyArgs::default()).await?;
+    let taken = manifest(&answer);
+    if let (Some(taken), Some(expected)) = (&taken, expected.map(|expected| expected.to_string()))
+        && *taken != expected
+    {
+        let (taken, expected) = (short(taken), short(&expected));
+        return Err(Failure::Declined {
+            what: format!(
+                "the Management Node holds package {taken}, which begins as {} does, and {} is package {expected}",
+                file.display(),
+                file.display()
+            ),
+            hint: "copy the package again from where it was released, and upload that".into(),
+        });
+    }
+    let (object, check) = upgrade::ask(session, taken.as_deref(), &PolicyArgs::default()).await?;
     if session.output == super::Output::Json {
         terminal::print_json(&answer);
     }
@@ -252,12 +336,13 @@ async fn finish(session: &Session, id: &str) -> Result<Exit, Failure> {
         let name = ["release_text", "manifest"].iter().find_map(|key| gone[key].as_str()).unwrap_or_default();
         terminal::tell(&format!("The package of {} was removed: nothing needs it any more.", harmless(name)));
     }
+    let name = upgrade::name_of(session, &check.package).await;
     session.answer(&object, || {
         let mut lines = draw_check::purpose(&check, session.canvas);
         lines.push(String::new());
         lines.extend(draw_check::verdict(&check, session.canvas));
         if check.blockers.is_empty() {
-            lines.push(format!("Start it with: pitlane upgrade start {}", check.package.version));
+            lines.push(format!("Start it with: pitlane upgrade start {name}"));
         }
         lines
     });

@@ -2,6 +2,7 @@
 
 use super::{Canvas, table::table, upgrade::ended};
 use crate::api::{EndedRun, Package, Upload};
+use crate::terminal::Width;
 use crate::text::{bytes, short};
 use crate::when::When;
 
@@ -10,13 +11,20 @@ pub(crate) fn runs(runs: &[EndedRun], canvas: Canvas) -> Vec<String> {
     if runs.is_empty() {
         return vec!["No upgrade has been run yet.".into()];
     }
+    let brief = canvas.width.columns().is_some();
     let row = |run: &EndedRun| {
+        let ending = run.ending();
+        // What to do next is said by `pitlane upgrade history RUN`.
+        let ending = if brief { ending.split(';').next().unwrap_or_default() } else { ending };
         let took = run.ended_at.map_or("-".into(), |at| at.since(run.started_at).to_string());
         let change = format!("{} -> {}", run.source, run.target);
-        vec![run.id.to_string(), change, run.started_at.to_string(), took, run.ending().to_string()]
+        vec![run.id.to_string(), change, run.started_at.to_string(), took, ending.to_string()]
     };
     let rows = runs.iter().map(row).collect();
-    let mut lines = table(canvas, &["RUN", "UPGRADE", "STARTED", "TOOK", "OUTCOME"], rows);
+    let headings = ["RUN", "UPGRADE", "STARTED", "TOOK", "OUTCOME"];
+    let unbroken = Canvas { width: Width::Endless, ..canvas };
+    let whole = table(unbroken, &headings, rows);
+    let mut lines: Vec<String> = whole.iter().map(|line| canvas.cut(line)).collect();
     lines.extend(evicted(runs).into_iter().flat_map(|sentence| canvas.wrap("", &sentence)));
     lines
 }
@@ -106,4 +114,27 @@ pub(crate) fn uploads(uploads: &[Upload], now: When, canvas: Canvas) -> Vec<Stri
         lines.extend(canvas.wrap("", advice));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::terminal::Paint;
+
+    #[test]
+    fn run_has_one_line_on_a_terminal_and_its_whole_outcome_elsewhere() {
+        let outcome = "stopped at the overall limit; every node keeps the release it has";
+        let object = json!({"id": 7, "source": "34.1 (34100)", "target": "34.2 (34200)",
+            "started_at": "2026-11-23T18:00:00.000000", "ended_at": "2026-11-24T18:00:00.000000",
+            "outcome": "limit_reached", "outcome_text": outcome});
+        let run: EndedRun = serde_json::from_value(object).unwrap();
+        let listed = |width| runs(std::slice::from_ref(&run), Canvas { width, paint: Paint::Plain });
+        let lines = listed(Width::Columns(100));
+        assert!(lines[1].ends_with("stopped at the overall limit"), "{lines:#?}");
+        let narrow = listed(Width::Columns(80));
+        assert!(narrow[1].ends_with('…') && console::measure_text_width(&narrow[1]) <= 80, "{narrow:#?}");
+        assert!(listed(Width::Endless)[1].ends_with(outcome));
+    }
 }

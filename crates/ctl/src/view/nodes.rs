@@ -1,11 +1,22 @@
 //! Conferencing Nodes, Virtual Meeting Rooms and system locations.
 
+use fleet::status::Status;
 use serde_json::Value;
 
-use super::{Canvas, rows::natural, table::table};
-use crate::api::{Configured, RefusedContact, WorkerStatus};
+use super::Canvas;
+use super::rows::natural;
+use super::table::{table, width};
+use crate::api::{Configured, RefusedContact, UpgradeStatus, WorkerStatus};
 use crate::text::one_line;
 use crate::when::When;
+
+/// What is listed of nodes.
+const HEADINGS: [&str; 8] =
+    ["NODE", "LOCATION", "INSTALLED", "STATUS", "MAINTENANCE", "CALLS", "LOAD", "HEARD"];
+
+/// The columns that can be shortened.
+const INSTALLED: usize = 2;
+const MAINTENANCE: usize = 4;
 
 /// Said where something is not known.
 const UNKNOWN: &str = "-";
@@ -16,8 +27,8 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> 
         return vec!["There are no Conferencing Nodes; add one with pitlane node add.".into()];
     }
     nodes.sort_by_key(|node| natural(&node.name));
-    let headings = ["NODE", "LOCATION", "INSTALLED", "STATUS", "MAINTENANCE", "CALLS", "LOAD", "HEARD"];
-    let mut lines = table(canvas, &headings, nodes.iter().map(|node| row(node, now)).collect());
+    let rows = nodes.iter().map(|node| row(node, now)).collect();
+    let mut lines = table(canvas, &HEADINGS, shortened(rows, canvas));
     lines.extend(canvas.start_faults(nodes.iter().map(|it| (it.name.as_str(), it.start_fault.as_deref()))));
     lines.extend(canvas.duplicates(nodes.iter().map(|it| (it.name.as_str(), it.duplicate.as_deref()))));
     for node in &nodes {
@@ -30,10 +41,32 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> 
     lines
 }
 
+/// The rows as they fit on a line each, where that can be: without the builds, and with the reasons of the
+/// maintenance modes cut. `pitlane node show` has them whole.
+fn shortened(mut rows: Vec<Vec<String>>, canvas: Canvas) -> Vec<Vec<String>> {
+    let too_wide = |rows: &[Vec<String>]| {
+        width(&HEADINGS, rows).saturating_sub(canvas.width.columns().unwrap_or(usize::MAX))
+    };
+    if too_wide(&rows) > 0 {
+        for row in &mut rows {
+            row[INSTALLED] = row[INSTALLED].split(" (").next().unwrap_or_default().into();
+        }
+    }
+    let over = too_wide(&rows);
+    if over > 0 {
+        let widest = rows.iter().map(|row| console::measure_text_width(&row[MAINTENANCE])).max();
+        let left = widest.unwrap_or(0).saturating_sub(over).max(HEADINGS[MAINTENANCE].len());
+        for row in &mut rows {
+            row[MAINTENANCE] = console::truncate_str(&row[MAINTENANCE], left, "…").into_owned();
+        }
+    }
+    rows
+}
+
 /// That a node was refused, and why.
 fn refusal(refused: &RefusedContact, now: When) -> String {
     let RefusedContact { text, address, at } = refused;
-    one_line(&format!("its try to connect from {address} was refused {}: {text}", at.ago(now)))
+    one_line(&format!("a try to connect as this node from {address} was refused {}: {text}", at.ago(now)))
 }
 
 fn row(node: &WorkerStatus, now: When) -> Vec<String> {
@@ -90,6 +123,34 @@ pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: 
     pairs.iter().map(|(name, value)| format!("{name:17}  {}", one_line(value))).collect()
 }
 
+/// What the removal of a node ends, as far as the Management Node knows.
+pub(crate) fn removal(name: &str, status: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
+    let node = status.nodes.iter().find(|node| node.name == name);
+    let mut losses = Vec::new();
+    if let Some(calls) = node.and_then(|node| node.calls).filter(|calls| *calls > 0) {
+        let calls = if calls == 1 { "1 call".into() } else { format!("{calls} calls") };
+        losses.push(format!(
+            "{name} carries {calls}: they go on without being counted or waited for, and end when the machine is \
+             stopped. To let them clear first: pitlane node maintenance on {name}"
+        ));
+    }
+    if node.is_some_and(|node| node.calls.is_none() && node.contact != "never") {
+        losses.push(format!("How many calls {name} carries is not known."));
+    }
+    let in_run = node.filter(|node| node.upgrade_status != Some(Status::NoUpgradeInProgress));
+    if let (Some(run), Some(node)) = (&status.run, in_run) {
+        losses.push(format!(
+            "{name} is in upgrade run {} ({}): the run goes on without it, and nothing upgrades it any more.",
+            run.id, node.upgrade_status_text
+        ));
+    }
+    losses.push(format!(
+        "The Management Node refuses the machine of {name} from then on. To bring it back, add the node and enrol \
+         the machine again."
+    ));
+    losses.iter().flat_map(|loss| canvas.wrap("", &one_line(loss))).collect()
+}
+
 /// The rooms in a table.
 pub(crate) fn rooms(mut rooms: Vec<Configured>, canvas: Canvas) -> Vec<String> {
     if rooms.is_empty() {
@@ -124,4 +185,50 @@ pub(crate) fn id_in(uri: &str) -> Option<&str> {
 /// Whether an object has this name, letter by letter: a filter of the API may be more generous.
 pub(crate) fn is_named(object: &Value, name: &str) -> bool {
     object["name"].as_str() == Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::terminal::{Paint, Width};
+
+    fn worker(name: &str, reason: &str) -> WorkerStatus {
+        let status = json!({"name": name, "version": "34.1 (34100)", "sync_status": "SYNCED",
+            "upgrade_status": "IDLE", "upgrade_status_text": "No upgrade in progress",
+            "maintenance_mode": !reason.is_empty(), "maintenance_mode_reason": reason, "media_load": 100,
+            "signaling_count": 12, "last_updated": "2026-11-23T18:00:00.000000", "system_location": "London"});
+        serde_json::from_value(status).unwrap()
+    }
+
+    fn listed(width: Width) -> Vec<String> {
+        let fleet =
+            vec![worker("lon-1", ""), worker("lon-2", "the power supply in rack 3 is replaced on Monday")];
+        let now = serde_json::from_value(json!("2026-11-23T18:00:07.000000")).unwrap();
+        nodes(fleet, now, Canvas { width, paint: Paint::Plain })
+    }
+
+    #[test]
+    fn node_has_one_line_on_a_terminal_of_a_hundred_columns() {
+        let lines = listed(Width::Columns(100));
+        assert_eq!(lines.len(), 3, "{lines:#?}");
+        assert!(lines.iter().all(|line| console::measure_text_width(line) <= 100), "{lines:#?}");
+        assert!(
+            lines[2].starts_with("lon-2  London    34.1       No upgrade in progress  on: the power"),
+            "{lines:#?}"
+        );
+        assert!(lines[2].contains('…') && lines[2].ends_with("12     100%  7 s ago"), "{lines:#?}");
+    }
+
+    #[test]
+    fn nothing_of_a_node_is_shortened_where_it_fits_or_no_terminal_is() {
+        for width in [Width::Columns(160), Width::Endless] {
+            let lines = listed(width);
+            assert!(
+                lines[2].contains("34.1 (34100)  No upgrade in progress  on: the power supply in rack 3 is")
+            );
+            assert!(lines[2].contains("replaced on Monday"), "{lines:#?}");
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! Plain tables for lists: columns of words, no lines between them.
 
 use comfy_table::{ContentArrangement, Table};
+use console::measure_text_width;
 
 use super::Canvas;
+
+/// Between two columns.
+const GAP: u16 = 2;
 
 /// A table with these headings and rows, as lines.
 pub(crate) fn table(canvas: Canvas, headings: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
@@ -14,7 +18,16 @@ pub(crate) fn table(canvas: Canvas, headings: &[&str], rows: Vec<Vec<String>>) -
     };
     table.add_rows(rows);
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP));
     }
     table.lines().map(|line| line.trim_end().to_string()).collect()
+}
+
+/// How wide such a table is on lines that are not broken, the gap behind its last column included.
+pub(crate) fn width(headings: &[&str], rows: &[Vec<String>]) -> usize {
+    let widest = |(column, heading): (usize, &&str)| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));
+        cells.fold(measure_text_width(heading), usize::max) + usize::from(GAP)
+    };
+    headings.iter().enumerate().map(widest).sum()
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use crate::answers::{about, list, ok};
+use crate::answers::{about, list, ok, status};
 use crate::server::{Reply, Server};
 
 const WORKERS: &str = "/api/admin/configuration/v1/worker_vm/";
@@ -134,7 +134,7 @@ fn refused_try_of_a_node_to_connect_is_shown() {
     for line in [&["node", "list"][..], &["node", "show", "lon-1"]] {
         let came = home.good(line);
         let text = came.out.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains("its try to connect from 10.0.0.1 was refused"), "{}", came.out);
+        assert!(text.contains("a try to connect as this node from 10.0.0.1 was refused"), "{}", came.out);
         assert!(text.contains("its certificate has expired"), "{}", came.out);
     }
 }
@@ -196,6 +196,71 @@ fn maintenance_mode_goes_to_the_node_of_exactly_this_name() {
     let none = home.run(&["node", "remove", "lon-3"]);
     assert_eq!(none.code, 1);
     assert!(none.err.contains("there is no Conferencing Node named lon-3"), "{}", none.err);
+}
+
+#[test]
+fn node_is_removed_only_after_it_was_said_what_is_lost() {
+    let waiting = ("34", "WAITING_FOR_CALLS", "Waiting for calls to clear");
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/worker_vm/", ok(list(json!([worker()])))),
+        ("GET /api/admin/status/v1/upgrade/", ok(status(1, true, "confirmed", waiting))),
+        ("DELETE /api/admin/configuration/v1/worker_vm/7/", vec![Reply::Json(204, Value::Null)]),
+    ]);
+    let home = server.home();
+    let unasked = home.run(&["node", "remove", "lon-1"]);
+    assert_eq!(unasked.code, 2, "{unasked:?}");
+    assert!(unasked.err.contains("add --yes to remove it without asking"), "{}", unasked.err);
+    assert!(server.asked("DELETE").is_empty(), "it was removed without asking");
+    let removed = home.good(&["node", "remove", "lon-1", "--yes"]);
+    assert_eq!(server.asked("DELETE").len(), 1);
+    for came in [unasked, removed] {
+        assert!(came.err.contains("lon-1 carries 3 calls: they go on without being counted"), "{}", came.err);
+        let run = "lon-1 is in upgrade run 1 (Waiting for calls to clear): the run goes on without it";
+        assert!(came.err.contains(run), "{}", came.err);
+        assert!(came.err.contains("The Management Node refuses the machine of lon-1"), "{}", came.err);
+    }
+}
+
+#[test]
+fn removal_of_an_idle_node_claims_no_loss_of_calls_or_run() {
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/worker_vm/", ok(list(json!([worker()])))),
+        ("GET /api/admin/status/v1/upgrade/", {
+            let mut idle = status(1, false, "", ("34", "IDLE", "No upgrade in progress"));
+            idle["nodes"][0]["calls"] = json!(0);
+            ok(idle)
+        }),
+        ("DELETE /api/admin/configuration/v1/worker_vm/7/", vec![Reply::Json(204, Value::Null)]),
+    ]);
+    let came = server.home().good(&["node", "remove", "lon-1", "-y"]);
+    assert_eq!(
+        came.err,
+        "The Management Node refuses the machine of lon-1 from then on. To bring it back, add the node and enrol the \
+         machine again.\n"
+    );
+}
+
+#[test]
+fn enrolment_file_of_a_node_with_an_earlier_name_stays_in_the_directory() {
+    for (name, file) in
+        [("../lon-1", ".._lon-1.toml"), ("/tmp/lon\u{1b}-1", "_tmp_lon_-1.toml"), ("..", "...toml")]
+    {
+        let mut node = worker();
+        node["name"] = json!(name);
+        let server = Server::start(vec![
+            about(),
+            ("GET /api/admin/configuration/v1/worker_vm/", ok(list(json!([node])))),
+            (
+                "POST /api/admin/configuration/v1/worker_vm/7/enrolment/",
+                vec![Reply::Created(format!("{WORKERS}7/"), "token = \"u\"\n".into())],
+            ),
+        ]);
+        let home = server.home();
+        home.good(&["node", "enrol", name]);
+        assert_eq!(std::fs::read_to_string(home.path().join(file)).unwrap(), "token = \"u\"\n");
+    }
 }
 
 #[test]

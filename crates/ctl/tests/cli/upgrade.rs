@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::answers::{MANIFEST, about, blockers, check, ended, list, ok, packages, status};
+use crate::answers::{MANIFEST, about, blockers, check, ended, list, ok, package, packages, status};
 use crate::server::{Reply, Server};
 
 const STATUS: &str = "GET /api/admin/status/v1/upgrade/";
@@ -76,6 +76,7 @@ fn an_upload_goes_on_where_it_was_after_a_break() {
     };
     let server = Server::start(vec![
         about(),
+        packages(),
         check(json!([])),
         (
             "POST /api/admin/configuration/v1/upgrade/",
@@ -119,6 +120,33 @@ fn an_upload_goes_on_where_it_was_after_a_break() {
         server.asked("POST /api/admin/configuration/v1/upgrade_request/u-1/finish/")[0].json(),
         json!({"validate_only": true})
     );
+}
+
+#[test]
+fn package_is_named_by_version_or_by_a_beginning_of_its_hash_that_is_long_enough() {
+    let mut other = package();
+    (other["manifest"], other["build"]) = (json!("0129".repeat(16)), json!(34101));
+    let held = ok(list(json!([package(), other])));
+    let server = Server::start(vec![
+        about(),
+        ("GET /api/admin/configuration/v1/upgrade_package/", held),
+        check(json!([])),
+    ]);
+    let home = server.home();
+    for (name, manifest) in [("0123", MANIFEST.to_string()), ("0129012", "0129".repeat(16))] {
+        home.good(&["upgrade", "check", name]);
+        assert_eq!(server.asked("POST").last().unwrap().json()["package"], manifest);
+    }
+    home.good(&["upgrade", "check", "34.1 (34100)"]);
+    for (name, why) in [
+        ("012", "012 is too short for the beginning of a hash"),
+        ("0124", "the Management Node holds no package 0124"),
+        ("34.1", "2 packages are meant by 34.1: 0123456789ab of 34.1 (34100), 012901290129 of 34.1 (34101)"),
+    ] {
+        let came = home.run(&["upgrade", "check", name]);
+        assert_eq!(came.code, 1, "{came:?}");
+        assert!(came.err.contains(why), "{}", came.err);
+    }
 }
 
 #[test]

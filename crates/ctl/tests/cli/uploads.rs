@@ -3,12 +3,14 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fleet::path::{Path, Step};
+use fleet::version::{Build, Version};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
-use crate::answers::{MANIFEST, about, check, list, ok, packages};
-use crate::came;
+use crate::answers::{MANIFEST, about, check, list, ok, package, packages};
 use crate::server::{Reply, Server};
+use crate::{Home, came};
 
 const BEGIN: &str = "POST /api/admin/configuration/v1/upgrade/";
 const REQUESTS: &str = "GET /api/admin/configuration/v1/upgrade_request/";
@@ -83,6 +85,150 @@ fn the_same_file_goes_on_where_it_was() {
     let pieces = server.asked(UPLOAD);
     assert_eq!((pieces.len(), &pieces[0].headers["upload-offset"]), (1, &"70000".parse().unwrap()));
     assert!(pieces[0].body == content[70_000..]);
+}
+
+/// The bytes of a signed package, and the manifest that names it.
+fn signed_package(home: &Home) -> (Vec<u8>, String) {
+    let file = |name: &str| {
+        let source = home.path().join(name);
+        // Bytes that do not compress, so that the payload is as long as a few blocks.
+        let content: Vec<u8> = (0..64u32).flat_map(|at| sha2::Sha256::digest(at.to_le_bytes())).collect();
+        std::fs::write(&source, content).unwrap();
+        let path: ::package::SlotPath = format!("bin/{name}").parse().unwrap();
+        let files =
+            vec![::package::SourceFile { source, path: path.clone(), mode: ::package::Mode::Executable }];
+        ::package::PayloadSource { files, program: path }
+    };
+    let (old, new) = (Version::new(34, 0), Version::new(34, 1));
+    let recipe = ::package::Recipe {
+        version: new,
+        build: Build(34_100),
+        released: jiff::civil::date(2026, 11, 20),
+        valid_until: None,
+        path: Path(vec![Step { to: new, from: old, reason: "the store changed".into() }]),
+        protocols: ::package::Protocols { wire: ::package::ProtocolRange { min: 1, max: 2 }, media: 1 },
+        notes: "Everything.".into(),
+        manager: file("pitlane-manager"),
+        node: file("pitlane-node"),
+        level: ::package::Level::QUICK,
+    };
+    let out = home.path().join("built.pkg");
+    let key = ::package::generate_key("a key for tests").unwrap().signing;
+    let verified = ::package::build(&recipe, &key, &out).unwrap();
+    (std::fs::read(&out).unwrap(), verified.hash().to_string())
+}
+
+fn accepted(manifest: &str) -> Vec<Reply> {
+    ok(json!({"ok": true, "upgrade": {"manifest": manifest}}))
+}
+
+#[test]
+fn damaged_file_is_refused_before_a_byte_is_sent() {
+    let server = Server::start(vec![about(), begun(0), (UPLOAD, ok(json!({})))]);
+    let home = server.home();
+    let (good, _) = signed_package(&home);
+    let mut changed = good.clone();
+    let at = changed.len() - 2_048;
+    changed[at] ^= 1;
+    let longer = [&good[..], b"x"].concat();
+    for damaged in [changed, longer, good[..good.len() - 700].to_vec()] {
+        std::fs::write(home.path().join("p.pkg"), damaged).unwrap();
+        let came = home.run(&["upgrade", "upload", "p.pkg"]);
+        assert_eq!(came.code, 3, "{came:?}");
+        assert!(came.err.contains("p.pkg is damaged, and nothing of it was sent: "), "{}", came.err);
+        assert!(came.err.contains("next: copy the package again"), "{}", came.err);
+    }
+    assert!(server.asked(BEGIN).is_empty() && server.asked(UPLOAD).is_empty());
+}
+
+#[test]
+fn whole_file_is_sent_once_more_when_bytes_of_a_damaged_one_were_there_before() {
+    let refused = json!({"kind": "package_refused", "error": "piece 0 was changed or damaged on the way",
+        "hint": "upload a package as it was released; nothing of this one is kept"});
+    let again = "POST /api/admin/configuration/v1/upgrade_request/u-2/";
+    let home = Home::new();
+    let (bytes, manifest) = signed_package(&home);
+    let begun =
+        |id: &str, offset: u64| Reply::Json(200, json!({"ok": true, "upload_id": id, "offset": offset}));
+    let server = Server::start(vec![
+        about(),
+        packages(),
+        check(json!([])),
+        (BEGIN, vec![begun("u-1", 700), begun("u-2", 0)]),
+        (UPLOAD, ok(json!({}))),
+        (FINISH, vec![Reply::Json(400, refused)]),
+        ("POST /api/admin/configuration/v1/upgrade_request/u-2/upload/", ok(json!({}))),
+        ("POST /api/admin/configuration/v1/upgrade_request/u-2/finish/", accepted(&manifest)),
+    ]);
+    let home = server.home();
+    std::fs::write(home.path().join("p.pkg"), &bytes).unwrap();
+    let came = home.good(&["upgrade", "upload", "p.pkg"]);
+    assert!(came.err.contains("What was there from before was not of p.pkg"), "{}", came.err);
+    assert!(server.asked(UPLOAD)[0].body == bytes[700..]);
+    let sent = server.asked(&format!("{again}upload/"));
+    assert!(sent.len() == 1 && sent[0].body == bytes, "it was not sent again as a whole");
+}
+
+#[test]
+fn refusal_of_a_file_that_was_sent_whole_is_final() {
+    let refused = json!({"kind": "package_refused", "error": "the package is signed with another key"});
+    let home = Home::new();
+    let (bytes, _) = signed_package(&home);
+    let server = Server::start(vec![
+        about(),
+        begun(0),
+        (UPLOAD, ok(json!({}))),
+        (FINISH, vec![Reply::Json(400, refused)]),
+    ]);
+    let home = server.home();
+    std::fs::write(home.path().join("p.pkg"), &bytes).unwrap();
+    let came = home.run(&["upgrade", "upload", "p.pkg"]);
+    assert_eq!((came.code, server.asked(BEGIN).len()), (3, 1), "{came:?}");
+}
+
+#[test]
+fn file_that_is_held_already_is_not_said_to_be_uploaded() {
+    let home = Home::new();
+    let (bytes, manifest) = signed_package(&home);
+    let server = Server::start(vec![
+        about(),
+        check(json!([])),
+        packages(),
+        begun(bytes.len() as u64),
+        (FINISH, vec![accepted(&manifest).remove(0), accepted(MANIFEST).remove(0)]),
+    ]);
+    let home = server.home();
+    std::fs::write(home.path().join("p.pkg"), &bytes).unwrap();
+    let came = home.good(&["upgrade", "upload", "p.pkg"]);
+    assert!(came.err.contains("has the whole file from before; nothing is sent."), "{}", came.err);
+    assert!(!came.err.contains("uploaded"), "{}", came.err);
+    // It begins as another package that is held.
+    let other = home.run(&["upgrade", "upload", "p.pkg"]);
+    assert_eq!(other.code, 3, "{other:?}");
+    assert!(
+        other.err.contains("the Management Node holds package 0123456789ab, which begins as"),
+        "{}",
+        other.err
+    );
+}
+
+#[test]
+fn start_is_advised_by_hash_when_another_package_has_the_same_version() {
+    let mut other = package();
+    other["manifest"] = json!("ab".repeat(32));
+    let finished = accepted(MANIFEST);
+    let server = Server::start(vec![
+        about(),
+        check(json!([])),
+        ("GET /api/admin/configuration/v1/upgrade_package/", ok(list(json!([package(), other])))),
+        begun(0),
+        (UPLOAD, ok(json!({}))),
+        (FINISH, finished),
+    ]);
+    let home = server.home();
+    std::fs::write(home.path().join("p.pkg"), "a package of a form that is not known here").unwrap();
+    let came = home.good(&["upgrade", "upload", "p.pkg"]);
+    assert!(came.out.ends_with("Start it with: pitlane upgrade start 0123456789ab\n"), "{}", came.out);
 }
 
 #[test]

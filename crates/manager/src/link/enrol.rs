@@ -60,13 +60,15 @@ async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
 
 /// Refuses a machine that the platform does not take as this node, and notes it.
 fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> Result<(), Refusal> {
-    let decided =
-        link.desk.read(|fleet, _| Some((fleet.joining(id, release)?, fleet.nodes().get(id)?.name.clone())));
+    let decided = link.desk.read(|fleet, _| {
+        let node = fleet.nodes().get(id)?;
+        Some((fleet.joining(id, release)?, node.name.clone(), node.contact))
+    });
     match decided {
-        Some((Joining::Joins | Joining::OutOfService, _)) => Ok(()),
-        Some((Joining::OtherVersion, name)) => {
+        Some((Joining::Joins | Joining::OutOfService, ..)) => Ok(()),
+        Some((Joining::OtherVersion, name, contact)) => {
             // The answer to the machine names both versions.
-            let _ = link.refuse(id, &name, peer, Reason::OtherRelease);
+            let _ = link.refuse(id, (&name, contact), peer, Reason::OtherRelease);
             Err(Refusal::Release(release))
         }
         None => Err(Refusal::NotRegistered),

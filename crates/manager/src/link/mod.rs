@@ -6,6 +6,7 @@ mod certificate;
 mod connection;
 mod enrol;
 mod guest;
+mod linger;
 mod pace;
 mod packages;
 mod presence;

@@ -79,8 +79,9 @@ impl Refusal {
             Self::RegistrationEnded => (
                 StatusCode::FORBIDDEN,
                 "registration_ended",
-                "if this machine is to be the node again, make a new enrolment file with `pitlane node enrol NAME`, \
-                 and use it here with `pitlane-node enrol --replace`",
+                "if another machine is the node now, stop pitlane-node on this one; if this one is to be the node again, \
+                 make a new enrolment file with `pitlane node enrol NAME`, and use it here with \
+                 `pitlane-node enrol --replace`, which shuts the other out",
             ),
             // Not one of the statuses by which release 34 tells that its token is wrong.
             Self::Release(_) => (

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use edge::places::Origin;
-use fleet::node::NodeId;
+use fleet::node::{Contact, NodeId};
 use fleet::time::{Span, Time};
 use tracing::warn;
 
@@ -62,6 +62,38 @@ impl Reason {
             Self::NoCertificate => "no_certificate",
             Self::WrongToken => "token",
             Self::OtherRelease => "release",
+        }
+    }
+}
+
+impl Reason {
+    /// What is wrong, and what to do, for a refused certificate of a node in that contact. While the node is in
+    /// touch, whoever shows an identity that has ended is another machine, and a new enrolment would shut the node
+    /// out for it. An expired certificate may still be the node's own, which is in touch for a moment then.
+    pub(crate) fn explained(self, contact: Contact) -> String {
+        match self {
+            Self::RegistrationEnded if contact == Contact::Heard => {
+                "the node itself is in touch, and another machine tries with an identity that it had before: one that \
+                 was replaced, or is a copy; do not enrol the node for it: stop pitlane-node on that machine, \
+                 and erase it or enrol it as a node of its own"
+                    .into()
+            }
+            Self::Expired if contact == Contact::Heard => {
+                "its certificate has expired, and the node was in touch then: if it stays in touch, another machine \
+                 tries with a certificate that the node had before, and pitlane-node is to be stopped there; if it \
+                 does not and the clock of this Management Node is right, make a new enrolment file with \
+                 `pitlane node enrol NAME`, and use it on the machine with `pitlane-node enrol --replace`"
+                    .into()
+            }
+            Self::Expired
+            | Self::RegistrationEnded
+            | Self::NotRegistered
+            | Self::OtherAuthority
+            | Self::UnusableCertificate
+            | Self::TrustsUsNot
+            | Self::NoCertificate
+            | Self::WrongToken
+            | Self::OtherRelease => self.to_string(),
         }
     }
 }
@@ -149,10 +181,11 @@ impl Default for Refusals {
 
 impl Refusals {
     /// A node is refused that has proved which certificate is its own.
-    pub(crate) fn of_node(&self, node: NodeId, name: &str, refused: Refused) {
+    pub(crate) fn of_node(&self, node: NodeId, name: &str, contact: Contact, refused: Refused) {
         if let Some(times) = self.lock().note_node(node, refused) {
             let Refused { reason, address, at: _ } = refused;
-            warn!(node = node.0, name, %address, reason = reason.token(), times, "a node is refused: {reason}");
+            let text = reason.explained(contact);
+            warn!(node = node.0, name, %address, reason = reason.token(), times, "a node is refused: {text}");
         }
     }
 
@@ -240,11 +273,28 @@ mod tests {
     }
 
     #[test]
+    fn new_enrolment_is_not_advised_for_another_machine_while_the_node_is_in_touch() {
+        let lost = Contact::Lost { since: Time(0) };
+        for contact in [Contact::Never, lost, Contact::Silent { since: Time(0), lost_at: Time(1) }] {
+            assert!(
+                Reason::RegistrationEnded.explained(contact).contains("pitlane node enrol NAME"),
+                "{contact:?}"
+            );
+        }
+        let text = Reason::RegistrationEnded.explained(Contact::Heard);
+        assert!(text.starts_with("the node itself is in touch, and another machine tries"), "{text}");
+        assert!(!text.contains("pitlane node enrol"), "{text}");
+        let text = Reason::Expired.explained(Contact::Heard);
+        assert!(text.contains("if it stays in touch, another machine"), "{text}");
+        assert_eq!(Reason::Expired.explained(lost), Reason::Expired.to_string());
+    }
+
+    #[test]
     fn the_last_refusal_of_a_node_is_shown() {
         let refusals = Refusals::default();
-        refusals.of_node(NodeId(1), "oslo-1", refused(Reason::Expired, 1, 5));
-        refusals.of_node(NodeId(1), "oslo-1", refused(Reason::OtherRelease, 2, 9));
-        refusals.of_node(NodeId(2), "oslo-2", refused(Reason::Expired, 3, 11));
+        refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::Expired, 1, 5));
+        refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::OtherRelease, 2, 9));
+        refusals.of_node(NodeId(2), "oslo-2", Contact::Heard, refused(Reason::Expired, 3, 11));
         assert_eq!(refusals.last(NodeId(1)), Some(refused(Reason::OtherRelease, 2, 9)));
         assert_eq!(refusals.last(NodeId(3)), None);
     }

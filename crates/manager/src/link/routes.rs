@@ -9,7 +9,8 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use fleet::node::NodeId;
+use fleet::node::{Contact, NodeId};
+use fleet::platform::Fleet;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use wire::RegistrationId;
@@ -103,9 +104,11 @@ impl FromRequestParts<Link> for Caller {
         match link.standing_of(&shown).await? {
             Ok(registration) => Ok(Self { node: shown.node, registration, shown }),
             Err(reason) => {
-                let name =
-                    link.desk.read(|fleet, _| fleet.nodes().get(shown.node).map(|node| node.name.clone()));
-                Err(link.refuse(shown.node, name.as_deref().unwrap_or_default(), &peer, reason))
+                let node = |fleet: &Fleet, _| {
+                    fleet.nodes().get(shown.node).map(|node| (node.name.clone(), node.contact))
+                };
+                let (name, contact) = link.desk.read(node).unwrap_or_default();
+                Err(link.refuse(shown.node, (&name, contact), &peer, reason))
             }
         }
     }
@@ -145,10 +148,17 @@ impl Link {
     }
 
     /// Notes that a node is refused.
-    pub(super) fn refuse(&self, node: NodeId, name: &str, peer: &Peer, reason: Reason) -> Refusal {
+    pub(super) fn refuse(
+        &self,
+        node: NodeId,
+        (name, contact): (&str, Contact),
+        peer: &Peer,
+        reason: Reason,
+    ) -> Refusal {
         self.refusals.of_node(
             node,
             name,
+            contact,
             Refused { reason, address: peer.address.ip(), at: self.desk.now() },
         );
         reason.into()

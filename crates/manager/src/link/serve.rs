@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 use tracing::debug;
 
 use super::connection::Connection;
+use super::linger::{Expects, lend};
 use super::pace::Paced;
 use super::tls::{Limits, Peer, TlsListener};
 
@@ -49,10 +50,17 @@ async fn converse(
 ) {
     let address = peer.address;
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(|body| Body::new(Paced::new(body, limits.body)));
+        let expects = Expects::of(request.headers());
+        let (head, body) = request.into_parts();
+        let (body, rest) = lend(Paced::new(body, limits.body), expects);
+        let mut request = Request::from_parts(head, Body::new(body));
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
         let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            rest.discard().await;
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use edge::text::is_hidden;
 use serde_json::{Map, Value};
 
 use super::error::FieldErrors;
@@ -12,8 +13,10 @@ use super::error::FieldErrors;
 pub(crate) enum Shape {
     /// Text of at most so many characters, perhaps none.
     Text(usize),
-    /// Text of one to so many characters on one line.
+    /// Text of one to so many characters that can be seen, on one line.
     Name(usize),
+    /// A name that is part of the name of a file too: no slash in it, and not `.` or `..`.
+    FileName(usize),
     /// A label of the domain name system (RFC 1123 section 2.1): letters, digits, hyphens.
     Hostname,
     /// Labels joined with dots, at most 192 characters.
@@ -29,6 +32,9 @@ const DOMAIN_LENGTH: usize = 192;
 
 /// The longest label of a name, in characters (RFC 1035 section 2.3.4).
 const LABEL_LENGTH: usize = 63;
+
+/// The message for a name with characters that make it look like another.
+const UNSEEN: &str = "Leave characters out that cannot be seen.";
 
 /// The fields of a request, and what is wrong with them so far.
 #[derive(Debug)]
@@ -54,7 +60,10 @@ impl<'a> Draft<'a> {
         match (self.given(field), kept) {
             (Some(Value::String(text)), _) => {
                 let text = text.trim();
-                if let Err(message) = fits(text, shape) {
+                // A release before this one took more, and what it has stored may be sent back as it is.
+                if kept != Some(text)
+                    && let Err(message) = fits(text, shape)
+                {
                     self.errors.add(field, message);
                 }
                 text.into()
@@ -129,7 +138,7 @@ fn related(uri: &str, list: &str) -> Option<i64> {
 /// Whether a text has this shape; if not, the message for its field.
 pub(crate) fn fits(text: &str, shape: Shape) -> Result<(), String> {
     let longest = match shape {
-        Shape::Text(longest) | Shape::Name(longest) => longest,
+        Shape::Text(longest) | Shape::Name(longest) | Shape::FileName(longest) => longest,
         Shape::Hostname => LABEL_LENGTH,
         Shape::Domain => DOMAIN_LENGTH,
         Shape::Address | Shape::Netmask => 45,
@@ -149,7 +158,13 @@ pub(crate) fn fits(text: &str, shape: Shape) -> Result<(), String> {
         return Err("This field may not be blank.".into());
     }
     match shape {
-        Shape::Text(_) | Shape::Name(_) => Ok(()),
+        Shape::Text(_) => Ok(()),
+        Shape::Name(_) => refuse(!text.contains(is_hidden), UNSEEN),
+        Shape::FileName(_) if text.contains(is_hidden) => Err(UNSEEN.into()),
+        Shape::FileName(_) => refuse(
+            !text.contains('/') && text != "." && text != "..",
+            "Leave slashes out, and enter another name than . or ..; the enrolment file is named after the node.",
+        ),
         Shape::Hostname => refuse(is_label(text), "Enter a host name of letters, digits and hyphens."),
         Shape::Domain => refuse(text.split('.').all(is_label), "Enter a domain such as example.com."),
         Shape::Address => refuse(is_host_address(text), "Enter the IP address of one machine."),
@@ -195,6 +210,18 @@ mod tests {
         check(&"ü".repeat(32), Shape::Name(32), true);
         check(&"n".repeat(33), Shape::Name(32), false);
         check("one\ntwo", Shape::Name(32), false);
+        check("one\u{202e}two", Shape::Name(32), false);
+        check("3rd floor/left", Shape::Name(32), true);
+        check("lon-1", Shape::FileName(32), true);
+        check("London, rack 3", Shape::FileName(32), true);
+        check("lon/1", Shape::FileName(32), false);
+        check("../lon-1", Shape::FileName(32), false);
+        check(".", Shape::FileName(32), false);
+        check("..", Shape::FileName(32), false);
+        check("", Shape::FileName(32), false);
+        check(&"n".repeat(33), Shape::FileName(32), false);
+        check("lon\u{1b}1", Shape::FileName(32), false);
+        check("lon\u{202e}1", Shape::FileName(32), false);
         check("node-1", Shape::Hostname, true);
         check("node_1", Shape::Hostname, false);
         check("-node", Shape::Hostname, false);

@@ -7,6 +7,24 @@ use serde_json::Value;
 
 use super::typed::{Type, Typed, truth};
 
+/// What may follow the name of a field and two underscores.
+pub(crate) const OPERATORS: [&str; 14] = [
+    "exact",
+    "iexact",
+    "in",
+    "isnull",
+    "contains",
+    "icontains",
+    "startswith",
+    "istartswith",
+    "endswith",
+    "iendswith",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
+];
+
 /// A field of a list that may be filtered and ordered by.
 pub(crate) type Field = (&'static str, Type);
 
@@ -210,6 +228,14 @@ mod tests {
     fn check(key: &str, value: &str, expected: bool) {
         let filter = Filter::parse(key, value, ALLOWED).unwrap();
         assert_eq!(filter.admits(&object()), expected, "{key}={value}");
+    }
+
+    #[test]
+    fn every_operator_that_is_named_is_one() {
+        for operator in OPERATORS {
+            let found = Filter::parse(&format!("name__{operator}"), "true", &[("name", Type::Text)]);
+            assert!(found.is_ok(), "{operator}: {found:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
-use super::filter::{BadFilter, Direction, Field, Filter, Order, order};
+use super::filter::{BadFilter, Direction, Field, Filter, OPERATORS, Order, order};
 use super::typed::Type;
 
 /// How many objects a page holds when nothing else is asked for.
@@ -63,13 +63,13 @@ pub(crate) fn page(
 
 fn read(listed: Listed, query: &[(String, String)]) -> Result<Asked, Refusal> {
     if query.len() > PARAMETERS {
-        return Err(bad(format!("the query has more than {PARAMETERS} parameters")));
+        return Err(bad(listed, format!("the query has more than {PARAMETERS} parameters")));
     }
     let mut asked = Asked { limit: DEFAULT_LIMIT, offset: 0, order_by: None, filters: Vec::new() };
     for (key, value) in query {
         match key.as_str() {
-            "limit" => asked.limit = limit(number(key, value)?),
-            "offset" => asked.offset = number(key, value)?,
+            "limit" => asked.limit = limit(number(listed, key, value)?),
+            "offset" => asked.offset = number(listed, key, value)?,
             "order_by" => asked.order_by = Some(ordering(listed, value)?),
             "format" => {}
             _ => asked.filters.push(filter(listed, key, value)?),
@@ -82,8 +82,8 @@ fn limit(asked: usize) -> usize {
     if asked == 0 { LARGEST_LIMIT } else { asked.min(LARGEST_LIMIT) }
 }
 
-fn number(key: &str, value: &str) -> Result<usize, Refusal> {
-    value.parse().map_err(|_| bad(format!("{key} must be a whole number of 0 or more")))
+fn number(listed: Listed, key: &str, value: &str) -> Result<usize, Refusal> {
+    value.parse().map_err(|_| bad(listed, format!("{key} must be a whole number of 0 or more")))
 }
 
 fn ordering(listed: Listed, value: &str) -> Result<Order, Refusal> {
@@ -96,26 +96,31 @@ fn ordering(listed: Listed, value: &str) -> Result<Order, Refusal> {
         return Ok(Order { field, direction });
     }
     let name: String = name.chars().take(60).collect();
-    Err(bad(format!("the list cannot be ordered by {name:?}")))
+    Err(bad(listed, format!("the list cannot be ordered by {name:?}")))
 }
 
 fn filter(listed: Listed, key: &str, value: &str) -> Result<Filter, Refusal> {
-    Filter::parse(key, value, listed.filters).map_err(|why| match why {
-        BadFilter::Field(field) => bad(format!("the '{field}' field does not allow filtering")),
-        BadFilter::Operator(operator) => bad(format!("{operator:?} is not an operator of a filter")),
+    let error = |why| match why {
+        BadFilter::Field(field) => format!("the '{field}' field does not allow filtering"),
+        BadFilter::Operator(operator) => format!("{operator:?} is not an operator of a filter"),
         BadFilter::NoOrder(field) => {
-            bad(format!("the values of '{field}' have no order; filter for those that are equal"))
+            format!("the values of '{field}' have no order; filter for those that are equal")
         }
-        BadFilter::Value { field, example } => bad(format!("the filter of '{field}' needs {example}")),
-    })
+        BadFilter::Value { field, example } => format!("the filter of '{field}' needs {example}"),
+    };
+    Filter::parse(key, value, listed.filters).map_err(|why| bad(listed, error(why)))
 }
 
-fn bad(error: String) -> Refusal {
-    Refusal::new(
-        Kind::Malformed,
-        error,
-        "look up the fields and operators of the resource in the API's reference",
-    )
+/// The hint says what this list understands: there may be no other place at hand to look it up.
+fn bad(listed: Listed, error: String) -> Refusal {
+    let fields: Vec<&str> = listed.filters.iter().map(|(name, _)| *name).collect();
+    let hint = format!(
+        "use limit, offset, order_by=FIELD or order_by=-FIELD, FIELD=VALUE or FIELD__OPERATOR=VALUE; the fields are {}; \
+         the operators are {}",
+        fields.join(", "),
+        OPERATORS.join(", ")
+    );
+    Refusal::new(Kind::Malformed, error, hint)
 }
 
 /// A relative URI with every parameter of the query, and another offset.

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use axum::body::to_bytes;
+use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
@@ -94,13 +94,11 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
-        let bytes = to_bytes(body, BODY_BYTES).await.map_err(|_| {
-            Refusal::new(
-                Kind::TooLarge,
-                format!("the body is larger than {BODY_BYTES} bytes, or broke off"),
-                "send a smaller body",
-            )
-        })?;
+        // One that says so is refused before it is asked for.
+        if body.size_hint().lower() > BODY_BYTES as u64 {
+            return Err(too_large());
+        }
+        let bytes = to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }
@@ -118,6 +116,14 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
             )),
         }
     }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(
+        Kind::TooLarge,
+        format!("the body is larger than {BODY_BYTES} bytes, or broke off"),
+        "send a smaller body",
+    )
 }
 
 fn form(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {

@@ -107,7 +107,7 @@ async fn nothing_here(uri: Uri) -> Refusal {
     Refusal::new(
         Kind::NotFound,
         format!("{path} not found"),
-        "look up the path in the reference of the management API; this release may not have that resource",
+        "check the path; `pitlane --help` lists what this release can do, and `pitlane COMMAND --json` shows the objects",
     )
 }
 
@@ -115,6 +115,6 @@ async fn other_method() -> Refusal {
     Refusal::new(
         Kind::MethodNotAllowed,
         "the resource does not know this method",
-        "look up the methods of the resource in the reference of the management API",
+        "use one of the methods that the header Allow of this answer names",
     )
 }

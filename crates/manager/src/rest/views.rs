@@ -136,7 +136,7 @@ impl Sight<'_> {
             "last_attempted_contact": heard,
             "refused_contact": self.refused(id).map(|Refused { reason, address, at }| json!({
                 "reason": reason.token(),
-                "text": reason.to_string(),
+                "text": reason.explained(node.contact),
                 "address": address.to_string(),
                 "at": self.text(at),
             })),

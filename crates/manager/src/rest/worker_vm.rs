@@ -220,7 +220,7 @@ fn read(
     let on = draft.truth("maintenance_mode", maintenance.operator.is_some());
     let registration = Registration {
         id: kept.map_or(0, |kept| kept.id),
-        name: draft.text("name", Shape::Name(32), kept.map(|kept| kept.name.as_str())),
+        name: draft.text("name", Shape::FileName(32), kept.map(|kept| kept.name.as_str())),
         system_location: draft.relation(
             "system_location",
             system_location::LIST,

@@ -10,7 +10,11 @@ use super::*;
 fn a_package_with_any_one_byte_changed_is_refused() {
     let kit = Kit::small();
     let good = kit.bytes();
-    verify(good.as_slice(), &kit.trusted).unwrap();
+    let verified = verify(good.as_slice(), &kit.trusted).unwrap();
+    let (name, text) = (verified.hash(), verified.signature_text().as_bytes());
+    assert_eq!(check_undamaged(good.as_slice()).unwrap(), name);
+    let begins = good.windows(text.len()).position(|bytes| bytes == text).unwrap();
+    let signature = begins..begins + text.len();
     for at in 0..good.len() {
         // One bit, and the bit that turns a letter into its other case and a zero byte into a space.
         for flip in [1 << (at % 8), 0x20] {
@@ -19,6 +23,13 @@ fn a_package_with_any_one_byte_changed_is_refused() {
             assert!(
                 verify(bad.as_slice(), &kit.trusted).is_err(),
                 "byte {at} changed by {flip:#x} was accepted"
+            );
+            // Without a key, what differs is the package's name at least, or its signature.
+            let undamaged = check_undamaged(bad.as_slice());
+            let is_signature = signature.contains(&at);
+            assert!(
+                is_signature || undamaged.ok() != Some(name),
+                "byte {at} changed by {flip:#x} was not noticed"
             );
         }
     }

@@ -2,6 +2,7 @@
 
 mod kit;
 
+mod bodies;
 mod logins;
 mod nodes;
 mod rooms;

@@ -1,7 +1,7 @@
 //! System locations and Conferencing Nodes.
 
 use axum::http::header;
-use fleet::node::NodeId;
+use fleet::node::{Contact, NodeId};
 use serde_json::{Value, json};
 use wire::EnrolmentFile;
 
@@ -125,7 +125,7 @@ async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
     assert_eq!(shown().await, Value::Null);
     let at = kit.desk.now();
     let refused = Refused { reason: Reason::Expired, address: "10.0.0.1".parse().unwrap(), at };
-    kit.refusals.of_node(NodeId(1), "node1", refused);
+    kit.refusals.of_node(NodeId(1), "node1", Contact::Never, refused);
     let refusal = shown().await;
     assert_eq!(
         (&refusal["reason"], &refusal["address"]),
@@ -135,6 +135,21 @@ async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     kit.desk.heard(NodeId(1), wire::Tally::default(), None);
     assert_eq!(shown().await, Value::Null);
+}
+
+#[tokio::test]
+async fn machine_with_a_former_identity_of_a_node_in_touch_is_named_as_another() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    kit.report(1, OLD).await;
+    let at = kit.desk.now();
+    let refused = Refused { reason: Reason::RegistrationEnded, address: "10.0.0.9".parse().unwrap(), at };
+    kit.refusals.of_node(NodeId(1), "node1", Contact::Heard, refused);
+    let refusal = kit.get("/status/v1/worker_vm/1/").await.expect(200)["refused_contact"].clone();
+    assert_eq!(refusal["reason"], "registration_ended");
+    let text = refusal["text"].as_str().unwrap();
+    assert!(text.contains("the node itself is in touch, and another machine tries"), "{text}");
+    assert!(!text.contains("pitlane node enrol"), "{text}");
 }
 
 #[tokio::test]
@@ -152,6 +167,9 @@ async fn a_node_that_cannot_be_is_refused_field_by_field() {
     assert_eq!(named, ["address", "hostname", "name"]);
     for (field, value) in [
         ("name", json!("n".repeat(33))),
+        ("name", json!("../node2")),
+        ("name", json!("..")),
+        ("name", json!("node\u{7}2")),
         ("hostname", json!("a_b")),
         ("address", json!("10.0.0.300")),
         ("netmask", json!("255.0.255.0")),
@@ -168,6 +186,27 @@ async fn a_node_that_cannot_be_is_refused_field_by_field() {
     }
     assert_eq!(kit.get(NODES).await.expect(200)["meta"]["total_count"], 1);
     assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().len()), 1);
+}
+
+#[tokio::test]
+async fn node_with_a_name_that_is_refused_now_is_served_and_changed_all_the_same() {
+    let kit = Kit::new().await;
+    kit.add_node(1).await;
+    let write = move |tx: &rusqlite::Transaction<'_>| {
+        Ok::<_, crate::store::StoreError>(
+            tx.execute("UPDATE worker_vm SET name = '../a/b' WHERE id = 1", [])?,
+        )
+    };
+    kit.desk.store().write(write).await.unwrap();
+    let one = format!("{NODES}1/");
+    let mut whole = kit.get(&one).await.expect(200);
+    assert_eq!(whole["name"], "../a/b");
+    assert_eq!(kit.call("POST", &format!("{one}enrolment/"), json!({})).await.status, 201);
+    whole["description"] = "x".into();
+    kit.call("PUT", &one, whole).await.expect(204);
+    kit.call("PATCH", &one, json!({"name": "../a/c"})).await.expect(400);
+    kit.call("PATCH", &one, json!({"name": "a-b"})).await.expect(202);
+    assert_eq!(kit.get(&one).await.expect(200)["name"], "a-b");
 }
 
 #[tokio::test]
@@ -240,6 +279,16 @@ async fn lists_come_in_pages_and_can_be_filtered() {
     assert_eq!(one["meta"]["total_count"], 1);
     let refused = kit.get(&format!("{NODES}?password=x")).await.expect(400);
     assert_eq!(refused["error"], "the 'password' field does not allow filtering");
+    let hint = refused["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("the fields are name, hostname, domain,") && hint.contains("istartswith"),
+        "{hint}"
+    );
+    let other = kit.call("DELETE", NODES, json!({})).await;
+    assert!(other.headers.contains_key(header::ALLOW), "{other:?}");
+    assert!(other.expect(405)["hint"].as_str().unwrap().contains("the header Allow"));
+    let nothing = kit.get("/configuration/v1/unicorn/").await.expect(404);
+    assert!(nothing["hint"].as_str().unwrap().contains("`pitlane --help`"), "{nothing}");
 }
 
 #[tokio::test]
