@@ -200,8 +200,8 @@ fn a_release_that_fell_back_is_not_taken_again_for_the_same_run() {
 fn fall_back_of_an_earlier_attempt_is_none_of_the_next() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
-    let fell_back = Some(FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() });
-    let start = Start { staged: Some(PACKAGE), fell_back: fell_back.clone(), ..start() };
+    let earlier = FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() };
+    let start = Start { staged: Some(PACKAGE), fell_back: Some(earlier.clone()), ..start() };
     let mut agent = Agent::new(agent.memory().clone(), start.clone());
     let mut again = drained(3, Depth::Install);
     again.intent.software = Some((software(2), Depth::Install));
@@ -219,7 +219,7 @@ fn fall_back_of_an_earlier_attempt_is_none_of_the_next() {
     assert_eq!(interrupted.observed(Time(5)).staging, Staging::Staged { manifest: PACKAGE });
     assert_eq!(interrupted.wanted().restart, None);
 
-    let later = FallBack { at: 8, ..fell_back.unwrap() };
+    let later = FallBack { at: 8, ..earlier };
     let second = Agent::new(agent.memory().clone(), Start { fell_back: Some(later), ..start });
     assert!(matches!(second.observed(Time(5)).staging, Staging::Rejected { run: RunId(2), .. }));
 }
