@@ -94,14 +94,14 @@ impl World {
         let (Some(machine), Some(known)) = (self.nodes.get(&id), self.truth.nodes.get(&id)) else { return };
         let runs = machine.disk.confirmed.0;
         // If the node was copied, either machine may have reported it.
-        let is_false = |said: &Release| {
-            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *said);
+        let is_false = |reported: &Release| {
+            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *reported);
             !self.machines_of(id).any(runs)
         };
-        if let Some(said) = known.upgraded_to.filter(|said| upgraded && is_false(said)) {
+        if let Some(reported) = known.upgraded_to.filter(|reported| upgraded && is_false(reported)) {
             self.violation(
                 "a node that is shown as upgraded runs the new release (R23)",
-                format!("node{id} runs {runs} and not {said}"),
+                format!("node{id} runs {runs} and not {reported}"),
             );
         }
     }
