@@ -1,16 +1,19 @@
 //! Judges every promise after every event, whatever goes wrong. `Fleet::check` judges the platform's state by itself;
 //! here that state is compared with the truth, which only the world knows.
 
+pub(crate) mod truth;
+
 pub(crate) mod attempts;
-pub(crate) mod bound;
-pub(crate) mod copies;
-pub(crate) mod healing;
 pub(crate) mod history;
-pub(crate) mod holds;
 pub(crate) mod recording;
+
+pub(crate) mod copies;
+pub(crate) mod holds;
 pub(crate) mod shown;
 pub(crate) mod stops;
-pub(crate) mod truth;
+
+pub(crate) mod bound;
+pub(crate) mod healing;
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,10 @@
 //! What a seeded world leaves to be read: the report of a seed, its counters, and the log with every change.
 
 pub(crate) mod counts;
-pub(crate) mod differences;
+
 pub(crate) mod journal;
+
+pub(crate) mod differences;
 pub(crate) mod state;
 
 use std::fmt::Write as _;
