@@ -1,4 +1,4 @@
-//! The node's side of a play: its brain, and a shell that does what it wants.
+//! The node's side of a sequence of events: its agent, and a shell that does what it wants.
 
 use fleet::agent::{Agent, AgentEvent, Memory, Start};
 use fleet::desired::Desired;
@@ -9,7 +9,7 @@ use wire::SyncAnswer;
 
 use super::platform::OLD;
 
-/// A node's brain and its clock.
+/// A node's agent and its clock.
 pub(super) struct Node {
     agent: Agent,
     staged: Option<Sha256>,
@@ -31,13 +31,13 @@ impl Node {
         facts.iter().for_each(|fact| assert!(!fact.to_string().is_empty()));
     }
 
-    /// Takes an answer in as the link does. A manager with a longer memory moves the node's clock.
-    pub(super) fn told(&mut self, answer: SyncAnswer) {
+    /// Handles an answer as the link does. The node's clock continues from the time that the manager has heard.
+    pub(super) fn receive_answer(&mut self, answer: SyncAnswer) {
         self.now = self.now.max(answer.heard_at.unwrap_or_default());
-        self.asked(Some(answer.desired));
+        self.accept(Some(answer.desired));
     }
 
-    pub(super) fn asked(&mut self, desired: Option<Desired>) {
+    pub(super) fn accept(&mut self, desired: Option<Desired>) {
         if let Some(desired) = desired
             && let Err(refusal) = self.agent.accept(self.now, desired)
         {
@@ -47,14 +47,14 @@ impl Node {
         self.settle();
     }
 
-    /// What the node says now.
+    /// The report of the node now.
     pub(super) fn observed(&mut self) -> Observed {
         self.now = self.now + Span(1_000);
         self.agent.observed(self.now)
     }
 
-    /// What happens beside messages.
-    pub(super) fn happens(&mut self, what: u8, rest: &[u8]) {
+    /// Applies an event that is not a message.
+    pub(super) fn apply_event(&mut self, what: u8, rest: &[u8]) {
         let wants = self.agent.wanted();
         match what {
             b'c' => {
@@ -89,7 +89,7 @@ impl Node {
         self.settle();
     }
 
-    /// Starts again with what it remembers, into the slot that it selected if it did.
+    /// Restarts with the persistent state, into the selected slot if there is one.
     fn restarts(&mut self) {
         let release = self.agent.wanted().restart.map_or(OLD, |software| software.release);
         let memory = serde_json::to_vec(self.agent.memory()).expect("a memory is plain data");
@@ -107,7 +107,7 @@ impl Node {
         self.apply(AgentEvent::Admission(admission));
     }
 
-    /// A node with calls, or that takes any, does not leave whatever it was told (R4).
+    /// A node that has or admits calls does not restart, whatever it was sent (R4).
     pub(super) fn check(&self) {
         let (wants, observed) = (self.agent.wanted(), self.agent.observed(self.now));
         if wants.leave.is_some() {

@@ -1,16 +1,19 @@
 //! Judges every promise after every event, whatever goes wrong. `Fleet::check` judges the platform's state by itself;
 //! here that state is compared with the truth, which only the world knows.
 
+pub(crate) mod truth;
+
 pub(crate) mod attempts;
-pub(crate) mod bound;
-pub(crate) mod copies;
-pub(crate) mod healing;
 pub(crate) mod history;
-pub(crate) mod holds;
 pub(crate) mod recording;
+
+pub(crate) mod copies;
+pub(crate) mod holds;
 pub(crate) mod shown;
 pub(crate) mod stops;
-pub(crate) mod truth;
+
+pub(crate) mod bound;
+pub(crate) mod healing;
 
 use std::collections::BTreeSet;
 
@@ -108,14 +111,14 @@ impl World {
         let (Some(machine), Some(known)) = (self.nodes.get(&id), self.truth.nodes.get(&id)) else { return };
         let runs = machine.disk.confirmed.0;
         // If the node was copied, either machine may have reported it.
-        let is_false = |said: &Release| {
-            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *said);
+        let is_false = |reported: &Release| {
+            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *reported);
             !self.machines_of(id).any(runs)
         };
-        if let Some(said) = known.upgraded_to.filter(|said| upgraded && is_false(said)) {
+        if let Some(reported) = known.upgraded_to.filter(|reported| upgraded && is_false(reported)) {
             self.violation(
                 "a node that is shown as upgraded runs the new release (R23)",
-                format!("node{id} runs {runs} and not {said}"),
+                format!("node{id} runs {runs} and not {reported}"),
             );
         }
     }
