@@ -21,7 +21,7 @@ const DIRECTIONS: [(&str, &[&str]); 17] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("call", &[]),
-    ("frail", &[]),
+    ("faultfs", &[]),
     ("clock", &["fleet"]),
     ("edge", &[]),
     ("wire", &["fleet"]),
@@ -32,7 +32,7 @@ const DIRECTIONS: [(&str, &[&str]); 17] = [
     ("manager", &["fleet", "clock", "wire", "edge", "package", "slots"]),
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
     ("ctl", &["fleet", "edge", "package", "sim", "slots"]),
-    ("demo", &["callers", "frail"]),
+    ("demo", &["callers", "faultfs"]),
     ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
     ("xtask", &[]),
 ];

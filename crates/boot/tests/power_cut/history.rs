@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use frail::{Frail, Record};
+use faultfs::{FaultFs, Record};
 use rustix::process::{Pid, Signal, kill_process};
 use slots::{Machine, Slot, SlotIdentity, Staging};
 use tempfile::TempDir;
@@ -53,7 +53,7 @@ pub(crate) fn fill(staging: Staging, number: u32) -> slots::Result<()> {
 
 /// A machine on a disk that writes down what is done to it.
 struct Recorded {
-    disk: Frail,
+    disk: FaultFs,
     machine: Machine,
     log: PathBuf,
     boot: Option<Child>,
@@ -101,7 +101,7 @@ impl Recorded {
         fs::create_dir(&backing).expect("a new directory");
         fs::create_dir(&at).expect("a new directory");
         settle(&backing);
-        let disk = Frail::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        let disk = FaultFs::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
         disk.begin_record().expect("a folder that can be read");
         let machine = Machine::open(&at);
         let log = folder.path().join("boot.log");

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use frail::{Change, Record, Survivor, Tally, cut_everywhere, lay_out};
+use faultfs::{Change, Record, Survivor, Tally, cut_everywhere, lay_out};
 use history::{boot, end, fill, number, release, wait};
 use signed::SlotFile;
 use slots::{Attempt, Error, Machine, Slot, Start, UnixMillis};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use frail::{Survivor, lay_out};
+use faultfs::{Survivor, lay_out};
 use rusqlite::Connection;
 use slots::{Slot, UnixMillis};
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ mod inspect;
 
 use std::ffi::OsStr;
 
-use frail::cut_everywhere;
+use faultfs::cut_everywhere;
 use history::History;
 use inspect::{Inspector, Machine};
 

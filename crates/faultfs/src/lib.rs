@@ -1,6 +1,6 @@
 //! A disk that fails when it is told to, and writes down what is done to it. For tests only.
 //!
-//! [`Frail`] is a file system over a folder: programs work on it as on any other, while writes are refused,
+//! [`FaultFs`] is a file system over a folder: programs work on it as on any other, while writes are refused,
 //! run out of space or take long, and while every change is written down.
 //!
 //! [`cut_everywhere`] goes through what a power cut leaves of such a record.
@@ -23,5 +23,5 @@ pub use change::{Change, FileId, Record};
 pub use cut::{Fate, Survivor, Tally, cut_everywhere, lay_out};
 pub use fault::Fault;
 
-pub use mount::{Frail, NotMounted};
+pub use mount::{FaultFs, NotMounted};
 pub use node::{Node, Nodes};

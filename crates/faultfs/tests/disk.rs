@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use frail::{Change, Fault, FileId, Frail, Node};
+use faultfs::{Change, Fault, FaultFs, FileId, Node};
 use tempfile::TempDir;
 
 struct Bench {
-    disk: Frail,
+    disk: FaultFs,
     backing: PathBuf,
     _folder: TempDir,
 }
@@ -22,7 +22,7 @@ impl Bench {
         let [backing, at] = ["backing", "at"].map(|name| folder.path().join(name));
         fs::create_dir(&backing).unwrap();
         fs::create_dir(&at).unwrap();
-        let disk = Frail::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        let disk = FaultFs::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
         Self { disk, backing, _folder: folder }
     }
 
@@ -40,7 +40,7 @@ struct Store {
 impl Store {
     fn open(path: &Path) -> Self {
         let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/store");
-        assert!(program.exists(), "build it first: cargo build -p frail --example store");
+        assert!(program.exists(), "build it first: cargo build -p faultfs --example store");
         let mut command = Command::new(program);
         let mut process = command.arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let answers = BufReader::new(process.stdout.take().unwrap());

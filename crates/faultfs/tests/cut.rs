@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
-use frail::{Change, Frail, Record, cut_everywhere, lay_out};
+use faultfs::{Change, FaultFs, Record, cut_everywhere, lay_out};
 
 /// Replaces `file` by way of `other/new`, on a disk that writes it down.
 fn replaced() -> Record {
@@ -14,7 +14,7 @@ fn replaced() -> Record {
     fs::create_dir(&at).unwrap();
     fs::create_dir_all(backing.join("other")).unwrap();
     fs::write(backing.join("file"), "old").unwrap();
-    let disk = Frail::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    let disk = FaultFs::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
     disk.begin_record().unwrap();
     let new = at.join("other/new");
     fs::write(&new, "new one").unwrap();

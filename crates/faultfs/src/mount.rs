@@ -28,13 +28,13 @@ pub struct NotMounted {
 
 /// A mounted disk. Dropping it unmounts it, also from under programs that use it.
 #[derive(Debug)]
-pub struct Frail {
+pub struct FaultFs {
     shared: Arc<Shared>,
     session: Option<BackgroundSession>,
     at: PathBuf,
 }
 
-impl Frail {
+impl FaultFs {
     /// Mounts the folder `backing` at the folder `at`. Everything below goes through; nobody else may
     /// change `backing` meanwhile.
     ///
@@ -45,7 +45,7 @@ impl Frail {
         let known = Known::new(backing).map_err(failed)?;
         let shared = Arc::new(Shared::new(known, Health::default()));
         let mut config = Config::default();
-        config.mount_options = vec![MountOption::FSName("frail".into()), MountOption::DefaultPermissions];
+        config.mount_options = vec![MountOption::FSName("faultfs".into()), MountOption::DefaultPermissions];
         config.acl = SessionACL::All;
         config.n_threads = Some(THREADS);
         config.clone_fd = true;
@@ -87,7 +87,7 @@ impl Frail {
     }
 }
 
-impl Drop for Frail {
+impl Drop for FaultFs {
     fn drop(&mut self) {
         // Nothing may be held up: the kernel waits for the answer.
         self.heal();
