@@ -68,7 +68,7 @@ impl Disk {
     /// The disk is none that can.
     pub fn refuse(&self) -> Result<(), Error> {
         let Some(frail) = &self.frail else { return Err(Error::Sturdy(self.root.clone())) };
-        frail.fail_writes(Fault::InputOutput);
+        frail.inject(Fault::InputOutput);
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Disk {
     /// The file system refuses.
     pub fn mend(&self) -> Result<(), Error> {
         if let Some(frail) = &self.frail {
-            frail.heal();
+            frail.clear_fault();
             return Ok(());
         }
         let path = self.root.join(BALLAST);

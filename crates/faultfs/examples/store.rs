@@ -1,7 +1,6 @@
 //! A program with a store, for `tests/disk.rs`: `store PATH` adds a row for each line of its standard input
-//! and answers with the number of rows, or with `refused`. A second connection counts them, so that the log
-//! is shared. It is a process of its own because a mapped file of the disk may be used by any process but
-//! the one that serves it.
+//! and prints the number of rows, or `refused`. A second connection counts them, so that the log is shared.
+//! It is a process of its own because the process that serves the disk must not map files of it.
 
 use std::io::stdin;
 use std::path::Path;

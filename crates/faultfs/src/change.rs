@@ -1,24 +1,17 @@
-//! What is written down: every change of the disk, in order, with its bytes.
+//! The record of a disk: every change with its bytes, in the order in which they were made.
+//!
+//! [`Change::apply`] is what a change does as programs see it; what a power cut leaves of it is [`crate::cut`]'s.
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::node::{Node, Nodes, find};
-
-/// A file or a directory for as long as the disk is mounted, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId(pub u64);
-
-impl FileId {
-    /// The directory that is mounted.
-    pub const ROOT: Self = Self(1);
-}
+use crate::node::{FileId, Node, Nodes, chmod, find, named, set_name, truncate, write};
 
 /// One change of the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A file, a directory or a link came into being under a name.
+    /// A file, a directory or a link was created.
     Create {
         /// Where.
         dir: FileId,
@@ -26,10 +19,10 @@ pub enum Change {
         name: OsString,
         /// Its id.
         file: FileId,
-        /// What it is, empty.
+        /// The new node, empty.
         node: Node,
     },
-    /// A file has one name more.
+    /// A file got another name.
     Link {
         /// Where.
         dir: FileId,
@@ -54,14 +47,14 @@ pub enum Change {
         /// Its length now.
         length: u64,
     },
-    /// A file or directory has other permissions.
+    /// The permissions of a file or directory were changed.
     Chmod {
         /// The file.
         file: FileId,
         /// The permissions now.
         mode: u32,
     },
-    /// A name was moved, over another one perhaps.
+    /// A name was moved; a name that was there is replaced.
     Rename {
         /// From where.
         dir: FileId,
@@ -89,26 +82,49 @@ pub enum Change {
         /// The directory.
         dir: FileId,
     },
-    /// The test said something here: what it knows to be done by now.
+    /// A note of the test: what has been acknowledged by now.
     Mark {
         /// What.
         what: String,
     },
 }
 
-/// What the disk was, and what was done to it since.
+/// The contents of a disk at one moment, and every change since.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// The disk when the record began; all of it counts as durable.
     pub before: Nodes,
-    /// Everything since, in order.
+    /// Every change since, in order.
     pub changes: Vec<Change>,
+}
+
+impl Change {
+    /// Makes the change in the contents of a disk, as programs see it.
+    pub fn apply(&self, nodes: &mut Nodes) {
+        match self {
+            Self::Create { dir, name, file, node } => {
+                nodes.insert(*file, node.clone());
+                set_name(nodes, *dir, name, Some(*file));
+            }
+            Self::Link { dir, name, file } => set_name(nodes, *dir, name, Some(*file)),
+            Self::Write { file, at, data } => write(nodes, *file, *at, data),
+            Self::Truncate { file, length } => truncate(nodes, *file, *length),
+            Self::Chmod { file, mode } => chmod(nodes, *file, *mode),
+            Self::Rename { dir, name, to_dir, to_name } => {
+                let file = named(nodes, *dir, name);
+                set_name(nodes, *dir, name, None);
+                set_name(nodes, *to_dir, to_name, file);
+            }
+            Self::Remove { dir, name } => set_name(nodes, *dir, name, None),
+            Self::Sync { .. } | Self::SyncDir { .. } | Self::Mark { .. } => {}
+        }
+    }
 }
 
 impl Record {
     /// The directory at a path below the mount, as the record began.
     pub fn directory(&self, path: &Path) -> Option<FileId> {
-        let found = find(&self.before, FileId::ROOT, path)?;
+        let found = find(&self.before, path)?;
         matches!(self.before.get(&found), Some(Node::Directory { .. })).then_some(found)
     }
 }

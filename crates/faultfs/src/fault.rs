@@ -1,17 +1,17 @@
-//! The faults that the disk can have, and whether a change is let through.
+//! The faults that can be injected, and the decision whether a change is admitted. Knows no files.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use fuser::Errno;
 
-/// What is wrong with the disk.
+/// A fault of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Every change is refused with an input/output error, what makes it durable too.
+    /// Every change and every sync is refused with an input/output error.
     InputOutput,
-    /// So many bytes more can be written; then the disk is full until it is healed. What is removed makes
-    /// no room.
+    /// So many more bytes can be written; then the disk is full until the fault is cleared. Removing files frees
+    /// no space.
     NoSpaceAfter {
         /// How many bytes.
         bytes: u64,
@@ -28,33 +28,33 @@ pub enum Fault {
 pub(crate) enum Needs {
     /// So many bytes more.
     Bytes(u64),
-    /// A place for one more name or node.
-    Place,
-    /// No space: it removes, renames, shortens or makes durable.
+    /// Space for one more name or node.
+    Entry,
+    /// No space: it removes, renames, truncates or syncs.
     Nothing,
 }
 
-/// The fault of the moment, if there is one.
+/// The injected fault, if there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Health {
+pub(crate) struct FaultSwitch {
     fault: Mutex<Option<Fault>>,
-    /// Wakes the changes that a slow disk holds up.
+    /// Wakes the changes that a slow disk delays.
     changed: Condvar,
 }
 
-impl Health {
+impl FaultSwitch {
     pub(crate) fn set(&self, fault: Option<Fault>) {
         *self.fault.lock().expect("nobody panics with it") = fault;
         self.changed.notify_all();
     }
 
-    /// Lets a change through, late perhaps, or refuses it.
+    /// Admits a change, possibly after a delay, or refuses it.
     pub(crate) fn admit(&self, needs: Needs) -> Result<(), Errno> {
         let mut fault = self.fault.lock().expect("nobody panics with it");
         match (&mut *fault, needs) {
             (None, _) | (Some(Fault::NoSpaceAfter { .. }), Needs::Nothing) => Ok(()),
             (Some(Fault::InputOutput), _) => Err(Errno::EIO),
-            (Some(Fault::NoSpaceAfter { bytes }), Needs::Place) => {
+            (Some(Fault::NoSpaceAfter { bytes }), Needs::Entry) => {
                 if *bytes == 0 {
                     Err(Errno::ENOSPC)
                 } else {

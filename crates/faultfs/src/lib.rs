@@ -1,27 +1,29 @@
-//! A disk that fails when it is told to, and writes down what is done to it. For tests only.
+//! A file system for tests that injects faults and records every change.
 //!
-//! [`FaultFs`] is a file system over a folder: programs work on it as on any other, while writes are refused,
-//! run out of space or take long, and while every change is written down.
+//! [`FaultFs`] is mounted over a folder (FUSE, so it needs root and `/dev/fuse`). Programs use it like any other
+//! file system, while it refuses, limits or delays changes, and records each of them. [`cut_everywhere`]
+//! enumerates the states that a power cut can leave of such a record, or of a record made in memory.
 //!
-//! [`cut_everywhere`] goes through what a power cut leaves of such a record.
+//! It knows files, and nothing of slots, releases or stores.
 //!
-//! It knows files and nothing of slots, releases or stores. It needs root and `/dev/fuse`, and says so.
-//!
-//! The process that mounts it serves it, and must not itself map files of it: the kernel lets such a process
-//! wait for its own answer for ever. SQLite maps the log that it shares, so stores are opened on the disk by
-//! other processes only.
+//! The process that mounts it also serves it, and must not map files of it into memory: the kernel would let
+//! that process wait for its own answer for ever. SQLite maps its shared log, so only other processes may open
+//! stores on the disk.
+
+mod node;
 
 mod change;
-mod cut;
-mod fault;
-mod known;
-mod mount;
-mod node;
-mod serve;
 
-pub use change::{Change, FileId, Record};
-pub use cut::{Fate, Survivor, Tally, cut_everywhere, lay_out};
+mod cut;
+
+mod fault;
+mod file_system;
+mod inodes;
+mod mount;
+
+pub use change::{Change, Record};
+pub use cut::{CrashState, Outcome, Tally, cut_at_end, cut_everywhere, lay_out};
 pub use fault::Fault;
 
 pub use mount::{FaultFs, NotMounted};
-pub use node::{Node, Nodes};
+pub use node::{FileId, Node, Nodes, find};

@@ -1,4 +1,4 @@
-//! Mounting the disk, and its switches.
+//! Mounts the file system, and controls its faults and its record.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 use thiserror::Error;
 
 use crate::change::{Change, Record};
-use crate::fault::{Fault, Health};
-use crate::known::Known;
-use crate::serve::{Serve, Shared};
+use crate::fault::{Fault, FaultSwitch};
+use crate::file_system::{FaultFileSystem, Shared};
+use crate::inodes::Inodes;
 
 /// Threads that answer the kernel: readers do not wait for a slow writer.
 const THREADS: usize = 4;
@@ -35,21 +35,20 @@ pub struct FaultFs {
 }
 
 impl FaultFs {
-    /// Mounts the folder `backing` at the folder `at`. Everything below goes through; nobody else may
-    /// change `backing` meanwhile.
+    /// Mounts the folder `backing` at the folder `at`. Nothing else may change `backing` while it is mounted.
     ///
     /// # Errors
-    /// [`NotMounted`], which says what is needed.
+    /// [`NotMounted`], which names the requirements.
     pub fn mount(backing: &Path, at: &Path) -> Result<Self, NotMounted> {
         let failed = |source| NotMounted { at: at.to_owned(), source };
-        let known = Known::new(backing).map_err(failed)?;
-        let shared = Arc::new(Shared::new(known, Health::default()));
+        let inodes = Inodes::new(backing).map_err(failed)?;
+        let shared = Arc::new(Shared::new(inodes, FaultSwitch::default()));
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("faultfs".into()), MountOption::DefaultPermissions];
         config.acl = SessionACL::All;
         config.n_threads = Some(THREADS);
         config.clone_fd = true;
-        let session = fuser::spawn_mount(Serve(shared.clone()), at, &config).map_err(failed)?;
+        let session = fuser::spawn_mount(FaultFileSystem(shared.clone()), at, &config).map_err(failed)?;
         Ok(Self { shared, session: Some(session), at: at.to_owned() })
     }
 
@@ -58,30 +57,30 @@ impl FaultFs {
         &self.at
     }
 
-    /// From now on changes meet this fault. Reading goes on as before.
-    pub fn fail_writes(&self, fault: Fault) {
-        self.shared.health.set(Some(fault));
+    /// Injects a fault into all changes from now on. Reading is not affected.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.fault.set(Some(fault));
     }
 
-    /// From now on changes go through.
-    pub fn heal(&self) {
-        self.shared.health.set(None);
+    /// Ends the injected fault.
+    pub fn clear_fault(&self) {
+        self.shared.fault.set(None);
     }
 
-    /// Begins to write every change down, with the disk as it is now as the beginning.
+    /// Begins to record every change, from the present contents of the disk on.
     ///
     /// # Errors
-    /// The folder behind cannot be read.
+    /// The backing folder cannot be read.
     pub fn begin_record(&self) -> io::Result<()> {
         self.shared.begin_record()
     }
 
-    /// Writes down what the test knows to be done by now, in its own words.
+    /// Adds a mark to the record: what has been acknowledged by now, in the test's own text.
     pub fn mark(&self, what: &str) {
-        self.shared.note(Change::Mark { what: what.to_owned() });
+        self.shared.record_change(Change::Mark { what: what.to_owned() });
     }
 
-    /// What was written down so far; empty when nothing was begun.
+    /// The record so far; empty when none was begun.
     pub fn record(&self) -> Record {
         self.shared.record()
     }
@@ -89,10 +88,10 @@ impl FaultFs {
 
 impl Drop for FaultFs {
     fn drop(&mut self) {
-        // Nothing may be held up: the kernel waits for the answer.
-        self.heal();
+        // No change may be delayed now: the kernel waits for its answer.
+        self.clear_fault();
         if let Some(session) = self.session.take() {
-            // What fails here leaves a mount behind that the next start of the machine removes.
+            // A failure leaves a stale mount, which the next start of the machine removes.
             let _ = session.umount_and_join();
         }
     }

@@ -1,5 +1,5 @@
-//! What a power cut leaves of a file that is replaced: the old or the new one when it was made durable in
-//! the right order, and more when it was not.
+//! What a power cut leaves of a file that is replaced: the old or the new contents when the syncs are in the
+//! right order, and further states when one is missing.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use faultfs::{Change, FaultFs, Record, cut_everywhere, lay_out};
 
-/// Replaces `file` by way of `other/new`, on a disk that writes it down.
+/// Replaces `file` by way of `other/new`, on a disk that records it.
 fn replaced() -> Record {
     let folder = tempfile::tempdir().unwrap();
     let [backing, at] = ["backing", "at"].map(|name| folder.path().join(name));
@@ -35,11 +35,11 @@ fn found(record: &Record) -> BTreeSet<(usize, String, bool)> {
     let tally = cut_everywhere(
         record,
         |_| false,
-        |survivor| {
+        |state| {
             let at = folder.path().join(found.len().to_string());
-            lay_out(survivor.nodes, &at).unwrap();
+            lay_out(state.nodes, &at).unwrap();
             let file = fs::read_to_string(at.join("file")).unwrap();
-            let there = (survivor.marks.len(), file, at.join("other/new").exists());
+            let there = (state.marks.len(), file, at.join("other/new").exists());
             fs::remove_dir_all(at).unwrap();
             found.insert(there);
             Ok(())
@@ -59,7 +59,7 @@ fn expected(states: &[(usize, &str, bool)]) -> BTreeSet<(usize, String, bool)> {
 }
 
 #[test]
-fn a_file_that_is_replaced_in_the_right_order_is_the_old_or_the_new_one() {
+fn file_replaced_with_syncs_in_the_right_order_has_the_old_or_the_new_contents() {
     let states = [
         (0, "old", false),
         (0, "old", true),
@@ -73,7 +73,7 @@ fn a_file_that_is_replaced_in_the_right_order_is_the_old_or_the_new_one() {
 }
 
 #[test]
-fn a_file_whose_contents_were_not_made_durable_can_be_empty_or_half() {
+fn file_whose_contents_were_not_synced_can_be_empty_or_torn() {
     let found = found(&without(&replaced(), |change| matches!(change, Change::Sync { .. })));
     for half in ["", "new", "new one"] {
         assert!(found.contains(&(2, half.to_owned(), false)), "{found:?}");
@@ -81,7 +81,7 @@ fn a_file_whose_contents_were_not_made_durable_can_be_empty_or_half() {
 }
 
 #[test]
-fn a_name_that_was_not_made_durable_can_be_the_old_one() {
+fn name_in_a_directory_that_was_not_synced_can_refer_to_the_old_file() {
     let found = found(&without(&replaced(), |change| matches!(change, Change::SyncDir { .. })));
     for file in ["old", "new one"] {
         assert!(found.contains(&(2, file.to_owned(), true)), "{found:?}");
@@ -89,15 +89,15 @@ fn a_name_that_was_not_made_durable_can_be_the_old_one() {
 }
 
 #[test]
-fn a_fault_is_told_with_its_moment() {
+fn error_names_the_moment_of_the_power_cut() {
     let refused = cut_everywhere(
         &replaced(),
         |_| false,
-        |survivor| match survivor.marks {
+        |state| match state.marks {
             [] => Ok(()),
-            [..] => Err("the story ends here".into()),
+            [..] => Err("stop here".into()),
         },
     );
-    let told = refused.unwrap_err();
-    assert!(told.contains("[\"replaced\"]") && told.ends_with("the story ends here"), "{told}");
+    let error = refused.unwrap_err();
+    assert!(error.contains("[\"replaced\"]") && error.ends_with("stop here"), "{error}");
 }

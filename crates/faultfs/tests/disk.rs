@@ -1,4 +1,4 @@
-//! Programs work on the disk as on any other, until it fails as it was told to.
+//! Programs use the file system like any other, until a fault is injected; then it fails as specified.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, Write};
@@ -31,7 +31,7 @@ impl Bench {
     }
 }
 
-/// A program that adds a row to a store whenever it is told to.
+/// The example program `store`, which adds a row for each line of its input.
 struct Store {
     process: Child,
     answers: BufReader<ChildStdout>,
@@ -62,7 +62,7 @@ impl Store {
 }
 
 #[test]
-fn what_is_done_on_the_disk_is_done_to_the_folder_behind_it() {
+fn changes_are_made_in_the_backing_folder() {
     let bench = Bench::new();
     let (dir, file) = (bench.path("dir"), bench.path("dir/file"));
     fs::create_dir(&dir).unwrap();
@@ -85,7 +85,7 @@ fn what_is_done_on_the_disk_is_done_to_the_folder_behind_it() {
 }
 
 #[test]
-fn a_file_without_a_name_lives_until_it_is_closed() {
+fn removed_file_exists_until_it_is_closed() {
     let bench = Bench::new();
     let path = bench.path("file");
     fs::write(&path, "kept").unwrap();
@@ -99,7 +99,7 @@ fn a_file_without_a_name_lives_until_it_is_closed() {
 }
 
 #[test]
-fn programs_are_started_from_it_and_files_are_locked_on_it() {
+fn programs_can_be_started_from_it_and_files_locked() {
     let bench = Bench::new();
     let program = bench.path("sleep");
     fs::copy("/bin/sleep", &program).unwrap();
@@ -116,7 +116,7 @@ fn programs_are_started_from_it_and_files_are_locked_on_it() {
 }
 
 #[test]
-fn sqlite_works_on_it_with_a_shared_log() {
+fn sqlite_works_with_a_shared_log() {
     let bench = Bench::new();
     let path = bench.path("store.db");
     let mut one = Store::open(&path);
@@ -132,11 +132,11 @@ fn sqlite_works_on_it_with_a_shared_log() {
 }
 
 #[test]
-fn a_disk_that_fails_refuses_changes_and_keeps_what_it_has() {
+fn failing_disk_refuses_changes_and_keeps_its_contents() {
     let bench = Bench::new();
     let (kept, open) = (bench.path("kept"), File::create(bench.path("open")).unwrap());
     fs::write(&kept, "kept").unwrap();
-    bench.disk.fail_writes(Fault::InputOutput);
+    bench.disk.inject(Fault::InputOutput);
     let refused = |outcome: std::io::Result<()>| outcome.unwrap_err().raw_os_error();
     let io = Some(rustix::io::Errno::IO.raw_os_error());
     assert_eq!(refused((&open).write_all(b"more")), io);
@@ -146,34 +146,34 @@ fn a_disk_that_fails_refuses_changes_and_keeps_what_it_has() {
     assert_eq!(refused(fs::rename(&kept, bench.path("other"))), io);
     assert_eq!(refused(fs::create_dir(bench.path("dir"))), io);
     assert_eq!(fs::read_to_string(&kept).unwrap(), "kept");
-    bench.disk.heal();
+    bench.disk.clear_fault();
     (&open).write_all(b"more").unwrap();
     open.sync_all().unwrap();
 }
 
 #[test]
-fn a_full_disk_refuses_what_needs_space_and_nothing_else() {
+fn full_disk_refuses_only_changes_that_need_space() {
     let bench = Bench::new();
     let path = bench.path("file");
     fs::write(&path, "old").unwrap();
-    bench.disk.fail_writes(Fault::NoSpaceAfter { bytes: 10 });
+    bench.disk.inject(Fault::NoSpaceAfter { bytes: 10 });
     fs::write(&path, "ten bytes.").unwrap();
     assert_eq!(fs::write(&path, "one more").unwrap_err().kind(), ErrorKind::StorageFull);
     assert_eq!(fs::write(bench.path("new"), "").unwrap_err().kind(), ErrorKind::StorageFull);
     fs::rename(&path, bench.path("moved")).unwrap();
     fs::remove_file(bench.path("moved")).unwrap();
-    bench.disk.heal();
+    bench.disk.clear_fault();
     fs::write(&path, "one more").unwrap();
 }
 
 #[test]
-fn a_store_on_a_disk_that_fails_refuses_the_commit_and_keeps_those_before() {
+fn store_on_a_failing_disk_refuses_the_commit_and_keeps_earlier_ones() {
     let bench = Bench::new();
     let mut store = Store::open(&bench.path("store.db"));
     assert_eq!(store.add(), "1");
-    bench.disk.fail_writes(Fault::InputOutput);
+    bench.disk.inject(Fault::InputOutput);
     assert_eq!(store.add(), "refused");
-    bench.disk.heal();
+    bench.disk.clear_fault();
     assert_eq!(store.add(), "2");
     store.close();
     let mut again = Store::open(&bench.path("store.db"));
@@ -182,22 +182,22 @@ fn a_store_on_a_disk_that_fails_refuses_the_commit_and_keeps_those_before() {
 }
 
 #[test]
-fn a_slow_disk_does_not_hold_up_who_only_reads() {
+fn slow_disk_does_not_delay_readers() {
     let bench = Bench::new();
     let path = bench.path("file");
     fs::write(&path, "old").unwrap();
-    bench.disk.fail_writes(Fault::Slow { each: Duration::from_secs(3600) });
+    bench.disk.inject(Fault::Slow { each: Duration::from_secs(3600) });
     let slow = bench.path("slow");
     let writer = std::thread::spawn(move || fs::write(slow, "slow"));
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     assert!(!writer.is_finished());
-    bench.disk.heal();
+    bench.disk.clear_fault();
     writer.join().unwrap().unwrap();
     assert_eq!(fs::read_to_string(bench.path("slow")).unwrap(), "slow");
 }
 
 #[test]
-fn every_change_is_written_down_in_order() {
+fn every_change_is_recorded_in_order() {
     let bench = Bench::new();
     fs::create_dir(bench.path("dir")).unwrap();
     fs::write(bench.path("dir/old"), "old").unwrap();

@@ -1,4 +1,4 @@
-//! The names of the two slots, and the identity of the release in one.
+//! The names of the two slots, and the identity of the release in one (`slot.json`). Only types and their checks.
 
 use std::fmt;
 use std::path::{Component, Path};
@@ -40,7 +40,7 @@ impl fmt::Display for Slot {
     }
 }
 
-/// The text names no slot.
+/// The text is not the name of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a slot; a slot is a or b")]
 pub struct NotASlot(pub String);
@@ -57,7 +57,7 @@ impl FromStr for Slot {
     }
 }
 
-/// What the release in a slot is: the contents of `slots/x/slot.json`.
+/// The identity of the release in a slot: the contents of `slots/x/slot.json`.
 ///
 /// It is written last, so a slot that has it is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl SlotIdentity {
         Self { format: Self::FORMAT, manifest, version, build, program }
     }
 
-    /// Says what is wrong with this identity, if anything is.
+    /// Why this identity cannot be used, if so.
     pub(crate) fn fault(&self) -> Option<String> {
         let Self { format, manifest, version, build: _, program } = self;
         if *format != Self::FORMAT {
@@ -105,14 +105,14 @@ impl SlotIdentity {
     }
 }
 
-/// As an operator reads it: `34.1 (34100)`.
+/// In the operator's form: `34.1 (34100)`.
 impl fmt::Display for SlotIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.version, self.build)
     }
 }
 
-/// Whether `text` is a SHA-256 in the one spelling we compare by.
+/// Whether `text` is a SHA-256 in the one accepted spelling, so that hashes can be compared as text.
 pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -1,4 +1,4 @@
-//! A process is killed for good at each single change of a real disk; what it leaves behind starts.
+//! A process is killed before each single change of a real disk; the machine starts afterwards.
 
 use std::env;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The rules of the slots on a real disk, and what is refused.
+//! The rules of the slots on a real disk, and the operations that are refused.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

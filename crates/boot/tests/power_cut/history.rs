@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::signed::{Signed, key, signed, trust};
 
 /// How long a test waits for anything before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The impatient settings of every machine.
 const SETTINGS: &str = "[node]\nname = \"skipped\"\n\n[boot]\ntries = 2\nstop_grace_seconds = 1\n\
@@ -158,7 +158,7 @@ pub(crate) fn end(mut boot: Child) {
 
 /// Waits until what `look` sees is as wanted.
 pub(crate) fn wait(what: &str, look: impl Fn() -> String, wanted: impl Fn(&str) -> bool) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     loop {
         let seen = look();
         if wanted(&seen) {

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use faultfs::{Change, Record, Survivor, Tally, cut_everywhere, lay_out};
+use faultfs::{Change, CrashState, Record, Tally, cut_everywhere, lay_out};
 use history::{boot, end, fill, number, release, wait};
 use signed::SlotFile;
 use slots::{Attempt, Error, Machine, Slot, Start, UnixMillis};
@@ -61,25 +61,25 @@ struct Inspector {
 }
 
 impl Inspector {
-    fn look(&mut self, survivor: &Survivor<'_>) -> Result<(), String> {
+    fn look(&mut self, state: &CrashState<'_>) -> Result<(), String> {
         self.looked_at += 1;
-        let certain = Certain::after(survivor.marks);
-        let start = self.in_a_folder(survivor, |root| starts(&installed(root, &certain)?, &certain))?;
+        let certain = Certain::after(state.marks);
+        let start = self.in_a_folder(state, |root| starts(&installed(root, &certain)?, &certain))?;
         if !self.looked_at.is_multiple_of(REALLY_STARTED) {
             return Ok(());
         }
         self.started += 1;
         let log = self.folder.path().join("boot.log");
-        self.in_a_folder(survivor, |root| really_starts(installed(root, &certain)?.root(), &log, start.slot))
+        self.in_a_folder(state, |root| really_starts(installed(root, &certain)?.root(), &log, start.slot))
     }
 
     fn in_a_folder<T>(
         &self,
-        survivor: &Survivor<'_>,
+        state: &CrashState<'_>,
         look: impl FnOnce(&Path) -> Result<T, String>,
     ) -> Result<T, String> {
         let root = self.folder.path().join("machine");
-        lay_out(survivor.nodes, &root).map_err(|error| error.to_string())?;
+        lay_out(state.nodes, &root).map_err(|error| error.to_string())?;
         let found = look(&root);
         fs::remove_dir_all(&root).map_err(|error| error.to_string())?;
         found
@@ -169,7 +169,7 @@ fn really_starts(root: &Path, log: &Path, slot: Slot) -> Result<(), String> {
 fn inspect(record: &Record) -> Result<(Tally, usize), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut inspector = Inspector { folder, looked_at: 0, started: 0 };
-    let tally = cut_everywhere(record, nothing_passes, |survivor| inspector.look(survivor))?;
+    let tally = cut_everywhere(record, nothing_passes, |state| inspector.look(state))?;
     Ok((tally, inspector.started))
 }
 

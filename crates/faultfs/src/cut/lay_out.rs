@@ -1,14 +1,13 @@
-//! A disk in memory becomes a real folder.
+//! Writes the contents of a disk in memory into a real folder, so that real programs can run on it.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::change::FileId;
-use crate::node::{Node, Nodes};
+use crate::node::{FileId, Node, Nodes};
 
-/// Makes a real folder of a disk. A file with two names becomes two files.
+/// Writes a disk into a new folder. A file with two names becomes two files.
 ///
 /// # Errors
 /// The folder is there already, or cannot be written.

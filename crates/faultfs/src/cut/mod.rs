@@ -1,5 +1,6 @@
-//! The power goes: what is found on a disk afterwards, for every moment of a record and every outcome of
-//! what was not durable then.
+//! Enumerates what power cuts leave of a recorded disk: for every moment of the record, every combination of
+//! outcomes of the changes that were not durable at that moment. [`model`] decides what is durable; a test
+//! judges each state.
 
 mod lay_out;
 mod model;
@@ -13,33 +14,33 @@ use crate::node::Nodes;
 use model::Model;
 
 pub use lay_out::lay_out;
-pub use model::Fate;
+pub use model::Outcome;
 
-/// Up to this many pending changes every combination of fates is gone through; above it the extremes and
-/// each single exception. Three to the power of six are 729 disks for one moment.
+/// Up to this many pending changes, every combination of outcomes is enumerated; above it, the uniform outcomes
+/// and each single exception. Three to the power of six are 729 disks for one moment.
 const ALL_COMBINATIONS_UP_TO: usize = 6;
 
-/// A disk after the power came back.
+/// The state of a disk after a power cut.
 #[derive(Clone, Copy, Debug)]
-pub struct Survivor<'a> {
-    /// How many changes were done when the power went.
+pub struct CrashState<'a> {
+    /// How many changes had been made at the power cut.
     pub after: usize,
-    /// What became of those that were not durable, in their order.
-    pub fates: &'a [Fate],
-    /// What the test had said until then.
+    /// The outcomes of those that were not durable, in their order.
+    pub outcomes: &'a [Outcome],
+    /// The marks that the test had set by then.
     pub marks: &'a [&'a str],
-    /// What is on the disk.
+    /// The contents of the disk.
     pub nodes: &'a Nodes,
 }
 
-/// What was gone through.
+/// The size of an enumeration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Changes of the record: each is a moment at which the power goes, and one more before the first.
+    /// Changes of the record: a power cut is simulated after each of them, and once before the first.
     pub changes: usize,
-    /// The disks that were made of these moments.
+    /// The states that follow from these moments.
     pub states: usize,
-    /// Those that differ, or at which more was certain. Only these were looked at.
+    /// Those that differ in their contents or marks. Only these are shown to the test.
     pub distinct: usize,
 }
 
@@ -51,30 +52,30 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Shows every disk that a power cut can leave, until `look` says what is wrong with one. Names that
-/// `passing` picks never come back: files that their program makes anew at each start.
+/// Calls `look` with every state that a power cut can leave, until it returns an error. Names that `volatile`
+/// selects never survive: files that their program creates again at each start.
 ///
 /// # Errors
-/// What `look` said, with the moment and the fates.
+/// The error of `look`, with the moment and the outcomes.
 pub fn cut_everywhere(
     record: &Record,
-    passing: fn(&OsStr) -> bool,
-    mut look: impl FnMut(&Survivor<'_>) -> Result<(), String>,
+    volatile: fn(&OsStr) -> bool,
+    mut look: impl FnMut(&CrashState<'_>) -> Result<(), String>,
 ) -> Result<Tally, String> {
-    let mut model = Model::new(&record.before, passing);
+    let mut model = Model::new(&record.before, volatile);
     let mut tally = Tally { changes: record.changes.len(), ..Tally::default() };
     let mut marks: Vec<&str> = Vec::new();
-    let mut met = HashSet::new();
+    let mut seen = HashSet::new();
     for after in 0..=record.changes.len() {
-        for fates in fates(model.pending()) {
+        for outcomes in outcomes(model.pending()) {
             tally.states += 1;
-            if !met.insert((model.fingerprint(&fates), marks.len())) {
+            if !seen.insert((model.fingerprint(&outcomes), marks.len())) {
                 continue;
             }
             tally.distinct += 1;
-            let nodes = model.after_the_cut(&fates);
-            let survivor = Survivor { after, fates: &fates, marks: &marks, nodes: &nodes };
-            look(&survivor).map_err(|fault| at_that_moment(record, &survivor, &model, &fault))?;
+            let nodes = model.after_the_cut(&outcomes);
+            let state = CrashState { after, outcomes: &outcomes, marks: &marks, nodes: &nodes };
+            look(&state).map_err(|fault| at_that_moment(record, &state, &model, &fault))?;
         }
         match record.changes.get(after) {
             Some(Change::Mark { what }) => marks.push(what),
@@ -85,36 +86,45 @@ pub fn cut_everywhere(
     Ok(tally)
 }
 
-fn at_that_moment(record: &Record, survivor: &Survivor<'_>, model: &Model, fault: &str) -> String {
-    let Survivor { after, fates, marks, nodes: _ } = survivor;
-    let last = after.checked_sub(1).and_then(|last| record.changes.get(last));
-    let fates = model.describe(fates);
-    format!("the power went after change {after} ({last:?}), marks {marks:?}, {fates}: {fault}")
+/// The disk after a power cut at the end of the record in which every pending change has the same outcome.
+pub fn cut_at_end(record: &Record, outcome: Outcome) -> Nodes {
+    let mut model = Model::new(&record.before, |_| false);
+    record.changes.iter().for_each(|change| model.change(change));
+    model.after_the_cut(&vec![outcome; model.pending()])
 }
 
-/// Every way the pending changes can end, up to the limit; always all, none and each single exception.
-fn fates(pending: usize) -> Vec<Vec<Fate>> {
+fn at_that_moment(record: &Record, state: &CrashState<'_>, model: &Model, fault: &str) -> String {
+    let CrashState { after, outcomes, marks, nodes: _ } = state;
+    let last = after.checked_sub(1).and_then(|last| record.changes.get(last));
+    let outcomes = model.describe(outcomes);
+    format!("power cut after change {after} ({last:?}), marks {marks:?}, {outcomes}: {fault}")
+}
+
+/// All combinations of outcomes up to the limit; above it the uniform ones and each single exception.
+fn outcomes(pending: usize) -> Vec<Vec<Outcome>> {
     if pending <= ALL_COMBINATIONS_UP_TO {
         return (0..3_usize.pow(pending as u32)).map(|number| combination(number, pending)).collect();
     }
-    let mut all: Vec<_> = Fate::ALL.iter().map(|fate| vec![*fate; pending]).collect();
+    let mut all: Vec<_> = Outcome::ALL.iter().map(|outcome| vec![*outcome; pending]).collect();
     for at in 0..pending {
-        for (most, one) in
-            [(Fate::Survives, Fate::Lost), (Fate::Survives, Fate::Torn), (Fate::Lost, Fate::Survives)]
-        {
-            let mut fates = vec![most; pending];
-            fates[at] = one;
-            all.push(fates);
+        for (most, one) in [
+            (Outcome::Persisted, Outcome::Lost),
+            (Outcome::Persisted, Outcome::Torn),
+            (Outcome::Lost, Outcome::Persisted),
+        ] {
+            let mut outcomes = vec![most; pending];
+            outcomes[at] = one;
+            all.push(outcomes);
         }
     }
     all
 }
 
-fn combination(mut number: usize, pending: usize) -> Vec<Fate> {
+fn combination(mut number: usize, pending: usize) -> Vec<Outcome> {
     let mut digit = || {
-        let fate = Fate::ALL[number % 3];
+        let outcome = Outcome::ALL[number % 3];
         number /= 3;
-        fate
+        outcome
     };
     (0..pending).map(|_| digit()).collect()
 }

@@ -1,40 +1,41 @@
-//! What is durable and what is not, by the weakest promise that journaling file systems make.
+//! The model of durability: which changes are durable, by the weakest guarantee of journaling file systems.
 //!
-//! What is written to a file may be lost, half there or there, each write for itself, until the file is
-//! synced. What happens to the names of a directory may be lost or there, in any order, until the directory
-//! is synced. A name that moves between two directories leaves the old one no earlier than it is in the new.
+//! Until a file is synced, each write to it may persist, be lost or be torn, independently of the others. Until
+//! a directory is synced, each change of its names may persist or be lost, in any order. A name that moves to
+//! another directory does not disappear from the old one before it is in the new one. This is the one such
+//! model of the project: records of mounted disks and of disks in memory both go through it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use crate::change::{Change, FileId};
-use crate::node::{Node, Nodes};
+use crate::change::Change;
+use crate::node::{FileId, Node, Nodes, chmod, named, set_name, truncate, write};
 
-/// What becomes of one change that is not durable when the power goes.
+/// What a power cut makes of one change that is not durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is there.
-    Survives,
-    /// It is not.
+pub enum Outcome {
+    /// It is on the disk.
+    Persisted,
+    /// It is not on the disk.
     Lost,
-    /// Half of the bytes are there; what has no bytes is lost.
+    /// Half of its bytes are on the disk; a change without bytes is lost.
     Torn,
 }
 
-impl Fate {
-    pub(super) const ALL: [Self; 3] = [Self::Survives, Self::Lost, Self::Torn];
+impl Outcome {
+    pub(super) const ALL: [Self; 3] = [Self::Persisted, Self::Lost, Self::Torn];
 }
 
-/// A change that is done but not durable, and which of all it is.
+/// A change that was made and is not durable, with its position in the record.
 #[derive(Clone, Debug)]
-struct Undecided {
+struct Volatile {
     number: u64,
     what: Pending,
 }
 
-/// What such a change does.
+/// The effect of such a change.
 #[derive(Clone, Debug)]
 enum Pending {
     Write {
@@ -62,13 +63,13 @@ enum Pending {
     },
 }
 
-/// A number for each file that stands for everything that was done to its contents, in order.
+/// For each file a hash of all changes of its contents, in order.
 type Written = BTreeMap<FileId, u64>;
 
-/// A name, and what it names from now on.
+/// A name, and the file that it refers to from now on.
 type Named = (OsString, Option<FileId>);
 
-/// Where the name is that moved.
+/// The new place of a moved name.
 #[derive(Clone, Debug)]
 struct Moved {
     to_dir: FileId,
@@ -80,28 +81,28 @@ pub(super) struct Model {
     /// The disk as its programs see it.
     seen: Nodes,
     durable: Nodes,
-    /// What was durably done to each file, so that its contents need not be looked at to tell two apart.
+    /// The durable changes of each file, so that two states are compared without their contents.
     written: Written,
-    pending: Vec<Undecided>,
+    pending: Vec<Volatile>,
     changes: u64,
-    passing: fn(&OsStr) -> bool,
-    passed: BTreeSet<FileId>,
+    volatile: fn(&OsStr) -> bool,
+    volatile_files: BTreeSet<FileId>,
 }
 
 impl Model {
-    pub(super) fn new(before: &Nodes, passing: fn(&OsStr) -> bool) -> Self {
+    pub(super) fn new(before: &Nodes, volatile: fn(&OsStr) -> bool) -> Self {
         let mut model = Self {
             seen: before.clone(),
             durable: before.clone(),
             written: Written::new(),
             pending: Vec::new(),
             changes: 0,
-            passing,
-            passed: BTreeSet::new(),
+            volatile,
+            volatile_files: BTreeSet::new(),
         };
         for node in model.durable.values_mut() {
             if let Node::Directory { names, .. } = node {
-                Arc::make_mut(names).retain(|name, _| !passing(name));
+                Arc::make_mut(names).retain(|name, _| !volatile(name));
             }
         }
         model
@@ -111,20 +112,20 @@ impl Model {
         self.pending.len()
     }
 
-    pub(super) fn describe(&self, fates: &[Fate]) -> String {
-        let lines = self.pending.iter().zip(fates).map(|(Undecided { what, .. }, fate)| match what {
+    pub(super) fn describe(&self, outcomes: &[Outcome]) -> String {
+        let lines = self.pending.iter().zip(outcomes).map(|(Volatile { what, .. }, outcome)| match what {
             Pending::Write { file, at, data } => {
-                format!("\n  {fate:?}: {} bytes at {at} of {file:?}", data.len())
+                format!("\n  {outcome:?}: {} bytes at {at} of {file:?}", data.len())
             }
             other @ (Pending::Truncate { .. }
             | Pending::Chmod { .. }
             | Pending::Names { .. }
-            | Pending::Left { .. }) => format!("\n  {fate:?}: {other:?}"),
+            | Pending::Left { .. }) => format!("\n  {outcome:?}: {other:?}"),
         });
         lines.collect()
     }
 
-    /// One more change is done.
+    /// Takes the next change of the record.
     pub(super) fn change(&mut self, change: &Change) {
         self.changes += 1;
         match change.clone() {
@@ -146,10 +147,10 @@ impl Model {
 
     fn names(&mut self, dir: FileId, names: Vec<Named>) {
         for (name, file) in &names {
-            rename(&mut self.seen, dir, name, *file);
-            self.passed.extend(file.filter(|_| (self.passing)(name)));
+            set_name(&mut self.seen, dir, name, *file);
+            self.volatile_files.extend(file.filter(|_| (self.volatile)(name)));
         }
-        if names.iter().all(|(name, _)| !(self.passing)(name)) {
+        if names.iter().all(|(name, _)| !(self.volatile)(name)) {
             self.wait(Pending::Names { dir, names });
         }
     }
@@ -162,18 +163,18 @@ impl Model {
             return;
         }
         self.names(to_dir, vec![(to_name.clone(), Some(file))]);
-        rename(&mut self.seen, dir, &name, None);
+        set_name(&mut self.seen, dir, &name, None);
         self.wait(Pending::Left { dir, name, moved: Moved { to_dir, to_name, file } });
     }
 
     fn contents(&mut self, file: FileId, pending: Pending) {
-        if !self.passed.contains(&file) {
+        if !self.volatile_files.contains(&file) {
             self.wait(pending);
         }
     }
 
     fn wait(&mut self, what: Pending) {
-        self.pending.push(Undecided { number: self.changes, what });
+        self.pending.push(Volatile { number: self.changes, what });
     }
 
     fn sync(&mut self, synced: FileId) {
@@ -185,9 +186,9 @@ impl Model {
             | Pending::Truncate { .. }
             | Pending::Chmod { .. } => None,
         };
-        // Where a name has durably left its directory it is durably in the other one.
+        // A name that has durably left its directory is durable in the other one.
         let arrived: BTreeMap<FileId, OsString> =
-            self.pending.iter().filter_map(|undecided| moved(&undecided.what)).collect();
+            self.pending.iter().filter_map(|pending| moved(&pending.what)).collect();
         let settles = |pending: &Pending| match pending {
             Pending::Write { file, .. } | Pending::Truncate { file, .. } | Pending::Chmod { file, .. } => {
                 *file == synced
@@ -199,47 +200,47 @@ impl Model {
         };
         for pending in std::mem::take(&mut self.pending) {
             if settles(&pending.what) {
-                apply(&mut self.durable, &pending.what, Fate::Survives);
-                count(&mut self.written, &pending, Fate::Survives);
+                apply(&mut self.durable, &pending.what, Outcome::Persisted);
+                count(&mut self.written, &pending, Outcome::Persisted);
             } else {
                 self.pending.push(pending);
             }
         }
     }
 
-    /// Equal for disks with the same names to which the same was done, without making them.
-    pub(super) fn fingerprint(&self, fates: &[Fate]) -> u64 {
+    /// Equal for disks with the same names and the same changes of contents; computed without building them.
+    pub(super) fn fingerprint(&self, outcomes: &[Outcome]) -> u64 {
         let (mut nodes, mut written) = (self.durable.clone(), self.written.clone());
-        for (pending, fate) in self.pending.iter().zip(fates) {
+        for (pending, outcome) in self.pending.iter().zip(outcomes) {
             if matches!(pending.what, Pending::Names { .. } | Pending::Left { .. }) {
-                apply(&mut nodes, &pending.what, *fate);
+                apply(&mut nodes, &pending.what, *outcome);
             }
-            count(&mut written, pending, *fate);
+            count(&mut written, pending, *outcome);
         }
         let mut hasher = DefaultHasher::new();
         mix(&nodes, &written, FileId::ROOT, &mut hasher);
         hasher.finish()
     }
 
-    /// What is found when the pending changes had these fates.
-    pub(super) fn after_the_cut(&self, fates: &[Fate]) -> Nodes {
+    /// The disk after a power cut in which the pending changes had these outcomes.
+    pub(super) fn after_the_cut(&self, outcomes: &[Outcome]) -> Nodes {
         let mut nodes = self.durable.clone();
-        for (pending, fate) in self.pending.iter().zip(fates) {
-            apply(&mut nodes, &pending.what, *fate);
+        for (pending, outcome) in self.pending.iter().zip(outcomes) {
+            apply(&mut nodes, &pending.what, *outcome);
         }
         nodes
     }
 }
 
-/// Counts a change of a file's contents that is there.
-fn count(written: &mut Written, pending: &Undecided, fate: Fate) {
-    let (file, torn) = match (&pending.what, fate) {
-        (_, Fate::Lost) | (Pending::Names { .. } | Pending::Left { .. }, _) => return,
-        (Pending::Write { file, .. }, Fate::Torn) => (*file, true),
-        (Pending::Truncate { .. } | Pending::Chmod { .. }, Fate::Torn) => return,
+/// Adds a change that persisted to the hash of its file.
+fn count(written: &mut Written, pending: &Volatile, outcome: Outcome) {
+    let (file, torn) = match (&pending.what, outcome) {
+        (_, Outcome::Lost) | (Pending::Names { .. } | Pending::Left { .. }, _) => return,
+        (Pending::Write { file, .. }, Outcome::Torn) => (*file, true),
+        (Pending::Truncate { .. } | Pending::Chmod { .. }, Outcome::Torn) => return,
         (
             Pending::Write { file, .. } | Pending::Truncate { file, .. } | Pending::Chmod { file, .. },
-            Fate::Survives,
+            Outcome::Persisted,
         ) => (*file, false),
     };
     let before = written.entry(file).or_default();
@@ -259,56 +260,26 @@ fn mix(nodes: &Nodes, written: &Written, id: FileId, hasher: &mut DefaultHasher)
     }
 }
 
-fn apply(nodes: &mut Nodes, pending: &Pending, fate: Fate) {
-    match (pending, fate) {
-        (_, Fate::Lost) => {}
-        (Pending::Write { file, at, data }, Fate::Survives) => write(nodes, *file, *at, data),
-        (Pending::Write { file, at, data }, Fate::Torn) => write(nodes, *file, *at, &data[..data.len() / 2]),
-        (_, Fate::Torn) => {}
-        (Pending::Truncate { file, length }, Fate::Survives) => {
-            if let Some(Node::File { contents, .. }) = nodes.get_mut(file) {
-                Arc::make_mut(contents).resize(*length as usize, 0);
-            }
+fn apply(nodes: &mut Nodes, pending: &Pending, outcome: Outcome) {
+    match (pending, outcome) {
+        (_, Outcome::Lost) => {}
+        (Pending::Write { file, at, data }, Outcome::Persisted) => write(nodes, *file, *at, data),
+        (Pending::Write { file, at, data }, Outcome::Torn) => {
+            write(nodes, *file, *at, &data[..data.len() / 2])
         }
-        (Pending::Chmod { file, mode: to }, Fate::Survives) => match nodes.get_mut(file) {
-            Some(Node::File { mode, .. } | Node::Directory { mode, .. }) => *mode = *to,
-            Some(Node::Link { .. }) | None => {}
-        },
-        (Pending::Names { dir, names }, Fate::Survives) => {
+        (_, Outcome::Torn) => {}
+        (Pending::Truncate { file, length }, Outcome::Persisted) => truncate(nodes, *file, *length),
+        (Pending::Chmod { file, mode }, Outcome::Persisted) => chmod(nodes, *file, *mode),
+        (Pending::Names { dir, names }, Outcome::Persisted) => {
             for (name, file) in names {
-                rename(nodes, *dir, name, *file);
+                set_name(nodes, *dir, name, *file);
             }
         }
-        (Pending::Left { dir, name, moved }, Fate::Survives) => {
+        (Pending::Left { dir, name, moved }, Outcome::Persisted) => {
             let Moved { to_dir, to_name, file } = moved;
             if named(nodes, *to_dir, to_name) == Some(*file) {
-                rename(nodes, *dir, name, None);
+                set_name(nodes, *dir, name, None);
             }
         }
-    }
-}
-
-fn named(nodes: &Nodes, dir: FileId, name: &OsStr) -> Option<FileId> {
-    match nodes.get(&dir) {
-        Some(Node::Directory { names, .. }) => names.get(name).copied(),
-        Some(Node::File { .. } | Node::Link { .. }) | None => None,
-    }
-}
-
-fn rename(nodes: &mut Nodes, dir: FileId, name: &OsStr, file: Option<FileId>) {
-    if let Some(Node::Directory { names, .. }) = nodes.get_mut(&dir) {
-        let names = Arc::make_mut(names);
-        match file {
-            Some(file) => names.insert(name.to_owned(), file),
-            None => names.remove(name),
-        };
-    }
-}
-
-fn write(nodes: &mut Nodes, file: FileId, at: u64, data: &[u8]) {
-    if let Some(Node::File { contents, .. }) = nodes.get_mut(&file) {
-        let (contents, at) = (Arc::make_mut(contents), at as usize);
-        contents.resize(contents.len().max(at + data.len()), 0);
-        contents[at..at + data.len()].copy_from_slice(data);
     }
 }

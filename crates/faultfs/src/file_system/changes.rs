@@ -1,4 +1,4 @@
-//! What the requests do to the folder behind.
+//! The changes in the backing folder that the requests make, each admitted by the injected fault first.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -17,12 +17,12 @@ use rustix::fs::{
 };
 
 use super::{Listing, Shared};
-use crate::change::{Change, FileId};
+use crate::change::Change;
 use crate::fault::Needs;
-use crate::known::{Known, kind};
-use crate::node::{Node, Nodes};
+use crate::inodes::{Inodes, kind};
+use crate::node::{FileId, Node, Nodes};
 
-/// What `setattr` asks for, as far as a disk has it.
+/// The attributes that `setattr` changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attributes {
     pub(super) mode: Option<u32>,
@@ -41,14 +41,14 @@ impl Shared {
         (dir, name): Place<'_>,
         (mode, flags): (u32, i32),
     ) -> Result<(FileId, FileHandle), Errno> {
-        self.health.admit(Needs::Place)?;
+        self.fault.admit(Needs::Entry)?;
         self.change(|| {
-            let parent = self.known.handle(dir)?;
+            let parent = self.inodes.handle(dir)?;
             let exclusive = OFlags::from_bits_retain(flags as u32) & OFlags::EXCL;
             let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | exclusive;
             let file = File::from(openat(parent.fd(), name, flags, Mode::RUSR | Mode::WUSR)?);
-            let id = self.known.look_up(dir, name, 1)?;
-            self.dress(request, id, mode)?;
+            let id = self.inodes.look_up(dir, name, 1)?;
+            self.set_owner_and_mode(request, id, mode)?;
             let created =
                 Change::Create { dir, name: name.into(), file: id, node: Node::file(mode & 0o7777) };
             Ok(((id, self.keep_open(file)), vec![created]))
@@ -61,40 +61,40 @@ impl Shared {
         (dir, name): Place<'_>,
         mode: u32,
     ) -> Result<FileId, Errno> {
-        self.health.admit(Needs::Place)?;
+        self.fault.admit(Needs::Entry)?;
         self.change(|| {
-            mkdirat(self.known.handle(dir)?.fd(), name, Mode::RWXU)?;
-            let id = self.known.look_up(dir, name, 1)?;
-            self.dress(request, id, mode)?;
+            mkdirat(self.inodes.handle(dir)?.fd(), name, Mode::RWXU)?;
+            let id = self.inodes.look_up(dir, name, 1)?;
+            self.set_owner_and_mode(request, id, mode)?;
             let node = Node::directory(mode & 0o7777);
             Ok((id, vec![Change::Create { dir, name: name.into(), file: id, node }]))
         })
     }
 
     pub(super) fn make_link(&self, (dir, name): Place<'_>, target: &Path) -> Result<FileId, Errno> {
-        self.health.admit(Needs::Place)?;
+        self.fault.admit(Needs::Entry)?;
         self.change(|| {
-            symlinkat(target, self.known.handle(dir)?.fd(), name)?;
-            let id = self.known.look_up(dir, name, 1)?;
+            symlinkat(target, self.inodes.handle(dir)?.fd(), name)?;
+            let id = self.inodes.look_up(dir, name, 1)?;
             let node = Node::Link { target: target.into() };
             Ok((id, vec![Change::Create { dir, name: name.into(), file: id, node }]))
         })
     }
 
     pub(super) fn link(&self, file: FileId, (dir, name): Place<'_>) -> Result<FileId, Errno> {
-        self.health.admit(Needs::Place)?;
+        self.fault.admit(Needs::Entry)?;
         self.change(|| {
-            let (from, parent) = (self.known.handle(file)?.path(), self.known.handle(dir)?);
+            let (from, parent) = (self.inodes.handle(file)?.path(), self.inodes.handle(dir)?);
             rustix::fs::linkat(CWD, from, parent.fd(), name, AtFlags::SYMLINK_FOLLOW)?;
-            let id = self.known.look_up(dir, name, 1)?;
+            let id = self.inodes.look_up(dir, name, 1)?;
             Ok((id, vec![Change::Link { dir, name: name.into(), file: id }]))
         })
     }
 
     pub(super) fn remove(&self, (dir, name): Place<'_>, flags: AtFlags) -> Result<(), Errno> {
-        self.health.admit(Needs::Nothing)?;
+        self.fault.admit(Needs::Nothing)?;
         self.change(|| {
-            unlinkat(self.known.handle(dir)?.fd(), name, flags)?;
+            unlinkat(self.inodes.handle(dir)?.fd(), name, flags)?;
             Ok(((), vec![Change::Remove { dir, name: name.into() }]))
         })
     }
@@ -105,12 +105,12 @@ impl Shared {
         (to_dir, to_name): Place<'_>,
         flags: RenameFlags,
     ) -> Result<(), Errno> {
-        self.health.admit(Needs::Nothing)?;
+        self.fault.admit(Needs::Nothing)?;
         if !(flags - RenameFlags::RENAME_NOREPLACE).is_empty() {
             return Err(Errno::EINVAL);
         }
         self.change(|| {
-            let (from, to) = (self.known.handle(dir)?, self.known.handle(to_dir)?);
+            let (from, to) = (self.inodes.handle(dir)?, self.inodes.handle(to_dir)?);
             renameat_with(from.fd(), name, to.fd(), to_name, Renaming::from_bits_retain(flags.bits()))?;
             let renamed = Change::Rename { dir, name: name.into(), to_dir, to_name: to_name.into() };
             Ok(((), vec![renamed]))
@@ -120,15 +120,15 @@ impl Shared {
     pub(super) fn open(&self, id: FileId, access: OpenAccMode) -> io::Result<FileHandle> {
         let (read, write) = match access {
             OpenAccMode::O_RDONLY => (true, false),
-            // The kernel reads what is around a small write.
+            // The kernel reads the bytes around a small write.
             OpenAccMode::O_WRONLY | OpenAccMode::O_RDWR => (true, true),
         };
-        let file = OpenOptions::new().read(read).write(write).open(self.known.handle(id)?.path())?;
+        let file = OpenOptions::new().read(read).write(write).open(self.inodes.handle(id)?.path())?;
         Ok(self.keep_open(file))
     }
 
     pub(super) fn write(&self, id: FileId, handle: FileHandle, at: u64, data: &[u8]) -> Result<(), Errno> {
-        self.health.admit(Needs::Bytes(data.len() as u64))?;
+        self.fault.admit(Needs::Bytes(data.len() as u64))?;
         self.change(|| {
             self.open_file(handle)?.write_all_at(data, at)?;
             Ok(((), vec![Change::Write { file: id, at, data: data.into() }]))
@@ -136,14 +136,14 @@ impl Shared {
     }
 
     pub(super) fn sync(&self, change: Change) -> Result<(), Errno> {
-        self.health.admit(Needs::Nothing)?;
+        self.fault.admit(Needs::Nothing)?;
         self.change(|| Ok(((), vec![change])))
     }
 
     pub(super) fn set(&self, id: FileId, wanted: Attributes) -> Result<(), Errno> {
-        self.health.admit(Needs::Nothing)?;
+        self.fault.admit(Needs::Nothing)?;
         self.change(|| {
-            let path = self.known.handle(id)?.path();
+            let path = self.inodes.handle(id)?.path();
             let mut changes = Vec::new();
             if let Some(mode) = wanted.mode {
                 fs::set_permissions(&path, Permissions::from_mode(mode & 0o7777))?;
@@ -169,9 +169,9 @@ impl Shared {
         })
     }
 
-    /// Gives what was just made the permissions and the owner that it was made with.
-    fn dress(&self, request: &Request, id: FileId, mode: u32) -> io::Result<()> {
-        let path = self.known.handle(id)?.path();
+    /// Gives a new file the requested permissions and the owner of the request.
+    fn set_owner_and_mode(&self, request: &Request, id: FileId, mode: u32) -> io::Result<()> {
+        let path = self.inodes.handle(id)?.path();
         if (request.uid(), request.gid()) != (0, 0) {
             chown(&path, Some(request.uid()), Some(request.gid()))?;
         }
@@ -179,7 +179,7 @@ impl Shared {
     }
 
     pub(super) fn list(&self, id: FileId) -> io::Result<Listing> {
-        let entries = fs::read_dir(self.known.handle(id)?.path())?;
+        let entries = fs::read_dir(self.inodes.handle(id)?.path())?;
         let listed = entries.map(|entry| {
             use std::os::unix::fs::DirEntryExt;
             let entry = entry?;
@@ -190,7 +190,7 @@ impl Shared {
     }
 
     pub(super) fn target(&self, id: FileId) -> io::Result<OsString> {
-        let target = readlinkat(self.known.handle(id)?.fd(), "", Vec::new())?;
+        let target = readlinkat(self.inodes.handle(id)?.fd(), "", Vec::new())?;
         Ok(OsString::from_vec(target.into_bytes()))
     }
 }
@@ -208,19 +208,18 @@ fn since_1970(time: SystemTime) -> Timespec {
     Timespec { tv_sec: i64::try_from(since.as_secs()).unwrap_or(0), tv_nsec: i64::from(since.subsec_nanos()) }
 }
 
-/// Reads what lies below a directory, all of it, into `nodes`. What is neither file, directory nor link is
-/// left out.
-pub(super) fn read_tree(known: &Known, id: FileId, nodes: &mut Nodes) -> io::Result<()> {
-    let handle = known.handle(id)?;
+/// Reads everything below a directory into `nodes`, except what is neither file, directory nor link.
+pub(super) fn read_tree(inodes: &Inodes, id: FileId, nodes: &mut Nodes) -> io::Result<()> {
+    let handle = inodes.handle(id)?;
     let mode = handle.stat()?.st_mode & 0o7777;
     let mut names = BTreeMap::new();
     for entry in fs::read_dir(handle.path())? {
         let name = entry?.file_name();
-        let child = known.look_up(id, &name, 0)?;
-        let handle = known.handle(child)?;
+        let child = inodes.look_up(id, &name, 0)?;
+        let handle = inodes.handle(child)?;
         let stat = handle.stat()?;
         match kind(Kind::from_raw_mode(stat.st_mode)) {
-            FileType::Directory => read_tree(known, child, nodes)?,
+            FileType::Directory => read_tree(inodes, child, nodes)?,
             FileType::RegularFile => {
                 let contents = Arc::new(fs::read(handle.path())?);
                 nodes.insert(child, Node::File { mode: stat.st_mode & 0o7777, contents });

@@ -1,4 +1,4 @@
-//! The requests of the kernel, one by one.
+//! The requests of the kernel, translated one by one. What they change is in [`super::changes`].
 
 use std::ffi::OsStr;
 use std::io;
@@ -15,20 +15,21 @@ use fuser::{
 use rustix::fs::{AtFlags, fstatvfs};
 
 use super::changes::Attributes;
-use super::{KEEP, Serve};
-use crate::change::{Change, FileId};
+use super::{CACHE_TIME, FaultFileSystem};
+use crate::change::Change;
+use crate::node::FileId;
 
-/// No number is used twice, so there is one generation.
+/// Inode numbers are never reused, so there is one generation.
 const GENERATION: Generation = Generation(0);
 
 fn id(number: INodeNo) -> FileId {
     FileId(number.0)
 }
 
-impl Serve {
+impl FaultFileSystem {
     fn entry(&self, made: Result<FileId, Errno>, reply: ReplyEntry) {
-        match made.and_then(|file| Ok(self.0.known.attributes(file)?)) {
-            Ok(attributes) => reply.entry(&KEEP, &attributes, GENERATION),
+        match made.and_then(|file| Ok(self.0.inodes.attributes(file)?)) {
+            Ok(attributes) => reply.entry(&CACHE_TIME, &attributes, GENERATION),
             Err(error) => reply.error(error),
         }
     }
@@ -41,19 +42,19 @@ fn done(outcome: Result<(), Errno>, reply: ReplyEmpty) {
     }
 }
 
-impl Filesystem for Serve {
+impl Filesystem for FaultFileSystem {
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let found = self.0.known.look_up(id(parent), name, 1);
+        let found = self.0.inodes.look_up(id(parent), name, 1);
         self.entry(found.map_err(Errno::from), reply);
     }
 
     fn forget(&self, _request: &Request, file: INodeNo, lookups: u64) {
-        self.0.known.forget(id(file), lookups);
+        self.0.inodes.forget(id(file), lookups);
     }
 
     fn getattr(&self, _request: &Request, file: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
-        match self.0.known.attributes(id(file)) {
-            Ok(attributes) => reply.attr(&KEEP, &attributes),
+        match self.0.inodes.attributes(id(file)) {
+            Ok(attributes) => reply.attr(&CACHE_TIME, &attributes),
             Err(error) => reply.error(error.into()),
         }
     }
@@ -78,8 +79,8 @@ impl Filesystem for Serve {
     ) {
         let wanted = Attributes { mode, owner: (uid, gid), size, times: (accessed, modified) };
         let set = self.0.set(id(file), wanted);
-        match set.and_then(|()| Ok(self.0.known.attributes(id(file))?)) {
-            Ok(attributes) => reply.attr(&KEEP, &attributes),
+        match set.and_then(|()| Ok(self.0.inodes.attributes(id(file))?)) {
+            Ok(attributes) => reply.attr(&CACHE_TIME, &attributes),
             Err(error) => reply.error(error),
         }
     }
@@ -134,7 +135,7 @@ impl Filesystem for Serve {
 
     fn open(&self, _request: &Request, file: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         match self.0.open(id(file), flags.acc_mode()) {
-            // What the kernel has of the file stays: a mapping of it by another process counts on that.
+            // The kernel keeps its cache of the file, on which a mapping by another process relies.
             Ok(handle) => reply.opened(handle, FopenFlags::FOPEN_KEEP_CACHE),
             Err(error) => reply.error(error.into()),
         }
@@ -151,10 +152,10 @@ impl Filesystem for Serve {
         reply: ReplyCreate,
     ) {
         let created = self.0.create(request, (id(parent), name), (mode, flags));
-        let created = created.and_then(|(file, handle)| Ok((self.0.known.attributes(file)?, handle)));
+        let created = created.and_then(|(file, handle)| Ok((self.0.inodes.attributes(file)?, handle)));
         match created {
             Ok((attributes, handle)) => {
-                reply.created(&KEEP, &attributes, GENERATION, handle, FopenFlags::FOPEN_KEEP_CACHE);
+                reply.created(&CACHE_TIME, &attributes, GENERATION, handle, FopenFlags::FOPEN_KEEP_CACHE);
             }
             Err(error) => reply.error(error),
         }
@@ -292,7 +293,7 @@ impl Filesystem for Serve {
     }
 
     fn statfs(&self, _request: &Request, _file: INodeNo, reply: ReplyStatfs) {
-        let stat = || -> io::Result<_> { Ok(fstatvfs(self.0.known.handle(FileId::ROOT)?.fd())?) };
+        let stat = || -> io::Result<_> { Ok(fstatvfs(self.0.inodes.handle(FileId::ROOT)?.fd())?) };
         match stat() {
             Ok(stat) => reply.statfs(
                 stat.f_blocks,

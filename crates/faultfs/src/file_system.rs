@@ -1,4 +1,4 @@
-//! The file system: each request of the kernel is done to the folder behind, and written down.
+//! The file system: makes each change that the kernel requests in the backing folder, and records it.
 
 mod changes;
 mod requests;
@@ -12,27 +12,26 @@ use std::time::Duration;
 
 use fuser::{Errno, FileHandle, FileType};
 
-use crate::change::{Change, FileId, Record};
-use crate::fault::Health;
-use crate::known::Known;
-use crate::node::Nodes;
+use crate::change::{Change, Record};
+use crate::fault::FaultSwitch;
+use crate::inodes::Inodes;
+use crate::node::{FileId, Nodes};
 
-/// How long the kernel may keep what it was told of a file. It makes every change itself, so it could be
-/// for ever.
-const KEEP: Duration = Duration::from_secs(60);
+/// How long the kernel may cache attributes. Every change goes through the kernel, so any time would be correct.
+const CACHE_TIME: Duration = Duration::from_secs(60);
 
-/// The file system as fuser wants it.
+/// The implementation of fuser's trait.
 #[derive(Debug)]
-pub(crate) struct Serve(pub(crate) Arc<Shared>);
+pub(crate) struct FaultFileSystem(pub(crate) Arc<Shared>);
 
 /// A directory as it was when it was opened.
 type Listing = Arc<Vec<(FileType, std::ffi::OsString, u64)>>;
 
-/// What the requests and the switches share.
+/// The state that the requests and the controls share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) health: Health,
-    known: Known,
+    pub(crate) fault: FaultSwitch,
+    inodes: Inodes,
     /// Held during each change, so that the record has them in the order in which they were done.
     record: Mutex<Option<Record>>,
     files: Mutex<HashMap<u64, Arc<File>>>,
@@ -41,10 +40,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(known: Known, health: Health) -> Self {
+    pub(crate) fn new(inodes: Inodes, fault: FaultSwitch) -> Self {
         Self {
-            health,
-            known,
+            fault,
+            inodes,
             record: Mutex::default(),
             files: Mutex::default(),
             listings: Mutex::default(),
@@ -55,7 +54,7 @@ impl Shared {
     pub(crate) fn begin_record(&self) -> io::Result<()> {
         let mut record = self.record.lock().expect("nobody panics with it");
         let mut before = Nodes::new();
-        changes::read_tree(&self.known, FileId::ROOT, &mut before)?;
+        changes::read_tree(&self.inodes, FileId::ROOT, &mut before)?;
         *record = Some(Record { before, changes: Vec::new() });
         Ok(())
     }
@@ -65,13 +64,13 @@ impl Shared {
         record.clone().unwrap_or(Record { before: Nodes::new(), changes: Vec::new() })
     }
 
-    pub(crate) fn note(&self, change: Change) {
+    pub(crate) fn record_change(&self, change: Change) {
         if let Some(record) = &mut *self.record.lock().expect("nobody panics with it") {
             record.changes.push(change);
         }
     }
 
-    /// Does a change and writes it down, as one.
+    /// Makes a change and records it, in one step.
     fn change<T>(&self, act: impl FnOnce() -> io::Result<(T, Vec<Change>)>) -> Result<T, Errno> {
         let mut record = self.record.lock().expect("nobody panics with it");
         let (value, changes) = act()?;

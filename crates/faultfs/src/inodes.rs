@@ -1,4 +1,4 @@
-//! The files that have been met so far: an id for each, and a handle on the file behind it.
+//! The inode table: an id for each file that the kernel has looked up, and a handle on the backing file.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -10,19 +10,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fuser::{FileAttr, FileType, INodeNo};
 use rustix::fs::{CWD, FileType as Kind, Mode, OFlags, Stat, fstat, openat};
 
-use crate::change::FileId;
+use crate::node::FileId;
 
-/// A handle that stands for a file and reads nothing of it.
+/// A handle that refers to a file without opening it for reading (`O_PATH`).
 #[derive(Debug)]
 pub(crate) struct Handle(OwnedFd);
 
 impl Handle {
-    /// What can be given to calls that want a directory.
+    /// The descriptor, for calls relative to a directory.
     pub(crate) fn fd(&self) -> &OwnedFd {
         &self.0
     }
 
-    /// A path that leads to this very file, whatever it is called by now.
+    /// A path to this file, whatever its present name is.
     pub(crate) fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
@@ -35,56 +35,56 @@ impl Handle {
 #[derive(Debug)]
 struct Entry {
     handle: Arc<Handle>,
-    behind: Behind,
+    backing: BackingId,
     lookups: u64,
 }
 
-/// Device and number of the file behind.
-type Behind = (u64, u64);
+/// Device and inode number of the backing file.
+type BackingId = (u64, u64);
 
-/// Every file that was met and still has a name or a user. Ids are never used twice.
+/// Every file that was looked up and still has a name or a user. Ids are never reused.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct Inodes {
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
     entries: HashMap<FileId, Entry>,
-    ids: HashMap<Behind, FileId>,
+    ids: HashMap<BackingId, FileId>,
     next: u64,
 }
 
-impl Known {
-    /// Begins with the directory that is mounted.
+impl Inodes {
+    /// A table with the root directory alone.
     pub(crate) fn new(backing: &std::path::Path) -> std::io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = Handle(openat(CWD, backing, flags, Mode::empty())?);
         let inner = Inner { entries: HashMap::new(), ids: HashMap::new(), next: FileId::ROOT.0 };
-        let known = Self { inner: Mutex::new(inner) };
-        known.meet(handle, 1)?;
-        Ok(known)
+        let inodes = Self { inner: Mutex::new(inner) };
+        inodes.insert(handle, 1)?;
+        Ok(inodes)
     }
 
-    /// The handle of a file that was met.
+    /// The handle of a file in the table.
     pub(crate) fn handle(&self, id: FileId) -> std::io::Result<Arc<Handle>> {
         let inner = self.inner.lock().expect("nobody panics with it");
         let entry = inner.entries.get(&id).ok_or(rustix::io::Errno::STALE)?;
         Ok(entry.handle.clone())
     }
 
-    /// The file of a name; `lookups` is how often the kernel will have to forget it.
+    /// The file of a name; `lookups` is added to the count that the kernel will forget.
     pub(crate) fn look_up(&self, dir: FileId, name: &OsStr, lookups: u64) -> std::io::Result<FileId> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let found = openat(self.handle(dir)?.fd(), name, flags, Mode::empty())?;
-        self.meet(Handle(found), lookups)
+        self.insert(Handle(found), lookups)
     }
 
-    fn meet(&self, handle: Handle, lookups: u64) -> std::io::Result<FileId> {
+    fn insert(&self, handle: Handle, lookups: u64) -> std::io::Result<FileId> {
         let stat = handle.stat()?;
-        let behind = (stat.st_dev, stat.st_ino);
+        let backing = (stat.st_dev, stat.st_ino);
         let mut inner = self.inner.lock().expect("nobody panics with it");
-        if let Some(id) = inner.ids.get(&behind).copied()
+        if let Some(id) = inner.ids.get(&backing).copied()
             && let Some(entry) = inner.entries.get_mut(&id)
         {
             entry.lookups += lookups;
@@ -92,8 +92,8 @@ impl Known {
         }
         let id = FileId(inner.next);
         inner.next += 1;
-        inner.ids.insert(behind, id);
-        inner.entries.insert(id, Entry { handle: Arc::new(handle), behind, lookups });
+        inner.ids.insert(backing, id);
+        inner.entries.insert(id, Entry { handle: Arc::new(handle), backing, lookups });
         Ok(id)
     }
 
@@ -104,13 +104,13 @@ impl Known {
         entry.lookups = entry.lookups.saturating_sub(lookups);
         let gone = entry.handle.stat().is_ok_and(|stat| stat.st_nlink == 0);
         if entry.lookups == 0 && gone {
-            let behind = entry.behind;
+            let backing = entry.backing;
             inner.entries.remove(&id);
-            inner.ids.remove(&behind);
+            inner.ids.remove(&backing);
         }
     }
 
-    /// The attributes of a file as the kernel wants them.
+    /// The attributes of a file in the kernel's form.
     pub(crate) fn attributes(&self, id: FileId) -> std::io::Result<FileAttr> {
         Ok(attributes(id, &self.handle(id)?.stat()?))
     }
@@ -142,7 +142,7 @@ fn time(seconds: i64, nanoseconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::new(u64::try_from(seconds).unwrap_or(0), nanoseconds)
 }
 
-/// What a file is, in the kernel's words.
+/// The type of a file in the kernel's terms.
 pub(crate) fn kind(kind: Kind) -> FileType {
     match kind {
         Kind::Directory => FileType::Directory,
