@@ -1,4 +1,4 @@
-//! The `[boot]` table of `machine.toml`. Other tables belong to the release and are skipped.
+//! Reads the `[boot]` table of `machine.toml`. Other tables belong to the release and are skipped.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,7 @@ use slots::{BootTable, MACHINE_FILE_MAX};
 
 use crate::report::{Failure, failed};
 
-/// How patient `boot` is.
+/// The time limits and the number of tries by which `boot` treats a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// How long a new release has to confirm itself.

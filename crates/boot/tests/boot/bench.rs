@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::signed::{Signed, key, signed, trust};
 
 /// How long a test waits for anything before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Bench {
     root: TempDir,
@@ -156,7 +156,7 @@ impl Bench {
     }
 
     pub(crate) fn wait(&self, what: &str, holds: impl Fn() -> bool) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while !holds() {
             let (log, journal) = (self.log(), self.journal());
             assert!(Instant::now() < until, "waited in vain for {what}\n{log}\n{journal:#?}");

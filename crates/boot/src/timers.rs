@@ -1,15 +1,15 @@
-//! The clocks of `boot`: how long a new release has to confirm itself, and how long to pause after a crash.
-//! Pure: time comes in.
+//! The timers of `boot`: how long a new release has to confirm itself, and the backoff after a crash.
+//! Pure: the time is an argument.
 
 use std::time::{Duration, Instant};
 
 /// The most one EXTEND_TIMEOUT_USEC grants, counted from its arrival. A node that waits for a manager asks
-/// again and again; a program that hangs after its last request is found out within this time.
+/// repeatedly; a program that hangs after its last request is detected within this time.
 pub(crate) const EXTENSION_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// The clock of a release that has to confirm itself.
+/// The timeout by which a release has to confirm itself.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Probation {
+pub(crate) struct ConfirmationTimeout {
     /// What was granted last, for the operator: the whole time at first, then the last extension.
     granted: Duration,
     deadline: Instant,
@@ -19,7 +19,7 @@ pub(crate) struct Probation {
 /// What came of a request for more time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extension {
-    /// The deadline moved for the first time; the operator wants to know.
+    /// The deadline moved for the first time, which is logged.
     First,
     /// The deadline moved once more.
     Again,
@@ -27,13 +27,13 @@ pub(crate) enum Extension {
     NotNeeded,
 }
 
-impl Probation {
+impl ConfirmationTimeout {
     /// Begins when the program starts.
     pub(crate) fn begin(within: Duration, now: Instant) -> Self {
         Self { granted: within, deadline: now + within, extended: false }
     }
 
-    /// The program reports progress and asks for more time. The deadline never comes nearer by that.
+    /// The program reports progress and asks for more time. This never moves the deadline to an earlier moment.
     pub(crate) fn extend(&mut self, from_now: Duration, now: Instant) -> Extension {
         let granted = from_now.min(EXTENSION_MAX);
         if now + granted <= self.deadline {
@@ -54,7 +54,7 @@ impl Probation {
     }
 }
 
-/// The growing pauses between the starts of a release that keeps ending.
+/// The backoff between the starts of a release that keeps ending.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pauses {
     in_a_row: u32,
@@ -63,7 +63,7 @@ pub(crate) struct Pauses {
 impl Pauses {
     /// The first pause: long enough for a port to be free again, too short to be felt in a call.
     const FIRST: Duration = Duration::from_millis(100);
-    /// The longest pause: an operator who has mended the cause does not wait longer than this.
+    /// The longest pause, and so the longest wait after an operator has corrected the cause.
     const LONGEST: Duration = Duration::from_secs(30);
     /// A program that ran this long was not crash-looping.
     const STEADY: Duration = Duration::from_secs(60);
@@ -88,20 +88,20 @@ mod tests {
     #[test]
     fn an_extension_counts_from_its_arrival_and_never_shortens() {
         let now = Instant::now();
-        let mut probation = Probation::begin(300 * SECOND, now);
-        assert_eq!(probation.extend(SECOND, now), Extension::NotNeeded);
-        assert_eq!((probation.deadline(), probation.granted()), (now + 300 * SECOND, 300 * SECOND));
-        assert_eq!(probation.extend(60 * SECOND, now + 290 * SECOND), Extension::First);
-        assert_eq!((probation.deadline(), probation.granted()), (now + 350 * SECOND, 60 * SECOND));
-        assert_eq!(probation.extend(60 * SECOND, now + 291 * SECOND), Extension::Again);
+        let mut confirmation = ConfirmationTimeout::begin(300 * SECOND, now);
+        assert_eq!(confirmation.extend(SECOND, now), Extension::NotNeeded);
+        assert_eq!((confirmation.deadline(), confirmation.granted()), (now + 300 * SECOND, 300 * SECOND));
+        assert_eq!(confirmation.extend(60 * SECOND, now + 290 * SECOND), Extension::First);
+        assert_eq!((confirmation.deadline(), confirmation.granted()), (now + 350 * SECOND, 60 * SECOND));
+        assert_eq!(confirmation.extend(60 * SECOND, now + 291 * SECOND), Extension::Again);
     }
 
     #[test]
     fn an_extension_is_limited() {
         let now = Instant::now();
-        let mut probation = Probation::begin(SECOND, now);
-        probation.extend(Duration::MAX, now);
-        assert_eq!(probation.deadline(), now + EXTENSION_MAX);
+        let mut confirmation = ConfirmationTimeout::begin(SECOND, now);
+        confirmation.extend(Duration::MAX, now);
+        assert_eq!(confirmation.deadline(), now + EXTENSION_MAX);
     }
 
     #[test]
