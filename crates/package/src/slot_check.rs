@@ -1,8 +1,7 @@
-//! Checks a slot against the signed manifest that lies in it: it holds every listed file as it was signed
-//! and nothing else.
+//! Compares the files of a slot with a verified manifest: every listed file is there as signed, and nothing else.
 //!
-//! Whoever starts the program of a slot that others may write copies it with [`copy_program`] into memory
-//! that cannot change and starts the copy: a check of the file alone says nothing about its next moment.
+//! A file that others may write can change after its check. To start the program of a slot, copy it with
+//! [`copy_program`] into memory that cannot change, and start the copy.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,22 +13,23 @@ use rustix::fs::{Mode as Permissions, OFlags};
 use rustix::io::Errno;
 use sha2::Digest as _;
 
-use crate::manifest::{File, Payload, Role};
-use crate::pieces;
+use crate::entries::Role;
+use crate::files::CHUNK;
+use crate::hash;
+use crate::manifest::{File, Payload};
 use crate::refusal::{Refusal, quoted};
 use crate::slot_path::{RESERVED, SlotPath};
-use crate::unpack::CHUNK;
 use crate::verified::{Installed, Verified};
 
-/// The payload that a slot of this identity holds, if the manifest has it: the identity must say of the
-/// release what the signed manifest says, word for word.
+/// The payload of a slot with this identity: the one whose role matches. None when any field of the identity
+/// differs from the signed manifest.
 pub fn payload_of<'v>(verified: &'v Verified, installed: &Installed) -> Option<&'v Payload> {
     let role = Role::ALL.into_iter().find(|role| verified.installed(*role) == *installed)?;
     Some(verified.payload(role))
 }
 
-/// Checks that a slot holds every file of the payload as the manifest lists it, and nothing else but what
-/// the slot keeps beside them: its identity and the signed manifest.
+/// Checks that a slot contains every file of the payload as the manifest lists it, and nothing else but the
+/// identity of the slot and the signed manifest.
 ///
 /// # Errors
 /// [`Refusal::FileDiffers`] for the first file that is missing or differs, [`Refusal::NotListed`] for the
@@ -39,7 +39,7 @@ pub fn check_slot(slot: &Path, payload: &Payload) -> Result<(), Refusal> {
     copy_program(slot, payload, &mut io::sink())
 }
 
-/// [`check_slot`] without the content of the program, for whoever holds a copy of that already.
+/// [`check_slot`] without the content of the program, for a caller that has a verified copy already.
 ///
 /// # Errors
 /// As [`check_slot`].
@@ -50,12 +50,12 @@ pub fn check_all_but_program(slot: &Path, payload: &Payload) -> Result<(), Refus
     open_file(slot, program(payload)?).map(drop)
 }
 
-/// Copies the program of the payload to `to`, and says whether what was copied is what the manifest lists.
-/// The file is read once: the bytes that are hashed are the bytes that are written.
+/// Copies the program of the payload to `to` and compares the copied bytes with the manifest. The file is read
+/// once: the bytes that are hashed are the bytes that are written.
 ///
 /// # Errors
-/// [`Refusal::FileDiffers`] when it is missing or differs, [`Refusal::Io`] when the disk or `to` fails. What
-/// was written then means nothing.
+/// [`Refusal::FileDiffers`] when it is missing or differs, [`Refusal::Io`] when the disk or `to` fails. The copy
+/// must not be used then.
 pub fn copy_program(slot: &Path, payload: &Payload, to: &mut dyn Write) -> Result<(), Refusal> {
     copy_file(slot, program(payload)?, to)
 }
@@ -65,7 +65,7 @@ fn program(payload: &Payload) -> Result<&File, Refusal> {
     found.ok_or_else(|| Refusal::ProgramMissing { role: payload.role, program: payload.program.clone() })
 }
 
-/// Opens what may have been put there by somebody else: a link is not followed, and a pipe is not waited for.
+/// Opens a file that an attacker may have placed: a link is not followed, and a pipe does not block.
 pub(crate) fn open_plain(file: &Path) -> Result<fs::File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open(file, flags, Permissions::empty()).map(fs::File::from)
@@ -105,7 +105,7 @@ fn copy_file(slot: &Path, file: &File, to: &mut dyn Write) -> Result<(), Refusal
         hasher.update(&chunk[..got]);
         to.write_all(&chunk[..got]).map_err(Refusal::io(format!("copy {}", file.path)))?;
     }
-    if pieces::take(&mut hasher) == file.sha256 {
+    if hash::take(&mut hasher) == file.sha256 {
         return Ok(());
     }
     Err(Refusal::FileDiffers { path: file.path.clone(), why: "its content has another hash" })
@@ -115,7 +115,7 @@ fn reading(slot: &Path, path: &SlotPath) -> impl FnOnce(io::Error) -> Refusal + 
     Refusal::io(format!("read {}", path.below(slot).display()))
 }
 
-/// Checks that nothing lies in the slot but the listed files, their directories, and what a slot keeps.
+/// Checks that the slot contains nothing but the listed files, their directories, and the reserved files.
 fn check_names(slot: &Path, payload: &Payload) -> Result<(), Refusal> {
     let files: BTreeSet<&str> = payload.files.iter().map(|file| file.path.as_str()).chain(RESERVED).collect();
     let directories: BTreeSet<&str> = payload.files.iter().flat_map(|file| file.path.directories()).collect();
@@ -135,16 +135,16 @@ fn check_names(slot: &Path, payload: &Payload) -> Result<(), Refusal> {
             }
         }
     }
-    RESERVED.into_iter().try_for_each(|name| check_kept(slot, name))
+    RESERVED.into_iter().try_for_each(|name| check_reserved(slot, name))
 }
 
-/// What the slot keeps is data: a reserved name is no way to bring a program or a link along.
-fn check_kept(slot: &Path, name: &str) -> Result<(), Refusal> {
+/// A reserved file must be a plain file without execute permission: no program or link under a reserved name.
+fn check_reserved(slot: &Path, name: &str) -> Result<(), Refusal> {
     const ANYBODY_MAY_EXECUTE: u32 = 0o111;
     match slot.join(name).symlink_metadata() {
         Ok(found) if found.is_file() && found.permissions().mode() & ANYBODY_MAY_EXECUTE == 0 => Ok(()),
         Ok(_) => Err(Refusal::NotListed { path: format!("{name} as something else than a plain file") }),
-        // Whoever needs it says so.
+        // A reader that needs it reports its absence.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Refusal::io(format!("look at {name}"))(error)),
     }

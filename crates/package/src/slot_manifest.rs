@@ -1,5 +1,5 @@
-//! What a slot holds of a package: the files of one payload and, beside them, the signed manifest, so
-//! that it can be verified again at any time, without the package.
+//! The signed manifest in a slot: written beside the files of the payload, so that the slot can be verified again
+//! at any time without the package. [`verify_slot`] is the one rule by which a slot may be started.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -7,19 +7,21 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use crate::in_slot::{check_all_but_program, copy_program, open_plain, payload_of};
+use crate::entries::{MANIFEST_FILE, Role, SIGNATURE_FILE};
+use crate::files::sync_dir;
 use crate::keys::TrustedKeys;
 use crate::limits::{MAX_MANIFEST, MAX_SIGNATURE};
-use crate::manifest::{MANIFEST_FILE, Payload, Role, SIGNATURE_FILE};
+use crate::manifest::Payload;
 use crate::refusal::Refusal;
+use crate::slot_check::{check_all_but_program, copy_program, open_plain, payload_of};
 use crate::unpack::unpack;
-use crate::verified::{Installed, Verified, sync_dir, verify_manifest};
+use crate::verified::{Installed, Verified, verify_manifest};
 
-/// Unpacks the payload file of `role` into the directory of a slot that is being staged, and keeps the
-/// signed manifest beside the files. The payload file stays.
+/// Unpacks the payload file of `role` into the directory of a slot that is being staged, and writes the signed
+/// manifest beside the files. The payload file remains.
 ///
 /// # Errors
-/// As [`unpack`] and [`keep_manifest`]; what is in the directory then means nothing.
+/// As [`unpack`] and [`keep_manifest`]; the directory must not be used then.
 pub fn unpack_release(payload: &Path, verified: &Verified, role: Role, slot: &Path) -> Result<(), Refusal> {
     unpack(payload, verified.payload(role), slot, &mut |_| {})?;
     keep_manifest(verified, slot)
@@ -35,7 +37,7 @@ pub fn keep_manifest(verified: &Verified, slot: &Path) -> Result<(), Refusal> {
     sync_dir(slot).map_err(Refusal::io(format!("write the directory {}", slot.display())))
 }
 
-/// Reads and verifies what [`keep_manifest`] wrote.
+/// Reads and verifies the manifest that [`keep_manifest`] has written.
 ///
 /// # Errors
 /// Every refusal that concerns a manifest or its signature, [`Refusal::NotKept`] when one is missing, and
@@ -46,19 +48,19 @@ pub fn kept_manifest(slot: &Path, keys: &TrustedKeys) -> Result<Verified, Refusa
     verify_manifest(&manifest, &signature, keys)
 }
 
-/// Verifies a slot against the signed manifest that lies in it: one of the trusted keys signed the manifest, it is
-/// the manifest of the release that the slot says it holds, and the slot holds the listed files and nothing else.
-/// This is the rule by which a slot is started; a check before a start asks the same.
+/// Verifies a slot against the signed manifest in it: a trusted key signed the manifest, the manifest is that of the
+/// release in the slot's identity, and the slot contains the listed files and nothing else. boot starts a slot by
+/// this rule, and the check before a start applies the same one.
 ///
 /// # Errors
-/// Why the slot is not known to be what was signed.
+/// Why the verification failed.
 pub fn verify_slot(slot: &Path, says: &Installed, keys: &TrustedKeys) -> Result<(), Refusal> {
     let payload = verify_slot_but_program(slot, says, keys)?;
     copy_program(slot, &payload, &mut io::sink())
 }
 
-/// [`verify_slot`] without the content of the program, for whoever holds a verified copy of that or makes one
-/// with [`copy_program`]. Returns the payload that the slot holds.
+/// [`verify_slot`] without the content of the program, for a caller that has a verified copy of it or makes one
+/// with [`copy_program`]. Returns the payload of the slot.
 ///
 /// # Errors
 /// As [`verify_slot`].
@@ -74,7 +76,7 @@ pub fn verify_slot_but_program(
     Ok(payload.clone())
 }
 
-/// What a slot could hold by a manifest, as it would say itself: the roles differ in the program alone.
+/// The identities that a slot with this manifest could have: the roles differ in the program alone.
 fn signed(verified: &Verified) -> String {
     let [one, other] = Role::ALL.map(|role| verified.installed(role));
     format!("{one} or {}", other.program)
@@ -86,7 +88,7 @@ fn write(to: &Path, bytes: &[u8]) -> Result<(), Refusal> {
     written.map_err(Refusal::io(format!("write {}", to.display())))
 }
 
-/// Reads a file to one byte beyond its limit: enough for the limit to be refused.
+/// Reads a file to one byte beyond its limit, so that a larger one is refused.
 fn read(slot: &Path, name: &'static str, limit: u64) -> Result<Vec<u8>, Refusal> {
     let from = slot.join(name);
     let opened = match open_plain(&from) {
