@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_selection_starts_at_once_however_the_old_release_ended() {
+    fn new_selection_starts_at_once_however_the_old_release_ended() {
         for end in [exited(0, LONG), exited(1, LONG), End::NotStarted { reason: "gone".into() }] {
             assert_eq!(decide(&end, Slot::A, &tried(Slot::B, 0), 3), Decision::AtOnce);
         }
     }
 
     #[test]
-    fn a_tried_release_that_ends_is_tried_again_until_its_tries_are_used_up() {
+    fn unconfirmed_release_that_ends_is_started_again_until_its_tries_are_used_up() {
         let end = exited(101, LONG);
         assert_eq!(decide(&end, Slot::B, &tried(Slot::B, 2), 3), Decision::AfterPause { ran: LONG });
         let why = Why::EndedAtStart { tries: 3, exit: "exit status 101".into() };
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn an_overdue_release_is_left_unless_it_confirmed_itself_at_the_last_moment() {
+    fn overdue_release_falls_back_unless_it_confirmed_itself_at_the_last_moment() {
         let why = Why::NeverConfirmed { within_seconds: 300 };
         assert_eq!(decide(&overdue(), Slot::B, &tried(Slot::B, 1), 3), Decision::FallBack(why));
         assert_eq!(decide(&overdue(), Slot::B, &Record::confirmed(Slot::B), 3), Decision::AtOnce);
     }
 
     #[test]
-    fn a_confirmed_release_is_restarted_and_never_left() {
+    fn confirmed_release_is_restarted_and_never_falls_back() {
         let record = Record::confirmed(Slot::A);
         assert_eq!(decide(&exited(0, LONG), Slot::A, &record, 3), Decision::AtOnce);
         assert_eq!(decide(&exited(1, LONG), Slot::A, &record, 3), Decision::AfterPause { ran: LONG });

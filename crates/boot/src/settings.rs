@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_a_boot_table_has_the_defaults() {
+    fn machine_without_a_boot_table_has_the_defaults() {
         let settings = Settings::parse("[node]\nname = \"x\"\n").unwrap();
         assert_eq!(settings.confirm_within, Duration::from_secs(300));
         assert_eq!((settings.tries, settings.stop_grace), (3, Duration::from_secs(10)));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_or_senseless_setting_is_refused_and_named() {
+    fn misspelt_or_invalid_setting_is_refused_and_named() {
         let check = |text: &str, named: &str| {
             let reason = Settings::parse(text).unwrap_err();
             assert!(reason.contains(named), "{reason}");

@@ -86,7 +86,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn an_extension_counts_from_its_arrival_and_never_shortens() {
+    fn extension_counts_from_its_arrival_and_never_shortens() {
         let now = Instant::now();
         let mut confirmation = ConfirmationTimeout::begin(300 * SECOND, now);
         assert_eq!(confirmation.extend(SECOND, now), Extension::NotNeeded);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_is_limited() {
+    fn extension_is_limited() {
         let now = Instant::now();
         let mut confirmation = ConfirmationTimeout::begin(SECOND, now);
         confirmation.extend(Duration::MAX, now);

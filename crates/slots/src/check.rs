@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_one_line_whatever_the_error_was() {
+    fn fault_is_one_line_whatever_the_error_was() {
         let fault = Fault::new("TOML parse error at line 3, column 1\n  |\n3 | sipp = 1\n  | ^^^^");
         assert_eq!(fault.to_string(), "TOML parse error at line 3, column 1 | 3 | sipp = 1 | ^^^^");
     }

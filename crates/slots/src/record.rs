@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_of_a_newer_release_with_more_fields_is_read() {
+    fn record_of_a_newer_release_with_more_fields_is_read() {
         let text = r#"{"format":1,"confirmed":"a","trying":null,"later":7,
             "fell_back":{"manifest":"x","why":{"kind":"struck_by_lightning","volts":9},"at":5}}"#;
         let record: Record = serde_json::from_str(text).unwrap();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_survives_the_file() {
+    fn every_reason_reads_back_as_written() {
         let reasons = [
             Why::NeverConfirmed { within_seconds: 300 },
             Why::EndedAtStart { tries: 3, exit: "exit status 1".into() },
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn fall_back_to_a_release_that_did_not_start_either_says_for_how_long() {
+    fn fall_back_to_a_release_that_did_not_start_either_is_reported_with_its_duration() {
         let text = r#"{"manifest":"x","why":{"kind":"tries_used_up","tries":3},"at":60000}"#;
         let mut fell_back: FellBack = serde_json::from_str(text).unwrap();
         let now = UnixMillis(60_000 * 13);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_cannot_be_confirmed_and_tried_at_once() {
+    fn slot_cannot_be_confirmed_and_tried_at_once() {
         let trying = Trying { slot: Slot::A, manifest: "0".repeat(64), tries: 0 };
         let record = Record { trying: Some(trying), ..Record::confirmed(Slot::A) };
         assert!(record.fault().is_some());

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_made_and_replaced_with_the_permissions_asked_for() {
+    fn file_is_made_and_replaced_with_the_permissions_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         for contents in ["first", "second, and longer", "third"] {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_attempt_that_was_cut_short_left_lends_the_file_no_permissions() {
+    fn leftover_of_an_interrupted_call_does_not_determine_the_permissions() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         fs::write(beside(&path), "half").unwrap();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_write_leaves_the_old_file() {
+    fn refused_write_leaves_the_old_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.json");
         replace_file(&path, b"old", 0o600).unwrap();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_lies_in_the_present_directory() {
+    fn bare_name_is_in_the_working_directory() {
         assert_eq!(directory(Path::new("x")), Path::new("."));
         assert_eq!(directory(Path::new("a/x")), Path::new("a"));
     }

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_prints_and_reads_its_own_name() {
+    fn slot_prints_and_reads_its_own_name() {
         for slot in [Slot::A, Slot::B] {
             assert_eq!(slot.to_string().parse(), Ok(slot));
             assert_eq!(slot.other().other(), slot);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_outside_its_slot_is_a_fault() {
+    fn program_outside_its_slot_is_a_fault() {
         assert_eq!(identity().fault(), None);
         for program in ["", "/bin/sh", "../b/bin/x", "bin/../../x", "bin/\0"] {
             let wrong = SlotIdentity { program: program.into(), ..identity() };
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_in_another_spelling_is_a_fault() {
+    fn hash_in_another_spelling_is_a_fault() {
         for manifest in ["", "00", &"A".repeat(64), &"0".repeat(65)] {
             let wrong = SlotIdentity { manifest: manifest.into(), ..identity() };
             assert!(wrong.fault().is_some(), "{manifest:?} was accepted");

@@ -189,7 +189,7 @@ fn two_upgrades_survive_a_power_cut_after_every_change() {
 }
 
 #[test]
-fn a_fall_back_survives_a_power_cut_after_every_change() {
+fn fall_back_survives_a_power_cut_after_every_change() {
     check(&history::a_fall_back(), 300);
 }
 
@@ -202,7 +202,7 @@ fn is_sync_dir(change: &Change) -> bool {
 }
 
 #[test]
-fn the_proof_notices_what_was_not_made_durable() {
+fn test_fails_on_a_disk_that_does_not_make_changes_durable() {
     let record = history::a_fall_back();
     for forgets in [is_sync, is_sync_dir] as [fn(&Change) -> bool; 2] {
         let changes = record.changes.iter().filter(|change| !forgets(change)).cloned().collect();
