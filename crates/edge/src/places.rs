@@ -189,7 +189,7 @@ mod tests {
         let others: Vec<_> = (0..10).map(|n| keep(&places, &format!("192.0.{n}.1"))).collect();
         assert!(others.iter().all(|(_, end)| !end.is_cancelled()));
         let more: Vec<_> = (0..1_000).map(|n| keep(&places, &format!("10.{}.0.1", n % 4))).collect();
-        assert!(others.iter().all(|(_, end)| !end.is_cancelled()), "a patient one was ended");
+        assert!(others.iter().all(|(_, end)| !end.is_cancelled()), "an idle source was evicted");
         assert_eq!(places.held(), 100);
         let kept = greedy.iter().chain(&more).filter(|(_, end)| !end.is_cancelled()).count();
         assert_eq!(kept, 90);

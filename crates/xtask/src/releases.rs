@@ -89,8 +89,8 @@ fn build_recorded(release: &Recorded, to: &Path) -> Result<(), Failed> {
     let source = workspace().join("target/recorded").join(version);
     unpack(commit, &source)?;
     let target = workspace().join("target");
-    let words = ["build", "-p", "manager", "-p", "node", "-p", "boot", "--target-dir"];
-    run(cargo(&words).arg(&target).current_dir(&source))?;
+    let arguments = ["build", "-p", "manager", "-p", "node", "-p", "boot", "--target-dir"];
+    run(cargo(&arguments).arg(&target).current_dir(&source))?;
     keep(&target.join("debug"), to, &RECORDED)?;
     fs::write(&stamp, commit).map_err(|error| Failed::File(stamp, error))
 }

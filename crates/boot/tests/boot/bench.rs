@@ -1,4 +1,4 @@
-//! A machine with small releases and a real `pitlane-boot`, and how to wait for what it does.
+//! The fixture: a machine with small releases and a real `pitlane-boot`, and waiting for what it does.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub(crate) fn trial(word: &str) -> String {
 }
 
 impl Bench {
-    /// A machine with release 1 in slot a, behaving as `script` says, and impatient settings.
+    /// A machine with release 1, the program `script`, in slot a, and settings with short times.
     pub(crate) fn installed(script: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let machine = Machine::open(root.path());

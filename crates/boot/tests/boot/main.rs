@@ -1,5 +1,5 @@
-//! `pitlane-boot` with real processes: releases that confirm, crash, hang and pretend, and a `boot` that is
-//! killed and started again.
+//! `pitlane-boot` with real processes: releases that confirm themselves, crash, hang and report falsely, and a
+//! `boot` that is killed and started again.
 
 mod bench;
 #[path = "../support/signed.rs"]

@@ -1,4 +1,4 @@
-//! Slots that somebody changed: nothing runs but what was signed with a key that the machine trusts.
+//! Slots that an attacker has changed: only programs signed with a key that the machine trusts are run.
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -14,10 +14,10 @@ use slots::{Record, Slot, Why};
 use crate::bench::{Bench, lives, release_of, trial};
 use crate::signed::{key, signed};
 
-/// What an attacker puts in the place of a program: it leaves a trace when it runs.
+/// An attacker's program: it leaves a file when it runs.
 const EVIL: &str = "#!/bin/sh\necho evil >> \"$2/evil\"\nexec sleep 1000\n";
 
-/// A way to change a slot, and what is said of it.
+/// A way to change a slot, and the text with which it is reported.
 type Change = (&'static dyn Fn(&Bench, &str), &'static str);
 
 fn write(bench: &Bench, path: &str, contents: impl AsRef<[u8]>) {
@@ -59,8 +59,8 @@ fn another_manifest(bench: &Bench, slot: &str) {
 
 /// A whole release, signed by somebody else.
 fn untrusted(bench: &Bench, slot: &str) {
-    let stranger = generate_key("a stranger").unwrap();
-    let release = signed(2, EVIL, "a helper", &stranger.signing);
+    let untrusted_key = generate_key("an untrusted key").unwrap();
+    let release = signed(2, EVIL, "a helper", &untrusted_key.signing);
     for file in &release.files {
         write(bench, &format!("{slot}/{}", file.name), &file.contents);
     }
@@ -76,7 +76,7 @@ fn serde_json_of(identity: &slots::SlotIdentity) -> String {
     )
 }
 
-/// Whoever owns the slots owns the record beside them, too.
+/// The user who owns the slots owns the record, too.
 fn rename_selected(bench: &Bench, manifest: &str) {
     let Some(trying) = bench.machine.record().unwrap().trying else { return };
     let record = fs::read_to_string(bench.path("boot.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Machines that live through upgrades on a disk that writes everything down, with a real `pitlane-boot`.
+//! Upgrades of machines with a real `pitlane-boot`, on a disk that records every change.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -100,7 +100,7 @@ impl Recorded {
         let [backing, at] = ["backing", "at"].map(|name| folder.path().join(name));
         fs::create_dir(&backing).expect("a new directory");
         fs::create_dir(&at).expect("a new directory");
-        settle(&backing);
+        configure(&backing);
         let disk = FaultFs::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
         disk.begin_record().expect("a folder that can be read");
         let machine = Machine::open(&at);
@@ -136,7 +136,7 @@ impl Recorded {
 }
 
 /// Gives a machine its settings and the key that it trusts.
-pub(crate) fn settle(root: &Path) {
+pub(crate) fn configure(root: &Path) {
     fs::write(root.join("machine.toml"), SETTINGS).expect("room for it");
     trust(root);
 }

@@ -1,6 +1,6 @@
-//! The power goes after every change of the disk that an installation, an upgrade and a start make, as they
-//! were written down of real programs, with every outcome of what was not durable yet. The machine then
-//! starts a complete release, and none that is behind what was acknowledged.
+//! Power cuts after every change that an installation, an upgrade and a start make on a disk, as recorded of real
+//! programs, with every outcome of the changes that were not durable. The machine then starts a complete release,
+//! and none older than what was acknowledged.
 
 mod history;
 #[path = "../support/signed.rs"]
@@ -22,7 +22,7 @@ const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 /// Every so many disks a real `pitlane-boot` is started on one.
 const REALLY_STARTED: usize = 20;
 
-/// What is certain when the power goes: a machine that starts again must not be behind it.
+/// What has been acknowledged at the power cut: a machine that starts again must not be behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Certain {
     confirmed: Option<u32>,
@@ -155,11 +155,11 @@ fn really_starts(root: &Path, log: &Path, slot: Slot) -> Result<(), String> {
     let journal = || fs::read(root.join("journal")).unwrap_or_default();
     let before = journal().len();
     let boot = boot(root, log);
-    let news = || String::from_utf8_lossy(&journal()[before..]).into_owned();
-    let story = || format!("{}{}", news(), fs::read_to_string(log).unwrap_or_default());
-    wait("a release that runs", story, |_| news().contains(" runs "));
+    let written = || String::from_utf8_lossy(&journal()[before..]).into_owned();
+    let output = || format!("{}{}", written(), fs::read_to_string(log).unwrap_or_default());
+    wait("a release that runs", output, |_| written().contains(" runs "));
     end(boot);
-    let first = news();
+    let first = written();
     match first.trim_start_matches('\0').starts_with(&format!("{slot} runs ")) {
         true => Ok(()),
         false => Err(format!("slot {slot} was to start, and this ran: {first}")),

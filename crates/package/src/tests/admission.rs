@@ -1,4 +1,4 @@
-//! What a good package may be installed on.
+//! Which running releases a valid package may be installed on.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Manifests that are signed by a trusted key and wrong all the same.
+//! Manifests that are signed by a trusted key and break a rule.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Keys: which signatures count.
+//! Keys: which signatures are accepted, and how key files are read and written.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,10 +12,10 @@ use super::*;
 
 #[test]
 fn package_signed_with_another_key_is_refused_and_both_keys_are_named() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
-    let said = refused(verify(stranger.bytes().as_slice(), &kit.trusted));
+    let (kit, other_kit) = (Kit::small(), Kit::small());
+    let said = refused(verify(other_kit.bytes().as_slice(), &kit.trusted));
     assert!(
-        said.contains(&format!("key {}, which this machine does not trust", stranger.key.id())),
+        said.contains(&format!("key {}, which this machine does not trust", other_kit.key.id())),
         "{said}"
     );
     assert!(said.contains(&format!("it trusts {}", kit.key.id())), "{said}");
@@ -23,8 +23,8 @@ fn package_signed_with_another_key_is_refused_and_both_keys_are_named() {
 
 #[test]
 fn key_with_the_number_of_a_trusted_one_is_refused() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
-    let public = fs::read_to_string(stranger.at("trust/test.pub")).unwrap();
+    let (kit, other_kit) = (Kit::small(), Kit::small());
+    let public = fs::read_to_string(other_kit.at("trust/test.pub")).unwrap();
     let mut key = STANDARD.decode(public.lines().nth(1).unwrap()).unwrap();
     let own = fs::read_to_string(kit.at("trust/test.pub")).unwrap();
     key[2..10].copy_from_slice(&STANDARD.decode(own.lines().nth(1).unwrap()).unwrap()[2..10]);
@@ -36,11 +36,11 @@ fn key_with_the_number_of_a_trusted_one_is_refused() {
 
 #[test]
 fn any_of_several_trusted_keys_suffices() {
-    let (kit, other) = (Kit::small(), Kit::small());
-    fs::copy(other.at("trust/test.pub"), kit.at("trust/another.pub")).unwrap();
+    let (kit, other_kit) = (Kit::small(), Kit::small());
+    fs::copy(other_kit.at("trust/test.pub"), kit.at("trust/another.pub")).unwrap();
     let both = TrustedKeys::load(&kit.at("trust")).unwrap();
-    assert_eq!(both.ids(), [other.key.id(), kit.key.id()]);
-    for package in [kit.bytes(), other.bytes()] {
+    assert_eq!(both.ids(), [other_kit.key.id(), kit.key.id()]);
+    for package in [kit.bytes(), other_kit.bytes()] {
         verify(package.as_slice(), &both).unwrap();
     }
 }

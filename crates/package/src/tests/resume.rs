@@ -1,4 +1,4 @@
-//! Downloads that break off, and pieces that arrive damaged.
+//! Downloads that are interrupted, and pieces that arrive damaged.
 
 use std::fs;
 

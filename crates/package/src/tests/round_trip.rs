@@ -1,4 +1,4 @@
-//! What is built is what comes out.
+//! Packages that are built, verified, extracted and unpacked again.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -198,7 +198,7 @@ fn modes_of_a_release_do_not_depend_on_the_umask() {
 
 #[test]
 fn slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
+    let (kit, other_kit) = (Kit::small(), Kit::small());
     let (package, built) = kit.build();
     extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
     let slot = kit.unpack(&kit.at("payload"), built.payload(Role::Node)).unwrap();
@@ -208,14 +208,14 @@ fn slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
     let kept = kept_manifest(&slot, &kit.trusted).unwrap();
     assert_eq!(kept, built);
     check_slot(&slot, kept.payload(Role::Node)).unwrap();
-    assert!(matches!(kept_manifest(&slot, &stranger.trusted), Err(Refusal::UntrustedKey { .. })));
+    assert!(matches!(kept_manifest(&slot, &other_kit.trusted), Err(Refusal::UntrustedKey { .. })));
     fs::write(slot.join(MANIFEST_FILE), vec![b' '; 2 << 20]).unwrap();
     assert!(matches!(kept_manifest(&slot, &kit.trusted), Err(Refusal::TooLarge { is: 1_048_577, .. })));
 }
 
 #[test]
 fn slot_is_verified_by_its_identity_and_by_the_signed_manifest() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
+    let (kit, other_kit) = (Kit::small(), Kit::small());
     let (package, built) = kit.build();
     let (payload, slot) = (kit.at("payload"), kit.at("staging"));
     extract_payload(&package, &built, Role::Node, &payload).unwrap();
@@ -226,7 +226,7 @@ fn slot_is_verified_by_its_identity_and_by_the_signed_manifest() {
     let other = Installed { build: 1, ..says.clone() };
     let said = refused(verify_slot(&slot, &other, &kit.trusted));
     assert!(said.contains("slot.json says 34.1 (1), manifest ") && said.contains("34.1 (34100)"), "{said}");
-    assert!(matches!(verify_slot(&slot, &says, &stranger.trusted), Err(Refusal::UntrustedKey { .. })));
+    assert!(matches!(verify_slot(&slot, &says, &other_kit.trusted), Err(Refusal::UntrustedKey { .. })));
     // Of the same length: only the hash tells.
     let program = slot.join("bin/pitlane-node");
     let length = fs::metadata(&program).unwrap().len() as usize;
