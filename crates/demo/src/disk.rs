@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use frail::{Fault, Frail};
+use faultfs::{Fault, FaultFs};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::error::Error;
@@ -33,14 +33,14 @@ pub enum Disks {
     /// A small one each.
     Small,
     /// One each that refuses every change when it is told to.
-    Frail,
+    FaultFs,
 }
 
 /// The disk of a machine, mounted at its root.
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
-    frail: Option<Frail>,
+    frail: Option<FaultFs>,
 }
 
 impl Disk {
@@ -53,10 +53,10 @@ impl Disk {
                 run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "pitlane"]).arg(root))?;
                 None
             }
-            Disks::Frail => {
+            Disks::FaultFs => {
                 let behind = root.with_extension(BEHIND);
                 std::fs::create_dir_all(&behind).map_err(Error::file(&behind))?;
-                Some(Frail::mount(&behind, root)?)
+                Some(FaultFs::mount(&behind, root)?)
             }
         };
         Ok(Self { root: root.into(), frail })
@@ -68,7 +68,7 @@ impl Disk {
     /// The disk is none that can.
     pub fn refuse(&self) -> Result<(), Error> {
         let Some(frail) = &self.frail else { return Err(Error::Sturdy(self.root.clone())) };
-        frail.fail_writes(Fault::InputOutput);
+        frail.inject(Fault::InputOutput);
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Disk {
     /// The file system refuses.
     pub fn mend(&self) -> Result<(), Error> {
         if let Some(frail) = &self.frail {
-            frail.heal();
+            frail.clear_fault();
             return Ok(());
         }
         let path = self.root.join(BALLAST);

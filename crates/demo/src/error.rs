@@ -73,7 +73,7 @@ pub enum Error {
     NotRoot,
     /// A disk cannot be made that fails.
     #[error(transparent)]
-    NotMounted(#[from] frail::NotMounted),
+    NotMounted(#[from] faultfs::NotMounted),
     /// A disk was to fail that cannot.
     #[error("the disk at {0} cannot refuse a change; make it a frail one")]
     Sturdy(PathBuf),

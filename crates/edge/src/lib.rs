@@ -1,7 +1,7 @@
-//! What stands between a program and everybody else: places for connections that nobody can fill, and
-//! text of others that cannot pass for the program's own.
+//! Protection of a program at its edges: connection limits that no single source can exhaust, and escaping of
+//! foreign text in logs and pages.
 //!
-//! Nothing here knows what a node or a Management Node is.
+//! Nothing here opens sockets, or knows what a node or a Management Node is.
 
 pub mod places;
 

@@ -1,8 +1,8 @@
-//! A bounded number of places for which everybody may ask at any time.
+//! A limit on concurrent connections with eviction, so that no single source can exhaust it.
 //!
-//! Nobody is turned away: who comes when all places are taken is given the place of somebody else, who
-//! is told to go. That is the oldest of whoever holds the most, so whoever fills the places competes with
-//! himself. A holder that asks for more than its share loses its own oldest place.
+//! A new connection is never refused. When all places are taken, it gets the place of another one, which is
+//! cancelled: the oldest of the source with the most places, so a source that fills the limit evicts its own
+//! connections. A source above its own limit loses its oldest place. It counts places and closes nothing itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,17 +16,16 @@ const IPV6_ORIGIN_BITS: u32 = 64;
 /// The part of an IPv6 address that one site commonly has, in bits (RFC 6177, section 2).
 const IPV6_NETWORK_BITS: u32 = 48;
 
-/// The part of an IPv4 address below which nobody is routed on the internet, in bits.
+/// The longest IPv4 prefix that is commonly routed on the internet, in bits.
 const IPV4_NETWORK_BITS: u32 = 24;
 
-/// Who holds places, and to whom those belong that hold them together.
+/// The holder of places, such as a source address.
 pub trait Holder: Ord + Clone {
-    /// Several holders that may be one: they are counted together when all places are taken.
+    /// A group of holders that may be one party: they are counted together when all places are taken.
     fn group(&self) -> Self;
 }
 
-/// Where a connection comes from: an IPv4 address, or an IPv6 network, since whoever has one address of
-/// it has all of them.
+/// The source of a connection: an IPv4 address, or an IPv6 /64, since one party commonly has all addresses of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin(IpAddr);
 
@@ -39,7 +38,7 @@ impl Origin {
         }
     }
 
-    /// The address that stands for it.
+    /// The address that represents it.
     pub fn address(self) -> IpAddr {
         self.0
     }
@@ -62,7 +61,7 @@ fn cut_v6(address: Ipv6Addr, bits: u32) -> IpAddr {
     IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits)))
 }
 
-/// How many places there are.
+/// The numbers of places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// For all together.
@@ -92,7 +91,7 @@ struct Table<K> {
     of: BTreeMap<K, BTreeSet<u64>>,
 }
 
-/// A place, until it is dropped.
+/// One place; dropping it frees the place.
 #[derive(Debug)]
 pub struct Place<K: Holder> {
     table: Arc<Mutex<Table<K>>>,
@@ -100,17 +99,17 @@ pub struct Place<K: Holder> {
 }
 
 impl<K: Holder> Places<K> {
-    /// All of them free.
+    /// With all places free.
     pub fn new(room: Room) -> Self {
         let table = Table { room, next: 0, held: BTreeMap::new(), of: BTreeMap::new() };
         Self { table: Arc::new(Mutex::new(table)) }
     }
 
-    /// A place for this holder. `end` is cancelled when it must go for somebody else; the place counts as
+    /// Takes a place for this holder. `end` is cancelled when the place is given to another holder; it counts as
     /// free from then on.
     pub fn take(&self, holder: K, end: CancellationToken) -> Place<K> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = table.who_goes(&holder) {
+        if let Some(number) = table.evicted_by(&holder) {
             table.end(number);
         }
         let number = table.next;
@@ -127,8 +126,8 @@ impl<K: Holder> Places<K> {
 }
 
 impl<K: Holder> Table<K> {
-    /// Which place is given up for one more of this holder, if any must be.
-    fn who_goes(&self, holder: &K) -> Option<u64> {
+    /// The place that is evicted for one more of this holder, if one must be.
+    fn evicted_by(&self, holder: &K) -> Option<u64> {
         let own = self.of.get(holder);
         if own.map_or(0, BTreeSet::len) >= self.room.each {
             return own.and_then(BTreeSet::first).copied();
@@ -140,9 +139,9 @@ impl<K: Holder> Table<K> {
         for (holder, numbers) in &self.of {
             *groups.entry(holder.group()).or_default() += numbers.len();
         }
-        let of_most = |holder: &K| groups.get(&holder.group()).copied().unwrap_or(0);
-        let greediest = self.of.iter().max_by_key(|(holder, numbers)| (of_most(holder), numbers.len()));
-        greediest.and_then(|(_, numbers)| numbers.first()).copied()
+        let of_group = |holder: &K| groups.get(&holder.group()).copied().unwrap_or(0);
+        let largest = self.of.iter().max_by_key(|(holder, numbers)| (of_group(holder), numbers.len()));
+        largest.and_then(|(_, numbers)| numbers.first()).copied()
     }
 
     fn end(&mut self, number: u64) {
@@ -183,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_fills_all_places_makes_room_for_everybody_else() {
+    fn source_that_fills_all_places_is_evicted_for_others() {
         let places = Places::new(Room { places: 100, each: 25 });
         let greedy: Vec<_> = (0..1_000).map(|n| keep(&places, &format!("10.{}.0.1", n % 4))).collect();
         assert_eq!(places.held(), 100);
         let others: Vec<_> = (0..10).map(|n| keep(&places, &format!("192.0.{n}.1"))).collect();
         assert!(others.iter().all(|(_, end)| !end.is_cancelled()));
         let more: Vec<_> = (0..1_000).map(|n| keep(&places, &format!("10.{}.0.1", n % 4))).collect();
-        assert!(others.iter().all(|(_, end)| !end.is_cancelled()), "a patient one was ended");
+        assert!(others.iter().all(|(_, end)| !end.is_cancelled()), "an idle source was evicted");
         assert_eq!(places.held(), 100);
         let kept = greedy.iter().chain(&more).filter(|(_, end)| !end.is_cancelled()).count();
         assert_eq!(kept, 90);
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_of_a_greedy_address_finds_a_place_within_its_network() {
+    fn neighbour_of_a_greedy_address_gets_a_place_within_its_network() {
         let places = Places::new(Room { places: 64, each: 16 });
         let _greedy: Vec<_> = (0..400).map(|n| keep(&places, &format!("10.0.0.{}", n % 4))).collect();
         let (_one, one) = keep(&places, "10.0.0.9");
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_beyond_its_share_loses_its_own_oldest_place() {
+    fn holder_above_its_limit_loses_its_own_oldest_place() {
         let places = Places::new(Room { places: 100, each: 2 });
         let (first, second) = (keep(&places, "10.0.0.1"), keep(&places, "10.0.0.1"));
         let _third = keep(&places, "10.0.0.1");
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_counts_as_one_and_a_mapped_address_as_what_it_maps() {
+    fn ipv6_network_counts_as_one_and_a_mapped_address_as_what_it_maps() {
         let check = |address: &str, expected: &str, group: &str| {
             assert_eq!(origin(address).address(), expected.parse::<IpAddr>().unwrap());
             assert_eq!(origin(address).group().address(), group.parse::<IpAddr>().unwrap());

@@ -92,7 +92,7 @@ pub fn run(case: Case, releases: Releases, folder: &Path) -> Verdict {
 
 fn play(case: Case, releases: Releases, folder: &Path) -> Result<Told, Error> {
     let Case { phase, fault } = case;
-    let disks = if fault == Fault::WriteError { Disks::Frail } else { Disks::Small };
+    let disks = if fault == Fault::WriteError { Disks::FaultFs } else { Disks::Small };
     let mut scene = Scene::set(releases, folder, disks, &calls(phase))?;
     let held = scene.reach(phase)?;
     let logs = Logs { manager: scene.manager_log(), node: scene.node_log(STRUCK) };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use demo::{Block, Built, Contents, Ground, Plan, Platform, Releases, Step};
-use frail::{Frail, Record};
+use faultfs::{FaultFs, Record};
 
 /// How long anything may take that the history waits for. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -52,18 +52,18 @@ impl History {
         said(&platform, &["room", "add", "after", "--alias", "after"]);
         mark("room after");
         platform.stop();
-        let [manager, node] = disks.each_ref().map(Frail::record);
+        let [manager, node] = disks.each_ref().map(FaultFs::record);
         let releases = ["manager", "node1"].map(|name| (name, slots_of(&folder.path().join(name))));
         Self { manager, node, releases: releases.into() }
     }
 }
 
 /// A disk at the root of a machine that is not installed yet.
-fn disk(folder: &Path, name: &str) -> Frail {
+fn disk(folder: &Path, name: &str) -> FaultFs {
     let [backing, at] = [folder.join(format!("{name}.behind")), folder.join(name)];
     fs::create_dir(&backing).expect("a new folder");
     fs::create_dir(&at).expect("a new folder");
-    let disk = Frail::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    let disk = FaultFs::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
     disk.begin_record().expect("a folder that can be read");
     disk
 }

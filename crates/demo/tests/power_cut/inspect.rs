@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use frail::{Survivor, lay_out};
+use faultfs::{CrashState, lay_out};
 use rusqlite::Connection;
 use slots::{Slot, UnixMillis};
 use tempfile::TempDir;
@@ -57,11 +57,11 @@ impl<'a> Inspector<'a> {
         Self { machine, releases: &releases[name], folder, disks: 0, stores: 0 }
     }
 
-    pub(crate) fn look(&mut self, survivor: &Survivor<'_>) -> Result<(), String> {
+    pub(crate) fn look(&mut self, state: &CrashState<'_>) -> Result<(), String> {
         self.disks += 1;
         let root = self.folder.path().join("machine");
-        lay_out(survivor.nodes, &root).map_err(|error| error.to_string())?;
-        let verdict = self.look_at(&root, survivor.marks);
+        lay_out(state.nodes, &root).map_err(|error| error.to_string())?;
+        let verdict = self.look_at(&root, state.marks);
         fs::remove_dir_all(&root).map_err(|error| error.to_string())?;
         verdict
     }

@@ -7,7 +7,7 @@ mod inspect;
 
 use std::ffi::OsStr;
 
-use frail::cut_everywhere;
+use faultfs::cut_everywhere;
 use history::History;
 use inspect::{Inspector, Machine};
 
@@ -21,7 +21,7 @@ fn a_whole_upgrade_survives_a_power_cut_after_every_change() {
     let history = History::of_an_upgrade();
     for (machine, record) in [(Machine::Manager, &history.manager), (Machine::Node, &history.node)] {
         let mut inspector = Inspector::new(machine, &history.releases);
-        let tally = cut_everywhere(record, passing, |survivor| inspector.look(survivor));
+        let tally = cut_everywhere(record, passing, |state| inspector.look(state));
         let tally = tally.unwrap_or_else(|fault| panic!("{machine:?}: {fault}"));
         println!("{machine:?}: {tally}; {inspector}, all good");
         assert!(tally.distinct >= 150, "{machine:?}: only {tally}");

@@ -149,11 +149,7 @@ impl Unit<'_> {
         self.machine.run(&format!("systemctl start --no-block {name}"));
         wait_for("boot's refusal", || {
             let said = self.machine.run(&format!("journalctl --quiet --no-pager --lines=9 --unit={name}"));
-            if said.contains("cannot be started, for it is not known to be what was signed") {
-                Ok(())
-            } else {
-                Err(said)
-            }
+            if said.contains("cannot be started, for its verification failed") { Ok(()) } else { Err(said) }
         });
         assert!(!lives(before.release), "{}: the old release is left", self.machine);
         self.machine

@@ -125,7 +125,7 @@ impl Driver {
     fn restart(&mut self, software: Assignment) -> Acted {
         match self.parts.machine.select(&software.manifest.to_string()) {
             // Selected, though perhaps not durably: boot knows which it is when it starts.
-            Ok(()) | Err(slots::Error::MayBeInForce { .. }) => Acted::Restarts,
+            Ok(()) | Err(slots::Error::NotDurable { .. }) => Acted::Restarts,
             Err(error) => {
                 let why = format!("its slot could not be selected: {}", chain(&error));
                 match self.apply(AgentEvent::Rejected { software, why }) {
