@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use rtp_rs::RtpReader;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
@@ -172,12 +173,13 @@ impl Ear {
     }
 
     /// Takes the RTP packet that arrived at `at`.
-    pub fn packet(&mut self, at: Time, header: &call::rtp::Header, payload: &[u8]) {
-        if header.payload_type != self.codec.payload_type() || payload.is_empty() {
+    pub(crate) fn packet(&mut self, at: Time, packet: &RtpReader<'_>) {
+        let payload = packet.payload();
+        if packet.payload_type() != self.codec.payload_type() || payload.is_empty() {
             self.sound.unusable += 1;
             return;
         }
-        match self.stream.take(header.ssrc, header.sequence) {
+        match self.stream.take(packet.ssrc(), packet.sequence_number().into()) {
             Arrival::Late => {
                 self.sound.late += 1;
                 return;

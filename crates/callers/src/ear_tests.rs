@@ -2,13 +2,18 @@
 
 use super::*;
 use crate::tone::{AMPLITUDE, Generator};
-use call::rtp::Header;
+use rtp_rs::{RtpPacketBuilder, Seq};
 
 const OWN: u16 = 400;
 const BEGIN: Time = Time(1_000_000);
 
 fn tone(hz: u16) -> Tone {
     Tone::try_from(hz).unwrap()
+}
+
+fn packet(payload_type: u8, sequence: u16, payload: &[u8]) -> Vec<u8> {
+    let packet = RtpPacketBuilder::new().payload_type(payload_type).sequence(Seq::from(sequence)).ssrc(7);
+    packet.payload(payload).build().unwrap()
 }
 
 /// A node that sends what it is told to, 20 ms at a time.
@@ -38,11 +43,10 @@ impl Mix {
                     .frame();
                 sum.iter_mut().zip(frame).for_each(|(s, x)| *s += x);
             }
-            let header =
-                Header { payload_type: 0, marker: false, sequence: self.sequence, timestamp: 0, ssrc: 7 };
+            let packet = packet(0, self.sequence, &Codec::Pcmu.encode(&sum));
             self.now = self.now.plus(Millis(20));
             self.sequence = self.sequence.wrapping_add(1);
-            self.ear.packet(self.now, &header, &Codec::Pcmu.encode(&sum));
+            self.ear.packet(self.now, &RtpReader::new(&packet).unwrap());
         }
     }
 
@@ -168,8 +172,8 @@ fn lost_packets_are_counted_and_a_few_do_no_harm() {
 #[test]
 fn what_is_not_the_agreed_codec_is_no_sound() {
     let mut mix = Mix::new(&[500]);
-    let header = Header { payload_type: 8, marker: false, sequence: 0, timestamp: 0, ssrc: 7 };
-    mix.ear.packet(mix.now, &header, &[0; FRAME]);
+    let packet = packet(8, 0, &[0; FRAME]);
+    mix.ear.packet(mix.now, &RtpReader::new(&packet).unwrap());
     mix.ear.noise();
     assert_eq!((mix.ear.sound().packets, mix.ear.sound().unusable), (0, 2));
 }

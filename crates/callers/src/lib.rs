@@ -45,7 +45,7 @@ mod live;
 mod media;
 mod person;
 mod plan;
-mod rng;
+mod random;
 mod roster;
 mod sdp;
 mod session;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use rand::seq::SliceRandom as _;
+
 use crate::book::Seat;
 use crate::crowd::{LOOK_EVERY, Node, Shared};
 use crate::dial::DialError;
 use crate::ledger::{GivenUp, Kind, Refusal, Why};
 use crate::live::{LiveCall, RequestError};
 use crate::plan;
-use crate::rng::Rng;
+use crate::random::{Random, of_caller};
 use crate::time::Millis;
 
 /// The longest time for which a caller whose time is up waits for a successor. Without a bound nobody
@@ -26,11 +28,11 @@ pub(crate) struct Visit {
 
 /// The life of the `n`-th person.
 pub(crate) async fn live(shared: &Arc<Shared>, n: u64) {
-    let mut rng = Rng::of(shared.settings.seed, n);
-    let length = shared.settings.lengths.draw(&mut rng);
+    let mut random = of_caller(shared.settings.seed, n);
+    let length = shared.settings.lengths.draw(&mut random);
     let mut nodes = shared.settings.nodes.clone();
-    rng.shuffle(&mut nodes);
-    let call = place(shared, n, &mut rng, nodes).await;
+    nodes.shuffle(&mut random);
+    let call = place(shared, n, &mut random, nodes).await;
     match call {
         Some(call) => stay(shared, call, length, Kind::Ordinary).await,
         None => {
@@ -44,14 +46,14 @@ pub(crate) async fn live(shared: &Arc<Shared>, n: u64) {
 }
 
 /// Dials node after node. A person dials one room; only where that has no seat does it take another.
-async fn place(shared: &Arc<Shared>, n: u64, rng: &mut Rng, nodes: Vec<Node>) -> Option<LiveCall> {
+async fn place(shared: &Arc<Shared>, n: u64, random: &mut Random, nodes: Vec<Node>) -> Option<LiveCall> {
     let mut refusals: Vec<Refusal> = Vec::new();
     let mut favourite: Option<String> = None;
     for node in nodes {
         if shared.stop.is_cancelled() {
             return None;
         }
-        let Some((visit, seat)) = take_seat(shared, n, rng, node, favourite.as_deref()) else { continue };
+        let Some((visit, seat)) = take_seat(shared, n, random, node, favourite.as_deref()) else { continue };
         favourite.get_or_insert_with(|| visit.alias.clone());
         match dial(shared, &visit, seat, refusals.clone()).await {
             Ok(call) => return Some(call),
@@ -70,7 +72,7 @@ async fn place(shared: &Arc<Shared>, n: u64, rng: &mut Rng, nodes: Vec<Node>) ->
 fn take_seat(
     shared: &Arc<Shared>,
     n: u64,
-    rng: &mut Rng,
+    random: &mut Random,
     node: Node,
     favourite: Option<&str>,
 ) -> Option<(Visit, Seat)> {
@@ -82,7 +84,8 @@ fn take_seat(
         return Some(taken);
     }
     let (settings, occupancy) = (&shared.settings, shared.book.occupancy());
-    plan::choose_room(rng, &settings.rooms, &occupancy, &node.name, settings.share_in_several).and_then(take)
+    plan::choose_room(random, &settings.rooms, &occupancy, &node.name, settings.share_in_several)
+        .and_then(take)
 }
 
 /// Dials the visit; on an answer the call is in the book, otherwise the seat is given back.

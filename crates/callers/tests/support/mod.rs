@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use call::rtp::Header as Rtp;
 use callers::{Codec, Node, NodeName};
 use rsipstack::dialog::dialog::{Dialog, DialogState};
 use rsipstack::dialog::dialog_layer::DialogLayer;
@@ -16,6 +15,7 @@ use rsipstack::transaction::endpoint::Endpoint;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{TcpListenerConnection, TransportLayer};
+use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
@@ -202,9 +202,9 @@ fn answer(port: u16, codec: Codec, sends: bool) -> Vec<u8> {
 async fn hear(socket: Arc<UdpSocket>, legs: Legs, call: String, codec: Codec, stop: CancellationToken) {
     let mut buffer = [0; 1500];
     while let Some(Ok((length, _))) = stop.run_until_cancelled(socket.recv_from(&mut buffer)).await {
-        let Some((_, payload)) = Rtp::parse(&buffer[..length]) else { continue };
+        let Ok(packet) = RtpReader::new(&buffer[..length]) else { continue };
         let mut frame = [0; 160];
-        frame.iter_mut().zip(codec.decode(payload)).for_each(|(to, from)| *to = from);
+        frame.iter_mut().zip(codec.decode(packet.payload())).for_each(|(to, from)| *to = from);
         let mut legs = legs.lock().unwrap();
         let Some(leg) = legs.get_mut(&call) else { return };
         leg.queue.push_back(frame);
@@ -255,14 +255,12 @@ fn packet(
         }
     }
     leg.sequence = leg.sequence.wrapping_add(1);
-    let header = Rtp {
-        payload_type: leg.codec.payload_type(),
-        marker: false,
-        sequence: leg.sequence,
-        timestamp: u32::from(leg.sequence) * 160,
-        ssrc: 1,
-    };
-    let mut datagram = Vec::new();
-    header.write(&leg.codec.encode(&sum), &mut datagram);
-    (leg.socket.clone(), leg.peer, datagram)
+    let payload = leg.codec.encode(&sum);
+    let packet = RtpPacketBuilder::new()
+        .payload_type(leg.codec.payload_type())
+        .sequence(Seq::from(leg.sequence))
+        .timestamp(u32::from(leg.sequence) * 160)
+        .ssrc(1)
+        .payload(&payload);
+    (leg.socket.clone(), leg.peer, packet.build().unwrap())
 }
