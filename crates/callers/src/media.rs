@@ -101,7 +101,7 @@ impl Sender {
 
 async fn send(shared: &Shared, socket: &UdpSocket, sender: &mut Sender) {
     let late = sender.catch_up(Instant::now());
-    let (sends_tone, theirs) = (shared.speaks(), note_stall(shared, late));
+    let (sends_tone, theirs) = (shared.sends_tone(), note_stall(shared, late));
     while sender.next <= Instant::now() {
         let samples = if sends_tone { sender.generator.frame() } else { [0; FRAME] };
         let datagram = sender.packet(&shared.settings.codec.encode(&samples));
@@ -123,8 +123,8 @@ fn receive(shared: &Shared, from: SocketAddr, datagram: &[u8]) {
     let now = shared.agent.clock.now();
     let mut state = shared.state();
     match RtpReader::new(datagram) {
-        Ok(packet) if from == state.theirs => state.ear.packet(now, &packet),
-        Ok(_) | Err(_) => state.ear.noise(),
+        Ok(packet) if from == state.theirs => state.monitor.packet(now, &packet),
+        Ok(_) | Err(_) => state.monitor.count_unusable(),
     }
 }
 
@@ -133,7 +133,7 @@ fn check_silence(shared: &Shared) {
     let lasted = {
         let state = shared.state();
         let Some(due_since) = state.due_since else { return };
-        let last = state.ear.last_packet().map_or(due_since, |last| last.max(due_since));
+        let last = state.monitor.last_packet().map_or(due_since, |last| last.max(due_since));
         now.since(last)
     };
     if lasted > shared.settings.silence {

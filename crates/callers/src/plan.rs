@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rand::seq::IndexedRandom as _;
 use rand_distr::{Distribution as _, LogNormal};
 
-use crate::ledger::NodeName;
+use crate::call_log::NodeName;
 use crate::random::Random;
 use crate::time::Millis;
 use crate::tone::TONES;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_crowd_sits_in_conferences_of_three_or_more_and_no_room_overflows() {
+    fn half_of_the_callers_are_in_conferences_of_three_or_more_and_no_room_overflows() {
         let (rooms, nodes) = (rooms(8, 6), ["x", "y", "z"].map(|n| NodeName(n.to_owned())));
         for seed in 0..20 {
             let mut occupancy = Occupancy::new();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_node_has_no_room() {
+    fn full_node_gives_no_room() {
         let node = NodeName("x".to_owned());
         let occupancy = Occupancy::from([((node.clone(), "room0".to_owned()), 2)]);
         assert_eq!(choose_room(&mut of_caller(1, 1), &rooms(1, 2), &occupancy, &node, 0.5), None);

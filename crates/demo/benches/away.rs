@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use callers::ledger::NodeName;
+use callers::call_log::NodeName;
 use callers::time::Millis;
 use callers::{Crowd, CrowdSettings, Pin, Room};
 use demo::{Block, Built, Contents, Error, Ground, Plan, Platform, Releases, Step, Wait};

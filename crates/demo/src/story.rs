@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use callers::ledger::{Ledger, NodeName};
+use callers::call_log::{CallLog, NodeName};
 use callers::time::Millis;
 use callers::{CallId, Crowd, CrowdSettings, Lengths, Pin, Room};
 use demo::{Block, Built, Contents, Error, Ground, Plan, Platform, Releases};
@@ -78,7 +78,7 @@ pub(crate) fn tell(
     std::thread::sleep(AFTERWARDS);
     say("The run has ended. Everybody hangs up.");
     let history = History::of_last_run(&platform.pitlane, &status)?;
-    let ledger: Ledger = runtime.block_on(crowd.stop());
+    let ledger: CallLog = runtime.block_on(crowd.stop());
     let verdict = Verdict::new(options.calls.into(), &status, &history, &ledger);
     Ok((platform, verdict))
 }

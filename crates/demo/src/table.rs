@@ -1,6 +1,6 @@
 //! The table that the demo ends with.
 
-use callers::ledger::{DrainReport, Ledger, Totals};
+use callers::call_log::{CallLog, DrainReport, Totals};
 use callers::time::Millis;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Table};
@@ -61,7 +61,7 @@ pub(crate) fn draw(rows: &[Row]) -> String {
 }
 
 /// The sums, in sentences.
-pub(crate) fn summary(ledger: &Ledger, lived_through: usize, fewest: usize, out: usize) -> String {
+pub(crate) fn summary(ledger: &CallLog, lived_through: usize, fewest: usize, out: usize) -> String {
     let totals = ledger.totals();
     format!(
         "Nodes out of service at one time: {out} at most.\n\

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use callers::ledger::{Drain, DrainReport, Ledger};
+use callers::call_log::{CallLog, Drain, DrainReport};
 use callers::time::Millis;
 use demo::Built;
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     /// Judges the status at the end of the run, its history, and what the callers have written down.
-    pub(crate) fn new(calls: usize, status: &Value, history: &History, ledger: &Ledger) -> Self {
+    pub(crate) fn new(calls: usize, status: &Value, history: &History, ledger: &CallLog) -> Self {
         let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
         let rows: Vec<Row> = nodes.iter().map(|node| row(node, history, ledger)).collect();
         let mut faults: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
@@ -73,7 +73,7 @@ impl Verdict {
     }
 }
 
-fn row(node: &Value, history: &History, ledger: &Ledger) -> Row {
+fn row(node: &Value, history: &History, ledger: &CallLog) -> Row {
     let name = name(node);
     let phases = history.of(&name.0);
     let drain = match (phases.draining, phases.cleared) {

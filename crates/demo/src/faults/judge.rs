@@ -1,8 +1,8 @@
 //! What a case has come to: whether the run said what it must, and whether a call was lost that the fault
 //! itself did not end.
 
-use callers::Ledger;
-use callers::ledger::Failure;
+use callers::CallLog;
+use callers::call_log::Failure;
 use serde_json::Value;
 
 use super::fault::{Fault, Victim};
@@ -72,7 +72,7 @@ fn of_the_node(status: &Value) -> Option<String> {
 }
 
 /// How many calls the fault itself ended, or what else went wrong with calls.
-pub(crate) fn calls(ledger: &Ledger, fault: Fault) -> Result<usize, String> {
+pub(crate) fn calls(ledger: &CallLog, fault: Fault) -> Result<usize, String> {
     let struck = format!("node{STRUCK}");
     let excused = |failure: &&Failure| {
         let node = match failure {

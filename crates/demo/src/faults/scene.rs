@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use callers::ledger::NodeName;
+use callers::call_log::NodeName;
 use callers::time::Millis;
-use callers::{CallId, Crowd, CrowdSettings, Ledger, Pin, Room};
+use callers::{CallId, CallLog, Crowd, CrowdSettings, Pin, Room};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -180,7 +180,7 @@ impl Scene {
     }
 
     /// Everybody hangs up; what they have written down.
-    pub(crate) fn close(self) -> Ledger {
+    pub(crate) fn close(self) -> CallLog {
         let Self { mut platform, runtime, crowd, .. } = self;
         let ledger = runtime.block_on(crowd.stop());
         platform.stop();

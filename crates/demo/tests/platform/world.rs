@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callers::ledger::{Ledger, NodeName};
+use callers::call_log::{CallLog, NodeName};
 use callers::time::Millis;
 use callers::{CallId, Crowd, CrowdSettings, Pin, Room};
 use demo::{Block, Built, Contents, Ground, Plan, Platform, Releases, Step, Wait};
@@ -188,7 +188,7 @@ impl World {
     }
 
     /// Everybody hangs up, and what they have written down is free of losses and of silence.
-    pub(crate) fn nobody_was_cut(&self, calls: LongCalls) -> Ledger {
+    pub(crate) fn nobody_was_cut(&self, calls: LongCalls) -> CallLog {
         let ledger = self.runtime.block_on(calls.crowd.stop());
         let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
         assert!(failures.is_empty(), "{}\n{}", failures.join("\n"), self.logs());
