@@ -1,15 +1,16 @@
-//! What happened to the people on the phone: every call, every refusal, every loss, every tone that
-//! was not heard. Pure data; the figures of a demo and the verdict of a test are read from it.
+//! The call log: every call of a crowd, every refusal, every lost call, and every tone that was not heard.
+//!
+//! Pure data. The figures of the demo and the verdicts of tests are computed from it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::dial::{CallId, DialError, Transport};
-use crate::ear::{Missing, Sound};
-use crate::live::{Cause, Ended};
+use crate::live::Ended;
 use crate::time::{Millis, Time};
 use crate::tone::Tone;
+use crate::tone_monitor::{Missing, Sound};
 
 /// The name of a Conferencing Node, as the operator knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,18 +23,18 @@ impl std::fmt::Display for NodeName {
     }
 }
 
-/// One node's answer to one attempt that was no call.
+/// One attempt that a node did not answer with a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The node that was dialled.
     pub node: NodeName,
-    /// When its answer came, or was given up.
+    /// When its answer was received, or the attempt was given up.
     pub at: Time,
-    /// Why there was no call.
+    /// The reason.
     pub why: Why,
 }
 
-/// Why an attempt made no call.
+/// Why an attempt did not become a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
@@ -46,9 +47,9 @@ pub enum Why {
         /// The Reason header, or the phrase of the status line.
         words: String,
     },
-    /// No answer in time, or no way to send.
+    /// No answer in time, or the INVITE could not be sent.
     NoAnswer,
-    /// Answered, but without sound; or the caller had no socket.
+    /// Answered without a usable session description, or the caller had no socket.
     Unusable {
         /// The error.
         words: String,
@@ -56,7 +57,7 @@ pub enum Why {
 }
 
 impl Why {
-    /// What an error of dialling means to the ledger.
+    /// The reason in an error of dialling.
     #[must_use]
     pub fn of(error: &DialError) -> Why {
         match error {
@@ -75,13 +76,13 @@ impl Why {
     }
 }
 
-/// Whether a call was placed by the crowd at will or asked for by name.
+/// Whether the crowd chose the node of a call or the test did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// One of the crowd.
+    /// Chosen by the crowd.
     Ordinary,
-    /// A long call asked for on a given node.
+    /// Placed on a given node by [`Crowd::pin`](crate::Crowd::pin).
     Pinned,
 }
 
@@ -94,21 +95,21 @@ pub struct CallRecord {
     pub node: NodeName,
     /// The alias that was dialled.
     pub room: String,
-    /// How its SIP travels.
+    /// Its SIP transport.
     pub transport: Transport,
     /// The caller's tone.
     pub tone: Tone,
-    /// Of the crowd, or pinned.
+    /// Ordinary or pinned.
     pub kind: Kind,
-    /// When the answer came.
+    /// When it was answered.
     pub answered: Time,
-    /// How it ended; none while it lives.
+    /// How it ended; `None` while it is alive.
     pub ended: Option<Ended>,
-    /// The refusals the caller met before this answer, in order.
+    /// The refusals before this call, in order.
     pub refused_before: Vec<Refusal>,
-    /// What it heard.
+    /// What it received.
     pub sound: Sound,
-    /// The longest time by which this machine was late to send for it: ours, not a node's.
+    /// The longest delay of this machine in sending its packets, which is no fault of a node.
     pub own_stall: Millis,
 }
 
@@ -123,145 +124,145 @@ impl CallRecord {
         self.ended.as_ref().map(|ended| ended.at)
     }
 
-    fn lived_at(&self, at: Time) -> bool {
+    fn was_alive_at(&self, at: Time) -> bool {
         self.answered <= at && self.ended_at().is_none_or(|end| end >= at)
     }
 }
 
-/// A caller who was refused by every node.
+/// A caller that every node has refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenUp {
-    /// When the last refusal came.
+    /// When the last node refused.
     pub at: Time,
     /// The refusals, in order.
     pub refusals: Vec<Refusal>,
 }
 
-/// A caller who did not hear another one who was there.
+/// A caller that did not hear another one in its conference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingTone {
-    /// The node of both.
+    /// The node of both callers.
     pub node: NodeName,
-    /// The alias of both.
+    /// The alias of both callers.
     pub room: String,
-    /// Who did not hear.
+    /// The call that did not receive the tone.
     pub listener: CallId,
-    /// Who was not heard, when still known.
+    /// The call whose tone is missing; `None` if it has ended since.
     pub speaker: Option<CallId>,
-    /// Which tone, since when and how long.
+    /// The tone, the begin and the duration.
     pub missing: Missing,
 }
 
-/// All that happened.
+/// The log of a crowd.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// Every call that was answered.
+pub struct CallLog {
+    /// All calls that were answered.
     pub calls: BTreeMap<CallId, CallRecord>,
-    /// Callers refused by all nodes.
+    /// The callers that all nodes have refused.
     pub given_up: Vec<GivenUp>,
-    /// Every stretch in which an expected tone was missing too long.
+    /// All gaps in which an expected tone was missing for too long.
     pub missing: Vec<MissingTone>,
-    /// The fewest calls alive at one time since the crowd first was complete; none before that.
+    /// The fewest calls alive at one time since the crowd was complete for the first time; `None` before that.
     pub fewest_alive: Option<usize>,
     /// The most calls alive at one time.
     pub most_alive: usize,
 }
 
-/// The figures of one node, or of all.
+/// The totals of one node or of all nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Calls answered.
+    /// Calls that were answered.
     pub placed: usize,
-    /// Calls alive now.
+    /// Calls that are alive.
     pub alive: usize,
-    /// Calls that the caller ended.
+    /// Calls that the caller has ended.
     pub ended_by_caller: usize,
-    /// Calls LOST.
+    /// Calls that were lost.
     pub lost: usize,
-    /// Refusals in maintenance mode whose caller was then placed on another node.
+    /// Refusals in maintenance mode after which the caller was answered by another node.
     pub placed_elsewhere: usize,
-    /// Refusals whose caller found no node.
+    /// Callers that all nodes have refused.
     pub refused_for_good: usize,
-    /// Stretches in which a caller did not hear another.
+    /// Gaps in which a caller did not hear another.
     pub tones_missing: usize,
-    /// Calls that heard their own tone.
+    /// Calls that received their own tone.
     pub own_tone: usize,
-    /// Calls that heard the tone of nobody in their conference.
+    /// Calls that received a tone of no caller in their conference.
     pub strangers: usize,
-    /// The longest time an expected tone was away.
+    /// The longest gap of an expected tone.
     pub longest_gap: Millis,
     /// RTP packets received.
     pub packets: u64,
-    /// RTP packets that did not come.
+    /// RTP packets that did not arrive.
     pub packets_lost: u64,
 }
 
-/// A stretch of time in which a node was drained.
+/// The time in which a node was drained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drain {
     /// The node.
     pub node: NodeName,
-    /// When it went into maintenance mode.
+    /// When it entered maintenance mode.
     pub from: Time,
     /// When its calls had cleared.
     pub to: Time,
-    /// A call counts as having lived through the whole drain when it ended no more than this before
-    /// `to`: the end of the last call is what ends a drain.
+    /// How long before `to` a call may end and still count as having lasted through the whole drain: the end of the
+    /// last call is what ends a drain.
     pub slack: Millis,
 }
 
-/// What became of the calls of a node during a drain.
+/// The calls of a node during a drain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrainReport {
-    /// Calls that lived at any time of the drain.
+    /// Calls that were alive at some time of the drain.
     pub carried: usize,
-    /// Calls of those that lived through the whole of it.
+    /// Calls that were alive for the whole drain.
     pub lived_through: usize,
-    /// Calls that their callers ended during it.
+    /// Calls that the caller has ended during it.
     pub ended_by_caller: usize,
-    /// Calls LOST during it.
+    /// Calls that were lost during it.
     pub lost: usize,
-    /// Calls that the node answered although it was being drained.
+    /// Calls that the node answered during it.
     pub answered: usize,
-    /// New calls that it refused in maintenance mode.
+    /// New calls that the node refused in maintenance mode.
     pub refused: usize,
-    /// Those of them that were placed on another node.
+    /// Refused calls that another node then answered.
     pub placed_elsewhere: usize,
 }
 
-/// Something that must not happen.
+/// A violation of what calls must meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// A call was lost.
     Lost {
-        /// Which.
+        /// The call.
         call: CallId,
-        /// On which node.
+        /// Its node.
         node: NodeName,
-        /// When and how.
+        /// When and how it ended.
         ended: Ended,
     },
-    /// A caller did not hear another.
+    /// A caller did not hear another one.
     ToneMissing(MissingTone),
-    /// A caller heard itself.
+    /// A caller heard its own tone.
     OwnTone {
-        /// Who.
+        /// The call.
         call: CallId,
-        /// On which node.
+        /// Its node.
         node: NodeName,
-        /// In so many windows of 100 ms.
+        /// The number of windows of 100 ms with the tone.
         windows: u64,
     },
-    /// A caller heard somebody who is not in its conference.
+    /// A caller heard a tone of no caller in its conference.
     Stranger {
-        /// Who heard.
+        /// The call.
         call: CallId,
-        /// On which node.
+        /// Its node.
         node: NodeName,
-        /// What.
+        /// The tone.
         tone: Tone,
-        /// In so many windows of 100 ms.
+        /// The number of windows of 100 ms with the tone.
         windows: u64,
     },
 }
@@ -270,10 +271,10 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Failure::Lost { call, node, ended } => {
-                write!(f, "call {call} on {node} was LOST at {}: {}", ended.at.0, Words(&ended.cause))
+                write!(f, "call {call} on {node} was LOST at {}: {}", ended.at.0, ended.cause)
             }
             Failure::ToneMissing(m) => {
-                let speaker = m.speaker.as_ref().map_or("a caller who has left", |id| id.0.as_str());
+                let speaker = m.speaker.as_ref().map_or("a caller that has left", |id| id.0.as_str());
                 let Missing { tone, since, lasted, .. } = m.missing;
                 write!(
                     f,
@@ -285,41 +286,24 @@ impl std::fmt::Display for Failure {
                 write!(f, "call {call} on {node} heard its own tone for {}", Millis(windows * 100))
             }
             Failure::Stranger { call, node, tone, windows } => {
-                write!(f, "call {call} on {node} heard a stranger ({tone}) for {}", Millis(windows * 100))
+                write!(
+                    f,
+                    "call {call} on {node} heard a tone of another conference ({tone}) for {}",
+                    Millis(windows * 100)
+                )
             }
         }
     }
 }
 
-/// A cause in words.
-struct Words<'a>(&'a Cause);
-
-impl std::fmt::Display for Words<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let status = |status: &Option<u16>| status.map_or("no answer".to_owned(), |code| code.to_string());
-        match self.0 {
-            Cause::HungUp => f.write_str("the caller hung up"),
-            Cause::FarEndBye { reason: Some(reason) } => write!(f, "the node hung up ({reason})"),
-            Cause::FarEndBye { reason: None } => f.write_str("the node hung up"),
-            Cause::Silence { lasted } => write!(f, "no sound for {lasted}"),
-            Cause::RefreshFailed { status: s } => write!(f, "the refresh failed ({})", status(s)),
-            Cause::ByeFailed { status: s } => {
-                write!(f, "the node did not know the call any more ({})", status(s))
-            }
-            Cause::SessionLapsed => f.write_str("the node did not refresh the session"),
-            Cause::NoAck => f.write_str("the node did not acknowledge an answer"),
-        }
-    }
-}
-
-impl Ledger {
-    /// The figures of all nodes together.
+impl CallLog {
+    /// The totals of all nodes.
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.count(|_| true)
     }
 
-    /// The figures of each node that was ever dialled.
+    /// The totals of each node that was dialled.
     #[must_use]
     pub fn by_node(&self) -> BTreeMap<NodeName, Totals> {
         let answered = self.calls.values().map(|call| &call.node);
@@ -330,8 +314,8 @@ impl Ledger {
         nodes.into_iter().map(|node| (node.clone(), self.count(|name| *name == node))).collect()
     }
 
-    /// How many callers each node refused in maintenance mode who were then placed on another:
-    /// (from, to) and their number.
+    /// For each pair of nodes, the number of callers that the first refused in maintenance mode and the second
+    /// answered.
     #[must_use]
     pub fn moves(&self) -> BTreeMap<(NodeName, NodeName), usize> {
         let mut moves = BTreeMap::new();
@@ -343,14 +327,14 @@ impl Ledger {
         moves
     }
 
-    /// Everything that must not happen and did. Refusals are none: in maintenance mode they are right.
+    /// All failures. A refusal is none: it is correct in maintenance mode.
     #[must_use]
     pub fn failures(&self) -> Vec<Failure> {
         let of_calls = self.calls.values().flat_map(failures_of);
         of_calls.chain(self.missing.iter().cloned().map(Failure::ToneMissing)).collect()
     }
 
-    /// What became of the calls of a node during a drain.
+    /// The calls of a node during a drain.
     #[must_use]
     pub fn drain(&self, drain: &Drain) -> DrainReport {
         let Drain { node, from, to, slack } = drain;
@@ -367,8 +351,9 @@ impl Ledger {
             }
             report.carried += 1;
             report.answered += usize::from(call.answered > *from);
-            report.lived_through +=
-                usize::from(call.lived_at(*from) && call.lived_at(from.max(&to.minus(*slack)).to_owned()));
+            report.lived_through += usize::from(
+                call.was_alive_at(*from) && call.was_alive_at(from.max(&to.minus(*slack)).to_owned()),
+            );
             if call.ended_at().is_some_and(within) {
                 report.lost += usize::from(call.is_lost());
                 report.ended_by_caller += usize::from(!call.is_lost());
@@ -379,7 +364,7 @@ impl Ledger {
         report
     }
 
-    /// Notes a failure to hear; one that goes on replaces what was noted of it before.
+    /// Records a gap of a tone; one that goes on replaces its earlier record.
     pub(crate) fn note_missing(&mut self, new: MissingTone) {
         let same = |old: &&mut MissingTone| {
             let (a, b) = (&old.missing, &new.missing);
@@ -452,5 +437,5 @@ fn failures_of(call: &CallRecord) -> Vec<Failure> {
 }
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
+#[path = "call_log_tests.rs"]
 mod tests;

@@ -1,13 +1,13 @@
-//! A test in namespaces of its own: a network, a tree of control groups, and all of its processes. They go
-//! with the test, however it ends.
+//! Runs a test in namespaces of its own: network, mounts, control groups and processes. They end with the test, however
+//! it ends.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The variable that tells a test that it is in its namespaces already: its name is that of its group.
+/// The variable that is set inside the namespaces; its value is the name of the test's control group.
 const INSIDE: &str = "PITLANE_UNITS_GROUP";
 
-/// The programs that are run, each with the Debian package that brings it.
+/// The programs that are needed, each with its Debian package.
 const NEEDED: [(&str, &str); 5] = [
     ("/usr/bin/systemd-nspawn", "systemd-container"),
     ("/usr/lib/systemd/systemd", "systemd"),
@@ -16,9 +16,9 @@ const NEEDED: [(&str, &str); 5] = [
     ("/usr/sbin/useradd", "passwd"),
 ];
 
-/// Makes the namespaces, runs the words that it is given in them, and takes away its files and control
-/// groups, also when it is told to end. `systemd-nspawn` keeps its own in `/run/systemd`, and wants that to be in memory.
-const GROUND: &str = r#"
+/// Creates the namespaces, runs a command in them, and removes its files and control groups, also on a signal.
+/// `systemd-nspawn` requires that `/run/systemd` is in memory.
+const SETUP: &str = r#"
 set -e
 mkdir -p /run/systemd
 mount -t tmpfs pitlane /run/systemd
@@ -29,7 +29,7 @@ TMPDIR=$(mktemp -d)
 export TMPDIR
 unshare --pid --fork --kill-child --mount-proc "$@" &
 inside=$!
-# The first process inside hears no SIGTERM; with it ends every other.
+# The first process of a process namespace ignores SIGTERM; when it is killed, all others end.
 trap 'kill -KILL $(cat /proc/$inside/task/$inside/children)' INT TERM
 code=1
 while kill -0 $inside 2>/dev/null; do
@@ -41,22 +41,22 @@ rm -rf "$TMPDIR"
 exit $code
 "#;
 
-/// Runs a test's story apart from everything else on this machine.
-pub(crate) fn apart(test: &str, story: fn()) {
+/// Runs the body of a test in namespaces of its own.
+pub(crate) fn isolated(test: &str, body: fn()) {
     if std::env::var_os(INSIDE).is_some() {
-        return story();
+        return body();
     }
     assert_possible();
     let itself = std::env::current_exe().expect("the test knows its own program");
     let ended = Command::new("unshare")
-        .args(["--mount", "--net", "sh", "-c", GROUND, "sh"])
+        .args(["--mount", "--net", "sh", "-c", SETUP, "sh"])
         .arg(itself)
         .args(["--exact", test, "--nocapture"])
         .env(INSIDE, format!("pitlane-units-{}", std::process::id()))
         .stdin(Stdio::null())
         .status()
         .expect("unshare starts");
-    assert!(ended.success(), "{test} ended with {ended} in its namespaces; what it said is above");
+    assert!(ended.success(), "{test} ended with {ended} in its namespaces; its output is above");
 }
 
 /// The folder of this test's control groups.
@@ -68,7 +68,7 @@ pub(crate) fn group() -> String {
 fn assert_possible() {
     assert!(
         rustix::process::geteuid().is_root(),
-        "this boots systemd in containers, which needs the rights of root; run it as root"
+        "this boots systemd in containers, which needs root privileges; run it as root"
     );
     let missing: Vec<_> = NEEDED
         .iter()

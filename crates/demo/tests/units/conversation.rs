@@ -1,4 +1,4 @@
-//! Two people who talk with each other on the node: what the unit forbids must not be what calls need.
+//! A call between two callers on the node: the restrictions of the unit must not prevent calls.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -6,24 +6,24 @@ use callers::time::Millis;
 use callers::{CallId, Crowd, CrowdSettings, Node, NodeName, Pin, Room};
 use tokio::runtime::Runtime;
 
-/// The Virtual Meeting Room that they dial.
+/// The Virtual Meeting Room that both dial.
 pub(crate) const ROOM: &str = "meet";
 
-/// The address of both.
+/// The address of both callers.
 const CALLERS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-/// Longer than any test: they talk until they are told to end.
+/// Longer than any test: the calls last until the test ends them.
 const LENGTH: Millis = Millis::seconds(3_600);
 
-/// A conversation.
-pub(crate) struct Talk {
+/// Two calls in one conference.
+pub(crate) struct Conversation {
     runtime: Runtime,
     crowd: Crowd,
     calls: [CallId; 2],
 }
 
-impl Talk {
-    /// Both dial the room.
+impl Conversation {
+    /// Places both calls.
     pub(crate) fn begin(sip: SocketAddr) -> Result<Self, String> {
         let runtime = Runtime::new().expect("a runtime");
         let node = NodeName("lon-1".to_owned());
@@ -41,13 +41,13 @@ impl Talk {
         Ok(Self { runtime, crowd, calls: [one, other] })
     }
 
-    /// Both hang up; neither was cut off, and each heard the other.
+    /// Hangs up both calls, and checks that none was lost and that each caller heard the other.
     pub(crate) fn end(self) {
         for call in &self.calls {
             self.runtime.block_on(self.crowd.hang_up(call));
         }
-        let ledger = self.runtime.block_on(self.crowd.stop());
-        let failures: Vec<String> = ledger.failures().iter().map(ToString::to_string).collect();
+        let log = self.runtime.block_on(self.crowd.stop());
+        let failures: Vec<String> = log.failures().iter().map(ToString::to_string).collect();
         assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
 }

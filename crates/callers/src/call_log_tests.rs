@@ -1,6 +1,7 @@
-//! The ledger read back: who is counted where, and what counts as a failure.
+//! The figures of the call log, and what counts as a failure.
 
 use super::*;
+use crate::live::Cause;
 
 fn node(name: &str) -> NodeName {
     NodeName(name.to_owned())
@@ -26,9 +27,9 @@ fn call(id: &str, on: &str, answered: u64, ended: Option<(u64, Cause)>) -> CallR
     }
 }
 
-fn ledger(calls: Vec<CallRecord>) -> Ledger {
+fn log(calls: Vec<CallRecord>) -> CallLog {
     let calls = calls.into_iter().map(|call| (call.id.clone(), call)).collect();
-    Ledger { calls, ..Ledger::default() }
+    CallLog { calls, ..CallLog::default() }
 }
 
 fn dead() -> Cause {
@@ -36,49 +37,49 @@ fn dead() -> Cause {
 }
 
 #[test]
-fn a_lost_call_is_a_failure_and_one_that_was_hung_up_is_none() {
-    let ledger = ledger(vec![
+fn lost_call_is_a_failure_and_one_that_was_hung_up_is_none() {
+    let log = log(vec![
         call("a", "x", 0, Some((50, Cause::HungUp))),
         call("b", "x", 0, Some((60, dead()))),
         call("c", "y", 0, None),
     ]);
-    let [failure] = &ledger.failures()[..] else { panic!("one failure") };
-    assert_eq!(failure.to_string(), "call b on x was LOST at 60: no sound for 5.0 s");
-    let x = &ledger.by_node()[&node("x")];
+    let [failure] = &log.failures()[..] else { panic!("one failure") };
+    assert_eq!(failure.to_string(), "call b on x was LOST at 60: no RTP received for 5.0 s");
+    let x = &log.by_node()[&node("x")];
     assert_eq!((x.placed, x.alive, x.ended_by_caller, x.lost), (2, 0, 1, 1));
-    assert_eq!(ledger.totals().alive, 1);
+    assert_eq!(log.totals().alive, 1);
 }
 
 #[test]
-fn hearing_oneself_or_a_stranger_or_not_hearing_somebody_is_a_failure() {
+fn own_tone_foreign_tone_and_missing_tone_are_failures() {
     let mut record = call("a", "x", 0, None);
     record.sound.own_tone = 3;
     record.sound.strangers.insert(Tone::nth(4), 7);
-    let mut ledger = ledger(vec![record]);
+    let mut log = log(vec![record]);
     let missing = Missing { tone: Tone::nth(2), since: Time(9), lasted: Millis(2500), over: false };
-    ledger.note_missing(MissingTone {
+    log.note_missing(MissingTone {
         node: node("x"),
         room: "lobby".to_owned(),
         listener: CallId("a".to_owned()),
         speaker: None,
         missing,
     });
-    let words: Vec<String> = ledger.failures().iter().map(Failure::to_string).collect();
+    let texts: Vec<String> = log.failures().iter().map(Failure::to_string).collect();
     assert_eq!(
-        words,
+        texts,
         [
             "call a on x heard its own tone for 300 ms",
-            "call a on x heard a stranger (800 Hz) for 700 ms",
-            "call a on x did not hear a caller who has left (600 Hz) for 2.5 s from 9",
+            "call a on x heard a tone of another conference (800 Hz) for 700 ms",
+            "call a on x did not hear a caller that has left (600 Hz) for 2.5 s from 9",
         ]
     );
 }
 
 #[test]
-fn a_failure_that_goes_on_is_noted_once() {
-    let mut ledger = Ledger::default();
+fn gap_that_goes_on_is_recorded_once() {
+    let mut log = CallLog::default();
     let mut note = |lasted, over| {
-        ledger.note_missing(MissingTone {
+        log.note_missing(MissingTone {
             node: node("x"),
             room: "lobby".to_owned(),
             listener: CallId("a".to_owned()),
@@ -89,15 +90,15 @@ fn a_failure_that_goes_on_is_noted_once() {
     note(2000, false);
     note(2500, false);
     note(2700, true);
-    assert_eq!(ledger.missing.len(), 1);
-    assert_eq!(ledger.missing[0].missing.lasted, Millis(2700));
+    assert_eq!(log.missing.len(), 1);
+    assert_eq!(log.missing[0].missing.lasted, Millis(2700));
 }
 
 #[test]
-fn a_drain_tells_who_lived_through_it_and_who_went_elsewhere() {
+fn drain_counts_calls_that_lasted_through_it_and_calls_placed_elsewhere() {
     let mut moved = call("moved", "y", 150, None);
     moved.refused_before.push(refusal("x", 149));
-    let mut ledger = ledger(vec![
+    let mut log = log(vec![
         call("before", "x", 0, Some((90, Cause::HungUp))),
         call("short", "x", 0, Some((120, Cause::HungUp))),
         call("long", "x", 0, Some((199, Cause::HungUp))),
@@ -106,8 +107,8 @@ fn a_drain_tells_who_lived_through_it_and_who_went_elsewhere() {
         call("late", "x", 101, Some((110, Cause::HungUp))),
         moved,
     ]);
-    ledger.given_up.push(GivenUp { at: Time(160), refusals: vec![refusal("x", 160)] });
-    let report = ledger.drain(&Drain { node: node("x"), from: Time(100), to: Time(200), slack: Millis(5) });
+    log.given_up.push(GivenUp { at: Time(160), refusals: vec![refusal("x", 160)] });
+    let report = log.drain(&Drain { node: node("x"), from: Time(100), to: Time(200), slack: Millis(5) });
     let expected = DrainReport {
         carried: 5,
         lived_through: 2,
@@ -118,12 +119,12 @@ fn a_drain_tells_who_lived_through_it_and_who_went_elsewhere() {
         placed_elsewhere: 1,
     };
     assert_eq!(report, expected);
-    assert_eq!(ledger.moves(), BTreeMap::from([((node("x"), node("y")), 1)]));
-    assert_eq!(ledger.by_node()[&node("x")].refused_for_good, 1);
+    assert_eq!(log.moves(), BTreeMap::from([((node("x"), node("y")), 1)]));
+    assert_eq!(log.by_node()[&node("x")].refused_for_good, 1);
 }
 
 #[test]
-fn only_a_503_that_names_maintenance_mode_is_one() {
+fn only_a_503_with_maintenance_mode_in_its_reason_counts_as_such() {
     let refused = |status, reason: Option<&str>| {
         Why::of(&DialError::Refused {
             status,

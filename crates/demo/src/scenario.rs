@@ -1,4 +1,7 @@
-//! What happens in the demo, in its order.
+//! The scenario of the demo: set up a platform, place calls, upload the next release, run the upgrade under the
+//! calls, hang up.
+//!
+//! Relies on `Platform` and on the crate `callers`. Decides nothing about success: that is `verdict`.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -6,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use callers::ledger::{Ledger, NodeName};
+use callers::call_log::CallLog;
 use callers::time::Millis;
 use callers::{CallId, Crowd, CrowdSettings, Lengths, Pin, Room};
-use demo::{Block, Built, Contents, Error, Ground, Plan, Platform, Releases};
+use demo::{AddressBlock, Built, Contents, Error, Plan, Platform, Releases, Topology};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -17,26 +20,26 @@ use crate::Options;
 use crate::history::History;
 use crate::verdict::Verdict;
 
-/// The rooms, each with as many seats on a node as its tones allow to be told apart easily.
+/// The number of rooms, and of callers in each on one node: few enough that their tones are clearly distinct.
 const ROOMS: usize = 10;
 const SEATS: usize = 6;
-/// The room of the calls that are to live through the whole drain of their node.
+/// The room of the calls that last through the whole drain of their node.
 const LONG_CALLS: &str = "long-calls";
-/// How long such a call goes on after its node began to wait for it.
+/// How long such a call goes on after its node has begun to drain.
 const THROUGH_THE_DRAIN: Duration = Duration::from_secs(20);
-/// How long everything may take that is not the run itself.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// How long people go on talking on the upgraded platform.
-const AFTERWARDS: Duration = Duration::from_secs(6);
+/// The time limit of every step but the run itself.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// How long calls go on on the upgraded platform.
+const AFTER_THE_RUN: Duration = Duration::from_secs(6);
 
-/// Tells the whole story and returns the platform as it is at the end.
-pub(crate) fn tell(
+/// Runs the scenario, and returns the platform and the verdict.
+pub(crate) fn run(
     options: &Options,
     releases: Releases,
     folder: &Path,
 ) -> Result<(Platform, Verdict), Error> {
     let runtime = Runtime::new().map_err(|source| Error::File { path: folder.to_owned(), source })?;
-    say(&format!(
+    announce(&format!(
         "Setting up one Management Node and {} Conferencing Nodes of release {}.",
         options.nodes,
         Built::PRESENT.version
@@ -47,26 +50,26 @@ pub(crate) fn tell(
         manager: Built::PRESENT,
         conferencing: Built::PRESENT,
         folder: folder.to_owned(),
-        ground: Ground::Loopback(Block::DEMO),
+        topology: Topology::Loopback(AddressBlock::DEMO),
         nodes: options.nodes,
         rooms: [rooms.clone(), vec![LONG_CALLS.to_owned()]].concat(),
         settings: String::new(),
     })?;
 
-    say(&format!(
-        "People begin to talk: {} calls are kept alive, each with a tone of its own.",
+    announce(&format!(
+        "Placing calls: {} are kept alive, and each caller sends a tone of its own.",
         options.calls
     ));
     let crowd = runtime.block_on(Crowd::start(crowd_of(options, &platform, &rooms)))?;
-    let long = runtime.block_on(fill(&crowd, &platform, options))?;
+    let long = runtime.block_on(place_calls(&crowd, &platform, options))?;
 
-    say(&format!("Building and signing release {}, and uploading it.", Built::NEXT.version));
+    announce(&format!("Building and signing release {}, and uploading it.", Built::NEXT.version));
     let package = platform.build_package("next", &Contents::next())?;
     platform.upload(&package)?;
     let policy =
         ["--drain-limit", &options.drain_limit, "--run-limit", &options.run_limit, "--rest", &options.rest];
-    say(&format!(
-        "Start. The clocks are scaled: drain limit {} instead of 1 h, run limit {} instead of 24 h, rest {} \
+    announce(&format!(
+        "Start. The limits are shortened: drain limit {} instead of 1 h, run limit {} instead of 24 h, rest {} \
          instead of 10 min.",
         options.drain_limit, options.run_limit, options.rest
     ));
@@ -75,15 +78,15 @@ pub(crate) fn tell(
     let status = follow(&runtime, &crowd, &platform, long)?;
     finish(watch);
 
-    std::thread::sleep(AFTERWARDS);
-    say("The run has ended. Everybody hangs up.");
+    std::thread::sleep(AFTER_THE_RUN);
+    announce("The run has ended. All callers hang up.");
     let history = History::of_last_run(&platform.pitlane, &status)?;
-    let ledger: Ledger = runtime.block_on(crowd.stop());
-    let verdict = Verdict::new(options.calls.into(), &status, &history, &ledger);
+    let log: CallLog = runtime.block_on(crowd.stop());
+    let verdict = Verdict::new(options.calls.into(), &status, &history, &log);
     Ok((platform, verdict))
 }
 
-fn say(what: &str) {
+fn announce(what: &str) {
     println!("\n» {what}");
 }
 
@@ -91,7 +94,7 @@ fn crowd_of(options: &Options, platform: &Platform, rooms: &[String]) -> CrowdSe
     let rooms = rooms.iter().map(|alias| Room { alias: alias.clone(), seats: SEATS }).collect();
     CrowdSettings {
         seed: options.seed,
-        // One long call on each node counts among those alive, and ends with its node's drain.
+        // The long call on each node counts as alive, and ends with its node's drain.
         minimum: usize::from(options.calls) + usize::from(options.nodes),
         spare: 6,
         lengths: Lengths {
@@ -100,25 +103,25 @@ fn crowd_of(options: &Options, platform: &Platform, rooms: &[String]) -> CrowdSe
             shortest: Millis::seconds(6),
             longest: Millis::seconds(60),
         },
-        ..CrowdSettings::new(platform.callers(), platform.as_dialled(), rooms)
+        ..CrowdSettings::new(platform.callers(), platform.dial_targets(), rooms)
     }
 }
 
-/// Waits until enough people talk, and places one long call on every node.
-async fn fill(
+/// Waits until enough calls are alive, and places one long call on every node.
+async fn place_calls(
     crowd: &Crowd,
     platform: &Platform,
     options: &Options,
 ) -> Result<BTreeMap<String, CallId>, Error> {
-    let late = |alive: usize| Error::Late {
-        what: format!("{} calls", options.calls),
-        seconds: PATIENCE.as_secs(),
+    let timeout = |alive: usize| Error::Timeout {
+        what: format!("{} calls alive", options.calls),
+        seconds: TIMEOUT.as_secs(),
         logs: platform.logs(),
         last: format!("{alive} calls are alive"),
     };
-    tokio::time::timeout(PATIENCE, crowd.populated()).await.map_err(|_| late(crowd.alive()))?;
+    tokio::time::timeout(TIMEOUT, crowd.populated()).await.map_err(|_| timeout(crowd.alive()))?;
     let mut long = BTreeMap::new();
-    for node in platform.as_dialled() {
+    for node in platform.dial_targets() {
         let alias = LONG_CALLS.to_owned();
         let pin = Pin { node: node.name.clone(), alias, length: Millis::seconds(3_600) };
         long.insert(node.name.0, crowd.pin(pin).await?);
@@ -126,8 +129,8 @@ async fn fill(
     Ok(long)
 }
 
-/// The command line's own live view: on a terminal it redraws itself, otherwise it prints a line a
-/// change.
+/// Starts the live view of the command line: it redraws itself on a terminal, and prints a line for each change
+/// otherwise.
 fn watch(platform: &Platform) -> Result<Child, Error> {
     let mut command = platform.pitlane.command(&["upgrade", "watch"]);
     let program = PathBuf::from(command.get_program());
@@ -147,8 +150,7 @@ fn finish(mut watch: Child) {
     let _ = watch.wait();
 }
 
-/// Lets the long calls go on for a while after their node began to wait for them, until the run has
-/// ended.
+/// Waits until the run has ended, and hangs up each long call some time after its node has begun to drain.
 fn follow(
     runtime: &Runtime,
     crowd: &Crowd,
@@ -156,11 +158,11 @@ fn follow(
     mut long: BTreeMap<String, CallId>,
 ) -> Result<Value, Error> {
     let mut waiting: BTreeMap<String, Instant> = BTreeMap::new();
-    let mut silent_since = Instant::now();
+    let mut last_answer = Instant::now();
     loop {
         match platform.status() {
             Ok(status) => {
-                silent_since = Instant::now();
+                last_answer = Instant::now();
                 if status["run"].is_null() && !status["last_run"].is_null() {
                     return Ok(status);
                 }
@@ -172,8 +174,8 @@ fn follow(
                     }
                 }
             }
-            // The Management Node restarts into its new release.
-            Err(error) if silent_since.elapsed() > PATIENCE => return Err(error),
+            // The Management Node does not answer while it restarts into its new release.
+            Err(error) if last_answer.elapsed() > TIMEOUT => return Err(error),
             Err(_) => {}
         }
         for (name, _) in waiting.iter().filter(|(_, since)| since.elapsed() > THROUGH_THE_DRAIN) {
@@ -185,23 +187,19 @@ fn follow(
     }
 }
 
-/// Leaves the platform up and says how to look at it.
+/// Leaves the platform running and prints how to use it.
 pub(crate) fn keep(platform: &mut Platform, folder: PathBuf) {
     let pitlane = &platform.pitlane;
-    println!("\nThe platform is left up. Look at it with");
-    for words in ["node list", "upgrade status", "upgrade history 1"] {
-        println!("  {}", pitlane.as_typed(words));
+    println!("\nThe platform keeps running. Inspect it with");
+    for arguments in ["node list", "upgrade status", "upgrade history 1"] {
+        println!("  {}", pitlane.shell_line(arguments));
     }
-    println!("Everything is in {}.", folder.display());
+    println!("Its files are in {}.", folder.display());
     let machines = platform.nodes.iter_mut().chain([&mut platform.manager]);
-    let processes: Vec<_> = machines.filter_map(|machine| machine.keep()).map(|id| id.to_string()).collect();
+    let processes: Vec<_> =
+        machines.filter_map(|machine| machine.detach()).map(|id| id.to_string()).collect();
     println!("To end it: kill {}", processes.join(" "));
     if std::io::stdout().is_terminal() {
         println!();
     }
-}
-
-/// A node's name as the ledger knows it.
-pub(crate) fn name(node: &Value) -> NodeName {
-    NodeName(node["name"].as_str().unwrap_or_default().to_owned())
 }
