@@ -1,4 +1,7 @@
-//! A copied machine of a node: two processes with one identity, each with calls of its own.
+//! A copied machine of a node: two processes with one identity, each with calls of its own. And a machine that is
+//! restored in the place of its original.
+
+use std::process::Command;
 
 use callers::NodeName;
 use serde_json::Value;
@@ -71,4 +74,35 @@ fn copy_that_turns_up_midway_keeps_the_run_from_being_complete_and_its_calls_liv
     assert!(!complete, "{:?}", fixture.history(1));
     assert!(copy.is_on() && copy.release().is_some());
     fixture.assert_no_call_failed(calls);
+}
+
+#[test]
+fn machine_restored_with_its_identity_is_out_of_service_until_the_installed_package_is_started_again_r20() {
+    let mut fixture = Fixture::new(2);
+    let root = fixture.platform.nodes[0].root.clone();
+    let restore_point = root.with_extension("restore-point");
+    let copied = Command::new("cp").arg("-a").args([&root, &restore_point]).status().unwrap();
+    assert!(copied.success());
+    fixture.start(&LONG_LIMITS);
+    fixture.wait_until_ended_with("complete");
+
+    let machine = &mut fixture.platform.nodes[0];
+    machine.cut_power();
+    std::fs::remove_dir_all(&root).unwrap();
+    std::fs::rename(&restore_point, &root).unwrap();
+    machine.power_on().unwrap();
+    let status = fixture.wait_for("node1 is kept out of service", |status| {
+        version(status, 1) != version(status, 2) && node(status, 1)["maintenance_mode"] == true
+    });
+    fixture.wait_until_calls_are_refused(1);
+    assert_eq!(node(&status, 2)["maintenance_mode"], false, "{status}");
+    assert!(fixture.platform.manager.log().contains("out_of_date"), "no alarm was raised");
+
+    fixture.platform.start(&LONG_LIMITS).unwrap_or_else(|error| panic!("{error}"));
+    let status = fixture.wait_for("the second run is complete", |status| {
+        status["run"].is_null() && status["last_run"]["id"] == 2
+    });
+    assert_eq!(status["last_run"]["outcome"], "complete", "{status}");
+    assert_eq!(version(&status, 1), version(&status, 2));
+    fixture.wait_until_calls_are_accepted(1);
 }
