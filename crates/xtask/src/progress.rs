@@ -71,7 +71,7 @@ pub(crate) fn nextest(command: &mut Command, progress: &Progress) -> Result<(), 
         return crate::run::run(command);
     }
     let name = describe(command);
-    command.args(["--show-progress=counter", "--status-level=all"]).stderr(Stdio::piped());
+    command.args(["--show-progress=counter", "--status-level=pass"]).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| Failed::NotStarted(name.clone(), error))?;
     if let Some(stderr) = child.stderr.take() {
         count(stderr, progress);
