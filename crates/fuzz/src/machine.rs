@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, PersistentState, Start};
 use fleet::version::Release;
 use node::identity::Identity;
-use node::memory::{ConfigurationFile, MemoryFile};
+use node::persistent_state::{ConfigurationFile, PersistentStateFile};
 use package::TrustedKeys;
 use slots::{Machine, Slot};
 
@@ -86,7 +86,7 @@ pub(crate) fn run(data: &[u8]) {
         b'b' => record(root, contents),
         b's' => slot(root, contents),
         b'm' => settings(root, contents),
-        b'a' => memory(root, contents),
+        b'a' => persistent_state(root, contents),
         b'i' => identity(root, contents),
         b'c' => drop(ConfigurationFile::new(&written(root, "configuration.json", contents)).load()),
         _ => keys(root, contents),
@@ -158,17 +158,17 @@ fn settings(root: &Path, contents: &[u8]) {
 }
 
 /// What a node remembers, and the brain that wakes up with it.
-fn memory(root: &Path, contents: &[u8]) {
+fn persistent_state(root: &Path, contents: &[u8]) {
     written(root, "agent.json", contents);
-    match MemoryFile::new(root).load() {
+    match PersistentStateFile::new(root).load() {
         Err(refusal) => refused(&refusal.to_string()),
-        Ok((memory, clock)) => wakes_up(memory, clock.now()),
+        Ok((state, clock)) => starts(state, clock.now()),
     }
 }
 
-fn wakes_up(memory: Memory, now: fleet::time::Time) {
+fn starts(state: PersistentState, now: fleet::time::Time) {
     let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
-    let mut agent = Agent::new(memory, start);
+    let mut agent = Agent::new(state, start);
     agent.apply(now, fleet::agent::AgentEvent::DeadlinePassed);
     let _ = (agent.wanted(), agent.next_deadline(), agent.observed(now));
 }
@@ -220,14 +220,18 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     texts.map(String::into_bytes).to_vec()
 }
 
-/// The memory of a node that was told something.
+/// The persistent state of a node that has accepted a desired state.
 fn remembered() -> String {
     let folder = folder();
-    let (_, clock) = MemoryFile::new(folder.path()).load().expect("nothing to remember");
+    let (_, clock) = PersistentStateFile::new(folder.path()).load().expect("no state");
     let answer: wire::SyncAnswer =
         serde_json::from_slice(include_bytes!("../../wire/tests/recorded/34/answer-4.json"))
             .expect("an answer");
-    let memory = Memory { accepted: answer.desired, held_until: Some(clock.now()), ..Memory::default() };
-    MemoryFile::new(folder.path()).store(&memory, &clock).expect("a memory");
-    fs::read_to_string(folder.path().join("agent.json")).expect("a memory")
+    let state = PersistentState {
+        accepted: answer.desired,
+        held_until: Some(clock.now()),
+        ..PersistentState::default()
+    };
+    PersistentStateFile::new(folder.path()).store(&state, &clock).expect("a state");
+    fs::read_to_string(folder.path().join("agent.json")).expect("a state")
 }

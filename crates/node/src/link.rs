@@ -423,7 +423,7 @@ async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEven
 
 #[cfg(test)]
 mod tests {
-    use fleet::agent::{Agent, AgentEvent, Memory, Start};
+    use fleet::agent::{Agent, AgentEvent, PersistentState, Start};
     use fleet::version::Release;
 
     use super::*;
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn long_sentences_are_cut_before_they_are_reported() {
         let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
-        let mut agent = Agent::new(Memory::default(), start);
+        let mut agent = Agent::new(PersistentState::default(), start);
         let check = |agent: &Agent, expected: usize| {
             let report = Report::new(agent.observed(Time(0)), Tally::default(), 0);
             assert_eq!(report.observed.unfit.map(|why| why.chars().count()), Some(expected));

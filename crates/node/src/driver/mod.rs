@@ -1,21 +1,19 @@
-//! The loop: wait for one of the things that can happen, let the agent take it in, make durable what it
-//! remembers, and only then act on the difference between what it wants and what is in flight.
-//!
-//! It runs on the program's main thread, so its durable writes hold up no task of the call engine.
+//! The event loop of the node: waits for an input, applies it to [`fleet::agent::Reconciler`], and performs the effects
+//! that follow. It runs on the program's main thread, so its durable writes hold up no task of the call engine. It
+//! never decides what follows from an input.
 
-mod act;
 mod checks;
+mod confirm;
+mod effects;
 mod faults;
-mod keep;
-mod prove;
+mod persist;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use call::CallEngine;
-use fleet::agent::{Agent, AgentEvent, Memory};
+use fleet::agent::{AgentEvent, Durability, Reconciler, StagingOutcome};
 use fleet::desired::Assignment;
-use fleet::observed::Observed;
 use fleet::time::Time;
 use slots::{Machine, Supervised};
 use tokio::signal::unix::Signal;
@@ -27,15 +25,15 @@ use wire::SyncAnswer;
 
 use crate::calls;
 use crate::clock::Clock;
+use crate::confirmation::Confirmation;
+use crate::engine_probe::EngineProbe;
 use crate::files::chain;
-use crate::heartbeat::Heartbeat;
 use crate::http::RequestError;
 use crate::link::{Handled, LinkEvent, Report, Session};
-use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
-use crate::probation::Probation;
 use crate::reason::{Reason, Reasons};
-use crate::staging::{Job, Outcome, Stager, StagingEvent};
+use crate::staging::{Job, Stager, StagingEvent};
 use crate::unconfirmed::UnconfirmedFile;
 use crate::watchdog::{Promise, Watchdog};
 use crate::web::Service;
@@ -75,17 +73,15 @@ pub enum Ending {
 
 /// The parts that the driver ties together.
 pub struct Parts {
-    /// The brain.
-    pub agent: Agent,
+    /// The agent with what is in flight for it.
+    pub node: Reconciler,
     /// The clock.
     pub clock: Clock,
-    /// Where the brain's memory lies.
-    pub memory: MemoryFile,
-    /// What lies there.
-    pub durable: Memory,
-    /// Where the configuration lies.
+    /// The file of its persistent state.
+    pub state_file: PersistentStateFile,
+    /// The file of the configuration.
     pub configuration: ConfigurationFile,
-    /// The revision of the configuration that is in force.
+    /// The revision of the valid configuration.
     pub revision: u64,
     /// The call engine, started with `admission`.
     pub engine: Arc<CallEngine>,
@@ -96,7 +92,7 @@ pub struct Parts {
     /// The line to boot.
     pub boot: Supervised,
     /// The confirmation, when this release has not confirmed itself.
-    pub probation: Option<Probation>,
+    pub confirmation: Option<Confirmation>,
     /// The manifest of the release that runs.
     pub manifest: String,
     /// Where a release says why it could not confirm itself.
@@ -128,12 +124,13 @@ pub struct Parts {
 /// The shell of a running node.
 pub struct Driver {
     parts: Parts,
-    /// When the memory is written again, with the time.
-    keep_at: Time,
+    /// When the persistent state is written again, with the time.
+    rewrite_at: Time,
     /// What of the state cannot be written.
     faults: faults::Faults,
     /// Whether the call engine of a confirmed release carries calls.
-    heartbeat: Heartbeat,
+    engine_probe: EngineProbe,
+    /// The staging in flight.
     job: Option<Job>,
     /// The call engine's call to itself.
     probe: Option<JoinHandle<Result<(), String>>>,
@@ -146,12 +143,10 @@ pub struct Driver {
     own_check: Option<JoinHandle<Option<String>>>,
     /// What is known of the release in the other slot, and the check under way.
     release_checks: ReleaseChecks,
-    release_check: Option<checks::ReleaseCheck>,
+    release_check: Option<checks::CheckInFlight>,
     /// The desired states that wait for that check.
     waiting: Vec<checks::Waiting>,
-    /// What was reported last, to tell news from none.
-    reported: Option<Observed>,
-    /// The answers whose taking in is still to be acknowledged.
+    /// The answers that are handled and still to be acknowledged.
     handled: Vec<(oneshot::Sender<Handled>, Handled)>,
     /// Why there is no conversation with the Management Node, as far as it was logged.
     reasons: Reasons,
@@ -162,8 +157,8 @@ impl Driver {
     /// A driver of these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
-            keep_at: keep::first_due(parts.probation.as_ref(), parts.clock.now()),
-            heartbeat: Heartbeat::begin(parts.clock.now()),
+            rewrite_at: persist::first_due(parts.confirmation.as_ref(), parts.clock.now()),
+            engine_probe: EngineProbe::begin(parts.clock.now()),
             own_checks: OwnChecks::begin(parts.clock.now()),
             parts,
             faults: faults::Faults::default(),
@@ -175,7 +170,6 @@ impl Driver {
             waiting: Vec::new(),
             no_call: None,
             refused: 0,
-            reported: None,
             handled: Vec::new(),
             reasons: Reasons::default(),
             refusal: None,
@@ -186,12 +180,13 @@ impl Driver {
     pub async fn run(mut self) -> Ending {
         let mut counted = self.parts.engine.calls();
         let mut shown = self.parts.service.subscribe();
-        if self.parts.probation.is_none() {
-            self.say_ready();
+        if self.parts.confirmation.is_none() {
+            self.report_ready();
         }
-        self.prove();
+        self.confirm_or_probe();
         loop {
-            if self.settle() == act::Settled::Restarts {
+            self.settle();
+            if self.parts.node.is_restarting() {
                 return self.end(Ending::Restart).await;
             }
             let input = self.next(&mut counted, &mut shown).await;
@@ -200,7 +195,7 @@ impl Driver {
                 return self.end(Ending::Terminated).await;
             }
             self.handle(input);
-            self.prove();
+            self.confirm_or_probe();
             self.check_when_due();
         }
     }
@@ -254,13 +249,13 @@ impl Driver {
             info!("the Management Node answers again");
         }
         let now = self.parts.clock.now();
-        if let Some(probation) = &mut self.parts.probation {
-            probation.synced(now);
+        if let Some(confirmation) = &mut self.parts.confirmation {
+            confirmation.synced(now);
         }
         self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
-        let configured = configuration.map_or(keep::Kept::Yes, |it| self.configure(&it));
-        if configured == keep::Kept::No {
-            // What was not kept comes again, so it is not asked for again at once.
+        let configured = configuration.map_or(Durability::Durable, |it| self.configure(&it));
+        if configured == Durability::NotDurable {
+            // What was not stored comes again, so it is not asked for again at once.
             self.accept(desired);
             self.handled.push((handled, Handled::Refused));
             return;
@@ -276,8 +271,8 @@ impl Driver {
             warn!("no conversation with the Management Node: {reason} ({})", chain(error));
         }
         let now = self.parts.clock.now();
-        if let Some(probation) = &mut self.parts.probation {
-            probation.failed(now, failing);
+        if let Some(confirmation) = &mut self.parts.confirmation {
+            confirmation.failed(now, failing);
         }
     }
 
@@ -288,30 +283,29 @@ impl Driver {
             }
             StagingEvent::Ended { software, outcome } => {
                 self.job = None;
-                match outcome {
+                let now = self.parts.clock.now();
+                if outcome == StagingOutcome::Staged {
                     // Its check was the last step.
-                    Outcome::Staged => {
-                        self.release_checks.passed(software, self.parts.clock.now());
-                        self.apply(AgentEvent::Staged { manifest: software.manifest })
-                    }
-                    Outcome::Rejected(why) => self.apply(AgentEvent::Rejected { software, why }),
-                    Outcome::Cancelled => return,
-                };
+                    self.release_checks.passed(software, now);
+                }
+                effects::log(&self.parts.node.staging_ended(now, software, outcome));
+                self.persist_change();
             }
         }
     }
 
     /// How long until something is to be done although nothing happens.
     fn until_due(&self) -> Duration {
-        let asks = match &self.parts.probation {
-            Some(probation) => probation.next_deadline(),
-            None => self.heartbeat.next_deadline(),
+        let probes = match &self.parts.confirmation {
+            Some(confirmation) => confirmation.next_deadline(),
+            None => self.engine_probe.next_deadline(),
         };
         // What cannot be made durable is tried again when the disk is.
-        let agent = self.parts.agent.next_deadline().filter(|_| self.faults.spare_memory());
-        let waits = self.parts.agent.staged_to_take().filter(|_| self.release_check.is_none());
+        let agent = self.parts.node.agent();
+        let deadline = agent.next_deadline().filter(|_| self.faults.spare_persistent_state());
+        let waits = agent.staged_to_take().filter(|_| self.release_check.is_none());
         let release = waits.and_then(|software| self.release_checks.due_at(software));
-        let deadlines = [Some(self.keep_at), agent, asks, self.own_checks.next_deadline(), release];
+        let deadlines = [Some(self.rewrite_at), deadline, probes, self.own_checks.next_deadline(), release];
         let now = self.parts.clock.now();
         let until = deadlines.into_iter().flatten().min().map(|at| Duration::from_millis(now.until(at).0));
         until.unwrap_or(LOOK_AROUND).min(LOOK_AROUND)
@@ -327,18 +321,18 @@ impl Driver {
             // However it ended, it does not hold the engine any more.
             let _ = probe.await;
         }
-        let Parts { engine, session, durable, memory, clock, watchdog, .. } = self.parts;
+        let Parts { engine, session, node, state_file, clock, watchdog, .. } = self.parts;
         drop(watchdog);
         match ending {
             Ending::Restart => {
-                // The memory was stored, with the time, when the node decided to leave.
+                // The state was stored, with the time, when the node decided to leave.
                 tokio::join!(session.say_farewell(), shut_down(engine));
             }
             Ending::Terminated => {
                 let left = calls::counted(*engine.calls().borrow(), Instant::now());
                 info!("asked to end, hanging up {left}");
                 shut_down(engine).await;
-                if let Err(error) = memory.store(&durable, &clock) {
+                if let Err(error) = state_file.store(node.agent().persistent_state(), &clock) {
                     warn!("{}", chain(&error));
                 }
             }

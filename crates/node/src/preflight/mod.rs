@@ -16,7 +16,7 @@ use slots::{Fault, Held, Machine, Slot, SlotIdentity};
 
 use crate::files::{self, chain};
 use crate::identity::Identity;
-use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::settings::Settings;
 use crate::web;
 
@@ -82,7 +82,7 @@ fn check_state(root: &Path, faults: &mut Faults) {
     for dir in [root, state.as_path()].into_iter().filter(|dir| dir.exists()) {
         faults.of(files::try_writing(dir));
     }
-    faults.of(MemoryFile::new(&state).load());
+    faults.of(PersistentStateFile::new(&state).load());
     // A damaged configuration is no fault: a start goes on without it, too.
     let _ = ConfigurationFile::new(&state).load();
     let Some(identity) = faults.of(Identity::load(root)) else { return };
