@@ -1,5 +1,5 @@
-//! The management API: requests of an operator to the real router, over a store of its own. Whatever is in
-//! a query or a body, the answer is what was asked for or a refusal that says why, never a failure.
+//! The management API: an operator's requests to the real router, over a store of its own. Whatever a query or a body
+//! contains, the answer is a result or a refusal with a reason, never an internal error.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ use crate::input::{joined, parts};
 use crate::package::release;
 use crate::scratch::{folder, runtime};
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "GET ",
     "POST ",
     "PUT ",
@@ -119,7 +119,7 @@ pub(crate) const WORDS: &[&str] = &[
 /// The beginning of every path.
 const API: &str = "/api/admin/";
 
-/// The most bytes of an answer: every list is paged.
+/// The most bytes of an answer; every list is paged.
 const ANSWER: usize = 4 << 20;
 
 /// Sends the requests of an input, one after the other.
@@ -141,14 +141,14 @@ pub(crate) fn run(data: &[u8]) {
     });
 }
 
-/// The Management Node of all runs of this process: a new one hashes two passwords before its first answer,
-/// which is most of the time that a run takes. Every run leaves it as it was.
+/// The Management Node of all runs of this process: a new one would hash two passwords before its first answer, which
+/// takes longer than the run. Every run leaves it as it was.
 fn platform() -> &'static Platform {
     static PLATFORM: OnceLock<Platform> = OnceLock::new();
     PLATFORM.get_or_init(Platform::new)
 }
 
-/// An answer is no failure of the Management Node, and a refusal is typed.
+/// Checks that an answer is not an internal error, and that a refusal is typed.
 async fn checked(answer: Response<Body>) -> Value {
     let (status, kind) = (answer.status(), answer.headers().get(header::CONTENT_TYPE).cloned());
     let bytes = to_bytes(answer.into_body(), ANSWER).await.expect("an answer of bounded length");
@@ -168,13 +168,13 @@ async fn checked(answer: Response<Body>) -> Value {
     answer
 }
 
-/// What an operator has configured and uploaded. The ids begin anew, so that every run meets the same.
+/// Deletes what an operator has configured and uploaded. The ids restart, so that every run finds the same store.
 const EMPTY: &str = "
 DELETE FROM conference_alias; DELETE FROM conference; DELETE FROM worker_vm; DELETE FROM system_location;
 DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM journal; DELETE FROM sqlite_sequence;
 ";
 
-/// A Management Node with nothing configured.
+/// A Management Node without configuration.
 struct Platform {
     folder: TempDir,
     router: Router,
@@ -192,7 +192,7 @@ impl Platform {
         Self { folder, router, desk }
     }
 
-    /// Takes away whatever a run has left. No package can be signed here, so no run of an upgrade is left.
+    /// Removes what a run has left. No package can be signed here, so no upgrade is left in progress.
     async fn emptied(&self) {
         let empty = |tx: &Transaction<'_>, fleet: &Fleet, _| {
             assert!(fleet.platform.run.is_none(), "an upgrade was started without a package");
@@ -205,7 +205,7 @@ impl Platform {
         let _ = fs::remove_dir_all(Layout::new(self.folder.path()).uploads());
     }
 
-    /// `METHOD path?query`, lines of headers, an empty line, the body. None when no HTTP carries it.
+    /// Parses `METHOD path?query`, headers, an empty line and a body. `None` if HTTP cannot carry it.
     fn request(&self, text: &[u8]) -> Option<Request<Body>> {
         let end = text.windows(2).position(|window| window == b"\n\n");
         let (head, body) = end.map_or((text, &[][..]), |end| (&text[..end], &text[end + 2..]));
@@ -237,7 +237,7 @@ async fn serve(root: &Path) -> (Desk, Router) {
     (desk, router)
 }
 
-/// What every run starts from.
+/// The store and the login that every run starts from.
 struct Template {
     store: Vec<u8>,
     authorization: String,

@@ -1,8 +1,7 @@
-//! A simulated world around the core: the platform's brain and the brains of all its nodes, as they
-//! ship, with machines, links and calls that do what a script says.
+//! Simulations of a platform: the shipped state machines of the platform and of all its nodes, with machines, links and
+//! calls that are driven by a script, by a seed or by a plan.
 //!
-//! Nothing of this is part of a product's program, but [`forecast`], which tells an operator how a run
-//! would go.
+//! Only [`forecast`] is part of a product's program: it shows an operator how long a run would take and what it costs.
 
 mod machine;
 mod manager;

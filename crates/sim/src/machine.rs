@@ -1,5 +1,5 @@
-//! The machine of a Conferencing Node: its brain, its two slots, its calls. It does at once or after
-//! a fixed time what its brain wants.
+//! The machine of a Conferencing Node in a scenario: its agent, its slots, its calls. It does what the agent wants, at
+//! once or after a fixed time.
 
 use std::net::IpAddr;
 
@@ -10,20 +10,20 @@ use fleet::starts::{Process, StartId, Starts};
 use fleet::time::{Span, Time};
 use fleet::version::{Release, Sha256};
 
-/// What lies between the numbers of two starts of one machine.
+/// The difference between the process numbers of two starts of one machine.
 const STARTS: u64 = 1_000;
 
 /// How long it takes to fetch, verify and unpack a release.
 const STAGING: Span = Span::seconds(30);
-/// How long a restart takes, until the release has confirmed itself.
+/// How long a restart takes until the release has confirmed itself.
 const RESTART: Span = Span::seconds(20);
-/// How long boot tries a release that does not come up before it falls back.
+/// How long boot tries a release that does not start before it falls back.
 const FALL_BACK: Span = Span::minutes(15);
 
-/// What a release does on this machine.
+/// The outcome of a release on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It comes up.
+pub(crate) enum ReleaseOutcome {
+    /// It starts and confirms itself.
     Good,
     /// It never confirms itself, and boot falls back.
     FallsBack,
@@ -57,15 +57,15 @@ pub(crate) struct Machine {
     calls_known: bool,
     /// Whether it is powered on.
     pub(crate) powered: bool,
-    /// Whether the manager can be reached from it.
+    /// Whether it can reach the manager.
     pub(crate) linked: bool,
-    /// What the next release does on it.
-    pub(crate) fate: Fate,
+    /// The outcome of the next release on it.
+    pub(crate) outcome: ReleaseOutcome,
     /// Calls that it refused.
     pub(crate) refused: u32,
     /// Why its next start would fail.
     start_fault: Option<String>,
-    /// Which process runs on it, and what its last answer named; only where machines are copied.
+    /// The number of its process and the peer that the last answer named; only where machines are copied.
     process: Option<Process>,
 }
 
@@ -81,7 +81,7 @@ impl Machine {
             calls_known: true,
             powered: true,
             linked: true,
-            fate: Fate::Good,
+            outcome: ReleaseOutcome::Good,
             refused: 0,
             start_fault: None,
             process: None,
@@ -91,7 +91,7 @@ impl Machine {
         machine
     }
 
-    /// Whether the manager can hear it now.
+    /// Whether its reports reach the manager now.
     pub(crate) fn is_heard(&self) -> bool {
         self.powered && self.linked && !matches!(self.busy, Busy::Restarting { .. })
     }
@@ -100,7 +100,7 @@ impl Machine {
         Observed { process: self.process, ..self.agent.observed(now) }
     }
 
-    /// A machine with the same disk, without its calls.
+    /// A copy of the machine with the same disk and without its calls.
     pub(crate) fn copy(&self, now: Time) -> Self {
         let mut copy = Self { calls: Vec::new(), ..self.clone() };
         copy.count_calls(now);
@@ -108,25 +108,25 @@ impl Machine {
         copy
     }
 
-    /// Its process has this number.
+    /// Gives its process a number and an address.
     pub(crate) fn number(&mut self, start: StartId, address: IpAddr) {
         self.process = Some(Process { start, beside: None, address: Some(address) });
     }
 
-    /// What its last answer named.
-    pub(crate) fn is_told_beside(&mut self, starts: &Starts) {
+    /// Notes the peer process that an answer names.
+    pub(crate) fn note_beside(&mut self, starts: &Starts) {
         if let Some(process) = &mut self.process {
             process.beside = starts.beside(process.start);
         }
     }
 
-    /// Why its next start would fail from now on, if so. Its program finds it at once.
+    /// Sets or clears the reason why its next start would fail. Its program finds it at once.
     pub(crate) fn set_start_fault(&mut self, now: Time, fault: Option<String>) {
         self.start_fault.clone_from(&fault);
         self.agent.apply(now, AgentEvent::StartChecked { fault });
     }
 
-    /// Takes what the manager wants; a refusal changes nothing.
+    /// Accepts a desired state; a refused one changes nothing.
     pub(crate) fn accept(&mut self, now: Time, desired: Desired) {
         if let (Some(software), Some(why)) =
             (self.agent.would_leave_service_for(&desired), self.start_fault.clone())
@@ -138,7 +138,7 @@ impl Machine {
         }
     }
 
-    /// A caller dials.
+    /// A call arrives.
     pub(crate) fn dial(&mut self, now: Time, ends: Option<Time>) -> Admission {
         let admitting = self.is_up() && self.agent.wanted().refuse_calls.is_none();
         if !admitting {
@@ -150,21 +150,21 @@ impl Machine {
         Admission::Admitting
     }
 
-    /// The first calls hang up.
+    /// Ends the first calls.
     pub(crate) fn hang_up(&mut self, now: Time, count: usize) {
         self.calls.drain(..count.min(self.calls.len()));
         self.count_calls(now);
         self.act(now);
     }
 
-    /// Whether the call engine can say how many calls there are.
+    /// Sets whether the call engine knows how many calls there are.
     pub(crate) fn know_calls(&mut self, now: Time, known: bool) {
         self.calls_known = known;
         self.count_calls(now);
         self.act(now);
     }
 
-    /// When something happens on the machine by itself.
+    /// When something is due on the machine.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         let busy = match self.busy {
             Busy::Idle => None,
@@ -201,7 +201,7 @@ impl Machine {
         self.agent.apply(now, AgentEvent::Calls(calls));
     }
 
-    /// Does what the brain wants.
+    /// Does what the agent wants.
     fn act(&mut self, now: Time) {
         let wants = self.agent.wanted();
         let admission = if wants.refuse_calls.is_some() { Admission::Refusing } else { Admission::Admitting };
@@ -221,7 +221,7 @@ impl Machine {
 
     fn staging_ends(&mut self, now: Time, software: Assignment) {
         self.busy = Busy::Idle;
-        let event = if self.fate == Fate::DiskFull {
+        let event = if self.outcome == ReleaseOutcome::DiskFull {
             let why = "the disk is full: 310 MiB are needed, 12 MiB are free".into();
             AgentEvent::Rejected { software, why }
         } else if let Some(why) = self.start_fault.clone() {
@@ -234,17 +234,17 @@ impl Machine {
     }
 
     /// # Panics
-    /// When a call lives: this is what must never happen.
+    /// When a call lives, which must never happen (R4).
     fn restart(&mut self, now: Time, into: Assignment) {
         assert!(self.calls.is_empty(), "a node restarted with {} calls", self.calls.len());
-        let took = if self.fate == Fate::FallsBack { FALL_BACK } else { RESTART };
+        let took = if self.outcome == ReleaseOutcome::FallsBack { FALL_BACK } else { RESTART };
         self.busy = Busy::Restarting { into, until: now + took };
     }
 
     fn comes_up(&mut self, now: Time, into: Assignment) {
         self.busy = Busy::Idle;
         let why = || format!("{} did not confirm itself in 300 s, three times", into.release);
-        let fell_back = (self.fate == Fate::FallsBack).then(|| FallBack {
+        let fell_back = (self.outcome == ReleaseOutcome::FallsBack).then(|| FallBack {
             manifest: into.manifest,
             at: now.0,
             why: why(),

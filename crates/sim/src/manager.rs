@@ -1,4 +1,4 @@
-//! The Management Node's machine: stages and starts its own releases.
+//! The Management Node's machine in a scenario: stages its own releases and restarts into them after fixed times.
 
 use fleet::desired::Assignment;
 use fleet::platform::{Event, Fleet, ManagerWants};
@@ -6,7 +6,7 @@ use fleet::time::{Span, Time};
 
 /// How long it takes to verify and unpack a release.
 const STAGING: Span = Span::seconds(10);
-/// How long the manager is away while it restarts into a new release and migrates its store.
+/// How long the manager is down while it restarts into a new release and migrates its store.
 const RESTART: Span = Span::seconds(40);
 
 /// What the manager's machine is busy with.
@@ -21,7 +21,7 @@ enum Busy {
 #[derive(Clone, Debug)]
 pub(crate) struct ManagerMachine {
     busy: Busy,
-    /// Whether the next release comes up.
+    /// Whether the next release starts.
     pub(crate) good: bool,
 }
 
@@ -42,7 +42,7 @@ impl ManagerMachine {
         }
     }
 
-    /// What has happened on the machine by now.
+    /// The event that is due on the machine, if any.
     pub(crate) fn pass_time(&mut self, now: Time, fleet: &Fleet) -> Option<Event> {
         match self.busy {
             Busy::Staging { until } if until <= now => {
@@ -69,7 +69,7 @@ impl ManagerMachine {
         }
     }
 
-    /// Begins what the brain wants.
+    /// Begins what the platform wants of the manager.
     pub(crate) fn act(&mut self, now: Time, fleet: &Fleet) {
         match (self.busy, fleet.manager_wants()) {
             (Busy::Idle, ManagerWants::Stage(_)) => self.busy = Busy::Staging { until: now + STAGING },

@@ -1,4 +1,5 @@
-//! Scenario scripts: comments, commands, and the expected output in place, readable by an operator.
+//! Scenario scripts: comments, commands, and the expected output in place, readable by an operator. This file parses
+//! commands and formats output; what they do is in `world` and `machine`.
 //!
 //! ```text
 //! # What the scenario shows (R5).
@@ -20,66 +21,70 @@ use fleet::policy::Policy;
 use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Version};
 
-use crate::machine::Fate;
+use crate::machine::ReleaseOutcome;
 use crate::world::{World, package_of};
 
 /// How long `finish` waits for a run: longer than any run may take.
 const FINISH: Span = Span::hours(60);
 
-/// Runs a script and returns it with the output that its commands really have.
+/// Runs a script and returns it with the real output of its commands.
 ///
 /// # Panics
-/// When the script cannot be read, or a promise is broken.
+/// When the script cannot be parsed, or a promise is broken.
 pub fn run_script(text: &str) -> String {
     let mut world = World::new(0, Version::new(34, 0));
     let mut out = String::new();
     for block in text.trim_end().split("\n\n") {
         let commands = block.split("\n----").next().unwrap_or_default();
-        let mut said = String::new();
+        let mut output = String::new();
         for line in commands.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-            said.push_str(&command(&mut world, line));
+            output.push_str(&command(&mut world, line));
         }
         let _ = write!(out, "{}", commands.trim_end());
         if commands.lines().any(|line| !line.starts_with('#')) {
-            let _ = write!(out, "\n----\n{}", said.trim_end());
+            let _ = write!(out, "\n----\n{}", output.trim_end());
         }
         let _ = write!(out, "\n\n");
     }
     format!("{}\n", out.trim_end())
 }
 
-/// A line of a script, taken apart.
+/// A line of a script, split into its arguments.
 struct Line<'a> {
     text: &'a str,
-    words: Vec<&'a str>,
+    arguments: Vec<&'a str>,
 }
 
 impl<'a> Line<'a> {
-    fn word(&self, position: usize) -> &'a str {
-        self.words.get(position).unwrap_or_else(|| panic!("a word is missing: {:?}", self.text))
+    fn argument(&self, position: usize) -> &'a str {
+        self.arguments.get(position).unwrap_or_else(|| panic!("an argument is missing: {:?}", self.text))
     }
 
     fn setting(&self, name: &str) -> Option<&'a str> {
-        self.words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        self.arguments.iter().find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
     }
 
     fn node(&self, position: usize) -> NodeId {
-        NodeId(self.word(position).trim_start_matches("node").parse().expect("a node is named like node3"))
+        NodeId(
+            self.argument(position).trim_start_matches("node").parse().expect("a node is named like node3"),
+        )
     }
 
     /// `node3` or `node1..node10`.
     fn nodes(&self, position: usize) -> Vec<NodeId> {
         let number =
             |name: &str| name.trim_start_matches("node").parse().expect("nodes are named like node3");
-        let (first, last) =
-            self.word(position).split_once("..").unwrap_or((self.word(position), self.word(position)));
+        let (first, last) = self
+            .argument(position)
+            .split_once("..")
+            .unwrap_or((self.argument(position), self.argument(position)));
         (number(first)..=number(last)).map(NodeId).collect()
     }
 }
 
 fn command(world: &mut World, text: &str) -> String {
-    let line = Line { text, words: text.split_whitespace().collect() };
-    match line.word(0) {
+    let line = Line { text, arguments: text.split_whitespace().collect() };
+    match line.argument(0) {
         "platform" => {
             let count = line.setting("nodes").map_or(0, number);
             *world = World::new(count, version(line.setting("version").unwrap_or("34")));
@@ -103,14 +108,14 @@ fn command(world: &mut World, text: &str) -> String {
     }
 }
 
-/// Commands that do something to a node, or let time pass.
+/// Commands that change a machine, or advance time.
 fn machine_command(world: &mut World, line: &Line<'_>) {
     let now = world.now;
-    match line.word(0) {
-        "pass" => world.pass(span(line.word(1))),
+    match line.argument(0) {
+        "pass" => world.pass(span(line.argument(1))),
         "calls" => calls(world, line),
         "hangup" => {
-            let count = line.words.get(2).map_or(usize::MAX, |count| number(count) as usize);
+            let count = line.arguments.get(2).map_or(usize::MAX, |count| number(count) as usize);
             each(world, line, |machine| machine.hang_up(now, count));
         }
         "cut" => each(world, line, |machine| machine.linked = false),
@@ -121,7 +126,7 @@ fn machine_command(world: &mut World, line: &Line<'_>) {
             let copy = line.node(2);
             world.copy(line.node(1), copy);
             if let Some(machine) = world.machines.get_mut(&copy) {
-                machine.powered = line.words.get(3) != Some(&"off");
+                machine.powered = line.arguments.get(3) != Some(&"off");
             }
         }
         "on" => each(world, line, |machine| machine.powered = true),
@@ -130,24 +135,24 @@ fn machine_command(world: &mut World, line: &Line<'_>) {
             each(world, line, |machine| machine.set_start_fault(now, fault.clone()));
         }
         "release" => {
-            let fate = match line.word(2) {
-                "good" => Fate::Good,
-                "falls-back" => Fate::FallsBack,
-                "disk-full" => Fate::DiskFull,
-                other => panic!("what does a release that is {other:?} do?"),
+            let outcome = match line.argument(2) {
+                "good" => ReleaseOutcome::Good,
+                "falls-back" => ReleaseOutcome::FallsBack,
+                "disk-full" => ReleaseOutcome::DiskFull,
+                other => panic!("unknown outcome of a release: {other:?}"),
             };
-            each(world, line, |machine| machine.fate = fate);
+            each(world, line, |machine| machine.outcome = outcome);
         }
         "maintenance" => {
             let reason =
                 line.text.split_once('"').map(|(_, reason)| reason.trim_end_matches('"').to_string());
-            let operator = (line.word(2) == "on").then(|| reason.unwrap_or_default());
+            let operator = (line.argument(2) == "on").then(|| reason.unwrap_or_default());
             for id in line.nodes(1) {
                 world.apply(Event::Maintenance { id, operator: operator.clone() });
             }
         }
         "add" => {
-            let duty = if line.words.contains(&"bursting") { Duty::Bursting } else { Duty::AlwaysOn };
+            let duty = if line.arguments.contains(&"bursting") { Duty::Bursting } else { Duty::AlwaysOn };
             let runs = version(line.setting("version").unwrap_or("34"));
             for id in line.nodes(1) {
                 world.add_node(id, duty, runs);
@@ -171,8 +176,8 @@ fn each(world: &mut World, line: &Line<'_>, change: impl Fn(&mut crate::machine:
 /// `calls node1 3`, `calls node1 3 for 30m`, `calls node1 unknown`, `calls node1 known`.
 fn calls(world: &mut World, line: &Line<'_>) {
     let now = world.now;
-    let ends = line.words.get(4).map(|length| now + span(length));
-    match line.word(2) {
+    let ends = line.arguments.get(4).map(|length| now + span(length));
+    match line.argument(2) {
         "unknown" => each(world, line, |machine| machine.know_calls(now, false)),
         "known" => each(world, line, |machine| machine.know_calls(now, true)),
         count => each(world, line, |machine| {
@@ -185,21 +190,21 @@ fn calls(world: &mut World, line: &Line<'_>) {
 
 fn dial(world: &mut World, line: &Line<'_>) -> String {
     let now = world.now;
-    let mut said = String::new();
+    let mut output = String::new();
     for id in line.nodes(1) {
         let machine = world.machines.get_mut(&id).expect("the node exists");
         let answer = match machine.dial(now, None) {
             fleet::observed::Admission::Admitting => "200 OK",
             fleet::observed::Admission::Refusing => "503 System in maintenance mode",
         };
-        let _ = writeln!(said, "node{id} answers {answer}");
+        let _ = writeln!(output, "node{id} answers {answer}");
     }
     world.settle();
-    said + &facts(world)
+    output + &facts(world)
 }
 
 fn manager(world: &mut World, line: &Line<'_>) -> String {
-    match line.word(1) {
+    match line.argument(1) {
         "restart" => {
             let release = world.fleet.platform.release;
             world.apply(Event::ManagerStarted { release, fell_back: None, wall: None });
@@ -209,17 +214,17 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
             let fault = line.text.split_once('"').map(|(_, why)| why.trim_end_matches('"').to_string());
             world.apply(Event::ManagerChecked { fault });
         }
-        "release" => world.manager.good = line.word(2) == "good",
+        "release" => world.manager.good = line.argument(2) == "good",
         "snapshot" => world.restore_point = Some(world.fleet.clone()),
         "restored" => {
-            // Its machine is as it was when the snapshot was made, its release with it.
+            // The machine is restored with the store, so its release is the old one as well.
             world.fleet = world.restore_point.clone().expect("there is a snapshot");
             let release = world.fleet.platform.release;
             world.apply(Event::ManagerStarted { release, fell_back: None, wall: None });
             world.settle();
         }
         "forgets" => {
-            // The manager is restored from a restore point that knows nothing of what came since.
+            // The manager is restored from a restore point before everything but the registrations.
             let nodes = world.fleet.nodes().iter();
             let names: Vec<_> = nodes.map(|(id, node)| (id, node.name.clone(), node.duty)).collect();
             world.fleet = fleet::platform::Fleet::new(
@@ -232,7 +237,7 @@ fn manager(world: &mut World, line: &Line<'_>) -> String {
             world.take_facts();
             world.settle();
         }
-        other => panic!("what is the manager to do: {other:?}?"),
+        other => panic!("unknown command for the manager: {other:?}"),
     }
     facts(world)
 }
@@ -258,21 +263,21 @@ fn policy(line: &Line<'_>) -> Policy {
 }
 
 fn start(world: &mut World, line: &Line<'_>) -> String {
-    match world.start(package_of(build(line.word(1))), policy(line)) {
+    match world.start(package_of(build(line.argument(1))), policy(line)) {
         Ok(()) => facts(world),
         Err(blockers) => blockers.iter().map(|blocker| format!("refused: {blocker}\n")).collect(),
     }
 }
 
 fn check(world: &World, line: &Line<'_>) -> String {
-    let check = world.fleet.check_start(&package_of(build(line.word(1))), world.now);
+    let check = world.fleet.check_start(&package_of(build(line.argument(1))), world.now);
     let blockers = check.blockers.iter().map(|blocker| format!("blocker: {blocker}\n"));
     let warnings = check.warnings.iter().map(|warning| format!("warning: {warning}\n"));
-    let said: String = blockers.chain(warnings).collect();
-    if said.is_empty() { "nothing stands in the way\n".into() } else { said }
+    let output: String = blockers.chain(warnings).collect();
+    if output.is_empty() { "nothing stands in the way\n".into() } else { output }
 }
 
-/// Nodes that are shown the same are one line.
+/// The status of the platform; nodes with the same status share a line.
 fn status(world: &World) -> String {
     let mut rows: Vec<(String, String)> = Vec::new();
     let manager = world.fleet.manager_status();
@@ -298,7 +303,7 @@ fn status(world: &World) -> String {
     rows.iter().map(|(names, row)| format!("{names:<14} {row}\n")).collect()
 }
 
-/// What has happened since; the same for several nodes at one moment is one line.
+/// The facts since the last command; equal facts of several nodes at one time share a line.
 fn facts(world: &mut World) -> String {
     let mut rows: Vec<(Time, Vec<String>, String)> = Vec::new();
     for (at, fact) in world.take_facts() {
@@ -318,7 +323,7 @@ fn facts(world: &mut World) -> String {
             | Fact::ClockSteady => (String::new(), text),
         };
         let same =
-            rows.iter_mut().rev().take_while(|(then, ..)| *then == at).find(|(_, _, said)| *said == what);
+            rows.iter_mut().rev().take_while(|(then, ..)| *then == at).find(|(_, _, output)| *output == what);
         match same {
             Some((_, names, _)) if !who.is_empty() => names.push(who),
             _ => rows.push((at, vec![who], what)),
@@ -343,11 +348,11 @@ fn clock(time: Time) -> String {
 }
 
 fn number(text: &str) -> u32 {
-    text.parse().unwrap_or_else(|_| panic!("{text:?} is no number"))
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is not a number"))
 }
 
 fn version(text: &str) -> Version {
-    text.parse().unwrap_or_else(|_| panic!("{text:?} is no version"))
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is not a version"))
 }
 
 /// A version, or another build of it: `34.1+1`.
@@ -358,11 +363,11 @@ fn build(text: &str) -> Release {
 
 fn span(text: &str) -> Span {
     let (count, unit) = text.split_at(text.len() - 1);
-    let count: u64 = count.parse().unwrap_or_else(|_| panic!("{text:?} is no span like 90s, 10m or 1h"));
+    let count: u64 = count.parse().unwrap_or_else(|_| panic!("{text:?} is not a span like 90s, 10m or 1h"));
     match unit {
         "s" => Span::seconds(count),
         "m" => Span::minutes(count),
         "h" => Span::hours(count),
-        _ => panic!("{text:?} is no span like 90s, 10m or 1h"),
+        _ => panic!("{text:?} is not a span like 90s, 10m or 1h"),
     }
 }

@@ -1,4 +1,5 @@
-//! The world: time, machines, links, and the loop that lets everything happen that is due.
+//! The world of a scenario: time, machines, links, and the loop that handles everything that is due. Nothing in it is
+//! random; what goes wrong is in the script.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,10 +17,10 @@ use fleet::version::{Build, Release, Sha256, Version};
 use crate::machine::Machine;
 use crate::manager::ManagerMachine;
 
-/// How often everything that is due at one moment may follow from something else that is due.
-const TURNS: usize = 1_000;
+/// The most exchanges at one time; a world that needs more does not settle.
+const STEPS_AT_ONE_TIME: usize = 1_000;
 
-/// How long a bursting node's machine takes to start up.
+/// How long a bursting node's machine takes to start.
 const START_UP: Span = Span::minutes(2);
 
 /// A platform and its machines.
@@ -33,7 +34,7 @@ pub struct World {
     pub(crate) restore_point: Option<Fleet>,
     /// The nodes as which copied machines report.
     copies: BTreeMap<NodeId, NodeId>,
-    waking: BTreeMap<NodeId, Time>,
+    starting: BTreeMap<NodeId, Time>,
     facts: Vec<(Time, Fact)>,
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn package_of(release: Release) -> Package {
 }
 
 impl World {
-    /// A platform of `nodes` always-on nodes, all on one version and in touch.
+    /// A platform of `nodes` always-on nodes, all on one version and reachable.
     pub fn new(nodes: u32, version: Version) -> Self {
         let fleet = Fleet::new(release(version), Policy::standard());
         let mut world = Self {
@@ -79,7 +80,7 @@ impl World {
             manager: ManagerMachine::new(),
             restore_point: None,
             copies: BTreeMap::new(),
-            waking: BTreeMap::new(),
+            starting: BTreeMap::new(),
             facts: Vec::new(),
         };
         for id in 1..=nodes {
@@ -97,7 +98,7 @@ impl World {
         self.apply(Event::NodeAdded { id, name: format!("node{id}"), duty });
     }
 
-    /// The machine of a node is copied, and both report as it from now on.
+    /// Copies the machine of a node; both machines report as it from now on.
     pub(crate) fn copy(&mut self, of: NodeId, copy: NodeId) {
         let Some(machine) = self.machines.get(&of) else { return };
         let (mut one, mut other) = (machine.clone(), machine.copy(self.now));
@@ -136,7 +137,7 @@ impl World {
     fn power(&mut self, node: NodeId, power: Power) {
         match power {
             Power::On => {
-                self.waking.insert(node, self.now + START_UP);
+                self.starting.insert(node, self.now + START_UP);
             }
             Power::Rest => {
                 if let Some(machine) = self.machines.get_mut(&node) {
@@ -153,12 +154,12 @@ impl World {
         assert!(violations.is_empty(), "at {:?}: {violations:?}", self.now);
     }
 
-    /// The facts since this was last asked.
+    /// The facts since the last call.
     pub(crate) fn take_facts(&mut self) -> Vec<(Time, Fact)> {
         std::mem::take(&mut self.facts)
     }
 
-    /// Lets `span` pass.
+    /// Advances time by `span`.
     pub(crate) fn pass(&mut self, span: Span) {
         let until = self.now + span;
         while let Some(next) = self.next_deadline().filter(|next| *next <= until) {
@@ -169,7 +170,7 @@ impl World {
         self.settle();
     }
 
-    /// Lets time pass until the run has ended and every node has said so, or until `limit` has passed.
+    /// Advances time until the run has ended and every node has reported so, or by `limit`.
     pub(crate) fn pass_until_done(&mut self, limit: Span) {
         let until = self.now + limit;
         while self.fleet.platform.run.is_some() || self.fleet.nodes().places().iter().next().is_some() {
@@ -182,28 +183,28 @@ impl World {
     fn next_deadline(&self) -> Option<Time> {
         let machines = self.machines.values().filter(|machine| machine.powered);
         let machines = machines.filter_map(Machine::next_deadline);
-        let waking = self.waking.values().copied();
-        let brain = self.fleet.next_deadline().filter(|_| self.manager.is_up());
-        machines.chain(waking).chain(brain).chain(self.manager.next_deadline()).min()
+        let starting = self.starting.values().copied();
+        let platform = self.fleet.next_deadline().filter(|_| self.manager.is_up());
+        machines.chain(starting).chain(platform).chain(self.manager.next_deadline()).min()
     }
 
-    /// Lets everything happen that follows from what has happened, at this moment.
+    /// Handles everything that follows at the current time.
     ///
     /// # Panics
-    /// When it never comes to rest.
+    /// When it does not settle.
     pub(crate) fn settle(&mut self) {
-        for _ in 0..TURNS {
-            if !self.turn() {
+        for _ in 0..STEPS_AT_ONE_TIME {
+            if !self.step() {
                 return;
             }
         }
-        panic!("at {:?} the world does not come to rest", self.now);
+        panic!("at {:?} the world does not settle", self.now);
     }
 
-    /// One exchange between everyone; whether anything changed.
-    fn turn(&mut self) -> bool {
+    /// One exchange between all machines; returns whether anything changed.
+    fn step(&mut self) -> bool {
         let before = self.fleet.clone();
-        self.wake_up();
+        self.start_up_due();
         for machine in self.machines.values_mut().filter(|machine| machine.powered) {
             machine.pass_time(self.now);
         }
@@ -220,24 +221,24 @@ impl World {
         self.fleet != before
     }
 
-    fn wake_up(&mut self) {
+    fn start_up_due(&mut self) {
         let now = self.now;
-        let due: Vec<_> = self.waking.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
+        let due: Vec<_> = self.starting.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
         for id in due {
-            self.waking.remove(&id);
+            self.starting.remove(&id);
             if let Some(machine) = self.machines.get_mut(&id) {
                 machine.powered = true;
             }
         }
     }
 
-    /// Whether any machine of a node can be heard.
+    /// Whether any machine of a node is heard.
     fn is_heard(&self, of: NodeId) -> bool {
         let is_of = |id: &NodeId| self.copies.get(id).copied().unwrap_or(*id) == of;
         self.machines.iter().any(|(id, machine)| is_of(id) && machine.is_heard())
     }
 
-    /// Every node that can be heard says what it observes and takes what is wanted of it.
+    /// Every node that is heard accepts its desired state and reports.
     fn exchange(&mut self) {
         let ids: Vec<NodeId> = self.machines.keys().copied().collect();
         for id in ids {
@@ -253,7 +254,7 @@ impl World {
                 machine.accept(self.now, desired);
             }
             if let Some(node) = self.fleet.nodes().get(of) {
-                machine.is_told_beside(&node.starts);
+                machine.note_beside(&node.starts);
             }
             if machine.is_heard() {
                 let observed = machine.observed(self.now);

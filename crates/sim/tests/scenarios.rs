@@ -1,4 +1,5 @@
-//! Every scenario script has the output that stands in it. `REWRITE=1` writes the real output in.
+//! Runs every scenario script and compares its output with the expected one. `REWRITE=1` writes the real output
+//! instead.
 
 use std::fs;
 use std::path::Path;
@@ -23,5 +24,9 @@ fn every_scenario_goes_as_written() {
         }
     }
     assert!(count >= 16, "only {count} scenarios were found in {}", folder.display());
-    assert!(differing.is_empty(), "these go otherwise than written:\n{}", differing.join("\n"));
+    assert!(
+        differing.is_empty(),
+        "the output of these differs from the expected one:\n{}",
+        differing.join("\n")
+    );
 }

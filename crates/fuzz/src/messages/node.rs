@@ -1,5 +1,5 @@
-//! The node's side of a play: the state machine of a node with its turn as it ships, and a machine that performs the
-//! effects at once.
+//! The node's side of a sequence of events: the agent of a node with its turn as it ships, and a machine that performs
+//! the effects at once.
 
 use fleet::agent::{
     AgentEvent, Durability, Effect, Outcome, PersistentState, Reconciler, ReleaseCheck, StagingOutcome, Start,
@@ -42,13 +42,13 @@ impl Node {
         node
     }
 
-    /// Handles an answer as the link does. A manager that has heard a later time moves the node's clock.
-    pub(super) fn told(&mut self, answer: SyncAnswer) {
+    /// Handles an answer as the link does. The node's clock continues from the time that the manager has heard.
+    pub(super) fn receive_answer(&mut self, answer: SyncAnswer) {
         self.now = self.now.max(answer.heard_at.unwrap_or_default());
-        self.asked(Some(answer.desired));
+        self.accept(Some(answer.desired));
     }
 
-    pub(super) fn asked(&mut self, desired: Option<Desired>) {
+    pub(super) fn accept(&mut self, desired: Option<Desired>) {
         if let Some(desired) = desired
             && let Err(refusal) = self.node.accept(self.now, desired)
         {
@@ -57,14 +57,14 @@ impl Node {
         self.settle();
     }
 
-    /// What the node reports now.
+    /// The report of the node now.
     pub(super) fn observed(&mut self) -> Observed {
         self.now = self.now + Span(1_000);
         self.node.agent().observed(self.now)
     }
 
-    /// What happens beside messages.
-    pub(super) fn happens(&mut self, what: u8, rest: &[u8]) {
+    /// Applies an event that is not a message.
+    pub(super) fn apply_event(&mut self, what: u8, rest: &[u8]) {
         self.now = self.now + Span(1_000);
         match what {
             b'c' => {
@@ -141,7 +141,7 @@ impl Node {
         self.leaves = false;
     }
 
-    /// A node with calls, or that takes any, does not leave whatever it was told (R4).
+    /// A node that has or admits calls does not restart, whatever it was sent (R4).
     pub(super) fn check(&self) {
         let agent = self.node.agent();
         let (wants, observed) = (agent.wanted(), agent.observed(self.now));

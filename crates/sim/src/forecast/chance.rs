@@ -1,5 +1,5 @@
-//! Chance for the forecast: the tree of generators of the seeds, in the form that the distributions
-//! take. The same seed draws the same numbers.
+//! Random numbers for the forecast: the generators of the seeds, in the form that the distributions take. The same seed
+//! draws the same numbers.
 
 use std::convert::Infallible;
 
@@ -37,13 +37,13 @@ impl Chance {
         ((self.0.bits() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 
-    /// How often something happened that happens `mean` times on average.
+    /// The number of arrivals when `mean` are expected (Poisson).
     pub(super) fn arrivals(&mut self, mean: f64) -> u32 {
-        // No mean, or none that can be: nothing comes.
+        // A mean of 0, or an invalid one, gives no arrivals.
         Poisson::new(mean).map_or(0, |poisson| poisson.sample(self) as u32)
     }
 
-    /// How many of `among` are chosen when each is with this probability.
+    /// How many of `among` are chosen, each with this probability (binomial).
     pub(super) fn chosen(&mut self, among: u32, probability: f64) -> u32 {
         let sure = Binomial::new(u64::from(among), probability.clamp(0.0, 1.0));
         match sure {

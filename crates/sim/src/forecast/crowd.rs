@@ -1,10 +1,9 @@
-//! The calls of one location, as numbers: how many came in each step and still live. Only the calls of
-//! a node that begins to refuse become single ones, each with its end.
+//! The calls of one location as counts: how many came in each step and are still in progress. Only the calls of a node
+//! that stops taking calls become single ones, each with its end.
 //!
-//! Each call goes to any node of its location that takes calls, with even chances. One that meets a node
-//! in maintenance mode is placed on another of the location; with no place on any it is refused.
-//! So a node that is taken out holds an even share of every step since it takes calls, and what is
-//! left to live of each call follows from how long that has lasted already.
+//! A call goes to any node of its location that takes calls, with equal probability. A call to a node in maintenance
+//! mode is placed on another of the location; if none has capacity, it is refused. So a node that is taken out holds an
+//! equal share of every step since it takes calls, and the remaining length of each call follows from its age.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,34 +13,34 @@ use super::chance::Chance;
 use super::lengths::{Lengths, seconds};
 use super::plan::{Day, Location, Plan};
 
-/// The longest time that a call is followed: longer ones are next to none.
+/// The longest call that is followed; hardly any is longer.
 pub(super) const LONGEST_CALL: Span = Span::hours(48);
 
-/// Steps in the length of a mean call: enough that hardly any call comes and goes within one.
+/// Steps in the mean length of a call: enough that hardly any call begins and ends within one.
 const STEPS_IN_A_CALL: u64 = 20;
 
 /// The shortest and the longest step.
 const STEPS: [Span; 2] = [Span::seconds(2), Span::minutes(1)];
 
-/// The part of a step's calls that is too small to be followed any longer.
+/// The fraction of a step's calls below which they are no longer followed.
 const NONE_LEFT: f64 = 1e-9;
 
-/// How often a moment within a step is drawn anew before the nearest is taken.
+/// How often a time within a step is redrawn before the nearest one is used.
 const TRIES: usize = 64;
 
-/// What all locations and all samples have in common.
+/// The model of calls that all locations and samples share.
 #[derive(Clone, Debug)]
-pub(super) struct Habits {
+pub(super) struct CallModel {
     lengths: Lengths,
     day: Day,
     places_per_node: u32,
-    /// How long a step is.
+    /// The length of a step.
     pub(super) step: Span,
-    /// The part of the calls that came within a step and live so many steps after its beginning.
+    /// The fraction of the calls of a step that are in progress so many steps after its beginning.
     alive: Vec<f64>,
 }
 
-impl Habits {
+impl CallModel {
     pub(super) fn new(plan: &Plan) -> Self {
         let mean = Span((plan.lengths.mean * 1_000.0) as u64);
         let step = Span((mean.0 / STEPS_IN_A_CALL).clamp(STEPS[0].0, STEPS[1].0));
@@ -69,43 +68,43 @@ struct Cohort {
     holders: u32,
 }
 
-/// Calls that a crowd has come to.
+/// What happened to the calls of a location.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
     /// Calls that came.
     pub(super) offered: u64,
-    /// Calls for which no node of the location had a place.
+    /// Calls for which no node of the location had capacity.
     pub(super) refused: u64,
-    /// Calls that met a node out of service and were placed on another.
+    /// Calls to a node out of service that were placed on another.
     pub(super) moved: u64,
 }
 
 /// The calls of one location.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd<'a> {
-    habits: &'a Habits,
+    model: &'a CallModel,
     busiest: f64,
-    /// The location's time of day at the beginning of time.
+    /// The location's time of day at time 0.
     clock: Span,
     nodes: u32,
     /// Nodes that take calls.
     pub(super) admitting: u32,
-    /// The fewest that ever did.
+    /// The smallest such number so far.
     pub(super) fewest: u32,
     cohorts: VecDeque<Cohort>,
     step: u64,
-    /// Ends of calls that a node brought along when it came back to service, by step.
+    /// Ends of the calls that nodes kept when they came back to service, by step.
     brought: BTreeMap<u64, u32>,
-    /// What has become of the calls.
+    /// What happened to the calls.
     pub(super) sums: Sums,
-    /// The largest part of the places in service that ever was taken.
+    /// The largest used fraction of the capacity in service so far.
     pub(super) fullest: f64,
 }
 
 impl<'a> Crowd<'a> {
     /// The calls in progress at `now`, on nodes that take calls.
     pub(super) fn new(
-        habits: &'a Habits,
+        model: &'a CallModel,
         location: &Location,
         start: Span,
         now: Time,
@@ -113,20 +112,20 @@ impl<'a> Crowd<'a> {
     ) -> Self {
         let nodes = location.nodes;
         let mut crowd = Self {
-            habits,
+            model,
             busiest: location.calls,
             clock: Span((start + location.ahead + Span::hours(48)).0.saturating_sub(now.0)),
             nodes,
             admitting: nodes,
             fewest: nodes,
             cohorts: VecDeque::new(),
-            step: now.0 / habits.step.0,
+            step: now.0 / model.step.0,
             brought: BTreeMap::new(),
             sums: Sums::default(),
             fullest: 0.0,
         };
-        for age in (1..habits.alive.len()).rev() {
-            let mean = crowd.coming(crowd.step - age as u64) * habits.alive(age);
+        for age in (1..model.alive.len()).rev() {
+            let mean = crowd.coming(crowd.step - age as u64) * model.alive(age);
             let known = location.calls_now.is_some();
             let calls = if known { 0 } else { chance.arrivals(mean) };
             crowd.cohorts.push_back(Cohort { calls, holders: nodes });
@@ -136,14 +135,14 @@ impl<'a> Crowd<'a> {
         crowd
     }
 
-    /// The calls that come within a step, on average.
+    /// The mean number of calls that come within a step.
     fn coming(&self, step: u64) -> f64 {
-        let middle = Span(step * self.habits.step.0 + self.habits.step.0 / 2);
-        let part = self.habits.day.part_at(self.clock + middle);
-        self.busiest * part * seconds(self.habits.step) / self.habits.lengths.mean
+        let middle = Span(step * self.model.step.0 + self.model.step.0 / 2);
+        let part = self.model.day.part_at(self.clock + middle);
+        self.busiest * part * seconds(self.model.step) / self.model.lengths.mean
     }
 
-    /// A load that was too much already is as much as there are places.
+    /// Limits a load that exceeds the capacity at the start.
     fn keep_to_the_places(&mut self, chance: &mut Chance) {
         let (calls, places) = (self.calls(), self.places());
         if calls > places {
@@ -158,15 +157,15 @@ impl<'a> Crowd<'a> {
     }
 
     fn places(&self) -> u32 {
-        self.admitting.saturating_mul(self.habits.places_per_node)
+        self.admitting.saturating_mul(self.model.places_per_node)
     }
 
     fn begin_of(&self, step: u64) -> Time {
-        Time(step * self.habits.step.0)
+        Time(step * self.model.step.0)
     }
 
-    /// Lets all steps pass that are over at `now`.
-    pub(super) fn pass_until(&mut self, now: Time, chance: &mut Chance) {
+    /// Advances over all steps that have ended at `now`.
+    pub(super) fn advance_to(&mut self, now: Time, chance: &mut Chance) {
         while self.begin_of(self.step + 1) <= now {
             self.step += 1;
             self.depart(chance);
@@ -178,21 +177,21 @@ impl<'a> Crowd<'a> {
         let count = self.cohorts.len();
         for (at, cohort) in self.cohorts.iter_mut().enumerate().filter(|(_, cohort)| cohort.calls > 0) {
             let age = count - at;
-            let before = self.habits.alive(age - 1);
-            let stays = if before > 0.0 { self.habits.alive(age) / before } else { 0.0 };
+            let before = self.model.alive(age - 1);
+            let stays = if before > 0.0 { self.model.alive(age) / before } else { 0.0 };
             cohort.calls -= chance.chosen(cohort.calls, 1.0 - stays);
         }
-        while self.cohorts.len() >= self.habits.alive.len() {
+        while self.cohorts.len() >= self.model.alive.len() {
             self.cohorts.pop_front();
         }
         self.brought = self.brought.split_off(&self.step);
     }
 
-    /// The calls of the step that begins.
+    /// Adds the calls of the step that begins.
     fn arrive(&mut self, chance: &mut Chance) {
         let (calls, places) = (self.calls(), self.places());
         if places > 0 {
-            // How many go within a step is counted on average there, so one may begin with a call too many.
+            // The calls that end within a step are an average below, so a step may begin with a call too many.
             self.fullest = self.fullest.max(f64::from(calls) / f64::from(places)).min(1.0);
         }
         let offered = chance.arrivals(self.coming(self.step));
@@ -209,9 +208,8 @@ impl<'a> Crowd<'a> {
         self.cohorts.push_back(Cohort { calls: admitted, holders: self.admitting });
     }
 
-    /// Places that become free within the step that begins, on average; a call that comes in it finds
-    /// half of them free. Without a node that takes
-    /// calls there are none.
+    /// The mean capacity that becomes free within the step that begins, of which a call finds half. Without a node that
+    /// takes calls there is none.
     fn leaving(&self) -> f64 {
         if self.admitting == 0 {
             return 0.0;
@@ -219,30 +217,29 @@ impl<'a> Crowd<'a> {
         let count = self.cohorts.len();
         let leaves = |(at, cohort): (usize, &Cohort)| {
             let age = count - at;
-            let before = self.habits.alive(age).max(NONE_LEFT);
-            f64::from(cohort.calls) * (1.0 - self.habits.alive(age + 1) / before)
+            let before = self.model.alive(age).max(NONE_LEFT);
+            f64::from(cohort.calls) * (1.0 - self.model.alive(age + 1) / before)
         };
         let brought = self.brought.get(&self.step).copied().unwrap_or_default();
         self.cohorts.iter().enumerate().map(leaves).sum::<f64>() + f64::from(brought)
     }
 
-    /// A node takes calls again, and brings along those that it has. Gives the step from which on it
-    /// has its share.
+    /// A node takes calls again and keeps those that it has. Returns the step from which on it has its share.
     pub(super) fn open(&mut self, calls: &[Time]) -> u64 {
         self.admitting += 1;
         self.bring(calls);
         self.step + 1
     }
 
-    /// Calls that are known one by one.
+    /// Adds calls whose ends are known.
     pub(super) fn bring(&mut self, calls: &[Time]) {
         for end in calls {
-            *self.brought.entry(end.0 / self.habits.step.0).or_default() += 1;
+            *self.brought.entry(end.0 / self.model.step.0).or_default() += 1;
         }
     }
 
-    /// A node refuses calls from now on: the ends of the calls that it has, of its share since it took
-    /// calls and of those that it brought along.
+    /// A node refuses calls from now on. Returns the ends of its calls: its share since it took calls, and those that
+    /// it kept before.
     pub(super) fn close(
         &mut self,
         since: u64,
@@ -265,7 +262,7 @@ impl<'a> Crowd<'a> {
             let left = cohort.calls - taken;
             if let Some(cohort) = self.cohorts.get_mut(at) {
                 cohort.holders = cohort.holders.saturating_sub(1);
-                // Who was to call the last node of all in the rest of this step calls in vain.
+                // Calls to the last node of the location in the rest of this step are refused.
                 cohort.calls = if cohort.holders == 0 { 0 } else { left };
                 self.sums.refused += u64::from(left - cohort.calls);
             }
@@ -277,38 +274,38 @@ impl<'a> Crowd<'a> {
 
     fn take_back(&mut self, brought: &[Time], now: Time) -> Vec<Time> {
         for end in brought {
-            if let Some(count) = self.brought.get_mut(&(end.0 / self.habits.step.0)) {
+            if let Some(count) = self.brought.get_mut(&(end.0 / self.model.step.0)) {
                 *count = count.saturating_sub(1);
             }
         }
         brought.iter().copied().filter(|end| *end > now).collect()
     }
 
-    /// When a call of `step` that lives at the beginning of step `present` began, and when it ends.
+    /// The beginning and the end of a call of `step` that is in progress at the beginning of step `present`.
     fn call_of(&self, step: u64, present: u64, chance: &mut Chance) -> (Time, Time) {
-        let length = seconds(self.habits.step);
+        let length = seconds(self.model.step);
         let age_of_step = present.saturating_sub(step) as f64 * length;
         let youngest = (age_of_step - length).max(0.0);
-        let most = self.habits.lengths.outlasting(youngest);
+        let most = self.model.lengths.outlasting(youngest);
         let mut age = youngest;
         for _ in 0..TRIES {
             let drawn = age_of_step - chance.part() * length;
-            if chance.part() * most <= self.habits.lengths.outlasting(drawn) {
+            if chance.part() * most <= self.model.lengths.outlasting(drawn) {
                 age = drawn;
                 break;
             }
         }
         let began = self.begin_of(present).0 as f64 / 1_000.0 - age;
-        let end = began + self.habits.lengths.beyond(age.max(0.0), chance);
+        let end = began + self.model.lengths.beyond(age.max(0.0), chance);
         (Time((began * 1_000.0) as u64), Time((end * 1_000.0).ceil() as u64))
     }
 
-    /// The ends of `count` calls that are in progress now and of which nothing else is known.
+    /// The ends of `count` calls that are in progress now and whose age is unknown.
     pub(super) fn in_progress(&self, count: u32, chance: &mut Chance) -> Vec<Time> {
-        let ages = 1..self.habits.alive.len();
+        let ages = 1..self.model.alive.len();
         let weights: Vec<f64> = ages
             .scan(0.0, |sum, age| {
-                *sum += self.coming(self.step - age as u64).max(NONE_LEFT) * self.habits.alive(age);
+                *sum += self.coming(self.step - age as u64).max(NONE_LEFT) * self.model.alive(age);
                 Some(*sum)
             })
             .collect();

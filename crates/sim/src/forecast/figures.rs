@@ -1,5 +1,5 @@
-//! What many samples say together. Of every figure the median and a bad case are told: the value that
-//! half, and that 95 in a hundred of the samples keep to.
+//! Summarises samples. Each figure is given by its median and a bad case: the values that half and 95 in a hundred of
+//! the samples do not exceed.
 
 use fleet::time::Span;
 
@@ -11,13 +11,13 @@ use super::sample::{Sample, pace};
 pub struct Spread<T> {
     /// Half of the samples stay at or below this.
     pub median: T,
-    /// 95 in a hundred do.
+    /// 95 in a hundred samples stay at or below this.
     pub p95: T,
-    /// All do.
+    /// All samples stay at or below this.
     pub most: T,
 }
 
-/// How a figure differs at one moment: 5 in a hundred samples are below `p5`, 5 above `p95`.
+/// How a figure differs at one time: 5 in a hundred samples are below `p5`, 5 above `p95`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Band {
     /// The lower edge.
@@ -28,7 +28,7 @@ pub struct Band {
     pub p95: u32,
 }
 
-/// What is foreseen for a location.
+/// The forecast for a location.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocationForecast {
     /// Its name.
@@ -39,60 +39,62 @@ pub struct LocationForecast {
     pub out_of_service: Spread<u32>,
     /// Calls that came during the run.
     pub offered: Spread<u64>,
-    /// Calls for which no node of the location had a place.
+    /// Calls for which no node of the location had capacity.
     pub refused: Spread<u64>,
-    /// Calls that met a node out of service and were placed on another of the location.
+    /// Calls to a node out of service that were placed on another of the location.
     pub moved: Spread<u64>,
-    /// The largest part of the places in service that was taken, in percent.
+    /// The largest used fraction of the capacity in service, in percent.
     pub fullest: Spread<u64>,
     /// Nodes in service at each point.
     pub in_service: Vec<Band>,
 }
 
-/// What is foreseen.
+/// The forecast of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
-    /// How many samples every figure rests on.
+    /// The number of samples.
     pub samples: u32,
-    /// The seed that they came from.
+    /// The seed of the samples.
     pub seed: u64,
     /// Nodes of the platform.
     pub nodes: u32,
     /// Samples in which every node was upgraded within the run limit.
     pub finished: u32,
-    /// How long the run takes; none where it does not finish.
+    /// How long the run takes; `None` where it does not finish.
     pub took: Spread<Option<Span>>,
     /// Nodes that are left when the run ends.
     pub left: Spread<u32>,
-    /// How many nodes of all samples had so many attempts, beginning with none.
+    /// How many nodes of all samples had so many attempts, from none upwards.
     pub attempts: Vec<u64>,
     /// Calls refused on the whole platform.
     pub refused: Spread<u64>,
     /// Calls that came to the whole platform during the run.
     pub offered: Spread<u64>,
-    /// Calls that met a node out of service and were placed on another.
+    /// Calls to a node out of service that were placed on another.
     pub moved: Spread<u64>,
     /// The locations.
     pub locations: Vec<LocationForecast>,
-    /// How far the points of the curves are from each other.
+    /// The interval between the points of the curves.
     pub pace: Span,
     /// Nodes of the whole platform in service at each point.
     pub in_service: Vec<Band>,
     /// Nodes upgraded at each point.
     pub upgraded: Vec<Band>,
-    /// Events that the brains took in, in all samples.
+    /// Events that the state machines applied, in all samples.
     pub events: u64,
 }
 
-/// Puts the samples together.
+/// Summarises the samples.
 pub(super) fn summed(plan: &Plan, seed: u64, samples: &[Sample]) -> Forecast {
     let points = samples.iter().map(|sample| sample.upgraded.len()).max().unwrap_or_default();
     let took = |sample: &Sample| if sample.complete { sample.took } else { Span(u64::MAX) };
     let took = spread(samples.iter().map(took));
     let known = |span: Span| (span.0 < u64::MAX).then_some(span);
-    let refused = |sample: &Sample| sample.places.iter().map(|place| place.sums.refused).sum::<u64>();
-    let offered = |sample: &Sample| sample.places.iter().map(|place| place.sums.offered).sum::<u64>();
-    let moved = |sample: &Sample| sample.places.iter().map(|place| place.sums.moved).sum::<u64>();
+    let refused =
+        |sample: &Sample| sample.locations.iter().map(|location| location.sums.refused).sum::<u64>();
+    let offered =
+        |sample: &Sample| sample.locations.iter().map(|location| location.sums.offered).sum::<u64>();
+    let moved = |sample: &Sample| sample.locations.iter().map(|location| location.sums.moved).sum::<u64>();
     let in_service: Vec<Vec<u32>> = samples.iter().map(in_service).collect();
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Forecast {
@@ -116,22 +118,23 @@ pub(super) fn summed(plan: &Plan, seed: u64, samples: &[Sample]) -> Forecast {
 
 fn location(plan: &Plan, at: usize, samples: &[Sample], points: usize) -> LocationForecast {
     let location = &plan.locations[at];
-    let places = || samples.iter().map(|sample| &sample.places[at]);
+    let drawn = || samples.iter().map(|sample| &sample.locations[at]);
     LocationForecast {
         name: location.name.clone(),
         nodes: location.nodes,
-        out_of_service: spread(places().map(|place| location.nodes - place.fewest)),
-        offered: spread(places().map(|place| place.sums.offered)),
-        refused: spread(places().map(|place| place.sums.refused)),
-        moved: spread(places().map(|place| place.sums.moved)),
-        fullest: spread(places().map(|place| (place.fullest * 100.0).round() as u64)),
-        in_service: bands(points, places().map(|place| place.in_service.as_slice())),
+        out_of_service: spread(drawn().map(|one| location.nodes - one.fewest)),
+        offered: spread(drawn().map(|one| one.sums.offered)),
+        refused: spread(drawn().map(|one| one.sums.refused)),
+        moved: spread(drawn().map(|one| one.sums.moved)),
+        fullest: spread(drawn().map(|one| (one.fullest * 100.0).round() as u64)),
+        in_service: bands(points, drawn().map(|one| one.in_service.as_slice())),
     }
 }
 
 /// Nodes of all locations in service at each point.
 fn in_service(sample: &Sample) -> Vec<u32> {
-    let at = |point: usize| sample.places.iter().filter_map(|place| place.in_service.get(point)).sum();
+    let at =
+        |point: usize| sample.locations.iter().filter_map(|location| location.in_service.get(point)).sum();
     (0..sample.upgraded.len()).map(at).collect()
 }
 
@@ -147,7 +150,7 @@ fn attempts(samples: &[Sample]) -> Vec<u64> {
     sums
 }
 
-/// The smallest value that so many in a hundred of the values do not exceed.
+/// The smallest value that `percent` in a hundred of the values do not exceed.
 fn quantile<T: Copy + Ord>(sorted: &[T], percent: usize) -> Option<T> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
@@ -160,7 +163,7 @@ fn spread<T: Copy + Ord + Default>(values: impl Iterator<Item = T>) -> Spread<T>
     Spread { median: at(50), p95: at(95), most: at(100) }
 }
 
-/// A sample that has ended stays as it was in the end.
+/// The bands of curves; a curve that has ended keeps its last value.
 fn bands<'a>(points: usize, curves: impl Iterator<Item = &'a [u32]>) -> Vec<Band> {
     let curves: Vec<&[u32]> = curves.collect();
     let band = |point: usize| {

@@ -1,4 +1,4 @@
-//! How long calls last: lognormal, which is what telephone calls come nearest to.
+//! The lengths of calls: lognormal, the distribution that fits telephone calls best.
 
 use std::f64::consts::SQRT_2;
 
@@ -17,14 +17,14 @@ pub struct Lengths {
 }
 
 impl Lengths {
-    /// Lengths of this mean and standard deviation. Without a deviation all last equally long.
+    /// Lengths of this mean and standard deviation. Without deviation all are equal.
     pub fn new(mean: Span, deviation: Span) -> Self {
         let (mean, deviation) = (seconds(mean).max(0.001), seconds(deviation));
         let variance = (1.0 + (deviation / mean).powi(2)).ln();
         Self { mean, mu: mean.ln() - variance / 2.0, sigma: variance.sqrt() }
     }
 
-    /// The part of the calls that last longer than `age`.
+    /// The fraction of the calls that last longer than `age`.
     pub(super) fn outlasting(self, age: f64) -> f64 {
         if age <= 0.0 {
             1.0
@@ -35,7 +35,7 @@ impl Lengths {
         }
     }
 
-    /// How long a call lives on average before `age`: the integral of [`Self::outlasting`] up to there.
+    /// The mean length of calls cut at `age`: the integral of [`Self::outlasting`] up to it.
     pub(super) fn lived_by(self, age: f64) -> f64 {
         if age <= 0.0 {
             return 0.0;
@@ -47,7 +47,7 @@ impl Lengths {
         self.mean * erfc(-long / SQRT_2) / 2.0 + age * self.outlasting(age)
     }
 
-    /// The length of a call that has lasted `age` and goes on.
+    /// The length of a call that has lasted `age` already.
     pub(super) fn beyond(self, age: f64, chance: &mut Chance) -> f64 {
         if self.sigma == 0.0 {
             return self.mean.max(age);

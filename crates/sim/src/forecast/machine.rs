@@ -1,5 +1,5 @@
-//! A node in the forecast: its own brain, as it ships, on a machine that does what the brain wants
-//! after the time that the plan says.
+//! A node in the forecast: its agent, as it ships, on a machine that does what the agent wants after the times of the
+//! plan. It never fails.
 
 use fleet::agent::{Agent, AgentEvent, Memory, Start};
 use fleet::desired::{Assignment, Desired};
@@ -19,11 +19,11 @@ enum Busy {
     Restarting { into: Assignment, until: Time },
 }
 
-/// Whether the node takes calls.
+/// Whether the node takes calls, and since which step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
-    Open { since: u64 },
-    Closed,
+enum Service {
+    In { since: u64 },
+    Out,
 }
 
 /// A node's machine.
@@ -33,24 +33,24 @@ pub(super) struct Machine {
     release: Release,
     staged: Option<Sha256>,
     busy: Busy,
-    door: Door,
-    /// The ends of the calls that are known one by one: all when it refuses calls.
+    service: Service,
+    /// The ends of the calls that are known singly: all of them while it refuses calls.
     calls: Vec<Time>,
-    /// The place of its location in the plan.
+    /// The index of its location in the plan.
     pub(super) location: usize,
 }
 
 impl Machine {
-    /// A node that takes calls, and has these beside its share of the others.
+    /// A node that takes calls and has these beside its share of the others.
     pub(super) fn new(release: Release, location: usize, calls: Vec<Time>, now: Time) -> Self {
         let start = Start { release, confirmed: true, staged: None, fell_back: None };
         let mut agent = Agent::new(Memory::default(), start);
         agent.apply(now, AgentEvent::Admission(Admission::Admitting));
-        let door = Door::Open { since: 0 };
-        Self { agent, release, staged: None, busy: Busy::Idle, door, calls, location }
+        let service = Service::In { since: 0 };
+        Self { agent, release, staged: None, busy: Busy::Idle, service, calls, location }
     }
 
-    /// Whether the manager can hear it now.
+    /// Whether its reports reach the manager now.
     pub(super) fn is_heard(&self) -> bool {
         !matches!(self.busy, Busy::Restarting { .. })
     }
@@ -59,27 +59,27 @@ impl Machine {
         self.agent.observed(now)
     }
 
-    /// Takes what the manager wants; a refusal changes nothing.
+    /// Accepts a desired state; a refused one changes nothing.
     pub(super) fn accept(&mut self, now: Time, desired: Desired) {
         let _ = self.agent.accept(now, desired);
     }
 
-    /// When something happens on the machine by itself.
+    /// When something is due on the machine.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         let busy = match self.busy {
             Busy::Idle => None,
             Busy::Staging { until, .. } | Busy::Restarting { until, .. } => Some(until),
         };
-        let cleared = match self.door {
-            Door::Open { .. } => None,
-            Door::Closed => self.calls.iter().max().copied(),
+        let cleared = match self.service {
+            Service::In { .. } => None,
+            Service::Out => self.calls.iter().max().copied(),
         };
         [busy, cleared, self.agent.next_deadline()].into_iter().flatten().min()
     }
 
     /// Does what has become due.
     pub(super) fn pass_time(&mut self, now: Time) {
-        if self.door == Door::Closed && !self.calls.is_empty() {
+        if self.service == Service::Out && !self.calls.is_empty() {
             self.calls.retain(|end| *end > now);
             self.count(now);
         }
@@ -95,13 +95,13 @@ impl Machine {
         self.agent.apply(now, AgentEvent::DeadlinePassed);
     }
 
-    /// Does what the brain wants.
+    /// Does what the agent wants.
     pub(super) fn act(&mut self, now: Time, times: Machines, crowd: &mut Crowd<'_>, chance: &mut Chance) {
         let wants = self.agent.wanted();
-        match (self.door, wants.refuse_calls.is_some() || !self.is_heard()) {
-            (Door::Open { since }, true) => self.close(now, since, crowd, chance),
-            (Door::Closed, false) => self.open(now, crowd),
-            (Door::Open { .. }, false) | (Door::Closed, true) => {}
+        match (self.service, wants.refuse_calls.is_some() || !self.is_heard()) {
+            (Service::In { since }, true) => self.close(now, since, crowd, chance),
+            (Service::Out, false) => self.open(now, crowd),
+            (Service::In { .. }, false) | (Service::Out, true) => {}
         }
         if let (Some(software), Busy::Idle) = (wants.stage, self.busy) {
             self.agent.apply(now, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
@@ -117,14 +117,14 @@ impl Machine {
 
     fn close(&mut self, now: Time, since: u64, crowd: &mut Crowd<'_>, chance: &mut Chance) {
         self.calls = crowd.close(since, &self.calls, now, chance);
-        self.door = Door::Closed;
+        self.service = Service::Out;
         self.count(now);
         self.agent.apply(now, AgentEvent::Admission(Admission::Refusing));
     }
 
     fn open(&mut self, now: Time, crowd: &mut Crowd<'_>) {
-        self.door = Door::Open { since: crowd.open(&self.calls) };
-        // Nobody counts the calls of a node in service here. Unknown is busy.
+        self.service = Service::In { since: crowd.open(&self.calls) };
+        // The calls of a node in service are not counted singly. Unknown counts as busy.
         self.agent.apply(now, AgentEvent::Calls(Calls::Unknown));
         self.agent.apply(now, AgentEvent::Admission(Admission::Admitting));
     }

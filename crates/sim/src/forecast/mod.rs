@@ -1,6 +1,6 @@
-//! How a run would go: many drawn days over a fleet of a given size, load and policy. The platform's
-//! brain and every node's are those that ship; machines take the time that the plan says and take
-//! every release; calls are numbers for each location until a node is taken out of service.
+//! Forecast of a run: many random days over a fleet of a given size, load and policy. The state machines are those that
+//! ship; machines take the times of the plan and never fail; calls are counts for each location until a node is taken
+//! out of service.
 //!
 //! The same seed gives the same figures, however many threads draw them.
 
@@ -25,20 +25,20 @@ pub use lengths::Lengths;
 pub use plan::{Day, Location, Machines, Plan};
 
 use chance::Chance;
-use crowd::Habits;
+use crowd::CallModel;
 use sample::Sample;
 
 use crate::seeded::Draw;
 
-/// Draws `samples` runs, and says what they come to.
+/// Draws `samples` runs and summarises them.
 ///
 /// # Errors
-/// What stands in the way of a start.
+/// The blockers of the start.
 pub fn forecast(plan: &Plan, samples: u32, seed: u64) -> Result<Forecast, Vec<Blocker>> {
-    let habits = Habits::new(plan);
+    let model = CallModel::new(plan);
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(samples.max(1) as usize);
-    let (root, habits) = (&Draw::new(seed), &habits);
-    let one = |nth: u32| sample::run(plan, habits, Chance(root.child("sample", u64::from(nth))));
+    let (root, model) = (&Draw::new(seed), &model);
+    let one = |nth: u32| sample::run(plan, model, Chance(root.child("sample", u64::from(nth))));
     let part = |first: usize| (first as u32..samples).step_by(threads).map(one).collect();
     let parts: Vec<Result<Vec<Sample>, _>> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || part(first))).collect();

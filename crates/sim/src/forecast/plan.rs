@@ -1,4 +1,4 @@
-//! What a forecast is asked for: the fleet, its load and its policy.
+//! The input of a forecast: the fleet, its load, its policy, and how long machines take.
 
 use fleet::policy::Policy;
 use fleet::time::Span;
@@ -14,7 +14,7 @@ const OFFICE: [f64; HOURS] = [
     30.0, 15.0, 10.0, 6.0, 4.0, 3.0,
 ];
 
-/// How the load changes over a day: at each full hour a percentage of the busiest, straight lines between.
+/// How the load changes over a day: at each full hour a percentage of the busiest, linear between.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Day(pub [f64; HOURS]);
 
@@ -29,7 +29,7 @@ impl Day {
         Self([100.0; HOURS])
     }
 
-    /// The part of the busiest hour's load at this time of a day.
+    /// The fraction of the busiest hour's load at this time of a day.
     pub fn part_at(&self, clock: Span) -> f64 {
         let hours = seconds(clock) / 3_600.0;
         let (hour, into) = (hours.floor() as usize, hours.fract());
@@ -49,7 +49,7 @@ pub struct Location {
     pub calls: f64,
     /// How far its clocks are ahead of UTC, from 0 to 24 h.
     pub ahead: Span,
-    /// The calls on each node at the start, where they are known.
+    /// The calls on each node at the start, if they are known.
     pub calls_now: Option<Vec<u32>>,
 }
 
@@ -64,7 +64,7 @@ pub struct Machines {
     pub away: Span,
 }
 
-/// What a forecast is asked for.
+/// The input of a forecast.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The locations.
@@ -73,7 +73,7 @@ pub struct Plan {
     pub policy: Policy,
     /// How long calls last.
     pub lengths: Lengths,
-    /// How the load changes over a day, by the clocks of each location.
+    /// How the load changes over a day, by the local time of each location.
     pub day: Day,
     /// Calls that a node can have at one time.
     pub places_per_node: u32,

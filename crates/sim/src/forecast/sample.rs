@@ -1,4 +1,5 @@
-//! One run on one drawn day: the platform's brain decides who goes when, over machines and calls.
+//! One sample of a forecast: one run on one random day. The platform's state machine decides which nodes go when, over
+//! machines and calls.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -11,11 +12,11 @@ use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 
 use super::chance::Chance;
-use super::crowd::{Crowd, Habits, LONGEST_CALL, Sums};
+use super::crowd::{CallModel, Crowd, LONGEST_CALL, Sums};
 use super::machine::Machine;
 use super::plan::Plan;
 
-/// When Start is pressed in this world: late enough that every call that still lives began after 0.
+/// When Start is pressed: late enough that every call in progress began after time 0.
 const START: Time = Time(LONGEST_CALL.0);
 
 /// Points of a curve over a whole run.
@@ -24,20 +25,20 @@ const POINTS: u64 = 1_440;
 const OLD: Release = Release { version: Version::new(1, 0), build: Build(1) };
 const NEW: Release = Release { version: Version::new(2, 0), build: Build(2) };
 
-/// What became of one location in one sample.
+/// The result of one sample for one location.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    /// What became of its calls.
+pub(super) struct LocationSample {
+    /// What happened to its calls.
     pub(super) sums: Sums,
     /// Fewest nodes in service.
     pub(super) fewest: u32,
-    /// The largest part of the places in service that was taken.
+    /// The largest used fraction of the capacity in service.
     pub(super) fullest: f64,
     /// Nodes in service at each point.
     pub(super) in_service: Vec<u32>,
 }
 
-/// What became of one sample.
+/// The result of one sample.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     /// How long the run took.
@@ -46,17 +47,17 @@ pub(super) struct Sample {
     pub(super) complete: bool,
     /// Nodes that are not.
     pub(super) left: u32,
-    /// For each node: attempts that were begun at it.
+    /// For each node, the number of attempts.
     pub(super) attempts: Vec<u32>,
     /// The locations.
-    pub(super) places: Vec<Place>,
+    pub(super) locations: Vec<LocationSample>,
     /// Nodes upgraded at each point.
     pub(super) upgraded: Vec<u32>,
-    /// Events that both brains took in.
+    /// Events that the state machines applied.
     pub(super) events: u64,
 }
 
-/// How far the points of a curve are from each other.
+/// The interval between the points of a curve.
 pub(super) fn pace(plan: &Plan) -> Span {
     Span((plan.policy.run_limit.0 / POINTS).max(Span::minutes(1).0))
 }
@@ -68,7 +69,7 @@ struct World<'a> {
     machines: Vec<Machine>,
     crowds: Vec<Crowd<'a>>,
     due: BTreeSet<(Time, NodeId)>,
-    set: Vec<Option<Time>>,
+    deadlines: Vec<Option<Time>>,
     chance: Chance,
     sample: Sample,
     upgraded: u32,
@@ -76,23 +77,23 @@ struct World<'a> {
     touched: VecDeque<NodeId>,
 }
 
-/// Lets one run happen.
+/// Simulates one run.
 ///
 /// # Errors
-/// What stands in the way of its start.
-pub(super) fn run(plan: &Plan, habits: &Habits, chance: Chance) -> Result<Sample, Vec<Blocker>> {
-    let mut world = World::new(plan, habits, chance);
+/// The blockers of its start.
+pub(super) fn run(plan: &Plan, model: &CallModel, chance: Chance) -> Result<Sample, Vec<Blocker>> {
+    let mut world = World::new(plan, model, chance);
     world.start()?;
     while world.fleet.platform.run.is_some() || !world.fleet.nodes().places().is_empty() {
-        let Some(next) = world.next_moment() else { break };
-        world.pass_until(next.max(world.now));
+        let Some(next) = world.next_time() else { break };
+        world.advance_to(next.max(world.now));
     }
-    Ok(world.told())
+    Ok(world.finish())
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan, habits: &'a Habits, mut chance: Chance) -> Self {
-        let crowd = |location| Crowd::new(habits, location, plan.start, START, &mut chance);
+    fn new(plan: &'a Plan, model: &'a CallModel, mut chance: Chance) -> Self {
+        let crowd = |location| Crowd::new(model, location, plan.start, START, &mut chance);
         let crowds: Vec<Crowd<'a>> = plan.locations.iter().map(crowd).collect();
         let nodes = plan.nodes() as usize;
         let mut world = Self {
@@ -102,14 +103,14 @@ impl<'a> World<'a> {
             machines: Vec::with_capacity(nodes),
             crowds,
             due: BTreeSet::new(),
-            set: vec![None; nodes],
+            deadlines: vec![None; nodes],
             chance,
             sample: Sample {
                 took: Span::ZERO,
                 complete: false,
                 left: 0,
                 attempts: vec![0; nodes],
-                places: Vec::new(),
+                locations: Vec::new(),
                 upgraded: Vec::new(),
                 events: 0,
             },
@@ -117,12 +118,12 @@ impl<'a> World<'a> {
             next_point: START,
             touched: VecDeque::new(),
         };
-        world.sample.places = world.crowds.iter().map(place).collect();
+        world.sample.locations = world.crowds.iter().map(location).collect();
         world.add_nodes();
         world
     }
 
-    /// Nodes of all locations take turns in the queue, as ids do on a platform that has grown.
+    /// The nodes of all locations alternate in the queue, as on a platform that has grown.
     fn add_nodes(&mut self) {
         let most = self.plan.locations.iter().map(|location| location.nodes).max().unwrap_or_default();
         for nth in 0..most {
@@ -153,7 +154,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// When the Management Node has done what is wanted of it: staged at once, away for the rest.
+    /// When the wanted step of the Management Node is done: staging at once, the rest is its restart.
     fn manager_done_at(&self) -> Option<Time> {
         match self.fleet.manager_wants() {
             ManagerWants::Nothing => None,
@@ -162,27 +163,27 @@ impl<'a> World<'a> {
         }
     }
 
-    fn next_moment(&self) -> Option<Time> {
+    fn next_time(&self) -> Option<Time> {
         let nodes = self.due.first().map(|(at, _)| *at);
         [nodes, self.manager_done_at(), self.fleet.next_deadline()].into_iter().flatten().min()
     }
 
-    fn pass_until(&mut self, next: Time) {
+    fn advance_to(&mut self, next: Time) {
         while self.next_point <= next {
             let at = self.next_point;
-            self.let_calls_pass(at);
-            self.note_point();
+            self.advance_calls(at);
+            self.record_point();
             self.next_point = at + pace(self.plan);
         }
         self.now = next;
-        self.let_calls_pass(next);
+        self.advance_calls(next);
         if self.manager_done_at().is_some_and(|at| at <= next) {
-            self.manager_goes_on();
+            self.manager_continues();
         }
         while let Some((_, id)) = self.due.first().copied().filter(|(at, _)| *at <= next) {
             self.due.pop_first();
             let at = index(id);
-            self.set[at] = None;
+            self.deadlines[at] = None;
             self.machines[at].pass_time(next);
             self.sample.events += 1;
             self.touched.push_back(id);
@@ -194,7 +195,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn manager_goes_on(&mut self) {
+    fn manager_continues(&mut self) {
         match self.fleet.manager_wants() {
             ManagerWants::Nothing => {}
             ManagerWants::Stage(_) => self.apply(Event::ManagerStaged),
@@ -205,16 +206,16 @@ impl<'a> World<'a> {
         }
     }
 
-    fn let_calls_pass(&mut self, until: Time) {
+    fn advance_calls(&mut self, until: Time) {
         for crowd in &mut self.crowds {
-            crowd.pass_until(until, &mut self.chance);
+            crowd.advance_to(until, &mut self.chance);
         }
     }
 
-    fn note_point(&mut self) {
+    fn record_point(&mut self) {
         self.sample.upgraded.push(self.upgraded);
-        for (place, crowd) in self.sample.places.iter_mut().zip(&self.crowds) {
-            place.in_service.push(crowd.admitting);
+        for (location, crowd) in self.sample.locations.iter_mut().zip(&self.crowds) {
+            location.in_service.push(crowd.admitting);
         }
     }
 
@@ -245,7 +246,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Every node that something has happened to or that something else is wanted of has its say.
+    /// Exchanges messages with every node whose state or desired state may have changed.
     fn settle(&mut self) {
         while let Some(id) = self.touched.pop_front() {
             let at = index(id);
@@ -262,13 +263,13 @@ impl<'a> World<'a> {
             } else {
                 Event::LinkDown { id }
             };
-            self.await_node(id, next);
+            self.set_deadline_of(id, next);
             self.apply(event);
         }
     }
 
-    fn await_node(&mut self, id: NodeId, next: Option<Time>) {
-        let before = std::mem::replace(&mut self.set[index(id)], next);
+    fn set_deadline_of(&mut self, id: NodeId, next: Option<Time>) {
+        let before = std::mem::replace(&mut self.deadlines[index(id)], next);
         if before != next {
             self.due.extend(next.map(|at| (at, id)));
             if let Some(before) = before {
@@ -277,20 +278,20 @@ impl<'a> World<'a> {
         }
     }
 
-    fn told(mut self) -> Sample {
-        self.note_point();
+    fn finish(mut self) -> Sample {
+        self.record_point();
         self.sample.left = self.plan.nodes() - self.upgraded;
-        for (place, crowd) in self.sample.places.iter_mut().zip(&self.crowds) {
-            place.sums = crowd.sums;
-            place.fewest = crowd.fewest;
-            place.fullest = crowd.fullest;
+        for (location, crowd) in self.sample.locations.iter_mut().zip(&self.crowds) {
+            location.sums = crowd.sums;
+            location.fewest = crowd.fewest;
+            location.fullest = crowd.fullest;
         }
         self.sample
     }
 }
 
-fn place(crowd: &Crowd<'_>) -> Place {
-    Place { sums: crowd.sums, fewest: crowd.fewest, fullest: crowd.fullest, in_service: Vec::new() }
+fn location(crowd: &Crowd<'_>) -> LocationSample {
+    LocationSample { sums: crowd.sums, fewest: crowd.fewest, fullest: crowd.fullest, in_service: Vec::new() }
 }
 
 fn index(id: NodeId) -> usize {

@@ -1,10 +1,10 @@
-//! The parts of the forecast that can be computed by hand, or call by call.
+//! Tests of the parts of the forecast that can be computed by hand, or simulated call by call.
 
 use fleet::policy::Policy;
 use fleet::time::{Span, Time};
 
 use super::chance::Chance;
-use super::crowd::{Crowd, Habits, LONGEST_CALL};
+use super::crowd::{CallModel, Crowd, LONGEST_CALL};
 use super::{Day, Lengths, Location, Machines, Plan};
 use crate::seeded::Draw;
 
@@ -30,7 +30,7 @@ fn chance(seed: u64) -> Chance {
     Chance(Draw::new(seed))
 }
 
-/// The largest distance between two distributions, each told by values that were drawn.
+/// The largest distance between two empirical distributions (Kolmogorov and Smirnov).
 fn distance(one: &mut [f64], other: &mut [f64]) -> f64 {
     one.sort_by(f64::total_cmp);
     other.sort_by(f64::total_cmp);
@@ -41,7 +41,7 @@ fn distance(one: &mut [f64], other: &mut [f64]) -> f64 {
 }
 
 #[test]
-fn lengths_have_the_mean_and_the_deviation_that_were_asked_for() {
+fn lengths_have_the_given_mean_and_deviation() {
     let (lengths, mut chance) = (real(), chance(1));
     let drawn: Vec<f64> = (0..50_000).map(|_| lengths.beyond(0.0, &mut chance) / 60.0).collect();
     let mean = drawn.iter().sum::<f64>() / 50_000.0;
@@ -51,7 +51,7 @@ fn lengths_have_the_mean_and_the_deviation_that_were_asked_for() {
     assert!((lengths.lived_by(1e7) / 60.0 - 27.0).abs() < 1e-6);
 }
 
-/// One node, call by call: all that came in two days, each with its length.
+/// The wait at one node, call by call: all calls of two days, each with its length.
 fn waits_call_by_call(seed: u64, on_average: f64) -> f64 {
     let mut chance = chance(seed);
     let every = 27.0 * 60.0 / on_average;
@@ -65,48 +65,48 @@ fn waits_call_by_call(seed: u64, on_average: f64) -> f64 {
     }
 }
 
-/// The same of a node among ten whose calls are numbers.
+/// The same for one node of ten whose calls are counts.
 fn waits_by_numbers(seed: u64, on_average: f64) -> f64 {
     let mut chance = chance(seed);
     let plan = plan(10, on_average * 10.0, 500, real());
-    let habits = Habits::new(&plan);
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
-    // Not at the edge of a step, and not the first node that goes.
-    let now = NOW + Span(3 * habits.step.0 + habits.step.0 / 3);
-    crowd.pass_until(now, &mut chance);
+    let model = CallModel::new(&plan);
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
+    // Not at the edge of a step, and not the first node that is taken.
+    let now = NOW + Span(3 * model.step.0 + model.step.0 / 3);
+    crowd.advance_to(now, &mut chance);
     crowd.close(0, &[], now, &mut chance);
     let calls = crowd.close(0, &[], now, &mut chance);
     calls.into_iter().max().map_or(0.0, |end| now.until(end).0 as f64 / 1_000.0)
 }
 
 #[test]
-fn the_wait_for_the_last_call_is_that_of_a_simulation_call_by_call() {
+fn wait_for_the_last_call_equals_a_simulation_call_by_call() {
     for on_average in [1.0, 20.0] {
         let mut slow: Vec<f64> = (0..2_000).map(|seed| waits_call_by_call(seed, on_average)).collect();
         let mut quick: Vec<f64> = (0..2_000).map(|seed| waits_by_numbers(9_000 + seed, on_average)).collect();
         let gap = distance(&mut slow, &mut quick);
-        // Kolmogorov and Smirnov: of two thousand each, one pair in a thousand is further apart.
+        // One in a thousand pairs of samples of this size is further apart.
         assert!(gap < 1.95 * (2.0_f64 / 2_000.0).sqrt(), "{on_average} calls: {gap}");
     }
 }
 
 #[test]
-fn without_enough_places_as_many_calls_are_refused_as_erlang_says() {
+fn refused_calls_at_full_capacity_follow_the_erlang_formula() {
     let plan = plan(1, 15.0, 20, real());
-    let (habits, mut chance) = (Habits::new(&plan), chance(3));
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
-    crowd.pass_until(NOW + Span::hours(24 * 200), &mut chance);
-    // Erlang's formula by its recursion.
+    let (model, mut chance) = (CallModel::new(&plan), chance(3));
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
+    crowd.advance_to(NOW + Span::hours(24 * 200), &mut chance);
+    // The Erlang B formula, by recursion.
     let erlang = (1..=20).fold(1.0, |blocked, n| 15.0 * blocked / (f64::from(n) + 15.0 * blocked));
     let refused = crowd.sums.refused as f64 / crowd.sums.offered as f64;
     assert!((refused / erlang - 1.0).abs() < 0.12, "{refused} of {erlang}");
 }
 
 #[test]
-fn calls_neither_appear_nor_vanish_when_nodes_go_and_come_back() {
+fn number_of_calls_is_kept_when_nodes_leave_and_return() {
     let plan = plan(4, 80.0, 500, real());
-    let (habits, mut chance) = (Habits::new(&plan), chance(5));
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
+    let (model, mut chance) = (CallModel::new(&plan), chance(5));
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
     let before = crowd.calls();
     let ends = crowd.close(0, &[], NOW, &mut chance);
     assert!(ends.len() > 5, "a quarter of {before} calls is not {}", ends.len());
@@ -117,13 +117,13 @@ fn calls_neither_appear_nor_vanish_when_nodes_go_and_come_back() {
 }
 
 #[test]
-fn a_location_without_any_node_in_service_refuses_every_call() {
+fn location_without_a_node_in_service_refuses_every_call() {
     let plan = plan(1, 20.0, 500, real());
-    let (habits, mut chance) = (Habits::new(&plan), chance(7));
-    let mut crowd = Crowd::new(&habits, &plan.locations[0], plan.start, NOW, &mut chance);
+    let (model, mut chance) = (CallModel::new(&plan), chance(7));
+    let mut crowd = Crowd::new(&model, &plan.locations[0], plan.start, NOW, &mut chance);
     crowd.close(0, &[], NOW, &mut chance);
     let before = crowd.sums;
-    crowd.pass_until(NOW + Span::hours(3), &mut chance);
+    crowd.advance_to(NOW + Span::hours(3), &mut chance);
     assert!(crowd.sums.offered > before.offered + 50);
     assert_eq!(crowd.sums.refused - before.refused, crowd.sums.offered - before.offered);
     assert_eq!((crowd.calls(), crowd.sums.moved), (0, before.moved));

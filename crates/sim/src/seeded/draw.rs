@@ -1,13 +1,13 @@
-//! Chance, from a seed and nothing else. Whoever draws has a generator of its own, made from the name
-//! of its purpose, so that one more draw in one place moves nothing in another. Integers only: the same
-//! seed gives the same bytes on every machine.
+//! Random numbers from a seed and from nothing else. Each purpose has a generator of its own, derived from its name, so
+//! that one more draw for one purpose changes no other. Integers only: a seed gives the same bytes on every machine.
+//! The names of purposes belong to the seeds: renaming one changes every seed.
 
 use fleet::time::Span;
 
-/// One part in a thousand is the unit of every probability here.
+/// Every probability is given in thousandths.
 const THOUSAND: u64 = 1_000;
 
-/// A small generator (`SplitMix64`) that knows where it began.
+/// A small generator (`SplitMix64`) that keeps the state it began with, from which generators are derived.
 #[derive(Clone, Debug)]
 pub struct Draw {
     origin: u64,
@@ -21,13 +21,13 @@ impl Draw {
         Self { origin, state: origin }
     }
 
-    /// A generator of its own for one purpose. What is drawn here has no influence on it.
+    /// The generator of one purpose. It does not depend on what was drawn from this one.
     pub fn child(&self, purpose: &str, number: u64) -> Self {
         let named = purpose.bytes().fold(self.origin, |hash, byte| mix(hash ^ u64::from(byte)));
         Self::new(mix(named ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03)))
     }
 
-    /// Sixty-four evenly spread bits.
+    /// Sixty-four uniform bits.
     pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.state)
@@ -54,20 +54,19 @@ impl Draw {
         Span(self.between(least.0, most.0))
     }
 
-    /// How long it takes until something happens that happens every `mean` on average.
+    /// The time until the next of something that happens every `mean` on average (exponential).
     pub fn wait(&mut self, mean: Span) -> Span {
         let bits = self.bits() | 1;
         let zeros = u64::from(bits.leading_zeros());
-        // -log2(u) in 1/1024: the zeros, and the rest of the way as a straight line.
+        // -log2(u) in 1/1024: the zeros, and the fraction by linear interpolation.
         let fraction = if zeros < 63 { (bits << (zeros + 1)) >> 54 } else { 0 };
         let halvings = ((zeros + 1) << 10).saturating_sub(fraction);
         Span((mean.0.saturating_mul(halvings) >> 10).saturating_mul(693) / 1_000 + 1)
     }
 
-    /// A span around `median`, as long one way as the other when doubled and halved (lognormal):
-    /// two thirds lie within `octaves` sixty-fourths of a doubling.
+    /// A lognormal span of this median: two thirds lie within `octaves` sixty-fourths of a doubling.
     pub fn around(&mut self, median: Span, octaves: u64) -> Span {
-        // Twelve even draws have a deviation of one and reach six deviations at most.
+        // The sum of twelve uniform draws has a deviation of one and reaches six deviations at most.
         let even: u64 = (0..12).map(|_| self.below(1 << 12)).sum();
         let deviations = i64::try_from(even).unwrap_or_default() - (6 << 12);
         let exponent = deviations * i64::try_from(octaves).unwrap_or_default() / 64;
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_more_draw_moves_nothing_of_another_purpose() {
+    fn one_more_draw_changes_no_other_purpose() {
         let mut root = Draw::new(7);
         let before = root.child("calls", 1).bits();
         root.bits();
@@ -128,7 +127,7 @@ mod tests {
 
     #[test]
     fn calls_last_27_minutes_on_average_with_a_deviation_of_20() {
-        let (mut draw, calls) = (Draw::new(3), crate::seeded::odds::CallOdds::REAL);
+        let (mut draw, calls) = (Draw::new(3), crate::seeded::plan::fault_rates::CallLoad::REAL);
         let lasted: Vec<u64> =
             (0..40_000).map(|_| draw.around(calls.median, calls.spread).0 / 1_000).collect();
         let mean = lasted.iter().sum::<u64>() / 40_000;

@@ -1,119 +1,34 @@
-//! Whole fleets from a seed: the brains that ship, in a world where messages are lost and overtaken,
-//! machines lose power at any point, releases fall back, clocks disagree and an operator interferes.
-//! After every event everything is judged; in the end everything heals, and must come to its end.
+//! Deterministic simulation of whole platforms from a seed. The state machines are those that ship; the world around
+//! them loses, delays and reorders messages, cuts power at any point, lets releases fall back, sets clocks wrong, and
+//! has an operator who interferes. After every event an oracle judges every promise; in the end all faults are ended,
+//! and every run must end within a bound.
 //!
-//! The same seed is the same world, byte for byte. Beside it, the scenario scripts show one rule each.
+//! The same seed gives the same world, byte for byte. The scenario scripts, which show one rule each, are elsewhere.
 
-mod agenda;
-mod bound;
-mod canary;
-mod clock;
-mod clones;
-mod compromised;
-mod differences;
-mod draw;
-mod healing;
-mod history;
-mod holds;
-mod journal;
-mod kept;
-mod kinds;
-mod machine;
-mod manager;
-mod many;
-mod odds;
-mod operator;
-mod oracle;
-mod post;
-mod process;
-mod restores;
-mod schedule;
-mod shell;
-mod shown;
-mod shrink;
-mod start_fault;
-mod state;
-mod step;
-mod stops;
-mod switch;
-mod troubles;
-mod truth;
-mod wall_clocks;
-mod watched;
+pub(crate) mod draw;
+
+mod plan;
+
 mod world;
 
-use std::fmt::Write as _;
+mod faults;
 
-use fleet::check::Violation;
-use fleet::time::Span;
+mod oracle;
+
+mod canary;
+
+mod report;
+
+mod run;
+mod shrink;
 
 pub use canary::Canary;
 pub use draw::Draw;
-pub use journal::{Counts, Reached};
-pub use kept::{NoPlan, Plan};
-pub use kinds::{Kind, Tally};
-pub use many::tell_many;
-pub use step::{Deed, Step, Way};
-pub use switch::Switch;
-
-use journal::Journal;
-use odds::Odds;
-use world::World;
-
-/// What became of a seed.
-#[derive(Clone, Debug)]
-pub struct Story {
-    /// The seed.
-    pub seed: u64,
-    /// What it made of the platform.
-    pub odds: Odds,
-    /// What happened.
-    pub counts: Counts,
-    /// How long it took in the world.
-    pub lasted: Span,
-    /// Every promise that did not hold; the world stops at the first event that breaks one.
-    pub violations: Vec<Violation>,
-    /// What was done to the world, drawn or written down.
-    pub steps: Vec<Step>,
-    /// Every event, when it was asked for.
-    pub journal: String,
-}
-
-/// Whether every event is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telling {
-    /// Only the sums.
-    Sums,
-    /// Every event, as text.
-    Events,
-    /// Every event, and after each what it has changed in what the brains hold and in what is true.
-    Everything,
-}
-
-/// Lets a seed happen.
-pub fn tell(seed: u64, telling: Telling, canary: Option<Canary>) -> Story {
-    tell_plan(&Plan { canary, ..Plan::of(seed) }, telling)
-}
-
-/// Lets a plan happen.
-pub fn tell_plan(plan: &Plan, telling: Telling) -> Story {
-    let seed = plan.seed;
-    let mut world = World::new(plan, Journal::new(telling));
-    world.come_to_an_end();
-    world.tell_differences();
-    let World { now, odds, mut counts, violations, steps, journal, .. } = world;
-    counts.lasted = now.0;
-    Story { seed, odds, counts, lasted: Span(now.0), violations, steps, journal: journal.into_text() }
-}
-
-impl Story {
-    /// What a person needs who is to look into a seed that failed.
-    pub fn complaint(&self) -> String {
-        let mut said = format!("seed {} breaks a promise after {}\n{}", self.seed, self.lasted, self.odds);
-        for Violation { promise, subject } in &self.violations {
-            let _ = writeln!(said, "  {promise}: {subject}");
-        }
-        let _ = writeln!(said, "  replay it with: cargo run -p sim --example replay -- {}", self.seed);
-        said
-    }
-}
+pub use plan::file::{Plan, PlanError};
+pub use plan::kinds::{Kind, KindCounts};
+pub use plan::step::{Action, Step, Way};
+pub use plan::switch::Switch;
+pub use report::SeedReport;
+pub use report::counts::{Counts, Reached};
+pub use report::journal::Verbosity;
+pub use run::{run_plan, run_seed, run_seeds};

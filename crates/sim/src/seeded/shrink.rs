@@ -1,20 +1,20 @@
-//! Makes a failing world smaller: takes away whatever can go while the same promise still breaks. Nothing
-//! that is taken away moves anything else, save what it would have done itself.
+//! Makes a failing world smaller: removes whatever can be removed while the same promise still breaks. It relies on
+//! separate generators: removing one thing changes only what that thing itself would have done.
 
 use std::collections::BTreeSet;
 
 use fleet::time::Span;
 
-use super::kept::Plan;
-use super::step::Step;
-use super::switch::Switch;
+use super::plan::file::Plan;
+use super::plan::step::Step;
+use super::plan::switch::Switch;
 use super::world::BEGINNING;
-use super::{Story, Telling, tell_plan};
+use super::{SeedReport, Verbosity, run_plan};
 
-/// How often a world is told again at most.
+/// The most runs of one search.
 const REPLAYS: u32 = 200;
 
-/// No world is troubled for a shorter time.
+/// The shortest time of faults that is tried.
 const SHORTEST: Span = Span::minutes(5);
 
 struct Search<'a> {
@@ -24,8 +24,8 @@ struct Search<'a> {
 }
 
 impl Plan {
-    /// The plan with what was drawn as steps, less whatever can go while the promise still breaks: whole
-    /// kinds of trouble, then nodes, then steps, many at a time and one by one, then time.
+    /// The plan with its drawn actions as steps, without whatever can be removed while the promise still breaks: first
+    /// whole kinds of faults, then nodes, then steps, many at a time and one by one, then time.
     #[must_use]
     pub fn shrunk(self, promise: &str) -> Self {
         let written = self.written_down();
@@ -38,16 +38,16 @@ impl Plan {
         search.plan
     }
 
-    /// The same world, with every interference that the seed drew as a step.
+    /// The same world, with every action that the seed drew as a step.
     #[must_use]
     pub fn written_down(&self) -> Self {
-        let Story { steps, odds, .. } = tell_plan(self, Telling::Sums);
+        let SeedReport { steps, rates, .. } = run_plan(self, Verbosity::Sums);
         let without = self.without.iter().copied().filter(|switch| !switch.is_interference()).collect();
-        Self { steps: Some(steps), without, compromised: odds.compromised, ..self.clone() }
+        Self { steps: Some(steps), without, compromised: rates.compromised, ..self.clone() }
     }
 
     fn breaks(&self, promise: &str) -> bool {
-        let Story { violations, .. } = tell_plan(self, Telling::Sums);
+        let SeedReport { violations, .. } = run_plan(self, Verbosity::Sums);
         violations.iter().any(|violation| violation.promise == promise)
     }
 
@@ -55,7 +55,7 @@ impl Plan {
         self.steps.as_ref().map_or(0, Vec::len)
     }
 
-    /// The plan less the steps from one number up to another.
+    /// The plan without the steps from one number up to another.
     fn without_steps(&self, from: usize, to: usize) -> Self {
         let mut less = self.clone();
         if let Some(steps) = &mut less.steps {
@@ -74,8 +74,8 @@ impl Plan {
 }
 
 impl Search<'_> {
-    /// Goes on from a smaller plan when that still breaks the promise. False when it does not, or when no
-    /// more replays are allowed.
+    /// Continues with a smaller plan if that still breaks the promise. Returns false if it does not, or if no more
+    /// runs are allowed.
     fn try_less(&mut self, less: Plan) -> bool {
         if self.replays == 0 {
             return false;
@@ -91,9 +91,9 @@ impl Search<'_> {
     fn take_kinds(&mut self) {
         self.try_less(Plan { compromised: None, ..self.plan.clone() });
         let steps = self.plan.steps.as_deref().unwrap_or_default();
-        let kinds: BTreeSet<_> = steps.iter().map(|step| step.deed.kind() as usize).collect();
+        let kinds: BTreeSet<_> = steps.iter().map(|step| step.action.kind() as usize).collect();
         for kind in kinds {
-            self.try_less(self.plan.with_steps(|step| step.deed.kind() as usize != kind));
+            self.try_less(self.plan.with_steps(|step| step.action.kind() as usize != kind));
         }
         for switch in Switch::ALL.into_iter().filter(|switch| !switch.is_interference()) {
             let mut less = self.plan.clone();
@@ -103,7 +103,7 @@ impl Search<'_> {
     }
 
     fn take_nodes(&mut self) {
-        let mut nodes = tell_plan(&self.plan, Telling::Sums).odds.nodes;
+        let mut nodes = run_plan(&self.plan, Verbosity::Sums).rates.nodes;
         while nodes > 1 {
             nodes /= 2;
             self.try_less(Plan { nodes: Some(nodes), ..self.plan.clone() });
@@ -124,11 +124,11 @@ impl Search<'_> {
     }
 
     fn take_time(&mut self) {
-        let mut time = tell_plan(&self.plan, Telling::Sums).odds.troubled_for;
+        let mut time = run_plan(&self.plan, Verbosity::Sums).rates.faults_for;
         while time > SHORTEST {
             time = Span(time.0 / 2);
             let less = self.plan.with_steps(|step| step.at <= BEGINNING + time);
-            self.try_less(Plan { troubled_for: Some(time), ..less });
+            self.try_less(Plan { faults_for: Some(time), ..less });
         }
     }
 }

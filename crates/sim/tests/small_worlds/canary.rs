@@ -1,5 +1,5 @@
-//! Rules that are broken on purpose, in the shells around the brains and nowhere else. A model that finds
-//! no way to the harm that each of them does is worth nothing.
+//! Rules that are broken on purpose, in the shells around the state machines only, to test the model: each must lead to
+//! a state in which its promise is broken.
 
 use fleet::agent::Memory;
 use fleet::desired::{Desired, Generation};
@@ -11,34 +11,34 @@ use fleet::progress::{Ending, Progress};
 use fleet::run::ManagerStep;
 use fleet::time::Time;
 
-use super::moment::Left;
 use super::promises::Promise;
-use super::turn::Turn;
+use super::state::Budget;
+use super::transition::Transition;
 use super::worlds::{
-    SmallWorld, calls_of_two_nodes, messages_of_one_node, messages_of_two_nodes, operator_of_one_node,
-    troubles_of_one_node, troubles_of_two_nodes,
+    SmallWorld, calls_of_two_nodes, faults_of_one_node, faults_of_two_nodes, messages_of_one_node,
+    messages_of_two_nodes, operator_of_one_node,
 };
 
 /// A rule that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Canary {
-    /// What is older than what the node has accepted is taken for newer.
+    /// A desired state that is older than the accepted one counts as newer.
     StaleTaken,
-    /// A report that was overtaken is taken for news.
+    /// An overtaken report counts as the newest.
     LateReportCounts,
-    /// A place is free as soon as its node's time is over, not when the node has said that it is back.
+    /// A place is free as soon as its node's drain times out, not when the node has reported that it is back.
     PlaceFreedOnTimeout,
-    /// What is wanted is sent before it is stored, and lost with a loss of power.
+    /// A desired state is sent before it is stored, and lost with a loss of power.
     SentBeforeStored,
-    /// A node is told by its call engine that no call lives, whatever lives.
+    /// A call engine reports no calls although one is in progress.
     CallsForgotten,
-    /// A node forgets at a restart that the operator holds it.
+    /// A node loses the operator's maintenance mode at a restart.
     OperatorForgotten,
     /// The nodes' turn begins before the Management Node is upgraded.
     NodesBeforeManager,
-    /// A node whose time was over goes to the front of the queue.
+    /// A node whose drain timed out goes to the front of the queue.
     TriedTwiceAtOnce,
-    /// A node is never told that it may go back to service.
+    /// A node is never sent that it may go back to service.
     ReleaseNeverSent,
 }
 
@@ -55,19 +55,17 @@ impl Canary {
         Self::ReleaseNeverSent,
     ];
 
-    /// The world in which it must be found: the smallest bounds that let it do harm.
+    /// The world in which it must be found, with the smallest bounds that let it break its promise.
     pub(crate) fn world(self) -> SmallWorld {
-        let left = |time, faults, operator| Left { time, faults, operator };
+        let budget = |time, faults, operator| Budget { time, faults, operator };
         let bounds = match self {
             Self::StaleTaken => SmallWorld { called: 0, ..messages_of_two_nodes() },
             Self::LateReportCounts => messages_of_one_node(),
-            Self::PlaceFreedOnTimeout => SmallWorld { left: left(1, 0, 0), ..calls_of_two_nodes() },
-            Self::SentBeforeStored => SmallWorld { left: left(0, 1, 0), ..troubles_of_two_nodes() },
+            Self::PlaceFreedOnTimeout => SmallWorld { budget: budget(1, 0, 0), ..calls_of_two_nodes() },
+            Self::SentBeforeStored => SmallWorld { budget: budget(0, 1, 0), ..faults_of_two_nodes() },
             Self::TriedTwiceAtOnce => calls_of_two_nodes(),
             Self::OperatorForgotten => operator_of_one_node(),
-            Self::CallsForgotten | Self::NodesBeforeManager | Self::ReleaseNeverSent => {
-                troubles_of_one_node()
-            }
+            Self::CallsForgotten | Self::NodesBeforeManager | Self::ReleaseNeverSent => faults_of_one_node(),
         };
         bounds.with(self)
     }
@@ -81,13 +79,13 @@ impl Canary {
             Self::OperatorForgotten => Promise::OperatorsMode,
             Self::NodesBeforeManager => Promise::ManagerFirst,
             Self::TriedTwiceAtOnce => Promise::OnceBeforeTwice,
-            Self::ReleaseNeverSent => Promise::ComesToItsEnd,
+            Self::ReleaseNeverSent => Promise::Recovers,
         }
     }
 }
 
-/// What a node is given to accept.
-pub(crate) fn alter_order(canary: Option<Canary>, accepted: &Desired, mut came: Desired) -> Desired {
+/// The desired state that arrives at a node.
+pub(crate) fn alter_desired(canary: Option<Canary>, accepted: &Desired, mut came: Desired) -> Desired {
     let Generation { epoch, n } = accepted.generation;
     if canary == Some(Canary::StaleTaken) && came.generation < accepted.generation {
         came.generation = Generation { epoch, n: n + 1 };
@@ -95,7 +93,7 @@ pub(crate) fn alter_order(canary: Option<Canary>, accepted: &Desired, mut came: 
     came
 }
 
-/// What arrives of what a node said.
+/// The report that arrives at the manager.
 pub(crate) fn alter_report(canary: Option<Canary>, last: Option<&Observed>, mut came: Observed) -> Observed {
     if canary == Some(Canary::LateReportCounts) {
         came.at = came.at.max(last.map_or(came.at, |last| last.at));
@@ -103,29 +101,29 @@ pub(crate) fn alter_report(canary: Option<Canary>, last: Option<&Observed>, mut 
     came
 }
 
-/// What a node finds on its disk.
+/// The persistent state that a node finds at its start.
 pub(crate) fn alter_memory(canary: Option<Canary>, memory: &mut Memory) {
     if canary == Some(Canary::OperatorForgotten) {
         memory.accepted.intent.owners.operator = None;
     }
 }
 
-/// Whether what is wanted stays with the manager.
+/// Whether a desired state is not sent.
 pub(crate) fn is_never_sent(canary: Option<Canary>, accepted: &Desired, desired: &Desired) -> bool {
     let releases = accepted.intent.owners.run.is_some() && desired.intent.owners.run.is_none();
     canary == Some(Canary::ReleaseNeverSent) && releases
 }
 
 /// The platform's state, after an event.
-pub(crate) fn alter_platform(turn: &mut Turn<'_>) {
-    match turn.world.canary {
-        Some(Canary::PlaceFreedOnTimeout) => rewrite(turn, |node, now| {
+pub(crate) fn alter_platform(transition: &mut Transition<'_>) {
+    match transition.world.canary {
+        Some(Canary::PlaceFreedOnTimeout) => rewrite(transition, |node, now| {
             if let Progress::Releasing { ending: Ending::TimedOut, tried, .. } = &node.progress {
                 let rest = Policy::standard().rest;
                 node.progress = Progress::Pending { tried: *tried, rests_until: Some(now + rest) };
             }
         }),
-        Some(Canary::TriedTwiceAtOnce) => rewrite(turn, |node, _| {
+        Some(Canary::TriedTwiceAtOnce) => rewrite(transition, |node, _| {
             if let Progress::Pending { tried, rests_until } = &mut node.progress
                 && *tried > 0
             {
@@ -133,11 +131,11 @@ pub(crate) fn alter_platform(turn: &mut Turn<'_>) {
             }
         }),
         Some(Canary::NodesBeforeManager) => {
-            let at = turn.moment.now;
-            let Some(run) = &mut turn.manager_mut().fleet.platform.run else { return };
+            let at = transition.state.now;
+            let Some(run) = &mut transition.manager_mut().fleet.platform.run else { return };
             run.manager = ManagerStep::Confirmed { at };
             let assignment = run.assignment();
-            rewrite(turn, |node, _| {
+            rewrite(transition, |node, _| {
                 if let Progress::Pending { .. } = node.progress {
                     node.assigned = Some(assignment);
                 }
@@ -155,9 +153,9 @@ pub(crate) fn alter_platform(turn: &mut Turn<'_>) {
     }
 }
 
-fn rewrite(turn: &mut Turn<'_>, change: impl Fn(&mut Node, Time)) {
-    let now = turn.moment.now;
-    let fleet = turn.fleet();
+fn rewrite(transition: &mut Transition<'_>, change: impl Fn(&mut Node, Time)) {
+    let now = transition.state.now;
+    let fleet = transition.fleet();
     let records = fleet.nodes().iter().map(|(id, node)| {
         let mut node = node.clone();
         change(&mut node, now);
@@ -165,6 +163,6 @@ fn rewrite(turn: &mut Turn<'_>, change: impl Fn(&mut Node, Time)) {
     });
     let altered = Fleet::restore(fleet.platform.clone(), records.collect());
     if altered != *fleet {
-        turn.manager_mut().fleet = altered;
+        transition.manager_mut().fleet = altered;
     }
 }

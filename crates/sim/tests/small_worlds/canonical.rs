@@ -1,8 +1,8 @@
-//! When two moments are the same. Of times, only how far the next deadlines lie ahead makes a difference;
-//! of generations and of the times of reports, only their order. What is shown and decides nothing (since
-//! when, what the last run was) is left out, so that the same situation is looked at once.
+//! When two states are equal for the model checker. Of times only the distance to the next deadlines counts; of
+//! generations and times of reports, only their order. What is shown and decides nothing (since when, what the last run
+//! was) is left out, so that equivalent states are checked once.
 //!
-//! Everything is taken apart field by field, so that a new field must be considered here.
+//! Every type is destructured field by field, so that a new field must be considered here.
 
 use std::hash::{Hash, Hasher};
 
@@ -14,24 +14,24 @@ use fleet::progress::Progress;
 use fleet::run::{EndedRun, ManagerStep, Run};
 use fleet::time::Time;
 
-use super::moment::{Machine, Manager, Message, Moment};
 use super::possible::NEVER;
+use super::state::{Machine, Manager, Message, State};
 
-impl Hash for Moment {
+impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { now: _, manager: _, machines: _, held_up: _, left, broken } = self;
-        (left, broken).hash(state);
+        let Self { now: _, manager: _, machines: _, held_up: _, budget, broken } = self;
+        (budget, broken).hash(state);
         self.hash_situation(state);
         for message in &self.held_up {
-            let (Message::Report { from: id, .. } | Message::Order { to: id, .. }) = &**message;
+            let (Message::Report { from: id, .. } | Message::Desired { to: id, .. }) = &**message;
             id.hash(state);
-            Scales::of(self, *id).hash_message(message, state);
+            Ranks::of(self, *id).hash_message(message, state);
         }
     }
 }
 
-impl Moment {
-    /// The situation alone, without what may still go wrong and what is held up.
+impl State {
+    /// Hashes the situation alone, without the remaining budget and the delayed messages.
     pub(crate) fn hash_situation<H: Hasher>(&self, state: &mut H) {
         let Manager { fleet, stored, up, slot, trying, fell_back } = &*self.manager;
         (up, slot, trying, fell_back.is_some(), stored.is_some()).hash(state);
@@ -39,14 +39,14 @@ impl Moment {
             hash_platform(&fleet.platform, self.now, state);
         }
         for id in self.ids() {
-            let scales = Scales::of(self, id);
+            let ranks = Ranks::of(self, id);
             for fleet in std::iter::once(fleet).chain(stored) {
                 if let Some(node) = fleet.nodes().get(id) {
                     (node.reported_at < fleet.platform.started_at).hash(state);
-                    scales.hash_record(node, self.now, state);
+                    ranks.hash_record(node, self.now, state);
                 }
             }
-            scales.hash_machine(self.machine(id), self.now, state);
+            ranks.hash_machine(self.machine(id), self.now, state);
         }
     }
 }
@@ -57,7 +57,7 @@ fn ahead(now: Time, deadline: Time) -> u64 {
 }
 
 fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
-    // The epoch is above all that was wanted, which is all that it is for. No wall clock is set in a small world.
+    // The epoch is above that of every desired state, which is its only purpose. No wall clock is set in a small world.
     let Platform {
         release,
         epoch: _,
@@ -72,7 +72,7 @@ fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
     } = platform;
     (release, runs, installed.map(|installed| installed.manifest), start_fault).hash(state);
     if let Some(run) = run {
-        // Which versions it began with is nothing but a warning of the next start.
+        // The versions that it began with only cause a warning at the next start.
         let Run {
             id,
             package: _,
@@ -104,36 +104,36 @@ fn hash_platform<H: Hasher>(platform: &Platform, now: Time, state: &mut H) {
 }
 
 /// The order of one node's generations and of the times of its reports.
-struct Scales {
+struct Ranks {
     generations: Vec<Generation>,
     times: Vec<Time>,
 }
 
-impl Scales {
-    fn of(moment: &Moment, id: NodeId) -> Self {
-        let (machine, manager) = (moment.machine(id), &moment.manager);
-        let mut scales = Self { generations: Vec::with_capacity(8), times: Vec::with_capacity(4) };
-        scales.generations.push(machine.memory.accepted.generation);
-        scales.generations.extend(machine.operator_since);
-        machine.report.iter().for_each(|report| scales.take_report(report));
-        scales.generations.extend(machine.order.as_ref().map(|order| order.generation));
+impl Ranks {
+    fn of(state: &State, id: NodeId) -> Self {
+        let (machine, manager) = (state.machine(id), &state.manager);
+        let mut ranks = Self { generations: Vec::with_capacity(8), times: Vec::with_capacity(4) };
+        ranks.generations.push(machine.memory.accepted.generation);
+        ranks.generations.extend(machine.operator_since);
+        machine.report.iter().for_each(|report| ranks.take_report(report));
+        ranks.generations.extend(machine.desired.as_ref().map(|desired| desired.generation));
         let fleets = std::iter::once(&manager.fleet).chain(&manager.stored);
         for node in fleets.filter_map(|fleet: &Fleet| fleet.nodes().get(id)) {
-            scales.generations.push(node.generation);
-            node.observed.iter().for_each(|report| scales.take_report(report));
+            ranks.generations.push(node.generation);
+            node.observed.iter().for_each(|report| ranks.take_report(report));
         }
-        for message in &moment.held_up {
+        for message in &state.held_up {
             match &**message {
-                Message::Report { from, observed } if *from == id => scales.take_report(observed),
-                Message::Order { to, desired } if *to == id => scales.generations.push(desired.generation),
-                Message::Report { .. } | Message::Order { .. } => {}
+                Message::Report { from, observed } if *from == id => ranks.take_report(observed),
+                Message::Desired { to, desired } if *to == id => ranks.generations.push(desired.generation),
+                Message::Report { .. } | Message::Desired { .. } => {}
             }
         }
-        scales.generations.sort_unstable();
-        scales.generations.dedup();
-        scales.times.sort_unstable();
-        scales.times.dedup();
-        scales
+        ranks.generations.sort_unstable();
+        ranks.generations.dedup();
+        ranks.times.sort_unstable();
+        ranks.times.dedup();
+        ranks
     }
 
     fn take_report(&mut self, report: &Observed) {
@@ -163,8 +163,8 @@ impl Scales {
         start_fault.hash(state);
     }
 
-    fn hash_order<H: Hasher>(&self, order: &Desired, state: &mut H) {
-        let Desired { generation, intent } = order;
+    fn hash_desired<H: Hasher>(&self, desired: &Desired, state: &mut H) {
+        let Desired { generation, intent } = desired;
         (self.generation(*generation), intent).hash(state);
     }
 
@@ -174,9 +174,9 @@ impl Scales {
                 0_u8.hash(state);
                 self.hash_report(observed, state);
             }
-            Message::Order { to: _, desired } => {
+            Message::Desired { to: _, desired } => {
                 1_u8.hash(state);
-                self.hash_order(desired, state);
+                self.hash_desired(desired, state);
             }
         }
     }
@@ -230,25 +230,26 @@ impl Scales {
             calls,
             engine,
             report,
-            order,
+            desired,
             operator_since,
             timeouts,
         } = machine;
-        let fleet::agent::Memory { accepted, held_until, let_go, selected, rejected, fell_back_at } = memory;
-        self.hash_order(accepted, state);
+        let fleet::agent::PersistentState { accepted, held_until, let_go, selected, rejected, fell_back_at } =
+            memory;
+        self.hash_desired(accepted, state);
         (held_until.map(|until| ahead(now, until)), let_go, selected).hash(state);
         let known = fell_back.as_ref().map(|fell_back| *fell_back_at == Some(fell_back.at));
         (rejected, confirmed, other, trying, known, calls, engine, timeouts).hash(state);
         operator_since.map(|since| self.generation(since)).hash(state);
-        (process.is_some(), report.is_some(), order.is_some()).hash(state);
-        // What its brain knows beside its memory is what it says and what it does.
+        (process.is_some(), report.is_some(), desired.is_some()).hash(state);
+        // What an agent knows beside its persistent state shows in its report and in what it wants.
         if let Some(process) = process {
             let observed = process.agent.observed(now);
             (process.answered, observed.release, observed.footing, observed.staging).hash(state);
             (observed.admission, observed.calls).hash(state);
         }
         report.iter().for_each(|report| self.hash_report(report, state));
-        order.iter().for_each(|order| self.hash_order(order, state));
+        desired.iter().for_each(|desired| self.hash_desired(desired, state));
     }
 }
 

@@ -1,27 +1,25 @@
-//! Small worlds, enumerated to their end by a model checker: the brains that ship, with every order of
-//! everything that can happen within the bounds of each world. The seeded worlds are large and drawn by
-//! chance; these are small and complete.
+//! Small worlds, enumerated completely by a model checker: the state machines that ship, with every order of events
+//! within the bounds of each world. The seeded worlds are large and random; these are small and complete.
 //!
-//! A message waits until a newer one takes its place, so it may arrive at any time, more than once or never;
-//! one that was overtaken may be held up and arrive later still. Time passes to the next deadline of any
-//! brain, before or after anything else. What is simpler than in truth: everybody has the same clock, a
-//! transfer and all tries of a release are one step each, a node is always on and holds one call at most, and
-//! no memory goes back to a restore point.
+//! A message is in transit until a newer one replaces it, so it may arrive at any time, more than once or never; an
+//! overtaken one may be delayed and arrive later still. Time advances to the next deadline of any state machine, before
+//! or after any other event. Simplifications: all clocks agree, a transfer and all tries of a release are one step
+//! each, a node is always on and has one call at most, and nothing is restored from a restore point.
 
+mod apply;
 mod canary;
 mod canonical;
 mod healing;
 mod manager;
 mod model;
-mod moment;
 mod node;
 mod possible;
 mod promises;
 mod reached;
+mod state;
 mod step;
-mod take;
-mod told;
-mod turn;
+mod trace;
+mod transition;
 mod worlds;
 
 use std::sync::atomic::Ordering;
@@ -35,15 +33,15 @@ use worlds::SmallWorld;
 /// The machines of the gate have two cores.
 const THREADS: usize = 2;
 
-/// Looks at every moment of a world, of which there must be `at_least` as many: a bound or a shell that
-/// keeps things from happening would leave a world in which every promise is kept.
+/// Checks every state of a world, of which there must be `at_least` so many: with a bound or a shell that prevents
+/// events, every promise would be kept.
 fn explore(world: SmallWorld, at_least: usize) {
     let began = Instant::now();
     let failures = HasDiscoveries::AnyFailures;
     let checker = world.checker().threads(THREADS).finish_when(failures).spawn_bfs().join();
-    let (world, moments) = (checker.model(), checker.unique_state_count());
+    let (world, states) = (checker.model(), checker.unique_state_count());
     println!(
-        "{}: {moments} moments, {} steps, {} at the most in a row, {} overtaken messages arrived and {} of \
+        "{}: {states} states, {} steps, {} at most in a row, {} overtaken messages arrived and {} of \
          them were refused, {:.1} s",
         world.name,
         checker.state_count(),
@@ -57,42 +55,42 @@ fn explore(world: SmallWorld, at_least: usize) {
         let found = discoveries.remove(property.name);
         match (property.expectation, found) {
             (Expectation::Sometimes, None) => panic!("{}: {} is never reached", world.name, property.name),
-            (Expectation::Always, Some(path)) => panic!("{}", told::tell(world, property.name, path)),
+            (Expectation::Always, Some(path)) => panic!("{}", trace::trace(world, property.name, path)),
             (Expectation::Sometimes, Some(_)) | (Expectation::Always | Expectation::Eventually, _) => {}
         }
     }
-    assert!(moments >= at_least, "{}: only {moments} moments of at least {at_least}", world.name);
+    assert!(states >= at_least, "{}: only {states} states of at least {at_least}", world.name);
     let stale = world.refused.load(Ordering::Relaxed);
-    assert!(world.held_up == 0 || stale > 0, "{}: no stale command ever came", world.name);
+    assert!(world.held_up == 0 || stale > 0, "{}: no stale command ever arrived", world.name);
 }
 
 #[test]
-fn one_node_whatever_goes_wrong_three_times() {
-    explore(worlds::troubles_of_one_node(), 100_000);
+fn one_node_with_any_three_faults() {
+    explore(worlds::faults_of_one_node(), 100_000);
 }
 
 #[test]
-fn one_node_whatever_the_operator_does_twice() {
+fn one_node_with_any_two_operator_actions() {
     explore(worlds::operator_of_one_node(), 300_000);
 }
 
 #[test]
-fn one_node_whichever_message_is_overtaken() {
+fn one_node_with_any_overtaken_message() {
     explore(worlds::messages_of_one_node(), 100_000);
 }
 
 #[test]
-fn two_nodes_and_one_place_whenever_calls_come_and_go() {
+fn two_nodes_and_one_place_with_calls_at_any_time() {
     explore(worlds::calls_of_two_nodes(), 200_000);
 }
 
 #[test]
-fn two_nodes_and_one_place_whatever_goes_wrong_once() {
-    explore(worlds::troubles_of_two_nodes(), 250_000);
+fn two_nodes_and_one_place_with_any_fault() {
+    explore(worlds::faults_of_two_nodes(), 250_000);
 }
 
 #[test]
-fn two_nodes_and_one_place_whichever_command_is_overtaken() {
+fn two_nodes_and_one_place_with_any_overtaken_command() {
     explore(worlds::messages_of_two_nodes(), 100_000);
 }
 
@@ -102,16 +100,16 @@ fn three_nodes_and_two_places() {
 }
 
 #[test]
-fn every_broken_rule_is_found_with_the_steps_to_its_harm() {
+fn every_broken_rule_is_found_with_the_steps_to_its_violation() {
     for canary in Canary::ALL {
         let began = Instant::now();
         let failures = HasDiscoveries::AnyFailures;
         let checker = canary.world().checker().threads(THREADS).finish_when(failures).spawn_bfs().join();
         let (world, broken) = (checker.model(), canary.breaks().sentence());
-        let Some(path) = checker.discovery(broken) else { panic!("{canary:?} goes through unnoticed") };
-        let (steps, moments) = (path.clone().into_actions().len(), checker.unique_state_count());
-        let story = told::tell(world, broken, path);
-        println!("{canary:?}: {steps} steps, {moments} moments, {:.1} s", began.elapsed().as_secs_f64());
-        assert!(story.lines().count() > steps, "{canary:?} is not told step by step:\n{story}");
+        let Some(path) = checker.discovery(broken) else { panic!("{canary:?} is not noticed") };
+        let (steps, states) = (path.clone().into_actions().len(), checker.unique_state_count());
+        let text = trace::trace(world, broken, path);
+        println!("{canary:?}: {steps} steps, {states} states, {:.1} s", began.elapsed().as_secs_f64());
+        assert!(text.lines().count() > steps, "{canary:?} is not printed step by step:\n{text}");
     }
 }

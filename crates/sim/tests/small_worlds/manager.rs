@@ -1,5 +1,5 @@
-//! The loop around the platform's brain, as the manager's program has it: apply, store, then send what is
-//! wanted. It sends nothing that is not stored, and it starts from what is stored.
+//! The loop around the platform's state machine, in the order of the manager's program: apply, store, send. It sends
+//! nothing that is not stored, and starts from what is stored.
 
 use std::sync::Arc;
 
@@ -10,52 +10,53 @@ use fleet::platform::{Applied, Event, Fleet, ManagerWants};
 use fleet::run::Outcome;
 
 use super::canary::{self, Canary};
-use super::moment::{Manager, Message};
 use super::promises::Promise;
-use super::turn::{Told, Turn};
+use super::state::{Manager, Message};
+use super::transition::{Output, Transition};
 
-impl Turn<'_> {
+impl Transition<'_> {
     pub(crate) fn manager_mut(&mut self) -> &mut Manager {
-        Arc::make_mut(&mut self.moment.manager)
+        Arc::make_mut(&mut self.state.manager)
     }
 
     pub(crate) fn fleet(&self) -> &Fleet {
-        &self.moment.manager.fleet
+        &self.state.manager.fleet
     }
 
-    /// Puts an event to the platform's brain.
-    pub(crate) fn tell(&mut self, event: Event) {
-        let now = self.moment.now;
-        self.remember_what_is_stored();
+    /// Applies an event to the platform.
+    pub(crate) fn apply_to_platform(&mut self, event: Event) {
+        let now = self.state.now;
+        self.note_stored();
         let applied = self.manager_mut().fleet.apply(now, event);
         self.follow(applied);
     }
 
-    /// What a node said arrives. What is older than what it is known to have said has no effect.
+    /// A report arrives. It has no effect if it is older than the last accepted one.
     pub(crate) fn report_arrives(&mut self, id: NodeId, observed: Observed) {
-        let held = |turn: &Self| turn.fleet().nodes().get(id).and_then(|node| node.observed.clone());
+        let held =
+            |transition: &Self| transition.fleet().nodes().get(id).and_then(|node| node.observed.clone());
         let before = held(self);
         let late = before.as_ref().is_some_and(|before| observed.at < before.at);
         let observed = canary::alter_report(self.world.canary, before.as_ref(), observed);
-        self.tell(Event::Report { id, observed });
+        self.apply_to_platform(Event::Report { id, observed });
         if late && held(self) != before {
-            self.moment.broken.insert(Promise::LateReports);
+            self.state.broken.insert(Promise::LateReports);
         }
     }
 
-    /// The operator starts the package once more, if nothing stands in the way.
-    pub(crate) fn starts_again(&mut self) {
-        let (now, package) = (self.moment.now, self.world.package());
-        self.remember_what_is_stored();
+    /// The operator starts the package again, if nothing blocks it.
+    pub(crate) fn press_start(&mut self) {
+        let (now, package) = (self.state.now, self.world.package());
+        self.note_stored();
         let policy = self.world.policy();
         if let Ok(applied) = self.manager_mut().fleet.start(package, policy, now) {
-            self.moment.ids().for_each(|id| self.moment.machine_mut(id).timeouts = 0);
+            self.state.ids().for_each(|id| self.state.machine_mut(id).timeouts = 0);
             self.follow(applied);
         }
     }
 
-    fn remember_what_is_stored(&mut self) {
-        if self.world.canary == Some(Canary::SentBeforeStored) && self.moment.manager.stored.is_none() {
+    fn note_stored(&mut self) {
+        if self.world.canary == Some(Canary::SentBeforeStored) && self.state.manager.stored.is_none() {
             let stored = Some(self.fleet().clone());
             self.manager_mut().stored = stored;
         }
@@ -63,35 +64,35 @@ impl Turn<'_> {
 
     fn follow(&mut self, applied: Applied) {
         applied.facts.iter().for_each(|fact| self.note(fact));
-        self.told.extend(applied.facts.into_iter().map(Told::Platform));
+        self.outputs.extend(applied.facts.into_iter().map(Output::Platform));
         canary::alter_platform(self);
         self.judge_platform();
-        for id in self.moment.ids() {
+        for id in self.state.ids() {
             self.send(id);
         }
     }
 
-    /// Sends a node what is wanted of it, when that is something new.
+    /// Sends a node its desired state, if that has changed.
     fn send(&mut self, id: NodeId) {
         let Some(desired) = self.fleet().wanted(id) else { return };
-        let machine = self.moment.machine(id);
-        let same = machine.order.as_ref() == Some(&desired);
+        let machine = self.state.machine(id);
+        let same = machine.desired.as_ref() == Some(&desired);
         if same || canary::is_never_sent(self.world.canary, &machine.memory.accepted, &desired) {
             return;
         }
-        let before = self.moment.machine_mut(id).order.replace(desired);
-        self.superseded.extend(before.map(|desired| Message::Order { to: id, desired }));
+        let before = self.state.machine_mut(id).desired.replace(desired);
+        self.superseded.extend(before.map(|desired| Message::Desired { to: id, desired }));
     }
 
     fn note(&mut self, fact: &Fact) {
         match fact {
             Fact::Node { node, what: NodeFact::Preparing, .. } => self.judge_turn(*node),
             Fact::Node { node, what: NodeFact::DrainTimedOut { .. }, .. } => {
-                self.moment.machine_mut(*node).timeouts += 1;
+                self.state.machine_mut(*node).timeouts += 1;
             }
             Fact::RunEnded { outcome: Outcome::Complete, .. } => self.judge_completion(),
             Fact::RunEnded { outcome: Outcome::Halted { .. }, .. } => {
-                self.moment.broken.insert(Promise::PlatformState);
+                self.state.broken.insert(Promise::PlatformState);
             }
             Fact::RunEnded { .. }
             | Fact::Node { .. }
@@ -108,7 +109,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The new slot is selected, and the process ends.
+    /// Selects the new slot and ends the process.
     pub(crate) fn manager_selects(&mut self) {
         if let ManagerWants::Install(software) = self.fleet().manager_wants() {
             let manager = self.manager_mut();
@@ -117,10 +118,10 @@ impl Turn<'_> {
         }
     }
 
-    /// boot starts the selected release. One that is tried works on a copy of the store, which is the true
-    /// one from its confirmation on; until then it wants nothing of any node.
+    /// boot starts the selected release. A release that is tried works on a copy of the store, which becomes the store
+    /// with its confirmation; until then it sends nothing.
     pub(crate) fn manager_boots(&mut self) {
-        let tried = self.moment.manager.trying.map(|software| self.world.slot_of(software));
+        let tried = self.state.manager.trying.map(|software| self.world.slot_of(software));
         let manager = self.manager_mut();
         manager.slot = tried.unwrap_or(manager.slot);
         manager.trying = None;
@@ -143,14 +144,14 @@ impl Turn<'_> {
         manager.up = true;
         let (release, fell_back) = (manager.slot.release, manager.fell_back.take());
         if !same {
-            self.moment.broken.insert(Promise::PlatformState);
+            self.state.broken.insert(Promise::PlatformState);
         }
-        self.tell(Event::ManagerStarted { release, fell_back, wall: None });
+        self.apply_to_platform(Event::ManagerStarted { release, fell_back, wall: None });
     }
 }
 
 impl Manager {
-    /// The process ends; what is stored stays.
+    /// The process ends; what is stored remains.
     pub(crate) fn stop(&mut self) {
         self.up = false;
         if let Some(stored) = self.stored.take() {

@@ -1,16 +1,16 @@
-//! The small world as the model checker sees it.
+//! A small world as the model checker sees it: its actions, its transitions and its properties.
 
 use std::sync::atomic::Ordering;
 
 use stateright::{Model, Property};
 
-use super::moment::Moment;
 use super::promises::Promise;
+use super::state::State;
 use super::step::{AtManager, AtNode, Step};
-use super::turn::{Told, Turn};
+use super::transition::{Output, Transition};
 use super::worlds::{Overtaken, SmallWorld};
 
-/// One step, and which of the messages that it overtakes is under way still.
+/// One step, and which of the messages that it overtakes is delayed instead of lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Action {
     pub(crate) step: Step,
@@ -18,29 +18,29 @@ pub(crate) struct Action {
 }
 
 impl Model for SmallWorld {
-    type State = Moment;
+    type State = State;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<Moment> {
+    fn init_states(&self) -> Vec<State> {
         vec![self.begin()]
     }
 
-    fn actions(&self, moment: &Moment, actions: &mut Vec<Action>) {
-        for step in moment.possible().into_iter().filter(|step| self.has_callers_for(*step)) {
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        for step in state.possible().into_iter().filter(|step| self.has_callers_for(*step)) {
             let overtakes = if self.held_up == 0 { 0 } else { self.overtakes_at_most(step) };
             actions.push(Action { step, holds_up: None });
             actions.extend((0..overtakes).map(|which| Action { step, holds_up: Some(which) }));
         }
     }
 
-    fn next_state(&self, moment: &Moment, action: Action) -> Option<Moment> {
-        let turn = self.take(moment, action)?;
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let transition = self.apply(state, action)?;
         if let Step::LateArrives(_) = action.step {
             self.late.fetch_add(1, Ordering::Relaxed);
-            let refused = turn.told.iter().any(|told| matches!(told, Told::Refused(..)));
+            let refused = transition.outputs.iter().any(|output| matches!(output, Output::Refused(..)));
             self.refused.fetch_add(usize::from(refused), Ordering::Relaxed);
         }
-        Some(turn.moment)
+        Some(transition.state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -55,13 +55,13 @@ impl Model for SmallWorld {
 }
 
 impl SmallWorld {
-    /// What comes of an action; none when it does not overtake as many messages.
-    pub(crate) fn take(&self, moment: &Moment, action: Action) -> Option<Turn<'_>> {
-        let mut turn = Turn::new(self, moment);
-        turn.take(action.step);
+    /// The transition of an action; `None` if its step does not overtake as many messages.
+    pub(crate) fn apply(&self, state: &State, action: Action) -> Option<Transition<'_>> {
+        let mut transition = Transition::new(self, state);
+        transition.apply(action.step);
         match action.holds_up {
-            Some(which) => turn.hold_up(which).then_some(turn),
-            None => Some(turn),
+            Some(which) => transition.hold_up(which).then_some(transition),
+            None => Some(transition),
         }
     }
 
@@ -72,7 +72,8 @@ impl SmallWorld {
         }
     }
 
-    /// A node overtakes its own report, the Management Node what it wanted of each node.
+    /// How many messages a step may overtake: a node its own report, the Management Node its desired state of each
+    /// node.
     fn overtakes_at_most(&self, step: Step) -> usize {
         let everybody = self.nodes as usize;
         let own = usize::from(self.overtaken == Overtaken::All);
@@ -93,7 +94,7 @@ impl SmallWorld {
                     everybody
                 }
                 AtNode::LosesPower | AtNode::FallsBack | AtNode::ConfirmsAndLosesPower => 0,
-                AtNode::OrderArrives
+                AtNode::DesiredArrives
                 | AtNode::CallBegins
                 | AtNode::CallEnds
                 | AtNode::Staged
@@ -112,9 +113,9 @@ fn promise(promise: Promise) -> Property<SmallWorld> {
     macro_rules! kept {
         ($($name:ident)*) => {
             match promise {
-                Promise::ComesToItsEnd => Property::always(promise.sentence(), SmallWorld::comes_to_its_end),
-                $(Promise::$name => Property::always(promise.sentence(), |_, moment: &Moment| {
-                    !moment.broken.contains(Promise::$name)
+                Promise::Recovers => Property::always(promise.sentence(), SmallWorld::recovers),
+                $(Promise::$name => Property::always(promise.sentence(), |_, state: &State| {
+                    !state.broken.contains(Promise::$name)
                 }),)*
             }
         };

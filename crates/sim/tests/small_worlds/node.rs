@@ -1,5 +1,5 @@
-//! The loop around the brain of one node, as the node's program has it: apply what has happened, make it
-//! durable, act on what is wanted, and report.
+//! The loop around one node's agent, in the order of the node's program: apply an event, make it durable, act on what
+//! is wanted, report.
 
 use fleet::agent::{Agent, AgentEvent, FallBack};
 use fleet::desired::Desired;
@@ -8,32 +8,32 @@ use fleet::observed::{Admission, Calls};
 use fleet::time::Time;
 
 use super::canary::{self, Canary};
-use super::moment::{Machine, Message, Process};
 use super::promises::Promise;
-use super::turn::{Told, Turn};
+use super::state::{Machine, Message, Process};
+use super::transition::{Output, Transition};
 
-impl Turn<'_> {
+impl Transition<'_> {
     pub(crate) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) {
-        let now = self.moment.now;
-        let machine = self.moment.machine_mut(id);
+        let now = self.state.now;
+        let machine = self.state.machine_mut(id);
         let Some(process) = &mut machine.process else { return };
         let facts = process.agent.apply(now, event);
         machine.memory = process.agent.memory().clone();
-        self.told.extend(facts.into_iter().map(|fact| Told::Node(id, fact)));
+        self.outputs.extend(facts.into_iter().map(|fact| Output::Node(id, fact)));
     }
 
-    /// Acts until nothing more is wanted, then reports what is new. A node that may leave has remembered
-    /// it afterwards, and does nothing else before it has selected its slot: power may be lost in between.
+    /// Acts until nothing more is wanted, then reports what has changed. A node that may leave stores that it leaves,
+    /// and does nothing else before it selects its slot: power may be lost in between.
     pub(crate) fn settle(&mut self, id: NodeId) {
-        let now = self.moment.now;
+        let now = self.state.now;
         let Some(wants) = self.agent(id).map(Agent::wanted) else { return };
         if self.agent(id).and_then(Agent::next_deadline).is_some_and(|deadline| deadline <= now) {
             self.apply_to_node(id, AgentEvent::DeadlinePassed);
         }
         let refuse = self.agent(id).map_or(wants.refuse_calls, |agent| agent.wanted().refuse_calls);
-        self.moment.machine_mut(id).engine =
+        self.state.machine_mut(id).engine =
             if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
-        // The calls are counted after the door is closed.
+        // The calls are counted after admission is closed.
         self.count(id);
         match self.agent(id).and_then(|agent| agent.wanted().leave) {
             Some(software) => self.apply_to_node(id, AgentEvent::Leaving { software }),
@@ -42,12 +42,12 @@ impl Turn<'_> {
     }
 
     fn agent(&self, id: NodeId) -> Option<&Agent> {
-        self.moment.machine(id).process.as_ref().map(|process| &process.agent)
+        self.state.machine(id).process.as_ref().map(|process| &process.agent)
     }
 
     fn count(&mut self, id: NodeId) {
-        let machine = self.moment.machine(id);
-        let Some(known) = self.agent(id).map(|agent| agent.observed(self.moment.now)) else { return };
+        let machine = self.state.machine(id);
+        let Some(known) = self.agent(id).map(|agent| agent.observed(self.state.now)) else { return };
         let count = if self.world.canary == Some(Canary::CallsForgotten) { 0 } else { machine.calls };
         let (admission, calls) = (machine.engine, Calls::Known { count, oldest: None });
         if known.admission != admission {
@@ -58,63 +58,63 @@ impl Turn<'_> {
         }
     }
 
-    /// Says what is new. The newest report stays under way until a newer one takes its place: until then
-    /// it may arrive, late or never.
+    /// Reports if the report has changed. The newest report is in transit until a newer one replaces it: until then it
+    /// may arrive late or never.
     fn publish(&mut self, id: NodeId) {
-        let now = self.moment.now;
-        let machine = self.moment.machine(id);
+        let now = self.state.now;
+        let machine = self.state.machine(id);
         let Some(process) = &machine.process else { return };
         let mut observed = process.agent.observed(now);
         if machine.report.as_ref().is_some_and(|before| observed.says_the_same_as(before)) {
             return;
         }
-        // Two reports never bear the same time.
+        // No two reports have the same time.
         let last = machine.report.as_ref().map_or(0, |report| report.at.0);
         observed.at = now.max(Time(last + 1));
-        let before = self.moment.machine_mut(id).report.replace(observed);
+        let before = self.state.machine_mut(id).report.replace(observed);
         self.superseded.extend(before.map(|observed| Message::Report { from: id, observed }));
     }
 
-    /// What is wanted arrives.
-    pub(crate) fn order_arrives(&mut self, id: NodeId, desired: Desired) {
-        let (now, canary) = (self.moment.now, self.world.canary);
-        let machine = self.moment.machine_mut(id);
+    /// A desired state arrives.
+    pub(crate) fn desired_arrives(&mut self, id: NodeId, desired: Desired) {
+        let (now, canary) = (self.state.now, self.world.canary);
+        let machine = self.state.machine_mut(id);
         let accepted = machine.memory.accepted.clone();
         let trying = machine.trying;
         let Some(process) = &mut machine.process else { return };
         let stale = desired.generation < accepted.generation;
         let contradicts = desired.generation == accepted.generation && desired.intent != accepted.intent;
         let before = process.agent.clone();
-        let outcome = process.agent.accept(now, canary::alter_order(canary, &accepted, desired));
+        let outcome = process.agent.accept(now, canary::alter_desired(canary, &accepted, desired));
         let changed = process.agent != before;
         process.answered = trying;
         machine.memory = process.agent.memory().clone();
         match outcome {
-            Ok(facts) => self.told.extend(facts.into_iter().map(|fact| Told::Node(id, fact))),
+            Ok(facts) => self.outputs.extend(facts.into_iter().map(|fact| Output::Node(id, fact))),
             Err(refusal) => {
                 process.agent.refused(refusal);
-                self.told.push(Told::Refused(id, refusal));
+                self.outputs.push(Output::Refused(id, refusal));
             }
         }
         if (stale || contradicts) && changed {
-            self.moment.broken.insert(Promise::StaleCommands);
+            self.state.broken.insert(Promise::StaleCommands);
         }
         self.settle(id);
     }
 
-    /// The slot is selected and the machine restarts: what must never happen while a call lives (R4).
+    /// Selects the slot and restarts the machine, which must never happen while a call lives (R4).
     pub(crate) fn selects(&mut self, id: NodeId) {
-        let Some(software) = self.moment.machine(id).leaves_for() else { return };
-        let machine = self.moment.machine(id);
+        let Some(software) = self.state.machine(id).leaves_for() else { return };
+        let machine = self.state.machine(id);
         if machine.other.is_none_or(|other| other.manifest != software.manifest) {
             return self.rejects(id);
         }
         if machine.calls > 0 {
-            self.moment.broken.insert(Promise::LivingCalls);
+            self.state.broken.insert(Promise::LivingCalls);
         }
-        // It tells the manager, who may or may not hear it.
+        // The last report before the restart may or may not arrive.
         self.publish(id);
-        let machine = self.moment.machine_mut(id);
+        let machine = self.state.machine_mut(id);
         machine.trying = true;
         machine.fell_back = None;
         machine.end();
@@ -130,7 +130,7 @@ impl Turn<'_> {
 
     pub(crate) fn staged(&mut self, id: NodeId) {
         if let Some(software) = self.agent(id).and_then(|agent| agent.wanted().stage) {
-            self.moment.machine_mut(id).other = Some(self.world.slot_of(software));
+            self.state.machine_mut(id).other = Some(self.world.slot_of(software));
             self.apply_to_node(id, AgentEvent::Staged { manifest: software.manifest });
             self.settle(id);
         }
@@ -138,17 +138,17 @@ impl Turn<'_> {
 
     pub(crate) fn boots(&mut self, id: NodeId) {
         let canary = self.world.canary;
-        let machine = self.moment.machine_mut(id);
+        let machine = self.state.machine_mut(id);
         canary::alter_memory(canary, &mut machine.memory);
-        let agent = Agent::new(machine.memory.clone(), machine.found());
+        let agent = Agent::new(machine.memory.clone(), machine.start_conditions());
         machine.memory = agent.memory().clone();
         machine.process = Some(Process { agent, answered: false });
         self.settle(id);
     }
 
-    /// The release that is tried was started in vain, as often as boot does it.
+    /// The release that is tried has used up its tries, and boot falls back.
     pub(crate) fn falls_back(&mut self, id: NodeId) {
-        let machine = self.moment.machine_mut(id);
+        let machine = self.state.machine_mut(id);
         machine.trying = false;
         // One that the node has drawn its conclusion from is told from this one, as two moments are.
         let at = machine.memory.fell_back_at.map_or(0, |before| 1 - before);
@@ -160,9 +160,9 @@ impl Turn<'_> {
         machine.end();
     }
 
-    /// The slot record first, then what the node remembers.
+    /// Confirms the slot record first, then the agent.
     pub(crate) fn confirms(&mut self, id: NodeId) {
-        self.moment.machine_mut(id).confirm();
+        self.state.machine_mut(id).confirm();
         self.apply_to_node(id, AgentEvent::Confirmed);
         self.settle(id);
     }
@@ -176,7 +176,7 @@ impl Machine {
         self.calls = 0;
     }
 
-    /// The slot record says that the other slot is the one.
+    /// Confirms the other slot in the slot record.
     pub(crate) fn confirm(&mut self) {
         if let Some(other) = self.other {
             self.other = Some(self.confirmed);

@@ -1,95 +1,95 @@
-//! What can happen next in a small world. What would change nothing is left out.
+//! Which steps are possible in a state. Steps that would change nothing are left out.
 
 use fleet::node::{Contact, NodeId};
 use fleet::observed::Admission;
 use fleet::platform::ManagerWants;
 use fleet::time::{Span, Time};
 
-use super::moment::{Machine, Message, Moment};
+use super::state::{Machine, Message, State};
 use super::step::{AtManager, AtNode, Step};
 
-/// A deadline that lies further ahead than this is never reached.
+/// A deadline further ahead than this is never reached.
 pub(crate) const NEVER: Span = Span::hours(1_000);
 
-impl Moment {
-    /// Everything that can happen next and makes a difference.
+impl State {
+    /// All steps that are possible and change something.
     pub(crate) fn possible(&self) -> Vec<Step> {
         let mut steps = Vec::with_capacity(24);
         self.ids().for_each(|id| self.possible_at(id, &mut steps));
         steps.extend((0..self.held_up.len()).filter(|which| self.is_heard(*which)).map(Step::LateArrives));
         self.possible_at_manager(&mut steps);
-        if self.next_time().is_some() && self.left.time > 0 && !self.is_overdue() {
+        if self.next_time().is_some() && self.budget.time > 0 && !self.is_overdue() {
             steps.push(Step::TimePasses);
         }
         steps
     }
 
     fn possible_at(&self, id: NodeId, steps: &mut Vec<Step>) {
-        let (machine, left) = (self.machine(id), self.left);
+        let (machine, budget) = (self.machine(id), self.budget);
         let mut may = |what: AtNode, may: bool| steps.extend(may.then_some(Step::Node(id, what)));
-        may(AtNode::ReportArrives, self.report_is_news(id));
+        may(AtNode::ReportArrives, self.report_is_new(id));
         may(AtNode::LinkDown, self.may_break(id));
-        if id == NodeId(1) && left.operator > 0 && self.manager.up {
+        if id == NodeId(1) && budget.operator > 0 && self.manager.up {
             may(AtNode::OperatorHolds, machine.operator_since.is_none());
             may(AtNode::OperatorLetsGo, machine.operator_since.is_some());
         }
         if machine.trying {
-            may(AtNode::FallsBack, left.faults > 0);
+            may(AtNode::FallsBack, budget.faults > 0);
         }
         let Some(process) = &machine.process else { return may(AtNode::Boots, true) };
-        may(AtNode::LosesPower, left.faults > 0);
+        may(AtNode::LosesPower, budget.faults > 0);
         may(AtNode::CallEnds, machine.calls > 0);
         let wants = process.agent.wanted();
         if wants.restart.is_some() {
             may(AtNode::Selects, true);
-            return may(AtNode::Rejects, left.faults > 0);
+            return may(AtNode::Rejects, budget.faults > 0);
         }
-        may(AtNode::OrderArrives, machine.order_is_news());
+        may(AtNode::DesiredArrives, machine.desired_is_new());
         may(AtNode::CallBegins, machine.calls == 0 && machine.engine == Admission::Admitting);
         may(AtNode::Staged, wants.stage.is_some());
-        may(AtNode::Rejects, wants.stage.is_some() && left.faults > 0);
+        may(AtNode::Rejects, wants.stage.is_some() && budget.faults > 0);
         let answered = machine.trying && process.answered;
         may(AtNode::Confirms, answered);
-        may(AtNode::ConfirmsAndLosesPower, answered && left.faults > 0);
+        may(AtNode::ConfirmsAndLosesPower, answered && budget.faults > 0);
         may(AtNode::Due, process.agent.next_deadline().is_some_and(|at| at <= self.now));
     }
 
     fn possible_at_manager(&self, steps: &mut Vec<Step>) {
-        let (manager, left) = (&self.manager, self.left);
+        let (manager, budget) = (&self.manager, self.budget);
         let mut may = |what: AtManager, may: bool| steps.extend(may.then_some(Step::Manager(what)));
         if !manager.up {
             may(AtManager::Boots, true);
-            return may(AtManager::FallsBack, manager.trying.is_some() && left.faults > 0);
+            return may(AtManager::FallsBack, manager.trying.is_some() && budget.faults > 0);
         }
         let wants = manager.fleet.manager_wants();
-        may(AtManager::LosesPower, left.faults > 0);
+        may(AtManager::LosesPower, budget.faults > 0);
         may(AtManager::Staged, matches!(wants, ManagerWants::Stage(_)));
-        may(AtManager::Rejects, wants != ManagerWants::Nothing && left.faults > 0);
+        may(AtManager::Rejects, wants != ManagerWants::Nothing && budget.faults > 0);
         may(AtManager::Selects, matches!(wants, ManagerWants::Install(_)));
         may(AtManager::Stores, manager.stored.is_some());
         may(AtManager::Due, manager.fleet.next_deadline().is_some_and(|at| at <= self.now));
-        may(AtManager::OperatorStarts, left.operator > 0);
+        may(AtManager::OperatorStarts, budget.operator > 0);
     }
 
-    /// Whether the newest report would tell the platform's brain anything.
-    fn report_is_news(&self, id: NodeId) -> bool {
+    /// Whether the newest report would change anything for the platform.
+    fn report_is_new(&self, id: NodeId) -> bool {
         let (report, node) = (&self.machine(id).report, self.manager.fleet.nodes().get(id));
         let (true, Some(report), Some(node)) = (self.manager.up, report, node) else { return false };
         let heard = node.contact == Contact::Heard;
         !(heard && node.observed.as_ref().is_some_and(|last| report.says_the_same_as(last)))
     }
 
-    /// Whether the manager may find that the link is down: the node is not there, or something lies between.
+    /// Whether the manager may find the link down: the process does not run, or a fault is left in the budget.
     fn may_break(&self, id: NodeId) -> bool {
         let heard = self.manager.fleet.nodes().get(id).is_some_and(|node| node.contact == Contact::Heard);
         let gone = self.machine(id).process.is_none();
-        self.manager.up && heard && (gone || self.left.faults > 0)
+        self.manager.up && heard && (gone || self.budget.faults > 0)
     }
 
     fn is_heard(&self, which: usize) -> bool {
         match &*self.held_up[which] {
             Message::Report { .. } => self.manager.up,
-            Message::Order { to, .. } => {
+            Message::Desired { to, .. } => {
                 let machine = self.machine(*to);
                 machine.process.is_some() && machine.leaves_for().is_none()
             }
@@ -103,12 +103,12 @@ impl Moment {
         nodes.map(|at| (at, true)).chain(manager)
     }
 
-    /// A brain that runs has a deadline to look at, which it does before time goes on.
+    /// Whether a running state machine has a deadline that has passed; it handles it before time advances.
     fn is_overdue(&self) -> bool {
         self.deadlines().any(|(at, up)| up && at <= self.now)
     }
 
-    /// The next deadline of any brain.
+    /// The next deadline of any state machine.
     pub(crate) fn next_time(&self) -> Option<Time> {
         let ahead = |at: &Time| *at > self.now && *at < self.now + NEVER;
         self.deadlines().map(|(at, _)| at).filter(ahead).min()
@@ -116,9 +116,9 @@ impl Moment {
 }
 
 impl Machine {
-    fn order_is_news(&self) -> bool {
+    fn desired_is_new(&self) -> bool {
         let unanswered = self.trying && self.process.as_ref().is_some_and(|process| !process.answered);
-        let other = |order: &fleet::desired::Desired| order.generation != self.memory.accepted.generation;
-        self.order.as_ref().is_some_and(|order| unanswered || other(order))
+        let other = |desired: &fleet::desired::Desired| desired.generation != self.memory.accepted.generation;
+        self.desired.as_ref().is_some_and(|desired| unanswered || other(desired))
     }
 }

@@ -1,13 +1,14 @@
-//! What must always hold in a small world. Each promise is judged where it could be broken, in the world
-//! and not only in the manager's book; a broken one stays broken, so that no path to it is lost.
+//! What must always hold in a small world. Each promise is judged where it could be broken, against the machines and
+//! not only against the platform's state. A broken promise stays broken in all later states, so that no path to it is
+//! lost.
 
 use fleet::node::{Contact, Node, NodeId};
 use fleet::platform::Fleet;
 use fleet::progress::Progress;
 use fleet::status::Status;
 
-use super::moment::Moment;
-use super::turn::Turn;
+use super::state::State;
+use super::transition::Transition;
 
 /// A promise, named as a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) enum Promise {
     PlatformState,
     Deadlines,
     SaysWhy,
-    ComesToItsEnd,
+    Recovers,
 }
 
 impl Promise {
@@ -43,7 +44,7 @@ impl Promise {
         Self::PlatformState,
         Self::Deadlines,
         Self::SaysWhy,
-        Self::ComesToItsEnd,
+        Self::Recovers,
     ];
 
     pub(crate) const fn sentence(self) -> &'static str {
@@ -61,12 +62,12 @@ impl Promise {
             Self::PlatformState => "what the platform knows agrees with itself, and reads back as stored",
             Self::Deadlines => "a deadline that has passed is dealt with",
             Self::SaysWhy => "a run that is under way says of every node what it waits for",
-            Self::ComesToItsEnd => "when everything heals, the run ends in time and every node serves",
+            Self::Recovers => "when everything heals, the run ends in time and every node serves",
         }
     }
 }
 
-/// The promises that were broken on the way to a moment.
+/// The promises that were broken on the path to a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Broken(u16);
 
@@ -86,34 +87,33 @@ impl Broken {
     }
 }
 
-impl Turn<'_> {
-    /// What can be broken by any step, judged at its end.
+impl Transition<'_> {
+    /// Judges what any step can break, at its end.
     pub(crate) fn judge_world(&mut self) {
         let places = self.world.places as usize;
-        let moment = &self.moment;
-        let out = moment.machines.iter().filter(|machine| machine.is_out_for_a_run()).count();
-        let operators = moment.machines.iter().all(|machine| {
+        let state = &self.state;
+        let out = state.machines.iter().filter(|machine| machine.is_out_for_a_run()).count();
+        let operators = state.machines.iter().all(|machine| {
             let binds = |since| machine.memory.accepted.generation >= since;
             !(machine.admits() && machine.operator_since.is_some_and(binds))
         });
-        let unconfirmed = moment.machines.iter().any(|machine| machine.admits() && machine.trying);
-        let ended =
-            moment.manager.fleet.platform.run.is_some() || moment.ids().all(|id| is_let_go(moment, id));
-        let broken = &mut self.moment.broken;
+        let unconfirmed = state.machines.iter().any(|machine| machine.admits() && machine.trying);
+        let ended = state.manager.fleet.platform.run.is_some() || state.ids().all(|id| is_let_go(state, id));
+        let broken = &mut self.state.broken;
         broken.insert_unless(Promise::Places, out <= places);
         broken.insert_unless(Promise::OperatorsMode, operators);
         broken.insert_unless(Promise::Unconfirmed, !unconfirmed);
         broken.insert_unless(Promise::EndedRun, ended);
     }
 
-    /// What only an event of the platform can break.
+    /// Judges what only an event of the platform can break.
     pub(crate) fn judge_platform(&mut self) {
-        let (now, moment) = (self.moment.now, &self.moment);
-        let fleet = &moment.manager.fleet;
+        let (now, state) = (self.state.now, &self.state);
+        let fleet = &state.manager.fleet;
         let dealt_with = fleet.next_deadline().is_none_or(|deadline| deadline > now);
-        let says_why = fleet.platform.run.is_none() || moment.ids().all(|id| is_explained(moment, id));
-        let running = moment.manager.slot.release;
-        let in_order = moment.ids().all(|id| {
+        let says_why = fleet.platform.run.is_none() || state.ids().all(|id| is_explained(state, id));
+        let running = state.manager.slot.release;
+        let in_order = state.ids().all(|id| {
             let software = fleet.wanted(id).and_then(|desired| desired.intent.software);
             software.is_none_or(|(software, _)| software.release <= running)
         });
@@ -122,12 +122,12 @@ impl Turn<'_> {
             .run
             .as_ref()
             .is_none_or(|run| !run.manager_is_done() || run.package.release == running);
-        let operator = moment.ids().all(|id| {
-            let wished = moment.machine(id).operator_since.is_some();
+        let operator = state.ids().all(|id| {
+            let wished = state.machine(id).operator_since.is_some();
             !wished || fleet.wanted(id).is_some_and(|desired| desired.intent.owners.operator.is_some())
         });
         let agrees = fleet.check().is_empty();
-        let broken = &mut self.moment.broken;
+        let broken = &mut self.state.broken;
         broken.insert_unless(Promise::Deadlines, dealt_with);
         broken.insert_unless(Promise::SaysWhy, says_why);
         broken.insert_unless(Promise::ManagerFirst, in_order && in_turn);
@@ -135,30 +135,30 @@ impl Turn<'_> {
         broken.insert_unless(Promise::PlatformState, agrees);
     }
 
-    /// R5: an attempt begins at a node. Those that cannot be contacted are passed over (R11).
+    /// R5: judges the beginning of an attempt. Nodes that cannot be contacted are passed over (R11).
     pub(crate) fn judge_turn(&mut self, id: NodeId) {
-        let timeouts = |id| self.moment.machine(id).timeouts;
+        let timeouts = |id| self.state.machine(id).timeouts;
         let passed_over = |(other, node): (NodeId, &Node)| {
             let waits = matches!(node.progress, Progress::Pending { .. }) && !node.contact.is_lost();
             other != id && waits && timeouts(other) < timeouts(id)
         };
         if self.fleet().nodes().iter().any(passed_over) {
-            self.moment.broken.insert(Promise::OnceBeforeTwice);
+            self.state.broken.insert(Promise::OnceBeforeTwice);
         }
     }
 
-    /// R23: a run says that it is complete.
+    /// R23: judges a run that is complete.
     pub(crate) fn judge_completion(&mut self) {
         let target = self.world.package().release;
-        let complete = self.moment.machines.iter().all(|machine| machine.confirmed.release == target);
-        self.moment.broken.insert_unless(Promise::Complete, complete);
+        let complete = self.state.machines.iter().all(|machine| machine.confirmed.release == target);
+        self.state.broken.insert_unless(Promise::Complete, complete);
     }
 }
 
-/// R8: whoever has accepted what an ended run wants of it is in no maintenance mode of the run, unless it
+/// R8: a node that has accepted its newest desired state after a run is not in the run's maintenance mode, unless it
 /// restarts into its new slot.
-fn is_let_go(moment: &Moment, id: NodeId) -> bool {
-    let (machine, node) = (moment.machine(id), moment.manager.fleet.nodes().get(id));
+fn is_let_go(state: &State, id: NodeId) -> bool {
+    let (machine, node) = (state.machine(id), state.manager.fleet.nodes().get(id));
     let current = |node: &&Node| node.generation == machine.memory.accepted.generation;
     node.filter(current).is_none_or(|node| {
         let restarts = matches!(node.progress, Progress::Rebooting { .. });
@@ -166,11 +166,11 @@ fn is_let_go(moment: &Moment, id: NodeId) -> bool {
     })
 }
 
-/// Whoever is not done in a run says why, and whoever cannot be contacted is shown as such (R11).
-fn is_explained(moment: &Moment, id: NodeId) -> bool {
-    let fleet: &Fleet = &moment.manager.fleet;
+/// For a node that is not done, the run gives a reason; a node is shown as not reachable only if it is (R11).
+fn is_explained(state: &State, id: NodeId) -> bool {
+    let fleet: &Fleet = &state.manager.fleet;
     fleet.nodes().get(id).is_some_and(|node| {
-        let explained = node.progress.tried().is_none() || fleet.waits(id, moment.now).is_some();
+        let explained = node.progress.tried().is_none() || fleet.waits(id, state.now).is_some();
         let shown = fleet.status(id) == Some(Status::CouldNotCommunicate);
         explained && !(shown && node.contact == Contact::Heard)
     })

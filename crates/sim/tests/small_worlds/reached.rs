@@ -1,4 +1,4 @@
-//! What must be reached in a world, so that its promises are not kept by standing still.
+//! The outcomes that a world must reach, so that its promises are not kept by standing still.
 
 use fleet::desired::RunId;
 use fleet::node::Node;
@@ -6,10 +6,10 @@ use fleet::progress::{Ending, Failure, Progress};
 use fleet::run::Outcome;
 use stateright::Property;
 
-use super::moment::Moment;
+use super::state::State;
 use super::worlds::SmallWorld;
 
-/// Something that a world must come to.
+/// An outcome that a world must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
     Complete,
@@ -47,52 +47,50 @@ impl Reached {
         Property::sometimes(
             name,
             match self {
-                Self::Complete => |_, moment| outcome(moment) == Some(&Outcome::Complete),
-                Self::Incomplete => |_, moment| outcome(moment) == Some(&Outcome::Incomplete),
-                Self::TimedOut => |_, moment| moment.machines.iter().any(|machine| machine.timeouts > 0),
-                Self::TriedTwice => |_, moment| {
-                    let again = moment.machines.iter().any(|machine| machine.timeouts > 0 && machine.trying);
-                    again && moment.manager.fleet.platform.run.is_some()
+                Self::Complete => |_, state| outcome(state) == Some(&Outcome::Complete),
+                Self::Incomplete => |_, state| outcome(state) == Some(&Outcome::Incomplete),
+                Self::TimedOut => |_, state| state.machines.iter().any(|machine| machine.timeouts > 0),
+                Self::TriedTwice => |_, state| {
+                    let again = state.machines.iter().any(|machine| machine.timeouts > 0 && machine.trying);
+                    again && state.manager.fleet.platform.run.is_some()
                 },
-                Self::FellBack => {
-                    |_, moment| moment.machines.iter().any(|machine| machine.fell_back.is_some())
-                }
+                Self::FellBack => |_, state| state.machines.iter().any(|machine| machine.fell_back.is_some()),
                 Self::ManagerFellBack => {
-                    |_, moment| matches!(outcome(moment), Some(Outcome::ManagerFellBack { .. }))
+                    |_, state| matches!(outcome(state), Some(Outcome::ManagerFellBack { .. }))
                 }
                 Self::ManagerRejected => {
-                    |_, moment| matches!(outcome(moment), Some(Outcome::ManagerRejected { .. }))
+                    |_, state| matches!(outcome(state), Some(Outcome::ManagerRejected { .. }))
                 }
-                Self::Lost => |_, moment| {
+                Self::Lost => |_, state| {
                     let lost = Ending::Failed(Failure::Lost);
                     any(
-                        moment,
+                        state,
                         |node| matches!(&node.progress, Progress::Releasing { ending, .. } if *ending == lost),
                     )
                 },
-                Self::Full => |world, moment| {
-                    let out = moment.machines.iter().filter(|machine| machine.is_out_for_a_run()).count();
+                Self::Full => |world, state| {
+                    let out = state.machines.iter().filter(|machine| machine.is_out_for_a_run()).count();
                     out == world.places as usize
                 },
-                Self::OperatorsNodeUpgraded => |_, moment| {
+                Self::OperatorsNodeUpgraded => |_, state| {
                     let upgraded = |node: &Node| matches!(node.progress, Progress::Upgraded { .. });
-                    any(moment, |node| upgraded(node) && node.operator_maintenance.is_some())
+                    any(state, |node| upgraded(node) && node.operator_maintenance.is_some())
                 },
-                Self::RepeatComplete => |_, moment| {
-                    let last = moment.manager.fleet.platform.last_run.as_ref();
+                Self::RepeatComplete => |_, state| {
+                    let last = state.manager.fleet.platform.last_run.as_ref();
                     last.is_some_and(|last| last.id == RunId(2) && last.outcome == Outcome::Complete)
                 },
-                Self::Replaced => |_, moment| outcome(moment) == Some(&Outcome::Replaced),
-                Self::OverallLimit => |_, moment| outcome(moment) == Some(&Outcome::LimitReached),
+                Self::Replaced => |_, state| outcome(state) == Some(&Outcome::Replaced),
+                Self::OverallLimit => |_, state| outcome(state) == Some(&Outcome::LimitReached),
             },
         )
     }
 }
 
-fn outcome(moment: &Moment) -> Option<&Outcome> {
-    moment.manager.fleet.platform.last_run.as_ref().map(|last| &last.outcome)
+fn outcome(state: &State) -> Option<&Outcome> {
+    state.manager.fleet.platform.last_run.as_ref().map(|last| &last.outcome)
 }
 
-fn any(moment: &Moment, is: impl Fn(&Node) -> bool) -> bool {
-    moment.manager.fleet.nodes().iter().any(|(_, node)| is(node))
+fn any(state: &State, is: impl Fn(&Node) -> bool) -> bool {
+    state.manager.fleet.nodes().iter().any(|(_, node)| is(node))
 }

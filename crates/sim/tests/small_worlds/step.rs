@@ -1,27 +1,27 @@
-//! Everything that can happen in a small world, by name.
+//! The steps of a small world, with their names.
 
 use std::fmt;
 
 use fleet::node::NodeId;
 
-/// One thing that happens.
+/// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// To a node or by it.
+    /// Of a node, or of its link, calls or operator.
     Node(NodeId, AtNode),
-    /// To the Management Node or by it.
+    /// Of the Management Node.
     Manager(AtManager),
-    /// A message that a newer one has overtaken arrives, by its place among them.
+    /// An overtaken message arrives, by its index.
     LateArrives(usize),
-    /// Time passes to the next deadline.
+    /// Time advances to the next deadline.
     TimePasses,
 }
 
-/// What happens to a node or by it.
+/// A step at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtNode {
     ReportArrives,
-    OrderArrives,
+    DesiredArrives,
     LinkDown,
     CallBegins,
     CallEnds,
@@ -38,7 +38,7 @@ pub(crate) enum AtNode {
     OperatorLetsGo,
 }
 
-/// What happens to the Management Node or by it.
+/// A step at the Management Node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtManager {
     Staged,
@@ -55,31 +55,31 @@ pub(crate) enum AtManager {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Node(id, what) => write!(f, "node{id}: {}", what.words()),
-            Self::Manager(what) => write!(f, "Management Node: {}", what.words()),
-            Self::LateArrives(which) => write!(f, "overtaken message {which} arrives after all"),
-            Self::TimePasses => f.write_str("time passes to the next deadline"),
+            Self::Node(id, what) => write!(f, "node{id}: {}", what.text()),
+            Self::Manager(what) => write!(f, "Management Node: {}", what.text()),
+            Self::LateArrives(which) => write!(f, "overtaken message {which} arrives"),
+            Self::TimePasses => f.write_str("time advances to the next deadline"),
         }
     }
 }
 
 impl AtNode {
-    fn words(self) -> &'static str {
+    fn text(self) -> &'static str {
         match self {
             Self::ReportArrives => "its newest report arrives at the Management Node",
-            Self::OrderArrives => "the newest of what is wanted of it arrives",
+            Self::DesiredArrives => "its newest desired state arrives",
             Self::LinkDown => "the Management Node finds its link down",
             Self::CallBegins => "a call begins",
             Self::CallEnds => "its call ends",
-            Self::Staged => "the release lies staged",
+            Self::Staged => "the release is staged",
             Self::Rejects => "the release cannot be staged or selected",
             Self::Selects => "selects the slot and restarts",
             Self::LosesPower => "loses power",
             Self::Boots => "starts",
-            Self::FallsBack => "the release that is tried was started in vain",
+            Self::FallsBack => "the release that is tried has used up its tries",
             Self::Confirms => "the release confirms itself",
             Self::ConfirmsAndLosesPower => "loses power just after the release has confirmed itself",
-            Self::Due => "looks at its deadline",
+            Self::Due => "handles its deadline",
             Self::OperatorHolds => "the operator puts it into maintenance mode",
             Self::OperatorLetsGo => "the operator takes it out of maintenance mode",
         }
@@ -87,16 +87,16 @@ impl AtNode {
 }
 
 impl AtManager {
-    fn words(self) -> &'static str {
+    fn text(self) -> &'static str {
         match self {
-            Self::Staged => "the release lies staged",
+            Self::Staged => "the release is staged",
             Self::Rejects => "the release cannot be staged or selected",
             Self::Selects => "selects the slot and restarts",
             Self::Stores => "stores what it knows",
             Self::LosesPower => "loses power",
             Self::Boots => "starts",
             Self::FallsBack => "falls back",
-            Self::Due => "looks at its deadline",
+            Self::Due => "handles its deadline",
             Self::OperatorStarts => "the operator starts the package again",
         }
     }

@@ -1,5 +1,5 @@
-//! The small worlds: how each begins, and its bounds. Without bounds the moments would be without number;
-//! within them, every order of everything that can happen is looked at.
+//! The small worlds: the beginning and the bounds of each. Without bounds the states would be infinite; within them,
+//! every order of all possible steps is checked.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -15,22 +15,22 @@ use fleet::version::{Build, Release, Sha256, Version};
 
 use super::canary::Canary;
 use super::healing::Healed;
-use super::moment::{Left, Machine, Manager, Moment, Slot};
 use super::promises::Broken;
 use super::reached::Reached;
+use super::state::{Budget, Machine, Manager, Slot, State};
 use super::step::{AtNode, Step};
-use super::turn::Turn;
+use super::transition::Transition;
 
 const OLD: Slot = slot(0);
 const NEW: Slot = slot(1);
 
-/// When the run is started: any moment but the first, so that what lies before it can be told.
+/// When the run is started: not at time 0, so that earlier times can be represented.
 pub(crate) const BEGIN: Time = Time(1_000_000);
 
 /// Which messages that were overtaken may still arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Overtaken {
-    /// What was wanted of nodes.
+    /// Desired states.
     #[default]
     Orders,
     /// All of them.
@@ -46,14 +46,13 @@ pub(crate) struct SmallWorld {
     pub(crate) places: u32,
     /// How many nodes have callers, from the first on.
     pub(crate) called: u32,
-    /// How many messages that were overtaken may be under way at once, beside the newest in each direction
-    /// of each link.
+    /// How many overtaken messages may be in transit at once, beside the newest in each direction of each link.
     pub(crate) held_up: usize,
-    /// Which messages are held up.
+    /// Which overtaken messages are delayed.
     pub(crate) overtaken: Overtaken,
-    /// How often everything else may happen.
-    pub(crate) left: Left,
-    /// What it must come to.
+    /// How often time may pass and faults and operator actions may occur.
+    pub(crate) budget: Budget,
+    /// The outcomes that it must reach.
     pub(crate) reaches: &'static [Reached],
     pub(crate) canary: Option<Canary>,
     pub(crate) healed: Healed,
@@ -69,11 +68,11 @@ const fn slot(minor: u16) -> Slot {
     Slot { release: Release { version, build: Build(0) }, manifest: Sha256(manifest) }
 }
 
-/// One node, and three things that go wrong at any point: of the Management Node and of the node.
-pub(crate) fn troubles_of_one_node() -> SmallWorld {
+/// One node, and three faults at any point, of the Management Node and of the node.
+pub(crate) fn faults_of_one_node() -> SmallWorld {
     SmallWorld {
-        name: "one node with its troubles",
-        left: Left { time: 2, faults: 3, operator: 0 },
+        name: "one node with faults",
+        budget: Budget { time: 2, faults: 3, operator: 0 },
         reaches: &[
             Reached::Complete,
             Reached::Incomplete,
@@ -89,11 +88,11 @@ pub(crate) fn troubles_of_one_node() -> SmallWorld {
     }
 }
 
-/// One node, an operator who does two things at any point, and one thing that goes wrong.
+/// One node, two operator actions at any point, and one fault.
 pub(crate) fn operator_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with an operator",
-        left: Left { time: 2, faults: 1, operator: 2 },
+        budget: Budget { time: 2, faults: 1, operator: 2 },
         reaches: &[
             Reached::Complete,
             Reached::OperatorsNodeUpgraded,
@@ -104,13 +103,13 @@ pub(crate) fn operator_of_one_node() -> SmallWorld {
     }
 }
 
-/// One node, any one overtaken message that is under way at a time, and one thing that goes wrong.
+/// One node, any one overtaken message in transit at a time, and one fault.
 pub(crate) fn messages_of_one_node() -> SmallWorld {
     SmallWorld {
         name: "one node with messages that are overtaken",
         held_up: 1,
         overtaken: Overtaken::All,
-        left: Left { time: 2, faults: 1, operator: 0 },
+        budget: Budget { time: 2, faults: 1, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::FellBack, Reached::ManagerFellBack],
         ..one_node()
     }
@@ -121,28 +120,28 @@ pub(crate) fn calls_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with calls and one place",
         called: 2,
-        left: Left { time: 2, faults: 0, operator: 0 },
+        budget: Budget { time: 2, faults: 0, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::TriedTwice, Reached::Full],
         ..two_nodes()
     }
 }
 
-/// Two nodes, one place, and one thing that goes wrong at any point.
-pub(crate) fn troubles_of_two_nodes() -> SmallWorld {
+/// Two nodes, one place, and one fault at any point.
+pub(crate) fn faults_of_two_nodes() -> SmallWorld {
     SmallWorld {
-        name: "two nodes with their troubles and one place",
-        left: Left { time: 1, faults: 1, operator: 0 },
+        name: "two nodes with faults and one place",
+        budget: Budget { time: 1, faults: 1, operator: 0 },
         reaches: &[Reached::Complete, Reached::Incomplete, Reached::FellBack, Reached::Full],
         ..two_nodes()
     }
 }
 
-/// Two nodes, one place, and any one overtaken command that is under way at a time.
+/// Two nodes, one place, and any one overtaken command in transit at a time.
 pub(crate) fn messages_of_two_nodes() -> SmallWorld {
     SmallWorld {
         name: "two nodes with commands that are overtaken and one place",
         held_up: 1,
-        left: Left { time: 1, faults: 0, operator: 0 },
+        budget: Budget { time: 1, faults: 0, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
         ..two_nodes()
     }
@@ -154,7 +153,7 @@ pub(crate) fn three_nodes() -> SmallWorld {
         name: "three nodes and two places",
         nodes: 3,
         places: 2,
-        left: Left { time: 1, faults: 0, operator: 0 },
+        budget: Budget { time: 1, faults: 0, operator: 0 },
         reaches: &[Reached::Complete, Reached::TimedOut, Reached::Full],
         ..SmallWorld::default()
     }
@@ -187,28 +186,28 @@ impl SmallWorld {
         Slot { release: software.release, manifest: software.manifest }
     }
 
-    /// All nodes serve and have said so, and the operator has pressed Start.
-    pub(crate) fn begin(&self) -> Moment {
+    /// The first state: all nodes serve and have reported so, and the operator has pressed Start.
+    pub(crate) fn begin(&self) -> State {
         let mut fleet = Fleet::new(OLD.release, self.policy());
         for id in (1..=self.nodes).map(NodeId) {
             fleet.apply(BEGIN, Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn });
         }
         let manager = Manager { fleet, stored: None, up: true, slot: OLD, trying: None, fell_back: None };
         let machines = (0..self.nodes).map(|_| Arc::new(Machine::new(OLD))).collect();
-        let moment = Moment {
+        let state = State {
             now: BEGIN,
             manager: Arc::new(manager),
             machines,
             held_up: Vec::new(),
-            left: self.left,
+            budget: self.budget,
             broken: Broken::default(),
         };
-        let mut turn = Turn::new(self, &moment);
-        for id in moment.ids() {
-            turn.take(Step::Node(id, AtNode::Boots));
-            turn.take(Step::Node(id, AtNode::ReportArrives));
+        let mut transition = Transition::new(self, &state);
+        for id in state.ids() {
+            transition.apply(Step::Node(id, AtNode::Boots));
+            transition.apply(Step::Node(id, AtNode::ReportArrives));
         }
-        turn.starts_again();
-        Moment { left: self.left, ..turn.moment }
+        transition.press_start();
+        State { budget: self.budget, ..transition.state }
     }
 }
