@@ -39,9 +39,6 @@ pub struct PersistentState {
     pub fell_back_at: Option<u64>,
 }
 
-/// The name that `sim` still uses.
-pub type Memory = PersistentState;
-
 /// A release that was tried and left again, as the slot record has it until another is selected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FallBack {
@@ -136,11 +133,6 @@ impl Agent {
 
     /// What must be durable before anything wanted is done.
     pub fn persistent_state(&self) -> &PersistentState {
-        &self.persistent
-    }
-
-    /// The name that `sim` still uses.
-    pub fn memory(&self) -> &PersistentState {
         &self.persistent
     }
 

@@ -101,10 +101,8 @@ pub enum StagingOutcome {
 /// The next step of the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
-    /// What the start has found is made durable.
+    /// What the start has settled is made durable, and a deadline that has come is applied.
     Begin,
-    /// A deadline that has come is applied.
-    Deadline,
     Fitness,
     /// Admission is set before the calls are counted, so that a call that was just admitted is counted.
     Admission,
@@ -237,8 +235,7 @@ impl Reconciler {
                 return Some(Effect::Persist(state.clone()));
             }
             let effect = match self.position {
-                Position::Begin => self.begin(),
-                Position::Deadline => self.apply_deadline(now),
+                Position::Begin => self.begin(now),
                 Position::Fitness => Some(Effect::CheckFitness),
                 Position::Admission => self.set_admission(),
                 Position::Calls => Some(Effect::CountCalls),
@@ -275,17 +272,13 @@ impl Reconciler {
         }
     }
 
-    fn begin(&mut self) -> Option<Effect> {
-        self.position = Position::Deadline;
+    /// What the start has settled and a deadline that has come are one write.
+    fn begin(&mut self, now: Time) -> Option<Effect> {
+        self.position = Position::Fitness;
         if self.durability == Durability::NotDurable {
             let next = self.agent.clone();
             self.change = Some(Box::new(Change { next, facts: Vec::new(), otherwise: None }));
         }
-        None
-    }
-
-    fn apply_deadline(&mut self, now: Time) -> Option<Effect> {
-        self.position = Position::Fitness;
         if self.agent.next_deadline().is_some_and(|deadline| deadline <= now) {
             // It always changes the persistent state, so there are no facts yet.
             self.apply(now, AgentEvent::DeadlinePassed);

@@ -244,7 +244,7 @@ impl Ranks {
         (process.is_some(), report.is_some(), desired.is_some()).hash(state);
         // What an agent knows beside its persistent state shows in its report and in what it wants.
         if let Some(process) = process {
-            let observed = process.agent.observed(now);
+            let observed = process.node.agent().observed(now);
             (process.answered, observed.release, observed.footing, observed.staging).hash(state);
             (observed.admission, observed.calls).hash(state);
         }
