@@ -27,13 +27,13 @@ use crate::preflight::Asker;
 use crate::settings::{Settings, SettingsError};
 use crate::staging::Stager;
 use crate::unconfirmed::UnconfirmedFile;
-use crate::watchdog::{Door, Promise, Watchdog};
+use crate::watchdog::{AdmissionSwitch, LoopDeadline, Watchdog};
 use crate::web::{self, CannotListen, Service};
 
 /// How many answers of the link may wait for the loop: one of each of its two requests, with room.
 const LINK_ANSWERS: usize = 4;
 
-/// How much a staging may say before it waits for the loop.
+/// How many events of a staging may wait for the loop.
 const STAGING_EVENTS: usize = 16;
 
 /// The node cannot start. No call was admitted.
@@ -106,7 +106,7 @@ pub(crate) fn unusable_root(root: &Path, source: std::io::Error) -> StartError {
     StartError::Root { root: root.into(), source }
 }
 
-/// Begins to answer callers' clients, with no so far.
+/// Begins to answer clients of callers; so far, that the node takes no calls.
 fn serve_web(listener: TcpListener) -> watch::Sender<Service> {
     let (service, shown) = watch::channel(Service::Maintenance);
     tokio::spawn(web::serve(listener, shown));
@@ -162,7 +162,7 @@ impl Found {
         })
     }
 
-    /// Ties the parts together and begins to speak with the Management Node.
+    /// Builds the parts and begins to sync with the Management Node.
     fn into_parts(
         self,
         root: &Path,
@@ -178,9 +178,9 @@ impl Found {
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
         tokio::spawn(link::poll(Arc::clone(&session), answers.clone()));
         tokio::spawn(link::report(Arc::clone(&session), Arc::clone(&news), answers));
-        let promise = Promise::begin();
-        let door = Door { engine: Arc::downgrade(&engine), service: service.clone() };
-        let watchdog = Watchdog::start(promise.clone(), door).map_err(StartError::Watchdog)?;
+        let loop_deadline = LoopDeadline::begin();
+        let switch = AdmissionSwitch { engine: Arc::downgrade(&engine), service: service.clone() };
+        let watchdog = Watchdog::start(loop_deadline.clone(), switch).map_err(StartError::Watchdog)?;
         let (rate, rates) = watch::channel(None);
         let (staged, staging) = mpsc::channel(STAGING_EVENTS);
         let stager = Stager {
@@ -207,7 +207,7 @@ impl Found {
             manifest: self.own.manifest,
             unconfirmed: self.unconfirmed,
             watchdog,
-            promise,
+            loop_deadline,
             session,
             report,
             news,
@@ -221,7 +221,7 @@ impl Found {
     }
 }
 
-/// What the slots say about this start.
+/// The conditions of this start, from the slots.
 fn find_start(machine: &Machine, slot: Slot, unconfirmed: &UnconfirmedFile) -> Result<Start, StartError> {
     let record = machine.record()?;
     let confirmed = record.confirmed == slot;

@@ -1,4 +1,4 @@
-//! Staging against a manager that serves badly.
+//! Tests staging from a Management Node that serves incomplete, damaged or wrong packages.
 
 mod support;
 
@@ -119,7 +119,7 @@ fn rejection(outcome: StagingOutcome) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transfer_that_broke_off_goes_on_at_its_last_good_piece() {
+async fn transfer_that_broke_off_goes_on_at_its_last_good_piece() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     assert_eq!(served.verified.payload(Role::Node).pieces.len(), 3);
@@ -134,7 +134,7 @@ async fn a_transfer_that_broke_off_goes_on_at_its_last_good_piece() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_piece_is_fetched_again_and_only_that() {
+async fn damaged_piece_is_fetched_again_and_only_that() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     let piece = PIECE_SIZE as usize;
@@ -145,7 +145,7 @@ async fn a_damaged_piece_is_fetched_again_and_only_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payload_that_is_always_damaged_is_given_up_and_leaves_nothing() {
+async fn payload_that_is_always_damaged_is_given_up_and_leaves_nothing() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), 1_000);
     bench.manager.told(|told| told.faults = [Fault::Damage(5); 20].into());
@@ -167,7 +167,7 @@ async fn another_manifest_than_the_assigned_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_that_does_not_fit_is_refused_before_its_payload_is_fetched() {
+async fn package_that_does_not_fit_is_refused_before_its_payload_is_fetched() {
     let mut bench = Bench::new().await;
     let (next, running) = (next_release(), Release::COMPILED);
     let too_new = Release { version: Version::new(36, 0), build: next.build };
@@ -182,7 +182,7 @@ async fn a_package_that_does_not_fit_is_refused_before_its_payload_is_fetched() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_of_a_stranger_is_refused() {
+async fn package_signed_by_an_unknown_key_is_refused() {
     let mut bench = Bench::new().await;
     bench.publisher = Publisher::new();
     let served = bench.serve(next_release(), Version::new(34, 0), 1_000);
@@ -192,7 +192,7 @@ async fn a_package_of_a_stranger_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_lies_in_the_slot_already_is_not_fetched_again() {
+async fn release_that_lies_in_the_slot_already_is_not_fetched_again() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), 1_000);
     assert_eq!(bench.stage(served.assignment()).await.0, StagingOutcome::Staged);
@@ -206,7 +206,7 @@ async fn a_release_that_lies_in_the_slot_already_is_not_fetched_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_staging_that_is_not_wanted_any_more_ends_before_it_is_complete() {
+async fn staging_that_is_not_wanted_any_more_ends_before_it_is_complete() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     // So slow that it would take hours.

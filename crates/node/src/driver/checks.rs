@@ -11,7 +11,7 @@ use super::Driver;
 use crate::link::Handled;
 use crate::preflight::Verdict;
 
-/// The check of a release that is under way.
+/// The check of a release in flight.
 pub(super) type CheckInFlight = (Assignment, JoinHandle<Result<(), String>>);
 
 /// A desired state that waits for the check of the release for which it takes the node out of service.
@@ -21,7 +21,7 @@ pub(super) struct Waiting {
     handled: oneshot::Sender<Handled>,
 }
 
-/// Waits for the end of the check of a release, or for ever.
+/// Waits for the end of the check of a release, for ever if there is none.
 pub(super) async fn checked(check: &mut Option<CheckInFlight>) -> (Assignment, Result<(), String>) {
     match check {
         Some((software, task)) => {
@@ -32,7 +32,7 @@ pub(super) async fn checked(check: &mut Option<CheckInFlight>) -> (Assignment, R
     }
 }
 
-/// Waits for the end of the node's check of itself, or for ever.
+/// Waits for the end of the node's check of itself, for ever if there is none.
 pub(super) async fn checked_itself(check: &mut Option<JoinHandle<Option<String>>>) -> Option<String> {
     match check {
         Some(task) => task.await.unwrap_or_else(|broken| Some(format!("the check broke off: {broken}"))),
@@ -100,7 +100,7 @@ impl Driver {
         }
         match self.release_check {
             Some(_) => self.waiting.push(Waiting { desired, handled }),
-            // A fault was found just now; what was refused is asked for again, and so is the release.
+            // A fault was found just now: a refused state is sent again, and then the release is checked again.
             None => self.handled.push((handled, Handled::Refused)),
         }
     }

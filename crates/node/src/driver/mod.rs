@@ -35,13 +35,13 @@ use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
 use crate::reason::{Reason, Reasons};
 use crate::staging::{Job, Stager, StagingEvent};
 use crate::unconfirmed::UnconfirmedFile;
-use crate::watchdog::{Promise, Watchdog};
+use crate::watchdog::{LoopDeadline, Watchdog};
 use crate::web::Service;
 
-/// The longest the loop waits without looking around.
-const LOOK_AROUND: Duration = Duration::from_secs(60);
+/// The longest wait of the loop.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Everything that can happen to the shell.
+/// Everything that the loop waits for.
 #[derive(Debug)]
 pub enum Input {
     /// The link to the Management Node.
@@ -50,7 +50,7 @@ pub enum Input {
     CallsChanged,
     /// The staging under way.
     Staging(StagingEvent),
-    /// The call engine has called itself: it carried that call, or why not.
+    /// The call engine has called itself: whether it carried that call, or why not.
     Probed(Result<(), String>),
     /// The node has checked whether its machine would start again.
     CheckedItself(Option<String>),
@@ -85,48 +85,48 @@ pub struct Parts {
     pub revision: u64,
     /// The call engine, started with `admission`.
     pub engine: Arc<CallEngine>,
-    /// What is done about new calls.
+    /// What clients of callers are answered about new calls.
     pub service: watch::Sender<Service>,
     /// The machine's slots.
     pub machine: Machine,
-    /// The line to boot.
+    /// The connection to boot.
     pub boot: Supervised,
     /// The confirmation, when this release has not confirmed itself.
     pub confirmation: Option<Confirmation>,
     /// The manifest of the release that runs.
     pub manifest: String,
-    /// Where a release says why it could not confirm itself.
+    /// The file in which a release writes why it could not confirm itself.
     pub unconfirmed: UnconfirmedFile,
-    /// The conversation with the Management Node.
+    /// The session with the Management Node.
     pub session: Arc<Session>,
     /// What the link reports.
     pub report: watch::Sender<Report>,
-    /// Wakes the link when there is news.
+    /// Wakes the link when the report has changed.
     pub news: Arc<Notify>,
-    /// What the link brings.
+    /// Answers and failures of the link.
     pub link: mpsc::Receiver<LinkEvent>,
-    /// What checks whether this machine would start again.
+    /// Runs the checks before a start.
     pub asker: Asker,
-    /// What stages.
+    /// Begins stagings.
     pub stager: Stager,
-    /// What the staging says.
+    /// Progress and outcome of the staging.
     pub staging: mpsc::Receiver<StagingEvent>,
     /// How fast a package may be fetched.
     pub rate: watch::Sender<Option<u64>>,
     /// SIGTERM.
     pub terminate: Signal,
-    /// By when the loop comes round again.
-    pub promise: Promise,
-    /// What notices when it does not.
+    /// By when the next turn of the loop begins.
+    pub loop_deadline: LoopDeadline,
+    /// Notices when it does not.
     pub watchdog: Watchdog,
 }
 
-/// The shell of a running node.
+/// A running node.
 pub struct Driver {
     parts: Parts,
     /// When the persistent state is written again, with the time.
     rewrite_at: Time,
-    /// What of the state cannot be written.
+    /// Which files of the state cannot be written.
     faults: faults::Faults,
     /// Whether the call engine of a confirmed release carries calls.
     engine_probe: EngineProbe,
@@ -148,7 +148,7 @@ pub struct Driver {
     waiting: Vec<checks::Waiting>,
     /// The answers that are handled and still to be acknowledged.
     handled: Vec<(oneshot::Sender<Handled>, Handled)>,
-    /// Why there is no conversation with the Management Node, as far as it was logged.
+    /// Why no sync succeeds, as far as it was logged.
     reasons: Reasons,
     refusal: Option<String>,
 }
@@ -190,7 +190,7 @@ impl Driver {
                 return self.end(Ending::Restart).await;
             }
             let input = self.next(&mut counted, &mut shown).await;
-            self.parts.promise.renew(Duration::ZERO);
+            self.parts.loop_deadline.renew(Duration::ZERO);
             if matches!(input, Input::Terminate) {
                 return self.end(Ending::Terminated).await;
             }
@@ -207,7 +207,7 @@ impl Driver {
         shown: &mut watch::Receiver<Service>,
     ) -> Input {
         let wait = self.until_due();
-        self.parts.promise.renew(wait);
+        self.parts.loop_deadline.renew(wait);
         let parts = &mut self.parts;
         tokio::select! {
             _ = parts.terminate.recv() => Input::Terminate,
@@ -225,7 +225,7 @@ impl Driver {
         }
     }
 
-    /// Takes in what has happened.
+    /// Handles an input.
     fn handle(&mut self, input: Input) {
         match input {
             Input::Link(LinkEvent::Answered { answer, handled }) => self.answered(*answer, handled),
@@ -237,7 +237,7 @@ impl Driver {
             }
             Input::CheckedItself(fault) => self.own_check_ended(fault),
             Input::ReleaseChecked(software, outcome) => self.release_check_ended(software, outcome),
-            // The calls and the deadlines are looked at in every turn.
+            // Every turn counts the calls and applies deadlines.
             Input::CallsChanged | Input::Due | Input::Terminate => {}
         }
     }
@@ -308,7 +308,7 @@ impl Driver {
         let deadlines = [Some(self.rewrite_at), deadline, probes, self.own_checks.next_deadline(), release];
         let now = self.parts.clock.now();
         let until = deadlines.into_iter().flatten().min().map(|at| Duration::from_millis(now.until(at).0));
-        until.unwrap_or(LOOK_AROUND).min(LOOK_AROUND)
+        until.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
     }
 
     /// Ends in an orderly way: the calls that are left are hung up, and the time is kept.
@@ -326,7 +326,7 @@ impl Driver {
         match ending {
             Ending::Restart => {
                 // The state was stored, with the time, when the node decided to leave.
-                tokio::join!(session.say_farewell(), shut_down(engine));
+                tokio::join!(session.report_restart(), shut_down(engine));
             }
             Ending::Terminated => {
                 let left = calls::counted(*engine.calls().borrow(), Instant::now());
@@ -348,7 +348,7 @@ async fn shut_down(engine: Arc<CallEngine>) {
     }
 }
 
-/// Waits for the end of the call under way, or for ever. One that broke off was carried by nobody.
+/// Waits for the end of the probe, for ever if there is none. One that broke off has failed.
 async fn result_of(probe: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
     match probe {
         Some(probe) => probe.await.unwrap_or_else(|_| Err("the node's call to itself broke off".into())),

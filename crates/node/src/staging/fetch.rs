@@ -1,5 +1,5 @@
-//! Fetches a package from the Management Node: manifest and signature first, then the payload, resumed
-//! where it broke off and checked piece by piece.
+//! Fetches a package from the Management Node: manifest and signature first, then the payload, which is resumed where
+//! it broke off and verified piece by piece. It relies on [`package`] for what is verified, and unpacks nothing.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,13 +40,13 @@ pub(super) struct Fetch<'a> {
 
 impl Fetch<'_> {
     /// Fetches all of it; afterwards the payload lies complete and checked in `part`. What has arrived when
-    /// it fails stays there, and the next attempt goes on from the last good piece.
+    /// it fails stays there, and the next attempt resumes after the last good piece.
     pub(super) async fn run(&self, part: &Path) -> Result<Verified, Failure> {
         let verified = self.manifest().await?;
         let payload = verified.payload(Role::Node);
         let download = self.open(part, payload).await?;
         self.check_disk_space(download.missing(), payload).await?;
-        self.say(&download, payload).await;
+        self.report(&download, payload).await;
         let download = if download.missing() > 0 { self.stream(download, payload).await? } else { download };
         blocking(move || download.finish()).await?.map_err(refusal_failure)?;
         Ok(verified)
@@ -131,7 +131,7 @@ impl Fetch<'_> {
             if collected.len() >= WRITE || ended {
                 let (back, written) = write(download, std::mem::take(&mut collected)).await?;
                 download = back;
-                self.say(&download, payload).await;
+                self.report(&download, payload).await;
                 written.map_err(refusal_failure)?;
             }
             if ended {
@@ -169,7 +169,7 @@ impl Fetch<'_> {
             .await
     }
 
-    async fn say(&self, download: &Download, payload: &Payload) {
+    async fn report(&self, download: &Download, payload: &Payload) {
         let percent = download.at().saturating_mul(100) / payload.size.max(1);
         let percent = u8::try_from(percent).unwrap_or(100);
         self.stager.report_progress(self.software.manifest, percent).await;
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_must_begin_where_the_payload_broke_off() {
+    fn answer_must_begin_where_the_payload_broke_off() {
         let check = |at, status: StatusCode, range: Option<&str>, taken: bool| {
             assert_eq!(begins_at(at, 100, status, range).is_ok(), taken, "{at}, {status}, {range:?}");
         };
