@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, PersistentState, Start};
 use fleet::version::Release;
 use node::identity::Identity;
-use node::memory::{ConfigurationFile, MemoryFile};
+use node::persistent_state::{ConfigurationFile, PersistentStateFile};
 use package::TrustedKeys;
 use slots::{Machine, Slot};
 
@@ -86,7 +86,7 @@ pub(crate) fn run(data: &[u8]) {
         b'b' => record(root, contents),
         b's' => slot(root, contents),
         b'm' => settings(root, contents),
-        b'a' => memory(root, contents),
+        b'a' => persistent_state(root, contents),
         b'i' => identity(root, contents),
         b'c' => drop(ConfigurationFile::new(&written(root, "configuration.json", contents)).load()),
         _ => keys(root, contents),
@@ -158,17 +158,17 @@ fn settings(root: &Path, contents: &[u8]) {
 }
 
 /// A node's persistent state, and the agent that starts with it.
-fn memory(root: &Path, contents: &[u8]) {
+fn persistent_state(root: &Path, contents: &[u8]) {
     written(root, "agent.json", contents);
-    match MemoryFile::new(root).load() {
+    match PersistentStateFile::new(root).load() {
         Err(refusal) => check_refusal(&refusal.to_string()),
-        Ok((memory, clock)) => start_agent(memory, clock.now()),
+        Ok((state, clock)) => start_agent(state, clock.now()),
     }
 }
 
-fn start_agent(memory: Memory, now: fleet::time::Time) {
+fn start_agent(state: PersistentState, now: fleet::time::Time) {
     let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
-    let mut agent = Agent::new(memory, start);
+    let mut agent = Agent::new(state, start);
     agent.apply(now, fleet::agent::AgentEvent::DeadlinePassed);
     let _ = (agent.wanted(), agent.next_deadline(), agent.observed(now));
 }
@@ -223,11 +223,15 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 /// The persistent state of a node that has accepted a desired state.
 fn accepted_state() -> String {
     let folder = folder();
-    let (_, clock) = MemoryFile::new(folder.path()).load().expect("an empty state");
+    let (_, clock) = PersistentStateFile::new(folder.path()).load().expect("an empty state");
     let answer: wire::SyncAnswer =
         serde_json::from_slice(include_bytes!("../../wire/tests/recorded/34/answer-4.json"))
             .expect("an answer");
-    let memory = Memory { accepted: answer.desired, held_until: Some(clock.now()), ..Memory::default() };
-    MemoryFile::new(folder.path()).store(&memory, &clock).expect("a memory");
-    fs::read_to_string(folder.path().join("agent.json")).expect("a memory")
+    let state = PersistentState {
+        accepted: answer.desired,
+        held_until: Some(clock.now()),
+        ..PersistentState::default()
+    };
+    PersistentStateFile::new(folder.path()).store(&state, &clock).expect("a state");
+    fs::read_to_string(folder.path().join("agent.json")).expect("a state")
 }

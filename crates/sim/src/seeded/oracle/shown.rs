@@ -180,7 +180,8 @@ impl Watch {
 /// The details of a violation.
 fn details(id: NodeId, node: &Node, machine: &Machine) -> String {
     let Node { contact, observed, progress, generation, .. } = node;
-    let accepted = machine.process.as_ref().map(|process| process.agent.memory().accepted.generation);
+    let accepted =
+        machine.process.as_ref().map(|process| process.node.agent().persistent_state().accepted.generation);
     let Machine { engine, blind, disk, calls, hung, cuts, .. } = machine;
     format!(
         "node{id}, {contact:?} {progress:?} at {generation}: {observed:?}; in truth at {accepted:?}, {engine:?}, \
@@ -238,7 +239,7 @@ fn is_true_of(reported: &Observed, machine: &Machine) -> bool {
 /// state, it may still act on the one before.
 fn status_is_true(status: Status, reported: &Observed, node: &Node, machine: &Machine) -> bool {
     let Some(process) = &machine.process else { return true };
-    let memory = process.agent.memory();
+    let memory = process.node.agent().persistent_state();
     if memory.accepted.generation != node.generation || process.write_failed {
         return true;
     }

@@ -1,4 +1,5 @@
-//! A verified payload becomes a release in the inactive slot. Runs in a thread of its own.
+//! Unpacks a verified payload into the inactive slot. It blocks, so it runs in a thread of its own; it never touches
+//! the slot that runs.
 
 use std::path::Path;
 
@@ -6,14 +7,14 @@ use fleet::desired::Assignment;
 use package::{Installed, Refusal, Role, TrustedKeys, Verified, check_slot, kept_manifest, unpack_release};
 use slots::{Machine, Slot, SlotIdentity};
 
-use super::patience::Trouble;
+use super::retry_policy::Failure;
 use crate::files::chain;
 
 /// The niceness of unpacking: calls come first. Half of the scale leaves some work for a busy node.
 const NICENESS: i32 = 10;
 
-/// Lets every other thread of the node go first.
-pub(super) fn give_way() {
+/// Lets every other thread of the node run first.
+pub(super) fn lower_priority() {
     // Without the lower priority the release is unpacked all the same.
     let _ = rustix::process::setpriority_process(None, NICENESS);
 }
@@ -30,30 +31,35 @@ pub(super) fn holds(machine: &Machine, slot: Slot, software: &Assignment, keys: 
 }
 
 /// Unpacks the payload in `part` and moves it into the inactive slot, then removes it.
-pub(super) fn put(machine: &Machine, running: Slot, part: &Path, verified: &Verified) -> Result<(), Trouble> {
-    let staging = machine.begin_staging(running).map_err(|error| slots_trouble(&error))?;
-    unpack_release(part, verified, Role::Node, &staging.dir()).map_err(refusal_trouble)?;
+pub(super) fn unpack(
+    machine: &Machine,
+    running: Slot,
+    part: &Path,
+    verified: &Verified,
+) -> Result<(), Failure> {
+    let staging = machine.begin_staging(running).map_err(|error| slots_failure(&error))?;
+    unpack_release(part, verified, Role::Node, &staging.dir()).map_err(refusal_failure)?;
     let Installed { manifest, version, build, program } = verified.installed(Role::Node);
     let identity = SlotIdentity::new(manifest, version, build, program);
-    staging.finish(&identity).map_err(|error| slots_trouble(&error))?;
+    staging.finish(&identity).map_err(|error| slots_failure(&error))?;
     // The release is in its slot; the next staging clears what cannot be removed now.
     let _ = std::fs::remove_file(part);
     Ok(())
 }
 
-/// What the slots refuse may be mended by another try, as when the disk was full.
-fn slots_trouble(error: &slots::Error) -> Trouble {
-    Trouble::Local(format!("the release could not be put into its slot: {}", chain(error)))
+/// What the slots refuse may succeed at another try, as when the disk was full.
+fn slots_failure(error: &slots::Error) -> Failure {
+    Failure::Local(format!("the release could not be put into its slot: {}", chain(error)))
 }
 
 /// A piece that went bad on the disk is fetched again, and the disk is tried again; a payload that is
 /// not as its signed manifest says stays so.
 #[expect(clippy::wildcard_enum_match_arm, reason = "every other refusal says that the package is wrong")]
-pub(super) fn refusal_trouble(refusal: Refusal) -> Trouble {
+pub(super) fn refusal_failure(refusal: Refusal) -> Failure {
     let why = chain(&refusal);
     match refusal {
-        Refusal::PieceChanged { .. } | Refusal::Truncated { .. } => Trouble::Unverified(why),
-        Refusal::Io { .. } | Refusal::NotEmpty { .. } => Trouble::Local(why),
-        _ => Trouble::Unfit(why),
+        Refusal::PieceChanged { .. } | Refusal::Truncated { .. } => Failure::Unverified(why),
+        Refusal::Io { .. } | Refusal::NotEmpty { .. } => Failure::Local(why),
+        _ => Failure::Unfit(why),
     }
 }

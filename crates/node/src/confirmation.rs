@@ -1,12 +1,13 @@
-//! The time in which a new release confirms itself: its call engine carries a call, and one
-//! authenticated sync has succeeded. While no Management Node can be reached the clock stands still. Pure: time comes in.
+//! Decides when a new release may confirm itself: its call engine has carried a call, and one authenticated sync has
+//! succeeded. Its time stands still while no Management Node can be reached. Time comes in as an argument; it never
+//! writes the slot record itself.
 
 use fleet::time::{Span, Time};
 
-use crate::heartbeat::no_call;
+use crate::engine_probe::no_call;
 use crate::http::Failing;
 
-/// How often boot is asked to let its clock stand still, at most.
+/// How often boot is asked for more time, at most.
 const EXTEND_EVERY: Span = Span::seconds(5);
 
 /// The shortest pause between two such requests, however little time is left.
@@ -40,19 +41,19 @@ enum Engine {
 /// What is to be done for the confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing before [`Probation::next_deadline`].
+    /// Nothing before [`Confirmation::next_deadline`].
     Wait,
     /// Ask boot for this much time from now.
     Extend(Span),
-    /// Let the call engine call itself, and say by [`Probation::probed`] what came of it.
+    /// Let the call engine call itself, and report the outcome with [`Confirmation::probed`].
     Probe,
-    /// The release has proved itself.
+    /// Confirm the release.
     Confirm,
 }
 
-/// A release that has to prove itself.
+/// A release that has to confirm itself.
 #[derive(Clone, Debug)]
-pub struct Probation {
+pub struct Confirmation {
     /// The time that boot gives it.
     budget: Span,
     /// How much of it has passed while the clock ran.
@@ -65,7 +66,7 @@ pub struct Probation {
     extended_at: Option<Time>,
 }
 
-impl Probation {
+impl Confirmation {
     /// Begins at the start of the program.
     pub fn begin(budget: Span, now: Time) -> Self {
         Self {
@@ -102,7 +103,7 @@ impl Probation {
         self.no_call = probed.err();
     }
 
-    /// Goes the last step again a little later; the engine is probed anew for it.
+    /// Repeats the last step a little later; the engine is probed anew for it.
     pub fn again(&mut self, now: Time) {
         self.engine = Engine::ProbeAt(now + PROBE_EVERY);
     }
@@ -112,7 +113,7 @@ impl Probation {
         self.no_call.as_deref().map(no_call)
     }
 
-    /// What is to be done now. What it says is to be done is taken as done.
+    /// The next step. It counts as done.
     pub fn step(&mut self, now: Time) -> Step {
         self.count(now);
         match (self.contact, self.engine) {
@@ -130,7 +131,7 @@ impl Probation {
         }
     }
 
-    /// When [`Probation::step`] is to be asked again, if nothing happens before.
+    /// When [`Confirmation::step`] is to be called again, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Time> {
         match (self.contact, self.engine) {
             (Contact::Failing(Failing::Unreachable), _) => Some(self.extend_at()),
@@ -140,7 +141,7 @@ impl Probation {
         }
     }
 
-    /// Boot's clock must be renewed well before it runs out.
+    /// Boot must be asked well before its time runs out.
     fn extend_at(&self) -> Time {
         let every = EXTEND_EVERY.min(Span(self.left().0 / 4)).max(EXTEND_PAUSE);
         self.extended_at.map_or(Time::default(), |at| at + every)
@@ -170,60 +171,60 @@ mod tests {
     }
 
     #[test]
-    fn a_release_confirms_itself_by_a_sync_and_a_call_to_itself() {
-        let mut probation = Probation::begin(BUDGET, at(0));
-        assert_eq!(probation.step(at(0)), Step::Probe, "beside the first sync");
-        assert_eq!((probation.step(at(1)), probation.next_deadline()), (Step::Wait, None));
-        probation.synced(at(2));
-        assert_eq!(probation.step(at(2)), Step::Wait);
-        probation.probed(at(3), Err("no port".into()));
-        assert_eq!(probation.unfit().as_deref(), Some("no call is possible: no port"));
-        assert_eq!((probation.step(at(3)), probation.next_deadline()), (Step::Wait, Some(at(4))));
-        assert_eq!(probation.step(at(4)), Step::Probe);
-        probation.failed(at(5), Failing::Refused);
-        probation.probed(at(5), Ok(()));
-        assert_eq!(probation.unfit(), None);
-        assert_eq!(probation.step(at(5)), Step::Confirm);
+    fn release_confirms_itself_by_a_sync_and_a_call_to_itself() {
+        let mut confirmation = Confirmation::begin(BUDGET, at(0));
+        assert_eq!(confirmation.step(at(0)), Step::Probe, "beside the first sync");
+        assert_eq!((confirmation.step(at(1)), confirmation.next_deadline()), (Step::Wait, None));
+        confirmation.synced(at(2));
+        assert_eq!(confirmation.step(at(2)), Step::Wait);
+        confirmation.probed(at(3), Err("no port".into()));
+        assert_eq!(confirmation.unfit().as_deref(), Some("no call is possible: no port"));
+        assert_eq!((confirmation.step(at(3)), confirmation.next_deadline()), (Step::Wait, Some(at(4))));
+        assert_eq!(confirmation.step(at(4)), Step::Probe);
+        confirmation.failed(at(5), Failing::Refused);
+        confirmation.probed(at(5), Ok(()));
+        assert_eq!(confirmation.unfit(), None);
+        assert_eq!(confirmation.step(at(5)), Step::Confirm);
     }
 
     #[test]
-    fn a_call_to_itself_counts_for_the_sync_beside_it_and_no_later_one() {
-        let mut probation = Probation::begin(BUDGET, at(0));
-        assert_eq!(probation.step(at(0)), Step::Probe);
-        probation.probed(at(1), Ok(()));
-        assert_eq!(probation.step(at(1)), Step::Wait, "a call alone proves nothing");
-        let mut at_once = probation.clone();
+    fn call_to_itself_counts_for_the_sync_beside_it_and_no_later_one() {
+        let mut confirmation = Confirmation::begin(BUDGET, at(0));
+        assert_eq!(confirmation.step(at(0)), Step::Probe);
+        confirmation.probed(at(1), Ok(()));
+        assert_eq!(confirmation.step(at(1)), Step::Wait, "a call alone is not enough");
+        let mut at_once = confirmation.clone();
         at_once.synced(at(2));
         assert_eq!(at_once.step(at(2)), Step::Confirm);
-        probation.failed(at(2), Failing::Refused);
-        probation.synced(at(9));
-        assert_eq!(probation.step(at(9)), Step::Probe);
+        confirmation.failed(at(2), Failing::Refused);
+        confirmation.synced(at(9));
+        assert_eq!(confirmation.step(at(9)), Step::Probe);
     }
 
     #[test]
-    fn the_clock_stands_still_while_no_manager_can_be_reached() {
-        let mut probation = Probation::begin(BUDGET, at(0));
-        probation.failed(at(10), Failing::Unreachable);
-        assert_eq!(probation.step(at(10)), Step::Extend(Span::seconds(90)));
-        assert_eq!((probation.step(at(11)), probation.next_deadline()), (Step::Wait, Some(at(15))));
-        assert_eq!(probation.step(at(1_000)), Step::Extend(Span::seconds(90)));
+    fn time_stands_still_while_no_manager_can_be_reached() {
+        let mut confirmation = Confirmation::begin(BUDGET, at(0));
+        confirmation.failed(at(10), Failing::Unreachable);
+        assert_eq!(confirmation.step(at(10)), Step::Extend(Span::seconds(90)));
+        assert_eq!((confirmation.step(at(11)), confirmation.next_deadline()), (Step::Wait, Some(at(15))));
+        assert_eq!(confirmation.step(at(1_000)), Step::Extend(Span::seconds(90)));
     }
 
     #[test]
-    fn a_refused_sync_lets_the_clock_run_and_asks_for_nothing() {
-        let mut probation = Probation::begin(BUDGET, at(0));
-        probation.failed(at(10), Failing::Unreachable);
-        probation.failed(at(500), Failing::Refused);
-        assert_eq!((probation.step(at(510)), probation.next_deadline()), (Step::Wait, None));
-        probation.failed(at(530), Failing::Unreachable);
-        assert_eq!(probation.step(at(530)), Step::Extend(Span::seconds(60)));
+    fn refused_sync_lets_the_time_run_and_asks_for_nothing() {
+        let mut confirmation = Confirmation::begin(BUDGET, at(0));
+        confirmation.failed(at(10), Failing::Unreachable);
+        confirmation.failed(at(500), Failing::Refused);
+        assert_eq!((confirmation.step(at(510)), confirmation.next_deadline()), (Step::Wait, None));
+        confirmation.failed(at(530), Failing::Unreachable);
+        assert_eq!(confirmation.step(at(530)), Step::Extend(Span::seconds(60)));
     }
 
     #[test]
-    fn a_short_budget_is_renewed_well_before_it_runs_out() {
-        let mut probation = Probation::begin(Span::seconds(2), at(0));
-        probation.failed(at(0), Failing::Unreachable);
-        assert_eq!(probation.step(at(0)), Step::Extend(Span::seconds(2)));
-        assert_eq!(probation.next_deadline(), Some(Time(500)));
+    fn short_budget_is_renewed_well_before_it_runs_out() {
+        let mut confirmation = Confirmation::begin(Span::seconds(2), at(0));
+        confirmation.failed(at(0), Failing::Unreachable);
+        assert_eq!(confirmation.step(at(0)), Step::Extend(Span::seconds(2)));
+        assert_eq!(confirmation.next_deadline(), Some(Time(500)));
     }
 }

@@ -1,35 +1,35 @@
-//! The confirmation of a new release, and boot's patience with it; afterwards, the watch over its call
-//! engine.
+//! Confirms a new release, and lets boot wait as long as that takes; afterwards probes the call engine of the
+//! confirmed release. It relies on [`crate::confirmation`] and [`crate::engine_probe`] for when, and never confirms
+//! before the slot record says so.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use call::Probed;
-use fleet::agent::AgentEvent;
+use fleet::agent::{AgentEvent, Durability};
 use fleet::time::Span;
 use tracing::{error, info, warn};
 
 use super::Driver;
-use super::keep::Kept;
+use crate::confirmation::Step;
+use crate::engine_probe::{Due, no_call};
 use crate::files::chain;
-use crate::heartbeat::{Beat, no_call};
-use crate::probation::Step;
 
 impl Driver {
-    /// Does what is to be done for the confirmation, or to know that a confirmed release still carries calls.
-    pub(super) fn prove(&mut self) {
+    /// Does what is due for the confirmation, or to know that a confirmed release still carries calls.
+    pub(super) fn confirm_or_probe(&mut self) {
         let now = self.parts.clock.now();
-        let Some(probation) = &mut self.parts.probation else {
+        let Some(confirmation) = &mut self.parts.confirmation else {
             let refused = self.parts.engine.stats().refused_resource;
             if std::mem::replace(&mut self.refused, refused) != refused {
-                self.heartbeat.refused_a_call(now);
+                self.engine_probe.refused_a_call(now);
             }
-            if self.heartbeat.step(now) == Beat::Probe {
+            if self.engine_probe.step(now) == Due::Probe {
                 self.probe();
             }
             return;
         };
-        match probation.step(now) {
+        match confirmation.step(now) {
             Step::Wait => {}
             Step::Extend(left) => self.extend(left),
             Step::Probe => self.probe(),
@@ -44,14 +44,14 @@ impl Driver {
         self.no_call.clone_from(&why);
         if let Some(why) = why.filter(|_| is_new) {
             warn!("the node could not call itself, trying again: {why}");
-            if self.parts.probation.is_some() {
+            if self.parts.confirmation.is_some() {
                 self.parts.unconfirmed.note(&self.parts.manifest, &no_call(&why));
             }
         }
         let now = self.parts.clock.now();
-        match &mut self.parts.probation {
-            Some(probation) => probation.probed(now, probed),
-            None => self.heartbeat.probed(now, probed),
+        match &mut self.parts.confirmation {
+            Some(confirmation) => confirmation.probed(now, probed),
+            None => self.engine_probe.probed(now, probed),
         }
     }
 
@@ -72,31 +72,31 @@ impl Driver {
         }));
     }
 
-    /// The record first: once it says so, boot will not go back. Then what the node remembers, then the word.
+    /// The slot record first: once it says so, boot does not fall back. Then the persistent state, then boot is told.
     fn confirm(&mut self) {
         if let Err(error) = self.parts.machine.confirm(self.parts.boot.slot()) {
             error!("the release could not be confirmed: {}", chain(&error));
-            return self.prove_again();
+            return self.confirm_later();
         }
-        if self.apply(AgentEvent::Confirmed) == Kept::No {
-            return self.prove_again();
+        if self.apply(AgentEvent::Confirmed) == Durability::NotDurable {
+            return self.confirm_later();
         }
-        self.parts.probation = None;
-        self.heartbeat.probed(self.parts.clock.now(), Ok(()));
+        self.parts.confirmation = None;
+        self.engine_probe.probed(self.parts.clock.now(), Ok(()));
         self.parts.unconfirmed.forget();
-        self.say_ready();
+        self.report_ready();
     }
 
-    /// Goes the last step again a little later; boot's clock runs meanwhile.
-    fn prove_again(&mut self) {
+    /// Repeats the last step a little later; the time that boot gives runs meanwhile.
+    fn confirm_later(&mut self) {
         let now = self.parts.clock.now();
-        if let Some(probation) = &mut self.parts.probation {
-            probation.again(now);
+        if let Some(confirmation) = &mut self.parts.confirmation {
+            confirmation.again(now);
         }
     }
 
-    /// Tells boot that the record holds this release's confirmation.
-    pub(super) fn say_ready(&self) {
+    /// Reports to boot that the record holds this release's confirmation.
+    pub(super) fn report_ready(&self) {
         match self.parts.boot.ready() {
             Ok(()) => info!("ready"),
             Err(error) => warn!("pitlane-boot could not be told that the release is ready: {error}"),

@@ -1,5 +1,5 @@
-//! Whether the disk has room for a release. A node that filled its disk by staging could not remember
-//! anything any more, and a node that cannot remember takes no calls.
+//! Checks whether a release fits on the disk. A node that filled its disk by staging could not store its state any
+//! more, and would take no calls. It only computes; [`super::fetch`] asks before it fetches.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ pub const DISK_RESERVE: u64 = 64 << 20;
 
 /// What a release needs of the disk, and what there is, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(super) struct DiskSpace {
     /// What is still to be fetched.
     pub(super) missing: u64,
     /// The release, unpacked.
@@ -21,8 +21,8 @@ pub(super) struct Room {
     pub(super) free: u64,
 }
 
-impl Room {
-    /// Says what is lacking, if anything is.
+impl DiskSpace {
+    /// What is lacking, if anything is, in a sentence for the operator.
     pub(super) fn lacking(self) -> Option<String> {
         let Self { missing, unpacked, given_back, free } = self;
         let fetched = missing.saturating_add(DISK_RESERVE);
@@ -50,10 +50,10 @@ pub(super) fn free(folder: &Path) -> rustix::io::Result<u64> {
 }
 
 /// The bytes of all files below a folder. What cannot be looked at gives nothing back.
-pub(super) fn held(folder: &Path) -> u64 {
+pub(super) fn size_of(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(it) if it.is_dir() => held(&entry.path()),
+        Ok(it) if it.is_dir() => size_of(&entry.path()),
         Ok(it) => it.len(),
         Err(_) => 0,
     });
@@ -64,31 +64,32 @@ pub(super) fn held(folder: &Path) -> u64 {
 mod tests {
     use super::*;
 
-    const ROOM: Room = Room { missing: 10, unpacked: 100, given_back: 0, free: 110 + DISK_RESERVE };
+    const SPACE: DiskSpace =
+        DiskSpace { missing: 10, unpacked: 100, given_back: 0, free: 110 + DISK_RESERVE };
 
     #[test]
-    fn a_release_that_would_eat_into_the_reserve_is_refused_with_figures() {
-        assert_eq!(ROOM.lacking(), None);
-        let why = Room { free: ROOM.free - 1, ..ROOM }.lacking().unwrap();
+    fn release_that_would_use_the_reserve_is_refused_with_figures() {
+        assert_eq!(SPACE.lacking(), None);
+        let why = DiskSpace { free: SPACE.free - 1, ..SPACE }.lacking().unwrap();
         assert!(why.contains("68 MB free and the release needs 68") && why.contains("make room"), "{why}");
-        assert!(Room { missing: 11, ..ROOM }.lacking().is_some());
+        assert!(DiskSpace { missing: 11, ..SPACE }.lacking().is_some());
     }
 
     #[test]
-    fn the_release_in_the_inactive_slot_makes_room_for_the_one_that_replaces_it() {
-        assert_eq!(Room { given_back: 100, free: 10 + DISK_RESERVE, ..ROOM }.lacking(), None);
-        let larger = Room { given_back: 1_000, free: 9 + DISK_RESERVE, ..ROOM };
+    fn release_in_the_inactive_slot_makes_space_for_the_one_that_replaces_it() {
+        assert_eq!(DiskSpace { given_back: 100, free: 10 + DISK_RESERVE, ..SPACE }.lacking(), None);
+        let larger = DiskSpace { given_back: 1_000, free: 9 + DISK_RESERVE, ..SPACE };
         assert!(larger.lacking().is_some(), "what the slot gives back comes after the fetching");
     }
 
     #[test]
-    fn what_a_folder_holds_is_counted_to_the_last_file() {
+    fn size_of_a_folder_counts_all_its_files() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("bin")).unwrap();
         fs::write(dir.path().join("slot.json"), "1234").unwrap();
         fs::write(dir.path().join("bin/program"), "123456").unwrap();
-        assert_eq!(held(dir.path()), 10);
-        assert_eq!(held(&dir.path().join("nowhere")), 0);
+        assert_eq!(size_of(dir.path()), 10);
+        assert_eq!(size_of(&dir.path().join("nowhere")), 0);
         assert!(free(dir.path()).unwrap() > 0);
     }
 }

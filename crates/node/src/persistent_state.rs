@@ -1,9 +1,10 @@
-//! What the node remembers: the agent's memory with the time, and the Virtual Meeting Rooms. Both lie in
-//! `state/`, outside the slots, so an upgrade and a fall-back find them as they were.
+//! Stores the node's persistent state: that of its agent, with the time, and the Virtual Meeting Rooms. Both files lie
+//! in `state/`, outside the slots, so an upgrade and a fall-back find them as they were. It never guesses at what a
+//! damaged file held.
 
 use std::path::{Path, PathBuf};
 
-use fleet::agent::Memory;
+use fleet::agent::PersistentState;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 use wire::Configuration;
@@ -12,10 +13,10 @@ use crate::clock::{Clock, Stamp};
 use crate::files::{self, FileError};
 
 /// The format of `agent.json` that this release reads and writes. A field that a later release adds is
-/// passed over, so that a fall-back finds its memory.
+/// passed over, so that a fall-back can read the file.
 const FORMAT: u16 = 1;
 
-/// What to do about a damaged memory. The node cannot guess: it may be in maintenance mode.
+/// What to do about a damaged file. The node cannot guess: it may be in maintenance mode.
 const ADVICE: &str = "put it back from a backup, or delete this node on the Management Node, remove the \
                       directory `state` and enrol the node again; until then it takes no calls";
 
@@ -23,44 +24,45 @@ const ADVICE: &str = "put it back from a backup, or delete this node on the Mana
 struct AgentFile {
     format: u16,
     stamp: Stamp,
-    memory: Memory,
+    #[serde(rename = "memory")]
+    state: PersistentState,
 }
 
-/// The file with the agent's memory.
+/// The file with the agent's persistent state.
 #[derive(Clone, Debug)]
-pub struct MemoryFile {
+pub struct PersistentStateFile {
     path: PathBuf,
 }
 
-impl MemoryFile {
+impl PersistentStateFile {
     /// The file in the node's state directory.
     pub fn new(state: &Path) -> Self {
         Self { path: state.join("agent.json") }
     }
 
-    /// What is remembered, and the clock that goes on from there. A node that was never started
-    /// remembers nothing.
+    /// The persistent state, and the clock that continues from there. The state of a node that was never started is
+    /// the default.
     ///
     /// # Errors
     /// The file cannot be read or is damaged; nothing is guessed.
-    pub fn load(&self) -> Result<(Memory, Clock), FileError> {
+    pub fn load(&self) -> Result<(PersistentState, Clock), FileError> {
         let Some(file) = files::load::<AgentFile>(&self.path, ADVICE)? else {
-            return Ok((Memory::default(), Clock::start(None)));
+            return Ok((PersistentState::default(), Clock::start(None)));
         };
-        let AgentFile { format, stamp, memory } = file;
+        let AgentFile { format, stamp, state } = file;
         if format != FORMAT {
             let reason = format!("its format is {format} and this release reads format {FORMAT}");
             return Err(FileError::Damaged { path: self.path.clone(), reason, advice: ADVICE });
         }
-        Ok((memory, Clock::start(Some(&stamp))))
+        Ok((state, Clock::start(Some(&stamp))))
     }
 
-    /// Makes the memory durable, with the time.
+    /// Makes the state durable, with the time.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn store(&self, memory: &Memory, clock: &Clock) -> Result<(), FileError> {
-        let file = AgentFile { format: FORMAT, stamp: clock.stamp(), memory: memory.clone() };
+    pub fn store(&self, state: &PersistentState, clock: &Clock) -> Result<(), FileError> {
+        let file = AgentFile { format: FORMAT, stamp: clock.stamp(), state: state.clone() };
         files::store(&self.path, &file)
     }
 }
@@ -77,8 +79,8 @@ impl ConfigurationFile {
         Self { path: state.join("configuration.json") }
     }
 
-    /// The configuration known last. A damaged file is no loss: the Management Node sends it again, since
-    /// the node says that it has none.
+    /// The configuration that was received last. A damaged file is no loss: the Management Node sends it again, since
+    /// the node reports that it has none.
     pub fn load(&self) -> Configuration {
         let advice = "it is fetched again from the Management Node";
         files::load(&self.path, advice)
@@ -106,45 +108,45 @@ mod tests {
 
     use super::*;
 
-    fn remembered() -> Memory {
+    fn state() -> PersistentState {
         let owners = Owners { operator: Some("a test".into()), ..Owners::default() };
         let intent = Intent { owners, software: None };
-        Memory {
+        PersistentState {
             accepted: Desired { generation: Generation { epoch: 1, n: 7 }, intent },
-            ..Memory::default()
+            ..PersistentState::default()
         }
     }
 
     #[test]
-    fn the_memory_and_the_time_come_back() {
+    fn state_and_time_are_read_as_they_were_stored() {
         let dir = tempfile::tempdir().unwrap();
-        let file = MemoryFile::new(dir.path());
-        let (memory, clock) = file.load().unwrap();
-        assert_eq!(memory, Memory::default());
-        file.store(&remembered(), &clock).unwrap();
+        let file = PersistentStateFile::new(dir.path());
+        let (found, clock) = file.load().unwrap();
+        assert_eq!(found, PersistentState::default());
+        file.store(&state(), &clock).unwrap();
         let before = clock.now();
-        let (memory, clock) = file.load().unwrap();
-        assert_eq!(memory, remembered());
+        let (found, clock) = file.load().unwrap();
+        assert_eq!(found, state());
         assert!(clock.now() >= before);
     }
 
     #[test]
-    fn a_damaged_memory_is_refused_and_says_what_to_do() {
+    fn damaged_state_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
-        let file = MemoryFile::new(dir.path());
+        let file = PersistentStateFile::new(dir.path());
         let check = |text: &str, expected: &str| {
             fs::write(dir.path().join("agent.json"), text).unwrap();
             let error = file.load().map(drop).unwrap_err().to_string();
             assert!(error.contains(expected) && error.ends_with("it takes no calls"), "{error}");
         };
         check("{\"format\":1", "agent.json is damaged");
-        let (_, clock) = MemoryFile::new(&dir.path().join("nowhere")).load().unwrap();
-        let newer = AgentFile { format: 2, stamp: clock.stamp(), memory: remembered() };
+        let (_, clock) = PersistentStateFile::new(&dir.path().join("nowhere")).load().unwrap();
+        let newer = AgentFile { format: 2, stamp: clock.stamp(), state: state() };
         check(&serde_json::to_string(&newer).unwrap(), "its format is 2");
     }
 
     #[test]
-    fn a_damaged_configuration_counts_as_none() {
+    fn damaged_configuration_counts_as_none() {
         let dir = tempfile::tempdir().unwrap();
         let file = ConfigurationFile::new(dir.path());
         let known = Configuration { revision: 3, rooms: Vec::new() };
