@@ -3,7 +3,8 @@
 //!
 //! Nothing here knows what a node or a Management Node is.
 
-pub mod places;
+pub mod permit_pool;
 
+pub mod error_chain;
 pub mod log;
 pub mod text;

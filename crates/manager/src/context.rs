@@ -1,6 +1,6 @@
 //! What the management API is built of: `rest::router(Context) -> axum::Router`.
 
-use crate::driver::Desk;
+use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
@@ -9,7 +9,7 @@ use crate::link::Refusals;
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The way to the core and to the store.
-    pub desk: Desk,
+    pub committer: Committer,
     /// Where packages and uploads lie.
     pub layout: Layout,
     /// What enrolment files say of this Management Node.

@@ -11,7 +11,7 @@ pub fn file(state: &Path) -> PathBuf {
 }
 
 /// What the operator should know and do while it is there.
-pub fn remark(state: &Path) -> Option<String> {
+pub fn notice(state: &Path) -> Option<String> {
     let file = file(state);
     file.is_file().then(|| {
         format!(
@@ -47,11 +47,11 @@ mod tests {
     #[test]
     fn the_file_is_remarked_upon_until_it_is_gone() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!((remark(dir.path()), remove(dir.path())), (None, None));
+        assert_eq!((notice(dir.path()), remove(dir.path())), (None, None));
         fs::write(file(dir.path()), "secret\n").unwrap();
-        let remark_now = remark(dir.path()).unwrap();
-        assert!(remark_now.contains("admin-password") && !remark_now.contains("secret"), "{remark_now}");
+        let now = notice(dir.path()).unwrap();
+        assert!(now.contains("admin-password") && !now.contains("secret"), "{now}");
         assert!(remove(dir.path()).unwrap().contains("was removed"));
-        assert_eq!(remark(dir.path()), None);
+        assert_eq!(notice(dir.path()), None);
     }
 }

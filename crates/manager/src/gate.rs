@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 /// Whether requests are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
+pub enum GateState {
     /// Every request is answered with 503.
     Closed,
     /// Requests are served.
@@ -18,28 +18,28 @@ pub enum Passage {
 
 /// Says whether requests are taken. Cheap to clone; all clones are one gate.
 #[derive(Clone, Debug)]
-pub struct Gate(watch::Sender<Passage>);
+pub struct Gate(watch::Sender<GateState>);
 
 impl Gate {
     /// A gate that is closed.
     pub fn closed() -> Self {
-        Self(watch::Sender::new(Passage::Closed))
+        Self(watch::Sender::new(GateState::Closed))
     }
 
     /// Opens or closes it.
-    pub fn set(&self, passage: Passage) {
+    pub fn set(&self, passage: GateState) {
         self.0.send_replace(passage);
     }
 
     /// How it stands.
-    pub fn passage(&self) -> Passage {
+    pub fn state(&self) -> GateState {
         *self.0.borrow()
     }
 
     /// Returns when it is closed.
     pub(crate) async fn closes(&self) {
         // An error would say that the gate is gone, and it is ours.
-        let _ = self.0.subscribe().wait_for(|passage| *passage == Passage::Closed).await;
+        let _ = self.0.subscribe().wait_for(|passage| *passage == GateState::Closed).await;
     }
 }
 
@@ -48,10 +48,12 @@ pub(crate) const SELF_CHECK_PATH: &str = "/self-check";
 
 /// Lets a request pass, or answers it. For `axum::middleware::from_fn_with_state`.
 pub async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    match gate.passage() {
-        Passage::Open => next.run(request).await,
-        Passage::Closed if request.uri().path() == SELF_CHECK_PATH => StatusCode::NO_CONTENT.into_response(),
-        Passage::Closed => refusal(),
+    match gate.state() {
+        GateState::Open => next.run(request).await,
+        GateState::Closed if request.uri().path() == SELF_CHECK_PATH => {
+            StatusCode::NO_CONTENT.into_response()
+        }
+        GateState::Closed => refusal(),
     }
 }
 

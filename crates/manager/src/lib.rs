@@ -3,9 +3,8 @@
 //! Nothing here is global: several Management Nodes may live in one process.
 
 pub mod layout;
+mod per_source_limit;
 pub mod preflight;
-pub mod report;
-mod shares;
 
 pub mod store;
 

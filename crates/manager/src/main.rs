@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use edge::error_chain::chain;
 use edge::text::visible;
 use fleet::version::Release;
-use manager::driver::{Ended, Own};
+use manager::driver::{Ended, OwnMachine};
 use manager::layout::Layout;
 use manager::preflight::{self, StoreTrial};
-use manager::report::chain;
 use manager::rest;
 use manager::start::{Prepared, StartError};
 use slots::{Held, Machine, Slot, Supervised, supervised};
@@ -117,9 +117,9 @@ fn run(root: PathBuf) -> Result<Ended, StartError> {
 async fn serve(root: PathBuf, supervised: &Supervised) -> Result<Ended, StartError> {
     let stop = stop_when_asked()?;
     let (machine, layout) = (Machine::open(&root), Layout::new(&root));
-    let own = Own { machine, slot: supervised.slot(), layout };
+    let own = OwnMachine { machine, slot: supervised.slot(), layout };
     let prepared = Prepared::new(own, supervised).await?;
-    rest::first_account(prepared.desk().store(), |password| prepared.hand_over(password)).await?;
+    rest::first_account(prepared.committer().store(), |password| prepared.hand_over(password)).await?;
     let people = rest::router(prepared.context());
     let ended = prepared.run(people, supervised, stop).await?;
     if let Ended::Selected(assignment) = ended {

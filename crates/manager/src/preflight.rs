@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use edge::error_chain::chain;
 use fleet::version::Release;
 use package::{Installed, TrustedKeys, verify_slot};
 use slots::{Fault, Held, Machine, Slot, SlotIdentity, faults_in_one};
@@ -14,9 +15,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::authority::Authority;
-use crate::driver::{Own, read_rooms};
+use crate::driver::{OwnMachine, read_rooms};
 use crate::layout::Layout;
-use crate::report::chain;
 use crate::settings::Settings;
 use crate::start::{Listeners, StartError, server_certificate_faults};
 use crate::store::{self, StoreError};
@@ -147,7 +147,7 @@ impl Drop for Copy {
 }
 
 /// Why a restart of this Management Node would fail, if it would. The process listens on `held`.
-pub async fn own(own: Own, held: Held) -> Option<String> {
+pub async fn own(own: OwnMachine, held: Held) -> Option<String> {
     let runtime = Handle::current();
     let work = spawn_blocking(move || {
         runtime.block_on(check(own.layout.root(), Some(own.slot), &held, StoreTrial::LeftOut))
@@ -186,21 +186,21 @@ mod tests {
     #[tokio::test]
     async fn machine_that_would_start_has_no_faults_and_is_left_as_it_is() {
         let bench = Bench::new();
-        let desk = bench.desk().await;
+        let committer = bench.committer().await;
         Authority::load_or_make(&bench.layout().state()).unwrap();
         let before = names(&bench);
         assert_eq!(faults(&bench, &Held::default()).await, [] as [&str; 0]);
         assert_eq!(names(&bench), before);
         // The store is written all the while.
         let (id, name, duty) = (fleet::node::NodeId(1), "node1".into(), fleet::node::Duty::AlwaysOn);
-        desk.apply(fleet::platform::Event::NodeAdded { id, name, duty }).await.unwrap();
+        committer.apply(fleet::platform::Event::NodeAdded { id, name, duty }).await.unwrap();
         assert_eq!(faults(&bench, &Held::default()).await, [] as [&str; 0]);
     }
 
     #[tokio::test]
     async fn all_that_would_keep_it_from_starting_is_named_at_once() {
         let bench = Bench::new();
-        bench.desk().await.store().close().await;
+        bench.committer().await.store().close().await;
         Authority::load_or_make(&bench.layout().state()).unwrap();
         fs::remove_file(bench.layout().state().join("authority.key")).unwrap();
         fs::write(bench.layout().store(Slot::A), "no database, whatever it says").unwrap();

@@ -47,11 +47,11 @@ pub(crate) enum Earlier {
 
 /// What a certificate is to a node's registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum CertificateStatus {
     /// It counts.
-    Counts(RegistrationId),
+    Valid(RegistrationId),
     /// It counts, and the store must note what follows from that first.
-    CountsFromNow(RegistrationId, Note),
+    ValidFromNow(RegistrationId, Note),
     /// It belongs to another registration.
     Ended,
 }
@@ -68,28 +68,28 @@ pub(crate) enum Note {
 
 impl Registered {
     /// What this certificate is to the node's registration.
-    pub(crate) fn standing_of(&self, shown: &Certificate) -> Standing {
-        let Some(named) = shown.registration else { return self.standing_of_earlier(shown) };
+    pub(crate) fn status_of(&self, shown: &Certificate) -> CertificateStatus {
+        let Some(named) = shown.registration else { return self.status_of_earlier(shown) };
         let (in_force, used) = (self.current == Some(named), self.issued == Some(named));
         match self.earlier {
-            Earlier::Refused if in_force => Standing::Counts(named),
+            Earlier::Refused if in_force => CertificateStatus::Valid(named),
             Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } if in_force || used => {
-                Standing::CountsFromNow(named, Note::Begun)
+                CertificateStatus::ValidFromNow(named, Note::Begun)
             }
-            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => Standing::Ended,
+            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => CertificateStatus::Ended,
         }
     }
 
-    fn standing_of_earlier(&self, shown: &Certificate) -> Standing {
-        let Some(current) = self.current else { return Standing::Ended };
+    fn status_of_earlier(&self, shown: &Certificate) -> CertificateStatus {
+        let Some(current) = self.current else { return CertificateStatus::Ended };
         match self.earlier {
-            Earlier::Of(key) if key == shown.key => Standing::Counts(current),
+            Earlier::Of(key) if key == shown.key => CertificateStatus::Valid(current),
             Earlier::Unbound { enrolled, since }
                 if enrolled == Some(shown.key) || shown.not_before + DATED_BACK >= since =>
             {
-                Standing::CountsFromNow(current, Note::Bound(shown.key))
+                CertificateStatus::ValidFromNow(current, Note::Bound(shown.key))
             }
-            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => Standing::Ended,
+            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => CertificateStatus::Ended,
         }
     }
 }
@@ -127,9 +127,9 @@ fn registration_in(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Regi
 ///
 /// # Errors
 /// The database refuses.
-pub(crate) fn note(tx: &Transaction<'_>, shown: &Certificate) -> Result<Standing, StoreError> {
-    let standing = read(tx, shown.node)?.standing_of(shown);
-    if let Standing::CountsFromNow(registration, note) = standing {
+pub(crate) fn note(tx: &Transaction<'_>, shown: &Certificate) -> Result<CertificateStatus, StoreError> {
+    let status = read(tx, shown.node)?.status_of(shown);
+    if let CertificateStatus::ValidFromNow(registration, note) = status {
         match note {
             Note::Begun => begin(tx, shown.node, registration)?,
             Note::Bound(key) => {
@@ -140,7 +140,7 @@ pub(crate) fn note(tx: &Transaction<'_>, shown: &Certificate) -> Result<Standing
             }
         }
     }
-    Ok(standing)
+    Ok(status)
 }
 
 /// Begins a registration, which ends the one before.
@@ -192,39 +192,39 @@ mod tests {
     fn a_certificate_counts_for_its_own_registration_alone() {
         let node = registered(Earlier::Refused);
         let check = |registration, expected| {
-            assert_eq!(node.standing_of(&shown(registration, KEY, SINCE)), expected);
+            assert_eq!(node.status_of(&shown(registration, KEY, SINCE)), expected);
         };
-        check(Some(FIRST), Standing::Counts(FIRST));
-        check(Some(SECOND), Standing::Ended);
-        check(None, Standing::Ended);
+        check(Some(FIRST), CertificateStatus::Valid(FIRST));
+        check(Some(SECOND), CertificateStatus::Ended);
+        check(None, CertificateStatus::Ended);
     }
 
     #[test]
     fn the_old_registration_counts_until_the_new_enrolment_file_is_used() {
         let node = Registered { issued: Some(SECOND), ..registered(Earlier::Refused) };
-        assert_eq!(node.standing_of(&shown(Some(FIRST), KEY, SINCE)), Standing::Counts(FIRST));
+        assert_eq!(node.status_of(&shown(Some(FIRST), KEY, SINCE)), CertificateStatus::Valid(FIRST));
         // It names the registration of the file, so the file was used, and the store was restored since.
-        let used = node.standing_of(&shown(Some(SECOND), KEY, SINCE));
-        assert_eq!(used, Standing::CountsFromNow(SECOND, Note::Begun));
+        let used = node.status_of(&shown(Some(SECOND), KEY, SINCE));
+        assert_eq!(used, CertificateStatus::ValidFromNow(SECOND, Note::Begun));
         let new = Registered { current: None, issued: Some(FIRST), earlier: Earlier::Refused };
-        let enrolled = new.standing_of(&shown(Some(FIRST), KEY, SINCE));
-        assert_eq!(enrolled, Standing::CountsFromNow(FIRST, Note::Begun));
+        let enrolled = new.status_of(&shown(Some(FIRST), KEY, SINCE));
+        assert_eq!(enrolled, CertificateStatus::ValidFromNow(FIRST, Note::Begun));
     }
 
     #[test]
     fn a_certificate_of_release_34_counts_for_the_key_that_is_registered() {
         let unbound = registered(Earlier::Unbound { enrolled: Some(KEY), since: SINCE });
         let check = |node: &Registered, key, made, expected| {
-            assert_eq!(node.standing_of(&shown(None, key, made)), expected);
+            assert_eq!(node.status_of(&shown(None, key, made)), expected);
         };
-        let bound = |key| Standing::CountsFromNow(FIRST, Note::Bound(key));
+        let bound = |key| CertificateStatus::ValidFromNow(FIRST, Note::Bound(key));
         check(&unbound, KEY, Wall(SINCE.0 - 5_000), bound(KEY));
         check(&unbound, OTHER, Wall(SINCE.0 + 5_000), bound(OTHER));
-        check(&unbound, OTHER, Wall(SINCE.0 - 1), Standing::Ended);
+        check(&unbound, OTHER, Wall(SINCE.0 - 1), CertificateStatus::Ended);
         let node = registered(Earlier::Of(KEY));
-        check(&node, KEY, SINCE, Standing::Counts(FIRST));
-        check(&node, OTHER, Wall(SINCE.0 + 5_000), Standing::Ended);
-        let renewed = node.standing_of(&shown(Some(FIRST), OTHER, SINCE));
-        assert_eq!(renewed, Standing::CountsFromNow(FIRST, Note::Begun));
+        check(&node, KEY, SINCE, CertificateStatus::Valid(FIRST));
+        check(&node, OTHER, Wall(SINCE.0 + 5_000), CertificateStatus::Ended);
+        let renewed = node.status_of(&shown(Some(FIRST), OTHER, SINCE));
+        assert_eq!(renewed, CertificateStatus::ValidFromNow(FIRST, Note::Begun));
     }
 }

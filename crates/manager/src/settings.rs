@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_misspelt_or_senseless_setting_is_refused_and_named() {
         let check = |text: &str, named: &str| {
-            let refusal = crate::report::chain(&read(text).unwrap_err());
+            let refusal = edge::error_chain::chain(&read(text).unwrap_err());
             assert!(refusal.contains(named), "{refusal}");
         };
         check("", "manager");

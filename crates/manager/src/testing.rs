@@ -19,9 +19,9 @@ use package::{
 use slots::{Machine, Slot, Staging};
 use tempfile::TempDir;
 
-use crate::driver::{Desk, Own, identity};
+use crate::driver::{Committer, OwnMachine, identity};
 use crate::layout::Layout;
-use crate::start::{Standing, open_store, take_over, take_over_on};
+use crate::start::{ReleaseStatus, open_store, take_over, take_over_on};
 
 /// How long a test waits for what must happen.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -54,8 +54,8 @@ impl Bench {
         Layout::new(self.root())
     }
 
-    pub(crate) fn own(&self, slot: Slot) -> Own {
-        Own { machine: Machine::open(self.root()), slot, layout: self.layout() }
+    pub(crate) fn own(&self, slot: Slot) -> OwnMachine {
+        OwnMachine { machine: Machine::open(self.root()), slot, layout: self.layout() }
     }
 
     /// Stages this very release once more, as another package, and selects it: it is to be tried.
@@ -66,17 +66,17 @@ impl Bench {
         manifest
     }
 
-    /// The desk of the confirmed release in slot a.
-    pub(crate) async fn desk(&self) -> Desk {
+    /// The committer of the confirmed release in slot a.
+    pub(crate) async fn committer(&self) -> Committer {
         let layout = self.layout();
-        let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).unwrap();
+        let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
         take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.unwrap()
     }
 
     /// The same on a machine with these clocks.
-    pub(crate) async fn desk_on(&self, clocks: &SetByHand) -> Desk {
+    pub(crate) async fn committer_on(&self, clocks: &SetByHand) -> Committer {
         let layout = self.layout();
-        let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).unwrap();
+        let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
         let (clocks, path) = (Arc::new(clocks.clone()), layout.store(Slot::A));
         take_over_on(clocks, connection, path, Policy::standard(), None).await.unwrap()
     }
@@ -161,10 +161,10 @@ pub(crate) fn observed(at: u64) -> Observed {
 }
 
 /// Waits until something holds, looking again after every commit.
-pub(crate) async fn until(desk: &Desk, holds: impl Fn(&fleet::platform::Fleet) -> bool) {
-    let mut commits = desk.commits();
+pub(crate) async fn until(committer: &Committer, holds: impl Fn(&fleet::platform::Fleet) -> bool) {
+    let mut commits = committer.commits();
     let waited = async {
-        while !desk.read(|fleet, _| holds(fleet)) {
+        while !committer.read(|fleet, _| holds(fleet)) {
             commits.changed().await.unwrap();
         }
     };

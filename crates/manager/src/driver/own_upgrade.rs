@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use edge::error_chain::chain;
 use fleet::desired::Assignment;
 use package::{Installed, Refusal, Role, TrustedKeys, Verified};
 use slots::{CheckFailed, Held, Machine, Slot, SlotIdentity};
@@ -14,7 +15,6 @@ use tracing::warn;
 use crate::layout::Layout;
 use crate::packages::{self, HeldPackage, PackageError};
 use crate::preflight::RELEASE_WITHIN;
-use crate::report::chain;
 
 /// The release cannot be staged or selected. Nothing that runs is touched.
 #[derive(Debug, Error)]
@@ -46,7 +46,7 @@ pub enum UpgradeError {
 
 /// The machine of this Management Node, and the slot that it runs in.
 #[derive(Clone, Debug)]
-pub struct Own {
+pub struct OwnMachine {
     /// The slots.
     pub machine: Machine,
     /// The slot of this process.
@@ -55,7 +55,7 @@ pub struct Own {
     pub layout: Layout,
 }
 
-impl Own {
+impl OwnMachine {
     /// Brings the release into the inactive slot: verified again from the package to the last file. It
     /// takes a while: call it where blocking is allowed.
     pub(crate) fn stage(&self, assignment: Assignment) -> Result<(), UpgradeError> {
@@ -98,7 +98,7 @@ impl Own {
 
     /// Asks the staged release whether it would start: its own program, in its slot, with a copy of the store.
     /// Call it where blocking is allowed.
-    pub(crate) fn ask(&self, held: &Held) -> Result<(), UpgradeError> {
+    pub(crate) fn check_staged(&self, held: &Held) -> Result<(), UpgradeError> {
         Ok(self.machine.check_release(self.slot.other(), held, RELEASE_WITHIN)?)
     }
 

@@ -37,7 +37,7 @@ pub(crate) async fn enrol(
         let events = spent.map(|(id, _)| Event::NodeEnrolled { id, release });
         Ok((events.into_iter().collect(), spent))
     };
-    let Some((node, registration)) = link.desk.change::<_, StoreError>(spent).await? else {
+    let Some((node, registration)) = link.committer.change::<_, StoreError>(spent).await? else {
         return Err(wrong_token(&link, &peer).await);
     };
     info!(node = node.0, address = %peer.address.ip(), "a node was enrolled; what it was enrolled with before is void");
@@ -46,8 +46,8 @@ pub(crate) async fn enrol(
 
 /// Whose token it is.
 async fn owner_of(link: &Link, token: &str) -> Result<Option<NodeId>, StoreError> {
-    let (token, now) = (token.to_string(), link.desk.now());
-    link.desk.store().read(move |connection: &rusqlite::Connection| owner(connection, &token, now)).await
+    let (token, now) = (token.to_string(), link.committer.now());
+    link.committer.store().read(move |connection: &rusqlite::Connection| owner(connection, &token, now)).await
 }
 
 /// Slows down whoever tries tokens.
@@ -60,7 +60,7 @@ async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
 
 /// Refuses a machine that the platform does not take as this node, and notes it.
 fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> Result<(), Refusal> {
-    let decided = link.desk.read(|fleet, _| {
+    let decided = link.committer.read(|fleet, _| {
         let node = fleet.nodes().get(id)?;
         Some((fleet.joining(id, release)?, node.name.clone(), node.contact))
     });
@@ -84,7 +84,7 @@ pub(crate) async fn renew(
 ) -> Result<Json<Enrolled>, Refusal> {
     let request: EnrolmentRequest = message(&bytes(body, ENROLMENT_FILE_BYTES).await?)?;
     let key = NodeRequest::parse(&request.request)?;
-    caller.still_counts(&link).await?;
+    caller.check_still_valid(&link).await?;
     refuse_duplicate(&link, caller.node)?;
     info!(node = caller.node.0, "a node's certificate was renewed");
     issue(&link, caller.node, caller.registration, &key)
@@ -94,7 +94,8 @@ pub(crate) async fn renew(
 /// would renew its certificate for ever. A certificate has a third of its life left when it is to be renewed. The
 /// alarm names the two; here nothing is logged, for either may ask as often as it likes.
 fn refuse_duplicate(link: &Link, node: NodeId) -> Result<(), Refusal> {
-    let two = link.desk.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));
+    let two =
+        link.committer.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));
     two.map_or(Ok(()), |two| Err(Refusal::Duplicate(two)))
 }
 

@@ -4,10 +4,10 @@
 
 mod certificate;
 mod connection;
+mod connection_pools;
 mod enrol;
-mod guest;
 mod linger;
-mod pace;
+mod min_rate;
 mod packages;
 mod presence;
 mod refusal;
@@ -23,7 +23,7 @@ mod verifier;
 mod tests;
 
 pub use certificate::Certificate;
-pub use guest::Guest;
+pub use connection_pools::ConnectionHandle;
 pub use presence::Presence;
 pub use refusal::Refusal;
 pub use refusals::{Reason, Refusals, Refused};

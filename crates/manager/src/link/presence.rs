@@ -42,7 +42,7 @@ struct Requests {
 
 /// One request of a node. Dropped when it was answered, or when its connection broke.
 #[derive(Debug)]
-pub(crate) struct UnderWay {
+pub(crate) struct OpenRequest {
     presence: Presence,
     node: NodeId,
 }
@@ -55,12 +55,12 @@ impl Presence {
     }
 
     /// A request of a node has come.
-    pub(crate) fn begin(&self, node: NodeId) -> UnderWay {
+    pub(crate) fn begin(&self, node: NodeId) -> OpenRequest {
         let mut nodes = self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let requests = nodes.entry(node).or_default();
         requests.under_way += 1;
         requests.waiting.take().iter().for_each(JoinHandle::abort);
-        UnderWay { presence: self.clone(), node }
+        OpenRequest { presence: self.clone(), node }
     }
 
     /// Whether the node has no request under way.
@@ -99,14 +99,14 @@ impl Presence {
     }
 }
 
-impl UnderWay {
+impl OpenRequest {
     /// When an event of this node may be put to the core. Every call is one event.
     pub(crate) fn turn(&self) -> Instant {
         self.presence.turn(self.node, Instant::now())
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.presence.end(self.node);
     }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use edge::error_chain::chain;
 use fleet::starts::{Duplicate, SWITCH_OFF};
 use fleet::version::Release;
 use thiserror::Error;
@@ -10,7 +11,6 @@ use wire::{PROTOCOL, Protocols};
 
 use super::refusals::Reason;
 use crate::authority::AuthorityError;
-use crate::report::chain;
 use crate::store::StoreError;
 
 /// A node's request is refused.
@@ -120,7 +120,7 @@ impl From<Reason> for Refusal {
             Reason::NotRegistered => Self::NotRegistered,
             Reason::OtherAuthority
             | Reason::UnusableCertificate
-            | Reason::TrustsUsNot
+            | Reason::RejectsOurCertificate
             | Reason::NoCertificate => Self::NoCertificate,
             Reason::WrongToken => Self::Token,
             Reason::OtherRelease => Self::Release(None),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use edge::places::Origin;
+use edge::permit_pool::SourcePrefix;
 use fleet::node::{Contact, NodeId};
 use fleet::time::{Span, Time};
 use tracing::warn;
@@ -40,7 +40,7 @@ pub enum Reason {
     /// The certificate is none for a node.
     UnusableCertificate,
     /// It does not accept the certificate of the Management Node.
-    TrustsUsNot,
+    RejectsOurCertificate,
     /// No certificate is shown where one is due.
     NoCertificate,
     /// The enrolment token is wrong, spent or expired.
@@ -58,7 +58,7 @@ impl Reason {
             Self::NotRegistered => "not_registered",
             Self::OtherAuthority => "other_authority",
             Self::UnusableCertificate => "unusable_certificate",
-            Self::TrustsUsNot => "certificate_not_accepted",
+            Self::RejectsOurCertificate => "certificate_not_accepted",
             Self::NoCertificate => "no_certificate",
             Self::WrongToken => "token",
             Self::OtherRelease => "release",
@@ -90,7 +90,7 @@ impl Reason {
             | Self::NotRegistered
             | Self::OtherAuthority
             | Self::UnusableCertificate
-            | Self::TrustsUsNot
+            | Self::RejectsOurCertificate
             | Self::NoCertificate
             | Self::WrongToken
             | Self::OtherRelease => self.to_string(),
@@ -119,7 +119,7 @@ impl fmt::Display for Reason {
                  this platform"
             }
             Self::UnusableCertificate => "its certificate is none that a Conferencing Node can use; enrol it again",
-            Self::TrustsUsNot => {
+            Self::RejectsOurCertificate => {
                 "it does not accept the certificate of this Management Node; compare the clocks of both machines, and the \
                  names in machine.toml here; a node of another platform is to be enrolled here"
             }
@@ -166,7 +166,7 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Table {
     nodes: BTreeMap<(NodeId, Reason), Seen>,
-    strangers: BTreeMap<(Origin, Reason), Seen>,
+    strangers: BTreeMap<(SourcePrefix, Reason), Seen>,
     /// When the next line about a stranger would be due, were all of them evenly spaced.
     line_due: Time,
     /// Lines about strangers that were left out since the last one.
@@ -219,7 +219,7 @@ impl Table {
 
     /// The same for a stranger, and how many lines were left out since the last one.
     fn note_stranger(&mut self, refused: Refused) -> Option<(u64, u64)> {
-        let key = (Origin::of(refused.address), refused.reason);
+        let key = (SourcePrefix::of(refused.address), refused.reason);
         let times = note(&mut self.strangers, OF_STRANGERS, key, refused)?;
         let (now, ahead) = (refused.at, Span(LINE_GAP.0 * LINES_AT_ONCE));
         if self.line_due > now + ahead {

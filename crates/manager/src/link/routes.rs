@@ -20,10 +20,10 @@ use super::refusals::{Reason, Refusals, Refused};
 use super::slowdown::Slowdown;
 use super::{Peer, Presence, Refusal, enrol, packages, sync};
 use crate::authority::Authority;
-use crate::driver::Desk;
+use crate::driver::Committer;
 use crate::gate::{Gate, guard};
 use crate::layout::Layout;
-use crate::registration::{self, Standing};
+use crate::registration::{self, CertificateStatus};
 use crate::store::StoreError;
 
 /// How long a request's body may take to arrive.
@@ -49,7 +49,7 @@ impl Timing {
 #[derive(Clone, Debug)]
 pub struct Link {
     /// The way to the core.
-    pub desk: Desk,
+    pub committer: Committer,
     /// What makes certificates.
     pub authority: Arc<Authority>,
     /// Where the packages lie.
@@ -101,13 +101,13 @@ impl FromRequestParts<Link> for Caller {
             link.refusals.of_stranger(peer.address.ip(), Reason::NoCertificate);
             return Err(Refusal::NoCertificate);
         };
-        match link.standing_of(&shown).await? {
+        match link.status_of(&shown).await? {
             Ok(registration) => Ok(Self { node: shown.node, registration, shown }),
             Err(reason) => {
                 let node = |fleet: &Fleet, _| {
                     fleet.nodes().get(shown.node).map(|node| (node.name.clone(), node.contact))
                 };
-                let (name, contact) = link.desk.read(node).unwrap_or_default();
+                let (name, contact) = link.committer.read(node).unwrap_or_default();
                 Err(link.refuse(shown.node, (&name, contact), &peer, reason))
             }
         }
@@ -116,34 +116,36 @@ impl FromRequestParts<Link> for Caller {
 
 impl Caller {
     /// Whether it is still who it was when its request came: a request may be held for a while.
-    pub(crate) async fn still_counts(&self, link: &Link) -> Result<(), Refusal> {
-        let standing = link.standing_of(&self.shown).await?;
-        standing.map(|_| ()).map_err(Refusal::from)
+    pub(crate) async fn check_still_valid(&self, link: &Link) -> Result<(), Refusal> {
+        let status = link.status_of(&self.shown).await?;
+        status.map(|_| ()).map_err(Refusal::from)
     }
 }
 
 impl Link {
     /// The registration that a certificate counts for now, or why it does not count.
-    async fn standing_of(&self, shown: &Certificate) -> Result<Result<RegistrationId, Reason>, StoreError> {
-        if self.desk.read(|fleet, _| fleet.nodes().get(shown.node).is_none()) {
+    async fn status_of(&self, shown: &Certificate) -> Result<Result<RegistrationId, Reason>, StoreError> {
+        if self.committer.read(|fleet, _| fleet.nodes().get(shown.node).is_none()) {
             return Ok(Err(Reason::NotRegistered));
         }
-        if shown.is_expired(self.desk.wall()) {
+        if shown.is_expired(self.committer.wall()) {
             return Ok(Err(Reason::Expired));
         }
         let shown = *shown;
-        let standing = move |connection: &rusqlite::Connection| {
-            Ok::<_, StoreError>(registration::read(connection, shown.node)?.standing_of(&shown))
+        let status = move |connection: &rusqlite::Connection| {
+            Ok::<_, StoreError>(registration::read(connection, shown.node)?.status_of(&shown))
         };
-        let standing = match self.desk.store().read(standing).await? {
-            Standing::CountsFromNow(..) => {
-                self.desk.store().write(move |tx| registration::note(tx, &shown)).await?
+        let status = match self.committer.store().read(status).await? {
+            CertificateStatus::ValidFromNow(..) => {
+                self.committer.store().write(move |tx| registration::note(tx, &shown)).await?
             }
-            known @ (Standing::Counts(_) | Standing::Ended) => known,
+            known @ (CertificateStatus::Valid(_) | CertificateStatus::Ended) => known,
         };
-        Ok(match standing {
-            Standing::Counts(registration) | Standing::CountsFromNow(registration, _) => Ok(registration),
-            Standing::Ended => Err(Reason::RegistrationEnded),
+        Ok(match status {
+            CertificateStatus::Valid(registration) | CertificateStatus::ValidFromNow(registration, _) => {
+                Ok(registration)
+            }
+            CertificateStatus::Ended => Err(Reason::RegistrationEnded),
         })
     }
 
@@ -159,7 +161,7 @@ impl Link {
             node,
             name,
             contact,
-            Refused { reason, address: peer.address.ip(), at: self.desk.now() },
+            Refused { reason, address: peer.address.ip(), at: self.committer.now() },
         );
         reason.into()
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use edge::places::Origin;
+use edge::permit_pool::SourcePrefix;
 use tokio::time::Instant;
 
 /// How many wrong tokens are answered at once: an old file that is tried a second time.
@@ -27,14 +27,14 @@ const ADDRESSES: usize = 1_024;
 
 /// Who sent how many wrong tokens.
 #[derive(Debug, Default)]
-pub struct Slowdown(Mutex<BTreeMap<Origin, (u32, Instant)>>);
+pub struct Slowdown(Mutex<BTreeMap<SourcePrefix, (u32, Instant)>>);
 
 impl Slowdown {
     /// A wrong token has come from there; says how long the answer is held back.
     pub(super) fn wrong(&self, address: IpAddr, now: Instant) -> Duration {
         let mut wrong = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         wrong.retain(|_, (_, last)| now.duration_since(*last) < REMEMBERED);
-        let origin = Origin::of(address);
+        let origin = SourcePrefix::of(address);
         if wrong.len() >= ADDRESSES && !wrong.contains_key(&origin) {
             let oldest = wrong.iter().min_by_key(|(_, (_, last))| *last).map(|(origin, _)| *origin);
             oldest.map(|oldest| wrong.remove(&oldest));

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::places::Room;
+use edge::permit_pool::PoolLimits;
 use rustls::{CertificateError, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -18,9 +18,9 @@ use tracing::{debug, warn};
 
 use super::certificate::Certificate;
 use super::connection::Connection;
-use super::guest::{From, Guest, Rooms};
+use super::connection_pools::{ConnectionHandle, Endpoint, Pools};
 use super::refusals::{Reason, Refusals};
-use super::verifier::OfOurAuthority;
+use super::verifier::AuthorityVerifier;
 use crate::authority::{Authority, ServerIdentity};
 
 /// Handshakes that are finished and not taken up yet.
@@ -41,29 +41,29 @@ const BODY: Duration = Duration::from_secs(20);
 
 /// How long a stranger may stay: to log in or to enrol takes one request, answered within a second, or
 /// after eight when wrong tokens are slowed down.
-const STRANGER: Duration = Duration::from_secs(15);
+const UNAUTHENTICATED: Duration = Duration::from_secs(15);
 
 /// How much a listener takes on. In every room the newest find a place: it is taken from whoever holds
-/// the most (see [`edge::places`]). Arriving and strangers have the same room once more for connections
+/// the most (see [`edge::permit_pool`]). Arriving and unauthenticated have the same room once more for connections
 /// from the machine itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections in their handshake.
-    pub arriving: Room,
+    pub handshaking: PoolLimits,
     /// How long a handshake may take.
     pub handshake: Duration,
     /// Connections of those who have not proved who they are.
-    pub strangers: Room,
+    pub unauthenticated: PoolLimits,
     /// How long each of those lives, whatever comes over it.
-    pub stranger_life: Duration,
-    /// Connections of those who are known: each by the registration in its certificate, or by the address it
+    pub unauthenticated_life: Duration,
+    /// Connections of those who are authenticated: each by the registration in its certificate, or by the address it
     /// logged in from.
-    pub known: Room,
+    pub authenticated: PoolLimits,
     /// How long a connection may be without a byte in either direction.
     pub idle: Duration,
     /// How long the head of a request may take, counted from the answer before.
     pub head: Duration,
-    /// How long the body of a request may be late in all, whatever has come of it (see [`super::pace`]).
+    /// How long the body of a request may be late in all, whatever has come of it (see [`super::min_rate`]).
     pub body: Duration,
 }
 
@@ -74,11 +74,11 @@ impl Limits {
     /// minutes. Arriving: after a restart all nodes come within seconds, perhaps from one address, and
     /// some 2,000 handshakes a second are done.
     pub const NODES: Self = Self {
-        arriving: Room { places: 4_096, each: 2_048 },
+        handshaking: PoolLimits { total: 4_096, per_holder: 2_048 },
         handshake: HANDSHAKE,
-        strangers: Room { places: 64, each: 16 },
-        stranger_life: STRANGER,
-        known: Room { places: 20_000, each: 16 },
+        unauthenticated: PoolLimits { total: 64, per_holder: 16 },
+        unauthenticated_life: UNAUTHENTICATED,
+        authenticated: PoolLimits { total: 20_000, per_holder: 16 },
         idle: IDLE,
         head: IDLE,
         body: BODY,
@@ -87,11 +87,11 @@ impl Limits {
     /// that 64 at once from one office are hundreds of people. A tool that is quiet for half a minute
     /// connects again.
     pub const PEOPLE: Self = Self {
-        arriving: Room { places: 512, each: 64 },
+        handshaking: PoolLimits { total: 512, per_holder: 64 },
         handshake: HANDSHAKE,
-        strangers: Room { places: 512, each: 64 },
-        stranger_life: STRANGER,
-        known: Room { places: 1_000, each: 250 },
+        unauthenticated: PoolLimits { total: 512, per_holder: 64 },
+        unauthenticated_life: UNAUTHENTICATED,
+        authenticated: PoolLimits { total: 1_000, per_holder: 250 },
         idle: IDLE,
         head: Duration::from_secs(30),
         body: BODY,
@@ -101,13 +101,13 @@ impl Limits {
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// From where.
+    /// Endpoint where.
     pub address: SocketAddr,
     /// The certificate that it has shown, whose key it holds; none when it has shown none of this
     /// platform's authority. Whether it is good now is not said.
     pub certificate: Option<Certificate>,
     /// The connection, to say that it has logged in.
-    pub guest: Guest,
+    pub handle: ConnectionHandle,
 }
 
 /// The TLS settings of a listener. With `clients`, a certificate of that authority may be shown.
@@ -124,7 +124,7 @@ pub fn server_config(
     let builder = match clients {
         None => builder.with_no_client_auth(),
         Some(authority) => {
-            builder.with_client_cert_verifier(Arc::new(OfOurAuthority::new(authority, provider)?))
+            builder.with_client_cert_verifier(Arc::new(AuthorityVerifier::new(authority, provider)?))
         }
     };
     let mut config = builder.with_cert_resolver(identity);
@@ -154,9 +154,9 @@ impl TlsListener {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (done, finished) = mpsc::channel(FINISHED);
-        let rooms = Rooms::new(limits.arriving, limits.strangers, limits.known);
-        let reception = Reception { acceptor: config.into(), limits, rooms, refusals, done };
-        Ok(Self { finished, address, limits, accepting: tokio::spawn(accept(listener, reception)) })
+        let pools = Pools::new(limits.handshaking, limits.unauthenticated, limits.authenticated);
+        let handshaker = Handshaker { acceptor: config.into(), limits, pools, refusals, done };
+        Ok(Self { finished, address, limits, accepting: tokio::spawn(accept(listener, handshaker)) })
     }
 
     /// Where it listens.
@@ -187,20 +187,20 @@ impl Drop for TlsListener {
 
 /// Everything that a handshake needs beside its connection.
 #[derive(Clone)]
-struct Reception {
+struct Handshaker {
     acceptor: TlsAcceptor,
     limits: Limits,
-    rooms: Rooms,
+    pools: Pools,
     refusals: Refusals,
     done: mpsc::Sender<(Connection, Peer)>,
 }
 
-async fn accept(listener: TcpListener, reception: Reception) {
+async fn accept(listener: TcpListener, handshaker: Handshaker) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let guest = reception.rooms.arrive(From::new(address, stream.local_addr().ok()));
-                tokio::spawn(reception.clone().receive(stream, address, guest));
+                let handle = handshaker.pools.admit(Endpoint::new(address, stream.local_addr().ok()));
+                tokio::spawn(handshaker.clone().handshake(stream, address, handle));
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
@@ -210,14 +210,14 @@ async fn accept(listener: TcpListener, reception: Reception) {
     }
 }
 
-impl Reception {
-    async fn receive(self, stream: TcpStream, address: SocketAddr, guest: Guest) {
+impl Handshaker {
+    async fn handshake(self, stream: TcpStream, address: SocketAddr, handle: ConnectionHandle) {
         // It only saves a delay.
         let _ = stream.set_nodelay(true);
         let handshake = timeout(self.limits.handshake, self.acceptor.accept(stream));
         let done = tokio::select! {
             done = handshake => done,
-            () = guest.sent_away() => return debug!(%address, "a handshake made room for another"),
+            () = handle.evicted() => return debug!(%address, "a handshake made room for another"),
         };
         let stream = match done {
             Ok(Ok(stream)) => stream,
@@ -227,13 +227,13 @@ impl Reception {
         let chain = stream.get_ref().1.peer_certificates();
         let certificate = chain.and_then(|chain| Certificate::read(chain.first()?));
         match certificate.filter(|shown| !shown.is_expired(Machine.wall())) {
-            Some(shown) => guest.has_shown(&shown),
-            None => guest.is_stranger(),
+            Some(shown) => handle.set_certificate(&shown),
+            None => handle.set_unauthenticated(),
         }
-        let Limits { idle, stranger_life, .. } = self.limits;
-        let connection = Connection::new(stream, idle, stranger_life, guest.clone());
+        let Limits { idle, unauthenticated_life, .. } = self.limits;
+        let connection = Connection::new(stream, idle, unauthenticated_life, handle.clone());
         // An error says that the listener is gone.
-        let _ = self.done.send((connection, Peer { address, certificate, guest })).await;
+        let _ = self.done.send((connection, Peer { address, certificate, handle })).await;
     }
 
     /// Notes a certificate that one side does not accept. What else goes wrong concerns nobody but the peer.
@@ -255,5 +255,5 @@ fn reason_of(error: &rustls::Error) -> Option<Reason> {
         return Some(if by_another { Reason::OtherAuthority } else { Reason::UnusableCertificate });
     }
     matches!(error, rustls::Error::AlertReceived(alert) if NOT_ACCEPTED.contains(alert))
-        .then_some(Reason::TrustsUsNot)
+        .then_some(Reason::RejectsOurCertificate)
 }

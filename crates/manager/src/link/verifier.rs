@@ -16,9 +16,9 @@ use crate::authority::Authority;
 
 /// Accepts certificates of one authority whatever the date, and peers without a certificate.
 #[derive(Debug)]
-pub(super) struct OfOurAuthority(Arc<dyn ClientCertVerifier>);
+pub(super) struct AuthorityVerifier(Arc<dyn ClientCertVerifier>);
 
-impl OfOurAuthority {
+impl AuthorityVerifier {
     /// # Errors
     /// The authority's certificate cannot be used.
     pub(super) fn new(authority: &Authority, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
@@ -32,7 +32,7 @@ impl OfOurAuthority {
     }
 }
 
-impl ClientCertVerifier for OfOurAuthority {
+impl ClientCertVerifier for AuthorityVerifier {
     fn offer_client_auth(&self) -> bool {
         self.0.offer_client_auth()
     }

@@ -3,7 +3,7 @@
 //!
 //! A package lies complete in its directory or not at all: it is put together beside it and renamed.
 
-mod keep;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ use wire::PROTOCOL;
 
 use crate::layout::Layout;
 
-pub use keep::{AHEAD, Held, Need, Needs};
+pub use retention::{AHEAD, Held, Need, Needs};
 
 /// The whole package as it was uploaded.
 pub const PACKAGE_FILE: &str = "package.pitlane";
@@ -213,11 +213,11 @@ pub fn prune(
             ) => {}
         }
     }
-    let mut gone = needs.superfluous(&all, kept);
+    let mut gone = needs.unneeded(&all, kept);
     gone.retain(|manifest| match remove(layout, *manifest) {
         Ok(()) => true,
         Err(cause) => {
-            warn!(%manifest, error = %crate::report::chain(&cause), "a package that is not needed stays on the disk");
+            warn!(%manifest, error = %edge::error_chain::chain(&cause), "a package that is not needed stays on the disk");
             false
         }
     });

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::auth::Credentials;
 use super::error::{FieldErrors, Kind, Refusal};
-use super::request::{By, Fields, Source};
+use super::request::{AuthenticatedUser, Fields, Source};
 use super::router::both;
 use super::{Api, device, password};
 use crate::first_password;
@@ -68,13 +68,13 @@ pub(crate) async fn password_hash(store: &Store, user: String) -> Result<Option<
 /// a failed login. Whatever was remembered of the account, and every token of it, ends with the old password.
 async fn change(
     State(api): State<Api>,
-    By(user): By,
+    AuthenticatedUser(user): AuthenticatedUser,
     Source(source): Source,
     headers: HeaderMap,
     Fields(body): Fields,
 ) -> Result<Response, Refusal> {
     let (old, new) = fields(&body, &user)?;
-    let store = api.desk().store();
+    let store = api.committer().store();
     let stored = password_hash(store, user.clone()).await?;
     let token = device::token_in(&headers).map(str::to_string);
     let credentials = Credentials { user: user.clone(), password: old, token };

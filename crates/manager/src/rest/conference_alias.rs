@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::conference;
 use super::error::{FieldErrors, Refusal};
-use super::fields::{Draft, Shape, fits};
+use super::fields::{Draft, Shape, validate};
 use super::list::{Listed, page};
-use super::request::{Asked, Fields, Named};
+use super::request::{Fields, PathId, QueryPairs};
 use super::router::both;
 use super::rows::{created, number};
 use super::typed::Type;
@@ -65,15 +65,15 @@ pub(super) fn routes() -> Router<Api> {
         .merge(both(&format!("{LIST}{{id}}/"), get(detail).put(put).patch(patch).delete(remove)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let read = |connection: &Connection| select(connection, "ORDER BY id", &[]);
-    let aliases = api.desk().store().read(read).await?;
+    let aliases = api.committer().store().read(read).await?;
     page(LISTED, &query, aliases.iter().map(Alias::shown).collect()).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
-    let alias = api.desk().store().read(move |connection| find(connection, id)).await?;
+    let alias = api.committer().store().read(move |connection| find(connection, id)).await?;
     Ok(Json(alias.shown()))
 }
 
@@ -82,21 +82,21 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
         let alias = read(tx, &body, None)?;
         insert(tx, &alias)?;
         let id = tx.last_insert_rowid();
-        conference::fits_the_nodes(tx)?;
+        conference::check_configuration_size(tx)?;
         Ok::<_, Refusal>(id)
     };
-    Ok(created(LIST, api.desk().change_rooms(write).await?))
+    Ok(created(LIST, api.committer().change_rooms(write).await?))
 }
 
-async fn put(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn put(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn patch(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn patch(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::ACCEPTED)
 }
 
-async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<(), Refusal> {
+async fn update(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<(), Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write = move |tx: &Transaction<'_>| {
         let kept = find(tx, id)?;
@@ -105,19 +105,19 @@ async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
             "UPDATE conference_alias SET alias = ?2, conference = ?3, description = ?4 WHERE id = ?1",
             params![id, alias.alias, alias.conference, alias.description],
         )?;
-        conference::fits_the_nodes(tx)
+        conference::check_configuration_size(tx)
     };
-    api.desk().change_rooms(write).await
+    api.committer().change_rooms(write).await
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write =
         move |tx: &Transaction<'_>| match tx.execute("DELETE FROM conference_alias WHERE id = ?1", [id])? {
             0 => Err(Refusal::no_such(RESOURCE, id)),
             _ => Ok(()),
         };
-    api.desk().change_rooms(write).await.map(|()| StatusCode::NO_CONTENT)
+    api.committer().change_rooms(write).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 fn read(tx: &Transaction<'_>, body: &Map<String, Value>, kept: Option<&Alias>) -> Result<Alias, Refusal> {
@@ -191,8 +191,8 @@ fn nested(conference: i64, given: &Value) -> Result<Alias, String> {
     let text = |field: &str| given.get(field).and_then(Value::as_str).map(str::trim);
     let alias = text("alias").or(given.as_str()).ok_or("Enter each alias as {\"alias\": text}.")?;
     let description = text("description").unwrap_or("");
-    fits(alias, Shape::Name(250))?;
-    fits(description, Shape::Text(250))?;
+    validate(alias, Shape::Name(250))?;
+    validate(description, Shape::Text(250))?;
     Ok(Alias { id: 0, alias: alias.into(), conference, description: description.into() })
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use edge::error_chain::chain;
 use serde_json::{Map, Value, json};
 
 /// What kind of refusal it is. The tokens never change.
@@ -127,13 +128,7 @@ impl Refusal {
 
     /// The Management Node itself failed. The cause goes to the log and not to the client.
     pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
-        let mut text = cause.to_string();
-        let mut source = cause.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        tracing::error!(cause = text, "a request failed");
+        tracing::error!(cause = %chain(cause), "a request failed");
         Self::new(
             Kind::Internal,
             "the Management Node could not do this; nothing was changed",

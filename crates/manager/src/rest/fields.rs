@@ -62,7 +62,7 @@ impl<'a> Draft<'a> {
                 let text = text.trim();
                 // A release before this one took more, and what it has stored may be sent back as it is.
                 if kept != Some(text)
-                    && let Err(message) = fits(text, shape)
+                    && let Err(message) = validate(text, shape)
                 {
                     self.errors.add(field, message);
                 }
@@ -84,7 +84,7 @@ impl<'a> Draft<'a> {
     }
 
     /// True or false.
-    pub(crate) fn truth(&mut self, field: &'static str, kept: bool) -> bool {
+    pub(crate) fn boolean(&mut self, field: &'static str, kept: bool) -> bool {
         match self.given(field) {
             None => kept,
             Some(Value::Bool(value)) => *value,
@@ -136,7 +136,7 @@ fn related(uri: &str, list: &str) -> Option<i64> {
 }
 
 /// Whether a text has this shape; if not, the message for its field.
-pub(crate) fn fits(text: &str, shape: Shape) -> Result<(), String> {
+pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
     let longest = match shape {
         Shape::Text(longest) | Shape::Name(longest) | Shape::FileName(longest) => longest,
         Shape::Hostname => LABEL_LENGTH,
@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_field_has_the_shape_it_should() {
-        let check = |text: &str, shape, expected| assert_eq!(fits(text, shape).is_ok(), expected, "{text:?}");
+        let check =
+            |text: &str, shape, expected| assert_eq!(validate(text, shape).is_ok(), expected, "{text:?}");
         check("", Shape::Text(250), true);
         check("", Shape::Name(32), false);
         check(&"n".repeat(32), Shape::Name(32), true);
@@ -266,7 +267,7 @@ mod tests {
         let mut draft = Draft::of(body.as_object().unwrap());
         assert_eq!(draft.text("description", Shape::Text(9), Some("kept")), "kept");
         assert_eq!(draft.text("name", Shape::Name(9), None), "");
-        assert!(draft.truth("on", false));
+        assert!(draft.boolean("on", false));
         assert_eq!(draft.choice("kind", &["A", "B"], "A"), "X");
         let errors: Vec<_> = draft.errors.0.into_iter().collect();
         assert_eq!(

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::typed::{Type, Typed, truth};
+use super::typed::{Type, Typed, boolean};
 
 /// What may follow the name of a field and two underscores.
 pub(crate) const OPERATORS: [&str; 14] = [
@@ -34,28 +34,28 @@ enum Test {
     /// It is one of these.
     OneOf(Vec<Typed>),
     /// It is these words, whatever their case.
-    IsFolded(String),
+    EqualIgnoringCase(String),
     /// Its text has this in it.
-    Has(Where, Case, String),
+    Contains(Position, Case, String),
     /// It stands so to this value.
-    Stands(&'static [Ordering], Typed),
+    Compares(&'static [Ordering], Typed),
     /// It is null, or it is not.
     IsNull(bool),
 }
 
-/// Where in a text something is looked for.
+/// Position in a text something is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Where {
+enum Position {
     Anywhere,
-    AtStart,
-    AtEnd,
+    Start,
+    End,
 }
 
 /// Whether upper and lower case are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Case {
-    Told,
-    Folded,
+    Sensitive,
+    Insensitive,
 }
 
 /// One filter of a query.
@@ -95,28 +95,28 @@ impl Filter {
     }
 
     /// Whether an object passes.
-    pub(crate) fn admits(&self, object: &Value) -> bool {
+    pub(crate) fn matches(&self, object: &Value) -> bool {
         let (name, kind) = self.field;
         let shown = &object[name];
         let stands = |value: &Typed| kind.shown(shown).and_then(|shown| shown.compare(value));
         match &self.test {
             Test::IsNull(wanted) => shown.is_null() == *wanted,
             Test::OneOf(values) => values.iter().any(|value| stands(value) == Some(Ordering::Equal)),
-            Test::Stands(so, value) => stands(value).is_some_and(|ordering| so.contains(&ordering)),
-            Test::IsFolded(value) => text(shown).to_lowercase() == value.to_lowercase(),
-            Test::Has(place, Case::Told, value) => has(*place, &text(shown), value),
-            Test::Has(place, Case::Folded, value) => {
+            Test::Compares(so, value) => stands(value).is_some_and(|ordering| so.contains(&ordering)),
+            Test::EqualIgnoringCase(value) => text(shown).to_lowercase() == value.to_lowercase(),
+            Test::Contains(place, Case::Sensitive, value) => has(*place, &text(shown), value),
+            Test::Contains(place, Case::Insensitive, value) => {
                 has(*place, &text(shown).to_lowercase(), &value.to_lowercase())
             }
         }
     }
 }
 
-fn has(place: Where, text: &str, value: &str) -> bool {
+fn has(place: Position, text: &str, value: &str) -> bool {
     match place {
-        Where::Anywhere => text.contains(value),
-        Where::AtStart => text.starts_with(value),
-        Where::AtEnd => text.ends_with(value),
+        Position::Anywhere => text.contains(value),
+        Position::Start => text.starts_with(value),
+        Position::End => text.ends_with(value),
     }
 }
 
@@ -125,30 +125,30 @@ fn test_of(field: Field, operator: &str, value: &str) -> Result<Option<Test>, Ba
     let (name, kind) = field;
     let wrong = || BadFilter::Value { field: name, example: kind.example() };
     let read = |value: &str| kind.read(value).ok_or_else(wrong);
-    let has = |place, case| Ok(Some(Test::Has(place, case, value.into())));
+    let has = |place, case| Ok(Some(Test::Contains(place, case, value.into())));
     let stands = |so| match kind.has_order() {
-        true => Ok(Some(Test::Stands(so, read(value)?))),
+        true => Ok(Some(Test::Compares(so, read(value)?))),
         false => Err(BadFilter::NoOrder(name)),
     };
     match operator {
         "exact" => Ok(Some(Test::OneOf(vec![read(value)?]))),
-        "iexact" if kind == Type::Text => Ok(Some(Test::IsFolded(value.into()))),
+        "iexact" if kind == Type::Text => Ok(Some(Test::EqualIgnoringCase(value.into()))),
         "iexact" => Ok(Some(Test::OneOf(vec![read(value)?]))),
         "in" => {
             let values = value.split(',').map(|value| read(value.trim()));
             Ok(Some(Test::OneOf(values.collect::<Result<_, _>>()?)))
         }
         "isnull" => {
-            let example = Type::Truth.example();
-            let wanted = truth(value.trim()).ok_or(BadFilter::Value { field: name, example })?;
+            let example = Type::Boolean.example();
+            let wanted = boolean(value.trim()).ok_or(BadFilter::Value { field: name, example })?;
             Ok(Some(Test::IsNull(wanted)))
         }
-        "contains" => has(Where::Anywhere, Case::Told),
-        "icontains" => has(Where::Anywhere, Case::Folded),
-        "startswith" => has(Where::AtStart, Case::Told),
-        "istartswith" => has(Where::AtStart, Case::Folded),
-        "endswith" => has(Where::AtEnd, Case::Told),
-        "iendswith" => has(Where::AtEnd, Case::Folded),
+        "contains" => has(Position::Anywhere, Case::Sensitive),
+        "icontains" => has(Position::Anywhere, Case::Insensitive),
+        "startswith" => has(Position::Start, Case::Sensitive),
+        "istartswith" => has(Position::Start, Case::Insensitive),
+        "endswith" => has(Position::End, Case::Sensitive),
+        "iendswith" => has(Position::End, Case::Insensitive),
         "lt" => stands(&[Ordering::Less]),
         "lte" => stands(&[Ordering::Less, Ordering::Equal]),
         "gt" => stands(&[Ordering::Greater]),
@@ -168,7 +168,7 @@ fn text(value: &Value) -> String {
 /// The order in which a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
-    /// By this field.
+    /// AuthenticatedUser this field.
     pub(crate) field: Field,
     /// From the least or from the greatest.
     pub(crate) direction: Direction,
@@ -211,7 +211,7 @@ mod tests {
     const ALLOWED: &[Field] = &[
         ("name", Type::Text),
         ("calls", Type::Number),
-        ("on", Type::Truth),
+        ("on", Type::Boolean),
         ("at", Type::Moment),
         ("version", Type::Version),
         ("system_location", Type::Relation),
@@ -227,7 +227,7 @@ mod tests {
 
     fn check(key: &str, value: &str, expected: bool) {
         let filter = Filter::parse(key, value, ALLOWED).unwrap();
-        assert_eq!(filter.admits(&object()), expected, "{key}={value}");
+        assert_eq!(filter.matches(&object()), expected, "{key}={value}");
     }
 
     #[test]
@@ -303,7 +303,7 @@ mod tests {
             [("calls__lt", "10"), ("version__gt", "1"), ("at__lte", "2030-01-01"), ("on", "true")]
         {
             let filter = Filter::parse(key, value, ALLOWED).unwrap();
-            assert!(!filter.admits(&json!({"calls": null, "version": "", "at": null, "on": null})), "{key}");
+            assert!(!filter.matches(&json!({"calls": null, "version": "", "at": null, "on": null})), "{key}");
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Listed {
 
 /// What a query asks for.
 #[derive(Clone, Debug, PartialEq)]
-struct Asked {
+struct ListQuery {
     limit: usize,
     offset: usize,
     order_by: Option<Order>,
@@ -43,7 +43,7 @@ pub(crate) fn page(
     mut objects: Vec<Value>,
 ) -> Result<Value, Refusal> {
     let asked = read(listed, query)?;
-    objects.retain(|object| asked.filters.iter().all(|filter| filter.admits(object)));
+    objects.retain(|object| asked.filters.iter().all(|filter| filter.matches(object)));
     if let Some(by) = asked.order_by {
         order(&mut objects, by);
     }
@@ -61,11 +61,11 @@ pub(crate) fn page(
     }))
 }
 
-fn read(listed: Listed, query: &[(String, String)]) -> Result<Asked, Refusal> {
+fn read(listed: Listed, query: &[(String, String)]) -> Result<ListQuery, Refusal> {
     if query.len() > PARAMETERS {
         return Err(bad(listed, format!("the query has more than {PARAMETERS} parameters")));
     }
-    let mut asked = Asked { limit: DEFAULT_LIMIT, offset: 0, order_by: None, filters: Vec::new() };
+    let mut asked = ListQuery { limit: DEFAULT_LIMIT, offset: 0, order_by: None, filters: Vec::new() };
     for (key, value) in query {
         match key.as_str() {
             "limit" => asked.limit = limit(number(listed, key, value)?),

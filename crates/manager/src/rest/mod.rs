@@ -1,7 +1,7 @@
 //! The people's REST API: paths, shapes and answers of the compatible management API for what
 //! Pitlane has, and its own upgrade resources beside them.
 //!
-//! It reads the committed state and puts requests to the desk. It must not decide anything about a
+//! It reads the committed state and puts requests to the committer. It must not decide anything about a
 //! run, and a refused request must change nothing.
 
 mod error;
@@ -26,17 +26,17 @@ mod conference;
 mod conference_alias;
 
 mod policy;
+mod tokens;
 mod views;
-mod words;
 
 mod status;
 
 mod history;
-mod upgrade;
+mod package_upload;
 mod upgrade_package;
-mod upgrade_request;
-mod upload_places;
-mod uploads;
+mod upgrade_start;
+mod upload_admission;
+mod upload_store;
 
 mod accounts;
 mod router;
@@ -62,7 +62,7 @@ struct Api(Arc<Inner>);
 struct Inner {
     context: Context,
     logins: auth::Logins,
-    turns: uploads::Turns,
+    upload_locks: upload_store::UploadLocks,
     /// Held while room is made for an upload.
     creating: Mutex<()>,
     /// Held while a package is taken in, removed, or started: one of them at a time.
@@ -79,13 +79,13 @@ impl Deref for Api {
 
 impl Api {
     fn new(context: Context) -> Self {
-        let (logins, turns) = (auth::Logins::new(), uploads::Turns::default());
+        let (logins, upload_locks) = (auth::Logins::new(), upload_store::UploadLocks::default());
         let (creating, packages) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { context, logins, turns, creating, packages }))
+        Self(Arc::new(Inner { context, logins, upload_locks, creating, packages }))
     }
 
-    fn desk(&self) -> &crate::driver::Desk {
-        &self.context.desk
+    fn committer(&self) -> &crate::driver::Committer {
+        &self.context.committer
     }
 
     fn layout(&self) -> &Layout {

@@ -18,9 +18,9 @@ pub(crate) const BODY_BYTES: usize = 1 << 20;
 
 /// The parameters of a query, in order.
 #[derive(Debug)]
-pub(crate) struct Asked(pub(crate) Vec<(String, String)>);
+pub(crate) struct QueryPairs(pub(crate) Vec<(String, String)>);
 
-impl<S: Sync> FromRequestParts<S> for Asked {
+impl<S: Sync> FromRequestParts<S> for QueryPairs {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
@@ -32,9 +32,9 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 
 /// The account whose request it is. It is set where credentials are checked.
 #[derive(Clone, Debug)]
-pub(crate) struct By(pub(crate) String);
+pub(crate) struct AuthenticatedUser(pub(crate) String);
 
-impl<S: Sync> FromRequestParts<S> for By {
+impl<S: Sync> FromRequestParts<S> for AuthenticatedUser {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
@@ -65,16 +65,16 @@ impl<S: Sync> FromRequestParts<S> for Source {
 
 /// The id at the end of the path, as text: whether there is such an object, the resource says.
 #[derive(Debug)]
-pub(crate) struct Named(pub(crate) String);
+pub(crate) struct PathId(pub(crate) String);
 
-impl Named {
+impl PathId {
     /// The id as the resource's own type.
     pub(crate) fn id<T: FromStr>(&self, what: &str) -> Result<T, Refusal> {
         self.0.parse().map_err(|_| Refusal::no_such(what, &self.0))
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {

@@ -10,12 +10,12 @@ use tower_http::csrf::CsrfLayer;
 
 use super::auth::Credentials;
 use super::error::{Kind, Refusal};
-use super::request::{By, Source};
+use super::request::{AuthenticatedUser, Source};
 use super::{Api, accounts, device};
 use super::{conference, conference_alias, history, status, system_location};
-use super::{upgrade, upgrade_package, upgrade_request, worker_vm};
+use super::{package_upload, upgrade_package, upgrade_start, worker_vm};
 use crate::context::Context;
-use crate::link::Guest;
+use crate::link::ConnectionHandle;
 
 /// The people's REST API. Each request carries the address it comes from as
 /// `ConnectInfo<SocketAddr>`, or counts as coming from nowhere.
@@ -28,9 +28,9 @@ pub fn router(context: Context) -> Router {
         .merge(conference_alias::routes())
         .merge(status::routes())
         .merge(history::routes())
-        .merge(upgrade::routes())
+        .merge(upgrade_start::routes())
         .merge(upgrade_package::routes())
-        .merge(upgrade_request::routes())
+        .merge(package_upload::routes())
         .merge(accounts::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
@@ -57,14 +57,14 @@ async fn authenticated(
 ) -> Result<Response, Refusal> {
     let credentials = Credentials::of(request.headers())?;
     let Source(source) = Source::of(request.extensions());
-    let account = accounts::password_hash(api.desk().store(), credentials.user.clone()).await?;
-    let let_in = api.logins.check(&credentials, account, source).await?;
-    if let Some(guest) = request.extensions().get::<Guest>() {
-        guest.has_logged_in();
+    let account = accounts::password_hash(api.committer().store(), credentials.user.clone()).await?;
+    let logged_in = api.logins.check(&credentials, account, source).await?;
+    if let Some(handle) = request.extensions().get::<ConnectionHandle>() {
+        handle.set_logged_in();
     }
-    request.extensions_mut().insert(By(credentials.user));
+    request.extensions_mut().insert(AuthenticatedUser(credentials.user));
     let mut response = next.run(request).await;
-    if let Some(cookie) = let_in.token.and_then(|token| device::cookie(&token)) {
+    if let Some(cookie) = logged_in.token.and_then(|token| device::cookie(&token)) {
         response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);
     }
     Ok(response)

@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use edge::permit_pool::SourcePrefix;
 use fleet::time::{Span, Time};
 
 use super::device::DeviceId;
-use crate::shares::origin;
 
 /// The guesses at one account from one address, or with one device. Ten free ones are more than a person
 /// mistypes; after them 8,640 a day, which would take three years for the ten million most common
@@ -50,15 +50,15 @@ impl Rate {
 }
 
 /// How much is known of whoever sends a password. It decides which bucket a wrong one is charged to, and
-/// in which lane it is checked.
+/// in which queue it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ClientTrust {
     /// It shows a token that this account was given when it logged in.
     Device(DeviceId),
     /// The account has logged in from this address before.
     Familiar,
     /// Nothing.
-    Stranger,
+    Unknown,
 }
 
 /// Buckets that fill with wrong passwords and empty with time: until when each is filled.
@@ -93,14 +93,14 @@ impl<K: Ord + Clone> Buckets<K> {
 }
 
 /// An account at an address.
-type Pair = (String, IpAddr);
+type Pair = (String, SourcePrefix);
 
 /// Who guessed how often, and who has logged in from where.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     devices: Buckets<DeviceId>,
     pairs: Buckets<Pair>,
-    addresses: Buckets<IpAddr>,
+    addresses: Buckets<SourcePrefix>,
     familiar: BTreeMap<Pair, Time>,
 }
 
@@ -117,41 +117,41 @@ impl Throttle {
 
     /// What is known of whoever sends a password for `user`. A device that was used for guessing counts for
     /// nothing until its bucket has emptied.
-    pub(crate) fn standing(
+    pub(crate) fn trust(
         &self,
         user: &str,
         source: IpAddr,
         device: Option<DeviceId>,
         now: Time,
-    ) -> Standing {
+    ) -> ClientTrust {
         let trusted = device.filter(|device| self.devices.delay(device, now) == Span::ZERO);
         let is_familiar = || self.familiar.get(&pair(user, source)).is_some_and(|until| now < *until);
         match trusted {
-            Some(device) => Standing::Device(device),
-            None if is_familiar() => Standing::Familiar,
-            None => Standing::Stranger,
+            Some(device) => ClientTrust::Device(device),
+            None if is_familiar() => ClientTrust::Familiar,
+            None => ClientTrust::Unknown,
         }
     }
 
     /// How long whoever stands so must still wait, if at all.
-    pub(crate) fn delay(&self, standing: Standing, user: &str, source: IpAddr, now: Time) -> Option<Span> {
+    pub(crate) fn delay(&self, trust: ClientTrust, user: &str, source: IpAddr, now: Time) -> Option<Span> {
         let of_pair = || self.pairs.delay(&pair(user, source), now);
-        let delay = match standing {
-            Standing::Device(device) => self.devices.delay(&device, now),
-            Standing::Familiar => of_pair(),
-            Standing::Stranger => of_pair().max(self.addresses.delay(&origin(source), now)),
+        let delay = match trust {
+            ClientTrust::Device(device) => self.devices.delay(&device, now),
+            ClientTrust::Familiar => of_pair(),
+            ClientTrust::Unknown => of_pair().max(self.addresses.delay(&SourcePrefix::of(source), now)),
         };
         Some(delay).filter(|delay| *delay > Span::ZERO)
     }
 
     /// The password was wrong.
-    pub(crate) fn failed(&mut self, standing: Standing, user: &str, source: IpAddr, now: Time) {
-        match standing {
-            Standing::Device(device) => self.devices.fill(device, now),
-            Standing::Familiar => self.pairs.fill(pair(user, source), now),
-            Standing::Stranger => {
+    pub(crate) fn failed(&mut self, trust: ClientTrust, user: &str, source: IpAddr, now: Time) {
+        match trust {
+            ClientTrust::Device(device) => self.devices.fill(device, now),
+            ClientTrust::Familiar => self.pairs.fill(pair(user, source), now),
+            ClientTrust::Unknown => {
                 self.pairs.fill(pair(user, source), now);
-                self.addresses.fill(origin(source), now);
+                self.addresses.fill(SourcePrefix::of(source), now);
             }
         }
     }
@@ -172,7 +172,7 @@ impl Throttle {
 }
 
 fn pair(user: &str, source: IpAddr) -> Pair {
-    (user.chars().take(USER_LENGTH).collect(), origin(source))
+    (user.chars().take(USER_LENGTH).collect(), SourcePrefix::of(source))
 }
 
 #[cfg(test)]
@@ -190,11 +190,11 @@ mod tests {
         fn guess(&mut self, user: &str, source: IpAddr, from: Time, until: Time) -> u32 {
             let (mut now, mut guesses) = (from, 0);
             while now < until {
-                let standing = self.standing(user, source, None, now);
-                match self.delay(standing, user, source, now) {
+                let trust = self.trust(user, source, None, now);
+                match self.delay(trust, user, source, now) {
                     Some(delay) => now = now + delay,
                     None => {
-                        self.failed(standing, user, source, now);
+                        self.failed(trust, user, source, now);
                         guesses += 1;
                     }
                 }
@@ -203,7 +203,7 @@ mod tests {
         }
 
         fn delay_of(&self, user: &str, source: IpAddr, device: Option<DeviceId>, now: Time) -> Option<Span> {
-            self.delay(self.standing(user, source, device, now), user, source, now)
+            self.delay(self.trust(user, source, device, now), user, source, now)
         }
     }
 
@@ -236,9 +236,9 @@ mod tests {
         let mut throttle = Throttle::new();
         let mut guesses = 0;
         for _ in 0..100 {
-            let standing = throttle.standing("admin", HERE, Some(DEVICE), Time(0));
-            if throttle.delay(standing, "admin", HERE, Time(0)).is_none() {
-                throttle.failed(standing, "admin", HERE, Time(0));
+            let trust = throttle.trust("admin", HERE, Some(DEVICE), Time(0));
+            if throttle.delay(trust, "admin", HERE, Time(0)).is_none() {
+                throttle.failed(trust, "admin", HERE, Time(0));
                 guesses += 1;
             }
         }
@@ -269,14 +269,14 @@ mod tests {
     fn what_is_remembered_is_bounded_and_forgotten() {
         let mut throttle = Throttle::new();
         for n in 0..=u32::try_from(BUCKETS).unwrap() {
-            throttle.failed(Standing::Stranger, "admin", Ipv4Addr::from_bits(n).into(), Time(u64::from(n)));
+            throttle.failed(ClientTrust::Unknown, "admin", Ipv4Addr::from_bits(n).into(), Time(u64::from(n)));
         }
         assert_eq!(throttle.pairs.filled_until.len(), BUCKETS);
-        throttle.failed(Standing::Stranger, "admin", HERE, Time(0) + Span::hours(1));
+        throttle.failed(ClientTrust::Unknown, "admin", HERE, Time(0) + Span::hours(1));
         assert_eq!((throttle.pairs.filled_until.len(), throttle.addresses.filled_until.len()), (1, 1));
         (0..=PAIRS).for_each(|n| throttle.succeeded(&format!("user {n}"), HERE, Time(n as u64)));
         assert_eq!(throttle.familiar.len(), PAIRS);
         let later = Time(PAIRS as u64) + FAMILIAR;
-        assert_eq!(throttle.standing("user 1", HERE, None, later), Standing::Stranger);
+        assert_eq!(throttle.trust("user 1", HERE, None, later), ClientTrust::Unknown);
     }
 }

@@ -20,7 +20,7 @@ pub(crate) enum Type {
     /// A whole number or a number with a fraction.
     Number,
     /// True or false. There is no order between them.
-    Truth,
+    Boolean,
     /// A moment in UTC: ISO 8601, with or without a fraction and a zone.
     Moment,
     /// A version such as `34.10`, perhaps with its build behind it: `34.10 (341000)`.
@@ -39,7 +39,7 @@ pub(crate) enum Typed {
     /// A number with a fraction; finite.
     Fraction(f64),
     /// True or false.
-    Truth(bool),
+    Boolean(bool),
     /// A moment.
     Moment(Timestamp),
     /// A version, and its build where that is given.
@@ -55,7 +55,7 @@ impl Type {
         match self {
             Self::Text => Some(Typed::Text(value.into())),
             Self::Number => number(trimmed),
-            Self::Truth => truth(trimmed).map(Typed::Truth),
+            Self::Boolean => boolean(trimmed).map(Typed::Boolean),
             Self::Moment => moment(trimmed).map(Typed::Moment),
             Self::Version => version(trimmed),
             Self::Relation => Some(Typed::Relation(id_of(trimmed).into())),
@@ -76,7 +76,7 @@ impl Type {
         match self {
             Self::Text => "a text",
             Self::Number => "a number such as 7",
-            Self::Truth => "true or false",
+            Self::Boolean => "true or false",
             Self::Moment => "a moment in UTC such as 2026-11-23T18:05:27",
             Self::Version => "a version such as 34.1, or one with its build: 34.1 (34100)",
             Self::Relation => "the URI or the id of an object",
@@ -87,7 +87,7 @@ impl Type {
     pub(crate) fn has_order(self) -> bool {
         match self {
             Self::Text | Self::Number | Self::Moment | Self::Version => true,
-            Self::Truth | Self::Relation => false,
+            Self::Boolean | Self::Relation => false,
         }
     }
 }
@@ -113,7 +113,7 @@ impl Typed {
             (Self::Whole(one), Self::Fraction(other)) => (*one as f64).partial_cmp(other),
             (Self::Fraction(one), Self::Whole(other)) => one.partial_cmp(&(*other as f64)),
             (Self::Fraction(one), Self::Fraction(other)) => one.partial_cmp(other),
-            (Self::Truth(one), Self::Truth(other)) => Some(one.cmp(other)),
+            (Self::Boolean(one), Self::Boolean(other)) => Some(one.cmp(other)),
             (Self::Moment(one), Self::Moment(other)) => Some(one.cmp(other)),
             (Self::Version(one, build), Self::Version(other, asked)) => {
                 let builds = build.zip(*asked).map_or(Ordering::Equal, |(one, other)| one.cmp(&other));
@@ -123,7 +123,7 @@ impl Typed {
                 Self::Text(_)
                 | Self::Whole(_)
                 | Self::Fraction(_)
-                | Self::Truth(_)
+                | Self::Boolean(_)
                 | Self::Moment(_)
                 | Self::Version(..)
                 | Self::Relation(_),
@@ -139,7 +139,7 @@ fn number(text: &str) -> Option<Typed> {
 }
 
 /// True or false, as the tools of the compatible API write them.
-pub(crate) fn truth(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),

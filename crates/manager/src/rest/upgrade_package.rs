@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
 use super::list::{Listed, page};
-use super::request::{Asked, Named};
+use super::request::{PathId, QueryPairs};
 use super::router::both;
 use super::typed::Type;
 use super::{Api, time};
@@ -38,7 +38,7 @@ pub(super) fn routes() -> Router<Api> {
     both(LIST, get(list)).merge(both(&format!("{LIST}{{id}}/"), get(detail).delete(remove)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let (uploaded, needs) = (uploaded(&api).await?, needs(&api));
     let objects = api.blocking(move |layout| {
         let mut manifests = packages::list(layout)?;
@@ -52,12 +52,12 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
     page(LISTED, &query, objects.await??).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let held = find(&api, id.id(WHAT)?).await?;
     object(&api, &held).await.map(Json)
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     let manifest: Sha256 = id.id(WHAT)?;
     let _one_at_a_time = api.packages.lock().await;
     let found = api.blocking(move |layout| packages::held(layout, manifest)).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn prune(api: &Api, kept: Sha256) -> Result<Value, Refusal> {
     let gone = match api.blocking(move |layout| packages::prune(layout, &needs, kept, &uploaded)).await? {
         Ok(gone) => gone,
         Err(cause) => {
-            tracing::warn!(error = %crate::report::chain(&cause), "packages that are not needed could not be removed");
+            tracing::warn!(error = %edge::error_chain::chain(&cause), "packages that are not needed could not be removed");
             return Ok(json!([]));
         }
     };
@@ -100,11 +100,11 @@ async fn forget(api: &Api, manifests: Vec<Sha256>) -> Result<(), Refusal> {
         }
         Ok::<_, Refusal>(())
     };
-    api.desk().store().write(forget).await
+    api.committer().store().write(forget).await
 }
 
 fn needs(api: &Api) -> Needs {
-    api.desk().read(|fleet, _| Needs::of(fleet))
+    api.committer().read(|fleet, _| Needs::of(fleet))
 }
 
 /// A package that is held.
@@ -136,7 +136,7 @@ pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -
 }
 
 async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
-    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let wall = api.committer().read(|fleet, _| fleet.platform.wall.clone());
     let read = move |connection: &Connection| {
         let mut statement = connection.prepare_cached("SELECT manifest, uploaded_at FROM package")?;
         let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
@@ -146,7 +146,7 @@ async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
         };
         Ok::<_, Refusal>(rows.into_iter().filter_map(moment).collect())
     };
-    api.desk().store().read(read).await
+    api.committer().store().read(read).await
 }
 
 /// The object in an answer.

@@ -12,14 +12,14 @@ use fleet::time::{Offset, Time, Wall};
 use fleet::wall::WallMap;
 use serde_json::{Value, json};
 
-use super::words::{contact, lock, manager_step, outcome, owner_names};
+use super::tokens::{contact, lock, manager_step, outcome, owner_names};
 use super::{policy, time};
-use crate::driver::Live;
+use crate::driver::NodeRuntime;
 use crate::link::{Refusals, Refused};
 
 /// What is beside the fleet when it is shown.
 #[derive(Clone, Copy)]
-pub(crate) struct Sight<'a> {
+pub(crate) struct ViewContext<'a> {
     /// The platform.
     pub(crate) fleet: &'a Fleet,
     /// When.
@@ -29,14 +29,14 @@ pub(crate) struct Sight<'a> {
     /// The name of each node's system location.
     pub(crate) locations: &'a BTreeMap<NodeId, String>,
     /// What is known of each node since the Management Node started.
-    pub(crate) live: &'a BTreeMap<NodeId, Live>,
+    pub(crate) live: &'a BTreeMap<NodeId, NodeRuntime>,
     /// When each node's release started.
     pub(crate) started: &'a BTreeMap<NodeId, Wall>,
     /// Whom the nodes' listener has refused.
     pub(crate) refusals: &'a Refusals,
 }
 
-impl Sight<'_> {
+impl ViewContext<'_> {
     /// The Upgrade status page (R22).
     pub(crate) fn upgrade(self) -> Value {
         let Self { fleet, now, .. } = self;
@@ -316,11 +316,11 @@ mod tests {
     fn shown(fleet: &Fleet, now: Time) -> Value {
         let locations = BTreeMap::from([(NodeId(1), "Oslo".to_string())]);
         let tally = Tally { carried: 5, ..Tally::default() };
-        let live = BTreeMap::from([(NodeId(1), Live { tally, heard_at: Time(0), clock_ahead: None })]);
+        let live = BTreeMap::from([(NodeId(1), NodeRuntime { tally, heard_at: Time(0), clock_ahead: None })]);
         let started = BTreeMap::new();
         let refusals = Refusals::default();
         let (manager, locations, live, started) = ("manager", &locations, &live, &started);
-        Sight { fleet, now, manager, locations, live, started, refusals: &refusals }.upgrade()
+        ViewContext { fleet, now, manager, locations, live, started, refusals: &refusals }.upgrade()
     }
 
     #[test]

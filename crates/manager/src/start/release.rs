@@ -10,13 +10,13 @@ use slots::Held;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Listeners, Standing, StartError, open_store, self_check, standing, take_over};
+use super::{Listeners, ReleaseStatus, StartError, open_store, release_status, self_check, take_over};
 use crate::authority::{Authority, write_private};
 use crate::context::Context;
-use crate::driver::{Desk, Driver, Ended, Own};
+use crate::driver::{Committer, Driver, Ended, OwnMachine};
 use crate::enrolment::NodeAccess;
 use crate::first_password;
-use crate::gate::{Gate, Passage};
+use crate::gate::{Gate, GateState};
 use crate::link::{self, Link, Presence, Slowdown, Timing};
 use crate::settings::Settings;
 
@@ -45,11 +45,11 @@ impl Supervision for slots::Supervised {
 /// A release that has its store and its listeners, and serves nobody yet.
 #[derive(Debug)]
 pub struct Prepared {
-    own: Own,
+    own: OwnMachine,
     settings: Settings,
     authority: Arc<Authority>,
     listeners: Listeners,
-    desk: Desk,
+    committer: Committer,
 }
 
 impl Prepared {
@@ -57,12 +57,14 @@ impl Prepared {
     ///
     /// # Errors
     /// Why this release cannot start.
-    pub async fn new(own: Own, supervision: &impl Supervision) -> Result<Self, StartError> {
+    pub async fn new(own: OwnMachine, supervision: &impl Supervision) -> Result<Self, StartError> {
         let settings = Settings::read(&own.layout.settings())?;
-        let (standing, record) = standing(&own.machine, own.slot)?;
-        match standing {
-            Standing::Confirmed => info!(release = %Release::COMPILED, slot = %own.slot, "starting"),
-            Standing::Tried => info!(release = %Release::COMPILED, slot = %own.slot, "starting for a try"),
+        let (release_status, record) = release_status(&own.machine, own.slot)?;
+        match release_status {
+            ReleaseStatus::Confirmed => info!(release = %Release::COMPILED, slot = %own.slot, "starting"),
+            ReleaseStatus::Unconfirmed => {
+                info!(release = %Release::COMPILED, slot = %own.slot, "starting for a try")
+            }
         }
         let authority = Arc::new(Authority::load_or_make(&own.layout.state())?);
         let certificate = own.layout.state().join("authority.pem");
@@ -72,16 +74,16 @@ impl Prepared {
         );
         // First what can fail for reasons outside: a start that comes to nothing is put to no core.
         let listeners = Listeners::bind(&settings, &authority).await?;
-        let mut extend = || tell(supervision.extend(STEP_WITHIN));
-        let connection = open_store(&own.layout, standing, own.slot, &mut extend)?;
+        let mut extend = || warn_of_failure(supervision.extend(STEP_WITHIN));
+        let connection = open_store(&own.layout, release_status, own.slot, &mut extend)?;
         let (path, policy) = (own.layout.store(own.slot), settings.policy.clone());
-        let desk = take_over(connection, path, policy, record.fell_back.as_ref()).await?;
-        Ok(Self { own, settings, authority, listeners, desk })
+        let committer = take_over(connection, path, policy, record.fell_back.as_ref()).await?;
+        Ok(Self { own, settings, authority, listeners, committer })
     }
 
     /// The way to the core.
-    pub fn desk(&self) -> &Desk {
-        &self.desk
+    pub fn committer(&self) -> &Committer {
+        &self.committer
     }
 
     /// The two listeners.
@@ -97,7 +99,7 @@ impl Prepared {
             false => format!("{name}:{port}"),
         };
         Context {
-            desk: self.desk.clone(),
+            committer: self.committer.clone(),
             layout: self.own.layout.clone(),
             nodes: NodeAccess {
                 addresses: self.settings.names.iter().map(address).collect(),
@@ -133,7 +135,7 @@ impl Prepared {
         let gate = Gate::closed();
         let (presence, downs) = Presence::new(Timing::STANDARD.gap);
         let link = Link {
-            desk: self.desk.clone(),
+            committer: self.committer.clone(),
             authority: self.authority.clone(),
             layout: self.own.layout.clone(),
             presence: presence.clone(),
@@ -150,28 +152,35 @@ impl Prepared {
             self_check(&self.authority, address, &name).await?;
         }
         self.own.machine.confirm(self.own.slot)?;
-        tell(supervision.ready());
-        gate.set(Passage::Open);
+        warn_of_failure(supervision.ready());
+        gate.set(GateState::Open);
         let [people, nodes] = addresses;
         info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
-        if let Some(remark) = first_password::remark(&self.own.layout.state()) {
+        if let Some(remark) = first_password::notice(&self.own.layout.state()) {
             warn!("{remark}");
         }
-        let desk = self.desk.clone();
+        let committer = self.committer.clone();
         let held = Held { addresses: addresses.into(), calls: 0 };
-        let driver =
-            Driver { desk: self.desk, own: self.own, held, presence, downs, gate: gate.clone(), stop };
+        let driver = Driver {
+            committer: self.committer,
+            own: self.own,
+            held,
+            presence,
+            downs,
+            gate: gate.clone(),
+            stop,
+        };
         let ended = driver.run().await;
-        gate.set(Passage::Closed);
+        gate.set(GateState::Closed);
         serving.stop().await;
-        desk.store().close().await;
+        committer.store().close().await;
         Ok(ended)
     }
 }
 
 /// A message that does not arrive costs patience, not correctness.
-fn tell(told: io::Result<()>) {
-    if let Err(error) = told {
+fn warn_of_failure(sent: io::Result<()>) {
+    if let Err(error) = sent {
         warn!(%error, "pitlane-boot could not be told of progress");
     }
 }

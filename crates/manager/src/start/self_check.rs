@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use edge::error_chain::chain;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -19,7 +20,6 @@ use super::StartError;
 use crate::authority::{Authority, ServerIdentity};
 use crate::gate::SELF_CHECK_PATH;
 use crate::link::server_config;
-use crate::report::chain;
 use crate::settings::Settings;
 
 /// How long the release may take to answer itself. It has nothing else to do.

@@ -94,7 +94,7 @@ async fn listen(
 async fn with_address(mut request: Request) -> Request {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().cloned() {
         request.extensions_mut().insert(ConnectInfo(peer.address));
-        request.extensions_mut().insert(peer.guest);
+        request.extensions_mut().insert(peer.handle);
     }
     request
 }

@@ -275,7 +275,7 @@ mod tests {
     use fleet::version::Release;
 
     use super::super::rows::StoredRun;
-    use super::super::{found, open};
+    use super::super::{initialise, open};
     use super::*;
     use crate::testing::observed;
 
@@ -284,7 +284,7 @@ mod tests {
     fn store() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
         let mut connection = open(&dir.path().join("store.db"), &mut || {}).unwrap();
-        found(&mut connection, &Fleet::new(Release::COMPILED, Policy::standard())).unwrap();
+        initialise(&mut connection, &Fleet::new(Release::COMPILED, Policy::standard())).unwrap();
         (dir, connection)
     }
 

@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
 pub use rows::{
-    Entry, Recorded, StoredRun, found, load, mark_time, read_meta, record, stored_time, write_meta,
+    Entry, Recorded, StoredRun, initialise, load, mark_time, read_meta, record, stored_time, write_meta,
 };
 
 use reader::Readers;
@@ -44,9 +44,9 @@ pub struct Store {
 
 /// Whether the store is sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Soundness {
+pub enum Health {
     /// Every commit so far has succeeded.
-    Sound,
+    Healthy,
     /// A commit failed: the process must end and start again from what is stored.
     Broken,
 }
@@ -70,7 +70,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.job(move |batch: &mut Batch<'_, '_>| batch.apart(write), |answer| answer).await
+        self.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), |answer| answer).await
     }
 
     /// Reads what is committed, on a connection of its own.
@@ -88,9 +88,9 @@ impl Store {
         Readers::read(self.readers.clone(), read).await
     }
 
-    /// Becomes [`Soundness::Broken`] when a commit has failed.
-    pub fn soundness(&self) -> watch::Receiver<Soundness> {
-        self.writer.soundness()
+    /// Becomes [`Health::Broken`] when a commit has failed.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.writer.health()
     }
 
     /// Commits what waits, folds the log into the file and closes it. Later writes are refused.

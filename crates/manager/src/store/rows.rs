@@ -79,7 +79,7 @@ pub fn load(connection: &Connection) -> Result<Option<Fleet>, StoreError> {
 ///
 /// # Errors
 /// The database refuses.
-pub fn found(connection: &mut Connection, fleet: &Fleet) -> Result<(), StoreError> {
+pub fn initialise(connection: &mut Connection, fleet: &Fleet) -> Result<(), StoreError> {
     let tx = connection.transaction()?;
     write_platform(&tx, &fleet.platform)?;
     tx.commit()?;

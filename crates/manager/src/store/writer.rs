@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use super::rows::load;
-use super::{Soundness, StoreError};
+use super::{Health, StoreError};
 
 /// How many jobs share one commit at most, so that the first of them does not wait for long.
 const JOBS_IN_A_COMMIT: usize = 256;
@@ -39,25 +39,25 @@ impl Batch<'_, '_> {
     }
 
     /// Writes; what is refused is rolled back, and the rest of the batch goes on.
-    pub(crate) fn apart<T, E>(
+    pub(crate) fn in_savepoint<T, E>(
         &self,
         write: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
-        apart(self.tx, write)
+        in_savepoint(self.tx, write)
     }
 
     /// The same with a look at the state of the platform, which stays as it is until the commit but for
     /// what this job does.
-    pub(crate) fn beside_fleet<T, E>(
+    pub(crate) fn in_savepoint_with_fleet<T, E>(
         &mut self,
         write: impl FnOnce(&Transaction<'_>, &Fleet) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
         let (tx, fleet) = (self.tx, self.fleet());
-        apart(tx, |tx| write(tx, fleet))
+        in_savepoint(tx, |tx| write(tx, fleet))
     }
 }
 
-fn apart<T, E>(
+fn in_savepoint<T, E>(
     tx: &Transaction<'_>,
     write: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<Result<T, E>, StoreError> {
@@ -79,19 +79,19 @@ enum Message {
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Message>,
-    soundness: watch::Receiver<Soundness>,
+    health: watch::Receiver<Health>,
 }
 
 impl Writer {
     pub(crate) fn start(connection: Connection, fleet: Arc<RwLock<Fleet>>) -> Self {
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
-        let (soundness, watched) = watch::channel(Soundness::Sound);
-        thread::spawn(move || run(connection, &fleet, waiting, &soundness));
-        Self { jobs, soundness: watched }
+        let (health, watched) = watch::channel(Health::Healthy);
+        thread::spawn(move || run(connection, &fleet, waiting, &health));
+        Self { jobs, health: watched }
     }
 
-    pub(crate) fn soundness(&self) -> watch::Receiver<Soundness> {
-        self.soundness.clone()
+    pub(crate) fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
     }
 
     pub(crate) async fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -111,7 +111,7 @@ fn run(
     mut connection: Connection,
     fleet: &RwLock<Fleet>,
     mut waiting: mpsc::Receiver<Message>,
-    soundness: &watch::Sender<Soundness>,
+    health: &watch::Sender<Health>,
 ) {
     let mut messages = Vec::new();
     while waiting.blocking_recv_many(&mut messages, JOBS_IN_A_COMMIT) > 0 {
@@ -124,8 +124,8 @@ fn run(
             }
         }
         if let Err(cause) = commit(&mut connection, fleet, jobs) {
-            error!(error = %crate::report::chain(&cause), "the store could not commit; the Management Node stops");
-            soundness.send_replace(Soundness::Broken);
+            error!(error = %edge::error_chain::chain(&cause), "the store could not commit; the Management Node stops");
+            health.send_replace(Health::Broken);
             return;
         }
         if !closers.is_empty() {
@@ -169,7 +169,7 @@ fn restore(connection: &Connection, mut held: RwLockWriteGuard<'_, Fleet>) {
     match load(connection) {
         Ok(Some(stored)) => *held = stored,
         Ok(None) => {}
-        Err(cause) => error!(error = %crate::report::chain(&cause), "the store cannot be read again"),
+        Err(cause) => error!(error = %edge::error_chain::chain(&cause), "the store cannot be read again"),
     }
 }
 

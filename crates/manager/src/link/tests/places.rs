@@ -1,4 +1,4 @@
-//! Tests of whom the listener takes on, and for how long: slow and silent peers, strangers, and greedy nodes.
+//! Tests of whom the listener takes on, and for how long: slow and silent peers, unauthenticated, and greedy nodes.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -23,7 +23,7 @@ impl Server {
     }
 
     /// Connects with this certificate and its key.
-    pub(super) async fn known_by(&self, identity: &str) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn connect_with(&self, identity: &str) -> io::Result<TlsStream<TcpStream>> {
         self.connect("127.0.0.1", Some(identity)).await
     }
 
@@ -91,24 +91,33 @@ async fn a_held_request_lives_as_long_as_the_connection_may_be_idle() {
 
 #[tokio::test]
 async fn who_shows_no_certificate_is_ended_in_any_case() {
-    let server = Server::limited(TIMING, Limits { stranger_life: Duration::from_secs(2), ..LIMITS }).await;
+    let server =
+        Server::limited(TIMING, Limits { unauthenticated_life: Duration::from_secs(2), ..LIMITS }).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &client, 1).await;
     let mut stranger = server.stranger().await.unwrap();
     while answers(&mut stranger).await {}
     ended(&mut stranger).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
     assert_eq!(answer.desired.intent.owners.operator.as_deref(), Some("fan"), "the node's link was cut");
 }
 
 #[tokio::test]
 async fn strangers_take_one_another_s_places_and_never_a_node_s() {
-    let strangers = Room { places: 8, each: 2 };
-    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
+    let unauthenticated = PoolLimits { total: 8, per_holder: 2 };
+    let server = Server::limited(TIMING, Limits { unauthenticated, ..LIMITS }).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &client, 1).await;
     let mut first = server.stranger().await.unwrap();
     assert!(answers(&mut first).await);
@@ -118,21 +127,27 @@ async fn strangers_take_one_another_s_places_and_never_a_node_s() {
     }
     ended(&mut first).await;
     assert!(answers(more.last_mut().unwrap()).await, "the newest found no place");
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn one_node_has_a_few_connections_and_another_is_not_cut_for_it() {
-    let server = Server::limited(TIMING, Limits { known: Room { places: 100, each: 2 }, ..LIMITS }).await;
+    let server =
+        Server::limited(TIMING, Limits { authenticated: PoolLimits { total: 100, per_holder: 2 }, ..LIMITS })
+            .await;
     let (greedy, other) = (server.identity(1).await, server.enrolled(2).await);
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &other, 2).await;
     let clients: Vec<Client> = (0..10).map(|_| server.client(Some(greedy.clone()))).collect();
     for client in &clients {
-        assert_eq!(server.sync(client, &greeting()).await.status(), StatusCode::OK);
+        assert_eq!(server.sync(client, &first_report()).await.status(), StatusCode::OK);
     }
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }
 
@@ -140,11 +155,11 @@ async fn one_node_has_a_few_connections_and_another_is_not_cut_for_it() {
 const FOUR: [&str; 4] = ["127.1.0.1", "127.2.0.1", "127.3.0.1", "127.4.0.1"];
 
 /// As [`Limits::PEOPLE`], an eighth of it.
-const SMALL: Room = Room { places: 64, each: 8 };
+const SMALL: PoolLimits = PoolLimits { total: 64, per_holder: 8 };
 
 #[tokio::test]
 async fn slow_heads_from_four_addresses_leave_room_for_everybody_else() {
-    let server = Server::limited(TIMING, Limits { strangers: SMALL, ..LIMITS }).await;
+    let server = Server::limited(TIMING, Limits { unauthenticated: SMALL, ..LIMITS }).await;
     let mut early = server.stranger_from("127.9.0.1").await.unwrap();
     let mut slow = Vec::new();
     for n in 0..200 {
@@ -160,7 +175,7 @@ async fn slow_heads_from_four_addresses_leave_room_for_everybody_else() {
 
 #[tokio::test]
 async fn silent_handshakes_from_four_addresses_leave_room_for_everybody_else() {
-    let server = Server::limited(TIMING, Limits { arriving: SMALL, ..LIMITS }).await;
+    let server = Server::limited(TIMING, Limits { handshaking: SMALL, ..LIMITS }).await;
     let mut silent = Vec::new();
     for n in 0..200 {
         silent.push(server.silent_from(FOUR[n % 4]).await.unwrap());
@@ -171,8 +186,8 @@ async fn silent_handshakes_from_four_addresses_leave_room_for_everybody_else() {
 
 #[tokio::test]
 async fn handshake_whose_place_is_needed_is_ended() {
-    let arriving = Room { places: 1, each: 1 };
-    let server = Server::limited(TIMING, Limits { arriving, ..LIMITS }).await;
+    let handshaking = PoolLimits { total: 1, per_holder: 1 };
+    let server = Server::limited(TIMING, Limits { handshaking, ..LIMITS }).await;
     let mut first = server.silent_from("127.0.0.1").await.unwrap();
     let _second = server.silent_from("127.0.0.2").await.unwrap();
     let ended = tokio::time::timeout(BOUND, first.read_to_end(&mut Vec::new())).await;
@@ -190,12 +205,12 @@ fn own_address() -> Option<IpAddr> {
 async fn connection_to_an_own_address_of_the_machine_has_its_place_with_those_of_the_loopback() {
     // Where there is nothing but the loopback, there is no such connection.
     let Some(own) = own_address() else { return };
-    let one = Room { places: 1, each: 1 };
+    let one = PoolLimits { total: 1, per_holder: 1 };
     let server = Server::start(TIMING).await;
     let identity = ServerIdentity::new(server.authority.clone(), vec![own.to_string()]).unwrap();
     let config = server_config(Arc::new(identity), None).unwrap();
     let listener = TcpListener::bind((own, 0)).await.unwrap();
-    let limits = Limits { arriving: one, ..LIMITS };
+    let limits = Limits { handshaking: one, ..LIMITS };
     let listener = TlsListener::new(listener, config, limits, server.refusals.clone()).unwrap();
     let from = async |address: IpAddr| {
         let socket = TcpSocket::new_v4().unwrap();
@@ -253,16 +268,22 @@ async fn body_that_drips_is_ended() {
 
 #[tokio::test]
 async fn node_that_renews_its_certificate_again_and_again_has_no_more_connections_for_it() {
-    let server = Server::limited(TIMING, Limits { known: Room { places: 4, each: 2 }, ..LIMITS }).await;
+    let server =
+        Server::limited(TIMING, Limits { authenticated: PoolLimits { total: 4, per_holder: 2 }, ..LIMITS })
+            .await;
     let (mut greedy, other) = (server.enrolled(1).await, server.enrolled(2).await);
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &other, 2).await;
     let mut kept = Vec::new();
     for _ in 0..8 {
         let renewed = server.renewed(&greedy).await;
         kept.push(std::mem::replace(&mut greedy, server.client(Some(renewed))));
-        assert_eq!(server.sync(&greedy, &greeting()).await.status(), StatusCode::OK);
+        assert_eq!(server.sync(&greedy, &first_report()).await.status(), StatusCode::OK);
     }
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }

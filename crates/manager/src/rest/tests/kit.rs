@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::context::Context;
-use crate::driver::{Desk, read_rooms};
+use crate::driver::{Committer, read_rooms};
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
@@ -38,7 +38,7 @@ pub(super) const API: &str = "/api/admin";
 /// A Management Node in a directory.
 pub(super) struct Kit {
     pub(super) dir: TempDir,
-    pub(super) desk: Desk,
+    pub(super) committer: Committer,
     pub(super) layout: Layout,
     pub(super) router: Router,
     pub(super) authorization: String,
@@ -90,16 +90,16 @@ impl Kit {
             Ok::<_, StoreError>(())
         };
         rest::first_account(&store, note).await.unwrap();
-        let desk = Desk::new(store, fleet, clock::Clock::start(None), rooms);
+        let committer = Committer::new(store, fleet, clock::Clock::start(None), rooms);
         let authorization = basic("admin", &password);
         let refusals = Refusals::default();
-        let router = router(&desk, &layout, &refusals);
-        Self { dir, desk, layout, router, authorization, refusals, key: pair.signing }
+        let router = router(&committer, &layout, &refusals);
+        Self { dir, committer, layout, router, authorization, refusals, key: pair.signing }
     }
 
     /// The API as it is after a restart of the process: nothing in memory is kept.
     pub(super) fn restart_api(&mut self) {
-        self.router = router(&self.desk, &self.layout, &self.refusals);
+        self.router = router(&self.committer, &self.layout, &self.refusals);
     }
 
     /// The name and the password of the operator.
@@ -161,7 +161,7 @@ impl Kit {
 
     async fn report_with(&self, id: u32, release: Release, calls: Calls) {
         let id = NodeId(id);
-        let (desired, at) = self.desk.read(|fleet, now| (fleet.wanted(id).unwrap(), now));
+        let (desired, at) = self.committer.read(|fleet, now| (fleet.wanted(id).unwrap(), now));
         let takes_calls = desired.intent.owners.is_empty();
         let observed = Observed {
             at,
@@ -175,7 +175,7 @@ impl Kit {
             start_fault: None,
             process: None,
         };
-        self.desk.apply(Event::Report { id, observed }).await.unwrap();
+        self.committer.apply(Event::Report { id, observed }).await.unwrap();
     }
 
     /// The bytes of a package that brings 34.1, and the manifest that names it.
@@ -243,7 +243,7 @@ impl Kit {
             tx.execute("UPDATE upload SET active_at = active_at - ?1", [span])?;
             Ok::<_, StoreError>(())
         };
-        self.desk.store().write(set).await.unwrap();
+        self.committer.store().write(set).await.unwrap();
     }
 
     /// Sends bytes of an upload.
@@ -275,10 +275,10 @@ impl Kit {
     }
 }
 
-fn router(desk: &Desk, layout: &Layout, refusals: &Refusals) -> Router {
+fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
-    let (desk, layout, refusals) = (desk.clone(), layout.clone(), refusals.clone());
-    rest::router(Context { desk, layout, nodes, name: "manager".into(), refusals })
+    let (committer, layout, refusals) = (committer.clone(), layout.clone(), refusals.clone());
+    rest::router(Context { committer, layout, nodes, name: "manager".into(), refusals })
 }
 
 pub(super) fn basic(user: &str, password: &str) -> String {

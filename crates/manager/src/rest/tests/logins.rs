@@ -6,7 +6,7 @@ use axum::http::{Request, header};
 use serde_json::json;
 
 use super::kit::{API, Kit, basic};
-use crate::link::Guest;
+use crate::link::ConnectionHandle;
 
 async fn with(kit: &Kit, authorization: Option<&str>) -> super::kit::Answer {
     let mut request = Request::builder().uri(format!("{API}/status/v1/about/"));
@@ -20,9 +20,9 @@ async fn with(kit: &Kit, authorization: Option<&str>) -> super::kit::Answer {
 async fn the_first_password_is_made_once_and_only_its_hash_is_stored() {
     let kit = Kit::new().await;
     let again = |_: &str| -> Result<(), crate::store::StoreError> { panic!("another password was made") };
-    crate::rest::first_account(kit.desk.store(), again).await.unwrap();
+    crate::rest::first_account(kit.committer.store(), again).await.unwrap();
     let hash =
-        super::super::accounts::password_hash(kit.desk.store(), "admin".into()).await.unwrap().unwrap();
+        super::super::accounts::password_hash(kit.committer.store(), "admin".into()).await.unwrap().unwrap();
     assert!(hash.starts_with("$argon2id$"), "{hash}");
     let about = with(&kit, Some(&kit.authorization)).await.expect(200);
     assert_eq!(about["release_text"], fleet::version::Release::COMPILED.to_string());
@@ -87,12 +87,12 @@ async fn guess(kit: &Kit, address: &str) -> super::kit::Answer {
 
 #[tokio::test]
 async fn whoever_logs_in_is_no_stranger_to_the_listener_any_more() {
-    let (kit, guest) = (Kit::new().await, Guest::stranger());
+    let (kit, handle) = (Kit::new().await, ConnectionHandle::unauthenticated());
     for (authorization, status) in [(basic("admin", "wrong"), 401), (kit.authorization.clone(), 200)] {
-        let request = Request::builder().uri(format!("{API}/status/v1/about/")).extension(guest.clone());
+        let request = Request::builder().uri(format!("{API}/status/v1/about/")).extension(handle.clone());
         let request = request.header(header::AUTHORIZATION, authorization).body(Body::empty()).unwrap();
         assert_eq!(kit.send(request).await.status, status);
-        assert_eq!(guest.is_known(), status == 200, "after {status}");
+        assert_eq!(handle.is_authenticated(), status == 200, "after {status}");
     }
 }
 

@@ -95,15 +95,15 @@ async fn registered_node_is_given_another_enrolment_file_and_the_one_before_is_v
 async fn removed_node_leaves_neither_a_token_nor_a_registration() {
     let kit = Kit::new().await;
     let used = EnrolmentFile::parse(&kit.add_node(1).await.text).unwrap();
-    let (token, now) = (used.token.clone(), kit.desk.now());
+    let (token, now) = (used.token.clone(), kit.committer.now());
     let spend = move |tx: &rusqlite::Transaction<'_>| crate::enrolment::spend(tx, &token, b"its key", now);
-    assert!(kit.desk.store().write(spend).await.unwrap().is_some());
+    assert!(kit.committer.store().write(spend).await.unwrap().is_some());
     let registrations = async || {
         let sql = "SELECT count(*) FROM registration WHERE node_id = 1";
         let count = move |connection: &rusqlite::Connection| {
             Ok::<_, StoreError>(connection.query_row(sql, [], |row| row.get::<_, u32>(0))?)
         };
-        kit.desk.store().read(count).await.unwrap()
+        kit.committer.store().read(count).await.unwrap()
     };
     assert_eq!((owner(&kit, &used).await, registrations().await), (Some(NodeId(1)), 1));
     kit.call("DELETE", &format!("{NODES}1/"), json!({})).await.expect(204);
@@ -112,9 +112,9 @@ async fn removed_node_leaves_neither_a_token_nor_a_registration() {
 
 /// Whose the token of an enrolment file is.
 async fn owner(kit: &Kit, file: &EnrolmentFile) -> Option<NodeId> {
-    let (token, now) = (file.token.clone(), kit.desk.now());
+    let (token, now) = (file.token.clone(), kit.committer.now());
     let owner = move |connection: &rusqlite::Connection| crate::enrolment::owner(connection, &token, now);
-    kit.desk.store().read(owner).await.unwrap()
+    kit.committer.store().read(owner).await.unwrap()
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
     kit.add_node(1).await.status.is_success().then_some(()).unwrap();
     let shown = async || kit.get("/status/v1/worker_vm/1/").await.expect(200)["refused_contact"].clone();
     assert_eq!(shown().await, Value::Null);
-    let at = kit.desk.now();
+    let at = kit.committer.now();
     let refused = Refused { reason: Reason::Expired, address: "10.0.0.1".parse().unwrap(), at };
     kit.refusals.of_node(NodeId(1), "node1", Contact::Never, refused);
     let refusal = shown().await;
@@ -133,7 +133,7 @@ async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
     );
     assert!(refusal["text"].as_str().unwrap().contains("pitlane node enrol"), "{refusal}");
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    kit.desk.heard(NodeId(1), wire::Tally::default(), None);
+    kit.committer.heard(NodeId(1), wire::Tally::default(), None);
     assert_eq!(shown().await, Value::Null);
 }
 
@@ -142,7 +142,7 @@ async fn machine_with_a_former_identity_of_a_node_in_touch_is_named_as_another()
     let kit = Kit::new().await;
     kit.add_node(1).await;
     kit.report(1, OLD).await;
-    let at = kit.desk.now();
+    let at = kit.committer.now();
     let refused = Refused { reason: Reason::RegistrationEnded, address: "10.0.0.9".parse().unwrap(), at };
     kit.refusals.of_node(NodeId(1), "node1", Contact::Heard, refused);
     let refusal = kit.get("/status/v1/worker_vm/1/").await.expect(200)["refused_contact"].clone();
@@ -185,7 +185,7 @@ async fn a_node_that_cannot_be_is_refused_field_by_field() {
         assert_eq!(named, [field]);
     }
     assert_eq!(kit.get(NODES).await.expect(200)["meta"]["total_count"], 1);
-    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().len()), 1);
+    assert_eq!(kit.committer.read(|fleet, _| fleet.nodes().len()), 1);
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn node_with_a_name_that_is_refused_now_is_served_and_changed_all_the_same
             tx.execute("UPDATE worker_vm SET name = '../a/b' WHERE id = 1", [])?,
         )
     };
-    kit.desk.store().write(write).await.unwrap();
+    kit.committer.store().write(write).await.unwrap();
     let one = format!("{NODES}1/");
     let mut whole = kit.get(&one).await.expect(200);
     assert_eq!(whole["name"], "../a/b");
@@ -214,12 +214,12 @@ async fn a_change_of_a_node_reaches_the_fleet() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     kit.call("PUT", &format!("{NODES}1/"), json!({"name": "first"})).await.expect(204);
-    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().name.clone()), "first");
+    assert_eq!(kit.committer.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().name.clone()), "first");
     kit.call("PATCH", &format!("{NODES}1/"), json!({"name": "", "description": "x"})).await.expect(400);
     let kept = kit.get(&format!("{NODES}1/")).await.expect(200);
     assert_eq!((&kept["name"], &kept["description"]), (&json!("first"), &json!("")));
     kit.call("DELETE", &format!("{NODES}1/"), json!({})).await.expect(204);
-    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().len()), 0);
+    assert_eq!(kit.committer.read(|fleet, _| fleet.nodes().len()), 0);
     // Ids are never used twice.
     assert_eq!(
         kit.call("POST", NODES, node(1)).await.headers[header::LOCATION],
@@ -232,7 +232,7 @@ async fn the_operator_s_maintenance_mode_goes_on_and_off() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     let operator =
-        || kit.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().operator_maintenance.clone());
+        || kit.committer.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().operator_maintenance.clone());
     let one = format!("{NODES}1/");
     kit.call("PATCH", &one, json!({"maintenance_mode": true, "maintenance_mode_reason": "a fan"}))
         .await
@@ -248,7 +248,7 @@ async fn the_operator_s_maintenance_mode_goes_on_and_off() {
     assert_eq!(operator(), None);
     let mut second = node(2);
     second["maintenance_mode"] = true.into();
-    let commits = kit.desk.commits();
+    let commits = kit.committer.commits();
     let before = *commits.borrow();
     assert_eq!(kit.call("POST", NODES, second).await.status, 201);
     assert_eq!(*commits.borrow(), before + 1, "there was a moment without maintenance mode");

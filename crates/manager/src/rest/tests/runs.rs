@@ -88,10 +88,10 @@ async fn the_history_tells_what_happened_in_each_run() {
     assert_eq!(under_way["facts"][0]["text"], "run 1 started: from 34 (34000) to 34.1 (34100)");
     assert_eq!(under_way["facts"][0]["fact"]["fact"], "run_started");
     assert_eq!(kit.get("/history/v1/upgrade/").await.expect(200)["meta"]["total_count"], 0);
-    kit.desk.apply(Event::ManagerRejected { why: "the disk is full".into() }).await.unwrap();
+    kit.committer.apply(Event::ManagerRejected { why: "the disk is full".into() }).await.unwrap();
     kit.call("POST", START, json!({})).await.expect(202);
-    kit.desk.apply(Event::ManagerStaged).await.unwrap();
-    kit.desk.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None }).await.unwrap();
+    kit.committer.apply(Event::ManagerStaged).await.unwrap();
+    kit.committer.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None }).await.unwrap();
     let list = kit.get("/history/v1/upgrade/").await.expect(200);
     let outcomes: Vec<&Value> =
         list["objects"].as_array().unwrap().iter().map(|run| &run["outcome"]).collect();
@@ -125,21 +125,21 @@ async fn calls_push_nothing_out_of_the_history() {
             let sql = "SELECT count(*) FROM journal";
             Ok::<i64, crate::store::StoreError>(connection.query_row(sql, [], |row| row.get(0))?)
         };
-        kit.desk.store().read(read).await.unwrap()
+        kit.committer.store().read(read).await.unwrap()
     };
     let before = entries().await;
     for n in 0..500 {
         kit.report_calls(1, n % 7).await;
     }
     assert_eq!(entries().await, before, "a call is an entry of the history");
-    kit.desk.read(|fleet, _| {
+    kit.committer.read(|fleet, _| {
         let observed = fleet.nodes().get(NodeId(1)).unwrap().observed.clone().unwrap();
         assert_eq!(observed.calls, Calls::Known { count: 499 % 7, oldest: None });
     });
     // What follows from a report is one.
-    kit.desk.apply(Event::LinkDown { id: NodeId(1) }).await.unwrap();
+    kit.committer.apply(Event::LinkDown { id: NodeId(1) }).await.unwrap();
     assert_eq!(entries().await, before);
-    kit.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    kit.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     assert_eq!(entries().await, before + 1);
 }
 

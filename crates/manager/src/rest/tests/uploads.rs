@@ -128,7 +128,7 @@ async fn a_new_upload_takes_the_place_of_an_idle_one_of_the_same_account_alone()
     let other = format!("UPDATE upload SET owner = 'eve' WHERE uuid = '{}'", asked[0]);
     let write =
         move |tx: &rusqlite::Transaction<'_>| Ok::<_, crate::store::StoreError>(tx.execute_batch(&other)?);
-    kit.desk.store().write(write).await.unwrap();
+    kit.committer.store().write(write).await.unwrap();
     kit.send_part(&asked[1], 0, b"12345").await.expect(202);
     let mut shown = Vec::new();
     for uuid in &asked {
@@ -229,7 +229,7 @@ async fn packages_that_nothing_needs_go_when_a_new_one_is_kept() {
     for event in
         [Event::ManagerStaged, Event::ManagerStarted { release: release(1), fell_back: None, wall: None }]
     {
-        kit.desk.apply(event).await.unwrap();
+        kit.committer.apply(event).await.unwrap();
     }
     let one = format!("{PACKAGES}{old}/");
     let needed = kit.call("DELETE", &one, json!({})).await.expect(409);
@@ -304,7 +304,7 @@ async fn held_packages_are_listed_and_removed_unless_a_run_uses_them() {
     kit.call("POST", "/command/v1/platform/upgrade_start/", json!({})).await.expect(202);
     kit.call("DELETE", &one, json!({})).await.expect(409);
     let why = "the disk is full".into();
-    kit.desk.apply(fleet::platform::Event::ManagerRejected { why }).await.unwrap();
+    kit.committer.apply(fleet::platform::Event::ManagerRejected { why }).await.unwrap();
     kit.call("DELETE", &one, json!({})).await.expect(204);
     kit.call("DELETE", &one, json!({})).await.expect(404);
     kit.get(&format!("{PACKAGES}..%2F..%2Fstate/")).await.expect(404);

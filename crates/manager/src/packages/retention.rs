@@ -108,7 +108,7 @@ impl Needs {
 
     /// The packages that are removed when `kept` has just been taken in, of those that are held, the one
     /// that was uploaded last first. What can no longer be verified can never be used, and goes too.
-    pub fn superfluous(&self, held: &[Held], kept: Sha256) -> Vec<Sha256> {
+    pub fn unneeded(&self, held: &[Held], kept: Sha256) -> Vec<Sha256> {
         let mut ahead = 0;
         let goes = |package: &&Held| {
             if package.manifest == kept || self.need(**package).is_some() {
@@ -181,21 +181,21 @@ mod tests {
         let needs = Needs::of(&upgraded());
         let unverifiable = Held { manifest: Sha256([99; 32]), release: None };
         let all = [held(6), held(3), held(5), held(4), held(2), unverifiable];
-        assert_eq!(needs.superfluous(&all, manifest(6)), [manifest(3), manifest(2), Sha256([99; 32])]);
+        assert_eq!(needs.unneeded(&all, manifest(6)), [manifest(3), manifest(2), Sha256([99; 32])]);
         let ahead = [held(9), held(8), held(7), held(6), held(10)];
-        assert_eq!(needs.superfluous(&ahead, manifest(9)), [manifest(10)]);
+        assert_eq!(needs.unneeded(&ahead, manifest(9)), [manifest(10)]);
     }
 
     #[test]
     fn a_package_that_was_just_uploaded_stays_however_old_it_is() {
         let needs = Needs::of(&upgraded());
-        assert_eq!(needs.superfluous(&[held(1), held(2)], manifest(1)), [manifest(2)]);
+        assert_eq!(needs.unneeded(&[held(1), held(2)], manifest(1)), [manifest(2)]);
     }
 
     #[test]
     fn a_package_of_the_installed_release_is_needed_when_its_key_is_no_longer_trusted() {
         let needs = Needs::of(&upgraded());
         let unverifiable = Held { release: None, ..held(5) };
-        assert_eq!(needs.superfluous(&[unverifiable], manifest(6)), []);
+        assert_eq!(needs.unneeded(&[unverifiable], manifest(6)), []);
     }
 }

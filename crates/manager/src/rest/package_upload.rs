@@ -20,13 +20,13 @@ use uuid::Uuid;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::Draft;
 use super::list::{Listed, page};
-use super::request::{Asked, By, Fields, Named, has_type, malformed};
+use super::request::{AuthenticatedUser, Fields, PathId, QueryPairs, has_type, malformed};
 use super::router::both;
 use super::rows::location;
 use super::typed::Type;
-use super::upload_places::{Announced, Place};
-use super::uploads::{self, PACKAGE_BYTES, Received, Stage, Upload};
-use super::{Api, time, upgrade, upgrade_package, upload_places};
+use super::upload_admission::{Admission, UploadRequest};
+use super::upload_store::{PACKAGE_BYTES, Received, Stage, Upload};
+use super::{Api, time, upgrade_package, upgrade_start, upload_admission, upload_store};
 use crate::packages::{self, HeldPackage, PackageError};
 
 const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
@@ -68,24 +68,24 @@ pub(super) fn routes() -> Router<Api> {
         .merge(both(&format!("{LIST}{{id}}/cancel/"), post(cancel)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let mut objects = Vec::new();
-    for upload in uploads::all(&api).await? {
+    for upload in upload_store::all(&api).await? {
         objects.push(shown(&api, &upload).await?);
     }
     page(LISTED, &query, objects).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
-    let upload = uploads::find(&api, id.id(RESOURCE)?).await?;
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
+    let upload = upload_store::find(&api, id.id(RESOURCE)?).await?;
     shown(&api, &upload).await.map(Json)
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     discard(&api, id.id(RESOURCE)?).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn cancel(State(api): State<Api>, id: Named) -> Result<Response, Refusal> {
+async fn cancel(State(api): State<Api>, id: PathId) -> Result<Response, Refusal> {
     let uuid = id.id(RESOURCE)?;
     discard(&api, uuid).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"ok": true, "upload_id": uuid, "status": "success"})))
@@ -93,27 +93,31 @@ async fn cancel(State(api): State<Api>, id: Named) -> Result<Response, Refusal> 
 }
 
 async fn discard(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
-    let _turn = api.turns.take(uuid).await?;
-    uploads::find(api, uuid).await?;
-    uploads::forget(api, uuid).await
+    let _lock = api.upload_locks.acquire(uuid).await?;
+    upload_store::find(api, uuid).await?;
+    upload_store::forget(api, uuid).await
 }
 
 /// Upload, check and start in one, or the request for an upload in parts.
-async fn upgrade(State(api): State<Api>, By(owner): By, request: Request) -> Result<Response, Refusal> {
+async fn upgrade(
+    State(api): State<Api>,
+    AuthenticatedUser(owner): AuthenticatedUser,
+    request: Request,
+) -> Result<Response, Refusal> {
     if has_type(request.headers(), "multipart/form-data") {
         return at_once(api, owner, request).await;
     }
     let Fields(body) = Fields::from_request(request, &()).await?;
     let mut draft = Draft::of(&body);
-    if !draft.truth("request", false) {
+    if !draft.boolean("request", false) {
         let message = "Send the package as a multipart form, or {\"request\": true, \"total_size\": bytes}.";
         return Err(FieldErrors::one("package", message).refusal("upgrade", Kind::Invalid));
     }
     let head = head_of(&body)?;
-    let announced = Announced { owner, total_size: total_size(&body), head };
-    let (status, upload) = match upload_places::find(&api, announced).await? {
-        Place::New(upload) => (StatusCode::CREATED, upload),
-        Place::GoesOn(upload) => (StatusCode::OK, upload),
+    let announced = UploadRequest { owner, total_size: total_size(&body), head };
+    let (status, upload) = match upload_admission::admit(&api, announced).await? {
+        Admission::Created(upload) => (StatusCode::CREATED, upload),
+        Admission::Resumed(upload) => (StatusCode::OK, upload),
     };
     let mut answer = receipt(&api, &upload).await?;
     answer["next_url"] = format!("{LIST}{}/upload/", upload.uuid).into();
@@ -130,7 +134,7 @@ fn head_of(body: &Map<String, Value>) -> Result<Option<Sha256>, Refusal> {
             let message = format!(
                 "Enter the SHA-256 of the first {} bytes of the package, or of all when it has fewer: 64 \
                  hexadecimal digits.",
-                uploads::HEAD_BYTES
+                upload_store::HEAD_BYTES
             );
             FieldErrors::one("head_sha256", message).refusal("upgrade", Kind::Invalid)
         }),
@@ -148,13 +152,14 @@ async fn at_once(api: Api, owner: String, request: Request) -> Result<Response, 
     let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
-    let announced = Announced { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
+    let announced = UploadRequest { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
     // A form cannot go on where another was.
-    let (Place::New(upload) | Place::GoesOn(upload)) = upload_places::find(&api, announced).await?;
-    let _turn = api.turns.take(upload.uuid).await?;
+    let (Admission::Created(upload) | Admission::Resumed(upload)) =
+        upload_admission::admit(&api, announced).await?;
+    let _lock = api.upload_locks.acquire(upload.uuid).await?;
     let mut upload = receive_form(&api, upload, form).await?;
-    let (held, _removed) = take_in(&api, &mut upload).await?;
-    let policy = upgrade::policy_of(&api, &Map::new(), "upgrade")?;
+    let (held, _removed) = admit_package(&api, &mut upload).await?;
+    let policy = upgrade_start::policy_of(&api, &Map::new(), "upgrade")?;
     let data = start(&api, &mut upload, &held, policy).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
 }
@@ -162,18 +167,18 @@ async fn at_once(api: Api, owner: String, request: Request) -> Result<Response, 
 /// Receives the package of a form. Of one that breaks off nothing is kept: a form cannot be resumed.
 async fn receive_form(api: &Api, mut upload: Upload, mut form: Multipart) -> Result<Upload, Refusal> {
     let received = async {
-        while let Ok(Ok(Some(field))) = tokio::time::timeout(uploads::IDLE, form.next_field()).await {
+        while let Ok(Ok(Some(field))) = tokio::time::timeout(upload_store::IDLE, form.next_field()).await {
             if field.name() == Some("package") {
-                return uploads::append(api, &upload, field).await.map(Some);
+                return upload_store::append(api, &upload, field).await.map(Some);
             }
         }
         Ok(None)
     };
     let refusal = match received.await {
         Ok(Some(Received::Whole)) => {
-            upload = uploads::find(api, upload.uuid).await?;
+            upload = upload_store::find(api, upload.uuid).await?;
             upload.total_size = upload.offset;
-            uploads::write(api, upload.clone()).await?;
+            upload_store::write(api, upload.clone()).await?;
             return Ok(upload);
         }
         Ok(Some(Received::TooMuch)) => too_much(&upload),
@@ -181,15 +186,15 @@ async fn receive_form(api: &Api, mut upload: Upload, mut form: Multipart) -> Res
         Ok(None) => FieldErrors::one("package", "This field is required.").refusal("upgrade", Kind::Invalid),
         Err(cause) => Refusal::internal(&cause),
     };
-    uploads::forget(api, upload.uuid).await?;
+    upload_store::forget(api, upload.uuid).await?;
     Err(refusal)
 }
 
-async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<Response, Refusal> {
+async fn upload(State(api): State<Api>, id: PathId, request: Request) -> Result<Response, Refusal> {
     let uuid: Uuid = id.id(RESOURCE)?;
     let offset = offset_of(request.headers())?;
-    let _turn = api.turns.take(uuid).await?;
-    let upload = uploads::find(&api, uuid).await?;
+    let _lock = api.upload_locks.acquire(uuid).await?;
+    let upload = upload_store::find(&api, uuid).await?;
     if upload.stage != Stage::Uploading {
         return Err(ended(&upload));
     }
@@ -201,11 +206,11 @@ async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<R
         return Err(too_much(&upload));
     }
     let bytes = request.into_body().into_data_stream();
-    let received = uploads::append(&api, &upload, bytes).await;
-    uploads::touch(&api, uuid).await?;
+    let received = upload_store::append(&api, &upload, bytes).await;
+    upload_store::touch(&api, uuid).await?;
     match received.map_err(|cause| Refusal::internal(&cause))? {
         Received::Whole => {
-            let upload = uploads::find(&api, uuid).await?;
+            let upload = upload_store::find(&api, uuid).await?;
             Ok((StatusCode::ACCEPTED, Json(receipt(&api, &upload).await?)).into_response())
         }
         Received::TooMuch => Err(too_much(&upload)),
@@ -215,19 +220,19 @@ async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<R
     }
 }
 
-async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<Response, Refusal> {
+async fn finish(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<Response, Refusal> {
     let uuid: Uuid = id.id(RESOURCE)?;
     let mut draft = Draft::of(&body);
-    let validate_only = draft.truth("validate_only", false);
+    let validate_only = draft.boolean("validate_only", false);
     draft.errors.into_result(RESOURCE)?;
-    let policy = upgrade::policy_of(&api, &body, RESOURCE)?;
-    let _turn = api.turns.take(uuid).await?;
-    let mut upload = uploads::find(&api, uuid).await?;
+    let policy = upgrade_start::policy_of(&api, &body, RESOURCE)?;
+    let _lock = api.upload_locks.acquire(uuid).await?;
+    let mut upload = upload_store::find(&api, uuid).await?;
     let mut removed = json!([]);
     let held = match (upload.stage, upload.manifest) {
         (Stage::Uploading, _) if upload.offset < upload.total_size => return Err(unfinished(&upload)),
         (Stage::Uploading, _) => {
-            let (held, gone) = take_in(&api, &mut upload).await?;
+            let (held, gone) = admit_package(&api, &mut upload).await?;
             removed = gone;
             held
         }
@@ -237,7 +242,7 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
     if validate_only {
         let mut answer = receipt(&api, &upload).await?;
         answer["removed_packages"] = removed;
-        answer["check"] = upgrade::checked(&api, &held).await?;
+        answer["check"] = upgrade_start::checked(&api, &held).await?;
         answer["next_url"] = CONFIRM.into();
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
@@ -252,19 +257,19 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
 
 /// Verifies the whole package and takes it in, and shows which others were removed because nothing needs
 /// them any more; a refused one leaves only the reason.
-async fn take_in(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value), Refusal> {
+async fn admit_package(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value), Refusal> {
     let uuid = upload.uuid;
     let _one_at_a_time = api.packages.lock().await;
-    match api.blocking(move |layout| packages::admit(layout, &uploads::file(layout, uuid))).await? {
+    match api.blocking(move |layout| packages::admit(layout, &upload_store::file(layout, uuid))).await? {
         Ok(held) => {
             let manifest = held.verified.hash();
             (upload.stage, upload.manifest) = (Stage::Ready, Some(manifest));
-            let (upload, now) = (upload.clone(), api.desk().now());
+            let (upload, now) = (upload.clone(), api.committer().now());
             let write = move |tx: &Transaction<'_>| {
-                uploads::put(tx, &upload)?;
+                upload_store::put(tx, &upload)?;
                 upgrade_package::mark_uploaded(tx, manifest, now)
             };
-            api.desk().store().write(write).await?;
+            api.committer().store().write(write).await?;
             let removed = upgrade_package::prune(api, manifest).await?;
             Ok((held, removed))
         }
@@ -281,8 +286,8 @@ async fn take_in(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value),
 /// Remembers why a package is not accepted, and keeps nothing of it.
 async fn reject(api: &Api, upload: &mut Upload, reason: String) -> Result<(HeldPackage, Value), Refusal> {
     (upload.stage, upload.error) = (Stage::Failed, Some(reason.clone()));
-    uploads::write(api, upload.clone()).await?;
-    uploads::drop_bytes(api, upload.uuid).await?;
+    upload_store::write(api, upload.clone()).await?;
+    upload_store::drop_bytes(api, upload.uuid).await?;
     Err(refused(reason))
 }
 
@@ -295,10 +300,10 @@ fn refused(reason: String) -> Refusal {
 async fn start(api: &Api, upload: &mut Upload, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
     let data = {
         let _not_removed_meanwhile = api.packages.lock().await;
-        upgrade::begin(api, held, policy).await?
+        upgrade_start::begin(api, held, policy).await?
     };
     upload.stage = Stage::Done;
-    uploads::write(api, upload.clone()).await?;
+    upload_store::write(api, upload.clone()).await?;
     Ok(data)
 }
 
@@ -344,7 +349,7 @@ async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let mut answer = shown(api, upload).await?;
     answer["ok"] = true.into();
     answer["upload_id"] = json!(upload.uuid);
-    answer["timestamp"] = api.desk().read(|fleet, now| time::text(fleet.shown(now))).into();
+    answer["timestamp"] = api.committer().read(|fleet, now| time::text(fleet.shown(now))).into();
     Ok(answer)
 }
 
@@ -358,7 +363,7 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     {
         brought = upgrade_package::object(api, &held).await?;
     }
-    let (current, created, active) = api.desk().read(|fleet, _: Time| {
+    let (current, created, active) = api.committer().read(|fleet, _: Time| {
         let shown = |at: Time| time::text(fleet.shown(at));
         (fleet.platform.release, shown(*created_at), shown(*active_at))
     });
@@ -369,10 +374,10 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
         "total_size": total_size,
         "created_at": created,
         "last_activity": active,
-        "idle": upload_places::is_idle(api, upload),
+        "idle": upload_admission::is_idle(api, upload),
         "owner": owner,
         "head_sha256": head,
-        "current": upgrade::release(current),
+        "current": upgrade_start::release(current),
         "upgrade": brought,
         "error": error,
         "resource_uri": format!("{LIST}{uuid}/"),

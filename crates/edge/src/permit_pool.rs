@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// The part of an IPv6 address that one customer commonly has for itself, in bits (RFC 6177).
-const IPV6_ORIGIN_BITS: u32 = 64;
+const IPV6_SOURCE_BITS: u32 = 64;
 
 /// The part of an IPv6 address that one site commonly has, in bits (RFC 6177, section 2).
 const IPV6_NETWORK_BITS: u32 = 48;
@@ -28,14 +28,14 @@ pub trait Holder: Ord + Clone {
 /// Where a connection comes from: an IPv4 address, or an IPv6 network, since whoever has one address of
 /// it has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Origin(IpAddr);
+pub struct SourcePrefix(IpAddr);
 
-impl Origin {
+impl SourcePrefix {
     /// The origin of an address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(IpAddr::V4(address)),
-            IpAddr::V6(address) => Self(cut_v6(address, IPV6_ORIGIN_BITS)),
+            IpAddr::V6(address) => Self(cut_v6(address, IPV6_SOURCE_BITS)),
         }
     }
 
@@ -45,7 +45,7 @@ impl Origin {
     }
 }
 
-impl Holder for Origin {
+impl Holder for SourcePrefix {
     /// Its network.
     fn group(&self) -> Self {
         match self.0 {
@@ -64,20 +64,20 @@ fn cut_v6(address: Ipv6Addr, bits: u32) -> IpAddr {
 
 /// How many places there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct PoolLimits {
     /// For all together.
-    pub places: usize,
+    pub total: usize,
     /// For one holder.
-    pub each: usize,
+    pub per_holder: usize,
 }
 
 /// The places, and who holds them. Cheap to clone; all clones are the same places.
 #[derive(Debug)]
-pub struct Places<K: Holder> {
+pub struct PermitPool<K: Holder> {
     table: Arc<Mutex<Table<K>>>,
 }
 
-impl<K: Holder> Clone for Places<K> {
+impl<K: Holder> Clone for PermitPool<K> {
     fn clone(&self) -> Self {
         Self { table: Arc::clone(&self.table) }
     }
@@ -85,7 +85,7 @@ impl<K: Holder> Clone for Places<K> {
 
 #[derive(Debug)]
 struct Table<K> {
-    room: Room,
+    limits: PoolLimits,
     /// Counts up, so that the oldest place of a holder is its first.
     next: u64,
     held: BTreeMap<u64, (K, CancellationToken)>,
@@ -94,21 +94,21 @@ struct Table<K> {
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub struct Place<K: Holder> {
+pub struct Permit<K: Holder> {
     table: Arc<Mutex<Table<K>>>,
     number: u64,
 }
 
-impl<K: Holder> Places<K> {
+impl<K: Holder> PermitPool<K> {
     /// All of them free.
-    pub fn new(room: Room) -> Self {
-        let table = Table { room, next: 0, held: BTreeMap::new(), of: BTreeMap::new() };
+    pub fn new(limits: PoolLimits) -> Self {
+        let table = Table { limits, next: 0, held: BTreeMap::new(), of: BTreeMap::new() };
         Self { table: Arc::new(Mutex::new(table)) }
     }
 
     /// A place for this holder. `end` is cancelled when it must go for somebody else; the place counts as
     /// free from then on.
-    pub fn take(&self, holder: K, end: CancellationToken) -> Place<K> {
+    pub fn acquire(&self, holder: K, end: CancellationToken) -> Permit<K> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(number) = table.who_goes(&holder) {
             table.end(number);
@@ -117,7 +117,7 @@ impl<K: Holder> Places<K> {
         table.next += 1;
         table.of.entry(holder.clone()).or_default().insert(number);
         table.held.insert(number, (holder, end));
-        Place { table: Arc::clone(&self.table), number }
+        Permit { table: Arc::clone(&self.table), number }
     }
 
     /// How many places are held.
@@ -130,10 +130,10 @@ impl<K: Holder> Table<K> {
     /// Which place is given up for one more of this holder, if any must be.
     fn who_goes(&self, holder: &K) -> Option<u64> {
         let own = self.of.get(holder);
-        if own.map_or(0, BTreeSet::len) >= self.room.each {
+        if own.map_or(0, BTreeSet::len) >= self.limits.per_holder {
             return own.and_then(BTreeSet::first).copied();
         }
-        if self.held.len() < self.room.places {
+        if self.held.len() < self.limits.total {
             return None;
         }
         let mut groups: BTreeMap<K, usize> = BTreeMap::new();
@@ -162,7 +162,7 @@ impl<K: Holder> Table<K> {
     }
 }
 
-impl<K: Holder> Drop for Place<K> {
+impl<K: Holder> Drop for Permit<K> {
     fn drop(&mut self) {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).free(self.number);
     }
@@ -172,19 +172,19 @@ impl<K: Holder> Drop for Place<K> {
 mod tests {
     use super::*;
 
-    fn origin(address: &str) -> Origin {
-        Origin::of(address.parse().unwrap())
+    fn origin(address: &str) -> SourcePrefix {
+        SourcePrefix::of(address.parse().unwrap())
     }
 
     /// Takes a place that is kept, and says by what it is ended.
-    fn keep(places: &Places<Origin>, address: &str) -> (Place<Origin>, CancellationToken) {
+    fn keep(places: &PermitPool<SourcePrefix>, address: &str) -> (Permit<SourcePrefix>, CancellationToken) {
         let end = CancellationToken::new();
-        (places.take(origin(address), end.clone()), end)
+        (places.acquire(origin(address), end.clone()), end)
     }
 
     #[test]
     fn whoever_fills_all_places_makes_room_for_everybody_else() {
-        let places = Places::new(Room { places: 100, each: 25 });
+        let places = PermitPool::new(PoolLimits { total: 100, per_holder: 25 });
         let greedy: Vec<_> = (0..1_000).map(|n| keep(&places, &format!("10.{}.0.1", n % 4))).collect();
         assert_eq!(places.held(), 100);
         let others: Vec<_> = (0..10).map(|n| keep(&places, &format!("192.0.{n}.1"))).collect();
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn many_addresses_of_one_network_count_together() {
-        let places = Places::new(Room { places: 100, each: 25 });
+        let places = PermitPool::new(PoolLimits { total: 100, per_holder: 25 });
         let _network: Vec<_> = (0..200).map(|n| keep(&places, &format!("10.0.0.{n}"))).collect();
         let (_neighbour, neighbour) = keep(&places, "10.0.1.1");
         let _again: Vec<_> = (0..200).map(|n| keep(&places, &format!("10.0.0.{n}"))).collect();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_neighbour_of_a_greedy_address_finds_a_place_within_its_network() {
-        let places = Places::new(Room { places: 64, each: 16 });
+        let places = PermitPool::new(PoolLimits { total: 64, per_holder: 16 });
         let _greedy: Vec<_> = (0..400).map(|n| keep(&places, &format!("10.0.0.{}", n % 4))).collect();
         let (_one, one) = keep(&places, "10.0.0.9");
         let _again: Vec<_> = (0..400).map(|n| keep(&places, &format!("10.0.0.{}", n % 4))).collect();
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_holder_beyond_its_share_loses_its_own_oldest_place() {
-        let places = Places::new(Room { places: 100, each: 2 });
+        let places = PermitPool::new(PoolLimits { total: 100, per_holder: 2 });
         let (first, second) = (keep(&places, "10.0.0.1"), keep(&places, "10.0.0.1"));
         let _third = keep(&places, "10.0.0.1");
         assert!(first.1.is_cancelled() && !second.1.is_cancelled());

@@ -12,8 +12,8 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::error::{FieldErrors, Kind, Refusal};
-use super::uploads::{self, PACKAGE_BYTES, Stage, Upload};
-use super::{Api, upgrade_package};
+use super::upload_store::{PACKAGE_BYTES, Stage, Upload};
+use super::{Api, upgrade_package, upload_store};
 use crate::layout::Layout;
 
 /// How many uploads may be under way: two operators, and one broken attempt of each.
@@ -35,27 +35,27 @@ const DISK_RESERVE: u64 = 256 << 20;
 
 /// What somebody wants to upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Announced {
+pub(crate) struct UploadRequest {
     /// Who.
     pub(crate) owner: String,
     /// How many bytes it will have.
     pub(crate) total_size: u64,
-    /// The SHA-256 of its first [`uploads::HEAD_BYTES`] bytes: with the size, it says which file it is.
+    /// The SHA-256 of its first [`upload_store::HEAD_BYTES`] bytes: with the size, it says which file it is.
     pub(crate) head: Option<Sha256>,
 }
 
 /// The place of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Admission {
     /// A new one.
-    New(Upload),
+    Created(Upload),
     /// That of the same file, sent by the same account before: it goes on where it was.
-    GoesOn(Upload),
+    Resumed(Upload),
 }
 
 /// Finds the place for a package.
-pub(crate) async fn find(api: &Api, announced: Announced) -> Result<Place, Refusal> {
-    let Announced { owner, total_size, head } = announced;
+pub(crate) async fn admit(api: &Api, announced: UploadRequest) -> Result<Admission, Refusal> {
+    let UploadRequest { owner, total_size, head } = announced;
     if !(1..=PACKAGE_BYTES).contains(&total_size) {
         let message = format!("Enter the size of the package in bytes, from 1 to {PACKAGE_BYTES}.");
         return Err(FieldErrors::one("total_size", message).refusal("upgrade", Kind::Invalid));
@@ -65,11 +65,11 @@ pub(crate) async fn find(api: &Api, announced: Announced) -> Result<Place, Refus
     if let Some(head) = head
         && let Some(upload) = same_file(api, &owner, total_size, head).await?
     {
-        uploads::touch(api, upload.uuid).await?;
-        return Ok(Place::GoesOn(upload));
+        upload_store::touch(api, upload.uuid).await?;
+        return Ok(Admission::Resumed(upload));
     }
     make_room(api, &owner, total_size).await?;
-    let now = api.desk().now();
+    let now = api.committer().now();
     let upload = Upload {
         uuid: Uuid::new_v4(),
         stage: Stage::Uploading,
@@ -82,30 +82,30 @@ pub(crate) async fn find(api: &Api, announced: Announced) -> Result<Place, Refus
         manifest: None,
         error: None,
     };
-    uploads::write(api, upload.clone()).await?;
-    Ok(Place::New(upload))
+    upload_store::write(api, upload.clone()).await?;
+    Ok(Admission::Created(upload))
 }
 
 /// Forgets uploads that nobody goes on with, and all but the last that have ended.
 async fn forget_the_old(api: &Api) -> Result<(), Refusal> {
-    let now = api.desk().now();
+    let now = api.committer().now();
     let (open, ended) = open_and_ended(api).await?;
     let known: Vec<Uuid> = open.iter().map(|upload| upload.uuid).collect();
     api.blocking(move |layout| sweep(layout, &known)).await?;
     for upload in open.iter().filter(|upload| now.since(upload.active_at) >= FORGOTTEN_AFTER) {
-        if let Some(_turn) = api.turns.try_take(upload.uuid) {
-            uploads::forget(api, upload.uuid).await?;
+        if let Some(_lock) = api.upload_locks.try_acquire(upload.uuid) {
+            upload_store::forget(api, upload.uuid).await?;
         }
     }
     for upload in ended.iter().rev().skip(ENDED_UPLOADS) {
-        uploads::forget(api, upload.uuid).await?;
+        upload_store::forget(api, upload.uuid).await?;
     }
     Ok(())
 }
 
 /// The uploads that are under way and those that have ended, the oldest first.
 async fn open_and_ended(api: &Api) -> Result<(Vec<Upload>, Vec<Upload>), Refusal> {
-    Ok(uploads::all(api).await?.into_iter().partition(|upload| upload.stage == Stage::Uploading))
+    Ok(upload_store::all(api).await?.into_iter().partition(|upload| upload.stage == Stage::Uploading))
 }
 
 /// Removes files that belong to no upload.
@@ -123,7 +123,7 @@ fn sweep(layout: &Layout, known: &[Uuid]) {
 /// The upload of the same file by the same account that can go on: bytes are missing, or the package was
 /// taken in and is still held. That it is the same file, the signature proves in the end.
 async fn same_file(api: &Api, owner: &str, size: u64, head: Sha256) -> Result<Option<Upload>, Refusal> {
-    let mut same = uploads::all(api).await?;
+    let mut same = upload_store::all(api).await?;
     same.retain(|upload| {
         upload.owner.as_deref() == Some(owner) && upload.total_size == size && upload.head == Some(head)
     });
@@ -145,16 +145,16 @@ async fn make_room(api: &Api, owner: &str, size: u64) -> Result<(), Refusal> {
     loop {
         let (open, _) = open_and_ended(api).await?;
         let Some(lack) = lack(api, &open, size).await? else { return Ok(()) };
-        let Some((idle, _turn)) = idle_of(api, &open, owner) else { return Err(lack) };
+        let Some((idle, _lock)) = idle_of(api, &open, owner) else { return Err(lack) };
         tracing::info!(upload = %idle.uuid, bytes = idle.offset, "an idle upload was removed to make room for another");
-        uploads::forget(api, idle.uuid).await?;
+        upload_store::forget(api, idle.uuid).await?;
     }
 }
 
 /// What a new upload lacks, if anything.
 async fn lack(api: &Api, open: &[Upload], size: u64) -> Result<Option<Refusal>, Refusal> {
     if open.len() >= OPEN_UPLOADS {
-        return Ok(Some(no_place(open, api.desk().now())));
+        return Ok(Some(no_place(open, api.committer().now())));
     }
     let promised: u64 = open.iter().map(|upload| upload.total_size.saturating_sub(upload.offset)).sum();
     // The package itself, and the payload of the nodes that is taken out of it.
@@ -202,17 +202,17 @@ fn no_space(free: u64, needed: u64) -> Refusal {
 /// The upload of this account that was idle for longest, and its turn. One from before uploads had owners
 /// is everybody's.
 fn idle_of<'a>(api: &Api, open: &'a [Upload], owner: &str) -> Option<(&'a Upload, OwnedMutexGuard<()>)> {
-    let now = api.desk().now();
+    let now = api.committer().now();
     let of_owner = |upload: &&Upload| upload.owner.as_deref().is_none_or(|of| of == owner);
     let mut idle: Vec<&Upload> =
         open.iter().filter(of_owner).filter(|upload| now.since(upload.active_at) >= IDLE_AFTER).collect();
     idle.sort_by_key(|upload| upload.active_at);
-    idle.into_iter().find_map(|upload| Some((upload, api.turns.try_take(upload.uuid)?)))
+    idle.into_iter().find_map(|upload| Some((upload, api.upload_locks.try_acquire(upload.uuid)?)))
 }
 
 /// Whether a new upload of the same account may take the place of this one.
 pub(crate) fn is_idle(api: &Api, upload: &Upload) -> bool {
     upload.stage == Stage::Uploading
-        && api.desk().now().since(upload.active_at) >= IDLE_AFTER
-        && api.turns.try_take(upload.uuid).is_some()
+        && api.committer().now().since(upload.active_at) >= IDLE_AFTER
+        && api.upload_locks.try_acquire(upload.uuid).is_some()
 }

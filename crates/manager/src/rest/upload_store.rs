@@ -35,7 +35,7 @@ pub(crate) const HEAD_BYTES: u64 = 64 << 10;
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
 /// How long another request for the same upload waits for its turn: until a broken connection is noticed.
-const TURN: Duration = Duration::from_secs(35);
+const LOCK_WAIT: Duration = Duration::from_secs(35);
 
 /// How far an upload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,26 +94,26 @@ pub(crate) struct Upload {
 
 /// One request at a time for each upload.
 #[derive(Debug, Default)]
-pub(crate) struct Turns(Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct UploadLocks(Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<()>>>>);
 
-impl Turns {
+impl UploadLocks {
     /// Waits for the turn.
-    pub(crate) async fn take(&self, uuid: Uuid) -> Result<OwnedMutexGuard<()>, Refusal> {
-        timeout(TURN, self.of(uuid).lock_owned()).await.map_err(|_| {
+    pub(crate) async fn acquire(&self, uuid: Uuid) -> Result<OwnedMutexGuard<()>, Refusal> {
+        timeout(LOCK_WAIT, self.of(uuid).lock_owned()).await.map_err(|_| {
             let error = format!("another request is sending bytes of upload {uuid}");
             Refusal::new(Kind::Conflict, error, "wait until it has ended, then go on from the offset")
         })
     }
 
     /// Takes the turn, unless another request has it.
-    pub(crate) fn try_take(&self, uuid: Uuid) -> Option<OwnedMutexGuard<()>> {
+    pub(crate) fn try_acquire(&self, uuid: Uuid) -> Option<OwnedMutexGuard<()>> {
         self.of(uuid).try_lock_owned().ok()
     }
 
     fn of(&self, uuid: Uuid) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        turns.entry(uuid).or_default().clone()
+        let mut upload_locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        upload_locks.retain(|_, turn| Arc::strong_count(turn) > 1);
+        upload_locks.entry(uuid).or_default().clone()
     }
 }
 
@@ -124,13 +124,13 @@ pub(crate) fn file(layout: &Layout, uuid: Uuid) -> PathBuf {
 
 /// All uploads, the oldest first.
 pub(crate) async fn all(api: &Api) -> Result<Vec<Upload>, Refusal> {
-    let uploads = api.desk().store().read(|connection| select(connection, None)).await?;
+    let uploads = api.committer().store().read(|connection| select(connection, None)).await?;
     api.blocking(move |layout| uploads.into_iter().map(|upload| measured(layout, upload)).collect()).await
 }
 
 /// One upload.
 pub(crate) async fn find(api: &Api, uuid: Uuid) -> Result<Upload, Refusal> {
-    let upload = api.desk().store().read(move |connection| select(connection, Some(uuid))).await?.pop();
+    let upload = api.committer().store().read(move |connection| select(connection, Some(uuid))).await?.pop();
     let upload = upload.ok_or_else(|| Refusal::no_such("upgrade_request", uuid))?;
     api.blocking(move |layout| measured(layout, upload)).await
 }
@@ -145,7 +145,7 @@ fn measured(layout: &Layout, mut upload: Upload) -> Upload {
 
 /// Stores an upload as it is now.
 pub(crate) async fn write(api: &Api, upload: Upload) -> Result<(), Refusal> {
-    api.desk().store().write(move |tx| put(tx, &upload)).await
+    api.committer().store().write(move |tx| put(tx, &upload)).await
 }
 
 /// Stores an upload as it is now.
@@ -175,12 +175,12 @@ pub(crate) fn put(tx: &Transaction<'_>, upload: &Upload) -> Result<(), Refusal> 
 
 /// Notes that somebody goes on with an upload.
 pub(crate) async fn touch(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
-    let now = signed(api.desk().now().0);
+    let now = signed(api.committer().now().0);
     let touch = move |tx: &Transaction<'_>| {
         tx.execute("UPDATE upload SET active_at = ?2 WHERE uuid = ?1", params![uuid.to_string(), now])?;
         Ok::<_, Refusal>(())
     };
-    api.desk().store().write(touch).await
+    api.committer().store().write(touch).await
 }
 
 fn signed(number: u64) -> i64 {
@@ -193,7 +193,7 @@ pub(crate) async fn forget(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
         tx.execute("DELETE FROM upload WHERE uuid = ?1", [uuid.to_string()])?;
         Ok::<_, Refusal>(())
     };
-    api.desk().store().write(delete).await?;
+    api.committer().store().write(delete).await?;
     drop_bytes(api, uuid).await
 }
 

@@ -45,7 +45,7 @@ async fn start(State(api): State<Api>, Fields(body): Fields) -> Result<Response,
 /// What a start of this package would meet now, with the releases that it concerns.
 pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
     let (current, check) =
-        api.desk().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
+        api.committer().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
     let StartCheck { blockers, warnings } = check;
     let expired = expired(api, held).map(|why| expired_blocker(&why));
     Ok(json!({
@@ -62,7 +62,7 @@ pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Resu
         return Err(Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {why}"), HINT)
             .with("blockers", Value::Array(vec![expired_blocker(&why)])));
     }
-    match api.desk().start(held.for_run(), policy).await? {
+    match api.committer().start(held.for_run(), policy).await? {
         Ok(Started { run, warnings }) => {
             Ok(json!({"run": run, "warnings": warnings.iter().map(warning).collect::<Vec<_>>()}))
         }
@@ -72,7 +72,8 @@ pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Resu
 
 /// Why the package is not taken for a new run today.
 fn expired(api: &Api, held: &HeldPackage) -> Option<NotAdmitted> {
-    let installed = api.desk().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
+    let installed =
+        api.committer().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
     packages::expired(&held.verified, installed, packages::today())
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn policy_of(
     body: &Map<String, Value>,
     resource: &'static str,
 ) -> Result<Policy, Refusal> {
-    let standing = api.desk().read(|fleet, _| fleet.platform.policy.clone());
+    let standing = api.committer().read(|fleet, _| fleet.platform.policy.clone());
     match body.get("policy") {
         None | Some(Value::Null) => Ok(standing),
         Some(Value::Object(given)) => {

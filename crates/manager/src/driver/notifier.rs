@@ -8,14 +8,14 @@ use tokio::sync::{Notify, watch};
 
 /// The waiting.
 #[derive(Debug, Default)]
-pub(crate) struct News {
+pub(crate) struct Notifier {
     nodes: Mutex<BTreeMap<NodeId, Arc<Notify>>>,
     commits: watch::Sender<u64>,
 }
 
-impl News {
+impl Notifier {
     /// What wakes those who wait for news of a node.
-    pub(crate) fn of(&self, id: NodeId) -> Arc<Notify> {
+    pub(crate) fn for_node(&self, id: NodeId) -> Arc<Notify> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone()
     }
 
@@ -25,7 +25,7 @@ impl News {
     }
 
     /// Something was committed that changed these nodes.
-    pub(crate) fn for_nodes(&self, changed: &BTreeSet<NodeId>) {
+    pub(crate) fn notify_nodes(&self, changed: &BTreeSet<NodeId>) {
         let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         changed.iter().filter_map(|id| nodes.get(id)).for_each(|waiting| waiting.notify_waiters());
         drop(nodes);
@@ -33,7 +33,7 @@ impl News {
     }
 
     /// There is news for every node.
-    pub(crate) fn for_all(&self) {
+    pub(crate) fn notify_all(&self) {
         let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         nodes.values().for_each(|waiting| waiting.notify_waiters());
     }

@@ -1,4 +1,4 @@
-//! The desk: where every event is put to the core. Event, facts and new state are committed in one
+//! The committer: where every event is put to the core. Event, facts and new state are committed in one
 //! transaction, and nobody sees them before.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,13 +17,13 @@ use tokio::sync::watch;
 use wire::{Configuration, Tally};
 
 use super::log;
-use super::news::News;
+use super::notifier::Notifier;
 use super::rooms::{Rooms, RoomsChanged};
 use crate::store::{Batch, Entry, Recorded, Store, StoreError, mark_time, record};
 
 /// What is known of a node only while the Management Node runs. It is shown and never decided upon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Live {
+pub struct NodeRuntime {
     /// What the node has counted since it started.
     pub tally: Tally,
     /// When it was heard last.
@@ -43,7 +43,7 @@ pub struct Started {
 
 /// The way to the core. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct Committer {
     inner: Arc<Inner>,
 }
 
@@ -53,18 +53,18 @@ struct Inner {
     fleet: Arc<RwLock<Fleet>>,
     clock: Clock,
     rooms: Rooms,
-    live: Mutex<BTreeMap<NodeId, Live>>,
-    news: News,
+    live: Mutex<BTreeMap<NodeId, NodeRuntime>>,
+    notifier: Notifier,
 }
 
 /// What an entry has done, for those who are told after the commit.
 #[derive(Default)]
-struct Done {
+struct Effects {
     facts: Vec<Fact>,
     changed: BTreeSet<NodeId>,
 }
 
-impl Done {
+impl Effects {
     fn join(&mut self, other: Self) {
         let Self { facts, changed } = other;
         self.facts.extend(facts);
@@ -72,11 +72,12 @@ impl Done {
     }
 }
 
-impl Desk {
-    /// A desk over a store and the state that was loaded from it.
+impl Committer {
+    /// A committer over a store and the state that was loaded from it.
     pub fn new(store: Store, fleet: Arc<RwLock<Fleet>>, clock: Clock, rooms: Configuration) -> Self {
         let rooms = Rooms::new(rooms);
-        let inner = Inner { store, fleet, clock, rooms, live: Mutex::default(), news: News::default() };
+        let inner =
+            Inner { store, fleet, clock, rooms, live: Mutex::default(), notifier: Notifier::default() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -99,14 +100,14 @@ impl Desk {
     ///
     /// # Errors
     /// The store could not commit.
-    pub(crate) async fn look_at_wall(&self) -> Result<(), StoreError> {
+    pub(crate) async fn check_wall_clock(&self) -> Result<(), StoreError> {
         if self.read(|fleet, now| fleet.platform.wall.step(now, self.wall())).is_none() {
             return Ok(());
         }
-        let desk = self.clone();
+        let committer = self.clone();
         let look = move |_: &Transaction<'_>, fleet: &Fleet, now: Time| {
             // Read once more: the commit may have waited for its turn.
-            let wall = desk.wall();
+            let wall = committer.wall();
             let stepped = fleet.platform.wall.step(now, wall).is_some();
             Ok((stepped.then_some(Event::WallClock { wall }).into_iter().collect(), ()))
         };
@@ -118,7 +119,7 @@ impl Desk {
     ///
     /// # Errors
     /// The store could not commit.
-    pub(crate) async fn keep_time(&self) -> Result<(), StoreError> {
+    pub(crate) async fn store_time(&self) -> Result<(), StoreError> {
         if self.read(|fleet, _| fleet.platform.run.is_none()) {
             return Ok(());
         }
@@ -171,23 +172,23 @@ impl Desk {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
-            let now = desk.now();
-            let (events, answer) = match batch.beside_fleet(|tx, fleet| write(tx, fleet, now))? {
+            let now = committer.now();
+            let (events, answer) = match batch.in_savepoint_with_fleet(|tx, fleet| write(tx, fleet, now))? {
                 Ok(written) => written,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let mut all = None;
             for event in events {
-                let done = put_event(batch, &desk.inner.clock, now, event)?;
-                all.get_or_insert_with(Done::default).join(done);
+                let done = apply_event(batch, &committer.inner.clock, now, event)?;
+                all.get_or_insert_with(Effects::default).join(done);
             }
             Ok(Ok((all, answer)))
         };
-        let desk = self.clone();
+        let committer = self.clone();
         let then = move |(done, answer)| {
-            desk.tell(done);
+            committer.publish(done);
             answer
         };
         self.inner.store.job(job, then).await
@@ -202,16 +203,16 @@ impl Desk {
         event: Event,
         holds: impl FnOnce(&Fleet) -> bool + Send + 'static,
     ) -> Result<(), StoreError> {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
             if !holds(batch.fleet()) {
                 return Ok(Ok(None));
             }
-            let done = put_event(batch, &desk.inner.clock, desk.now(), event)?;
+            let done = apply_event(batch, &committer.inner.clock, committer.now(), event)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
         };
-        let desk = self.clone();
-        self.inner.store.job(job, move |done| desk.tell(done)).await
+        let committer = self.clone();
+        self.inner.store.job(job, move |done| committer.publish(done)).await
     }
 
     /// Starts a run, unless something stands in its way.
@@ -223,20 +224,20 @@ impl Desk {
         package: Package,
         policy: Policy,
     ) -> Result<Result<Started, Vec<Blocker>>, StoreError> {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
-            let now = desk.now();
+            let now = committer.now();
             let warnings = batch.fleet().check_start(&package, now).warnings;
             let entry = Entry::Start { package: package.clone(), policy: policy.clone() };
             let put = |fleet: &mut Fleet| fleet.start(package, policy, now);
-            let outcome = put_to_core(batch, &desk.inner.clock, now, entry, put)?;
+            let outcome = apply_entry(batch, &committer.inner.clock, now, entry, put)?;
             let run = batch.fleet().platform.runs;
             Ok::<_, StoreError>(Ok::<_, StoreError>(outcome.map(|done| (done, Started { run, warnings }))))
         };
-        let desk = self.clone();
-        let then = move |outcome: Result<(Done, Started), Vec<Blocker>>| {
+        let committer = self.clone();
+        let then = move |outcome: Result<(Effects, Started), Vec<Blocker>>| {
             outcome.map(|(done, started)| {
-                desk.tell(Some(done));
+                committer.publish(Some(done));
                 started
             })
         };
@@ -248,18 +249,18 @@ impl Desk {
     /// # Errors
     /// The store could not commit.
     pub async fn set_policy(&self, policy: Policy) -> Result<(), StoreError> {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
             let entry = Entry::Policy { policy: policy.clone() };
             let put = |fleet: &mut Fleet| {
                 fleet.platform.policy = policy;
                 Ok::<_, std::convert::Infallible>(Applied::default())
             };
-            let Ok(done) = put_to_core(batch, &desk.inner.clock, desk.now(), entry, put)?;
+            let Ok(done) = apply_entry(batch, &committer.inner.clock, committer.now(), entry, put)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(done))
         };
-        let desk = self.clone();
-        self.inner.store.job(job, move |done| desk.tell(Some(done))).await
+        let committer = self.clone();
+        self.inner.store.job(job, move |done| committer.publish(Some(done))).await
     }
 
     /// Changes Virtual Meeting Rooms or aliases: the revision rises in the same transaction, and every
@@ -279,13 +280,13 @@ impl Desk {
             let answer = write(tx)?;
             Ok::<_, E>((RoomsChanged::mark(tx)?, answer))
         };
-        let desk = self.clone();
+        let committer = self.clone();
         let then = move |(RoomsChanged { configuration }, answer)| {
-            desk.inner.rooms.replace(configuration);
-            desk.inner.news.for_all();
+            committer.inner.rooms.replace(configuration);
+            committer.inner.notifier.notify_all();
             answer
         };
-        self.inner.store.job(move |batch: &mut Batch<'_, '_>| batch.apart(write), then).await
+        self.inner.store.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), then).await
     }
 
     /// The Virtual Meeting Rooms as the nodes are sent them.
@@ -294,66 +295,71 @@ impl Desk {
     }
 
     /// What is known of a node since this start of the Management Node.
-    pub fn live(&self, id: NodeId) -> Option<Live> {
+    pub fn node_runtime(&self, id: NodeId) -> Option<NodeRuntime> {
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }
 
     /// What a node has counted since it started, as far as it has said so.
     pub fn tally(&self, id: NodeId) -> Option<Tally> {
-        self.live(id).map(|live| live.tally)
+        self.node_runtime(id).map(|live| live.tally)
     }
 
     /// Remembers that a node was heard.
     pub(crate) fn heard(&self, id: NodeId, tally: Tally, clock_ahead: Option<Offset>) {
-        let live = Live { tally, heard_at: self.now(), clock_ahead };
+        let live = NodeRuntime { tally, heard_at: self.now(), clock_ahead };
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
     }
 
     /// Wakes whoever waits for news of one node.
-    pub(crate) fn news_of(&self, id: NodeId) -> Arc<tokio::sync::Notify> {
-        self.inner.news.of(id)
+    pub(crate) fn changes_of(&self, id: NodeId) -> Arc<tokio::sync::Notify> {
+        self.inner.notifier.for_node(id)
     }
 
     /// Changes with every commit of the core's state.
     pub(crate) fn commits(&self) -> watch::Receiver<u64> {
-        self.inner.news.commits()
+        self.inner.notifier.commits()
     }
 
     /// Says what has happened, after its commit.
-    fn tell(&self, done: Option<Done>) {
-        let Some(Done { facts, changed }) = done else { return };
+    fn publish(&self, done: Option<Effects>) {
+        let Some(Effects { facts, changed }) = done else { return };
         facts.iter().for_each(log::fact);
-        self.inner.news.for_nodes(&changed);
+        self.inner.notifier.notify_nodes(&changed);
         if facts.iter().any(|fact| matches!(fact, Fact::ClockStepped { .. })) {
-            self.inner.news.for_all();
+            self.inner.notifier.notify_all();
         }
         let mut live = self.inner.live.lock().unwrap_or_else(PoisonError::into_inner);
         let fleet = self.inner.fleet.read().unwrap_or_else(PoisonError::into_inner);
         for id in changed {
             if fleet.nodes().get(id).is_none() {
                 live.remove(&id);
-                self.inner.news.forget(id);
+                self.inner.notifier.forget(id);
             }
         }
     }
 }
 
 /// Puts an event to the core and writes what comes of it. An error breaks the store.
-fn put_event(batch: &mut Batch<'_, '_>, clock: &Clock, now: Time, event: Event) -> Result<Done, StoreError> {
+fn apply_event(
+    batch: &mut Batch<'_, '_>,
+    clock: &Clock,
+    now: Time,
+    event: Event,
+) -> Result<Effects, StoreError> {
     let entry = Entry::Event { event: event.clone() };
     let put = |fleet: &mut Fleet| Ok::<_, std::convert::Infallible>(fleet.apply(now, event));
-    let Ok(done) = put_to_core(batch, clock, now, entry, put)?;
+    let Ok(done) = apply_entry(batch, clock, now, entry, put)?;
     Ok(done)
 }
 
 /// Puts an entry to the core and writes what comes of it. An error breaks the store.
-fn put_to_core<R>(
+fn apply_entry<R>(
     batch: &mut Batch<'_, '_>,
     clock: &Clock,
     now: Time,
     entry: Entry,
     put: impl FnOnce(&mut Fleet) -> Result<Applied, R>,
-) -> Result<Result<Done, R>, StoreError> {
+) -> Result<Result<Effects, R>, StoreError> {
     let tx = batch.tx;
     let fleet = batch.fleet();
     let before = fleet.platform.clone();
@@ -364,5 +370,5 @@ fn put_to_core<R>(
     let recorded = Recorded { entry, facts };
     record(tx, now, &recorded, &before, (fleet, &changed))?;
     mark_time(tx, &Stamp { now, ..clock.stamp() })?;
-    Ok(Ok(Done { facts: recorded.facts, changed }))
+    Ok(Ok(Effects { facts: recorded.facts, changed }))
 }
