@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// The part of an IPv6 address that one customer commonly has for itself, in bits (RFC 6177).
@@ -109,7 +110,7 @@ impl<K: Holder> PermitPool<K> {
     /// A place for this holder. `end` is cancelled when it must go for somebody else; the place counts as
     /// free from then on.
     pub fn acquire(&self, holder: K, end: CancellationToken) -> Permit<K> {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock();
         if let Some(number) = table.who_goes(&holder) {
             table.end(number);
         }
@@ -122,7 +123,7 @@ impl<K: Holder> PermitPool<K> {
 
     /// How many places are held.
     pub fn held(&self) -> usize {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).held.len()
+        self.table.lock().held.len()
     }
 }
 
@@ -164,7 +165,7 @@ impl<K: Holder> Table<K> {
 
 impl<K: Holder> Drop for Permit<K> {
     fn drop(&mut self) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).free(self.number);
+        self.table.lock().free(self.number);
     }
 }
 

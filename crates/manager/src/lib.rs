@@ -2,9 +2,11 @@
 //!
 //! Nothing here is global: several Management Nodes may live in one process.
 
+mod bounded;
 pub mod layout;
 mod per_source_limit;
 pub mod preflight;
+mod token_bucket;
 
 pub mod store;
 

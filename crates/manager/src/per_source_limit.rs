@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use edge::permit_pool::SourcePrefix;
+use parking_lot::Mutex;
 
 /// Counts what each address holds. Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ impl PerSourceLimit {
     /// One more for this address, unless it has its permit.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Permit> {
         let source = SourcePrefix::of(address);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         let count = held.get(&source).copied().unwrap_or(0);
         if count >= self.each {
             return None;
@@ -41,7 +42,7 @@ impl PerSourceLimit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut held = self.of.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.of.held.lock();
         match held.get(&self.source).copied() {
             Some(count) if count > 1 => _ = held.insert(self.source, count - 1),
             Some(_) | None => _ = held.remove(&self.source),
@@ -64,6 +65,6 @@ mod tests {
         drop(first);
         let _third = limit.take(one).unwrap();
         assert!(limit.take(one).is_none());
-        assert_eq!(limit.held.lock().unwrap().len(), 1, "who holds nothing is still counted");
+        assert_eq!(limit.held.lock().len(), 1, "who holds nothing is still counted");
     }
 }

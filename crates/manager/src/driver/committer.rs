@@ -2,7 +2,7 @@
 //! transaction, and nobody sees them before.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use clock::{Clock, Stamp};
 use fleet::desired::RunId;
@@ -12,6 +12,7 @@ use fleet::platform::{Applied, Blocker, Event, Fleet, Warning};
 use fleet::policy::Policy;
 use fleet::run::Package;
 use fleet::time::{Offset, Time, Wall};
+use parking_lot::{Mutex, RwLock};
 use rusqlite::Transaction;
 use tokio::sync::watch;
 use wire::{Configuration, Tally};
@@ -129,7 +130,7 @@ impl Committer {
 
     /// Looks at the committed state. The closure must be quick: it keeps a commit waiting.
     pub fn read<T>(&self, read: impl FnOnce(&Fleet, Time) -> T) -> T {
-        let fleet = self.inner.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        let fleet = self.inner.fleet.read();
         read(&fleet, self.now())
     }
 
@@ -296,7 +297,7 @@ impl Committer {
 
     /// What is known of a node since this start of the Management Node.
     pub fn node_runtime(&self, id: NodeId) -> Option<NodeRuntime> {
-        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+        self.inner.live.lock().get(&id).copied()
     }
 
     /// What a node has counted since it started, as far as it has said so.
@@ -307,7 +308,7 @@ impl Committer {
     /// Remembers that a node was heard.
     pub(crate) fn heard(&self, id: NodeId, tally: Tally, clock_ahead: Option<Offset>) {
         let live = NodeRuntime { tally, heard_at: self.now(), clock_ahead };
-        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
+        self.inner.live.lock().insert(id, live);
     }
 
     /// Wakes whoever waits for news of one node.
@@ -328,8 +329,8 @@ impl Committer {
         if facts.iter().any(|fact| matches!(fact, Fact::ClockStepped { .. })) {
             self.inner.notifier.notify_all();
         }
-        let mut live = self.inner.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let fleet = self.inner.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        let mut live = self.inner.live.lock();
+        let fleet = self.inner.fleet.read();
         for id in changed {
             if fleet.nodes().get(id).is_none() {
                 live.remove(&id);

@@ -1,7 +1,8 @@
 //! The Virtual Meeting Rooms as the nodes are sent them, with a revision that rises with every change.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rusqlite::{Connection, Transaction};
 use wire::{Configuration, Room};
 
@@ -20,12 +21,12 @@ impl Rooms {
     }
 
     pub(crate) fn current(&self) -> Arc<Configuration> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().clone()
     }
 
     /// Takes in a committed configuration. Two changes may arrive here in the other order.
     pub(crate) fn replace(&self, configuration: Configuration) {
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.write();
         if configuration.revision > current.revision {
             *current = Arc::new(configuration);
         }

@@ -6,11 +6,12 @@
 //! sits at the machine gets in whatever comes over the network.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use edge::permit_pool::{Holder, Permit, PermitPool, PoolLimits, SourcePrefix};
 use fleet::node::NodeId;
 use fleet::version::Sha256;
+use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::RegistrationId;
 
@@ -143,8 +144,7 @@ impl ConnectionHandle {
     /// The handshake is done, and proved nothing.
     pub(super) fn set_unauthenticated(&self) {
         let Inner { pools, from, end, stage } = &*self.0;
-        *stage.lock().unwrap_or_else(PoisonError::into_inner) =
-            Stage::Unauthenticated(pools.unauthenticated.take(*from, end.clone()));
+        *stage.lock() = Stage::Unauthenticated(pools.unauthenticated.take(*from, end.clone()));
     }
 
     /// It has proved that this certificate, which is good, is its own.
@@ -164,13 +164,12 @@ impl ConnectionHandle {
 
     fn set_identity(&self, by: Identity) {
         let Inner { pools, from: _, end, stage } = &*self.0;
-        *stage.lock().unwrap_or_else(PoisonError::into_inner) =
-            Stage::Authenticated(pools.authenticated.acquire(by, end.clone()));
+        *stage.lock() = Stage::Authenticated(pools.authenticated.acquire(by, end.clone()));
     }
 
     /// Whether it has proved who it is.
     pub(super) fn auth_state(&self) -> AuthState {
-        match &*self.0.stage.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.0.stage.lock() {
             Stage::Handshaking(_) | Stage::Unauthenticated(_) => AuthState::Unauthenticated,
             Stage::Authenticated(_) => AuthState::Authenticated,
         }

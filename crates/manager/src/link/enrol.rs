@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tracing::info;
 use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentRequest, RegistrationId};
 
+use super::caller::{Caller, bytes, message};
 use super::refusals::Reason;
-use super::routes::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
 use crate::authority::{Issued, NodeRequest};
 use crate::enrolment::{owner, spend};

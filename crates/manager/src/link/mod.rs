@@ -2,6 +2,7 @@
 //!
 //! A node is known by its certificate alone, and the store says to which registration that must belong.
 
+mod caller;
 mod certificate;
 mod connection;
 mod connection_pools;
@@ -22,12 +23,13 @@ mod verifier;
 #[cfg(test)]
 mod tests;
 
+pub use caller::{Link, Timing};
 pub use certificate::Certificate;
 pub use connection_pools::ConnectionHandle;
 pub use presence::Presence;
 pub use refusal::Refusal;
 pub use refusals::{Reason, Refusals, Refused};
-pub use routes::{Link, Timing, router};
+pub use routes::router;
 pub use serve::serve;
 pub use slowdown::Slowdown;
 pub(crate) use sync::SENTENCE_CHARACTERS;

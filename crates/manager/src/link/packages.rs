@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
 use super::Link;
-use super::routes::Caller;
+use super::caller::Caller;
 use crate::packages::NODE_PAYLOAD_FILE;
 
 /// The name under which a node asks for its payload.

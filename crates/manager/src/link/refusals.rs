@@ -4,13 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use edge::permit_pool::SourcePrefix;
 use fleet::node::{Contact, NodeId};
 use fleet::time::{Span, Time};
+use parking_lot::{Mutex, MutexGuard};
 use tracing::warn;
+
+use crate::bounded::make_room;
+use crate::token_bucket::{Rate, TokenBucket};
 
 /// After this time a reason that still holds is logged once more, so that it stands in every day's log.
 const LOGGED_AGAIN: Span = Span::hours(24);
@@ -21,10 +25,8 @@ const OF_NODES: usize = 16_384;
 /// How many pairs of address and reason are remembered.
 const OF_STRANGERS: usize = 1_024;
 
-/// The mean time between two lines about strangers, and how many lines may come at once before that:
-/// whoever has many addresses fills no log.
-const LINE_GAP: Span = Span::seconds(10);
-const LINES_AT_ONCE: u64 = 30;
+/// How many lines about unauthenticated peers are logged: whoever has many addresses fills no log.
+const LINES: Rate = Rate { burst: 31, interval: Span::seconds(10) };
 
 /// Why a connection or a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,9 +169,8 @@ pub struct Refusals {
 struct Table {
     nodes: BTreeMap<(NodeId, Reason), Seen>,
     strangers: BTreeMap<(SourcePrefix, Reason), Seen>,
-    /// When the next line about a stranger would be due, were all of them evenly spaced.
-    line_due: Time,
-    /// Lines about strangers that were left out since the last one.
+    lines: TokenBucket,
+    /// Lines about unauthenticated peers that were left out since the last one.
     left_out: u64,
 }
 
@@ -207,7 +208,7 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 }
 
@@ -221,12 +222,11 @@ impl Table {
     fn note_stranger(&mut self, refused: Refused) -> Option<(u64, u64)> {
         let key = (SourcePrefix::of(refused.address), refused.reason);
         let times = note(&mut self.strangers, OF_STRANGERS, key, refused)?;
-        let (now, ahead) = (refused.at, Span(LINE_GAP.0 * LINES_AT_ONCE));
-        if self.line_due > now + ahead {
+        if self.lines.delay(LINES, refused.at) > Span::ZERO {
             self.left_out += 1;
             return None;
         }
-        self.line_due = self.line_due.max(now) + LINE_GAP;
+        self.lines.take(LINES, refused.at);
         Some((times, std::mem::take(&mut self.left_out)))
     }
 }
@@ -245,10 +245,7 @@ fn note<K: Ord + Copy>(
         seen.logged_at = refused.at;
         return Some(std::mem::take(&mut seen.unlogged));
     }
-    if table.len() >= at_most {
-        let oldest = table.iter().min_by_key(|(_, seen)| seen.last.at).map(|(key, _)| *key);
-        oldest.map(|oldest| table.remove(&oldest));
-    }
+    make_room(table, at_most, &key, |seen| seen.last.at);
     table.insert(key, Seen { last: refused, logged_at: refused.at, unlogged: 0 });
     Some(1)
 }

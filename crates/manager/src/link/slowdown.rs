@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use edge::permit_pool::SourcePrefix;
+use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::bounded::make_room;
 
 /// How many wrong tokens are answered at once: an old file that is tried a second time.
 const FREE: u32 = 3;
@@ -32,14 +34,11 @@ pub struct Slowdown(Mutex<BTreeMap<SourcePrefix, (u32, Instant)>>);
 impl Slowdown {
     /// A wrong token has come from there; says how long the answer is held back.
     pub(super) fn wrong(&self, address: IpAddr, now: Instant) -> Duration {
-        let mut wrong = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wrong = self.0.lock();
         wrong.retain(|_, (_, last)| now.duration_since(*last) < REMEMBERED);
-        let origin = SourcePrefix::of(address);
-        if wrong.len() >= ADDRESSES && !wrong.contains_key(&origin) {
-            let oldest = wrong.iter().min_by_key(|(_, (_, last))| *last).map(|(origin, _)| *origin);
-            oldest.map(|oldest| wrong.remove(&oldest));
-        }
-        let (count, last) = wrong.entry(origin).or_insert((0, now));
+        let prefix = SourcePrefix::of(address);
+        make_room(&mut wrong, ADDRESSES, &prefix, |(_, last)| *last);
+        let (count, last) = wrong.entry(prefix).or_insert((0, now));
         (*count, *last) = (count.saturating_add(1), now);
         match count.checked_sub(FREE + 1) {
             None => Duration::ZERO,
@@ -68,6 +67,6 @@ mod tests {
         for n in 0..ADDRESSES as u32 + 10 {
             slowdown.wrong(IpAddr::V4(n.into()), now + Duration::from_millis(n.into()));
         }
-        assert_eq!(slowdown.0.lock().unwrap().len(), ADDRESSES);
+        assert_eq!(slowdown.0.lock().len(), ADDRESSES);
     }
 }

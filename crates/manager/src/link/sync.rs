@@ -15,8 +15,8 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
 
+use super::caller::{Caller, bytes, message};
 use super::presence::OpenRequest;
-use super::routes::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
 use crate::driver::Committer;
 
@@ -51,8 +51,8 @@ pub(crate) async fn sync(
     if let Some(process) = &mut sync.observed.process {
         process.address = Some(peer.address.ip().to_canonical());
     }
-    let under_way = link.presence.begin(node);
-    accept_report(&link.committer, &under_way, node, &sync, clock_ahead).await?;
+    let request = link.presence.begin(node);
+    accept_report(&link.committer, &request, node, &sync, clock_ahead).await?;
     let answer = answer(&link, node, protocol, &sync).await?;
     caller.check_still_valid(&link).await?;
     Ok(Json(answer))
@@ -81,7 +81,7 @@ fn sanitise(observed: &mut Observed) {
 /// node that changes its mind without end fills no journal.
 async fn accept_report(
     committer: &Committer,
-    under_way: &OpenRequest,
+    request: &OpenRequest,
     node: NodeId,
     sync: &Sync,
     clock_ahead: Option<Offset>,
@@ -95,7 +95,7 @@ async fn accept_report(
     if let Some(ahead) =
         clock_ahead.filter(|ahead| believed && clock_judgement_changes(committer, node, *ahead))
     {
-        sleep_until(under_way.turn()).await;
+        sleep_until(request.next_event_at()).await;
         committer.apply(Event::ClockOffset { id: node, ahead }).await?;
     }
     if let Some(started_at) = sync.started_at.filter(|_| believed) {
@@ -103,7 +103,7 @@ async fn accept_report(
     }
     // After a start of the Management Node no link counts as up, so the first report of each node is news.
     if committer.read(|fleet, now| fleet.is_news(node, now, &sync.observed)) {
-        sleep_until(under_way.turn()).await;
+        sleep_until(request.next_event_at()).await;
         committer.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
     }
     Ok(())

@@ -5,13 +5,14 @@
 //! from however many addresses, keep nobody waiting in the others.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fleet::time::Time;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::device;
@@ -55,7 +56,8 @@ impl HashQueue {
 
 /// Checks credentials, and remembers who failed and who did not.
 pub(crate) struct Logins {
-    started: Instant,
+    /// The time that has passed; only differences count, so any origin will do.
+    now: Box<dyn Fn() -> Time + Send + Sync>,
     throttle: Mutex<Throttle>,
     checked: Mutex<Checked>,
     devices: HashQueue,
@@ -75,8 +77,14 @@ pub(crate) struct LoggedIn {
 impl Logins {
     /// One that has seen nobody yet.
     pub(crate) fn new() -> Self {
+        let started = Instant::now();
+        Self::with_clock(move || Time(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The same by another clock.
+    fn with_clock(now: impl Fn() -> Time + Send + Sync + 'static) -> Self {
         Self {
-            started: Instant::now(),
+            now: Box::new(now),
             throttle: Mutex::new(Throttle::new()),
             checked: Mutex::new(Checked::new()),
             devices: HashQueue::new(KNOWN_WAITING),
@@ -100,22 +108,22 @@ impl Logins {
         let device = token.as_ref().and_then(|token| device::verify(token, user, &hash));
         let logged_in = || LoggedIn { token: device.is_none().then(|| device::issue(user, &hash)) };
         // Nothing is learnt from it, so it is no guess and costs nothing.
-        if lock(&self.checked).is_wrong(presented, self.now()) {
+        if self.checked.lock().is_wrong(presented, (self.now)()) {
             return Err(unauthenticated());
         }
-        let trust = lock(&self.throttle).trust(user, source, device, self.now());
+        let trust = self.throttle.lock().trust(user, source, device, (self.now)());
         // Before what is remembered: that, too, answers whether a guess was right.
         self.undelayed(trust, user, source)?;
-        if known && lock(&self.checked).is_right(presented, self.now()) {
+        if known && self.checked.lock().is_right(presented, (self.now)()) {
             return Ok(logged_in());
         }
         if self.matches(trust, presented).await? && known {
-            lock(&self.throttle).succeeded(user, source, self.now());
-            lock(&self.checked).note_right(presented, self.now());
+            self.throttle.lock().succeeded(user, source, (self.now)());
+            self.checked.lock().note_right(presented, (self.now)());
             return Ok(logged_in());
         }
-        lock(&self.throttle).failed(trust, user, source, self.now());
-        lock(&self.checked).note_wrong(presented, self.now());
+        self.throttle.lock().failed(trust, user, source, (self.now)());
+        self.checked.lock().note_wrong(presented, (self.now)());
         tracing::warn!(user = user.chars().take(40).collect::<String>(), %source, "a login failed");
         Err(unauthenticated())
     }
@@ -143,21 +151,11 @@ impl Logins {
     }
 
     fn undelayed(&self, trust: ClientTrust, user: &str, source: IpAddr) -> Result<(), Refusal> {
-        match lock(&self.throttle).delay(trust, user, source, self.now()) {
+        match self.throttle.lock().delay(trust, user, source, (self.now)()) {
             Some(delay) => Err(busy(delay.0.div_ceil(1_000))),
             None => Ok(()),
         }
     }
-
-    /// Only differences count, so any origin will do.
-    fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-}
-
-/// What is guarded is whole after every statement, so a panic elsewhere leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A user name and a password, and what says that they come from a device that has logged in before.
@@ -244,8 +242,9 @@ mod tests {
     }
 
     impl Fixture {
+        /// No time passes, so no bucket refills however slow the machine is.
         fn new() -> Self {
-            Self { logins: Logins::new(), hash: password::hash("right") }
+            Self { logins: Logins::with_clock(|| Time(0)), hash: password::hash("right") }
         }
 
         async fn login(&self, password: &str, token: Option<&str>, source: IpAddr) -> Result<LoggedIn, Kind> {
@@ -371,7 +370,7 @@ mod tests {
         // Known by their address alone, and by their token from anywhere.
         let fresh = Fixture { logins: Logins::new(), hash: fixture.hash.clone() };
         assert!(fresh.login("right", Some(&token), ELSEWHERE).await.is_ok());
-        lock(&fixture.logins.checked).forget_right();
+        fixture.logins.checked.lock().forget_right();
         fixture.login("right", None, HERE).await.unwrap();
         fixture.login("right", Some(&token), Ipv4Addr::new(192, 0, 2, 9).into()).await.unwrap();
         drop(busy);

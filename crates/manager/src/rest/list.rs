@@ -1,5 +1,6 @@
 //! Lists: the envelope with `meta` and `objects`, paging, and what may stand in a query.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
@@ -14,6 +15,9 @@ const LARGEST_LIMIT: usize = 10_000;
 
 /// How many parameters a query may have: every field of the widest resource with two filters each.
 const PARAMETERS: usize = 100;
+
+/// Everything but the unreserved characters of RFC 3986 section 2.3. A form would write a space as `+`.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A resource, as far as its list needs to know it.
 #[derive(Clone, Copy, Debug)]
@@ -130,17 +134,8 @@ fn uri(path: &str, query: &[(String, String)], limit: usize, offset: usize) -> S
     format!("{path}?limit={limit}&offset={offset}{kept}")
 }
 
-/// Everything but the unreserved characters of RFC 3986 section 2.3 as percent and hexadecimal digits.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
+fn escaped(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use fleet::time::{Span, Time};
 use sha2::{Digest as _, Sha256};
 
+use crate::bounded::make_room;
 use crate::enrolment::random;
 
 /// Memory of one hash, in KiB: 19 MiB, the OWASP minimum for two passes. Two at once stay under
@@ -172,11 +173,7 @@ impl Checked {
 /// Adds one; where there is no room, the one that would be forgotten first makes it.
 fn remember(entries: &mut BTreeMap<[u8; 32], Time>, most: usize, digest: [u8; 32], now: Time, until: Time) {
     entries.retain(|_, until| now < *until);
-    if entries.len() >= most
-        && let Some(first) = entries.iter().min_by_key(|(_, until)| **until).map(|(digest, _)| *digest)
-    {
-        entries.remove(&first);
-    }
+    make_room(entries, most, &digest, |until| *until);
     entries.insert(digest, until);
 }
 

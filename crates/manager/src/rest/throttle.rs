@@ -12,15 +12,17 @@ use edge::permit_pool::SourcePrefix;
 use fleet::time::{Span, Time};
 
 use super::device::DeviceId;
+use crate::bounded::make_room;
+use crate::token_bucket::{Rate, TokenBucket};
 
 /// The guesses at one account from one address, or with one device. Ten free ones are more than a person
 /// mistypes; after them 8,640 a day, which would take three years for the ten million most common
 /// passwords, none of which has the length that a new password must have.
-const OF_ACCOUNT: Rate = Rate { free: 10, one_in: Span::seconds(10) };
+const OF_ACCOUNT: Rate = Rate { burst: 10, interval: Span::seconds(10) };
 
 /// The guesses of one address at whatever accounts: a few people behind it mistype at once, and one that
 /// tries name after name is slowed down.
-const OF_ADDRESS: Rate = Rate { free: 30, one_in: Span::seconds(2) };
+const OF_ADDRESS: Rate = Rate { burst: 30, interval: Span::seconds(2) };
 
 /// How many buckets of each kind are remembered, at 200 bytes each. The one that would be empty first makes
 /// room.
@@ -35,20 +37,6 @@ const PAIRS: usize = 1_024;
 /// The longest user name that is remembered, in characters; longer ones count as one.
 const USER_LENGTH: usize = 128;
 
-/// So many guesses at once, and one more in so much time.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    free: u32,
-    one_in: Span,
-}
-
-impl Rate {
-    /// How far ahead of `now` a bucket may be and still take a guess.
-    fn ahead(self) -> Span {
-        Span(self.one_in.0 * u64::from(self.free - 1))
-    }
-}
-
 /// How much is known of whoever sends a password. It decides which bucket a wrong one is charged to, and
 /// in which queue it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,34 +49,27 @@ pub(crate) enum ClientTrust {
     Unknown,
 }
 
-/// Buckets that fill with wrong passwords and empty with time: until when each is filled.
+/// One token bucket for each key, from which wrong passwords take. Full ones are forgotten.
 #[derive(Debug)]
 struct Buckets<K> {
     rate: Rate,
-    filled_until: BTreeMap<K, Time>,
+    buckets: BTreeMap<K, TokenBucket>,
 }
 
 impl<K: Ord + Clone> Buckets<K> {
     fn new(rate: Rate) -> Self {
-        Self { rate, filled_until: BTreeMap::new() }
+        Self { rate, buckets: BTreeMap::new() }
     }
 
-    /// How long until the bucket takes another guess.
+    /// How long until another guess is allowed.
     fn delay(&self, key: &K, now: Time) -> Span {
-        let filled_until = self.filled_until.get(key).copied().unwrap_or(now);
-        (now + self.rate.ahead()).until(filled_until)
+        self.buckets.get(key).copied().unwrap_or_default().delay(self.rate, now)
     }
 
-    fn fill(&mut self, key: K, now: Time) {
-        self.filled_until.retain(|_, until| *until > now);
-        if self.filled_until.len() >= BUCKETS && !self.filled_until.contains_key(&key) {
-            let emptiest = self.filled_until.iter().min_by_key(|(_, until)| **until);
-            if let Some(key) = emptiest.map(|(key, _)| key.clone()) {
-                self.filled_until.remove(&key);
-            }
-        }
-        let until = self.filled_until.get(&key).copied().unwrap_or(now).max(now);
-        self.filled_until.insert(key, until + self.rate.one_in);
+    fn charge(&mut self, key: K, now: Time) {
+        self.buckets.retain(|_, bucket| !bucket.is_full(now));
+        make_room(&mut self.buckets, BUCKETS, &key, |bucket| *bucket);
+        self.buckets.entry(key).or_default().take(self.rate, now);
     }
 }
 
@@ -147,11 +128,11 @@ impl Throttle {
     /// The password was wrong.
     pub(crate) fn failed(&mut self, trust: ClientTrust, user: &str, source: IpAddr, now: Time) {
         match trust {
-            ClientTrust::Device(device) => self.devices.fill(device, now),
-            ClientTrust::Familiar => self.pairs.fill(pair(user, source), now),
+            ClientTrust::Device(device) => self.devices.charge(device, now),
+            ClientTrust::Familiar => self.pairs.charge(pair(user, source), now),
             ClientTrust::Unknown => {
-                self.pairs.fill(pair(user, source), now);
-                self.addresses.fill(SourcePrefix::of(source), now);
+                self.pairs.charge(pair(user, source), now);
+                self.addresses.charge(SourcePrefix::of(source), now);
             }
         }
     }
@@ -161,12 +142,7 @@ impl Throttle {
     pub(crate) fn succeeded(&mut self, user: &str, source: IpAddr, now: Time) {
         self.familiar.retain(|_, until| now < *until);
         let pair = pair(user, source);
-        if self.familiar.len() >= PAIRS && !self.familiar.contains_key(&pair) {
-            let oldest = self.familiar.iter().min_by_key(|(_, until)| **until);
-            if let Some(oldest) = oldest.map(|(pair, _)| pair.clone()) {
-                self.familiar.remove(&oldest);
-            }
-        }
+        make_room(&mut self.familiar, PAIRS, &pair, |until| *until);
         self.familiar.insert(pair, now + FAMILIAR);
     }
 }
@@ -251,7 +227,7 @@ mod tests {
         throttle.succeeded("admin", HERE, Time(0));
         let tried =
             (0..1_000).map(|n| throttle.guess(&format!("user {n}"), HERE, Time(0), Time(1))).sum::<u32>();
-        assert_eq!(tried, OF_ADDRESS.free);
+        assert_eq!(tried, OF_ADDRESS.burst);
         assert!(throttle.delay_of("somebody new", HERE, None, Time(0)).is_some());
         assert_eq!(throttle.delay_of("admin", HERE, None, Time(0)), None);
         assert_eq!(throttle.delay_of("somebody new", ELSEWHERE, None, Time(0)), None);
@@ -271,9 +247,9 @@ mod tests {
         for n in 0..=u32::try_from(BUCKETS).unwrap() {
             throttle.failed(ClientTrust::Unknown, "admin", Ipv4Addr::from_bits(n).into(), Time(u64::from(n)));
         }
-        assert_eq!(throttle.pairs.filled_until.len(), BUCKETS);
+        assert_eq!(throttle.pairs.buckets.len(), BUCKETS);
         throttle.failed(ClientTrust::Unknown, "admin", HERE, Time(0) + Span::hours(1));
-        assert_eq!((throttle.pairs.filled_until.len(), throttle.addresses.filled_until.len()), (1, 1));
+        assert_eq!((throttle.pairs.buckets.len(), throttle.addresses.buckets.len()), (1, 1));
         (0..=PAIRS).for_each(|n| throttle.succeeded(&format!("user {n}"), HERE, Time(n as u64)));
         assert_eq!(throttle.familiar.len(), PAIRS);
         let later = Time(PAIRS as u64) + FAMILIAR;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use fleet::time::Time;
 use fleet::version::Sha256;
 use futures_util::{Stream, StreamExt as _};
 use package::limits::{MAX_MANIFEST, MAX_PAYLOAD, MAX_SIGNATURE};
+use parking_lot::Mutex;
 use rusqlite::{Connection, Row, Transaction, params};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::OwnedMutexGuard;
@@ -111,7 +112,7 @@ impl UploadLocks {
     }
 
     fn of(&self, uuid: Uuid) -> Arc<tokio::sync::Mutex<()>> {
-        let mut upload_locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut upload_locks = self.0.lock();
         upload_locks.retain(|_, turn| Arc::strong_count(turn) > 1);
         upload_locks.entry(uuid).or_default().clone()
     }

@@ -12,12 +12,13 @@ mod serve;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use clock::{Clock, Source};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::{Release, Sha256};
+use parking_lot::RwLock;
 use rusqlite::Connection;
 use slots::{FellBack, Machine, Record, Slot, UnixMillis};
 use thiserror::Error;

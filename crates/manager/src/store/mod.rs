@@ -18,9 +18,10 @@ mod writer;
 mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use fleet::platform::Fleet;
+use parking_lot::RwLock;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{oneshot, watch};
 

@@ -1,12 +1,13 @@
 //! Tests of the store: what was committed counts, what was not does not.
 
 use std::fs;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::Release;
+use parking_lot::RwLock;
 use rusqlite::Connection;
 use slots::Slot;
 
@@ -237,7 +238,7 @@ async fn writes_that_wait_together_are_all_committed() {
     let fleet = Arc::new(RwLock::new(committer.read(|fleet, _| fleet.clone())));
     committer.store().close().await;
     let stored = load(&open(&bench.layout().store(Slot::A), &mut || {}).unwrap()).unwrap().unwrap();
-    assert_eq!(*fleet.read().unwrap(), stored);
+    assert_eq!(*fleet.read(), stored);
     assert_eq!(stored.nodes().len(), 300);
 }
 

@@ -1,9 +1,10 @@
 //! The one thread that writes. Jobs that wait at the same time share one commit.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::Arc;
 use std::thread;
 
 use fleet::platform::Fleet;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
@@ -35,7 +36,7 @@ pub(crate) struct Batch<'t, 'f> {
 impl Batch<'_, '_> {
     /// The state of the platform, held until the commit.
     pub(crate) fn fleet(&mut self) -> &mut Fleet {
-        self.held.get_or_insert_with(|| self.fleet.write().unwrap_or_else(PoisonError::into_inner))
+        self.held.get_or_insert_with(|| self.fleet.write())
     }
 
     /// Writes; what is refused is rolled back, and the rest of the batch goes on.

@@ -1,7 +1,7 @@
 //! A Management Node without listeners, and packages to upload.
 
 use std::fs;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,6 +17,7 @@ use fleet::version::{Build, Release, Version};
 use package::{
     Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, SigningKey, SourceFile, build, generate_key,
 };
+use parking_lot::RwLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
