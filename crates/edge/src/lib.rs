@@ -1,7 +1,7 @@
-//! What stands between a program and everybody else: places for connections that nobody can fill, and
-//! text of others that cannot pass for the program's own.
+//! What both networked programs need where they meet others: permits for connections, foreign text in logs,
+//! errors as one line.
 //!
-//! Nothing here knows what a node or a Management Node is.
+//! It relies on nothing of ours, and knows neither nodes nor the Management Node.
 
 pub mod permit_pool;
 

@@ -1,5 +1,7 @@
-//! The fields of log lines. Every field of every event passes here, so no call site can forget that
-//! others wrote what it logs: one event stays one line.
+//! Formats the fields of log lines. Every field of every event passes here, so that no call site can forget
+//! that foreign text may contain line breaks: one event stays one line.
+//!
+//! It relies on `text` for what is escaped. It changes neither which events are logged nor their level.
 
 use std::fmt;
 
@@ -25,13 +27,13 @@ impl<'w> FormatFields<'w> for VisibleFields {
 
 struct Line<'w> {
     writer: Writer<'w>,
-    /// What stands before the next field.
+    /// The separator before the next field.
     between: &'static str,
     written: fmt::Result,
 }
 
 impl Visit for Line<'_> {
-    /// Fields of every type come here: that is what the other methods do by themselves.
+    /// Fields of every type arrive here, for the default implementations of the other methods call this one.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
         let (between, text) = (std::mem::replace(&mut self.between, " "), visible(&text));
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_others_forges_no_line_wherever_it_is_logged() {
+    fn foreign_text_forges_no_line_wherever_it_is_logged() {
         let forged = "disk full\n2026-11-29T00:00:00Z  INFO pitlane::platform: all is well\u{202e}";
         let lines = lines(|| {
             info!("{forged}");
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_line_looks_as_before() {
+    fn ordinary_line_looks_as_before() {
         let lines =
             lines(|| warn!(node = 7, name = "oslo-1", error = %"no route", "Unable to contact node."));
         assert_eq!(lines, [" WARN Unable to contact node. node=7 name=\"oslo-1\" error=no route"]);

@@ -1,8 +1,9 @@
-//! A bounded number of places for which everybody may ask at any time.
+//! A bounded number of permits that anybody may acquire at any time.
 //!
-//! Nobody is turned away: who comes when all places are taken is given the place of somebody else, who
-//! is told to go. That is the oldest of whoever holds the most, so whoever fills the places competes with
-//! himself. A holder that asks for more than its share loses its own oldest place.
+//! Nobody is refused: when no permit is free, the oldest permit of the holder that has the most is revoked,
+//! so that whoever exhausts the pool competes with himself. A holder at its own limit loses its own oldest
+//! permit. Holders of one network are counted together. It never closes a connection itself: it cancels the
+//! token of the revoked permit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,22 +18,22 @@ const IPV6_SOURCE_BITS: u32 = 64;
 /// The part of an IPv6 address that one site commonly has, in bits (RFC 6177, section 2).
 const IPV6_NETWORK_BITS: u32 = 48;
 
-/// The part of an IPv4 address below which nobody is routed on the internet, in bits.
+/// The longest prefix of an IPv4 address that is routed on the internet, in bits.
 const IPV4_NETWORK_BITS: u32 = 24;
 
-/// Who holds places, and to whom those belong that hold them together.
+/// Who holds permits.
 pub trait Holder: Ord + Clone {
-    /// Several holders that may be one: they are counted together when all places are taken.
+    /// The group of holders that may belong together: they are counted as one when no permit is free.
     fn group(&self) -> Self;
 }
 
-/// Where a connection comes from: an IPv4 address, or an IPv6 network, since whoever has one address of
-/// it has all of them.
+/// The part of an address that stands for one customer: an IPv4 address, or an IPv6 network, since whoever
+/// has one address of such a network has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourcePrefix(IpAddr);
 
 impl SourcePrefix {
-    /// The origin of an address.
+    /// The prefix of an address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(IpAddr::V4(address)),
@@ -40,7 +41,7 @@ impl SourcePrefix {
         }
     }
 
-    /// The address that stands for it.
+    /// The first address of the prefix.
     pub fn address(self) -> IpAddr {
         self.0
     }
@@ -63,7 +64,7 @@ fn cut_v6(address: Ipv6Addr, bits: u32) -> IpAddr {
     IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits)))
 }
 
-/// How many places there are.
+/// How many permits there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
     /// For all together.
@@ -72,7 +73,7 @@ pub struct PoolLimits {
     pub per_holder: usize,
 }
 
-/// The places, and who holds them. Cheap to clone; all clones are the same places.
+/// The permits, and who holds them. Cheap to clone; all clones share the same permits.
 #[derive(Debug)]
 pub struct PermitPool<K: Holder> {
     table: Arc<Mutex<Table<K>>>,
@@ -87,13 +88,13 @@ impl<K: Holder> Clone for PermitPool<K> {
 #[derive(Debug)]
 struct Table<K> {
     limits: PoolLimits,
-    /// Counts up, so that the oldest place of a holder is its first.
+    /// Counts up, so that the oldest permit of a holder has its lowest number.
     next: u64,
     held: BTreeMap<u64, (K, CancellationToken)>,
     of: BTreeMap<K, BTreeSet<u64>>,
 }
 
-/// A place, until it is dropped.
+/// A permit, held until it is dropped.
 #[derive(Debug)]
 pub struct Permit<K: Holder> {
     table: Arc<Mutex<Table<K>>>,
@@ -107,8 +108,8 @@ impl<K: Holder> PermitPool<K> {
         Self { table: Arc::new(Mutex::new(table)) }
     }
 
-    /// A place for this holder. `end` is cancelled when it must go for somebody else; the place counts as
-    /// free from then on.
+    /// A permit for this holder. `end` is cancelled when the permit is revoked for somebody else; it counts
+    /// as free from then on.
     pub fn acquire(&self, holder: K, end: CancellationToken) -> Permit<K> {
         let mut table = self.table.lock();
         if let Some(number) = table.who_goes(&holder) {
@@ -121,14 +122,14 @@ impl<K: Holder> PermitPool<K> {
         Permit { table: Arc::clone(&self.table), number }
     }
 
-    /// How many places are held.
+    /// How many permits are held.
     pub fn held(&self) -> usize {
         self.table.lock().held.len()
     }
 }
 
 impl<K: Holder> Table<K> {
-    /// Which place is given up for one more of this holder, if any must be.
+    /// Which permit is revoked so that this holder can have one more, if any must be.
     fn who_goes(&self, holder: &K) -> Option<u64> {
         let own = self.of.get(holder);
         if own.map_or(0, BTreeSet::len) >= self.limits.per_holder {
@@ -177,14 +178,14 @@ mod tests {
         SourcePrefix::of(address.parse().unwrap())
     }
 
-    /// Takes a place that is kept, and says by what it is ended.
+    /// Acquires a permit, and returns it with the token that is cancelled when it is revoked.
     fn keep(places: &PermitPool<SourcePrefix>, address: &str) -> (Permit<SourcePrefix>, CancellationToken) {
         let end = CancellationToken::new();
         (places.acquire(origin(address), end.clone()), end)
     }
 
     #[test]
-    fn whoever_fills_all_places_makes_room_for_everybody_else() {
+    fn holder_that_fills_the_pool_displaces_itself_alone() {
         let places = PermitPool::new(PoolLimits { total: 100, per_holder: 25 });
         let greedy: Vec<_> = (0..1_000).map(|n| keep(&places, &format!("10.{}.0.1", n % 4))).collect();
         assert_eq!(places.held(), 100);
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_of_a_greedy_address_finds_a_place_within_its_network() {
+    fn neighbour_of_a_greedy_address_gets_a_permit_within_its_network() {
         let places = PermitPool::new(PoolLimits { total: 64, per_holder: 16 });
         let _greedy: Vec<_> = (0..400).map(|n| keep(&places, &format!("10.0.0.{}", n % 4))).collect();
         let (_one, one) = keep(&places, "10.0.0.9");
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_beyond_its_share_loses_its_own_oldest_place() {
+    fn holder_at_its_limit_loses_its_own_oldest_permit() {
         let places = PermitPool::new(PoolLimits { total: 100, per_holder: 2 });
         let (first, second) = (keep(&places, "10.0.0.1"), keep(&places, "10.0.0.1"));
         let _third = keep(&places, "10.0.0.1");
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_counts_as_one_and_a_mapped_address_as_what_it_maps() {
+    fn ipv6_network_counts_as_one_and_a_mapped_address_as_what_it_maps() {
         let check = |address: &str, expected: &str, group: &str| {
             assert_eq!(origin(address).address(), expected.parse::<IpAddr>().unwrap());
             assert_eq!(origin(address).group().address(), group.parse::<IpAddr>().unwrap());

@@ -1,13 +1,13 @@
-//! Text that others wrote, made harmless for logs, terminals and pages.
+//! Makes foreign text harmless for logs, terminals and pages.
 //!
-//! One rule for all of them: a character that moves the cursor, ends a line, changes the direction of
-//! writing or cannot be seen is written as its escape.
+//! A character that moves the cursor, ends a line, changes the direction of writing or cannot be seen is
+//! written as its escape. The rule is the same everywhere; nothing is removed and nothing is cut.
 
 use std::borrow::Cow;
 
-/// Whether a character does something else than to be seen where it stands: control characters
-/// (Unicode category Cc), the two separators of lines and paragraphs (Zl, Zp), the controls of the
-/// bidirectional algorithm (UAX 9, section 2), and format characters without a glyph.
+/// Whether a character does anything else than to appear where it is: control characters (Unicode category
+/// Cc), the two separators of lines and paragraphs (Zl, Zp), the controls of the bidirectional algorithm (UAX
+/// 9, section 2), and format characters without a glyph.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(

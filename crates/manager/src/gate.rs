@@ -1,5 +1,5 @@
-//! The gate before both listeners: a release that has not confirmed itself, or that is about to end,
-//! takes nobody's request.
+//! The request gate before both listeners. A release that has not confirmed itself yet, or that is about to
+//! end, answers every request with 503, so that nobody depends on a state that may be discarded.
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -7,16 +7,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
-/// Whether requests are taken.
+/// Whether requests are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateState {
-    /// Every request is answered with 503.
+    /// Every request gets 503.
     Closed,
     /// Requests are served.
     Open,
 }
 
-/// Says whether requests are taken. Cheap to clone; all clones are one gate.
+/// Whether requests are served. Cheap to clone; all clones are one gate.
 #[derive(Clone, Debug)]
 pub struct Gate(watch::Sender<GateState>);
 
@@ -31,22 +31,22 @@ impl Gate {
         self.0.send_replace(passage);
     }
 
-    /// How it stands.
+    /// Its state.
     pub fn state(&self) -> GateState {
         *self.0.borrow()
     }
 
     /// Returns when it is closed.
     pub(crate) async fn closes(&self) {
-        // An error would say that the gate is gone, and it is ours.
+        // It does not fail: the sender is `self`.
         let _ = self.0.subscribe().wait_for(|passage| *passage == GateState::Closed).await;
     }
 }
 
-/// What the self check sends: it is answered even while the gate is closed.
+/// The path of the self check, which is answered even while the gate is closed.
 pub(crate) const SELF_CHECK_PATH: &str = "/self-check";
 
-/// Lets a request pass, or answers it. For `axum::middleware::from_fn_with_state`.
+/// Serves or refuses a request. For `axum::middleware::from_fn_with_state`.
 pub async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     match gate.state() {
         GateState::Open => next.run(request).await,

@@ -1,4 +1,7 @@
-//! No address may take more than its permit of something that all permit.
+//! Limits how much of a shared resource one source address may hold at a time.
+//!
+//! An IPv6 network counts as one source, as `edge::permit_pool` groups it. Whoever is at the limit is refused
+//! and does not wait.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,14 +10,14 @@ use std::sync::Arc;
 use edge::permit_pool::SourcePrefix;
 use parking_lot::Mutex;
 
-/// Counts what each address holds. Cheap to clone; all clones count together.
+/// Counts what each source holds. Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
 pub(crate) struct PerSourceLimit {
     each: usize,
     held: Arc<Mutex<BTreeMap<SourcePrefix, usize>>>,
 }
 
-/// One of the places of an address, until it is dropped.
+/// One unit of the resource, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     of: PerSourceLimit,
@@ -22,12 +25,12 @@ pub(crate) struct Permit {
 }
 
 impl PerSourceLimit {
-    /// Up to `each` for every address.
+    /// Up to `each` units for every source.
     pub(crate) fn new(each: usize) -> Self {
         Self { each, held: Arc::default() }
     }
 
-    /// One more for this address, unless it has its permit.
+    /// One more for this address, unless its source is at the limit.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Permit> {
         let source = SourcePrefix::of(address);
         let mut held = self.held.lock();
@@ -55,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_gets_its_share_and_gives_it_back() {
+    fn source_gets_up_to_its_limit_and_releases_it() {
         let limit = PerSourceLimit::new(2);
         let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
         let first = limit.take(one).unwrap();

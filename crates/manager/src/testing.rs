@@ -1,4 +1,4 @@
-//! What the tests of this crate stand on: a machine in a temporary directory.
+//! Fixtures for the tests of this crate: a machine in a temporary directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ use crate::driver::{Committer, OwnMachine, identity};
 use crate::layout::Layout;
 use crate::start::{ReleaseStatus, open_store, take_over, take_over_on};
 
-/// How long a test waits for what must happen.
+/// How long a test waits for a condition.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
-/// A machine whose slot a holds this release, confirmed, and that trusts one key.
+/// A machine whose slot a contains this release, confirmed, and that trusts one key.
 pub(crate) struct Bench {
     dir: TempDir,
     key: SigningKey,
@@ -58,7 +58,7 @@ impl Bench {
         OwnMachine { machine: Machine::open(self.root()), slot, layout: self.layout() }
     }
 
-    /// Stages this very release once more, as another package, and selects it: it is to be tried.
+    /// Stages this same release once more, as another package, and selects it.
     pub(crate) fn select_again(&self) -> String {
         let own = self.own(Slot::A);
         let manifest = self.fill(own.machine.begin_staging(Slot::A).unwrap(), "exit 1");
@@ -81,7 +81,7 @@ impl Bench {
         take_over_on(clocks, connection, path, Policy::standard(), None).await.unwrap()
     }
 
-    /// The release after this one, signed, as an uploaded file. Its programs find nothing wrong.
+    /// The release after this one, signed, as an uploaded file. The checks of its programs succeed.
     pub(crate) fn upload(&self) -> PathBuf {
         self.upload_with("exit 0")
     }
@@ -103,13 +103,13 @@ impl Bench {
         self.own_package("exit 1", folder.path()).hash().to_string()
     }
 
-    /// This very release, signed, in `package` in a folder. The same script makes the same package.
+    /// This same release, signed, in `package` in a folder. The same script makes the same package.
     fn own_package(&self, script: &str, folder: &Path) -> Verified {
         let recipe = recipe(folder, Release::COMPILED, Version::new(33, 0), script);
         package::build(&recipe, &self.key, &folder.join("package")).unwrap()
     }
 
-    /// Puts this very release into a slot, signed, with programs that run this script; says its manifest.
+    /// Fills a slot with this same release, signed, with programs that run this script; returns its manifest.
     fn fill(&self, staging: Staging, script: &str) -> String {
         let folder = TempDir::new().unwrap();
         let (file, payload) = (folder.path().join("package"), folder.path().join("payload"));
@@ -144,7 +144,7 @@ fn recipe(folder: &Path, release: Release, from: Version, script: &str) -> Recip
     }
 }
 
-/// What a healthy node says that has accepted nothing yet.
+/// The report of a healthy node that has accepted no desired state yet.
 pub(crate) fn observed(at: u64) -> Observed {
     Observed {
         at: Time(at),
@@ -160,7 +160,7 @@ pub(crate) fn observed(at: u64) -> Observed {
     }
 }
 
-/// Waits until something holds, looking again after every commit.
+/// Waits until a condition holds, checked again after every commit.
 pub(crate) async fn until(committer: &Committer, holds: impl Fn(&fleet::platform::Fleet) -> bool) {
     let mut commits = committer.commits();
     let waited = async {
@@ -168,5 +168,5 @@ pub(crate) async fn until(committer: &Committer, holds: impl Fn(&fleet::platform
             commits.changed().await.unwrap();
         }
     };
-    tokio::time::timeout(BOUND, waited).await.expect("it never came to hold");
+    tokio::time::timeout(BOUND, waited).await.expect("the condition was never met");
 }

@@ -1,4 +1,5 @@
-//! Tests of what becomes of a run, and of what is shown, when the wall clock is wrong and is set right.
+//! Tests of the limits of a run, and of the times that are shown, when the wall clock is wrong and is
+//! corrected.
 
 use clock::{BELIEVED, SetByHand, Trust};
 use fleet::fact::Fact;
@@ -13,7 +14,7 @@ use crate::packages;
 use crate::store::Recorded;
 use crate::testing::Bench;
 
-/// When the tests happen, in truth.
+/// The true time of the tests.
 const NOW: Wall = Wall(1_800_000_000_000);
 
 const DAYS_400: i64 = 400 * 24 * 3_600_000;
@@ -31,7 +32,7 @@ async fn start_run(bench: &Bench, committer: &Committer) {
     committer.start(held.for_run(), Policy::standard()).await.unwrap().unwrap();
 }
 
-/// What the driver does all the time.
+/// What the driver does in each iteration.
 async fn look(committer: &Committer) {
     committer.check_wall_clock().await.unwrap();
     committer.apply(Event::DeadlinePassed).await.unwrap();
@@ -42,7 +43,7 @@ fn left(committer: &Committer) -> Span {
     committer.read(|fleet, now| now.until(fleet.platform.run.as_ref().expect("the run has ended").limit()))
 }
 
-/// What is shown of the run's start, and of now.
+/// The shown times of the run's start, and of now.
 fn shown(committer: &Committer) -> (Wall, Wall) {
     committer.read(|fleet, now| {
         let began = fleet.platform.run.as_ref().unwrap().started_at;
@@ -69,9 +70,9 @@ async fn journal(committer: &Committer) -> Vec<(Wall, Recorded)> {
     committer.store().read(read).await.unwrap()
 }
 
-/// The Management Node starts with a wrong clock, which is then set right while it runs.
+/// The Management Node starts with a wrong clock, which is then corrected while it runs.
 #[tokio::test]
-async fn a_run_keeps_the_time_it_has_left_when_a_wrong_clock_is_set_right_r08() {
+async fn run_keeps_the_time_it_has_left_when_a_wrong_clock_is_set_right_r08() {
     for wrong in [HOURS_2, -HOURS_2, DAYS_400, -DAYS_400] {
         let (bench, machine) = (Bench::new(), wrong_by(wrong));
         let committer = bench.committer_on(&machine).await;
@@ -95,9 +96,9 @@ async fn a_run_keeps_the_time_it_has_left_when_a_wrong_clock_is_set_right_r08() 
     }
 }
 
-/// The clock is set wrong while it runs, it restarts while the clock is wrong, and the clock is set right.
+/// The clock is set wrong while it runs, it restarts while the clock is wrong, and the clock is corrected.
 #[tokio::test]
-async fn a_run_keeps_the_time_it_has_left_over_a_restart_with_a_wrong_clock_r08() {
+async fn run_keeps_the_time_it_has_left_over_a_restart_with_a_wrong_clock_r08() {
     for wrong in [HOURS_2, -HOURS_2, DAYS_400, -DAYS_400] {
         let (bench, machine) = (Bench::new(), wrong_by(0));
         let committer = bench.committer_on(&machine).await;
@@ -118,7 +119,7 @@ async fn a_run_keeps_the_time_it_has_left_over_a_restart_with_a_wrong_clock_r08(
 }
 
 #[tokio::test]
-async fn a_machine_that_was_off_is_believed_only_so_far_about_how_long_r08() {
+async fn machine_that_was_off_is_believed_only_so_far_about_how_long_r08() {
     const SECOND: Span = Span::seconds(1);
     let check = async |off: Span, wrong: i64, trust: Trust, passed: Span| {
         let (bench, machine) = (Bench::new(), wrong_by(0));
@@ -149,7 +150,7 @@ async fn a_machine_that_was_off_is_believed_only_so_far_about_how_long_r08() {
 }
 
 #[tokio::test]
-async fn what_was_not_committed_of_a_run_before_the_power_went_is_not_given_to_it_r08() {
+async fn time_that_was_stored_before_a_power_cut_counts_for_the_run_r08() {
     let (bench, machine) = (Bench::new(), wrong_by(0));
     let committer = bench.committer_on(&machine).await;
     start_run(&bench, &committer).await;
@@ -162,7 +163,7 @@ async fn what_was_not_committed_of_a_run_before_the_power_went_is_not_given_to_i
 }
 
 #[tokio::test]
-async fn a_step_is_told_once_and_the_clock_is_steady_an_hour_later() {
+async fn clock_step_is_reported_once_and_the_clock_is_steady_an_hour_later() {
     let (bench, machine) = (Bench::new(), wrong_by(HOURS_2));
     let committer = bench.committer_on(&machine).await;
     let stepped = |fleet: &Fleet| fleet.platform.wall.stepped_at().is_some();

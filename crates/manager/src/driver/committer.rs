@@ -1,5 +1,8 @@
-//! The committer: where every event is put to the core. Event, facts and new state are committed in one
-//! transaction, and nobody sees them before.
+//! Applies every event to the core and commits event, facts and new state in one transaction.
+//!
+//! It relies on the writer thread of the store for the order of events, and on `fleet` for every decision.
+//! Nobody sees a state before it is committed. After the commit it logs the facts and notifies whoever waits
+//! for a change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,14 +25,14 @@ use super::notifier::Notifier;
 use super::rooms::{Rooms, RoomsChanged};
 use crate::store::{Batch, Entry, Recorded, Store, StoreError, mark_time, record};
 
-/// What is known of a node only while the Management Node runs. It is shown and never decided upon.
+/// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeRuntime {
-    /// What the node has counted since it started.
+    /// The node's counters since it started.
     pub tally: Tally,
-    /// When it was heard last.
+    /// When it last reported.
     pub heard_at: Time,
-    /// How far its wall clock was ahead of the Management Node's then, as far as it has said so.
+    /// How far its wall clock was ahead of the Management Node's then, if it reports its clock.
     pub clock_ahead: Option<Offset>,
 }
 
@@ -38,11 +41,11 @@ pub struct NodeRuntime {
 pub struct Started {
     /// Its number.
     pub run: RunId,
-    /// What should be known.
+    /// What the operator should know.
     pub warnings: Vec<Warning>,
 }
 
-/// The way to the core. Cheap to clone.
+/// Applies events to the core. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Committer {
     inner: Arc<Inner>,
@@ -58,7 +61,7 @@ struct Inner {
     notifier: Notifier,
 }
 
-/// What an entry has done, for those who are told after the commit.
+/// The effects of an entry, which are published after the commit.
 #[derive(Default)]
 struct Effects {
     facts: Vec<Fact>,
@@ -74,7 +77,7 @@ impl Effects {
 }
 
 impl Committer {
-    /// A committer over a store and the state that was loaded from it.
+    /// A committer for a store and the state that was loaded from it.
     pub fn new(store: Store, fleet: Arc<RwLock<Fleet>>, clock: Clock, rooms: Configuration) -> Self {
         let rooms = Rooms::new(rooms);
         let inner =
@@ -82,22 +85,22 @@ impl Committer {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The store, for what is none of the core's business.
+    /// The store, for what the core does not know.
     pub fn store(&self) -> &Store {
         &self.inner.store
     }
 
-    /// Now, by the platform's time.
+    /// The platform's time.
     pub fn now(&self) -> Time {
         self.inner.clock.now()
     }
 
-    /// What the wall clock says.
+    /// The time of the wall clock.
     pub fn wall(&self) -> Wall {
         self.inner.clock.wall()
     }
 
-    /// Puts it to the core when the wall clock is not where what is shown leads.
+    /// Applies an event when the wall clock is not where the shown times expect it.
     ///
     /// # Errors
     /// The store could not commit.
@@ -107,7 +110,7 @@ impl Committer {
         }
         let committer = self.clone();
         let look = move |_: &Transaction<'_>, fleet: &Fleet, now: Time| {
-            // Read once more: the commit may have waited for its turn.
+            // Read once more: the commit may have waited for others.
             let wall = committer.wall();
             let stepped = fleet.platform.wall.step(now, wall).is_some();
             Ok((stepped.then_some(Event::WallClock { wall }).into_iter().collect(), ()))
@@ -115,8 +118,8 @@ impl Committer {
         self.change(look).await
     }
 
-    /// Stores the time while a run is under way, though nothing else has happened: what is not stored of it
-    /// when the machine loses power is added to the run's limit.
+    /// Stores the time while a run is in progress, even when nothing else has happened: time that is not
+    /// stored when the machine loses power prolongs the run.
     ///
     /// # Errors
     /// The store could not commit.
@@ -128,13 +131,13 @@ impl Committer {
         self.inner.store.write(move |tx| mark_time(tx, &stamp)).await
     }
 
-    /// Looks at the committed state. The closure must be quick: it keeps a commit waiting.
+    /// Reads the committed state. The closure must be quick: it blocks a commit.
     pub fn read<T>(&self, read: impl FnOnce(&Fleet, Time) -> T) -> T {
         let fleet = self.inner.fleet.read();
         read(&fleet, self.now())
     }
 
-    /// Puts an event to the core, and returns when what came of it is committed.
+    /// Applies an event to the core, and returns when the result is committed.
     ///
     /// # Errors
     /// The store could not commit; then nothing has happened, and the Management Node stops.
@@ -142,8 +145,8 @@ impl Committer {
         self.change(|_, _, _| Ok((vec![event], ()))).await
     }
 
-    /// Puts an event to the core, with more to be written in the same transaction. When `write`
-    /// refuses, nothing has happened.
+    /// Applies an event to the core, with more to be written in the same transaction. When `write` fails,
+    /// nothing has happened.
     ///
     /// # Errors
     /// What `write` returns, or that the store could not commit.
@@ -159,9 +162,9 @@ impl Committer {
         self.change(|tx, _, now| Ok((vec![event], write(tx, now)?))).await
     }
 
-    /// Writes, and then puts the events that follow from it to the core, all in one transaction: for a
-    /// registration whose id the database gives, or for what depends on the state of the platform at
-    /// that moment. When `write` refuses, nothing has happened.
+    /// Writes, and then applies the events that follow from it, all in one transaction: for a registration
+    /// whose id the database assigns, or for a change that depends on the state of the platform at that
+    /// moment. When `write` fails, nothing has happened.
     ///
     /// # Errors
     /// What `write` returns, or that the store could not commit.
@@ -195,7 +198,7 @@ impl Committer {
         self.inner.store.job(job, then).await
     }
 
-    /// Puts an event to the core if it still holds what `holds` asks, at the moment of the event.
+    /// Applies an event to the core if `holds` is still true of the state then.
     ///
     /// # Errors
     /// The store could not commit.
@@ -216,10 +219,10 @@ impl Committer {
         self.inner.store.job(job, move |done| committer.publish(done)).await
     }
 
-    /// Starts a run, unless something stands in its way.
+    /// Starts a run, unless something blocks it.
     ///
     /// # Errors
-    /// The store could not commit. What stands in the way is the inner error.
+    /// The store could not commit. The blockers are the inner error.
     pub async fn start(
         &self,
         package: Package,
@@ -245,7 +248,7 @@ impl Committer {
         self.inner.store.job(job, then).await
     }
 
-    /// Makes `policy` the standing one: the settings of the machine say so.
+    /// Makes `policy` the default one, as the settings of the machine say.
     ///
     /// # Errors
     /// The store could not commit.
@@ -295,33 +298,33 @@ impl Committer {
         self.inner.rooms.current()
     }
 
-    /// What is known of a node since this start of the Management Node.
+    /// What is known of a node since this process started.
     pub fn node_runtime(&self, id: NodeId) -> Option<NodeRuntime> {
         self.inner.live.lock().get(&id).copied()
     }
 
-    /// What a node has counted since it started, as far as it has said so.
+    /// The counters of a node since it started, if it has reported them.
     pub fn tally(&self, id: NodeId) -> Option<Tally> {
         self.node_runtime(id).map(|live| live.tally)
     }
 
-    /// Remembers that a node was heard.
+    /// Notes that a node has reported.
     pub(crate) fn heard(&self, id: NodeId, tally: Tally, clock_ahead: Option<Offset>) {
         let live = NodeRuntime { tally, heard_at: self.now(), clock_ahead };
         self.inner.live.lock().insert(id, live);
     }
 
-    /// Wakes whoever waits for news of one node.
+    /// Wakes the tasks that wait for a change of one node.
     pub(crate) fn changes_of(&self, id: NodeId) -> Arc<tokio::sync::Notify> {
         self.inner.notifier.for_node(id)
     }
 
-    /// Changes with every commit of the core's state.
+    /// The number of commits, which changes with every commit of the core's state.
     pub(crate) fn commits(&self) -> watch::Receiver<u64> {
         self.inner.notifier.commits()
     }
 
-    /// Says what has happened, after its commit.
+    /// Logs the facts and notifies the waiting tasks, after the commit.
     fn publish(&self, done: Option<Effects>) {
         let Some(Effects { facts, changed }) = done else { return };
         facts.iter().for_each(log::fact);
@@ -340,7 +343,7 @@ impl Committer {
     }
 }
 
-/// Puts an event to the core and writes what comes of it. An error breaks the store.
+/// Applies an event to the core and writes the result. An error breaks the store.
 fn apply_event(
     batch: &mut Batch<'_, '_>,
     clock: &Clock,
@@ -353,7 +356,7 @@ fn apply_event(
     Ok(done)
 }
 
-/// Puts an entry to the core and writes what comes of it. An error breaks the store.
+/// Applies an entry to the core and writes the result. An error breaks the store.
 fn apply_entry<R>(
     batch: &mut Batch<'_, '_>,
     clock: &Clock,

@@ -1,5 +1,6 @@
-//! The driver: puts what happens to the core, commits what comes of it, and acts on what is wanted.
-//! It never decides.
+//! The driver: applies events to the core, commits the result, and acts on what the core wants.
+//!
+//! It relies on `fleet` for every decision and on `store` for durability. It never decides itself.
 
 mod committer;
 mod log;

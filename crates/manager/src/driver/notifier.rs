@@ -1,4 +1,5 @@
-//! Who waits for what: a node's held request waits for news of that node, the driver for any commit.
+//! Notifies tasks that wait for a change: a node's held request waits for a change of that node, the driver
+//! for any commit. It carries no data: whoever is notified reads the committed state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use fleet::node::NodeId;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-/// The waiting.
+/// The waiting tasks, by node.
 #[derive(Debug, Default)]
 pub(crate) struct Notifier {
     nodes: Mutex<BTreeMap<NodeId, Arc<Notify>>>,
@@ -15,7 +16,7 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// What wakes those who wait for news of a node.
+    /// Wakes the tasks that wait for a change of a node.
     pub(crate) fn for_node(&self, id: NodeId) -> Arc<Notify> {
         self.nodes.lock().entry(id).or_default().clone()
     }
@@ -25,7 +26,7 @@ impl Notifier {
         self.commits.subscribe()
     }
 
-    /// Something was committed that changed these nodes.
+    /// A commit changed these nodes.
     pub(crate) fn notify_nodes(&self, changed: &BTreeSet<NodeId>) {
         let nodes = self.nodes.lock();
         changed.iter().filter_map(|id| nodes.get(id)).for_each(|waiting| waiting.notify_waiters());
@@ -33,13 +34,13 @@ impl Notifier {
         self.commits.send_modify(|count| *count += 1);
     }
 
-    /// There is news for every node.
+    /// Something changed that concerns every node.
     pub(crate) fn notify_all(&self) {
         let nodes = self.nodes.lock();
         nodes.values().for_each(|waiting| waiting.notify_waiters());
     }
 
-    /// A node is gone. Whoever waits for it was woken before.
+    /// A node was removed. The tasks that wait for it were woken before.
     pub(crate) fn forget(&self, id: NodeId) {
         self.nodes.lock().remove(&id);
     }

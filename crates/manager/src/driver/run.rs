@@ -1,5 +1,8 @@
-//! The loop: waits for a commit, a deadline, a link that goes down or an effect that is finished, and
-//! acts on the difference between what is wanted of the Management Node and what is in flight.
+//! The event loop: waits for a commit, a deadline, a link that goes down or an effect that has finished, and
+//! acts on the difference between what the core wants of the Management Node and what is in flight.
+//!
+//! It relies on `Committer` to apply what has happened, and keeps no list of work: a start after a crash is
+//! the same code as any other iteration.
 
 use std::future::pending;
 use std::time::Duration;
@@ -23,16 +26,16 @@ use crate::link::{Presence, SENTENCE_CHARACTERS};
 use crate::preflight;
 use crate::store::{Health, StoreError};
 
-/// The shortest wait for a deadline, so that one that does not go away cannot keep a processor busy.
+/// The shortest wait for a deadline, so that one that stays in the past cannot keep a processor busy.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
-/// How often the Management Node checks whether its own machine would start again: soon enough that an operator
-/// who has edited a file sees within a minute what a restart would make of it. Most of a check is the hash of the
-/// program in its slot: 34 ms of one processor for 32 MiB (SHA instructions; three times that without), less than
-/// 0.2 % of a minute, so no check leaves it out.
+/// How often the Management Node checks whether its own machine would start again: often enough that an
+/// operator who has edited a file learns within a minute whether a restart would succeed. Most of a check is
+/// the hash of the program in its slot: 34 ms of one processor for 32 MiB (SHA instructions; three times that
+/// without), less than 0.2 % of a minute, so every check includes it.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 
-/// When it checks for the first time after its start, which has just succeeded.
+/// When it checks for the first time after a start, which has just succeeded.
 const FIRST_CHECK: Duration = Duration::from_secs(5);
 
 /// Why the loop has ended.
@@ -40,7 +43,7 @@ const FIRST_CHECK: Duration = Duration::from_secs(5);
 pub enum Ended {
     /// The new release is selected: end the process, and it starts.
     Selected(Assignment),
-    /// Somebody asked.
+    /// The process was asked to end.
     Asked,
     /// A commit failed: end the process, and start again from what is stored.
     StoreBroken,
@@ -49,13 +52,13 @@ pub enum Ended {
 /// The driver of a Management Node.
 #[derive(Debug)]
 pub struct Driver {
-    /// The way to the core.
+    /// Applies events to the core.
     pub committer: Committer,
     /// The machine.
     pub own: OwnMachine,
-    /// What this process listens on, and would free before the next start.
+    /// The addresses of this process, which are free before the next start.
     pub held: Held,
-    /// Who is in touch.
+    /// Which links are up.
     pub presence: Presence,
     /// Links that went down.
     pub downs: mpsc::UnboundedReceiver<NodeId>,
@@ -65,13 +68,13 @@ pub struct Driver {
     pub stop: CancellationToken,
 }
 
-/// The staging that is under way.
+/// The staging in progress.
 struct Staging {
     of: Assignment,
     work: JoinHandle<Result<(), UpgradeError>>,
 }
 
-/// The Management Node's checks of itself: when the next one begins, or the one under way.
+/// The Management Node's checks of itself: when the next one begins, or the one in progress.
 enum OwnCheck {
     At(Instant),
     UnderWay(JoinHandle<Option<String>>),
@@ -81,7 +84,7 @@ enum OwnCheck {
 struct InFlight {
     staging: Option<Staging>,
     own_check: OwnCheck,
-    /// The release in the other slot that has said to this process that it would start.
+    /// The release in the other slot whose check by this process has succeeded.
     checked_release: Option<Assignment>,
 }
 
@@ -135,12 +138,12 @@ impl Driver {
         }
     }
 
-    /// Begins what is wanted and not in flight.
+    /// Begins what the core wants and what is not in flight.
     async fn act(&self, in_flight: &mut InFlight) -> Result<Option<Assignment>, StoreError> {
         match self.committer.read(|fleet, _| fleet.manager_wants()) {
             ManagerWants::Nothing => Ok(None),
             ManagerWants::Stage(of) => {
-                // One that is under way for another run ends first: both write the same slot.
+                // A staging for another run ends first: both write the same slot.
                 if in_flight.staging.is_none() {
                     let (own, held) = (self.own.clone(), self.held.clone());
                     info!(release = %of.release, "staging the release on the Management Node");
@@ -153,8 +156,8 @@ impl Driver {
         }
     }
 
-    /// Selects the new release, after which nobody's request is taken here any more. One that the process before
-    /// has asked is asked once more: the machine may have changed since.
+    /// Selects the new release, after which no request is served here. A release that was checked by an
+    /// earlier process is checked once more: the machine may have changed since.
     async fn select(
         &self,
         of: Assignment,
@@ -207,7 +210,7 @@ impl Driver {
                     Woken::ToCheck
                 }
                 OwnCheck::UnderWay(check) => {
-                    let broken = |broken| Some(format!("the check broke off: {broken}"));
+                    let broken = |broken| Some(format!("the check was aborted: {broken}"));
                     Woken::ByChecked(check.await.unwrap_or_else(broken))
                 }
             }
@@ -231,13 +234,13 @@ impl Driver {
         }
     }
 
-    /// The node may have come back in the meantime.
+    /// The node may be back in the meantime.
     async fn link_down(&self, id: NodeId) -> Result<(), StoreError> {
         let presence = self.presence.clone();
         self.committer.apply_if(Event::LinkDown { id }, move |_| presence.is_absent(id)).await
     }
 
-    /// The Management Node has checked itself. What says nothing new is no event.
+    /// The Management Node has checked itself. An unchanged result is no event.
     async fn checked(&self, fault: Option<String>) -> Result<(), StoreError> {
         let fault: Option<String> = fault.map(|fault| fault.chars().take(SENTENCE_CHARACTERS).collect());
         let known = fault.clone();

@@ -40,7 +40,7 @@ async fn start_from(bench: &Bench, committer: &Committer, upload: &Path) -> Held
 }
 
 #[tokio::test]
-async fn a_registration_and_its_event_are_one() {
+async fn registration_and_its_event_are_one() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let register = |name: &'static str| {
@@ -58,7 +58,7 @@ async fn a_registration_and_its_event_are_one() {
 }
 
 #[tokio::test]
-async fn a_change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
+async fn change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let id = NodeId(1);
@@ -77,7 +77,7 @@ async fn a_change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
     let (first, seen) = tokio::join!(committer.apply(maintenance("a fan")), add_a_second);
     first.unwrap();
     assert_eq!(seen.unwrap().as_deref(), Some("a fan"));
-    assert_eq!(*commits.borrow(), before + 2, "two events of one change were told apart");
+    assert_eq!(*commits.borrow(), before + 2, "two events of one change were notified separately");
     let held =
         |fleet: &fleet::platform::Fleet| fleet.nodes().get(NodeId(2)).unwrap().operator_maintenance.clone();
     assert_eq!(committer.read(|fleet, _| held(fleet)).as_deref(), Some("a fan"));
@@ -86,7 +86,7 @@ async fn a_change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
 }
 
 #[tokio::test]
-async fn a_change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
+async fn change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let insert = |name: &'static str| {
@@ -112,7 +112,7 @@ async fn a_change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
 }
 
 #[tokio::test]
-async fn a_run_stages_and_selects_the_new_manager() {
+async fn run_stages_and_selects_the_new_manager() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let (driver, _stop, gate) = driver(&bench, &committer);
@@ -128,7 +128,8 @@ async fn a_run_stages_and_selects_the_new_manager() {
     assert_eq!(gate.state(), GateState::Closed, "requests were taken after the selection");
 }
 
-/// The Management Node keeps its release and serves on, and the run says what the new one has found.
+/// Checks that the Management Node keeps its release and serves, and that the outcome names the fault of the
+/// new one.
 async fn is_rejected(bench: &Bench, committer: &Committer) {
     let (driver, stop, gate) = driver(bench, committer);
     let running = tokio::spawn(driver.run());
@@ -162,7 +163,7 @@ async fn release_that_an_earlier_process_has_staged_is_asked_once_more() {
 }
 
 #[tokio::test]
-async fn a_manager_that_was_killed_after_staging_goes_on_without_unpacking_again() {
+async fn manager_that_was_killed_after_staging_goes_on_without_unpacking_again() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     start(&bench, &committer).await;
@@ -181,7 +182,7 @@ async fn a_manager_that_was_killed_after_staging_goes_on_without_unpacking_again
 }
 
 #[tokio::test]
-async fn a_package_that_was_damaged_ends_the_run_and_touches_nothing() {
+async fn package_that_was_damaged_ends_the_run_and_touches_nothing() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let held = start(&bench, &committer).await;
@@ -203,7 +204,7 @@ async fn a_package_that_was_damaged_ends_the_run_and_touches_nothing() {
 }
 
 #[tokio::test]
-async fn a_slot_that_cannot_be_selected_ends_the_run_and_requests_are_taken_again() {
+async fn slot_that_cannot_be_selected_ends_the_run_and_requests_are_taken_again() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     start(&bench, &committer).await;
@@ -216,7 +217,7 @@ async fn a_slot_that_cannot_be_selected_ends_the_run_and_requests_are_taken_agai
     assert_eq!(gate.state(), GateState::Open);
 }
 
-/// A disk that makes names durable no more, once it is told so.
+/// A disk on which directories cannot be synced any more, once the flag is set.
 #[derive(Debug, Default)]
 struct Worn(std::sync::atomic::AtomicBool);
 
@@ -257,7 +258,7 @@ impl slots::Disk for Worn {
 }
 
 #[tokio::test]
-async fn a_selection_that_was_made_and_reported_as_failed_counts_as_made() {
+async fn selection_that_was_made_and_reported_as_failed_counts_as_made() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     start(&bench, &committer).await;
@@ -277,7 +278,7 @@ async fn a_selection_that_was_made_and_reported_as_failed_counts_as_made() {
 }
 
 #[tokio::test]
-async fn a_deadline_is_handled_when_it_comes() {
+async fn deadline_is_handled_when_it_comes() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let id = NodeId(1);

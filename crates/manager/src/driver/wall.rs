@@ -1,4 +1,5 @@
-//! Looks at the Management Node's wall clock, so that what is shown follows it, and keeps the time of a run.
+//! Checks the Management Node's wall clock every second, so that the times that are shown follow it, and
+//! stores the time of a run every minute.
 
 use std::time::Duration;
 
@@ -6,13 +7,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Committer;
 
-/// How often the wall clock is looked at: for so long a page may show the time of a clock that was set right.
+/// How often the wall clock is checked: for so long a page may show wrong times after the clock was
+/// corrected.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the time is stored while a run is under way.
 const STORE_EVERY: u64 = 60;
 
-/// Looks and keeps until it is aborted, or the store is broken, which the driver notices.
+/// Checks and stores until it is aborted, or the store is broken, which the driver notices.
 pub(super) async fn watch(committer: Committer) {
     let mut look = interval(CHECK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

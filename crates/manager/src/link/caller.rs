@@ -29,11 +29,11 @@ use crate::store::StoreError;
 /// How long a request's body may take to arrive.
 const BODY: Duration = Duration::from_secs(30);
 
-/// How long the link waits for what.
+/// The timeouts of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long a node's request is held when there is no news. Half of what firewalls commonly allow
-    /// an idle connection, and short enough that a broken one is soon noticed.
+    /// How long a node's request is held when nothing is new. Half of what firewalls commonly allow an idle
+    /// connection, and short enough that a broken one is soon noticed.
     pub hold: Duration,
     /// How long a node may be without a request before its link counts as down: a few tries of a node
     /// whose connection broke.
@@ -41,41 +41,41 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// What a Management Node runs with.
+    /// The timeouts of a Management Node.
     pub const STANDARD: Self = Self { hold: Duration::from_secs(10), gap: Duration::from_secs(5) };
 }
 
-/// What the nodes' requests need. Cheap to clone.
+/// The state that the handlers of the nodes' requests share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// The way to the core.
+    /// Applies events to the core.
     pub committer: Committer,
-    /// What makes certificates.
+    /// Issues certificates.
     pub authority: Arc<Authority>,
-    /// Where the packages lie.
+    /// The paths of the packages.
     pub layout: Layout,
-    /// Who is in touch.
+    /// Which links are up.
     pub presence: Presence,
-    /// Whether requests are taken.
+    /// Whether requests are served.
     pub gate: Gate,
     /// How fast each node may fetch a package, in bytes per second.
     pub fetch_rate: Option<u64>,
-    /// How long to wait for what.
+    /// The timeouts.
     pub timing: Timing,
-    /// Whom it has refused.
+    /// The refusals so far.
     pub refusals: Refusals,
-    /// Who has sent wrong tokens.
+    /// The wrong tokens so far.
     pub slowdown: Arc<Slowdown>,
 }
 
-/// The node at the other end: its certificate is good now, and belongs to the registration in force.
+/// The node that sends a request: its certificate is valid now, and belongs to its current registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// The node.
     pub(crate) node: NodeId,
     /// Its registration.
     pub(crate) registration: RegistrationId,
-    /// The certificate that it has shown.
+    /// Its certificate.
     shown: Certificate,
 }
 
@@ -103,7 +103,7 @@ impl FromRequestParts<Link> for Caller {
 }
 
 impl Caller {
-    /// Whether it is still who it was when its request came: a request may be held for a while.
+    /// Checks its certificate again: a request may have been held for a while.
     pub(crate) async fn check_still_valid(&self, link: &Link) -> Result<(), Refusal> {
         let status = link.status_of(&self.shown).await?;
         status.map(|_| ()).map_err(Refusal::from)
@@ -111,7 +111,7 @@ impl Caller {
 }
 
 impl Link {
-    /// The registration that a certificate counts for now, or why it does not count.
+    /// The registration for which a certificate counts now, or why it does not count.
     async fn status_of(&self, shown: &Certificate) -> Result<Result<RegistrationId, Reason>, StoreError> {
         if self.committer.read(|fleet, _| fleet.nodes().get(shown.node).is_none()) {
             return Ok(Err(Reason::NotRegistered));
@@ -163,7 +163,7 @@ pub(crate) async fn bytes(body: Body, limit: usize) -> Result<axum::body::Bytes,
     }
 }
 
-/// Understands a message.
+/// Parses a message.
 pub(crate) fn message<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(Refusal::Malformed)
 }

@@ -1,5 +1,5 @@
-//! A connection that ends by itself: when nothing has come or gone for a while, when its time is up, or
-//! when its place is needed for somebody else.
+//! A connection with timeouts. It ends when no byte has been transferred for a while, when an unauthenticated
+//! peer has used up its time, or when its permit is revoked for another connection.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::connection_pools::{AuthState, ConnectionHandle};
 
-/// A connection, which keeps its place among those that the listener takes on.
+/// A connection, which holds a permit of its listener.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TlsStream<TcpStream>,
@@ -24,8 +24,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A connection that is ended after `idle` without a byte, and when `life` is over unless its peer is
-    /// known by then.
+    /// A connection that ends after `idle` without a byte, and after `life` unless its peer is authenticated
+    /// by then.
     pub(super) fn new(
         stream: TlsStream<TcpStream>,
         idle: Duration,
@@ -44,12 +44,12 @@ impl Connection {
     }
 }
 
-/// When a connection is given up.
+/// When a connection times out.
 #[derive(Debug)]
 struct IdleTimeout {
     idle: Duration,
     last_byte: Instant,
-    /// When whoever is not known by then must go.
+    /// When an unauthenticated peer is disconnected.
     end: Instant,
     timer: Pin<Box<Sleep>>,
 }
@@ -59,7 +59,7 @@ impl IdleTimeout {
         Self { idle, last_byte: now, end: now + life, timer: Box::pin(sleep_until(now)) }
     }
 
-    /// When it is over, unless a byte comes or goes before.
+    /// When it times out, unless a byte is transferred before.
     fn until(&self, auth_state: AuthState) -> Instant {
         let quiet = self.last_byte + self.idle;
         match auth_state {
@@ -68,8 +68,8 @@ impl IdleTimeout {
         }
     }
 
-    /// Wakes the task of `cx` when it is over. The timer is only set anew when it has gone off, which
-    /// costs less than at every byte.
+    /// Fails when it has timed out, and wakes the task of `cx` when it will. The timer is only reset when it
+    /// has fired, which costs less than at every byte.
     fn check(&mut self, auth_state: AuthState, cx: &mut Context<'_>) -> io::Result<()> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let until = self.until(auth_state);
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_byte_gives_more_time_and_a_stranger_s_end_comes_all_the_same() {
+    async fn byte_resets_the_idle_timeout_and_not_the_time_of_an_unauthenticated_peer() {
         let (idle, start) = (Duration::from_secs(60), Instant::now());
         let mut timeout = IdleTimeout::new(idle, Duration::from_secs(90), start);
         assert_eq!(timeout.until(AuthState::Unauthenticated), start + idle);

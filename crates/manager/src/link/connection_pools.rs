@@ -1,9 +1,10 @@
-//! Whom a listener has taken on: three pools, one after the other. Whoever connects is handshaking until its
-//! handshake is done, a stranger until it has proved who it is, and known from then on. Each room is
-//! bounded for itself, so unauthenticated never take the places of those who are known.
+//! The pools of connections of a listener. A connection passes three, one after the other: handshaking,
+//! unauthenticated, authenticated. Each pool is bounded for itself, so that unauthenticated peers never take
+//! the permits of authenticated ones.
 //!
-//! Connections from the machine itself have pools of their own beside those of everybody else: whoever
-//! sits at the machine gets in whatever comes over the network.
+//! Connections from the machine itself have pools of their own for the first two, so that somebody who works
+//! at the machine can always connect. Which permit is revoked when a pool is full, `edge::permit_pool`
+//! decides.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,24 +18,24 @@ use wire::RegistrationId;
 
 use super::certificate::Certificate;
 
-/// Whether it is known who is at the other end.
+/// Whether the peer of a connection is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthState {
-    /// It has proved nothing yet.
+    /// The peer has not authenticated itself yet.
     Unauthenticated,
-    /// It has proved who it is.
+    /// The peer has authenticated itself.
     Authenticated,
 }
 
-/// By what places of those who are known are counted.
+/// The identity of an authenticated peer, by which its permits are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Identity {
-    /// The registration in its certificate: a number of connections for each node, whatever keys it has had, and
-    /// none for one that has its number from a registration that has ended.
+    /// The registration in its certificate: a number of connections for each node, whatever keys it has had,
+    /// apart from those of an ended registration with the same number.
     Registration(NodeId, RegistrationId),
-    /// The key of a certificate without a registration, which release 34 made.
+    /// The key of a certificate without a registration, which release 34 issued.
     Key(Sha256),
-    /// Where it logged in from.
+    /// The address from which it logged in.
     SourcePrefix(SourcePrefix),
 }
 
@@ -47,7 +48,7 @@ impl Holder for Identity {
     }
 }
 
-/// A room twice: for the network, and for the machine itself.
+/// Two pools: for the network, and for the machine itself.
 #[derive(Clone, Debug)]
 struct PoolPair {
     network: PermitPool<SourcePrefix>,
@@ -62,7 +63,7 @@ pub(super) struct Pools {
     authenticated: PermitPool<Identity>,
 }
 
-/// Where a connection comes from.
+/// The remote end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Endpoint {
     origin: SourcePrefix,
@@ -99,7 +100,7 @@ impl PoolPair {
 }
 
 impl Pools {
-    /// Empty ones.
+    /// Empty pools.
     pub(super) fn new(
         handshaking: PoolLimits,
         unauthenticated: PoolLimits,
@@ -112,7 +113,7 @@ impl Pools {
         }
     }
 
-    /// Takes on a connection whose handshake begins.
+    /// Admits a connection whose handshake begins.
     pub(super) fn admit(&self, from: Endpoint) -> ConnectionHandle {
         let end = CancellationToken::new();
         let stage = Stage::Handshaking(self.handshaking.take(from, end.clone()));
@@ -120,7 +121,7 @@ impl Pools {
     }
 }
 
-/// A connection as its listener sees it. Clones are the same one.
+/// A handle on a connection, with its permit. All clones are the same connection.
 #[derive(Clone, Debug)]
 pub struct ConnectionHandle(Arc<Inner>);
 
@@ -132,7 +133,7 @@ struct Inner {
     stage: Mutex<Stage>,
 }
 
-/// The place that it holds. It is given back when the handle is dropped.
+/// The stage of a connection, with its permit, which is released when the last handle is dropped.
 #[derive(Debug)]
 enum Stage {
     Handshaking(#[expect(dead_code, reason = "held until it is dropped")] Permit<SourcePrefix>),
@@ -141,13 +142,13 @@ enum Stage {
 }
 
 impl ConnectionHandle {
-    /// The handshake is done, and proved nothing.
+    /// The handshake is done without a certificate that is valid.
     pub(super) fn set_unauthenticated(&self) {
         let Inner { pools, from, end, stage } = &*self.0;
         *stage.lock() = Stage::Unauthenticated(pools.unauthenticated.take(*from, end.clone()));
     }
 
-    /// It has proved that this certificate, which is good, is its own.
+    /// The peer has authenticated itself with this certificate, which is valid.
     pub(super) fn set_certificate(&self, shown: &Certificate) {
         self.set_identity(match shown.registration {
             Some(registration) => Identity::Registration(shown.node, registration),
@@ -155,7 +156,7 @@ impl ConnectionHandle {
         });
     }
 
-    /// It has proved who it is: it may stay.
+    /// The peer has logged in.
     pub(crate) fn set_logged_in(&self) {
         if self.auth_state() == AuthState::Unauthenticated {
             self.set_identity(Identity::SourcePrefix(self.0.from.origin));
@@ -167,7 +168,7 @@ impl ConnectionHandle {
         *stage.lock() = Stage::Authenticated(pools.authenticated.acquire(by, end.clone()));
     }
 
-    /// Whether it has proved who it is.
+    /// Whether the peer is authenticated.
     pub(super) fn auth_state(&self) -> AuthState {
         match &*self.0.stage.lock() {
             Stage::Handshaking(_) | Stage::Unauthenticated(_) => AuthState::Unauthenticated,
@@ -175,7 +176,7 @@ impl ConnectionHandle {
         }
     }
 
-    /// Ready when its place was given to somebody else.
+    /// Ready when its permit was revoked for another connection.
     pub(super) fn evicted(&self) -> WaitForCancellationFutureOwned {
         self.0.end.clone().cancelled_owned()
     }
@@ -183,7 +184,7 @@ impl ConnectionHandle {
 
 #[cfg(test)]
 impl ConnectionHandle {
-    /// One whose handshake proved nothing.
+    /// One whose peer is not authenticated.
     pub(crate) fn unauthenticated() -> Self {
         let one = PoolLimits { total: 1, per_holder: 1 };
         let handle = Pools::new(one, one, one).admit(Endpoint::new(([192, 0, 2, 1], 1).into(), None));
@@ -191,7 +192,7 @@ impl ConnectionHandle {
         handle
     }
 
-    /// Whether it has proved who it is.
+    /// Whether the peer is authenticated.
     pub(crate) fn is_authenticated(&self) -> bool {
         self.auth_state() == AuthState::Authenticated
     }
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_never_take_the_place_of_who_is_known() {
+    fn unauthenticated_connections_never_displace_authenticated_ones() {
         let pools = Pools::new(POOL, POOL, POOL);
         let known = pools.admit(from("10.0.0.2:1"));
         known.set_unauthenticated();
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_itself_is_not_counted_with_the_network() {
+    fn connections_from_the_machine_are_not_counted_with_the_network() {
         let pools = Pools::new(POOL, POOL, POOL);
         let own: Vec<_> = ["127.0.0.1:1", "[::1]:1", "10.0.0.1:9"].map(|peer| pools.admit(from(peer))).into();
         own.iter().for_each(ConnectionHandle::set_unauthenticated);
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_sits_at_the_machine_is_known_by_any_of_its_addresses() {
+    fn connections_from_the_machine_are_recognised_by_any_of_its_addresses() {
         let own = [
             "127.0.0.1:1",
             "127.9.0.1:1",

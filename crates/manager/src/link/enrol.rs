@@ -1,4 +1,7 @@
-//! A node's identity: enrolment with a token, renewal over the authenticated link.
+//! Issues certificates to nodes: enrolment with a token, and renewal over the authenticated link.
+//!
+//! It relies on `enrolment` for tokens and on the core for whether a machine may join (R29). It renews no
+//! certificate that two processes use.
 
 use std::time::UNIX_EPOCH;
 
@@ -50,7 +53,7 @@ async fn owner_of(link: &Link, token: &str) -> Result<Option<NodeId>, StoreError
     link.committer.store().read(move |connection: &rusqlite::Connection| owner(connection, &token, now)).await
 }
 
-/// Slows down whoever tries tokens.
+/// Delays the answer to a wrong token.
 async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
     let address = peer.address.ip();
     link.refusals.of_stranger(address, Reason::WrongToken);
@@ -58,7 +61,7 @@ async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
     Refusal::Token
 }
 
-/// Refuses a machine that the platform does not take as this node, and notes it.
+/// Refuses a machine that may not join as this node, and notes it.
 fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> Result<(), Refusal> {
     let decided = link.committer.read(|fleet, _| {
         let node = fleet.nodes().get(id)?;
@@ -75,8 +78,7 @@ fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> R
     }
 }
 
-/// `POST /node/v1/renew`: the certificate that the node shows is the right to the next one, of the same
-/// registration.
+/// `POST /node/v1/renew`: a valid certificate entitles the node to the next one, of the same registration.
 pub(crate) async fn renew(
     caller: Caller,
     State(link): State<Link>,
@@ -90,9 +92,9 @@ pub(crate) async fn renew(
     issue(&link, caller.node, caller.registration, &key)
 }
 
-/// While two processes report under one identity, it is not prolonged: one of them may hold a stolen key, and
-/// would renew its certificate for ever. A certificate has a third of its life left when it is to be renewed. The
-/// alarm names the two; here nothing is logged, for either may ask as often as it likes.
+/// Refuses the renewal while two processes report under one identity: one of them may have a stolen key, and
+/// could renew its certificate for ever. A certificate is renewed when a third of its validity is left, so
+/// there is time. The alarm names the two; nothing is logged here, for either may ask as often as it likes.
 fn refuse_duplicate(link: &Link, node: NodeId) -> Result<(), Refusal> {
     let two =
         link.committer.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));

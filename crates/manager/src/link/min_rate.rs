@@ -1,4 +1,7 @@
-//! The body of a request, which must come at some rate: a peer that drips it keeps its place for nothing.
+//! A request body with a minimum rate, so that a peer that sends a byte now and then does not keep its
+//! connection.
+//!
+//! Only the time in which the program waits for the peer counts.
 
 use std::io;
 use std::pin::Pin;
@@ -9,10 +12,10 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The slowest rate, in bytes per second: over the slowest link that carries one call, eight thousand come.
+/// The minimum rate, in bytes per second: the slowest link that carries one call transfers eight thousand.
 const BYTES_PER_SECOND: u64 = 1 << 10;
 
-/// A body at a rate. Only the time in which the program waits for its peer counts.
+/// A body with a minimum rate.
 #[derive(Debug)]
 pub(super) struct MinRateBody<B = Incoming> {
     body: B,
@@ -20,10 +23,10 @@ pub(super) struct MinRateBody<B = Incoming> {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What has come, and how long it was waited for.
+/// What has arrived, and how long the program has waited for it.
 #[derive(Debug)]
 struct MinRate {
-    /// How long a body may be late in all, whatever has come of it.
+    /// How long a body may be late in total.
     grace: Duration,
     bytes: u64,
     waited: Duration,
@@ -35,14 +38,14 @@ impl MinRate {
         Self { grace, bytes: 0, waited: Duration::ZERO, since: None }
     }
 
-    /// More is waited for; says until when.
+    /// The program waits for more; returns until when it may.
     fn wait(&mut self, now: Instant) -> Instant {
         let since = *self.since.get_or_insert(now);
         let allowed = self.grace + Duration::from_secs(self.bytes / BYTES_PER_SECOND);
         since + allowed.saturating_sub(self.waited)
     }
 
-    /// So many bytes have come.
+    /// Bytes have arrived.
     fn received(&mut self, bytes: usize, now: Instant) {
         self.waited += self.since.take().map_or(Duration::ZERO, |since| now.duration_since(since));
         self.bytes += bytes as u64;
@@ -54,7 +57,7 @@ impl<B> MinRateBody<B> {
         Self { body, rate: MinRate::new(grace), timer: None }
     }
 
-    /// Whether what is waited for is late. Wakes the task of `cx` when it will be.
+    /// Whether the body is late. Wakes the task of `cx` when it will be.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let until = self.rate.wait(Instant::now());
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
@@ -109,7 +112,7 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(20);
 
     #[test]
-    fn a_body_that_drips_is_late_and_one_that_flows_is_not() {
+    fn slow_body_is_late_and_a_fast_one_is_not() {
         let start = Instant::now();
         let mut drips = MinRate::new(GRACE);
         let late = (0..).find(|second| {

@@ -1,6 +1,7 @@
-//! The link to the Conferencing Nodes: who they are, what they say, what they are told.
+//! The link to the Conferencing Nodes: TLS, identities, reports and desired states, package files.
 //!
-//! A node is known by its certificate alone, and the store says to which registration that must belong.
+//! A node is identified by its certificate alone; `registration` says which registration that must belong to.
+//! The link passes reports on to the core and never decides what is wanted of a node.
 
 mod caller;
 mod certificate;

@@ -1,5 +1,8 @@
-//! Whether each node's link is up. A held request is the sign of life; a node that has none and sends
-//! none for a while has lost its link.
+//! Tracks whether each node's link is up: it is while a request of the node is open, and for a short time
+//! after.
+//!
+//! It reports a link that goes down once, on a channel, and limits how fast the events of one node are
+//! applied. What follows from a link that is down, the core decides.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use crate::token_bucket::{Rate, TokenBucket};
 /// service, restarts and returns: these events must not wait for one another, for it takes no calls meanwhile.
 const EVENTS: Rate = Rate { burst: 21, interval: Span(100) };
 
-/// Notices links that go down.
+/// Tracks which links are up.
 #[derive(Clone, Debug)]
 pub struct Presence {
     inner: Arc<Inner>,
@@ -41,7 +44,7 @@ struct Requests {
     events: TokenBucket,
 }
 
-/// One request of a node. Dropped when it was answered, or when its connection broke.
+/// A request of a node in progress. Dropped when it was answered, or when its connection broke.
 #[derive(Debug)]
 pub(crate) struct OpenRequest {
     presence: Presence,
@@ -49,7 +52,7 @@ pub(crate) struct OpenRequest {
 }
 
 impl Presence {
-    /// Says on the channel which link is down: once, `gap` after the last request has ended.
+    /// Reports a link that is down on the channel: once, `gap` after the last request has ended.
     pub fn new(gap: Duration) -> (Self, mpsc::UnboundedReceiver<NodeId>) {
         let (down, downs) = mpsc::unbounded_channel();
         (
@@ -58,7 +61,7 @@ impl Presence {
         )
     }
 
-    /// A request of a node has come.
+    /// A request of a node has arrived.
     pub(crate) fn begin(&self, node: NodeId) -> OpenRequest {
         let mut nodes = self.inner.nodes.lock();
         let requests = nodes.entry(node).or_default();
@@ -67,7 +70,7 @@ impl Presence {
         OpenRequest { presence: self.clone(), node }
     }
 
-    /// Whether the node has no request under way.
+    /// Whether the node has no request in progress.
     pub(crate) fn is_absent(&self, node: NodeId) -> bool {
         let nodes = self.inner.nodes.lock();
         nodes.get(&node).is_none_or(|requests| requests.under_way == 0)
@@ -93,13 +96,13 @@ impl Presence {
         }
     }
 
-    /// Waits for the next request, which ends this task, and gives the link up without one.
+    /// Waits for the next request, which aborts this task, and reports the link as down without one.
     async fn wait(self, node: NodeId) {
         tokio::time::sleep(self.inner.gap).await;
         let mut nodes = self.inner.nodes.lock();
         if nodes.get(&node).is_some_and(|requests| requests.under_way == 0) {
             nodes.remove(&node);
-            // An error says that the Management Node is about to end.
+            // It fails only when the Management Node is about to end.
             let _ = self.inner.down.send(node);
         }
     }
@@ -126,7 +129,7 @@ mod tests {
     const NODE: NodeId = NodeId(1);
 
     #[tokio::test]
-    async fn a_link_that_goes_quiet_is_down_once() {
+    async fn link_that_goes_quiet_is_down_once() {
         let (presence, mut downs) = Presence::new(Duration::from_millis(20));
         drop(presence.begin(NODE));
         assert_eq!(downs.recv().await, Some(NODE));
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_is_held_keeps_the_link_up() {
+    async fn request_that_is_held_keeps_the_link_up() {
         let (presence, mut downs) = Presence::new(Duration::from_millis(1));
         let held = presence.begin(NODE);
         drop(presence.begin(NODE));
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_request_in_the_gap_keeps_the_link_up() {
+    async fn new_request_in_the_gap_keeps_the_link_up() {
         let (presence, mut downs) = Presence::new(Duration::from_secs(3600));
         drop(presence.begin(NODE));
         let next = presence.begin(NODE);
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_events_of_one_node_keep_their_distance() {
+    async fn events_of_one_node_are_limited_in_rate() {
         let (presence, _downs) = Presence::new(Duration::from_secs(3600));
         let (one, _held) = (Instant::now(), presence.begin(NODE));
         for _ in 0..EVENTS.burst {

@@ -1,5 +1,7 @@
-//! Whom the nodes' listener has refused, and why: shown for each node, and logged once for each node and
-//! reason. Nobody can fill the log or the memory with it.
+//! Records whom the nodes' listener has refused, and why: shown for each node, and logged once for each node
+//! and reason, and again after a day.
+//!
+//! Everything is bounded, so that nobody can fill the log or the memory. It refuses nothing itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,10 +18,10 @@ use tracing::warn;
 use crate::bounded::make_room;
 use crate::token_bucket::{Rate, TokenBucket};
 
-/// After this time a reason that still holds is logged once more, so that it stands in every day's log.
+/// After this time a reason that still applies is logged once more, so that it is in every day's log.
 const LOGGED_AGAIN: Span = Span::hours(24);
 
-/// How many pairs of node and reason are remembered: every node of a platform with one reason, and more.
+/// How many pairs of node and reason are remembered: more than every node of a platform with one reason.
 const OF_NODES: usize = 16_384;
 
 /// How many pairs of address and reason are remembered.
@@ -31,19 +33,19 @@ const LINES: Rate = Rate { burst: 31, interval: Span::seconds(10) };
 /// Why a connection or a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The certificate was good until some time ago.
+    /// The certificate has expired.
     Expired,
     /// The certificate belongs to another registration of its node's number.
     RegistrationEnded,
     /// There is no node with the number in the certificate.
     NotRegistered,
-    /// The certificate is of another authority.
+    /// The certificate was issued by another authority.
     OtherAuthority,
-    /// The certificate is none for a node.
+    /// The certificate is not one for a node.
     UnusableCertificate,
-    /// It does not accept the certificate of the Management Node.
+    /// The peer does not accept the certificate of the Management Node.
     RejectsOurCertificate,
-    /// No certificate is shown where one is due.
+    /// No certificate is shown where one is required.
     NoCertificate,
     /// The enrolment token is wrong, spent or expired.
     WrongToken,
@@ -52,7 +54,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The token in the API. It never changes.
+    /// Its identifier in the API, which never changes.
     pub fn token(self) -> &'static str {
         match self {
             Self::Expired => "certificate_expired",
@@ -69,9 +71,10 @@ impl Reason {
 }
 
 impl Reason {
-    /// What is wrong, and what to do, for a refused certificate of a node in that contact. While the node is in
-    /// touch, whoever shows an identity that has ended is another machine, and a new enrolment would shut the node
-    /// out for it. An expired certificate may still be the node's own, which is in touch for a moment then.
+    /// What is wrong, and what to do, for a refused certificate of a node with that contact. While the link
+    /// of the node is up, a peer with an identity that has ended is another machine, and a new enrolment
+    /// would revoke the node's own identity. An expired certificate may still be the node's own, whose link
+    /// stays up for a moment then.
     pub(crate) fn explained(self, contact: Contact) -> String {
         match self {
             Self::RegistrationEnded if contact == Contact::Heard => {
@@ -143,13 +146,13 @@ impl fmt::Display for Reason {
 pub struct Refused {
     /// Why.
     pub reason: Reason,
-    /// From where it came.
+    /// Its address.
     pub address: IpAddr,
-    /// When, the last time.
+    /// When it was last refused.
     pub at: Time,
 }
 
-/// What was noted of one who is refused for one reason.
+/// The record of one peer that is refused for one reason.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     last: Refused,
@@ -158,7 +161,7 @@ struct Seen {
     unlogged: u64,
 }
 
-/// Everything that is noted. Cheap to clone; all clones are the same.
+/// All refusals. Cheap to clone; all clones are the same.
 #[derive(Clone, Debug)]
 pub struct Refusals {
     started: Instant,
@@ -181,7 +184,7 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// A node is refused that has proved which certificate is its own.
+    /// A node is refused that has authenticated itself with a certificate.
     pub(crate) fn of_node(&self, node: NodeId, name: &str, contact: Contact, refused: Refused) {
         if let Some(times) = self.lock().note_node(node, refused) {
             let Refused { reason, address, at: _ } = refused;
@@ -190,7 +193,7 @@ impl Refusals {
         }
     }
 
-    /// Somebody is refused who has proved nothing.
+    /// An unauthenticated peer is refused.
     pub(crate) fn of_stranger(&self, address: IpAddr, reason: Reason) {
         let now = Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let noted = self.lock().note_stranger(Refused { reason, address, at: now });
@@ -213,12 +216,12 @@ impl Refusals {
 }
 
 impl Table {
-    /// Says how often it happened since the last line, when a line is due.
+    /// Returns how often it happened since the last line, when a line is due.
     fn note_node(&mut self, node: NodeId, refused: Refused) -> Option<u64> {
         note(&mut self.nodes, OF_NODES, (node, refused.reason), refused)
     }
 
-    /// The same for a stranger, and how many lines were left out since the last one.
+    /// The same for an unauthenticated peer, with how many lines were left out since the last one.
     fn note_stranger(&mut self, refused: Refused) -> Option<(u64, u64)> {
         let key = (SourcePrefix::of(refused.address), refused.reason);
         let times = note(&mut self.strangers, OF_STRANGERS, key, refused)?;
@@ -259,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_logged_once_for_each_reason_and_again_after_a_day() {
+    fn node_is_logged_once_for_each_reason_and_again_after_a_day() {
         let mut table = Table::default();
         let mut note = |node, reason, at| table.note_node(NodeId(node), refused(reason, 1, at));
         assert_eq!(note(1, Reason::Expired, 0), Some(1));
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_refusal_of_a_node_is_shown() {
+    fn last_refusal_of_a_node_is_shown() {
         let refusals = Refusals::default();
         refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::Expired, 1, 5));
         refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::OtherRelease, 2, 9));
@@ -297,12 +300,12 @@ mod tests {
     }
 
     #[test]
-    fn strangers_with_many_addresses_fill_neither_log_nor_memory() {
+    fn unauthenticated_peers_with_many_addresses_fill_neither_log_nor_memory() {
         let mut table = Table::default();
         let lines = (0..100_000_u32)
             .filter_map(|n| table.note_stranger(refused(Reason::WrongToken, n << 8, u64::from(n))))
             .collect::<Vec<_>>();
-        // A hundred seconds: those at once, and one in ten seconds.
+        // In a hundred seconds: the burst, and one in ten seconds.
         assert!((31..=42).contains(&lines.len()), "{} lines", lines.len());
         assert!(lines.last().unwrap().1 > 0, "what was left out is not said");
         assert_eq!(table.strangers.len(), OF_STRANGERS);

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use super::{Link, enrol, packages, sync};
 use crate::gate::guard;
 
-/// Everything that a node may ask. Serve it with the peer as connect info.
+/// All routes for nodes. Serve it with the peer as connect info.
 pub fn router(link: Link) -> Router {
     let gate = link.gate.clone();
     Router::new()

@@ -1,5 +1,5 @@
-//! Serves HTTP on a listener: what `axum::serve` does, with limits on the time that a request's head and
-//! its body may take.
+//! Serves HTTP on a listener: what `axum::serve` does, with limits on the time that the head and the body of
+//! a request may take, and with an orderly end of requests in progress.
 
 use std::convert::Infallible;
 use std::pin::pin;

@@ -1,5 +1,5 @@
-//! Wrong enrolment tokens are answered late, and ever later for each address. A right token is never
-//! delayed: nobody guesses one, so it need not share the fate of what else comes from its address.
+//! Delays the answers to wrong enrolment tokens, longer with each one, per source address. A right token is
+//! never delayed: nobody guesses one, so other requests from its address must not slow it down.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use crate::bounded::make_room;
 
-/// How many wrong tokens are answered at once: an old file that is tried a second time.
+/// How many wrong tokens are answered without delay: an old file that is tried a second time.
 const FREE: u32 = 3;
 
 /// The first delay; it doubles with every further wrong token.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 
-/// The longest delay: a stranger's connection lives for 15 seconds, and one address has 16 of them, so
-/// it gets two answers a second at most.
+/// The longest delay: an unauthenticated connection lasts 15 seconds at most, and one address has 16 of them,
+/// so it gets two answers a second at most.
 const LONGEST_DELAY: Duration = Duration::from_secs(8);
 
 /// How long wrong tokens are remembered after the last one.
@@ -27,12 +27,12 @@ const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 /// How many addresses are remembered, at some 100 bytes each.
 const ADDRESSES: usize = 1_024;
 
-/// Who sent how many wrong tokens.
+/// The number of wrong tokens of each source, and when the last one came.
 #[derive(Debug, Default)]
 pub struct Slowdown(Mutex<BTreeMap<SourcePrefix, (u32, Instant)>>);
 
 impl Slowdown {
-    /// A wrong token has come from there; says how long the answer is held back.
+    /// Counts a wrong token from an address; returns how long the answer is delayed.
     pub(super) fn wrong(&self, address: IpAddr, now: Instant) -> Duration {
         let mut wrong = self.0.lock();
         wrong.retain(|_, (_, last)| now.duration_since(*last) < REMEMBERED);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded() {
+    fn table_is_bounded() {
         let (slowdown, now) = (Slowdown::default(), Instant::now());
         for n in 0..ADDRESSES as u32 + 10 {
             slowdown.wrong(IpAddr::V4(n.into()), now + Duration::from_millis(n.into()));

@@ -1,5 +1,7 @@
-//! `POST /node/v1/sync`: the node says what it observes, and is told what is wanted of it. Without
-//! news the answer is held, and the held request is the node's sign of life.
+//! `POST /node/v1/sync`: the node's report in the request, its desired state in the answer.
+//!
+//! When nothing is new the answer is held, and the held request is the node's sign of life. Foreign text is
+//! escaped and cut here, before anything else sees it. What the report means, the core decides.
 
 use std::borrow::Cow;
 
@@ -20,15 +22,15 @@ use super::presence::OpenRequest;
 use super::{Link, Peer, Refusal};
 use crate::driver::Committer;
 
-/// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of any
-/// length that is worth reading fit in.
+/// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of 500 characters
+/// fit.
 pub(crate) const REPORT_BYTES: usize = 64 << 10;
 
-/// How much of a sentence in a report is kept, in characters: it goes into the journal, the log and
-/// the pages, and all that an operator reads stands at its beginning.
+/// How much of a sentence in a report is kept, in characters: it is written to the journal, the log and the
+/// pages, and an operator needs its beginning.
 pub(crate) const SENTENCE_CHARACTERS: usize = 500;
 
-/// What every version of the message says.
+/// The part that every version of the message has.
 #[derive(Deserialize)]
 struct Header {
     protocols: Protocols,
@@ -45,7 +47,7 @@ pub(crate) async fn sync(
     let Header { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
     let mut sync: Sync = message(&body)?;
-    // The node's clock was read before the request was sent, so this contains the time that it took.
+    // The node read its clock before it sent the request, so this includes the time of transfer.
     let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.committer.wall()));
     sanitise(&mut sync.observed);
     if let Some(process) = &mut sync.observed.process {
@@ -58,8 +60,8 @@ pub(crate) async fn sync(
     Ok(Json(answer))
 }
 
-/// Cuts what a node says in its own words, and writes what cannot be seen in it as its escape: it goes
-/// into the journal, onto pages and to terminals.
+/// Cuts the sentences of a report, and escapes characters that cannot be seen: they are written to the
+/// journal, to pages and to terminals.
 fn sanitise(observed: &mut Observed) {
     let cut = |text: &mut String| {
         if let Some((end, _)) = text.char_indices().nth(SENTENCE_CHARACTERS) {
@@ -77,8 +79,8 @@ fn sanitise(observed: &mut Observed) {
     }
 }
 
-/// Takes in what the node says. News that comes too soon after the last waits for its turn, so that a
-/// node that changes its mind without end fills no journal.
+/// Applies what is new in a report. A change that follows the last one too fast is delayed, so that a node
+/// whose state changes all the time does not fill the journal.
 async fn accept_report(
     committer: &Committer,
     request: &OpenRequest,
@@ -86,7 +88,7 @@ async fn accept_report(
     sync: &Sync,
     clock_ahead: Option<Offset>,
 ) -> Result<(), Refusal> {
-    // What is shown of a node as which two processes report is that of one of them.
+    // When two processes report as one node, only the state of one of them is shown.
     let believed = committer.read(|fleet, now| fleet.believes(node, now, &sync.observed));
     match committer.node_runtime(node).filter(|_| !believed) {
         Some(of_the_other) => committer.heard(node, of_the_other.tally, of_the_other.clock_ahead),
@@ -101,7 +103,7 @@ async fn accept_report(
     if let Some(started_at) = sync.started_at.filter(|_| believed) {
         crate::store::node_boot::remember(committer.store(), node, started_at).await?;
     }
-    // After a start of the Management Node no link counts as up, so the first report of each node is news.
+    // After a start of the Management Node no link counts as up, so the first report of each node is new.
     if committer.read(|fleet, now| fleet.is_news(node, now, &sync.observed)) {
         sleep_until(request.next_event_at()).await;
         committer.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
@@ -109,33 +111,35 @@ async fn accept_report(
     Ok(())
 }
 
-/// Whether something else is to be held of a node's clock, now that it was measured.
+/// Whether this measurement changes the judgement of a node's clock.
 fn clock_judgement_changes(committer: &Committer, node: NodeId, ahead: Offset) -> bool {
     committer.read(|fleet, _| {
         fleet.nodes().get(node).is_some_and(|node| node.clock_judged(ahead) != node.clock_off)
     })
 }
 
-/// Answers when there is something new for the node, or when the hold is over.
+/// Answers when something is new for the node, or when the hold ends.
 async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result<SyncAnswer, Refusal> {
     let until = Instant::now() + link.timing.hold;
     let waiting = link.committer.changes_of(node);
     let stepped_at = || link.committer.read(|fleet, _| fleet.platform.wall.stepped_at());
     let stepped_before = stepped_at();
     let heard_at = || link.committer.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
-    // A report of before what was heard last was not taken in; the node goes on from that time with the next one.
+    // A report that is older than the last accepted one is ignored; the answer tells the node that time, from
+    // which it continues.
     let late = heard_at().is_some_and(|heard_at| sync.observed.at < heard_at);
     loop {
         let news = waiting.notified();
         tokio::pin!(news);
-        // From here on nothing is missed: first listen, then look.
+        // Registers for notifications before reading the state, so that no change is missed.
         news.as_mut().enable();
         let desired = link.committer.read(|fleet, _| fleet.wanted(node)).ok_or(Refusal::NotRegistered)?;
         let configuration = link.committer.rooms();
         let newer =
             desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
         let hold = match sync.wait {
-            // Whoever holds a certificate renews it by the clock that was set, over the connection that it has.
+            // After a clock step, each node is answered at once, so that it renews its certificate by the
+            // corrected clock.
             Wait::ForNews => !newer && !late && stepped_at().is_none_or(|at| Some(at) == stepped_before),
             Wait::No => false,
         };
@@ -172,7 +176,7 @@ mod tests {
     use crate::testing::observed;
 
     #[test]
-    fn the_sentences_of_a_report_are_cut_at_a_character() {
+    fn sentences_of_a_report_are_cut_at_a_character() {
         let long = "é".repeat(SENTENCE_CHARACTERS + 1);
         let rejected =
             |why: &str| Staging::Rejected { run: RunId(1), manifest: Sha256([7; 32]), why: why.to_string() };
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_of_a_report_is_one_line_of_what_can_be_seen() {
+    fn sentence_of_a_report_is_one_line_of_what_can_be_seen() {
         let forged = "full\n2026-11-29 INFO all is well\u{202e}\u{1b}[2J";
         let mut report = Observed { unfit: Some(forged.into()), ..observed(1) };
         sanitise(&mut report);

@@ -1,8 +1,8 @@
-//! Who may use the API: HTTP Basic (RFC 7617). Every failure gets the same sentence and takes the same work,
-//! and guesses are slowed down by `throttle`.
+//! Authentication of the API: HTTP Basic (RFC 7617). Every failure gets the same answer and takes the same
+//! work, and `throttle` limits guesses.
 //!
-//! Hashing is what a login costs. It runs in three lanes, one for each trust: strangers who flood theirs,
-//! from however many addresses, keep nobody waiting in the others.
+//! Hashing is the cost of a login. There is one queue for each degree of trust, so that unknown clients who
+//! flood theirs, from however many addresses, keep nobody waiting in the others.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use super::password::{self, Checked, Presented};
 use super::throttle::{ClientTrust, Throttle};
 use crate::per_source_limit::PerSourceLimit;
 
-/// How many passwords are hashed at once in each queue: with three lanes 57 MiB and, when only strangers
-/// come, one processor.
+/// How many passwords are hashed at once in each queue: with three queues 57 MiB and, when only unknown
+/// clients log in, one processor.
 const HASHED_AT_ONCE: usize = 1;
 
-/// How many strangers may wait for that; further ones are asked to come back.
+/// How many unknown clients may wait for that; further ones are refused with a time to retry.
 const UNKNOWN_WAITING: usize = 24;
 
-/// How many of those who are known may wait, in each of their lanes.
+/// How many known clients may wait, in each of their queues.
 const KNOWN_WAITING: usize = 8;
 
-/// How many of the places of a queue one address may have: it leaves the others to everybody else.
+/// How many entries of a queue one address may have, so that the others are left for other addresses.
 const WAITING_OF_ADDRESS: usize = 4;
 
 /// The longest header of credentials, in bytes.
 const HEADER_BYTES: usize = 1_024;
 
-/// Where passwords of one trust wait to be hashed.
+/// Where the passwords of clients with one degree of trust wait to be hashed.
 struct HashQueue {
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -54,7 +54,7 @@ impl HashQueue {
     }
 }
 
-/// Checks credentials, and remembers who failed and who did not.
+/// Checks credentials, and remembers the results.
 pub(crate) struct Logins {
     /// The time that has passed; only differences count, so any origin will do.
     now: Box<dyn Fn() -> Time + Send + Sync>,
@@ -63,19 +63,19 @@ pub(crate) struct Logins {
     devices: HashQueue,
     familiar: HashQueue,
     unknown: HashQueue,
-    /// Hashed when there is no such user, so that this takes as long as a wrong password.
+    /// Hashed when there is no such user, so that the answer takes as long as for a wrong password.
     nobody: String,
 }
 
-/// Somebody was let in.
+/// A login has succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoggedIn {
-    /// A token for whoever sent none that is good.
+    /// A device token, if the request had no valid one.
     pub(crate) token: Option<String>,
 }
 
 impl Logins {
-    /// One that has seen nobody yet.
+    /// One without any history.
     pub(crate) fn new() -> Self {
         let started = Instant::now();
         Self::with_clock(move || Time(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)))
@@ -94,7 +94,7 @@ impl Logins {
         }
     }
 
-    /// Lets the right credentials pass. `account` is the stored hash of the user, if there is one.
+    /// Checks credentials. `account` is the stored hash of the user, if there is one.
     pub(crate) async fn check(
         &self,
         credentials: &Credentials,
@@ -107,12 +107,12 @@ impl Logins {
         let presented = Presented { user, password, source, hash: &hash };
         let device = token.as_ref().and_then(|token| device::verify(token, user, &hash));
         let logged_in = || LoggedIn { token: device.is_none().then(|| device::issue(user, &hash)) };
-        // Nothing is learnt from it, so it is no guess and costs nothing.
+        // A repeated wrong password reveals nothing, so it takes no token.
         if self.checked.lock().is_wrong(presented, (self.now)()) {
             return Err(unauthenticated());
         }
         let trust = self.throttle.lock().trust(user, source, device, (self.now)());
-        // Before what is remembered: that, too, answers whether a guess was right.
+        // Before the remembered results: they, too, reveal whether a guess was right.
         self.undelayed(trust, user, source)?;
         if known && self.checked.lock().is_right(presented, (self.now)()) {
             return Ok(logged_in());
@@ -128,7 +128,7 @@ impl Logins {
         Err(unauthenticated())
     }
 
-    /// Waits for a turn in the queue, and hashes.
+    /// Waits in the queue, and hashes.
     async fn matches(&self, trust: ClientTrust, presented: Presented<'_>) -> Result<bool, Refusal> {
         let Presented { user, password, source, hash } = presented;
         let queue = match trust {
@@ -140,7 +140,7 @@ impl Logins {
         let waiting = queue.waiting.clone().try_acquire_owned().map_err(|_| busy(1))?;
         let hashing = queue.hashing.clone().acquire_owned().await.map_err(|_| busy(1))?;
         drop((permit, waiting));
-        // Others may have failed while this one waited.
+        // Other guesses may have failed while this one waited.
         self.undelayed(trust, user, source)?;
         let job = (password.to_string(), hash.to_string());
         let matched = tokio::task::spawn_blocking(move || {
@@ -158,7 +158,7 @@ impl Logins {
     }
 }
 
-/// A user name and a password, and what says that they come from a device that has logged in before.
+/// A user name and a password, and the token of a device that has logged in before.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     /// The user name.
@@ -235,7 +235,7 @@ mod tests {
         Credentials { user: user.into(), password: password.into(), token: token.map(str::to_string) }
     }
 
-    /// An account with the password `right`, and the way to log in to it.
+    /// An account with the password `right`.
     struct Fixture {
         logins: Logins,
         hash: String,
@@ -253,17 +253,18 @@ mod tests {
             login.map_err(|refusal| refusal.kind)
         }
 
-        /// Waits until so many places are left in the queue of strangers.
-        async fn wait_until_left(&self, places: usize) {
+        /// Waits until only `left` entries are free in the queue of unknown clients.
+        async fn wait_until_left(&self, left: usize) {
             let filled = async {
-                while self.logins.unknown.waiting.available_permits() > places {
+                while self.logins.unknown.waiting.available_permits() > left {
                     tokio::task::yield_now().await;
                 }
             };
-            tokio::time::timeout(crate::testing::BOUND, filled).await.expect("the places are never taken");
+            tokio::time::timeout(crate::testing::BOUND, filled).await.expect("the queue is never filled");
         }
 
-        /// Guesses, another password each time, until it is slowed down.
+        /// Guesses, another password each time, until the guesses are limited; returns how many were
+        /// answered.
         async fn guess(&self, token: Option<&str>, source: IpAddr) -> usize {
             for guess in 0..100 {
                 let refused =
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_remembered_of_the_owner_answers_no_guesses_of_a_neighbour() {
+    async fn remembered_password_of_the_owner_answers_no_guesses_of_a_neighbour() {
         let fixture = Fixture::new();
         fixture.login("right", None, HERE).await.unwrap();
         fixture.guess(None, HERE).await;
@@ -319,13 +320,13 @@ mod tests {
         let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
         fixture.guess(None, HERE).await;
         assert_eq!(fixture.login("right", Some(&token), HERE).await, Ok(LoggedIn { token: None }));
-        // Nor does a token serve for guessing: ten more, and it counts for nothing.
+        // A token does not help to guess: after ten more guesses it is ignored.
         assert_eq!(fixture.guess(Some(&token), HERE).await, 10);
         assert_eq!(fixture.login("right", Some(&token), HERE).await, Err(Kind::TooManyAttempts));
     }
 
     #[tokio::test]
-    async fn a_tool_with_an_old_password_delays_nobody() {
+    async fn tool_with_an_old_password_delays_nobody() {
         let fixture = Fixture::new();
         for _ in 0..100 {
             assert_eq!(fixture.login("old", None, HERE).await, Err(Kind::Unauthenticated));
@@ -334,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_password_ends_what_was_remembered_and_every_token() {
+    async fn new_password_ends_what_was_remembered_and_every_token() {
         let mut fixture = Fixture::new();
         let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
         fixture.hash = password::hash("new");
@@ -344,10 +345,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_right_password_is_remembered_for_a_while() {
+    async fn right_password_is_remembered_for_a_while() {
         let fixture = Fixture::new();
         let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
-        // Without a place to hash in, only what is remembered passes.
+        // With closed queues, only remembered passwords succeed.
         for queue in [&fixture.logins.devices, &fixture.logins.familiar, &fixture.logins.unknown] {
             queue.waiting.close();
         }
@@ -357,7 +358,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_who_take_every_place_keep_nobody_waiting_who_is_known() {
+    async fn unknown_clients_that_fill_their_queue_delay_no_known_client() {
         let fixture = Arc::new(Fixture::new());
         let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
         let busy = fixture.logins.unknown.hashing.clone().acquire_owned().await.unwrap();
@@ -367,7 +368,7 @@ mod tests {
         });
         let crowd: Vec<_> = crowd.collect();
         fixture.wait_until_left(0).await;
-        // Known by their address alone, and by their token from anywhere.
+        // Familiar by the address alone, and by the token from anywhere.
         let fresh = Fixture { logins: Logins::new(), hash: fixture.hash.clone() };
         assert!(fresh.login("right", Some(&token), ELSEWHERE).await.is_ok());
         fixture.logins.checked.lock().forget_right();
@@ -380,7 +381,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_address_does_not_take_every_place_to_wait_in() {
+    async fn one_address_does_not_fill_the_queue() {
         let fixture = Arc::new(Fixture::new());
         let busy = fixture.logins.unknown.hashing.clone().acquire_owned().await.unwrap();
         let rotating: Vec<_> = (0..UNKNOWN_WAITING)

@@ -1,6 +1,6 @@
 //! `configuration/v1/conference/`: Virtual Meeting Rooms, with their aliases nested.
 //!
-//! Every change raises the revision of the configuration and reaches the nodes at once.
+//! Every change raises the revision of the configuration, and the nodes receive it at once.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ use super::router::both;
 use super::rows::{created, number};
 use super::typed::Type;
 
-/// Where the list is.
+/// The path of the list.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/conference/";
 
 const RESOURCE: &str = "conference";
@@ -34,14 +34,14 @@ const LISTED: Listed = Listed {
     ],
 };
 
-/// Pitlane's rooms are conferences; lectures and the like it does not have.
+/// The only service type of Pitlane; the compatible API has more, such as lectures.
 const SERVICE_TYPES: [&str; 1] = ["conference"];
 
-/// How many aliases one room may have: numbers and names in a few languages fit many times.
+/// How many aliases one room may have: far more than numbers and names in a few languages.
 const ALIASES: usize = 250;
 
-/// How many bytes all names and aliases may have, with [`BYTES_BESIDE`] for each. The nodes are sent
-/// all of them in one message of at most `wire::SYNC_BYTES`, in which a byte may take two.
+/// How many bytes all names and aliases may have, with [`BYTES_BESIDE`] for each. The nodes receive all of
+/// them in one message of at most `wire::SYNC_BYTES`, in which a byte may take two.
 const CONFIGURATION_BYTES: i64 = (wire::SYNC_BYTES / 2 - (256 << 10)) as i64;
 
 /// Bytes of a message beside each name or alias.
@@ -127,7 +127,8 @@ async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusa
     api.committer().change_rooms(write).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-/// Reads a room from a request over what is kept; its aliases only when the request names them.
+/// Reads a room from a request, with the stored values as defaults; its aliases only when the request names
+/// them.
 fn read(
     tx: &Transaction<'_>,
     body: &Map<String, Value>,
@@ -162,7 +163,7 @@ fn read(
     Ok((room, aliases))
 }
 
-/// Refuses a change after which the nodes could not be sent their configuration any more.
+/// Refuses a change after which the configuration would not fit a message to the nodes.
 pub(crate) fn check_configuration_size(tx: &Transaction<'_>) -> Result<(), Refusal> {
     let bytes = number(
         tx,

@@ -1,5 +1,5 @@
-//! `configuration/v1/conference_alias/`: what can be dialled to reach a Virtual Meeting Room. An
-//! alias is unique on the platform, whatever its case.
+//! `configuration/v1/conference_alias/`: what can be dialled to reach a Virtual Meeting Room. An alias is
+//! unique on the platform, whatever its case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use super::router::both;
 use super::rows::{created, number};
 use super::typed::Type;
 
-/// Where the list is.
+/// The path of the list.
 const LIST: &str = "/api/admin/configuration/v1/conference_alias/";
 
 const RESOURCE: &str = "conference_alias";
@@ -37,7 +37,7 @@ const LISTED: Listed = Listed {
 
 const TAKEN: &str = "This alias is in use already.";
 
-/// An alias; with id 0 when it is not stored yet.
+/// An alias; its id is 0 when it is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Alias {
     id: i64,
@@ -144,8 +144,8 @@ fn read(tx: &Transaction<'_>, body: &Map<String, Value>, kept: Option<&Alias>) -
     Ok(alias)
 }
 
-/// The alias and its room that say the same, whatever the case. The database folds only ASCII, so
-/// other texts are compared here.
+/// The id and the room of the stored alias with the same text, whatever its case. The database ignores case
+/// for ASCII only, so other texts are compared here.
 fn holder_of(tx: &Transaction<'_>, alias: &str) -> Result<Option<(i64, i64)>, Refusal> {
     if alias.is_ascii() {
         let sql = "SELECT id, conference FROM conference_alias WHERE alias = ?1";
@@ -160,7 +160,7 @@ fn holder_of(tx: &Transaction<'_>, alias: &str) -> Result<Option<(i64, i64)>, Re
         .map(|other| (other.id, other.conference)))
 }
 
-/// Reads the aliases that stand in a room's own request: objects with `alias` and `description`.
+/// Reads the aliases in the request for a room: objects with `alias` and `description`.
 pub(crate) fn read_nested(
     tx: &Transaction<'_>,
     room: i64,
@@ -196,7 +196,7 @@ fn nested(conference: i64, given: &Value) -> Result<Alias, String> {
     Ok(Alias { id: 0, alias: alias.into(), conference, description: description.into() })
 }
 
-/// Makes these the aliases of a room. Those that it keeps keep their ids.
+/// Replaces the aliases of a room. Those that stay keep their ids.
 pub(crate) fn replace(tx: &Transaction<'_>, room: i64, aliases: &[Alias]) -> Result<(), Refusal> {
     let kept: BTreeSet<i64> = aliases.iter().map(|alias| alias.id).collect();
     for old in aliases_of(tx, room)? {

@@ -1,4 +1,4 @@
-//! `history/v1/upgrade/`: the runs, newest first, each with its facts.
+//! `history/v1/upgrade/`: the runs, newest first, each with its facts from the journal.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -33,8 +33,8 @@ const LISTED: Listed = Listed {
     ],
 };
 
-/// How many entries of the journal one answer holds; the rest is asked for with `since`. A run over
-/// 10,000 nodes writes about 22,000.
+/// How many entries of the journal one answer contains; the rest is requested with `since`. A run over 10,000
+/// nodes writes about 22,000.
 const ENTRIES: usize = 5_000;
 
 pub(super) fn routes() -> Router<Api> {
@@ -101,7 +101,7 @@ fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
     })
 }
 
-/// The facts after an entry of the journal, and the entry after which to go on when there are more.
+/// The facts after an entry of the journal, and the entry from which to continue when there are more.
 fn facts(
     connection: &Connection,
     run: RunId,
@@ -125,7 +125,7 @@ fn facts(
     Ok((facts.into(), (entries == ENTRIES).then_some(last)))
 }
 
-/// A fact whose moments are those of the wall clock, in milliseconds since 1970-01-01 UTC.
+/// A fact with its times as of the wall clock, in milliseconds since 1970-01-01 UTC.
 fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
     match fact {
         Fact::RunStarted { run, source, target, limit } => {

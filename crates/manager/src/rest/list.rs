@@ -1,4 +1,4 @@
-//! Lists: the envelope with `meta` and `objects`, paging, and what may stand in a query.
+//! Lists: the envelope with `meta` and `objects`, paging, and which parameters a query may have.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use super::error::{Kind, Refusal};
 use super::filter::{BadFilter, Direction, Field, Filter, OPERATORS, Order, order};
 use super::typed::Type;
 
-/// How many objects a page holds when nothing else is asked for.
+/// How many objects a page contains by default.
 const DEFAULT_LIMIT: usize = 20;
 
-/// How many objects a page holds at most; `limit=0` asks for this. Clients ask for up to 10,000.
+/// How many objects a page contains at most; `limit=0` requests this many. Clients request up to 10,000.
 const LARGEST_LIMIT: usize = 10_000;
 
 /// How many parameters a query may have: every field of the widest resource with two filters each.
@@ -19,16 +19,16 @@ const PARAMETERS: usize = 100;
 /// Everything but the unreserved characters of RFC 3986 section 2.3. A form would write a space as `+`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A resource, as far as its list needs to know it.
+/// The part of a resource that its list needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listed {
-    /// Where the list is, with the trailing slash.
+    /// The path of the list, with the trailing slash.
     pub(crate) path: &'static str,
-    /// The fields that may be filtered and ordered by, each with what it holds.
+    /// The fields that may be filtered and ordered by, each with its type.
     pub(crate) filters: &'static [Field],
 }
 
-/// What a query asks for.
+/// A parsed query.
 #[derive(Clone, Debug, PartialEq)]
 struct ListQuery {
     limit: usize,
@@ -40,7 +40,7 @@ struct ListQuery {
 /// The answer to a GET of a list.
 ///
 /// # Errors
-/// When the query asks for what the resource does not have.
+/// The query names a field or an operator that the resource does not have.
 pub(crate) fn page(
     listed: Listed,
     query: &[(String, String)],
@@ -115,7 +115,7 @@ fn filter(listed: Listed, key: &str, value: &str) -> Result<Filter, Refusal> {
     Filter::parse(key, value, listed.filters).map_err(|why| bad(listed, error(why)))
 }
 
-/// The hint says what this list understands: there may be no other place at hand to look it up.
+/// The hint lists the parameters of this list, because other documentation may not be at hand.
 fn bad(listed: Listed, error: String) -> Refusal {
     let fields: Vec<&str> = listed.filters.iter().map(|(name, _)| *name).collect();
     let hint = format!(
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_comes_in_pages_with_all_five_keys() {
+    fn list_comes_in_pages_with_all_five_keys() {
         let page = ask(&[]).unwrap();
         assert_eq!(
             page["meta"],
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_asks_for_as_many_as_possible() {
+    fn limit_of_zero_asks_for_as_many_as_possible() {
         assert_eq!(ask(&[("limit", "0")]).unwrap()["objects"].as_array().unwrap().len(), 45);
         assert_eq!(ask(&[("limit", "99999999")]).unwrap()["meta"]["limit"], LARGEST_LIMIT);
     }
@@ -184,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_the_one_asked_for() {
+    fn order_is_the_one_asked_for() {
         assert_eq!(ask(&[("order_by", "-id")]).unwrap()["objects"][0]["id"], 44);
         assert_eq!(ask(&[("order_by", "size")]).unwrap()["objects"][1]["id"], 3);
     }
 
     #[test]
-    fn a_query_that_makes_no_sense_is_refused() {
+    fn query_that_makes_no_sense_is_refused() {
         for query in [
             ("limit", "-1"),
             ("offset", "x"),

@@ -1,8 +1,8 @@
-//! The people's REST API: paths, shapes and answers of the compatible management API for what
-//! Pitlane has, and its own upgrade resources beside them.
+//! The management API for people and tools: paths, shapes and answers of the compatible API for what Pitlane
+//! has, and resources of our own for upgrades.
 //!
-//! It reads the committed state and puts requests to the committer. It must not decide anything about a
-//! run, and a refused request must change nothing.
+//! It reads the committed state and passes requests to the committer. It never decides anything about a run,
+//! and a refused request changes nothing.
 
 mod error;
 mod fields;
@@ -55,7 +55,7 @@ pub use router::router;
 use crate::context::Context;
 use crate::layout::Layout;
 
-/// Everything that a request needs. Cheap to clone.
+/// The state that all handlers share. Cheap to clone.
 #[derive(Clone)]
 struct Api(Arc<Inner>);
 
@@ -63,9 +63,9 @@ struct Inner {
     context: Context,
     logins: auth::Logins,
     upload_locks: upload_store::UploadLocks,
-    /// Held while room is made for an upload.
+    /// Held while an upload is admitted.
     creating: Mutex<()>,
-    /// Held while a package is taken in, removed, or started: one of them at a time.
+    /// Held while a package is admitted, removed, or started: one of them at a time.
     packages: Mutex<()>,
 }
 
@@ -92,7 +92,7 @@ impl Api {
         &self.context.layout
     }
 
-    /// Runs what blocks for longer than a moment on a thread of its own.
+    /// Runs work that may block for long on a thread of its own.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Layout) -> T + Send + 'static,

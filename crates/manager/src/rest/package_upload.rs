@@ -1,8 +1,9 @@
 //! Uploading a package: `configuration/v1/upgrade/`, `command/v1/platform/upgrade/` and
 //! `configuration/v1/upgrade_request/`.
 //!
-//! A connection that breaks off leaves whole what has arrived. A refused package leaves nothing behind
-//! but the reason.
+//! What has arrived before a connection broke is kept. Of a refused package only the reason is kept. It
+//! relies on `upload_admission` for whether there may be another upload, and on `upload_store` for rows and
+//! bytes.
 
 use axum::extract::multipart::Multipart;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
@@ -47,14 +48,14 @@ const LISTED: Listed = Listed {
 
 const RESOURCE: &str = "upgrade_request";
 
-/// Where to look after a start, and where to start a package that was checked.
+/// The next request after a start, and after a check.
 const MONITOR: &str = "/api/admin/status/v1/upgrade/";
 const CONFIRM: &str = "/api/admin/command/v1/platform/upgrade_start/";
 
 /// Bytes of a form beside the package in it.
 const FORM_BYTES: u64 = 1 << 20;
 
-/// Where a part of an upload begins, in bytes.
+/// The header with the offset of a part, in bytes.
 const OFFSET: &str = "upload-offset";
 
 pub(super) fn routes() -> Router<Api> {
@@ -98,7 +99,7 @@ async fn discard(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
     upload_store::forget(api, uuid).await
 }
 
-/// Upload, check and start in one, or the request for an upload in parts.
+/// Uploads, checks and starts in one request, or begins an upload in parts.
 async fn upgrade(
     State(api): State<Api>,
     AuthenticatedUser(owner): AuthenticatedUser,
@@ -126,7 +127,7 @@ async fn upgrade(
     Ok((status, headers, Json(answer)).into_response())
 }
 
-/// The hash of the beginning of the file, by which an upload that was broken off is found again.
+/// The hash of the beginning of the file, by which an interrupted upload is found again.
 fn head_of(body: &Map<String, Value>) -> Result<Option<Sha256>, Refusal> {
     match body.get("head_sha256") {
         None | Some(Value::Null) => Ok(None),
@@ -147,13 +148,13 @@ fn total_size(body: &Map<String, Value>) -> u64 {
     given.and_then(|given| given.as_u64().or_else(|| given.as_str()?.parse().ok())).unwrap_or(0)
 }
 
-/// One form with the whole package in its field `package`.
+/// Handles one form with the whole package in its field `package`.
 async fn at_once(api: Api, owner: String, request: Request) -> Result<Response, Refusal> {
     let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
     let announced = UploadRequest { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
-    // A form cannot go on where another was.
+    // A form has no hash, so it never resumes an upload.
     let (Admission::Created(upload) | Admission::Resumed(upload)) =
         upload_admission::admit(&api, announced).await?;
     let _lock = api.upload_locks.acquire(upload.uuid).await?;
@@ -164,7 +165,7 @@ async fn at_once(api: Api, owner: String, request: Request) -> Result<Response, 
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
 }
 
-/// Receives the package of a form. Of one that breaks off nothing is kept: a form cannot be resumed.
+/// Receives the package of a form. Of an interrupted one nothing is kept: a form cannot be resumed.
 async fn receive_form(api: &Api, mut upload: Upload, mut form: Multipart) -> Result<Upload, Refusal> {
     let received = async {
         while let Ok(Ok(Some(field))) = tokio::time::timeout(upload_store::IDLE, form.next_field()).await {
@@ -182,7 +183,7 @@ async fn receive_form(api: &Api, mut upload: Upload, mut form: Multipart) -> Res
             return Ok(upload);
         }
         Ok(Some(Received::TooMuch)) => too_much(&upload),
-        Ok(Some(Received::Broken)) => malformed("the upload broke off", "send the whole package again"),
+        Ok(Some(Received::Broken)) => malformed("the upload was interrupted", "send the whole package again"),
         Ok(None) => FieldErrors::one("package", "This field is required.").refusal("upgrade", Kind::Invalid),
         Err(cause) => Refusal::internal(&cause),
     };
@@ -214,9 +215,10 @@ async fn upload(State(api): State<Api>, id: PathId, request: Request) -> Result<
             Ok((StatusCode::ACCEPTED, Json(receipt(&api, &upload).await?)).into_response())
         }
         Received::TooMuch => Err(too_much(&upload)),
-        Received::Broken => {
-            Err(malformed("the upload broke off", "read the offset of the upload and go on from there"))
-        }
+        Received::Broken => Err(malformed(
+            "the upload was interrupted",
+            "read the offset of the upload and continue from there",
+        )),
     }
 }
 
@@ -255,8 +257,8 @@ async fn finish(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Res
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-/// Verifies the whole package and takes it in, and shows which others were removed because nothing needs
-/// them any more; a refused one leaves only the reason.
+/// Verifies the whole package and admits it, and returns which others were removed because nothing needs them
+/// any more. Of a refused one only the reason is kept.
 async fn admit_package(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value), Refusal> {
     let uuid = upload.uuid;
     let _one_at_a_time = api.packages.lock().await;
@@ -273,7 +275,7 @@ async fn admit_package(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, V
             let removed = upgrade_package::prune(api, manifest).await?;
             Ok((held, removed))
         }
-        // The disk failed and not the package: the upload can be finished again.
+        // The disk failed and not the package: the request to finish can be repeated.
         Err(cause @ PackageError::Refused(package::Refusal::Io { .. })) => Err(Refusal::internal(&cause)),
         Err(PackageError::Refused(reason)) => reject(api, upload, reason.to_string()).await,
         Err(cause @ (PackageError::NoCommonProtocol { .. } | PackageError::Expired(_))) => {
@@ -283,7 +285,7 @@ async fn admit_package(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, V
     }
 }
 
-/// Remembers why a package is not accepted, and keeps nothing of it.
+/// Stores why a package is refused, and keeps nothing else of it.
 async fn reject(api: &Api, upload: &mut Upload, reason: String) -> Result<(HeldPackage, Value), Refusal> {
     (upload.stage, upload.error) = (Stage::Failed, Some(reason.clone()));
     upload_store::write(api, upload.clone()).await?;
@@ -322,7 +324,8 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn wrong_offset(upload: &Upload, sent: u64) -> Refusal {
-    let error = format!("the bytes begin at {sent}, but upload {} goes on at {}", upload.uuid, upload.offset);
+    let error =
+        format!("the bytes begin at {sent}, but upload {} continues at {}", upload.uuid, upload.offset);
     Refusal::new(Kind::WrongOffset, error, "send the bytes from the offset that is named")
         .with("offset", upload.offset.into())
 }
@@ -344,7 +347,7 @@ fn ended(upload: &Upload) -> Refusal {
     Refusal::new(Kind::Conflict, error, "ask for a new upload")
 }
 
-/// The short answer to each step.
+/// The answer to each step.
 async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let mut answer = shown(api, upload).await?;
     answer["ok"] = true.into();
@@ -357,7 +360,7 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let Upload { uuid, stage, total_size, offset, created_at, active_at, owner, head, manifest, error } =
         upload;
     let mut brought = Value::Null;
-    // The package may have been removed since.
+    // The package may have been removed in the meantime.
     if let Some(manifest) = manifest
         && let Ok(held) = upgrade_package::find(api, *manifest).await
     {

@@ -1,5 +1,5 @@
-//! What is going on: `status/v1/upgrade/`, `status/v1/worker_vm/`, `status/v1/management_vm/` and
-//! `status/v1/about/`.
+//! The present state: `status/v1/upgrade/`, `status/v1/worker_vm/`, `status/v1/management_vm/` and
+//! `status/v1/about/`. It only reads; `views` gives the objects their shape.
 
 use std::collections::BTreeMap;
 
@@ -70,12 +70,12 @@ async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
 
 async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     let release = Release::COMPILED;
-    let remark = api.blocking(|layout| first_password::notice(&layout.state())).await?;
+    let notice = api.blocking(|layout| first_password::notice(&layout.state())).await?;
     Ok(Json(json!({
         "version": release.version.to_string(),
         "build": release.build,
         "release_text": release.to_string(),
-        "warnings": remark.into_iter().map(|text| json!({"text": text})).collect::<Vec<_>>(),
+        "warnings": notice.into_iter().map(|text| json!({"text": text})).collect::<Vec<_>>(),
     })))
 }
 
@@ -110,7 +110,7 @@ async fn manager(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refu
     Ok(Json(StoredDetails::default().view(&api, |view| view.management_vm())))
 }
 
-/// What the store knows beside the fleet.
+/// What is shown of the nodes and stored outside of the fleet.
 #[derive(Debug, Default)]
 struct StoredDetails {
     locations: BTreeMap<NodeId, String>,
@@ -130,7 +130,7 @@ impl StoredDetails {
         api.committer().store().read(read).await
     }
 
-    /// Looks at the fleet with all that is known beside it, at one moment.
+    /// Reads the fleet and everything else that is shown, at one moment.
     fn view<T>(&self, api: &Api, view: impl FnOnce(ViewContext<'_>) -> T) -> T {
         api.committer().read(|fleet, now| {
             let ids = fleet.nodes().iter().map(|(id, _)| id);
@@ -143,7 +143,7 @@ impl StoredDetails {
     }
 }
 
-/// When each node's release started by its own clock, as far as the nodes have said so.
+/// When each node's release started by its own clock, for the nodes that have reported it.
 fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Wall>, Refusal> {
     let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
     let moment = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get::<_, i64>(1)?));

@@ -1,4 +1,4 @@
-//! `configuration/v1/system_location/`: where nodes are.
+//! `configuration/v1/system_location/`: the named places of nodes.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,7 +17,7 @@ use super::router::both;
 use super::rows::{OBJECTS, created, number};
 use super::typed::Type;
 
-/// Where the list is.
+/// The path of the list.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/system_location/";
 
 const RESOURCE: &str = "system_location";

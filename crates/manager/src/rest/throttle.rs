@@ -1,9 +1,8 @@
-//! How fast passwords may be guessed, and who is not slowed down by somebody else's guesses. Pure: `now`
-//! comes in.
+//! Limits how fast passwords may be guessed, by token buckets. Pure: `now` comes in.
 //!
-//! Only wrong passwords cost something. Each is charged to the one bucket that says most about who sent it:
-//! a device that has logged in before, an account at an address, or an address. Somebody else's guesses
-//! fill another bucket, so they delay nobody but himself and those who cannot be told apart from him.
+//! Only a wrong password takes a token. It is charged to the bucket that identifies its sender best: a device
+//! that has logged in before, an account at an address, or an address. Guesses of somebody else are charged
+//! to another bucket, so they delay nobody but himself and those who cannot be distinguished from him.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,37 +14,37 @@ use super::device::DeviceId;
 use crate::bounded::make_room;
 use crate::token_bucket::{Rate, TokenBucket};
 
-/// The guesses at one account from one address, or with one device. Ten free ones are more than a person
-/// mistypes; after them 8,640 a day, which would take three years for the ten million most common
-/// passwords, none of which has the length that a new password must have.
+/// The guesses at one account from one address, or with one device. A burst of ten is more than a person
+/// mistypes; after it there are 8,640 a day, which would take three years for the ten million most common
+/// passwords, none of which is as long as a new password must be.
 const OF_ACCOUNT: Rate = Rate { burst: 10, interval: Span::seconds(10) };
 
-/// The guesses of one address at whatever accounts: a few people behind it mistype at once, and one that
-/// tries name after name is slowed down.
+/// The guesses of one address at any accounts: a few people behind it may mistype at once, and a client that
+/// tries name after name is limited.
 const OF_ADDRESS: Rate = Rate { burst: 30, interval: Span::seconds(2) };
 
-/// How many buckets of each kind are remembered, at 200 bytes each. The one that would be empty first makes
-/// room.
+/// How many buckets of each kind are remembered, at 200 bytes each. The one that is full first is forgotten
+/// first.
 const BUCKETS: usize = 4_096;
 
 /// For how long an account is familiar at an address after it has logged in there.
 const FAMILIAR: Span = Span::hours(30 * 24);
 
-/// How many familiar pairs are remembered. Only right passwords add one.
+/// How many familiar pairs are remembered. Only a right password adds one.
 const PAIRS: usize = 1_024;
 
 /// The longest user name that is remembered, in characters; longer ones count as one.
 const USER_LENGTH: usize = 128;
 
-/// How much is known of whoever sends a password. It decides which bucket a wrong one is charged to, and
-/// in which queue it is checked.
+/// How much is known of the client that sends a password. It determines which bucket a wrong one is charged
+/// to, and in which queue it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientTrust {
-    /// It shows a token that this account was given when it logged in.
+    /// It has a valid device token of this account.
     Device(DeviceId),
     /// The account has logged in from this address before.
     Familiar,
-    /// Nothing.
+    /// Nothing is known of it.
     Unknown,
 }
 
@@ -76,7 +75,7 @@ impl<K: Ord + Clone> Buckets<K> {
 /// An account at an address.
 type Pair = (String, SourcePrefix);
 
-/// Who guessed how often, and who has logged in from where.
+/// The buckets, and who has logged in from where.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     devices: Buckets<DeviceId>,
@@ -86,7 +85,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// One that has seen nobody yet.
+    /// One without any history.
     pub(crate) fn new() -> Self {
         Self {
             devices: Buckets::new(OF_ACCOUNT),
@@ -96,8 +95,8 @@ impl Throttle {
         }
     }
 
-    /// What is known of whoever sends a password for `user`. A device that was used for guessing counts for
-    /// nothing until its bucket has emptied.
+    /// What is known of the client that sends a password for `user`. The token of a device that was used for
+    /// guessing is ignored until its bucket has refilled.
     pub(crate) fn trust(
         &self,
         user: &str,
@@ -114,7 +113,7 @@ impl Throttle {
         }
     }
 
-    /// How long whoever stands so must still wait, if at all.
+    /// How long a client with this trust must still wait, if at all.
     pub(crate) fn delay(&self, trust: ClientTrust, user: &str, source: IpAddr, now: Time) -> Option<Span> {
         let of_pair = || self.pairs.delay(&pair(user, source), now);
         let delay = match trust {
@@ -125,7 +124,7 @@ impl Throttle {
         Some(delay).filter(|delay| *delay > Span::ZERO)
     }
 
-    /// The password was wrong.
+    /// Charges a wrong password.
     pub(crate) fn failed(&mut self, trust: ClientTrust, user: &str, source: IpAddr, now: Time) {
         match trust {
             ClientTrust::Device(device) => self.devices.charge(device, now),
@@ -137,8 +136,8 @@ impl Throttle {
         }
     }
 
-    /// The password was right. The buckets stay as full as they are: whoever has an account, or sits behind
-    /// the same address as its owner, must not gain guesses by it.
+    /// Notes a right password. The buckets stay as they are: whoever has an account, or uses the same address
+    /// as its owner, must not gain guesses by it.
     pub(crate) fn succeeded(&mut self, user: &str, source: IpAddr, now: Time) {
         self.familiar.retain(|_, until| now < *until);
         let pair = pair(user, source);
@@ -162,7 +161,7 @@ mod tests {
     const DEVICE: DeviceId = DeviceId([7; 16]);
 
     impl Throttle {
-        /// Guesses as fast as it may until a moment, and says how often it could.
+        /// Guesses as fast as is allowed until a time; returns the number of guesses.
         fn guess(&mut self, user: &str, source: IpAddr, from: Time, until: Time) -> u32 {
             let (mut now, mut guesses) = (from, 0);
             while now < until {
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_guesses_is_no_device_any_more_and_gains_nothing() {
+    fn device_that_guesses_is_no_device_any_more_and_gains_nothing() {
         let mut throttle = Throttle::new();
         let mut guesses = 0;
         for _ in 0..100 {
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_tries_name_after_name_is_slowed_down_and_those_at_home_there_are_not() {
+    fn address_that_tries_name_after_name_is_slowed_down_and_those_at_home_there_are_not() {
         let mut throttle = Throttle::new();
         throttle.succeeded("admin", HERE, Time(0));
         let tried =
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_password_gives_no_guesses_back() {
+    fn right_password_gives_no_guesses_back() {
         let mut throttle = Throttle::new();
         throttle.guess("admin", HERE, Time(0), Time(1));
         throttle.succeeded("admin", HERE, Time(0));

@@ -1,4 +1,6 @@
 //! `configuration/v1/upgrade_package/`: the verified packages that the Management Node holds.
+//!
+//! It relies on `packages` for the files; the store adds when each was uploaded.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use edge::error_chain::chain;
 use fleet::time::{Time, Wall};
 use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
@@ -43,7 +46,7 @@ async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<J
     let objects = api.blocking(move |layout| {
         let mut manifests = packages::list(layout)?;
         manifests.sort_by_key(|manifest| (uploaded.get(manifest).copied(), *manifest));
-        // A package that can no longer be verified is not offered; a start of it would be refused.
+        // A package that can no longer be verified is not listed; a start of it would be refused.
         let held = manifests.iter().rev().filter_map(|manifest| packages::held(layout, *manifest).ok());
         Ok::<_, Refusal>(
             held.map(|held| shown(&held, uploaded.get(&held.verified.hash()).copied(), &needs)).collect(),
@@ -73,13 +76,13 @@ async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusa
 }
 
 /// Removes the packages that nothing needs now that this one is kept, and shows which. The caller holds
-/// `api.packages`. That it does not succeed is no reason to refuse the new package.
+/// `api.packages`. A failure is logged and does not refuse the new package.
 pub(crate) async fn prune(api: &Api, kept: Sha256) -> Result<Value, Refusal> {
     let (uploaded, needs) = (uploaded(api).await?, needs(api));
     let gone = match api.blocking(move |layout| packages::prune(layout, &needs, kept, &uploaded)).await? {
         Ok(gone) => gone,
         Err(cause) => {
-            tracing::warn!(error = %edge::error_chain::chain(&cause), "packages that are not needed could not be removed");
+            tracing::warn!(error = %chain(&cause), "packages that are not needed could not be removed");
             return Ok(json!([]));
         }
     };
@@ -92,7 +95,7 @@ pub(crate) async fn prune(api: &Api, kept: Sha256) -> Result<Value, Refusal> {
     Ok(gone.iter().map(shown).collect())
 }
 
-/// Forgets when packages were uploaded.
+/// Deletes the times of upload of packages.
 async fn forget(api: &Api, manifests: Vec<Sha256>) -> Result<(), Refusal> {
     let forget = move |tx: &Transaction<'_>| {
         for manifest in &manifests {
@@ -126,7 +129,7 @@ pub(crate) async fn newest(api: &Api) -> Result<Sha256, Refusal> {
     })
 }
 
-/// Remembers when a package was taken in.
+/// Stores when a package was admitted.
 pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -> Result<(), Refusal> {
     tx.execute(
         "INSERT OR REPLACE INTO package (manifest, uploaded_at) VALUES (?1, ?2)",

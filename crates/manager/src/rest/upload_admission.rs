@@ -1,8 +1,8 @@
-//! Where a new upload finds its place: the one that it goes on with, a free one, or that of an upload of the
-//! same account that nobody goes on with.
+//! Admits a new upload: resumes the one of the same file, uses free capacity, or replaces an idle upload of
+//! the same account.
 //!
-//! It relies on `uploads` for the rows and the bytes. It never takes a place from an upload that a request
-//! is sending bytes of, nor from another account's, and what it cannot give it refuses with the reason.
+//! It relies on `upload_store` for the rows and the bytes. It never replaces an upload that a request is
+//! sending bytes of, nor one of another account; what it does not admit it refuses with the reason.
 
 use std::fs;
 
@@ -16,44 +16,44 @@ use super::upload_store::{PACKAGE_BYTES, Stage, Upload};
 use super::{Api, upgrade_package, upload_store};
 use crate::layout::Layout;
 
-/// How many uploads may be under way: two operators, and one broken attempt of each.
+/// How many uploads may be in progress: two operators, and one interrupted attempt of each.
 const OPEN_UPLOADS: usize = 4;
 
-/// How many uploads that have ended are kept to be looked at.
+/// How many ended uploads are kept for inspection.
 const ENDED_UPLOADS: usize = 20;
 
-/// After how long without a byte an upload makes room for another, whoever asks for it.
+/// After how long without a byte an upload may be replaced by one of any account.
 const FORGOTTEN_AFTER: Span = Span::hours(24);
 
-/// After how long without a byte, and without a request that sends one, an upload is idle and makes room
-/// for another of the same account. A sender that has not given up pauses for 64 s in all, and a connection
-/// that broke off is noticed within 35 s.
+/// After how long without a byte, and without a request that sends one, an upload is idle and may be replaced
+/// by another of the same account. A sender that retries pauses for 64 s in total, and a broken connection is
+/// noticed within 35 s.
 const IDLE_AFTER: Span = Span::minutes(2);
 
 /// Free disk that an upload must leave to the store and the log, in bytes.
 const DISK_RESERVE: u64 = 256 << 20;
 
-/// What somebody wants to upload.
+/// A request for an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UploadRequest {
-    /// Who.
+    /// The account.
     pub(crate) owner: String,
-    /// How many bytes it will have.
+    /// Its size in bytes.
     pub(crate) total_size: u64,
-    /// The SHA-256 of its first [`upload_store::HEAD_BYTES`] bytes: with the size, it says which file it is.
+    /// The SHA-256 of its first [`upload_store::HEAD_BYTES`] bytes: with the size, it identifies the file.
     pub(crate) head: Option<Sha256>,
 }
 
-/// The place of an upload.
+/// How an upload is admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// A new one.
+    /// A new upload.
     Created(Upload),
-    /// That of the same file, sent by the same account before: it goes on where it was.
+    /// The upload of the same file by the same account, which is resumed.
     Resumed(Upload),
 }
 
-/// Finds the place for a package.
+/// Admits an upload.
 pub(crate) async fn admit(api: &Api, announced: UploadRequest) -> Result<Admission, Refusal> {
     let UploadRequest { owner, total_size, head } = announced;
     if !(1..=PACKAGE_BYTES).contains(&total_size) {
@@ -86,7 +86,7 @@ pub(crate) async fn admit(api: &Api, announced: UploadRequest) -> Result<Admissi
     Ok(Admission::Created(upload))
 }
 
-/// Forgets uploads that nobody goes on with, and all but the last that have ended.
+/// Deletes abandoned uploads, and all but the last ended ones.
 async fn forget_the_old(api: &Api) -> Result<(), Refusal> {
     let now = api.committer().now();
     let (open, ended) = open_and_ended(api).await?;
@@ -103,7 +103,7 @@ async fn forget_the_old(api: &Api) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The uploads that are under way and those that have ended, the oldest first.
+/// The uploads in progress and the ended ones, the oldest first.
 async fn open_and_ended(api: &Api) -> Result<(Vec<Upload>, Vec<Upload>), Refusal> {
     Ok(upload_store::all(api).await?.into_iter().partition(|upload| upload.stage == Stage::Uploading))
 }
@@ -114,14 +114,14 @@ fn sweep(layout: &Layout, known: &[Uuid]) {
         let name = entry.file_name();
         let uuid = name.to_str().and_then(|name| name.strip_suffix(".partial")?.parse::<Uuid>().ok());
         if uuid.is_none_or(|uuid| !known.contains(&uuid)) {
-            // It is swept again the next time if it cannot be removed now.
+            // If it cannot be removed now, it is tried again the next time.
             drop(fs::remove_file(entry.path()));
         }
     }
 }
 
-/// The upload of the same file by the same account that can go on: bytes are missing, or the package was
-/// taken in and is still held. That it is the same file, the signature proves in the end.
+/// The upload of the same file by the same account that can be resumed: bytes are missing, or the package was
+/// admitted and is still held. The signature verifies in the end that it was the same file.
 async fn same_file(api: &Api, owner: &str, size: u64, head: Sha256) -> Result<Option<Upload>, Refusal> {
     let mut same = upload_store::all(api).await?;
     same.retain(|upload| {
@@ -139,8 +139,8 @@ async fn same_file(api: &Api, owner: &str, size: u64, head: Sha256) -> Result<Op
     Ok(None)
 }
 
-/// Makes room for a package of this size: idle uploads of the same account go, the one that was idle for
-/// longest first, until there is a place and enough disk.
+/// Makes room for a package of this size: removes idle uploads of the same account, the one that was idle for
+/// longest first, until there are few enough uploads and enough disk space.
 async fn make_room(api: &Api, owner: &str, size: u64) -> Result<(), Refusal> {
     loop {
         let (open, _) = open_and_ended(api).await?;
@@ -151,13 +151,13 @@ async fn make_room(api: &Api, owner: &str, size: u64) -> Result<(), Refusal> {
     }
 }
 
-/// What a new upload lacks, if anything.
+/// Why another upload cannot be admitted, if it cannot.
 async fn lack(api: &Api, open: &[Upload], size: u64) -> Result<Option<Refusal>, Refusal> {
     if open.len() >= OPEN_UPLOADS {
         return Ok(Some(no_place(open, api.committer().now())));
     }
     let promised: u64 = open.iter().map(|upload| upload.total_size.saturating_sub(upload.offset)).sum();
-    // The package itself, and the payload of the nodes that is taken out of it.
+    // The package itself, and the payload of the nodes that is extracted from it.
     let needed = (promised + 2 * size).saturating_add(DISK_RESERVE);
     let free = api.blocking(|layout| {
         fs::create_dir_all(layout.uploads())?;
@@ -199,8 +199,8 @@ fn no_space(free: u64, needed: u64) -> Refusal {
     Refusal::new(Kind::NoSpace, error, hint)
 }
 
-/// The upload of this account that was idle for longest, and its turn. One from before uploads had owners
-/// is everybody's.
+/// The upload of this account that was idle for longest, with its lock. One from before uploads had owners
+/// belongs to every account.
 fn idle_of<'a>(api: &Api, open: &'a [Upload], owner: &str) -> Option<(&'a Upload, OwnedMutexGuard<()>)> {
     let now = api.committer().now();
     let of_owner = |upload: &&Upload| upload.owner.as_deref().is_none_or(|of| of == owner);
@@ -210,7 +210,7 @@ fn idle_of<'a>(api: &Api, open: &'a [Upload], owner: &str) -> Option<(&'a Upload
     idle.into_iter().find_map(|upload| Some((upload, api.upload_locks.try_acquire(upload.uuid)?)))
 }
 
-/// Whether a new upload of the same account may take the place of this one.
+/// Whether a new upload of the same account may replace this one.
 pub(crate) fn is_idle(api: &Api, upload: &Upload) -> bool {
     upload.stage == Stage::Uploading
         && api.committer().now().since(upload.active_at) >= IDLE_AFTER

@@ -1,8 +1,8 @@
 //! `configuration/v1/worker_vm/`: the registrations of Conferencing Nodes.
 //!
-//! A registration and what the core is told of it are committed together. Whether a node is in the
-//! operator's maintenance mode, the core alone knows; only the reason is kept here, too, because it
-//! may be given before or after.
+//! A registration and the events that follow from it are committed together. Whether a node is in the
+//! operator's maintenance mode, the core alone knows; only the reason is stored here, too, because it may be
+//! given before or after.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ use super::system_location;
 use super::typed::Type;
 use crate::enrolment;
 
-/// Where the list is.
+/// The path of the list.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/worker_vm/";
 
 const RESOURCE: &str = "worker_vm";
@@ -52,7 +52,7 @@ const LISTED: Listed = Listed {
     ],
 };
 
-/// What a node may be. Pitlane's nodes all carry calls.
+/// The types of a node. All nodes of Pitlane carry calls.
 const NODE_TYPES: [&str; 1] = ["CONFERENCING"];
 
 /// How a node is deployed: with an enrolment file that the operator carries.
@@ -70,11 +70,11 @@ pub(crate) struct Registration {
     pub(crate) name: String,
     /// Its system location.
     pub(crate) system_location: i64,
-    /// The rest.
+    /// The other fields.
     pub(crate) details: Details,
 }
 
-/// What is stored of a registration in one column.
+/// The fields of a registration that are stored in one column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Details {
     pub(crate) hostname: String,
@@ -89,7 +89,7 @@ pub(crate) struct Details {
     pub(crate) deployment_type: String,
 }
 
-/// The operator's maintenance mode as a request leaves it.
+/// The operator's maintenance mode after a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Maintenance {
     operator: Option<String>,
@@ -134,9 +134,8 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
     Ok(enrolment_file(&api, id, &name, token))
 }
 
-/// Makes a new enrolment file for a node that is registered: for one that was off for longer than its
-/// certificate is good, or whose machine is another. Whatever it is enrolled with counts until the file
-/// is used.
+/// Creates a new enrolment file for a registered node: for one that was off for longer than its certificate
+/// is valid, or whose machine was replaced. The present identity counts until the file is used.
 async fn enrol(State(api): State<Api>, id: PathId) -> Result<Response, Refusal> {
     let id = NodeId(id.id(RESOURCE)?);
     let now = api.committer().now();
@@ -153,7 +152,7 @@ async fn enrol(State(api): State<Api>, id: PathId) -> Result<Response, Refusal> 
     Ok(enrolment_file(&api, id, &name, token))
 }
 
-/// The enrolment file, which is given only this once.
+/// The answer with the enrolment file, which is given only this once.
 fn enrolment_file(api: &Api, id: NodeId, name: &str, token: String) -> Response {
     let file = api.context.nodes.file(name, token).to_text();
     let headers = [
@@ -175,7 +174,7 @@ async fn update(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Res
     let id = NodeId(id.id(RESOURCE)?);
     let write = move |tx: &Transaction<'_>, fleet: &Fleet, _: Time| {
         let kept = find(tx, id.0.into())?;
-        // What is not said must not undo what another request has said.
+        // A field that is not given must not undo the change of another request.
         let operator = fleet.nodes().get(id).and_then(|node| node.operator_maintenance.clone());
         let held = Maintenance { operator };
         let (registration, maintenance) = read(tx, &body, Some(&kept), &held)?;
@@ -208,7 +207,7 @@ async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusa
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reads a registration from a request over what is kept.
+/// Reads a registration from a request, with the stored values as defaults.
 fn read(
     tx: &Transaction<'_>,
     body: &Map<String, Value>,
@@ -257,7 +256,7 @@ fn details(draft: &mut Draft<'_>, kept: Option<&Details>) -> Details {
     }
 }
 
-/// One spelling for each address, so that the same one is not registered twice.
+/// The canonical text of an address, so that the same one is not registered twice.
 fn canonical(address: &str) -> String {
     address.parse().map_or_else(|_| address.to_string(), |address: IpAddr| address.to_string())
 }
@@ -338,7 +337,7 @@ fn node_id(id: i64) -> Result<NodeId, Refusal> {
     u32::try_from(id).map(NodeId).map_err(|_| full())
 }
 
-/// The nodes that the operator has put into maintenance mode.
+/// The nodes in the operator's maintenance mode.
 fn operators_nodes(api: &Api) -> BTreeSet<i64> {
     api.committer().read(|fleet, _| {
         let held = fleet.nodes().iter().filter(|(_, node)| node.operator_maintenance.is_some());

@@ -1,8 +1,8 @@
-//! The start of a release, up to the moment from which it counts.
+//! The start of a release, up to its confirmation.
 //!
-//! A release that is tried works on a copy of the confirmed release's store and touches nothing of
-//! that one: falling back is throwing the copy away. Confirming it in the slot record is the one
-//! atomic act that makes both the release and its store the true ones.
+//! A release that is not confirmed yet works on a copy of the confirmed release's store and changes nothing
+//! of that one: a fall-back discards the copy. The confirmation in the slot record is the one atomic write
+//! that makes the release and its store the valid ones.
 
 mod release;
 mod self_check;
@@ -34,19 +34,19 @@ pub use release::{Prepared, Supervision};
 pub use self_check::{SelfCheckError, self_check, server_certificate_faults};
 pub use serve::{Listeners, Serving};
 
-/// Where the last fall-back that the core was reported of is kept.
+/// The key under which the last fall-back that was reported to the core is stored.
 const REPORTED_FALL_BACK: &str = "fell_back_told";
 
 /// The release cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The slots refuse.
+    /// The slots report an error.
     #[error(transparent)]
     Slots(#[from] slots::Error),
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The store refuses.
+    /// The store reports an error.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The authority cannot be used.
@@ -60,7 +60,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The release does not serve.
@@ -71,10 +71,10 @@ pub enum StartError {
     NotWritable {
         /// The directory.
         dir: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The operating system gives no threads or signals.
+    /// The operating system provides no threads or signals.
     #[error("the program cannot be set up; check the limits of the machine")]
     Runtime(#[source] std::io::Error),
     /// The program was started by hand.
@@ -85,19 +85,19 @@ pub enum StartError {
     },
 }
 
-/// Whether the release that starts has proved itself.
+/// Whether the release that starts is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseStatus {
-    /// Its store is the true one.
+    /// Its store is the valid one.
     Confirmed,
     /// Its store is a copy until it confirms itself.
     Unconfirmed,
 }
 
-/// How the release in `slot` stands.
+/// Whether the release in `slot` is confirmed.
 ///
 /// # Errors
-/// The record says that another slot is to run, or the slot holds another release than this program.
+/// The record names another slot, or the slot contains another release than this program.
 pub fn release_status(machine: &Machine, slot: Slot) -> Result<(ReleaseStatus, Record), slots::Error> {
     let Release { version, build } = Release::COMPILED;
     machine.check_compiled(slot, &version.to_string(), build.0)?;
@@ -109,11 +109,11 @@ pub fn release_status(machine: &Machine, slot: Slot) -> Result<(ReleaseStatus, R
     }
 }
 
-/// Opens the store of the release in `slot`; a release that is tried gets a fresh copy of the
-/// confirmed release's, which is only read. `progress` is called all the while.
+/// Opens the store of the release in `slot`; an unconfirmed release gets a fresh copy of the confirmed
+/// release's store, which is only read. `progress` is called repeatedly.
 ///
 /// # Errors
-/// The store cannot be copied, opened or brought to this release's version.
+/// The store cannot be copied, opened or migrated.
 pub fn open_store(
     layout: &Layout,
     release_status: ReleaseStatus,
@@ -131,7 +131,7 @@ pub fn open_store(
     store::open(&own, progress)
 }
 
-/// Takes over an open store and puts the start to the core.
+/// Takes over an open store and applies the start to the core.
 ///
 /// # Errors
 /// The store cannot be read or written.
@@ -144,7 +144,7 @@ pub async fn take_over(
     take_over_on(Arc::new(clock::Machine), connection, path, policy, fell_back).await
 }
 
-/// The same by other clocks than this machine's.
+/// The same with other clocks than this machine's.
 pub(crate) async fn take_over_on(
     clocks: Arc<dyn Source>,
     mut connection: Connection,
@@ -182,9 +182,9 @@ pub(crate) async fn take_over_on(
     Ok(committer)
 }
 
-/// The fall-back that the core has not been reported of yet, with the mark that says which it is. The
-/// record keeps the last one until the next selection, so one that was reported must not count again for
-/// a later run with the same package.
+/// The fall-back that was not reported to the core yet, with a mark that identifies it. The slot record keeps
+/// the last one until the next selection, so one that was reported must not count again for a later run with
+/// the same package.
 fn unreported(fell_back: Option<&FellBack>, reported: Option<&str>) -> Option<(String, (Sha256, String))> {
     let FellBack { manifest, why, at, stranded } = fell_back?;
     let mark = format!("{} {manifest}", at.0);

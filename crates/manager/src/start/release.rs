@@ -1,4 +1,7 @@
-//! A release from its start to its end.
+//! A release from its start to its end: settings, authority, listeners, store, self check, confirmation,
+//! event loop.
+//!
+//! What can fail because of the machine comes first, so that a start that fails applies no event to the core.
 
 use std::io;
 use std::sync::Arc;
@@ -20,15 +23,15 @@ use crate::gate::{Gate, GateState};
 use crate::link::{self, Link, Presence, Slowdown, Timing};
 use crate::settings::Settings;
 
-/// The time that a release asks for whenever it has made progress in bringing its store over: far
+/// The time that a release requests whenever it has made progress with copying and migrating its store: far
 /// more than any one step takes.
 const STEP_WITHIN: Duration = Duration::from_secs(120);
 
-/// Whoever started this release and waits for its confirmation.
+/// The supervisor that has started this release and waits for its confirmation.
 pub trait Supervision {
-    /// Progress was made: the time to confirm ends no earlier than `from_now`.
+    /// Reports progress: the time to confirm ends no earlier than `from_now`.
     fn extend(&self, from_now: Duration) -> io::Result<()>;
-    /// The record holds the confirmation.
+    /// Reports that the confirmation is in the record.
     fn ready(&self) -> io::Result<()>;
 }
 
@@ -42,7 +45,7 @@ impl Supervision for slots::Supervised {
     }
 }
 
-/// A release that has its store and its listeners, and serves nobody yet.
+/// A release that has its store and its listeners, and does not serve yet.
 #[derive(Debug)]
 pub struct Prepared {
     own: OwnMachine,
@@ -53,7 +56,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Takes the steps of a start that touch nothing of another release.
+    /// Takes the steps of a start that change nothing of another release.
     ///
     /// # Errors
     /// Why this release cannot start.
@@ -72,7 +75,7 @@ impl Prepared {
             fingerprint = %authority.fingerprint(), certificate = %certificate.display(),
             "the authority of this platform (SHA-256)"
         );
-        // First what can fail for reasons outside: a start that comes to nothing is put to no core.
+        // First what can fail because of the machine: a start that fails must not be applied to the core.
         let listeners = Listeners::bind(&settings, &authority).await?;
         let mut extend = || warn_of_failure(supervision.extend(STEP_WITHIN));
         let connection = open_store(&own.layout, release_status, own.slot, &mut extend)?;
@@ -81,7 +84,7 @@ impl Prepared {
         Ok(Self { own, settings, authority, listeners, committer })
     }
 
-    /// The way to the core.
+    /// Applies events to the core.
     pub fn committer(&self) -> &Committer {
         &self.committer
     }
@@ -91,7 +94,7 @@ impl Prepared {
         &self.listeners
     }
 
-    /// What the management API is built of.
+    /// What the management API is constructed from.
     pub fn context(&self) -> Context {
         let port = self.listeners.nodes().port();
         let address = |name: &String| match name.contains(':') {
@@ -110,8 +113,8 @@ impl Prepared {
         }
     }
 
-    /// Hands the first password to the operator: in a file that only its owner can read, whose place is logged.
-    /// The password itself goes to no log: logs are collected, kept and read by others.
+    /// Hands the first password to the operator: in a file that only its owner can read, whose path is
+    /// logged. The password itself is not logged: logs are collected, kept and read by others.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -121,8 +124,8 @@ impl Prepared {
         Ok(())
     }
 
-    /// Proves that the release serves, confirms it, and runs it until `stop` or until another release
-    /// is selected.
+    /// Checks that the release serves, confirms it, and runs it until `stop` or until another release is
+    /// selected.
     ///
     /// # Errors
     /// The release does not serve, or cannot be confirmed.
@@ -156,8 +159,8 @@ impl Prepared {
         gate.set(GateState::Open);
         let [people, nodes] = addresses;
         info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
-        if let Some(remark) = first_password::notice(&self.own.layout.state()) {
-            warn!("{remark}");
+        if let Some(notice) = first_password::notice(&self.own.layout.state()) {
+            warn!("{notice}");
         }
         let committer = self.committer.clone();
         let held = Held { addresses: addresses.into(), calls: 0 };
@@ -178,9 +181,10 @@ impl Prepared {
     }
 }
 
-/// A message that does not arrive costs patience, not correctness.
+/// Logs a message to the supervisor that could not be sent: it shortens the time to confirm, and breaks
+/// nothing.
 fn warn_of_failure(sent: io::Result<()>) {
     if let Err(error) = sent {
-        warn!(%error, "pitlane-boot could not be told of progress");
+        warn!(%error, "a message to pitlane-boot could not be sent");
     }
 }

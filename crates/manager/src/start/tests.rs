@@ -1,4 +1,4 @@
-//! Tests of the start of a release: the copy of the store, the confirmation, the way back.
+//! Tests of the start of a release: the copy of the store, the confirmation, the fall-back.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::link::ConnectionHandle;
 use crate::packages;
 use crate::testing::{BOUND, Bench};
 
-/// Counts what `boot` is told.
+/// Counts the messages to `boot`.
 #[derive(Clone, Default)]
 struct Boot {
     extended: Arc<AtomicU32>,
@@ -53,8 +53,8 @@ fn bytes_of(bench: &Bench, slot: Slot) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// A run whose manager has selected this release's other package in slot b, and left. There is a
-/// node, at rest, so that the run has something to do.
+/// A run whose manager has selected another package of this release in slot b, and has ended. There is a
+/// node, at rest, so that the run does not end at once.
 async fn left_for_slot_b(bench: &Bench) {
     let committer = bench.committer().await;
     let (id, name) = (fleet::node::NodeId(1), "node1".into());
@@ -68,7 +68,7 @@ async fn left_for_slot_b(bench: &Bench) {
     committer.store().close().await;
 }
 
-/// What the release in slot a is told at its start.
+/// Starts the release in slot a.
 async fn started_in_a(bench: &Bench) -> Committer {
     let own = bench.own(Slot::A);
     let (found, record) = release_status(&own.machine, Slot::A).unwrap();
@@ -78,7 +78,7 @@ async fn started_in_a(bench: &Bench) -> Committer {
     take_over(connection, path, Policy::standard(), record.fell_back.as_ref()).await.unwrap()
 }
 
-/// What is logged.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
 
@@ -93,7 +93,7 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
-async fn the_first_password_is_in_its_file_alone_and_every_start_says_where_until_it_is_gone() {
+async fn first_password_is_in_its_file_alone_and_every_start_names_the_file_until_it_is_gone() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new();
     let log = Log::default();
@@ -126,7 +126,7 @@ async fn the_first_password_is_in_its_file_alone_and_every_start_says_where_unti
 }
 
 #[tokio::test]
-async fn a_release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
+async fn release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     let before = bytes_of(&bench, Slot::A);
@@ -143,7 +143,7 @@ async fn a_release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_never_closed_is_copied_with_its_log_and_left_as_it_is() {
+async fn store_that_was_never_closed_is_copied_with_its_log_and_left_as_it_is() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let event = Event::NodeAdded {
@@ -165,7 +165,7 @@ async fn a_store_that_was_never_closed_is_copied_with_its_log_and_left_as_it_is(
 }
 
 #[tokio::test]
-async fn a_fall_back_ends_the_run_and_is_told_once() {
+async fn fall_back_ends_the_run_and_is_reported_once() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     let own = bench.own(Slot::B);
@@ -179,7 +179,7 @@ async fn a_fall_back_ends_the_run_and_is_told_once() {
         assert!(fleet.platform.run.is_none());
         assert!(fleet.platform.epoch > 1, "nodes may have heard the release that is gone");
     });
-    // The same package once more: the old fall-back is no news of this run.
+    // The same package once more: the old fall-back does not belong to this run.
     let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
     let mut package = held.for_run();
     package.manifest = bench.again().parse().unwrap();
@@ -190,13 +190,13 @@ async fn a_fall_back_ends_the_run_and_is_told_once() {
     committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "an old fall-back ended a new run"));
 }
 
-/// What a killed process leaves behind: nothing of it is closed.
+/// Ends a committer as a kill does: nothing is closed.
 fn killed(committer: Committer) {
     std::mem::forget(committer);
 }
 
 #[tokio::test]
-async fn a_try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_next_one() {
+async fn try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_next_one() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     let own = bench.own(Slot::B);
@@ -222,7 +222,7 @@ async fn a_try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_
 }
 
 #[tokio::test]
-async fn a_manager_that_was_killed_between_selecting_and_ending_is_followed_by_the_new_release() {
+async fn manager_that_was_killed_between_selecting_and_ending_is_followed_by_the_new_release() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let (id, name) = (fleet::node::NodeId(1), "node1".into());
@@ -256,7 +256,7 @@ where
     let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([root]).build().unwrap();
     let stop = CancellationToken::new();
-    // The API asks who is at the other end, as this does.
+    // The API reads the peer, as this does.
     let hello = |_: Extension<ConnectionHandle>, _: ConnectInfo<SocketAddr>| async { "hello" };
     let people = Router::new().route("/hello", get(hello));
     let (ending, boot) = (stop.clone(), boot.clone());
@@ -266,7 +266,7 @@ where
     tokio::time::timeout(BOUND, running).await.unwrap().unwrap().unwrap()
 }
 
-/// Asks until the release serves. While it does not, it says so.
+/// Sends requests until the release serves; before that each gets 503.
 async fn served(client: reqwest::Client, url: String) {
     let asking = async {
         loop {
@@ -282,7 +282,7 @@ async fn served(client: reqwest::Client, url: String) {
 }
 
 #[tokio::test]
-async fn a_release_that_serves_confirms_itself_and_its_store() {
+async fn release_that_serves_confirms_itself_and_its_store() {
     let bench = Bench::new();
     bench.committer().await.store().close().await;
     bench.select_again();
@@ -298,7 +298,7 @@ async fn a_release_that_serves_confirms_itself_and_its_store() {
 }
 
 #[tokio::test]
-async fn a_release_that_cannot_listen_does_not_confirm_itself() {
+async fn release_that_cannot_listen_does_not_confirm_itself() {
     let bench = Bench::new();
     bench.committer().await.store().close().await;
     bench.select_again();
@@ -315,13 +315,13 @@ async fn a_release_that_cannot_listen_does_not_confirm_itself() {
 }
 
 #[tokio::test]
-async fn a_restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
+async fn restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     bench.own(Slot::B).machine.confirm(Slot::B).unwrap();
     let (layout, path) = (bench.layout(), bench.layout().store(Slot::B));
     fs::copy(layout.store(Slot::A), &path).unwrap();
-    // The run's release is a later one than this program: put the run where it would be.
+    // The run's release is later than this program: moves the run to the state after its start.
     let mut connection = store::open(&path, &mut || {}).unwrap();
     let mut fleet = store::load(&connection).unwrap().unwrap();
     let release = fleet.platform.run.as_ref().unwrap().package.release;
@@ -335,7 +335,7 @@ async fn a_restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
 }
 
 #[tokio::test]
-async fn a_slot_of_another_release_is_refused() {
+async fn slot_of_another_release_is_refused() {
     let bench = Bench::new();
     let slot_json = bench.root().join("slots/a/slot.json");
     let text = fs::read_to_string(&slot_json).unwrap();

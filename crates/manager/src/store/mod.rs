@@ -1,9 +1,7 @@
 //! The store: one file, one thread that writes, a few connections that read.
 //!
-//! What is written together is committed together, and whoever waits for a write is told after the
-//! commit. Writes that wait at the same time share one commit.
-//!
-//! This module must not decide anything: what is written, others say.
+//! What is written together is committed together, and whoever waits for a write is answered after the
+//! commit. Writes that wait at the same time share one commit. The store does not decide what is written.
 
 mod error;
 mod file;
@@ -43,7 +41,7 @@ pub struct Store {
     readers: Arc<Readers>,
 }
 
-/// Whether the store is sound.
+/// Whether the store can still commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// Every commit so far has succeeded.
@@ -58,8 +56,8 @@ impl Store {
         Self { writer: Writer::start(connection, fleet), readers: Arc::new(Readers::new(path)) }
     }
 
-    /// Writes in a transaction, and returns when it is committed. What the closure refuses is rolled
-    /// back alone.
+    /// Writes in a transaction, and returns when it is committed. When the closure fails, only its own
+    /// changes are rolled back.
     ///
     /// # Errors
     /// What the closure returns, or [`StoreError::NotCommitted`].
@@ -74,10 +72,10 @@ impl Store {
         self.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), |answer| answer).await
     }
 
-    /// Reads what is committed, on a connection of its own.
+    /// Reads the committed state, on a connection of its own.
     ///
     /// # Errors
-    /// What the closure returns, or what the database says.
+    /// What the closure returns, or an error of the database.
     pub async fn read<T, E>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
@@ -94,14 +92,14 @@ impl Store {
         self.writer.health()
     }
 
-    /// Commits what waits, folds the log into the file and closes it. Later writes are refused.
+    /// Commits the waiting jobs, merges the log into the file and closes it. Later writes are refused.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 
-    /// Runs a job of the writer. Its outer error breaks the store, its inner one is the caller's.
-    /// `then` is called after the commit, even when the caller waits no longer.
+    /// Runs a job of the writer. Its outer error breaks the store, its inner one is the caller's. `then` is
+    /// called after the commit, even when the caller does not wait any more.
     pub(crate) async fn job<T, U, E>(
         &self,
         job: impl FnOnce(&mut Batch<'_, '_>) -> Result<Result<T, E>, StoreError> + Send + 'static,
@@ -117,7 +115,7 @@ impl Store {
             let outcome = job(batch)?;
             Ok(Box::new(move || {
                 let outcome = outcome.map(then);
-                // An error says that nobody waits any more.
+                // It fails when the caller does not wait any more.
                 let _ = answer.send(outcome);
             }))
         });

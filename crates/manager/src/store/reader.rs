@@ -1,4 +1,4 @@
-//! The connections that read: they see what is committed, and never wait for the writer.
+//! The connections that read. They see what is committed, and never wait for the writer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::StoreError;
 
-/// How many reads run at once: two processors' worth, and two for those that wait for the disk.
+/// How many reads run at once: two for two processors, and two that wait for the disk.
 const READS_AT_ONCE: u32 = 4;
 
 /// The connections that are not in use.
@@ -55,7 +55,7 @@ impl Readers {
             .map_err(|source| StoreError::Open { path: self.path.clone(), source })
     }
 
-    /// Waits for the reads under way, and refuses later ones.
+    /// Waits for the reads in progress, and refuses later ones.
     pub(crate) async fn close(&self) {
         if let Ok(all) = self.turns.acquire_many(READS_AT_ONCE).await {
             self.turns.close();

@@ -1,4 +1,4 @@
-//! Tests of the store: what was committed counts, what was not does not.
+//! Tests of the store: what was committed is there, what was not committed is not.
 
 use std::fs;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ async fn what_was_committed_is_there_after_a_crash() {
 }
 
 #[tokio::test]
-async fn a_refused_write_is_rolled_back_alone() {
+async fn refused_write_is_rolled_back_alone() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     let insert = |alias: &'static str| {
@@ -69,7 +69,7 @@ async fn a_refused_write_is_rolled_back_alone() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_stored_is_never_seen_and_breaks_the_store() {
+async fn event_that_cannot_be_stored_is_never_seen_and_breaks_the_store() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     committer.apply(added(1)).await.unwrap();
@@ -117,7 +117,7 @@ async fn replaying_the_journal_gives_the_same_state() {
 }
 
 #[test]
-fn a_store_of_an_earlier_release_is_migrated_with_what_it_holds() {
+fn store_of_an_earlier_release_is_migrated_with_its_contents() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let old = Connection::open(&path).unwrap();
@@ -138,7 +138,7 @@ fn a_store_of_an_earlier_release_is_migrated_with_what_it_holds() {
 }
 
 #[test]
-fn a_store_from_before_the_limits_keeps_its_runs_and_says_what_calls_have_pushed_out() {
+fn store_from_before_the_limits_keeps_its_runs_and_marks_those_that_lost_entries() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let old = Connection::open(&path).unwrap();
@@ -175,7 +175,7 @@ fn a_store_from_before_the_limits_keeps_its_runs_and_says_what_calls_have_pushed
 }
 
 #[test]
-fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
+fn store_of_a_later_release_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let later = Connection::open(&path).unwrap();
@@ -188,7 +188,7 @@ fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_closed_store_is_one_file_and_refuses_writes() {
+async fn closed_store_is_one_file_and_refuses_writes() {
     let bench = Bench::new();
     let committer = bench.committer().await;
     committer.apply(added(1)).await.unwrap();
@@ -200,7 +200,7 @@ async fn a_closed_store_is_one_file_and_refuses_writes() {
 }
 
 #[test]
-fn a_copy_that_was_cut_short_is_never_used() {
+fn copy_that_was_cut_short_is_never_used() {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("a.db"), dir.path().join("b.db"));
     fs::write(&from, "the store").unwrap();
@@ -243,7 +243,7 @@ async fn writes_that_wait_together_are_all_committed() {
 }
 
 #[test]
-fn the_stores_of_every_release_so_far_are_read() {
+fn stores_of_every_release_so_far_are_read() {
     let recorded = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
     let releases: Vec<_> = fs::read_dir(recorded).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(!releases.is_empty());

@@ -1,4 +1,5 @@
-//! Tests of two processes under one certificate: they are noticed, one of them is shown, and it is not renewed.
+//! Tests of two processes under one certificate: they are noticed, one of them is shown, and the certificate
+//! is not renewed.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -9,7 +10,7 @@ use fleet::time::{Offset, Span, Time};
 
 use super::*;
 
-/// What a process of a node says in its turn: its number, the other that its last answer named, and its calls.
+/// The report of a process of a node: its number, the other one that its last answer named, and its calls.
 fn of_process(start: u64, answer: Option<&SyncAnswer>, at: u64) -> Sync {
     let mut sync = first_report();
     let beside = answer.and_then(|answer| answer.beside);

@@ -1,5 +1,5 @@
-//! Tests of who counts as a node: registrations that end, certificates that expire, certificates of release 34,
-//! and machines that may not join.
+//! Tests of which certificates count: registrations that end, certificates that expire, certificates of
+//! release 34, and machines that may not join.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
@@ -8,18 +8,18 @@ use std::time::SystemTime;
 use fleet::version::Version;
 use rusqlite::{Transaction, params};
 
-use super::places::ended;
+use super::limits::ended;
 use super::*;
 
 impl Server {
-    /// A certificate that our authority made at another time, or as release 34 made it; with its key.
+    /// A certificate that our authority issued at another time, or as release 34 issues it; with its key.
     fn issued(&self, id: u32, registration: Option<RegistrationId>, key: &KeyPair, at: SystemTime) -> String {
         let asked = NodeRequest::parse(&request(key)).unwrap();
         let issued = self.authority.issue_dated(NodeId(id), registration, &asked, at).unwrap();
         format!("{}{}", issued.pem, key.serialize_pem())
     }
 
-    /// The registration of a node that is in force.
+    /// The current registration of a node.
     async fn registration(&self, id: u32) -> RegistrationId {
         let read = move |connection: &rusqlite::Connection| {
             let sql = "SELECT id FROM registration WHERE node_id = ?1";
@@ -28,7 +28,7 @@ impl Server {
         self.committer.store().read(read).await.unwrap().parse().unwrap()
     }
 
-    /// Makes another enrolment file for a node.
+    /// Creates another enrolment file for a node.
     async fn issue_again(&self, id: u32) -> String {
         let now = self.committer.now();
         let issue = move |tx: &Transaction<'_>| enrolment::issue(tx, NodeId(id), now);
@@ -52,7 +52,7 @@ impl Server {
         self.refusals.last(NodeId(id)).map(|refused| refused.reason)
     }
 
-    /// Turns the enrolment of a node into what the store of release 34 holds when it is brought over.
+    /// Changes the enrolment of a node to what a migrated store of release 34 contains.
     async fn as_release_34_left_it(&self, id: u32, key: &KeyPair, registered: SystemTime) {
         let since = registered.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
         let hash = fleet::version::Sha256(
@@ -127,7 +127,7 @@ async fn identity_that_is_revoked_while_it_is_renewed_gets_no_certificate() {
     let body = serde_json::to_vec(&body).unwrap();
     let head = "POST /node/v1/renew HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length";
     old.write_all(format!("{head}: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
-    // It is asked for the body when its certificate was found to count.
+    // The server requests the body after it has found that the certificate counts.
     let mut asked = [0; 25];
     tokio::time::timeout(BOUND, old.read_exact(&mut asked)).await.unwrap().unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -185,7 +185,7 @@ async fn node_whose_certificate_has_expired_is_answered_and_shown() {
 }
 
 #[tokio::test]
-async fn whoever_shows_an_expired_certificate_has_the_place_of_a_stranger() {
+async fn expired_certificate_leaves_the_connection_unauthenticated() {
     let unauthenticated = PoolLimits { total: 2, per_holder: 2 };
     let server = Server::limited(TIMING, Limits { unauthenticated, ..LIMITS }).await;
     server.identity(1).await;
@@ -218,7 +218,7 @@ async fn certificate_of_release_34_is_good_until_the_node_has_shown_the_next_one
     server.as_release_34_left_it(1, &key, registered).await;
     let node = server.client(Some(server.issued(1, None, &key, registered)));
     assert_eq!(server.sync(&node, &first_report()).await.status(), StatusCode::OK);
-    // The first that is shown is bound: another one, made later for the same number, does not count.
+    // The first that is shown is bound: another one, issued later for the same number, does not count.
     let second = server.client(Some(server.issued(1, None, &other, SystemTime::now())));
     assert_eq!(server.refusal(&second).await, "registration_ended");
     let renewed = server.client(Some(server.renewed(&node).await));
@@ -262,7 +262,7 @@ async fn new_machine_with_another_version_is_refused_with_both_named_and_its_fil
         assert!(sentence.contains(&named) && sentence.contains(&Release::COMPILED.to_string()), "{sentence}");
     }
     assert_eq!(server.last_refusal(1), Some(Reason::OtherRelease));
-    // Upgraded, it uses the same file, with another key.
+    // After its upgrade it uses the same file, with another key.
     assert_eq!(server.enrol(&token, &KeyPair::generate().unwrap()).await.status(), StatusCode::OK);
 }
 
@@ -296,7 +296,7 @@ impl Write for Log {
 }
 
 impl Log {
-    /// Everything that this thread logs at a level that an operator sees, for as long as the guard lives.
+    /// Everything that this thread logs at a level that an operator sees, while the guard exists.
     fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();

@@ -2,7 +2,7 @@
 
 mod copies;
 mod identity;
-mod places;
+mod limits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::store::StoreError;
 use crate::testing::{BOUND, Bench, observed, until};
 use crate::{enrolment, packages};
 
-/// A hold that no test waits for the end of, and a gap that a test can wait for.
+/// A hold that ends in no test, and a gap that a test can wait for.
 const TIMING: Timing = Timing { hold: Duration::from_secs(3600), gap: Duration::from_millis(50) };
 
 /// PoolLimits for more than any test needs.
@@ -179,7 +179,7 @@ fn with_key(enrolled: &Enrolled, key: &KeyPair) -> String {
     format!("{}{}", enrolled.certificate, key.serialize_pem())
 }
 
-/// What a node says that has no configuration yet and does not wait.
+/// The report of a node that has no configuration yet and does not wait.
 fn first_report() -> Sync {
     Sync {
         protocols: PROTOCOL,
@@ -192,7 +192,7 @@ fn first_report() -> Sync {
     }
 }
 
-/// What the same node says when it has done as it was told, and waits for news.
+/// The report of the same node when it has accepted its desired state, and waits for changes.
 fn content(answer: &SyncAnswer, revision: u64) -> Sync {
     let mut sync = Sync { configuration: revision, wait: Wait::ForNews, ..first_report() };
     sync.observed.at = fleet::time::Time(2);
@@ -206,7 +206,7 @@ async fn kind(response: Response, status: StatusCode) -> String {
 }
 
 #[tokio::test]
-async fn a_caller_without_a_certificate_is_refused_on_every_route() {
+async fn caller_without_a_certificate_is_refused_on_every_route() {
     let server = Server::start(TIMING).await;
     let client = server.client(None);
     let file = format!("{}/packages/{}/manifest.json", server.base, "0".repeat(64));
@@ -220,7 +220,7 @@ async fn a_caller_without_a_certificate_is_refused_on_every_route() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_authority_is_refused() {
+async fn certificate_of_another_authority_is_refused() {
     let server = Server::start(TIMING).await;
     server.register(1).await;
     let dir = tempfile::tempdir().unwrap();
@@ -230,7 +230,7 @@ async fn a_certificate_of_another_authority_is_refused() {
     let issued = other.issue_to_node(NodeId(1), RegistrationId(1), &node_request).unwrap();
     let client = server.client(Some(format!("{}{}", issued.pem, key.serialize_pem())));
     let answer = client.post(format!("{}/sync", server.base)).json(&first_report()).send().await;
-    // TLS 1.3 tells the client after its own handshake: the refusal may come as a broken request.
+    // In TLS 1.3 the client learns it after its own handshake: the refusal may arrive as a broken request.
     if let Ok(answer) = answer {
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
@@ -240,7 +240,7 @@ async fn a_certificate_of_another_authority_is_refused() {
 }
 
 #[tokio::test]
-async fn an_enrolled_node_is_known_by_its_certificate() {
+async fn enrolled_node_is_known_by_its_certificate() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(7).await;
     let answer: SyncAnswer = server.sync(&client, &first_report()).await.json().await.unwrap();
@@ -257,7 +257,7 @@ async fn an_enrolled_node_is_known_by_its_certificate() {
 }
 
 #[tokio::test]
-async fn a_removed_node_is_refused_at_its_next_sync() {
+async fn removed_node_is_refused_at_its_next_sync() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     assert_eq!(server.sync(&client, &first_report()).await.status(), StatusCode::OK);
@@ -270,7 +270,7 @@ async fn a_removed_node_is_refused_at_its_next_sync() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_one_key() {
+async fn token_is_good_for_one_key() {
     let server = Server::start(TIMING).await;
     let token = server.register(1).await;
     let key = KeyPair::generate().unwrap();
@@ -282,7 +282,7 @@ async fn a_token_is_good_for_one_key() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_is_refused() {
+async fn token_that_has_expired_is_refused() {
     let server = Server::start(TIMING).await;
     let token = server.register(1).await;
     let now = i64::try_from(server.committer.now().0).unwrap();
@@ -295,7 +295,7 @@ async fn a_token_that_has_expired_is_refused() {
 }
 
 #[tokio::test]
-async fn a_node_renews_its_certificate_over_its_link() {
+async fn node_renews_its_certificate_over_its_link() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let renewed = server.client(Some(server.renewed(&client).await));
@@ -303,7 +303,7 @@ async fn a_node_renews_its_certificate_over_its_link() {
 }
 
 #[tokio::test]
-async fn a_node_with_no_protocol_in_common_is_told_so() {
+async fn node_without_a_common_protocol_is_refused() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let strange = Sync { protocols: Protocols { min: 900, max: 901 }, ..first_report() };
@@ -314,7 +314,7 @@ async fn a_node_with_no_protocol_in_common_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_malformed_or_too_large_is_refused() {
+async fn message_that_is_malformed_or_too_large_is_refused() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let post = |body: String| client.post(format!("{}/sync", server.base)).body(body).send();
@@ -356,7 +356,7 @@ async fn held(server: &Server, client: &Client, node: u32) -> JoinHandle<SyncAns
 }
 
 #[tokio::test]
-async fn a_held_sync_is_answered_when_something_else_is_wanted() {
+async fn held_sync_is_answered_when_something_else_is_wanted() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let raised = Event::Maintenance { id: NodeId(1), operator: Some("first".into()) };
@@ -368,22 +368,22 @@ async fn a_held_sync_is_answered_when_something_else_is_wanted() {
     assert_eq!(answer.configuration, None);
 }
 
-/// The clock of a machine goes back when it could not write for a while and lost its power then.
+/// The clock of a machine is set back when it could not write for a while and then lost power.
 #[tokio::test]
-async fn a_report_of_an_earlier_time_is_answered_at_once_with_the_time_to_go_on_from() {
+async fn report_of_an_earlier_time_is_answered_at_once_with_the_time_to_go_on_from() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let mut first = first_report();
     first.observed.at = fleet::time::Time(5);
     let first: SyncAnswer = server.sync(&client, &first).await.json().await.unwrap();
-    // It bears the time 2.
+    // It has the time 2.
     let late = content(&first, server.committer.rooms().revision);
     let answer = tokio::time::timeout(BOUND, server.sync(&client, &late)).await.unwrap();
     assert_eq!(answer.json::<SyncAnswer>().await.unwrap().heard_at, Some(fleet::time::Time(5)));
 }
 
 #[tokio::test]
-async fn a_held_sync_is_answered_when_the_rooms_change() {
+async fn held_sync_is_answered_when_the_rooms_change() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
@@ -396,13 +396,13 @@ async fn a_held_sync_is_answered_when_the_rooms_change() {
     assert_eq!(answer.configuration.unwrap().rooms[0].name, "lounge");
 }
 
-/// What the node says whose clock is so many seconds ahead of this machine's.
+/// The report of a node whose clock is so many seconds ahead of this machine's.
 fn with_clock(server: &Server, ahead: i64) -> Sync {
     Sync { wall: Some(server.committer.wall() + Offset(ahead * 1_000)), ..first_report() }
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_is_two_hours_slow_is_known_for_it_before_anything_else_goes_wrong() {
+async fn node_whose_clock_is_two_hours_slow_is_known_before_anything_else_goes_wrong() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let off = || server.committer.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().clock_off);
@@ -410,19 +410,19 @@ async fn a_node_whose_clock_is_two_hours_slow_is_known_for_it_before_anything_el
         let answer = server.sync(&client, &with_clock(&server, ahead)).await;
         let answer: SyncAnswer = answer.json().await.unwrap();
         assert!(answer.wall.unwrap().ahead_of(server.committer.wall()).size() < Span::minutes(1));
-        // To the minute: what is measured contains the time that the request took.
+        // To the minute: the measurement includes the time of the request.
         let off = off().map(|off| off.0.saturating_add(-30_000) / 60_000 * 60);
         assert_eq!(off, expected, "{ahead} s");
         let shown = server.committer.node_runtime(NodeId(1)).unwrap().clock_ahead.unwrap();
         assert!(shown.since(Offset(ahead * 1_000)).size() < Span::minutes(1), "{shown}");
     }
-    // Release 34 does not say what its clock is.
+    // Release 34 does not report its clock.
     server.sync(&client, &first_report()).await;
     assert_eq!((off(), server.committer.node_runtime(NodeId(1)).unwrap().clock_ahead), (None, None));
 }
 
 #[tokio::test]
-async fn a_held_sync_is_answered_when_the_managers_clock_was_set() {
+async fn held_sync_is_answered_when_the_managers_clock_was_set() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
@@ -433,7 +433,7 @@ async fn a_held_sync_is_answered_when_the_managers_clock_was_set() {
 }
 
 #[tokio::test]
-async fn a_hold_ends_by_itself() {
+async fn hold_ends_by_itself() {
     let server = Server::start(Timing { hold: Duration::from_millis(20), ..TIMING }).await;
     let client = server.enrolled(1).await;
     server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
@@ -442,7 +442,7 @@ async fn a_hold_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_node_that_breaks_off_is_silent_and_a_report_brings_it_back() {
+async fn node_whose_connection_breaks_is_silent_until_its_next_report() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
@@ -457,7 +457,7 @@ async fn a_node_that_breaks_off_is_silent_and_a_report_brings_it_back() {
 }
 
 #[tokio::test]
-async fn a_closed_gate_answers_503_and_lets_held_requests_go() {
+async fn closed_gate_answers_503_and_releases_held_requests() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
@@ -469,7 +469,7 @@ async fn a_closed_gate_answers_503_and_lets_held_requests_go() {
 }
 
 #[tokio::test]
-async fn a_node_fetches_its_payload_in_parts_and_nothing_else() {
+async fn node_fetches_its_payload_in_parts_and_nothing_else() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let held = packages::admit(&server.bench.layout(), &server.bench.upload()).unwrap();

@@ -1,4 +1,4 @@
-//! System locations and Conferencing Nodes.
+//! Tests of system locations and Conferencing Nodes.
 
 use axum::http::header;
 use fleet::node::{Contact, NodeId};
@@ -13,7 +13,7 @@ const NODES: &str = "/configuration/v1/worker_vm/";
 const LOCATIONS: &str = "/configuration/v1/system_location/";
 
 #[tokio::test]
-async fn a_system_location_is_made_changed_and_removed() {
+async fn system_location_is_made_changed_and_removed() {
     let kit = Kit::new().await;
     let made = kit.call("POST", LOCATIONS, json!({"name": "Oslo", "mtu": 1500})).await;
     assert_eq!(made.headers[header::LOCATION], "/api/admin/configuration/v1/system_location/1/");
@@ -35,7 +35,7 @@ async fn a_system_location_is_made_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_location_is_unique_and_stays_while_nodes_are_in_it() {
+async fn location_is_unique_and_stays_while_nodes_are_in_it() {
     let kit = Kit::new().await;
     assert_eq!(kit.add_node(1).await.status, 201);
     let twice = kit.call("POST", LOCATIONS, json!({"name": "OSLO"})).await.expect(400);
@@ -51,7 +51,7 @@ async fn a_location_is_unique_and_stays_while_nodes_are_in_it() {
 }
 
 #[tokio::test]
-async fn a_new_node_is_given_its_enrolment_file_once() {
+async fn new_node_is_given_its_enrolment_file_once() {
     let kit = Kit::new().await;
     let made = kit.add_node(1).await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -110,7 +110,7 @@ async fn removed_node_leaves_neither_a_token_nor_a_registration() {
     assert_eq!((owner(&kit, &used).await, registrations().await), (None, 0));
 }
 
-/// Whose the token of an enrolment file is.
+/// The node of the token in an enrolment file.
 async fn owner(kit: &Kit, file: &EnrolmentFile) -> Option<NodeId> {
     let (token, now) = (file.token.clone(), kit.committer.now());
     let owner = move |connection: &rusqlite::Connection| crate::enrolment::owner(connection, &token, now);
@@ -153,7 +153,7 @@ async fn machine_with_a_former_identity_of_a_node_in_touch_is_named_as_another()
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_be_is_refused_field_by_field() {
+async fn invalid_node_is_refused_field_by_field() {
     let kit = Kit::new().await;
     kit.add_node(1).await.status.is_success().then_some(()).unwrap();
     let nothing = kit.call("POST", NODES, json!({})).await.expect(400);
@@ -210,7 +210,7 @@ async fn node_with_a_name_that_is_refused_now_is_served_and_changed_all_the_same
 }
 
 #[tokio::test]
-async fn a_change_of_a_node_reaches_the_fleet() {
+async fn change_of_a_node_reaches_the_fleet() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     kit.call("PUT", &format!("{NODES}1/"), json!({"name": "first"})).await.expect(204);
@@ -228,7 +228,7 @@ async fn a_change_of_a_node_reaches_the_fleet() {
 }
 
 #[tokio::test]
-async fn the_operator_s_maintenance_mode_goes_on_and_off() {
+async fn operator_s_maintenance_mode_goes_on_and_off() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     let operator =
@@ -292,7 +292,7 @@ async fn lists_come_in_pages_and_can_be_filtered() {
 }
 
 #[tokio::test]
-async fn the_status_of_nodes_and_manager_is_in_the_compatible_shape() {
+async fn status_of_nodes_and_manager_is_in_the_compatible_shape() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     kit.add_node(2).await;

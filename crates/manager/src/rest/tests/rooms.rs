@@ -1,4 +1,4 @@
-//! Virtual Meeting Rooms and their aliases.
+//! Tests of Virtual Meeting Rooms and their aliases.
 
 use serde_json::{Value, json};
 use wire::Room;
@@ -13,7 +13,7 @@ fn room(name: &str, aliases: &[&str]) -> Room {
 }
 
 #[tokio::test]
-async fn a_room_reaches_the_nodes_with_its_aliases() {
+async fn room_reaches_the_nodes_with_its_aliases() {
     let kit = Kit::new().await;
     let before = kit.committer.rooms().revision;
     let body = json!({"name": "Alice", "aliases": [{"alias": "meet.alice"}, {"alias": "1234", "description": "phone"}]});
@@ -55,7 +55,7 @@ async fn nested_aliases_replace_those_that_a_room_had() {
 }
 
 #[tokio::test]
-async fn an_alias_is_unique_whatever_its_case() {
+async fn alias_is_unique_whatever_its_case() {
     let kit = Kit::new().await;
     kit.call("POST", ROOMS, json!({"name": "Alice", "aliases": [{"alias": "meet.alice"}]})).await.expect(201);
     kit.call("POST", ROOMS, json!({"name": "Bob", "aliases": [{"alias": "møte"}]})).await.expect(201);
@@ -83,7 +83,7 @@ async fn an_alias_is_unique_whatever_its_case() {
 }
 
 #[tokio::test]
-async fn an_alias_is_made_moved_and_removed() {
+async fn alias_is_made_moved_and_removed() {
     let kit = Kit::new().await;
     kit.call("POST", ROOMS, json!({"name": "Alice"})).await.expect(201);
     kit.call("POST", ROOMS, json!({"name": "Bob"})).await.expect(201);
@@ -101,7 +101,7 @@ async fn an_alias_is_made_moved_and_removed() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_no_message_holds_is_refused() {
+async fn configuration_that_fits_no_message_is_refused() {
     let kit = Kit::new().await;
     let aliases = |from: usize| -> Vec<Value> {
         (from..from + 250).map(|n| json!({"alias": format!("{n:0>245}")})).collect()

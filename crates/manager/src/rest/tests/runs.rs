@@ -1,4 +1,4 @@
-//! Check, start, status and history of runs.
+//! Tests of check, start, status and history of runs.
 
 use fleet::desired::RunId;
 use fleet::fact::Fact;
@@ -15,7 +15,7 @@ const CHECK: &str = "/command/v1/platform/upgrade_check/";
 const START: &str = "/command/v1/platform/upgrade_start/";
 
 #[tokio::test]
-async fn a_check_names_everything_that_stands_in_the_way() {
+async fn check_names_every_blocker() {
     let kit = Kit::new().await;
     let manifest = kit.upload_package().await;
     for n in 1..=3 {
@@ -37,7 +37,7 @@ async fn a_check_names_everything_that_stands_in_the_way() {
 }
 
 #[tokio::test]
-async fn a_start_takes_overrides_and_refuses_a_second_one() {
+async fn start_takes_overrides_and_refuses_a_second_one() {
     let kit = Kit::new().await;
     kit.upload_package().await;
     kit.add_node(1).await;
@@ -62,7 +62,7 @@ async fn a_start_takes_overrides_and_refuses_a_second_one() {
 }
 
 #[tokio::test]
-async fn a_start_of_a_finished_upload_is_the_last_step_of_it() {
+async fn start_of_a_finished_upload_is_the_last_step_of_it() {
     let kit = Kit::new().await;
     let (bytes, _) = kit.package();
     let uuid = kit.ask_for_upload(bytes.len()).await;
@@ -79,7 +79,7 @@ async fn a_start_of_a_finished_upload_is_the_last_step_of_it() {
 }
 
 #[tokio::test]
-async fn the_history_tells_what_happened_in_each_run() {
+async fn history_shows_the_facts_of_each_run() {
     let kit = Kit::new().await;
     kit.upload_package().await;
     kit.call("POST", START, json!({})).await.expect(202);
@@ -136,7 +136,7 @@ async fn calls_push_nothing_out_of_the_history() {
         let observed = fleet.nodes().get(NodeId(1)).unwrap().observed.clone().unwrap();
         assert_eq!(observed.calls, Calls::Known { count: 499 % 7, oldest: None });
     });
-    // What follows from a report is one.
+    // A report with consequences is an entry.
     kit.committer.apply(Event::LinkDown { id: NodeId(1) }).await.unwrap();
     assert_eq!(entries().await, before);
     kit.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
@@ -144,7 +144,7 @@ async fn calls_push_nothing_out_of_the_history() {
 }
 
 #[tokio::test]
-async fn an_expired_package_is_refused_at_its_upload_and_at_a_start_but_not_to_finish_what_it_began() {
+async fn expired_package_is_refused_at_its_upload_and_at_a_start_but_not_to_finish_what_it_began() {
     let kit = Kit::new().await;
     let last = jiff::civil::date(2020, 12, 24);
     let (bytes, manifest) = kit.package_until(last);
