@@ -1,9 +1,10 @@
-//! Protection of a program at its edges: connection limits that no single source can exhaust, and escaping of
-//! foreign text in logs and pages.
+//! Protection of a program at its edges: connection permits that no single source can exhaust, escaping of foreign
+//! text in logs and pages, errors as one line.
 //!
 //! Nothing here opens sockets, or knows what a node or a Management Node is.
 
-pub mod places;
+pub mod permit_pool;
 
+pub mod error_chain;
 pub mod log;
 pub mod text;

@@ -15,11 +15,11 @@ use base64::engine::general_purpose::STANDARD;
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use manager::context::Context;
-use manager::driver::Desk;
+use manager::driver::Committer;
 use manager::enrolment::NodeAccess;
 use manager::layout::Layout;
 use manager::rest::{first_account, router};
-use manager::start::{Standing, open_store, take_over};
+use manager::start::{ReleaseStatus, open_store, take_over};
 use manager::store::StoreError;
 use rusqlite::Transaction;
 use serde_json::Value;
@@ -178,7 +178,7 @@ DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM jour
 struct Platform {
     folder: TempDir,
     router: Router,
-    desk: Desk,
+    committer: Committer,
 }
 
 impl Platform {
@@ -188,8 +188,8 @@ impl Platform {
         fs::write(&store, &template.store).expect("a store");
         fs::create_dir(folder.path().join("trust")).expect("a folder");
         fs::write(folder.path().join("trust/fuzz.pub"), &release().public_key).expect("a key");
-        let (desk, router) = runtime().block_on(serve(folder.path()));
-        Self { folder, router, desk }
+        let (committer, router) = runtime().block_on(serve(folder.path()));
+        Self { folder, router, committer }
     }
 
     /// Removes what a run has left. No package can be signed here, so no upgrade is left in progress.
@@ -200,8 +200,8 @@ impl Platform {
             let nodes = fleet.nodes().ids().into_iter();
             Ok::<_, StoreError>((nodes.map(|id| Event::NodeRemoved { id }).collect(), ()))
         };
-        self.desk.change(empty).await.expect("an empty store");
-        self.desk.change_rooms(|_| Ok::<_, StoreError>(())).await.expect("no rooms");
+        self.committer.change(empty).await.expect("an empty store");
+        self.committer.change_rooms(|_| Ok::<_, StoreError>(())).await.expect("no rooms");
         let _ = fs::remove_dir_all(Layout::new(self.folder.path()).uploads());
     }
 
@@ -222,19 +222,20 @@ impl Platform {
     }
 }
 
-async fn serve(root: &Path) -> (Desk, Router) {
+async fn serve(root: &Path) -> (Committer, Router) {
     let layout = Layout::new(root);
-    let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).expect("a store");
-    let desk = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a desk");
+    let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).expect("a store");
+    let committer =
+        take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a committer");
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let router = router(Context {
-        desk: desk.clone(),
+        committer: committer.clone(),
         layout,
         nodes,
         name: "manager".into(),
         refusals: manager::link::Refusals::default(),
     });
-    (desk, router)
+    (committer, router)
 }
 
 /// The store and the login that every run starts from.
@@ -253,13 +254,13 @@ fn make() -> Template {
     let store = Layout::new(folder.path()).store(Slot::A);
     let mut password = String::new();
     runtime().block_on(async {
-        let (desk, _) = serve(folder.path()).await;
+        let (committer, _) = serve(folder.path()).await;
         let note = |made: &str| {
             made.clone_into(&mut password);
             Ok::<_, StoreError>(())
         };
-        first_account(desk.store(), note).await.expect("an account");
-        desk.store().close().await;
+        first_account(committer.store(), note).await.expect("an account");
+        committer.store().close().await;
     });
     let authorization = format!("Basic {}", STANDARD.encode(format!("admin:{password}")));
     Template { store: fs::read(store).expect("the store"), authorization }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use fleet::node::NodeId;
 use fleet::policy::Policy;
 use manager::layout::Layout;
-use manager::start::{Standing, open_store, take_over};
+use manager::start::{ReleaseStatus, open_store, take_over};
 use manager::store::StoreError;
 use rusqlite::{Connection, params};
 use slots::Slot;
@@ -90,15 +90,15 @@ pub(crate) fn run(data: &[u8]) {
 /// What a start does with the store, up to the first event for the core.
 async fn start(root: &Path) -> Result<(), StoreError> {
     let layout = Layout::new(root);
-    let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {})?;
-    let desk = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await?;
-    desk.read(|fleet, now| {
+    let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {})?;
+    let committer = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await?;
+    committer.read(|fleet, now| {
         for id in fleet.nodes().ids() {
             let _ = (fleet.wanted(id), fleet.status(id), fleet.waits(id, now));
         }
         let _ = (fleet.manager_status(), fleet.manager_wants(), fleet.next_deadline());
     });
-    desk.store().close().await;
+    committer.store().close().await;
     Ok(())
 }
 

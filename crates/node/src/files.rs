@@ -2,12 +2,12 @@
 //! whole and durably, so that a power cut leaves the old one or the new one. Only their owner may read them. It does not
 //! interpret their contents.
 
-use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+pub use edge::error_chain::chain;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -99,21 +99,6 @@ pub fn try_writing(dir: &Path) -> Result<(), FileError> {
     let path = dir.join(format!(".check-{}", std::process::id()));
     let tried = slots::try_writing(&path);
     tried.map_err(failed("write", &path))
-}
-
-/// An error with its causes in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError + use<> {

@@ -1,8 +1,11 @@
-//! The desk: where every event is put to the core. Event, facts and new state are committed in one
-//! transaction, and nobody sees them before.
+//! Applies every event to the core and commits event, facts and new state in one transaction.
+//!
+//! It relies on the writer thread of the store for the order of events, and on `fleet` for every decision.
+//! Nobody sees a state before it is committed. After the commit it logs the facts and notifies whoever waits
+//! for a change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use clock::{Clock, Stamp};
 use fleet::desired::RunId;
@@ -12,23 +15,24 @@ use fleet::platform::{Applied, Blocker, Event, Fleet, Warning};
 use fleet::policy::Policy;
 use fleet::run::Package;
 use fleet::time::{Offset, Time, Wall};
+use parking_lot::{Mutex, RwLock};
 use rusqlite::Transaction;
 use tokio::sync::watch;
 use wire::{Configuration, Tally};
 
 use super::log;
-use super::news::News;
+use super::notifier::Notifier;
 use super::rooms::{Rooms, RoomsChanged};
 use crate::store::{Batch, Entry, Recorded, Store, StoreError, mark_time, record};
 
-/// What is known of a node only while the Management Node runs. It is shown and never decided upon.
+/// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Live {
-    /// What the node has counted since it started.
+pub struct NodeRuntime {
+    /// The node's counters since it started.
     pub tally: Tally,
-    /// When it was heard last.
+    /// When it last reported.
     pub heard_at: Time,
-    /// How far its wall clock was ahead of the Management Node's then, as far as it has said so.
+    /// How far its wall clock was ahead of the Management Node's then, if it reports its clock.
     pub clock_ahead: Option<Offset>,
 }
 
@@ -37,13 +41,13 @@ pub struct Live {
 pub struct Started {
     /// Its number.
     pub run: RunId,
-    /// What should be known.
+    /// What the operator should know.
     pub warnings: Vec<Warning>,
 }
 
-/// The way to the core. Cheap to clone.
+/// Applies events to the core. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct Committer {
     inner: Arc<Inner>,
 }
 
@@ -53,18 +57,18 @@ struct Inner {
     fleet: Arc<RwLock<Fleet>>,
     clock: Clock,
     rooms: Rooms,
-    live: Mutex<BTreeMap<NodeId, Live>>,
-    news: News,
+    live: Mutex<BTreeMap<NodeId, NodeRuntime>>,
+    notifier: Notifier,
 }
 
-/// What an entry has done, for those who are told after the commit.
+/// The effects of an entry, which are published after the commit.
 #[derive(Default)]
-struct Done {
+struct Effects {
     facts: Vec<Fact>,
     changed: BTreeSet<NodeId>,
 }
 
-impl Done {
+impl Effects {
     fn join(&mut self, other: Self) {
         let Self { facts, changed } = other;
         self.facts.extend(facts);
@@ -72,53 +76,54 @@ impl Done {
     }
 }
 
-impl Desk {
-    /// A desk over a store and the state that was loaded from it.
+impl Committer {
+    /// A committer for a store and the state that was loaded from it.
     pub fn new(store: Store, fleet: Arc<RwLock<Fleet>>, clock: Clock, rooms: Configuration) -> Self {
         let rooms = Rooms::new(rooms);
-        let inner = Inner { store, fleet, clock, rooms, live: Mutex::default(), news: News::default() };
+        let inner =
+            Inner { store, fleet, clock, rooms, live: Mutex::default(), notifier: Notifier::default() };
         Self { inner: Arc::new(inner) }
     }
 
-    /// The store, for what is none of the core's business.
+    /// The store, for what the core does not know.
     pub fn store(&self) -> &Store {
         &self.inner.store
     }
 
-    /// Now, by the platform's time.
+    /// The platform's time.
     pub fn now(&self) -> Time {
         self.inner.clock.now()
     }
 
-    /// What the wall clock says.
+    /// The time of the wall clock.
     pub fn wall(&self) -> Wall {
         self.inner.clock.wall()
     }
 
-    /// Puts it to the core when the wall clock is not where what is shown leads.
+    /// Applies an event when the wall clock is not where the shown times expect it.
     ///
     /// # Errors
     /// The store could not commit.
-    pub(crate) async fn look_at_wall(&self) -> Result<(), StoreError> {
+    pub(crate) async fn check_wall_clock(&self) -> Result<(), StoreError> {
         if self.read(|fleet, now| fleet.platform.wall.step(now, self.wall())).is_none() {
             return Ok(());
         }
-        let desk = self.clone();
+        let committer = self.clone();
         let look = move |_: &Transaction<'_>, fleet: &Fleet, now: Time| {
-            // Read once more: the commit may have waited for its turn.
-            let wall = desk.wall();
+            // Read once more: the commit may have waited for others.
+            let wall = committer.wall();
             let stepped = fleet.platform.wall.step(now, wall).is_some();
             Ok((stepped.then_some(Event::WallClock { wall }).into_iter().collect(), ()))
         };
         self.change(look).await
     }
 
-    /// Stores the time while a run is under way, though nothing else has happened: what is not stored of it
-    /// when the machine loses power is added to the run's limit.
+    /// Stores the time while a run is in progress, even when nothing else has happened: time that is not
+    /// stored when the machine loses power prolongs the run.
     ///
     /// # Errors
     /// The store could not commit.
-    pub(crate) async fn keep_time(&self) -> Result<(), StoreError> {
+    pub(crate) async fn store_time(&self) -> Result<(), StoreError> {
         if self.read(|fleet, _| fleet.platform.run.is_none()) {
             return Ok(());
         }
@@ -126,13 +131,13 @@ impl Desk {
         self.inner.store.write(move |tx| mark_time(tx, &stamp)).await
     }
 
-    /// Looks at the committed state. The closure must be quick: it keeps a commit waiting.
+    /// Reads the committed state. The closure must be quick: it blocks a commit.
     pub fn read<T>(&self, read: impl FnOnce(&Fleet, Time) -> T) -> T {
-        let fleet = self.inner.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        let fleet = self.inner.fleet.read();
         read(&fleet, self.now())
     }
 
-    /// Puts an event to the core, and returns when what came of it is committed.
+    /// Applies an event to the core, and returns when the result is committed.
     ///
     /// # Errors
     /// The store could not commit; then nothing has happened, and the Management Node stops.
@@ -140,8 +145,8 @@ impl Desk {
         self.change(|_, _, _| Ok((vec![event], ()))).await
     }
 
-    /// Puts an event to the core, with more to be written in the same transaction. When `write`
-    /// refuses, nothing has happened.
+    /// Applies an event to the core, with more to be written in the same transaction. When `write` fails,
+    /// nothing has happened.
     ///
     /// # Errors
     /// What `write` returns, or that the store could not commit.
@@ -157,9 +162,9 @@ impl Desk {
         self.change(|tx, _, now| Ok((vec![event], write(tx, now)?))).await
     }
 
-    /// Writes, and then puts the events that follow from it to the core, all in one transaction: for a
-    /// registration whose id the database gives, or for what depends on the state of the platform at
-    /// that moment. When `write` refuses, nothing has happened.
+    /// Writes, and then applies the events that follow from it, all in one transaction: for a registration
+    /// whose id the database assigns, or for a change that depends on the state of the platform at that
+    /// moment. When `write` fails, nothing has happened.
     ///
     /// # Errors
     /// What `write` returns, or that the store could not commit.
@@ -171,29 +176,29 @@ impl Desk {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
-            let now = desk.now();
-            let (events, answer) = match batch.beside_fleet(|tx, fleet| write(tx, fleet, now))? {
+            let now = committer.now();
+            let (events, answer) = match batch.in_savepoint_with_fleet(|tx, fleet| write(tx, fleet, now))? {
                 Ok(written) => written,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let mut all = None;
             for event in events {
-                let done = put_event(batch, &desk.inner.clock, now, event)?;
-                all.get_or_insert_with(Done::default).join(done);
+                let done = apply_event(batch, &committer.inner.clock, now, event)?;
+                all.get_or_insert_with(Effects::default).join(done);
             }
             Ok(Ok((all, answer)))
         };
-        let desk = self.clone();
+        let committer = self.clone();
         let then = move |(done, answer)| {
-            desk.tell(done);
+            committer.publish(done);
             answer
         };
         self.inner.store.job(job, then).await
     }
 
-    /// Puts an event to the core if it still holds what `holds` asks, at the moment of the event.
+    /// Applies an event to the core if `holds` is still true of the state then.
     ///
     /// # Errors
     /// The store could not commit.
@@ -202,64 +207,64 @@ impl Desk {
         event: Event,
         holds: impl FnOnce(&Fleet) -> bool + Send + 'static,
     ) -> Result<(), StoreError> {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
             if !holds(batch.fleet()) {
                 return Ok(Ok(None));
             }
-            let done = put_event(batch, &desk.inner.clock, desk.now(), event)?;
+            let done = apply_event(batch, &committer.inner.clock, committer.now(), event)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
         };
-        let desk = self.clone();
-        self.inner.store.job(job, move |done| desk.tell(done)).await
+        let committer = self.clone();
+        self.inner.store.job(job, move |done| committer.publish(done)).await
     }
 
-    /// Starts a run, unless something stands in its way.
+    /// Starts a run, unless something blocks it.
     ///
     /// # Errors
-    /// The store could not commit. What stands in the way is the inner error.
+    /// The store could not commit. The blockers are the inner error.
     pub async fn start(
         &self,
         package: Package,
         policy: Policy,
     ) -> Result<Result<Started, Vec<Blocker>>, StoreError> {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
-            let now = desk.now();
+            let now = committer.now();
             let warnings = batch.fleet().check_start(&package, now).warnings;
             let entry = Entry::Start { package: package.clone(), policy: policy.clone() };
             let put = |fleet: &mut Fleet| fleet.start(package, policy, now);
-            let outcome = put_to_core(batch, &desk.inner.clock, now, entry, put)?;
+            let outcome = apply_entry(batch, &committer.inner.clock, now, entry, put)?;
             let run = batch.fleet().platform.runs;
             Ok::<_, StoreError>(Ok::<_, StoreError>(outcome.map(|done| (done, Started { run, warnings }))))
         };
-        let desk = self.clone();
-        let then = move |outcome: Result<(Done, Started), Vec<Blocker>>| {
+        let committer = self.clone();
+        let then = move |outcome: Result<(Effects, Started), Vec<Blocker>>| {
             outcome.map(|(done, started)| {
-                desk.tell(Some(done));
+                committer.publish(Some(done));
                 started
             })
         };
         self.inner.store.job(job, then).await
     }
 
-    /// Makes `policy` the standing one: the settings of the machine say so.
+    /// Makes `policy` the default one, as the settings of the machine say.
     ///
     /// # Errors
     /// The store could not commit.
     pub async fn set_policy(&self, policy: Policy) -> Result<(), StoreError> {
-        let desk = self.clone();
+        let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
             let entry = Entry::Policy { policy: policy.clone() };
             let put = |fleet: &mut Fleet| {
                 fleet.platform.policy = policy;
                 Ok::<_, std::convert::Infallible>(Applied::default())
             };
-            let Ok(done) = put_to_core(batch, &desk.inner.clock, desk.now(), entry, put)?;
+            let Ok(done) = apply_entry(batch, &committer.inner.clock, committer.now(), entry, put)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(done))
         };
-        let desk = self.clone();
-        self.inner.store.job(job, move |done| desk.tell(Some(done))).await
+        let committer = self.clone();
+        self.inner.store.job(job, move |done| committer.publish(Some(done))).await
     }
 
     /// Changes Virtual Meeting Rooms or aliases: the revision rises in the same transaction, and every
@@ -279,13 +284,13 @@ impl Desk {
             let answer = write(tx)?;
             Ok::<_, E>((RoomsChanged::mark(tx)?, answer))
         };
-        let desk = self.clone();
+        let committer = self.clone();
         let then = move |(RoomsChanged { configuration }, answer)| {
-            desk.inner.rooms.replace(configuration);
-            desk.inner.news.for_all();
+            committer.inner.rooms.replace(configuration);
+            committer.inner.notifier.notify_all();
             answer
         };
-        self.inner.store.job(move |batch: &mut Batch<'_, '_>| batch.apart(write), then).await
+        self.inner.store.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), then).await
     }
 
     /// The Virtual Meeting Rooms as the nodes are sent them.
@@ -293,67 +298,72 @@ impl Desk {
         self.inner.rooms.current()
     }
 
-    /// What is known of a node since this start of the Management Node.
-    pub fn live(&self, id: NodeId) -> Option<Live> {
-        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    /// What is known of a node since this process started.
+    pub fn node_runtime(&self, id: NodeId) -> Option<NodeRuntime> {
+        self.inner.live.lock().get(&id).copied()
     }
 
-    /// What a node has counted since it started, as far as it has said so.
+    /// The counters of a node since it started, if it has reported them.
     pub fn tally(&self, id: NodeId) -> Option<Tally> {
-        self.live(id).map(|live| live.tally)
+        self.node_runtime(id).map(|live| live.tally)
     }
 
-    /// Remembers that a node was heard.
+    /// Notes that a node has reported.
     pub(crate) fn heard(&self, id: NodeId, tally: Tally, clock_ahead: Option<Offset>) {
-        let live = Live { tally, heard_at: self.now(), clock_ahead };
-        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, live);
+        let live = NodeRuntime { tally, heard_at: self.now(), clock_ahead };
+        self.inner.live.lock().insert(id, live);
     }
 
-    /// Wakes whoever waits for news of one node.
-    pub(crate) fn news_of(&self, id: NodeId) -> Arc<tokio::sync::Notify> {
-        self.inner.news.of(id)
+    /// Wakes the tasks that wait for a change of one node.
+    pub(crate) fn changes_of(&self, id: NodeId) -> Arc<tokio::sync::Notify> {
+        self.inner.notifier.for_node(id)
     }
 
-    /// Changes with every commit of the core's state.
+    /// The number of commits, which changes with every commit of the core's state.
     pub(crate) fn commits(&self) -> watch::Receiver<u64> {
-        self.inner.news.commits()
+        self.inner.notifier.commits()
     }
 
-    /// Says what has happened, after its commit.
-    fn tell(&self, done: Option<Done>) {
-        let Some(Done { facts, changed }) = done else { return };
+    /// Logs the facts and notifies the waiting tasks, after the commit.
+    fn publish(&self, done: Option<Effects>) {
+        let Some(Effects { facts, changed }) = done else { return };
         facts.iter().for_each(log::fact);
-        self.inner.news.for_nodes(&changed);
+        self.inner.notifier.notify_nodes(&changed);
         if facts.iter().any(|fact| matches!(fact, Fact::ClockStepped { .. })) {
-            self.inner.news.for_all();
+            self.inner.notifier.notify_all();
         }
-        let mut live = self.inner.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let fleet = self.inner.fleet.read().unwrap_or_else(PoisonError::into_inner);
+        let mut live = self.inner.live.lock();
+        let fleet = self.inner.fleet.read();
         for id in changed {
             if fleet.nodes().get(id).is_none() {
                 live.remove(&id);
-                self.inner.news.forget(id);
+                self.inner.notifier.forget(id);
             }
         }
     }
 }
 
-/// Puts an event to the core and writes what comes of it. An error breaks the store.
-fn put_event(batch: &mut Batch<'_, '_>, clock: &Clock, now: Time, event: Event) -> Result<Done, StoreError> {
+/// Applies an event to the core and writes the result. An error breaks the store.
+fn apply_event(
+    batch: &mut Batch<'_, '_>,
+    clock: &Clock,
+    now: Time,
+    event: Event,
+) -> Result<Effects, StoreError> {
     let entry = Entry::Event { event: event.clone() };
     let put = |fleet: &mut Fleet| Ok::<_, std::convert::Infallible>(fleet.apply(now, event));
-    let Ok(done) = put_to_core(batch, clock, now, entry, put)?;
+    let Ok(done) = apply_entry(batch, clock, now, entry, put)?;
     Ok(done)
 }
 
-/// Puts an entry to the core and writes what comes of it. An error breaks the store.
-fn put_to_core<R>(
+/// Applies an entry to the core and writes the result. An error breaks the store.
+fn apply_entry<R>(
     batch: &mut Batch<'_, '_>,
     clock: &Clock,
     now: Time,
     entry: Entry,
     put: impl FnOnce(&mut Fleet) -> Result<Applied, R>,
-) -> Result<Result<Done, R>, StoreError> {
+) -> Result<Result<Effects, R>, StoreError> {
     let tx = batch.tx;
     let fleet = batch.fleet();
     let before = fleet.platform.clone();
@@ -364,5 +374,5 @@ fn put_to_core<R>(
     let recorded = Recorded { entry, facts };
     record(tx, now, &recorded, &before, (fleet, &changed))?;
     mark_time(tx, &Stamp { now, ..clock.stamp() })?;
-    Ok(Ok(Done { facts: recorded.facts, changed }))
+    Ok(Ok(Effects { facts: recorded.facts, changed }))
 }

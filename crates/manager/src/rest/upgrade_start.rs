@@ -1,4 +1,7 @@
-//! Check and start: `command/v1/platform/upgrade_check/` and `command/v1/platform/upgrade_start/`.
+//! Check and start of a run: `command/v1/platform/upgrade_check/` and `command/v1/platform/upgrade_start/`.
+//!
+//! It relies on the core for blockers and warnings. The one blocker that it adds is an expired package, for
+//! the core knows no calendar.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -42,10 +45,10 @@ async fn start(State(api): State<Api>, Fields(body): Fields) -> Result<Response,
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
 }
 
-/// What a start of this package would meet now, with the releases that it concerns.
+/// The blockers and warnings of a start of this package now, with the releases.
 pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
     let (current, check) =
-        api.desk().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
+        api.committer().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
     let StartCheck { blockers, warnings } = check;
     let expired = expired(api, held).map(|why| expired_blocker(&why));
     Ok(json!({
@@ -56,13 +59,13 @@ pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refu
     }))
 }
 
-/// Starts a run, or names all that stands in its way. The caller holds `api.packages`.
+/// Starts a run, or refuses with all blockers. The caller holds `api.packages`.
 pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
     if let Some(why) = expired(api, held) {
         return Err(Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {why}"), HINT)
             .with("blockers", Value::Array(vec![expired_blocker(&why)])));
     }
-    match api.desk().start(held.for_run(), policy).await? {
+    match api.committer().start(held.for_run(), policy).await? {
         Ok(Started { run, warnings }) => {
             Ok(json!({"run": run, "warnings": warnings.iter().map(warning).collect::<Vec<_>>()}))
         }
@@ -70,13 +73,14 @@ pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Resu
     }
 }
 
-/// Why the package is not taken for a new run today.
+/// Why the package is not accepted for a new run today.
 fn expired(api: &Api, held: &HeldPackage) -> Option<NotAdmitted> {
-    let installed = api.desk().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
+    let installed =
+        api.committer().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
     packages::expired(&held.verified, installed, packages::today())
 }
 
-/// In the form of the core's blockers; the core knows no calendar.
+/// The expiry in the form of the core's blockers.
 fn expired_blocker(why: &NotAdmitted) -> Value {
     with_text(json!({"blocker": "package_expired"}), why)
 }
@@ -100,18 +104,18 @@ fn with_text(mut value: Value, sentence: &dyn std::fmt::Display) -> Value {
     value
 }
 
-/// A release in an answer.
+/// The JSON of a release.
 pub(crate) fn release(release: fleet::version::Release) -> Value {
     json!({"version": release.version.to_string(), "build": release.build, "release_text": release.to_string()})
 }
 
-/// The standing policy with what the request overrides.
+/// The default policy with what the request overrides.
 pub(crate) fn policy_of(
     api: &Api,
     body: &Map<String, Value>,
     resource: &'static str,
 ) -> Result<Policy, Refusal> {
-    let standing = api.desk().read(|fleet, _| fleet.platform.policy.clone());
+    let standing = api.committer().read(|fleet, _| fleet.platform.policy.clone());
     match body.get("policy") {
         None | Some(Value::Null) => Ok(standing),
         Some(Value::Object(given)) => {

@@ -1,12 +1,12 @@
-//! Uploads of packages: their rows in the store, their bytes in files. An upload goes on after a
-//! broken connection and after a restart of the Management Node: how far it is, its file says.
+//! Uploads of packages: their rows in the store, their bytes in files.
 //!
-//! Which uploads there may be, `upload_places` decides.
+//! An upload can be resumed after a broken connection and after a restart of the Management Node: the length
+//! of its file is how far it is. Which uploads there may be, `upload_admission` decides.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use fleet::time::Time;
 use fleet::version::Sha256;
 use futures_util::{Stream, StreamExt as _};
 use package::limits::{MAX_MANIFEST, MAX_PAYLOAD, MAX_SIGNATURE};
+use parking_lot::Mutex;
 use rusqlite::{Connection, Row, Transaction, params};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::OwnedMutexGuard;
@@ -27,20 +28,20 @@ use crate::layout::Layout;
 /// The largest package, in bytes: the largest manifest, signature and payloads, and the tar around them.
 pub(crate) const PACKAGE_BYTES: u64 = MAX_MANIFEST + MAX_SIGNATURE + 2 * MAX_PAYLOAD + (64 << 10);
 
-/// How many bytes at the beginning of a file tell it from others, in bytes: the manifest, which names every
-/// piece of the package, begins there.
+/// How much of the beginning of a file identifies it, in bytes: it contains the beginning of the manifest,
+/// which names every piece of the package.
 pub(crate) const HEAD_BYTES: u64 = 64 << 10;
 
 /// How long a sender may pause before its connection counts as broken.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
-/// How long another request for the same upload waits for its turn: until a broken connection is noticed.
-const TURN: Duration = Duration::from_secs(35);
+/// How long another request for the same upload waits for its lock: until a broken connection is noticed.
+const LOCK_WAIT: Duration = Duration::from_secs(35);
 
-/// How far an upload is.
+/// The stage of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Bytes are missing, or it was not finished yet.
+    /// Bytes are missing, or the request to finish is.
     Uploading,
     /// The package was verified and is held.
     Ready,
@@ -51,7 +52,7 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    /// The token in answers and in the store.
+    /// Its identifier in answers and in the store.
     pub(crate) fn token(self) -> &'static str {
         match self {
             Self::Uploading => "uploading",
@@ -70,19 +71,19 @@ impl Stage {
 /// An upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Upload {
-    /// Its name.
+    /// Its id.
     pub(crate) uuid: Uuid,
-    /// How far it is.
+    /// Its stage.
     pub(crate) stage: Stage,
-    /// How many bytes it will have.
+    /// Its size in bytes.
     pub(crate) total_size: u64,
     /// How many bytes have arrived.
     pub(crate) offset: u64,
-    /// When it was asked for.
+    /// When it was requested.
     pub(crate) created_at: Time,
-    /// When it was asked for, or bytes of it arrived, last.
+    /// When it was last requested, or last received bytes.
     pub(crate) active_at: Time,
-    /// The account that asked for it; none when it is from before release 34.1.
+    /// The account that requested it; none when it is from before release 34.1.
     pub(crate) owner: Option<String>,
     /// The SHA-256 of its first [`HEAD_BYTES`] bytes, or of all when it has fewer, as it was announced.
     pub(crate) head: Option<Sha256>,
@@ -92,50 +93,50 @@ pub(crate) struct Upload {
     pub(crate) error: Option<String>,
 }
 
-/// One request at a time for each upload.
+/// A lock for each upload, so that one request at a time handles it.
 #[derive(Debug, Default)]
-pub(crate) struct Turns(Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct UploadLocks(Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<()>>>>);
 
-impl Turns {
-    /// Waits for the turn.
-    pub(crate) async fn take(&self, uuid: Uuid) -> Result<OwnedMutexGuard<()>, Refusal> {
-        timeout(TURN, self.of(uuid).lock_owned()).await.map_err(|_| {
+impl UploadLocks {
+    /// Waits for the lock.
+    pub(crate) async fn acquire(&self, uuid: Uuid) -> Result<OwnedMutexGuard<()>, Refusal> {
+        timeout(LOCK_WAIT, self.of(uuid).lock_owned()).await.map_err(|_| {
             let error = format!("another request is sending bytes of upload {uuid}");
             Refusal::new(Kind::Conflict, error, "wait until it has ended, then go on from the offset")
         })
     }
 
-    /// Takes the turn, unless another request has it.
-    pub(crate) fn try_take(&self, uuid: Uuid) -> Option<OwnedMutexGuard<()>> {
+    /// Acquires the lock, unless another request has it.
+    pub(crate) fn try_acquire(&self, uuid: Uuid) -> Option<OwnedMutexGuard<()>> {
         self.of(uuid).try_lock_owned().ok()
     }
 
     fn of(&self, uuid: Uuid) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        turns.entry(uuid).or_default().clone()
+        let mut upload_locks = self.0.lock();
+        upload_locks.retain(|_, turn| Arc::strong_count(turn) > 1);
+        upload_locks.entry(uuid).or_default().clone()
     }
 }
 
-/// Where the bytes of an upload are.
+/// The file with the bytes of an upload.
 pub(crate) fn file(layout: &Layout, uuid: Uuid) -> PathBuf {
     layout.uploads().join(format!("{uuid}.partial"))
 }
 
 /// All uploads, the oldest first.
 pub(crate) async fn all(api: &Api) -> Result<Vec<Upload>, Refusal> {
-    let uploads = api.desk().store().read(|connection| select(connection, None)).await?;
+    let uploads = api.committer().store().read(|connection| select(connection, None)).await?;
     api.blocking(move |layout| uploads.into_iter().map(|upload| measured(layout, upload)).collect()).await
 }
 
 /// One upload.
 pub(crate) async fn find(api: &Api, uuid: Uuid) -> Result<Upload, Refusal> {
-    let upload = api.desk().store().read(move |connection| select(connection, Some(uuid))).await?.pop();
+    let upload = api.committer().store().read(move |connection| select(connection, Some(uuid))).await?.pop();
     let upload = upload.ok_or_else(|| Refusal::no_such("upgrade_request", uuid))?;
     api.blocking(move |layout| measured(layout, upload)).await
 }
 
-/// While it is under way, the length of the file is the truth.
+/// While an upload is in progress, the length of its file is its offset.
 fn measured(layout: &Layout, mut upload: Upload) -> Upload {
     if upload.stage == Stage::Uploading {
         upload.offset = fs::metadata(file(layout, upload.uuid)).map_or(0, |metadata| metadata.len());
@@ -145,7 +146,7 @@ fn measured(layout: &Layout, mut upload: Upload) -> Upload {
 
 /// Stores an upload as it is now.
 pub(crate) async fn write(api: &Api, upload: Upload) -> Result<(), Refusal> {
-    api.desk().store().write(move |tx| put(tx, &upload)).await
+    api.committer().store().write(move |tx| put(tx, &upload)).await
 }
 
 /// Stores an upload as it is now.
@@ -173,48 +174,48 @@ pub(crate) fn put(tx: &Transaction<'_>, upload: &Upload) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// Notes that somebody goes on with an upload.
+/// Notes activity on an upload.
 pub(crate) async fn touch(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
-    let now = signed(api.desk().now().0);
+    let now = signed(api.committer().now().0);
     let touch = move |tx: &Transaction<'_>| {
         tx.execute("UPDATE upload SET active_at = ?2 WHERE uuid = ?1", params![uuid.to_string(), now])?;
         Ok::<_, Refusal>(())
     };
-    api.desk().store().write(touch).await
+    api.committer().store().write(touch).await
 }
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Forgets an upload and its bytes.
+/// Deletes an upload and its bytes.
 pub(crate) async fn forget(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
     let delete = move |tx: &Transaction<'_>| {
         tx.execute("DELETE FROM upload WHERE uuid = ?1", [uuid.to_string()])?;
         Ok::<_, Refusal>(())
     };
-    api.desk().store().write(delete).await?;
+    api.committer().store().write(delete).await?;
     drop_bytes(api, uuid).await
 }
 
 /// Removes the bytes of an upload, if there are any.
 pub(crate) async fn drop_bytes(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
-    // What cannot be removed now is swept before the next upload.
+    // A file that cannot be removed now is removed before the next upload.
     api.blocking(move |layout| drop(fs::remove_file(file(layout, uuid)))).await
 }
 
 /// How a part of an upload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// The sender has sent all that it had.
+    /// The sender has sent everything.
     Whole,
-    /// The connection broke off; what has arrived is kept.
+    /// The connection broke; what has arrived is kept.
     Broken,
     /// It was more than announced; nothing of this part is kept.
     TooMuch,
 }
 
-/// Appends bytes to the file of an upload, to at most `total_size`. The caller has the turn.
+/// Appends bytes to the file of an upload, up to `total_size`. The caller has the lock.
 pub(crate) async fn append<E>(
     api: &Api,
     upload: &Upload,

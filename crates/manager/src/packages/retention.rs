@@ -16,9 +16,9 @@ pub const AHEAD: usize = 3;
 /// What a package is needed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// The run under way brings it.
+    /// The run in progress installs it.
     RunUnderWay(RunId),
-    /// A node is on its way to it.
+    /// A node is being upgraded to it.
     Assigned(String),
     /// The platform runs it: a repeat takes the nodes that are left (R9), and a node that is brought back
     /// is upgraded with it.
@@ -30,18 +30,18 @@ pub enum Need {
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RunUnderWay(run) => write!(f, "run {run} under way brings it"),
-            Self::Assigned(node) => write!(f, "{node} is on its way to it"),
+            Self::RunUnderWay(run) => write!(f, "run {run} in progress installs it"),
+            Self::Assigned(node) => write!(f, "{node} is being upgraded to it"),
             Self::Installed(release) => {
                 write!(f, "the platform runs {release}, and a node that is brought back is upgraded with it")
             }
-            Self::Before(release) => write!(f, "the platform ran {release} before, and it is the way back"),
+            Self::Before(release) => write!(f, "the platform ran {release} before, and a restore needs it"),
         }
     }
 }
 
 impl Need {
-    /// What has to happen before it is needed no more.
+    /// What has to happen before it is not needed any more.
     pub fn until(&self) -> &'static str {
         match self {
             Self::RunUnderWay(_) => "wait until the run has ended",
@@ -53,12 +53,12 @@ impl Need {
     }
 }
 
-/// A held package. One whose signature can no longer be verified has no release that could be believed.
+/// A held package. It has no release when its signature can no longer be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Its name.
+    /// Its manifest, which names it.
     pub manifest: Sha256,
-    /// What it brings.
+    /// Its release.
     pub release: Option<Release>,
 }
 
@@ -106,9 +106,10 @@ impl Needs {
         before.map(Need::Before)
     }
 
-    /// The packages that are removed when `kept` has just been taken in, of those that are held, the one
-    /// that was uploaded last first. What can no longer be verified can never be used, and goes too.
-    pub fn superfluous(&self, held: &[Held], kept: Sha256) -> Vec<Sha256> {
+    /// Which of the held packages are removed when `kept` has just been admitted. They are given with the one
+    /// that was uploaded last first. A package that can no longer be verified can never be used, and is
+    /// removed too.
+    pub fn unneeded(&self, held: &[Held], kept: Sha256) -> Vec<Sha256> {
         let mut ahead = 0;
         let goes = |package: &&Held| {
             if package.manifest == kept || self.need(**package).is_some() {
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_installed_release_the_one_before_and_the_run_under_way_are_needed() {
+    fn installed_release_the_one_before_and_the_run_under_way_are_needed() {
         let mut fleet = upgraded();
         let needs = Needs::of(&fleet);
         assert_eq!(needs.need(held(5)), Some(Need::Installed(release(5))));
@@ -177,25 +178,25 @@ mod tests {
     }
 
     #[test]
-    fn older_packages_go_when_a_new_one_is_kept_and_the_steps_ahead_stay() {
+    fn older_packages_are_removed_when_a_new_one_is_kept_and_later_steps_stay() {
         let needs = Needs::of(&upgraded());
         let unverifiable = Held { manifest: Sha256([99; 32]), release: None };
         let all = [held(6), held(3), held(5), held(4), held(2), unverifiable];
-        assert_eq!(needs.superfluous(&all, manifest(6)), [manifest(3), manifest(2), Sha256([99; 32])]);
+        assert_eq!(needs.unneeded(&all, manifest(6)), [manifest(3), manifest(2), Sha256([99; 32])]);
         let ahead = [held(9), held(8), held(7), held(6), held(10)];
-        assert_eq!(needs.superfluous(&ahead, manifest(9)), [manifest(10)]);
+        assert_eq!(needs.unneeded(&ahead, manifest(9)), [manifest(10)]);
     }
 
     #[test]
-    fn a_package_that_was_just_uploaded_stays_however_old_it_is() {
+    fn package_that_was_just_uploaded_stays_however_old_it_is() {
         let needs = Needs::of(&upgraded());
-        assert_eq!(needs.superfluous(&[held(1), held(2)], manifest(1)), [manifest(2)]);
+        assert_eq!(needs.unneeded(&[held(1), held(2)], manifest(1)), [manifest(2)]);
     }
 
     #[test]
-    fn a_package_of_the_installed_release_is_needed_when_its_key_is_no_longer_trusted() {
+    fn package_of_the_installed_release_is_needed_when_its_key_is_no_longer_trusted() {
         let needs = Needs::of(&upgraded());
         let unverifiable = Held { release: None, ..held(5) };
-        assert_eq!(needs.superfluous(&[unverifiable], manifest(6)), []);
+        assert_eq!(needs.unneeded(&[unverifiable], manifest(6)), []);
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of whom the listener takes on, and for how long: slow and silent peers, strangers, and greedy nodes.
+//! Tests of the limits on connections: slow and silent peers, unauthenticated peers, and greedy nodes.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 use super::*;
 
 impl Server {
-    /// Connects without a certificate, as far as the server allows.
+    /// Connects without a certificate.
     async fn stranger(&self) -> io::Result<TlsStream<TcpStream>> {
         self.stranger_from("127.0.0.1").await
     }
@@ -23,7 +23,7 @@ impl Server {
     }
 
     /// Connects with this certificate and its key.
-    pub(super) async fn known_by(&self, identity: &str) -> io::Result<TlsStream<TcpStream>> {
+    pub(super) async fn connect_with(&self, identity: &str) -> io::Result<TlsStream<TcpStream>> {
         self.connect("127.0.0.1", Some(identity)).await
     }
 
@@ -44,7 +44,7 @@ impl Server {
         tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
-    /// Connects and says nothing.
+    /// Connects and sends nothing.
     async fn silent_from(&self, address: &str) -> io::Result<TcpStream> {
         let server: SocketAddr =
             self.base.trim_start_matches("https://").trim_end_matches("/node/v1").parse().unwrap();
@@ -57,11 +57,11 @@ impl Server {
 /// Waits until the server ends the connection.
 pub(super) async fn ended(stream: &mut TlsStream<TcpStream>) {
     let mut rest = Vec::new();
-    // It ends with or without a farewell.
+    // It ends with or without a closing message of TLS.
     let _ = tokio::time::timeout(BOUND, stream.read_to_end(&mut rest)).await.expect("it was not ended");
 }
 
-/// Whether the server takes requests over this connection.
+/// Whether the server answers requests over this connection.
 async fn answers(stream: &mut TlsStream<TcpStream>) -> bool {
     let request = b"GET /node/v1/nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
     let mut answer = [0; 12];
@@ -74,7 +74,7 @@ async fn answers(stream: &mut TlsStream<TcpStream>) -> bool {
 }
 
 #[tokio::test]
-async fn a_connection_over_which_nothing_goes_is_ended() {
+async fn connection_over_which_nothing_goes_is_ended() {
     let server = Server::limited(TIMING, Limits { idle: Duration::from_millis(50), ..LIMITS }).await;
     let mut silent = server.stranger().await.unwrap();
     ended(&mut silent).await;
@@ -84,31 +84,40 @@ async fn a_connection_over_which_nothing_goes_is_ended() {
 }
 
 #[tokio::test]
-async fn a_held_request_lives_as_long_as_the_connection_may_be_idle() {
+async fn held_request_lives_as_long_as_the_connection_may_be_idle() {
     let idle = Timing::STANDARD.hold * 2;
     assert!(Limits::NODES.idle > idle && Limits::PEOPLE.idle > idle);
 }
 
 #[tokio::test]
-async fn who_shows_no_certificate_is_ended_in_any_case() {
-    let server = Server::limited(TIMING, Limits { stranger_life: Duration::from_secs(2), ..LIMITS }).await;
+async fn unauthenticated_connection_is_ended_after_its_time() {
+    let server =
+        Server::limited(TIMING, Limits { unauthenticated_life: Duration::from_secs(2), ..LIMITS }).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &client, 1).await;
     let mut stranger = server.stranger().await.unwrap();
     while answers(&mut stranger).await {}
     ended(&mut stranger).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
     assert_eq!(answer.desired.intent.owners.operator.as_deref(), Some("fan"), "the node's link was cut");
 }
 
 #[tokio::test]
-async fn strangers_take_one_another_s_places_and_never_a_node_s() {
-    let strangers = Room { places: 8, each: 2 };
-    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
+async fn unauthenticated_connections_displace_one_another_and_never_a_node() {
+    let unauthenticated = PoolLimits { total: 8, per_holder: 2 };
+    let server = Server::limited(TIMING, Limits { unauthenticated, ..LIMITS }).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &client, 1).await;
     let mut first = server.stranger().await.unwrap();
     assert!(answers(&mut first).await);
@@ -118,33 +127,39 @@ async fn strangers_take_one_another_s_places_and_never_a_node_s() {
     }
     ended(&mut first).await;
     assert!(answers(more.last_mut().unwrap()).await, "the newest found no place");
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn one_node_has_a_few_connections_and_another_is_not_cut_for_it() {
-    let server = Server::limited(TIMING, Limits { known: Room { places: 100, each: 2 }, ..LIMITS }).await;
+    let server =
+        Server::limited(TIMING, Limits { authenticated: PoolLimits { total: 100, per_holder: 2 }, ..LIMITS })
+            .await;
     let (greedy, other) = (server.identity(1).await, server.enrolled(2).await);
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &other, 2).await;
     let clients: Vec<Client> = (0..10).map(|_| server.client(Some(greedy.clone()))).collect();
     for client in &clients {
-        assert_eq!(server.sync(client, &greeting()).await.status(), StatusCode::OK);
+        assert_eq!(server.sync(client, &first_report()).await.status(), StatusCode::OK);
     }
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }
 
-/// A second network of the attacker for each of its addresses.
+/// Four networks of an attacker, with one address each.
 const FOUR: [&str; 4] = ["127.1.0.1", "127.2.0.1", "127.3.0.1", "127.4.0.1"];
 
 /// As [`Limits::PEOPLE`], an eighth of it.
-const SMALL: Room = Room { places: 64, each: 8 };
+const SMALL: PoolLimits = PoolLimits { total: 64, per_holder: 8 };
 
 #[tokio::test]
 async fn slow_heads_from_four_addresses_leave_room_for_everybody_else() {
-    let server = Server::limited(TIMING, Limits { strangers: SMALL, ..LIMITS }).await;
+    let server = Server::limited(TIMING, Limits { unauthenticated: SMALL, ..LIMITS }).await;
     let mut early = server.stranger_from("127.9.0.1").await.unwrap();
     let mut slow = Vec::new();
     for n in 0..200 {
@@ -160,7 +175,7 @@ async fn slow_heads_from_four_addresses_leave_room_for_everybody_else() {
 
 #[tokio::test]
 async fn silent_handshakes_from_four_addresses_leave_room_for_everybody_else() {
-    let server = Server::limited(TIMING, Limits { arriving: SMALL, ..LIMITS }).await;
+    let server = Server::limited(TIMING, Limits { handshaking: SMALL, ..LIMITS }).await;
     let mut silent = Vec::new();
     for n in 0..200 {
         silent.push(server.silent_from(FOUR[n % 4]).await.unwrap());
@@ -171,15 +186,16 @@ async fn silent_handshakes_from_four_addresses_leave_room_for_everybody_else() {
 
 #[tokio::test]
 async fn handshake_whose_place_is_needed_is_ended() {
-    let arriving = Room { places: 1, each: 1 };
-    let server = Server::limited(TIMING, Limits { arriving, ..LIMITS }).await;
+    let handshaking = PoolLimits { total: 1, per_holder: 1 };
+    let server = Server::limited(TIMING, Limits { handshaking, ..LIMITS }).await;
     let mut first = server.silent_from("127.0.0.1").await.unwrap();
     let _second = server.silent_from("127.0.0.2").await.unwrap();
     let ended = tokio::time::timeout(BOUND, first.read_to_end(&mut Vec::new())).await;
     assert!(ended.is_ok(), "it keeps its connection without a place");
 }
 
-/// An address of this machine beside the loopback, if it has one: that from which it would reach the network.
+/// An address of this machine beside the loopback, if it has one: the one from which it would reach the
+/// network.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
@@ -188,14 +204,14 @@ fn own_address() -> Option<IpAddr> {
 
 #[tokio::test]
 async fn connection_to_an_own_address_of_the_machine_has_its_place_with_those_of_the_loopback() {
-    // Where there is nothing but the loopback, there is no such connection.
+    // A machine with the loopback alone has no such connection.
     let Some(own) = own_address() else { return };
-    let one = Room { places: 1, each: 1 };
+    let one = PoolLimits { total: 1, per_holder: 1 };
     let server = Server::start(TIMING).await;
     let identity = ServerIdentity::new(server.authority.clone(), vec![own.to_string()]).unwrap();
     let config = server_config(Arc::new(identity), None).unwrap();
     let listener = TcpListener::bind((own, 0)).await.unwrap();
-    let limits = Limits { arriving: one, ..LIMITS };
+    let limits = Limits { handshaking: one, ..LIMITS };
     let listener = TlsListener::new(listener, config, limits, server.refusals.clone()).unwrap();
     let from = async |address: IpAddr| {
         let socket = TcpSocket::new_v4().unwrap();
@@ -218,7 +234,7 @@ async fn handshake_that_does_not_end_is_ended() {
     assert!(ended.is_ok(), "it was not ended");
 }
 
-/// Sends the bytes, then one byte again and again, and says that the server has ended the connection.
+/// Sends the bytes, then one byte again and again, until the server ends the connection.
 async fn drip(stream: TlsStream<TcpStream>, begin: &str) {
     let (mut read, mut write) = tokio::io::split(stream);
     write.write_all(begin.as_bytes()).await.unwrap();
@@ -253,16 +269,22 @@ async fn body_that_drips_is_ended() {
 
 #[tokio::test]
 async fn node_that_renews_its_certificate_again_and_again_has_no_more_connections_for_it() {
-    let server = Server::limited(TIMING, Limits { known: Room { places: 4, each: 2 }, ..LIMITS }).await;
+    let server =
+        Server::limited(TIMING, Limits { authenticated: PoolLimits { total: 4, per_holder: 2 }, ..LIMITS })
+            .await;
     let (mut greedy, other) = (server.enrolled(1).await, server.enrolled(2).await);
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) }).await.unwrap();
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(2), operator: Some("first".into()) })
+        .await
+        .unwrap();
     let held = held(&server, &other, 2).await;
     let mut kept = Vec::new();
     for _ in 0..8 {
         let renewed = server.renewed(&greedy).await;
         kept.push(std::mem::replace(&mut greedy, server.client(Some(renewed))));
-        assert_eq!(server.sync(&greedy, &greeting()).await.status(), StatusCode::OK);
+        assert_eq!(server.sync(&greedy, &first_report()).await.status(), StatusCode::OK);
     }
-    server.desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(2), operator: Some("fan".into()) }).await.unwrap();
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }

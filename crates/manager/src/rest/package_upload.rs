@@ -1,8 +1,9 @@
 //! Uploading a package: `configuration/v1/upgrade/`, `command/v1/platform/upgrade/` and
 //! `configuration/v1/upgrade_request/`.
 //!
-//! A connection that breaks off leaves whole what has arrived. A refused package leaves nothing behind
-//! but the reason.
+//! What has arrived before a connection broke is kept. Of a refused package only the reason is kept. It
+//! relies on `upload_admission` for whether there may be another upload, and on `upload_store` for rows and
+//! bytes.
 
 use axum::extract::multipart::Multipart;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
@@ -20,13 +21,13 @@ use uuid::Uuid;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::Draft;
 use super::list::{Listed, page};
-use super::request::{Asked, By, Fields, Named, has_type, malformed};
+use super::request::{AuthenticatedUser, Fields, PathId, QueryPairs, has_type, malformed};
 use super::router::both;
 use super::rows::location;
 use super::typed::Type;
-use super::upload_places::{Announced, Place};
-use super::uploads::{self, PACKAGE_BYTES, Received, Stage, Upload};
-use super::{Api, time, upgrade, upgrade_package, upload_places};
+use super::upload_admission::{Admission, UploadRequest};
+use super::upload_store::{PACKAGE_BYTES, Received, Stage, Upload};
+use super::{Api, time, upgrade_package, upgrade_start, upload_admission, upload_store};
 use crate::packages::{self, HeldPackage, PackageError};
 
 const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
@@ -47,14 +48,14 @@ const LISTED: Listed = Listed {
 
 const RESOURCE: &str = "upgrade_request";
 
-/// Where to look after a start, and where to start a package that was checked.
+/// The next request after a start, and after a check.
 const MONITOR: &str = "/api/admin/status/v1/upgrade/";
 const CONFIRM: &str = "/api/admin/command/v1/platform/upgrade_start/";
 
 /// Bytes of a form beside the package in it.
 const FORM_BYTES: u64 = 1 << 20;
 
-/// Where a part of an upload begins, in bytes.
+/// The header with the offset of a part, in bytes.
 const OFFSET: &str = "upload-offset";
 
 pub(super) fn routes() -> Router<Api> {
@@ -68,24 +69,24 @@ pub(super) fn routes() -> Router<Api> {
         .merge(both(&format!("{LIST}{{id}}/cancel/"), post(cancel)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let mut objects = Vec::new();
-    for upload in uploads::all(&api).await? {
+    for upload in upload_store::all(&api).await? {
         objects.push(shown(&api, &upload).await?);
     }
     page(LISTED, &query, objects).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
-    let upload = uploads::find(&api, id.id(RESOURCE)?).await?;
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
+    let upload = upload_store::find(&api, id.id(RESOURCE)?).await?;
     shown(&api, &upload).await.map(Json)
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     discard(&api, id.id(RESOURCE)?).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn cancel(State(api): State<Api>, id: Named) -> Result<Response, Refusal> {
+async fn cancel(State(api): State<Api>, id: PathId) -> Result<Response, Refusal> {
     let uuid = id.id(RESOURCE)?;
     discard(&api, uuid).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"ok": true, "upload_id": uuid, "status": "success"})))
@@ -93,27 +94,31 @@ async fn cancel(State(api): State<Api>, id: Named) -> Result<Response, Refusal> 
 }
 
 async fn discard(api: &Api, uuid: Uuid) -> Result<(), Refusal> {
-    let _turn = api.turns.take(uuid).await?;
-    uploads::find(api, uuid).await?;
-    uploads::forget(api, uuid).await
+    let _lock = api.upload_locks.acquire(uuid).await?;
+    upload_store::find(api, uuid).await?;
+    upload_store::forget(api, uuid).await
 }
 
-/// Upload, check and start in one, or the request for an upload in parts.
-async fn upgrade(State(api): State<Api>, By(owner): By, request: Request) -> Result<Response, Refusal> {
+/// Uploads, checks and starts in one request, or begins an upload in parts.
+async fn upgrade(
+    State(api): State<Api>,
+    AuthenticatedUser(owner): AuthenticatedUser,
+    request: Request,
+) -> Result<Response, Refusal> {
     if has_type(request.headers(), "multipart/form-data") {
         return at_once(api, owner, request).await;
     }
     let Fields(body) = Fields::from_request(request, &()).await?;
     let mut draft = Draft::of(&body);
-    if !draft.truth("request", false) {
+    if !draft.boolean("request", false) {
         let message = "Send the package as a multipart form, or {\"request\": true, \"total_size\": bytes}.";
         return Err(FieldErrors::one("package", message).refusal("upgrade", Kind::Invalid));
     }
     let head = head_of(&body)?;
-    let announced = Announced { owner, total_size: total_size(&body), head };
-    let (status, upload) = match upload_places::find(&api, announced).await? {
-        Place::New(upload) => (StatusCode::CREATED, upload),
-        Place::GoesOn(upload) => (StatusCode::OK, upload),
+    let announced = UploadRequest { owner, total_size: total_size(&body), head };
+    let (status, upload) = match upload_admission::admit(&api, announced).await? {
+        Admission::Created(upload) => (StatusCode::CREATED, upload),
+        Admission::Resumed(upload) => (StatusCode::OK, upload),
     };
     let mut answer = receipt(&api, &upload).await?;
     answer["next_url"] = format!("{LIST}{}/upload/", upload.uuid).into();
@@ -122,7 +127,7 @@ async fn upgrade(State(api): State<Api>, By(owner): By, request: Request) -> Res
     Ok((status, headers, Json(answer)).into_response())
 }
 
-/// The hash of the beginning of the file, by which an upload that was broken off is found again.
+/// The hash of the beginning of the file, by which an interrupted upload is found again.
 fn head_of(body: &Map<String, Value>) -> Result<Option<Sha256>, Refusal> {
     match body.get("head_sha256") {
         None | Some(Value::Null) => Ok(None),
@@ -130,7 +135,7 @@ fn head_of(body: &Map<String, Value>) -> Result<Option<Sha256>, Refusal> {
             let message = format!(
                 "Enter the SHA-256 of the first {} bytes of the package, or of all when it has fewer: 64 \
                  hexadecimal digits.",
-                uploads::HEAD_BYTES
+                upload_store::HEAD_BYTES
             );
             FieldErrors::one("head_sha256", message).refusal("upgrade", Kind::Invalid)
         }),
@@ -143,53 +148,54 @@ fn total_size(body: &Map<String, Value>) -> u64 {
     given.and_then(|given| given.as_u64().or_else(|| given.as_str()?.parse().ok())).unwrap_or(0)
 }
 
-/// One form with the whole package in its field `package`.
+/// Handles one form with the whole package in its field `package`.
 async fn at_once(api: Api, owner: String, request: Request) -> Result<Response, Refusal> {
     let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
-    let announced = Announced { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
-    // A form cannot go on where another was.
-    let (Place::New(upload) | Place::GoesOn(upload)) = upload_places::find(&api, announced).await?;
-    let _turn = api.turns.take(upload.uuid).await?;
+    let announced = UploadRequest { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
+    // A form has no hash, so it never resumes an upload.
+    let (Admission::Created(upload) | Admission::Resumed(upload)) =
+        upload_admission::admit(&api, announced).await?;
+    let _lock = api.upload_locks.acquire(upload.uuid).await?;
     let mut upload = receive_form(&api, upload, form).await?;
-    let (held, _removed) = take_in(&api, &mut upload).await?;
-    let policy = upgrade::policy_of(&api, &Map::new(), "upgrade")?;
+    let (held, _removed) = admit_package(&api, &mut upload).await?;
+    let policy = upgrade_start::policy_of(&api, &Map::new(), "upgrade")?;
     let data = start(&api, &mut upload, &held, policy).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
 }
 
-/// Receives the package of a form. Of one that breaks off nothing is kept: a form cannot be resumed.
+/// Receives the package of a form. Of an interrupted one nothing is kept: a form cannot be resumed.
 async fn receive_form(api: &Api, mut upload: Upload, mut form: Multipart) -> Result<Upload, Refusal> {
     let received = async {
-        while let Ok(Ok(Some(field))) = tokio::time::timeout(uploads::IDLE, form.next_field()).await {
+        while let Ok(Ok(Some(field))) = tokio::time::timeout(upload_store::IDLE, form.next_field()).await {
             if field.name() == Some("package") {
-                return uploads::append(api, &upload, field).await.map(Some);
+                return upload_store::append(api, &upload, field).await.map(Some);
             }
         }
         Ok(None)
     };
     let refusal = match received.await {
         Ok(Some(Received::Whole)) => {
-            upload = uploads::find(api, upload.uuid).await?;
+            upload = upload_store::find(api, upload.uuid).await?;
             upload.total_size = upload.offset;
-            uploads::write(api, upload.clone()).await?;
+            upload_store::write(api, upload.clone()).await?;
             return Ok(upload);
         }
         Ok(Some(Received::TooMuch)) => too_much(&upload),
-        Ok(Some(Received::Broken)) => malformed("the upload broke off", "send the whole package again"),
+        Ok(Some(Received::Broken)) => malformed("the upload was interrupted", "send the whole package again"),
         Ok(None) => FieldErrors::one("package", "This field is required.").refusal("upgrade", Kind::Invalid),
         Err(cause) => Refusal::internal(&cause),
     };
-    uploads::forget(api, upload.uuid).await?;
+    upload_store::forget(api, upload.uuid).await?;
     Err(refusal)
 }
 
-async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<Response, Refusal> {
+async fn upload(State(api): State<Api>, id: PathId, request: Request) -> Result<Response, Refusal> {
     let uuid: Uuid = id.id(RESOURCE)?;
     let offset = offset_of(request.headers())?;
-    let _turn = api.turns.take(uuid).await?;
-    let upload = uploads::find(&api, uuid).await?;
+    let _lock = api.upload_locks.acquire(uuid).await?;
+    let upload = upload_store::find(&api, uuid).await?;
     if upload.stage != Stage::Uploading {
         return Err(ended(&upload));
     }
@@ -201,33 +207,34 @@ async fn upload(State(api): State<Api>, id: Named, request: Request) -> Result<R
         return Err(too_much(&upload));
     }
     let bytes = request.into_body().into_data_stream();
-    let received = uploads::append(&api, &upload, bytes).await;
-    uploads::touch(&api, uuid).await?;
+    let received = upload_store::append(&api, &upload, bytes).await;
+    upload_store::touch(&api, uuid).await?;
     match received.map_err(|cause| Refusal::internal(&cause))? {
         Received::Whole => {
-            let upload = uploads::find(&api, uuid).await?;
+            let upload = upload_store::find(&api, uuid).await?;
             Ok((StatusCode::ACCEPTED, Json(receipt(&api, &upload).await?)).into_response())
         }
         Received::TooMuch => Err(too_much(&upload)),
-        Received::Broken => {
-            Err(malformed("the upload broke off", "read the offset of the upload and go on from there"))
-        }
+        Received::Broken => Err(malformed(
+            "the upload was interrupted",
+            "read the offset of the upload and continue from there",
+        )),
     }
 }
 
-async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<Response, Refusal> {
+async fn finish(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<Response, Refusal> {
     let uuid: Uuid = id.id(RESOURCE)?;
     let mut draft = Draft::of(&body);
-    let validate_only = draft.truth("validate_only", false);
+    let validate_only = draft.boolean("validate_only", false);
     draft.errors.into_result(RESOURCE)?;
-    let policy = upgrade::policy_of(&api, &body, RESOURCE)?;
-    let _turn = api.turns.take(uuid).await?;
-    let mut upload = uploads::find(&api, uuid).await?;
+    let policy = upgrade_start::policy_of(&api, &body, RESOURCE)?;
+    let _lock = api.upload_locks.acquire(uuid).await?;
+    let mut upload = upload_store::find(&api, uuid).await?;
     let mut removed = json!([]);
     let held = match (upload.stage, upload.manifest) {
         (Stage::Uploading, _) if upload.offset < upload.total_size => return Err(unfinished(&upload)),
         (Stage::Uploading, _) => {
-            let (held, gone) = take_in(&api, &mut upload).await?;
+            let (held, gone) = admit_package(&api, &mut upload).await?;
             removed = gone;
             held
         }
@@ -237,7 +244,7 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
     if validate_only {
         let mut answer = receipt(&api, &upload).await?;
         answer["removed_packages"] = removed;
-        answer["check"] = upgrade::checked(&api, &held).await?;
+        answer["check"] = upgrade_start::checked(&api, &held).await?;
         answer["next_url"] = CONFIRM.into();
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
@@ -250,25 +257,25 @@ async fn finish(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-/// Verifies the whole package and takes it in, and shows which others were removed because nothing needs
-/// them any more; a refused one leaves only the reason.
-async fn take_in(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value), Refusal> {
+/// Verifies the whole package and admits it, and returns which others were removed because nothing needs them
+/// any more. Of a refused one only the reason is kept.
+async fn admit_package(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value), Refusal> {
     let uuid = upload.uuid;
     let _one_at_a_time = api.packages.lock().await;
-    match api.blocking(move |layout| packages::admit(layout, &uploads::file(layout, uuid))).await? {
+    match api.blocking(move |layout| packages::admit(layout, &upload_store::file(layout, uuid))).await? {
         Ok(held) => {
             let manifest = held.verified.hash();
             (upload.stage, upload.manifest) = (Stage::Ready, Some(manifest));
-            let (upload, now) = (upload.clone(), api.desk().now());
+            let (upload, now) = (upload.clone(), api.committer().now());
             let write = move |tx: &Transaction<'_>| {
-                uploads::put(tx, &upload)?;
+                upload_store::put(tx, &upload)?;
                 upgrade_package::mark_uploaded(tx, manifest, now)
             };
-            api.desk().store().write(write).await?;
+            api.committer().store().write(write).await?;
             let removed = upgrade_package::prune(api, manifest).await?;
             Ok((held, removed))
         }
-        // The disk failed and not the package: the upload can be finished again.
+        // The disk failed and not the package: the request to finish can be repeated.
         Err(cause @ PackageError::Refused(package::Refusal::Io { .. })) => Err(Refusal::internal(&cause)),
         Err(PackageError::Refused(reason)) => reject(api, upload, reason.to_string()).await,
         Err(cause @ (PackageError::NoCommonProtocol { .. } | PackageError::Expired(_))) => {
@@ -278,11 +285,11 @@ async fn take_in(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, Value),
     }
 }
 
-/// Remembers why a package is not accepted, and keeps nothing of it.
+/// Stores why a package is refused, and keeps nothing else of it.
 async fn reject(api: &Api, upload: &mut Upload, reason: String) -> Result<(HeldPackage, Value), Refusal> {
     (upload.stage, upload.error) = (Stage::Failed, Some(reason.clone()));
-    uploads::write(api, upload.clone()).await?;
-    uploads::drop_bytes(api, upload.uuid).await?;
+    upload_store::write(api, upload.clone()).await?;
+    upload_store::drop_bytes(api, upload.uuid).await?;
     Err(refused(reason))
 }
 
@@ -295,10 +302,10 @@ fn refused(reason: String) -> Refusal {
 async fn start(api: &Api, upload: &mut Upload, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
     let data = {
         let _not_removed_meanwhile = api.packages.lock().await;
-        upgrade::begin(api, held, policy).await?
+        upgrade_start::begin(api, held, policy).await?
     };
     upload.stage = Stage::Done;
-    uploads::write(api, upload.clone()).await?;
+    upload_store::write(api, upload.clone()).await?;
     Ok(data)
 }
 
@@ -317,7 +324,8 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn wrong_offset(upload: &Upload, sent: u64) -> Refusal {
-    let error = format!("the bytes begin at {sent}, but upload {} goes on at {}", upload.uuid, upload.offset);
+    let error =
+        format!("the bytes begin at {sent}, but upload {} continues at {}", upload.uuid, upload.offset);
     Refusal::new(Kind::WrongOffset, error, "send the bytes from the offset that is named")
         .with("offset", upload.offset.into())
 }
@@ -339,12 +347,12 @@ fn ended(upload: &Upload) -> Refusal {
     Refusal::new(Kind::Conflict, error, "ask for a new upload")
 }
 
-/// The short answer to each step.
+/// The answer to each step.
 async fn receipt(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let mut answer = shown(api, upload).await?;
     answer["ok"] = true.into();
     answer["upload_id"] = json!(upload.uuid);
-    answer["timestamp"] = api.desk().read(|fleet, now| time::text(fleet.shown(now))).into();
+    answer["timestamp"] = api.committer().read(|fleet, now| time::text(fleet.shown(now))).into();
     Ok(answer)
 }
 
@@ -352,13 +360,13 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
     let Upload { uuid, stage, total_size, offset, created_at, active_at, owner, head, manifest, error } =
         upload;
     let mut brought = Value::Null;
-    // The package may have been removed since.
+    // The package may have been removed in the meantime.
     if let Some(manifest) = manifest
         && let Ok(held) = upgrade_package::find(api, *manifest).await
     {
         brought = upgrade_package::object(api, &held).await?;
     }
-    let (current, created, active) = api.desk().read(|fleet, _: Time| {
+    let (current, created, active) = api.committer().read(|fleet, _: Time| {
         let shown = |at: Time| time::text(fleet.shown(at));
         (fleet.platform.release, shown(*created_at), shown(*active_at))
     });
@@ -369,10 +377,10 @@ async fn shown(api: &Api, upload: &Upload) -> Result<Value, Refusal> {
         "total_size": total_size,
         "created_at": created,
         "last_activity": active,
-        "idle": upload_places::is_idle(api, upload),
+        "idle": upload_admission::is_idle(api, upload),
         "owner": owner,
         "head_sha256": head,
-        "current": upgrade::release(current),
+        "current": upgrade_start::release(current),
         "upgrade": brought,
         "error": error,
         "resource_uri": format!("{LIST}{uuid}/"),

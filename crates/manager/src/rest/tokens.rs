@@ -1,4 +1,4 @@
-//! The words that the API uses for what the fleet knows as enums. They never change.
+//! The fixed identifiers that the API uses for the enums of the fleet. They never change.
 
 use fleet::desired::Owners;
 use fleet::node::Contact;
@@ -18,7 +18,7 @@ pub(super) fn outcome(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// How far the Management Node's own upgrade is.
+/// The step of the Management Node's own upgrade.
 pub(super) fn manager_step(step: ManagerStep) -> &'static str {
     match step {
         ManagerStep::Staging { .. } => "staging",
@@ -35,7 +35,7 @@ pub(super) fn lock(lock: Lock) -> &'static str {
     }
 }
 
-/// When a node was heard.
+/// The state of a node's link.
 pub(super) fn contact(contact: Contact) -> &'static str {
     match contact {
         Contact::Never => "never",

@@ -1,50 +1,53 @@
-//! A limit on concurrent connections with eviction, so that no single source can exhaust it.
+//! A bounded number of permits that anybody may acquire at any time.
 //!
-//! A new connection is never refused. When all places are taken, it gets the place of another one, which is
-//! cancelled: the oldest of the source with the most places, so a source that fills the limit evicts its own
-//! connections. A source above its own limit loses its oldest place. It counts places and closes nothing itself.
+//! Nobody is refused: when no permit is free, the oldest permit of the holder that has the most is revoked,
+//! so that whoever exhausts the pool competes with himself. A holder at its own limit loses its own oldest
+//! permit. Holders of one network are counted together. It never closes a connection itself: it cancels the
+//! token of the revoked permit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// The part of an IPv6 address that one customer commonly has for itself, in bits (RFC 6177).
-const IPV6_ORIGIN_BITS: u32 = 64;
+const IPV6_SOURCE_BITS: u32 = 64;
 
 /// The part of an IPv6 address that one site commonly has, in bits (RFC 6177, section 2).
 const IPV6_NETWORK_BITS: u32 = 48;
 
-/// The longest IPv4 prefix that is commonly routed on the internet, in bits.
+/// The longest prefix of an IPv4 address that is routed on the internet, in bits.
 const IPV4_NETWORK_BITS: u32 = 24;
 
-/// The holder of places, such as a source address.
+/// Who holds permits.
 pub trait Holder: Ord + Clone {
-    /// A group of holders that may be one party: they are counted together when all places are taken.
+    /// The group of holders that may belong together: they are counted as one when no permit is free.
     fn group(&self) -> Self;
 }
 
-/// The source of a connection: an IPv4 address, or an IPv6 /64, since one party commonly has all addresses of it.
+/// The part of an address that stands for one customer: an IPv4 address, or an IPv6 network, since whoever
+/// has one address of such a network has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Origin(IpAddr);
+pub struct SourcePrefix(IpAddr);
 
-impl Origin {
-    /// The origin of an address.
+impl SourcePrefix {
+    /// The prefix of an address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(IpAddr::V4(address)),
-            IpAddr::V6(address) => Self(cut_v6(address, IPV6_ORIGIN_BITS)),
+            IpAddr::V6(address) => Self(cut_v6(address, IPV6_SOURCE_BITS)),
         }
     }
 
-    /// The address that represents it.
+    /// The first address of the prefix.
     pub fn address(self) -> IpAddr {
         self.0
     }
 }
 
-impl Holder for Origin {
+impl Holder for SourcePrefix {
     /// Its network.
     fn group(&self) -> Self {
         match self.0 {
@@ -61,22 +64,22 @@ fn cut_v6(address: Ipv6Addr, bits: u32) -> IpAddr {
     IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits)))
 }
 
-/// The numbers of places.
+/// How many permits there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct PoolLimits {
     /// For all together.
-    pub places: usize,
+    pub total: usize,
     /// For one holder.
-    pub each: usize,
+    pub per_holder: usize,
 }
 
-/// The places, and who holds them. Cheap to clone; all clones are the same places.
+/// The permits, and who holds them. Cheap to clone; all clones share the same permits.
 #[derive(Debug)]
-pub struct Places<K: Holder> {
+pub struct PermitPool<K: Holder> {
     table: Arc<Mutex<Table<K>>>,
 }
 
-impl<K: Holder> Clone for Places<K> {
+impl<K: Holder> Clone for PermitPool<K> {
     fn clone(&self) -> Self {
         Self { table: Arc::clone(&self.table) }
     }
@@ -84,31 +87,31 @@ impl<K: Holder> Clone for Places<K> {
 
 #[derive(Debug)]
 struct Table<K> {
-    room: Room,
-    /// Counts up, so that the oldest place of a holder is its first.
+    limits: PoolLimits,
+    /// Counts up, so that the oldest permit of a holder has its lowest number.
     next: u64,
     held: BTreeMap<u64, (K, CancellationToken)>,
     of: BTreeMap<K, BTreeSet<u64>>,
 }
 
-/// One place; dropping it frees the place.
+/// A permit, held until it is dropped.
 #[derive(Debug)]
-pub struct Place<K: Holder> {
+pub struct Permit<K: Holder> {
     table: Arc<Mutex<Table<K>>>,
     number: u64,
 }
 
-impl<K: Holder> Places<K> {
-    /// With all places free.
-    pub fn new(room: Room) -> Self {
-        let table = Table { room, next: 0, held: BTreeMap::new(), of: BTreeMap::new() };
+impl<K: Holder> PermitPool<K> {
+    /// All of them free.
+    pub fn new(limits: PoolLimits) -> Self {
+        let table = Table { limits, next: 0, held: BTreeMap::new(), of: BTreeMap::new() };
         Self { table: Arc::new(Mutex::new(table)) }
     }
 
-    /// Takes a place for this holder. `end` is cancelled when the place is given to another holder; it counts as
-    /// free from then on.
-    pub fn take(&self, holder: K, end: CancellationToken) -> Place<K> {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A permit for this holder. `end` is cancelled when the permit is revoked for somebody else; it counts
+    /// as free from then on.
+    pub fn acquire(&self, holder: K, end: CancellationToken) -> Permit<K> {
+        let mut table = self.table.lock();
         if let Some(number) = table.evicted_by(&holder) {
             table.end(number);
         }
@@ -116,23 +119,23 @@ impl<K: Holder> Places<K> {
         table.next += 1;
         table.of.entry(holder.clone()).or_default().insert(number);
         table.held.insert(number, (holder, end));
-        Place { table: Arc::clone(&self.table), number }
+        Permit { table: Arc::clone(&self.table), number }
     }
 
-    /// How many places are held.
+    /// How many permits are held.
     pub fn held(&self) -> usize {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).held.len()
+        self.table.lock().held.len()
     }
 }
 
 impl<K: Holder> Table<K> {
-    /// The place that is evicted for one more of this holder, if one must be.
+    /// Which permit is revoked so that this holder can have one more, if any must be.
     fn evicted_by(&self, holder: &K) -> Option<u64> {
         let own = self.of.get(holder);
-        if own.map_or(0, BTreeSet::len) >= self.room.each {
+        if own.map_or(0, BTreeSet::len) >= self.limits.per_holder {
             return own.and_then(BTreeSet::first).copied();
         }
-        if self.held.len() < self.room.places {
+        if self.held.len() < self.limits.total {
             return None;
         }
         let mut groups: BTreeMap<K, usize> = BTreeMap::new();
@@ -161,9 +164,9 @@ impl<K: Holder> Table<K> {
     }
 }
 
-impl<K: Holder> Drop for Place<K> {
+impl<K: Holder> Drop for Permit<K> {
     fn drop(&mut self) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).free(self.number);
+        self.table.lock().free(self.number);
     }
 }
 
@@ -171,19 +174,19 @@ impl<K: Holder> Drop for Place<K> {
 mod tests {
     use super::*;
 
-    fn origin(address: &str) -> Origin {
-        Origin::of(address.parse().unwrap())
+    fn origin(address: &str) -> SourcePrefix {
+        SourcePrefix::of(address.parse().unwrap())
     }
 
-    /// Takes a place that is kept, and says by what it is ended.
-    fn keep(places: &Places<Origin>, address: &str) -> (Place<Origin>, CancellationToken) {
+    /// Acquires a permit, and returns it with the token that is cancelled when it is revoked.
+    fn keep(places: &PermitPool<SourcePrefix>, address: &str) -> (Permit<SourcePrefix>, CancellationToken) {
         let end = CancellationToken::new();
-        (places.take(origin(address), end.clone()), end)
+        (places.acquire(origin(address), end.clone()), end)
     }
 
     #[test]
-    fn source_that_fills_all_places_is_evicted_for_others() {
-        let places = Places::new(Room { places: 100, each: 25 });
+    fn holder_that_fills_the_pool_displaces_itself_alone() {
+        let places = PermitPool::new(PoolLimits { total: 100, per_holder: 25 });
         let greedy: Vec<_> = (0..1_000).map(|n| keep(&places, &format!("10.{}.0.1", n % 4))).collect();
         assert_eq!(places.held(), 100);
         let others: Vec<_> = (0..10).map(|n| keep(&places, &format!("192.0.{n}.1"))).collect();
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn many_addresses_of_one_network_count_together() {
-        let places = Places::new(Room { places: 100, each: 25 });
+        let places = PermitPool::new(PoolLimits { total: 100, per_holder: 25 });
         let _network: Vec<_> = (0..200).map(|n| keep(&places, &format!("10.0.0.{n}"))).collect();
         let (_neighbour, neighbour) = keep(&places, "10.0.1.1");
         let _again: Vec<_> = (0..200).map(|n| keep(&places, &format!("10.0.0.{n}"))).collect();
@@ -207,8 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn neighbour_of_a_greedy_address_gets_a_place_within_its_network() {
-        let places = Places::new(Room { places: 64, each: 16 });
+    fn neighbour_of_a_greedy_address_gets_a_permit_within_its_network() {
+        let places = PermitPool::new(PoolLimits { total: 64, per_holder: 16 });
         let _greedy: Vec<_> = (0..400).map(|n| keep(&places, &format!("10.0.0.{}", n % 4))).collect();
         let (_one, one) = keep(&places, "10.0.0.9");
         let _again: Vec<_> = (0..400).map(|n| keep(&places, &format!("10.0.0.{}", n % 4))).collect();
@@ -216,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn holder_above_its_limit_loses_its_own_oldest_place() {
-        let places = Places::new(Room { places: 100, each: 2 });
+    fn holder_at_its_limit_loses_its_own_oldest_permit() {
+        let places = PermitPool::new(PoolLimits { total: 100, per_holder: 2 });
         let (first, second) = (keep(&places, "10.0.0.1"), keep(&places, "10.0.0.1"));
         let _third = keep(&places, "10.0.0.1");
         assert!(first.1.is_cancelled() && !second.1.is_cancelled());

@@ -1,8 +1,8 @@
-//! Where a new upload finds its place: the one that it goes on with, a free one, or that of an upload of the
-//! same account that nobody goes on with.
+//! Admits a new upload: resumes the one of the same file, uses free capacity, or replaces an idle upload of
+//! the same account.
 //!
-//! It relies on `uploads` for the rows and the bytes. It never takes a place from an upload that a request
-//! is sending bytes of, nor from another account's, and what it cannot give it refuses with the reason.
+//! It relies on `upload_store` for the rows and the bytes. It never replaces an upload that a request is
+//! sending bytes of, nor one of another account; what it does not admit it refuses with the reason.
 
 use std::fs;
 
@@ -12,50 +12,50 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::error::{FieldErrors, Kind, Refusal};
-use super::uploads::{self, PACKAGE_BYTES, Stage, Upload};
-use super::{Api, upgrade_package};
+use super::upload_store::{PACKAGE_BYTES, Stage, Upload};
+use super::{Api, upgrade_package, upload_store};
 use crate::layout::Layout;
 
-/// How many uploads may be under way: two operators, and one broken attempt of each.
+/// How many uploads may be in progress: two operators, and one interrupted attempt of each.
 const OPEN_UPLOADS: usize = 4;
 
-/// How many uploads that have ended are kept to be looked at.
+/// How many ended uploads are kept for inspection.
 const ENDED_UPLOADS: usize = 20;
 
-/// After how long without a byte an upload makes room for another, whoever asks for it.
+/// After how long without a byte an upload may be replaced by one of any account.
 const FORGOTTEN_AFTER: Span = Span::hours(24);
 
-/// After how long without a byte, and without a request that sends one, an upload is idle and makes room
-/// for another of the same account. A sender that has not given up pauses for 64 s in all, and a connection
-/// that broke off is noticed within 35 s.
+/// After how long without a byte, and without a request that sends one, an upload is idle and may be replaced
+/// by another of the same account. A sender that retries pauses for 64 s in total, and a broken connection is
+/// noticed within 35 s.
 const IDLE_AFTER: Span = Span::minutes(2);
 
 /// Free disk that an upload must leave to the store and the log, in bytes.
 const DISK_RESERVE: u64 = 256 << 20;
 
-/// What somebody wants to upload.
+/// A request for an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Announced {
-    /// Who.
+pub(crate) struct UploadRequest {
+    /// The account.
     pub(crate) owner: String,
-    /// How many bytes it will have.
+    /// Its size in bytes.
     pub(crate) total_size: u64,
-    /// The SHA-256 of its first [`uploads::HEAD_BYTES`] bytes: with the size, it says which file it is.
+    /// The SHA-256 of its first [`upload_store::HEAD_BYTES`] bytes: with the size, it identifies the file.
     pub(crate) head: Option<Sha256>,
 }
 
-/// The place of an upload.
+/// How an upload is admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// A new one.
-    New(Upload),
-    /// That of the same file, sent by the same account before: it goes on where it was.
-    GoesOn(Upload),
+pub(crate) enum Admission {
+    /// A new upload.
+    Created(Upload),
+    /// The upload of the same file by the same account, which is resumed.
+    Resumed(Upload),
 }
 
-/// Finds the place for a package.
-pub(crate) async fn find(api: &Api, announced: Announced) -> Result<Place, Refusal> {
-    let Announced { owner, total_size, head } = announced;
+/// Admits an upload.
+pub(crate) async fn admit(api: &Api, announced: UploadRequest) -> Result<Admission, Refusal> {
+    let UploadRequest { owner, total_size, head } = announced;
     if !(1..=PACKAGE_BYTES).contains(&total_size) {
         let message = format!("Enter the size of the package in bytes, from 1 to {PACKAGE_BYTES}.");
         return Err(FieldErrors::one("total_size", message).refusal("upgrade", Kind::Invalid));
@@ -65,11 +65,11 @@ pub(crate) async fn find(api: &Api, announced: Announced) -> Result<Place, Refus
     if let Some(head) = head
         && let Some(upload) = same_file(api, &owner, total_size, head).await?
     {
-        uploads::touch(api, upload.uuid).await?;
-        return Ok(Place::GoesOn(upload));
+        upload_store::touch(api, upload.uuid).await?;
+        return Ok(Admission::Resumed(upload));
     }
     make_room(api, &owner, total_size).await?;
-    let now = api.desk().now();
+    let now = api.committer().now();
     let upload = Upload {
         uuid: Uuid::new_v4(),
         stage: Stage::Uploading,
@@ -82,30 +82,30 @@ pub(crate) async fn find(api: &Api, announced: Announced) -> Result<Place, Refus
         manifest: None,
         error: None,
     };
-    uploads::write(api, upload.clone()).await?;
-    Ok(Place::New(upload))
+    upload_store::write(api, upload.clone()).await?;
+    Ok(Admission::Created(upload))
 }
 
-/// Forgets uploads that nobody goes on with, and all but the last that have ended.
+/// Deletes abandoned uploads, and all but the last ended ones.
 async fn forget_the_old(api: &Api) -> Result<(), Refusal> {
-    let now = api.desk().now();
+    let now = api.committer().now();
     let (open, ended) = open_and_ended(api).await?;
     let known: Vec<Uuid> = open.iter().map(|upload| upload.uuid).collect();
     api.blocking(move |layout| sweep(layout, &known)).await?;
     for upload in open.iter().filter(|upload| now.since(upload.active_at) >= FORGOTTEN_AFTER) {
-        if let Some(_turn) = api.turns.try_take(upload.uuid) {
-            uploads::forget(api, upload.uuid).await?;
+        if let Some(_lock) = api.upload_locks.try_acquire(upload.uuid) {
+            upload_store::forget(api, upload.uuid).await?;
         }
     }
     for upload in ended.iter().rev().skip(ENDED_UPLOADS) {
-        uploads::forget(api, upload.uuid).await?;
+        upload_store::forget(api, upload.uuid).await?;
     }
     Ok(())
 }
 
-/// The uploads that are under way and those that have ended, the oldest first.
+/// The uploads in progress and the ended ones, the oldest first.
 async fn open_and_ended(api: &Api) -> Result<(Vec<Upload>, Vec<Upload>), Refusal> {
-    Ok(uploads::all(api).await?.into_iter().partition(|upload| upload.stage == Stage::Uploading))
+    Ok(upload_store::all(api).await?.into_iter().partition(|upload| upload.stage == Stage::Uploading))
 }
 
 /// Removes files that belong to no upload.
@@ -114,16 +114,16 @@ fn sweep(layout: &Layout, known: &[Uuid]) {
         let name = entry.file_name();
         let uuid = name.to_str().and_then(|name| name.strip_suffix(".partial")?.parse::<Uuid>().ok());
         if uuid.is_none_or(|uuid| !known.contains(&uuid)) {
-            // It is swept again the next time if it cannot be removed now.
+            // If it cannot be removed now, it is tried again the next time.
             drop(fs::remove_file(entry.path()));
         }
     }
 }
 
-/// The upload of the same file by the same account that can go on: bytes are missing, or the package was
-/// taken in and is still held. That it is the same file, the signature proves in the end.
+/// The upload of the same file by the same account that can be resumed: bytes are missing, or the package was
+/// admitted and is still held. The signature verifies in the end that it was the same file.
 async fn same_file(api: &Api, owner: &str, size: u64, head: Sha256) -> Result<Option<Upload>, Refusal> {
-    let mut same = uploads::all(api).await?;
+    let mut same = upload_store::all(api).await?;
     same.retain(|upload| {
         upload.owner.as_deref() == Some(owner) && upload.total_size == size && upload.head == Some(head)
     });
@@ -139,25 +139,25 @@ async fn same_file(api: &Api, owner: &str, size: u64, head: Sha256) -> Result<Op
     Ok(None)
 }
 
-/// Makes room for a package of this size: idle uploads of the same account go, the one that was idle for
-/// longest first, until there is a place and enough disk.
+/// Makes room for a package of this size: removes idle uploads of the same account, the one that was idle for
+/// longest first, until there are few enough uploads and enough disk space.
 async fn make_room(api: &Api, owner: &str, size: u64) -> Result<(), Refusal> {
     loop {
         let (open, _) = open_and_ended(api).await?;
         let Some(lack) = lack(api, &open, size).await? else { return Ok(()) };
-        let Some((idle, _turn)) = idle_of(api, &open, owner) else { return Err(lack) };
+        let Some((idle, _lock)) = idle_of(api, &open, owner) else { return Err(lack) };
         tracing::info!(upload = %idle.uuid, bytes = idle.offset, "an idle upload was removed to make room for another");
-        uploads::forget(api, idle.uuid).await?;
+        upload_store::forget(api, idle.uuid).await?;
     }
 }
 
-/// What a new upload lacks, if anything.
+/// Why another upload cannot be admitted, if it cannot.
 async fn lack(api: &Api, open: &[Upload], size: u64) -> Result<Option<Refusal>, Refusal> {
     if open.len() >= OPEN_UPLOADS {
-        return Ok(Some(no_place(open, api.desk().now())));
+        return Ok(Some(no_place(open, api.committer().now())));
     }
     let promised: u64 = open.iter().map(|upload| upload.total_size.saturating_sub(upload.offset)).sum();
-    // The package itself, and the payload of the nodes that is taken out of it.
+    // The package itself, and the payload of the nodes that is extracted from it.
     let needed = (promised + 2 * size).saturating_add(DISK_RESERVE);
     let free = api.blocking(|layout| {
         fs::create_dir_all(layout.uploads())?;
@@ -199,20 +199,20 @@ fn no_space(free: u64, needed: u64) -> Refusal {
     Refusal::new(Kind::NoSpace, error, hint)
 }
 
-/// The upload of this account that was idle for longest, and its turn. One from before uploads had owners
-/// is everybody's.
+/// The upload of this account that was idle for longest, with its lock. One from before uploads had owners
+/// belongs to every account.
 fn idle_of<'a>(api: &Api, open: &'a [Upload], owner: &str) -> Option<(&'a Upload, OwnedMutexGuard<()>)> {
-    let now = api.desk().now();
+    let now = api.committer().now();
     let of_owner = |upload: &&Upload| upload.owner.as_deref().is_none_or(|of| of == owner);
     let mut idle: Vec<&Upload> =
         open.iter().filter(of_owner).filter(|upload| now.since(upload.active_at) >= IDLE_AFTER).collect();
     idle.sort_by_key(|upload| upload.active_at);
-    idle.into_iter().find_map(|upload| Some((upload, api.turns.try_take(upload.uuid)?)))
+    idle.into_iter().find_map(|upload| Some((upload, api.upload_locks.try_acquire(upload.uuid)?)))
 }
 
-/// Whether a new upload of the same account may take the place of this one.
+/// Whether a new upload of the same account may replace this one.
 pub(crate) fn is_idle(api: &Api, upload: &Upload) -> bool {
     upload.stage == Stage::Uploading
-        && api.desk().now().since(upload.active_at) >= IDLE_AFTER
-        && api.turns.try_take(upload.uuid).is_some()
+        && api.committer().now().since(upload.active_at) >= IDLE_AFTER
+        && api.upload_locks.try_acquire(upload.uuid).is_some()
 }

@@ -1,4 +1,7 @@
-//! The body of a request, which must come at some pace: a peer that drips it keeps its place for nothing.
+//! A request body with a minimum rate, so that a peer that sends a byte now and then does not keep its
+//! connection.
+//!
+//! Only the time in which the program waits for the peer counts.
 
 use std::io;
 use std::pin::Pin;
@@ -9,63 +12,63 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The slowest pace, in bytes per second: over the slowest link that carries one call, eight thousand come.
-const BYTES_A_SECOND: u64 = 1 << 10;
+/// The minimum rate, in bytes per second: the slowest link that carries one call transfers eight thousand.
+const BYTES_PER_SECOND: u64 = 1 << 10;
 
-/// A body at a pace. Only the time in which the program waits for its peer counts.
+/// A body with a minimum rate.
 #[derive(Debug)]
-pub(super) struct Paced<B = Incoming> {
+pub(super) struct MinRateBody<B = Incoming> {
     body: B,
-    pace: Pace,
-    alarm: Option<Pin<Box<Sleep>>>,
+    rate: MinRate,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What has come, and how long it was waited for.
+/// What has arrived, and how long the program has waited for it.
 #[derive(Debug)]
-struct Pace {
-    /// How long a body may be late in all, whatever has come of it.
+struct MinRate {
+    /// How long a body may be late in total.
     grace: Duration,
     bytes: u64,
     waited: Duration,
     since: Option<Instant>,
 }
 
-impl Pace {
+impl MinRate {
     fn new(grace: Duration) -> Self {
         Self { grace, bytes: 0, waited: Duration::ZERO, since: None }
     }
 
-    /// More is waited for; says until when.
+    /// The program waits for more; returns until when it may.
     fn wait(&mut self, now: Instant) -> Instant {
         let since = *self.since.get_or_insert(now);
-        let allowed = self.grace + Duration::from_secs(self.bytes / BYTES_A_SECOND);
+        let allowed = self.grace + Duration::from_secs(self.bytes / BYTES_PER_SECOND);
         since + allowed.saturating_sub(self.waited)
     }
 
-    /// So many bytes have come.
-    fn came(&mut self, bytes: usize, now: Instant) {
+    /// Bytes have arrived.
+    fn received(&mut self, bytes: usize, now: Instant) {
         self.waited += self.since.take().map_or(Duration::ZERO, |since| now.duration_since(since));
         self.bytes += bytes as u64;
     }
 }
 
-impl<B> Paced<B> {
+impl<B> MinRateBody<B> {
     pub(super) fn new(body: B, grace: Duration) -> Self {
-        Self { body, pace: Pace::new(grace), alarm: None }
+        Self { body, rate: MinRate::new(grace), timer: None }
     }
 
-    /// Whether what is waited for is late. Wakes the task of `cx` when it will be.
+    /// Whether the body is late. Wakes the task of `cx` when it will be.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        let until = self.pace.wait(Instant::now());
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if alarm.deadline() != until {
-            alarm.as_mut().reset(until);
+        let until = self.rate.wait(Instant::now());
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
         }
-        alarm.as_mut().poll(cx).is_ready()
+        timer.as_mut().poll(cx).is_ready()
     }
 }
 
-impl<B> Body for Paced<B>
+impl<B> Body for MinRateBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -80,7 +83,7 @@ where
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, bytes::Buf::remaining);
-                self.pace.came(bytes, Instant::now());
+                self.rate.received(bytes, Instant::now());
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
@@ -109,31 +112,31 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(20);
 
     #[test]
-    fn a_body_that_drips_is_late_and_one_that_flows_is_not() {
+    fn slow_body_is_late_and_a_fast_one_is_not() {
         let start = Instant::now();
-        let mut drips = Pace::new(GRACE);
+        let mut drips = MinRate::new(GRACE);
         let late = (0..).find(|second| {
             let now = start + SECOND * *second;
             let until = drips.wait(now);
-            drips.came(1, now + SECOND);
+            drips.received(1, now + SECOND);
             until < now + SECOND
         });
         assert_eq!(late, Some(20), "a byte a second");
-        let mut flows = Pace::new(GRACE);
+        let mut flows = MinRate::new(GRACE);
         for second in 0..10_000 {
             let now = start + SECOND * second;
             assert!(flows.wait(now) >= now + SECOND);
-            flows.came(2 << 10, now + SECOND);
+            flows.received(2 << 10, now + SECOND);
         }
     }
 
     #[test]
     fn time_in_which_the_program_is_busy_does_not_count() {
         let start = Instant::now();
-        let mut pace = Pace::new(GRACE);
-        pace.wait(start);
-        pace.came(100, start + SECOND);
+        let mut rate = MinRate::new(GRACE);
+        rate.wait(start);
+        rate.received(100, start + SECOND);
         let later = start + SECOND * 3_600;
-        assert_eq!(pace.wait(later), later + GRACE - SECOND);
+        assert_eq!(rate.wait(later), later + GRACE - SECOND);
     }
 }
