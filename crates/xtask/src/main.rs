@@ -5,6 +5,7 @@
 
 mod fuzz;
 mod gate;
+mod mutants;
 mod progress;
 mod releases;
 mod run;
@@ -58,6 +59,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Mutate the crates that decide about calls and machines, and find mutants that no test notices. Takes hours.
+    Mutants {
+        /// Passed on to cargo mutants, such as `-- --shard 1/8`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Run every benchmark. Each prints a ratio to something measured in the same run.
     Bench,
     /// Build the recorded releases, the present one and the next, and print their folder.
@@ -85,6 +92,7 @@ fn task(task: Task) -> Result<(), Failed> {
         Task::Test { quick } => gate::run_all(if quick { Extent::Quick } else { Extent::Whole }),
         Task::Fuzz { seconds, seed, target } => fuzz::fuzz(seconds, seed, target.as_deref()),
         Task::Faults { arguments } => gate::faults(&arguments),
+        Task::Mutants { arguments } => mutants::run_all(&arguments),
         Task::Bench => gate::bench(),
         Task::Releases => {
             println!("{}", releases::build_all()?.dir.display());
