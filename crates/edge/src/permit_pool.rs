@@ -112,7 +112,7 @@ impl<K: Holder> PermitPool<K> {
     /// as free from then on.
     pub fn acquire(&self, holder: K, end: CancellationToken) -> Permit<K> {
         let mut table = self.table.lock();
-        if let Some(number) = table.evicted_by(&holder) {
+        if let Some(number) = table.to_revoke(&holder) {
             table.end(number);
         }
         let number = table.next;
@@ -130,7 +130,7 @@ impl<K: Holder> PermitPool<K> {
 
 impl<K: Holder> Table<K> {
     /// Which permit is revoked so that this holder can have one more, if any must be.
-    fn evicted_by(&self, holder: &K) -> Option<u64> {
+    fn to_revoke(&self, holder: &K) -> Option<u64> {
         let own = self.of.get(holder);
         if own.map_or(0, BTreeSet::len) >= self.limits.per_holder {
             return own.and_then(BTreeSet::first).copied();

@@ -86,7 +86,7 @@ impl FromRequestParts<Link> for Caller {
         let peer = parts.extensions.get::<ConnectInfo<Peer>>().cloned();
         let ConnectInfo(peer) = peer.ok_or(Refusal::NoCertificate)?;
         let Some(shown) = peer.certificate else {
-            link.refusals.of_stranger(peer.address.ip(), Reason::NoCertificate);
+            link.refusals.record_unauthenticated(peer.address.ip(), Reason::NoCertificate);
             return Err(Refusal::NoCertificate);
         };
         match link.status_of(&shown).await? {
@@ -145,7 +145,7 @@ impl Link {
         peer: &Peer,
         reason: Reason,
     ) -> Refusal {
-        self.refusals.of_node(
+        self.refusals.record_node(
             node,
             name,
             contact,

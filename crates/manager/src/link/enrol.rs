@@ -56,7 +56,7 @@ async fn owner_of(link: &Link, token: &str) -> Result<Option<NodeId>, StoreError
 /// Delays the answer to a wrong token.
 async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
     let address = peer.address.ip();
-    link.refusals.of_stranger(address, Reason::WrongToken);
+    link.refusals.record_unauthenticated(address, Reason::WrongToken);
     tokio::time::sleep(link.slowdown.wrong(address, Instant::now())).await;
     Refusal::Token
 }

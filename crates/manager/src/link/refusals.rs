@@ -25,7 +25,7 @@ const LOGGED_AGAIN: Span = Span::hours(24);
 const OF_NODES: usize = 16_384;
 
 /// How many pairs of address and reason are remembered.
-const OF_STRANGERS: usize = 1_024;
+const OF_ADDRESSES: usize = 1_024;
 
 /// How many lines about unauthenticated peers are logged: whoever has many addresses fills no log.
 const LINES: Rate = Rate { burst: 31, interval: Span::seconds(10) };
@@ -171,7 +171,7 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Table {
     nodes: BTreeMap<(NodeId, Reason), Seen>,
-    strangers: BTreeMap<(SourcePrefix, Reason), Seen>,
+    addresses: BTreeMap<(SourcePrefix, Reason), Seen>,
     lines: TokenBucket,
     /// Lines about unauthenticated peers that were left out since the last one.
     left_out: u64,
@@ -185,7 +185,7 @@ impl Default for Refusals {
 
 impl Refusals {
     /// A node is refused that has authenticated itself with a certificate.
-    pub(crate) fn of_node(&self, node: NodeId, name: &str, contact: Contact, refused: Refused) {
+    pub(crate) fn record_node(&self, node: NodeId, name: &str, contact: Contact, refused: Refused) {
         if let Some(times) = self.lock().note_node(node, refused) {
             let Refused { reason, address, at: _ } = refused;
             let text = reason.explained(contact);
@@ -194,9 +194,9 @@ impl Refusals {
     }
 
     /// An unauthenticated peer is refused.
-    pub(crate) fn of_stranger(&self, address: IpAddr, reason: Reason) {
+    pub(crate) fn record_unauthenticated(&self, address: IpAddr, reason: Reason) {
         let now = Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let noted = self.lock().note_stranger(Refused { reason, address, at: now });
+        let noted = self.lock().note_unauthenticated(Refused { reason, address, at: now });
         if let Some((times, left_out)) = noted {
             let reason_token = reason.token();
             warn!(%address, reason = reason_token, times, left_out, "a machine cannot connect: {reason}");
@@ -222,9 +222,9 @@ impl Table {
     }
 
     /// The same for an unauthenticated peer, with how many lines were left out since the last one.
-    fn note_stranger(&mut self, refused: Refused) -> Option<(u64, u64)> {
+    fn note_unauthenticated(&mut self, refused: Refused) -> Option<(u64, u64)> {
         let key = (SourcePrefix::of(refused.address), refused.reason);
-        let times = note(&mut self.strangers, OF_STRANGERS, key, refused)?;
+        let times = note(&mut self.addresses, OF_ADDRESSES, key, refused)?;
         if self.lines.delay(LINES, refused.at) > Span::ZERO {
             self.left_out += 1;
             return None;
@@ -292,9 +292,9 @@ mod tests {
     #[test]
     fn last_refusal_of_a_node_is_shown() {
         let refusals = Refusals::default();
-        refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::Expired, 1, 5));
-        refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::OtherRelease, 2, 9));
-        refusals.of_node(NodeId(2), "oslo-2", Contact::Heard, refused(Reason::Expired, 3, 11));
+        refusals.record_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::Expired, 1, 5));
+        refusals.record_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::OtherRelease, 2, 9));
+        refusals.record_node(NodeId(2), "oslo-2", Contact::Heard, refused(Reason::Expired, 3, 11));
         assert_eq!(refusals.last(NodeId(1)), Some(refused(Reason::OtherRelease, 2, 9)));
         assert_eq!(refusals.last(NodeId(3)), None);
     }
@@ -303,11 +303,11 @@ mod tests {
     fn unauthenticated_peers_with_many_addresses_fill_neither_log_nor_memory() {
         let mut table = Table::default();
         let lines = (0..100_000_u32)
-            .filter_map(|n| table.note_stranger(refused(Reason::WrongToken, n << 8, u64::from(n))))
+            .filter_map(|n| table.note_unauthenticated(refused(Reason::WrongToken, n << 8, u64::from(n))))
             .collect::<Vec<_>>();
         // In a hundred seconds: the burst, and one in ten seconds.
         assert!((31..=42).contains(&lines.len()), "{} lines", lines.len());
         assert!(lines.last().unwrap().1 > 0, "what was left out is not said");
-        assert_eq!(table.strangers.len(), OF_STRANGERS);
+        assert_eq!(table.addresses.len(), OF_ADDRESSES);
     }
 }

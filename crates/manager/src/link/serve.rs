@@ -34,14 +34,14 @@ pub async fn serve(mut listener: TlsListener, router: Router, stop: Cancellation
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        connections.spawn(converse(connection, peer, router.clone(), limits, stop.clone()));
+        connections.spawn(serve_connection(connection, peer, router.clone(), limits, stop.clone()));
     }
     drop(listener);
     connections.close();
     connections.wait().await;
 }
 
-async fn converse(
+async fn serve_connection(
     connection: Connection,
     peer: Peer,
     router: Router,

@@ -242,7 +242,7 @@ impl Handshaker {
     fn failed(&self, address: SocketAddr, error: &io::Error) {
         let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
         match error.and_then(reason_of) {
-            Some(reason) => self.refusals.of_stranger(address.ip(), reason),
+            Some(reason) => self.refusals.record_unauthenticated(address.ip(), reason),
             None => debug!(%address, ?error, "a TLS handshake failed"),
         }
     }

@@ -123,7 +123,7 @@ pub(crate) fn expired(verified: &Verified, installed: Option<Sha256>, today: Dat
 
 pub(crate) fn admit_on(layout: &Layout, upload: &Path, today: Date) -> Result<HeldPackage, PackageError> {
     let verified = package::verify_file(upload, &TrustedKeys::load(&layout.trust())?)?;
-    speaks_with_us(&verified)?;
+    check_protocols(&verified)?;
     let dir = layout.package(verified.hash());
     if dir.exists() {
         fs::remove_file(upload).map_err(failed("remove", upload))?;
@@ -147,7 +147,7 @@ pub(crate) fn admit_on(layout: &Layout, upload: &Path, today: Date) -> Result<He
 }
 
 /// The nodes of this release must have a protocol version in common with the manager of the next.
-fn speaks_with_us(verified: &Verified) -> Result<(), PackageError> {
+fn check_protocols(verified: &Verified) -> Result<(), PackageError> {
     let spoken = verified.manifest().protocols.wire;
     let (min, max) = (u32::from(PROTOCOL.min), u32::from(PROTOCOL.max));
     if spoken.min <= max && min <= spoken.max {

@@ -106,7 +106,7 @@ async fn upgrade(
     request: Request,
 ) -> Result<Response, Refusal> {
     if has_type(request.headers(), "multipart/form-data") {
-        return at_once(api, owner, request).await;
+        return upload_form(api, owner, request).await;
     }
     let Fields(body) = Fields::from_request(request, &()).await?;
     let mut draft = Draft::of(&body);
@@ -149,7 +149,7 @@ fn total_size(body: &Map<String, Value>) -> u64 {
 }
 
 /// Handles one form with the whole package in its field `package`.
-async fn at_once(api: Api, owner: String, request: Request) -> Result<Response, Refusal> {
+async fn upload_form(api: Api, owner: String, request: Request) -> Result<Response, Refusal> {
     let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;

@@ -33,11 +33,11 @@ pub fn router(context: Context) -> Router {
         .merge(upgrade_package::routes())
         .merge(package_upload::routes())
         .merge(accounts::routes())
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(other_method)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
         // Each body has a limit of its own, where it is read.
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn(to_the_end))
+        .layer(from_fn(complete_changes))
         .layer(from_fn_with_state(api.clone(), authenticated))
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
         .with_state(api);
@@ -73,7 +73,7 @@ async fn authenticated(
 }
 
 /// Completes a change that has begun, whether or not its sender still waits.
-async fn to_the_end(request: Request, next: Next) -> Result<Response, Refusal> {
+async fn complete_changes(request: Request, next: Next) -> Result<Response, Refusal> {
     if request.method() == Method::GET {
         return Ok(next.run(request).await);
     }
@@ -104,7 +104,7 @@ async fn ready() -> &'static str {
      This release has no web pages; use the pitlane command line.\n"
 }
 
-async fn nothing_here(uri: Uri) -> Refusal {
+async fn unknown_path(uri: Uri) -> Refusal {
     let path: String = uri.path().chars().take(120).collect();
     Refusal::new(
         Kind::NotFound,
@@ -113,7 +113,7 @@ async fn nothing_here(uri: Uri) -> Refusal {
     )
 }
 
-async fn other_method() -> Refusal {
+async fn unknown_method() -> Refusal {
     Refusal::new(
         Kind::MethodNotAllowed,
         "the resource does not know this method",

@@ -61,7 +61,7 @@ pub(crate) async fn admit(api: &Api, announced: UploadRequest) -> Result<Admissi
         return Err(FieldErrors::one("total_size", message).refusal("upgrade", Kind::Invalid));
     }
     let _one_at_a_time = api.creating.lock().await;
-    forget_the_old(api).await?;
+    delete_old(api).await?;
     if let Some(head) = head
         && let Some(upload) = same_file(api, &owner, total_size, head).await?
     {
@@ -87,7 +87,7 @@ pub(crate) async fn admit(api: &Api, announced: UploadRequest) -> Result<Admissi
 }
 
 /// Deletes abandoned uploads, and all but the last ended ones.
-async fn forget_the_old(api: &Api) -> Result<(), Refusal> {
+async fn delete_old(api: &Api) -> Result<(), Refusal> {
     let now = api.committer().now();
     let (open, ended) = open_and_ended(api).await?;
     let known: Vec<Uuid> = open.iter().map(|upload| upload.uuid).collect();
@@ -144,15 +144,15 @@ async fn same_file(api: &Api, owner: &str, size: u64, head: Sha256) -> Result<Op
 async fn make_room(api: &Api, owner: &str, size: u64) -> Result<(), Refusal> {
     loop {
         let (open, _) = open_and_ended(api).await?;
-        let Some(lack) = lack(api, &open, size).await? else { return Ok(()) };
-        let Some((idle, _lock)) = idle_of(api, &open, owner) else { return Err(lack) };
+        let Some(shortage) = shortage(api, &open, size).await? else { return Ok(()) };
+        let Some((idle, _lock)) = idle_of(api, &open, owner) else { return Err(shortage) };
         tracing::info!(upload = %idle.uuid, bytes = idle.offset, "an idle upload was removed to make room for another");
         upload_store::forget(api, idle.uuid).await?;
     }
 }
 
 /// Why another upload cannot be admitted, if it cannot.
-async fn lack(api: &Api, open: &[Upload], size: u64) -> Result<Option<Refusal>, Refusal> {
+async fn shortage(api: &Api, open: &[Upload], size: u64) -> Result<Option<Refusal>, Refusal> {
     if open.len() >= OPEN_UPLOADS {
         return Ok(Some(no_place(open, api.committer().now())));
     }

@@ -125,7 +125,7 @@ async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
     assert_eq!(shown().await, Value::Null);
     let at = kit.committer.now();
     let refused = Refused { reason: Reason::Expired, address: "10.0.0.1".parse().unwrap(), at };
-    kit.refusals.of_node(NodeId(1), "node1", Contact::Never, refused);
+    kit.refusals.record_node(NodeId(1), "node1", Contact::Never, refused);
     let refusal = shown().await;
     assert_eq!(
         (&refusal["reason"], &refusal["address"]),
@@ -144,7 +144,7 @@ async fn machine_with_a_former_identity_of_a_node_in_touch_is_named_as_another()
     kit.report(1, OLD).await;
     let at = kit.committer.now();
     let refused = Refused { reason: Reason::RegistrationEnded, address: "10.0.0.9".parse().unwrap(), at };
-    kit.refusals.of_node(NodeId(1), "node1", Contact::Heard, refused);
+    kit.refusals.record_node(NodeId(1), "node1", Contact::Heard, refused);
     let refusal = kit.get("/status/v1/worker_vm/1/").await.expect(200)["refused_contact"].clone();
     assert_eq!(refusal["reason"], "registration_ended");
     let text = refusal["text"].as_str().unwrap();
