@@ -65,7 +65,7 @@ pub struct Limits {
     pub idle: Duration,
     /// How long the head of a request may take, counted from the answer before.
     pub head: Duration,
-    /// How long the body of a request may be late in total (see [`super::min_rate`]).
+    /// How long the body of a request may be late in total (see `min_rate`).
     pub body: Duration,
 }
 
