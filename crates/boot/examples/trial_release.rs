@@ -1,6 +1,6 @@
-//! A release in small: what a program of a slot does towards `boot`, and every way it can misbehave.
-//! The tests of `boot` start it through a script in a slot: `exec trial_release WORD --root DIR`.
-//! It writes what it does into `DIR/journal`, one line an event.
+//! A minimal release for the tests of `boot`: the protocol of a program with `boot`, and every way to break it.
+//! Started through a script in a slot: `exec trial_release BEHAVIOUR --root DIR`. It writes each event as a line
+//! into `DIR/journal`.
 
 use std::env;
 use std::fs::OpenOptions;
@@ -25,11 +25,13 @@ struct Trial {
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [word, flag, root] = arguments.as_slice() else { panic!("usage: trial_release WORD --root DIR") };
+    let [behaviour, flag, root] = arguments.as_slice() else {
+        panic!("usage: trial_release BEHAVIOUR --root DIR")
+    };
     assert_eq!(flag, "--root");
     let root = PathBuf::from(root);
-    if word == "deaf" {
-        // Never calls `supervised`, so it does not notice the end of boot.
+    if behaviour == "deaf" {
+        // Never calls `supervised`, so it does not end with boot.
         let _ignored = asked_to_end();
         note(&root, "runs", env::var("PITLANE_SLOT").unwrap().parse().unwrap());
         forever();
@@ -37,12 +39,12 @@ fn main() {
     let boot = supervised().unwrap().expect("started by pitlane-boot");
     let trial = Trial { machine: Machine::open(&root), root, boot };
     trial.note("runs");
-    trial.behave(word);
+    trial.behave(behaviour);
 }
 
 impl Trial {
-    fn behave(&self, word: &str) -> ! {
-        match word {
+    fn behave(&self, behaviour: &str) -> ! {
+        match behaviour {
             "serve" => forever(),
             "confirm" => self.confirm(),
             "confirm-silently" => {

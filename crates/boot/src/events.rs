@@ -1,4 +1,5 @@
-//! Everything that `boot` waits for, in one place.
+//! Waits for whatever `boot` acts on: signals, reports and the end of its program, slots that were filled, and
+//! deadlines. The one place where `boot` blocks; it decides nothing.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,7 +16,7 @@ use slots::{Machine, Slot};
 
 use crate::notify::{Message, Notify};
 use crate::program::Program;
-use crate::report::{Failure, refused, say};
+use crate::report::{Failure, log, refused};
 
 /// The longest wait in one go; waking up now and then costs nothing.
 const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
@@ -54,12 +55,12 @@ pub(crate) struct Events {
     stop: UnixStream,
     /// The socket of the program.
     pub(crate) notify: Notify,
-    /// What is moved into the slots, where the kernel reports it.
+    /// Reports of the kernel (inotify) on what is moved into the slots; none where it cannot watch them.
     filled: Option<OwnedFd>,
 }
 
 impl Events {
-    /// Begins to listen.
+    /// Sets up signal handlers, the socket and the watch on the slots.
     pub(crate) fn listen(machine: &Machine) -> Result<Self, Failure> {
         let stop = stop_signals().map_err(refused("listen to signals"))?;
         let notify = Notify::open().map_err(refused("open the socket for the program's reports"))?;
@@ -78,7 +79,7 @@ impl Events {
             if stop {
                 return Ok(Event::Stop);
             }
-            // Reports before the end: what a program said before it ended counts.
+            // Reports before the end: a report that a program sent before it ended counts.
             let messages = if reports { self.notify.messages(program.pid()) } else { Vec::new() };
             if !messages.is_empty() {
                 return Ok(Event::Reported(messages));
@@ -122,7 +123,7 @@ impl Events {
             OnStop::Ignore => PollFlags::empty(),
         };
         let (filled, filled_flags) = match &self.filled {
-            // What is to end does not wait for a release to be verified.
+            // Not while stopping: verifying a release would delay the stop.
             Some(filled) => (filled.as_fd(), stop_flags),
             None => (notify, PollFlags::empty()),
         };
@@ -166,7 +167,7 @@ fn watch_slots(machine: &Machine) -> Option<OwnedFd> {
         inotify::add_watch(&queue, slots.parent().unwrap_or(&slots), inotify::WatchFlags::MOVED_TO)?;
         Ok(queue)
     };
-    let refused = |error: Errno| say(&format!("the slots cannot be watched: {}", io::Error::from(error)));
+    let refused = |error: Errno| log(&format!("the slots cannot be watched: {}", io::Error::from(error)));
     watch().map_err(refused).ok()
 }
 

@@ -1,5 +1,5 @@
-//! Counts the starts of a confirmed release that end before it is ready, and decides when they are reported.
-//! There is no other release to fall back to, so boot starts it again in any case. Pure.
+//! Counts the starts of a confirmed release that end before it is ready, and decides when they are reported to
+//! the operator. There is no other release to fall back to, so boot starts it again in any case. Pure.
 
 /// Whether the failed starts are reported to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-//! Two locks keep two programs of one machine from running at once.
+//! Two file locks ensure that one `boot` and one release run on a machine at a time.
 //!
-//! `boot.lock` is held by `boot`. `running.lock` is held by `boot` and, as its standard input, by the
-//! program and whatever that starts: the kernel gives it back only when the last of them has ended. So a
-//! `boot` that was killed and started again knows for certain whether its former program still runs. A
-//! release ends by itself then (see [`slots::supervised`]); one that does not is killed.
+//! `boot` holds `boot.lock`. `running.lock` is held by `boot` and, as its standard input, by the program and
+//! its children: the kernel releases it when the last of them has ended. So a `boot` that was killed and
+//! started again can tell whether its former program still runs. A release ends by itself when its `boot`
+//! does (see [`slots::supervised`]); one that does not is killed.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::report::{Failure, failed, say};
+use crate::report::{Failure, failed, log};
 
-/// How often to look whether a lock is free.
+/// How often a lock is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a killed program may take to be gone, when it waits for a slow disk.
 const KILLED_WITHIN: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ pub(crate) struct Locks {
 }
 
 impl Locks {
-    /// Takes both locks. What an earlier `boot` left behind has `grace` to end and is killed then.
+    /// Takes both locks. A program that an earlier `boot` left behind has `grace` to end, and is then killed.
     pub(crate) fn take(root: &Path, grace: Duration) -> Result<Self, Failure> {
         let (boot, path) = open(root, "boot.lock")?;
         if !free(&boot, &path)? {
@@ -37,8 +37,8 @@ impl Locks {
         }
         let (running, path) = open(root, "running.lock")?;
         if !free(&running, &path)? {
-            say("a program that an earlier pitlane-boot started still runs; waiting for it to end");
-            outlast(&running, &path, grace)?;
+            log("a program that an earlier pitlane-boot started still runs; waiting for it to end");
+            wait_or_kill(&running, &path, grace)?;
         }
         Ok(Self { _boot: boot, running })
     }
@@ -65,11 +65,11 @@ fn free(lock: &File, path: &Path) -> Result<bool, Failure> {
     }
 }
 
-fn outlast(running: &File, path: &Path, grace: Duration) -> Result<(), Failure> {
+fn wait_or_kill(running: &File, path: &Path, grace: Duration) -> Result<(), Failure> {
     if free_within(running, path, grace)? {
         return Ok(());
     }
-    say("the program that an earlier pitlane-boot started does not end; killing it");
+    log("the program that an earlier pitlane-boot started does not end; killing it");
     let lock = running.metadata().map_err(failed("look at", path))?;
     holders(&lock).for_each(kill);
     match free_within(running, path, KILLED_WITHIN)? {
@@ -78,8 +78,8 @@ fn outlast(running: &File, path: &Path, grace: Duration) -> Result<(), Failure> 
     }
 }
 
-fn free_within(lock: &File, path: &Path, patience: Duration) -> Result<bool, Failure> {
-    let until = Instant::now() + patience;
+fn free_within(lock: &File, path: &Path, timeout: Duration) -> Result<bool, Failure> {
+    let until = Instant::now() + timeout;
     while Instant::now() < until {
         if free(lock, path)? {
             return Ok(true);
@@ -89,7 +89,7 @@ fn free_within(lock: &File, path: &Path, patience: Duration) -> Result<bool, Fai
     free(lock, path)
 }
 
-/// A process that has the lock as its standard input, with a handle that cannot come to mean another one.
+/// A process that has the lock as its standard input, by a handle that never refers to another process.
 struct Holder {
     handle: rustix::fd::OwnedFd,
 }
@@ -102,7 +102,7 @@ fn holders(lock: &Metadata) -> impl Iterator<Item = Holder> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes.filter_map(move |entry| {
         let pid = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
-        // The handle first and the look afterwards: the look is about the process of the handle.
+        // The handle is opened first, so that the check is of the process that the handle refers to.
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         has_it(&entry.path()).then_some(Holder { handle })
     })
@@ -111,6 +111,6 @@ fn holders(lock: &Metadata) -> impl Iterator<Item = Holder> {
 fn kill(holder: Holder) {
     match pidfd_send_signal(&holder.handle, Signal::KILL) {
         Ok(()) | Err(Errno::SRCH) => {}
-        Err(error) => say(&format!("could not kill a program that was left behind: {error}")),
+        Err(error) => log(&format!("could not kill a program that was left behind: {error}")),
     }
 }

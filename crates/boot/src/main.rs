@@ -1,10 +1,10 @@
-//! `pitlane-boot`: starts the release in the selected slot of a machine, and goes back to the other slot
-//! when a new release does not prove itself.
+//! `pitlane-boot`: verifies and starts the release in the selected slot of a machine, and falls back to the
+//! other slot when a new release does not confirm itself.
 //!
-//! It is installed with the machine and no upgrade changes it, so it does as little as possible: it must not
-//! know what a release does, must not fetch or unpack one, must not start what was not verified, and must not
-//! talk to any other machine.
+//! It is installed with the machine and no upgrade changes it, so it does as little as possible. It must not
+//! know what a release does, fetch or unpack one, start anything that was not verified, or use the network.
 
+mod decision;
 mod events;
 mod failed_starts;
 mod locks;
@@ -14,9 +14,8 @@ mod program;
 mod report;
 mod settings;
 mod supervisor;
-mod verdict;
+mod timers;
 mod verify;
-mod watch;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ use slots::{MACHINE_FILE, Machine};
 
 use crate::events::Events;
 use crate::locks::Locks;
-use crate::report::{Failure, failed, refused, say};
+use crate::report::{Failure, failed, log, refused};
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 use crate::verify::Verifier;
@@ -57,7 +56,7 @@ fn main() -> ExitCode {
     match run(&root, &once) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            say(&format!("pitlane-boot ends: {}", report::chain(&failure)));
+            log(&format!("pitlane-boot ends: {}", report::chain(&failure)));
             ExitCode::FAILURE
         }
     }
@@ -77,8 +76,8 @@ fn run(root: &Path, once: &[OsString]) -> Result<(), Failure> {
     Supervisor { machine, settings, events, locks, verifier }.run()
 }
 
-/// A release runs as the same user. Without this it could attach to `boot` and change what was verified, or
-/// what is trusted.
+/// A release runs as the same user. Without this it could attach to `boot` as a debugger does, and change the
+/// verified program or the trusted keys in its memory.
 fn close_own_memory() -> Result<(), Failure> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("close its own memory to others"))
 }

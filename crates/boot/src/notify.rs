@@ -108,14 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_lines_are_understood_and_others_skipped() {
+    fn known_lines_are_parsed_and_others_skipped() {
         let text =
             b"STATUS=migrating\nEXTEND_TIMEOUT_USEC=2000000\nREADY=0\nREADY=1\nEXTEND_TIMEOUT_USEC=-1\n\xff";
         assert_eq!(parse(text), [Message::Extend(Duration::from_secs(2)), Message::Ready]);
     }
 
     #[test]
-    fn only_the_program_itself_is_listened_to() {
+    fn messages_of_other_processes_are_dropped() {
         let notify = Notify::open().unwrap();
         let address = SocketAddr::from_abstract_name(&notify.address.as_encoded_bytes()[1..]).unwrap();
         let sender = UnixDatagram::unbound().unwrap();

@@ -1,5 +1,5 @@
-//! Runs the program of the confirmed release once, with arguments of the operator's, in place of `boot`: to
-//! enrol a node. It is verified as for any other start, and nothing is supervised.
+//! Runs the program of the confirmed release once, with the operator's arguments, in place of `boot`: to enrol
+//! a node. The slot is verified as for any other start. Nothing is supervised, counted or restarted.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;

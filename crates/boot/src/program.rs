@@ -1,4 +1,5 @@
-//! The program of a release, as a process.
+//! The running program of a release: starts it from verified memory, signals it and collects its exit status.
+//! When to do so is the supervisor's decision.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -12,10 +13,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use slots::{BOOT_VARIABLE, NOTIFY_VARIABLE, SLOT_VARIABLE, Start};
 
-use crate::report::say;
+use crate::report::log;
 use crate::verify::Sealed;
 
-/// What the service manager told `boot` about itself, and what a program must not take for its own.
+/// Variables by which the service manager addresses `boot`; a program must not take them for its own.
 const NOT_INHERITED: [&str; 5] =
     ["WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
@@ -69,13 +70,13 @@ impl Program {
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
         if let Err(error) = pidfd_send_signal(&self.handle, Signal::TERM) {
-            say(&format!("could not send SIGTERM to process {}: {error}", self.child.id()));
+            log(&format!("could not send SIGTERM to process {}: {error}", self.child.id()));
         }
     }
 
     /// Ends what is left of it and of all that it started, and waits until the program itself is gone.
     pub(crate) fn finish(mut self) -> io::Result<ExitStatus> {
-        // Before `wait`, while the process id cannot mean anything else. Nobody left is no error.
+        // Before `wait`, while the process id cannot be reused. An empty process group is no error.
         let _ = kill_process_group(self.pid(), Signal::KILL);
         self.child.wait()
     }

@@ -1,4 +1,4 @@
-//! What `boot` tells the operator: one line an event, on stderr; and why it ends.
+//! The log of `boot`, one line for each event on stderr, and the errors with which it ends.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -7,41 +7,41 @@ use std::path::{Path, PathBuf};
 /// Why `boot` cannot go on. It ends then, and whatever started it starts it again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The slots cannot say what to start.
+    /// The slots do not determine what to start.
     #[error(transparent)]
     Slots(#[from] slots::Error),
     /// The settings of the machine cannot be used.
     #[error(
-        "the settings in {} cannot be used: {reason}; correct the file, and this machine is started again with \
-         what it says then", path.display()
+        "the settings in {} cannot be used: {reason}; correct the file, and this machine starts again with the new \
+         settings", path.display()
     )]
     Settings { path: PathBuf, reason: String },
-    /// Nobody can say which releases may run here.
+    /// The trusted keys cannot be used, so no release can be verified.
     #[error(transparent)]
     Trust(#[from] package::NoTrust),
-    /// A program in memory has no other name than one in `/proc`.
+    /// A program in memory can be started only by its path in `/proc`.
     #[error("no release is started: /proc is not there, and releases are started from it; mount it")]
     NoProc { source: io::Error },
     /// The kernel is set to execute no memory.
     #[error(
-        "no release is started: this machine does not execute memory, which releases are verified and started \
-         in; allow it with `sysctl vm.memfd_noexec=0`, and where the machine keeps its settings of that kind"
+        "no release is started: this machine refuses to execute memory, in which releases are verified and started; \
+         allow it with `sysctl vm.memfd_noexec=0`, and in /etc/sysctl.d for the next start of the machine"
     )]
     NoMemory { source: io::Error },
-    /// Another `boot` has this machine.
+    /// Another `boot` runs on this machine.
     #[error("another pitlane-boot runs this machine: it holds {}; stop that one first", path.display())]
     Occupied { path: PathBuf },
-    /// What an earlier `boot` left behind does not end.
+    /// A program that an earlier `boot` started does not end.
     #[error(
-        "a program that an earlier pitlane-boot started holds {} and does not end, even killed; see who has that \
-         file open, as with `fuser -v {}`, and restart the machine when it cannot be ended",
+        "a program that an earlier pitlane-boot started holds {} and does not end even when killed; find out which \
+         process has that file open, for example with `fuser -v {}`, and restart the machine if it cannot be ended",
         path.display(), path.display()
     )]
     LeftBehind { path: PathBuf },
     /// A file could not be used.
     #[error("could not {doing} {}", path.display())]
     File { doing: &'static str, path: PathBuf, source: io::Error },
-    /// The kernel refused something that `boot` cannot do without.
+    /// The kernel refused an operation that `boot` needs.
     #[error("could not {doing}")]
     Kernel { doing: &'static str, source: io::Error },
 }
@@ -58,7 +58,7 @@ pub(crate) fn refused<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E)
 }
 
 /// Writes one line to stderr. A closed stderr does not end the machine.
-pub(crate) fn say(line: &str) {
+pub(crate) fn log(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 

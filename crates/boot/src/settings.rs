@@ -1,4 +1,4 @@
-//! The `[boot]` table of `machine.toml`. Other tables belong to the release and are skipped.
+//! Reads the `[boot]` table of `machine.toml`. Other tables belong to the release and are skipped.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,7 @@ use slots::{BootTable, MACHINE_FILE_MAX};
 
 use crate::report::{Failure, failed};
 
-/// How patient `boot` is.
+/// The time limits and the number of tries by which `boot` treats a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// How long a new release has to confirm itself.
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_a_boot_table_has_the_defaults() {
+    fn machine_without_a_boot_table_has_the_defaults() {
         let settings = Settings::parse("[node]\nname = \"x\"\n").unwrap();
         assert_eq!(settings.confirm_within, Duration::from_secs(300));
         assert_eq!((settings.tries, settings.stop_grace), (3, Duration::from_secs(10)));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_or_senseless_setting_is_refused_and_named() {
+    fn misspelt_or_invalid_setting_is_refused_and_named() {
         let check = |text: &str, named: &str| {
             let reason = Settings::parse(text).unwrap_err();
             assert!(reason.contains(named), "{reason}");

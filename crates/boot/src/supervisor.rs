@@ -1,19 +1,20 @@
-//! The loop: start what is selected, watch it, judge its end, start again.
+//! The loop of `boot`: verifies and starts the selected slot, watches the program, and acts on its end.
+//! Relies on [`crate::decision`] for what follows from an end and on `slots` for every change of the record.
 
 use std::time::{Duration, Instant};
 
-use slots::{Attempt, FellBack, Machine, Slot, SlotIdentity, Start, Stranded, UnixMillis};
+use slots::{Attempt, FellBack, Machine, Slot, SlotIdentity, Start, Stranded, UnixMillis, describe_exit};
 
+use crate::decision::{Decision, End, decide};
 use crate::events::{Event, Events, OnStop};
 use crate::failed_starts::{FailedStarts, Report};
 use crate::locks::Locks;
 use crate::notify::Message;
 use crate::program::Program;
-use crate::report::{Failure, chain, refused, say};
+use crate::report::{Failure, chain, log, refused};
 use crate::settings::Settings;
-use crate::verdict::{End, Verdict, judge, words};
+use crate::timers::{ConfirmationTimeout, Extension, Pauses};
 use crate::verify::{Sealed, Verifier};
-use crate::watch::{Extension, Pauses, Probation};
 
 /// One machine under supervision.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ enum Outcome {
     Stopped,
 }
 
-/// Whether a program has said that it is ready.
+/// Whether a program has reported that it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Readiness {
     Ready,
@@ -48,18 +49,18 @@ impl Supervisor {
         let mut pause = Duration::ZERO;
         while self.events.pause(pause)? != Event::Stop {
             let (start, program) = self.next_start()?;
-            self.say_start(&start);
+            self.log_start(&start);
             if last.replace(start.slot) != Some(start.slot) {
                 (pauses, failed) = (Pauses::default(), FailedStarts::default());
             }
             let end = match self.run_once(&start, &program, &mut failed)? {
                 Outcome::Stopped => return Ok(()),
                 Outcome::Ended { end, ready } => {
-                    self.judge_start(&start, &end, ready, &mut failed)?;
+                    self.note_failed_start(&start, &end, ready, &mut failed)?;
                     end
                 }
             };
-            pause = self.settle(&start, &end, &mut pauses)?;
+            pause = self.act_on_end(&start, &end, &mut pauses)?;
         }
         Ok(())
     }
@@ -77,33 +78,33 @@ impl Supervisor {
         Ok((start, program.expect("a slot that starts has passed inspection last")))
     }
 
-    /// A release was moved into a slot while another one runs: verify it now, so that the switch is short.
+    /// A release was moved into a slot while another one runs: verifies it now, so that the restart is short.
     fn prepare(&mut self, slot: Slot) {
         if let Ok(Some(identity)) = self.machine.release(slot) {
             self.verifier.prepare(&self.machine.slot_dir(slot), &identity);
         }
     }
 
-    /// Does what follows from the end of a program; says how long to pause before the next start.
-    fn settle(&self, start: &Start, end: &End, pauses: &mut Pauses) -> Result<Duration, Failure> {
+    /// Acts on the end of a program; returns how long to pause before the next start.
+    fn act_on_end(&self, start: &Start, end: &End, pauses: &mut Pauses) -> Result<Duration, Failure> {
         let record = self.machine.record()?;
-        let pause = match judge(end, start.slot, &record, self.settings.tries) {
-            Verdict::AtOnce => Duration::ZERO,
-            Verdict::AfterPause { ran } => pauses.after(ran),
-            Verdict::FallBack(why) => {
+        let pause = match decide(end, start.slot, &record, self.settings.tries) {
+            Decision::AtOnce => Duration::ZERO,
+            Decision::AfterPause { ran } => pauses.after(ran),
+            Decision::FallBack(why) => {
                 let fell_back = self.machine.fall_back(why, UnixMillis::now())?;
-                self.say_fall_back(start.slot, &fell_back);
+                self.log_fall_back(start.slot, &fell_back);
                 Duration::ZERO
             }
         };
         if !pause.is_zero() {
-            say(&format!("slot {}: next start in {:.1} s", start.slot, pause.as_secs_f32()));
+            log(&format!("slot {}: next start in {:.1} s", start.slot, pause.as_secs_f32()));
         }
         Ok(pause)
     }
 
     /// Reports to the operator that the confirmed release does not start: there is none to fall back to.
-    fn judge_start(
+    fn note_failed_start(
         &self,
         start: &Start,
         end: &End,
@@ -114,25 +115,25 @@ impl Supervisor {
             return Ok(());
         }
         let Report::Now { starts } = failed.ended(self.settings.tries) else { return Ok(()) };
-        let exit = in_words(end);
+        let exit = describe(end);
         let after = match self.machine.record()?.fell_back {
             Some(_) => format!(
-                "; the release in slot {} was tried before and did not start either, so there is none to go back to",
+                "; the release in slot {} was tried before and did not start either, so there is none to fall back to",
                 start.slot.other()
             ),
             None => String::new(),
         };
         let line = format!(
             "slot {}: release {} has not become ready in {starts} starts in a row, the last one: {exit}{after}. This \
-             machine runs no release. The lines of the release itself say why: correct that, and boot starts it \
-             again by itself",
+             machine runs no release. The log lines of the release give the reason: correct it, and boot starts the \
+             release again by itself",
             start.slot, start.identity
         );
-        say(&line);
+        log(&line);
         notify_service_manager(&format!("STATUS={line}"));
         if let Err(error) = self.machine.note_stranded(Stranded { exit }) {
-            // The next start may still succeed; what is missing then is a line of the history.
-            say(&format!("it could not be kept for the history: {}", chain(&error)));
+            // The next start may still succeed; then only an entry of the history is missing.
+            log(&format!("the failed starts could not be recorded for the history: {}", chain(&error)));
         }
         Ok(())
     }
@@ -152,13 +153,13 @@ impl Supervisor {
             Ok(program) => self.watch(start, program, failed),
             Err(error) => {
                 let reason = format!("{} cannot be started: {error}", start.program.display());
-                say(&format!("slot {}: {reason}", start.slot));
+                log(&format!("slot {}: {reason}", start.slot));
                 Ok(Outcome::Ended { end: End::NotStarted { reason }, ready: Readiness::NotYet })
             }
         }
     }
 
-    /// Watches a program until it has ended, whatever the reason.
+    /// Watches a program until it has ended, for whatever reason.
     fn watch(
         &mut self,
         start: &Start,
@@ -167,15 +168,17 @@ impl Supervisor {
     ) -> Result<Outcome, Failure> {
         notify_service_manager("READY=1");
         let mut ready = Readiness::NotYet;
-        let mut probation = match start.attempt {
+        let mut confirmation = match start.attempt {
             Attempt::Confirmed => None,
-            Attempt::Trying { .. } => Some(Probation::begin(self.settings.confirm_within, Instant::now())),
+            Attempt::Trying { .. } => {
+                Some(ConfirmationTimeout::begin(self.settings.confirm_within, Instant::now()))
+            }
         };
         loop {
-            let deadline = probation.map(|probation| probation.deadline());
+            let deadline = confirmation.map(|confirmation| confirmation.deadline());
             match self.events.next(&program, deadline, OnStop::Return)? {
                 Event::Stop => {
-                    say(&format!("slot {}: stopping release {}", start.slot, start.identity));
+                    log(&format!("slot {}: stopping release {}", start.slot, start.identity));
                     self.stop(program)?;
                     return Ok(Outcome::Stopped);
                 }
@@ -183,14 +186,14 @@ impl Supervisor {
                 Event::Reported(messages) => {
                     if messages.contains(&Message::Ready) {
                         ready = Readiness::Ready;
-                        say_ready(start, failed.ready());
+                        log_ready(start, failed.ready());
                     }
-                    self.heed(start, &messages, &mut probation)?;
+                    self.process_messages(start, &messages, &mut confirmation)?;
                 }
                 Event::Filled(slot) => self.prepare(slot),
                 Event::Deadline => {}
             }
-            if let Some(late) = probation.take_if(|probation| Instant::now() >= probation.deadline())
+            if let Some(late) = confirmation.take_if(|confirmation| Instant::now() >= confirmation.deadline())
                 && !self.has_confirmed(start)?
             {
                 self.stop(program)?;
@@ -199,28 +202,28 @@ impl Supervisor {
         }
     }
 
-    fn heed(
+    fn process_messages(
         &self,
         start: &Start,
         messages: &[Message],
-        probation: &mut Option<Probation>,
+        confirmation: &mut Option<ConfirmationTimeout>,
     ) -> Result<(), Failure> {
         for message in messages {
             match message {
                 Message::Extend(from_now) => {
-                    let asked = probation.as_mut().map(|it| it.extend(*from_now, Instant::now()));
+                    let asked = confirmation.as_mut().map(|it| it.extend(*from_now, Instant::now()));
                     if asked == Some(Extension::First) {
                         let Start { slot, identity, .. } = start;
-                        say(&format!("slot {slot}: release {identity} asks for more time to confirm itself"));
+                        log(&format!("slot {slot}: release {identity} asks for more time to confirm itself"));
                     }
                 }
-                Message::Ready if probation.is_none() => {}
+                Message::Ready if confirmation.is_none() => {}
                 Message::Ready => {
                     if self.has_confirmed(start)? {
-                        *probation = None;
+                        *confirmation = None;
                     } else {
                         let slot = start.slot;
-                        say(&format!(
+                        log(&format!(
                             "slot {slot}: the release is ready but has not confirmed itself in the record"
                         ));
                     }
@@ -230,12 +233,12 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Looks into the record; the message alone does not count.
+    /// Reads the record; the message of the program alone does not count.
     fn has_confirmed(&self, start: &Start) -> Result<bool, Failure> {
         let record = self.machine.record()?;
         let confirmed = record.confirmed == start.slot;
         if confirmed {
-            say(&format!("slot {}: release {} has confirmed itself", start.slot, start.identity));
+            log(&format!("slot {}: release {} has confirmed itself", start.slot, start.identity));
         }
         Ok(confirmed)
     }
@@ -250,20 +253,20 @@ impl Supervisor {
                 Event::Deadline | Event::Stop | Event::Reported(_) | Event::Filled(_) => {}
             }
             if Instant::now() >= grace {
-                say("the program did not end when asked to; killing it");
+                log("the program did not end after SIGTERM; killing it");
                 break;
             }
         }
         program.finish().map(drop).map_err(refused("wait for the end of the program"))
     }
 
-    fn say_start(&self, start: &Start) {
+    fn log_start(&self, start: &Start) {
         let Start { slot, identity, attempt, fell_back, program: _ } = start;
         if let Some(fell_back) = fell_back {
-            self.say_fall_back(slot.other(), fell_back);
+            self.log_fall_back(slot.other(), fell_back);
         }
         let tries = self.settings.tries;
-        say(&match attempt {
+        log(&match attempt {
             Attempt::Confirmed => format!("slot {slot}: starting release {identity}"),
             Attempt::Trying { attempt } => {
                 format!("slot {slot}: starting release {identity}, try {attempt} of {tries}")
@@ -271,38 +274,38 @@ impl Supervisor {
         });
     }
 
-    fn say_fall_back(&self, left: Slot, fell_back: &FellBack) {
+    fn log_fall_back(&self, left: Slot, fell_back: &FellBack) {
         let version = |slot| match self.machine.release(slot) {
             Ok(Some(identity)) => identity.version,
             Ok(None) | Err(_) => "an unreadable release".into(),
         };
         let (from, to) = (version(left), version(left.other()));
-        say(&format!("slot {left}: {from} {}; going back to slot {} ({to})", fell_back.why, left.other()));
+        log(&format!("slot {left}: {from} {}; going back to slot {} ({to})", fell_back.why, left.other()));
     }
 }
 
 fn ended(start: &Start, program: Program) -> Result<End, Failure> {
     let ran = program.ran();
     let status = program.finish().map_err(refused("wait for the end of the program"))?;
-    let (slot, version, words) = (start.slot, &start.identity.version, words(status));
-    say(&format!("slot {slot}: {version} ended after {:.1} s, {words}", ran.as_secs_f32()));
+    let (slot, version, exit) = (start.slot, &start.identity.version, describe_exit(status));
+    log(&format!("slot {slot}: {version} ended after {:.1} s, {exit}", ran.as_secs_f32()));
     Ok(End::Exited { status, ran })
 }
 
-/// How a start ended, as an operator reads it.
-fn in_words(end: &End) -> String {
+/// How a start ended, in text for the operator.
+fn describe(end: &End) -> String {
     match end {
-        End::Exited { status, ran: _ } => words(*status),
+        End::Exited { status, ran: _ } => describe_exit(*status),
         End::Overdue { granted } => format!("not ready in {} s", granted.as_secs()),
         End::NotStarted { reason } => reason.clone(),
     }
 }
 
 /// The release is ready, after so many failed starts.
-fn say_ready(start: &Start, failed: u32) {
+fn log_ready(start: &Start, failed: u32) {
     if failed > 0 {
         let Start { slot, identity, .. } = start;
-        say(&format!("slot {slot}: release {identity} is ready, after {failed} failed starts"));
+        log(&format!("slot {slot}: release {identity} is ready, after {failed} failed starts"));
         notify_service_manager(&format!("STATUS=release {identity} runs"));
     }
 }
@@ -311,6 +314,6 @@ fn say_ready(start: &Start, failed: u32) {
 fn notify_service_manager(message: &str) {
     let Some(address) = std::env::var_os(slots::NOTIFY_VARIABLE) else { return };
     if let Err(error) = slots::notify(&address, message) {
-        say(&format!("the service manager could not be notified of {message:?}: {error}"));
+        log(&format!("the service manager could not be notified of {message:?}: {error}"));
     }
 }

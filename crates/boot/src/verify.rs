@@ -1,9 +1,8 @@
-//! Holds a slot to the signed manifest that lies in it, and keeps the bytes that were verified.
+//! Verifies a slot against the signed manifest in it, and keeps the verified bytes of its program.
 //!
-//! A slot belongs to the user that the release runs as, so a file that was verified may be another one in
-//! the next moment. The program is therefore copied into memory while it is hashed, the memory is sealed
-//! against every change, and the copy is what is started. Trusted keys are read anew for each start; they
-//! and the settings belong to root.
+//! A slot belongs to the user that the release runs as, so a verified file may be replaced at any moment.
+//! The program is therefore copied into memory while it is hashed, the memory is sealed against changes,
+//! and the copy is started. Trusted keys are read again for each start; they and the settings belong to root.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -19,7 +18,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use slots::{MACHINE_FILE, SlotIdentity};
 
-use crate::report::{Failure, chain, say};
+use crate::report::{Failure, chain, log};
 
 /// Where a process finds its own open files, and starts a program that has no other name.
 const OWN_FILES: &str = "/proc/self/fd";
@@ -47,8 +46,8 @@ pub(crate) struct Verifier {
 }
 
 impl Sealed {
-    /// The program as a command of this process, named for the file that it was copied from. Nothing of that
-    /// file is looked at again.
+    /// The program as a command of this process, named after the file that it was copied from. That file is
+    /// not read again.
     ///
     /// # Errors
     /// The kernel refuses.
@@ -66,16 +65,16 @@ impl Sealed {
 }
 
 impl Verifier {
-    /// A verifier for the machine with this root. Says who could change whom it trusts.
+    /// A verifier for the machine with this root. Logs a warning when the trusted keys could be replaced.
     ///
     /// # Errors
-    /// This machine executes nothing from memory. That is found here and not at a start, where it would be
-    /// held against a release.
+    /// This machine executes nothing from memory. That is found here and not at a start, where it would count
+    /// as a fault of the release.
     pub(crate) fn of(root: &Path) -> Result<Self, Failure> {
         fs::metadata(OWN_FILES).map_err(|source| Failure::NoProc { source })?;
         memory("probe").map_err(|error| Failure::NoMemory { source: error.into() })?;
         for name in [TRUST_DIR, MACHINE_FILE] {
-            say_if_not_protected(&root.join(name));
+            warn_unless_protected(&root.join(name));
         }
         Ok(Self { root: root.into(), ready: None })
     }
@@ -83,7 +82,7 @@ impl Verifier {
     /// The keys that this machine trusts now.
     ///
     /// # Errors
-    /// There is none, or one is damaged. That is no fault of a slot: nothing is started and nothing left.
+    /// There is none, or one is damaged. That is no fault of a slot: nothing is started and nothing falls back.
     pub(crate) fn keys(&self) -> Result<TrustedKeys, Failure> {
         Ok(TrustedKeys::of_machine(&self.root)?)
     }
@@ -102,18 +101,18 @@ impl Verifier {
         verify(dir, identity, keys, ready.map(|ready| ready.program)).map_err(|refusal| chain(&refusal))
     }
 
-    /// Verifies a slot that was filled just now, and keeps its program until it is started: the copy and the
-    /// hash are done while the release before it still runs. What is wrong is said; it is found again when
-    /// the slot is to be started.
+    /// Verifies a slot that was filled just now, and keeps its program until it is started: copying and
+    /// hashing are done while the release before it still runs. A fault is only logged; it is found again
+    /// when the slot is to be started.
     pub(crate) fn prepare(&mut self, dir: &Path, identity: &SlotIdentity) {
         self.ready = None;
         let keys = match self.keys() {
             Ok(keys) => keys,
-            Err(failure) => return say(&chain(&failure)),
+            Err(failure) => return log(&chain(&failure)),
         };
         match verify(dir, identity, &keys, None) {
             Ok(program) => self.ready = Some(Ready { manifest: identity.manifest.clone(), program }),
-            Err(refusal) => say(&format!("{}: not what was signed: {}", dir.display(), chain(&refusal))),
+            Err(refusal) => log(&format!("{}: not what was signed: {}", dir.display(), chain(&refusal))),
         }
     }
 }
@@ -158,9 +157,9 @@ fn memory(name: &str) -> Result<File, Errno> {
     memory.map(File::from)
 }
 
-/// What the service's user owns, whoever takes the release over can replace: say so, and go on as before
-/// for a machine that was installed so.
-fn say_if_not_protected(path: &Path) {
+/// An attacker who controls the release can replace whatever its user owns. This is logged only: machines that
+/// were installed so keep starting.
+fn warn_unless_protected(path: &Path) {
     const ANYBODY_ELSE_MAY_WRITE: u32 = 0o022;
     const ONLY_OWNERS_MAY_RENAME: u32 = 0o1000;
     let own = rustix::process::geteuid();
@@ -172,9 +171,9 @@ fn say_if_not_protected(path: &Path) {
         })
     };
     if !own.is_root() && (loose(path) || loose(root)) {
-        say(&format!(
-            "WARNING: {} can be replaced by the user that the release runs as, and with it what this machine \
-             trusts; as root, run `pitlane machine protect --root {} --run-as` with the name of that user",
+        log(&format!(
+            "WARNING: {} can be replaced by the user that the release runs as, and with it the trusted keys or settings \
+             of this machine; as root, run `pitlane machine protect --root {} --run-as` with the name of that user",
             path.display(),
             root.display()
         ));

@@ -1,7 +1,7 @@
-//! The SIP user agent that many callers share: one UDP and one TCP address, and the dialogs over them.
+//! The SIP user agent that many callers share: one address for UDP and TCP, and the dialogs on it.
 //!
-//! Hands requests that belong to a call to its dialog and answers the rest. Knows nothing of audio
-//! and never decides about a call.
+//! Passes requests within a call to its dialog and answers all others. Relies on `rsipstack`, which is not the engine's
+//! code. Knows nothing of audio and decides nothing about a call.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -21,26 +21,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::time::Clock;
 
-/// Ports tried until one is free for UDP and TCP alike.
+/// How many ports are tried until one is free for both UDP and TCP.
 const PORT_TRIES: usize = 32;
 
 /// Why the user agent could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// No address for SIP.
+    /// No port could be opened for SIP.
     #[error(
-        "no port of {ip} could be opened for SIP over UDP and TCP: check that the address is this machine's"
+        "no port of {ip} could be opened for SIP over UDP and TCP: check that it is an address of this machine"
     )]
     NoPort {
-        /// The address that was asked for.
+        /// The requested address.
         ip: IpAddr,
-        /// What the last try met.
+        /// The error of the last attempt.
         #[source]
         source: Box<rsipstack::Error>,
     },
 }
 
-/// A SIP user agent. Cloning gives another handle of the same one; it closes with the last handle.
+/// A SIP user agent. A clone is another handle of the same agent, which closes with its last handle.
 #[derive(Clone)]
 pub struct Agent {
     pub(crate) inner: Arc<Inner>,
@@ -51,22 +51,22 @@ pub(crate) struct Inner {
     pub(crate) sip: SocketAddr,
     pub(crate) clock: Clock,
     pub(crate) layer: Arc<DialogLayer>,
-    pub(crate) farewells: Farewells,
+    pub(crate) bye_reasons: ByeReasons,
     endpoint: Endpoint,
 }
 
-/// The Reason headers of BYEs received, by Call-ID, until the call asks for its own.
-pub(crate) type Farewells = Arc<Mutex<BTreeMap<String, String>>>;
+/// The Reason headers of received BYEs, by Call-ID, until the call takes its own.
+pub(crate) type ByeReasons = Arc<Mutex<BTreeMap<String, String>>>;
 
 impl Agent {
     /// Opens a SIP address on `ip`, UDP and TCP on the same port. Needs a tokio runtime.
     ///
     /// # Errors
-    /// [`AgentError::NoPort`] when no port of the address can be had.
+    /// [`AgentError::NoPort`] if no port of the address can be opened.
     pub async fn open(ip: IpAddr) -> Result<Agent, AgentError> {
         let cancel = CancellationToken::new();
         let transport = TransportLayer::new(cancel.clone());
-        // A call may go for hours without a SIP message: its connection must not be closed under it.
+        // A call may last for hours without a SIP message; its connection must stay open.
         transport.set_stream_idle_timeout(Duration::ZERO);
         let sip = listen(&transport, ip, &cancel)
             .await
@@ -77,13 +77,13 @@ impl Agent {
             .with_transport_layer(transport)
             .build();
         let layer = Arc::new(DialogLayer::new(endpoint.inner.clone()));
-        let farewells = Farewells::default();
+        let bye_reasons = ByeReasons::default();
         if let Ok(incoming) = endpoint.incoming_transactions() {
-            tokio::spawn(serve(incoming, layer.clone(), farewells.clone()));
+            tokio::spawn(serve(incoming, layer.clone(), bye_reasons.clone()));
         }
         let serving = endpoint.inner.clone();
         tokio::spawn(async move { serving.serve().await });
-        let inner = Inner { ip, sip, clock: Clock::start(), layer, farewells, endpoint };
+        let inner = Inner { ip, sip, clock: Clock::start(), layer, bye_reasons, endpoint };
         Ok(Agent { inner: Arc::new(inner) })
     }
 
@@ -93,7 +93,7 @@ impl Agent {
         self.inner.sip
     }
 
-    /// The clock all times of this agent's calls are taken from.
+    /// The clock of all times of this agent's calls.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.inner.clock
@@ -106,8 +106,8 @@ impl Drop for Inner {
     }
 }
 
-/// Finds a port that is free for both transports. The stack reports a failed TCP bind to nobody, so
-/// the port is tried here first.
+/// Finds a port that is free for both transports. The stack does not report a failed TCP bind, so the port is tested
+/// here first.
 async fn listen(
     transport: &TransportLayer,
     ip: IpAddr,
@@ -128,14 +128,14 @@ async fn listen(
     }
 }
 
-async fn serve(mut incoming: TransactionReceiver, layer: Arc<DialogLayer>, farewells: Farewells) {
+async fn serve(mut incoming: TransactionReceiver, layer: Arc<DialogLayer>, bye_reasons: ByeReasons) {
     while let Some(transaction) = incoming.recv().await {
         if transaction.original.method == Method::Ack {
             continue;
         }
         match layer.match_dialog(&transaction) {
             Some(Dialog::Invite(dialog)) => {
-                note_farewell(&transaction, &farewells);
+                note_bye_reason(&transaction, &bye_reasons);
                 tokio::spawn(in_dialog(dialog, transaction));
             }
             Some(_) | None => {
@@ -151,7 +151,7 @@ async fn in_dialog(mut dialog: rsipstack::dialog::invite_dialog::InviteDialog, m
     }
 }
 
-/// A request that belongs to no call: OPTIONS is answered, the rest names a call that is not there.
+/// Answers a request outside of all calls: OPTIONS with 200, all others with 481.
 async fn outside(mut transaction: Transaction) {
     let known = transaction.original.method == Method::Options;
     let status = if known { StatusCode::OK } else { StatusCode::CallTransactionDoesNotExist };
@@ -160,13 +160,13 @@ async fn outside(mut transaction: Transaction) {
     }
 }
 
-fn note_farewell(transaction: &Transaction, farewells: &Farewells) {
+fn note_bye_reason(transaction: &Transaction, bye_reasons: &ByeReasons) {
     if transaction.original.method != Method::Bye {
         return;
     }
     let reason = transaction.original.header_value("Reason");
     let call = transaction.original.call_id_header().map(|id| id.value().to_owned());
     if let (Some(reason), Ok(call)) = (reason, call) {
-        farewells.lock().unwrap_or_else(PoisonError::into_inner).insert(call, reason);
+        bye_reasons.lock().unwrap_or_else(PoisonError::into_inner).insert(call, reason);
     }
 }

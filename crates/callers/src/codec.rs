@@ -1,6 +1,9 @@
-//! The two codecs a caller speaks, by their names in SIP.
+//! The two codecs of a caller, by their names in SIP.
+//!
+//! Relies on `audio-codec-algorithms`, whose tables come from ITU-T's own software (G.191). Shares no code with the
+//! call engine, so that a fault in the engine's codec is not repeated here (`tests/independence.rs`).
 
-use call::audio::g711;
+use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 use serde::{Deserialize, Serialize};
 
 /// G.711 in one of its two laws (RFC 3551 section 4.5.14).
@@ -32,22 +35,22 @@ impl Codec {
         }
     }
 
-    /// One byte a sample.
+    /// Encodes each sample as one byte.
     #[must_use]
     pub fn encode(self, samples: &[i16]) -> Vec<u8> {
-        let law = match self {
-            Codec::Pcmu => g711::encode_ulaw,
-            Codec::Pcma => g711::encode_alaw,
+        let encode = match self {
+            Codec::Pcmu => encode_ulaw,
+            Codec::Pcma => encode_alaw,
         };
-        samples.iter().map(|sample| law(*sample)).collect()
+        samples.iter().map(|sample| encode(*sample)).collect()
     }
 
-    /// One sample a byte.
+    /// Decodes each byte as one sample.
     pub fn decode(self, payload: &[u8]) -> impl Iterator<Item = i16> {
-        let law = match self {
-            Codec::Pcmu => g711::decode_ulaw,
-            Codec::Pcma => g711::decode_alaw,
+        let decode = match self {
+            Codec::Pcmu => decode_ulaw,
+            Codec::Pcma => decode_alaw,
         };
-        payload.iter().map(move |byte| law(*byte))
+        payload.iter().map(move |byte| decode(*byte))
     }
 }

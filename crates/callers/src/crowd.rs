@@ -1,8 +1,8 @@
-//! A crowd: keeps a population of callers alive over a set of nodes and writes down what happens.
+//! A crowd, the load generator: keeps a number of calls alive on a set of nodes and records what happens to them.
 //!
-//! Each person dials the nodes in an order of its own, as resolvers do with SRV records: a node that
-//! refuses is followed by the next. Who sits in one conference (the same alias on the same node) must
-//! hear each other. The choices follow from the seed; the crowd never hangs up to hide a failure.
+//! Each caller dials the nodes in an order of its own, as with SRV records: if a node refuses, it dials the next. All
+//! callers in a conference (the same alias on the same node) must hear each other. The choices follow from the seed.
+//! Knows nothing of managers or runs, and never hangs up to hide a failure.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,80 +12,80 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::{Agent, AgentError};
-use crate::book::{Book, Seat};
+use crate::call_log::{CallLog, Kind, NodeName};
+use crate::caller::{self, Attempt};
+use crate::crowd_state::{CrowdState, Seat};
 use crate::dial::{CallId, CallSettings, DialError, Target, Transport};
-use crate::ear::Judgement;
-use crate::ledger::{Kind, Ledger, NodeName};
 use crate::live::{Ended, LiveCall};
-use crate::person::{self, Visit};
 use crate::plan::{Lengths, Room};
 use crate::time::{Clock, Millis, Time};
 use crate::tone;
+use crate::tone_monitor::ToneLimits;
 
-/// How often the ears are asked for failures.
-const JUDGE_EVERY: Duration = Duration::from_millis(250);
-/// How often conditions of the whole crowd are looked at.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How often the tone monitors are checked for failures.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+/// How often conditions of the whole crowd are checked.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// A node as the crowd dials it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// The operator's name for it.
+    /// Its name, as operators know it.
     pub name: NodeName,
     /// Its SIP address.
     pub sip: SocketAddr,
 }
 
-/// Which transport the callers use.
+/// The SIP transport of the callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// UDP only.
     Udp,
     /// TCP only.
     Tcp,
-    /// Every second caller TCP.
+    /// UDP and TCP for every second caller each.
     #[default]
     Mixed,
 }
 
-/// How a crowd behaves.
+/// The settings of a crowd.
 #[derive(Debug, Clone)]
 pub struct CrowdSettings {
-    /// The address of all callers.
+    /// The IP address of all callers.
     pub ip: IpAddr,
-    /// Makes all choices.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// The nodes that are dialled.
+    /// The nodes to dial.
     pub nodes: Vec<Node>,
-    /// The rooms that are dialled.
+    /// The rooms to dial.
     pub rooms: Vec<Room>,
-    /// So many calls are kept alive; a caller whose time is up waits for its successor, 3 s at most.
+    /// The number of calls that are kept alive; at the end of its call a caller waits for a successor, 3 s at most.
     pub minimum: usize,
-    /// So many more are placed, so that the minimum holds while others come and go.
+    /// The number of additional calls, so that the minimum holds while calls end and begin.
     pub spare: usize,
-    /// The share of all calls that is to sit in conferences of three or more, 0 to 1.
+    /// The share of calls in conferences of three or more, 0 to 1.
     pub share_in_several: f64,
-    /// How long ordinary calls last.
+    /// The lengths of ordinary calls.
     pub lengths: Lengths,
-    /// How SIP travels.
+    /// The SIP transport.
     pub mode: Mode,
-    /// How the ears judge.
-    pub judgement: Judgement,
-    /// A call without sound for so long is lost.
+    /// The limits of the tone monitors.
+    pub tone_limits: ToneLimits,
+    /// A call that receives no RTP for this time is lost.
     pub silence: Millis,
-    /// An INVITE without a final answer for so long is given up, and the next node dialled.
+    /// An INVITE without a final answer for this time is cancelled, and the next node is dialled.
     pub answer_within: Millis,
-    /// Each call is refreshed so often by re-INVITE; a refresh that fails is a loss.
+    /// The interval of re-INVITEs in each call; if one fails, the call is lost.
     pub refresh_every: Option<Millis>,
-    /// The most new calls a second.
+    /// The largest number of new calls a second.
     pub calls_a_second: u32,
-    /// A person whom all nodes refused is followed by another no sooner than this.
+    /// The pause before another caller replaces one that all nodes have refused.
     pub redial_pause: Millis,
 }
 
 impl CrowdSettings {
-    /// Sixty callers, half of them in conferences of three or more, calls of half a minute's median,
-    /// 20 new calls a second at most, a refresh every 20 s.
+    /// Sixty callers, half of them in conferences of three or more, calls with a median length of 30 s, at most 20 new
+    /// calls a second, a re-INVITE every 20 s.
     #[must_use]
     pub fn new(ip: IpAddr, nodes: Vec<Node>, rooms: Vec<Room>) -> CrowdSettings {
         CrowdSettings {
@@ -103,7 +103,7 @@ impl CrowdSettings {
                 longest: Millis::seconds(180),
             },
             mode: Mode::default(),
-            judgement: Judgement::default(),
+            tone_limits: ToneLimits::default(),
             silence: Millis::seconds(5),
             answer_within: Millis::seconds(4),
             refresh_every: Some(Millis::seconds(20)),
@@ -114,14 +114,14 @@ impl CrowdSettings {
 }
 
 impl CrowdSettings {
-    /// The calls to be kept up, spare ones included.
+    /// The number of calls to keep alive, including the additional ones.
     fn wanted(&self) -> usize {
         self.minimum + self.spare
     }
 
     fn check(&self) -> Result<(), CrowdError> {
         if self.nodes.is_empty() || self.rooms.is_empty() {
-            return Err(CrowdError::Nowhere);
+            return Err(CrowdError::NoNodeOrRoom);
         }
         let seats = self.nodes.len() * self.rooms.iter().map(Room::seats).sum::<usize>();
         let wanted = self.wanted();
@@ -129,29 +129,29 @@ impl CrowdSettings {
     }
 }
 
-/// Why a crowd cannot begin, or a pinned call not be placed.
+/// Why a crowd cannot start, or why a pinned call cannot be placed.
 #[derive(Debug, thiserror::Error)]
 pub enum CrowdError {
-    /// No SIP address.
+    /// No SIP address could be opened.
     #[error(transparent)]
     Agent(#[from] AgentError),
-    /// A crowd needs somewhere to call.
-    #[error("a crowd needs at least one node and one room: both lists are to be given")]
-    Nowhere,
-    /// Not everybody could sit.
+    /// There is no node or no room.
+    #[error("a crowd needs at least one node and one room: add them to its settings")]
+    NoNodeOrRoom,
+    /// There are more callers than seats.
     #[error(
-        "{wanted} callers want to talk, but all rooms on all nodes have only {seats} seats: add rooms or seats"
+        "{wanted} callers do not fit into the {seats} seats of all rooms on all nodes: add rooms or seats"
     )]
     TooFewSeats {
-        /// The minimum and the spare ones.
+        /// The minimum and the additional calls.
         wanted: usize,
-        /// Seats of all rooms on all nodes.
+        /// The seats of all rooms on all nodes.
         seats: usize,
     },
-    /// The node is none of the crowd's.
-    #[error("{0} is no node of this crowd: give one of the nodes it was started with")]
+    /// The node is not in the settings.
+    #[error("{0} is not a node of this crowd: use one of the nodes in its settings")]
     NoSuchNode(NodeName),
-    /// No seat.
+    /// The room has no free seat.
     #[error("{alias} on {node} has no free seat: choose another room or give it more seats")]
     Full {
         /// The room.
@@ -159,30 +159,30 @@ pub enum CrowdError {
         /// The node.
         node: NodeName,
     },
-    /// The node refused.
-    #[error("the pinned call was not placed on {node}")]
+    /// The node did not answer the call.
+    #[error("the pinned call could not be placed on {node}")]
     Dial {
         /// The node.
         node: NodeName,
-        /// Its answer.
+        /// The reason.
         #[source]
         source: DialError,
     },
 }
 
-/// A long call on a given node, for as long as it is given or until it is told to hang up.
+/// A call on a given node, until [`Crowd::hang_up`] or the end of its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
-    /// The node; no other is tried.
+    /// The node; no other one is dialled.
     pub node: NodeName,
-    /// The alias to dial. In a room of the crowd its seat may be taken; an alias that is none of
-    /// [`CrowdSettings::rooms`] has 29 seats for pinned calls alone.
+    /// The alias to dial. A room of the crowd may be full; an alias that is not in [`CrowdSettings::rooms`] has 29
+    /// seats for pinned calls only.
     pub alias: String,
-    /// How long it lasts unless it is told before.
+    /// Its longest length.
     pub length: Millis,
 }
 
-/// A crowd at work. Dropping it hangs up everybody without waiting; [`Crowd::stop`] waits.
+/// A running crowd. Dropping it hangs up all calls without waiting; [`Crowd::stop`] waits.
 pub struct Crowd {
     shared: Arc<Shared>,
 }
@@ -191,18 +191,17 @@ pub(crate) struct Shared {
     pub(crate) settings: CrowdSettings,
     pub(crate) agent: Agent,
     pub(crate) clock: Clock,
-    pub(crate) book: Book,
+    pub(crate) state: CrowdState,
     pub(crate) stop: CancellationToken,
-    pub(crate) people: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     started: Time,
 }
 
 impl Crowd {
-    /// Begins to place calls.
+    /// Starts to place calls.
     ///
     /// # Errors
-    /// [`CrowdError::Nowhere`] without nodes or rooms, [`CrowdError::TooFewSeats`] when not everybody
-    /// could sit, [`CrowdError::Agent`] without a SIP address.
+    /// [`CrowdError::NoNodeOrRoom`], [`CrowdError::TooFewSeats`], or [`CrowdError::Agent`] without a SIP address.
     pub async fn start(settings: CrowdSettings) -> Result<Crowd, CrowdError> {
         settings.check()?;
         let agent = Agent::open(settings.ip).await?;
@@ -210,86 +209,87 @@ impl Crowd {
         let shared = Arc::new(Shared {
             agent,
             clock,
-            book: Book::default(),
+            state: CrowdState::default(),
             stop: CancellationToken::new(),
-            people: TaskTracker::new(),
+            tasks: TaskTracker::new(),
             started: clock.now(),
             settings,
         });
         tokio::spawn(keep_populated(shared.clone()));
-        tokio::spawn(keep_judging(shared.clone()));
+        tokio::spawn(keep_checking(shared.clone()));
         Ok(Crowd { shared })
     }
 
-    /// The clock of all times in the ledger.
+    /// The clock of all times in the log.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.shared.clock
     }
 
-    /// Everything that happened so far, measured up to this moment.
+    /// The log of all calls so far, up to date.
     #[must_use]
-    pub fn ledger(&self) -> Ledger {
-        self.shared.book.judge();
-        self.shared.book.ledger()
+    pub fn log(&self) -> CallLog {
+        self.shared.state.judge();
+        self.shared.state.log()
     }
 
-    /// Calls alive now.
+    /// The number of calls that are alive.
     #[must_use]
     pub fn alive(&self) -> usize {
-        self.shared.book.alive()
+        self.shared.state.alive()
     }
 
-    /// Waits until the minimum of calls is alive. Set a limit of your own around it.
+    /// Waits until the minimum of calls is alive. Has no time limit.
     pub async fn populated(&self) {
         while self.alive() < self.shared.settings.minimum {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Places a pinned call; it counts among those alive.
+    /// Places a pinned call; it counts as alive.
     ///
     /// # Errors
-    /// [`CrowdError`]: no such node, no seat, or the node's refusal.
+    /// [`CrowdError`]: no such node, no free seat, or the node refuses.
     pub async fn pin(&self, pin: Pin) -> Result<CallId, CrowdError> {
         let node = self.shared.settings.nodes.iter().find(|node| node.name == pin.node);
         let node = node.cloned().ok_or_else(|| CrowdError::NoSuchNode(pin.node.clone()))?;
-        let visit = Visit { n: self.shared.book.next_person(), node, alias: pin.alias, kind: Kind::Pinned };
-        let call = match self.place_pinned(&visit).await {
+        let attempt =
+            Attempt { n: self.shared.state.next_caller(), node, alias: pin.alias, kind: Kind::Pinned };
+        let call = match self.place_pinned(&attempt).await {
             Ok(call) => call,
             Err(error) => {
-                self.shared.book.gave_up();
+                self.shared.state.stopped_dialling();
                 return Err(error);
             }
         };
         let id = call.id().clone();
         let shared = self.shared.clone();
-        self.shared.people.spawn(async move { person::stay(&shared, call, pin.length, Kind::Pinned).await });
+        self.shared.tasks.spawn(async move { caller::stay(&shared, call, pin.length, Kind::Pinned).await });
         Ok(id)
     }
 
-    async fn place_pinned(&self, visit: &Visit) -> Result<LiveCall, CrowdError> {
-        let node = visit.node.name.clone();
-        let Some(seat) = self.shared.book.seat(visit, &self.shared) else {
-            return Err(CrowdError::Full { alias: visit.alias.clone(), node });
+    async fn place_pinned(&self, attempt: &Attempt) -> Result<LiveCall, CrowdError> {
+        let node = attempt.node.name.clone();
+        let Some(seat) = self.shared.state.seat(attempt, &self.shared) else {
+            return Err(CrowdError::Full { alias: attempt.alias.clone(), node });
         };
-        let dialled = person::dial(&self.shared, visit, seat, Vec::new()).await;
+        let dialled = caller::dial(&self.shared, attempt, seat, Vec::new()).await;
         dialled.map_err(|source| CrowdError::Dial { node, source })
     }
 
-    /// Tells a call to hang up now and waits until it has ended; `None` when there is no such call.
+    /// Hangs up a call and waits until it has ended; `None` if there is no such call.
     pub async fn hang_up(&self, id: &CallId) -> Option<Ended> {
-        let call = self.shared.book.tell_to_leave(id)?;
+        let call = self.shared.state.request_hang_up(id)?;
         Some(call.ended().await)
     }
 
-    /// Places no more calls, lets everybody hang up and gives the final ledger.
-    pub async fn stop(self) -> Ledger {
+    /// Places no more calls, hangs up all calls and returns the final log.
+    pub async fn stop(self) -> CallLog {
         self.shared.stop.cancel();
-        self.shared.people.close();
-        self.shared.people.wait().await;
-        self.shared.book.judge();
-        self.shared.book.ledger()
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        self.shared.state.judge();
+        self.shared.state.log()
     }
 }
 
@@ -300,56 +300,57 @@ impl Drop for Crowd {
 }
 
 impl Shared {
-    /// The Call-ID of the `n`-th person's call to a node: unlike any of an earlier crowd.
-    pub(crate) fn call_id(&self, visit: &Visit) -> CallId {
-        let (n, node, start, port) = (visit.n, &visit.node.name, self.started.0, self.agent.address().port());
+    /// The Call-ID of an attempt, unique over all crowds.
+    pub(crate) fn call_id(&self, attempt: &Attempt) -> CallId {
+        let (n, node, start, port) =
+            (attempt.n, &attempt.node.name, self.started.0, self.agent.address().port());
         CallId(format!("c{n}-{node}-{start}-{port}@{}", self.settings.ip))
     }
 
-    /// How a visit is dialled.
-    pub(crate) fn call_settings(&self, visit: &Visit, seat: Seat) -> CallSettings {
+    /// The settings of the call of an attempt.
+    pub(crate) fn call_settings(&self, attempt: &Attempt, seat: Seat) -> CallSettings {
         let transport = match self.settings.mode {
             Mode::Udp => Transport::Udp,
             Mode::Tcp => Transport::Tcp,
-            Mode::Mixed if visit.n.is_multiple_of(2) => Transport::Udp,
+            Mode::Mixed if attempt.n.is_multiple_of(2) => Transport::Udp,
             Mode::Mixed => Transport::Tcp,
         };
-        let codec = if visit.n % 4 < 2 { crate::Codec::Pcmu } else { crate::Codec::Pcma };
-        let target = Target { alias: visit.alias.clone(), node: visit.node.sip, transport };
+        let codec = if attempt.n % 4 < 2 { crate::Codec::Pcmu } else { crate::Codec::Pcma };
+        let target = Target { alias: attempt.alias.clone(), node: attempt.node.sip, transport };
         CallSettings {
-            amplitude: tone::amplitude_for(self.seats(&visit.alias)),
+            amplitude: tone::amplitude_for(self.seats(&attempt.alias)),
             codec,
-            judgement: self.settings.judgement,
+            tone_limits: self.settings.tone_limits,
             silence: self.settings.silence,
             answer_within: self.settings.answer_within,
             ..CallSettings::new(seat.id, target, seat.tone)
         }
     }
 
-    /// The seats of a room; a room that only pinned calls dial has as many as there are tones.
+    /// The seats of a room; a room for pinned calls only has as many as there are tones.
     pub(crate) fn seats(&self, alias: &str) -> usize {
         self.settings.rooms.iter().find(|room| room.alias == alias).map_or(tone::TONES, Room::seats)
     }
 }
 
-/// Sends people to the telephone whenever too few talk.
+/// Starts callers while too few calls are alive.
 async fn keep_populated(shared: Arc<Shared>) {
-    let pace = Duration::from_secs(1) / shared.settings.calls_a_second.max(1);
+    let interval = Duration::from_secs(1) / shared.settings.calls_a_second.max(1);
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => break,
-            () = tokio::time::sleep(pace) => {}
+            () = tokio::time::sleep(interval) => {}
         }
-        if let Some(n) = shared.book.person_wanted(shared.settings.wanted()) {
-            let person = shared.clone();
-            shared.people.spawn(async move { person::live(&person, n).await });
+        if let Some(n) = shared.state.caller_wanted(shared.settings.wanted()) {
+            let caller = shared.clone();
+            shared.tasks.spawn(async move { caller::run(&caller, n).await });
         }
     }
 }
 
-async fn keep_judging(shared: Arc<Shared>) {
-    while shared.stop.run_until_cancelled(tokio::time::sleep(JUDGE_EVERY)).await.is_some() {
-        shared.book.judge();
-        shared.book.note_population(shared.settings.minimum);
+async fn keep_checking(shared: Arc<Shared>) {
+    while shared.stop.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await.is_some() {
+        shared.state.judge();
+        shared.state.note_population(shared.settings.minimum);
     }
 }

@@ -1,4 +1,6 @@
-//! Placing a call: what is asked for, the INVITE, and the answer or the reason there is none.
+//! Places a call: its settings, the INVITE, and the answer or the reason why there is no call.
+//!
+//! Relies on `agent` for SIP and on `sdp` for offer and answer. A call that was answered is passed to `live`.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -15,21 +17,21 @@ use tokio::task::JoinHandle;
 
 use crate::agent::Agent;
 use crate::codec::Codec;
-use crate::ear::Judgement;
 use crate::live::{self, LiveCall};
 use crate::sdp::{self, Audio, Direction, SdpError};
 use crate::session::SessionTimer;
 use crate::time::Millis;
 use crate::tone::{AMPLITUDE, Tone};
+use crate::tone_monitor::ToneLimits;
 
-/// How SIP travels.
+/// The SIP transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// Datagrams.
+    /// UDP.
     #[default]
     Udp,
-    /// One connection to a node, shared by the calls of an agent.
+    /// TCP, with one connection to a node for all calls of an agent.
     Tcp,
 }
 
@@ -42,14 +44,14 @@ impl Transport {
     }
 }
 
-/// Whom a call is for: `sip:alias@address:port;transport=udp`.
+/// The target of a call: `sip:alias@address:port;transport=udp`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The alias of the Virtual Meeting Room.
     pub alias: String,
     /// The node's SIP address.
     pub node: SocketAddr,
-    /// How to reach it.
+    /// The SIP transport.
     pub transport: Transport,
 }
 
@@ -59,10 +61,10 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// The text is no target of a call.
+/// The text is not the target of a call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no target of a call: write sip:alias@address:port;transport=udp or tcp, with an IP address"
+    "{0:?} is not the target of a call: write sip:alias@address:port;transport=udp or tcp, with an IP address"
 )]
 pub struct NotATarget(String);
 
@@ -84,7 +86,7 @@ impl FromStr for Target {
     }
 }
 
-/// The Call-ID of a call: the same word in the node's log and in the ledger.
+/// The Call-ID of a call, as in the node's log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallId(pub String);
@@ -95,28 +97,28 @@ impl std::fmt::Display for CallId {
     }
 }
 
-/// How a call is placed and watched.
+/// The settings of a call.
 #[derive(Debug, Clone)]
 pub struct CallSettings {
-    /// The Call-ID; must not have been used before.
+    /// The Call-ID; must be unique.
     pub id: CallId,
-    /// Whom it is for.
+    /// The target.
     pub target: Target,
     /// The caller's own tone.
     pub tone: Tone,
-    /// The peak of the tone, of 32767.
+    /// The peak of the tone; full scale is 32767.
     pub amplitude: f32,
     /// The only codec offered.
     pub codec: Codec,
-    /// How the ear judges.
-    pub judgement: Judgement,
-    /// An INVITE not answered finally within this time is given up.
+    /// The limits of the tone monitor.
+    pub tone_limits: ToneLimits,
+    /// An INVITE without a final answer for this time is cancelled.
     pub answer_within: Millis,
-    /// A request within the call (BYE, re-INVITE) must be answered within this time.
+    /// The time limit for the answer to a request within the call (BYE, re-INVITE).
     pub request_within: Millis,
-    /// No RTP for so long while some is due means that the call is lost.
+    /// The call is lost if no RTP arrives for this time while some is due.
     pub silence: Millis,
-    /// Asks for a session timer (RFC 4028) of so many seconds; nodes refuse less than 90.
+    /// The interval of the requested session timer (RFC 4028) in seconds; nodes reject less than 90.
     pub session_timer: Option<u32>,
 }
 
@@ -131,7 +133,7 @@ impl CallSettings {
             tone,
             amplitude: AMPLITUDE,
             codec: Codec::default(),
-            judgement: Judgement::default(),
+            tone_limits: ToneLimits::default(),
             answer_within: Millis::seconds(4),
             request_within: Millis::seconds(8),
             silence: Millis::seconds(5),
@@ -161,20 +163,20 @@ pub enum DialError {
     /// The INVITE could not be sent.
     #[error("the INVITE could not be sent to the node: {0}")]
     Unreachable(String),
-    /// The call was answered with a session description that gives no sound; it was hung up.
-    #[error("the node answered the call, but gives it no sound")]
+    /// The call was answered without a usable session description, and was hung up.
+    #[error("the node answered the call with a session description that gives no audio")]
     BadAnswer(#[source] SdpError),
-    /// No socket for the sound.
-    #[error("no UDP socket could be opened for the sound")]
+    /// No socket for RTP.
+    #[error("no UDP socket could be opened for RTP")]
     NoSocket(#[source] std::io::Error),
 }
 
 impl Agent {
-    /// Places a call and waits for its answer. The call then sends its tone and listens until it
+    /// Places a call and waits for its answer. The call then sends its tone and monitors the received audio until it
     /// ends; dropping the [`LiveCall`] does not hang up.
     ///
     /// # Errors
-    /// A [`DialError`] says why there is no call; nothing is left behind then.
+    /// A [`DialError`], after which no part of the call remains.
     pub async fn dial(&self, settings: CallSettings) -> Result<LiveCall, DialError> {
         let socket = UdpSocket::bind((self.inner.ip, 0)).await.map_err(DialError::NoSocket)?;
         let address = socket.local_addr().map_err(DialError::NoSocket)?;
@@ -187,8 +189,8 @@ impl Agent {
         match sdp::read(&answer.body, settings.codec) {
             Ok(theirs) => {
                 let timer = SessionTimer::agreed(&answer, settings.session_timer, self.inner.clock.now());
-                let line = live::Line { socket, ours, theirs, timer };
-                Ok(live::begin(self, settings, dialog, changes, line))
+                let negotiated = live::Negotiated { socket, ours, theirs, timer };
+                Ok(live::begin(self, settings, dialog, changes, negotiated))
             }
             Err(error) => {
                 tokio::spawn(async move {
@@ -214,14 +216,14 @@ impl Agent {
             destination: Some(SipAddr::new(transport, settings.target.node.into())),
             offer: Some(offer.into_bytes()),
             call_id: Some(settings.id.0.clone()),
-            headers: Some(SessionTimer::asked_for(settings.session_timer)),
+            headers: Some(SessionTimer::requested(settings.session_timer)),
             ..InviteOption::default()
         })
     }
 }
 
-/// The 2xx to the INVITE. When it does not come in time the INVITE is cancelled; an answer that
-/// crosses the CANCEL is acknowledged and hung up by the stack.
+/// Waits for the 2xx to the INVITE. Cancels the INVITE after the time limit; the stack acknowledges and hangs up an
+/// answer that crosses the CANCEL.
 async fn await_answer(
     dialog: &InviteDialog,
     invite: JoinHandle<InviteAsyncResult>,
@@ -268,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_read_as_it_is_written() {
+    fn target_is_parsed_as_it_is_printed() {
         for text in ["sip:meet.alice@127.0.0.1:5060;transport=udp", "sip:1234@10.0.0.7:5070;transport=tcp"] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_target_is_refused() {
+    fn text_that_is_no_target_is_rejected() {
         for text in [
             "lobby@127.0.0.1:5060",
             "sip:@127.0.0.1:5060",

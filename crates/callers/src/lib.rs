@@ -1,17 +1,17 @@
-//! The people on the phone: callers that speak real SIP and RTP, each with a tone of its own, who
-//! check that they hear the others and not themselves, and the ledger of what happened to them.
+//! Test callers: they speak real SIP and RTP, send a tone each, and check that they hear the others and not themselves.
 //!
-//! They are the witness that no call is lost: everything they report was measured from what a node
-//! sent them. They know nodes by address only and nothing of managers or runs.
+//! Responsible for the evidence that no call is lost: everything in the call log is measured from what a node sent.
+//! SIP, RTP and codec come from third-party crates and share no code with the call engine. Knows nodes by their
+//! addresses only, and nothing of managers or runs.
 //!
-//! How it is laid out, in reading order: `tone`, `stream`, `ear`, `sdp`, `session`, `plan`, `roster` and
-//! `ledger` decide and are pure; `agent`, `dial`, `live`, `media` and `signalling` are one call;
-//! `crowd`, `person` and `book` are many.
+//! Reading order: `tone`, `stream`, `tone_monitor`, `sdp`, `session`, `plan`, `roster` and `call_log` are pure;
+//! `agent`, `dial`, `live`, `media` and `signalling` are one call; `crowd`, `caller` and `crowd_state` are many
+//! calls.
 //!
-//! A demo keeps a crowd going while nodes are upgraded, and reads the ledger:
+//! The demo keeps a crowd running while nodes are upgraded, and reads the call log:
 //!
 //! ```no_run
-//! # use callers::{Crowd, CrowdSettings, Node, NodeName, Pin, Room, ledger::Drain, time::Millis};
+//! # use callers::{Crowd, CrowdSettings, Node, NodeName, Pin, Room, call_log::Drain, time::Millis};
 //! # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
 //! let node = |name: &str, sip: &str| Ok::<_, std::net::AddrParseError>(Node { name: NodeName(name.into()), sip: sip.parse()? });
 //! let nodes = vec![node("lon-1", "127.0.0.1:5061")?, node("lon-2", "127.0.0.1:5062")?];
@@ -24,10 +24,10 @@
 //! // ... lon-1 goes into maintenance mode, and its calls clear but for the long one ...
 //! let to = crowd.clock().now();
 //! crowd.hang_up(&long).await;
-//! let ledger = crowd.stop().await;
+//! let log = crowd.stop().await;
 //! let drain = Drain { node: NodeName("lon-1".into()), from, to, slack: Millis(0) };
-//! println!("{:?} {:?}", ledger.drain(&drain), ledger.moves());
-//! for failure in ledger.failures() {
+//! println!("{:?} {:?}", log.drain(&drain), log.moves());
+//! for failure in log.failures() {
 //!     println!("{failure}");
 //! }
 //! # Ok(())
@@ -35,17 +35,16 @@
 //! ```
 
 mod agent;
-mod book;
+pub mod call_log;
+mod caller;
 mod codec;
 mod crowd;
+mod crowd_state;
 mod dial;
-pub mod ear;
-pub mod ledger;
 mod live;
 mod media;
-mod person;
 mod plan;
-mod rng;
+mod random;
 mod roster;
 mod sdp;
 mod session;
@@ -53,12 +52,13 @@ mod signalling;
 mod stream;
 pub mod time;
 pub mod tone;
+pub mod tone_monitor;
 
 pub use agent::{Agent, AgentError};
+pub use call_log::{CallLog, NodeName};
 pub use codec::Codec;
 pub use crowd::{Crowd, CrowdError, CrowdSettings, Mode, Node, Pin};
 pub use dial::{CallId, CallSettings, DialError, NotATarget, Target, Transport};
-pub use ledger::{Ledger, NodeName};
 pub use live::{Cause, Ended, LiveCall, RequestError};
 pub use plan::{Lengths, Room};
 pub use sdp::SdpError;

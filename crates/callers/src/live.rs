@@ -1,8 +1,8 @@
-//! A call that was answered: its tone, its ear, its requests, and how it ends.
+//! A call that was answered: its tone monitor, its requests, and how it ends.
 //!
-//! Whatever ends a call without the caller's wish is a loss, and the first cause noticed stands:
-//! a BYE of the node, silence on the line, a refresh or a BYE of ours that the node does not know or
-//! does not answer, a session timer that lapses.
+//! A call that ends without the caller hanging up is lost. The first cause counts: a BYE of the node, silence, a
+//! re-INVITE or a BYE of ours that the node rejects with 481 or does not answer, or an expired session timer. Relies
+//! on `media` and `signalling` for its two tasks.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, Inner};
 use crate::dial::{CallId, CallSettings, sdp_headers};
-use crate::ear::{Ear, Missing, Sound};
 use crate::sdp::{self, Audio, Direction};
 use crate::session::SessionTimer;
 use crate::time::{Millis, Time};
 use crate::tone::Tone;
+use crate::tone_monitor::{Missing, Sound, ToneMonitor};
 use crate::{media, signalling};
 
 /// How a call ended.
@@ -31,44 +31,44 @@ use crate::{media, signalling};
 pub struct Ended {
     /// When it began to end, on our side.
     pub at: Time,
-    /// Who ended it and why.
+    /// The cause.
     pub cause: Cause,
 }
 
-/// Who ended a call and why.
+/// Why a call has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// The caller hung up and the node agreed.
+    /// The caller hung up, and the node confirmed the BYE.
     HungUp,
     /// The node hung up.
     FarEndBye {
         /// The Reason header of its BYE.
         reason: Option<String>,
     },
-    /// No sound came from the node although some was due.
+    /// No RTP arrived from the node for too long.
     Silence {
-        /// For so long.
+        /// The duration.
         lasted: Millis,
     },
-    /// A re-INVITE found no such call, or no answer.
+    /// The node rejected a re-INVITE with 481 or 408, or did not answer it.
     RefreshFailed {
-        /// 481, 408, or none at all.
+        /// The status of the answer, if there was one.
         status: Option<u16>,
     },
-    /// The caller hung up, but the node no longer knew the call or did not answer.
+    /// The caller hung up, but the node rejected the BYE or did not answer it.
     ByeFailed {
-        /// The status of the answer, or none at all.
+        /// The status of the answer, if there was one.
         status: Option<u16>,
     },
-    /// The node was to refresh the session and did not.
+    /// The node did not refresh the session in time.
     SessionLapsed,
     /// The node did not acknowledge our answer to its re-INVITE.
     NoAck,
 }
 
 impl Cause {
-    /// Whether the call was lost: ended by anything but the caller's own wish.
+    /// Whether the call was lost: it ended without the caller hanging up.
     #[must_use]
     pub fn is_loss(&self) -> bool {
         match self {
@@ -83,20 +83,38 @@ impl Cause {
     }
 }
 
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let status = |status: &Option<u16>| status.map_or("no answer".to_owned(), |code| code.to_string());
+        match self {
+            Cause::HungUp => f.write_str("the caller hung up"),
+            Cause::FarEndBye { reason: Some(reason) } => write!(f, "the node hung up ({reason})"),
+            Cause::FarEndBye { reason: None } => f.write_str("the node hung up"),
+            Cause::Silence { lasted } => write!(f, "no RTP received for {lasted}"),
+            Cause::RefreshFailed { status: s } => write!(f, "the refresh failed ({})", status(s)),
+            Cause::ByeFailed { status: s } => {
+                write!(f, "the node did not know the call any more ({})", status(s))
+            }
+            Cause::SessionLapsed => f.write_str("the node did not refresh the session"),
+            Cause::NoAck => f.write_str("the node did not acknowledge an answer"),
+        }
+    }
+}
+
 /// Why a request within a call did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// The call is over; see how with [`LiveCall::ended`].
+    /// The call is over; [`LiveCall::ended`] returns the cause.
     #[error("the call is over")]
     Over,
-    /// The node refused, and the call goes on as it was. 491 means that a request of the node was
-    /// under way (RFC 3261 section 14.1): try again after two to four seconds.
-    #[error("the node refused the change of the call with {0}")]
+    /// The node rejected the request, and the call goes on unchanged. 491 means that a request of the node was in
+    /// progress (RFC 3261 section 14.1): retry after two to four seconds.
+    #[error("the node rejected the change of the call with {0}")]
     Refused(u16),
 }
 
-/// The parts of a call that was just answered.
-pub(crate) struct Line {
+/// The result of offer and answer.
+pub(crate) struct Negotiated {
     pub(crate) socket: UdpSocket,
     pub(crate) ours: Audio,
     pub(crate) theirs: Audio,
@@ -117,25 +135,25 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     ended: watch::Sender<Option<Ended>>,
     answered: Time,
-    /// Held by a request of ours under way: one at a time (RFC 3261 section 14.1), and a BYE after it.
-    turn: tokio::sync::Mutex<()>,
+    /// Locked during a request of ours: only one at a time (RFC 3261 section 14.1), and a BYE after it.
+    request: tokio::sync::Mutex<()>,
 }
 
 /// What the tasks of a call share.
 pub(crate) struct State {
-    pub(crate) ear: Ear,
+    pub(crate) monitor: ToneMonitor,
     pub(crate) theirs: SocketAddr,
     pub(crate) timer: Option<SessionTimer>,
     pub(crate) own_stall: Millis,
-    /// Since when sound has been due; none while on hold.
+    /// Since when RTP has been due; `None` on hold.
     pub(crate) due_since: Option<Time>,
-    /// When our own hanging up began.
+    /// When the caller began to hang up.
     leaving: Option<Time>,
     ours: Audio,
     version: u64,
 }
 
-/// The number of a call in its session descriptions and its RTP source, made from its Call-ID.
+/// The number of a call in its session descriptions and as its RTP source (SSRC), made from its Call-ID.
 pub(crate) fn session_id(id: &CallId) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.0.hash(&mut hasher);
@@ -148,17 +166,17 @@ pub(crate) fn begin(
     settings: CallSettings,
     dialog: InviteDialog,
     changes: DialogStateReceiver,
-    line: Line,
+    negotiated: Negotiated,
 ) -> LiveCall {
     let answered = agent.inner.clock.now();
     let state = State {
-        ear: Ear::new(settings.tone, settings.codec, settings.judgement),
-        theirs: line.theirs.address,
-        timer: line.timer,
+        monitor: ToneMonitor::new(settings.tone, settings.codec, settings.tone_limits),
+        theirs: negotiated.theirs.address,
+        timer: negotiated.timer,
         own_stall: Millis(0),
         due_since: Some(answered),
         leaving: None,
-        ours: line.ours,
+        ours: negotiated.ours,
         version: 0,
     };
     let shared = Arc::new(Shared {
@@ -169,9 +187,9 @@ pub(crate) fn begin(
         state: Mutex::new(state),
         ended: watch::Sender::new(None),
         answered,
-        turn: tokio::sync::Mutex::new(()),
+        request: tokio::sync::Mutex::new(()),
     });
-    tokio::spawn(media::run(shared.clone(), line.socket));
+    tokio::spawn(media::run(shared.clone(), negotiated.socket));
     tokio::spawn(signalling::run(shared.clone(), changes));
     LiveCall { shared }
 }
@@ -183,7 +201,7 @@ impl LiveCall {
         &self.shared.settings.id
     }
 
-    /// What the call was placed with.
+    /// The settings of the call.
     #[must_use]
     pub fn settings(&self) -> &CallSettings {
         &self.shared.settings
@@ -195,8 +213,8 @@ impl LiveCall {
         self.shared.answered
     }
 
-    /// Hangs up: no more sound from now on, then a BYE. Returns how the call ended, which is a loss
-    /// when the node does not know the call or does not answer.
+    /// Hangs up: stops sending, then sends a BYE. Returns how the call ended, which is a loss if the node rejects the
+    /// BYE or does not answer it.
     pub async fn hang_up(&self) -> Ended {
         let at = self.shared.agent.clock.now();
         let first = {
@@ -205,7 +223,7 @@ impl LiveCall {
             state.leaving.get_or_insert(at);
             first
         };
-        let turn = self.shared.turn.lock().await;
+        let request = self.shared.request.lock().await;
         if first && self.how_it_ended().is_none() {
             let cause = match self.shared.in_time(self.shared.dialog.request(Method::Bye, None, None)).await {
                 Some(response) if response.status_code.kind() == StatusCodeKind::Successful => Cause::HungUp,
@@ -213,24 +231,24 @@ impl LiveCall {
             };
             self.shared.end(at, cause);
         }
-        drop(turn);
+        drop(request);
         self.ended().await
     }
 
-    /// Puts the call on hold: the tone stops and no sound is expected (re-INVITE, sendonly).
+    /// Puts the call on hold: stops the tone and expects no audio (re-INVITE, sendonly).
     ///
     /// # Errors
-    /// [`RequestError`]: refused, and the call goes on; or over.
+    /// [`RequestError`]: rejected, and the call goes on; or over.
     pub async fn hold(&self) -> Result<(), RequestError> {
         let at = self.shared.agent.clock.now();
         {
             let mut state = self.shared.state();
-            state.ear.stop_listening(at);
+            state.monitor.pause(at);
             state.due_since = None;
         }
         let held = self.reinvite(Direction::SendOnly).await;
         if held.is_err() {
-            self.listen_again();
+            self.expect_audio();
         }
         held
     }
@@ -241,14 +259,14 @@ impl LiveCall {
     /// As [`LiveCall::hold`].
     pub async fn resume(&self) -> Result<(), RequestError> {
         self.reinvite(Direction::SendRecv).await?;
-        self.listen_again();
+        self.expect_audio();
         Ok(())
     }
 
-    fn listen_again(&self) {
+    fn expect_audio(&self) {
         let now = self.shared.agent.clock.now();
         let mut state = self.shared.state();
-        state.ear.listen(now);
+        state.monitor.resume(now);
         state.due_since = Some(now);
     }
 
@@ -269,63 +287,63 @@ impl LiveCall {
                 return ended;
             }
             if changes.changed().await.is_err() {
-                // Cannot be: this handle keeps the sender.
+                // Unreachable: this handle owns the sender.
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    /// How the call ended, if it has.
+    /// How the call has ended; `None` while it is alive.
     #[must_use]
     pub fn how_it_ended(&self) -> Option<Ended> {
         self.shared.ended.borrow().clone()
     }
 
-    /// The tone must be heard from the settling time after `since` on.
+    /// Expects the tone, beginning [`settle`](crate::tone_monitor::ToneLimits::settle) after `since`.
     pub fn expect(&self, tone: Tone, since: Time) {
-        self.shared.state().ear.expect(tone, since);
+        self.shared.state().monitor.expect(tone, since);
     }
 
-    /// The tone may be heard from now on and need not.
+    /// Allows the tone from now on without expecting it.
     pub fn allow(&self, tone: Tone) {
         let now = self.shared.agent.clock.now();
-        self.shared.state().ear.allow(tone, now);
+        self.shared.state().monitor.allow(tone, now);
     }
 
-    /// The tone's caller began to leave at `at`.
+    /// Stops expecting the tone: its caller began to leave at `at`.
     pub fn excuse(&self, tone: Tone, at: Time) {
-        self.shared.state().ear.excuse(tone, at);
+        self.shared.state().monitor.excuse(tone, at);
     }
 
-    /// Failures to hear since the last time this was asked; those that go on are given each time.
+    /// The gaps of expected tones since the last call of this function; those that go on are returned each time.
     #[must_use]
     pub fn judge(&self) -> Vec<Missing> {
         let now = self.shared.agent.clock.now();
-        self.shared.state().ear.judge(now)
+        self.shared.state().monitor.judge(now)
     }
 
     /// For each expected tone, how long it has been missing.
     #[must_use]
     pub fn absent(&self) -> BTreeMap<Tone, Millis> {
         let now = self.shared.agent.clock.now();
-        self.shared.state().ear.absent(now)
+        self.shared.state().monitor.absent(now)
     }
 
-    /// What was heard so far.
+    /// What was received so far.
     #[must_use]
     pub fn sound(&self) -> Sound {
-        self.shared.state().ear.sound().clone()
+        self.shared.state().monitor.sound().clone()
     }
 
-    /// The longest time by which this machine was late to send a packet: a gap of the same length
-    /// elsewhere may be ours and not a node's.
+    /// The longest delay of this machine in sending a packet: a gap of the same length in another call may be caused by
+    /// this machine and not by a node.
     #[must_use]
     pub fn own_stall(&self) -> Millis {
         self.shared.state().own_stall
     }
 
     pub(crate) async fn reinvite(&self, direction: Direction) -> Result<(), RequestError> {
-        let _turn = self.shared.turn.lock().await;
+        let _request = self.shared.request.lock().await;
         if self.shared.is_leaving() || self.how_it_ended().is_some() {
             return Err(RequestError::Over);
         }
@@ -362,7 +380,7 @@ impl Shared {
         (before, sdp::write(session, state.version, state.ours, codec).into_bytes())
     }
 
-    /// Our answer to an offer of the node, which may have moved; `None` when it gives no sound.
+    /// Our answer to an offer of the node, which may contain a new address; `None` if it gives no audio.
     pub(crate) fn answer(&self, offer: &[u8]) -> Option<Vec<u8>> {
         let mut state = self.state();
         let mut ours = state.ours;
@@ -385,8 +403,8 @@ impl Shared {
         state.timer = state.timer.map(|timer| timer.refreshed(now));
     }
 
-    /// Whether the tone is to be sent: not on hold, not hanging up.
-    pub(crate) fn speaks(&self) -> bool {
+    /// Whether the tone is sent: not on hold and not while hanging up.
+    pub(crate) fn sends_tone(&self) -> bool {
         let state = self.state();
         state.leaving.is_none() && state.ours.direction == Direction::SendRecv
     }
@@ -395,7 +413,7 @@ impl Shared {
         self.state().leaving.is_some()
     }
 
-    /// The answer of the node, `None` when there was none within the limit.
+    /// The answer of the node; `None` if there is none within the limit.
     async fn in_time<F>(&self, request: F) -> Option<Response>
     where
         F: Future<Output = rsipstack::Result<Option<Response>>>,
@@ -410,8 +428,7 @@ impl Shared {
         }
     }
 
-    /// The call ended at `at`; the first to say so is right. What the caller's own hanging up met
-    /// is not overruled by anything but its outcome.
+    /// Ends the call as of `at`. Only the first cause is recorded.
     pub(crate) fn end(&self, at: Time, cause: Cause) {
         self.ended.send_if_modified(|ended| {
             let first = ended.is_none();
@@ -422,7 +439,7 @@ impl Shared {
         self.agent.layer.remove_dialog(&self.dialog.id());
     }
 
-    /// The call is lost, noticed now; says BYE in case the node still has it.
+    /// Ends the call as lost, unless the caller is hanging up. Sends a BYE in case the node still has the call.
     pub(crate) fn lose(&self, cause: Cause) {
         let (now, leaving) = (self.agent.clock.now(), self.state().leaving);
         if leaving.is_some() {

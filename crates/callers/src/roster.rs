@@ -1,29 +1,29 @@
-//! Who is in which conference: the same alias on the same node. Hands out tones, and tells the ears
-//! of a conference when somebody comes, is there, or goes.
+//! The members of each conference (the same alias on the same node). Assigns tones, and reports to the members when
+//! another one is dialled, answered or leaves.
 //!
-//! No I/O: an ear is anything that can be told so.
+//! Pure: a member is anything that implements [`Listener`]. Does no I/O.
 
 use std::collections::BTreeMap;
 
+use crate::call_log::NodeName;
 use crate::dial::CallId;
-use crate::ledger::NodeName;
 use crate::time::{Millis, Time};
 use crate::tone::Tone;
 
-/// A tone that was given back rests so long before another caller of the conference has it, so that
-/// what is left of its old owner in a node's buffers is not taken for the new one's.
+/// How long a released tone is not assigned to another caller of the conference, so that audio of its former caller
+/// in a node's buffers is not attributed to the new one.
 const TONE_REST: Millis = Millis::seconds(3);
 
 /// A conference: the node and the alias.
 pub(crate) type Conference = (NodeName, String);
 
-/// An ear that can be told about the others.
+/// Receives reports about the other members of a conference.
 pub(crate) trait Listener {
-    /// The tone must be heard since then.
+    /// The tone must be received, since `since`.
     fn expect(&self, tone: Tone, since: Time);
-    /// The tone may be heard.
+    /// The tone may be received.
     fn allow(&self, tone: Tone);
-    /// The tone goes, or has gone, at that time.
+    /// The caller of the tone left at `at`.
     fn excuse(&self, tone: Tone, at: Time);
 }
 
@@ -37,29 +37,29 @@ struct Member<L> {
 #[derive(Debug)]
 pub(crate) struct Roster<L> {
     conferences: BTreeMap<Conference, BTreeMap<CallId, Member<L>>>,
-    rested: BTreeMap<(Conference, Tone), Time>,
+    released: BTreeMap<(Conference, Tone), Time>,
 }
 
 impl<L> Default for Roster<L> {
     fn default() -> Self {
-        Roster { conferences: BTreeMap::new(), rested: BTreeMap::new() }
+        Roster { conferences: BTreeMap::new(), released: BTreeMap::new() }
     }
 }
 
 impl<L: Listener> Roster<L> {
-    /// Members of each conference, those being dialled included.
+    /// The number of members of each conference, including those that are being dialled.
     pub(crate) fn occupancy(&self) -> BTreeMap<Conference, usize> {
         self.conferences.iter().map(|(conference, members)| (conference.clone(), members.len())).collect()
     }
 
-    /// A tone for a caller who is about to dial: one that nobody has, rested the longest. The others
-    /// may hear it from now on. `None` when all are taken or still rest.
+    /// Assigns a tone to a caller that is about to dial: the free tone that was released first. The others may
+    /// receive it from now on. `None` if no tone is free for long enough.
     pub(crate) fn seat(&mut self, conference: &Conference, id: &CallId, now: Time) -> Option<Tone> {
         let members = self.conferences.entry(conference.clone()).or_default();
         let free = Tone::all().filter(|tone| members.values().all(|member| member.tone != *tone));
-        let rested = |tone: &Tone| self.rested.get(&(conference.clone(), *tone)).copied();
-        let ready = free.filter(|tone| rested(tone).is_none_or(|since| now.since(since) >= TONE_REST));
-        let tone = ready.min_by_key(rested)?;
+        let released = |tone: &Tone| self.released.get(&(conference.clone(), *tone)).copied();
+        let ready = free.filter(|tone| released(tone).is_none_or(|since| now.since(since) >= TONE_REST));
+        let tone = ready.min_by_key(released)?;
         for (_, listener) in members.values().filter_map(|member| member.answered.as_ref()) {
             listener.allow(tone);
         }
@@ -67,21 +67,21 @@ impl<L: Listener> Roster<L> {
         Some(tone)
     }
 
-    /// The call was answered: it and all others that were answered must hear each other.
+    /// The call was answered: from now on it and all others that were answered must hear each other.
     pub(crate) fn answered(&mut self, conference: &Conference, id: &CallId, at: Time, listener: L) {
         let Some(members) = self.conferences.get_mut(conference) else { return };
         let Some(tone) = members.get(id).map(|member| member.tone) else { return };
         for (_, other) in members.iter().filter(|(other, _)| *other != id) {
             match &other.answered {
-                Some((since, ear)) => {
+                Some((since, other_listener)) => {
                     let both = at.max(*since);
-                    ear.expect(tone, both);
+                    other_listener.expect(tone, both);
                     listener.expect(other.tone, both);
                 }
                 None => listener.allow(other.tone),
             }
         }
-        for ((_, left), since) in self.rested.iter().filter(|((of, _), _)| of == conference) {
+        for ((_, left), since) in self.released.iter().filter(|((of, _), _)| of == conference) {
             if members.values().all(|member| member.tone != *left) {
                 listener.excuse(*left, *since);
             }
@@ -91,26 +91,25 @@ impl<L: Listener> Roster<L> {
         }
     }
 
-    /// The call began to end at `at`, or came to nothing: nobody needs to hear it any more, nor it
-    /// anybody.
+    /// The call began to end at `at`, or was not answered: it and the others need not hear each other any more.
     pub(crate) fn leave(&mut self, conference: &Conference, id: &CallId, at: Time) {
         let Some(members) = self.conferences.get_mut(conference) else { return };
         let Some(gone) = members.remove(id) else { return };
         for other in members.values() {
-            if let Some((_, ear)) = &other.answered {
-                ear.excuse(gone.tone, at);
+            if let Some((_, listener)) = &other.answered {
+                listener.excuse(gone.tone, at);
                 if let Some((_, own)) = &gone.answered {
                     own.excuse(other.tone, at);
                 }
             }
         }
-        self.rested.insert((conference.clone(), gone.tone), at);
+        self.released.insert((conference.clone(), gone.tone), at);
         if members.is_empty() {
             self.conferences.remove(conference);
         }
     }
 
-    /// Whose tone it is in the conference.
+    /// The call with a tone in the conference.
     pub(crate) fn owner(&self, conference: &Conference, tone: Tone) -> Option<CallId> {
         let members = self.conferences.get(conference)?;
         members.iter().find(|(_, member)| member.tone == tone).map(|(id, _)| id.clone())
@@ -123,11 +122,11 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    /// Writes down what it is told.
+    /// Records the reports.
     #[derive(Clone, Default)]
-    struct Diary(Rc<RefCell<Vec<String>>>);
+    struct Recorder(Rc<RefCell<Vec<String>>>);
 
-    impl Listener for Diary {
+    impl Listener for Recorder {
         fn expect(&self, tone: Tone, since: Time) {
             self.0.borrow_mut().push(format!("expect {tone} since {}", since.0));
         }
@@ -147,15 +146,15 @@ mod tests {
         (NodeName(node.to_owned()), "lobby".to_owned())
     }
 
-    fn join(roster: &mut Roster<Diary>, at: &str, name: &str, time: u64) -> Diary {
-        let diary = Diary::default();
+    fn join(roster: &mut Roster<Recorder>, at: &str, name: &str, time: u64) -> Recorder {
+        let recorder = Recorder::default();
         roster.seat(&conference(at), &id(name), Time(time)).expect("a tone is free");
-        roster.answered(&conference(at), &id(name), Time(time), diary.clone());
-        diary
+        roster.answered(&conference(at), &id(name), Time(time), recorder.clone());
+        recorder
     }
 
     #[test]
-    fn those_of_one_conference_expect_each_other_since_the_later_answer() {
+    fn members_of_a_conference_expect_each_other_since_the_later_answer() {
         let mut roster = Roster::default();
         let a = join(&mut roster, "x", "a", 10);
         let b = join(&mut roster, "x", "b", 20);
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_excused_on_both_sides() {
+    fn member_that_leaves_is_excused_on_both_sides() {
         let mut roster = Roster::default();
         let a = join(&mut roster, "x", "a", 10);
         let b = join(&mut roster, "x", "b", 20);
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_comes_to_nothing_may_have_been_heard_and_is_excused() {
+    fn call_that_is_not_answered_is_allowed_and_excused() {
         let mut roster = Roster::default();
         let a = join(&mut roster, "x", "a", 10);
         roster.seat(&conference("x"), &id("b"), Time(20)).unwrap();
@@ -187,8 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_given_back_rests_before_another_has_it() {
-        let mut roster: Roster<Diary> = Roster::default();
+    fn released_tone_is_not_assigned_again_at_once() {
+        let mut roster: Roster<Recorder> = Roster::default();
         for n in 0..29 {
             join(&mut roster, "x", &format!("c{n}"), 0);
         }

@@ -1,5 +1,6 @@
-//! Session descriptions of a caller: one audio stream, one codec (RFC 8866, offer and answer by
-//! RFC 3264). Writes what we offer, reads what the node says. No I/O.
+//! The session descriptions of a caller: one audio stream with one codec (RFC 8866, offer and answer by RFC 3264).
+//!
+//! Writes our descriptions, and parses those of the node with `sdp-types`. Does no I/O.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +8,7 @@ use sdp_types::{Media, Session};
 
 use crate::codec::Codec;
 
-/// Which way sound may flow, seen from the side that says it.
+/// The direction of media, from the view of the side that sends the description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Direction {
     #[default]
@@ -27,7 +28,7 @@ impl Direction {
         }
     }
 
-    /// What to answer to an offer of this direction when `ours` is what we want.
+    /// The direction of the answer to an offer with this direction, if we offer `ours`.
     pub(crate) fn answered_by(self, ours: Direction) -> Direction {
         let send = self.receives() && ours.sends();
         let receive = self.sends() && ours.receives();
@@ -48,7 +49,7 @@ impl Direction {
     }
 }
 
-/// What a side says of its audio stream.
+/// The audio stream in a session description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Audio {
     pub(crate) address: SocketAddr,
@@ -58,13 +59,13 @@ pub(crate) struct Audio {
 /// Why a session description cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SdpError {
-    /// The text is no session description.
-    #[error("the session description cannot be read: {0}")]
+    /// The text is not a session description.
+    #[error("the session description cannot be parsed: {0}")]
     Unreadable(String),
-    /// There is no audio stream, or it was declined with port 0.
+    /// There is no audio stream, or it is declined with port 0.
     #[error("the session description accepts no audio stream")]
     NoAudio,
-    /// The audio stream speaks another codec than the one that was offered.
+    /// The audio stream does not contain the offered codec.
     #[error("the session description does not list {wanted}, the only codec offered: it has {found}")]
     WrongCodec {
         /// The codec of the caller.
@@ -72,12 +73,12 @@ pub enum SdpError {
         /// The formats of the other side.
         found: String,
     },
-    /// There is no connection address, or it is no IP address.
-    #[error("the session description names no IP address for audio")]
+    /// There is no connection address, or it is not an IP address.
+    #[error("the session description has no IP address for audio")]
     NoAddress,
 }
 
-/// The description of our stream; `version` rises with every change (RFC 3264 section 8).
+/// Writes the description of our stream; `version` increases with every change (RFC 3264 section 8).
 pub(crate) fn write(session: u64, version: u64, ours: Audio, codec: Codec) -> String {
     let (ip, port) = (ours.address.ip(), ours.address.port());
     let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
@@ -89,7 +90,7 @@ pub(crate) fn write(session: u64, version: u64, ours: Audio, codec: Codec) -> St
     )
 }
 
-/// Reads where and how the other side wants audio.
+/// Parses address and direction of the node's audio stream.
 pub(crate) fn read(text: &[u8], codec: Codec) -> Result<Audio, SdpError> {
     let session = Session::parse(text).map_err(|error| SdpError::Unreadable(error.to_string()))?;
     let media = session.medias.iter().find(|m| m.media == "audio" && m.port != 0).ok_or(SdpError::NoAudio)?;
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn written_description_is_parsed_back() {
         for direction in [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive]
         {
             for codec in [Codec::Pcmu, Codec::Pcma] {
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_gives_no_sound_is_refused_with_its_reason() {
+    fn answer_that_gives_no_audio_is_rejected_with_its_reason() {
         let good = write(1, 2, audio(Direction::SendRecv), Codec::Pcmu);
         check(&good.replace("m=audio 4000", "m=audio 0"), &SdpError::NoAudio);
         check(&good.replace("c=IN IP4 127.0.0.9\r\n", ""), &SdpError::NoAddress);
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_of_the_stream_goes_before_that_of_the_session() {
+    fn address_of_the_stream_takes_precedence_over_that_of_the_session() {
         let text = write(1, 2, audio(Direction::SendRecv), Codec::Pcmu) + "c=IN IP4 127.0.0.7\r\n";
         let text = text.replace("a=ptime:20\r\n", "").replace("a=sendrecv\r\n", "");
         let text = text.replace("a=rtpmap:0 PCMU/8000\r\n", "");
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_allows_no_more_than_both_want() {
+    fn answer_allows_only_what_both_sides_allow() {
         assert_eq!(Direction::SendOnly.answered_by(Direction::SendRecv), Direction::RecvOnly);
         assert_eq!(Direction::SendRecv.answered_by(Direction::SendOnly), Direction::SendOnly);
         assert_eq!(Direction::Inactive.answered_by(Direction::SendRecv), Direction::Inactive);

@@ -1,6 +1,6 @@
-//! The session timer of a call (RFC 4028): who refreshes it, when, and when it has lapsed.
+//! The session timer of a call (RFC 4028): who refreshes it, when, and when it expires.
 //!
-//! Pure: takes the time and the messages, sends nothing.
+//! Pure: the time and the messages are arguments. Sends nothing.
 
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Request, Response};
@@ -22,7 +22,7 @@ pub(crate) struct SessionTimer {
     refreshed: Time,
 }
 
-/// What the timer wants done when its deadline comes.
+/// What is due at the deadline of a session timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     /// Send a refresh.
@@ -32,15 +32,15 @@ pub(crate) enum Due {
 }
 
 impl SessionTimer {
-    /// The headers of an INVITE that asks for a timer of `seconds`.
-    pub(crate) fn asked_for(seconds: Option<u32>) -> Vec<Header> {
+    /// The headers of an INVITE that requests a timer of `seconds`.
+    pub(crate) fn requested(seconds: Option<u32>) -> Vec<Header> {
         let Some(seconds) = seconds else { return Vec::new() };
         vec![Header::Supported("timer".into()), Header::SessionExpires(seconds.to_string().into())]
     }
 
-    /// The timer that the node's answer sets up; none when it names none or none was asked for.
-    pub(crate) fn agreed(answer: &Response, asked: Option<u32>, now: Time) -> Option<SessionTimer> {
-        asked?;
+    /// The timer in the node's answer; `None` if there is none or none was requested.
+    pub(crate) fn agreed(answer: &Response, requested: Option<u32>, now: Time) -> Option<SessionTimer> {
+        requested?;
         SessionTimer::parse(&answer.header_value("Session-Expires")?, now)
     }
 
@@ -63,8 +63,8 @@ impl SessionTimer {
         SessionTimer { refreshed: now, ..self }
     }
 
-    /// What is due and when: our refresh at half the interval (section 7.2), the node's within the
-    /// whole of it less a third or 32 s, whichever is less (section 10).
+    /// The deadline and what is due then: our refresh at half the interval (section 7.2), or the end of the session
+    /// if the node has not refreshed it by the interval less a third or 32 s, whichever is less (section 10).
     pub(crate) fn due(self) -> (Time, Due) {
         let Millis(interval) = self.interval;
         match self.refresher {
@@ -93,7 +93,7 @@ mod tests {
     const NOW: Time = Time(1000);
 
     #[test]
-    fn the_caller_refreshes_at_half_the_interval_unless_the_node_does() {
+    fn caller_refreshes_at_half_the_interval_unless_the_node_does() {
         let due = |value| SessionTimer::parse(value, NOW).unwrap().due();
         assert_eq!(due("90;refresher=uac"), (NOW.plus(Millis::seconds(45)), Due::Refresh));
         assert_eq!(due("90"), (NOW.plus(Millis::seconds(45)), Due::Refresh));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_of_seconds_sets_no_timer() {
+    fn value_that_is_no_number_of_seconds_sets_no_timer() {
         assert_eq!(SessionTimer::parse("soon", NOW), None);
     }
 }

@@ -1,4 +1,6 @@
-//! The requests a node sends within a call, and the session timer.
+//! Serves the requests that a node sends within a call, and runs the session timer.
+//!
+//! Relies on the dialog layer of `rsipstack` for transactions. Handles no audio.
 
 use std::sync::{Arc, PoisonError};
 
@@ -11,7 +13,7 @@ use crate::live::{Cause, LiveCall, Shared};
 use crate::session::{Due, SessionTimer};
 use crate::time::Millis;
 
-/// How long to sleep when no timer runs; only a bound for the wait.
+/// The longest sleep if no session timer runs.
 const NO_TIMER: Millis = Millis::seconds(3600);
 
 /// Serves the call until it ends.
@@ -35,7 +37,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut changes: DialogStateReceiver) {
     }
 }
 
-/// The refresh is a task of its own: requests of the node that cross it must be served meanwhile.
+/// The refresh is a task of its own, so that requests of the node are served meanwhile.
 fn timer(shared: &Arc<Shared>, due: Due) {
     match due {
         Due::Lapsed => shared.lose(Cause::SessionLapsed),
@@ -73,7 +75,7 @@ async fn serve(shared: &Arc<Shared>, change: DialogState) {
     }
 }
 
-/// A re-INVITE or UPDATE of the node: a refresh, or a new place for the sound.
+/// Answers a re-INVITE or UPDATE of the node: a refresh, or a new address for media.
 async fn renegotiate(shared: &Arc<Shared>, request: &Request, handle: TransactionHandle) {
     let Some(answer) = shared.answer(&request.body) else {
         return respond(&handle, StatusCode::NotAcceptableHere).await;
@@ -107,8 +109,8 @@ fn cause(shared: &Shared, reason: &TerminatedReason) -> Cause {
         | TerminatedReason::ProxyAuthRequired
         | TerminatedReason::UacOther(_)
         | TerminatedReason::UasOther(_) => {
-            let mut farewells = shared.agent.farewells.lock().unwrap_or_else(PoisonError::into_inner);
-            Cause::FarEndBye { reason: farewells.remove(&shared.settings.id.0) }
+            let mut bye_reasons = shared.agent.bye_reasons.lock().unwrap_or_else(PoisonError::into_inner);
+            Cause::FarEndBye { reason: bye_reasons.remove(&shared.settings.id.0) }
         }
     }
 }

@@ -1,35 +1,35 @@
-//! The order of an incoming RTP stream: what is next, what is missing, what came too late.
+//! The order of a received RTP stream: detects missing, late and duplicate packets by the sequence numbers.
 //!
-//! Knows no audio. Loss is counted when a later packet shows it.
+//! A missing packet is detected when a later one arrives. Knows nothing of audio.
 
-/// Packets missing in a row beyond which the stream is taken as begun anew.
-const LARGEST_HOLE: u16 = 250;
+/// The largest number of consecutive missing packets; beyond it a new stream begins.
+const LARGEST_GAP: u16 = 250;
 
-/// What a packet means to the stream it belongs to.
+/// The position of a packet in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// The next one, after `missed` that did not come.
+    /// The next one, after `missed` packets that did not arrive.
     Next {
-        /// Packets skipped before this one.
+        /// Missing packets before this one.
         missed: u16,
     },
-    /// Older than one already taken, or the same again.
+    /// Older than an earlier packet, or a duplicate.
     Late,
-    /// The first of a stream: another source, or a jump of the sequence.
+    /// The first one of a stream: another source, or a jump of the sequence number.
     Fresh,
 }
 
-/// The place in one RTP stream.
+/// The position in an RTP stream.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     last: Option<(u32, u16)>,
 }
 
 impl Stream {
-    /// Takes a packet of source `ssrc` with number `sequence`.
+    /// Processes a packet of source `ssrc` with sequence number `sequence`.
     pub(crate) fn take(&mut self, ssrc: u32, sequence: u16) -> Arrival {
         let arrival = match self.last {
-            Some((source, last)) if source == ssrc => place(sequence.wrapping_sub(last)),
+            Some((source, last)) if source == ssrc => position(sequence.wrapping_sub(last)),
             Some(_) | None => Arrival::Fresh,
         };
         match arrival {
@@ -40,11 +40,11 @@ impl Stream {
     }
 }
 
-fn place(ahead: u16) -> Arrival {
+fn position(ahead: u16) -> Arrival {
     match ahead {
-        1..=LARGEST_HOLE => Arrival::Next { missed: ahead - 1 },
+        1..=LARGEST_GAP => Arrival::Next { missed: ahead - 1 },
         0 => Arrival::Late,
-        _ if ahead > u16::MAX - LARGEST_HOLE => Arrival::Late,
+        _ if ahead > u16::MAX - LARGEST_GAP => Arrival::Late,
         _ => Arrival::Fresh,
     }
 }
@@ -60,13 +60,13 @@ mod tests {
     }
 
     #[test]
-    fn numbers_run_on_over_the_wrap() {
+    fn sequence_continues_over_the_wrap() {
         let next = Arrival::Next { missed: 0 };
         check(&[(1, 65_534), (1, 65_535), (1, 0), (1, 1)], &[Arrival::Fresh, next, next, next]);
     }
 
     #[test]
-    fn a_hole_is_counted_and_a_straggler_is_not_taken() {
+    fn gap_is_counted_and_late_packet_is_not_used() {
         check(
             &[(1, 10), (1, 13), (1, 12), (1, 13), (1, 14)],
             &[
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn another_source_or_a_jump_begins_anew() {
+    fn another_source_or_a_jump_begins_a_new_stream() {
         check(&[(1, 10), (2, 40), (2, 4000)], &[Arrival::Fresh, Arrival::Fresh, Arrival::Fresh]);
     }
 }

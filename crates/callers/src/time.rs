@@ -1,51 +1,50 @@
-//! The one clock of the callers: when something happened on our side.
+//! The clock of the callers.
 //!
-//! Times are milliseconds since the Unix epoch so that a ledger can be laid beside the times of a
-//! manager or a log; they advance with the monotonic clock, so a jump of the wall clock during a
-//! run cannot lengthen or shorten a gap.
+//! Times are milliseconds since the Unix epoch, so that they can be compared with times of a manager. They advance with
+//! the monotonic clock, so that a step of the wall clock never changes the length of a gap.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, in milliseconds since the Unix epoch.
+/// A time in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(pub u64);
 
 impl Time {
-    /// The time from `earlier` to this one; zero when `earlier` is later.
+    /// The duration since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Time) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// This moment and `span` more.
+    /// This time plus `span`.
     #[must_use]
     pub fn plus(self, span: Millis) -> Time {
         Time(self.0.saturating_add(span.0))
     }
 
-    /// This moment less `span`.
+    /// This time minus `span`.
     #[must_use]
     pub fn minus(self, span: Millis) -> Time {
         Time(self.0.saturating_sub(span.0))
     }
 }
 
-/// A length of time in milliseconds.
+/// A duration in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// So many whole seconds.
+    /// A number of seconds.
     #[must_use]
     pub const fn seconds(seconds: u64) -> Millis {
         Millis(seconds * 1000)
     }
 
-    /// The same span for `std` and tokio.
+    /// The same duration for `std` and tokio.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
@@ -62,8 +61,7 @@ impl std::fmt::Display for Millis {
     }
 }
 
-/// Tells the time: the wall clock as it stood when the clock was made, plus the monotonic time
-/// elapsed since.
+/// A clock: the wall clock at its start, plus the monotonic time since then.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     began: Instant,
@@ -71,7 +69,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock set by the machine's wall clock.
+    /// Starts a clock at the wall clock's time.
     #[must_use]
     pub fn start() -> Clock {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -79,7 +77,7 @@ impl Clock {
         Clock { began: Instant::now(), wall }
     }
 
-    /// The present moment.
+    /// The present time.
     #[must_use]
     pub fn now(&self) -> Time {
         self.wall.plus(Millis(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)))

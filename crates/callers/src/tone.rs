@@ -1,9 +1,8 @@
-//! Tones: how a caller makes itself known, and how the others are recognised in what comes back.
+//! Tones: each caller of a conference sends a sine of its own frequency, by which it is detected in the mix.
 //!
-//! Every caller of a conference sends a sine of its own frequency. The frequencies lie on a grid of
-//! 100 Hz, so that over any whole multiple of 10 ms two of them are exactly orthogonal: a packet of
-//! 20 ms more or less of one tone leaves no trace at another. Presence is judged by the tone's
-//! share of the window's energy and never by its level, so the mix may be scaled as it likes.
+//! The frequencies are multiples of 100 Hz, so that two of them are exactly orthogonal over any multiple of 10 ms: a
+//! missing packet of 20 ms of one tone does not appear as another one. A tone is detected by its share of the window's
+//! energy and never by its level, so that a node may scale the mix.
 
 use std::f32::consts::TAU;
 
@@ -13,12 +12,12 @@ use serde::{Deserialize, Serialize};
 pub const SAMPLE_RATE: u32 = 8000;
 /// Samples of one packet of 20 ms.
 pub const FRAME: usize = 160;
-/// Samples of one window of detection: 100 ms, long enough to tell the grid apart by a wide margin
-/// and short enough to measure gaps.
+/// Samples of one window of detection: 100 ms, long enough to separate the tones by a wide margin and short enough to
+/// measure gaps.
 pub const WINDOW: usize = 800;
 /// The peak of a tone in a room of up to six: six of them stay below full scale (32767).
 pub const AMPLITUDE: f32 = 5000.0;
-/// The peaks of all tones of a room added may reach this and not more.
+/// The largest sum of the peaks of all tones of a room.
 const FULL_MIX: f32 = 30_000.0;
 /// A tone is present with this share of the window's energy or more. The quietest legitimate case is
 /// one of 28 others in the largest room (3.6 %); G.711 noise and leakage stay far below 1 %.
@@ -28,17 +27,17 @@ const PRESENT_SHARE: f32 = 0.01;
 const SILENCE: f32 = 40.0 * 40.0;
 const LOWEST: u16 = 400;
 const STEP: u16 = 100;
-/// Tones on the grid, 400 to 3200 Hz: also the most callers that one conference can tell apart.
+/// The number of tones, 400 to 3200 Hz: also the largest number of callers in one conference.
 pub const TONES: usize = 29;
 
-/// A frequency of the grid, in Hz.
+/// A frequency in Hz: a multiple of 100 from 400 to 3200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Tone(u16);
 
-/// The frequency is not on the grid.
+/// The frequency is not that of a tone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} Hz is no tone of a caller: choose a multiple of 100 from 400 to 3200")]
+#[error("{0} Hz is not a tone: use a multiple of 100 from 400 to 3200")]
 pub struct NotATone(u16);
 
 impl Tone {
@@ -47,11 +46,11 @@ impl Tone {
         (0..TONES).map(Tone::nth)
     }
 
-    /// The tone at a place of the grid; places beyond the end start again from the lowest.
+    /// The tone with an index, lowest first; after the last one the indices start again from the lowest.
     #[must_use]
-    pub fn nth(place: usize) -> Tone {
-        let place = u16::try_from(place % TONES).unwrap_or(0);
-        Tone(LOWEST + STEP * place)
+    pub fn nth(index: usize) -> Tone {
+        let index = u16::try_from(index % TONES).unwrap_or(0);
+        Tone(LOWEST + STEP * index)
     }
 
     /// The frequency in Hz.
@@ -84,14 +83,14 @@ impl std::fmt::Display for Tone {
     }
 }
 
-/// The peak a tone may have in a room of so many seats without the mix clipping.
+/// The largest peak of a tone with which the mix of a room of `seats` callers does not clip.
 #[must_use]
 pub fn amplitude_for(seats: usize) -> f32 {
     let seats = f32::from(u16::try_from(seats.max(1)).unwrap_or(u16::MAX));
     (FULL_MIX / seats).min(AMPLITUDE)
 }
 
-/// A sine that goes on smoothly from one frame to the next.
+/// Generates a sine with a continuous phase over all frames.
 #[derive(Debug, Clone)]
 pub struct Generator {
     step: f32,
@@ -117,7 +116,7 @@ impl Generator {
     }
 }
 
-/// The set of tones found in one window.
+/// The set of tones in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heard(u32);
 
@@ -146,7 +145,7 @@ impl FromIterator<Tone> for Heard {
     }
 }
 
-/// Which tones of the grid are present in the window.
+/// Detects the tones in a window.
 #[must_use]
 pub fn detect(window: &[i16]) -> Heard {
     let samples: Vec<f32> = window.iter().map(|s| f32::from(*s)).collect();
@@ -155,7 +154,7 @@ pub fn detect(window: &[i16]) -> Heard {
     if energy < SILENCE * length.max(1.0) {
         return Heard::default();
     }
-    // A pure sine has |X|^2 = A^2 N^2 / 4 and energy N A^2 / 2: its share comes out as 1.
+    // A pure sine has |X|^2 = A^2 N^2 / 4 and energy N A^2 / 2, which gives a share of 1.
     Tone::all().filter(|tone| 2.0 * goertzel(&samples, *tone) / (length * energy) >= PRESENT_SHARE).collect()
 }
 
@@ -172,7 +171,7 @@ fn goertzel(samples: &[f32], tone: Tone) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use call::audio::g711;
+    use crate::codec::Codec;
 
     fn mix(tones: &[u16], samples: usize, amplitude: f32) -> Vec<i16> {
         let mut sum = vec![0_i32; samples];
@@ -184,52 +183,54 @@ mod tests {
         sum.into_iter().map(|s| i16::try_from(s).expect("the mix does not clip")).collect()
     }
 
+    fn coded(codec: Codec, samples: &[i16]) -> Vec<i16> {
+        codec.decode(&codec.encode(samples)).collect()
+    }
+
     fn check(window: &[i16], expected: &[u16]) {
         let heard: Vec<u16> = detect(window).iter().map(Tone::hz).collect();
         assert_eq!(heard, expected);
     }
 
     #[test]
-    fn every_tone_is_told_from_every_other() {
+    fn every_tone_is_distinguished_from_every_other() {
         for tone in Tone::all() {
             check(&mix(&[tone.hz()], WINDOW, AMPLITUDE), &[tone.hz()]);
         }
     }
 
     #[test]
-    fn six_callers_do_not_clip_and_five_neighbours_are_told_apart_through_g711() {
+    fn six_adjacent_tones_do_not_clip_and_are_distinguished_after_g711() {
         let six = [400, 500, 600, 700, 800, 900];
         let sound = mix(&six, WINDOW, amplitude_for(6));
-        let ulaw: Vec<i16> = sound.iter().map(|s| g711::decode_ulaw(g711::encode_ulaw(*s))).collect();
-        let alaw: Vec<i16> = sound.iter().map(|s| g711::decode_alaw(g711::encode_alaw(*s))).collect();
-        check(&ulaw, &six);
-        check(&alaw, &six);
+        for codec in [Codec::Pcmu, Codec::Pcma] {
+            check(&coded(codec, &sound), &six);
+        }
     }
 
     #[test]
-    fn a_room_full_of_tones_is_heard_whole_but_for_ones_own() {
+    fn all_tones_but_the_own_one_are_detected_in_a_full_room() {
         let others: Vec<u16> = Tone::all().map(Tone::hz).filter(|hz| *hz != 1500).collect();
         let sound = mix(&others, WINDOW, amplitude_for(TONES));
-        let heard: Vec<i16> = sound.iter().map(|s| g711::decode_ulaw(g711::encode_ulaw(*s))).collect();
-        check(&heard, &others);
+        check(&coded(Codec::Pcmu, &sound), &others);
     }
 
     #[test]
-    fn the_level_of_the_mix_does_not_matter() {
+    fn level_of_the_mix_does_not_matter() {
         for amplitude in [100.0, 1000.0, 10_000.0] {
             check(&mix(&[400, 1700, 3200], WINDOW, amplitude), &[400, 1700, 3200]);
         }
     }
 
     #[test]
-    fn silence_and_the_idle_pattern_hold_no_tone() {
+    fn silence_and_the_idle_pattern_contain_no_tone() {
         check(&[0; WINDOW], &[]);
         check(&[8; WINDOW], &[]);
         check(&std::array::from_fn::<i16, WINDOW, _>(|i| if i % 20 < 10 { 8 } else { -8 }), &[]);
     }
 
     #[test]
-    fn a_tone_that_starts_within_the_window_leaves_its_neighbours_clean() {
+    fn tone_that_starts_within_the_window_does_not_appear_as_its_neighbours() {
         for lost_packets in 1..4 {
             let mut window = mix(&[1000], WINDOW, AMPLITUDE);
             window[..lost_packets * FRAME].fill(0);
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_phase_goes_on_from_frame_to_frame() {
+    fn phase_is_continuous_over_frames() {
         let mut generator = Generator::new(Tone::try_from(1300).unwrap(), AMPLITUDE);
         let sound: Vec<i16> = std::iter::repeat_with(|| generator.frame()).take(500).flatten().collect();
         let steepest = AMPLITUDE * TAU * 1300.0 / 8000.0 + 2.0;
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frequency_off_the_grid_is_refused() {
+    fn frequency_that_is_no_tone_is_rejected() {
         assert_eq!(Tone::try_from(450), Err(NotATone(450)));
         assert_eq!(Tone::try_from(3300), Err(NotATone(3300)));
     }

@@ -1,21 +1,21 @@
-//! The callers over the real call engine: what the demo does, in small.
+//! The callers against the call engine in the same process: the demo on a small scale.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use call::{Admission, CallEngine, Closed, Rooms, Settings};
-use callers::ledger::Drain;
+use callers::call_log::Drain;
 use callers::time::Millis;
 use callers::tone::Tone;
 use callers::{
-    Agent, CallId, CallSettings, Cause, Codec, Crowd, CrowdSettings, Ledger, Lengths, LiveCall, Node,
+    Agent, CallId, CallLog, CallSettings, Cause, Codec, Crowd, CrowdSettings, Lengths, LiveCall, Node,
     NodeName, Pin, Room, Target, Transport,
 };
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Far longer than anything here takes on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Far longer than any wait takes on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 const ALIASES: [&str; 4] = ["lobby", "standup", "review", "board"];
 
 async fn engine() -> CallEngine {
@@ -23,8 +23,8 @@ async fn engine() -> CallEngine {
     CallEngine::start(Settings::new(address, address.ip()), rooms(), Admission::Open).await.unwrap()
 }
 
-/// An address that nothing else uses. A port that the system gives to outgoing connections would not do:
-/// one of those could hold it when an engine is started there again.
+/// An address that no other process uses. An ephemeral port would not do: an outgoing connection could occupy it when
+/// the engine is restarted.
 fn own_address() -> SocketAddr {
     static TAKEN: AtomicU8 = AtomicU8::new(1);
     let [low, high, ..] = std::process::id().to_le_bytes();
@@ -40,7 +40,7 @@ fn node(name: &str, engine: &CallEngine) -> Node {
     Node { name: NodeName(name.to_owned()), sip: engine.sip_address() }
 }
 
-/// Callers dial the first three aliases; the fourth is for pinned calls.
+/// The crowd dials the first three aliases; the fourth one is for pinned calls.
 fn crowd_settings(nodes: Vec<Node>, minimum: usize) -> CrowdSettings {
     let rooms = ALIASES[..3].iter().map(|alias| Room { alias: (*alias).to_owned(), seats: 6 }).collect();
     let lengths = Lengths {
@@ -60,7 +60,7 @@ fn crowd_settings(nodes: Vec<Node>, minimum: usize) -> CrowdSettings {
 
 async fn start(settings: CrowdSettings) -> Crowd {
     let crowd = Crowd::start(settings).await.unwrap();
-    tokio::time::timeout(PATIENCE, crowd.populated()).await.expect("the crowd is complete in time");
+    tokio::time::timeout(TIMEOUT, crowd.populated()).await.expect("the crowd is complete in time");
     crowd
 }
 
@@ -70,17 +70,17 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "waited in vain: {what}");
+    assert!(tokio::time::timeout(TIMEOUT, wait).await.is_ok(), "timed out waiting for: {what}");
 }
 
-fn have_no_complaint(calls: &[LiveCall]) {
+fn assert_no_failures(calls: &[LiveCall]) {
     for call in calls {
         assert_eq!(call.judge(), vec![], "{}", call.id());
         assert_eq!((call.sound().own_tone, call.sound().strangers.len()), (0, 0), "{}", call.id());
     }
 }
 
-/// Three callers of one room, UDP and TCP, both laws, who know of each other.
+/// Three callers of one room, with UDP and TCP and both codecs, that expect each other's tones.
 async fn three(agent: &Agent, engine: &CallEngine) -> Vec<LiveCall> {
     let mut calls: Vec<LiveCall> = Vec::new();
     for (n, (transport, codec)) in
@@ -102,15 +102,16 @@ async fn three(agent: &Agent, engine: &CallEngine) -> Vec<LiveCall> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_callers_hear_each_other_and_not_themselves_and_hold_silences_one() {
+async fn three_callers_hear_each_other_but_not_themselves_and_hold_silences_one() {
     let (engine, agent) = (engine().await, Agent::open(LOOPBACK).await.unwrap());
     let calls = three(&agent, &engine).await;
-    until("all have listened for five seconds", || calls.iter().all(|call| call.sound().windows > 50)).await;
-    have_no_complaint(&calls);
+    until("all have received audio for five seconds", || calls.iter().all(|call| call.sound().windows > 50))
+        .await;
+    assert_no_failures(&calls);
 
     let held = &calls[0];
     held.hold().await.unwrap();
-    until("the one on hold is not heard", || {
+    until("the call on hold is not heard", || {
         calls[1..].iter().all(|call| call.absent()[&held.settings().tone] > Millis(1000))
     })
     .await;
@@ -119,11 +120,11 @@ async fn three_callers_hear_each_other_and_not_themselves_and_hold_silences_one(
     let back = agent.clock().now();
     calls[1..].iter().for_each(|call| call.expect(held.settings().tone, back));
     let windows: Vec<u64> = calls.iter().map(|call| call.sound().windows).collect();
-    until("all have listened again", || {
+    until("all have received audio again", || {
         calls.iter().zip(&windows).all(|(call, before)| call.sound().windows > before + 45)
     })
     .await;
-    have_no_complaint(&calls);
+    assert_no_failures(&calls);
     held.refresh().await.unwrap();
     for call in &calls {
         assert_eq!(call.hang_up().await.cause, Cause::HungUp);
@@ -131,19 +132,19 @@ async fn three_callers_hear_each_other_and_not_themselves_and_hold_silences_one(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_of_twenty_loses_nobody_and_everybody_hears_everybody() {
+async fn crowd_of_twenty_loses_no_call_and_all_hear_each_other() {
     let engine = engine().await;
     let crowd = start(crowd_settings(vec![node("a", &engine)], 16)).await;
-    until("forty calls have come and gone", || crowd.ledger().totals().ended_by_caller >= 40).await;
-    let ledger = crowd.stop().await;
-    assert_eq!(ledger.failures(), vec![]);
-    let totals = ledger.totals();
+    until("forty calls have ended", || crowd.log().totals().ended_by_caller >= 40).await;
+    let log = crowd.stop().await;
+    assert_eq!(log.failures(), vec![]);
+    let totals = log.totals();
     assert_eq!((totals.alive, totals.lost, totals.refused_for_good), (0, 0, 0));
     assert!(totals.placed > 50 && totals.packets > 5000, "{totals:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_engine_keeps_its_calls_and_new_ones_go_to_the_other() {
+async fn closed_engine_keeps_its_calls_and_new_ones_go_to_the_other() {
     let (a, b) = (engine().await, engine().await);
     let crowd = start(crowd_settings(vec![node("a", &a), node("b", &b)], 12)).await;
     let name = NodeName("a".to_owned());
@@ -151,40 +152,39 @@ async fn a_closed_engine_keeps_its_calls_and_new_ones_go_to_the_other() {
     let pinned = [crowd.pin(pin.clone()).await.unwrap(), crowd.pin(pin).await.unwrap()];
     a.set_admission(Admission::Closed(Closed::maintenance_mode()));
     let from = crowd.clock().now();
-    let cleared =
-        |ledger: Ledger| ledger.by_node()[&name].alive == 2 && ledger.totals().placed_elsewhere >= 3;
-    until("only the pinned calls are left", || cleared(crowd.ledger())).await;
+    let cleared = |log: CallLog| log.by_node()[&name].alive == 2 && log.totals().placed_elsewhere >= 3;
+    until("only the pinned calls are left", || cleared(crowd.log())).await;
     let to = crowd.clock().now();
     for id in &pinned {
         assert_eq!(crowd.hang_up(id).await.unwrap().cause, Cause::HungUp);
     }
-    let ledger = crowd.stop().await;
-    assert_eq!(ledger.failures(), vec![]);
-    let report = ledger.drain(&Drain { node: name, from, to, slack: Millis(0) });
+    let log = crowd.stop().await;
+    assert_eq!(log.failures(), vec![]);
+    let report = log.drain(&Drain { node: name, from, to, slack: Millis(0) });
     assert_eq!((report.lived_through, report.lost), (2, 0), "{report:?}");
     assert!(report.placed_elsewhere >= 3, "{report:?}");
     assert!(a.stats().refused_maintenance >= 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_shuts_down_under_its_calls_loses_them_all_and_the_ledger_says_so() {
+async fn calls_of_an_engine_that_shuts_down_are_recorded_as_lost() {
     let (a, b) = (engine().await, engine().await);
     let mut settings = crowd_settings(vec![node("a", &a), node("b", &b)], 8);
     settings.lengths.shortest = Millis::seconds(60);
     settings.lengths.longest = Millis::seconds(60);
     let crowd = start(settings).await;
     let lost = |name: &str| {
-        let ledger = crowd.ledger();
-        let of_node = &ledger.by_node()[&NodeName(name.to_owned())];
+        let log = crowd.log();
+        let of_node = &log.by_node()[&NodeName(name.to_owned())];
         (of_node.lost, of_node.placed)
     };
     let (_, placed) = lost("a");
     assert!(placed > 0);
     a.shut_down().await;
     until("its calls are lost", || lost("a") == (placed, placed)).await;
-    let ledger = crowd.stop().await;
-    assert_eq!(ledger.by_node()[&NodeName("b".to_owned())].lost, 0);
-    let causes: Vec<Cause> = ledger
+    let log = crowd.stop().await;
+    assert_eq!(log.by_node()[&NodeName("b".to_owned())].lost, 0);
+    let causes: Vec<Cause> = log
         .calls
         .values()
         .filter(|call| call.is_lost())
@@ -194,29 +194,29 @@ async fn an_engine_that_shuts_down_under_its_calls_loses_them_all_and_the_ledger
     assert!(causes.iter().all(|cause| matches!(cause, Cause::FarEndBye { .. })), "{causes:?}");
 }
 
-/// An engine that can die at once, in a runtime of its own.
-async fn mortal() -> (tokio::runtime::Runtime, CallEngine) {
+/// An engine in a runtime of its own, which can be stopped at once.
+async fn separate_engine() -> (tokio::runtime::Runtime, CallEngine) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let engine = runtime.spawn(engine()).await.unwrap();
     (runtime, engine)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_dies_without_a_bye_is_noticed_by_its_silence() {
-    let ((runtime, engine), agent) = (mortal().await, Agent::open(LOOPBACK).await.unwrap());
+async fn engine_that_crashes_without_a_bye_is_detected_by_its_silence() {
+    let ((runtime, engine), agent) = (separate_engine().await, Agent::open(LOOPBACK).await.unwrap());
     let calls = three(&agent, &engine).await;
-    until("sound flows", || calls.iter().all(|call| call.sound().packets > 10)).await;
+    until("audio arrives", || calls.iter().all(|call| call.sound().packets > 10)).await;
     runtime.shutdown_background();
     drop(engine);
     for call in &calls {
-        let ended = tokio::time::timeout(PATIENCE, call.ended()).await.unwrap();
+        let ended = tokio::time::timeout(TIMEOUT, call.ended()).await.unwrap();
         assert!(matches!(ended.cause, Cause::Silence { .. }), "{ended:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_whose_sound_goes_on_without_its_signalling_is_noticed_by_a_refresh() {
-    let ((runtime, engine), agent) = (mortal().await, Agent::open(LOOPBACK).await.unwrap());
+async fn engine_that_sends_audio_but_does_not_answer_is_detected_by_a_refresh() {
+    let ((runtime, engine), agent) = (separate_engine().await, Agent::open(LOOPBACK).await.unwrap());
     let calls = three(&agent, &engine).await;
     runtime.shutdown_background();
     assert!(calls[0].refresh().await.is_err());
@@ -225,7 +225,7 @@ async fn an_engine_whose_sound_goes_on_without_its_signalling_is_noticed_by_a_re
     drop(engine);
 }
 
-/// Starts an engine where another one was; its sockets may take a moment to close.
+/// Starts an engine at the address of an earlier one, whose sockets may take a moment to close.
 async fn restart(address: SocketAddr) -> CallEngine {
     loop {
         match CallEngine::start(Settings::new(address, address.ip()), rooms(), Admission::Open).await {
@@ -236,30 +236,30 @@ async fn restart(address: SocketAddr) -> CallEngine {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_was_drained_and_restarted_has_calls_again_over_udp_and_tcp() {
-    let ((process, a), b) = (mortal().await, engine().await);
+async fn node_that_was_drained_and_restarted_has_calls_again_over_udp_and_tcp() {
+    let ((process, a), b) = (separate_engine().await, engine().await);
     let address = a.sip_address();
     let settings = crowd_settings(vec![node("a", &a), node("b", &b)], 10);
     let crowd = start(CrowdSettings { answer_within: Millis(500), ..settings }).await;
-    let on_a = |ledger: &Ledger| ledger.by_node()[&NodeName("a".to_owned())].alive;
+    let on_a = |log: &CallLog| log.by_node()[&NodeName("a".to_owned())].alive;
     a.set_admission(Admission::Closed(Closed::maintenance_mode()));
-    until("the node is empty", || on_a(&crowd.ledger()) == 0).await;
+    until("the node is empty", || on_a(&crowd.log()) == 0).await;
     a.shut_down().await;
     process.shutdown_background();
-    let restarted = tokio::time::timeout(PATIENCE, restart(address)).await.expect("the port comes free");
+    let restarted = tokio::time::timeout(TIMEOUT, restart(address)).await.expect("the port comes free");
     let back = crowd.clock().now();
     let has = |transport| {
-        let on_node = |call: &&callers::ledger::CallRecord| call.node.0 == "a" && call.answered > back;
-        crowd.ledger().calls.values().filter(on_node).any(|call| call.transport == transport)
+        let on_node = |call: &&callers::call_log::CallRecord| call.node.0 == "a" && call.answered > back;
+        crowd.log().calls.values().filter(on_node).any(|call| call.transport == transport)
     };
-    until("it has calls of both kinds", || has(Transport::Udp) && has(Transport::Tcp)).await;
-    let ledger = crowd.stop().await;
-    assert_eq!(ledger.failures(), vec![]);
+    until("it has calls over UDP and TCP", || has(Transport::Udp) && has(Transport::Tcp)).await;
+    let log = crowd.stop().await;
+    assert_eq!(log.failures(), vec![]);
     drop(restarted);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_with_a_session_timer_lives_on_beyond_its_interval() {
+async fn call_with_a_session_timer_lasts_beyond_its_interval() {
     let mut settings = Settings::new(SocketAddr::new(LOOPBACK, 0), LOOPBACK);
     settings.min_session_interval = Duration::from_secs(2);
     settings.session_interval = Duration::from_secs(3);
@@ -269,8 +269,7 @@ async fn a_call_with_a_session_timer_lives_on_beyond_its_interval() {
     let settings =
         CallSettings::new(CallId(format!("timer-{}", agent.address().port())), target, Tone::nth(3));
     let call = agent.dial(CallSettings { session_timer: Some(3), ..settings }).await.unwrap();
-    until("three intervals have gone by", || call.sound().windows > 90 || call.how_it_ended().is_some())
-        .await;
+    until("three intervals have passed", || call.sound().windows > 90 || call.how_it_ended().is_some()).await;
     assert_eq!(call.hang_up().await.cause, Cause::HungUp);
     assert_eq!(engine.stats().ended_by_session_timer, 0);
 }

@@ -1,5 +1,5 @@
-//! One caller against sipp, a SIP implementation that is not ours: what it hears, how it is refused,
-//! and every way in which a far end can end or lose the call.
+//! One caller against sipp, an independent SIP implementation: what it receives, how it is refused, and every way in
+//! which the far end can end or lose the call.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use callers::tone::Tone;
 use callers::{Agent, CallId, CallSettings, Cause, Codec, DialError, LiveCall, Target, Transport};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Far longer than anything here takes on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than any wait takes on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A sipp that answers calls; it is killed when the test ends.
+/// A sipp that answers calls; killed at the end of the test.
 struct Sipp {
     child: Child,
     address: SocketAddr,
@@ -55,7 +55,7 @@ impl Sipp {
         }
     }
 
-    /// Dials until sipp is up.
+    /// Dials until sipp answers.
     async fn dial(
         &self,
         agent: &Agent,
@@ -68,7 +68,7 @@ impl Sipp {
                 outcome => return outcome,
             }
         }
-        panic!("sipp did not come up");
+        panic!("sipp did not start");
     }
 
     fn kill(&mut self) {
@@ -102,62 +102,62 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    tokio::time::timeout(TIMEOUT, wait).await.unwrap_or_else(|_| panic!("timed out waiting for: {what}"));
 }
 
-async fn an_echo_is_heard(transport: Transport, codec: Codec) {
+async fn echo_is_detected(transport: Transport, codec: Codec) {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let sipp = match codec {
         Codec::Pcmu => Sipp::start(&["-sn", "uas"], transport),
         Codec::Pcma => Sipp::scenario("uas_pcma.xml", transport),
     };
     let call = sipp.dial(&agent, |settings| CallSettings { codec, ..settings }).await.unwrap();
-    until("the own tone comes back", || call.sound().own_tone >= 3).await;
+    until("the own tone is received", || call.sound().own_tone >= 3).await;
     assert!(call.sound().strangers.is_empty());
     assert_eq!(call.hang_up().await.cause, Cause::HungUp);
     assert_eq!(call.sound().unusable, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_notices_its_own_tone_over_udp() {
-    an_echo_is_heard(Transport::Udp, Codec::Pcmu).await;
+async fn own_tone_is_detected_over_udp() {
+    echo_is_detected(Transport::Udp, Codec::Pcmu).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_notices_its_own_tone_over_tcp() {
-    an_echo_is_heard(Transport::Tcp, Codec::Pcmu).await;
+async fn own_tone_is_detected_over_tcp() {
+    echo_is_detected(Transport::Tcp, Codec::Pcmu).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_notices_its_own_tone_in_a_law() {
-    an_echo_is_heard(Transport::Udp, Codec::Pcma).await;
+async fn own_tone_is_detected_in_a_law() {
+    echo_is_detected(Transport::Udp, Codec::Pcma).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expected_tone_that_never_comes_is_a_failure() {
+async fn expected_tone_that_is_never_received_is_a_failure() {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
     let call = sipp.dial(&agent, |settings| settings).await.unwrap();
     let other = Tone::nth(20);
     call.expect(other, call.answered_at());
-    until("the tone is missed", || call.judge().iter().any(|missing| missing.tone == other)).await;
+    until("the tone is missing", || call.judge().iter().any(|missing| missing.tone == other)).await;
     call.hang_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_far_end_that_dies_is_noticed_by_its_silence() {
+async fn far_end_that_crashes_is_detected_by_its_silence() {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let mut sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
     let call = sipp.dial(&agent, |settings| CallSettings { silence: Millis(500), ..settings }).await.unwrap();
-    until("sound flows", || call.sound().packets > 10).await;
+    until("audio arrives", || call.sound().packets > 10).await;
     sipp.kill();
-    let ended = tokio::time::timeout(PATIENCE, call.ended()).await.unwrap();
+    let ended = tokio::time::timeout(TIMEOUT, call.ended()).await.unwrap();
     assert!(matches!(ended.cause, Cause::Silence { .. }), "{ended:?}");
     assert!(ended.cause.is_loss());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hanging_up_on_a_dead_far_end_does_not_hide_the_loss() {
+async fn call_is_lost_if_the_far_end_does_not_answer_a_bye() {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let mut sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
     let call = sipp.dial(&agent, |settings| settings).await.unwrap();
@@ -168,7 +168,7 @@ async fn hanging_up_on_a_dead_far_end_does_not_hide_the_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_of_a_dead_far_end_loses_the_call() {
+async fn call_is_lost_if_the_far_end_does_not_answer_a_refresh() {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let mut sipp = Sipp::start(&["-sn", "uas"], Transport::Udp);
     let call = sipp.dial(&agent, |settings| settings).await.unwrap();
@@ -177,28 +177,28 @@ async fn a_refresh_of_a_dead_far_end_loses_the_call() {
     assert_eq!(call.ended().await.cause, Cause::RefreshFailed { status: None });
 }
 
-async fn a_far_end_that_asks_refreshes_and_hangs_up(transport: Transport) {
+async fn far_end_sends_options_reinvite_and_bye(transport: Transport) {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let sipp = Sipp::scenario("uas_options_reinvite_bye.xml", transport);
     let call = sipp.dial(&agent, |settings| settings).await.unwrap();
-    let ended = tokio::time::timeout(PATIENCE, call.ended()).await.unwrap();
+    let ended = tokio::time::timeout(TIMEOUT, call.ended()).await.unwrap();
     let reason = Some("Q.850;cause=41;text=\"temporary failure\"".to_owned());
     assert_eq!(ended.cause, Cause::FarEndBye { reason });
     assert!(ended.cause.is_loss());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bye_of_the_far_end_is_a_loss_with_its_reason_over_udp() {
-    a_far_end_that_asks_refreshes_and_hangs_up(Transport::Udp).await;
+async fn bye_of_the_far_end_is_a_loss_with_its_reason_over_udp() {
+    far_end_sends_options_reinvite_and_bye(Transport::Udp).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bye_of_the_far_end_is_a_loss_with_its_reason_over_tcp() {
-    a_far_end_that_asks_refreshes_and_hangs_up(Transport::Tcp).await;
+async fn bye_of_the_far_end_is_a_loss_with_its_reason_over_tcp() {
+    far_end_sends_options_reinvite_and_bye(Transport::Tcp).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn maintenance_mode_is_told_with_reason_and_time_to_come_back() {
+async fn refusal_in_maintenance_mode_has_its_reason_and_retry_after() {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let sipp = Sipp::scenario("uas_503.xml", Transport::Udp);
     let Err(DialError::Refused { status, reason, retry_after, .. }) = sipp.dial(&agent, |s| s).await else {
@@ -209,7 +209,7 @@ async fn maintenance_mode_is_told_with_reason_and_time_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_not_there_gives_no_answer() {
+async fn address_without_a_node_gives_no_answer() {
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let node = SocketAddr::new(LOOPBACK, free_port());
     for (n, transport) in [Transport::Udp, Transport::Tcp].into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The clocks of the machine that this runs on.
+//! The real clocks of this machine: wall clock, CLOCK_BOOTTIME, boot id, and whether a time daemon has set it.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,14 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fleet::time::{Span, Wall};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::{Source, Trust};
+use crate::source::{Source, Trust};
 
-/// Where the kernel names its present start.
+/// The file in which Linux gives its boot id.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The file that systemd-timesyncd makes when it has set the clock. It does not outlive the machine's start.
-/// Other time daemons say so to the kernel alone, and no crate that is kept asks the kernel for that without
-/// unsafe code of ours; with them a clock counts as not known to be right, which is the careful side.
+/// The file that systemd-timesyncd creates when it has set the clock. It is removed when the machine starts.
+/// Other time daemons set a flag of the kernel only, and no maintained crate reads that without unsafe code of
+/// ours (`adjtimex(2)`). With them the clock counts as not known to be correct, which is the safe side.
 const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 
 /// The clocks of this machine.
@@ -26,7 +26,7 @@ impl Source for Machine {
         Wall(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Counts on while the machine is suspended.
+    /// Includes suspended time.
     fn uptime(&self) -> Span {
         let time = clock_gettime(ClockId::Boottime);
         let millis = time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000);

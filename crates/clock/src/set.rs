@@ -1,12 +1,12 @@
-//! Clocks that a test sets by hand. No program uses them.
+//! Clocks that a test sets by hand. No shipped program uses them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fleet::time::{Offset, Span, Wall};
 
-use crate::{Readings, Source, Trust};
+use crate::source::{Readings, Source, Trust};
 
-/// Clocks that stand still until somebody says what passes. Every clone is the same machine.
+/// Clocks that change only through these methods. Every clone is the same machine.
 #[derive(Clone, Debug)]
 pub struct SetByHand(Arc<Mutex<Readings>>);
 
@@ -24,13 +24,13 @@ impl SetByHand {
         readings.uptime = readings.uptime + span;
     }
 
-    /// Somebody sets the wall clock.
+    /// The wall clock is set.
     pub fn set(&self, by: Offset) {
         let mut readings = self.readings();
         readings.wall = readings.wall + by;
     }
 
-    /// The machine is off for a while, and starts.
+    /// The machine is off for this time, and starts again.
     pub fn off(&self, span: Span) {
         let mut readings = self.readings();
         readings.wall = readings.wall + span;
@@ -39,7 +39,7 @@ impl SetByHand {
         readings.trust = Trust::Unknown;
     }
 
-    /// A time daemon has set the wall clock, or nobody says so.
+    /// Sets whether the wall clock is known to be correct.
     pub fn trust(&self, trust: Trust) {
         self.readings().trust = trust;
     }

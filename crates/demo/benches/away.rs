@@ -1,5 +1,5 @@
-//! How long a node is away for its upgrade: from the end of its last call until it takes calls again,
-//! as a ratio to the bare stop and start of the same program by hand.
+//! Measures how long a node is out of service for its upgrade: from the end of its last call until it accepts calls
+//! again, as a ratio to a plain stop and start of the same program.
 //!
 //! `cargo xtask bench`
 
@@ -7,15 +7,15 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use callers::ledger::NodeName;
+use callers::call_log::NodeName;
 use callers::time::Millis;
 use callers::{Crowd, CrowdSettings, Pin, Room};
-use demo::{Block, Built, Contents, Error, Ground, Plan, Platform, Releases, Step, Wait};
+use demo::{AddressBlock, Built, Contents, Error, Plan, Platform, Releases, Step, Topology, Wait};
 use tokio::runtime::Runtime;
 
 const NODES: u8 = 6;
 const ROOM: &str = "meet";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Error> {
     let folder = tempfile::tempdir().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Error> {
         manager: Built::PRESENT,
         conferencing: Built::PRESENT,
         folder: folder.path().to_owned(),
-        ground: Ground::Loopback(Block::of_this_process()),
+        topology: Topology::Loopback(AddressBlock::of_this_process()),
         nodes: NODES,
         rooms: vec![ROOM.to_owned()],
         settings: String::new(),
@@ -36,8 +36,8 @@ fn main() -> Result<(), Error> {
         restarts.push(restart(&mut platform, number)?);
     }
     let (upgrade, restart) = (median(upgrades), median(restarts));
-    println!("upgrade: {upgrade:?} from the end of the last call until calls are taken again");
-    println!("restart: {restart:?} from the stop of the same program by hand until calls are taken again");
+    println!("upgrade: {upgrade:?} from the end of the last call until calls are accepted again");
+    println!("restart: {restart:?} from the stop of the same program until calls are accepted again");
     println!(
         "away / restart = {:.2}x (median of {NODES} nodes)",
         upgrade.as_secs_f64() / restart.as_secs_f64()
@@ -45,13 +45,13 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Upgrades the whole platform, with a call on each node that ends one after the other.
+/// Upgrades the platform with a call on each node; the calls end one after the other.
 async fn upgrades(platform: &Platform) -> Result<Vec<Duration>, Error> {
     let room = Room { alias: ROOM.to_owned(), seats: 6 };
     let settings = CrowdSettings {
         minimum: 0,
         spare: 0,
-        ..CrowdSettings::new(platform.callers(), platform.as_dialled(), vec![room])
+        ..CrowdSettings::new(platform.callers(), platform.dial_targets(), vec![room])
     };
     let crowd = Crowd::start(settings).await?;
     let mut calls = Vec::new();
@@ -61,7 +61,7 @@ async fn upgrades(platform: &Platform) -> Result<Vec<Duration>, Error> {
     }
     platform.upload(&platform.build_package("next", &Contents::next())?)?;
     platform.start(&[])?;
-    platform.wait_for(Wait { what: "every node waits for its call", limit: PATIENCE }, |status| {
+    platform.wait_for(Wait { what: "every node waits for its call", limit: TIMEOUT }, |status| {
         let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
         nodes.iter().all(|node| node["upgrade_status"] == "WAITING_FOR_CALLS")
     })?;
@@ -69,31 +69,31 @@ async fn upgrades(platform: &Platform) -> Result<Vec<Duration>, Error> {
     for (call, number) in calls.iter().zip(1..) {
         crowd.hang_up(call).await;
         let ended = Instant::now();
-        until_taking_calls(platform, number)?;
+        wait_until_calls_are_accepted(platform, number)?;
         away.push(ended.elapsed());
     }
-    platform.wait_until_ended(PATIENCE)?;
+    platform.wait_until_ended(TIMEOUT)?;
     Ok(away)
 }
 
-/// Stops the node's program by hand and starts it again, under nothing but boot.
+/// Stops the machine and starts it again, without a run.
 fn restart(platform: &mut Platform, number: u8) -> Result<Duration, Error> {
     let machine = &mut platform.nodes[usize::from(number) - 1];
     let began = Instant::now();
     machine.stop();
     machine.power_on()?;
-    until_taking_calls(platform, number)?;
+    wait_until_calls_are_accepted(platform, number)?;
     Ok(began.elapsed())
 }
 
-/// Waits until the node says that it takes calls, looking every few milliseconds.
-fn until_taking_calls(platform: &Platform, number: u8) -> Result<(), Error> {
-    let until = Instant::now() + PATIENCE;
-    while !takes_calls(platform.web(number)) {
+/// Waits until the node's status reports that it accepts calls, checking every two milliseconds.
+fn wait_until_calls_are_accepted(platform: &Platform, number: u8) -> Result<(), Error> {
+    let until = Instant::now() + TIMEOUT;
+    while !accepts_calls(platform.web(number)) {
         if Instant::now() > until {
-            return Err(Error::Late {
-                what: format!("node{number} takes calls again"),
-                seconds: PATIENCE.as_secs(),
+            return Err(Error::Timeout {
+                what: format!("node{number} accepts calls again"),
+                seconds: TIMEOUT.as_secs(),
                 logs: platform.logs(),
                 last: String::new(),
             });
@@ -103,8 +103,8 @@ fn until_taking_calls(platform: &Platform, number: u8) -> Result<(), Error> {
     Ok(())
 }
 
-/// What load balancers ask: `GET /api/client/v2/status`.
-fn takes_calls(web: SocketAddr) -> bool {
+/// Asks as load balancers do: `GET /api/client/v2/status`.
+fn accepts_calls(web: SocketAddr) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&web, Duration::from_millis(500))?;
         stream.set_read_timeout(Some(Duration::from_millis(500)))?;

@@ -1,4 +1,6 @@
-//! The command line, as an operator uses it.
+//! Runs `pitlane`, the command line, as an operator does.
+//!
+//! Relies on the program's arguments, exit codes and JSON output only. Never sends a request of its own.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,20 +9,23 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::ground::Ground;
+use crate::topology::Topology;
 
-/// `pitlane`, with the settings that every command needs.
+/// Characters of an output that is no JSON that the error shows.
+const OUTPUT_IN_ERROR: usize = 400;
+
+/// `pitlane`, with the environment that every command needs.
 #[derive(Clone, Debug)]
 pub struct Pitlane {
     program: PathBuf,
     environment: Vec<(&'static str, OsString)>,
-    console: Option<(Ground, String)>,
+    machine: Option<(Topology, String)>,
 }
 
 impl Pitlane {
     /// The program, not yet bound to a platform.
     pub fn new(program: PathBuf) -> Self {
-        Self { program, environment: Vec::new(), console: None }
+        Self { program, environment: Vec::new(), machine: None }
     }
 
     /// The same program with one more environment variable.
@@ -30,58 +35,60 @@ impl Pitlane {
         self
     }
 
-    /// The same program at the console of a machine.
+    /// The same program, run on a machine.
     #[must_use]
-    pub fn on(mut self, ground: Ground, machine: &str) -> Self {
-        self.console = Some((ground, machine.to_owned()));
+    pub fn on(mut self, topology: Topology, machine: &str) -> Self {
+        self.machine = Some((topology, machine.to_owned()));
         self
     }
 
-    /// A command that is about to be run.
-    pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = match &self.console {
-            Some((ground, machine)) => ground.command(machine, self.program.as_os_str()),
+    /// A command that has not been started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = match &self.machine {
+            Some((topology, machine)) => topology.command(machine, self.program.as_os_str()),
             None => Command::new(&self.program),
         };
-        command.args(words).envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command
     }
 
-    /// What a person types to say the same.
-    pub fn as_typed(&self, words: &str) -> String {
+    /// The line of a shell that runs the same command.
+    pub fn shell_line(&self, arguments: &str) -> String {
         let environment = self.environment.iter().filter(|(name, _)| *name != "PITLANE_CONFIG");
         let environment: Vec<_> =
             environment.map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect();
-        format!("{} {} {words}", environment.join(" "), self.program.display())
+        format!("{} {} {arguments}", environment.join(" "), self.program.display())
     }
 
-    /// Runs a command and returns what it says on standard output.
+    /// Runs a command and returns its standard output.
     ///
     /// # Errors
-    /// [`Error::Command`] with its exit code and what it said on standard error.
-    pub fn say(&self, words: &[&str]) -> Result<String, Error> {
-        let mut command = self.command(words);
+    /// [`Error::Command`] with its exit code and its standard error.
+    pub fn run(&self, arguments: &[&str]) -> Result<String, Error> {
+        let mut command = self.command(arguments);
         let output = command
             .stdin(Stdio::null())
             .output()
             .map_err(|source| Error::NotStarted { program: self.program.clone(), source })?;
         if !output.status.success() {
             return Err(Error::Command {
-                command: words.join(" "),
+                command: arguments.join(" "),
                 code: output.status.code().unwrap_or(-1),
-                said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             });
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Runs a command and returns its answer.
+    /// Runs a command with `--json` and returns the parsed output.
     ///
     /// # Errors
     /// [`Error::Command`] or [`Error::NotJson`].
-    pub fn ask(&self, words: &[&str]) -> Result<Value, Error> {
-        let said = self.say(&[&["--json"], words].concat())?;
-        serde_json::from_str(&said)
-            .map_err(|_| Error::NotJson { command: words.join(" "), said: said.chars().take(400).collect() })
+    pub fn query(&self, arguments: &[&str]) -> Result<Value, Error> {
+        let output = self.run(&[&["--json"], arguments].concat())?;
+        serde_json::from_str(&output).map_err(|_| Error::NotJson {
+            command: arguments.join(" "),
+            output: output.chars().take(OUTPUT_IN_ERROR).collect(),
+        })
     }
 }

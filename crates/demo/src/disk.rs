@@ -1,19 +1,21 @@
-//! The disk of a machine: a small file system in memory that can be filled to its last byte, or one that
-//! refuses every change when it is told to.
+//! The disk of a machine: a small tmpfs that can be filled to its last byte, or a `faultfs` that fails every
+//! write on demand.
+//!
+//! Relies on `mount` or FUSE and on root privileges. Unmounts nothing: the mount namespace of the caller does.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use frail::{Fault, Frail};
+use faultfs::{Fault, FaultFs};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::error::Error;
-use crate::machine::Role;
-use crate::network::run;
+use crate::role::Role;
+use crate::system::run;
 
-/// Room for two releases, a package on its way and the state of a machine: a manager holds each package
-/// three times while it takes it in.
+/// The size in megabytes: space for two releases, a package in transfer and the state of the machine. A manager
+/// keeps three copies of a package while it processes the upload.
 fn megabytes(role: Role) -> u32 {
     match role {
         Role::Manager => 640,
@@ -22,62 +24,62 @@ fn megabytes(role: Role) -> u32 {
 }
 
 /// The name of the file that fills a disk.
-const BALLAST: &str = "ballast";
+const FILLER: &str = "ballast";
 
-/// The folder, beside a machine's root, in which a frail disk keeps what is written.
-const BEHIND: &str = "behind";
+/// The extension of the folder, beside a machine's root, in which `faultfs` stores the data.
+const BACKING: &str = "behind";
 
 /// What kind of disks the machines have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disks {
-    /// A small one each.
+    /// A small tmpfs each.
     Small,
-    /// One each that refuses every change when it is told to.
-    Frail,
+    /// A file system each that fails every write on demand.
+    FaultFs,
 }
 
 /// The disk of a machine, mounted at its root.
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
-    frail: Option<Frail>,
+    faultfs: Option<FaultFs>,
 }
 
 impl Disk {
     /// Mounts an empty disk at `root`.
     pub(crate) fn make(kind: Disks, root: &Path, role: Role) -> Result<Self, Error> {
         std::fs::create_dir_all(root).map_err(Error::file(root))?;
-        let frail = match kind {
+        let faultfs = match kind {
             Disks::Small => {
                 let size = format!("size={}m,mode=750", megabytes(role));
                 run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "pitlane"]).arg(root))?;
                 None
             }
-            Disks::Frail => {
-                let behind = root.with_extension(BEHIND);
-                std::fs::create_dir_all(&behind).map_err(Error::file(&behind))?;
-                Some(Frail::mount(&behind, root)?)
+            Disks::FaultFs => {
+                let backing = root.with_extension(BACKING);
+                std::fs::create_dir_all(&backing).map_err(Error::file(&backing))?;
+                Some(FaultFs::mount(&backing, root)?)
             }
         };
-        Ok(Self { root: root.into(), frail })
+        Ok(Self { root: root.into(), faultfs })
     }
 
-    /// From now on every change is refused with an input/output error.
+    /// Fails every change with an input/output error from now on.
     ///
     /// # Errors
-    /// The disk is none that can.
-    pub fn refuse(&self) -> Result<(), Error> {
-        let Some(frail) = &self.frail else { return Err(Error::Sturdy(self.root.clone())) };
-        frail.fail_writes(Fault::InputOutput);
+    /// [`Error::NotFaultFs`] if the disk is a small one.
+    pub fn fail_writes(&self) -> Result<(), Error> {
+        let Some(faultfs) = &self.faultfs else { return Err(Error::NotFaultFs(self.root.clone())) };
+        faultfs.inject(Fault::InputOutput);
         Ok(())
     }
 
-    /// Takes all the space that is left.
+    /// Allocates all the free space.
     ///
     /// # Errors
-    /// The file system refuses for another reason than that it is full.
+    /// The file system fails for another reason than being full.
     pub fn fill(&self) -> Result<(), Error> {
-        let path = self.root.join(BALLAST);
+        let path = self.root.join(FILLER);
         let failed = || Error::file(path.clone());
         let file = File::options().create(true).append(true).open(&path).map_err(failed())?;
         loop {
@@ -87,23 +89,23 @@ impl Disk {
                 return Ok(());
             }
             match fallocate(&file, FallocateFlags::empty(), from, bytes) {
-                // Somebody else was quicker.
+                // Another process allocated the space first.
                 Err(rustix::io::Errno::NOSPC) | Ok(()) => {}
                 Err(error) => return Err(failed()(error.into())),
             }
         }
     }
 
-    /// Takes changes again, with room for them.
+    /// Ends the fault: writes succeed again, and the space that [`Disk::fill`] took is free.
     ///
     /// # Errors
-    /// The file system refuses.
-    pub fn mend(&self) -> Result<(), Error> {
-        if let Some(frail) = &self.frail {
-            frail.heal();
+    /// The file system fails.
+    pub fn repair(&self) -> Result<(), Error> {
+        if let Some(faultfs) = &self.faultfs {
+            faultfs.clear_fault();
             return Ok(());
         }
-        let path = self.root.join(BALLAST);
+        let path = self.root.join(FILLER);
         std::fs::remove_file(&path).map_err(Error::file(path))
     }
 }

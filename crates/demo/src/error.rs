@@ -1,21 +1,23 @@
-//! What can go wrong while a platform is set up or watched.
+//! The errors of setting up a platform and of waiting for what it does.
+//!
+//! Each names the program, file or condition, and where the logs are.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a platform could not be set up, or did not do what was waited for.
+/// Why a platform could not be set up, or why a condition was not met.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// A program is not where it should be.
-    #[error("{0} is not there; `cargo xtask releases` builds it")]
+    /// A program does not exist.
+    #[error("{0} does not exist; `cargo xtask releases` builds it")]
     NotBuilt(PathBuf),
-    /// A file or folder could not be read or made.
+    /// A file or folder could not be read or written.
     #[error("{path}: {source}")]
     File {
         /// The file.
         path: PathBuf,
-        /// The reason.
+        /// The cause.
         source: std::io::Error,
     },
     /// A program could not be started.
@@ -23,73 +25,71 @@ pub enum Error {
     NotStarted {
         /// The program.
         program: PathBuf,
-        /// The reason.
+        /// The cause.
         source: std::io::Error,
     },
     /// A command of the operating system failed.
-    #[error("`{command}` failed: {said}")]
+    #[error("`{command}` failed: {output}")]
     System {
         /// The command.
         command: String,
-        /// What it said.
-        said: String,
+        /// What it printed.
+        output: String,
     },
-    /// The command line answered with a failure.
-    #[error("`pitlane {command}` ended with {code}: {said}")]
+    /// The command line failed.
+    #[error("`pitlane {command}` ended with {code}: {output}")]
     Command {
-        /// What was asked.
+        /// Its arguments.
         command: String,
         /// Its exit code; -1 when it was killed.
         code: i32,
-        /// What it said on standard error.
-        said: String,
+        /// Its standard error.
+        output: String,
     },
     /// The command line did not answer with JSON.
-    #[error("`pitlane {command}` did not answer with JSON: {said}")]
+    #[error("`pitlane {command}` did not answer with JSON: {output}")]
     NotJson {
-        /// What was asked.
+        /// Its arguments.
         command: String,
-        /// What it said.
-        said: String,
+        /// What it printed.
+        output: String,
     },
-    /// What was waited for did not come.
-    #[error(
-        "{what} did not happen within {seconds} s; the logs are in {logs}; the last that was seen: {last}"
-    )]
-    Late {
-        /// What was waited for.
+    /// A condition was not met in time.
+    #[error("timed out after {seconds} s waiting for: {what}; the logs are in {logs}; last seen: {last}")]
+    Timeout {
+        /// The condition.
         what: String,
-        /// How long.
+        /// The time limit.
         seconds: u64,
-        /// Where to look.
+        /// The logs of the machines.
         logs: PathBuf,
-        /// What was seen instead.
+        /// The last state seen.
         last: String,
     },
-    /// Cables are pulled and disks filled with the rights of root only.
+    /// Links can be cut and disks filled by root only.
     #[error(
-        "this pulls cables and fills disks in namespaces of its own, which needs the rights of root; run it as root"
+        "this cuts network links and fills disks in namespaces of its own, which needs root privileges; run it as root"
     )]
     NotRoot,
-    /// A disk cannot be made that fails.
+    /// The file system for fault injection could not be mounted.
     #[error(transparent)]
-    NotMounted(#[from] frail::NotMounted),
-    /// A disk was to fail that cannot.
-    #[error("the disk at {0} cannot refuse a change; make it a frail one")]
-    Sturdy(PathBuf),
-    /// The moment for a fault was missed.
-    #[error("the moment was missed: {0}")]
+    NotMounted(#[from] faultfs::NotMounted),
+    /// Writes cannot be made to fail on this disk.
+    #[error("the disk at {0} cannot fail writes; create it as a faultfs")]
+    NotFaultFs(PathBuf),
+    /// The phase had ended before the fault was injected.
+    #[error("the phase was missed: {0}")]
     Missed(&'static str),
-    /// A promise was broken.
+    /// An invariant was violated.
     #[error("{0}")]
     Broken(String),
-    /// The people on the phone could not begin, or were refused.
+    /// The callers could not start, or were refused.
     #[error(transparent)]
     Crowd(#[from] callers::CrowdError),
 }
 
 impl Error {
-    /// A failure with a file.
+    /// An error of a file operation.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }

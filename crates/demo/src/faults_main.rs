@@ -1,6 +1,8 @@
-//! Faults on real processes: plays every phase of a run with every fault, each on a platform of its own,
-//! and prints what came of it. It needs the rights of root, since it pulls cables and fills disks: those of
-//! network and mount namespaces that it makes and that end with it.
+//! Runs the fault matrix: every phase of a run with every fault, each case on a platform of its own, and prints
+//! the results.
+//!
+//! Relies on root privileges for the network, mount and process namespaces that it creates for each case. Changes
+//! nothing outside of them.
 
 mod faults_table;
 
@@ -13,42 +15,42 @@ use clap::Parser;
 use demo::faults::{Case, Fault, Phase, Verdict, run};
 use demo::{Error, Releases, Step};
 
-use faults_table::Played;
+use faults_table::CaseResult;
 
-/// How long one case may take: several times what the slowest was seen to take.
+/// The time limit of a case: several times the duration of the slowest one measured.
 const LIMIT: Duration = Duration::from_secs(300);
-/// How often a moment that was missed is tried to be met again.
-const TRIES: u32 = 3;
+/// How often a case is run if its phase ends before the fault is injected.
+const ATTEMPTS: u32 = 3;
 
-/// Plays faults on real processes with people on the phone, and says what came of each.
+/// Injects faults into a platform of real processes with calls on it, and prints the result of each case.
 #[derive(Debug, Parser)]
 #[command(name = "pitlane-faults")]
 struct Options {
-    /// Where the releases are. The folder of this program when not given.
+    /// The folder with the releases. Default: the folder of this program.
     #[arg(long, value_name = "FOLDER")]
     releases: Option<PathBuf>,
-    /// Plays a part in which every phase and every fault is there at least once.
+    /// Run a subset that contains every phase and every fault at least once.
     #[arg(long)]
     covering: bool,
-    /// Plays these phases only.
+    /// Run these phases only.
     #[arg(long, value_enum, value_name = "PHASE")]
     phase: Vec<Phase>,
-    /// Plays these faults only.
+    /// Run these faults only.
     #[arg(long, value_enum, value_name = "FAULT")]
     fault: Vec<Fault>,
-    /// How many cases are played beside each other.
+    /// The number of cases that run at the same time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
-    /// Prints one table of phases and faults, for a document.
+    /// Print one table of phases and faults, for a document.
     #[arg(long)]
     markdown: bool,
-    /// Plays the one case here and now: in namespaces that were made for it.
+    /// Run the one case in this process, which is in namespaces that were created for it.
     #[arg(long, hide = true, value_name = "FOLDER")]
     here: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    match play(&Options::parse()) {
+    match run_cases(&Options::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("pitlane-faults: {error}");
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn play(options: &Options) -> Result<ExitCode, Error> {
+fn run_cases(options: &Options) -> Result<ExitCode, Error> {
     let own = || std::env::current_exe().ok()?.parent().map(Path::to_owned);
     let folder = options.releases.clone().or_else(own).unwrap_or_default();
     let releases = Releases::in_folder(&folder, Step::TO_NEXT)?;
@@ -69,55 +71,55 @@ fn play(options: &Options) -> Result<ExitCode, Error> {
     if !rustix::process::geteuid().is_root() {
         return Err(Error::NotRoot);
     }
-    let played = play_all(options, &folder);
-    let table = if options.markdown { faults_table::matrix(&played) } else { faults_table::list(&played) };
-    println!("{table}\n{}", faults_table::sums(&played));
-    let broken = played.iter().any(|played| matches!(played.result, Ok(Verdict::Broken(_))));
+    let results = run_all(options, &folder);
+    let table = if options.markdown { faults_table::matrix(&results) } else { faults_table::list(&results) };
+    println!("{table}\n{}", faults_table::totals(&results));
+    let broken = results.iter().any(|case| matches!(case.result, Ok(Verdict::Broken(_))));
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Plays what was chosen, a few at a time, in order.
-fn play_all(options: &Options, releases: &Path) -> Vec<Played> {
+/// Runs the chosen cases, several at the same time, and returns the results in order.
+fn run_all(options: &Options, releases: &Path) -> Vec<CaseResult> {
     let any = |list: &[Phase], phase| list.is_empty() || list.contains(&phase);
     let chosen = Case::all()
         .filter(|case| !options.covering || case.covers())
         .filter(|case| any(&options.phase, case.phase))
         .filter(|case| options.fault.is_empty() || options.fault.contains(&case.fault));
-    let waiting: Mutex<Vec<Case>> = Mutex::new(chosen.collect::<Vec<_>>().into_iter().rev().collect());
-    let played = Mutex::new(Vec::new());
-    let take = || waiting.lock().ok()?.pop();
+    let queue: Mutex<Vec<Case>> = Mutex::new(chosen.collect::<Vec<_>>().into_iter().rev().collect());
+    let results = Mutex::new(Vec::new());
+    let take = || queue.lock().ok()?.pop();
     std::thread::scope(|scope| {
         for _ in 0..options.jobs {
             scope.spawn(|| {
                 while let Some(case) = take() {
-                    let one = play_one(case, releases);
-                    eprintln!("{}", faults_table::line(&one));
-                    played.lock().expect("nobody panics while it is held").push(one);
+                    let result = run_one(case, releases);
+                    eprintln!("{}", faults_table::line(&result));
+                    results.lock().expect("no thread panics while it holds the lock").push(result);
                 }
             });
         }
     });
-    let mut played = played.into_inner().unwrap_or_default();
-    played.sort_by_key(|played| played.case);
-    played
+    let mut results = results.into_inner().unwrap_or_default();
+    results.sort_by_key(|result| result.case);
+    results
 }
 
-fn play_one(case: Case, releases: &Path) -> Played {
+fn run_one(case: Case, releases: &Path) -> CaseResult {
     let began = Instant::now();
-    let result = match case.fault.means_nothing_in(case.phase) {
+    let result = match case.fault.not_applicable_in(case.phase) {
         Some(why) => Err(why),
         None => Ok(in_namespaces(case, releases)),
     };
-    Played { case, seconds: began.elapsed().as_secs(), result }
+    CaseResult { case, seconds: began.elapsed().as_secs(), result }
 }
 
-/// Plays a case as the first process of namespaces of its own: whatever it leaves behind ends with it.
+/// Runs a case as the first process of namespaces of its own: all that it creates ends with them.
 fn in_namespaces(case: Case, releases: &Path) -> Verdict {
-    let mut last = Verdict::Broken("it was never played".into());
-    for _ in 0..TRIES {
+    let mut last = Verdict::Broken("it was never run".into());
+    for _ in 0..ATTEMPTS {
         last = once(case, releases).unwrap_or_else(|error| Verdict::Broken(error.to_string()));
         match &last {
-            Verdict::Broken(why) if why.starts_with("the moment was missed") => {}
+            Verdict::Broken(why) if why.starts_with("the phase was missed") => {}
             Verdict::Broken(_) | Verdict::Held(_) => break,
         }
     }
@@ -144,8 +146,8 @@ fn once(case: Case, releases: &Path) -> Result<Verdict, Error> {
         .map_err(|source| Error::NotStarted { program: "unshare".into(), source })?;
     let verdict = serde_json::from_slice(&output.stdout);
     let verdict = verdict.unwrap_or_else(|_| {
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        Verdict::Broken(format!("the case ended without a verdict ({}): {said}", output.status))
+        let printed = String::from_utf8_lossy(&output.stdout);
+        Verdict::Broken(format!("the case ended without a verdict ({}): {printed}", output.status))
     });
     Ok(match verdict {
         Verdict::Broken(why) => {

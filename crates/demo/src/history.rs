@@ -1,4 +1,6 @@
-//! When each node went through its phases, read from the history that the Management Node keeps.
+//! Reads from the history of a run when each node entered its phases.
+//!
+//! Relies on the names of facts in `pitlane --json upgrade history`. Judges nothing: that is `verdict`.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +10,20 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// The phases of one node in a run.
+/// The times of one node's phases in a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phases {
-    /// When it was asked into maintenance mode, each time.
+    /// When it was asked to enter maintenance mode, each time.
     pub(crate) preparing: Vec<Time>,
-    /// When it was back, each time.
-    pub(crate) back: Vec<Time>,
-    /// When it refused calls; the last time, when it was tried again.
+    /// When it returned to service, each time.
+    pub(crate) returned: Vec<Time>,
+    /// When it began to refuse calls, in the last attempt.
     pub(crate) draining: Option<Time>,
     /// When its calls had cleared.
     pub(crate) cleared: Option<Time>,
-    /// When it took calls again on the new release.
+    /// When it accepted calls again on the new release.
     pub(crate) upgraded: Option<Time>,
-    /// How often its calls had not cleared in time.
+    /// The number of attempts that ended at the drain limit.
     pub(crate) timeouts: usize,
 }
 
@@ -32,10 +34,10 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The history of the run that a status names as the last.
+    /// The history of the last run in a status.
     pub(crate) fn of_last_run(pitlane: &Pitlane, status: &Value) -> Result<Self, Error> {
         let run = status["last_run"]["id"].to_string();
-        let answer = pitlane.ask(&["upgrade", "history", &run])?;
+        let answer = pitlane.query(&["upgrade", "history", &run])?;
         let mut history = Self::default();
         for fact in answer["facts"].as_array().into_iter().flatten() {
             if let (Some(at), Some(name)) = (time(&fact["at"]), fact["fact"]["name"].as_str()) {
@@ -45,12 +47,12 @@ impl History {
         Ok(history)
     }
 
-    /// The most nodes that were out of service at one time.
+    /// The largest number of nodes that were out of service at the same time.
     pub(crate) fn most_at_once(&self) -> usize {
         let left = self.nodes.values().flat_map(|node| &node.preparing).map(|at| (*at, true));
-        let back = self.nodes.values().flat_map(|node| &node.back).map(|at| (*at, false));
+        let back = self.nodes.values().flat_map(|node| &node.returned).map(|at| (*at, false));
         let mut moves: Vec<(Time, bool)> = left.chain(back).collect();
-        // At one moment, the place is given back before it is taken.
+        // At equal times, a node that returns frees its place before the next node takes it.
         moves.sort_unstable();
         let (mut out, mut most) = (0_usize, 0);
         for (_, leaves) in moves {
@@ -60,7 +62,7 @@ impl History {
         most
     }
 
-    /// The phases of one node.
+    /// The times of one node's phases.
     pub(crate) fn of(&self, node: &str) -> Phases {
         self.nodes.get(node).cloned().unwrap_or_default()
     }
@@ -73,7 +75,7 @@ impl Phases {
             self.preparing.push(at);
         }
         if named("upgraded") || named("returned") || named("failed") {
-            self.back.push(at);
+            self.returned.push(at);
         }
         if named("draining") {
             self.draining = Some(at);

@@ -1,27 +1,32 @@
-//! A whole platform on one machine: real processes on loopback addresses of their own, set up with the
-//! command line as an operator would. The demo runs on it, and so do the tests with real processes.
+//! Runs a whole platform of real processes on one machine, set up with the command line as an operator would.
+//! The demo, the fault matrix and the tests with real processes use it.
 //!
-//! It knows the programs by their command lines and their REST answers only, and links none of them.
+//! Relies on the command lines and the REST answers of the shipped programs. Links none of them.
+//!
+//! Reading order: `releases`, `package`, `topology`, `machine`, `platform`, then `faults`.
 
-mod block;
+mod address_block;
 mod cli;
 mod disk;
 mod error;
 pub mod faults;
-mod ground;
 mod machine;
 mod network;
 mod package;
 mod platform;
 mod releases;
+mod role;
+mod system;
+mod topology;
 
-pub use block::Block;
+pub use address_block::AddressBlock;
 pub use cli::Pitlane;
 pub use disk::{Disk, Disks};
 pub use error::Error;
-pub use ground::Ground;
-pub use machine::{Machine, Role};
-pub use network::{Line, Network};
-pub use package::{Contents, Program, Recipe};
+pub use machine::Machine;
+pub use network::{Link, Network};
+pub use package::{Contents, PackageBuilder, Program};
 pub use platform::{Plan, Platform, Wait};
 pub use releases::{Built, Releases, Step};
+pub use role::Role;
+pub use topology::Topology;

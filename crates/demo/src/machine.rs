@@ -1,4 +1,7 @@
-//! One machine of the platform: its folder, and the boot process that runs in it.
+//! One machine of a platform: its folder, and the boot process that runs in it.
+//!
+//! Responsible for power, crashes and the log of the machine; relies on the folder being installed. Knows no other
+//! machine and nothing of runs.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,61 +12,42 @@ use rustix::process::{Pid, Signal};
 
 use crate::disk::Disk;
 use crate::error::Error;
-use crate::ground::Ground;
+use crate::topology::Topology;
 
-/// What a machine is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The Management Node.
-    Manager,
-    /// A Conferencing Node.
-    Node,
-}
+/// How long an orderly stop may take before the power is cut.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-impl Role {
-    /// As the command line names it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Manager => "manager",
-            Self::Node => "node",
-        }
-    }
-}
-
-/// How long an orderly stop may take before the machine's power is cut.
-const STOP: Duration = Duration::from_secs(15);
-
-/// A machine. Dropping it ends its processes.
+/// A machine. Dropping it kills its processes.
 #[derive(Debug)]
 pub struct Machine {
-    /// Its name, and that of its log.
+    /// Its name, and the name of its log.
     pub name: String,
     /// Its root folder.
     pub root: PathBuf,
-    /// Its disk, when it has one of its own.
+    /// Its disk, if it has one of its own.
     pub disk: Option<Disk>,
     boot: PathBuf,
-    ground: Ground,
+    topology: Topology,
     log: PathBuf,
     process: Option<Child>,
 }
 
 impl Machine {
-    /// A machine whose root has been installed; it is not running.
-    pub(crate) fn new(name: String, root: PathBuf, boot: PathBuf, ground: Ground, logs: &Path) -> Self {
+    /// A machine whose root is installed; it is not running.
+    pub(crate) fn new(name: String, root: PathBuf, boot: PathBuf, topology: Topology, logs: &Path) -> Self {
         let log = logs.join(format!("{name}.log"));
-        Self { name, root, disk: None, boot, ground, log, process: None }
+        Self { name, root, disk: None, boot, topology, log, process: None }
     }
 
     /// Powers the machine on.
     ///
     /// # Errors
-    /// When boot cannot be started.
+    /// Boot cannot be started.
     pub fn power_on(&mut self) -> Result<(), Error> {
         let log =
             File::options().create(true).append(true).open(&self.log).map_err(Error::file(&self.log))?;
         let also = log.try_clone().map_err(Error::file(&self.log))?;
-        let mut command = self.ground.command(&self.name, self.boot.as_os_str());
+        let mut command = self.topology.command(&self.name, self.boot.as_os_str());
         command.arg("--root").arg(&self.root).stdin(Stdio::null()).stdout(log).stderr(also);
         let child =
             command.spawn().map_err(|source| Error::NotStarted { program: self.boot.clone(), source })?;
@@ -71,16 +55,16 @@ impl Machine {
         Ok(())
     }
 
-    /// Starts boot again when it has ended by itself, as the service manager of a machine does.
+    /// Starts boot again if it has ended by itself, as a service manager does.
     ///
     /// # Errors
-    /// When boot cannot be started.
-    pub fn keep_up(&mut self) -> Result<(), Error> {
+    /// Boot cannot be started.
+    pub fn restart_ended(&mut self) -> Result<(), Error> {
         let ended = self.process.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))));
         if ended { self.power_on() } else { Ok(()) }
     }
 
-    /// Cuts the machine's power: boot and the release that it runs are killed at once.
+    /// Cuts the power: kills boot and the release that it runs.
     pub fn cut_power(&mut self) {
         let Some(mut child) = self.process.take() else { return };
         let release = self.release_of(&child);
@@ -91,25 +75,32 @@ impl Machine {
         }
     }
 
-    /// Kills the running release, not boot: a crash.
+    /// Crashes the running release: kills it, but not boot.
     pub fn crash(&self) {
         if let Some(release) = self.release() {
             signal(release, Signal::KILL);
         }
     }
 
-    /// Hangs the running release, or lets it go on.
-    pub fn hang(&self, hang: bool) {
+    /// Stops the running release without ending it (SIGSTOP).
+    pub fn suspend(&self) {
         if let Some(release) = self.release() {
-            signal(release, if hang { Signal::STOP } else { Signal::CONT });
+            signal(release, Signal::STOP);
         }
     }
 
-    /// Stops the machine in an orderly way.
+    /// Lets a release go on that [`Machine::suspend`] has stopped.
+    pub fn resume(&self) {
+        if let Some(release) = self.release() {
+            signal(release, Signal::CONT);
+        }
+    }
+
+    /// Shuts the machine down; cuts the power if that takes too long.
     pub fn stop(&mut self) {
         let Some(child) = &mut self.process else { return };
         signal(child.id(), Signal::TERM);
-        let until = Instant::now() + STOP;
+        let until = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < until {
             if let Ok(Some(_)) = child.try_wait() {
                 self.process = None;
@@ -120,7 +111,7 @@ impl Machine {
         self.cut_power();
     }
 
-    /// The process of the running release.
+    /// The process number of the running release.
     pub fn release(&self) -> Option<u32> {
         self.process.as_ref().and_then(|child| self.release_of(child))
     }
@@ -136,12 +127,12 @@ impl Machine {
         self.process.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// Lets the processes live on after this program: the demo's `--keep`.
-    pub fn keep(&mut self) -> Option<u32> {
+    /// Leaves the processes running after this program ends (`--keep` of the demo), and returns boot's number.
+    pub fn detach(&mut self) -> Option<u32> {
         self.process.take().map(|child| child.id())
     }
 
-    /// What the machine has logged.
+    /// The whole log of the machine.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }

@@ -1,9 +1,10 @@
-//! The demo: a platform of one Management Node and its Conferencing Nodes on this machine, people
-//! talking on it, and an upgrade under their calls. It fails when a call was lost, when somebody was
-//! not heard, or when a node is not on the new release.
+//! The demo: upgrades a platform of one Management Node and its Conferencing Nodes on this machine while calls go
+//! on. It fails if a call is lost, if a caller is not heard, or if a node does not run the new release.
+//!
+//! Relies on built releases (`cargo xtask releases`) and on loopback addresses. Needs no root privileges.
 
 mod history;
-mod story;
+mod scenario;
 mod table;
 mod verdict;
 
@@ -13,33 +14,33 @@ use std::process::ExitCode;
 use clap::Parser;
 use demo::{Error, Releases, Step};
 
-/// Brings up a platform with people talking on it and upgrades it under their calls.
+/// Sets up a platform, places calls on it, and upgrades it while they go on.
 #[derive(Debug, Parser)]
 #[command(name = "pitlane-demo")]
 pub(crate) struct Options {
-    /// Where the releases are: the folders 34.1 and 34.2, and beside them the other programs. The folder of
-    /// this program when not given.
+    /// The folder with the releases: the folders 34.1 and 34.2, and beside them the other programs. Default: the
+    /// folder of this program.
     #[arg(long, value_name = "FOLDER")]
     releases: Option<PathBuf>,
-    /// How many Conferencing Nodes.
+    /// The number of Conferencing Nodes.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(2..=60))]
     nodes: u8,
-    /// How many calls are alive at any time.
+    /// The number of calls that are kept alive.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(4..=400))]
     calls: u16,
-    /// How long a node waits for its calls to clear; the policy `standard` says an hour.
+    /// How long a node waits for its calls to clear; an hour in the policy `standard`.
     #[arg(long, default_value = "2m")]
     drain_limit: String,
-    /// How long the run may take; the policy `standard` says 24 hours.
+    /// How long the run may take; 24 hours in the policy `standard`.
     #[arg(long, default_value = "20m")]
     run_limit: String,
-    /// How long a node rests after a drain that timed out; the policy `standard` says 10 minutes.
+    /// How long a node rests after a drain that timed out; 10 minutes in the policy `standard`.
     #[arg(long, default_value = "20s")]
     rest: String,
-    /// Makes all choices of the callers.
+    /// The seed of the callers' random choices: the same seed gives the same choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Leave the platform up afterwards and say how to look at it.
+    /// Leave the platform running afterwards, and print how to use it.
     #[arg(long)]
     keep: bool,
 }
@@ -67,10 +68,10 @@ fn demo(options: &Options) -> Result<verdict::Verdict, Error> {
         .prefix("pitlane-demo-")
         .tempdir()
         .map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
-    let (mut platform, verdict) = story::tell(options, releases, folder.path())?;
+    let (mut platform, verdict) = scenario::run(options, releases, folder.path())?;
     println!("{}", verdict.text());
     if options.keep {
-        story::keep(&mut platform, folder.keep());
+        scenario::keep(&mut platform, folder.keep());
     } else if verdict.is_good() {
         platform.stop();
     } else {

@@ -1,57 +1,57 @@
-//! Two networks of this process' own, and machines between them: each machine is a network namespace with
-//! one foot in the management network and one in the media network, so that a cable can be pulled.
+//! Two bridged networks in this process' network namespace. Each machine is a network namespace with an interface
+//! in the management network and one in the media network, so that its management link can be cut or slowed.
 //!
-//! The caller must be root in network, mount and process namespaces of its own (`unshare`): whatever is
-//! made here goes with them.
+//! Relies on `ip` and `tc`, and on the caller being root in network, mount and process namespaces of its own
+//! (`unshare`). Cleans nothing up: everything that is created here ends with those namespaces.
 
 use std::ffi::OsStr;
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::error::Error;
+use crate::system::{run, run_with_input};
 
-/// The bridge that stands for the management network, and the one for the media network.
+/// The bridge of the management network, and the bridge of the media network.
 const MANAGEMENT: &str = "management";
 const MEDIA: &str = "media";
 
-/// The name of a machine's foot in each network, as the machine sees it.
-const MANAGEMENT_CARD: &str = "eth0";
-const MEDIA_CARD: &str = "eth1";
+/// A machine's interface in each network, by its name in the machine's namespace.
+const MANAGEMENT_INTERFACE: &str = "eth0";
+const MEDIA_INTERFACE: &str = "eth1";
 
-/// The largest burst of a slow line: a few packets, so that nothing large slips through at full speed.
+/// The largest burst on a slow link: a few packets, so that no large message passes at full speed.
 const SLOW_BURST: &str = "16kb";
 
-/// How long a packet may wait for a slow line before it is dropped.
+/// How long a packet may wait in the queue of a slow link before it is dropped.
 const SLOW_QUEUE: &str = "300ms";
 
-/// How a machine's management line is.
+/// The condition of a machine's management link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// As it should be.
+pub enum Link {
+    /// Not impaired.
     Good,
-    /// The cable is pulled.
+    /// Down in both directions.
     Cut,
-    /// Nothing arrives at the machine; what it sends goes out.
-    Deaf,
-    /// So many kilobits a second in each direction.
+    /// Drops everything sent to the machine; everything that it sends passes.
+    InboundBlocked,
+    /// Limited to this many kilobits a second in each direction.
     Slow(u32),
 }
 
-/// The two networks.
+/// The management network and the media network.
 #[derive(Clone, Copy, Debug)]
 pub struct Network {
     callers: u8,
 }
 
 impl Network {
-    /// Makes both networks, with a place for callers in the media network.
+    /// Creates both networks, with an address for callers in the media network.
     ///
     /// # Errors
-    /// `ip` or `mount` refuses, as they do without the rights of root.
+    /// `ip` or `mount` fails, as they do without root privileges.
     pub fn make(callers: u8) -> Result<Self, Error> {
         let network = Self { callers };
-        // The names of the namespaces are files; these are seen by nobody else.
+        // Namespaces are named by files. In this mount namespace no other process sees them.
         run(Command::new("mkdir").args(["-p", "/run/netns"]))?;
         run(Command::new("mount").args(["-t", "tmpfs", "pitlane", "/run/netns"]))?;
         let address = network.media(callers);
@@ -67,57 +67,57 @@ impl Network {
         Ok(network)
     }
 
-    /// Puts a machine between the networks.
+    /// Creates the namespace of a machine and connects it to both networks.
     ///
     /// # Errors
-    /// `ip` refuses.
-    pub(crate) fn add(self, machine: &str, place: u8) -> Result<(), Error> {
+    /// `ip` fails.
+    pub(crate) fn add(self, machine: &str, host: u8) -> Result<(), Error> {
         run(Command::new("ip").args(["netns", "add", machine]))?;
         let [management, media] = [port(MANAGEMENT, machine), port(MEDIA, machine)];
         batch(
             &[],
             &format!(
-                "link add {management} type veth peer name {MANAGEMENT_CARD} netns {machine}\n\
+                "link add {management} type veth peer name {MANAGEMENT_INTERFACE} netns {machine}\n\
                  link set {management} master {MANAGEMENT} up\n\
-                 link add {media} type veth peer name {MEDIA_CARD} netns {machine}\n\
+                 link add {media} type veth peer name {MEDIA_INTERFACE} netns {machine}\n\
                  link set {media} master {MEDIA} up\n"
             ),
         )?;
-        let (at_management, at_media) = (self.management(place), self.media(place));
+        let (at_management, at_media) = (self.management(host), self.media(host));
         batch(
             &["-n", machine],
             &format!(
                 "link set lo up\n\
-                 address add {at_management}/24 dev {MANAGEMENT_CARD}\nlink set {MANAGEMENT_CARD} up\n\
-                 address add {at_media}/24 dev {MEDIA_CARD}\nlink set {MEDIA_CARD} up\n"
+                 address add {at_management}/24 dev {MANAGEMENT_INTERFACE}\nlink set {MANAGEMENT_INTERFACE} up\n\
+                 address add {at_media}/24 dev {MEDIA_INTERFACE}\nlink set {MEDIA_INTERFACE} up\n"
             ),
         )
     }
 
-    /// Makes a machine's management line so.
+    /// Sets the condition of a machine's management link.
     ///
     /// # Errors
-    /// `ip` or `tc` refuses.
-    pub fn set_line(self, machine: &str, line: Line) -> Result<(), Error> {
+    /// `ip` or `tc` fails.
+    pub fn set_link(self, machine: &str, link: Link) -> Result<(), Error> {
         let port = port(MANAGEMENT, machine);
-        let state = if line == Line::Cut { "down" } else { "up" };
-        shape(&[], &port, line)?;
-        let outwards = if line == Line::Deaf { Line::Good } else { line };
-        shape(&["-n", machine], MANAGEMENT_CARD, outwards)?;
+        let state = if link == Link::Cut { "down" } else { "up" };
+        shape(&[], &port, link)?;
+        let outbound = if link == Link::InboundBlocked { Link::Good } else { link };
+        shape(&["-n", machine], MANAGEMENT_INTERFACE, outbound)?;
         run(Command::new("ip").args(["link", "set", &port, state]))
     }
 
     /// An address in the management network.
-    pub fn management(self, place: u8) -> IpAddr {
-        Ipv4Addr::new(10, 34, 0, place).into()
+    pub fn management(self, host: u8) -> IpAddr {
+        Ipv4Addr::new(10, 34, 0, host).into()
     }
 
     /// An address in the media network.
-    pub fn media(self, place: u8) -> IpAddr {
-        Ipv4Addr::new(10, 34, 1, place).into()
+    pub fn media(self, host: u8) -> IpAddr {
+        Ipv4Addr::new(10, 34, 1, host).into()
     }
 
-    /// The address of the callers, who are in the media network only.
+    /// The address of the callers, which are in the media network only.
     pub(crate) fn callers(self) -> IpAddr {
         self.media(self.callers)
     }
@@ -130,21 +130,20 @@ pub(crate) fn on_machine(machine: &str, program: &OsStr) -> Command {
     command
 }
 
-/// The switch's side of a machine's line: the name of an interface has 15 characters at most.
+/// The bridge's end of a machine's link. An interface name has at most 15 characters.
 fn port(network: &str, machine: &str) -> String {
     format!("{}-{machine}", &network[..2])
 }
 
-/// What leaves a card is shaped at it.
-fn shape(namespace: &[&str], card: &str, line: Line) -> Result<(), Error> {
-    let of = ["qdisc", "replace", "dev", card, "root"];
+/// Shapes the traffic that leaves through an interface.
+fn shape(namespace: &[&str], interface: &str, link: Link) -> Result<(), Error> {
     let mut command = Command::new("tc");
-    command.args(namespace).args(of);
-    match line {
-        Line::Good | Line::Cut => command.arg("pfifo_fast"),
-        // No packet fits into a bucket of one byte, so each is dropped.
-        Line::Deaf => command.args(["tbf", "rate", "8bit", "burst", "1", "limit", "1"]),
-        Line::Slow(kilobits) => {
+    command.args(namespace).args(["qdisc", "replace", "dev", interface, "root"]);
+    match link {
+        Link::Good | Link::Cut => command.arg("pfifo_fast"),
+        // No packet fits into a token bucket of one byte, so every packet is dropped.
+        Link::InboundBlocked => command.args(["tbf", "rate", "8bit", "burst", "1", "limit", "1"]),
+        Link::Slow(kilobits) => {
             let rate = format!("{kilobits}kbit");
             command.args(["tbf", "rate", &rate, "burst", SLOW_BURST, "latency", SLOW_QUEUE])
         }
@@ -152,35 +151,7 @@ fn shape(namespace: &[&str], card: &str, line: Line) -> Result<(), Error> {
     run(&mut command)
 }
 
-/// Several lines for one `ip`.
+/// Runs several lines of one `ip` command.
 fn batch(options: &[&str], lines: &str) -> Result<(), Error> {
-    let mut command = Command::new("ip");
-    command.args(options).args(["-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
-    let started = |source| Error::NotStarted { program: "ip".into(), source };
-    let mut child = command.spawn().map_err(started)?;
-    if let Some(mut input) = child.stdin.take() {
-        // One that has ended already says why.
-        let _ = input.write_all(lines.as_bytes());
-    }
-    told(&command, &child.wait_with_output().map_err(started)?)
-}
-
-/// Runs a command of the operating system to its end.
-pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
-    let output = command.stdin(Stdio::null()).output();
-    let program = || command.get_program().into();
-    let output = output.map_err(|source| Error::NotStarted { program: program(), source })?;
-    told(command, &output)
-}
-
-fn told(command: &Command, output: &std::process::Output) -> Result<(), Error> {
-    if output.status.success() {
-        return Ok(());
-    }
-    let words: Vec<_> = [command.get_program()].into_iter().chain(command.get_args()).collect();
-    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-    Err(Error::System {
-        command: words.join(" "),
-        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
+    run_with_input(Command::new("ip").args(options).args(["-batch", "-"]), lines)
 }

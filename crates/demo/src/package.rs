@@ -1,4 +1,6 @@
-//! Upgrade packages, built and signed with the command line.
+//! Builds and signs upgrade packages with the command line.
+//!
+//! Relies on built releases. A program of a package can be a shell script, for releases that fail.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,16 +13,16 @@ use crate::releases::{Built, Releases};
 /// The release notes of every package that is built here.
 const NOTES: &str = "Conferencing Nodes report when they started, and the management API shows it.\n";
 
-/// What a package brings for one role.
+/// The program of a package for one role.
 #[derive(Clone, Debug)]
 pub enum Program {
     /// The program of a release.
     Of(Built),
-    /// A shell script in its place: a release that does not come up, though its check before says that it would.
+    /// A shell script in its place: a release that fails at its start although its `check` succeeds.
     Script(&'static str),
 }
 
-/// What a package brings.
+/// The contents of a package.
 #[derive(Clone, Debug)]
 pub struct Contents {
     /// The release in the manifest.
@@ -32,7 +34,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// A whole release.
+    /// Both programs of a release.
     pub fn of(release: Built) -> Self {
         Self { release, manager: Program::Of(release), node: Program::Of(release) }
     }
@@ -45,25 +47,25 @@ impl Contents {
 
 /// Builds packages into one folder, signed with one key.
 #[derive(Debug)]
-pub struct Recipe<'a> {
-    /// The programs.
+pub struct PackageBuilder<'a> {
+    /// The built releases.
     pub releases: &'a Releases,
     /// The command line.
     pub pitlane: &'a Pitlane,
-    /// Where everything goes.
+    /// The folder for keys, specifications and packages.
     pub folder: &'a Path,
 }
 
-impl Recipe<'_> {
-    /// Makes the signing key. Its public half is put into `trust/`.
+impl PackageBuilder<'_> {
+    /// Creates the signing key, and copies the public key into `trust/`.
     ///
     /// # Errors
-    /// When a file or the command line fails.
+    /// A file or the command line fails.
     pub fn make_key(&self) -> Result<(), Error> {
         let trust = self.folder.join("trust");
         fs::create_dir_all(&trust).map_err(Error::file(&trust))?;
         let name = self.folder.join("release");
-        self.pitlane.say(&["package", "keygen", "--no-passphrase", "--out", &text(&name)])?;
+        self.pitlane.run(&["package", "keygen", "--no-passphrase", "--out", &text(&name)])?;
         let public = self.folder.join("release.pub");
         fs::copy(&public, trust.join("release.pub")).map_err(Error::file(public))?;
         Ok(())
@@ -72,15 +74,15 @@ impl Recipe<'_> {
     /// Builds and signs a package.
     ///
     /// # Errors
-    /// When a file or the command line fails.
+    /// A file or the command line fails.
     pub fn build(&self, name: &str, contents: &Contents) -> Result<PathBuf, Error> {
         let spec = self.folder.join(format!("{name}.toml"));
         fs::write(&spec, self.spec(name, contents)?).map_err(Error::file(&spec))?;
         let package = self.folder.join(format!("{name}.pitlane"));
         let key = self.folder.join("release.key");
-        let words =
+        let arguments =
             ["package", "build", "--spec", &text(&spec), "--key", &text(&key), "--out", &text(&package)];
-        self.pitlane.say(&words)?;
+        self.pitlane.run(&arguments)?;
         Ok(package)
     }
 

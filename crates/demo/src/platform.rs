@@ -1,4 +1,6 @@
-//! A platform of one Management Node and its Conferencing Nodes, and what is seen of it.
+//! A platform of one Management Node and its Conferencing Nodes: installation, upload, start of a run, status.
+//!
+//! Does everything with the command line, as an operator does. Injects no fault: that is `faults` and `machine`.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -10,40 +12,41 @@ use serde_json::Value;
 
 use crate::cli::Pitlane;
 use crate::error::Error;
-use crate::ground::Ground;
-use crate::machine::{Machine, Role};
-use crate::package::{Contents, Recipe, text};
+use crate::machine::Machine;
+use crate::package::{Contents, PackageBuilder, text};
 use crate::releases::{Built, Releases};
+use crate::role::Role;
+use crate::topology::Topology;
 
-/// The manager's place on its ground, and the first node's.
+/// The host numbers of the manager and of the first node in the address block or network.
 const MANAGER: u8 = 1;
 const FIRST_NODE: u8 = 11;
-/// The address that callers use.
+/// The host number of the callers.
 pub(crate) const CALLERS: u8 = 200;
-/// Where the manager listens for people, and for nodes.
-const PEOPLE: u16 = 8443;
+/// The ports of the manager for users, and for nodes.
+const USERS: u16 = 8443;
 const NODES: u16 = 8444;
-/// Where a node listens for SIP, and for its status.
+/// The ports of a node for SIP, and for its status.
 const SIP: u16 = 5060;
 const WEB: u16 = 8080;
 /// The system location of all nodes.
 const LOCATION: &str = "this machine";
-/// How often what is waited for is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a condition is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What is to be set up.
+/// How a platform is set up.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where the programs are.
+    /// The built releases.
     pub releases: Releases,
-    /// What the Management Node is installed with.
+    /// The release of the Management Node.
     pub manager: Built,
-    /// What the Conferencing Nodes are installed with.
+    /// The release of the Conferencing Nodes.
     pub conferencing: Built,
-    /// An empty folder for everything.
+    /// An empty folder for all files.
     pub folder: PathBuf,
-    /// Where the machines stand.
-    pub ground: Ground,
+    /// How the machines are connected.
+    pub topology: Topology,
     /// How many Conferencing Nodes.
     pub nodes: u8,
     /// The Virtual Meeting Rooms, each dialled by its name.
@@ -52,75 +55,75 @@ pub struct Plan {
     pub settings: String,
 }
 
-/// What [`Platform::wait_for`] waits for, and for how long.
+/// A condition to wait for, and the time limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait<'a> {
-    /// In words, for the failure.
+    /// The condition, for the error.
     pub what: &'a str,
-    /// For how long.
+    /// The time limit.
     pub limit: Duration,
 }
 
-/// A platform that runs. Dropping it ends its processes.
+/// A platform that runs. Dropping it kills its processes.
 #[derive(Debug)]
 pub struct Platform {
     /// The Management Node.
     pub manager: Machine,
     /// The Conferencing Nodes, `node1` first.
     pub nodes: Vec<Machine>,
-    /// The command line, bound to this platform.
+    /// The command line, with this platform's address and credentials.
     pub pitlane: Pitlane,
     plan: Plan,
 }
 
 impl Platform {
-    /// Sets up a platform of the first release and waits until all its nodes are in touch.
+    /// Sets up a platform and waits until all its nodes have reported.
     ///
     /// # Errors
-    /// What failed, with what the command line said.
+    /// The step that failed, with the output of the command line.
     pub fn bring_up(plan: Plan) -> Result<Self, Error> {
         let logs = plan.folder.join("logs");
         fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
-        let unbound = Pitlane::new(plan.releases.program("pitlane"))
+        let pitlane = Pitlane::new(plan.releases.program("pitlane"))
             .with("PITLANE_CONFIG", plan.folder.join("no-profile.toml"));
-        let recipe = Recipe { releases: &plan.releases, pitlane: &unbound, folder: &plan.folder };
-        recipe.make_key()?;
-        let package = recipe.build("manager", &Contents::of(plan.manager))?;
-        let manager = plan.install(&unbound, &package, "manager", Role::Manager, MANAGER)?;
+        let builder = PackageBuilder { releases: &plan.releases, pitlane: &pitlane, folder: &plan.folder };
+        builder.make_key()?;
+        let package = builder.build("manager", &Contents::of(plan.manager))?;
+        let manager = plan.install(&pitlane, &package, "manager", Role::Manager, MANAGER)?;
         let package = match plan.conferencing == plan.manager {
             true => package,
-            false => recipe.build("conferencing", &Contents::of(plan.conferencing))?,
+            false => builder.build("conferencing", &Contents::of(plan.conferencing))?,
         };
-        let mut platform = Self { manager, nodes: Vec::new(), pitlane: unbound, plan };
+        let mut platform = Self { manager, nodes: Vec::new(), pitlane, plan };
         platform.manager.power_on()?;
-        platform.bind()?;
-        platform.pitlane.say(&["location", "add", LOCATION])?;
+        platform.read_credentials()?;
+        platform.pitlane.run(&["location", "add", LOCATION])?;
         for room in platform.plan.rooms.clone() {
-            platform.pitlane.say(&["room", "add", &room, "--alias", &room])?;
+            platform.pitlane.run(&["room", "add", &room, "--alias", &room])?;
         }
         for number in 1..=platform.plan.nodes {
             platform.add_node(number, &package)?;
         }
-        platform.wait_until_in_touch()?;
+        platform.wait_until_all_have_reported()?;
         Ok(platform)
     }
 
-    /// Waits for the Management Node's first start, and learns its authority and its password.
-    fn bind(&mut self) -> Result<(), Error> {
+    /// Waits for the Management Node's first start, and gives its authority and first password to `pitlane`.
+    fn read_credentials(&mut self) -> Result<(), Error> {
         let state = self.manager.root.join("state");
         let (authority, password) = (state.join("authority.pem"), state.join("admin-password"));
-        let here = || authority.is_file() && password.is_file();
+        let exist = || authority.is_file() && password.is_file();
         self.wait(
             Wait { what: "the Management Node's first start", limit: Duration::from_secs(60) },
-            |_| (here(), String::from("no authority and no password yet")),
+            |_| (exist(), String::from("no authority and no password yet")),
         )?;
         let password = fs::read_to_string(&password).map_err(Error::file(password))?;
-        let people = format!("https://{}", self.plan.ground.management(MANAGER, PEOPLE));
+        let url = format!("https://{}", self.plan.topology.management(MANAGER, USERS));
         self.pitlane = self
             .pitlane
             .clone()
-            .on(self.plan.ground, &self.manager.name)
-            .with("PITLANE_MANAGER", people)
+            .on(self.plan.topology, &self.manager.name)
+            .with("PITLANE_MANAGER", url)
             .with("PITLANE_AUTHORITY", authority)
             .with("PITLANE_USER", "admin")
             .with("PITLANE_PASSWORD", password.trim());
@@ -134,25 +137,24 @@ impl Platform {
     /// Registers a node, sets up its machine, enrols it and powers it on.
     fn add_node(&mut self, number: u8, package: &Path) -> Result<(), Error> {
         let name = format!("node{number}");
-        let place = FIRST_NODE + number - 1;
+        let host = FIRST_NODE + number - 1;
         let enrolment = self.plan.folder.join(format!("{name}.enrolment.toml"));
-        let address = self.plan.ground.media(place, SIP).ip().to_string();
+        let address = self.plan.topology.media(host, SIP).ip().to_string();
         let options = ["--address", &address, "--location", LOCATION, "--enrolment-file", &text(&enrolment)];
-        self.pitlane.say(&[&["node", "add", &name], &options[..]].concat())?;
-        let mut machine = self.plan.install(&self.pitlane, package, &name, Role::Node, place)?;
+        self.pitlane.run(&[&["node", "add", &name], &options[..]].concat())?;
+        let mut machine = self.plan.install(&self.pitlane, package, &name, Role::Node, host)?;
         let program = machine.root.join("slots/a/bin/pitlane-node");
-        let enrol = Pitlane::new(program).on(self.plan.ground, &name);
-        enrol.say(&["enrol", "--root", &text(&machine.root), "--file", &text(&enrolment)])?;
+        let enrol = Pitlane::new(program).on(self.plan.topology, &name);
+        enrol.run(&["enrol", "--root", &text(&machine.root), "--file", &text(&enrolment)])?;
         machine.power_on()?;
         self.nodes.push(machine);
         Ok(())
     }
 
-    /// Copies a node's machine as it is, at another place: the same identity, and addresses of its own. It is
-    /// not running.
+    /// Copies a node's machine, with the same identity but addresses of its own. The copy is not running.
     ///
     /// # Errors
-    /// When the copy cannot be made.
+    /// The copy fails.
     pub fn copy_node(&self, number: u8, as_number: u8) -> Result<Machine, Error> {
         let name = format!("node{number}-copy");
         let (from, root) = (self.plan.folder.join(format!("node{number}")), self.plan.folder.join(&name));
@@ -160,121 +162,121 @@ impl Platform {
         let copied = Command::new(&cp).arg("-a").arg(&from).arg(&root).status();
         copied.map_err(|source| Error::NotStarted { program: cp, source })?;
         let settings = root.join("machine.toml");
-        let place = FIRST_NODE + as_number - 1;
-        fs::write(&settings, self.plan.settings_of(Role::Node, place)).map_err(Error::file(&settings))?;
+        let host = FIRST_NODE + as_number - 1;
+        fs::write(&settings, self.plan.settings_of(Role::Node, host)).map_err(Error::file(&settings))?;
         let boot = self.plan.releases.boot(self.plan.conferencing);
-        Ok(Machine::new(name, root, boot, self.plan.ground, &self.logs()))
+        Ok(Machine::new(name, root, boot, self.plan.topology, &self.logs()))
     }
 
-    fn wait_until_in_touch(&self) -> Result<(), Error> {
+    fn wait_until_all_have_reported(&self) -> Result<(), Error> {
         self.wait_for(Wait { what: "a report of every node", limit: Duration::from_secs(60) }, |status| {
             nodes(status).iter().all(|node| node["contact"] == "heard" && node["calls"].is_u64())
         })?;
         Ok(())
     }
 
-    /// Builds a package with the platform's key.
+    /// Builds a package, signed with the key that the platform trusts.
     ///
     /// # Errors
-    /// When the command line fails.
+    /// The command line fails.
     pub fn build_package(&self, name: &str, contents: &Contents) -> Result<PathBuf, Error> {
         let Plan { releases, folder, .. } = &self.plan;
-        Recipe { releases, pitlane: &self.pitlane, folder }.build(name, contents)
+        PackageBuilder { releases, pitlane: &self.pitlane, folder }.build(name, contents)
     }
 
     /// Uploads a package.
     ///
     /// # Errors
-    /// When it is refused.
+    /// It is rejected.
     pub fn upload(&self, package: &Path) -> Result<(), Error> {
-        self.pitlane.say(&["upgrade", "upload", &text(package)]).map(drop)
+        self.pitlane.run(&["upgrade", "upload", &text(package)]).map(drop)
     }
 
-    /// Presses Start, with the policy's clocks scaled by options of the command line.
+    /// Starts a run, with limits of the policy as options of the command line.
     ///
     /// # Errors
-    /// When something stands in the way.
+    /// Something blocks the start.
     pub fn start(&self, options: &[&str]) -> Result<Value, Error> {
-        self.pitlane.ask(&[&["upgrade", "start", "--yes"], options].concat())
+        self.pitlane.query(&[&["upgrade", "start", "--yes"], options].concat())
     }
 
-    /// What the Management Node says of the upgrade.
+    /// The Management Node's status of the upgrade.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// It does not answer.
     pub fn status(&self) -> Result<Value, Error> {
-        self.pitlane.ask(&["upgrade", "status"])
+        self.pitlane.query(&["upgrade", "status"])
     }
 
-    /// Waits until the Management Node's status is as wanted. A manager that does not answer is waited
-    /// for: it may be restarting.
+    /// Waits until the Management Node's status meets a condition. A manager that does not answer is no error: it
+    /// may be restarting.
     ///
     /// # Errors
-    /// [`Error::Late`] with the last status.
-    pub fn wait_for(&self, wait: Wait<'_>, wanted: impl Fn(&Value) -> bool) -> Result<Value, Error> {
+    /// [`Error::Timeout`] with the last status.
+    pub fn wait_for(&self, wait: Wait<'_>, condition: impl Fn(&Value) -> bool) -> Result<Value, Error> {
         let mut found = Value::Null;
         self.wait(wait, |platform| match platform.status() {
             Ok(status) => {
-                let there = wanted(&status);
+                let met = condition(&status);
                 found = status;
-                (there, found.to_string())
+                (met, found.to_string())
             }
             Err(error) => (false, error.to_string()),
         })?;
         Ok(found)
     }
 
-    /// Waits until the run has ended and every node has said so.
+    /// Waits until the run has ended.
     ///
     /// # Errors
-    /// [`Error::Late`] with the last status.
+    /// [`Error::Timeout`] with the last status.
     pub fn wait_until_ended(&self, limit: Duration) -> Result<Value, Error> {
         self.wait_for(Wait { what: "the end of the run", limit }, |status| {
             status["run"].is_null() && !status["last_run"].is_null()
         })
     }
 
-    fn wait(&self, wait: Wait<'_>, mut look: impl FnMut(&Self) -> (bool, String)) -> Result<(), Error> {
+    fn wait(&self, wait: Wait<'_>, mut check: impl FnMut(&Self) -> (bool, String)) -> Result<(), Error> {
         let until = Instant::now() + wait.limit;
         loop {
-            let (there, seen) = look(self);
-            if there {
+            let (met, seen) = check(self);
+            if met {
                 return Ok(());
             }
             if Instant::now() > until {
-                return Err(Error::Late {
+                return Err(Error::Timeout {
                     what: wait.what.to_owned(),
                     seconds: wait.limit.as_secs(),
                     logs: self.logs(),
                     last: seen,
                 });
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// The folder of all logs.
+    /// The folder with the logs of all machines.
     pub fn logs(&self) -> PathBuf {
         self.plan.folder.join("logs")
     }
 
-    /// Where a node takes SIP.
+    /// The address of a node for SIP.
     pub fn sip(&self, number: u8) -> SocketAddr {
-        self.plan.ground.media(FIRST_NODE + number - 1, SIP)
+        self.plan.topology.media(FIRST_NODE + number - 1, SIP)
     }
 
-    /// Where a node answers for its status.
+    /// The address of a node for its status.
     pub fn web(&self, number: u8) -> SocketAddr {
-        self.plan.ground.media(FIRST_NODE + number - 1, WEB)
+        self.plan.topology.media(FIRST_NODE + number - 1, WEB)
     }
 
-    /// The address that callers use; those of one platform may use it together.
+    /// The address that callers use; all callers of a platform can share it.
     pub fn callers(&self) -> std::net::IpAddr {
-        self.plan.ground.callers(CALLERS)
+        self.plan.topology.callers(CALLERS)
     }
 
-    /// All nodes as the crowd dials them.
-    pub fn as_dialled(&self) -> Vec<callers::Node> {
+    /// All nodes, as callers dial them.
+    pub fn dial_targets(&self) -> Vec<callers::Node> {
         (1..=self.plan.nodes)
             .map(|number| callers::Node {
                 name: callers::NodeName(format!("node{number}")),
@@ -283,7 +285,7 @@ impl Platform {
             .collect()
     }
 
-    /// Stops every machine in an orderly way, nodes first.
+    /// Shuts every machine down, nodes first.
     pub fn stop(&mut self) {
         for machine in self.nodes.iter_mut().chain([&mut self.manager]) {
             machine.stop();
@@ -297,27 +299,27 @@ pub(crate) fn nodes(status: &Value) -> &[Value] {
 }
 
 impl Plan {
-    /// Lays out a machine's folder with the first release in it.
+    /// Installs a machine with a package.
     fn install(
         &self,
         pitlane: &Pitlane,
         package: &Path,
         name: &str,
         role: Role,
-        place: u8,
+        host: u8,
     ) -> Result<Machine, Error> {
         let root = self.folder.join(name);
-        let disk = self.ground.prepare(name, role, place, &root)?;
+        let disk = self.topology.prepare(name, role, host, &root)?;
         let settings = self.folder.join(format!("{name}.machine.toml"));
-        fs::write(&settings, self.settings_of(role, place)).map_err(Error::file(&settings))?;
+        fs::write(&settings, self.settings_of(role, host)).map_err(Error::file(&settings))?;
         let trust = self.folder.join("trust");
-        let words = [
+        let arguments = [
             "machine",
             "install",
             "--root",
             &text(&root),
             "--role",
-            role.word(),
+            role.name(),
             "--package",
             &text(package),
             "--trust",
@@ -325,23 +327,23 @@ impl Plan {
             "--settings",
             &text(&settings),
         ];
-        pitlane.say(&words)?;
+        pitlane.run(&arguments)?;
         let boot = self.releases.boot(match role {
             Role::Manager => self.manager,
             Role::Node => self.conferencing,
         });
-        let mut machine = Machine::new(name.to_owned(), root, boot, self.ground, &self.folder.join("logs"));
+        let mut machine = Machine::new(name.to_owned(), root, boot, self.topology, &self.folder.join("logs"));
         machine.disk = disk;
         Ok(machine)
     }
 
-    fn settings_of(&self, role: Role, place: u8) -> String {
-        let management = |port| self.ground.management(place, port);
-        let media = |port| self.ground.media(place, port);
+    fn settings_of(&self, role: Role, host: u8) -> String {
+        let management = |port| self.topology.management(host, port);
+        let media = |port| self.topology.media(host, port);
         let own = match role {
             Role::Manager => format!(
                 "[manager]\npeople = \"{}\"\nnodes = \"{}\"\nnames = [\"{}\"]\n",
-                management(PEOPLE),
+                management(USERS),
                 management(NODES),
                 management(NODES).ip()
             ),

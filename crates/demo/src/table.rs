@@ -1,27 +1,29 @@
-//! The table that the demo ends with.
+//! Prints the result of the demo: a table with a row for each node, and the totals.
+//!
+//! Formats only; the figures come from `history` and from the callers' log.
 
-use callers::ledger::{DrainReport, Ledger, Totals};
+use callers::call_log::{CallLog, DrainReport, Totals};
 use callers::time::Millis;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Table};
 use demo::Built;
 
-/// One node.
+/// The row of one node.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// Its name.
+    /// The node's name.
     pub(crate) name: String,
-    /// What it runs.
+    /// Its version after the run.
     pub(crate) version: String,
     /// How long it waited for its calls to clear.
     pub(crate) drained: Option<Millis>,
-    /// From the end of its last call until it took calls again.
+    /// The time from the end of its last call until it accepted calls again.
     pub(crate) away: Option<Millis>,
-    /// How often its calls had not cleared in time.
+    /// The number of attempts that ended at the drain limit.
     pub(crate) timeouts: usize,
     /// Its calls during the drain.
     pub(crate) drain: DrainReport,
-    /// Its calls in all.
+    /// All its calls.
     pub(crate) totals: Totals,
 }
 
@@ -60,9 +62,9 @@ pub(crate) fn draw(rows: &[Row]) -> String {
     table.to_string()
 }
 
-/// The sums, in sentences.
-pub(crate) fn summary(ledger: &Ledger, lived_through: usize, fewest: usize, out: usize) -> String {
-    let totals = ledger.totals();
+/// The totals, in sentences.
+pub(crate) fn summary(log: &CallLog, lived_through: usize, fewest: usize, out: usize) -> String {
+    let totals = log.totals();
     format!(
         "Nodes out of service at one time: {out} at most.\n\
          Calls carried: {}; never fewer than {fewest} at one time, {} at most.\n\
@@ -72,7 +74,7 @@ pub(crate) fn summary(ledger: &Ledger, lived_through: usize, fewest: usize, out:
          Packets of sound that did not arrive: {} of {}.\n\
          Calls lost: {}.",
         totals.placed,
-        ledger.most_alive,
+        log.most_alive,
         totals.placed_elsewhere,
         totals.refused_for_good,
         totals.longest_gap,

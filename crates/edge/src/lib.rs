@@ -1,9 +1,10 @@
-//! What stands between a program and everybody else: places for connections that nobody can fill, and
-//! text of others that cannot pass for the program's own.
+//! Protection of a program at its edges: connection permits that no single source can exhaust, escaping of foreign
+//! text in logs and pages, errors as one line.
 //!
-//! Nothing here knows what a node or a Management Node is.
+//! Nothing here opens sockets, or knows what a node or a Management Node is.
 
-pub mod places;
+pub mod permit_pool;
 
+pub mod error_chain;
 pub mod log;
 pub mod text;

@@ -1,5 +1,5 @@
-//! The fields of log lines. Every field of every event passes here, so no call site can forget that
-//! others wrote what it logs: one event stays one line.
+//! Escapes the fields of log lines. Every field of every event passes through it, so that no call site can forget
+//! to escape foreign text: one event stays one line. Relies on `tracing_subscriber` for everything else.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use tracing_subscriber::fmt::format::Writer;
 
 use crate::text::visible;
 
-/// Writes fields as `tracing_subscriber` does, with every character that cannot be seen escaped. For
-/// `fmt_fields` of a subscriber or of a layer.
+/// Writes fields as `tracing_subscriber` does, with hidden characters escaped. For `fmt_fields` of a subscriber
+/// or of a layer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VisibleFields;
 
@@ -25,13 +25,13 @@ impl<'w> FormatFields<'w> for VisibleFields {
 
 struct Line<'w> {
     writer: Writer<'w>,
-    /// What stands before the next field.
+    /// The separator before the next field.
     between: &'static str,
     written: fmt::Result,
 }
 
 impl Visit for Line<'_> {
-    /// Fields of every type come here: that is what the other methods do by themselves.
+    /// Called for fields of every type: the default methods for the others forward to it.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
         let (between, text) = (std::mem::replace(&mut self.between, " "), visible(&text));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_others_forges_no_line_wherever_it_is_logged() {
+    fn foreign_text_forges_no_log_line() {
         let forged = "disk full\n2026-11-29T00:00:00Z  INFO pitlane::platform: all is well\u{202e}";
         let lines = lines(|| {
             info!("{forged}");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_line_looks_as_before() {
+    fn line_without_hidden_characters_is_unchanged() {
         let lines =
             lines(|| warn!(node = 7, name = "oslo-1", error = %"no route", "Unable to contact node."));
         assert_eq!(lines, [" WARN Unable to contact node. node=7 name=\"oslo-1\" error=no route"]);

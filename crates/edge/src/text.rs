@@ -1,11 +1,11 @@
-//! Text that others wrote, made harmless for logs, terminals and pages.
+//! Escaping of foreign text for logs, terminals and pages.
 //!
-//! One rule for all of them: a character that moves the cursor, ends a line, changes the direction of
-//! writing or cannot be seen is written as its escape.
+//! One rule for all of them: a character that moves the cursor, ends a line, changes the direction of writing or
+//! is invisible is written as its escape. The length of a text is not limited here.
 
 use std::borrow::Cow;
 
-/// Whether a character does something else than to be seen where it stands: control characters
+/// Whether a character has an effect other than its visible glyph: control characters
 /// (Unicode category Cc), the two separators of lines and paragraphs (Zl, Zp), the controls of the
 /// bidirectional algorithm (UAX 9, section 2), and format characters without a glyph.
 pub fn is_hidden(c: char) -> bool {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_cannot_be_seen_is_written_as_its_escape() {
+    fn hidden_characters_are_escaped() {
         let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
         check("plain, «naïve» 日本語 \u{1f600}", "plain, «naïve» 日本語 \u{1f600}");
         check("a\r\nERROR b", "a\\r\\nERROR b");

@@ -2,7 +2,7 @@
 
 mod support;
 
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, PersistentState, Start};
 use fleet::desired::Owners;
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
@@ -66,7 +66,7 @@ fn new_machine_joins_with_the_version_of_the_management_node_alone_r29() {
 /// Whether a node that does what is wanted of it takes no calls.
 fn refuses_calls(fleet: &Fleet) -> bool {
     let start = Start { release: release(0), confirmed: true, staged: None, fell_back: None };
-    let mut agent = Agent::new(Memory::default(), start);
+    let mut agent = Agent::new(PersistentState::default(), start);
     agent.accept(Time(0), fleet.wanted(NODE).unwrap()).unwrap();
     agent.wanted().refuse_calls.is_some()
 }

@@ -1,6 +1,6 @@
 //! The node's own guard: whatever the platform says, and in whatever order it arrives.
 
-use fleet::agent::{Agent, AgentEvent, FallBack, Memory, Refusal, Refuse, Start};
+use fleet::agent::{Agent, AgentEvent, FallBack, PersistentState, Refusal, Refuse, Start};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
 use fleet::observed::{Admission, Calls, Footing, Staging};
 use fleet::time::{Span, Time};
@@ -36,7 +36,7 @@ fn start() -> Start {
 
 /// A node that has everything that it needs to leave: staged, drained, refusing.
 fn ready_to_leave() -> Agent {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(2, Depth::Install)).unwrap();
     for event in [
         AgentEvent::Staged { manifest: PACKAGE },
@@ -72,7 +72,8 @@ fn a_node_does_not_leave_while_anything_speaks_against_it() {
 #[test]
 fn a_node_never_leaves_for_a_release_that_is_not_later_than_its_own() {
     for (release, leaves) in [(OLD, true), (NEW, false), (LATER, false)] {
-        let mut agent = Agent::new(Memory::default(), Start { release, staged: Some(PACKAGE), ..start() });
+        let mut agent =
+            Agent::new(PersistentState::default(), Start { release, staged: Some(PACKAGE), ..start() });
         agent.accept(Time(0), drained(2, Depth::Install)).unwrap();
         agent.apply(Time(0), AgentEvent::Admission(Admission::Refusing));
         agent.apply(Time(0), AgentEvent::Calls(Calls::NONE));
@@ -82,7 +83,7 @@ fn a_node_never_leaves_for_a_release_that_is_not_later_than_its_own() {
 
 #[test]
 fn a_node_that_was_told_to_install_in_service_refuses() {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     let mut desired = drained(1, Depth::Install);
     desired.intent.owners = Owners::default();
     let before = agent.clone();
@@ -92,7 +93,7 @@ fn a_node_that_was_told_to_install_in_service_refuses() {
 
 #[test]
 fn a_stale_or_contradictory_command_has_no_effect() {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(5, Depth::Stage)).unwrap();
     let before = agent.clone();
     let stale = Refusal::Stale { came: generation(4), accepted: generation(5) };
@@ -107,7 +108,7 @@ fn a_stale_or_contradictory_command_has_no_effect() {
 /// set back between them. Neither the node nor the Management Node would ever move on.
 #[test]
 fn a_generation_that_was_issued_twice_is_reported_as_a_later_one() {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(5, Depth::Stage)).unwrap();
     assert_eq!(agent.observed(Time(0)).generation, generation(5));
     let refusal = agent.accept(Time(1), in_service(5)).unwrap_err();
@@ -119,7 +120,7 @@ fn a_generation_that_was_issued_twice_is_reported_as_a_later_one() {
 
 #[test]
 fn an_older_epoch_is_stale_however_high_its_number() {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     let newer = Desired { generation: Generation { epoch: 2, n: 1 }, intent: Intent::default() };
     agent.accept(Time(0), newer).unwrap();
     assert!(matches!(agent.accept(Time(0), in_service(99)), Err(Refusal::Stale { .. })));
@@ -127,15 +128,15 @@ fn an_older_epoch_is_stale_however_high_its_number() {
 
 #[test]
 fn maintenance_mode_is_in_force_again_before_anything_is_heard() {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(1, Depth::Stage)).unwrap();
-    let agent = Agent::new(agent.memory().clone(), start());
+    let agent = Agent::new(agent.persistent_state().clone(), start());
     assert!(matches!(agent.wanted().refuse_calls, Some(Refuse::Maintenance(_))));
 }
 
 #[test]
 fn a_node_that_is_cut_off_goes_back_to_service_by_itself() {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(1, Depth::Stage)).unwrap();
     assert_eq!(agent.next_deadline(), Some(Time(0) + HOLD));
     agent.apply(Time(HOLD.0 - 1), AgentEvent::DeadlinePassed);
@@ -147,7 +148,7 @@ fn a_node_that_is_cut_off_goes_back_to_service_by_itself() {
 
 #[test]
 fn a_node_that_is_cut_off_stays_where_its_operator_put_it() {
-    let mut agent = Agent::new(Memory::default(), start());
+    let mut agent = Agent::new(PersistentState::default(), start());
     let mut desired = drained(1, Depth::Stage);
     desired.intent.owners.operator = Some("fan".into());
     agent.accept(Time(0), desired).unwrap();
@@ -168,7 +169,7 @@ fn a_node_that_has_left_does_not_go_back_to_service_by_itself() {
 #[test]
 fn a_release_takes_no_calls_before_it_is_confirmed() {
     let start = Start { release: NEW, confirmed: false, staged: None, fell_back: None };
-    let mut agent = Agent::new(Memory::default(), start);
+    let mut agent = Agent::new(PersistentState::default(), start);
     assert_eq!(agent.wanted().refuse_calls, Some(Refuse::Unconfirmed));
     assert_eq!(agent.observed(Time(1)).footing, Footing::Trying);
     agent.apply(Time(2), AgentEvent::Confirmed);
@@ -179,9 +180,9 @@ fn a_release_takes_no_calls_before_it_is_confirmed() {
 fn a_release_that_fell_back_is_not_taken_again_for_the_same_run() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
-    let fell_back = Some(FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() });
-    let start = Start { staged: Some(PACKAGE), fell_back, ..start() };
-    let mut agent = Agent::new(agent.memory().clone(), start);
+    let fell_back = FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() };
+    let start = Start { staged: Some(PACKAGE), fell_back: Some(fell_back), ..start() };
+    let mut agent = Agent::new(agent.persistent_state().clone(), start);
     let rejected = Staging::Rejected { run: RunId(1), manifest: PACKAGE, why: "it crashed at start".into() };
     assert_eq!(agent.observed(Time(2)).staging, rejected);
     for event in [AgentEvent::Admission(Admission::Refusing), AgentEvent::Calls(Calls::NONE)] {
@@ -200,9 +201,9 @@ fn a_release_that_fell_back_is_not_taken_again_for_the_same_run() {
 fn fall_back_of_an_earlier_attempt_is_none_of_the_next() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
-    let fell_back = Some(FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() });
-    let start = Start { staged: Some(PACKAGE), fell_back: fell_back.clone(), ..start() };
-    let mut agent = Agent::new(agent.memory().clone(), start.clone());
+    let fell_back = FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() };
+    let start = Start { staged: Some(PACKAGE), fell_back: Some(fell_back.clone()), ..start() };
+    let mut agent = Agent::new(agent.persistent_state().clone(), start.clone());
     let mut again = drained(3, Depth::Install);
     again.intent.software = Some((software(2), Depth::Install));
     agent.accept(Time(3), again).unwrap();
@@ -215,12 +216,12 @@ fn fall_back_of_an_earlier_attempt_is_none_of_the_next() {
     }
     assert_eq!(agent.wanted().restart, Some(software(2)));
     // The machine loses power before the slot is selected: the slot record still has the earlier fall-back.
-    let interrupted = Agent::new(agent.memory().clone(), start.clone());
+    let interrupted = Agent::new(agent.persistent_state().clone(), start.clone());
     assert_eq!(interrupted.observed(Time(5)).staging, Staging::Staged { manifest: PACKAGE });
     assert_eq!(interrupted.wanted().restart, None);
 
-    let later = FallBack { at: 8, ..fell_back.unwrap() };
-    let second = Agent::new(agent.memory().clone(), Start { fell_back: Some(later), ..start });
+    let later = FallBack { at: 8, ..fell_back };
+    let second = Agent::new(agent.persistent_state().clone(), Start { fell_back: Some(later), ..start });
     assert!(matches!(second.observed(Time(5)).staging, Staging::Rejected { run: RunId(2), .. }));
 }
 
@@ -228,7 +229,7 @@ fn fall_back_of_an_earlier_attempt_is_none_of_the_next() {
 fn a_node_that_came_back_without_its_new_slot_leaves_again() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
-    let mut agent = Agent::new(agent.memory().clone(), Start { staged: Some(PACKAGE), ..start() });
+    let mut agent = Agent::new(agent.persistent_state().clone(), Start { staged: Some(PACKAGE), ..start() });
     for event in [AgentEvent::Admission(Admission::Refusing), AgentEvent::Calls(Calls::NONE)] {
         agent.apply(Time(2), event);
     }

@@ -3,7 +3,7 @@
 #[allow(dead_code)] // The reports of the other tests are not needed here.
 mod support;
 
-use fleet::agent::{Agent, AgentEvent, AgentFact, Memory, Start};
+use fleet::agent::{Agent, AgentEvent, AgentFact, PersistentState, Start};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
@@ -122,7 +122,7 @@ fn desired(n: u64, run: Option<Span>, depth: Depth) -> Desired {
 /// A node in service that has staged the release.
 fn staged() -> Agent {
     let start = Start { release: release(0), confirmed: true, staged: None, fell_back: None };
-    let mut agent = Agent::new(Memory::default(), start);
+    let mut agent = Agent::new(PersistentState::default(), start);
     agent.accept(Time(1), desired(1, None, Depth::Stage)).unwrap();
     agent.apply(Time(2), AgentEvent::Staged { manifest: software().manifest });
     agent

@@ -1,5 +1,5 @@
-//! How a node joins: the file that the operator carries to it, what it asks the manager for, and what it
-//! gets.
+//! Enrolment: the file that the operator carries to a machine, the request to the manager, and its answer. Each is
+//! accepted or refused with a reason of bounded length.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use wire::{Enrolled, EnrolmentFile, EnrolmentRequest, RegistrationId};
 
 use crate::scratch;
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "format",
     "node",
     "manager",
@@ -40,7 +40,7 @@ pub(crate) const WORDS: &[&str] = &[
     "null",
 ];
 
-/// An enrolment file, read as the node reads it, up to the connection.
+/// Reads an enrolment file as the node does, up to the connection.
 pub(crate) fn file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let file = match EnrolmentFile::parse(text) {
@@ -54,7 +54,7 @@ pub(crate) fn file(data: &[u8]) {
     }
 }
 
-/// What a node sends to be enrolled, as the manager takes it, or what the manager answers, as the node does.
+/// Handles an enrolment request as the manager does, or its answer as the node does.
 pub(crate) fn identity(data: &[u8]) {
     if let Ok(request) = serde_json::from_slice::<EnrolmentRequest>(data)
         && let Ok(key) = NodeRequest::parse(&request.request)
@@ -80,9 +80,9 @@ fn authority() -> &'static Authority {
     AUTHORITY.get_or_init(|| Authority::load_or_make(scratch::folder().path()).expect("an authority"))
 }
 
-/// Sets up TLS as the programs do at their start.
+/// Installs the TLS provider as the programs do at their start.
 fn with_tls() {
-    // An error says that it was set up before.
+    // It fails only if a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 

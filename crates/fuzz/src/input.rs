@@ -1,10 +1,10 @@
-//! How the bytes of one input become several things: parts between separators, and patches to something
-//! that is good. Both survive what a mutator does: bytes that come and go move no frame.
+//! Splits the bytes of an input into parts at separators, and applies patches to a valid file. Both survive mutation:
+//! inserted and removed bytes do not shift the other parts.
 
-/// What stands between the parts of an input: a line that no real message holds.
+/// The separator of parts: a line that no real message contains.
 pub(crate) const SEPARATOR: &[u8] = b"\n%%\n";
 
-/// The most parts that are used; a longer input tells nothing more and only takes longer.
+/// The most parts that are used; more would find nothing more and only take longer.
 const PARTS: usize = 24;
 
 /// The parts of an input.
@@ -28,7 +28,7 @@ pub(crate) fn joined<T: AsRef<[u8]>>(parts: &[T]) -> Vec<u8> {
     parts.join(SEPARATOR)
 }
 
-/// What of a good thing is changed, five bytes and the new ones a change: what is done, where, how much.
+/// Applies patches to a valid file. A patch is five bytes (kind, position, length) and the new bytes.
 pub(crate) fn patched(good: &[u8], mut patches: &[u8]) -> Vec<u8> {
     let mut bytes = good.to_vec();
     while let [what, low, middle, high, length, rest @ ..] = patches {

@@ -1,20 +1,20 @@
-//! The small files of a machine, as whoever starts on it finds them: the slot record, a slot's identity, the
-//! settings, what a node remembers. Each is understood or refused in a sentence that says what to do.
+//! The small files of a machine as a program finds them at its start: slot record, slot identity, settings, persistent
+//! state. Each is read, or refused with a reason that says what to do.
 
 use std::fs;
 use std::path::Path;
 
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, PersistentState, Start};
 use fleet::version::Release;
 use node::identity::Identity;
-use node::memory::{ConfigurationFile, MemoryFile};
+use node::persistent_state::{ConfigurationFile, PersistentStateFile};
 use package::TrustedKeys;
 use slots::{Machine, Slot};
 
 use crate::package::release;
 use crate::scratch::folder;
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "\"format\"",
     "\"confirmed\"",
     "\"trying\"",
@@ -77,7 +77,7 @@ pub(crate) const WORDS: &[&str] = &[
     "/",
 ];
 
-/// The first byte says which file it is.
+/// The first byte selects the file.
 pub(crate) fn run(data: &[u8]) {
     let Some((kind, contents)) = data.split_first() else { return };
     let folder = folder();
@@ -86,25 +86,25 @@ pub(crate) fn run(data: &[u8]) {
         b'b' => record(root, contents),
         b's' => slot(root, contents),
         b'm' => settings(root, contents),
-        b'a' => memory(root, contents),
+        b'a' => persistent_state(root, contents),
         b'i' => identity(root, contents),
         b'c' => drop(ConfigurationFile::new(&written(root, "configuration.json", contents)).load()),
         _ => keys(root, contents),
     }
 }
 
-/// Writes the file, and says the folder that it lies in.
+/// Writes the file and returns its folder.
 fn written(folder: &Path, name: &str, contents: &[u8]) -> std::path::PathBuf {
     fs::create_dir_all(folder).expect("a folder");
     fs::write(folder.join(name), contents).expect("a file");
     folder.into()
 }
 
-fn refused(text: &str) {
+fn check_refusal(text: &str) {
     assert!(!text.is_empty() && text.len() < 16 << 10, "{text}");
 }
 
-/// `boot.json`, and every change of it that boot or a release may make next.
+/// `boot.json`, and every change that boot or a release may make to it next.
 fn record(root: &Path, contents: &[u8]) {
     let changes: [fn(&Machine) -> slots::Result<()>; 4] = [
         |machine| machine.confirm(Slot::A),
@@ -118,19 +118,19 @@ fn record(root: &Path, contents: &[u8]) {
         written(root, "boot.json", contents);
         let machine = Machine::open(root);
         match machine.record() {
-            Err(refusal) => return refused(&refusal.to_string()),
+            Err(refusal) => return check_refusal(&refusal.to_string()),
             Ok(record) => {
                 drop((record.selected(), record.fell_back.map(|fell_back| fell_back.why.to_string())))
             }
         }
         match change(&machine) {
-            Err(refusal) => refused(&refusal.to_string()),
+            Err(refusal) => check_refusal(&refusal.to_string()),
             Ok(()) => drop(machine.record().expect("a record that was written")),
         }
     }
 }
 
-/// `slot.json` of a slot with a program.
+/// `slot.json` of a slot.
 fn slot(root: &Path, contents: &[u8]) {
     let machine = Machine::open(root);
     written(&machine.slot_dir(Slot::A), "slot.json", contents);
@@ -141,7 +141,7 @@ fn slot(root: &Path, contents: &[u8]) {
                 |program: &Path| !program.starts_with(root) || program.to_string_lossy().contains("..");
             assert!(!program.is_some_and(|program| leads_out(&program)), "a program outside its slot");
         }
-        Err(refusal) => refused(&refusal.to_string()),
+        Err(refusal) => check_refusal(&refusal.to_string()),
     }
 }
 
@@ -149,26 +149,26 @@ fn slot(root: &Path, contents: &[u8]) {
 fn settings(root: &Path, contents: &[u8]) {
     written(root, slots::MACHINE_FILE, contents);
     if let Err(refusal) = manager::settings::Settings::read(&root.join(slots::MACHINE_FILE)) {
-        refused(&refusal.to_string());
+        check_refusal(&refusal.to_string());
     }
     match node::settings::Settings::read(root) {
         Ok(settings) => drop(settings.calls.ack_timeout() * 2),
-        Err(refusal) => refused(&refusal.to_string()),
+        Err(refusal) => check_refusal(&refusal.to_string()),
     }
 }
 
-/// What a node remembers, and the brain that wakes up with it.
-fn memory(root: &Path, contents: &[u8]) {
+/// A node's persistent state, and the agent that starts with it.
+fn persistent_state(root: &Path, contents: &[u8]) {
     written(root, "agent.json", contents);
-    match MemoryFile::new(root).load() {
-        Err(refusal) => refused(&refusal.to_string()),
-        Ok((memory, clock)) => wakes_up(memory, clock.now()),
+    match PersistentStateFile::new(root).load() {
+        Err(refusal) => check_refusal(&refusal.to_string()),
+        Ok((state, clock)) => start_agent(state, clock.now()),
     }
 }
 
-fn wakes_up(memory: Memory, now: fleet::time::Time) {
+fn start_agent(state: PersistentState, now: fleet::time::Time) {
     let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
-    let mut agent = Agent::new(memory, start);
+    let mut agent = Agent::new(state, start);
     agent.apply(now, fleet::agent::AgentEvent::DeadlinePassed);
     let _ = (agent.wanted(), agent.next_deadline(), agent.observed(now));
 }
@@ -177,18 +177,18 @@ fn identity(root: &Path, contents: &[u8]) {
     written(&root.join("state"), "identity.json", contents);
     let client = Identity::load(root).and_then(|identity| identity.client());
     if let Err(refusal) = client {
-        refused(&refusal.to_string());
+        check_refusal(&refusal.to_string());
     }
 }
 
-/// A public key among those that are trusted, and a secret one.
+/// A public key in the trust directory, and a secret key.
 fn keys(root: &Path, contents: &[u8]) {
     written(root, "fuzz.pub", contents);
     if let Err(refusal) = TrustedKeys::load(root) {
-        refused(&refusal.to_string());
+        check_refusal(&refusal.to_string());
     }
     if let Err(refusal) = package::SigningKey::load(&root.join("fuzz.pub")) {
-        refused(&refusal.to_string());
+        check_refusal(&refusal.to_string());
     }
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
          [calls]\ncall_limit = 9\nsource_rate = { admitted = 1 }\nring_time_seconds = 1\n[boot]\n\
          confirm_within_seconds = 9\n"
             .into(),
-        format!("a{}", remembered()),
+        format!("a{}", accepted_state()),
         "c{\"revision\":3,\"rooms\":[{\"name\":\"standup\",\"aliases\":[\"meet\"]}]}".into(),
         format!("k{}", release().public_key),
         "i{\"format\":1,\"node\":\"node1\",\"manager\":[\"127.0.0.1:8444\"],\"authority\":\"\",\"certificate\":\"\",\
@@ -220,14 +220,18 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     texts.map(String::into_bytes).to_vec()
 }
 
-/// The memory of a node that was told something.
-fn remembered() -> String {
+/// The persistent state of a node that has accepted a desired state.
+fn accepted_state() -> String {
     let folder = folder();
-    let (_, clock) = MemoryFile::new(folder.path()).load().expect("nothing to remember");
+    let (_, clock) = PersistentStateFile::new(folder.path()).load().expect("an empty state");
     let answer: wire::SyncAnswer =
         serde_json::from_slice(include_bytes!("../../wire/tests/recorded/34/answer-4.json"))
             .expect("an answer");
-    let memory = Memory { accepted: answer.desired, held_until: Some(clock.now()), ..Memory::default() };
-    MemoryFile::new(folder.path()).store(&memory, &clock).expect("a memory");
-    fs::read_to_string(folder.path().join("agent.json")).expect("a memory")
+    let state = PersistentState {
+        accepted: answer.desired,
+        held_until: Some(clock.now()),
+        ..PersistentState::default()
+    };
+    PersistentStateFile::new(folder.path()).store(&state, &clock).expect("a state");
+    fs::read_to_string(folder.path().join("agent.json")).expect("a state")
 }

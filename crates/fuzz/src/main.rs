@@ -1,6 +1,6 @@
-//! libFuzzer's entry: the target that `PITLANE_FUZZ_TARGET` names. Before it starts, the target's seeds
-//! and words are written into the folder that `PITLANE_FUZZ_START` names. `list` names no target: it
-//! lists them, with the longest input of each.
+//! The entry point of libFuzzer. `PITLANE_FUZZ_TARGET` names the target; `list` prints all targets with their longest
+//! inputs instead. Before the target runs, its seeds and its dictionary are written into the folder that
+//! `PITLANE_FUZZ_START` names.
 
 #![no_main]
 
@@ -41,7 +41,7 @@ fn prepare() {
     let _ = TARGET.set(target);
 }
 
-/// Writes the seeds and the words of a target.
+/// Writes the seeds and the dictionary of a target. `cargo xtask fuzz` knows the file by the name `words`.
 fn write_start(target: &Target, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder.join("seeds"))?;
     for (n, seed) in (target.seeds)().iter().enumerate() {
@@ -51,5 +51,5 @@ fn write_start(target: &Target, folder: &Path) -> io::Result<()> {
         let bytes: String = word.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
         format!("\"{bytes}\"\n")
     };
-    fs::write(folder.join("words"), target.words.iter().map(quoted).collect::<String>())
+    fs::write(folder.join("words"), target.dictionary.iter().map(quoted).collect::<String>())
 }

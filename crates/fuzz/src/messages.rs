@@ -1,9 +1,8 @@
-//! What managers and nodes say to each other, applied to a platform in the middle of a run and to a
-//! node's brain. Whatever is said, nobody panics, every promise of the core is kept, and a node with calls
-//! never leaves.
+//! The messages between manager and node, applied to a platform in the middle of a run and to a node's agent. Whatever
+//! is sent, nothing panics, every promise of the core holds, and a node with calls never restarts.
 //!
-//! An input is a play: each part is one thing that happens, its first byte says what. Messages are JSON as
-//! they travel; the rest of the play (time, calls, the operator) is there to reach every place of a run.
+//! An input is a sequence of events: the first byte of each part selects the event. Messages are JSON as on the wire;
+//! the other events (time, calls, the operator) are there to reach every phase of a run.
 
 mod node;
 mod platform;
@@ -14,7 +13,7 @@ use wire::{Sync, SyncAnswer};
 
 use crate::input::{joined, parts};
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "\"protocols\"",
     "\"min\"",
     "\"max\"",
@@ -77,37 +76,37 @@ pub(crate) const WORDS: &[&str] = &[
     "\"34.2\"",
 ];
 
-/// Reports, start, the manager's own upgrade, then the node: staged, told, drained, left, back.
+/// Reports, start, the manager's own upgrade, then the node: staged, asked to drain, drained, restarted, back.
 const UPGRADED: &str = "= = S s M = g = = c = = w = = R = = =";
 
-/// Lets a play happen.
+/// Runs a sequence of events.
 pub(crate) fn run(data: &[u8]) {
     let (mut platform, mut node) = (Platform::new(), Node::new());
     for part in parts(data) {
         let Some((what, rest)) = part.split_first() else { continue };
         match what {
-            // A node's report, to the manager.
+            // A node's report to the manager.
             b'1'..=b'3' => {
                 if let Ok(sync) = serde_json::from_slice::<Sync>(rest) {
                     assert_reads_back(&sync);
                     platform.report(u32::from(what - b'0'), sync);
                 }
             }
-            // The manager's answer, to the node.
+            // The manager's answer to the node.
             b'A' => {
                 if let Ok(answer) = serde_json::from_slice::<SyncAnswer>(rest) {
                     assert_reads_back(&answer);
-                    node.told(answer);
+                    node.receive_answer(answer);
                 }
             }
-            // Both at once: the manager's real answer reaches the node, and its real report the manager.
+            // Both: the manager's real desired state reaches the node, and the node's real report the manager.
             b'=' => {
-                node.asked(platform.wanted_of_first());
+                node.accept(platform.wanted_of_first());
                 platform.observed(node.observed());
             }
             _ => {
-                platform.happens(*what, rest);
-                node.happens(*what, rest);
+                platform.apply_event(*what, rest);
+                node.apply_event(*what, rest);
             }
         }
         platform.check();
@@ -116,29 +115,29 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 fn assert_reads_back<T: PartialEq + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned>(
-    said: &T,
+    message: &T,
 ) {
-    let text = serde_json::to_vec(said).expect("a message is plain data");
-    assert_eq!(&serde_json::from_slice::<T>(&text).expect("a message reads back"), said);
+    let text = serde_json::to_vec(message).expect("a message is plain data");
+    assert_eq!(&serde_json::from_slice::<T>(&text).expect("a message reads back"), message);
 }
 
-/// A platform in the middle of a run as it is stored, and a node of it.
+/// A platform in the middle of a run and a node of it, as they are stored.
 pub(crate) fn stored() -> (String, String) {
     let (mut platform, mut node) = (Platform::new(), Node::new());
     for what in [b'=', b'=', b'S', b's', b'M', b'=', b'g', b'='] {
         if what == b'=' {
-            node.asked(platform.wanted_of_first());
+            node.accept(platform.wanted_of_first());
             platform.observed(node.observed());
         } else {
-            platform.happens(what, b"");
-            node.happens(what, b"");
+            platform.apply_event(what, b"");
+            node.apply_event(what, b"");
         }
     }
     assert!(platform.runs(), "the run has not started");
     platform.stored()
 }
 
-/// The recorded conversation, alone and within a run, and a run that goes all the way.
+/// The recorded messages, alone and within a run, and a complete run.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let syncs = [
         &include_bytes!("../../wire/tests/recorded/34/sync-1.json")[..],
@@ -153,18 +152,17 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         include_bytes!("../../wire/tests/recorded/34/answer-4.json"),
         include_bytes!("../../wire/tests/recorded/34/answer-6.json"),
     ];
-    let said = |who: u8, message: &[u8]| [&[who], message].concat();
-    let conversation: Vec<Vec<u8>> = syncs.iter().map(|sync| said(b'1', sync)).collect();
-    let mut told: Vec<Vec<u8>> = answers.iter().map(|answer| said(b'A', answer)).collect();
-    told.push(b"d".to_vec());
-    let play: Vec<&str> = UPGRADED.split(' ').collect();
-    let mixed =
-        [conversation.clone(), vec![b"S".to_vec(), b"s".to_vec(), b"M".to_vec()], conversation.clone()];
+    let message = |kind: u8, json: &[u8]| [&[kind], json].concat();
+    let reports: Vec<Vec<u8>> = syncs.iter().map(|sync| message(b'1', sync)).collect();
+    let mut received: Vec<Vec<u8>> = answers.iter().map(|answer| message(b'A', answer)).collect();
+    received.push(b"d".to_vec());
+    let upgraded: Vec<&str> = UPGRADED.split(' ').collect();
+    let mixed = [reports.clone(), vec![b"S".to_vec(), b"s".to_vec(), b"M".to_vec()], reports.clone()];
     let late = "= = S s M = g = d t4000000 d l3 l1 d T d R =";
     vec![
-        joined(&conversation),
-        joined(&told),
-        joined(&play),
+        joined(&reports),
+        joined(&received),
+        joined(&upgraded),
         joined(&mixed.concat()),
         joined(&late.split(' ').collect::<Vec<_>>()),
     ]
@@ -174,26 +172,26 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// Plays a seed, and says how far its node has come.
-    fn last_status(play: &str) -> String {
+    /// Runs a seed and returns the progress of its node.
+    fn last_status(events: &str) -> String {
         let (mut platform, mut node) = (Platform::new(), Node::new());
-        for part in play.split(' ') {
+        for part in events.split(' ') {
             if part == "=" {
-                node.asked(platform.wanted_of_first());
+                node.accept(platform.wanted_of_first());
                 platform.observed(node.observed());
             } else {
                 let (what, rest) = part.as_bytes().split_first().unwrap();
-                platform.happens(*what, rest);
-                node.happens(*what, rest);
+                platform.apply_event(*what, rest);
+                node.apply_event(*what, rest);
             }
         }
         platform.record_of_first()
     }
 
     #[test]
-    fn the_plays_that_the_inputs_start_from_reach_the_places_of_a_run() {
-        let check = |play: &str, expected: &str| {
-            let record = last_status(play);
+    fn seeds_reach_the_phases_of_a_run() {
+        let check = |events: &str, expected: &str| {
+            let record = last_status(events);
             assert!(record.contains(expected), "{record}");
         };
         check(UPGRADED, "upgraded");

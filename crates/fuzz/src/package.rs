@@ -1,5 +1,5 @@
-//! The upgrade package as it is uploaded, and its manifest. A good package is built and signed here; what
-//! is changed of it must be refused, and what is signed with a trusted key must hold what it lists.
+//! The upgrade package as it is uploaded, and its manifest. A valid package is built and signed here; a changed one
+//! must be refused, and one that is signed with a trusted key must contain what its manifest lists.
 
 pub(crate) mod release;
 mod signed;
@@ -16,7 +16,7 @@ use crate::input::{joined, parts, patched};
 use crate::scratch;
 pub(crate) use release::release;
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "\"format\"",
     "\"product\"",
     "\"version\"",
@@ -60,11 +60,11 @@ pub(crate) const WORDS: &[&str] = &[
     "\u{28}\u{b5}\u{2f}\u{fd}",
 ];
 
-/// Most bytes that are unpacked in a run. The product's own limit is 4 GiB, and has tests.
+/// The most bytes that are unpacked in a run. The product's own limit is 4 GiB and has tests.
 const UNPACKED: u64 = 16 << 20;
 
-/// An upload: raw bytes, patches to the good package, parts that are signed here, or a node's payload as
-/// an archive that is compressed and signed here.
+/// An upload: raw bytes, patches to the valid package, parts that are signed here, or the node's payload as an archive
+/// that is compressed and signed here.
 pub(crate) fn upload(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else { return };
     match kind {
@@ -75,35 +75,35 @@ pub(crate) fn upload(data: &[u8]) {
     }
 }
 
-/// A package that is not the good one byte for byte is refused.
+/// Any package but the valid one, byte for byte, is refused.
 fn changed(bytes: &[u8]) {
     let good = release();
     match verify(bytes, &good.trusted) {
         Ok(verified) => {
             assert!(bytes == good.bytes, "a package was accepted that nobody signed");
-            take_in(bytes, &verified);
+            use_verified(bytes, &verified);
         }
-        Err(refusal) => said(&refusal),
+        Err(refusal) => check_refusal(&refusal),
     }
-    // The head alone may be whole.
+    // The head alone may be unchanged.
     if let Ok(head) = read_head(bytes, &good.trusted) {
         assert_eq!(head.hash(), good.hash);
     }
 }
 
-/// A package that a trusted key has signed, whatever is in it.
+/// A package with any contents, signed by a trusted key.
 fn forged(bytes: &[u8]) {
     match verify(bytes, &release().trusted) {
         Ok(verified) => {
             assert_eq!(verified.package_size(), bytes.len() as u64);
-            take_in(bytes, &verified);
+            use_verified(bytes, &verified);
         }
-        Err(refusal) => said(&refusal),
+        Err(refusal) => check_refusal(&refusal),
     }
 }
 
-/// What manager and node do with a verified package.
-fn take_in(bytes: &[u8], verified: &Verified) {
+/// Does what manager and node do with a verified package.
+fn use_verified(bytes: &[u8], verified: &Verified) {
     let folder = scratch::folder();
     let file = folder.path().join("package");
     fs::write(&file, bytes).expect("the package");
@@ -118,7 +118,7 @@ fn take_in(bytes: &[u8], verified: &Verified) {
     }
 }
 
-/// Fetches a payload in uneven bites, and one byte wrong on the way.
+/// Downloads a payload in unequal parts, one of them first with a wrong byte.
 fn downloaded(payload: &[u8], verified: &Verified, role: Role, folder: &Path) {
     let to = folder.join("download");
     let mut download = Download::open(&to, verified.payload(role)).expect("a download");
@@ -132,7 +132,7 @@ fn downloaded(payload: &[u8], verified: &Verified, role: Role, folder: &Path) {
     fs::remove_file(to).expect("no download");
 }
 
-/// Nothing appears outside the slot, and nothing in it that is not listed.
+/// Unpacking writes nothing outside the slot, and nothing in it that the manifest does not list.
 fn unpacked(payload: &Path, verified: &Verified, role: Role, folder: &Path) {
     let (slot, listed) = (folder.join("slot"), verified.payload(role));
     let before = names(folder);
@@ -142,7 +142,7 @@ fn unpacked(payload: &Path, verified: &Verified, role: Role, folder: &Path) {
             assert_eq!(files(&slot), listed.files.len());
         }
         Err(refusal) => {
-            said(&refusal);
+            check_refusal(&refusal);
             assert!(names(&slot).is_empty(), "a refusal leaves files behind");
         }
     }
@@ -162,19 +162,19 @@ fn files(folder: &Path) -> usize {
     entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
 }
 
-/// A refusal is a sentence of bounded length on one line, whatever was in the package.
-fn said(refusal: &Refusal) {
+/// A refusal is a sentence of bounded length on one line, whatever the package contained.
+fn check_refusal(refusal: &Refusal) {
     let text = refusal.to_string();
     assert!(!text.is_empty() && text.len() < 4096, "{} bytes: {text}", text.len());
     assert!(!text.contains(char::is_control), "{text:?}");
 }
 
-/// A manifest that a trusted key has signed.
+/// A manifest with any contents, signed by a trusted key.
 pub(crate) fn manifest(data: &[u8]) {
     let good = release();
     let verified = match verify_manifest(data, good.sign(data).as_bytes(), &good.trusted) {
         Ok(verified) => verified,
-        Err(refusal) => return said(&refusal),
+        Err(refusal) => return check_refusal(&refusal),
     };
     let manifest = verified.manifest();
     let bytes = serde_json::to_vec(manifest).expect("a manifest is plain data");

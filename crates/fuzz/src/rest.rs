@@ -1,5 +1,5 @@
-//! The management API: requests of an operator to the real router, over a store of its own. Whatever is in
-//! a query or a body, the answer is what was asked for or a refusal that says why, never a failure.
+//! The management API: an operator's requests to the real router, over a store of its own. Whatever a query or a body
+//! contains, the answer is a result or a refusal with a reason, never an internal error.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,11 +15,11 @@ use base64::engine::general_purpose::STANDARD;
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use manager::context::Context;
-use manager::driver::Desk;
+use manager::driver::Committer;
 use manager::enrolment::NodeAccess;
 use manager::layout::Layout;
 use manager::rest::{first_account, router};
-use manager::start::{Standing, open_store, take_over};
+use manager::start::{ReleaseStatus, open_store, take_over};
 use manager::store::StoreError;
 use rusqlite::Transaction;
 use serde_json::Value;
@@ -31,7 +31,7 @@ use crate::input::{joined, parts};
 use crate::package::release;
 use crate::scratch::{folder, runtime};
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "GET ",
     "POST ",
     "PUT ",
@@ -119,7 +119,7 @@ pub(crate) const WORDS: &[&str] = &[
 /// The beginning of every path.
 const API: &str = "/api/admin/";
 
-/// The most bytes of an answer: every list is paged.
+/// The most bytes of an answer; every list is paged.
 const ANSWER: usize = 4 << 20;
 
 /// Sends the requests of an input, one after the other.
@@ -141,14 +141,14 @@ pub(crate) fn run(data: &[u8]) {
     });
 }
 
-/// The Management Node of all runs of this process: a new one hashes two passwords before its first answer,
-/// which is most of the time that a run takes. Every run leaves it as it was.
+/// The Management Node of all runs of this process: a new one would hash two passwords before its first answer, which
+/// takes longer than the run. Every run leaves it as it was.
 fn platform() -> &'static Platform {
     static PLATFORM: OnceLock<Platform> = OnceLock::new();
     PLATFORM.get_or_init(Platform::new)
 }
 
-/// An answer is no failure of the Management Node, and a refusal is typed.
+/// Checks that an answer is not an internal error, and that a refusal is typed.
 async fn checked(answer: Response<Body>) -> Value {
     let (status, kind) = (answer.status(), answer.headers().get(header::CONTENT_TYPE).cloned());
     let bytes = to_bytes(answer.into_body(), ANSWER).await.expect("an answer of bounded length");
@@ -168,17 +168,17 @@ async fn checked(answer: Response<Body>) -> Value {
     answer
 }
 
-/// What an operator has configured and uploaded. The ids begin anew, so that every run meets the same.
+/// Deletes what an operator has configured and uploaded. The ids restart, so that every run finds the same store.
 const EMPTY: &str = "
 DELETE FROM conference_alias; DELETE FROM conference; DELETE FROM worker_vm; DELETE FROM system_location;
 DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM journal; DELETE FROM sqlite_sequence;
 ";
 
-/// A Management Node with nothing configured.
+/// A Management Node without configuration.
 struct Platform {
     folder: TempDir,
     router: Router,
-    desk: Desk,
+    committer: Committer,
 }
 
 impl Platform {
@@ -188,11 +188,11 @@ impl Platform {
         fs::write(&store, &template.store).expect("a store");
         fs::create_dir(folder.path().join("trust")).expect("a folder");
         fs::write(folder.path().join("trust/fuzz.pub"), &release().public_key).expect("a key");
-        let (desk, router) = runtime().block_on(serve(folder.path()));
-        Self { folder, router, desk }
+        let (committer, router) = runtime().block_on(serve(folder.path()));
+        Self { folder, router, committer }
     }
 
-    /// Takes away whatever a run has left. No package can be signed here, so no run of an upgrade is left.
+    /// Removes what a run has left. No package can be signed here, so no upgrade is left in progress.
     async fn emptied(&self) {
         let empty = |tx: &Transaction<'_>, fleet: &Fleet, _| {
             assert!(fleet.platform.run.is_none(), "an upgrade was started without a package");
@@ -200,12 +200,12 @@ impl Platform {
             let nodes = fleet.nodes().ids().into_iter();
             Ok::<_, StoreError>((nodes.map(|id| Event::NodeRemoved { id }).collect(), ()))
         };
-        self.desk.change(empty).await.expect("an empty store");
-        self.desk.change_rooms(|_| Ok::<_, StoreError>(())).await.expect("no rooms");
+        self.committer.change(empty).await.expect("an empty store");
+        self.committer.change_rooms(|_| Ok::<_, StoreError>(())).await.expect("no rooms");
         let _ = fs::remove_dir_all(Layout::new(self.folder.path()).uploads());
     }
 
-    /// `METHOD path?query`, lines of headers, an empty line, the body. None when no HTTP carries it.
+    /// Parses `METHOD path?query`, headers, an empty line and a body. `None` if HTTP cannot carry it.
     fn request(&self, text: &[u8]) -> Option<Request<Body>> {
         let end = text.windows(2).position(|window| window == b"\n\n");
         let (head, body) = end.map_or((text, &[][..]), |end| (&text[..end], &text[end + 2..]));
@@ -222,22 +222,23 @@ impl Platform {
     }
 }
 
-async fn serve(root: &Path) -> (Desk, Router) {
+async fn serve(root: &Path) -> (Committer, Router) {
     let layout = Layout::new(root);
-    let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).expect("a store");
-    let desk = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a desk");
+    let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).expect("a store");
+    let committer =
+        take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a committer");
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let router = router(Context {
-        desk: desk.clone(),
+        committer: committer.clone(),
         layout,
         nodes,
         name: "manager".into(),
         refusals: manager::link::Refusals::default(),
     });
-    (desk, router)
+    (committer, router)
 }
 
-/// What every run starts from.
+/// The store and the login that every run starts from.
 struct Template {
     store: Vec<u8>,
     authorization: String,
@@ -253,13 +254,13 @@ fn make() -> Template {
     let store = Layout::new(folder.path()).store(Slot::A);
     let mut password = String::new();
     runtime().block_on(async {
-        let (desk, _) = serve(folder.path()).await;
+        let (committer, _) = serve(folder.path()).await;
         let note = |made: &str| {
             made.clone_into(&mut password);
             Ok::<_, StoreError>(())
         };
-        first_account(desk.store(), note).await.expect("an account");
-        desk.store().close().await;
+        first_account(committer.store(), note).await.expect("an account");
+        committer.store().close().await;
     });
     let authorization = format!("Basic {}", STANDARD.encode(format!("admin:{password}")));
     Template { store: fs::read(store).expect("the store"), authorization }

@@ -1,5 +1,5 @@
-//! Folders and runtimes of a run. Folders lie in memory where the machine has such a place: the product
-//! makes every write durable, and on a disk that is most of the time of a run.
+//! Folders and the runtime of a run. Folders are in memory where the machine has such a place: the product makes every
+//! write durable, and on a disk that would take most of the time.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// Where Linux keeps files in memory.
+/// The file system in memory of Linux.
 const IN_MEMORY: &str = "/dev/shm";
 
 /// A folder that is removed when it is dropped.
@@ -16,7 +16,7 @@ pub(crate) fn folder() -> TempDir {
     made.expect("a folder for the run")
 }
 
-/// The runtime of all runs of this process: one thread, so that the same input does the same.
+/// The runtime of all runs of this process: one thread, so that runs are deterministic.
 pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Builder::new_current_thread().enable_all().build().expect("a runtime"))

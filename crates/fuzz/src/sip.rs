@@ -1,7 +1,7 @@
-//! A call engine as it ships, on the loopback, and a far end that says whatever the input holds: datagrams,
-//! the bytes of a TCP stream, sound. It must go on answering, and know its calls.
+//! A call engine as it ships, on the loopback, and a far end that sends what the input contains: datagrams, the bytes
+//! of a TCP stream, RTP. The engine must go on answering, and know its calls.
 //!
-//! What the engine sends follows the input to any address: run it where there is only a loopback.
+//! What the engine sends may go to any address in the input: run it where there is only a loopback.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -18,14 +18,13 @@ use crate::sip_pure::OFFERS;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// How long an answer is waited for that may never come. It only decides what the next part is filled in
-/// with.
+/// How long to wait for an answer that may never come. It only decides what the next part is filled in with.
 const ANSWER: Duration = Duration::from_millis(1);
 
-/// How long the engine may take to carry a call to itself; its own limit is six seconds.
+/// How long the engine may take for a call to itself; its own limit is six seconds.
 const ALIVE: Duration = Duration::from_secs(10);
 
-/// Plays an input to a new engine: datagrams, or the bytes of a stream when it begins with `T`.
+/// Sends an input to a new engine: as datagrams, or as the bytes of a stream if it begins with `T`.
 pub(crate) fn run(data: &[u8]) {
     runtime().block_on(async {
         let mut settings = Settings::new((LOCALHOST, 0).into(), LOCALHOST);
@@ -34,8 +33,8 @@ pub(crate) fn run(data: &[u8]) {
         let engine = CallEngine::start(settings, Rooms::new([room]), Admission::Open).await;
         let engine = engine.expect("an engine on the loopback");
         match data.split_first() {
-            Some((b'T', stream)) => say_in_a_stream(&engine, stream).await,
-            _ => say_in_datagrams(&engine, data).await,
+            Some((b'T', stream)) => send_stream(&engine, stream).await,
+            _ => send_datagrams(&engine, data).await,
         }
         let alive = timeout(ALIVE, engine.probe_call()).await;
         assert!(matches!(alive, Ok(Ok(_))), "the engine carries no call any more: {alive:?}");
@@ -51,7 +50,7 @@ struct FarEnd {
     media: Option<SocketAddr>,
 }
 
-async fn say_in_datagrams(engine: &CallEngine, data: &[u8]) {
+async fn send_datagrams(engine: &CallEngine, data: &[u8]) {
     let sip = UdpSocket::bind((LOCALHOST, 0)).await.expect("a socket");
     sip.connect(engine.sip_address()).await.expect("an address");
     let mut far = FarEnd { sip, tag: String::new(), media: None };
@@ -63,7 +62,7 @@ async fn say_in_datagrams(engine: &CallEngine, data: &[u8]) {
                 let _ = socket.send_to(sound, media).await;
             }
             None => {
-                // What no datagram can carry, none does.
+                // A part that is too long for a datagram is skipped.
                 let _ = far.sip.send(&far.filled_in(part, engine)).await;
                 far.listen().await;
             }
@@ -72,7 +71,7 @@ async fn say_in_datagrams(engine: &CallEngine, data: &[u8]) {
 }
 
 impl FarEnd {
-    /// The part with the addresses and the tag that stand in for others in it.
+    /// The part with its placeholders replaced by the real addresses and tag.
     fn filled_in(&self, part: &[u8], engine: &CallEngine) -> Vec<u8> {
         let here = self.sip.local_addr().map(|here| here.to_string()).unwrap_or_default();
         let there = engine.sip_address().to_string();
@@ -80,7 +79,7 @@ impl FarEnd {
         replaced(&replaced(&part, b"$HERE", here.as_bytes()), b"$THERE", there.as_bytes())
     }
 
-    /// Learns from the answer, if there is one.
+    /// Takes tag and media address from the answers, if there are any.
     async fn listen(&mut self) {
         let mut buffer = vec![0; 65_536];
         while let Ok(Ok(length)) = timeout(ANSWER, self.sip.recv(&mut buffer)).await {
@@ -90,7 +89,7 @@ impl FarEnd {
             if let Some((_, tag)) = to.split_once("tag=") {
                 self.tag = tag.trim().to_string();
             }
-            let port = after("m=audio ").and_then(|mut words| words.next()?.parse().ok());
+            let port = after("m=audio ").and_then(|mut fields| fields.next()?.parse().ok());
             self.media = port.map(|port| (LOCALHOST, port).into()).or(self.media);
             if text.starts_with("SIP/2.0 ") && !text.starts_with("SIP/2.0 1") {
                 return;
@@ -111,7 +110,7 @@ fn replaced(text: &[u8], mark: &[u8], by: &[u8]) -> Vec<u8> {
     out
 }
 
-async fn say_in_a_stream(engine: &CallEngine, data: &[u8]) {
+async fn send_stream(engine: &CallEngine, data: &[u8]) {
     let mut stream = TcpStream::connect(engine.sip_address()).await.expect("a connection");
     // Gone at once when it is closed: thousands of runs would use up the ports.
     let _ = sockopt::set_socket_linger(&stream, Some(Duration::ZERO));

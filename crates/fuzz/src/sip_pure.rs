@@ -1,9 +1,9 @@
-//! The parts of a call that need no socket, many times faster than the engine runs: a message, a session
-//! description, the sound of a far end.
+//! The parts of a call that need no socket: a message, a session description, the RTP of a far end. They run many times
+//! faster than the engine.
 
 use crate::input::{joined, parts};
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "INVITE ",
     "ACK ",
     "BYE ",
@@ -79,7 +79,7 @@ pub(crate) const WORDS: &[&str] = &[
     "$TAG",
 ];
 
-/// Whose first byte says what it is.
+/// The first byte selects the parser.
 pub(crate) fn run(data: &[u8]) {
     match data.split_first() {
         Some((b'o', offer)) => call::fuzz::session_description(offer),
@@ -104,7 +104,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// A phone's, one on hold with video beside, and a browser's way of writing.
+/// The offer of a phone, one on hold with video, and one as browsers write it.
 pub(crate) const OFFERS: [&str; 3] = [
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=call\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n\
      a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\

@@ -1,7 +1,5 @@
-//! The Management Node's store as it is found at a start: a file with any bytes, or a sound file whose rows
-//! say anything. It is opened, migrated and put to the core, or refused in a sentence.
-//!
-//! A backup would come in here too; there are no backups yet.
+//! The Management Node's store as it is found at a start: a file with any bytes, or a valid file with any rows. It is
+//! opened, migrated and given to the core, or refused with a reason. There are no backups yet, so none is tested here.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +8,7 @@ use std::sync::OnceLock;
 use fleet::node::NodeId;
 use fleet::policy::Policy;
 use manager::layout::Layout;
-use manager::start::{Standing, open_store, take_over};
+use manager::start::{ReleaseStatus, open_store, take_over};
 use manager::store::StoreError;
 use rusqlite::{Connection, params};
 use slots::Slot;
@@ -18,10 +16,10 @@ use slots::Slot;
 use crate::input::{joined, parts, patched};
 use crate::scratch::{folder, runtime};
 
-/// The store of the first release, as it was found.
+/// The store of the first release, as it was recorded.
 const RECORDED: &[u8] = include_bytes!("../../manager/tests/recorded/34/store.db");
 
-pub(crate) const WORDS: &[&str] = &[
+pub(crate) const DICTIONARY: &[&str] = &[
     "SQLite format 3",
     "CREATE TABLE",
     "\"release\"",
@@ -89,18 +87,18 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-/// What a start does with the store, up to the first event that it puts to the core.
+/// What a start does with the store, up to the first event for the core.
 async fn start(root: &Path) -> Result<(), StoreError> {
     let layout = Layout::new(root);
-    let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {})?;
-    let desk = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await?;
-    desk.read(|fleet, now| {
+    let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {})?;
+    let committer = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await?;
+    committer.read(|fleet, now| {
         for id in fleet.nodes().ids() {
             let _ = (fleet.wanted(id), fleet.status(id), fleet.waits(id, now));
         }
         let _ = (fleet.manager_status(), fleet.manager_wants(), fleet.next_deadline());
     });
-    desk.store().close().await;
+    committer.store().close().await;
     Ok(())
 }
 
@@ -116,7 +114,7 @@ fn sound() -> &'static [u8] {
     })
 }
 
-/// Writes the platform, the time and two nodes; what is empty stays as it is.
+/// Writes the platform, the time and two nodes; an empty row stays as it is.
 fn write_rows(store: &Path, rows: &[&[u8]]) {
     let connection = Connection::open(store).expect("a sound store");
     let texts: Vec<String> = rows.iter().map(|row| String::from_utf8_lossy(row).into_owned()).collect();

@@ -1,20 +1,20 @@
-//! The table of targets, with the limits that each is run within.
+//! The table of fuzz targets, each with its longest input.
 
 use crate::{enrolment, machine, messages, package, rest, sip, sip_pure, store};
 
 /// A target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its name: of its folder, and on the command line.
+    /// Its name, which is also that of its folder.
     pub name: &'static str,
     /// The longest input, in bytes.
     pub longest: usize,
-    /// Takes one input in.
+    /// Runs one input.
     pub run: fn(&[u8]),
     /// Inputs to start from: real messages and files.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Words that inputs are likely to hold.
-    pub words: &'static [&'static str],
+    /// Tokens that inputs are likely to contain, for the mutator.
+    pub dictionary: &'static [&'static str],
 }
 
 /// All targets. The longest inputs are a few times the largest real one, so that counts and lengths can
@@ -26,7 +26,7 @@ pub const TARGETS: [Target; 10] = [
         longest: 16 << 10,
         run: package::upload,
         seeds: package::upload_seeds,
-        words: package::WORDS,
+        dictionary: package::DICTIONARY,
     },
     // A signed manifest of 1.5 KiB.
     Target {
@@ -34,7 +34,7 @@ pub const TARGETS: [Target; 10] = [
         longest: 8 << 10,
         run: package::manifest,
         seeds: package::manifest_seeds,
-        words: package::WORDS,
+        dictionary: package::DICTIONARY,
     },
     // An enrolment file of 850 bytes.
     Target {
@@ -42,15 +42,15 @@ pub const TARGETS: [Target; 10] = [
         longest: 4 << 10,
         run: enrolment::file,
         seeds: enrolment::file_seeds,
-        words: enrolment::WORDS,
+        dictionary: enrolment::DICTIONARY,
     },
-    // What is said for an enrolment, 700 bytes.
+    // The messages of an enrolment, 700 bytes.
     Target {
         name: "identity",
         longest: 4 << 10,
         run: enrolment::identity,
         seeds: enrolment::identity_seeds,
-        words: enrolment::WORDS,
+        dictionary: enrolment::DICTIONARY,
     },
     // A whole run of two nodes is 20 messages of 350 bytes.
     Target {
@@ -58,29 +58,47 @@ pub const TARGETS: [Target; 10] = [
         longest: 16 << 10,
         run: messages::run,
         seeds: messages::seeds,
-        words: messages::WORDS,
+        dictionary: messages::DICTIONARY,
     },
     // A call from its INVITE to its BYE is 7 messages of 600 bytes.
-    Target { name: "sip", longest: 8 << 10, run: sip::run, seeds: sip::seeds, words: sip_pure::WORDS },
+    Target {
+        name: "sip",
+        longest: 8 << 10,
+        run: sip::run,
+        seeds: sip::seeds,
+        dictionary: sip_pure::DICTIONARY,
+    },
     // One message, one session description, or a second of sound.
     Target {
         name: "sip-pure",
         longest: 4 << 10,
         run: sip_pure::run,
         seeds: sip_pure::seeds,
-        words: sip_pure::WORDS,
+        dictionary: sip_pure::DICTIONARY,
     },
     // A few requests to the management API of 300 bytes each.
-    Target { name: "rest", longest: 4 << 10, run: rest::run, seeds: rest::seeds, words: rest::WORDS },
+    Target {
+        name: "rest",
+        longest: 4 << 10,
+        run: rest::run,
+        seeds: rest::seeds,
+        dictionary: rest::DICTIONARY,
+    },
     // Patches to a store, or its rows.
-    Target { name: "store", longest: 16 << 10, run: store::run, seeds: store::seeds, words: store::WORDS },
-    // The largest is the memory of a node, 500 bytes.
+    Target {
+        name: "store",
+        longest: 16 << 10,
+        run: store::run,
+        seeds: store::seeds,
+        dictionary: store::DICTIONARY,
+    },
+    // The largest file is the persistent state of a node, 500 bytes.
     Target {
         name: "machine",
         longest: 4 << 10,
         run: machine::run,
         seeds: machine::seeds,
-        words: machine::WORDS,
+        dictionary: machine::DICTIONARY,
     },
 ];
 

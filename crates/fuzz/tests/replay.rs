@@ -1,4 +1,4 @@
-//! Every input that was ever found, and every seed, through its target: what was mended stays mended.
+//! Replays every regression and every seed through its target, so that corrected faults stay corrected.
 
 use std::fs;
 use std::panic;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fuzz::target::{TARGETS, named};
 
-/// Panics so far, of any thread: the product's own tasks are caught by their runtime.
+/// Panics so far, in any thread: the runtime catches those of the product's tasks.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 /// Runs all inputs of a target.
@@ -52,16 +52,16 @@ macro_rules! replays {
 }
 
 replays! {
-    packages_are_taken_in_or_refused: "package",
-    manifests_are_understood_or_refused: "manifest",
-    enrolment_files_are_understood_or_refused: "enrolment",
+    packages_are_accepted_or_refused: "package",
+    manifests_are_parsed_or_refused: "manifest",
+    enrolment_files_are_parsed_or_refused: "enrolment",
     identities_are_made_or_refused: "identity",
     messages_break_no_promise: "messages",
-    the_call_engine_goes_on_answering: "sip",
-    what_a_far_end_says_is_understood_or_refused: "sip-pure",
+    call_engine_goes_on_answering: "sip",
+    messages_of_a_far_end_are_parsed_or_refused: "sip-pure",
     requests_are_answered_or_refused: "rest",
     stores_are_opened_or_refused: "store",
-    files_of_a_machine_are_understood_or_refused: "machine",
+    files_of_a_machine_are_parsed_or_refused: "machine",
 }
 
 #[test]

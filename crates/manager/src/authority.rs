@@ -1,15 +1,19 @@
-//! The platform's own certificate authority: made at the first start, it names the Management Node
-//! and every Conferencing Node to each other. Its key never leaves the machine.
+//! The platform's certificate authority. It is created at the first start and issues the certificates of the
+//! Management Node and of every Conferencing Node.
+//!
+//! It relies on the directory `state` for its key, which never leaves the machine, and on the wall clock for
+//! dates. It does not decide which node may have a certificate: `link` and `registration` do.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clock::{Machine, Source};
 use fleet::node::NodeId;
 use fleet::version::Sha256;
+use parking_lot::Mutex;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
@@ -25,29 +29,31 @@ use wire::{IdentityName, RegistrationId};
 use crate::enrolment::random;
 use crate::registration::DATED_BACK;
 
-/// From when on the authority is good, and every node's certificate: 2020-01-01. A fixed day, for the clock
-/// of a machine that is deployed may be wrong, and what begins at a wrong moment is good for nobody once the
-/// clock is set right. Nothing is lost by an early beginning: what ends a certificate is its end.
+/// The beginning of the validity of the authority and of every node's certificate: 2020-01-01. It is a fixed
+/// day, for the clock of a machine that is deployed may be wrong, and a certificate that begins too late is
+/// rejected by everybody once the clock is corrected. An early beginning costs nothing: the end of the
+/// validity limits a certificate.
 const BEGINS: Duration = Duration::from_secs(1_577_836_800);
 
-/// Until when the authority is good: 2070-01-01, longer than a platform lives without being deployed anew.
+/// The end of the validity of the authority: 2070-01-01, longer than a platform runs without a new
+/// deployment.
 const AUTHORITY_ENDS: Duration = Duration::from_secs(3_155_760_000);
 
-/// The earliest moment that a clock is believed to show: 2026-01-01, before the first release. A machine
-/// whose clock has no battery begins with 1970, and its certificates would all have ended.
+/// The earliest plausible time of a clock: 2026-01-01, before the first release. A machine whose clock has no
+/// battery begins with 1970, and its certificates would all have expired.
 const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
 
-/// How long a node's certificate is good.
+/// How long a node's certificate is valid.
 const CERTIFICATE_LIFE: Duration = Duration::from_millis(wire::CERTIFICATE_LIFE.0);
 
-/// How long the Management Node's own certificate is good before and after it was made: a node, or a person,
-/// whose clock is more than a year off, either way, finds it good, and can be told so. Its key never leaves
-/// the process, which is restarted more often than that. The whole of it is within the 825 days that the
-/// strictest clients accept (Apple, support document 103769).
+/// How long the Management Node's own certificate is valid before and after it was issued: a node, or a
+/// person, whose clock is more than a year off, either way, accepts it, and can be informed of its clock. Its
+/// key never leaves the process, which is restarted more often than that. The validity is within the 825 days
+/// that the strictest clients accept (Apple, support document 103769).
 const MARGIN: Duration = days(410);
 
-/// How far the wall clock may be from when the Management Node's certificate was made, either way, before
-/// another is made: so the margin is the same for everybody, whatever is done to the clock.
+/// How far the wall clock may move from the time of issue of the Management Node's certificate, either way,
+/// before another is issued: so the margin stays the same, whatever is done to the clock.
 const MADE_ANEW_AFTER: Duration = days(1);
 
 /// Largest accepted certificate signing request, in bytes of PEM. Ours have some five hundred.
@@ -57,17 +63,17 @@ const fn days(count: u64) -> Duration {
     Duration::from_secs(count * 24 * 60 * 60)
 }
 
-/// The authority cannot be used, or refuses.
+/// An error of the authority.
 #[derive(Debug, Error)]
 pub enum AuthorityError {
-    /// The disk refused.
+    /// The disk reported an error.
     #[error("could not {doing} {}; check the disk and the owner of the file", path.display())]
     Disk {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// To what.
+        /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The certificate is there and its key is not.
@@ -76,23 +82,23 @@ pub enum AuthorityError {
         /// Where the key belongs.
         path: PathBuf,
     },
-    /// A key or certificate is damaged, or could not be made.
+    /// A key or certificate is damaged, or could not be created.
     #[error("the authority in {} cannot be used; put it back from a backup", dir.display())]
     Unusable {
-        /// Where the authority lies.
+        /// The directory of the authority.
         dir: PathBuf,
-        /// What is wrong.
+        /// The error.
         source: rcgen::Error,
     },
-    /// A certificate could not be made.
+    /// A certificate could not be issued.
     #[error("a certificate could not be made")]
     NotIssued(#[source] rcgen::Error),
-    /// What a node sent is no certificate signing request that can be used.
+    /// A node sent a certificate signing request that cannot be used.
     #[error("the certificate signing request cannot be used; send one for an ECDSA P-256 key")]
     BadRequest,
 }
 
-/// Makes certificates.
+/// Issues certificates.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -101,7 +107,7 @@ pub struct Authority {
     clocks: Arc<dyn Source>,
 }
 
-/// A certificate that was made.
+/// A certificate that was issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issued {
     /// The certificate, PEM.
@@ -111,18 +117,19 @@ pub struct Issued {
 }
 
 impl Authority {
-    /// Loads the authority from the directory `dir`, or makes it there.
+    /// Loads the authority from the directory `dir`, or creates it there.
     ///
     /// # Errors
-    /// The disk refuses, or what lies there is damaged.
+    /// The disk reports an error, or a file there is damaged.
     pub fn load_or_make(dir: &Path) -> Result<Self, AuthorityError> {
         Self::load_or_make_on(Arc::new(Machine), dir)
     }
 
-    /// The same by other clocks than this machine's.
+    /// The same with other clocks than this machine's.
     pub(crate) fn load_or_make_on(clocks: Arc<dyn Source>, dir: &Path) -> Result<Self, AuthorityError> {
         if !dir.join("authority.pem").exists() {
-            // A key without its certificate was being made when the power went; nobody knows it.
+            // A key without its certificate was left by a power cut while it was created; nothing was issued
+            // with it.
             let (pair, text) =
                 make().map_err(|source| AuthorityError::Unusable { dir: dir.into(), source })?;
             let (key, pem) = (dir.join("authority.key"), dir.join("authority.pem"));
@@ -133,10 +140,10 @@ impl Authority {
         Self::read(clocks, dir)
     }
 
-    /// Loads the authority from the directory `dir`; none when none was made there.
+    /// Loads the authority from the directory `dir`; none when there is none.
     ///
     /// # Errors
-    /// The disk refuses, or what lies there is damaged.
+    /// The disk reports an error, or a file there is damaged.
     pub fn load(dir: &Path) -> Result<Option<Self>, AuthorityError> {
         let is_made = dir.join("authority.pem").exists();
         if is_made { Self::read(Arc::new(Machine), dir).map(Some) } else { Ok(None) }
@@ -169,16 +176,16 @@ impl Authority {
         &self.certificate
     }
 
-    /// What a person compares before trusting: the SHA-256 of the certificate.
+    /// The SHA-256 of the certificate, which a person compares before trusting it.
     pub fn fingerprint(&self) -> Sha256 {
         Sha256(sha2::Sha256::digest(&self.certificate).into())
     }
 
-    /// Makes the certificate of a node and its registration for the key in `request`; nothing else of
-    /// the request is used.
+    /// Issues the certificate of a node and its registration for the key in `request`; nothing else of the
+    /// request is used.
     ///
     /// # Errors
-    /// [`AuthorityError::BadRequest`] when it is none that we use.
+    /// [`AuthorityError::BadRequest`] when its key is of another kind than ours.
     pub fn issue_to_node(
         &self,
         node: NodeId,
@@ -188,7 +195,7 @@ impl Authority {
         self.issue_dated(node, Some(registration), request, self.now())
     }
 
-    /// Makes a node's certificate as it is made at `now`; without a registration, as release 34 does.
+    /// Issues a node's certificate as of `now`; without a registration, as release 34 does.
     pub(crate) fn issue_dated(
         &self,
         node: NodeId,
@@ -209,12 +216,12 @@ impl Authority {
         Ok(Issued { pem: certificate.pem(), renew_at: now + CERTIFICATE_LIFE * 2 / 3 })
     }
 
-    /// What the wall clock says, as far as it can be believed.
+    /// The time of the wall clock, or the earliest plausible one.
     fn now(&self) -> SystemTime {
         at(Duration::from_millis(self.clocks.wall().0).max(EARLIEST))
     }
 
-    /// Makes a certificate of the Management Node for `names`, with a key of its own.
+    /// Issues a certificate of the Management Node for `names`, with a key of its own.
     fn issue_to_manager(&self, names: &[String], now: SystemTime) -> Result<CertifiedKey, rcgen::Error> {
         let mut params = identity(IdentityName::Manager, (now - MARGIN, now + MARGIN))?;
         params.subject_alt_names.extend(CertificateParams::new(names)?.subject_alt_names);
@@ -229,12 +236,12 @@ impl Authority {
     }
 }
 
-/// What a node asks a certificate for: the public key of a request that is signed with it.
+/// The public key of a certificate signing request.
 #[derive(Debug)]
 pub struct NodeRequest(CertificateSigningRequestParams);
 
 impl NodeRequest {
-    /// Reads a request, PEM, and checks that whoever made it holds the key.
+    /// Reads a request, PEM, and checks that it is signed with its own key.
     ///
     /// # Errors
     /// [`AuthorityError::BadRequest`].
@@ -256,8 +263,8 @@ impl NodeRequest {
     }
 }
 
-/// The Management Node's certificate, made anew by itself whenever the wall clock has gone away from it, in
-/// whichever direction.
+/// The Management Node's certificate, which is reissued whenever the wall clock has moved away from the time
+/// of issue, in either direction.
 #[derive(Debug)]
 pub struct ServerIdentity {
     authority: Arc<Authority>,
@@ -265,7 +272,7 @@ pub struct ServerIdentity {
     current: Mutex<Made>,
 }
 
-/// A certificate with the moment it was made.
+/// A certificate with the time of its issue.
 #[derive(Clone, Debug)]
 struct Made {
     certificate: Arc<CertifiedKey>,
@@ -273,7 +280,7 @@ struct Made {
 }
 
 impl Made {
-    /// Whether the wall clock is still close to where it was.
+    /// Whether the wall clock is still close to the time of issue.
     fn is_fresh(&self, now: SystemTime) -> bool {
         let away = now.duration_since(self.at).unwrap_or_else(|earlier| earlier.duration());
         away < MADE_ANEW_AFTER
@@ -281,10 +288,10 @@ impl Made {
 }
 
 impl ServerIdentity {
-    /// Makes the certificate for these names and addresses.
+    /// Issues the certificate for these names and addresses.
     ///
     /// # Errors
-    /// A name is not one.
+    /// A name is invalid.
     pub fn new(authority: Arc<Authority>, names: Vec<String>) -> Result<Self, AuthorityError> {
         let at = authority.now();
         let made = authority.issue_to_manager(&names, at).map_err(AuthorityError::NotIssued)?;
@@ -292,13 +299,13 @@ impl ServerIdentity {
         Ok(Self { authority, names, current })
     }
 
-    /// The certificate in force now, and that of the authority.
+    /// The current certificate, and that of the authority.
     pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.current().cert.clone()
     }
 
     fn current(&self) -> Arc<CertifiedKey> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         let now = self.authority.now();
         if !current.is_fresh(now)
             && let Ok(made) = self.authority.issue_to_manager(&self.names, now)
@@ -315,7 +322,7 @@ impl ResolvesServerCert for ServerIdentity {
     }
 }
 
-/// What certificates of the platform have in common.
+/// The parameters that all certificates of the platform have in common.
 fn identity(
     name: IdentityName,
     (begins, ends): (SystemTime, SystemTime),
@@ -345,7 +352,7 @@ fn make() -> Result<(KeyPair, String), rcgen::Error> {
     Ok((key, pem))
 }
 
-/// So long after 1970-01-01 UTC.
+/// The time that is `since` after 1970-01-01 UTC.
 fn at(since: Duration) -> SystemTime {
     UNIX_EPOCH + since
 }
@@ -354,7 +361,7 @@ fn date<T: From<SystemTime>>(time: SystemTime) -> T {
     time.into()
 }
 
-/// Writes a file that only its owner may read, whole and durable or not at all.
+/// Writes a file that only its owner may read, atomically and durably.
 pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<(), AuthorityError> {
     write_durably(path, contents, 0o600)
 }
@@ -378,7 +385,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_authority_is_made_once_and_its_key_is_private() {
+    fn authority_is_made_once_and_its_key_is_private() {
         let dir = tempfile::tempdir().unwrap();
         let made = Authority::load_or_make(dir.path()).unwrap();
         let again = Authority::load_or_make(dir.path()).unwrap();
@@ -388,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_that_lost_its_key_is_not_made_anew() {
+    fn authority_that_lost_its_key_is_not_made_anew() {
         let dir = tempfile::tempdir().unwrap();
         Authority::load_or_make(dir.path()).unwrap();
         fs::remove_file(dir.path().join("authority.key")).unwrap();
@@ -416,20 +423,20 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_request_is_refused() {
+    fn damaged_request_is_refused() {
         for pem in ["", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"] {
             assert!(matches!(NodeRequest::parse(pem), Err(AuthorityError::BadRequest)));
         }
     }
 
-    /// From when until when a certificate is good, in days since 1970.
+    /// The validity of a certificate, in days since 1970.
     fn validity(certificate: &[u8]) -> (i64, i64) {
         let (_, certificate) = x509_parser::parse_x509_certificate(certificate).unwrap();
         let day = |time: x509_parser::time::ASN1Time| time.timestamp() / 86_400;
         (day(certificate.validity().not_before), day(certificate.validity().not_after))
     }
 
-    /// A day in the life of a platform, in days since 1970.
+    /// The day on which the tests begin, in days since 1970.
     const DAY: i64 = 21_000;
 
     fn clocks() -> SetByHand {
@@ -441,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn the_managers_certificate_is_good_for_everybody_however_its_clock_is_set() {
+    fn managers_certificate_is_good_for_everybody_however_its_clock_is_set() {
         let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
         let authority = Authority::load_or_make_on(Arc::new(clocks.clone()), dir.path()).unwrap();
         let identity = ServerIdentity::new(Arc::new(authority), vec!["127.0.0.1".into()]).unwrap();
@@ -456,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn the_managers_certificate_is_made_anew_only_when_its_clock_has_gone_away_from_it() {
+    fn managers_certificate_is_made_anew_only_when_its_clock_has_gone_away_from_it() {
         let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
         let authority = Authority::load_or_make_on(Arc::new(clocks.clone()), dir.path()).unwrap();
         let identity = ServerIdentity::new(Arc::new(authority), vec!["127.0.0.1".into()]).unwrap();
@@ -470,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_that_is_made_under_a_wrong_clock_is_good_under_a_right_one() {
+    fn authority_that_is_made_under_a_wrong_clock_is_good_under_a_right_one() {
         for days in [0, 400, -400, -DAY] {
             let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
             set_days(&clocks, days);
@@ -481,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nodes_certificate_is_not_too_young_for_any_clock() {
+    fn nodes_certificate_is_not_too_young_for_any_clock() {
         for (days, good_for) in [(0, 90), (400, 490)] {
             let (dir, clocks) = (tempfile::tempdir().unwrap(), clocks());
             set_days(&clocks, days);

@@ -1,21 +1,21 @@
-//! What the management API is built of: `rest::router(Context) -> axum::Router`.
+//! What the management API is constructed from: `rest::router(Context) -> axum::Router`.
 
-use crate::driver::Desk;
+use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
 
-/// Everything that a request of a person may need. Cheap to clone.
+/// Everything that a request to the management API may need. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The way to the core and to the store.
-    pub desk: Desk,
-    /// Where packages and uploads lie.
+    /// Applies events to the core, and gives access to the store.
+    pub committer: Committer,
+    /// The paths of packages and uploads.
     pub layout: Layout,
-    /// What enrolment files say of this Management Node.
+    /// The addresses and the authority that are written into enrolment files.
     pub nodes: NodeAccess,
     /// The name of this Management Node: the first of the machine's `names`.
     pub name: String,
-    /// Whom the nodes' listener has refused.
+    /// The refusals of the nodes' listener.
     pub refusals: Refusals,
 }

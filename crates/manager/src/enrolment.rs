@@ -1,5 +1,7 @@
-//! How a node joins: a token that is good for one key, given to the operator in a file. Its use begins a
-//! registration of the node, and ends the one before.
+//! Enrolment tokens: each is good for one key, until it expires, and is given to the operator in a file. Its
+//! use begins a registration of the node and ends the one before.
+//!
+//! Only the hash of a token is stored. Whether the machine may join is decided in `link/enrol.rs`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,13 +14,13 @@ use wire::{EnrolmentFile, RegistrationId};
 use crate::registration;
 use crate::store::StoreError;
 
-/// How long a token is good: a machine may be deployed on Friday and started on Monday.
+/// How long a token is valid: a machine may be deployed on Friday and started on Monday.
 pub const TOKEN_LIFE: Span = Span::hours(7 * 24);
 
-/// Bytes of a token: nobody guesses it.
+/// Bytes of a token, too many to guess.
 const TOKEN_BYTES: usize = 32;
 
-/// What every enrolment file says of this Management Node.
+/// The part of every enrolment file that describes this Management Node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeAccess {
     /// Where it listens for nodes: `address:port`.
@@ -34,11 +36,11 @@ impl NodeAccess {
     }
 }
 
-/// Makes the token of a node, in place of one that it had. Only its hash is stored. The registration of the
-/// node, if it has one, goes on until the token is used.
+/// Issues a token for a node, which replaces an earlier one. Only its hash is stored. The registration of the
+/// node, if it has one, stays valid until the token is used.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn issue(tx: &Transaction<'_>, node: NodeId, now: Time) -> Result<String, StoreError> {
     let token = URL_SAFE_NO_PAD.encode(random::<TOKEN_BYTES>());
     let registration = RegistrationId(u128::from_be_bytes(random()));
@@ -51,19 +53,19 @@ pub fn issue(tx: &Transaction<'_>, node: NodeId, now: Time) -> Result<String, St
     Ok(token)
 }
 
-/// Forgets the token of a node that is removed, and ends its registration.
+/// Deletes the token of a node that is removed, and ends its registration.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn forget(tx: &Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM enrolment WHERE node_id = ?1", [node.0])?;
     registration::end(tx, node)
 }
 
-/// Whose token it is; none when it is not known or has expired.
+/// The node of a token; none when the token is unknown or has expired.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub(crate) fn owner(connection: &Connection, token: &str, now: Time) -> Result<Option<NodeId>, StoreError> {
     let sql = "SELECT node_id FROM enrolment WHERE token_sha256 = ?1 AND expires_at > ?2";
     let mut statement = connection.prepare_cached(sql)?;
@@ -72,9 +74,8 @@ pub(crate) fn owner(connection: &Connection, token: &str, now: Time) -> Result<O
     Ok(owner.map(NodeId))
 }
 
-/// Spends a token on a public key, and says whose it is and which registration begins; none when it is
-/// not good. The same key may come again with it until it expires: the answer may have been lost on its
-/// way.
+/// Uses a token for a public key, and returns its node and the registration that begins; none when the token
+/// is not valid. The same key may be sent again with it until it expires: the answer may have been lost.
 pub(crate) fn spend(
     tx: &Transaction<'_>,
     token: &str,
@@ -102,7 +103,7 @@ fn hash(bytes: &[u8]) -> String {
     fleet::version::Sha256(Sha256::digest(bytes).into()).to_string()
 }
 
-/// Random bytes from the operating system. Without them nothing here is safe, so the process ends.
+/// Random bytes from the operating system. Without them no key is safe, so the process ends.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rustls::crypto::aws_lc_rs::default_provider()
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_known_and_can_be_spent_until_it_expires() {
+    fn token_is_known_and_can_be_spent_until_it_expires() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = crate::store::open(&dir.path().join("store-a.db"), &mut || {}).unwrap();
         let (node, issued_at) = (NodeId(1), Time(5_000));

@@ -1,17 +1,19 @@
-//! The file with the first password: how the operator of a new platform gets in. It is there until the
-//! password is changed or the operator removes it, and until then every start and every login says so.
+//! The file with the first password, by which the operator of a new platform logs in for the first time.
+//!
+//! The file exists until the password is changed or the operator removes it. Until then every start logs
+//! where it is, and every login shows it. The password itself is never logged.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where it lies in the directory of the state.
+/// The file in the directory of the state.
 pub fn file(state: &Path) -> PathBuf {
     state.join("admin-password")
 }
 
-/// What the operator should know and do while it is there.
-pub fn remark(state: &Path) -> Option<String> {
+/// A notice for the operator while the file exists.
+pub fn notice(state: &Path) -> Option<String> {
     let file = file(state);
     file.is_file().then(|| {
         format!(
@@ -22,7 +24,8 @@ pub fn remark(state: &Path) -> Option<String> {
     })
 }
 
-/// Removes it: the password in it is not in force any more. What the operator should do when that fails.
+/// Removes the file, whose password is not valid any more. Returns a notice with what was done, or what the
+/// operator should do.
 pub(crate) fn remove(state: &Path) -> Option<String> {
     let file = file(state);
     match fs::remove_file(&file) {
@@ -45,13 +48,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_remarked_upon_until_it_is_gone() {
+    fn notice_is_given_until_the_file_is_removed() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!((remark(dir.path()), remove(dir.path())), (None, None));
+        assert_eq!((notice(dir.path()), remove(dir.path())), (None, None));
         fs::write(file(dir.path()), "secret\n").unwrap();
-        let remark_now = remark(dir.path()).unwrap();
-        assert!(remark_now.contains("admin-password") && !remark_now.contains("secret"), "{remark_now}");
+        let now = notice(dir.path()).unwrap();
+        assert!(now.contains("admin-password") && !now.contains("secret"), "{now}");
         assert!(remove(dir.path()).unwrap().contains("was removed"));
-        assert_eq!(remark(dir.path()), None);
+        assert_eq!(notice(dir.path()), None);
     }
 }

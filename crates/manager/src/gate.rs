@@ -1,5 +1,5 @@
-//! The gate before both listeners: a release that has not confirmed itself, or that is about to end,
-//! takes nobody's request.
+//! The request gate before both listeners. A release that has not confirmed itself yet, or that is about to
+//! end, answers every request with 503, so that nobody depends on a state that may be discarded.
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -7,51 +7,53 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
-/// Whether requests are taken.
+/// Whether requests are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
-    /// Every request is answered with 503.
+pub enum GateState {
+    /// Every request gets 503.
     Closed,
     /// Requests are served.
     Open,
 }
 
-/// Says whether requests are taken. Cheap to clone; all clones are one gate.
+/// Whether requests are served. Cheap to clone; all clones are one gate.
 #[derive(Clone, Debug)]
-pub struct Gate(watch::Sender<Passage>);
+pub struct Gate(watch::Sender<GateState>);
 
 impl Gate {
     /// A gate that is closed.
     pub fn closed() -> Self {
-        Self(watch::Sender::new(Passage::Closed))
+        Self(watch::Sender::new(GateState::Closed))
     }
 
     /// Opens or closes it.
-    pub fn set(&self, passage: Passage) {
+    pub fn set(&self, passage: GateState) {
         self.0.send_replace(passage);
     }
 
-    /// How it stands.
-    pub fn passage(&self) -> Passage {
+    /// Its state.
+    pub fn state(&self) -> GateState {
         *self.0.borrow()
     }
 
     /// Returns when it is closed.
     pub(crate) async fn closes(&self) {
-        // An error would say that the gate is gone, and it is ours.
-        let _ = self.0.subscribe().wait_for(|passage| *passage == Passage::Closed).await;
+        // It does not fail: the sender is `self`.
+        let _ = self.0.subscribe().wait_for(|passage| *passage == GateState::Closed).await;
     }
 }
 
-/// What the self check sends: it is answered even while the gate is closed.
+/// The path of the self check, which is answered even while the gate is closed.
 pub(crate) const SELF_CHECK_PATH: &str = "/self-check";
 
-/// Lets a request pass, or answers it. For `axum::middleware::from_fn_with_state`.
+/// Serves or refuses a request. For `axum::middleware::from_fn_with_state`.
 pub async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    match gate.passage() {
-        Passage::Open => next.run(request).await,
-        Passage::Closed if request.uri().path() == SELF_CHECK_PATH => StatusCode::NO_CONTENT.into_response(),
-        Passage::Closed => refusal(),
+    match gate.state() {
+        GateState::Open => next.run(request).await,
+        GateState::Closed if request.uri().path() == SELF_CHECK_PATH => {
+            StatusCode::NO_CONTENT.into_response()
+        }
+        GateState::Closed => refusal(),
     }
 }
 

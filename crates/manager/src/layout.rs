@@ -1,4 +1,4 @@
-//! Where everything lies on the machine of a Management Node. Nothing here touches the disk.
+//! The paths of all files on the machine of a Management Node. Nothing here accesses the disk.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ impl Layout {
         self.root.join(package::TRUST_DIR)
     }
 
-    /// What outlives upgrades: keys, certificates, the first password.
+    /// What is kept over upgrades: keys, certificates, the first password.
     pub fn state(&self) -> PathBuf {
         self.root.join("state")
     }
@@ -42,7 +42,7 @@ impl Layout {
         self.root.join(format!("store-{}.db", slot.name()))
     }
 
-    /// Uploads under way.
+    /// Uploads in progress.
     pub fn uploads(&self) -> PathBuf {
         self.root.join("uploads")
     }
@@ -57,7 +57,7 @@ impl Layout {
         self.packages().join(manifest.to_string())
     }
 
-    /// Files that mean nothing after a restart.
+    /// Files that are not needed after a restart.
     pub fn downloads(&self) -> PathBuf {
         self.root.join("downloads")
     }

@@ -1,11 +1,13 @@
-//! The Management Node: it acts and does not decide. What is to happen, `fleet` says.
+//! The Management Node: store, links to the nodes, management API, and the upgrade of itself.
 //!
-//! Nothing here is global: several Management Nodes may live in one process.
+//! It relies on `fleet` for every decision, and acts on what that wants. There is no global state: several
+//! Management Nodes may run in one process.
 
+mod bounded;
 pub mod layout;
+mod per_source_limit;
 pub mod preflight;
-pub mod report;
-mod shares;
+mod token_bucket;
 
 pub mod store;
 

@@ -1,5 +1,5 @@
-//! The program of the Management Node: puts the parts together, runs, and ends with what `boot`
-//! understands.
+//! The program of the Management Node: reads the arguments, constructs the parts, runs them, and ends with an
+//! exit code that `boot` understands.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use edge::error_chain::chain;
 use edge::text::visible;
 use fleet::version::Release;
-use manager::driver::{Ended, Own};
+use manager::driver::{Ended, OwnMachine};
 use manager::layout::Layout;
 use manager::preflight::{self, StoreTrial};
-use manager::report::chain;
 use manager::rest;
 use manager::start::{Prepared, StartError};
 use slots::{Held, Machine, Slot, Supervised, supervised};
@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// What the program was compiled as.
+/// The release that the program was compiled as.
 static VERSION: LazyLock<String> = LazyLock::new(|| Release::COMPILED.to_string());
 
 /// The Management Node of a Pitlane platform. It is started by pitlane-boot.
@@ -39,13 +39,13 @@ struct Arguments {
 enum Command {
     /// Checks whether this program would start on this machine, and changes nothing.
     ///
-    /// Prints one line for each thing that stands in the way, and fails when there is any. The Management Node
-    /// runs this about itself once a minute, and the program of a new release runs it before it is selected.
+    /// Prints one line for each fault, and fails when there is any. The Management Node runs this about
+    /// itself once a minute, and the program of a new release runs it before it is selected.
     Check {
         /// The root directory of the machine.
         #[arg(long, value_name = "DIR")]
         root: PathBuf,
-        /// The slot that this program lies in; without it, as its path says.
+        /// The slot of this program; the default follows from its path.
         #[arg(long, value_name = "SLOT")]
         slot: Option<Slot>,
         /// An address that the running Management Node listens on, and that would be free at its next start.
@@ -57,7 +57,7 @@ enum Command {
     },
 }
 
-/// How much longer than whoever asked waits a check may take before it ends itself.
+/// How much longer than its caller waits a check may take before it ends itself.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         Arguments { command: None, root } => root.unwrap_or_default(),
     };
     match run(root) {
-        // A selected release starts next; whoever asked for the end wants no other.
+        // A selected release starts next; whoever stopped the process expects success.
         Ok(Ended::Selected(_) | Ended::Asked) => ExitCode::SUCCESS,
         Ok(Ended::StoreBroken) => ExitCode::FAILURE,
         Err(cause) => {
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
 }
 
 fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
-    // Whoever asked may have ended; a disk that does not answer must not keep this process for ever.
+    // The caller may have ended; a disk that does not answer must not keep this process for ever.
     std::thread::spawn(|| {
         let within = preflight::RELEASE_WITHIN + LEFT_ALONE;
         std::thread::sleep(within);
@@ -109,7 +109,7 @@ fn run(root: PathBuf) -> Result<Ended, StartError> {
     let Some(supervised) = supervised()? else { return Err(StartError::ByHand { root }) };
     let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
     let ended = runtime.block_on(serve(root, &supervised));
-    // Requests that do not end are not waited for.
+    // It does not wait for requests that do not end.
     runtime.shutdown_background();
     ended
 }
@@ -117,9 +117,9 @@ fn run(root: PathBuf) -> Result<Ended, StartError> {
 async fn serve(root: PathBuf, supervised: &Supervised) -> Result<Ended, StartError> {
     let stop = stop_when_asked()?;
     let (machine, layout) = (Machine::open(&root), Layout::new(&root));
-    let own = Own { machine, slot: supervised.slot(), layout };
+    let own = OwnMachine { machine, slot: supervised.slot(), layout };
     let prepared = Prepared::new(own, supervised).await?;
-    rest::first_account(prepared.desk().store(), |password| prepared.hand_over(password)).await?;
+    rest::first_account(prepared.committer().store(), |password| prepared.hand_over(password)).await?;
     let people = rest::router(prepared.context());
     let ended = prepared.run(people, supervised, stop).await?;
     if let Ended::Selected(assignment) = ended {

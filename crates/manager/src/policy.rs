@@ -1,5 +1,5 @@
-//! The numbers of a policy as the settings of the machine and the requests to start a run name them,
-//! with what they may be: one table for both.
+//! The table of the numbers of a policy, with their names and bounds: the settings of the machine and the
+//! requests that start a run read the same one.
 
 use fleet::platform::NODES_AT_MOST;
 use fleet::policy::Policy;
@@ -8,10 +8,10 @@ use fleet::time::Span;
 /// The longest span that a policy may name, in seconds: a week. Nothing in a run is meant to take longer.
 const LONGEST_SECONDS: u64 = 7 * 24 * 60 * 60;
 
-/// What is added to the name of a policy of which numbers were overridden.
+/// What is appended to the name of a policy with overridden numbers.
 const ADAPTED: &str = ", adapted";
 
-/// Where a number is kept.
+/// The field of a number, with its unit.
 #[derive(Clone, Copy)]
 enum Part {
     Nodes(fn(&mut Policy) -> &mut u32),
@@ -24,7 +24,7 @@ enum Part {
 pub(crate) struct Number {
     /// Its name, with its unit.
     pub(crate) name: &'static str,
-    /// The least that it may be.
+    /// Its least value.
     pub(crate) least: u64,
     part: Part,
 }
@@ -54,7 +54,7 @@ const fn seconds(name: &'static str, least: u64, span: fn(&mut Policy) -> &mut S
 }
 
 impl Number {
-    /// The most that it may be: the size of the largest platform, all of it, or a week.
+    /// Its greatest value: the size of the largest platform, 100 percent, or a week.
     pub(crate) fn most(self) -> u64 {
         match self.part {
             Part::Nodes(_) => NODES_AT_MOST as u64,
@@ -63,7 +63,7 @@ impl Number {
         }
     }
 
-    /// Overrides it, unless the value is none that it may have.
+    /// Overrides it, unless the value is out of bounds.
     pub(crate) fn set(self, policy: &mut Policy, value: u64) -> Result<(), NotAllowed> {
         if !(self.least..=self.most()).contains(&value) {
             return Err(NotAllowed);
@@ -77,7 +77,7 @@ impl Number {
         Ok(())
     }
 
-    /// What it is in this policy.
+    /// Its value in this policy.
     pub(crate) fn get(self, policy: &Policy) -> u64 {
         let mut policy = policy.clone();
         match self.part {
@@ -91,7 +91,7 @@ impl Number {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAllowed;
 
-/// A policy that came of `base` by overriding says so in its name.
+/// The policy with a name that says whether it differs from `base`.
 pub(crate) fn named_after(base: &Policy, mut policy: Policy) -> Policy {
     if policy != *base && !policy.name.ends_with(ADAPTED) {
         policy.name.push_str(ADAPTED);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_keeps_to_its_bounds() {
+    fn number_keeps_to_its_bounds() {
         for number in NUMBERS {
             let mut policy = Policy::standard();
             assert_eq!(number.set(&mut policy, number.most()), Ok(()));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_says_once_that_it_was_adapted() {
+    fn policy_says_once_that_it_was_adapted() {
         let standard = Policy::standard();
         assert_eq!(named_after(&standard, standard.clone()).name, "standard");
         let adapted = named_after(&standard, Policy { nodes_at_once: 2, ..standard.clone() });

@@ -1,11 +1,13 @@
 //! The check before a start: whether this program would start on this machine, found out without starting.
-//! It asks with the functions that a start uses and leaves everything as it is. The Management Node runs it
-//! about itself while it serves, and the program of a new release runs it in its slot before that is selected.
+//!
+//! It uses the functions that a start uses and leaves everything as it is. The Management Node runs it about
+//! itself once a minute, and the program of a new release runs it in its slot before that is selected.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use edge::error_chain::chain;
 use fleet::version::Release;
 use package::{Installed, TrustedKeys, verify_slot};
 use slots::{Fault, Held, Machine, Slot, SlotIdentity, faults_in_one};
@@ -14,9 +16,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::authority::Authority;
-use crate::driver::{Own, read_rooms};
+use crate::driver::{OwnMachine, read_rooms};
 use crate::layout::Layout;
-use crate::report::chain;
 use crate::settings::Settings;
 use crate::start::{Listeners, StartError, server_certificate_faults};
 use crate::store::{self, StoreError};
@@ -28,12 +29,12 @@ pub const RELEASE_WITHIN: Duration = Duration::from_secs(slots::CONFIRM_WITHIN_S
 /// How long the Management Node's check of itself may take, which leaves out the store.
 const OWN_WITHIN: Duration = Duration::from_secs(20);
 
-/// Whether the store is looked at.
+/// Whether the store is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreTrial {
-    /// A copy is made, migrated and read, as a start does it.
+    /// A copy is made, migrated and read, as a start does.
     OnACopy,
-    /// It is not: the asking process has it open, and writes it.
+    /// It is not checked: the calling process has it open and writes it.
     LeftOut,
 }
 
@@ -42,15 +43,15 @@ pub enum StoreTrial {
 struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Notes what went wrong, if anything did.
+    /// Notes an error, if there is one.
     fn of<T, E: std::error::Error + 'static>(&mut self, outcome: Result<T, E>) -> Option<T> {
         outcome.map_err(|error| self.0.push(Fault::new(&chain(&error)))).ok()
     }
 }
 
-/// Everything that would keep this program from starting on the machine with this root directory, from `slot`
-/// when it lies in one. What the asking process itself has open is `held`. Call it within a tokio runtime, where
-/// blocking is allowed.
+/// Everything that would prevent this program from starting on the machine with this root directory, from
+/// `slot` when it lies in one. `held` is what the calling process itself has open. Call it within a tokio
+/// runtime, where blocking is allowed.
 pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTrial) -> Vec<Fault> {
     let (mut faults, layout, machine) = (Faults::default(), Layout::new(root), Machine::open(root));
     let settings = faults.of(Settings::read(&layout.settings()));
@@ -62,7 +63,7 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTri
     for dir in [layout.root().to_path_buf(), layout.state()].iter().filter(|dir| dir.exists()) {
         faults.of(try_writing(dir));
     }
-    // A machine that was never started makes its authority at its start.
+    // A machine that was never started creates its authority at its first start.
     let authority = faults.of(Authority::load(&layout.state())).flatten().map(Arc::new);
     if let Some(settings) = settings {
         for (address, tried) in [settings.people, settings.nodes].map(|it| (it, held.try_at(it))) {
@@ -81,12 +82,13 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTri
     faults.0
 }
 
-/// The slot holds the release that this program is, as it was signed with a key of this machine: boot starts no
+/// Checks that the slot contains the release of this program, signed with a trusted key: boot starts no
 /// other.
 fn check_slot(machine: &Machine, slot: Slot, faults: &mut Faults) {
     let Release { version, build } = Release::COMPILED;
     let compiled = faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
-    // A slot that cannot say what it holds, or holds another release, is put back whole: no more is said of it.
+    // A slot that cannot be identified, or that contains another release, has to be restored as a whole, so
+    // it is checked no further.
     if let (Some(keys), Some(_)) = (faults.of(TrustedKeys::of_machine(machine.root())), compiled) {
         faults.of(machine.inspect(slot, &mut |slot, identity| {
             let SlotIdentity { format: _, manifest, version, build, program } = identity.clone();
@@ -96,13 +98,14 @@ fn check_slot(machine: &Machine, slot: Slot, faults: &mut Faults) {
     }
 }
 
-/// Files can be written and made durable in a directory.
+/// Checks that files can be written and made durable in a directory.
 fn try_writing(dir: &Path) -> Result<(), StartError> {
     let path = dir.join(format!(".check-{}", std::process::id()));
     slots::try_writing(&path).map_err(|source| StartError::NotWritable { dir: dir.into(), source })
 }
 
-/// A throw-away copy of the store of the confirmed release can be brought to the version of this one and read.
+/// Checks that a temporary copy of the confirmed release's store can be migrated to the version of this one
+/// and read.
 fn try_store(layout: &Layout, confirmed: Slot) -> Result<(), StoreError> {
     let from = layout.store(confirmed);
     if !from.exists() {
@@ -116,7 +119,7 @@ fn try_store(layout: &Layout, confirmed: Slot) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A copy that is removed again.
+/// A temporary copy, removed when it is dropped.
 struct Copy {
     path: PathBuf,
 }
@@ -124,7 +127,7 @@ struct Copy {
 impl Copy {
     fn of(store: &Path, root: &Path) -> Result<Self, StoreError> {
         let copy = Self { path: root.join(".check-store.db") };
-        // One may be left of a check that was cut short.
+        // One may be left of an interrupted check.
         copy.remove();
         store::snapshot(store, &copy.path)?;
         Ok(copy)
@@ -134,7 +137,7 @@ impl Copy {
         for ending in ["", "-wal", "-shm", "-journal"] {
             let mut name = self.path.as_os_str().to_os_string();
             name.push(ending);
-            // What is not there need not go; what cannot go is in the way of the copy, which says so.
+            // A missing file is no error; one that cannot be removed makes the copy fail, which reports it.
             let _ = std::fs::remove_file(PathBuf::from(name));
         }
     }
@@ -146,15 +149,15 @@ impl Drop for Copy {
     }
 }
 
-/// Why a restart of this Management Node would fail, if it would. The process listens on `held`.
-pub async fn own(own: Own, held: Held) -> Option<String> {
+/// Why a restart of this Management Node would fail, if it would. `held` are the addresses of this process.
+pub async fn own(own: OwnMachine, held: Held) -> Option<String> {
     let runtime = Handle::current();
     let work = spawn_blocking(move || {
         runtime.block_on(check(own.layout.root(), Some(own.slot), &held, StoreTrial::LeftOut))
     });
     match timeout(OWN_WITHIN, work).await {
         Ok(Ok(faults)) => faults_in_one(&faults),
-        Ok(Err(broken)) => Some(format!("the check broke off: {broken}")),
+        Ok(Err(broken)) => Some(format!("the check was aborted: {broken}")),
         Err(_) => Some(format!(
             "the check did not end in {} s; look at the disk of the machine",
             OWN_WITHIN.as_secs()
@@ -186,21 +189,21 @@ mod tests {
     #[tokio::test]
     async fn machine_that_would_start_has_no_faults_and_is_left_as_it_is() {
         let bench = Bench::new();
-        let desk = bench.desk().await;
+        let committer = bench.committer().await;
         Authority::load_or_make(&bench.layout().state()).unwrap();
         let before = names(&bench);
         assert_eq!(faults(&bench, &Held::default()).await, [] as [&str; 0]);
         assert_eq!(names(&bench), before);
-        // The store is written all the while.
+        // The store can be written meanwhile.
         let (id, name, duty) = (fleet::node::NodeId(1), "node1".into(), fleet::node::Duty::AlwaysOn);
-        desk.apply(fleet::platform::Event::NodeAdded { id, name, duty }).await.unwrap();
+        committer.apply(fleet::platform::Event::NodeAdded { id, name, duty }).await.unwrap();
         assert_eq!(faults(&bench, &Held::default()).await, [] as [&str; 0]);
     }
 
     #[tokio::test]
     async fn all_that_would_keep_it_from_starting_is_named_at_once() {
         let bench = Bench::new();
-        bench.desk().await.store().close().await;
+        bench.committer().await.store().close().await;
         Authority::load_or_make(&bench.layout().state()).unwrap();
         fs::remove_file(bench.layout().state().join("authority.key")).unwrap();
         fs::write(bench.layout().store(Slot::A), "no database, whatever it says").unwrap();
@@ -244,14 +247,14 @@ mod tests {
         check(|root| fs::write(root.join("slots/a/more"), "").unwrap(), "the slot holds more").await;
     }
 
-    /// Lets no trusted key be the one that signed the release.
+    /// Replaces the trusted key by another than the one that signed the release.
     fn forget_key(root: &Path) {
         let trust = root.join("trust");
         fs::remove_file(trust.join("test.pub")).unwrap();
         package::generate_key("another").unwrap().write(&trust, "another").unwrap();
     }
 
-    /// The program is another one, of the same length.
+    /// Replaces the program by another of the same length.
     fn replace_program(root: &Path) {
         let program = root.join("slots/a/bin/pitlane-manager");
         let text = fs::read_to_string(&program).unwrap();

@@ -1,8 +1,8 @@
 //! Which certificates count for a node: those of its present registration. A registration begins when an
-//! enrolment file is used and ends when the next one of the node is, or when the node is removed.
+//! enrolment file is used, and ends when the next file of the node is used or the node is removed.
 //!
-//! The number in a certificate says for which node it was made, and numbers are used again after the
-//! store was restored. The registration in it is random and never comes again.
+//! The number in a certificate says for which node it was issued, but numbers are used again after the store
+//! was restored. The id of a registration is random and is never used again.
 
 use fleet::node::NodeId;
 use fleet::time::{Span, Wall};
@@ -13,30 +13,31 @@ use wire::RegistrationId;
 use crate::link::Certificate;
 use crate::store::StoreError;
 
-/// By how much release 34 dated its certificates back.
+/// By how much release 34 backdated its certificates.
 pub(crate) const DATED_BACK: Span = Span::hours(1);
 
-/// What the store knows of one node's registration.
+/// The stored registration of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Registered {
-    /// The registration in force; none until the first enrolment file was used.
+    /// The current registration; none until the first enrolment file was used.
     current: Option<RegistrationId>,
-    /// The one that begins when the outstanding enrolment file is used.
+    /// The one that begins when the issued enrolment file is used.
     issued: Option<RegistrationId>,
     /// Which certificates of release 34 count.
     earlier: Earlier,
 }
 
-/// Which certificates count that name no registration: release 34 made such. They count until the node
-/// has shown one that names it, which it gets with its next renewal.
+/// Which certificates without a registration count: release 34 issued such. They count until the node has
+/// shown one with its registration, which it gets at its next renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Earlier {
     /// None.
     Refused,
-    /// That for this key.
+    /// The one for this key.
     Of(Sha256),
-    /// That for the key of the enrolment, or one that was made after the node was registered: release 34
-    /// did not note the key of a renewal. The first that is shown is bound, and no other counts then.
+    /// The one for the key of the enrolment, or one that was issued after the node was registered: release 34
+    /// did not store the key of a renewal. The first that is shown is bound, and no other counts from then
+    /// on.
     Unbound {
         /// The key that was enrolled.
         enrolled: Option<Sha256>,
@@ -45,59 +46,59 @@ pub(crate) enum Earlier {
     },
 }
 
-/// What a certificate is to a node's registration.
+/// Whether a certificate counts for a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum CertificateStatus {
     /// It counts.
-    Counts(RegistrationId),
-    /// It counts, and the store must note what follows from that first.
-    CountsFromNow(RegistrationId, Note),
+    Valid(RegistrationId),
+    /// It counts, and a note about it must be stored first.
+    ValidFromNow(RegistrationId, Note),
     /// It belongs to another registration.
     Ended,
 }
 
-/// What follows from a certificate that counts.
+/// What must be stored when a certificate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// The registration that it names is in force, and none of release 34 counts any more. The enrolment
-    /// file was used: when the store was restored to a moment before, it does not know that.
+    /// Its registration is the current one, and no certificate of release 34 counts any more. The enrolment
+    /// file was used: a store that was restored to an earlier state does not know that.
     Begun,
-    /// Of those of release 34, this key's alone counts.
+    /// Of the certificates of release 34, only the one for this key counts.
     Bound(Sha256),
 }
 
 impl Registered {
-    /// What this certificate is to the node's registration.
-    pub(crate) fn standing_of(&self, shown: &Certificate) -> Standing {
-        let Some(named) = shown.registration else { return self.standing_of_earlier(shown) };
+    /// Whether this certificate counts for the node.
+    pub(crate) fn status_of(&self, shown: &Certificate) -> CertificateStatus {
+        let Some(named) = shown.registration else { return self.status_of_earlier(shown) };
         let (in_force, used) = (self.current == Some(named), self.issued == Some(named));
         match self.earlier {
-            Earlier::Refused if in_force => Standing::Counts(named),
+            Earlier::Refused if in_force => CertificateStatus::Valid(named),
             Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } if in_force || used => {
-                Standing::CountsFromNow(named, Note::Begun)
+                CertificateStatus::ValidFromNow(named, Note::Begun)
             }
-            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => Standing::Ended,
+            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => CertificateStatus::Ended,
         }
     }
 
-    fn standing_of_earlier(&self, shown: &Certificate) -> Standing {
-        let Some(current) = self.current else { return Standing::Ended };
+    fn status_of_earlier(&self, shown: &Certificate) -> CertificateStatus {
+        let Some(current) = self.current else { return CertificateStatus::Ended };
         match self.earlier {
-            Earlier::Of(key) if key == shown.key => Standing::Counts(current),
+            Earlier::Of(key) if key == shown.key => CertificateStatus::Valid(current),
             Earlier::Unbound { enrolled, since }
                 if enrolled == Some(shown.key) || shown.not_before + DATED_BACK >= since =>
             {
-                Standing::CountsFromNow(current, Note::Bound(shown.key))
+                CertificateStatus::ValidFromNow(current, Note::Bound(shown.key))
             }
-            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => Standing::Ended,
+            Earlier::Refused | Earlier::Of(_) | Earlier::Unbound { .. } => CertificateStatus::Ended,
         }
     }
 }
 
-/// Reads what is known of a node's registration.
+/// Reads a node's registration.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub(crate) fn read(connection: &Connection, node: NodeId) -> Result<Registered, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT registration.id, enrolment.registration, earlier_key, earlier_since
@@ -123,13 +124,13 @@ fn registration_in(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Regi
     Ok(row.get::<_, Option<String>>(column)?.and_then(|text| text.parse().ok()))
 }
 
-/// Notes what follows from a certificate that counts, if it still does.
+/// Stores the note about a certificate that counts, if it still does.
 ///
 /// # Errors
-/// The database refuses.
-pub(crate) fn note(tx: &Transaction<'_>, shown: &Certificate) -> Result<Standing, StoreError> {
-    let standing = read(tx, shown.node)?.standing_of(shown);
-    if let Standing::CountsFromNow(registration, note) = standing {
+/// The database reports an error.
+pub(crate) fn note(tx: &Transaction<'_>, shown: &Certificate) -> Result<CertificateStatus, StoreError> {
+    let status = read(tx, shown.node)?.status_of(shown);
+    if let CertificateStatus::ValidFromNow(registration, note) = status {
         match note {
             Note::Begun => begin(tx, shown.node, registration)?,
             Note::Bound(key) => {
@@ -140,13 +141,13 @@ pub(crate) fn note(tx: &Transaction<'_>, shown: &Certificate) -> Result<Standing
             }
         }
     }
-    Ok(standing)
+    Ok(status)
 }
 
 /// Begins a registration, which ends the one before.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub(crate) fn begin(
     tx: &Transaction<'_>,
     node: NodeId,
@@ -163,7 +164,7 @@ pub(crate) fn begin(
 /// Ends the registration of a node that is removed.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub(crate) fn end(tx: &Transaction<'_>, node: NodeId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM registration WHERE node_id = ?1", [node.0])?;
     Ok(())
@@ -189,42 +190,42 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_counts_for_its_own_registration_alone() {
+    fn certificate_counts_for_its_own_registration_alone() {
         let node = registered(Earlier::Refused);
         let check = |registration, expected| {
-            assert_eq!(node.standing_of(&shown(registration, KEY, SINCE)), expected);
+            assert_eq!(node.status_of(&shown(registration, KEY, SINCE)), expected);
         };
-        check(Some(FIRST), Standing::Counts(FIRST));
-        check(Some(SECOND), Standing::Ended);
-        check(None, Standing::Ended);
+        check(Some(FIRST), CertificateStatus::Valid(FIRST));
+        check(Some(SECOND), CertificateStatus::Ended);
+        check(None, CertificateStatus::Ended);
     }
 
     #[test]
-    fn the_old_registration_counts_until_the_new_enrolment_file_is_used() {
+    fn old_registration_counts_until_the_new_enrolment_file_is_used() {
         let node = Registered { issued: Some(SECOND), ..registered(Earlier::Refused) };
-        assert_eq!(node.standing_of(&shown(Some(FIRST), KEY, SINCE)), Standing::Counts(FIRST));
-        // It names the registration of the file, so the file was used, and the store was restored since.
-        let used = node.standing_of(&shown(Some(SECOND), KEY, SINCE));
-        assert_eq!(used, Standing::CountsFromNow(SECOND, Note::Begun));
+        assert_eq!(node.status_of(&shown(Some(FIRST), KEY, SINCE)), CertificateStatus::Valid(FIRST));
+        // It names the registration of the file, so the file was used, and the store was restored later.
+        let used = node.status_of(&shown(Some(SECOND), KEY, SINCE));
+        assert_eq!(used, CertificateStatus::ValidFromNow(SECOND, Note::Begun));
         let new = Registered { current: None, issued: Some(FIRST), earlier: Earlier::Refused };
-        let enrolled = new.standing_of(&shown(Some(FIRST), KEY, SINCE));
-        assert_eq!(enrolled, Standing::CountsFromNow(FIRST, Note::Begun));
+        let enrolled = new.status_of(&shown(Some(FIRST), KEY, SINCE));
+        assert_eq!(enrolled, CertificateStatus::ValidFromNow(FIRST, Note::Begun));
     }
 
     #[test]
-    fn a_certificate_of_release_34_counts_for_the_key_that_is_registered() {
+    fn certificate_of_release_34_counts_for_the_key_that_is_registered() {
         let unbound = registered(Earlier::Unbound { enrolled: Some(KEY), since: SINCE });
         let check = |node: &Registered, key, made, expected| {
-            assert_eq!(node.standing_of(&shown(None, key, made)), expected);
+            assert_eq!(node.status_of(&shown(None, key, made)), expected);
         };
-        let bound = |key| Standing::CountsFromNow(FIRST, Note::Bound(key));
+        let bound = |key| CertificateStatus::ValidFromNow(FIRST, Note::Bound(key));
         check(&unbound, KEY, Wall(SINCE.0 - 5_000), bound(KEY));
         check(&unbound, OTHER, Wall(SINCE.0 + 5_000), bound(OTHER));
-        check(&unbound, OTHER, Wall(SINCE.0 - 1), Standing::Ended);
+        check(&unbound, OTHER, Wall(SINCE.0 - 1), CertificateStatus::Ended);
         let node = registered(Earlier::Of(KEY));
-        check(&node, KEY, SINCE, Standing::Counts(FIRST));
-        check(&node, OTHER, Wall(SINCE.0 + 5_000), Standing::Ended);
-        let renewed = node.standing_of(&shown(Some(FIRST), OTHER, SINCE));
-        assert_eq!(renewed, Standing::CountsFromNow(FIRST, Note::Begun));
+        check(&node, KEY, SINCE, CertificateStatus::Valid(FIRST));
+        check(&node, OTHER, Wall(SINCE.0 + 5_000), CertificateStatus::Ended);
+        let renewed = node.status_of(&shown(Some(FIRST), OTHER, SINCE));
+        assert_eq!(renewed, CertificateStatus::ValidFromNow(FIRST, Note::Begun));
     }
 }

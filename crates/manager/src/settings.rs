@@ -1,5 +1,6 @@
 //! The settings of the machine: `machine.toml`, written at its installation and never by an upgrade.
-//! Tables that belong to others are passed over; a misspelt setting of ours is refused.
+//!
+//! Tables of other programs are ignored; a misspelt setting of ours is refused.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,7 +27,7 @@ pub enum SettingsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file is larger than any real one.
@@ -35,15 +36,15 @@ pub enum SettingsError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is no TOML, or has a setting of ours that is none.
+    /// The file is no TOML, or has an unknown setting of ours.
     #[error("the settings {} are wrong; correct the file", path.display())]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// Where and what.
+        /// The position and the error.
         source: Box<toml::de::Error>,
     },
-    /// A setting has a value that makes no sense.
+    /// A setting has a value that is not allowed.
     #[error("the settings {} are wrong: {setting} {rule}; correct the file", path.display())]
     Senseless {
         /// The file.
@@ -55,18 +56,18 @@ pub enum SettingsError {
     },
 }
 
-/// How this Management Node is set up.
+/// The settings of this Management Node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where people and their tools are served.
+    /// The address for people and their tools.
     pub people: SocketAddr,
-    /// Where nodes are served.
+    /// The address for nodes.
     pub nodes: SocketAddr,
-    /// The names and addresses that the Management Node is reached under; the first is its own.
+    /// The names and addresses under which the Management Node is reached; the first is its own.
     pub names: Vec<String>,
     /// How fast each node may fetch a package, in bytes per second.
     pub fetch_rate: Option<u64>,
-    /// The standing policy.
+    /// The default policy.
     pub policy: Policy,
 }
 
@@ -87,14 +88,14 @@ struct ManagerTable {
     fetch_rate: Option<u64>,
 }
 
-/// A setting, and the rule that it breaks.
+/// A setting, and the rule that it violates.
 type Fault = (String, String);
 
 impl Settings {
     /// Reads the settings of a machine.
     ///
     /// # Errors
-    /// What is wrong with which setting.
+    /// The first setting that is wrong.
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
         let text = text_of(path)?;
         let file: MachineFile = toml::from_str(&text)
@@ -109,7 +110,7 @@ impl Settings {
     /// Checks the table that boot reads at its own start, before any release.
     ///
     /// # Errors
-    /// What is wrong with it. A file that cannot be read at all is left to [`Settings::read`].
+    /// The table is wrong. A file that cannot be read at all is reported by [`Settings::read`].
     pub fn check_boot_table(path: &Path) -> Result<(), SettingsError> {
         let Ok(text) = text_of(path) else { return Ok(()) };
         let Ok(Some(table)) = toml::from_str(&text).map(|mut file: toml::Table| file.remove("boot")) else {
@@ -190,14 +191,14 @@ mod tests {
         "[manager]\npeople = \"127.0.0.10:8443\"\nnodes = \"127.0.0.10:8444\"\nnames = [\"127.0.0.10\"]\n";
 
     #[test]
-    fn a_machine_without_a_policy_has_the_standard_one() {
+    fn machine_without_a_policy_has_the_standard_one() {
         let settings = read(&format!("[boot]\ntries = 3\n{MANAGER}")).unwrap();
         assert_eq!(settings.policy, Policy::standard());
         assert_eq!(settings.names, ["127.0.0.10"]);
     }
 
     #[test]
-    fn a_machine_may_override_the_policy() {
+    fn machine_may_override_the_policy() {
         let settings =
             read(&format!("{MANAGER}[policy]\ndrain_limit_seconds = 60\nnodes_at_once = 2")).unwrap();
         let name = "standard, adapted".into();
@@ -211,7 +212,7 @@ mod tests {
     #[test]
     fn a_misspelt_or_senseless_setting_is_refused_and_named() {
         let check = |text: &str, named: &str| {
-            let refusal = crate::report::chain(&read(text).unwrap_err());
+            let refusal = edge::error_chain::chain(&read(text).unwrap_err());
             assert!(refusal.contains(named), "{refusal}");
         };
         check("", "manager");

@@ -1,4 +1,4 @@
-//! What the tests of this crate stand on: a machine in a temporary directory.
+//! Fixtures for the tests of this crate: a machine in a temporary directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ use package::{
 use slots::{Machine, Slot, Staging};
 use tempfile::TempDir;
 
-use crate::driver::{Desk, Own, identity};
+use crate::driver::{Committer, OwnMachine, identity};
 use crate::layout::Layout;
-use crate::start::{Standing, open_store, take_over, take_over_on};
+use crate::start::{ReleaseStatus, open_store, take_over, take_over_on};
 
-/// How long a test waits for what must happen.
+/// How long a test waits for a condition.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
-/// A machine whose slot a holds this release, confirmed, and that trusts one key.
+/// A machine whose slot a contains this release, confirmed, and that trusts one key.
 pub(crate) struct Bench {
     dir: TempDir,
     key: SigningKey,
@@ -54,11 +54,11 @@ impl Bench {
         Layout::new(self.root())
     }
 
-    pub(crate) fn own(&self, slot: Slot) -> Own {
-        Own { machine: Machine::open(self.root()), slot, layout: self.layout() }
+    pub(crate) fn own(&self, slot: Slot) -> OwnMachine {
+        OwnMachine { machine: Machine::open(self.root()), slot, layout: self.layout() }
     }
 
-    /// Stages this very release once more, as another package, and selects it: it is to be tried.
+    /// Stages this same release once more, as another package, and selects it.
     pub(crate) fn select_again(&self) -> String {
         let own = self.own(Slot::A);
         let manifest = self.fill(own.machine.begin_staging(Slot::A).unwrap(), "exit 1");
@@ -66,22 +66,22 @@ impl Bench {
         manifest
     }
 
-    /// The desk of the confirmed release in slot a.
-    pub(crate) async fn desk(&self) -> Desk {
+    /// The committer of the confirmed release in slot a.
+    pub(crate) async fn committer(&self) -> Committer {
         let layout = self.layout();
-        let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).unwrap();
+        let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
         take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.unwrap()
     }
 
     /// The same on a machine with these clocks.
-    pub(crate) async fn desk_on(&self, clocks: &SetByHand) -> Desk {
+    pub(crate) async fn committer_on(&self, clocks: &SetByHand) -> Committer {
         let layout = self.layout();
-        let connection = open_store(&layout, Standing::Confirmed, Slot::A, &mut || {}).unwrap();
+        let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
         let (clocks, path) = (Arc::new(clocks.clone()), layout.store(Slot::A));
         take_over_on(clocks, connection, path, Policy::standard(), None).await.unwrap()
     }
 
-    /// The release after this one, signed, as an uploaded file. Its programs find nothing wrong.
+    /// The release after this one, signed, as an uploaded file. The checks of its programs succeed.
     pub(crate) fn upload(&self) -> PathBuf {
         self.upload_with("exit 0")
     }
@@ -103,13 +103,13 @@ impl Bench {
         self.own_package("exit 1", folder.path()).hash().to_string()
     }
 
-    /// This very release, signed, in `package` in a folder. The same script makes the same package.
+    /// This same release, signed, in `package` in a folder. The same script makes the same package.
     fn own_package(&self, script: &str, folder: &Path) -> Verified {
         let recipe = recipe(folder, Release::COMPILED, Version::new(33, 0), script);
         package::build(&recipe, &self.key, &folder.join("package")).unwrap()
     }
 
-    /// Puts this very release into a slot, signed, with programs that run this script; says its manifest.
+    /// Fills a slot with this same release, signed, with programs that run this script; returns its manifest.
     fn fill(&self, staging: Staging, script: &str) -> String {
         let folder = TempDir::new().unwrap();
         let (file, payload) = (folder.path().join("package"), folder.path().join("payload"));
@@ -144,7 +144,7 @@ fn recipe(folder: &Path, release: Release, from: Version, script: &str) -> Recip
     }
 }
 
-/// What a healthy node says that has accepted nothing yet.
+/// The report of a healthy node that has accepted no desired state yet.
 pub(crate) fn observed(at: u64) -> Observed {
     Observed {
         at: Time(at),
@@ -160,13 +160,13 @@ pub(crate) fn observed(at: u64) -> Observed {
     }
 }
 
-/// Waits until something holds, looking again after every commit.
-pub(crate) async fn until(desk: &Desk, holds: impl Fn(&fleet::platform::Fleet) -> bool) {
-    let mut commits = desk.commits();
+/// Waits until a condition holds, checked again after every commit.
+pub(crate) async fn until(committer: &Committer, holds: impl Fn(&fleet::platform::Fleet) -> bool) {
+    let mut commits = committer.commits();
     let waited = async {
-        while !desk.read(|fleet, _| holds(fleet)) {
+        while !committer.read(|fleet, _| holds(fleet)) {
             commits.changed().await.unwrap();
         }
     };
-    tokio::time::timeout(BOUND, waited).await.expect("it never came to hold");
+    tokio::time::timeout(BOUND, waited).await.expect("the condition was never met");
 }

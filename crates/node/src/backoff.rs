@@ -1,4 +1,5 @@
-//! Pauses after failed attempts: growing, with jitter, and none after a success. Pure: chance comes in.
+//! Computes the pause after a failed attempt: exponential backoff with jitter, reset by a success. Random numbers come
+//! in as arguments; the caller waits.
 
 use std::time::Duration;
 
@@ -16,8 +17,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Takes note of a failure and says how long to pause: between half of the grown pause and all of
-    /// it, by `chance`.
+    /// Counts a failure and returns the pause: between half of the grown pause and all of it, by `chance`.
     pub fn failed(&mut self, chance: u64) -> Duration {
         let grown = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
@@ -25,13 +25,13 @@ impl Backoff {
         half + Duration::from_millis(chance % (half.as_millis() as u64 + 1))
     }
 
-    /// Takes note of a success.
+    /// Resets the pause after a success.
     pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 }
 
-/// Chance from the operating system.
+/// A random number from the operating system.
 pub fn chance() -> u64 {
     uuid::Uuid::new_v4().as_u64_pair().1
 }

@@ -1,4 +1,4 @@
-//! The call engine's words in the core's words. Decides nothing.
+//! Converts between the types of the call engine and those of the core and of the messages. It decides nothing.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ pub fn counted(calls: call::Calls, now: Instant) -> Calls {
     }
 }
 
-/// What the call engine is told. Callers hear the words of maintenance mode, whatever the reason.
+/// The admission of the call engine. Callers get the answer of maintenance mode, whatever the reason.
 pub fn admission(admission: Admission) -> call::Admission {
     match admission {
         Admission::Admitting => call::Admission::Open,

@@ -1,3 +1,3 @@
-//! The node's clock, which is the one of all our programs.
+//! The node's clock: the one of crate `clock`, which all programs share.
 
 pub use ::clock::{Clock, Stamp};

@@ -1,5 +1,5 @@
-//! Enrolment: the file that the operator carried here becomes the node's identity. It happens once; until
-//! the identity is complete and durable nothing of it is in force.
+//! Enrols the machine: exchanges the one-time token of an enrolment file for the node's identity. It relies on the
+//! Management Node to issue the certificate. Until the new identity is complete and durable, the old one stays valid.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,7 +30,7 @@ pub enum Existing {
     Replace,
 }
 
-/// The node could not be enrolled; what was there before is still in force.
+/// The node could not be enrolled; the identity before is still valid.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
     /// The file cannot be read.
@@ -98,7 +98,7 @@ pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Ident
     identity.client()?;
     let _lock = Identity::lock(root).map_err(EnrolError::Lost)?;
     identity.store(root).map_err(EnrolError::Lost)?;
-    // One that stays behind means nothing: its token is good for no other key, nor for another node.
+    // A file that cannot be removed is harmless: its token is valid for no other key and no other node.
     let _ = std::fs::remove_file(pending);
     Ok(identity)
 }
@@ -117,7 +117,7 @@ impl Pending {
     /// be written also shows that the identity can be kept.
     fn of(root: &Path, token: &str) -> Result<(PathBuf, Self), EnrolError> {
         let path = files::state_dir(root).map_err(IdentityError::File)?.join("enrolment.json");
-        // A damaged one is as good as none.
+        // A damaged file counts as none.
         let kept = files::load::<Self>(&path, "it is made again").ok().flatten();
         let pending = match kept.filter(|kept| kept.token == token) {
             Some(kept) => kept,

@@ -1,13 +1,13 @@
-//! The small files in `state/`: what a node keeps through restarts and upgrades. Each is replaced as a
-//! whole and durably, so that a power cut leaves the old one or the new one. All are readable by their
-//! owner alone. This file knows nothing of what they say.
+//! Reads and writes the small files of the node's state. It relies on [`slots::replace_file`] to replace a file as a
+//! whole and durably, so that a power cut leaves the old one or the new one. Only their owner may read them. It does not
+//! interpret their contents.
 
-use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+pub use edge::error_chain::chain;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -28,7 +28,7 @@ pub enum FileError {
         /// The file system's answer.
         source: io::Error,
     },
-    /// The file does not hold what it should.
+    /// The contents of the file are not as they should be.
     #[error("{} is damaged: {reason}; {advice}", path.display())]
     Damaged {
         /// The file.
@@ -62,7 +62,7 @@ pub fn load<T: DeserializeOwned>(path: &Path, advice: &'static str) -> Result<Op
 /// Replaces a file in one durable step. Its directory must exist.
 ///
 /// # Errors
-/// The disk refuses; the old file is still in force then, if the replacement is not.
+/// The disk refuses. Then the old file is valid, or the replacement if only its durability is uncertain.
 pub fn store(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
     let mut text = serde_json::to_vec(value).map_err(|error| failed("write", path)(error.into()))?;
     text.push(b'\n');
@@ -101,21 +101,6 @@ pub fn try_writing(dir: &Path) -> Result<(), FileError> {
     tried.map_err(failed("write", &path))
 }
 
-/// An error with its causes in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError + use<> {
     let path = path.to_path_buf();
     move |source| FileError::Disk { doing, path, source }
@@ -128,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_reads_back_and_only_its_owner_can_read_it() {
+    fn file_reads_back_and_only_its_owner_can_read_it() {
         let root = tempfile::tempdir().unwrap();
         let path = state_dir(root.path()).unwrap().join("x.json");
         assert_eq!(load::<u32>(&path, "-").unwrap(), None);
@@ -139,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_named_with_what_to_do() {
+    fn damaged_file_is_named_with_what_to_do() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("x.json");
         fs::write(&path, "{\"half").unwrap();
@@ -148,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_write_leaves_the_old_file() {
+    fn refused_write_leaves_the_old_file() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("x.json");
         store(&path, &7).unwrap();

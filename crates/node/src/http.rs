@@ -1,5 +1,6 @@
-//! Requests to the Management Node, and what became of them: nobody there, refused, not understood. The
-//! difference decides whether a new release may wait for its manager. Answers are read up to a limit.
+//! Sends requests to the Management Node and classifies failures: unreachable, untrusted, refused, malformed. The class
+//! decides whether a new release may wait for its Management Node. Answers are read up to a limit; nothing is retried
+//! here but another address of the same Management Node.
 
 use std::error::Error;
 use std::future::Future;
@@ -21,7 +22,7 @@ const SENTENCE: usize = 400;
 /// A request to the Management Node failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// Nobody answered there.
+    /// There was no answer.
     #[error("the Management Node cannot be reached at {address}; check its power and the network between")]
     Unreachable {
         /// The address that was tried.
@@ -70,8 +71,8 @@ pub enum Failing {
 }
 
 impl RequestError {
-    /// Sorts an error of a request to `address`. A timeout and an answer that breaks off count as nobody
-    /// there: a manager that hangs or ends is no fault of this node.
+    /// Classifies an error of a request to `address`. A timeout and an incomplete answer count as unreachable: a
+    /// manager that hangs or ends is no fault of this node.
     pub fn sort(address: &str, source: reqwest::Error) -> Self {
         let address = address.to_string();
         if is_tls(&source) {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_address_that_answered_is_tried_first_the_next_time() {
+    async fn address_that_answered_is_tried_first_the_next_time() {
         let managers = Managers::new(vec!["a".into(), "b".into(), "c".into()]);
         let only_b = async |address: String| if address == "b" { Ok(address) } else { Err(refused(address)) };
         assert_eq!(managers.in_turn(only_b).await.unwrap(), "b");
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_managers_sentence_is_passed_on_printable_and_short() {
+    fn managers_sentence_is_passed_on_printable_and_short() {
         let check = |body: &str, expected: &str| assert_eq!(sentence(body.as_bytes()), expected);
         check(r#"{"error":"used","hint":"make a new one"}"#, ": used; make a new one");
         check(r#"{"error":"bad\u001b[2J"}"#, ": bad[2J");

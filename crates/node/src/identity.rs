@@ -1,5 +1,6 @@
-//! Who this node is: its certificate and key, where its Management Node listens, and the one authority
-//! it trusts. Made by enrolment, kept in one file, so that no half of it is ever in force.
+//! Stores and loads the node's identity: certificate, key, addresses of the Management Node, and the one authority that
+//! it trusts. It is made by enrolment and is one file, so that never a part of it is valid alone. It builds the TLS
+//! client; it sends nothing.
 
 use std::fmt;
 use std::fs::{self, File};

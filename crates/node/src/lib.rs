@@ -1,14 +1,14 @@
-//! The Conferencing Node's shell: it acts and does not decide. What to do comes from
-//! [`fleet::agent::Agent`]; here are the sockets, the files and the clock around it.
+//! The Conferencing Node's program: sockets, files and clock around [`fleet::agent::Reconciler`], which decides what
+//! the node does. This crate performs it and never decides itself.
 //!
-//! In reading order: what the machine is and remembers, how it speaks with the Management Node, how it
-//! fetches a release, and the loop that ties them together.
+//! In reading order: settings and state of the machine, the link to the Management Node, staging, and the event loop
+//! that ties them together.
 
 pub mod files;
 pub mod settings;
 
 pub mod clock;
-pub mod memory;
+pub mod persistent_state;
 pub mod unconfirmed;
 
 pub mod identity;
@@ -25,8 +25,8 @@ pub mod preflight;
 pub mod staging;
 
 pub mod calls;
-pub mod heartbeat;
-pub mod probation;
+pub mod confirmation;
+pub mod engine_probe;
 pub mod web;
 
 pub mod watchdog;

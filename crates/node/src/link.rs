@@ -1,6 +1,6 @@
-//! The link to the Management Node: two requests, one held there until there is news for this node, and
-//! one at once when the node has news. Any answer is the whole conversation, so nothing is kept in
-//! between. The link does not judge what it carries.
+//! The link to the Management Node: one request that the Management Node holds until something else is wanted of this
+//! node (long poll), and one that is sent at once when the report of the node has changed. Every exchange is complete in
+//! itself, so no state is kept between two. It relies on the event loop to handle answers, and does not interpret them.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -32,18 +32,18 @@ const AT_ONCE: Duration = Duration::from_secs(10);
 /// a node whose calls change by the hundred is no load on the manager.
 const PACE: Duration = Duration::from_millis(100);
 
-/// How far a node that was quiet may run ahead of its pace: the handful of requests by which it leaves
-/// service, restarts and comes back must not wait for one another, for nobody can call it meanwhile.
+/// The burst that a node may send after a quiet time: the handful of requests by which it leaves service, restarts and
+/// comes back must not wait for one another, for nobody can call it meanwhile.
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// How long a leaving node tries to say so. The manager finds it out by itself, so little is lost.
+/// How long a node that restarts tries to report that. The manager finds out by itself otherwise.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// How much of a sentence goes into a report, in characters. Errors quote files and other people's
-/// answers; a report goes out ten times a second, and an operator reads the beginning.
+/// How much of a sentence goes into a report, in characters. Errors quote files and answers of others; a report is
+/// sent up to ten times a second, and an operator reads the beginning.
 pub const REPORTED_TEXT: usize = 400;
 
-/// What the node says of itself when it is asked next.
+/// What the next request reports.
 #[derive(Clone, Debug)]
 pub struct Report {
     observed: Observed,
@@ -70,14 +70,14 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub enum LinkEvent {
     /// The manager answered.
     Answered {
         /// The answer.
         answer: Box<SyncAnswer>,
-        /// Where to say what became of it; the link waits for that.
+        /// Where to report how it was handled; the link waits for that.
         handled: oneshot::Sender<Handled>,
     },
     /// It did not.
@@ -87,13 +87,13 @@ pub enum LinkEvent {
 /// What the node did with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handled {
-    /// It was taken in.
+    /// It was accepted.
     Taken,
-    /// It was refused: asking again at once would bring it again.
+    /// It was refused: asking again at once would return it again.
     Refused,
 }
 
-/// The identity in force, and what is made of it.
+/// The valid identity, and what is built of it.
 #[derive(Clone, Debug)]
 struct Held {
     identity: Identity,
@@ -111,7 +111,7 @@ impl Held {
     }
 }
 
-/// An authenticated conversation with the Management Node. Everything that speaks with it shares one.
+/// An authenticated session with the Management Node, shared by all that send requests to it.
 #[derive(Debug)]
 pub struct Session {
     root: std::path::PathBuf,
@@ -126,7 +126,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of this identity; `report` always holds what the node says of itself now.
+    /// A session of this identity; `report` always has the present report.
     ///
     /// # Errors
     /// The identity cannot be used.
@@ -158,7 +158,7 @@ impl Session {
         self.held().managers
     }
 
-    /// What this machine's clock says of the node's certificate.
+    /// Whether the node's certificate is valid by this machine's clock.
     pub fn own_certificate(&self) -> OwnCertificate {
         if self.clock.wall() >= self.renew_at() { OwnCertificate::Due } else { OwnCertificate::Valid }
     }
@@ -171,8 +171,8 @@ impl Session {
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
     }
 
-    /// Takes over the identity that an enrolment has put in the place of this one, without a restart: the
-    /// old one may not be good for anything any more.
+    /// Loads the identity by which an enrolment has replaced this one, without a restart: the old one may not be
+    /// accepted any more.
     fn take_over_replaced(&self) {
         let file = FileStamp::of(&Identity::path(&self.root));
         let mut held = self.held();
@@ -220,33 +220,34 @@ impl Session {
             .await
     }
 
-    /// Tells the manager once more how things stand, as a node that is about to restart; it does not insist.
-    pub async fn say_farewell(&self) {
+    /// Sends a last report before the restart. It is tried once.
+    pub async fn report_restart(&self) {
         if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, self.sync(Wait::No)).await {
-            info!("the Management Node was not told of the restart: {}", chain(&error));
+            info!("the restart could not be reported to the Management Node: {}", chain(&error));
         }
     }
 
-    /// A machine that was restored has a clock that has gone back (R20); its reports go on all the same.
+    /// A machine that was restored has a clock that has gone back (R20); the times of its reports continue from the
+    /// last that the manager has heard.
     fn go_on_from(&self, heard_at: Option<Time>) {
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
         *last_at = heard_at.map_or(*last_at, |heard_at| heard_at.max(*last_at));
     }
 
-    /// Learns where the Management Node's wall clock is.
+    /// Records how far the Management Node's wall clock is ahead of the node's time.
     fn compare(&self, wall: Option<Wall>) {
         let Some(wall) = wall else { return };
         let ahead = Some(wall.ahead_of_time(self.clock.now()));
         *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
     }
 
-    /// What is known of the time that certificates live by.
+    /// The wall clocks by which certificates are valid, as far as they are known.
     fn walls(&self) -> Walls {
         let ahead = *self.manager_ahead.lock().unwrap_or_else(PoisonError::into_inner);
         Walls { manager: ahead.map(|ahead| self.clock.now().on_wall(ahead)), own: self.clock.wall() }
     }
 
-    /// What is said now. Two messages never bear the same time, and the later one says what is true later.
+    /// The message of this moment. No two messages have the same time, and a later one has the later report.
     fn message(&self, wait: Wait) -> wire::Sync {
         let mut last_at = self.last_at.lock().unwrap_or_else(PoisonError::into_inner);
         let Report { mut observed, tally, configuration } = self.report.borrow().clone();
@@ -279,7 +280,7 @@ impl Session {
         renewed.client()?;
         let _lock = Identity::lock(&self.root).map_err(IdentityError::File)?;
         if FileStamp::of(&Identity::path(&self.root)) != file {
-            // An enrolment was quicker; what it has put there is not overwritten.
+            // An enrolment has written an identity meanwhile, which is not overwritten.
             return Ok(());
         }
         renewed.store(&self.root).map_err(IdentityError::File)?;
@@ -332,7 +333,7 @@ fn start_id() -> StartId {
     StartId(high ^ low)
 }
 
-/// Refuses an answer in a version of the messages that this release does not speak.
+/// Refuses an answer in a protocol version that this release does not support.
 fn understood(address: &str, answer: SyncAnswer) -> Result<SyncAnswer, RequestError> {
     if (PROTOCOL.min..=PROTOCOL.max).contains(&answer.protocol) {
         return Ok(answer);
@@ -344,7 +345,7 @@ fn understood(address: &str, answer: SyncAnswer) -> Result<SyncAnswer, RequestEr
     Err(RequestError::Malformed { address: address.into(), why })
 }
 
-/// Keeps requests to their pace.
+/// Limits the rate of requests.
 struct Pacer {
     due: Instant,
 }
@@ -363,7 +364,7 @@ impl Pacer {
     }
 }
 
-/// Keeps one request held at the manager, for as long as somebody takes the answers.
+/// Keeps one request open at the manager, until the event loop ends.
 pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
     let (mut backoff, mut pacer) = (Backoff::default(), Pacer::new(Instant::now()));
     let mut renewal = Renewal::default();
@@ -374,13 +375,13 @@ pub async fn poll(session: Arc<Session>, answers: mpsc::Sender<LinkEvent>) {
         match exchange(&session, Wait::ForNews, &answers).await {
             Exchange::Done => backoff.succeeded(),
             Exchange::Failed => sleep(backoff.failed(chance())).await,
-            Exchange::NobodyListens => return,
+            Exchange::LoopEnded => return,
         }
         sleep_until(pacer.next(began)).await;
     }
 }
 
-/// Reports at once whenever there is news, for as long as somebody takes the answers.
+/// Reports at once whenever it is notified, until the event loop ends.
 pub async fn report(session: Arc<Session>, news: Arc<Notify>, answers: mpsc::Sender<LinkEvent>) {
     let (mut backoff, mut pacer) = (Backoff::default(), Pacer::new(Instant::now()));
     loop {
@@ -390,7 +391,7 @@ pub async fn report(session: Arc<Session>, news: Arc<Notify>, answers: mpsc::Sen
             match exchange(&session, Wait::No, &answers).await {
                 Exchange::Done => break backoff.succeeded(),
                 Exchange::Failed => sleep(backoff.failed(chance())).await,
-                Exchange::NobodyListens => return,
+                Exchange::LoopEnded => return,
             }
         }
         sleep_until(pacer.next(began)).await;
@@ -400,7 +401,7 @@ pub async fn report(session: Arc<Session>, news: Arc<Notify>, answers: mpsc::Sen
 enum Exchange {
     Done,
     Failed,
-    NobodyListens,
+    LoopEnded,
 }
 
 async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEvent>) -> Exchange {
@@ -413,7 +414,7 @@ async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEven
         }
     };
     if answers.send(event).await.is_err() {
-        return Exchange::NobodyListens;
+        return Exchange::LoopEnded;
     }
     match outcome.await {
         Ok(Handled::Taken) => Exchange::Done,
@@ -423,7 +424,7 @@ async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEven
 
 #[cfg(test)]
 mod tests {
-    use fleet::agent::{Agent, AgentEvent, Memory, Start};
+    use fleet::agent::{Agent, AgentEvent, PersistentState, Start};
     use fleet::version::Release;
 
     use super::*;
@@ -431,7 +432,7 @@ mod tests {
     #[test]
     fn long_sentences_are_cut_before_they_are_reported() {
         let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
-        let mut agent = Agent::new(Memory::default(), start);
+        let mut agent = Agent::new(PersistentState::default(), start);
         let check = |agent: &Agent, expected: usize| {
             let report = Report::new(agent.observed(Time(0)), Tally::default(), 0);
             assert_eq!(report.observed.unfit.map(|why| why.chars().count()), Some(expected));
@@ -452,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_node_speaks_at_once_and_a_busy_one_keeps_its_pace() {
+    fn quiet_node_reports_at_once_and_a_busy_one_is_rate_limited() {
         let start = Instant::now();
         let mut pacer = Pacer::new(start);
         for quiet_until in [start, start + AHEAD * 3] {

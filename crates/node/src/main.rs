@@ -1,5 +1,5 @@
-//! `pitlane-node`: a Conferencing Node. pitlane-boot starts it; an operator calls it once to enrol the
-//! machine.
+//! `pitlane-node`, the program of a Conferencing Node: reads the command line and runs the node, an enrolment or a check.
+//! pitlane-boot starts it; an operator runs it once to enrol the machine.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -104,7 +104,7 @@ fn enrol_machine(root: PathBuf, file: PathBuf, existing: Existing) -> ExitCode {
 }
 
 fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
-    // Whoever asked may have ended; a disk that does not answer must not keep this process for ever.
+    // The program that asked may have ended; a disk that hangs must not keep this process for ever.
     std::thread::spawn(|| {
         std::thread::sleep(CHECK_WITHIN);
         println!("the check did not end in {} s; look at the disk of the machine", CHECK_WITHIN.as_secs());
@@ -154,7 +154,7 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One event, one line, on stderr. Of other people's code only what an operator must know.
+/// One event, one line, on stderr. Of third-party crates only what an operator must know.
 fn log() {
     let targets = Targets::new()
         .with_default(Level::WARN)

@@ -1,5 +1,5 @@
-//! Why the Management Node cannot be spoken with, in the operator's words, each with what to do. A reason is a
-//! class: it says nothing of addresses and times, so that one fault that lasts is one line of the log.
+//! Classifies why no sync with the Management Node succeeds, in sentences for the operator, each with what to do. A
+//! reason has no address and no time, so that one lasting fault is one line of the log. It does not retry.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -10,7 +10,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use crate::http::RequestError;
 
-/// Why there is no conversation.
+/// Why no sync succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Its name leads to no address.
@@ -47,7 +47,7 @@ pub enum Reason {
     Malformed,
 }
 
-/// What this machine's clock says of the node's own certificate.
+/// Whether the node's own certificate is valid by this machine's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnCertificate {
     /// The time of its renewal is still to come, so it is valid.
@@ -206,7 +206,7 @@ impl Reasons {
         self.0.insert(reason)
     }
 
-    /// There is a conversation. Whether there was none before.
+    /// A sync has succeeded. Returns whether the one before had failed.
     pub fn end(&mut self) -> bool {
         !std::mem::take(&mut self.0).is_empty()
     }
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_is_new_once_until_there_is_a_conversation() {
+    fn each_reason_is_new_once_until_a_sync_succeeds() {
         let mut reasons = Reasons::default();
         let refused = Reason::ConnectionRefused;
         assert!(reasons.is_new(refused) && reasons.is_new(Reason::TimedOut));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tls_says_is_told_apart() {
+    fn errors_of_tls_are_distinguished() {
         let check = |error: rustls::Error, own, expected| assert_eq!(untrusted(&error, own), expected);
         let valid = OwnCertificate::Valid;
         let invalid = rustls::Error::InvalidCertificate;
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_network_says_is_told_apart() {
+    async fn errors_of_the_network_are_distinguished() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let reason = async |address: &str| {
             let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -1,5 +1,5 @@
-//! When the node's certificate is renewed. Pure: the clocks come in, the wall clocks of both machines, which
-//! may be wrong, and one that only goes on.
+//! Decides when the node's certificate is renewed. The clocks come in as arguments: the wall clocks of both machines,
+//! which may be wrong, and a monotonic one. It requests nothing itself.
 
 use fleet::time::{Span, Time, Wall};
 use wire::CERTIFICATE_LIFE;
@@ -14,20 +14,20 @@ const FIRST_PAUSE: Span = Span::seconds(60);
 /// The longest pause: in the 30 days that are left when renewal begins, 720 attempts.
 const LONGEST_PAUSE: Span = Span::hours(1);
 
-/// What a renewed certificate says of this machine's clock.
+/// Whether this machine's clock can be right, by a renewed certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WallClock {
-    /// Nothing against it.
+    /// It can be.
     Plausible,
     /// It is this far past the time at which the new certificate is to be renewed, so it is that far ahead of
     /// the Management Node's at least.
     Ahead(Span),
 }
 
-/// What the two wall clocks say at one moment.
+/// The two wall clocks at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walls {
-    /// The Management Node's, by which certificates are dated; none while it has not said.
+    /// The Management Node's, by which certificates are dated; none until it was reported.
     pub manager: Option<Wall>,
     /// This machine's.
     pub own: Wall,
@@ -62,13 +62,13 @@ impl Renewal {
         walls.is_due(renew_at) && now >= self.not_before
     }
 
-    /// A new certificate came, which is to be renewed at `renew_at`.
+    /// There is a new certificate, which is to be renewed at `renew_at`.
     pub fn succeeded(&mut self, now: Time, walls: Walls, renew_at: Wall) -> WallClock {
         *self = Self { not_before: now + DISTANCE, failures: 0 };
         if walls.own >= renew_at { WallClock::Ahead(walls.own.since(renew_at)) } else { WallClock::Plausible }
     }
 
-    /// None came.
+    /// The renewal has failed.
     pub fn failed(&mut self, now: Time) {
         let pause = Span(FIRST_PAUSE.0.saturating_mul(1 << self.failures.min(16))).min(LONGEST_PAUSE);
         *self = Self { not_before: now + pause, failures: self.failures.saturating_add(1) };
@@ -81,13 +81,13 @@ mod tests {
 
     const DAY: u64 = 24 * 3_600_000;
 
-    /// While the Management Node has not said what its clock is.
+    /// Until the Management Node has reported its clock.
     fn alone(own: u64) -> Walls {
         Walls { manager: None, own: Wall(own) }
     }
 
     #[test]
-    fn a_certificate_is_renewed_by_the_clock_that_it_was_issued_by() {
+    fn certificate_is_renewed_by_the_clock_that_it_was_issued_by() {
         let day = |day: i64| Wall(u64::try_from(1_000 + day).unwrap() * 24 * 3_600_000);
         let check = |manager: Option<i64>, own: i64, renew_at: i64, expected: bool| {
             assert_eq!(
@@ -104,20 +104,20 @@ mod tests {
         // The Management Node's was ahead or behind when it issued the certificate, and was set right.
         check(Some(0), 0, 460, true);
         check(Some(400), 400, 60, true);
-        // A release 34 does not say what its clock is.
+        // Release 34 does not report its clock.
         check(None, 61, 60, true);
         check(None, -400, 60, false);
     }
 
     #[test]
-    fn a_certificate_is_renewed_when_its_time_has_come() {
+    fn certificate_is_renewed_when_its_time_has_come() {
         let renewal = Renewal::default();
         assert!(!renewal.is_due(Time(0), alone(99), Wall(100)));
         assert!(renewal.is_due(Time(0), alone(100), Wall(100)));
     }
 
     #[test]
-    fn a_clock_that_is_65_days_ahead_renews_once_a_day_and_is_noticed() {
+    fn clock_that_is_65_days_ahead_renews_once_a_day_and_is_noticed() {
         let (mut renewal, ahead, mut renewals) = (Renewal::default(), 65 * DAY, 0);
         for minute in 0..3 * 24 * 60_u64 {
             let (now, walls) = (Time(minute * 60_000), alone(minute * 60_000 + ahead));

@@ -1,5 +1,5 @@
-//! The tables of `machine.toml` that concern a Conferencing Node. They were written at installation and
-//! no upgrade changes them, so a later release must read them as well. Other tables are passed over.
+//! Reads the tables of `machine.toml` that concern a Conferencing Node, and ignores other tables. They were written at
+//! installation and no upgrade changes them, so a later release must read them as well. It writes nothing.
 
 use std::fs::File;
 use std::io::Read;
@@ -23,7 +23,7 @@ pub enum SettingsError {
         /// The file system's answer.
         source: std::io::Error,
     },
-    /// The file does not say what it must.
+    /// The contents of the file cannot be used.
     #[error("the settings {} cannot be used: {reason}; correct the file and start again", path.display())]
     Unusable {
         /// The file.
@@ -144,7 +144,7 @@ fn read_with<T>(root: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> R
 }
 
 impl CallsTable {
-    /// What is set here, over what stands there.
+    /// The settings of this table, and for those that it does not have, the given ones.
     fn over(self, settings: call::Settings) -> call::Settings {
         let Self {
             call_limit,
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_is_in_force_and_other_tables_are_passed_over() {
+    fn what_is_set_is_used_and_other_tables_are_ignored() {
         let text = format!(
             "[boot]\nconfirm_within_seconds = 7\ntries = 2\n{NODE}media_ports = [20000, 29999]\n\
              [calls]\ncall_limit = 3\nmedia_timeout_seconds = 9\nsource_rate = {{ burst = 5 }}\n[later]\nx = 1\n"

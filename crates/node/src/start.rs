@@ -1,11 +1,11 @@
-//! Puts the parts of a node together, in the order that keeps its promises: what it remembers is in force
-//! before its SIP socket opens, and that opens closed for new calls until the loop says otherwise.
+//! Starts the node: reads settings, slot and state, builds the parts and runs the event loop over them. The persistent
+//! state is valid before the SIP socket opens, and the call engine admits no call until the loop lets it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use call::CallEngine;
-use fleet::agent::{Agent, FallBack, Memory, Start};
+use fleet::agent::{FallBack, Reconciler, Start};
 use fleet::observed::Admission;
 use fleet::version::{Release, Sha256};
 use slots::{Machine, Slot, SlotIdentity, Supervised, UnixMillis};
@@ -17,23 +17,23 @@ use wire::{Configuration, Tally};
 
 use crate::calls;
 use crate::clock::Clock;
+use crate::confirmation::Confirmation;
 use crate::driver::{Driver, Ending, Parts};
 use crate::files::{self, FileError, chain};
 use crate::identity::{Identity, IdentityError};
 use crate::link::{self, Report, Session};
-use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::Asker;
-use crate::probation::Probation;
 use crate::settings::{Settings, SettingsError};
 use crate::staging::Stager;
 use crate::unconfirmed::UnconfirmedFile;
-use crate::watchdog::{Door, Promise, Watchdog};
+use crate::watchdog::{AdmissionSwitch, LoopDeadline, Watchdog};
 use crate::web::{self, CannotListen, Service};
 
 /// How many answers of the link may wait for the loop: one of each of its two requests, with room.
 const LINK_ANSWERS: usize = 4;
 
-/// How much a staging may say before it waits for the loop.
+/// How many events of a staging may wait for the loop.
 const STAGING_EVENTS: usize = 16;
 
 /// The node cannot start. No call was admitted.
@@ -45,9 +45,9 @@ pub enum StartError {
     /// Its slot is not what it should be.
     #[error(transparent)]
     Slots(#[from] slots::Error),
-    /// What it remembers cannot be read.
+    /// Its persistent state cannot be read.
     #[error(transparent)]
-    Memory(#[from] FileError),
+    State(#[from] FileError),
     /// It has no identity that can be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -106,7 +106,7 @@ pub(crate) fn unusable_root(root: &Path, source: std::io::Error) -> StartError {
     StartError::Root { root: root.into(), source }
 }
 
-/// Begins to answer callers' clients, with no so far.
+/// Begins to answer clients of callers; so far, that the node takes no calls.
 fn serve_web(listener: TcpListener) -> watch::Sender<Service> {
     let (service, shown) = watch::channel(Service::Maintenance);
     tokio::spawn(web::serve(listener, shown));
@@ -119,14 +119,13 @@ struct Found {
     machine: Machine,
     own: SlotIdentity,
     slot: Slot,
-    memory: MemoryFile,
-    durable: Memory,
+    state_file: PersistentStateFile,
     configuration: ConfigurationFile,
     rooms: Configuration,
-    agent: Agent,
+    node: Reconciler,
     clock: Clock,
     identity: Identity,
-    probation: Option<Probation>,
+    confirmation: Option<Confirmation>,
     unconfirmed: UnconfirmedFile,
 }
 
@@ -137,33 +136,33 @@ impl Found {
         let Release { version, build } = Release::COMPILED;
         let own = machine.check_compiled(slot, &version.to_string(), build.0)?;
         let state = files::state_dir(root)?;
-        let memory = MemoryFile::new(&state);
-        let (durable, clock) = memory.load()?;
+        let state_file = PersistentStateFile::new(&state);
+        let (durable, clock) = state_file.load()?;
         let unconfirmed = UnconfirmedFile::new(&state);
         let start = find_start(&machine, slot, &unconfirmed)?;
-        let probation = (!start.confirmed).then(|| Probation::begin(settings.confirm_within, clock.now()));
+        let confirmation =
+            (!start.confirmed).then(|| Confirmation::begin(settings.confirm_within, clock.now()));
         let identity = Identity::load(root)?;
         let configuration = ConfigurationFile::new(&state);
         let rooms = configuration.load();
-        let agent = Agent::new(durable.clone(), start);
+        let node = Reconciler::new(durable, start);
         Ok(Self {
             settings,
             machine,
             own,
             slot,
-            memory,
-            durable,
+            state_file,
             configuration,
             rooms,
-            agent,
+            node,
             clock,
             identity,
-            probation,
+            confirmation,
             unconfirmed,
         })
     }
 
-    /// Ties the parts together and begins to speak with the Management Node.
+    /// Builds the parts and begins to sync with the Management Node.
     fn into_parts(
         self,
         root: &Path,
@@ -172,16 +171,16 @@ impl Found {
         (service, asker): (watch::Sender<Service>, Asker),
         terminate: tokio::signal::unix::Signal,
     ) -> Result<Parts, StartError> {
-        let observed = self.agent.observed(self.clock.now());
+        let observed = self.node.agent().observed(self.clock.now());
         let first = Report::new(observed, Tally::default(), self.rooms.revision);
         let (report, reported) = watch::channel(first);
         let session = Arc::new(Session::new(root, self.identity, self.clock.clone(), reported)?);
         let (news, (answers, link)) = (Arc::new(Notify::new()), mpsc::channel(LINK_ANSWERS));
         tokio::spawn(link::poll(Arc::clone(&session), answers.clone()));
         tokio::spawn(link::report(Arc::clone(&session), Arc::clone(&news), answers));
-        let promise = Promise::begin();
-        let door = Door { engine: Arc::downgrade(&engine), service: service.clone() };
-        let watchdog = Watchdog::start(promise.clone(), door).map_err(StartError::Watchdog)?;
+        let loop_deadline = LoopDeadline::begin();
+        let switch = AdmissionSwitch { engine: Arc::downgrade(&engine), service: service.clone() };
+        let watchdog = Watchdog::start(loop_deadline.clone(), switch).map_err(StartError::Watchdog)?;
         let (rate, rates) = watch::channel(None);
         let (staged, staging) = mpsc::channel(STAGING_EVENTS);
         let stager = Stager {
@@ -192,24 +191,23 @@ impl Found {
             session: Arc::clone(&session),
             asker: asker.clone(),
             rate: rates,
-            news: staged,
+            events: staged,
         };
         Ok(Parts {
-            agent: self.agent,
+            node: self.node,
             clock: self.clock,
-            memory: self.memory,
-            durable: self.durable,
+            state_file: self.state_file,
             configuration: self.configuration,
             revision: self.rooms.revision,
             engine,
             service,
             machine: self.machine,
             boot,
-            probation: self.probation,
+            confirmation: self.confirmation,
             manifest: self.own.manifest,
             unconfirmed: self.unconfirmed,
             watchdog,
-            promise,
+            loop_deadline,
             session,
             report,
             news,
@@ -223,7 +221,7 @@ impl Found {
     }
 }
 
-/// What the slots say about this start.
+/// The conditions of this start, from the slots.
 fn find_start(machine: &Machine, slot: Slot, unconfirmed: &UnconfirmedFile) -> Result<Start, StartError> {
     let record = machine.record()?;
     let confirmed = record.confirmed == slot;

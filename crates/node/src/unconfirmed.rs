@@ -1,5 +1,5 @@
-//! Why a release could not confirm itself, written down by that release for the one that is started after it:
-//! boot knows only that no confirmation came. What is written here decides nothing.
+//! Stores why a release could not confirm itself, for the release that is started after it: boot knows only that no
+//! confirmation came. It is shown to the operator and decides nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ impl UnconfirmedFile {
         Self { path: state.join("unconfirmed.json") }
     }
 
-    /// Writes the reason down. A disk that refuses is no reason to stop.
+    /// Stores the reason. A failed write is logged and has no other effect.
     pub fn note(&self, manifest: &str, why: &str) {
         let unconfirmed = Unconfirmed { manifest: manifest.into(), why: why.into() };
         if let Err(error) = files::store(&self.path, &unconfirmed) {
@@ -35,13 +35,13 @@ impl UnconfirmedFile {
         }
     }
 
-    /// Forgets it: the release has confirmed itself.
+    /// Removes it: the release has confirmed itself.
     pub fn forget(&self) {
-        // One that stays behind names a release that did not fall back, so nobody asks for it.
+        // A file that cannot be removed names a release that did not fall back, so it is never read.
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// Why the release with this manifest could not confirm itself, when it said so.
+    /// Why the release with this manifest could not confirm itself, if it has stored that.
     pub fn why(&self, manifest: &str) -> Option<String> {
         let unconfirmed: Unconfirmed = files::load(&self.path, "it is passed over").ok().flatten()?;
         (unconfirmed.manifest == manifest).then_some(unconfirmed.why)
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reason_is_that_of_one_release_until_it_is_forgotten() {
+    fn reason_is_that_of_one_release_until_it_is_forgotten() {
         let dir = tempfile::tempdir().unwrap();
         let file = UnconfirmedFile::new(dir.path());
         assert_eq!(file.why("a"), None);

@@ -1,7 +1,6 @@
-//! Notices when the node's loop does not come round: a write that hangs, or a runtime that does not turn. A
-//! node that cannot decide anything takes no more calls; those it has are not touched.
-//!
-//! It has a thread of its own, so that it depends on nothing that it watches.
+//! Closes the node for new calls when its event loop is stuck: on a write that hangs, or a runtime that does not run.
+//! Calls in progress are not touched, and the loop opens the node again. It has a thread of its own, so that it depends
+//! on nothing that it watches.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -21,31 +20,30 @@ use crate::web::Service;
 /// which Linux gives a request up.
 const TURN: Duration = Duration::from_secs(30);
 
-/// How often it is looked.
+/// How often the watchdog checks.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// By when the loop has said that it comes round, in milliseconds since the start. Shared by the loop, which
-/// says so, and the watchdog.
+/// The deadline of the loop's next turn, in milliseconds since the start. The loop renews it, and the watchdog reads it.
 #[derive(Clone, Debug)]
-pub struct Promise {
+pub struct LoopDeadline {
     start: Instant,
     by: Arc<AtomicU64>,
 }
 
-impl Promise {
+impl LoopDeadline {
     /// The first turn begins now.
     pub fn begin() -> Self {
-        let promise = Self { start: Instant::now(), by: Arc::default() };
-        promise.renew(Duration::ZERO);
-        promise
+        let deadline = Self { start: Instant::now(), by: Arc::default() };
+        deadline.renew(Duration::ZERO);
+        deadline
     }
 
-    /// The loop comes round again after `wait`, and a turn's time at most.
+    /// The next turn begins after `wait`, and a turn's time at most.
     pub fn renew(&self, wait: Duration) {
         self.by.store(self.now() + millis(wait) + millis(TURN), Ordering::Relaxed);
     }
 
-    fn is_broken(&self, now: u64) -> bool {
+    fn has_passed(&self, now: u64) -> bool {
         now > self.by.load(Ordering::Relaxed)
     }
 
@@ -58,10 +56,10 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What the watchdog has seen.
+/// The state of the loop, as the watchdog has seen it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Sight {
-    /// The loop comes round.
+enum LoopState {
+    /// Its turns begin in time.
     #[default]
     Turns,
     /// It was late once: after the whole process stood still, the watchdog may simply be the first to run.
@@ -70,7 +68,7 @@ enum Sight {
     Stuck,
 }
 
-impl Sight {
+impl LoopState {
     fn next(self, is_late: bool) -> Self {
         match (is_late, self) {
             (false, _) => Self::Turns,
@@ -80,16 +78,16 @@ impl Sight {
     }
 }
 
-/// What is closed when the loop is stuck. The loop opens it again when it comes round.
+/// What the watchdog closes when the loop is stuck. The loop opens it again in its next turn.
 #[derive(Debug)]
-pub struct Door {
+pub struct AdmissionSwitch {
     /// The call engine; the loop alone owns it.
     pub engine: Weak<CallEngine>,
-    /// What callers' clients are told.
+    /// What clients of callers are answered.
     pub service: watch::Sender<Service>,
 }
 
-impl Door {
+impl AdmissionSwitch {
     fn close(&self) {
         error!(
             "the node's loop is stuck: a disk that hangs, most likely; no more calls are taken until it moves"
@@ -97,7 +95,7 @@ impl Door {
         if let Some(engine) = self.engine.upgrade() {
             engine.set_admission(calls::admission(Admission::Refusing));
         }
-        // Last: by this the loop sees that it has to open again.
+        // Last: this wakes the loop, which opens the node again.
         self.service.send_replace(Service::Unfit);
     }
 }
@@ -114,17 +112,17 @@ impl Watchdog {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub fn start(promise: Promise, door: Door) -> std::io::Result<Self> {
+    pub fn start(deadline: LoopDeadline, switch: AdmissionSwitch) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let watch = move || {
-            let mut sight = Sight::default();
+            let mut state = LoopState::default();
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                let before = sight;
-                sight = before.next(promise.is_broken(promise.now()));
-                match (before, sight) {
-                    (Sight::Late, Sight::Stuck) => door.close(),
-                    (Sight::Stuck, Sight::Turns) => info!("the node's loop moves again"),
-                    (Sight::Turns | Sight::Late | Sight::Stuck, _) => {}
+                let before = state;
+                state = before.next(deadline.has_passed(deadline.now()));
+                match (before, state) {
+                    (LoopState::Late, LoopState::Stuck) => switch.close(),
+                    (LoopState::Stuck, LoopState::Turns) => info!("the node's loop moves again"),
+                    (LoopState::Turns | LoopState::Late | LoopState::Stuck, _) => {}
                 }
             }
         };
@@ -134,7 +132,7 @@ impl Watchdog {
 }
 
 impl Drop for Watchdog {
-    /// Afterwards nobody but the loop holds the engine.
+    /// Afterwards only the loop has the engine.
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
@@ -148,32 +146,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loop_that_waits_as_long_as_it_said_is_well_and_one_that_does_not_come_round_is_not() {
-        let promise = Promise::begin();
-        promise.renew(Duration::from_secs(60));
+    fn loop_that_waits_as_long_as_it_announced_is_not_stuck_and_one_that_stops_is() {
+        let deadline = LoopDeadline::begin();
+        deadline.renew(Duration::from_secs(60));
         let (wait, turn) = (60_000, millis(TURN));
-        assert!(!promise.is_broken(wait + turn / 2), "it waits, and then has a turn's time");
-        assert!(promise.is_broken(wait + turn + 60_000));
+        assert!(!deadline.has_passed(wait + turn / 2), "it waits, and then has a turn's time");
+        assert!(deadline.has_passed(wait + turn + 60_000));
     }
 
     #[test]
-    fn a_process_that_stood_still_is_not_stuck_when_it_goes_on() {
-        let sight = Sight::Turns.next(true);
-        assert_eq!((sight, sight.next(false)), (Sight::Late, Sight::Turns));
-        assert_eq!(sight.next(true), Sight::Stuck);
-        assert_eq!(sight.next(true).next(false), Sight::Turns);
+    fn process_that_was_suspended_is_not_stuck_when_it_resumes() {
+        let state = LoopState::Turns.next(true);
+        assert_eq!((state, state.next(false)), (LoopState::Late, LoopState::Turns));
+        assert_eq!(state.next(true), LoopState::Stuck);
+        assert_eq!(state.next(true).next(false), LoopState::Turns);
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_stuck_loop_closes_the_node_for_new_calls() {
+    async fn stuck_loop_closes_the_node_for_new_calls() {
         let host: std::net::IpAddr = [127, 0, 0, 1].into();
         let settings = call::Settings::new((host, 0).into(), host);
         let engine =
             CallEngine::start(settings, call::Rooms::default(), call::Admission::Open).await.unwrap();
         let (engine, (service, shown)) = (Arc::new(engine), watch::channel(Service::Open));
-        let promise = Promise::begin();
-        promise.by.store(0, Ordering::Relaxed);
-        let watchdog = Watchdog::start(promise, Door { engine: Arc::downgrade(&engine), service }).unwrap();
+        let deadline = LoopDeadline::begin();
+        deadline.by.store(0, Ordering::Relaxed);
+        let watchdog =
+            Watchdog::start(deadline, AdmissionSwitch { engine: Arc::downgrade(&engine), service }).unwrap();
         let mut changes = shown.clone();
         let closed =
             tokio::time::timeout(Duration::from_secs(30), changes.wait_for(|it| *it == Service::Unfit));

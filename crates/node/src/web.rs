@@ -1,4 +1,5 @@
-//! What callers' clients and load balancers ask: does this node take calls? Nothing else is served here.
+//! Answers clients of callers and load balancers whether this node takes calls. It relies on the event loop for the
+//! answer, and serves nothing else.
 
 mod bounded;
 
@@ -15,10 +16,10 @@ use tokio::sync::watch;
 
 use bounded::Bounded;
 
-/// The page that says whether the node takes calls.
+/// The page with whether the node takes calls.
 pub const STATUS_PATH: &str = "/api/client/v2/status";
 
-/// What the node does about new calls, as callers' clients are told.
+/// What the node does about new calls, as clients of callers are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// It takes them.
@@ -40,7 +41,7 @@ impl Service {
     }
 }
 
-/// The answer, in the words of the compatible API; its own have no word for a node that is unfit.
+/// The answer, in the terms of the compatible API, which has none for a node that is unfit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Answer {
     status: &'static str,
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_status_says_whether_the_node_takes_calls() {
+    async fn status_says_whether_the_node_takes_calls() {
         let (set, service) = watch::channel(Service::Maintenance);
         let check = async |code: u16, text: &str| {
             let (status, body) = status(State(service.clone())).await;

@@ -1,4 +1,4 @@
-//! The node under live calls: a release is staged beside them, and they are what an install waits for.
+//! Tests the node with live calls: a release is staged while they go on, and an install waits for them.
 
 mod support;
 
@@ -89,7 +89,7 @@ async fn calls_go_on_while_a_release_is_staged_and_an_install_waits_for_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_asked_to_end_hangs_up() {
+async fn node_that_is_asked_to_end_hangs_up() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
     manager.told(|told| told.configuration = Configuration { revision: 1, rooms: vec![room] });

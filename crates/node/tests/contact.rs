@@ -1,4 +1,4 @@
-//! What a node does about a Management Node that it cannot speak with, and about an identity that changes.
+//! Tests a node whose Management Node cannot be reached, and one whose identity is replaced.
 
 mod support;
 
@@ -12,7 +12,7 @@ use wire::EnrolmentFile;
 use support::machine::TestMachine;
 use support::{Authority, Manager, Syncs, until};
 
-const NO_CONVERSATION: &str = "no conversation with the Management Node: ";
+const NO_SYNC: &str = "no conversation with the Management Node: ";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_new_reason_is_one_line_of_the_log_that_says_what_to_do() {
@@ -25,7 +25,7 @@ async fn each_new_reason_is_one_line_of_the_log_that_says_what_to_do() {
     identity.manager = vec![address.to_string()];
     identity.store(machine.path()).unwrap();
     let _node = machine.start_logged(Slot::A);
-    let lines = || machine.logged(NO_CONVERSATION);
+    let lines = || machine.logged(NO_SYNC);
     until("nobody is there", || lines().len() == 1).await;
     assert!(lines()[0].contains("nothing listens at its address; check that"), "{:?}", lines());
 
@@ -38,7 +38,7 @@ async fn each_new_reason_is_one_line_of_the_log_that_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_logged_anew_after_a_conversation() {
+async fn refusal_is_logged_anew_after_a_conversation() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     assert!(machine.enrol(&manager).await.status.success());
     let _node = machine.start_logged(Slot::A);
@@ -53,7 +53,7 @@ async fn a_refusal_is_logged_anew_after_a_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_node_takes_over_the_identity_that_replaces_its_own() {
+async fn running_node_takes_over_the_identity_that_replaces_its_own() {
     let (machine, before) = (TestMachine::installed(), Manager::start().await);
     assert!(machine.enrol(&before).await.status.success());
     let mut node = machine.start_logged(Slot::A);
@@ -72,7 +72,7 @@ async fn a_running_node_takes_over_the_identity_that_replaces_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_looks_due_again_at_once_is_not_renewed_again_and_the_clock_is_named() {
+async fn certificate_that_looks_due_again_at_once_is_not_renewed_again_and_the_clock_is_named() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     // As the Management Node's certificates look to a machine whose clock is 65 days ahead.
     manager.told(|told| (told.renew_at, told.renewed_until) = (1, 1));

@@ -1,4 +1,4 @@
-//! A node on a machine that lets it carry no call: it does not confirm its release, and makes itself unfit.
+//! Tests a node on a machine on which it cannot carry calls: it does not confirm its release, and reports itself unfit.
 
 mod support;
 
@@ -51,7 +51,7 @@ async fn in_service(machine: TestMachine) -> (TestMachine, Manager, Node) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_without_media_ports_does_not_confirm_itself_until_they_are_free() {
+async fn release_without_media_ports_does_not_confirm_itself_until_they_are_free() {
     let (machine, manager) = enrolled(TestMachine::trying(60).with_few_ports()).await;
     let held = machine.take_ports();
     let _node = machine.start(Slot::B);
@@ -68,7 +68,7 @@ async fn a_release_without_media_ports_does_not_confirm_itself_until_they_are_fr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_whose_media_address_is_not_on_the_machine_falls_back_with_the_reason() {
+async fn release_whose_media_address_is_not_on_the_machine_falls_back_with_the_reason() {
     let machine = TestMachine::trying(60);
     machine.set(&format!("media = \"{}\"", machine.sip.ip()), "media = \"192.0.2.1\"");
     let (machine, manager) = enrolled(machine).await;
@@ -88,7 +88,7 @@ async fn a_release_whose_media_address_is_not_on_the_machine_falls_back_with_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_release_before_says_why_the_one_that_fell_back_could_carry_no_call() {
+async fn release_before_says_why_the_one_that_fell_back_could_carry_no_call() {
     let (machine, manager, node) = in_service(TestMachine::installed()).await;
     let publisher = support::package::Publisher::new();
     publisher.install_key(machine.path());
@@ -122,7 +122,7 @@ async fn the_release_before_says_why_the_one_that_fell_back_could_carry_no_call(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_confirmed_node_that_starts_without_media_ports_is_unfit_at_once_and_fit_when_they_are_free() {
+async fn confirmed_node_that_starts_without_media_ports_is_unfit_at_once_and_fit_when_they_are_free() {
     let (machine, manager) = enrolled(TestMachine::installed().with_few_ports()).await;
     let held = machine.take_ports();
     let _node = machine.start(Slot::A);
@@ -138,7 +138,7 @@ async fn a_confirmed_node_that_starts_without_media_ports_is_unfit_at_once_and_f
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_refuses_callers_though_it_is_not_full_makes_itself_unfit_and_keeps_its_calls() {
+async fn node_that_refuses_callers_though_it_is_not_full_makes_itself_unfit_and_keeps_its_calls() {
     let (machine, manager, _node) = in_service(TestMachine::installed().with_few_ports()).await;
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let call = dial(&agent, &machine, "first").await.unwrap();
@@ -165,7 +165,7 @@ async fn a_node_that_refuses_callers_though_it_is_not_full_makes_itself_unfit_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_full_of_calls_is_fit() {
+async fn node_that_is_full_of_calls_is_fit() {
     let (machine, manager, node) = in_service(TestMachine::installed().with_few_ports()).await;
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let mut calls = Vec::new();

@@ -1,4 +1,4 @@
-//! The node as a process, from its enrolment to the moment it leaves for another release.
+//! Tests the node as a process, from its enrolment to its restart into another release.
 
 mod support;
 
@@ -45,7 +45,7 @@ async fn in_service() -> (TestMachine, Manager, Node) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_enrolment_file_is_good_for_one_use() {
+async fn enrolment_file_is_good_for_one_use() {
     let (first, second, manager) =
         (TestMachine::installed(), TestMachine::installed(), Manager::start().await);
     let done = first.enrol(&manager).await;
@@ -61,7 +61,7 @@ async fn an_enrolment_file_is_good_for_one_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_enrolment_whose_answer_was_lost_is_done_again_with_the_same_file() {
+async fn enrolment_whose_answer_was_lost_is_done_again_with_the_same_file() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     manager.told(|told| told.loses_enrolment = true);
     assert!(!machine.enrol(&manager).await.status.success());
@@ -94,7 +94,7 @@ async fn enrolment_says_what_the_machine_runs_and_a_refused_one_is_done_again_wi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_enrolment_says_what_is_wrong() {
+async fn enrolment_reports_what_is_wrong() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     let check = async |manager: &Manager, expected: &str| {
         let refused = machine.enrol(manager).await;
@@ -117,14 +117,14 @@ async fn an_enrolment_says_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_machine_that_is_not_enrolled_does_not_start_and_says_what_to_do() {
+async fn machine_that_is_not_enrolled_does_not_start_and_says_what_to_do() {
     let machine = TestMachine::installed();
     assert!(!machine.start(Slot::A).ended().await.success());
     assert_eq!(machine.web_status().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_goes_from_service_through_maintenance_mode_and_staging_into_another_release() {
+async fn node_goes_from_service_through_maintenance_mode_and_staging_into_another_release() {
     let (machine, manager, mut node) = in_service().await;
     let publisher = Publisher::new();
     publisher.install_key(machine.path());
@@ -175,7 +175,7 @@ async fn fall_back(machine: &TestMachine, manager: &Manager, software: Assignmen
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_accepted_last_is_in_force_again_without_the_manager() {
+async fn what_was_accepted_last_is_valid_again_without_the_manager() {
     let (machine, manager, node) = in_service().await;
     manager.told(|told| told.desired = desired(7, by_operator(), None));
     machine.until_web_says(503).await;
@@ -193,7 +193,7 @@ async fn what_was_accepted_last_is_in_force_again_without_the_manager() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_desired_state_changes_nothing() {
+async fn older_desired_state_changes_nothing() {
     let (machine, manager, _node) = in_service().await;
     manager.told(|told| told.desired = desired(7, by_operator(), None));
     machine.until_web_says(503).await;
@@ -226,7 +226,7 @@ async fn reports_never_bear_the_same_time_not_even_over_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rooms_reach_the_node_once_and_are_known_after_a_restart() {
+async fn rooms_reach_the_node_once_and_are_known_after_a_restart() {
     let (machine, manager, node) = in_service().await;
     let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
     manager.told(|told| told.configuration = Configuration { revision: 4, rooms: vec![room] });
@@ -240,7 +240,7 @@ async fn the_rooms_reach_the_node_once_and_are_known_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_is_renewed_in_time_and_the_new_one_is_used() {
+async fn certificate_is_renewed_in_time_and_the_new_one_is_used() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     manager.told(|told| told.renew_at = 1);
     assert!(machine.enrol(&manager).await.status.success());
@@ -256,7 +256,7 @@ async fn a_certificate_is_renewed_in_time_and_the_new_one_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_memory_keeps_the_node_from_taking_calls() {
+async fn damaged_persistent_state_keeps_the_node_from_taking_calls() {
     let (machine, _manager, node) = in_service().await;
     node.kill().await;
     fs::write(machine.path().join("state/agent.json"), "{").unwrap();
@@ -265,9 +265,9 @@ async fn a_damaged_memory_keeps_the_node_from_taking_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_state_cannot_be_written_is_in_maintenance_mode_until_it_can() {
+async fn node_whose_state_cannot_be_written_is_in_maintenance_mode_until_it_can() {
     let (machine, manager, _node) = in_service().await;
-    // A directory in the way of the file that is renamed into place, which stops root too.
+    // A directory blocks the file that is renamed into place, for root as well.
     let obstacle = machine.path().join("state/agent.json.new");
     fs::create_dir(&obstacle).unwrap();
     manager.told(|told| told.desired = desired(1, by_operator(), None));
@@ -283,7 +283,7 @@ async fn a_node_whose_state_cannot_be_written_is_in_maintenance_mode_until_it_ca
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_rooms_cannot_be_written_stays_closed_whatever_else_it_can_write() {
+async fn node_whose_rooms_cannot_be_written_stays_closed_whatever_else_it_can_write() {
     let (machine, manager, _node) = in_service().await;
     let obstacle = machine.path().join("state/configuration.json.new");
     fs::create_dir(&obstacle).unwrap();
@@ -297,7 +297,7 @@ async fn a_node_whose_rooms_cannot_be_written_stays_closed_whatever_else_it_can_
     let unfit = |sync: &wire::Sync| sync.observed.unfit.is_some();
     assert!(
         manager.told(|told| told.seen[since..].iter().all(unfit)),
-        "a memory that is kept mends nothing else"
+        "a state that is written ends no other fault"
     );
     machine.until_web_says(503).await;
     fs::remove_dir(&obstacle).unwrap();
@@ -321,7 +321,7 @@ fn look_for_manager_at(machine: &TestMachine, address: SocketAddr) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_confirms_itself_by_its_first_sync_and_then_takes_calls() {
+async fn release_confirms_itself_by_its_first_sync_and_then_takes_calls() {
     let (machine, manager) = trying(60).await;
     manager.told(|told| told.syncs = Syncs::Refuse(403));
     let _node = machine.start(Slot::B);
@@ -337,7 +337,7 @@ async fn a_release_confirms_itself_by_its_first_sync_and_then_takes_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_or_senseless_sync_does_not_extend_the_confirmation() {
+async fn refused_or_senseless_sync_does_not_extend_the_confirmation() {
     for syncs in [Syncs::Refuse(403), Syncs::Refuse(500), Syncs::Babble] {
         let (machine, manager) = trying(60).await;
         manager.told(|told| told.syncs = syncs);
@@ -349,7 +349,7 @@ async fn a_refused_or_senseless_sync_does_not_extend_the_confirmation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_confirmation_waits_for_a_manager_that_cannot_be_reached() {
+async fn confirmation_waits_for_a_manager_that_cannot_be_reached() {
     let (machine, known) = trying(2).await;
     let place = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = place.local_addr().unwrap();
@@ -372,7 +372,7 @@ async fn the_confirmation_waits_for_a_manager_that_cannot_be_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manager_of_another_platform_does_not_extend_the_confirmation() {
+async fn manager_of_another_platform_does_not_extend_the_confirmation() {
     let (machine, _known) = trying(60).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,5 +1,5 @@
-//! The check before a start, with real processes: what would keep a node from starting is found while it serves,
-//! and before it refuses a call for the release that would not start.
+//! Tests the check before a start with real processes: faults are found while the node serves, and before it refuses a
+//! call for a release that would not start.
 
 mod support;
 

@@ -1,11 +1,11 @@
-//! Staging against a manager that serves badly.
+//! Tests staging from a Management Node that serves incomplete, damaged or wrong packages.
 
 mod support;
 
 use std::fs;
 use std::sync::Arc;
 
-use fleet::agent::{Agent, Memory, Start};
+use fleet::agent::{Agent, PersistentState, StagingOutcome, Start};
 use fleet::desired::Assignment;
 use fleet::time::Time;
 use fleet::version::{Release, Version};
@@ -13,7 +13,7 @@ use node::clock::Clock;
 use node::identity::Identity;
 use node::link::{Report, Session};
 use node::preflight::Asker;
-use node::staging::{FAILED_VERIFICATIONS, Outcome, Stager, StagingEvent};
+use node::staging::{FAILED_VERIFICATIONS, Stager, StagingEvent};
 use package::{PIECE_SIZE, Role, TrustedKeys, check_slot, kept_manifest};
 use slots::Slot;
 use tokio::sync::{mpsc, watch};
@@ -43,11 +43,11 @@ impl Bench {
         assert!(machine.enrol(&manager).await.status.success());
         let identity = Identity::load(machine.path()).unwrap();
         let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
-        let observed = Agent::new(Memory::default(), start).observed(Time(0));
+        let observed = Agent::new(PersistentState::default(), start).observed(Time(0));
         let report = Report::new(observed, wire::Tally::default(), 0);
         let (report_sender, reported) = watch::channel(report);
         let session = Session::new(machine.path(), identity, Clock::start(None), reported).unwrap();
-        let ((news, events), (rate, rates)) = (mpsc::channel(64), watch::channel(None));
+        let ((sender, events), (rate, rates)) = (mpsc::channel(64), watch::channel(None));
         let stager = Stager {
             machine: machine.machine.clone(),
             slot: Slot::A,
@@ -62,7 +62,7 @@ impl Bench {
                 turn: Arc::default(),
             },
             rate: rates,
-            news,
+            events: sender,
         };
         Self { machine, manager, publisher, stager, events, _report: report_sender, rate }
     }
@@ -74,12 +74,12 @@ impl Bench {
     }
 
     /// Stages to the end; returns the outcome and the percentages on the way.
-    async fn stage(&mut self, software: Assignment) -> (Outcome, Vec<u8>) {
+    async fn stage(&mut self, software: Assignment) -> (StagingOutcome, Vec<u8>) {
         let _job = self.stager.begin(software);
         self.outcome().await
     }
 
-    async fn outcome(&mut self) -> (Outcome, Vec<u8>) {
+    async fn outcome(&mut self) -> (StagingOutcome, Vec<u8>) {
         let mut percents = Vec::new();
         loop {
             let event = tokio::time::timeout(support::PATIENCE, self.events.recv()).await;
@@ -111,22 +111,22 @@ impl Bench {
     }
 }
 
-fn rejection(outcome: Outcome) -> String {
+fn rejection(outcome: StagingOutcome) -> String {
     match outcome {
-        Outcome::Rejected(why) => why,
-        other @ (Outcome::Staged | Outcome::Cancelled) => panic!("{other:?}"),
+        StagingOutcome::Rejected(why) => why,
+        other @ (StagingOutcome::Staged | StagingOutcome::Cancelled) => panic!("{other:?}"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transfer_that_broke_off_goes_on_at_its_last_good_piece() {
+async fn transfer_that_broke_off_goes_on_at_its_last_good_piece() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     assert_eq!(served.verified.payload(Role::Node).pieces.len(), 3);
     let piece = PIECE_SIZE as usize;
     bench.manager.told(|told| told.faults = [Fault::CutAfter(piece + piece / 2), Fault::CutAfter(10)].into());
     let (outcome, percents) = bench.stage(served.assignment()).await;
-    assert_eq!(outcome, Outcome::Staged);
+    assert_eq!(outcome, StagingOutcome::Staged);
     assert_eq!(bench.asked_from(), [0, piece, piece]);
     assert_eq!(bench.attempts(), 3, "each break ends the attempt, and a pause comes before the next");
     assert_eq!((percents.first(), percents.last()), (Some(&0), Some(&100)));
@@ -134,18 +134,18 @@ async fn a_transfer_that_broke_off_goes_on_at_its_last_good_piece() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_piece_is_fetched_again_and_only_that() {
+async fn damaged_piece_is_fetched_again_and_only_that() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     let piece = PIECE_SIZE as usize;
     bench.manager.told(|told| told.faults = [Fault::Damage(piece + 5)].into());
-    assert_eq!(bench.stage(served.assignment()).await.0, Outcome::Staged);
+    assert_eq!(bench.stage(served.assignment()).await.0, StagingOutcome::Staged);
     assert_eq!((bench.asked_from(), bench.attempts()), (vec![0, piece], 2));
     bench.check_staged(&served);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payload_that_is_always_damaged_is_given_up_and_leaves_nothing() {
+async fn payload_that_is_always_damaged_is_given_up_and_leaves_nothing() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), 1_000);
     bench.manager.told(|told| told.faults = [Fault::Damage(5); 20].into());
@@ -167,7 +167,7 @@ async fn another_manifest_than_the_assigned_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_that_does_not_fit_is_refused_before_its_payload_is_fetched() {
+async fn package_that_does_not_fit_is_refused_before_its_payload_is_fetched() {
     let mut bench = Bench::new().await;
     let (next, running) = (next_release(), Release::COMPILED);
     let too_new = Release { version: Version::new(36, 0), build: next.build };
@@ -182,7 +182,7 @@ async fn a_package_that_does_not_fit_is_refused_before_its_payload_is_fetched() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_of_a_stranger_is_refused() {
+async fn package_signed_by_an_unknown_key_is_refused() {
     let mut bench = Bench::new().await;
     bench.publisher = Publisher::new();
     let served = bench.serve(next_release(), Version::new(34, 0), 1_000);
@@ -192,21 +192,21 @@ async fn a_package_of_a_stranger_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_lies_in_the_slot_already_is_not_fetched_again() {
+async fn release_that_lies_in_the_slot_already_is_not_fetched_again() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), 1_000);
-    assert_eq!(bench.stage(served.assignment()).await.0, Outcome::Staged);
-    assert_eq!(bench.stage(served.assignment()).await.0, Outcome::Staged);
+    assert_eq!(bench.stage(served.assignment()).await.0, StagingOutcome::Staged);
+    assert_eq!(bench.stage(served.assignment()).await.0, StagingOutcome::Staged);
     assert_eq!(bench.asked_from(), [0]);
     let program = bench.machine.machine.slot_dir(Slot::B).join("bin/pitlane-node");
     fs::write(&program, "something else").unwrap();
-    assert_eq!(bench.stage(served.assignment()).await.0, Outcome::Staged);
+    assert_eq!(bench.stage(served.assignment()).await.0, StagingOutcome::Staged);
     assert_eq!(bench.asked_from(), [0, 0]);
     bench.check_staged(&served);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_staging_that_is_not_wanted_any_more_ends_before_it_is_complete() {
+async fn staging_that_is_not_wanted_any_more_ends_before_it_is_complete() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     // So slow that it would take hours.
@@ -215,5 +215,5 @@ async fn a_staging_that_is_not_wanted_any_more_ends_before_it_is_complete() {
     let asked = || bench.manager.told(|told| !told.asked_from.is_empty());
     support::until("the payload is asked for", asked).await;
     job.cancel();
-    assert_eq!(bench.outcome().await.0, Outcome::Cancelled);
+    assert_eq!(bench.outcome().await.0, StagingOutcome::Cancelled);
 }

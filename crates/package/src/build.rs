@@ -1,5 +1,5 @@
-//! Builds a package. The same recipe and files give the same bytes, save for the signature. What was
-//! built is verified in full before it gets its name.
+//! Builds and signs a package. The same recipe and files give the same bytes, except for the signature. The new
+//! package is verified in full before it gets its name. What belongs into it is the caller's decision.
 
 use std::fs;
 use std::io::{self, BufWriter, Read, Write};
@@ -11,18 +11,17 @@ use jiff::civil::Date;
 use sha2::Digest as _;
 
 use crate::container::{END, entry_size, header, padding};
-use crate::extract::beside;
+use crate::entries::{MANIFEST_FILE, Role, SIGNATURE_FILE};
+use crate::files::{beside, sync_dir};
+use crate::hash;
 use crate::keys::{KeyError, SigningKey};
-use crate::limits::{FORMAT, MAX_MANIFEST, MAX_UNPACKED, WINDOW_LOG};
-use crate::manifest::{
-    File, MANIFEST_FILE, Manifest, Mode, PRODUCT, Payload, Payloads, Protocols, Role, SIGNATURE_FILE, at_most,
-};
-use crate::pieces::{self, PIECE_SIZE};
-use crate::refusal::Refusal;
+use crate::limits::{FORMAT, MAX_MANIFEST, MAX_UNPACKED, PIECE_SIZE, WINDOW_LOG};
+use crate::manifest::{File, Manifest, Mode, PRODUCT, Payload, Payloads, Protocols};
+use crate::refusal::{Refusal, at_most};
 use crate::slot_path::SlotPath;
-use crate::verified::{Verified, sync_dir, verify_file};
+use crate::verified::{Verified, verify_file};
 
-/// How hard the payloads are compressed, as a level of zstd.
+/// The compression level of the payloads, as zstd counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(pub i32);
 
@@ -33,7 +32,7 @@ impl Level {
     pub const QUICK: Self = Self(1);
 }
 
-/// What goes into a package.
+/// The contents of a package.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     /// The version that the package installs.
@@ -42,7 +41,7 @@ pub struct Recipe {
     pub build: Build,
     /// The day of the release.
     pub released: Date,
-    /// The last day on which it is taken for an upgrade; see [`Manifest::valid_until`].
+    /// The last day on which it is accepted for an upgrade; see [`Manifest::valid_until`].
     pub valid_until: Option<Date>,
     /// The versions that it may be installed on; it must lead to `version`.
     pub path: path::Path,
@@ -50,11 +49,11 @@ pub struct Recipe {
     pub protocols: Protocols,
     /// What is new, for the operator.
     pub notes: String,
-    /// What the Management Node gets.
+    /// The files of the Management Node.
     pub manager: PayloadSource,
-    /// What every Conferencing Node gets.
+    /// The files of every Conferencing Node.
     pub node: PayloadSource,
-    /// How hard the payloads are compressed.
+    /// The compression level of the payloads.
     pub level: Level,
 }
 
@@ -63,31 +62,31 @@ pub struct Recipe {
 pub struct PayloadSource {
     /// The files.
     pub files: Vec<SourceFile>,
-    /// The file that is started, one of them.
+    /// The file that is started; one of `files`.
     pub program: SlotPath,
 }
 
 /// A file to put into a payload.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
-    /// Where it is now.
+    /// Its present path.
     pub source: PathBuf,
-    /// Where it goes in the slot.
+    /// Its path in the slot.
     pub path: SlotPath,
     /// Whether it is a program.
     pub mode: Mode,
 }
 
-/// Why a package cannot be built. Nothing is left behind.
+/// Why a package cannot be built. No file remains.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The package would be refused by whoever receives it.
+    /// Every receiver would refuse the package.
     #[error("the package would be refused by its receivers")]
     Refused(#[from] Refusal),
     /// The manifest could not be signed.
     #[error("the manifest could not be signed")]
     Key(#[from] KeyError),
-    /// The same path was given to two files.
+    /// Two files have the same path.
     #[error("two files go to {path}; leave one of them out")]
     Twice {
         /// The path.
@@ -111,11 +110,11 @@ pub enum BuildError {
     },
 }
 
-/// Builds the package in the file `out`, signs it, and verifies it in full. While it works it keeps
-/// files beside `out` whose names begin the same; a package that was there is replaced at the end.
+/// Builds the package in the file `out`, signs it, and verifies it in full. Temporary files are beside `out` and
+/// their names begin with its name; an existing package is replaced at the end.
 ///
 /// # Errors
-/// What is wrong with the recipe, or with the disk. `out` is then what it was.
+/// The recipe is invalid, or the disk fails. `out` is unchanged then.
 pub fn build(recipe: &Recipe, key: &SigningKey, out: &Path) -> Result<Verified, BuildError> {
     let scratch = Scratch(Role::ALL.map(|role| beside(out, &format!(".{role}.partial"))));
     let [manager, node] = &scratch.0;
@@ -141,19 +140,19 @@ fn manifest(recipe: &Recipe, payloads: Payloads) -> Manifest {
     }
 }
 
-/// Files that are removed when the build ends, well or not.
+/// Files that are removed when the build ends, also after an error.
 struct Scratch<const N: usize>([PathBuf; N]);
 
 impl<const N: usize> Drop for Scratch<N> {
     fn drop(&mut self) {
         for file in &self.0 {
-            // It may never have been made, or was renamed to its place.
+            // It may not exist: never created, or renamed to its final name.
             let _ = fs::remove_file(file);
         }
     }
 }
 
-/// Signs the manifest and puts it and the payloads together.
+/// Signs the manifest and writes it and the payloads into one file.
 pub(crate) fn assemble(
     manifest: &Manifest,
     payloads: [&PathBuf; 2],
@@ -256,7 +255,7 @@ fn pack_file(file: &SourceFile, size: u64, to: &mut impl Write) -> Result<File, 
     let source = fs::File::open(&file.source).map_err(failed)?;
     let mut hashed = HashedReader { reader: source, hasher: sha2::Sha256::new() };
     write_entry(to, file.path.as_str(), size, file.mode, &mut hashed).map_err(failed)?;
-    let sha256 = pieces::take(&mut hashed.hasher);
+    let sha256 = hash::take(&mut hashed.hasher);
     Ok(File { path: file.path.clone(), size, sha256, mode: file.mode })
 }
 
@@ -291,7 +290,7 @@ impl<W: Write> PieceWriter<W> {
     pub(crate) fn finish(mut self) -> io::Result<(u64, Vec<Sha256>)> {
         self.writer.flush()?;
         if !self.size.is_multiple_of(PIECE_SIZE) {
-            self.pieces.push(pieces::take(&mut self.hasher));
+            self.pieces.push(hash::take(&mut self.hasher));
         }
         Ok((self.size, self.pieces))
     }
@@ -304,7 +303,7 @@ impl<W: Write> Write for PieceWriter<W> {
         self.hasher.update(&buffer[..count]);
         self.size += count as u64;
         if count > 0 && self.size.is_multiple_of(PIECE_SIZE) {
-            self.pieces.push(pieces::take(&mut self.hasher));
+            self.pieces.push(hash::take(&mut self.hasher));
         }
         Ok(count)
     }

@@ -1,8 +1,6 @@
-//! The plain tar around everything. There is exactly one way to write an entry: its header is a
-//! function of name, size and mode, so a header is checked by writing it again and comparing. Links,
-//! devices, extensions and paths that lead elsewhere are refused because they are not that header.
-
-use std::io::{self, Read};
+//! The plain tar format of packages and payloads. There is exactly one way to write an entry: its header is a
+//! function of name, size and mode, so a header is checked by writing it again and comparing. Links, devices,
+//! extensions and paths outside the slot are refused because their headers differ. Works on bytes in memory.
 
 /// Bytes of a tar block.
 pub(crate) const BLOCK: usize = 512;
@@ -10,8 +8,8 @@ pub(crate) const BLOCK: usize = 512;
 /// Bytes of the end of a tar: two empty blocks.
 pub(crate) const END: usize = 2 * BLOCK;
 
-/// The header of a regular file. `name` is at most 100 bytes and `size` under 8 GiB, which the
-/// limits hold.
+/// The header of a regular file. `name` is at most 100 bytes and `size` under 8 GiB, which [`crate::limits`]
+/// ensures.
 pub(crate) fn header(name: &str, size: u64, mode: u32) -> [u8; BLOCK] {
     let mut header = tar::Header::new_ustar();
     let length = name.len().min(header.as_old().name.len());
@@ -36,7 +34,7 @@ pub(crate) fn entry_size(size: u64) -> u64 {
     BLOCK as u64 + size + padding(size) as u64
 }
 
-/// What a block claims to be, for the refusal that names it.
+/// A description of a block, for the text of a refusal.
 pub(crate) fn describe(block: &[u8; BLOCK]) -> String {
     if block.iter().all(|byte| *byte == 0) {
         return "the end of the archive".into();
@@ -90,18 +88,4 @@ pub(crate) fn name(block: &[u8; BLOCK]) -> String {
 pub(crate) fn size(block: &[u8; BLOCK]) -> Option<u64> {
     let digits = std::str::from_utf8(&block[124..135]).ok()?;
     u64::from_str_radix(digits, 8).ok()
-}
-
-/// Reads until `buffer` is full or the reader ends; returns how many bytes came.
-pub(crate) fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut at = 0;
-    while at < buffer.len() {
-        match reader.read(&mut buffer[at..]) {
-            Ok(0) => break,
-            Ok(count) => at += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(at)
 }

@@ -1,4 +1,5 @@
-//! A payload that is being fetched. It resumes where it broke off, and a bad piece costs only itself.
+//! A payload that is being fetched into a file. It resumes after an interruption, and only a damaged piece is
+//! fetched again. The transfer itself is the caller's.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -6,12 +7,14 @@ use std::path::Path;
 
 use sha2::Digest as _;
 
-use crate::container::fill;
+use crate::files::fill;
+use crate::hash;
+use crate::limits::PIECE_SIZE;
 use crate::manifest::Payload;
-use crate::pieces::{self, PIECE_SIZE, check_piece};
+use crate::pieces::check_piece;
 use crate::refusal::Refusal;
 
-/// A partial payload on disk, of which everything before the piece under way is checked.
+/// A partial payload on disk; all of it but the last, incomplete piece is verified.
 #[derive(Debug)]
 pub struct Download {
     file: fs::File,
@@ -36,21 +39,21 @@ impl Download {
         Ok(download)
     }
 
-    /// How many bytes are there: the place to ask the server for.
+    /// How many bytes are present: the offset from which to request more.
     pub fn at(&self) -> u64 {
         self.at
     }
 
-    /// How many bytes are still to come.
+    /// How many bytes are missing.
     pub fn missing(&self) -> u64 {
         self.payload.size - self.at
     }
 
-    /// Appends what arrived. Bytes that follow the end of the payload are refused.
+    /// Appends received bytes. Bytes after the end of the payload are refused.
     ///
     /// # Errors
-    /// [`Refusal::PieceChanged`] when a piece is complete and bad: it is cut off again, and
-    /// [`Download::at`] says where to go on. [`Refusal::Trailing`] when there is more than the payload.
+    /// [`Refusal::PieceChanged`] when a complete piece is damaged: it is removed again, and [`Download::at`] is the
+    /// offset to continue from. [`Refusal::Trailing`] when there is more than the payload.
     pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
         if bytes.len() as u64 > self.missing() {
             return Err(Refusal::Trailing { what: self.payload.file().into(), found: "more bytes".into() });
@@ -68,7 +71,7 @@ impl Download {
             self.hasher.update(now);
             self.at += now.len() as u64;
             bytes = later;
-            if now.len() as u64 == left && self.payload.pieces[index] != pieces::take(&mut self.hasher) {
+            if now.len() as u64 == left && self.payload.pieces[index] != hash::take(&mut self.hasher) {
                 self.cut(start)?;
                 return Err(Refusal::PieceChanged { payload: self.payload.file(), piece: index });
             }
@@ -88,7 +91,7 @@ impl Download {
         self.file.sync_all().map_err(Refusal::io(format!("write {}", self.payload.file())))
     }
 
-    /// Cuts the file off at the start of a piece and goes on there.
+    /// Truncates the file to the start of a piece.
     fn cut(&mut self, at: u64) -> Result<(), Refusal> {
         let io = || Refusal::io(format!("write {}", self.payload.file()));
         self.file.set_len(at).map_err(io())?;
@@ -99,7 +102,7 @@ impl Download {
     }
 }
 
-/// How many leading bytes of a partial payload are whole and good pieces.
+/// How many leading bytes of a partial payload are complete and undamaged pieces.
 fn good_bytes(file: &mut (impl Read + Seek), payload: &Payload) -> Result<u64, Refusal> {
     let io = || Refusal::io(format!("read {}", payload.file()));
     file.seek(SeekFrom::Start(0)).map_err(io())?;

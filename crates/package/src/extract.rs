@@ -1,16 +1,17 @@
-//! Takes one payload out of a verified package, for the manager to serve to the nodes.
+//! Extracts one payload from a verified package, for the Management Node to serve to the nodes.
 
 use std::fs;
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::manifest::Role;
+use crate::entries::Role;
+use crate::files::{beside, open, sync_dir};
 use crate::pieces::CheckedPieces;
 use crate::refusal::Refusal;
-use crate::verified::{Verified, open, sync_dir};
+use crate::verified::Verified;
 
-/// Copies the payload of `role` out of `package` into the file `to`, checking every piece on the
-/// way. The file appears whole and durable, or not at all; one that was there is replaced.
+/// Copies the payload of `role` from `package` into the file `to`, verifying every piece. The file appears complete
+/// and durable, or not at all; an existing one is replaced.
 ///
 /// # Errors
 /// [`Refusal::PieceChanged`] or [`Refusal::Truncated`] when the package is no longer what was
@@ -23,7 +24,7 @@ pub fn extract_payload(package: &Path, verified: &Verified, role: Role, to: &Pat
     let partial = beside(to, ".partial");
     let copied = copy(CheckedPieces::new(file.take(payload.size), payload), &partial, to);
     if copied.is_err() {
-        // The refusal is what counts; a left-over partial file is overwritten by the next try.
+        // The refusal is returned; a partial file that remains is overwritten by the next call.
         let _ = fs::remove_file(&partial);
     }
     copied.map_err(|error| Refusal::unwrapped(error, Refusal::io(format!("write {}", to.display()))))
@@ -43,11 +44,4 @@ fn copy<R: Read>(mut pieces: CheckedPieces<'_, R>, partial: &Path, to: &Path) ->
     file.sync_all()?;
     fs::rename(partial, to)?;
     sync_dir(to.parent().unwrap_or(Path::new("")))
-}
-
-/// The name of a file that belongs to `file` and lies beside it.
-pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_os_string();
-    name.push(ending);
-    name.into()
 }

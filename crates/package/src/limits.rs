@@ -1,17 +1,20 @@
-//! What a package may hold at most. A package comes from outside: nothing in it is allocated,
-//! read or written beyond these limits, and what may be spent before the signature is verified is
-//! the sum of the first two.
+//! The limits of a package. A package comes from outside: nothing of it is allocated, read or written beyond
+//! these limits, and the cost before the signature is verified is bounded by the first two.
 
 /// The number of the manifest's format that this program reads and writes.
 pub const FORMAT: u32 = 1;
 
 /// Largest `manifest.json`, in bytes (1 MiB). Two payloads with [`MAX_FILES`] files of 290 bytes of
-/// text each and [`MAX_PAYLOAD`] in pieces of 75 bytes of text each come to just under that.
+/// text each and [`MAX_PAYLOAD`] in pieces of 75 bytes of text each reach just under that.
 pub const MAX_MANIFEST: u64 = 1 << 20;
 
 /// Largest signature entry, in bytes. A minisign signature has 4 lines and about 350 bytes; its
 /// trusted comment is the only part that can grow.
 pub const MAX_SIGNATURE: u64 = 2 << 10;
+
+/// Bytes of a piece (4 MiB): small enough to fetch again without thought, large enough that the
+/// list of pieces stays short.
+pub const PIECE_SIZE: u64 = 4 << 20;
 
 /// Largest compressed payload, in bytes (2 GiB): twenty times the whole operating system image that
 /// was measured, and small enough for the size field of a plain tar header.
@@ -39,7 +42,7 @@ pub const WINDOW_LOG: u32 = 27;
 /// Largest public or secret key file, in bytes. Minisign's own are under 300.
 pub const MAX_KEY_FILE: u64 = 4 << 10;
 
-/// Most public keys on one machine: a handful, plus room for a change of keys.
+/// Most public keys on one machine: a handful, and some more during a change of keys.
 pub const MAX_KEYS: usize = 64;
 
 /// Shortest passphrase of a secret key, in bytes: below eight, scrypt at some tenth of a second for each

@@ -1,62 +1,25 @@
-//! The manifest: what a package holds and where it may be installed. Everything after the signature
-//! follows from it. Nothing here reads or writes files.
+//! The manifest of a package: its contents, and the versions that it may be installed on. Types, parsing and the
+//! rules that hold within a manifest. It is trusted only after its signature was verified, which is not done here;
+//! nothing here reads or writes files.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use fleet::path;
 use fleet::version::{Build, Release, Sha256, Version};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{FORMAT, MAX_FILES, MAX_PAYLOAD, MAX_UNPACKED};
-use crate::pieces::{self, PIECE_SIZE};
-use crate::refusal::{Refusal, quoted};
+use crate::entries::Role;
+use crate::hash;
+use crate::limits::{FORMAT, MAX_FILES, MAX_PAYLOAD, MAX_UNPACKED, PIECE_SIZE};
+use crate::refusal::{Refusal, at_most, quoted};
 use crate::slot_path::SlotPath;
-
-/// The name of the first entry of a package.
-pub const MANIFEST_FILE: &str = "manifest.json";
-
-/// The name of the second entry of a package.
-pub const SIGNATURE_FILE: &str = "manifest.json.minisig";
 
 /// The product that the manifest must name.
 pub(crate) const PRODUCT: &str = "pitlane";
 
-/// The machine that a payload is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The Management Node.
-    Manager,
-    /// A Conferencing Node.
-    Node,
-}
-
-impl Role {
-    /// Both, in the order of their payloads in the package.
-    pub const ALL: [Self; 2] = [Self::Manager, Self::Node];
-
-    /// The name of the payload's entry in the package.
-    pub const fn payload_file(self) -> &'static str {
-        match self {
-            Self::Manager => "payload-manager.tar.zst",
-            Self::Node => "payload-node.tar.zst",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Manager => "manager",
-            Self::Node => "node",
-        })
-    }
-}
-
-/// The manifest of a package, format 1. Fields that a later release added are passed over; a later
-/// release that changes the meaning of a field raises `format`.
+/// The manifest of a package, format 1. Fields that a later release added are ignored; a later release that
+/// changes the meaning of a field raises `format`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The number of this format, [`FORMAT`].
@@ -70,8 +33,8 @@ pub struct Manifest {
     /// The day of the release.
     #[serde(with = "day")]
     pub released: Date,
-    /// The last day, in UTC, on which the package is taken for an upgrade; without one it never expires.
-    /// It binds uploads and new runs only: what is installed starts for ever. Read since release 34.1.
+    /// The last day, in UTC, on which the package is accepted for an upgrade; without one it never expires.
+    /// It concerns uploads and new runs only: an installed release starts for ever. Read since release 34.1.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_day")]
     pub valid_until: Option<Date>,
     /// The versions that it may be installed on, with the reason of each floor (R15).
@@ -80,7 +43,7 @@ pub struct Manifest {
     pub protocols: Protocols,
     /// What is new, for the operator.
     pub notes: String,
-    /// What is installed.
+    /// The files to install.
     pub payloads: Payloads,
 }
 
@@ -89,7 +52,7 @@ pub struct Manifest {
 pub struct Protocols {
     /// Between manager and nodes.
     pub wire: ProtocolRange,
-    /// Between nodes; nodes of different media versions hold no conference together (R13).
+    /// Between nodes; nodes of different media versions have separate conferences (R13).
     pub media: u32,
 }
 
@@ -111,10 +74,10 @@ pub struct Payloads {
     pub node: Payload,
 }
 
-/// A payload: a compressed archive of files, in pieces that can be checked one by one.
+/// A payload: a compressed archive of files, in pieces that can be verified one by one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
-    /// The role that the payload is for. It also says the name of the entry in the package.
+    /// The role that the payload is for. It also determines the name of the entry in the package.
     pub role: Role,
     /// Bytes of the compressed payload.
     pub size: u64,
@@ -132,7 +95,7 @@ pub struct Payload {
 /// A file that a payload installs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Where it lies in the slot.
+    /// Its path in the slot.
     pub path: SlotPath,
     /// Its bytes.
     pub size: u64,
@@ -178,11 +141,11 @@ impl Payload {
         self.role.payload_file()
     }
 
-    /// The name of the payload: the SHA-256 of its piece hashes, joined as bytes. It depends on
-    /// every byte of the payload, and costs no second pass over them.
+    /// The name of the payload: the SHA-256 of its concatenated piece hashes. It depends on every byte of the
+    /// payload and needs no second pass over them.
     pub fn name(&self) -> Sha256 {
         let joined: Vec<u8> = self.pieces.iter().flat_map(|piece| piece.0).collect();
-        pieces::sha256(&joined)
+        hash::sha256(&joined)
     }
 
     /// The bytes of the piece at `index`; 0 when there is no such piece.
@@ -222,7 +185,7 @@ impl Payload {
     }
 }
 
-/// The first thing that is read of a manifest; the rest is read only if these two are ours.
+/// The fields that are read first; the rest is read only if these two are as expected.
 #[derive(Deserialize)]
 struct Kind {
     format: u32,
@@ -235,8 +198,8 @@ impl Manifest {
         Release { version: self.version, build: self.build }
     }
 
-    /// The manifest as it stands in the package: indented JSON with fields in fixed order and a
-    /// line end. The same manifest gives the same bytes.
+    /// The bytes of the manifest in the package: indented JSON with fields in fixed order and a line end. The
+    /// same manifest gives the same bytes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).expect("a manifest is plain data with text as keys");
         bytes.push(b'\n');
@@ -258,7 +221,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Checks every rule that reading alone does not hold.
+    /// Checks the rules that parsing alone does not enforce.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         if self.protocols.wire.min > self.protocols.wire.max {
             return Err(Refusal::BadManifest { why: "the wire protocol's min is above its max".into() });
@@ -271,11 +234,6 @@ impl Manifest {
         }
         Role::ALL.into_iter().try_for_each(|role| self.payloads.get(role).check(role))
     }
-}
-
-/// Refuses a number above its limit.
-pub(crate) fn at_most(what: &'static str, is: u64, limit: u64) -> Result<(), Refusal> {
-    if is > limit { Err(Refusal::TooLarge { what, is, limit }) } else { Ok(()) }
 }
 
 /// A day in text, as `2026-11-23` and in no other way.

@@ -1,28 +1,13 @@
-//! Pieces: a payload is checked 4 MiB at a time, so that a broken download resumes and a bad piece
-//! costs only itself. A payload has no other hash; the list of its pieces is its definition.
+//! Pieces: a payload is verified 4 MiB at a time, so that a download can resume and only a damaged piece is
+//! fetched again. A payload has no other hash than the list of its pieces. Relies on a verified manifest.
 
 use std::io::{self, BufRead, Read};
 
-use fleet::version::Sha256;
-use sha2::Digest as _;
-
-use crate::container::fill;
+use crate::files::fill;
+use crate::hash::sha256;
+use crate::limits::PIECE_SIZE;
 use crate::manifest::Payload;
 use crate::refusal::Refusal;
-
-/// Bytes of a piece (4 MiB): small enough to fetch again without thought, large enough that the
-/// list of pieces stays short.
-pub const PIECE_SIZE: u64 = 4 << 20;
-
-/// The SHA-256 of bytes in memory.
-pub(crate) fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(bytes).into())
-}
-
-/// The hash that a running computation comes to; the computation begins anew.
-pub(crate) fn take(hasher: &mut sha2::Sha256) -> Sha256 {
-    Sha256(hasher.finalize_reset().into())
-}
 
 /// Whether `bytes` are the piece of `payload` at `index`.
 pub fn check_piece(payload: &Payload, index: usize, bytes: &[u8]) -> bool {
@@ -30,8 +15,8 @@ pub fn check_piece(payload: &Payload, index: usize, bytes: &[u8]) -> bool {
         && payload.pieces.get(index).is_some_and(|piece| *piece == sha256(bytes))
 }
 
-/// Reads a payload piece by piece and passes on only bytes that were checked. A refusal travels as
-/// the inner error of an `io::Error`; [`Refusal::unwrapped`] takes it out.
+/// Reads a payload piece by piece and returns only verified bytes. A refusal is the inner error of an
+/// `io::Error`; [`Refusal::unwrapped`] extracts it.
 pub(crate) struct CheckedPieces<'p, R> {
     reader: R,
     payload: &'p Payload,
@@ -45,7 +30,7 @@ impl<'p, R: Read> CheckedPieces<'p, R> {
         Self { reader, payload, next: 0, piece: Vec::new(), used: 0 }
     }
 
-    /// Reads and checks the next piece; leaves nothing to pass on after the last one.
+    /// Reads and verifies the next piece; the buffer is empty after the last one.
     fn advance(&mut self) -> io::Result<()> {
         let size = self.payload.piece_size(self.next) as usize;
         self.used = 0;

@@ -1,5 +1,5 @@
-//! Why a package, a payload or an unpacked slot is refused, in sentences for the operator. Every
-//! sentence says what happened, to what, and what to do next.
+//! The errors of verification: why a package, a payload or an unpacked slot is refused. Each message is a sentence
+//! for the operator: what happened, to what, and what to do next.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use fleet::path::OffPath;
 use fleet::version::{Release, Sha256, Version};
 use jiff::civil::Date;
 
-use crate::keys::KeyId;
-use crate::manifest::Role;
+use crate::entries::Role;
+use crate::keys::id::KeyId;
 use crate::slot_path::SlotPath;
 
 /// Why a package is refused. Nothing of a refused package is used.
@@ -129,7 +129,7 @@ pub enum Refusal {
     },
     /// The program to start is not among the files of the payload, or is not executable.
     #[error(
-        "the {role} payload names {program} as its program, but brings no executable file of that name; \
+        "the {role} payload names {program} as its program, but contains no executable file of that name; \
          ask the publisher for a corrected package"
     )]
     ProgramMissing {
@@ -148,7 +148,7 @@ pub enum Refusal {
         version: Version,
     },
     /// The directory to unpack into holds something.
-    #[error("{} is not an empty directory; remove what it holds and try again", dir.display())]
+    #[error("{} is not an empty directory; remove its contents and try again", dir.display())]
     NotEmpty {
         /// The directory.
         dir: PathBuf,
@@ -173,7 +173,7 @@ pub enum Refusal {
         /// What the manifest lists there.
         expected: String,
     },
-    /// A file does not hold what the manifest says.
+    /// A file differs from the manifest.
     #[error("{path} is not the file that the manifest lists: {why}; stage the release again")]
     FileDiffers {
         /// The file.
@@ -181,7 +181,7 @@ pub enum Refusal {
         /// What differs.
         why: &'static str,
     },
-    /// A slot lacks its signed manifest, or the signature of that.
+    /// The slot has no signed manifest, or no signature of it.
     #[error("the slot holds no {name}, so it cannot be verified; stage the release again")]
     NotKept {
         /// The file that is missing.
@@ -192,12 +192,12 @@ pub enum Refusal {
         "slot.json says {says}, but the signed manifest beside it is of {signed}; stage the release again"
     )]
     OtherIdentity {
-        /// What the slot says that it holds.
+        /// The release by the identity of the slot.
         says: String,
-        /// What it could hold by its manifest, in either role.
+        /// The release by the manifest, in either role.
         signed: String,
     },
-    /// A slot holds something that the manifest does not list.
+    /// A slot contains something that the manifest does not list.
     #[error(
         "the slot holds {path}, which the manifest of its release does not list; remove it, or stage the \
          release again"
@@ -236,7 +236,7 @@ pub enum NotAdmitted {
         /// The package that was offered.
         package: Sha256,
     },
-    /// Its publisher takes it for an upgrade no longer.
+    /// It has expired.
     #[error(
         "the package expired: its publisher lets it be used until {last}, and this machine's clock says {today} \
          (UTC); get a newer package of the release, or set the clock if it is wrong. What is installed keeps \
@@ -256,16 +256,21 @@ impl Refusal {
         move |source| Self::Io { doing: doing.into(), source }
     }
 
-    /// Takes a refusal that travelled through a reader out of its wrapping again.
+    /// Extracts a refusal that passed through a reader as an `io::Error`.
     pub(crate) fn unwrapped(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
         error.downcast::<Self>().unwrap_or_else(otherwise)
     }
 }
 
-/// The most characters of a sentence by somebody else.
+/// Refuses a number above its limit.
+pub(crate) fn at_most(what: &'static str, is: u64, limit: u64) -> Result<(), Refusal> {
+    if is > limit { Err(Refusal::TooLarge { what, is, limit }) } else { Ok(()) }
+}
+
+/// The most characters of foreign text in a message.
 const SENTENCE: usize = 300;
 
-/// A sentence by somebody else, which may quote what is refused: on one line, printable, and not long.
+/// Foreign text, which may quote a refused package: on one line, printable, and of limited length.
 pub(crate) fn quoted(sentence: &str) -> String {
     let mut text = String::new();
     for c in sentence.chars().take(SENTENCE) {

@@ -1,5 +1,5 @@
-//! Paths of files inside a slot. A value of this type can be joined to a directory without ever
-//! leaving it.
+//! Paths of files inside a slot. A value of this type, joined to a directory, is always below that directory.
+//! Checks text only; it never looks at a disk.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::entries::{MANIFEST_FILE, SIGNATURE_FILE};
 use crate::limits::{MAX_PATH, MAX_PATH_DEPTH};
 
-/// What the slot keeps at its top beside the payload; no payload may bring a file of this name.
-pub(crate) const RESERVED: [&str; 3] = ["slot.json", crate::MANIFEST_FILE, crate::SIGNATURE_FILE];
+/// Files that the slot itself has in its root directory; no payload may contain a file of these names.
+pub(crate) const RESERVED: [&str; 3] = ["slot.json", MANIFEST_FILE, SIGNATURE_FILE];
 
 /// The path of a file in a slot: relative, parts joined by `/`, letters, digits and `.-_+@` only.
 /// The order is that of the bytes, which is the order of the files in a payload.
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directories_of_a_file_come_outermost_first() {
+    fn directories_of_a_file_come_outermost_first() {
         let path: SlotPath = "a/b/c".parse().unwrap();
         assert_eq!(path.directories().collect::<Vec<_>>(), ["a", "a/b"]);
     }

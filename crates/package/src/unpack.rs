@@ -1,5 +1,6 @@
-//! Unpacks a payload into an empty directory. The archive inside the payload must be, byte for byte, the one that the signed manifest lists: the manifest says which
-//! entry comes next, and anything else is refused. No name from the archive is ever used.
+//! Unpacks a payload into an empty directory. The archive in the payload must be, byte for byte, the one that the
+//! signed manifest determines: the manifest names each next entry, and anything else is refused. No name from the
+//! archive is ever used.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,17 +10,15 @@ use std::path::{Path, PathBuf};
 
 use sha2::Digest as _;
 
-use crate::container::{BLOCK, END, describe, fill, header, padding};
+use crate::container::{BLOCK, END, describe, header, padding};
+use crate::files::{CHUNK, fill, open, sync_dir};
+use crate::hash;
 use crate::limits::WINDOW_LOG;
 use crate::manifest::{File, Mode, Payload};
-use crate::pieces::{self, CheckedPieces};
+use crate::pieces::CheckedPieces;
 use crate::refusal::Refusal;
-use crate::verified::{open, sync_dir};
 
-/// Bytes that are unpacked at a time.
-pub(crate) const CHUNK: usize = 128 << 10;
-
-/// How far unpacking has come.
+/// The progress of unpacking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes of files that were written.
@@ -29,11 +28,11 @@ pub struct Progress {
 }
 
 /// Unpacks the payload in the file `from` into the directory `into`, which must be empty or missing.
-/// Every piece is checked before it is decompressed and every file against the manifest. When it
-/// returns, files and directories are durable. When it refuses, the directory is empty again.
+/// Every piece is verified before it is decompressed, and every file is compared with the manifest. On success
+/// files and directories are durable; after an error the directory is empty again.
 ///
 /// # Errors
-/// What is wrong with the payload, or with the disk.
+/// Why the payload is refused, or the disk fails.
 pub fn unpack(
     from: &Path,
     payload: &Payload,
@@ -44,13 +43,13 @@ pub fn unpack(
     prepare(into)?;
     let unpacked = unpack_all(source, payload, into, progress);
     if unpacked.is_err() {
-        // The refusal is what counts; what cannot be removed now makes the next try refuse.
+        // The refusal is returned; files that cannot be removed make the next call refuse the directory.
         let _ = empty(into);
     }
     unpacked
 }
 
-/// Makes the directory, or checks that it is empty.
+/// Creates the directory, or checks that it is empty.
 fn prepare(into: &Path) -> Result<(), Refusal> {
     let io = || Refusal::io(format!("make the directory {}", into.display()));
     fs::create_dir_all(into).map_err(io())?;
@@ -92,13 +91,13 @@ fn unpack_all(
     Ok(())
 }
 
-/// Gives a directory the mode of a release, whatever the umask is, and makes its names durable.
+/// Sets the mode of a directory independently of the umask, and makes its names durable.
 fn finish_dir(dir: &Path) -> io::Result<()> {
     fs::set_permissions(dir, fs::Permissions::from_mode(Mode::Executable.bits()))?;
     sync_dir(dir)
 }
 
-/// Every directory that was made, and the one that holds them.
+/// Every directory that was created, and the target directory.
 fn directories(payload: &Payload, into: &Path) -> BTreeSet<PathBuf> {
     let below = payload.files.iter().flat_map(|file| file.path.directories()).map(|dir| into.join(dir));
     below.chain([into.to_path_buf()]).collect()
@@ -124,7 +123,7 @@ impl<R: Read> Archive<'_, R> {
         Refusal::NotAsListed { payload, found: found.into(), expected: expected.into() }
     }
 
-    /// Fills the buffer, or says that the archive ends within `expected`.
+    /// Fills the buffer, or refuses an archive that ends within `expected`.
     fn need(&mut self, buffer: &mut [u8], expected: &str) -> Result<(), Refusal> {
         if self.fill(buffer)? == buffer.len() {
             return Ok(());
@@ -155,7 +154,7 @@ impl<R: Read> Archive<'_, R> {
             self.done += part.len() as u64;
             (self.progress)(Progress { done: self.done, total: self.payload.unpacked_size });
         }
-        if pieces::take(&mut hasher) != file.sha256 {
+        if hash::take(&mut hasher) != file.sha256 {
             return Err(Refusal::FileDiffers {
                 path: file.path.clone(),
                 why: "its content has another hash",
@@ -165,7 +164,7 @@ impl<R: Read> Archive<'_, R> {
         handle.sync_all().map_err(io())
     }
 
-    /// Checks that the next bytes are the zeros that belong there.
+    /// Checks that the next bytes are zeros.
     fn zeros(&mut self, count: usize) -> Result<(), Refusal> {
         let mut bytes = vec![0; count];
         self.need(&mut bytes, "padding")?;
@@ -176,7 +175,7 @@ impl<R: Read> Archive<'_, R> {
         Err(self.not_as_listed(found, "zeros"))
     }
 
-    /// Checks that the archive ends here and that nothing follows.
+    /// Checks that the archive ends here.
     fn end(&mut self) -> Result<(), Refusal> {
         self.zeros(END)?;
         if self.fill(&mut [0])? > 0 {
@@ -186,13 +185,13 @@ impl<R: Read> Archive<'_, R> {
     }
 }
 
-/// Makes the file and the directories that it lies in. The file must not exist.
+/// Creates the file and its parent directories. The file must not exist.
 fn create(to: &Path, mode: Mode) -> io::Result<fs::File> {
     if let Some(dir) = to.parent() {
         fs::create_dir_all(dir)?;
     }
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(to)?;
-    // The mode given at creation is cut by the umask; the mode of a release is not a matter of taste.
+    // The mode given at creation is reduced by the umask; the files of a release must have the listed mode.
     file.set_permissions(fs::Permissions::from_mode(mode.bits()))?;
     Ok(file)
 }

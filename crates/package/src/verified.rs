@@ -1,29 +1,27 @@
-//! Verification. A [`Verified`] can be made in no other way than by checking a signature, so whoever
-//! holds one need not check again.
+//! Verification of packages and manifests against trusted keys, and the rules by which a verified package may be
+//! installed. A [`Verified`] can only be created by verifying a signature, so its holder need not verify again.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use fleet::version::{Release, Sha256};
 use jiff::civil::Date;
 use sha2::Digest as _;
 
-use crate::container::{self, BLOCK, END, describe, entry_size, fill, header};
+use crate::container::{self, BLOCK, END, describe, entry_size, header};
+use crate::entries::{MANIFEST_FILE, Role, SIGNATURE_FILE};
+use crate::files::{CHUNK, fill, open};
+use crate::hash;
 use crate::keys::{KeyId, TrustedKeys};
 use crate::limits::{MAX_MANIFEST, MAX_SIGNATURE};
-use crate::manifest::{MANIFEST_FILE, Manifest, Mode, Payload, Role, SIGNATURE_FILE, at_most};
-use crate::pieces;
-use crate::refusal::{NotAdmitted, Refusal};
+use crate::manifest::{Manifest, Mode, Payload};
+use crate::refusal::{NotAdmitted, Refusal, at_most};
 
-/// Bytes that are read and hashed at a time: they stay in the processor's cache.
-const CHUNK: usize = 128 << 10;
-
-/// How many hexadecimal digits of a hash tell two packages apart in a sentence for the operator: 48 bits.
+/// How many hexadecimal digits of a hash distinguish two packages in a message for the operator: 48 bits.
 const SHOWN_OF_HASH: usize = 12;
 
-/// A manifest whose signature was checked against a trusted key, and all that travels with it.
+/// A manifest whose signature was verified with a trusted key, with its bytes and its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     manifest: Manifest,
@@ -33,12 +31,12 @@ pub struct Verified {
     signature_text: String,
 }
 
-/// What a slot says of the release that it holds, in the words of its identity.
+/// The identity of the release in a slot, as the slot states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installed {
     /// SHA-256 of the signed manifest, 64 lower-case hexadecimal digits.
     pub manifest: String,
-    /// The version as an operator reads it: `34.1`.
+    /// The version in the operator's form: `34.1`.
     pub version: String,
     /// The build of that version.
     pub build: u32,
@@ -46,7 +44,7 @@ pub struct Installed {
     pub program: String,
 }
 
-/// As an operator compares it with another: `34.1 (34100), manifest 0123456789ab, bin/pitlane-node`.
+/// For messages: `34.1 (34100), manifest 0123456789ab, bin/pitlane-node`.
 impl fmt::Display for Installed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { manifest, version, build, program } = self;
@@ -71,12 +69,12 @@ impl Verified {
         self.key
     }
 
-    /// The manifest as it was signed, to keep in the slot or to send to a node.
+    /// The signed bytes of the manifest, to write into the slot or to send to a node.
     pub fn manifest_bytes(&self) -> &[u8] {
         &self.manifest_bytes
     }
 
-    /// The signature, to keep in the slot or to send to a node, which verifies it again by itself.
+    /// The signature, to write into the slot or to send to a node, which verifies it again by itself.
     pub fn signature_text(&self) -> &str {
         &self.signature_text
     }
@@ -86,7 +84,7 @@ impl Verified {
         self.manifest.payloads.get(role)
     }
 
-    /// What a slot is to say of itself once it holds the payload of `role`.
+    /// The identity of a slot with the payload of `role`.
     pub fn installed(&self, role: Role) -> Installed {
         Installed {
             manifest: self.hash.to_string(),
@@ -113,12 +111,12 @@ impl Verified {
         entry_size(self.manifest_bytes.len() as u64) + entry_size(self.signature_text.len() as u64)
     }
 
-    /// Checks that the package may be installed on what runs (R15). The same release is a repeat (R9) and
-    /// accepted only from the same package, which `running_package` names; a later build of the same version is
-    /// another release.
+    /// Checks that the package may be installed on the running release (R15). The same release is a repeat (R9)
+    /// and accepted only from the same package, which `running_package` names; a later build of the same version
+    /// is another release.
     ///
     /// # Errors
-    /// What stands in the way, with the steps that are left.
+    /// Why it may not, with the steps of the version path that are missing.
     pub fn admits(&self, running: Release, running_package: Option<Sha256>) -> Result<(), NotAdmitted> {
         let brings = self.manifest.release();
         self.manifest.path.admits_release(running, brings).map_err(NotAdmitted::OffPath)?;
@@ -132,8 +130,8 @@ impl Verified {
         Ok(())
     }
 
-    /// Checks that the package may still be taken for an upgrade on that day, in UTC. For uploads and new
-    /// runs only: a node in a run, and a machine that starts what it has, do not ask.
+    /// Checks that the package is still accepted for an upgrade on that day, in UTC. For uploads and new runs
+    /// only: a node in a run, and a machine that starts its installed release, do not check this.
     ///
     /// # Errors
     /// [`NotAdmitted::Expired`] after its last day.
@@ -151,7 +149,7 @@ fn package_size(manifest: &Manifest, head: u64) -> u64 {
     head + payloads.sum::<u64>() + END as u64
 }
 
-/// Checks a manifest that travelled apart from its package, as a node gets it.
+/// Verifies a manifest without its package, as a node receives it.
 ///
 /// # Errors
 /// Every refusal that concerns the manifest or its signature.
@@ -162,14 +160,14 @@ pub fn verify_manifest(manifest: &[u8], signature: &[u8], keys: &TrustedKeys) ->
     let key = keys.check(manifest, signature_text)?;
     Ok(Verified {
         manifest: Manifest::parse(manifest)?,
-        hash: pieces::sha256(manifest),
+        hash: hash::sha256(manifest),
         key,
         manifest_bytes: manifest.into(),
         signature_text: signature_text.into(),
     })
 }
 
-/// Reads and checks the manifest and its signature at the beginning of a package, and nothing else.
+/// Reads and verifies the manifest and its signature at the beginning of a package, and nothing else.
 ///
 /// # Errors
 /// Every refusal that concerns the first two entries.
@@ -177,12 +175,12 @@ pub fn read_head(reader: impl Read, keys: &TrustedKeys) -> Result<Verified, Refu
     head(&mut Source { reader, at: 0 }, keys)
 }
 
-/// Checks a whole package in one pass: its entries, their order, and every byte of the payloads
-/// against the signed hashes of their pieces. Nothing is decompressed: what is inside the payloads
-/// is checked against the signed manifest when it is unpacked.
+/// Verifies a whole package in one pass: its entries, their order, and every byte of the payloads against the
+/// signed hashes of their pieces. Nothing is decompressed: the files in a payload are compared with the manifest
+/// when it is unpacked.
 ///
 /// # Errors
-/// The first thing that is wrong with the package.
+/// The first fault of the package.
 pub fn verify(reader: impl Read, keys: &TrustedKeys) -> Result<Verified, Refusal> {
     let mut source = Source { reader, at: 0 };
     let verified = head(&mut source, keys)?;
@@ -202,7 +200,7 @@ pub fn check_undamaged(reader: impl Read) -> Result<Sha256, Refusal> {
     let manifest = Manifest::parse(&bytes)?;
     let head = entry_size(bytes.len() as u64) + entry_size(signature.len() as u64);
     source.payloads(&manifest, package_size(&manifest, head))?;
-    Ok(pieces::sha256(&bytes))
+    Ok(hash::sha256(&bytes))
 }
 
 /// [`verify`] for a file.
@@ -218,21 +216,21 @@ fn head<R: Read>(source: &mut Source<R>, keys: &TrustedKeys) -> Result<Verified,
     verify_manifest(&manifest, &signature, keys)
 }
 
-/// A package that is being read from its beginning to its end.
+/// A package that is read from its beginning to its end.
 struct Source<R> {
     reader: R,
     at: u64,
 }
 
 impl<R: Read> Source<R> {
-    /// Fills the buffer as far as the package goes.
+    /// Fills the buffer, or as much of it as the package has bytes for.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Refusal> {
         let got = fill(&mut self.reader, buffer).map_err(Refusal::io("read the package"))?;
         self.at += got as u64;
         Ok(got)
     }
 
-    /// Fills the buffer, or says that the package is too short.
+    /// Fills the buffer, or refuses a package that is too short.
     fn need(&mut self, buffer: &mut [u8], needs: u64) -> Result<(), Refusal> {
         if self.fill(buffer)? == buffer.len() {
             return Ok(());
@@ -260,7 +258,7 @@ impl<R: Read> Source<R> {
         self.end(needs)
     }
 
-    /// Reads one of the first two entries. `other` is the refusal when another entry stands there.
+    /// Reads one of the first two entries. `other` is the refusal when another entry is found.
     fn small_entry(
         &mut self,
         name: &str,
@@ -311,7 +309,7 @@ impl<R: Read> Source<R> {
                 hasher.update(&chunk[..part]);
                 left -= part;
             }
-            if pieces::take(&mut hasher) != *expected {
+            if hash::take(&mut hasher) != *expected {
                 return Err(Refusal::PieceChanged { payload: name, piece: index });
             }
         }
@@ -338,7 +336,7 @@ impl<R: Read> Source<R> {
     }
 }
 
-/// What to say when the header of a payload is not the expected one.
+/// The refusal of an unexpected header in place of a payload's.
 fn misplaced(block: &[u8; BLOCK], expected: &str) -> Refusal {
     if block.iter().all(|byte| *byte == 0) || container::is_header(block) {
         Refusal::UnexpectedEntry { found: describe(block), expected: expected.into() }
@@ -349,15 +347,4 @@ fn misplaced(block: &[u8; BLOCK], expected: &str) -> Refusal {
 
 fn all_zero(bytes: &[u8], entry: impl FnOnce() -> String) -> Result<(), Refusal> {
     if bytes.iter().all(|byte| *byte == 0) { Ok(()) } else { Err(Refusal::Changed { entry: entry() }) }
-}
-
-/// Opens a file for reading, with the refusal that names it.
-pub(crate) fn open(file: &Path) -> Result<fs::File, Refusal> {
-    fs::File::open(file).map_err(Refusal::io(format!("open {}", file.display())))
-}
-
-/// Writes the directory itself to disk, so that a name that was made or moved in it is durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    fs::File::open(dir)?.sync_all()
 }

@@ -1,9 +1,12 @@
-//! The machine of a Conferencing Node in a scenario: its agent, its slots, its calls. It does what the agent wants, at
-//! once or after a fixed time.
+//! The machine of a Conferencing Node in a scenario: its turn as it ships, its slots, its calls. It performs the effects
+//! at once or after a fixed time.
 
 use std::net::IpAddr;
 
-use fleet::agent::{Agent, AgentEvent, FallBack, Start};
+use fleet::agent::{
+    AgentEvent, Durability, Effect, FallBack, Outcome, PersistentState, Reconciler, ReleaseCheck, Selection,
+    StagingOutcome, Start,
+};
 use fleet::desired::{Assignment, Desired};
 use fleet::observed::{Admission, Calls, Observed};
 use fleet::starts::{Process, StartId, Starts};
@@ -49,10 +52,11 @@ struct Call {
 /// A node's machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
-    agent: Agent,
+    node: Reconciler,
     release: Release,
     staged: Option<Sha256>,
     busy: Busy,
+    admission: Admission,
     calls: Vec<Call>,
     calls_known: bool,
     /// Whether it is powered on.
@@ -73,10 +77,11 @@ impl Machine {
     pub(crate) fn new(release: Release, now: Time) -> Self {
         let start = Start { release, confirmed: true, staged: None, fell_back: None };
         let mut machine = Self {
-            agent: Agent::new(fleet::agent::Memory::default(), start),
+            node: Reconciler::new(PersistentState::default(), start),
             release,
             staged: None,
             busy: Busy::Idle,
+            admission: Admission::Refusing,
             calls: Vec::new(),
             calls_known: true,
             powered: true,
@@ -86,7 +91,6 @@ impl Machine {
             start_fault: None,
             process: None,
         };
-        machine.count_calls(now);
         machine.act(now);
         machine
     }
@@ -97,13 +101,12 @@ impl Machine {
     }
 
     pub(crate) fn observed(&self, now: Time) -> Observed {
-        Observed { process: self.process, ..self.agent.observed(now) }
+        Observed { process: self.process, ..self.node.agent().observed(now) }
     }
 
     /// A copy of the machine with the same disk and without its calls.
     pub(crate) fn copy(&self, now: Time) -> Self {
         let mut copy = Self { calls: Vec::new(), ..self.clone() };
-        copy.count_calls(now);
         copy.act(now);
         copy
     }
@@ -123,44 +126,42 @@ impl Machine {
     /// Sets or clears the reason why its next start would fail. Its program finds it at once.
     pub(crate) fn set_start_fault(&mut self, now: Time, fault: Option<String>) {
         self.start_fault.clone_from(&fault);
-        self.agent.apply(now, AgentEvent::StartChecked { fault });
+        self.node.apply(now, AgentEvent::StartChecked { fault });
     }
 
     /// Accepts a desired state; a refused one changes nothing.
     pub(crate) fn accept(&mut self, now: Time, desired: Desired) {
         if let (Some(software), Some(why)) =
-            (self.agent.would_leave_service_for(&desired), self.start_fault.clone())
+            (self.node.agent().would_leave_service_for(&desired), self.start_fault.clone())
         {
-            self.agent.apply(now, AgentEvent::Rejected { software, why });
+            self.node.apply(now, AgentEvent::Rejected { software, why });
         }
-        if self.agent.accept(now, desired).is_ok() {
+        if self.node.accept(now, desired).is_ok() {
             self.act(now);
         }
     }
 
     /// A call arrives.
     pub(crate) fn dial(&mut self, now: Time, ends: Option<Time>) -> Admission {
-        let admitting = self.is_up() && self.agent.wanted().refuse_calls.is_none();
+        let admitting = self.is_up() && self.admission == Admission::Admitting;
         if !admitting {
             self.refused += 1;
             return Admission::Refusing;
         }
         self.calls.push(Call { began: now, ends });
-        self.count_calls(now);
+        self.act(now);
         Admission::Admitting
     }
 
     /// Ends the first calls.
     pub(crate) fn hang_up(&mut self, now: Time, count: usize) {
         self.calls.drain(..count.min(self.calls.len()));
-        self.count_calls(now);
         self.act(now);
     }
 
     /// Sets whether the call engine knows how many calls there are.
     pub(crate) fn know_calls(&mut self, now: Time, known: bool) {
         self.calls_known = known;
-        self.count_calls(now);
         self.act(now);
     }
 
@@ -171,22 +172,17 @@ impl Machine {
             Busy::Staging { until, .. } | Busy::Restarting { until, .. } => Some(until),
         };
         let calls = self.calls.iter().filter_map(|call| call.ends).min();
-        [busy, calls, self.agent.next_deadline()].into_iter().flatten().min()
+        [busy, calls, self.node.agent().next_deadline()].into_iter().flatten().min()
     }
 
     /// Does what has become due.
     pub(crate) fn pass_time(&mut self, now: Time) {
-        let before = self.calls.len();
         self.calls.retain(|call| call.ends.is_none_or(|ends| ends > now));
-        if self.calls.len() != before {
-            self.count_calls(now);
-        }
         match self.busy {
             Busy::Staging { software, until } if until <= now => self.staging_ends(now, software),
             Busy::Restarting { into, until } if until <= now => self.comes_up(now, into),
             Busy::Idle | Busy::Staging { .. } | Busy::Restarting { .. } => {}
         }
-        self.agent.apply(now, AgentEvent::DeadlinePassed);
         self.act(now);
     }
 
@@ -194,43 +190,60 @@ impl Machine {
         self.powered && !matches!(self.busy, Busy::Restarting { .. })
     }
 
-    fn count_calls(&mut self, now: Time) {
+    fn count(&self, now: Time) -> Outcome {
         let oldest = self.calls.iter().map(|call| now.since(call.began)).max();
         let count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let calls = if self.calls_known { Calls::Known { count, oldest } } else { Calls::Unknown };
-        self.agent.apply(now, AgentEvent::Calls(calls));
+        Outcome::Counted { admission: self.admission, calls }
     }
 
-    /// Does what the agent wants.
+    /// One turn of the node.
     fn act(&mut self, now: Time) {
-        let wants = self.agent.wanted();
-        let admission = if wants.refuse_calls.is_some() { Admission::Refusing } else { Admission::Admitting };
-        self.agent.apply(now, AgentEvent::Admission(admission));
-        if let (Some(software), Busy::Idle) = (wants.stage, self.busy) {
-            self.staged = None;
-            self.agent.apply(now, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
-            self.busy = Busy::Staging { software, until: now + STAGING };
-        }
-        if let (Some(software), Busy::Idle) = (self.agent.wanted().leave, self.busy) {
-            self.agent.apply(now, AgentEvent::Leaving { software });
-            if let Some(into) = self.agent.wanted().restart {
-                self.restart(now, into);
-            }
+        while let Some(effect) = self.node.next(now) {
+            let outcome = match effect {
+                Effect::Persist(_) => Outcome::Persisted(Durability::Durable),
+                Effect::CheckFitness => Outcome::Fitness { unfit: None },
+                Effect::CountCalls => self.count(now),
+                Effect::CheckRelease(_) => Outcome::Checked(ReleaseCheck::Passed),
+                Effect::Select(into) => {
+                    self.restart(now, into);
+                    Outcome::Selected(Selection::Selected)
+                }
+                Effect::SetAdmission(refuse) => {
+                    self.admission =
+                        if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
+                    continue;
+                }
+                Effect::BeginStaging(software) => {
+                    self.staged = None;
+                    self.busy = Busy::Staging { software, until: now + STAGING };
+                    self.node.apply(now, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
+                    continue;
+                }
+                Effect::CancelStaging(software) => {
+                    self.busy = Busy::Idle;
+                    self.node.staging_ended(now, software, StagingOutcome::Cancelled);
+                    continue;
+                }
+                // The scenario asks for the report after each turn.
+                Effect::Report(_) => continue,
+            };
+            self.node.complete(now, outcome);
         }
     }
 
     fn staging_ends(&mut self, now: Time, software: Assignment) {
         self.busy = Busy::Idle;
-        let event = if self.outcome == ReleaseOutcome::DiskFull {
+        let outcome = if self.outcome == ReleaseOutcome::DiskFull {
             let why = "the disk is full: 310 MiB are needed, 12 MiB are free".into();
-            AgentEvent::Rejected { software, why }
+            StagingOutcome::Rejected(why)
         } else if let Some(why) = self.start_fault.clone() {
-            AgentEvent::Rejected { software, why }
+            StagingOutcome::Rejected(why)
         } else {
             self.staged = Some(software.manifest);
-            AgentEvent::Staged { manifest: software.manifest }
+            StagingOutcome::Staged
         };
-        self.agent.apply(now, event);
+        self.node.staging_ended(now, software, outcome);
     }
 
     /// # Panics
@@ -258,9 +271,8 @@ impl Machine {
         }
         let confirmed = fell_back.is_some();
         let start = Start { release: self.release, confirmed, staged: self.staged, fell_back };
-        self.agent = Agent::new(self.agent.memory().clone(), start);
-        self.count_calls(now);
-        self.act(now);
-        self.agent.apply(now, AgentEvent::Confirmed);
+        self.node = Reconciler::new(self.node.agent().persistent_state().clone(), start);
+        self.admission = Admission::Refusing;
+        self.node.apply(now, AgentEvent::Confirmed);
     }
 }

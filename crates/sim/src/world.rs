@@ -184,8 +184,8 @@ impl World {
         let machines = self.machines.values().filter(|machine| machine.powered);
         let machines = machines.filter_map(Machine::next_deadline);
         let starting = self.starting.values().copied();
-        let brain = self.fleet.next_deadline().filter(|_| self.manager.is_up());
-        machines.chain(starting).chain(brain).chain(self.manager.next_deadline()).min()
+        let platform = self.fleet.next_deadline().filter(|_| self.manager.is_up());
+        machines.chain(starting).chain(platform).chain(self.manager.next_deadline()).min()
     }
 
     /// Handles everything that follows at the current time.

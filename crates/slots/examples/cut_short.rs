@@ -1,6 +1,5 @@
-//! The life of a machine that is cut short: two upgrades on a real disk, by a process that kills itself
-//! before the change of the disk after the last allowed one. For `tests/killed.rs`, which starts it with
-//! the root directory and the number of allowed changes.
+//! Two upgrades on a real disk by a process that kills itself before the change after the last allowed one.
+//! For `tests/killed.rs`, which starts it with the root directory and the number of allowed changes.
 
 use std::env;
 use std::fs;
@@ -16,13 +15,13 @@ use slots::{Disk, Entry, Kind, Machine, RealDisk, Result, Slot, SlotIdentity, Un
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 const TRIES: u32 = 3;
 
-/// The real disk, whose user is killed before the change after the last allowed one.
+/// The real disk; kills this process before the change after the last allowed one.
 #[derive(Debug)]
-struct DeadlyDisk {
+struct KillingDisk {
     left: AtomicUsize,
 }
 
-impl DeadlyDisk {
+impl KillingDisk {
     fn change<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
             kill_process(getpid(), Signal::KILL)?;
@@ -31,7 +30,7 @@ impl DeadlyDisk {
     }
 }
 
-impl Disk for DeadlyDisk {
+impl Disk for KillingDisk {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         RealDisk.read(path, limit)
     }
@@ -88,7 +87,7 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [root, changes] = arguments.as_slice() else { panic!("usage: cut_short ROOT CHANGES") };
     let left = AtomicUsize::new(changes.parse().unwrap());
-    let machine = Machine::on(root, Arc::new(DeadlyDisk { left }));
+    let machine = Machine::on(root, Arc::new(KillingDisk { left }));
     upgrade(&machine, Slot::A, 2).unwrap();
     upgrade(&machine, Slot::B, 3).unwrap();
 }

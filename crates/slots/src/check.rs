@@ -1,9 +1,9 @@
-//! The check before a start: the program in a slot is asked, in a process of its own, whether it would start
-//! on this machine. It is the program of that release that answers, with what that release needs.
+//! The check before a start (preflight check): runs the program in a slot as `PROGRAM check --root DIR --slot
+//! NAME …`, without standard input, to find out whether that release would start on this machine.
 //!
-//! The program is called as `PROGRAM check --root DIR --slot NAME …`, without standard input. It changes
-//! nothing, prints one sentence for each fault on its standard output, and ends with 0 only when there is
-//! none. A program that cannot even answer that would not start either.
+//! The program changes nothing, prints one sentence for each fault on standard output, and exits with 0 only
+//! when there is none. A program that cannot do this would not start either. What is checked is decided by the
+//! program of that release, not here.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -39,14 +39,14 @@ const OUTPUT_WITHIN: Duration = Duration::from_secs(1);
 /// and so holds the new one open for writing.
 const BUSY_TRIES: u32 = 10;
 
-/// What boot and the service manager tell their own programs, and a check is not to take for its own.
+/// Variables of boot and the service manager for the running program; a check must not take them for its own.
 const NOT_INHERITED: [&str; 5] =
     [SLOT_VARIABLE, NOTIFY_VARIABLE, BOOT_VARIABLE, "WATCHDOG_PID", "WATCHDOG_USEC"];
 
 /// Why a release would not start on this machine. The text is a sentence or a few, without a line break.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckFailed {
-    /// It said so itself.
+    /// It has named these faults.
     #[error("{}", .0.join("; "))]
     Faults(Vec<String>),
     /// Its slot cannot be read.
@@ -57,7 +57,7 @@ pub enum CheckFailed {
     NotRun {
         /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// It did not end in time.
@@ -77,11 +77,11 @@ pub enum CheckFailed {
 }
 
 impl Machine {
-    /// Asks the program in `slot` whether it would start once this process has freed what it holds. It has
-    /// `within` to answer, and is killed then. Call it where blocking is allowed.
+    /// Runs the check of the program in `slot`, for a start after this process has released what it holds. The
+    /// check is killed after `within`. This call blocks.
     ///
     /// # Errors
-    /// Why it would not start.
+    /// Why the release would not start.
     pub fn check_release(&self, slot: Slot, held: &Held, within: Duration) -> Result<(), CheckFailed> {
         let identity = self.release_or_damaged(slot)?;
         let program = self.slot_dir(slot).join(&identity.program);
@@ -101,15 +101,15 @@ impl Machine {
         let mut child = spawn(&mut command).map_err(not_run)?;
         let output = output_of(&mut child);
         let ended = ends_within(&child, within);
-        // What it may have started ends with it. Before it is waited for, its number cannot mean anybody else.
+        // Its children end with it. Before `wait`, its process id cannot be reused.
         let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         match ended {
             Ok(Ended::InTime) => {
                 let status = child.wait().map_err(not_run)?;
-                judge(status, &output.recv_timeout(OUTPUT_WITHIN).unwrap_or_default())
+                evaluate(status, &output.recv_timeout(OUTPUT_WITHIN).unwrap_or_default())
             }
             Ok(Ended::Not) => {
-                // It was killed, and ends when the disk that it waits for lets it.
+                // It was killed, but may still wait for a disk.
                 thread::spawn(move || child.wait());
                 Err(CheckFailed::Late { within })
             }
@@ -128,7 +128,7 @@ enum Ended {
     Not,
 }
 
-/// Waits for the end of a program without taking its number away from it.
+/// Waits for the end of a program without reaping it, so that its process id stays valid.
 fn ends_within(child: &Child, within: Duration) -> io::Result<Ended> {
     let handle = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let until = Instant::now() + within;
@@ -162,13 +162,13 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     }
 }
 
-/// Reads beside the wait, so that a program which says much does not wait for its reader.
+/// Reads the output in a thread, so that a program with much output does not block on the pipe.
 fn output_of(child: &mut Child) -> Receiver<Vec<u8>> {
     let (said, output) = channel();
     if let Some(stdout) = child.stdout.take() {
         thread::spawn(move || {
             let mut text = Vec::new();
-            // What came before an error of the pipe counts.
+            // Output before an error of the pipe is used.
             let _ = stdout.take(OUTPUT_MAX).read_to_end(&mut text);
             let _ = said.send(text);
         });
@@ -176,7 +176,7 @@ fn output_of(child: &mut Child) -> Receiver<Vec<u8>> {
     output
 }
 
-fn judge(status: ExitStatus, output: &[u8]) -> Result<(), CheckFailed> {
+fn evaluate(status: ExitStatus, output: &[u8]) -> Result<(), CheckFailed> {
     if status.success() {
         return Ok(());
     }
@@ -184,18 +184,18 @@ fn judge(status: ExitStatus, output: &[u8]) -> Result<(), CheckFailed> {
     let lines = text.lines().map(printable).filter(|line| !line.is_empty());
     let faults: Vec<String> = lines.take(FAULTS_MAX).collect();
     match faults.is_empty() {
-        true => Err(CheckFailed::Silent { exit: exit(status) }),
+        true => Err(CheckFailed::Silent { exit: describe_exit(status) }),
         false => Err(CheckFailed::Faults(faults)),
     }
 }
 
-/// The program is new, and what it says goes into logs and pages.
+/// Removes control characters: the text comes from another program and goes into logs and pages.
 fn printable(line: &str) -> String {
     line.chars().filter(|character| !character.is_control()).collect::<String>().trim().into()
 }
 
-/// An exit status as an operator reads it.
-pub fn exit(status: ExitStatus) -> String {
+/// An exit status in text for the operator.
+pub fn describe_exit(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
@@ -203,31 +203,31 @@ pub fn exit(status: ExitStatus) -> String {
     }
 }
 
-/// What the process that asks for a check has open itself. It would be free at the next start, so the check does
-/// not try it.
+/// Resources of the process that requests a check. They will be free at the next start, so the check does not
+/// try to take them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// The addresses that it listens on.
     pub addresses: Vec<SocketAddr>,
-    /// The calls that it has, each with a port for sound.
+    /// Its calls, each with a media port.
     pub calls: u32,
 }
 
 impl Held {
-    /// Where to try to listen instead of `address`: there, unless a socket of the asking process is in the way.
-    /// Then any port of the same address will do, which must still be one of this machine's.
+    /// The address on which the check tries to listen for `address`: the same, unless a socket of the requesting
+    /// process occupies it. Then port 0 of the same address, which still shows whether the machine has it.
     pub fn try_at(&self, address: SocketAddr) -> SocketAddr {
-        let in_the_way = |held: &SocketAddr| {
+        let occupies = |held: &SocketAddr| {
             held.port() == address.port()
                 && (held.ip() == address.ip() || held.ip().is_unspecified() || address.ip().is_unspecified())
         };
-        match self.addresses.iter().any(in_the_way) {
+        match self.addresses.iter().any(occupies) {
             true => SocketAddr::new(address.ip(), 0),
             false => address,
         }
     }
 
-    /// The arguments that say it to the program of a release.
+    /// The command line arguments for the check.
     pub fn arguments(&self) -> Vec<OsString> {
         let option = |name: &str, value: String| [OsString::from(name), OsString::from(value)];
         let addresses = self.addresses.iter().flat_map(|held| option("--held", held.to_string()));
@@ -241,7 +241,7 @@ impl Held {
 pub struct Fault(String);
 
 impl Fault {
-    /// The fault that an error and its causes describe. Line breaks, as in a parser's picture of a file, become
+    /// A fault from the text of an error and its causes. Line breaks, as in a parser's excerpt of a file, become
     /// spaces.
     pub fn new(sentence: &str) -> Self {
         Self(sentence.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_tried_unless_the_asking_process_is_in_the_way() {
+    fn address_is_tried_unless_the_requesting_process_occupies_it() {
         let check = |held: &str, address: &str, expected: &str| {
             let held = Held { addresses: vec![held.parse().unwrap()], calls: 0 };
             assert_eq!(held.try_at(address.parse().unwrap()), expected.parse().unwrap());
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_one_line_whatever_the_error_was() {
+    fn fault_is_one_line_whatever_the_error_was() {
         let fault = Fault::new("TOML parse error at line 3, column 1\n  |\n3 | sipp = 1\n  | ^^^^");
         assert_eq!(fault.to_string(), "TOML parse error at line 3, column 1 | 3 | sipp = 1 | ^^^^");
     }

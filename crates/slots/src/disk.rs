@@ -1,7 +1,7 @@
-//! The few operations on a file system that the slots need, so that tests can cut the power between them.
+//! The operations on a file system that the slots need, as a trait, so that tests can inject faults between them.
 //!
-//! The contract is that of POSIX and no more: what was written is durable after `sync_file`, and what was
-//! created, renamed or removed in a directory is durable after `sync_dir` of that directory.
+//! The contract is that of POSIX and no more: written bytes are durable after `sync_file`, and names that were
+//! created, renamed or removed in a directory are durable after `sync_dir` of that directory.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What a name in a directory is.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file that nobody may execute.

@@ -1,4 +1,4 @@
-//! What can go wrong with the slots of a machine, in words for the operator.
+//! The errors of this crate. Each message is for the operator: what happened, to which file or slot, what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -19,25 +19,25 @@ pub enum Error {
         /// The file system's answer.
         source: io::Error,
     },
-    /// The slot record says what was asked for, and the disk does not make that durable.
+    /// The slot record was changed, and the disk does not make the change durable.
     #[error(
-        "the slot record {} is changed as asked, but the disk does not make it durable: the change is in force \
-         now and a power cut may undo it; check the disk, then do the same again", path.display()
+        "the slot record {} was changed, but the disk does not make the change durable: it is valid now, and a power \
+         cut may undo it; check the disk, then repeat the operation", path.display()
     )]
-    MayBeInForce {
+    NotDurable {
         /// The record.
         path: PathBuf,
-        /// What the disk refused last.
+        /// The last refusal of the disk.
         #[source]
         last: Box<Error>,
     },
     /// There is no slot record.
     #[error("there is no slot record {}; install the machine first with `pitlane machine install`", path.display())]
     NoRecord {
-        /// Where it was looked for.
+        /// The expected path.
         path: PathBuf,
     },
-    /// The slot record cannot be read. Which slot is right is never guessed.
+    /// The slot record cannot be read. Which slot is confirmed is never guessed.
     #[error(
         "the slot record {} is damaged: {reason}; put the file back from a backup, or write into it which slot \
          is confirmed, as in {{\"format\":1,\"confirmed\":\"a\"}}", path.display()
@@ -61,9 +61,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A slot was not found to hold the release that was signed. Nothing of it is run.
+    /// The release in a slot failed its verification. Nothing of it is run.
     #[error(
-        "the release in slot {slot} cannot be started, for it is not known to be what was signed: {reason}; put {} \
+        "the release in slot {slot} cannot be started, for its verification failed: {reason}; put {} \
          back from a backup, or install the package of the same release into an empty --root with `pitlane machine \
          install`, copy its slots/a, and run `pitlane machine protect`", path.display()
     )]
@@ -72,16 +72,16 @@ pub enum Error {
         slot: Slot,
         /// Its directory.
         path: PathBuf,
-        /// What was found.
+        /// Why it failed.
         reason: String,
     },
-    /// What was unpacked cannot become a release.
-    #[error("what was staged cannot be installed: {reason}; stage the package again")]
+    /// The unpacked files are not a release.
+    #[error("the staged release cannot be installed: {reason}; stage the package again")]
     NotARelease {
         /// What is wrong with it.
         reason: String,
     },
-    /// A release is being tried, so both slots are needed as they are.
+    /// A release is being tried, so neither slot may be changed.
     #[error("the release in slot {slot} is being tried; wait until it has confirmed itself or fallen back")]
     BeingTried {
         /// The slot being tried.
@@ -100,7 +100,7 @@ pub enum Error {
     /// A release was to be selected that is not the staged one.
     #[error("release {asked} is not staged in slot {slot}, {found} is; stage it first")]
     NotStaged {
-        /// The slot looked into.
+        /// The inactive slot.
         slot: Slot,
         /// The manifest hash that was asked for.
         asked: String,
@@ -121,7 +121,7 @@ pub enum Error {
         /// The slot record.
         path: PathBuf,
     },
-    /// A program finds itself in the slot of another release.
+    /// A program runs in the slot of another release.
     #[error(
         "this program is {compiled} but slot {slot} says it holds {found}; the slot is damaged or was changed \
          by hand: stage the release again"
@@ -134,7 +134,7 @@ pub enum Error {
         /// What the slot says.
         found: String,
     },
-    /// `boot` passed something that cannot be understood.
+    /// An environment variable of `boot` is missing or invalid.
     #[error("{variable} from pitlane-boot cannot be used: {reason}; start this program through pitlane-boot")]
     Environment {
         /// The variable.
@@ -142,7 +142,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// `boot` ended before this program was ready to notice it.
+    /// `boot` ended before this program had asked the kernel to be notified of it.
     #[error("pitlane-boot ended while this program was starting; it starts again with the next pitlane-boot")]
     BootEnded,
 }

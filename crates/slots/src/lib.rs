@@ -1,16 +1,15 @@
-//! The two slots of a machine: which release is in them, which one starts next, and the way back.
+//! The two slots of a machine (A/B update): which release is in each, which one starts next, and the fall-back.
 //!
-//! Used by `boot`, by the Management Node and by the Conferencing Nodes. Every change here is one atomic,
-//! durable step: whatever moment the power goes, the machine starts afterwards with a complete release.
+//! Used by `boot`, the Management Node and the Conferencing Nodes. Every change is one atomic, durable step: after
+//! a power cut at any moment the machine starts with a complete release. It relies on POSIX rename and fsync.
 //!
-//! This crate must not fetch, verify or unpack packages, must not decide when an upgrade may begin, and
-//! must not start or stop processes.
+//! This crate must not fetch, verify or unpack packages, decide when an upgrade may begin, or supervise a release.
 //!
 //! ```text
 //! boot.json        the slot record: one file, replaced atomically
 //! slots/a slots/b  complete releases, each with its slot.json
-//! slots/staging    what is being unpacked; means nothing until renamed into its slot
-//! machine.toml     the settings of the machine; here only its name, its limit and its defaults
+//! slots/staging    a release that is being unpacked; ignored until it is renamed into its slot
+//! machine.toml     the settings of the machine; here only its file name, size limit and [boot] table
 //! ```
 //!
 //! The record has one writer at a time: `boot` while no release runs, the release while it does.
@@ -27,7 +26,7 @@ mod staging;
 mod start;
 mod supervised;
 
-pub use check::{CheckFailed, Fault, Held, exit, faults_in_one};
+pub use check::{CheckFailed, Fault, Held, describe_exit, faults_in_one};
 pub use disk::{Disk, Entry, Kind, RealDisk};
 pub use error::Error;
 pub use machine::Machine;

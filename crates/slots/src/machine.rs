@@ -1,4 +1,5 @@
-//! A machine's root directory: its slot record and the releases in its slots.
+//! A machine's root directory: reads its slot record and the releases in its slots, and changes the record by
+//! selection, confirmation and fall-back. Each change replaces the record atomically and durably.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use crate::{
     Why,
 };
 
-/// Largest accepted `boot.json` and `slot.json`, in bytes. Ours have some three hundred; sixteen thousand
-/// leave room for a newer release's fields and keep a damaged file from filling the memory.
+/// Largest accepted `boot.json` and `slot.json`, in bytes. Real ones have some three hundred; the limit leaves
+/// space for fields of newer releases and keeps a damaged file from filling the memory.
 const SMALL_FILE_MAX: u64 = 16 * 1024;
 
 /// The slots of one machine. Cheap to clone; keeps nothing in memory but its paths.
@@ -30,7 +31,7 @@ impl Machine {
         Self::on(root, Arc::new(RealDisk))
     }
 
-    /// The same over another file system; for tests that cut the power.
+    /// The same on another file system; for tests of power cuts.
     pub fn on(root: impl Into<PathBuf>, disk: Arc<dyn Disk>) -> Self {
         Self { root: root.into(), disk }
     }
@@ -76,7 +77,7 @@ impl Machine {
             };
             [Slot::A, Slot::B].into_iter().find(holds)
         };
-        // Started from memory, as boot does, a program has no path but the one that it was named by.
+        // A program that boot started from memory has no path but its first argument.
         let named = || std::env::args_os().next().map(PathBuf::from);
         std::env::current_exe().ok().and_then(slot_of).or_else(|| named().and_then(slot_of))
     }
@@ -107,13 +108,13 @@ impl Machine {
     }
 
     /// The complete release in the inactive slot: the one staged last, or the one that ran before the last
-    /// upgrade and can be gone back to until something else is staged.
+    /// upgrade, to which a machine can return until something else is staged.
     pub fn staged(&self) -> Result<Option<SlotIdentity>> {
         self.release(self.record()?.confirmed.other())
     }
 
     /// Marks the release in the inactive slot as to be tried from the next start on, and clears the last
-    /// fall-back. Selecting twice is selecting once.
+    /// fall-back. Idempotent.
     ///
     /// # Errors
     /// Another release is being tried, or the inactive slot does not hold `manifest`.
@@ -121,7 +122,7 @@ impl Machine {
         let record = self.record()?;
         if let Some(trying) = &record.trying {
             return match trying.manifest == manifest {
-                // The first time may have ended before it was durable.
+                // The first call may have ended before its change was durable.
                 true => self.sync_dir(&self.root),
                 false => Err(Error::BeingTried { slot: trying.slot }),
             };
@@ -136,8 +137,7 @@ impl Machine {
         self.write_record(&Record { trying: Some(trying), fell_back: None, ..record })
     }
 
-    /// The release that runs in `slot` has proved itself: it is the confirmed one from now on.
-    /// Confirming twice is confirming once.
+    /// Confirms the release that runs in `slot`: a fall-back goes to it from now on. Idempotent.
     ///
     /// # Errors
     /// Neither is `slot` being tried nor is it the confirmed one while nothing is tried.
@@ -152,7 +152,7 @@ impl Machine {
         }
     }
 
-    /// Leaves the release that is being tried, and goes back to the confirmed one.
+    /// Falls back from the release that is being tried to the confirmed one.
     ///
     /// # Errors
     /// Nothing is being tried.
@@ -166,8 +166,8 @@ impl Machine {
         Ok(fell_back)
     }
 
-    /// The confirmed release, to which the last fall-back went, does not start either. It is kept with that
-    /// fall-back; nothing changes when there was none, or when it is known.
+    /// Records with the last fall-back that the confirmed release does not start either. Changes nothing when
+    /// there was no fall-back, or when this is recorded already.
     ///
     /// # Errors
     /// The disk refuses.
@@ -182,10 +182,10 @@ impl Machine {
         }
     }
 
-    /// What a program asks at its start: does the slot it runs in say what the program was compiled as?
+    /// Checks at the start of a program that its slot holds the release that the program was compiled as.
     ///
     /// # Errors
-    /// [`Error::Disagrees`] when it does not, [`Error::SlotDamaged`] when the slot cannot say.
+    /// [`Error::Disagrees`] when it does not, [`Error::SlotDamaged`] when the slot has no usable identity.
     pub fn check_compiled(&self, slot: Slot, version: &str, build: u32) -> Result<SlotIdentity> {
         let identity = self.release_or_damaged(slot)?;
         if identity.version == version && identity.build == build {
@@ -203,19 +203,19 @@ impl Machine {
         })
     }
 
-    /// Replaces the record in one durable step: until the rename the old one counts, from then on the new.
+    /// Replaces the record in one durable step: until the rename the old one is valid, from then on the new one.
     ///
     /// # Errors
-    /// The old record still counts, except after [`Error::MayBeInForce`].
+    /// The old record is still valid, except after [`Error::NotDurable`].
     pub(crate) fn write_record(&self, record: &Record) -> Result<()> {
         let Err(first) = self.replace_record(record) else { return Ok(()) };
         if self.record().ok().as_ref() != Some(record) {
             return Err(first);
         }
-        // It was renamed and is not durable. A disk that refused to make something durable may forget
-        // that it did, so the whole step is done again and not its end alone.
+        // The record was renamed and is not durable. A disk that has refused a sync may report success for the
+        // next one without having written the data, so the whole step is repeated and not the sync alone.
         let path = self.record_path();
-        self.replace_record(record).map_err(|last| Error::MayBeInForce { path, last: Box::new(last) })
+        self.replace_record(record).map_err(|last| Error::NotDurable { path, last: Box::new(last) })
     }
 
     fn replace_record(&self, record: &Record) -> Result<()> {
@@ -255,7 +255,7 @@ impl Machine {
     }
 }
 
-/// What a small file turned out to be.
+/// The contents of a small file.
 enum Small<T> {
     Missing,
     Unreadable(String),

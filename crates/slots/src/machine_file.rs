@@ -1,6 +1,5 @@
-//! `machine.toml`: its name, its limit and what holds where it says nothing, for all who read or write
-//! it, and its `[boot]` table, which boot reads and every release checks. What its other tables mean is for
-//! their readers to know.
+//! `machine.toml`: its file name, its size limit and its `[boot]` table with defaults, which boot reads and every
+//! release checks. Its other tables belong to the programs that read them.
 
 use std::ops::RangeInclusive;
 
@@ -19,7 +18,7 @@ pub const CONFIRM_WITHIN_SECONDS: u64 = 300;
 /// `[boot] tries` where it is not set. Three cover two power cuts.
 pub const TRIES: u64 = 3;
 
-/// `[boot] stop_grace_seconds` where it is not set. Ten seconds cover hanging up every call of a node.
+/// `[boot] stop_grace_seconds` where it is not set. Ten seconds cover hanging up all calls of a node.
 pub const STOP_GRACE_SECONDS: u64 = 10;
 
 /// Allowed values. A release that needs a day to confirm itself needs a person.

@@ -1,4 +1,5 @@
-//! The slot record: selection, tries, confirmation and the last fall-back, in one file.
+//! The slot record, the contents of `boot.json`: selection, tries, confirmation and the last fall-back.
+//! Only the types and their texts; [`crate::Machine`] reads and writes the file.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,13 +10,13 @@ use crate::Slot;
 
 /// The contents of `boot.json`.
 ///
-/// `boot` is not part of a release, so a newer release may meet an older `boot` and the other way about:
-/// fields that are not known are skipped, and a change that cannot be skipped needs a new format.
+/// `boot` is not part of a release, so a release may run with an older or a newer `boot`: unknown fields are
+/// skipped, and a change that cannot be skipped needs a new format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The format of this file; [`Record::FORMAT`] today.
     pub format: u32,
-    /// The slot whose release has proved itself, and to which a fall-back goes.
+    /// The slot whose release has confirmed itself, and to which a fall-back goes.
     pub confirmed: Slot,
     /// The release that was selected and has not confirmed itself yet.
     pub trying: Option<Trying>,
@@ -37,7 +38,7 @@ impl Record {
         self.trying.as_ref().map_or(self.confirmed, |trying| trying.slot)
     }
 
-    /// Says what is wrong with this record, if anything is.
+    /// Why this record cannot be used, if so.
     pub(crate) fn fault(&self) -> Option<String> {
         if self.format != Self::FORMAT {
             return Some(format!(
@@ -52,27 +53,27 @@ impl Record {
     }
 }
 
-/// A release that has to prove itself.
+/// A release that has to confirm itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trying {
     /// Where it is; never the confirmed slot.
     pub slot: Slot,
     /// SHA-256 of its manifest, as in its [`crate::SlotIdentity`].
     pub manifest: String,
-    /// How many starts it has been given; counted durably before the start.
+    /// How many times it was started; counted durably before each start.
     pub tries: u32,
 }
 
-/// A release that was tried and left again.
+/// A fall-back: a release was tried and did not confirm itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FellBack {
-    /// SHA-256 of the manifest of the release that did not prove itself.
+    /// SHA-256 of the manifest of the release that did not confirm itself.
     pub manifest: String,
-    /// Why it was left.
+    /// The reason.
     pub why: Why,
     /// When, by the machine's wall clock.
     pub at: UnixMillis,
-    /// The release that it went back to did not start either: the machine ran none.
+    /// Set when the confirmed release did not start either: the machine ran none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stranded: Option<Stranded>,
 }
@@ -80,12 +81,12 @@ pub struct FellBack {
 /// A confirmed release that does not start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stranded {
-    /// How its start ended when that was noticed, such as `exit status 1`.
+    /// How its last start ended at that time, such as `exit status 1`.
     pub exit: String,
 }
 
 impl FellBack {
-    /// What a release that starts after the fall-back, at `now`, says of it.
+    /// The text with which a release that starts after the fall-back, at `now`, reports it.
     pub fn sentence(&self, now: UnixMillis) -> String {
         let Self { manifest: _, why, at, stranded } = self;
         let Some(Stranded { exit }) = stranded else { return format!("the release {why}") };
@@ -97,7 +98,7 @@ impl FellBack {
     }
 }
 
-/// Why a release that was tried was left again.
+/// The reason of a fall-back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Why {
@@ -108,14 +109,14 @@ pub enum Why {
     },
     /// It ended by itself before it confirmed itself, as often as it may.
     EndedAtStart {
-        /// The starts it was given.
+        /// How many times it was started.
         tries: u32,
         /// How the last one ended, such as `exit status 101` or `signal 11`.
         exit: String,
     },
-    /// Its tries were used up by something `boot` did not see the end of, such as power cuts.
+    /// Its tries were used up by starts whose end `boot` did not observe, such as power cuts.
     TriesUsedUp {
-        /// The starts it was given.
+        /// How many times it was started.
         tries: u32,
     },
     /// Its slot does not hold the release that was selected.
@@ -143,7 +144,7 @@ impl fmt::Display for Why {
             }
             Self::Damaged { reason } => write!(f, "could not be started: {reason}"),
             Self::Unknown => {
-                f.write_str("did not prove itself, for a reason that this release has no words for")
+                f.write_str("did not confirm itself, for a reason that this release does not know")
             }
         }
     }
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_of_a_newer_release_with_more_fields_is_read() {
+    fn record_of_a_newer_release_with_more_fields_is_read() {
         let text = r#"{"format":1,"confirmed":"a","trying":null,"later":7,
             "fell_back":{"manifest":"x","why":{"kind":"struck_by_lightning","volts":9},"at":5}}"#;
         let record: Record = serde_json::from_str(text).unwrap();
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_survives_the_file() {
+    fn every_reason_reads_back_as_written() {
         let reasons = [
             Why::NeverConfirmed { within_seconds: 300 },
             Why::EndedAtStart { tries: 3, exit: "exit status 1".into() },
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn fall_back_to_a_release_that_did_not_start_either_says_for_how_long() {
+    fn fall_back_to_a_release_that_did_not_start_either_is_reported_with_its_duration() {
         let text = r#"{"manifest":"x","why":{"kind":"tries_used_up","tries":3},"at":60000}"#;
         let mut fell_back: FellBack = serde_json::from_str(text).unwrap();
         let now = UnixMillis(60_000 * 13);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_cannot_be_confirmed_and_tried_at_once() {
+    fn slot_cannot_be_confirmed_and_tried_at_once() {
         let trying = Trying { slot: Slot::A, manifest: "0".repeat(64), tries: 0 };
         let record = Record { trying: Some(trying), ..Record::confirmed(Slot::A) };
         assert!(record.fault().is_some());

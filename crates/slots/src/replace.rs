@@ -1,4 +1,5 @@
-//! Replaces one small file of a machine as a whole and durably, in the way the slot record is replaced.
+//! Replaces a small file of a machine atomically and durably: write beside it, sync, rename, sync the directory.
+//! For state of the programs; the slot record itself goes through [`crate::Disk`].
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -6,16 +7,16 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Replaces the file at `path`, or makes it. After a power cut the old contents or the new ones are
-/// there, never a mixture; when this returns, the new ones are durable. The file has the permissions
-/// `mode`, such as `0o600`, less what the umask of the process takes away.
+/// Replaces the file at `path`, or creates it. After a power cut the file has the old contents or the new ones,
+/// never a mixture; when this returns, the new ones are durable. The file has the permissions `mode`, such as
+/// `0o600`, less the umask of the process.
 ///
-/// Its directory must exist. The new contents are written beside it first, into `path` with `.new` at
-/// the end; a file of that name is taken for the rest of an attempt that was cut short.
+/// Its directory must exist. The new contents are first written into `path` with `.new` at the end; a file of
+/// that name is replaced, for it is left over from an interrupted call.
 ///
 /// # Errors
-/// The disk refuses. The old contents are still in force then, unless it was the very last step that
-/// was refused: calling again is always right.
+/// The disk refuses. The old contents are still valid then, unless the last step was refused: calling again is
+/// always correct.
 pub fn replace_file(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let new = beside(path);
     match fs::remove_file(&new) {
@@ -29,14 +30,14 @@ pub fn replace_file(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
 
-/// Finds out whether files can be made, written durably and removed again in a directory, with a small one at
-/// `path` that means nothing to anybody.
+/// Checks whether files can be created, written durably and removed in a directory, with a small test file at
+/// `path`.
 ///
 /// # Errors
-/// The disk refuses. The file may be left behind then.
+/// The disk refuses. The test file may remain then.
 pub fn try_writing(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    // A block of the file system, so that a disk without a free one is noticed.
+    // A whole block of the file system, so that a full disk is noticed.
     let written = file.write_all(&[b'\n'; 4096]).and_then(|()| file.sync_all());
     let removed = fs::remove_file(path);
     written.and(removed)
@@ -48,7 +49,7 @@ fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The directory of a file; a bare name lies in the present one.
+/// The directory of a file; a bare name is in the working directory.
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_made_and_replaced_with_the_permissions_asked_for() {
+    fn file_is_made_and_replaced_with_the_permissions_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         for contents in ["first", "second, and longer", "third"] {
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_attempt_that_was_cut_short_left_lends_the_file_no_permissions() {
+    fn leftover_of_an_interrupted_call_does_not_determine_the_permissions() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         fs::write(beside(&path), "half").unwrap();
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_write_leaves_the_old_file() {
+    fn refused_write_leaves_the_old_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.json");
         replace_file(&path, b"old", 0o600).unwrap();
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_lies_in_the_present_directory() {
+    fn bare_name_is_in_the_working_directory() {
         assert_eq!(directory(Path::new("x")), Path::new("."));
         assert_eq!(directory(Path::new("a/x")), Path::new("a"));
     }

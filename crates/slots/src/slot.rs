@@ -1,4 +1,4 @@
-//! The names of the two slots, and the identity of the release in one.
+//! The names of the two slots, and the identity of the release in one (`slot.json`). Only types and their checks.
 
 use std::fmt;
 use std::path::{Component, Path};
@@ -40,7 +40,7 @@ impl fmt::Display for Slot {
     }
 }
 
-/// The text names no slot.
+/// The text is not the name of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a slot; a slot is a or b")]
 pub struct NotASlot(pub String);
@@ -57,7 +57,7 @@ impl FromStr for Slot {
     }
 }
 
-/// What the release in a slot is: the contents of `slots/x/slot.json`.
+/// The identity of the release in a slot: the contents of `slots/x/slot.json`.
 ///
 /// It is written last, so a slot that has it is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl SlotIdentity {
         Self { format: Self::FORMAT, manifest, version, build, program }
     }
 
-    /// Says what is wrong with this identity, if anything is.
+    /// Why this identity cannot be used, if so.
     pub(crate) fn fault(&self) -> Option<String> {
         let Self { format, manifest, version, build: _, program } = self;
         if *format != Self::FORMAT {
@@ -105,14 +105,14 @@ impl SlotIdentity {
     }
 }
 
-/// As an operator reads it: `34.1 (34100)`.
+/// In the operator's form: `34.1 (34100)`.
 impl fmt::Display for SlotIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.version, self.build)
     }
 }
 
-/// Whether `text` is a SHA-256 in the one spelling we compare by.
+/// Whether `text` is a SHA-256 in the one accepted spelling, so that hashes can be compared as text.
 pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_prints_and_reads_its_own_name() {
+    fn slot_prints_and_reads_its_own_name() {
         for slot in [Slot::A, Slot::B] {
             assert_eq!(slot.to_string().parse(), Ok(slot));
             assert_eq!(slot.other().other(), slot);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_outside_its_slot_is_a_fault() {
+    fn program_outside_its_slot_is_a_fault() {
         assert_eq!(identity().fault(), None);
         for program in ["", "/bin/sh", "../b/bin/x", "bin/../../x", "bin/\0"] {
             let wrong = SlotIdentity { program: program.into(), ..identity() };
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_in_another_spelling_is_a_fault() {
+    fn hash_in_another_spelling_is_a_fault() {
         for manifest in ["", "00", &"A".repeat(64), &"0".repeat(65)] {
             let wrong = SlotIdentity { manifest: manifest.into(), ..identity() };
             assert!(wrong.fault().is_some(), "{manifest:?} was accepted");

@@ -1,21 +1,22 @@
-//! Staging: a release is unpacked beside the slots and becomes a slot by one rename.
+//! Staging: a release is unpacked beside the slots, made durable, and moved into the inactive slot by one rename.
+//! Who unpacks it, and when, is the caller's decision.
 
 use std::path::{Path, PathBuf};
 
 use crate::machine::failed;
 use crate::{Error, Kind, Machine, Record, Result, Slot, SlotIdentity};
 
-/// A release on its way into a slot. Unpack it into [`Staging::dir`] by any means, then [`Staging::finish`]
-/// it. Dropped without that, it means nothing and is cleared by the next staging.
+/// A release that is being staged. Unpack it into [`Staging::dir`] by any means, then call [`Staging::finish`].
+/// Dropped without that, it has no effect and is removed by the next staging.
 #[derive(Debug)]
-#[must_use = "what is staged means nothing until it is finished"]
+#[must_use = "a staged release has no effect until it is finished"]
 pub struct Staging {
     machine: Machine,
     into: Slot,
     then: Then,
 }
 
-/// What follows when the release is complete in its slot.
+/// What happens once the release is complete in its slot.
 #[derive(Clone, Copy, Debug)]
 enum Then {
     /// It waits to be selected.
@@ -27,7 +28,7 @@ enum Then {
 impl Machine {
     /// Begins to stage a release into the inactive slot; `running` is the slot of the caller.
     ///
-    /// What was being staged before and what the inactive slot held is gone, durably.
+    /// Removes durably an earlier staging and the release in the inactive slot.
     ///
     /// # Errors
     /// A release is being tried, or the caller does not run in the confirmed slot.
@@ -53,8 +54,8 @@ impl Machine {
         self.begin(Slot::A, Then::Confirm)
     }
 
-    /// Clears the place for a release. The slot leaves its name before its first file is removed: a slot
-    /// that still has its name is complete at every moment.
+    /// Clears the inactive slot. It is renamed before its first file is removed, so that whatever has the name
+    /// of a slot is complete at every moment.
     fn begin(&self, into: Slot, then: Then) -> Result<Staging> {
         let (slots, staging, slot) =
             (self.slots_dir(), self.slots_dir().join("staging"), self.slot_dir(into));
@@ -117,8 +118,8 @@ impl Staging {
     /// Makes everything that was unpacked durable, writes `slot.json` and moves the release into its slot.
     ///
     /// # Errors
-    /// The identity is faulty, its program is not there, or the slots are no longer free; nothing is
-    /// changed in either slot then.
+    /// The identity is invalid, its program is missing, or the inactive slot is no longer free; neither slot is
+    /// changed then.
     pub fn finish(self, identity: &SlotIdentity) -> Result<()> {
         let Self { machine, into, then } = &self;
         self.check(identity)?;

@@ -1,4 +1,5 @@
-//! What `boot` starts next, and the tries of a release that has not confirmed itself.
+//! Decides what `boot` starts next, and counts the tries of a release that has not confirmed itself. It starts no
+//! process, and leaves it to the caller to verify a slot.
 
 use std::path::PathBuf;
 
@@ -13,16 +14,16 @@ pub struct Start {
     pub program: PathBuf,
     /// The release.
     pub identity: SlotIdentity,
-    /// Whether it still has to prove itself.
+    /// Whether it still has to confirm itself.
     pub attempt: Attempt,
-    /// The fall-back that happened just now, when that is why this release starts.
+    /// The fall-back that this start follows, if there was one just now.
     pub fell_back: Option<FellBack>,
 }
 
-/// Whether a release that is started still has to prove itself.
+/// Whether a release that is started still has to confirm itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// It has proved itself.
+    /// It has confirmed itself.
     Confirmed,
     /// It has to confirm itself.
     Trying {
@@ -31,12 +32,12 @@ pub enum Attempt {
     },
 }
 
-/// What a caller that knows more about releases than this crate finds in a slot: why the release in it must
-/// not be started, if so.
+/// The caller's verification of a slot, of which this crate knows nothing: why its release must not be started,
+/// if so.
 pub type Inspect<'i> = dyn FnMut(Slot, &SlotIdentity) -> std::result::Result<(), String> + 'i;
 
 impl Machine {
-    /// [`Machine::next_inspected_start`] for whoever takes a slot for what it says of itself.
+    /// [`Machine::next_inspected_start`] without a verification of the slot.
     ///
     /// # Errors
     /// As there.
@@ -44,14 +45,12 @@ impl Machine {
         self.next_inspected_start(tries, now, &mut |_, _| Ok(()))
     }
 
-    /// Decides what starts next. A try is counted durably before it is used; a release that has had
-    /// `tries` of them, or whose slot does not hold what was selected, is left for the confirmed one.
-    /// A slot is the answer only if `inspect` passed it last: one that is tried and does not pass is left
-    /// too, before a try is counted.
+    /// Decides what starts next. A try is counted durably before it is used. Falls back to the confirmed release
+    /// when the tried one has used up `tries`, when its slot does not hold what was selected, or when `inspect`
+    /// refuses it; in the last two cases no try is counted. The last call of `inspect` is for the slot returned.
     ///
     /// # Errors
-    /// The record or the confirmed slot is damaged, the confirmed slot does not pass, or the disk refuses.
-    /// Nothing is guessed.
+    /// The record or the confirmed slot is damaged, `inspect` refuses the confirmed slot, or the disk refuses.
     pub fn next_inspected_start(
         &self,
         tries: u32,
@@ -65,7 +64,7 @@ impl Machine {
         if trying.tries >= tries {
             return self.give_up(Why::TriesUsedUp { tries: trying.tries }, now, inspect);
         }
-        let identity = match self.fit(&trying, inspect)? {
+        let identity = match self.startable(&trying, inspect)? {
             Ok(identity) => identity,
             Err(reason) => return self.give_up(Why::Damaged { reason }, now, inspect),
         };
@@ -89,7 +88,7 @@ impl Machine {
         Ok(self.start(slot, identity, Attempt::Confirmed, fell_back))
     }
 
-    /// The release in a slot, if it passes `inspect`: what a start of the confirmed release asks of its slot.
+    /// The release in a slot, if it passes `inspect`: what a start of the confirmed release requires of its slot.
     ///
     /// # Errors
     /// [`Error::SlotDamaged`] when the slot holds no complete release, [`Error::NotVerified`] when it does not pass.
@@ -101,8 +100,8 @@ impl Machine {
         }
     }
 
-    /// The release in a selected slot, or why it cannot be started. A disk that does not answer is an error.
-    fn fit(
+    /// The release in a selected slot, or why it cannot be started. A failing disk is an error.
+    fn startable(
         &self,
         trying: &Trying,
         inspect: &mut Inspect<'_>,

@@ -1,7 +1,7 @@
-//! The side of the program that `boot` started: what it was told, and how it answers.
+//! The link between `boot` and the program that it started, on the program's side: the environment variables
+//! that it reads, and the messages of `sd_notify(3)` that it sends.
 //!
-//! Messages are those of `sd_notify(3)`. `boot` takes them from the process it started and from nobody
-//! else, so they are sent from here and not from a helper process.
+//! `boot` accepts messages only from the process that it started, so they must not be sent by a child process.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -23,25 +23,25 @@ pub const NOTIFY_VARIABLE: &str = "NOTIFY_SOCKET";
 /// The environment variable with the process id of `boot`.
 pub const BOOT_VARIABLE: &str = "PITLANE_BOOT";
 
-/// A program's line to the `boot` that started it.
+/// A program's link to the `boot` that started it.
 #[derive(Debug)]
 pub struct Supervised {
     slot: Slot,
     boot: OsString,
 }
 
-/// What a program calls first, in its `main`: `None` when it was not started by `boot`.
+/// A program calls this first in its `main`. `None` when it was not started by `boot`.
 ///
-/// From this call on the program gets SIGTERM when `boot` ends, however it ends, so that no program is
-/// left behind that a new `boot` would start a second time.
+/// From this call on the program gets SIGTERM when `boot` ends for whatever reason, so that it does not still
+/// run when a new `boot` starts the next one.
 ///
 /// # Errors
-/// The environment is not what `boot` sets, or `boot` has ended in the meantime: end the program then.
+/// The environment is not that of `boot`, or `boot` has ended meanwhile: end the program then.
 pub fn supervised() -> Result<Option<Supervised>> {
     let Some(slot) = env::var_os(SLOT_VARIABLE) else { return Ok(None) };
     let slot = slot.to_string_lossy().parse().map_err(|error| unusable(SLOT_VARIABLE, &error))?;
-    end_with_boot()?;
-    take_name();
+    end_when_boot_ends()?;
+    set_process_name();
     let boot = env::var_os(NOTIFY_VARIABLE).ok_or_else(|| unusable(NOTIFY_VARIABLE, &"it is not set"))?;
     address(&boot).map_err(|error| unusable(NOTIFY_VARIABLE, &error))?;
     Ok(Some(Supervised { slot, boot }))
@@ -53,40 +53,40 @@ impl Supervised {
         self.slot
     }
 
-    /// Renews the time to confirm: it ends no earlier than `from_now`. For progress in a long migration, and
-    /// for a node while no manager can be reached; `boot` grants ten minutes at most for each message.
+    /// Extends the time to confirm to at least `from_now`. For progress in a long migration, and for a node
+    /// while no manager can be reached; `boot` grants ten minutes at most for each message.
     pub fn extend(&self, from_now: Duration) -> io::Result<()> {
         notify(&self.boot, &format!("EXTEND_TIMEOUT_USEC={}", from_now.as_micros()))
     }
 
-    /// Tells `boot` that the record holds this release's confirmation; see [`crate::Machine::confirm`].
+    /// Reports to `boot` that this release's confirmation is in the record; see [`crate::Machine::confirm`].
     pub fn ready(&self) -> io::Result<()> {
         notify(&self.boot, "READY=1")
     }
 }
 
-/// Sends one message of `sd_notify(3)`; `to` reads like a `NOTIFY_SOCKET`: a path, or `@name` for an abstract
-/// address. Never waits: when the receiver does not read, that is an error of kind `WouldBlock`.
+/// Sends one message of `sd_notify(3)`; `to` has the form of `NOTIFY_SOCKET`: a path, or `@name` for an abstract
+/// address. Never blocks: when the receiver does not read, that is an error of kind `WouldBlock`.
 pub fn notify(to: &OsStr, message: &str) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
     socket.send_to_addr(message.as_bytes(), &address(to)?).map(drop)
 }
 
-/// Asks the kernel for SIGTERM when the parent ends, and looks whether it has ended already.
-fn end_with_boot() -> Result<()> {
-    let told = env::var(BOOT_VARIABLE).ok().and_then(|text| text.parse().ok()).and_then(Pid::from_raw);
-    let boot = told.ok_or_else(|| unusable(BOOT_VARIABLE, &"it is not a process id"))?;
+/// Asks the kernel for SIGTERM when the parent ends, and checks whether it has ended already.
+fn end_when_boot_ends() -> Result<()> {
+    let boot = env::var(BOOT_VARIABLE).ok().and_then(|text| text.parse().ok()).and_then(Pid::from_raw);
+    let boot = boot.ok_or_else(|| unusable(BOOT_VARIABLE, &"it is not a process id"))?;
     set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| unusable(BOOT_VARIABLE, &error))?;
     if getppid() == Some(boot) { Ok(()) } else { Err(Error::BootEnded) }
 }
 
-/// Gives the process the name of its program again. `boot` starts it from a copy in memory, for which the
-/// kernel makes up a name that says nothing in `ps`.
-fn take_name() {
+/// Gives the process the name of its program. `boot` starts it from a copy in memory, for which the kernel
+/// chooses a name that is meaningless in `ps`.
+fn set_process_name() {
     let program = env::args_os().next().unwrap_or_default();
     if let Some(name) = Path::new(&program).file_name() {
-        // The name is for people; what runs is the same without it.
+        // The name is for operators only, so a failure has no effect.
         let _ = std::fs::write("/proc/self/comm", name.as_bytes());
     }
 }

@@ -34,9 +34,9 @@ fn check(script: &str, within: Duration) -> Result<(), CheckFailed> {
 }
 
 #[test]
-fn release_is_asked_with_its_slot_and_without_input_or_line_to_boot() {
-    // A program that boot has started has these; the test takes that place by running itself with them.
-    let name = "release_is_asked_with_its_slot_and_without_input_or_line_to_boot";
+fn check_gets_the_slot_and_no_input_or_link_to_boot() {
+    // A program that boot has started has these variables, so the test runs itself with them.
+    let name = "check_gets_the_slot_and_no_input_or_link_to_boot";
     if env::var_os("WATCHDOG_PID").is_none() {
         let mut again = Command::new(env::current_exe().unwrap());
         again.args(["--exact", name]).env("PITLANE_SLOT", "b").env("PITLANE_BOOT", "1");
@@ -46,13 +46,14 @@ fn release_is_asked_with_its_slot_and_without_input_or_line_to_boot() {
     }
     let root = tempfile::tempdir().unwrap();
     let script = "cat > \"$3/input\"; echo \"$@\" > \"$3/arguments\"; \
-         env | grep -c -E '^(PITLANE_(SLOT|BOOT)|NOTIFY_SOCKET|WATCHDOG_)' > \"$3/told\"; exit 0";
+         env | grep -c -E '^(PITLANE_(SLOT|BOOT)|NOTIFY_SOCKET|WATCHDOG_)' > \"$3/inherited\"; exit 0";
     let machine = machine(root.path(), script);
     machine.check_release(Slot::A, &held(), WITHIN).unwrap();
     let wrote = |name: &str| fs::read_to_string(root.path().join(name)).unwrap();
     let expected =
         format!("check --root {} --slot a --held 127.0.0.1:1 --held-calls 3\n", root.path().display());
-    assert_eq!((wrote("input"), wrote("arguments"), wrote("told")), (String::new(), expected, "0\n".into()));
+    let (input, arguments, inherited) = (wrote("input"), wrote("arguments"), wrote("inherited"));
+    assert_eq!((input, arguments, inherited), (String::new(), expected, "0\n".into()));
 }
 
 #[test]
@@ -77,7 +78,7 @@ fn release_that_cannot_answer_would_not_start() {
 }
 
 #[test]
-fn check_that_does_not_end_or_does_not_stop_talking_is_bounded() {
+fn check_that_does_not_end_or_prints_without_end_is_bounded() {
     let began = Instant::now();
     let failed = check("sleep 60 & exec sleep 60", Duration::from_millis(300)).unwrap_err();
     assert!(matches!(failed, CheckFailed::Late { .. }), "{failed:?}");

@@ -1,4 +1,4 @@
-//! A process is killed for good at each single change of a real disk; what it leaves behind starts.
+//! A process is killed before each single change of a real disk; the machine starts afterwards.
 
 use std::env;
 use std::fs;
@@ -65,7 +65,7 @@ fn starts_whole_and_can_be_upgraded(root: &Path) {
 }
 
 #[test]
-fn a_process_killed_at_any_change_leaves_a_machine_that_starts_and_can_be_upgraded() {
+fn process_killed_at_any_change_leaves_a_machine_that_starts_and_can_be_upgraded() {
     let mut killed = 0;
     loop {
         let root = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The rules of the slots on a real disk, and what is refused.
+//! The rules of the slots on a real disk, and the operations that are refused.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -50,7 +50,7 @@ fn selected() -> (TempDir, Machine) {
 }
 
 #[test]
-fn a_machine_is_installed_once() {
+fn machine_is_installed_once() {
     let (_root, machine) = installed();
     assert!(matches!(machine.install_first(), Err(Error::AlreadyInstalled { .. })));
     let start = machine.next_start(TRIES, NOW).unwrap();
@@ -58,14 +58,14 @@ fn a_machine_is_installed_once() {
 }
 
 #[test]
-fn a_staged_release_changes_nothing_until_it_is_selected() {
+fn staged_release_changes_nothing_until_it_is_selected() {
     let (_root, machine) = staged();
     assert_eq!(machine.staged().unwrap(), Some(identity(2)));
     assert_eq!(machine.next_start(TRIES, NOW).unwrap().identity, identity(1));
 }
 
 #[test]
-fn a_selected_release_is_tried_confirmed_and_can_be_gone_back_from() {
+fn selected_release_is_tried_and_confirmed_and_the_previous_one_can_be_selected() {
     let (_root, machine) = selected();
     let start = machine.next_start(TRIES, NOW).unwrap();
     assert_eq!((start.slot, start.attempt), (Slot::B, Attempt::Trying { attempt: 1 }));
@@ -78,7 +78,7 @@ fn a_selected_release_is_tried_confirmed_and_can_be_gone_back_from() {
 }
 
 #[test]
-fn used_up_tries_lead_back_and_say_so_until_the_next_selection() {
+fn used_up_tries_fall_back_which_is_recorded_until_the_next_selection() {
     let (_root, machine) = selected();
     for attempt in 1..=TRIES {
         assert_eq!(machine.next_start(TRIES, NOW).unwrap().attempt, Attempt::Trying { attempt });
@@ -100,14 +100,14 @@ fn nothing_is_staged_while_a_release_is_tried() {
 }
 
 #[test]
-fn the_slot_that_runs_is_never_staged_into() {
+fn slot_that_runs_is_never_staged_into() {
     let (_root, machine) = installed();
     assert!(matches!(machine.begin_staging(Slot::B), Err(Error::NotConfirmed { .. })));
     assert_eq!(machine.release(Slot::A).unwrap(), Some(identity(1)));
 }
 
 #[test]
-fn a_selection_during_staging_refuses_the_staging() {
+fn selection_during_staging_refuses_the_staging() {
     let (_root, machine) = staged();
     let late = machine.begin_staging(Slot::A).unwrap();
     unpack(&late.dir());
@@ -136,7 +136,7 @@ fn only_the_tried_release_confirms_itself() {
 }
 
 #[test]
-fn a_release_without_its_program_is_not_installed() {
+fn release_without_its_program_is_not_installed() {
     let (_root, machine) = installed();
     let check = |prepare: &dyn Fn(&Path), identity: &SlotIdentity| {
         let staging = machine.begin_staging(Slot::A).unwrap();
@@ -153,7 +153,7 @@ fn a_release_without_its_program_is_not_installed() {
 }
 
 #[test]
-fn a_damaged_tried_slot_leads_back_and_a_damaged_confirmed_one_is_an_error() {
+fn damaged_tried_slot_falls_back_and_a_damaged_confirmed_one_is_an_error() {
     let (root, machine) = selected();
     fs::write(root.path().join("slots/b/slot.json"), "{").unwrap();
     let start = machine.next_start(TRIES, NOW).unwrap();
@@ -164,7 +164,7 @@ fn a_damaged_tried_slot_leads_back_and_a_damaged_confirmed_one_is_an_error() {
 }
 
 #[test]
-fn a_slot_that_does_not_pass_inspection_is_left_before_a_try_is_counted_or_not_started_at_all() {
+fn slot_that_fails_inspection_falls_back_without_a_counted_try_or_is_not_started() {
     let (_root, machine) = selected();
     let mut inspected = Vec::new();
     let mut only_a = |slot: Slot, identity: &SlotIdentity| {
@@ -183,7 +183,7 @@ fn a_slot_that_does_not_pass_inspection_is_left_before_a_try_is_counted_or_not_s
 }
 
 #[test]
-fn a_tried_slot_with_another_release_in_it_leads_back() {
+fn tried_slot_with_another_release_in_it_falls_back() {
     let (root, machine) = selected();
     let path = root.path().join("slots/b/slot.json");
     fs::write(&path, serde_json::to_vec(&identity(7)).unwrap()).unwrap();
@@ -192,7 +192,7 @@ fn a_tried_slot_with_another_release_in_it_leads_back() {
 }
 
 #[test]
-fn a_missing_or_damaged_record_is_named_and_never_guessed() {
+fn missing_or_damaged_record_is_named_and_never_guessed() {
     let (root, machine) = staged();
     let path = root.path().join("boot.json");
     for text in [
@@ -214,14 +214,14 @@ fn a_missing_or_damaged_record_is_named_and_never_guessed() {
 }
 
 #[test]
-fn the_record_that_the_error_proposes_is_accepted() {
+fn record_that_the_error_proposes_is_accepted() {
     let (root, machine) = installed();
     fs::write(root.path().join("boot.json"), "{\"format\":1,\"confirmed\":\"a\"}").unwrap();
     assert_eq!(machine.next_start(TRIES, NOW).unwrap().identity, identity(1));
 }
 
 #[test]
-fn a_program_refuses_a_slot_of_another_release() {
+fn program_refuses_a_slot_of_another_release() {
     let (_root, machine) = installed();
     assert_eq!(machine.check_compiled(Slot::A, "1", 100).unwrap(), identity(1));
     for (version, build) in [("1", 101), ("1.1", 100)] {

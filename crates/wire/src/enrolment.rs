@@ -1,13 +1,13 @@
-//! How a node joins: a file made by the manager, good for one use, carried to the node by the
-//! operator.
+//! Enrolment: the file with a one-time token that the operator carries from the Management Node to a machine, and
+//! the request and the answer by which the machine gets its certificate. Tokens are checked by the manager.
 
 use fleet::time::Span;
 use fleet::version::Release;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How long a node's certificate is good after it was issued: long enough for a node that is switched off for
-/// two months, short enough that a lost one is of no use for ever. It is renewed at two thirds of that.
+/// How long a node's certificate is valid after it was issued: long enough for a node that is switched off for
+/// two months, short enough to limit the use of a stolen one. It is renewed at two thirds of that.
 pub const CERTIFICATE_LIFE: Span = Span::hours(90 * 24);
 
 /// How large an enrolment file may be, in bytes: a certificate, a few addresses and a token.
@@ -19,7 +19,7 @@ const ADDRESSES: usize = 8;
 /// The newest format of the file that this release reads.
 const FORMAT: u16 = 1;
 
-/// The enrolment file: TOML, so that an operator can read what it says.
+/// The enrolment file: TOML, so that an operator can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrolmentFile {
     /// The format of this file.
@@ -28,7 +28,7 @@ pub struct EnrolmentFile {
     pub node: String,
     /// Where the manager listens for nodes: `address:port`, tried in turn.
     pub manager: Vec<String>,
-    /// Good for one enrolment. Whoever holds it becomes this node.
+    /// Valid for one enrolment. Anyone who has it can enrol as this node.
     pub token: String,
     /// The certificate of the platform's authority, PEM. The node trusts no other.
     pub authority: String,
@@ -43,7 +43,7 @@ pub struct EnrolmentRequest {
     pub token: Option<String>,
     /// A certificate signing request, PEM. Only its public key is used.
     pub request: String,
-    /// What the machine runs (R29). Since protocol 2; a machine that does not say so runs release 34.
+    /// The release that the machine runs (R29). Since protocol 2; a machine that does not send it runs release 34.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
 }
@@ -60,7 +60,7 @@ pub struct Enrolled {
 /// The enrolment file cannot be used.
 #[derive(Debug, Error)]
 pub enum EnrolmentFileError {
-    /// It is larger than any enrolment file.
+    /// It is larger than an enrolment file can be.
     #[error(
         "the enrolment file has {0} bytes, at most {ENROLMENT_FILE_BYTES} are allowed; make a new one on the manager"
     )]
@@ -123,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_reads_back_as_written() {
+    fn file_reads_back_as_written() {
         assert_eq!(EnrolmentFile::parse(&file().to_text()).unwrap(), file());
     }
 
     #[test]
-    fn a_file_that_cannot_be_used_says_why() {
+    fn unusable_file_is_refused_with_the_reason() {
         let check = |text: &str, expected: &str| {
             let refusal = EnrolmentFile::parse(text).unwrap_err().to_string();
             assert!(refusal.starts_with(expected), "{refusal}");

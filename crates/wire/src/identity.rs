@@ -1,5 +1,6 @@
-//! The names in certificates: URIs among the subject's alternative names. Since release 34.1 a node's
-//! certificate has two of them, one with the node's number and one with its registration.
+//! The names in certificates: URIs among the subject alternative names. Since release 34.1 a node's certificate
+//! has two of them, one with the node's number and one with its registration. Text only; certificates themselves
+//! are issued and verified by `manager` and `node`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::str::FromStr;
 use fleet::node::NodeId;
 use thiserror::Error;
 
-/// Whom a certificate of the platform's authority names.
+/// The subject of a certificate of the platform's authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityName {
     /// The Management Node.
@@ -49,7 +50,7 @@ impl FromStr for IdentityName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RegistrationId(pub u128);
 
-/// What stands before a registration in a certificate. Release 34 passes over such a name.
+/// The prefix of a registration in a certificate. Release 34 ignores such a name.
 const REGISTRATION: &str = "pitlane:registration:";
 
 /// The text names no registration.
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registration_has_one_spelling_and_is_no_name_of_a_node() {
+    fn registration_has_one_spelling_and_is_no_name_of_a_node() {
         for id in [0, 7, u128::MAX].map(RegistrationId) {
             assert_eq!(RegistrationId::of_name(&id.name()), Some(id));
             assert!(id.name().parse::<IdentityName>().is_err(), "release 34 would take it for a node");
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_one_spelling() {
+    fn name_has_one_spelling() {
         for name in [IdentityName::Manager, IdentityName::Node(NodeId(12))] {
             assert_eq!(name.to_string().parse(), Ok(name));
         }

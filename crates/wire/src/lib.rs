@@ -1,9 +1,8 @@
-//! What the Management Node and its Conferencing Nodes say to each other, and the names by which
-//! they know each other.
+//! The messages between the Management Node and its Conferencing Nodes, and the names in their certificates.
 //!
-//! The messages are JSON over HTTP, mutually authenticated. A field that a release adds has a
-//! default, and one that it does not know is passed over, so a manager speaks with the nodes of the
-//! release before. Recorded messages of earlier releases are tests.
+//! The messages are JSON over HTTP with mutual TLS. A field that a release adds has a default, and unknown fields
+//! are ignored, so that a manager can communicate with nodes of the release before; recorded messages of earlier
+//! releases are the tests of this. Types only: connections belong to `manager` and `node`.
 
 mod enrolment;
 mod identity;

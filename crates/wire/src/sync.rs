@@ -1,4 +1,5 @@
-//! The one conversation: the node says what it observes, the manager answers with what it wants.
+//! The sync: the node sends its observed state (report), the manager answers with the desired state and, when it
+//! has changed, the configuration. Both are compared and not counted, so a repeated message does no harm.
 
 use fleet::desired::Desired;
 use fleet::observed::Observed;
@@ -6,7 +7,7 @@ use fleet::starts::StartId;
 use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
-/// The versions of the messages that this release speaks: both sides use the newest that both know.
+/// The protocol versions of this release: both sides use the newest that both know.
 pub const PROTOCOL: Protocols = Protocols { min: 1, max: 2 };
 
 /// How large a message may be, in bytes. A platform of 10,000 Virtual Meeting Rooms with two aliases
@@ -16,32 +17,32 @@ pub const SYNC_BYTES: usize = 4 << 20;
 /// A range of protocol versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protocols {
-    /// The oldest that is spoken.
+    /// The oldest that is supported.
     pub min: u16,
-    /// The newest that is spoken.
+    /// The newest that is supported.
     pub max: u16,
 }
 
 impl Protocols {
-    /// The newest version that both sides speak.
+    /// The newest version that both sides support.
     pub fn shared_with(self, other: Self) -> Option<u16> {
         let newest = self.max.min(other.max);
         (newest >= self.min && newest >= other.min).then_some(newest)
     }
 }
 
-/// Whether the answer may be held back.
+/// Whether the answer may be delayed (long poll).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
-    /// Answer at once: the node has news.
+    /// Answer at once: the node's report has changed.
     No,
     /// Answer when there is something new for the node, or when the hold is over.
     #[default]
     ForNews,
 }
 
-/// What a node has counted since it started. It is shown and never decided upon.
+/// Counters of a node since its start. They are shown, and no decision depends on them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tally {
@@ -55,26 +56,26 @@ pub struct Tally {
     pub vanished: u64,
 }
 
-/// `POST /node/v1/sync`: what the node observes. Who it is, its certificate says.
+/// `POST /node/v1/sync`: the node's report. The node is identified by its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sync {
-    /// The versions of the messages that the node speaks.
+    /// The protocol versions that the node supports.
     pub protocols: Protocols,
-    /// What it observes.
+    /// Its observed state.
     pub observed: Observed,
-    /// What it has counted.
+    /// Its counters.
     #[serde(default)]
     pub tally: Tally,
     /// The revision of the configuration that it has.
     #[serde(default)]
     pub configuration: u64,
-    /// Whether the answer may be held back.
+    /// Whether the answer may be delayed.
     #[serde(default)]
     pub wait: Wait,
     /// When the node's present release started, in milliseconds since 1970-01-01 UTC. Since protocol 2.
     #[serde(default)]
     pub started_at: Option<u64>,
-    /// What the node's wall clock says, as the message is made. Since protocol 2.
+    /// The node's wall clock when the message was made. Since protocol 2.
     #[serde(default)]
     pub wall: Option<Wall>,
 }
@@ -84,11 +85,11 @@ pub struct Sync {
 pub struct Room {
     /// Its name.
     pub name: String,
-    /// What can be dialled to reach it.
+    /// What callers dial to reach it.
     pub aliases: Vec<String>,
 }
 
-/// What nodes need to know to carry calls.
+/// The configuration that nodes need to carry calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
     /// Rises with every change.
@@ -97,29 +98,29 @@ pub struct Configuration {
     pub rooms: Vec<Room>,
 }
 
-/// The answer: what is wanted of the node.
+/// The answer: the node's desired state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncAnswer {
-    /// The version of the messages that is spoken from now on.
+    /// The protocol version from now on.
     pub protocol: u16,
-    /// What is wanted.
+    /// The desired state.
     pub desired: Desired,
-    /// The configuration, when the node's is another.
+    /// The configuration, when its revision differs from the node's.
     #[serde(default)]
     pub configuration: Option<Configuration>,
     /// How fast the node may fetch the package, in bytes per second; none is without limit.
     #[serde(default)]
     pub fetch_rate: Option<u64>,
-    /// The time of the newest report that the manager holds, by the node's own clock. A node whose clock
-    /// has gone back, because its machine was restored (R20), goes on from there: else all that it says
-    /// would count as late.
+    /// The time of the newest report that the manager has, by the node's own clock. A node whose clock has gone
+    /// back, because its machine was restored (R20), continues from there: otherwise all its reports would count
+    /// as late.
     #[serde(default)]
     pub heard_at: Option<Time>,
-    /// What the Management Node's wall clock says: the one by which certificates are issued and judged, so a
-    /// node renews its own by it. Since protocol 2.
+    /// The Management Node's wall clock: certificates are issued and verified by it, so a node renews its own by
+    /// it. Since protocol 2.
     #[serde(default)]
     pub wall: Option<Wall>,
-    /// The other start that the manager has heard last under the node's identity; the node repeats it in its
+    /// The start id of the other process that last reported under the node's identity; the node repeats it in its
     /// next report. Since protocol 2.
     #[serde(default)]
     pub beside: Option<StartId>,

@@ -1,5 +1,5 @@
-//! The messages of every release so far are read by this one. They were recorded between a manager and
-//! a node of that release: enrolment, first sync, rooms, an operator's maintenance mode and its end.
+//! This release reads the messages of every release so far. They were recorded between a manager and a node of
+//! that release: enrolment, first sync, rooms, an operator's maintenance mode and its end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn releases() -> Vec<PathBuf> {
     releases
 }
 
-/// Reads the messages whose name begins so, and holds that nothing is lost when they are written again.
+/// Reads the messages whose name begins so, and checks that nothing is lost when they are written again.
 fn read<T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(release: &Path, name: &str) -> Vec<T> {
     let mut files: Vec<PathBuf> = fs::read_dir(release).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.file_name().unwrap().to_string_lossy().starts_with(name));
@@ -36,7 +36,7 @@ fn read<T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(release: 
 }
 
 #[test]
-fn what_a_node_said_is_understood() {
+fn recorded_reports_are_read() {
     for release in releases() {
         let said: Vec<Sync> = read(&release, "sync-");
         assert!(said.iter().all(|sync| sync.protocols.shared_with(PROTOCOL).is_some()));
@@ -48,7 +48,7 @@ fn what_a_node_said_is_understood() {
 }
 
 #[test]
-fn what_a_manager_answered_is_understood() {
+fn recorded_answers_are_read() {
     for release in releases() {
         let answers: Vec<SyncAnswer> = read(&release, "answer-");
         let rooms = answers.iter().find_map(|answer| answer.configuration.as_ref()).unwrap();
@@ -61,7 +61,7 @@ fn what_a_manager_answered_is_understood() {
 }
 
 #[test]
-fn an_enrolment_is_understood() {
+fn recorded_enrolments_are_read() {
     for release in releases() {
         let asked: Vec<EnrolmentRequest> = read(&release, "enrolment-request");
         assert!(asked[0].token.is_some() && asked[0].request.contains("CERTIFICATE REQUEST"));

@@ -1,5 +1,5 @@
-//! Fuzzing: builds the targets with coverage, runs each for a while, two at a time, and keeps what was
-//! found.
+//! Fuzzing: builds the targets with coverage, runs each for a given time, two at a time, and keeps the inputs that
+//! fail as regressions. What a target does with its input is in the crate `fuzz`.
 
 mod build;
 mod report;
@@ -21,8 +21,8 @@ const AT_ONCE: usize = 2;
 /// compression, 128 MiB; the rest is the corpus and the programs themselves.
 const MEMORY_MIB: u32 = 2048;
 
-/// The longest that one input may take, in seconds. The slowest real one takes a tenth of a second; the
-/// rest is for a machine that does something else meanwhile.
+/// The longest that one input may take, in seconds. The slowest real one takes a tenth of a second; the rest is
+/// margin for a busy machine.
 const INPUT_SECONDS: u32 = 10;
 
 /// A target and the longest of its inputs, as the program lists them.
@@ -31,21 +31,22 @@ struct Target {
     longest: String,
 }
 
-/// Runs every target, or the one of this name, for so many seconds. The same seed draws the same inputs, as
-/// far as the machine gets with them; without one chance decides.
+/// Runs every target, or the one of this name, for so many seconds. The same seed gives the same sequence of inputs,
+/// as far as the machine gets with it; without a seed it is random.
 ///
 /// # Errors
 /// Something was found, or the targets could not be built or run.
 pub(crate) fn fuzz(seconds: u32, seed: Option<u32>, only: Option<&str>) -> Result<(), Failed> {
     let built = build::build()?;
     let targets = targets(&built, only)?;
-    let waiting = Mutex::new(targets.into_iter());
+    let all = targets.len();
+    let waiting = Mutex::new((1..).zip(targets));
     let reports = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(target) = next(&waiting) {
-                    eprintln!("fuzz: {} for {seconds} s", target.name);
+                while let Some((number, target)) = next(&waiting) {
+                    eprintln!("fuzz: target {number} of {all}: {} for {seconds} s", target.name);
                     let report = run(&built, &target, seconds, seed);
                     reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
                 }
@@ -61,7 +62,7 @@ pub(crate) fn fuzz(seconds: u32, seed: Option<u32>, only: Option<&str>) -> Resul
     }
 }
 
-fn next(waiting: &Mutex<impl Iterator<Item = Target>>) -> Option<Target> {
+fn next<T>(waiting: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
     waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()
 }
 
@@ -82,7 +83,7 @@ fn targets(built: &Built, only: Option<&str>) -> Result<Vec<Target>, Failed> {
     Ok(targets)
 }
 
-/// Runs one target to its end, and keeps what it found.
+/// Runs one target to its end, and keeps its findings.
 fn run(built: &Built, target: &Target, seconds: u32, seed: Option<u32>) -> Result<Report, Failed> {
     let folder = built.folder.join("runs").join(&target.name);
     let (corpus, start, found) = (folder.join("corpus"), folder.join("start"), folder.join("found"));
@@ -115,7 +116,7 @@ fn run(built: &Built, target: &Target, seconds: u32, seed: Option<u32>) -> Resul
     let log = folder.join("log");
     fs::write(&log, &output.stderr).map_err(|error| Failed::File(log.clone(), error))?;
     let found = keep(&found, &kept)?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let log_text = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() && found.is_empty() {
         let name = &target.name;
         return Err(Failed::Tool(format!(
@@ -124,7 +125,7 @@ fn run(built: &Built, target: &Target, seconds: u32, seed: Option<u32>) -> Resul
             log.display()
         )));
     }
-    Ok(Report::read(&target.name, &said, found, log))
+    Ok(Report::read(&target.name, &log_text, found, log))
 }
 
 /// The inputs of a target that were found before.
@@ -132,7 +133,7 @@ fn regressions(target: &str) -> PathBuf {
     workspace().join("crates/fuzz/regressions").join(target)
 }
 
-/// Moves what was found to the inputs that every test replays. An input that was only slow is none.
+/// Copies the findings to the inputs that the tests replay. An input that was only slow is not a finding.
 fn keep(found: &Path, kept: &Path) -> Result<Vec<PathBuf>, Failed> {
     let failed = |path: &Path| {
         let path = path.to_owned();

@@ -1,5 +1,5 @@
-//! Builds the releases that the demo and the tests upgrade between: the recorded ones, each from its own
-//! commit; the present one; and the present programs under the next release's name.
+//! Builds the releases that the demo and the tests upgrade between: the recorded ones, each from its own commit;
+//! the present one; and the present programs as the next release. Only builds and copies programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::run::{Failed, cargo, run, workspace};
 
 /// The programs that are upgraded.
 const UPGRADED: [&str; 2] = ["pitlane-manager", "pitlane-node"];
-/// The programs that lie outside the slots.
+/// The programs outside the slots.
 const OUTSIDE: [&str; 4] = ["pitlane", "pitlane-boot", "pitlane-demo", "pitlane-faults"];
 /// What is kept of a recorded release: boot stays what a machine was installed with.
 const RECORDED: [&str; 3] = ["pitlane-manager", "pitlane-node", "pitlane-boot"];
@@ -19,8 +19,8 @@ const RECORDED: [&str; 3] = ["pitlane-manager", "pitlane-node", "pitlane-boot"];
 const PRESENT: &str = "34.1";
 const NEXT: &str = "34.2";
 
-/// Where the releases lie: a folder for each with the programs that are upgraded, and beside them
-/// those that are not.
+/// The folder of the releases: one folder for each with the programs that are upgraded, and beside them the
+/// programs that are not.
 pub(crate) struct Releases {
     /// Their folder.
     pub(crate) dir: PathBuf,
@@ -33,7 +33,7 @@ impl Releases {
     }
 }
 
-/// A release that has left the house.
+/// A release that was shipped.
 #[derive(Debug, Deserialize)]
 struct Recorded {
     version: String,
@@ -45,10 +45,15 @@ struct Register {
     release: Vec<Recorded>,
 }
 
+/// The folder in which the releases are built.
+pub(crate) fn dir() -> PathBuf {
+    workspace().join("target/releases")
+}
+
 /// Builds the present release and the next with the profile of daily work.
 pub(crate) fn build() -> Result<Releases, Failed> {
     let built = workspace().join("target/debug");
-    let dir = workspace().join("target/releases");
+    let dir = dir();
     eprintln!("xtask: building the release after this one ({NEXT})");
     run(&mut cargo(&["build", "-p", "manager", "-p", "node", "--features", "manager/next,node/next"]))?;
     keep(&built, &dir.join(NEXT), &UPGRADED)?;
@@ -65,15 +70,15 @@ pub(crate) fn build_all() -> Result<Releases, Failed> {
     let text = fs::read_to_string(&file).map_err(|error| Failed::File(file.clone(), error))?;
     let register: Register =
         toml::from_str(&text).map_err(|error| Failed::Tool(format!("{}: {error}", file.display())))?;
-    let dir = workspace().join("target/releases");
+    let dir = dir();
     for release in &register.release {
         build_recorded(release, &dir.join(&release.version))?;
     }
     build()
 }
 
-/// Builds a release from its commit, unless that was done. What it is built with is shared with the
-/// present one as far as it is the same.
+/// Builds a release from its commit, unless that was done. Dependencies of the same version are shared with the
+/// present release.
 fn build_recorded(release: &Recorded, to: &Path) -> Result<(), Failed> {
     let stamp = to.join("commit");
     if fs::read_to_string(&stamp).is_ok_and(|built| built == release.commit) {
@@ -84,8 +89,8 @@ fn build_recorded(release: &Recorded, to: &Path) -> Result<(), Failed> {
     let source = workspace().join("target/recorded").join(version);
     unpack(commit, &source)?;
     let target = workspace().join("target");
-    let words = ["build", "-p", "manager", "-p", "node", "-p", "boot", "--target-dir"];
-    run(cargo(&words).arg(&target).current_dir(&source))?;
+    let arguments = ["build", "-p", "manager", "-p", "node", "-p", "boot", "--target-dir"];
+    run(cargo(&arguments).arg(&target).current_dir(&source))?;
     keep(&target.join("debug"), to, &RECORDED)?;
     fs::write(&stamp, commit).map_err(|error| Failed::File(stamp, error))
 }
@@ -119,7 +124,7 @@ fn keep(from: &Path, to: &Path, programs: &[&str]) -> Result<(), Failed> {
     fs::create_dir_all(to).map_err(|error| Failed::File(to.to_owned(), error))?;
     for program in programs {
         let (from, to) = (from.join(program), to.join(program));
-        // A program that runs cannot be written over; a new file in its place can.
+        // A running program cannot be overwritten, but its name can refer to a new file.
         let _ = fs::remove_file(&to);
         fs::copy(&from, &to).map_err(|error| Failed::File(from, error))?;
     }

@@ -1,23 +1,23 @@
-//! Runs commands and says which one failed.
+//! Runs commands, and the error type of all tasks, which names the command that failed.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use thiserror::Error;
 
-/// Why a task did not end well.
+/// Why a task failed.
 #[derive(Debug, Error)]
 pub(crate) enum Failed {
     /// A command could not be started.
     #[error("{0} cannot be started: {1}")]
     NotStarted(String, std::io::Error),
-    /// A command ended badly.
+    /// A command ended with an error.
     #[error("{0} failed ({1})")]
     Command(String, std::process::ExitStatus),
     /// A file could not be read, copied or made.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
-    /// Something in the tree is not as it should be.
+    /// The tree breaks rules of tidiness.
     #[error("the tree is not tidy:\n{}", .0.join("\n"))]
     Untidy(Vec<String>),
     /// A tool is missing and cannot be installed.
@@ -47,7 +47,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failed> {
     if status.success() { Ok(()) } else { Err(Failed::Command(name, status)) }
 }
 
-/// What a command says on standard output.
+/// The standard output of a command.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failed> {
     let name = describe(command);
     let output = command.output().map_err(|error| Failed::NotStarted(name.clone(), error))?;
@@ -57,7 +57,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failed> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn describe(command: &Command) -> String {
+/// The program and its arguments, for messages.
+pub(crate) fn describe(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let program = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let arguments: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();

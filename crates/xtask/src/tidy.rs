@@ -1,6 +1,7 @@
-//! What no compiler checks: the directions between the crates, the length of files, markers that were
-//! left behind, and whether what is promised in writing is there.
+//! Checks of the tree that no compiler makes: dependencies between crates, duplicate versions, the length of files,
+//! module docs, leftover markers, and documents against the tree. Each fault is a line; nothing is corrected.
 
+mod duplicates;
 mod promises;
 
 use std::collections::BTreeSet;
@@ -10,34 +11,35 @@ use serde_json::Value;
 
 use crate::run::{Failed, cargo, output, workspace};
 
-/// A file of code holds one concept: more lines than this and it holds several.
+/// The most lines of a file of code. A longer one has more than one concept.
 const LINES: usize = 600;
 
-/// Words that must not stay in code.
+/// Markers that must not remain in code.
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
-/// Which of our crates each may use. What is not listed uses none.
+/// Which of our crates each crate may depend on.
 const DIRECTIONS: [(&str, &[&str]); 17] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("call", &[]),
-    ("frail", &[]),
+    ("faultfs", &[]),
     ("clock", &["fleet"]),
     ("edge", &[]),
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
     ("sim", &["fleet", "clock"]),
     ("boot", &["package", "slots"]),
-    ("callers", &["call"]),
+    // Shares no code with the engine that it tests.
+    ("callers", &[]),
     ("manager", &["fleet", "clock", "wire", "edge", "package", "slots"]),
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
     ("ctl", &["fleet", "edge", "package", "sim", "slots"]),
-    ("demo", &["callers", "frail"]),
+    ("demo", &["callers", "faultfs"]),
     ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
     ("xtask", &[]),
 ];
 
-/// Checks everything and names all that is not as it should be.
+/// Makes all checks and returns all faults.
 pub(crate) fn check() -> Result<(), Failed> {
     let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
     let mut faults = directions(&serde_json::from_str(&metadata).unwrap_or_default());
@@ -46,6 +48,7 @@ pub(crate) fn check() -> Result<(), Failed> {
         faults.extend(file_faults(name, &read(name)?));
     }
     faults.extend(core_faults()?);
+    faults.extend(duplicates::faults(&read("Cargo.lock")?));
     faults.extend(promises::path_faults(&read("ARCHITECTURE.md")?, &files));
     faults.extend(promises::scenario_faults(&files));
     let unit = |role: &str| read(&format!("dist/systemd/pitlane-{role}.service"));
@@ -55,7 +58,7 @@ pub(crate) fn check() -> Result<(), Failed> {
     if faults.is_empty() { Ok(()) } else { Err(Failed::Untidy(faults)) }
 }
 
-/// Uses between our crates that the design does not have. What only tests use is free.
+/// Dependencies between our crates that the table does not allow. Those of tests are free.
 fn directions(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
     if packages.is_empty() {
@@ -77,7 +80,7 @@ fn directions(metadata: &Value) -> Vec<String> {
     faults
 }
 
-/// The core stays pure: no standard library, and nothing outside but serde.
+/// The core stays pure: no standard library, and no dependency but serde.
 fn core_faults() -> Result<Vec<String>, Failed> {
     let file = workspace().join("crates/fleet/src/lib.rs");
     let text = fs::read_to_string(&file).map_err(|error| Failed::File(file, error))?;
@@ -88,12 +91,12 @@ fn core_faults() -> Result<Vec<String>, Failed> {
     let tree = output(&mut cargo(&[
         "tree", "-p", "fleet", "--edges", "normal", "--depth", "1", "--prefix", "none",
     ]))?;
-    let strangers = tree.lines().skip(1).filter(|line| !line.starts_with("serde "));
-    faults.extend(strangers.map(|line| format!("the core must not use {line}")));
+    let others = tree.lines().skip(1).filter(|line| !line.starts_with("serde "));
+    faults.extend(others.map(|line| format!("the core must not use {line}")));
     Ok(faults)
 }
 
-/// A log whose fields are written without `edge::log::VisibleFields`, so that text of others could begin a line.
+/// A log whose fields are written without `edge::log::VisibleFields`, so that foreign text could begin a line.
 fn log_fault(name: &str, text: &str) -> Option<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let begins = ["tracing_subscriber::fmt()", "fmt::layer()"].iter().any(|begin| code.contains(begin));
@@ -101,7 +104,7 @@ fn log_fault(name: &str, text: &str) -> Option<String> {
         .then(|| format!("{name} begins a log without edge::log::VisibleFields"))
 }
 
-/// What is wrong with the file of code `name`, a path in the workspace.
+/// The faults of the file of code `name`, a path in the workspace.
 fn file_faults(name: &str, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let tests = name.contains("/tests/") || name.ends_with("tests.rs");
@@ -109,7 +112,7 @@ fn file_faults(name: &str, text: &str) -> Vec<String> {
         faults.push(format!("{name} has more than {LINES} lines: is it still one concept?"));
     }
     if !text.starts_with("//!") && !tests {
-        faults.push(format!("{name} does not say what it is for"));
+        faults.push(format!("{name} has no module doc"));
     }
     if !tests {
         faults.extend(log_fault(name, text));
@@ -128,8 +131,7 @@ fn read(name: &str) -> Result<String, Failed> {
     fs::read_to_string(&file).map_err(|error| Failed::File(file, error))
 }
 
-/// Every file of the code, the papers and what is shipped beside the programs, by its path in the
-/// workspace.
+/// Every file of the code, the documents and `dist`, by its path in the workspace.
 fn files() -> Result<BTreeSet<String>, Failed> {
     let mut found = BTreeSet::new();
     let mut folders = ["crates", "dist", "docs"].map(|name| workspace().join(name)).to_vec();
@@ -164,7 +166,7 @@ mod tests {
     /// A crate that is used, and whether for building or for tests.
     type Used<'a> = (&'a str, Option<&'a str>);
 
-    /// Each crate with what it uses, as cargo tells it.
+    /// Crates with their dependencies, in the form of `cargo metadata`.
     fn metadata(crates: &[(&str, &[Used<'_>])]) -> Value {
         let used = |(name, kind): &Used<'_>| json!({"name": name, "kind": kind});
         let package = |(name, uses): &(&str, &[Used<'_>])| {
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_that_the_design_does_not_have_is_found_whatever_its_kind_but_for_tests() {
+    fn forbidden_dependency_of_any_kind_but_dev_is_found() {
         let check = |kind: Option<&str>, expected: &[&str]| {
             let found =
                 directions(&metadata(&[("fleet", &[]), ("slots", &[("fleet", kind), ("serde", None)])]));
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_that_the_design_has_is_no_fault_and_a_crate_without_a_place_is_one() {
+    fn allowed_dependency_is_no_fault_and_an_unlisted_crate_is_one() {
         assert!(directions(&metadata(&[("slots", &[]), ("boot", &[("slots", None)])])).is_empty());
         assert_eq!(
             directions(&metadata(&[("stray", &[])])),
@@ -211,7 +213,7 @@ mod tests {
         };
         let long = format!("//! Long.\n{}", "x\n".repeat(LINES));
         check("crates/x/src/lib.rs", "//! Good.\n", &[]);
-        check("crates/x/src/lib.rs", "use std::fs;\n", &["does not say what it is for"]);
+        check("crates/x/src/lib.rs", "use std::fs;\n", &["has no module doc"]);
         check("crates/x/src/lib.rs", &long, &["has more than"]);
         check("crates/x/src/lib.rs", "//! Good.\n// TODO: all of it", &["has a TODO"]);
         check("crates/x/tests/all.rs", &long, &[]);

@@ -1,28 +1,28 @@
-//! The tools that the tests need: installs the Debian packages that a fresh machine lacks, and says how
-//! to get what does not come from Debian.
+//! The tools that the tests need: installs missing Debian packages, and names the command for those that do not
+//! come from Debian.
 
 use std::process::Command;
 
 use crate::run::{Failed, cargo, run};
 
-/// A program, and the Debian package that brings it.
+/// A program, and the Debian package that contains it.
 const NEEDED: [(&str, &str); 7] = [
     ("sipp", "sip-tester"),
     ("baresip", "baresip"),
     ("minisign", "minisign"),
-    // Namespaces, cables and slow lines of the tests' own.
+    // Network namespaces, virtual links and their limits for tests.
     ("ip", "iproute2"),
     // The shipped units under systemd.
     ("systemd-nspawn", "systemd-container"),
-    // libFuzzer is written in it.
+    // libFuzzer is written in C++.
     ("g++", "g++"),
-    // The commits that earlier releases are built from.
+    // Earlier releases are built from their commits.
     ("git", "git"),
 ];
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<(), Failed> {
-    look_for_nextest()?;
+    check_nextest()?;
     let missing: Vec<&str> =
         NEEDED.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
@@ -38,8 +38,8 @@ pub(crate) fn install() -> Result<(), Failed> {
     run(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
 }
 
-/// The tests run last, and their runner is looked for first.
-fn look_for_nextest() -> Result<(), Failed> {
+/// The tests run last; that their runner is there is checked first.
+pub(crate) fn check_nextest() -> Result<(), Failed> {
     let answer = cargo(&["nextest", "--version"]).output();
     if answer.is_ok_and(|answer| answer.status.success()) {
         return Ok(());

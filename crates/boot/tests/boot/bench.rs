@@ -1,4 +1,4 @@
-//! A machine with small releases and a real `pitlane-boot`, and how to wait for what it does.
+//! The fixture: a machine with small releases and a real `pitlane-boot`, and waiting for what it does.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::signed::{Signed, key, signed, trust};
 
 /// How long a test waits for anything before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Bench {
     root: TempDir,
@@ -30,7 +30,7 @@ pub(crate) fn trial(word: &str) -> String {
 }
 
 impl Bench {
-    /// A machine with release 1 in slot a, behaving as `script` says, and impatient settings.
+    /// A machine with release 1, the program `script`, in slot a, and settings with short times.
     pub(crate) fn installed(script: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         let machine = Machine::open(root.path());
@@ -156,7 +156,7 @@ impl Bench {
     }
 
     pub(crate) fn wait(&self, what: &str, holds: impl Fn() -> bool) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while !holds() {
             let (log, journal) = (self.log(), self.journal());
             assert!(Instant::now() < until, "waited in vain for {what}\n{log}\n{journal:#?}");

@@ -1,5 +1,5 @@
-//! `pitlane-boot` with real processes: releases that confirm, crash, hang and pretend, and a `boot` that is
-//! killed and started again.
+//! `pitlane-boot` with real processes: releases that confirm themselves, crash, hang and report falsely, and a
+//! `boot` that is killed and started again.
 
 mod bench;
 #[path = "../support/signed.rs"]
@@ -19,7 +19,7 @@ fn left(record: &Record) -> Option<&Why> {
 }
 
 #[test]
-fn a_new_release_that_confirms_itself_stays() {
+fn new_release_that_confirms_itself_stays_selected() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm"));
     bench.boot();
     bench.wait_for_line("slot b: release 34.2 (34200) has confirmed itself");
@@ -31,7 +31,7 @@ fn a_new_release_that_confirms_itself_stays() {
 }
 
 #[test]
-fn a_new_release_that_never_confirms_itself_is_left() {
+fn new_release_that_never_confirms_itself_falls_back() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("serve"));
     bench.boot();
     bench.wait_for_event("a runs", 1);
@@ -43,7 +43,7 @@ fn a_new_release_that_never_confirms_itself_is_left() {
 }
 
 #[test]
-fn a_new_release_that_hangs_and_does_not_end_when_asked_is_killed_and_left() {
+fn new_release_that_hangs_and_ignores_sigterm_is_killed_and_falls_back() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("stubborn"));
     bench.settings(3);
     bench.boot();
@@ -54,7 +54,7 @@ fn a_new_release_that_hangs_and_does_not_end_when_asked_is_killed_and_left() {
 }
 
 #[test]
-fn a_new_release_that_crashes_is_tried_as_often_as_it_may_and_left() {
+fn new_release_that_crashes_uses_up_its_tries_and_falls_back() {
     let mut bench = Bench::with_selected(&trial("serve"), "echo 'b runs 1' >> \"$2/journal\"; exit 7");
     bench.boot();
     bench.wait_for_event("a runs", 1);
@@ -64,7 +64,7 @@ fn a_new_release_that_crashes_is_tried_as_often_as_it_may_and_left() {
 }
 
 #[test]
-fn a_new_release_whose_program_cannot_be_executed_is_left() {
+fn new_release_whose_program_cannot_be_executed_falls_back() {
     let mut bench = Bench::installed(&trial("serve"));
     bench.stage_program("#!/nonexistent/interpreter\n");
     bench.select();
@@ -74,7 +74,7 @@ fn a_new_release_whose_program_cannot_be_executed_is_left() {
 }
 
 #[test]
-fn a_release_that_says_ready_without_a_confirmation_in_the_record_is_left() {
+fn release_that_reports_ready_without_a_confirmation_in_the_record_falls_back() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("pretend"));
     bench.settings(3);
     bench.boot();
@@ -84,7 +84,7 @@ fn a_release_that_says_ready_without_a_confirmation_in_the_record_is_left() {
 }
 
 #[test]
-fn a_release_that_confirms_itself_while_it_is_being_stopped_stays() {
+fn release_that_confirms_itself_while_it_is_being_stopped_stays_selected() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("at-the-last-moment"));
     bench.settings(3);
     bench.boot();
@@ -95,7 +95,7 @@ fn a_release_that_confirms_itself_while_it_is_being_stopped_stays() {
 }
 
 #[test]
-fn a_confirmation_whose_message_was_lost_counts() {
+fn confirmation_in_the_record_is_valid_without_its_message() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm-silently"));
     bench.boot();
     bench.wait_for_line("slot b: release 34.2 (34200) has confirmed itself");
@@ -105,7 +105,7 @@ fn a_confirmation_whose_message_was_lost_counts() {
 }
 
 #[test]
-fn the_clock_stands_still_while_a_release_asks_for_more_time() {
+fn confirmation_timeout_is_extended_while_a_release_asks_for_more_time() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("wait-for-manager"));
     bench.settings(2);
     bench.boot();
@@ -119,7 +119,7 @@ fn the_clock_stands_still_while_a_release_asks_for_more_time() {
 }
 
 #[test]
-fn a_release_that_hangs_after_it_asked_for_more_time_is_left() {
+fn release_that_hangs_after_it_asked_for_more_time_falls_back() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("wait-then-hang"));
     bench.boot();
     bench.wait_for_event("a runs", 1);
@@ -127,7 +127,7 @@ fn a_release_that_hangs_after_it_asked_for_more_time_is_left() {
 }
 
 #[test]
-fn a_running_release_selects_the_next_one_and_it_starts_at_once() {
+fn running_release_selects_the_next_one_and_it_starts_at_once() {
     let mut bench = Bench::installed(&trial("upgrade"));
     bench.stage(&trial("confirm"));
     bench.boot();
@@ -138,7 +138,7 @@ fn a_running_release_selects_the_next_one_and_it_starts_at_once() {
 }
 
 #[test]
-fn a_confirmed_release_that_keeps_crashing_is_restarted_with_growing_pauses_and_never_left() {
+fn confirmed_release_that_keeps_crashing_is_restarted_with_backoff_and_never_falls_back() {
     let mut bench = Bench::installed("echo 'a runs 1' >> \"$2/journal\"; kill -SEGV $$");
     bench.stage(&trial("serve"));
     bench.boot();
@@ -153,7 +153,7 @@ fn a_confirmed_release_that_keeps_crashing_is_restarted_with_growing_pauses_and_
 }
 
 #[test]
-fn a_release_that_ends_without_an_error_is_started_again() {
+fn release_that_ends_without_an_error_is_started_again() {
     let mut bench = Bench::installed(&trial("restart"));
     bench.boot();
     for times in 1..=3 {
@@ -164,7 +164,7 @@ fn a_release_that_ends_without_an_error_is_started_again() {
 }
 
 #[test]
-fn boot_that_is_asked_to_end_ends_its_program_and_all_that_it_started() {
+fn boot_that_is_stopped_ends_its_program_and_its_children() {
     let script = format!("sleep 1000 & echo \"a helper $!\" >> \"$2/journal\"; {}", trial("stubborn"));
     let mut bench = Bench::installed(&script);
     bench.boot();
@@ -177,7 +177,7 @@ fn boot_that_is_asked_to_end_ends_its_program_and_all_that_it_started() {
 }
 
 #[test]
-fn a_killed_boot_takes_its_program_along_and_can_be_started_again() {
+fn program_of_a_killed_boot_ends_and_boot_can_be_started_again() {
     let mut bench = Bench::installed(&trial("serve"));
     for times in 1..=3 {
         bench.boot();
@@ -191,7 +191,7 @@ fn a_killed_boot_takes_its_program_along_and_can_be_started_again() {
 }
 
 #[test]
-fn a_program_that_outlives_a_killed_boot_is_killed_before_the_next_start() {
+fn program_that_outlives_a_killed_boot_is_killed_before_the_next_start() {
     let mut bench = Bench::installed(&trial("deaf"));
     bench.boot();
     bench.wait_for_event("a runs", 1);
@@ -204,7 +204,7 @@ fn a_program_that_outlives_a_killed_boot_is_killed_before_the_next_start() {
 }
 
 #[test]
-fn the_service_manager_hears_that_the_machine_is_up() {
+fn service_manager_is_notified_that_the_machine_is_up() {
     let bench = Bench::installed(&trial("serve"));
     let socket = UnixDatagram::bind(bench.path("manager.socket")).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -252,7 +252,7 @@ fn fall_back_to_a_release_that_does_not_start_either_is_reported_and_kept() {
 }
 
 #[test]
-fn a_second_boot_on_the_same_machine_is_refused() {
+fn second_boot_on_the_same_machine_is_refused() {
     let mut bench = Bench::installed(&trial("serve"));
     bench.boot();
     bench.wait_for_event("a runs", 1);
@@ -262,7 +262,7 @@ fn a_second_boot_on_the_same_machine_is_refused() {
 }
 
 #[test]
-fn a_boot_killed_again_and_again_while_it_tries_a_release_goes_back_in_the_end() {
+fn boot_killed_repeatedly_while_it_tries_a_release_falls_back() {
     let mut bench = Bench::with_selected(&trial("confirm"), &trial("serve"));
     bench.settings(1000);
     for times in 1..=2 {
@@ -277,7 +277,7 @@ fn a_boot_killed_again_and_again_while_it_tries_a_release_goes_back_in_the_end()
 }
 
 #[test]
-fn a_boot_killed_at_any_time_during_an_upgrade_comes_back_with_a_whole_release() {
+fn boot_killed_at_any_time_during_an_upgrade_starts_a_complete_release() {
     for milliseconds in (0..60).step_by(4) {
         let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm"));
         bench.settings(1000);
@@ -292,7 +292,7 @@ fn a_boot_killed_at_any_time_during_an_upgrade_comes_back_with_a_whole_release()
 }
 
 #[test]
-fn a_machine_without_a_usable_record_or_settings_is_refused_by_name() {
+fn machine_without_a_usable_record_or_settings_is_refused_by_name() {
     let check = |spoil: &dyn Fn(&Bench), named: &[&str]| {
         let bench = Bench::installed(&trial("serve"));
         spoil(&bench);
@@ -309,7 +309,7 @@ fn a_machine_without_a_usable_record_or_settings_is_refused_by_name() {
 }
 
 #[test]
-fn a_counted_try_is_never_given_twice() {
+fn counted_try_is_never_used_twice() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("serve"));
     bench.settings(1000);
     bench.boot();

@@ -1,4 +1,4 @@
-//! Slots that somebody changed: nothing runs but what was signed with a key that the machine trusts.
+//! Slots that an attacker has changed: only programs signed with a key that the machine trusts are run.
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -14,10 +14,10 @@ use slots::{Record, Slot, Why};
 use crate::bench::{Bench, lives, release_of, trial};
 use crate::signed::{key, signed};
 
-/// What an attacker puts in the place of a program: it leaves a trace when it runs.
+/// An attacker's program: it leaves a file when it runs.
 const EVIL: &str = "#!/bin/sh\necho evil >> \"$2/evil\"\nexec sleep 1000\n";
 
-/// A way to change a slot, and what is said of it.
+/// A way to change a slot, and the text with which it is reported.
 type Change = (&'static dyn Fn(&Bench, &str), &'static str);
 
 fn write(bench: &Bench, path: &str, contents: impl AsRef<[u8]>) {
@@ -59,8 +59,8 @@ fn another_manifest(bench: &Bench, slot: &str) {
 
 /// A whole release, signed by somebody else.
 fn untrusted(bench: &Bench, slot: &str) {
-    let stranger = generate_key("a stranger").unwrap();
-    let release = signed(2, EVIL, "a helper", &stranger.signing);
+    let untrusted_key = generate_key("an untrusted key").unwrap();
+    let release = signed(2, EVIL, "a helper", &untrusted_key.signing);
     for file in &release.files {
         write(bench, &format!("{slot}/{}", file.name), &file.contents);
     }
@@ -76,7 +76,7 @@ fn serde_json_of(identity: &slots::SlotIdentity) -> String {
     )
 }
 
-/// Whoever owns the slots owns the record beside them, too.
+/// The user who owns the slots owns the record, too.
 fn rename_selected(bench: &Bench, manifest: &str) {
     let Some(trying) = bench.machine.record().unwrap().trying else { return };
     let record = fs::read_to_string(bench.path("boot.json")).unwrap();
@@ -91,7 +91,7 @@ fn change_manifest(bench: &Bench, slot: &str) {
 }
 
 #[test]
-fn tried_slot_that_was_changed_is_left_and_never_run() {
+fn tried_slot_that_was_changed_falls_back_and_is_never_run() {
     for (change, said) in CHANGES {
         let mut bench = Bench::with_selected(&trial("serve"), &trial("serve"));
         change(&bench, "slots/b");
@@ -121,7 +121,7 @@ fn confirmed_slot_that_was_changed_is_not_started_and_changes_nothing() {
 }
 
 #[test]
-fn neither_of_two_changed_slots_is_started_and_both_are_named() {
+fn neither_of_two_changed_slots_is_started_and_both_are_reported() {
     let bench = Bench::with_selected(&trial("serve"), &trial("serve"));
     for slot in ["slots/a", "slots/b"] {
         write(&bench, &format!("{slot}/bin/program"), EVIL);
@@ -143,7 +143,7 @@ fn neither_of_two_changed_slots_is_started_and_both_are_named() {
 }
 
 #[test]
-fn machine_without_trusted_keys_starts_nothing_and_leaves_the_selection_as_it_is() {
+fn machine_without_trusted_keys_starts_nothing_and_keeps_the_selection() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm"));
     let before = bench.machine.record().unwrap();
     let hidden = bench.path("hidden");
@@ -188,7 +188,7 @@ fn refused_after(bench: &Bench, commands: &str) {
 
 /// Machines that cannot execute memory. The fault is not the release's, so none is left.
 #[test]
-fn machine_that_executes_no_memory_is_named_and_leaves_the_selection_as_it_is() {
+fn machine_that_executes_no_memory_is_reported_and_keeps_the_selection() {
     let mut bench = Bench::with_selected(&trial("serve"), &trial("confirm"));
     let before = bench.machine.record().unwrap();
     refused_after(&bench, "mount -t tmpfs nothing /proc");
@@ -212,7 +212,7 @@ fn program_that_is_replaced_while_it_runs_is_not_started_again() {
 }
 
 #[test]
-fn release_staged_while_another_runs_starts_as_it_was_verified_then() {
+fn release_staged_while_another_runs_starts_from_the_copy_verified_then() {
     let mut bench = Bench::installed(&trial("upgrade"));
     bench.boot();
     bench.wait_for_event("a runs", 1);
@@ -248,7 +248,7 @@ fn staged_release_that_is_not_what_was_signed_is_named_while_the_old_one_runs() 
 
 /// The time between the check and the start is what an attacker with a process of the same user has.
 #[test]
-fn program_that_changes_all_the_time_is_never_run_changed() {
+fn program_that_changes_constantly_is_only_run_as_signed() {
     let mut bench = Bench::installed(&trial("serve"));
     let path = bench.path("slots/a/bin/program");
     let good = fs::read(&path).unwrap();

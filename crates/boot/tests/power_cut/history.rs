@@ -1,4 +1,4 @@
-//! Machines that live through upgrades on a disk that writes everything down, with a real `pitlane-boot`.
+//! Upgrades of machines with a real `pitlane-boot`, on a disk that records every change.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use frail::{Frail, Record};
+use faultfs::{FaultFs, Record};
 use rustix::process::{Pid, Signal, kill_process};
 use slots::{Machine, Slot, SlotIdentity, Staging};
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::signed::{Signed, key, signed, trust};
 
 /// How long a test waits for anything before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The impatient settings of every machine.
 const SETTINGS: &str = "[node]\nname = \"skipped\"\n\n[boot]\ntries = 2\nstop_grace_seconds = 1\n\
@@ -53,7 +53,7 @@ pub(crate) fn fill(staging: Staging, number: u32) -> slots::Result<()> {
 
 /// A machine on a disk that writes down what is done to it.
 struct Recorded {
-    disk: Frail,
+    disk: FaultFs,
     machine: Machine,
     log: PathBuf,
     boot: Option<Child>,
@@ -100,8 +100,8 @@ impl Recorded {
         let [backing, at] = ["backing", "at"].map(|name| folder.path().join(name));
         fs::create_dir(&backing).expect("a new directory");
         fs::create_dir(&at).expect("a new directory");
-        settle(&backing);
-        let disk = Frail::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        configure(&backing);
+        let disk = FaultFs::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
         disk.begin_record().expect("a folder that can be read");
         let machine = Machine::open(&at);
         let log = folder.path().join("boot.log");
@@ -136,7 +136,7 @@ impl Recorded {
 }
 
 /// Gives a machine its settings and the key that it trusts.
-pub(crate) fn settle(root: &Path) {
+pub(crate) fn configure(root: &Path) {
     fs::write(root.join("machine.toml"), SETTINGS).expect("room for it");
     trust(root);
 }
@@ -158,7 +158,7 @@ pub(crate) fn end(mut boot: Child) {
 
 /// Waits until what `look` sees is as wanted.
 pub(crate) fn wait(what: &str, look: impl Fn() -> String, wanted: impl Fn(&str) -> bool) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     loop {
         let seen = look();
         if wanted(&seen) {

@@ -1,6 +1,6 @@
-//! The power goes after every change of the disk that an installation, an upgrade and a start make, as they
-//! were written down of real programs, with every outcome of what was not durable yet. The machine then
-//! starts a complete release, and none that is behind what was acknowledged.
+//! Power cuts after every change that an installation, an upgrade and a start make on a disk, as recorded of real
+//! programs, with every outcome of the changes that were not durable. The machine then starts a complete release,
+//! and none older than what was acknowledged.
 
 mod history;
 #[path = "../support/signed.rs"]
@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use frail::{Change, Record, Survivor, Tally, cut_everywhere, lay_out};
+use faultfs::{Change, CrashState, Record, Tally, cut_everywhere, lay_out};
 use history::{boot, end, fill, number, release, wait};
 use signed::SlotFile;
 use slots::{Attempt, Error, Machine, Slot, Start, UnixMillis};
@@ -22,7 +22,7 @@ const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 /// Every so many disks a real `pitlane-boot` is started on one.
 const REALLY_STARTED: usize = 20;
 
-/// What is certain when the power goes: a machine that starts again must not be behind it.
+/// What has been acknowledged at the power cut: a machine that starts again must not be behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Certain {
     confirmed: Option<u32>,
@@ -61,25 +61,25 @@ struct Inspector {
 }
 
 impl Inspector {
-    fn look(&mut self, survivor: &Survivor<'_>) -> Result<(), String> {
+    fn look(&mut self, state: &CrashState<'_>) -> Result<(), String> {
         self.looked_at += 1;
-        let certain = Certain::after(survivor.marks);
-        let start = self.in_a_folder(survivor, |root| starts(&installed(root, &certain)?, &certain))?;
+        let certain = Certain::after(state.marks);
+        let start = self.in_a_folder(state, |root| starts(&installed(root, &certain)?, &certain))?;
         if !self.looked_at.is_multiple_of(REALLY_STARTED) {
             return Ok(());
         }
         self.started += 1;
         let log = self.folder.path().join("boot.log");
-        self.in_a_folder(survivor, |root| really_starts(installed(root, &certain)?.root(), &log, start.slot))
+        self.in_a_folder(state, |root| really_starts(installed(root, &certain)?.root(), &log, start.slot))
     }
 
     fn in_a_folder<T>(
         &self,
-        survivor: &Survivor<'_>,
+        state: &CrashState<'_>,
         look: impl FnOnce(&Path) -> Result<T, String>,
     ) -> Result<T, String> {
         let root = self.folder.path().join("machine");
-        lay_out(survivor.nodes, &root).map_err(|error| error.to_string())?;
+        lay_out(state.nodes, &root).map_err(|error| error.to_string())?;
         let found = look(&root);
         fs::remove_dir_all(&root).map_err(|error| error.to_string())?;
         found
@@ -155,11 +155,11 @@ fn really_starts(root: &Path, log: &Path, slot: Slot) -> Result<(), String> {
     let journal = || fs::read(root.join("journal")).unwrap_or_default();
     let before = journal().len();
     let boot = boot(root, log);
-    let news = || String::from_utf8_lossy(&journal()[before..]).into_owned();
-    let story = || format!("{}{}", news(), fs::read_to_string(log).unwrap_or_default());
-    wait("a release that runs", story, |_| news().contains(" runs "));
+    let written = || String::from_utf8_lossy(&journal()[before..]).into_owned();
+    let output = || format!("{}{}", written(), fs::read_to_string(log).unwrap_or_default());
+    wait("a release that runs", output, |_| written().contains(" runs "));
     end(boot);
-    let first = news();
+    let first = written();
     match first.trim_start_matches('\0').starts_with(&format!("{slot} runs ")) {
         true => Ok(()),
         false => Err(format!("slot {slot} was to start, and this ran: {first}")),
@@ -169,7 +169,7 @@ fn really_starts(root: &Path, log: &Path, slot: Slot) -> Result<(), String> {
 fn inspect(record: &Record) -> Result<(Tally, usize), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut inspector = Inspector { folder, looked_at: 0, started: 0 };
-    let tally = cut_everywhere(record, nothing_passes, |survivor| inspector.look(survivor))?;
+    let tally = cut_everywhere(record, nothing_passes, |state| inspector.look(state))?;
     Ok((tally, inspector.started))
 }
 
@@ -189,7 +189,7 @@ fn two_upgrades_survive_a_power_cut_after_every_change() {
 }
 
 #[test]
-fn a_fall_back_survives_a_power_cut_after_every_change() {
+fn fall_back_survives_a_power_cut_after_every_change() {
     check(&history::a_fall_back(), 300);
 }
 
@@ -202,7 +202,7 @@ fn is_sync_dir(change: &Change) -> bool {
 }
 
 #[test]
-fn the_proof_notices_what_was_not_made_durable() {
+fn test_fails_on_a_disk_that_does_not_make_changes_durable() {
     let record = history::a_fall_back();
     for forgets in [is_sync, is_sync_dir] as [fn(&Change) -> bool; 2] {
         let changes = record.changes.iter().filter(|change| !forgets(change)).cloned().collect();

@@ -1,4 +1,4 @@
-//! Small releases that are signed as real ones are.
+//! Small signed releases for the tests.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,12 +1,11 @@
-//! A small Conferencing Node for tests of the witnesses: it mixes, and it can be told to do wrong.
-//! Only what the callers need to be seen failing; the real engine has its own tests.
+//! A small Conferencing Node that mixes audio and can be given a defect, for tests of what the callers detect.
+//! Implements only what these tests need; shares no code with the call engine.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use call::rtp::Header as Rtp;
 use callers::{Codec, Node, NodeName};
 use rsipstack::dialog::dialog::{Dialog, DialogState};
 use rsipstack::dialog::dialog_layer::DialogLayer;
@@ -16,21 +15,22 @@ use rsipstack::transaction::endpoint::Endpoint;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{TcpListenerConnection, TransportLayer};
+use rtp_rs::{RtpPacketBuilder, RtpReader, Seq};
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 type Frame = [i16; 160];
 
-/// What the node does wrong.
+/// A defect of the node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Wrong {
-    Nothing,
-    /// Everybody hears himself too.
+pub(crate) enum Defect {
+    None,
+    /// Each caller receives its own tone too.
     Echo,
-    /// Everybody hears all rooms.
+    /// Each caller receives all rooms.
     Leak,
-    /// Nobody hears the caller with this place in the order of Call-IDs.
+    /// No caller receives the one with this index in the order of Call-IDs.
     Mute(usize),
 }
 
@@ -48,7 +48,7 @@ type Legs = Arc<Mutex<BTreeMap<String, Leg>>>;
 
 pub(crate) struct TestNode {
     pub(crate) node: Node,
-    pub(crate) wrong: Arc<Mutex<Wrong>>,
+    pub(crate) defect: Arc<Mutex<Defect>>,
     pub(crate) closed: Arc<Mutex<bool>>,
     legs: Legs,
     layer: Arc<DialogLayer>,
@@ -72,7 +72,7 @@ impl TestNode {
         let layer = Arc::new(DialogLayer::new(endpoint.inner.clone()));
         let node = TestNode {
             node: Node { name: NodeName(name.to_owned()), sip },
-            wrong: Arc::new(Mutex::new(Wrong::Nothing)),
+            defect: Arc::new(Mutex::new(Defect::None)),
             closed: Arc::default(),
             legs: Legs::default(),
             layer,
@@ -83,13 +83,13 @@ impl TestNode {
         node
     }
 
-    /// Dies: no more SIP, no more sound, no farewell.
+    /// Crashes: no more SIP, no more RTP, no BYE.
     pub(crate) fn kill(&self) {
         self.stop.cancel();
         self.endpoint.shutdown();
     }
 
-    /// Hangs up one call of its own accord.
+    /// Hangs up one call.
     pub(crate) async fn hang_up(&self, call: &str) {
         let id =
             self.layer.all_dialog_ids().into_iter().find(|id| id.contains(call)).expect("the call is here");
@@ -120,7 +120,7 @@ impl TestNode {
                 }
             }
         });
-        tokio::spawn(mix(self.legs.clone(), self.wrong.clone(), self.stop.clone()));
+        tokio::spawn(mix(self.legs.clone(), self.defect.clone(), self.stop.clone()));
     }
 }
 
@@ -148,7 +148,7 @@ async fn invited(
     let (peer, codec, sends) = read(&offer);
     let leg = Leg { room, codec, socket: socket.clone(), peer, queue: VecDeque::new(), sends, sequence: 0 };
     legs.lock().unwrap().insert(call.clone(), leg);
-    tokio::spawn(hear(socket, legs.clone(), call.clone(), codec, stop));
+    tokio::spawn(receive(socket, legs.clone(), call.clone(), codec, stop));
     dialog.accept(Some(sdp_type()), Some(answer(port, codec, sends))).unwrap();
     tokio::spawn(async move { dialog.handle(&mut tx).await });
     while let Some(change) = changes.recv().await {
@@ -184,7 +184,7 @@ fn sdp_type() -> Vec<Header> {
     vec![Header::ContentType("application/sdp".into())]
 }
 
-/// The caller's address, codec, and whether it wants to hear.
+/// The caller's address, its codec, and whether it accepts audio.
 fn read(offer: &str) -> (SocketAddr, Codec, bool) {
     let after = |key: &str| offer.lines().find_map(|line| line.strip_prefix(key)).expect(key);
     let mut audio = after("m=audio ").split_whitespace();
@@ -199,12 +199,12 @@ fn answer(port: u16, codec: Codec, sends: bool) -> Vec<u8> {
         .into_bytes()
 }
 
-async fn hear(socket: Arc<UdpSocket>, legs: Legs, call: String, codec: Codec, stop: CancellationToken) {
+async fn receive(socket: Arc<UdpSocket>, legs: Legs, call: String, codec: Codec, stop: CancellationToken) {
     let mut buffer = [0; 1500];
     while let Some(Ok((length, _))) = stop.run_until_cancelled(socket.recv_from(&mut buffer)).await {
-        let Some((_, payload)) = Rtp::parse(&buffer[..length]) else { continue };
+        let Ok(packet) = RtpReader::new(&buffer[..length]) else { continue };
         let mut frame = [0; 160];
-        frame.iter_mut().zip(codec.decode(payload)).for_each(|(to, from)| *to = from);
+        frame.iter_mut().zip(codec.decode(packet.payload())).for_each(|(to, from)| *to = from);
         let mut legs = legs.lock().unwrap();
         let Some(leg) = legs.get_mut(&call) else { return };
         leg.queue.push_back(frame);
@@ -214,19 +214,19 @@ async fn hear(socket: Arc<UdpSocket>, legs: Legs, call: String, codec: Codec, st
     }
 }
 
-async fn mix(legs: Legs, wrong: Arc<Mutex<Wrong>>, stop: CancellationToken) {
+async fn mix(legs: Legs, defect: Arc<Mutex<Defect>>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        let wrong = *wrong.lock().unwrap();
+        let defect = *defect.lock().unwrap();
         let out = {
             let mut legs = legs.lock().unwrap();
-            let said: Vec<(String, String, Frame)> = legs
+            let sent: Vec<(String, String, Frame)> = legs
                 .iter_mut()
                 .map(|(id, leg)| (id.clone(), leg.room.clone(), leg.queue.pop_front().unwrap_or([0; 160])))
                 .collect();
             legs.iter_mut()
                 .filter(|(_, leg)| leg.sends)
-                .map(|(id, leg)| packet(id, leg, &said, wrong))
+                .map(|(id, leg)| packet(id, leg, &sent, defect))
                 .collect::<Vec<_>>()
         };
         for (socket, peer, packet) in out {
@@ -238,31 +238,29 @@ async fn mix(legs: Legs, wrong: Arc<Mutex<Wrong>>, stop: CancellationToken) {
 fn packet(
     id: &str,
     leg: &mut Leg,
-    said: &[(String, String, Frame)],
-    wrong: Wrong,
+    sent: &[(String, String, Frame)],
+    defect: Defect,
 ) -> (Arc<UdpSocket>, SocketAddr, Vec<u8>) {
     let mut sum = [0_i16; 160];
-    for (place, (who, room, frame)) in said.iter().enumerate() {
+    for (index, (who, room, frame)) in sent.iter().enumerate() {
         let own = who == id;
-        let heard = match wrong {
-            Wrong::Nothing => !own && *room == leg.room,
-            Wrong::Echo => *room == leg.room,
-            Wrong::Leak => !own,
-            Wrong::Mute(muted) => !own && *room == leg.room && place != muted,
+        let heard = match defect {
+            Defect::None => !own && *room == leg.room,
+            Defect::Echo => *room == leg.room,
+            Defect::Leak => !own,
+            Defect::Mute(muted) => !own && *room == leg.room && index != muted,
         };
         if heard {
             sum.iter_mut().zip(frame).for_each(|(to, from)| *to = to.saturating_add(*from));
         }
     }
     leg.sequence = leg.sequence.wrapping_add(1);
-    let header = Rtp {
-        payload_type: leg.codec.payload_type(),
-        marker: false,
-        sequence: leg.sequence,
-        timestamp: u32::from(leg.sequence) * 160,
-        ssrc: 1,
-    };
-    let mut datagram = Vec::new();
-    header.write(&leg.codec.encode(&sum), &mut datagram);
-    (leg.socket.clone(), leg.peer, datagram)
+    let payload = leg.codec.encode(&sum);
+    let packet = RtpPacketBuilder::new()
+        .payload_type(leg.codec.payload_type())
+        .sequence(Seq::from(leg.sequence))
+        .timestamp(u32::from(leg.sequence) * 160)
+        .ssrc(1)
+        .payload(&payload);
+    (leg.socket.clone(), leg.peer, packet.build().unwrap())
 }

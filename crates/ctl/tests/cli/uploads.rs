@@ -320,7 +320,7 @@ fn empty_list_of_uploads_is_reported() {
 #[test]
 fn package_is_removed_unless_it_is_needed() {
     let delete = "DELETE /api/admin/configuration/v1/upgrade_package/";
-    let refusal = json!({"error": "the package of 34.1 (34100) is needed: run 3 under way brings it",
+    let refusal = json!({"error": "the package of 34.1 (34100) is needed: run 3 in progress installs it",
         "kind": "conflict", "hint": "wait until the run has ended"});
     let server = Server::start(vec![
         about(),
@@ -334,7 +334,7 @@ fn package_is_removed_unless_it_is_needed() {
     let refused = home.run(&["upgrade", "packages", "remove", "34.1"]);
     assert_eq!(refused.code, 3);
     assert!(
-        refused.err.ends_with("run 3 under way brings it\n  next: wait until the run has ended\n"),
+        refused.err.ends_with("run 3 in progress installs it\n  next: wait until the run has ended\n"),
         "{}",
         refused.err
     );

@@ -1,4 +1,7 @@
-//! One case: a phase, a fault, and what came of it.
+//! Runs one case of the fault matrix: leads a run into the phase, injects the fault, waits for its effect, undoes it,
+//! and requires that the run or a repeat upgrades every node.
+//!
+//! Relies on `testbed`, `reach`, `inject` and `oracle` for the steps.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,41 +9,44 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::fault::{Fault, Victim};
-use super::judge::{self, Logs};
+use super::fault::{Fault, Target};
+use super::oracle::{self, Logs};
 use super::phase::Phase;
-use super::reach::{Held, calls};
-use super::scene::{FIRST, LAST, PATIENCE, SILENT, STRUCK, Scene, WAITING, all, of, words};
+use super::reach::{Pause, calls};
+use super::testbed::{
+    FIRST, LAST, SILENT, TARGET, TIMEOUT, Testbed, WAITING, node_numbers, node_status, status_text,
+};
 use crate::disk::Disks;
 use crate::error::Error;
 use crate::releases::Releases;
 
-/// How often a status is asked for.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How long calls go on under a fault at the least: longer than a caller waits for sound.
-const UNDER_THE_FAULT: Duration = Duration::from_secs(6);
-/// How long a run may take to end or to say why it does not go on: a silence is noticed after a quarter
-/// of a minute, and a slow line carries a package in half a minute.
-const SETTLES_WITHIN: Duration = Duration::from_secs(120);
+/// How often the status is read.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// The shortest time that calls go on under a fault: longer than the silence after which a caller counts a call as
+/// lost.
+const FAULT_DURATION: Duration = Duration::from_secs(6);
+/// How long a run may take to end or to report why it waits: a silent node is noticed after 15 s, and a slow link
+/// transfers a package in half a minute.
+const REACTION_LIMIT: Duration = Duration::from_secs(120);
 
 /// A phase and a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Case {
-    /// When.
+    /// When the fault is injected.
     pub phase: Phase,
-    /// What.
+    /// The fault.
     pub fault: Fault,
 }
 
 impl Case {
-    /// The whole product, by phase.
+    /// All cases, by phase.
     pub fn all() -> impl Iterator<Item = Self> {
         let of = |phase| Fault::ALL.into_iter().map(move |fault| Self { phase, fault });
         Phase::ALL.into_iter().flat_map(of)
     }
 
-    /// Whether it is of the part that is played for every change: every phase once and every fault once,
-    /// and the two that end the most beside.
+    /// Whether the gate runs it: the covering cases contain every phase and every fault at least once, and the two
+    /// faults that end the most calls.
     pub fn covers(self) -> bool {
         const COVERING: [(Phase, Fault); 10] = [
             (Phase::ManagerStages, Fault::DiskFull),
@@ -58,14 +64,14 @@ impl Case {
     }
 }
 
-/// What a case has told.
+/// The report of a case in which every invariant held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// Calls alive when the fault was made.
+pub struct CaseReport {
+    /// The number of calls that were alive when the fault was injected.
     pub alive: usize,
-    /// Calls that the fault itself ended.
+    /// The number of calls that the fault itself ended.
     pub ended: usize,
-    /// What the run said under the fault.
+    /// What the status or a log reported under the fault.
     pub said: String,
     /// How the run ended.
     pub outcome: String,
@@ -73,53 +79,53 @@ pub struct Told {
     pub repeat: Option<String>,
 }
 
-/// What a case has come to.
+/// The result of a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// As it must be.
-    Held(Told),
-    /// Not.
+    /// Every invariant held.
+    Held(CaseReport),
+    /// An invariant was violated, or the case failed; with the reason.
     Broken(String),
 }
 
-/// Plays a case in `folder`. The caller is in namespaces of its own.
+/// Runs a case in `folder`. The process must be in namespaces of its own.
 pub fn run(case: Case, releases: Releases, folder: &Path) -> Verdict {
-    match play(case, releases, folder) {
-        Ok(told) => Verdict::Held(told),
+    match run_steps(case, releases, folder) {
+        Ok(report) => Verdict::Held(report),
         Err(error) => Verdict::Broken(error.to_string()),
     }
 }
 
-fn play(case: Case, releases: Releases, folder: &Path) -> Result<Told, Error> {
+fn run_steps(case: Case, releases: Releases, folder: &Path) -> Result<CaseReport, Error> {
     let Case { phase, fault } = case;
-    let disks = if fault == Fault::WriteError { Disks::Frail } else { Disks::Small };
-    let mut scene = Scene::set(releases, folder, disks, &calls(phase))?;
-    let held = scene.reach(phase)?;
-    let logs = Logs { manager: scene.manager_log(), node: scene.node_log(STRUCK) };
-    let mut told = Told { alive: scene.alive(), ..Told::default() };
-    let mend = scene.strike(fault, phase)?;
-    if !stays(held, case) {
-        scene.let_go(held)?;
+    let disks = if fault == Fault::WriteError { Disks::FaultFs } else { Disks::Small };
+    let mut testbed = Testbed::set_up(releases, folder, disks, &calls(phase))?;
+    let pause = testbed.reach(phase)?;
+    let logs = Logs { manager: testbed.manager_log(), node: testbed.node_log(TARGET) };
+    let mut report = CaseReport { alive: testbed.alive(), ..CaseReport::default() };
+    let undo = testbed.inject(fault, phase)?;
+    if !is_part_of_the_fault(pause, case) {
+        testbed.release(pause)?;
     }
-    // The folder stands for the root of all machines.
-    told.said = scene.settle(case, &logs)?.replace(&format!("{}/", folder.display()), "");
-    scene.mend(mend)?;
-    scene.power_all_on()?;
-    let status = scene.lead_to_the_end()?;
-    told.outcome = outcome(&status);
-    if !scene.is_done(&status) {
-        told.repeat = Some(scene.repeat()?);
+    // Paths are reported relative to the folder of all machines, which differs between cases.
+    report.said = testbed.wait_for_reaction(case, &logs)?.replace(&format!("{}/", folder.display()), "");
+    testbed.undo(undo)?;
+    testbed.power_all_on()?;
+    let status = testbed.follow_to_the_end()?;
+    report.outcome = outcome(&status);
+    if !testbed.is_done(&status) {
+        report.repeat = Some(testbed.repeat()?);
     }
-    scene.prove()?;
-    told.ended = judge::calls(&scene.close(), fault).map_err(Error::Broken)?;
-    Ok(told)
+    testbed.assert_upgraded()?;
+    report.ended = oracle::calls(&testbed.close(), fault).map_err(Error::Broken)?;
+    Ok(report)
 }
 
-/// Whether what held the phase is what the fault wants: a program that stands still, a line that is bad.
-fn stays(held: Held, Case { phase, fault }: Case) -> bool {
-    let of_the_line = match fault {
+/// Whether the pause is the fault's own effect, a suspended program or an impaired link, and therefore stays.
+fn is_part_of_the_fault(pause: Pause, Case { phase, fault }: Case) -> bool {
+    let impairs_link = match fault {
         Fault::NodeCutOff => true,
-        Fault::SlowLink => fault.victim(phase) == Victim::Node,
+        Fault::SlowLink => fault.target(phase) == Target::Node,
         Fault::NodeKilled
         | Fault::NodeHung
         | Fault::ManagerKilled
@@ -128,65 +134,68 @@ fn stays(held: Held, Case { phase, fault }: Case) -> bool {
         | Fault::WriteError
         | Fault::DamagedTransfer => false,
     };
-    match held {
-        Held::Lasts | Held::ManagerStill => false,
-        Held::NodeStill => fault == Fault::NodeHung,
-        Held::NodeDeaf | Held::NodeSlow => of_the_line,
+    match pause {
+        Pause::Nothing | Pause::ManagerStopped => false,
+        Pause::NodeStopped => fault == Fault::NodeHung,
+        Pause::NodeInboundBlocked | Pause::NodeLinkSlow => impairs_link,
     }
 }
 
-impl Scene {
-    /// Waits until the run has ended or says why it does not go on, with people talking all the while.
-    fn settle(&mut self, case: Case, logs: &Logs) -> Result<String, Error> {
+impl Testbed {
+    /// Waits until the run has ended or has reported why it waits, and keeps calls going.
+    fn wait_for_reaction(&mut self, case: Case, logs: &Logs) -> Result<String, Error> {
         let Case { phase, fault } = case;
         let begun = Instant::now();
         let mut said = None;
         loop {
             let status = self.platform.status().ok();
             said = self.reason(fault, phase, status.as_ref(), logs).or(said);
-            let long_enough = begun.elapsed() > UNDER_THE_FAULT;
+            let long_enough = begun.elapsed() > FAULT_DURATION;
             if long_enough && status.as_ref().is_some_and(has_ended) {
                 return Ok(said
-                    .or_else(|| why(status.as_ref()?))
+                    .or_else(|| reason_of_end(status.as_ref()?))
                     .unwrap_or_else(|| "the run went on".to_owned()));
             }
             if let Some(said) = said.as_ref().filter(|_| long_enough && !fault.outlasts_the_run(phase)) {
-                self.others_are_untouched(case, status.as_ref())?;
+                self.check_other_nodes(case, status.as_ref())?;
                 return Ok(said.clone());
             }
-            if begun.elapsed() > SETTLES_WITHIN {
-                return Err(Error::Late {
-                    what: "the end of the run or a reason why it waits".into(),
-                    seconds: SETTLES_WITHIN.as_secs(),
+            if begun.elapsed() > REACTION_LIMIT {
+                return Err(Error::Timeout {
+                    what: "the run ends or reports why it waits".into(),
+                    seconds: REACTION_LIMIT.as_secs(),
                     logs: self.platform.logs(),
                     last: status.unwrap_or_default().to_string(),
                 });
             }
-            self.keep_up()?;
+            self.restart_ended()?;
             if let Some(status) = status.filter(|_| long_enough) {
-                self.talk_as_asked(&status)?;
+                self.adjust_calls(&status)?;
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// The nodes that were not struck are in touch, and those in service take calls.
-    fn others_are_untouched(&mut self, case: Case, status: Option<&Value>) -> Result<(), Error> {
+    /// Checks that the nodes that are no target report, and that those in service accept calls.
+    fn check_other_nodes(&mut self, case: Case, status: Option<&Value>) -> Result<(), Error> {
         if case.phase == Phase::Ends {
             return Ok(());
         }
-        if let Some(status) = status.filter(|_| case.fault.victim(case.phase) == Victim::Node) {
-            let silent = [FIRST, LAST].into_iter().find(|node| words(status, *node) == SILENT);
+        if let Some(status) = status.filter(|_| case.fault.target(case.phase) == Target::Node) {
+            let silent = [FIRST, LAST].into_iter().find(|node| status_text(status, *node) == SILENT);
             if let Some(node) = silent {
-                return Err(Error::Broken(format!("node{node} was not struck and is not heard")));
+                return Err(Error::Broken(format!(
+                    "node{node} is not the target of the fault and does not report"
+                )));
             }
         }
-        // Whatever befell the others, a node that has not had its turn takes calls.
-        let waits_for_its_turn = match (case.phase, status) {
-            // Who is first is open while the package travels.
+        // A node in the queue accepts calls whatever happens to the others.
+        let is_in_queue = match (case.phase, status) {
+            // During the transfer of the package it is undecided which node is taken first.
             (Phase::NodeStages, None) => false,
             (Phase::NodeStages, Some(status)) => {
-                words(status, LAST) == "Upgrade pending" && case.fault.victim(case.phase) == Victim::Node
+                status_text(status, LAST) == "Upgrade pending"
+                    && case.fault.target(case.phase) == Target::Node
             }
             (
                 Phase::ManagerStages
@@ -200,20 +209,20 @@ impl Scene {
                 _,
             ) => true,
         };
-        if waits_for_its_turn { self.call(LAST) } else { Ok(()) }
+        if is_in_queue { self.call(LAST) } else { Ok(()) }
     }
 
-    /// People hang up on nodes that wait for them, and call on nodes that are upgraded.
-    fn talk_as_asked(&mut self, status: &Value) -> Result<(), Error> {
-        for number in all() {
-            if words(status, number) == WAITING {
+    /// Hangs up the calls on nodes that drain, and places calls on nodes that are upgraded.
+    fn adjust_calls(&mut self, status: &Value) -> Result<(), Error> {
+        for number in node_numbers() {
+            if status_text(status, number) == WAITING {
                 self.hang_up(number);
             } else if self.is_upgraded(status, number)
-                && of(status, number)["maintenance_mode"] == false
-                && of(status, number)["contact"] == "heard"
-                && words(status, number) == "No upgrade in progress"
-                && of(status, number)["waits"].is_null()
-                && !self.talks_on(number)
+                && node_status(status, number)["maintenance_mode"] == false
+                && node_status(status, number)["contact"] == "heard"
+                && status_text(status, number) == "No upgrade in progress"
+                && node_status(status, number)["waits"].is_null()
+                && !self.has_calls(number)
             {
                 self.call(number)?;
             }
@@ -221,38 +230,38 @@ impl Scene {
         Ok(())
     }
 
-    /// Lets the run go on to its end.
-    fn lead_to_the_end(&mut self) -> Result<Value, Error> {
-        let until = Instant::now() + PATIENCE * 2;
+    /// Follows the run until it ends.
+    fn follow_to_the_end(&mut self) -> Result<Value, Error> {
+        let until = Instant::now() + TIMEOUT * 2;
         loop {
-            self.keep_up()?;
+            self.restart_ended()?;
             let status = self.platform.status();
             if let Ok(status) = &status {
                 if has_ended(status) {
                     return Ok(status.clone());
                 }
-                self.talk_as_asked(status)?;
+                self.adjust_calls(status)?;
             }
             if Instant::now() > until {
-                return Err(Error::Late {
-                    what: "the end of the run after the fault was mended".into(),
-                    seconds: PATIENCE.as_secs() * 2,
+                return Err(Error::Timeout {
+                    what: "the run ends after the fault was undone".into(),
+                    seconds: TIMEOUT.as_secs() * 2,
                     logs: self.platform.logs(),
                     last: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
                 });
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// Starts the same package again and leads that run to its end.
+    /// Starts a run with the same package again, and follows it until it ends.
     fn repeat(&mut self) -> Result<String, Error> {
-        self.keep_up()?;
-        self.see("all nodes are in touch again", |status| {
-            all().all(|node| of(status, node)["contact"] == "heard")
+        self.restart_ended()?;
+        self.wait_for("all nodes report again", |status| {
+            node_numbers().all(|node| node_status(status, node)["contact"] == "heard")
         })?;
         self.start()?;
-        let status = self.lead_to_the_end()?;
+        let status = self.follow_to_the_end()?;
         if self.is_done(&status) {
             return Ok(outcome(&status));
         }
@@ -260,15 +269,17 @@ impl Scene {
     }
 
     fn is_done(&self, status: &Value) -> bool {
-        outcome(status) == "complete" && all().all(|node| self.is_upgraded(status, node))
+        outcome(status) == "complete" && node_numbers().all(|node| self.is_upgraded(status, node))
     }
 
-    /// Every node is on the release and takes a call.
-    fn prove(&mut self) -> Result<(), Error> {
-        self.see("every node is upgraded and in service", |status| {
-            all().all(|node| self.is_upgraded(status, node) && of(status, node)["maintenance_mode"] == false)
+    /// Checks that every node runs the release and accepts a call.
+    fn assert_upgraded(&mut self) -> Result<(), Error> {
+        self.wait_for("every node is upgraded and in service", |status| {
+            node_numbers().all(|node| {
+                self.is_upgraded(status, node) && node_status(status, node)["maintenance_mode"] == false
+            })
         })?;
-        all().try_for_each(|node| self.call(node))
+        node_numbers().try_for_each(|node| self.call(node))
     }
 }
 
@@ -276,8 +287,8 @@ fn has_ended(status: &Value) -> bool {
     status["run"].is_null() && !status["last_run"].is_null()
 }
 
-/// Why a run ended otherwise than complete, as far as its end says so.
-fn why(status: &Value) -> Option<String> {
+/// Why a run is not complete, as its end reports it.
+fn reason_of_end(status: &Value) -> Option<String> {
     let text = status["last_run"]["outcome_text"].as_str()?;
     (outcome(status) != "complete").then(|| text.to_owned())
 }

@@ -1,4 +1,6 @@
-//! The faults, whom each strikes, and where one means nothing.
+//! The faults: the target of each, the phases it applies to, whether it ends calls, and how long it lasts.
+//!
+//! Pure data; `inject` does the injection.
 
 use std::fmt;
 
@@ -12,30 +14,30 @@ use super::phase::Phase;
 pub enum Fault {
     /// A Conferencing Node loses its power.
     NodeKilled,
-    /// A Conferencing Node's program stands still.
+    /// A Conferencing Node's program is suspended.
     NodeHung,
-    /// A Conferencing Node's management line is cut.
+    /// A Conferencing Node's management link is cut.
     NodeCutOff,
     /// The Management Node loses its power.
     ManagerKilled,
-    /// The Management Node's line is cut.
+    /// The Management Node's link is cut.
     ManagerCutOff,
-    /// The disk of the machine whose phase it is has no byte left.
+    /// The disk of the machine that is in the phase is full.
     DiskFull,
-    /// The disk of the machine whose phase it is refuses every change.
+    /// The disk of the machine that is in the phase fails every write.
     WriteError,
-    /// The line of the machine whose phase it is has become slow.
+    /// The management link of the machine that is in the phase is slow.
     SlowLink,
-    /// The package is damaged on its way.
+    /// The package is damaged in transfer.
     DamagedTransfer,
 }
 
-/// Who is struck.
+/// The machine that a fault hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Victim {
+pub(crate) enum Target {
     /// The Management Node.
     Manager,
-    /// The Conferencing Node whose phase it is, with calls on it.
+    /// The Conferencing Node that is in the phase, with calls on it.
     Node,
 }
 
@@ -53,8 +55,8 @@ impl Fault {
         Self::DamagedTransfer,
     ];
 
-    /// Why the fault means nothing in a phase, if so.
-    pub fn means_nothing_in(self, phase: Phase) -> Option<&'static str> {
+    /// Why the fault does not apply to a phase; `None` if it does.
+    pub fn not_applicable_in(self, phase: Phase) -> Option<&'static str> {
         match (self, phase) {
             (
                 Self::DamagedTransfer,
@@ -80,24 +82,24 @@ impl Fault {
         }
     }
 
-    /// Whom it strikes.
-    pub(crate) fn victim(self, phase: Phase) -> Victim {
+    /// The machine that it hits.
+    pub(crate) fn target(self, phase: Phase) -> Target {
         match self {
-            Self::NodeKilled | Self::NodeHung | Self::NodeCutOff => Victim::Node,
-            Self::ManagerKilled | Self::ManagerCutOff | Self::DamagedTransfer => Victim::Manager,
+            Self::NodeKilled | Self::NodeHung | Self::NodeCutOff => Target::Node,
+            Self::ManagerKilled | Self::ManagerCutOff | Self::DamagedTransfer => Target::Manager,
             Self::DiskFull | Self::WriteError | Self::SlowLink => match phase {
-                Phase::ManagerStages | Phase::ManagerRestarts | Phase::Ends => Victim::Manager,
+                Phase::ManagerStages | Phase::ManagerRestarts | Phase::Ends => Target::Manager,
                 Phase::NodeStages
                 | Phase::Prepares
                 | Phase::Waits
                 | Phase::Installs
                 | Phase::Reboots
-                | Phase::Returns => Victim::Node,
+                | Phase::Returns => Target::Node,
             },
         }
     }
 
-    /// Whether it ends the calls of the node that it strikes: no program can speak without power.
+    /// Whether it ends the calls of its target: without power, or suspended, a node sends no media.
     pub(crate) fn ends_calls(self) -> bool {
         match self {
             Self::NodeKilled | Self::NodeHung => true,
@@ -111,8 +113,8 @@ impl Fault {
         }
     }
 
-    /// Whether it lasts until the run has ended, rather than until the run has said why it waits. A node
-    /// that was not touched yet does not hold up the others (R11), and a slow line holds up nobody.
+    /// Whether it lasts until the run has ended, rather than until the run has reported why it waits. The run goes on
+    /// without a node that it has not taken yet (R11), and with a slow link.
     pub(crate) fn outlasts_the_run(self, phase: Phase) -> bool {
         let untouched = match phase {
             Phase::ManagerStages | Phase::ManagerRestarts | Phase::NodeStages | Phase::Ends => true,

@@ -1,30 +1,30 @@
-//! The phases of a run, in their order.
+//! The phases of a run in which a fault is injected, in their order, with their names.
 
 use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// A phase of a run in which a fault is made.
+/// A phase of a run in which a fault is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 pub enum Phase {
     /// The Management Node unpacks the release into its inactive slot.
     ManagerStages,
-    /// The Management Node tries the new release, which has not confirmed itself.
+    /// The Management Node runs the new release, which has not confirmed itself.
     ManagerRestarts,
-    /// The package is on its way to the Conferencing Nodes.
+    /// The Conferencing Nodes download the package.
     NodeStages,
-    /// A node is asked into maintenance mode and has not said that it is there.
+    /// A node has been asked to enter maintenance mode and has not reported it.
     Prepares,
     /// A node waits for its calls to clear.
     Waits,
     /// A node whose calls have cleared is asked to install.
     Installs,
-    /// A node tries the new release, which has not confirmed itself.
+    /// A node runs the new release, which has not confirmed itself.
     Reboots,
-    /// A node's new release has confirmed itself, and the next node's turn comes.
+    /// A node's new release has confirmed itself, and the next node is taken.
     Returns,
-    /// Nothing is left to do but to give absent nodes a grace.
+    /// The run only waits for nodes that do not report, until their grace period ends.
     Ends,
 }
 

@@ -1,40 +1,44 @@
-//! How a phase is reached, and held until the fault is made. What is held is held by what changes nothing
-//! else: a program that stands still for a moment, or a line on which nothing arrives.
+//! Leads a run into a phase, and pauses it there until the fault is injected.
+//!
+//! Pauses with what changes nothing else: a suspended program, or a link on which nothing arrives. Relies on lines of
+//! logs and on the status to detect the phase.
 
 use std::time::Instant;
 
 use super::phase::Phase;
-use super::scene::{FIRST, LAST, PATIENCE, SILENT, STRUCK, Scene, WAITING, of, waits, words};
+use super::testbed::{
+    FIRST, LAST, SILENT, TARGET, TIMEOUT, Testbed, WAITING, node_status, status_text, waiting_reason,
+};
 use crate::error::Error;
-use crate::network::Line;
+use crate::network::Link;
 use crate::platform::Wait;
 
-/// A line on which the package takes a second or two, so that it can be struck on its way.
-const WHILE_IT_TRAVELS: Line = Line::Slow(40_000);
-/// A line on which the package takes minutes, and a message no time that matters.
-const HELD_BACK: Line = Line::Slow(400);
-/// So much of a package has arrived when it is struck, in bytes.
-const UNDER_WAY: u64 = 1 << 20;
+/// A link on which the package takes a second or two, so that the fault is injected during the transfer.
+const SLOWED: Link = Link::Slow(40_000);
+/// A link on which the package takes minutes, but a message is not delayed noticeably.
+const BLOCKED_FOR_PACKAGES: Link = Link::Slow(400);
+/// How many bytes of a package have arrived when the fault is injected.
+const IN_TRANSFER: u64 = 1 << 20;
 
-/// A phase that has begun and does not end.
+/// What keeps the run in its phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// Nothing holds it: it lasts.
-    Lasts,
-    /// The manager's program stands still.
-    ManagerStill,
-    /// The struck node's program stands still.
-    NodeStill,
-    /// The struck node hears nothing.
-    NodeDeaf,
-    /// The struck node's line is slow.
-    NodeSlow,
+pub(crate) enum Pause {
+    /// Nothing: the phase does not end by itself.
+    Nothing,
+    /// The manager's program is suspended.
+    ManagerStopped,
+    /// The target's program is suspended.
+    NodeStopped,
+    /// Nothing arrives at the target.
+    NodeInboundBlocked,
+    /// The target's link is slow.
+    NodeLinkSlow,
 }
 
-/// The calls that a case begins with: nobody talks on a node that is to be absent.
+/// The nodes and numbers of the calls that a case begins with: none on a node that will be off.
 pub(crate) fn calls(phase: Phase) -> Vec<(u8, usize)> {
     match phase {
-        Phase::Ends => vec![(FIRST, 1), (STRUCK, 2)],
+        Phase::Ends => vec![(FIRST, 1), (TARGET, 2)],
         Phase::ManagerStages
         | Phase::ManagerRestarts
         | Phase::NodeStages
@@ -42,21 +46,21 @@ pub(crate) fn calls(phase: Phase) -> Vec<(u8, usize)> {
         | Phase::Waits
         | Phase::Installs
         | Phase::Reboots
-        | Phase::Returns => vec![(FIRST, 1), (STRUCK, 2), (LAST, 2)],
+        | Phase::Returns => vec![(FIRST, 1), (TARGET, 2), (LAST, 2)],
     }
 }
 
-impl Scene {
-    /// Starts the run and leads it into the phase.
-    pub(crate) fn reach(&mut self, phase: Phase) -> Result<Held, Error> {
+impl Testbed {
+    /// Starts the run and waits until it is in the phase.
+    pub(crate) fn reach(&mut self, phase: Phase) -> Result<Pause, Error> {
         match phase {
             Phase::ManagerStages => {
-                self.freeze_manager("staging the release on the Management Node", "restarting into")
+                self.suspend_manager("staging the release on the Management Node", "restarting into")
             }
-            Phase::ManagerRestarts => self.freeze_manager(", try 1 of", "has confirmed itself"),
+            Phase::ManagerRestarts => self.suspend_manager(", try 1 of", "has confirmed itself"),
             Phase::NodeStages => self.reach_staging(),
             Phase::Prepares => self.reach_preparing(),
-            Phase::Waits => self.reach_waiting().map(|()| Held::Lasts),
+            Phase::Waits => self.reach_waiting().map(|()| Pause::Nothing),
             Phase::Installs => self.reach_installing(),
             Phase::Reboots => self.reach_trial(", try 1 of", Some("has confirmed itself")),
             Phase::Returns => self.reach_trial("the release has confirmed itself", None),
@@ -64,119 +68,125 @@ impl Scene {
         }
     }
 
-    /// Lets a phase end that was held.
-    pub(crate) fn let_go(&mut self, held: Held) -> Result<(), Error> {
-        match held {
-            Held::Lasts => Ok(()),
-            Held::ManagerStill => {
-                self.platform.manager.hang(false);
+    /// Ends a pause.
+    pub(crate) fn release(&mut self, pause: Pause) -> Result<(), Error> {
+        match pause {
+            Pause::Nothing => Ok(()),
+            Pause::ManagerStopped => {
+                self.platform.manager.resume();
                 Ok(())
             }
-            Held::NodeStill => {
-                self.node(STRUCK).hang(false);
+            Pause::NodeStopped => {
+                self.node(TARGET).resume();
                 Ok(())
             }
-            Held::NodeDeaf | Held::NodeSlow => self.line(STRUCK, Line::Good),
+            Pause::NodeInboundBlocked | Pause::NodeLinkSlow => self.set_link(TARGET, Link::Good),
         }
     }
 
-    /// Stops the manager's program between two lines of its log.
-    fn freeze_manager(&mut self, begins: &str, ends: &'static str) -> Result<Held, Error> {
+    /// Suspends the manager's program between two lines of its log.
+    fn suspend_manager(&mut self, begins: &str, ends: &'static str) -> Result<Pause, Error> {
         let log = self.manager_log();
         let start = self.begin_start();
-        log.wait_for(begins, PATIENCE)?;
-        self.platform.manager.hang(true);
-        // Whether its own answer still arrived is none of this case's business.
+        log.wait_for(begins, TIMEOUT)?;
+        self.platform.manager.suspend();
+        // Whether the manager still answers this request does not matter to the case.
         drop(start);
-        if log.says(ends) { Err(Error::Missed(ends)) } else { Ok(Held::ManagerStill) }
+        if log.contains(ends) { Err(Error::Missed(ends)) } else { Ok(Pause::ManagerStopped) }
     }
 
-    fn reach_staging(&mut self) -> Result<Held, Error> {
-        self.line(STRUCK, WHILE_IT_TRAVELS)?;
+    fn reach_staging(&mut self) -> Result<Pause, Error> {
+        self.set_link(TARGET, SLOWED)?;
         self.start()?;
-        let downloads = self.node(STRUCK).root.join("downloads");
+        let downloads = self.node(TARGET).root.join("downloads");
         let arrived = || {
             let entries = std::fs::read_dir(&downloads).into_iter().flatten().flatten();
             entries.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).max().unwrap_or(0)
         };
-        let until = Instant::now() + PATIENCE;
-        while arrived() < UNDER_WAY {
+        let until = Instant::now() + TIMEOUT;
+        while arrived() < IN_TRANSFER {
             if Instant::now() > until {
-                return Err(Error::Missed("the package is not under way"));
+                return Err(Error::Missed("the package transfer has not begun"));
             }
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        Ok(Held::NodeSlow)
+        Ok(Pause::NodeLinkSlow)
     }
 
-    /// Waits until the first node waits for its calls and all packages are on their nodes.
+    /// Waits until the first node drains and all nodes have the package.
     fn reach_first_drain(&mut self) -> Result<(), Error> {
-        // Whoever has the package first goes first.
-        [STRUCK, LAST].into_iter().try_for_each(|node| self.line(node, HELD_BACK))?;
+        // The node that has the package first is taken first.
+        [TARGET, LAST].into_iter().try_for_each(|node| self.set_link(node, BLOCKED_FOR_PACKAGES))?;
         self.start()?;
-        self.see("the first node waits for its calls", |status| words(status, FIRST) == WAITING)?;
-        [STRUCK, LAST].into_iter().try_for_each(|node| self.line(node, Line::Good))?;
-        self.see("the others are in the queue with the package", |status| {
-            [STRUCK, LAST].into_iter().all(|node| waits(status, node).starts_with("in the queue"))
+        self.wait_for("the first node waits for its calls", |status| status_text(status, FIRST) == WAITING)?;
+        [TARGET, LAST].into_iter().try_for_each(|node| self.set_link(node, Link::Good))?;
+        self.wait_for("the others are in the queue with the package", |status| {
+            [TARGET, LAST].into_iter().all(|node| waiting_reason(status, node).starts_with("in the queue"))
         })
     }
 
-    fn reach_preparing(&mut self) -> Result<Held, Error> {
+    fn reach_preparing(&mut self) -> Result<Pause, Error> {
         self.reach_first_drain()?;
-        self.line(STRUCK, Line::Deaf)?;
+        self.set_link(TARGET, Link::InboundBlocked)?;
         let log = self.manager_log();
         self.hang_up(FIRST);
-        log.wait_for("node2: preparing to upgrade", PATIENCE)?;
-        Ok(Held::NodeDeaf)
+        log.wait_for("node2: preparing to upgrade", TIMEOUT)?;
+        Ok(Pause::NodeInboundBlocked)
     }
 
-    /// The first node is upgraded and has calls again; the struck one waits for its calls.
+    /// Waits until the first node is upgraded and has calls again, and the target drains.
     fn reach_waiting(&mut self) -> Result<(), Error> {
         self.reach_first_drain()?;
         self.hang_up(FIRST);
-        self.see("the struck node waits for its calls", |status| words(status, STRUCK) == WAITING)?;
+        self.wait_for("the second node waits for its calls", |status| {
+            status_text(status, TARGET) == WAITING
+        })?;
         self.call(FIRST)
     }
 
-    fn reach_installing(&mut self) -> Result<Held, Error> {
+    fn reach_installing(&mut self) -> Result<Pause, Error> {
         self.reach_waiting()?;
         let log = self.manager_log();
-        self.line(STRUCK, Line::Deaf)?;
-        self.hang_up(STRUCK);
-        log.wait_for("node2: calls have cleared", PATIENCE)?;
-        Ok(Held::NodeDeaf)
+        self.set_link(TARGET, Link::InboundBlocked)?;
+        self.hang_up(TARGET);
+        log.wait_for("node2: calls have cleared", TIMEOUT)?;
+        Ok(Pause::NodeInboundBlocked)
     }
 
-    fn reach_trial(&mut self, begins: &str, ends: Option<&'static str>) -> Result<Held, Error> {
+    fn reach_trial(&mut self, begins: &str, ends: Option<&'static str>) -> Result<Pause, Error> {
         self.reach_waiting()?;
-        let log = self.node_log(STRUCK);
-        self.hang_up(STRUCK);
-        log.wait_for(begins, PATIENCE)?;
-        self.node(STRUCK).hang(true);
-        match ends.filter(|ends| log.says(ends)) {
+        let log = self.node_log(TARGET);
+        self.hang_up(TARGET);
+        log.wait_for(begins, TIMEOUT)?;
+        self.node(TARGET).suspend();
+        match ends.filter(|ends| log.contains(ends)) {
             Some(ends) => Err(Error::Missed(ends)),
-            None => Ok(Held::NodeStill),
+            None => Ok(Pause::NodeStopped),
         }
     }
 
-    fn reach_end(&mut self) -> Result<Held, Error> {
+    fn reach_end(&mut self) -> Result<Pause, Error> {
         self.reach_waiting()?;
         self.power_off(LAST);
-        self.see("the last node is not heard", |status| words(status, LAST) == SILENT)?;
+        self.wait_for("the last node does not report", |status| status_text(status, LAST) == SILENT)?;
         let log = self.manager_log();
-        self.hang_up(STRUCK);
-        log.wait_for("node2: upgraded to", PATIENCE)?;
-        self.call(STRUCK)?;
-        Ok(Held::Lasts)
+        self.hang_up(TARGET);
+        log.wait_for("node2: upgraded to", TIMEOUT)?;
+        self.call(TARGET)?;
+        Ok(Pause::Nothing)
     }
 
-    /// Waits until the status is so.
-    pub(crate) fn see(&self, what: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> Result<(), Error> {
-        self.platform.wait_for(Wait { what, limit: PATIENCE }, wanted).map(drop)
+    /// Waits until the status meets a condition.
+    pub(crate) fn wait_for(
+        &self,
+        what: &str,
+        condition: impl Fn(&serde_json::Value) -> bool,
+    ) -> Result<(), Error> {
+        self.platform.wait_for(Wait { what, limit: TIMEOUT }, condition).map(drop)
     }
 
-    /// Whether a node runs the release of the run and has said so.
+    /// Whether a node has reported the release of the run.
     pub(crate) fn is_upgraded(&self, status: &serde_json::Value, number: u8) -> bool {
-        of(status, number)["version"] == self.step.to.version
+        node_status(status, number)["version"] == self.step.to.version
     }
 }

@@ -1,4 +1,4 @@
-//! Real clients: calls of baresip and sipp that live through a run.
+//! Calls of independent clients, baresip and sipp, last through a run.
 
 use std::fs;
 use std::net::IpAddr;
@@ -7,67 +7,67 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use callers::tone::{Tone, WINDOW, detect};
-use demo::{Block, Built};
+use demo::{AddressBlock, Built};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::world::{PATIENCE, ROOM, UNHURRIED, World, version};
+use crate::fixture::{Fixture, LONG_LIMITS, ROOM, TIMEOUT, version};
 
 const WAITING: &str = "Waiting for calls to clear";
 
-/// How long the calls go on after their nodes began to wait for them.
+/// How long the calls go on after their nodes have begun to drain.
 const THROUGH_THE_DRAIN: Duration = Duration::from_secs(6);
 
-/// How long sipp's call lasts: past the beginning of the drain, whatever the machine is busy with, and
-/// not so long that a call without sound counts as vanished.
+/// How long sipp's call lasts: past the beginning of the drain on a busy machine, but less than the time after which a
+/// node ends a call without media.
 const SIPP_MILLISECONDS: &str = "40000";
 
-/// The longest time one tone may be away from what a baresip has heard: windows of 100 ms.
-const WINDOWS_AWAY: usize = 20;
+/// The longest gap of a tone in what a baresip receives, in windows of 100 ms.
+const LONGEST_GAP: usize = 20;
 
 #[test]
-fn calls_of_baresip_and_sipp_live_through_a_run() {
-    let world = World::new(2);
-    let low = Baresip::dial(&world, 201, 400);
-    let high = Baresip::dial(&world, 202, 1000);
-    let sipp = sipp(&world);
-    world.wait_for("baresip's and sipp's calls", |status| {
-        let calls = |number: u8| crate::world::node(status, number)["calls"].as_u64();
+fn calls_of_baresip_and_sipp_last_through_a_run() {
+    let fixture = Fixture::new(2);
+    let low = Baresip::dial(&fixture, 201, 400);
+    let high = Baresip::dial(&fixture, 202, 1000);
+    let sipp = sipp(&fixture);
+    fixture.wait_for("baresip's and sipp's calls", |status| {
+        let calls = |number: u8| crate::fixture::node(status, number)["calls"].as_u64();
         calls(1) == Some(2) && calls(2) == Some(1)
     });
-    world.start(&UNHURRIED);
-    world.wait_for("both nodes wait for their calls", |status| {
-        (1..=2).all(|number| crate::world::words(status, number) == WAITING)
+    fixture.start(&LONG_LIMITS);
+    fixture.wait_for("both nodes wait for their calls", |status| {
+        (1..=2).all(|number| crate::fixture::status_text(status, number) == WAITING)
     });
     std::thread::sleep(THROUGH_THE_DRAIN);
 
     for (phone, other) in [(low, 1000), (high, 400)] {
-        let heard = phone.hang_up();
-        let away = longest_away(&heard, other);
-        assert!(away < WINDOWS_AWAY, "a phone did not hear the other for {} ms", away * 100);
+        let received = phone.hang_up();
+        let gap = longest_gap(&received, other);
+        assert!(gap < LONGEST_GAP, "a phone did not receive the tone of the other for {} ms", gap * 100);
     }
-    let status = world.wait_until_ended_with("complete");
+    let status = fixture.wait_until_ended_with("complete");
     assert_eq!((version(&status, 1), version(&status, 2)), (Built::NEXT.version, Built::NEXT.version));
     let output = sipp.wait_with_output().expect("sipp was started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A phone in a call, sending a tone and writing down what it hears.
+/// A phone in a call that sends a tone and records what it receives.
 struct Baresip {
     folder: TempDir,
     process: Child,
 }
 
 impl Baresip {
-    fn dial(world: &World, host: u8, hertz: u16) -> Self {
+    fn dial(fixture: &Fixture, host: u8, hertz: u16) -> Self {
         let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
-        let address = Block::of_this_process().host(host);
+        let address = AddressBlock::of_this_process().host(host);
         configure(folder.path(), address, hertz);
         let log = fs::File::create(folder.path().join("log")).expect("a log");
         let process = Command::new("baresip")
             .arg("-f")
             .arg(folder.path())
-            .args(["-e", &format!("/dial sip:{ROOM}@{}", world.platform.sip(1))])
+            .args(["-e", &format!("/dial sip:{ROOM}@{}", fixture.platform.sip(1))])
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(Stdio::null())
@@ -76,15 +76,14 @@ impl Baresip {
         Self { folder, process }
     }
 
-    /// Hangs up and returns the samples that were heard. The phone must have been in its call: one
-    /// that the node had hung up says so.
+    /// Hangs up and returns the received samples. Fails if the node has ended the call before.
     fn hang_up(mut self) -> Vec<i16> {
         let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         assert!(log().contains("Call established"), "{}", log());
         assert!(!log().contains("session closed"), "the call was ended by the node: {}", log());
         let pid = Pid::from_child(&self.process);
         kill_process(pid, Signal::TERM).expect("baresip runs");
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while self.process.try_wait().expect("baresip was started").is_none() {
             assert!(Instant::now() < until, "baresip does not end");
             std::thread::sleep(Duration::from_millis(50));
@@ -121,40 +120,41 @@ fn configure(folder: &Path, address: IpAddr, hertz: u16) {
     }
 }
 
-/// The file into which baresip has decoded what it heard.
+/// The file with what baresip has received and decoded.
 fn decoded(folder: &Path) -> PathBuf {
     let entries = fs::read_dir(folder).expect("the phone's folder").flatten().map(|entry| entry.path());
     let mut dumps = entries.filter(|path| path.to_string_lossy().ends_with("-dec.wav"));
-    dumps.next().expect("baresip has written down what it heard")
+    dumps.next().expect("baresip has recorded what it received")
 }
 
 /// The samples of a mono WAV file of 16 bits at 8 kHz, as baresip writes it.
 fn samples(file: &Path) -> Vec<i16> {
     const HEADER: usize = 44;
-    let bytes = fs::read(file).expect("what baresip has heard");
+    let bytes = fs::read(file).expect("a readable file");
     assert_eq!(&bytes[24..28], 8_000_u32.to_le_bytes(), "the file is not at 8 kHz");
     bytes[HEADER..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
-/// The longest stretch of windows without a tone near a frequency, from its first until the last.
-fn longest_away(heard: &[i16], hertz: u16) -> usize {
+/// The longest gap of a tone between the first and the last window that contain it, in windows.
+fn longest_gap(received: &[i16], hertz: u16) -> usize {
     let tone = Tone::all().find(|tone| tone.hz() == hertz).expect("the frequency is on the grid");
-    let present: Vec<bool> = heard.chunks_exact(WINDOW).map(|window| detect(window).contains(tone)).collect();
-    let first = present.iter().position(|present| *present).expect("the other was heard at some time");
+    let present: Vec<bool> =
+        received.chunks_exact(WINDOW).map(|window| detect(window).contains(tone)).collect();
+    let first = present.iter().position(|present| *present).expect("the tone was received at some time");
     // The other phone may hang up first.
     let last = present.iter().rposition(|present| *present).unwrap_or(first);
-    assert!((last - first) * 100 > 5_000, "the other was heard for {} ms only", (last - first) * 100);
+    assert!((last - first) * 100 > 5_000, "the tone was received for {} ms only", (last - first) * 100);
     present[first..=last].split(|present| *present).map(<[bool]>::len).max().unwrap_or(0)
 }
 
-/// A call of sipp's own caller to the second node, which hangs up by itself.
-fn sipp(world: &World) -> Child {
+/// A call of sipp's built-in caller to the second node, which hangs up by itself.
+fn sipp(fixture: &Fixture) -> Child {
     let folder = std::env::temp_dir();
     Command::new("sipp")
         .current_dir(folder)
         .args(["-sn", "uac", "-m", "1", "-l", "1", "-d", SIPP_MILLISECONDS, "-s", ROOM, "-nostdin"])
-        .args(["-i", &Block::of_this_process().host(203).to_string(), "-p", "5080"])
-        .arg(world.platform.sip(2).to_string())
+        .args(["-i", &AddressBlock::of_this_process().host(203).to_string(), "-p", "5080"])
+        .arg(fixture.platform.sip(2).to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

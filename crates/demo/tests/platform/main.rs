@@ -1,11 +1,11 @@
-//! The operator's rules with real processes and real calls: the programs as they are installed, on
-//! loopback addresses of each test's own.
+//! The operator's rules with real processes and real calls: the programs as they are installed, on the loopback
+//! addresses of the test's process.
 
 mod clients;
 mod copies;
 mod faults;
+mod fixture;
 mod forecast;
 mod mixed;
 mod packages;
 mod rules;
-mod world;

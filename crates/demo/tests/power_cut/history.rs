@@ -1,5 +1,5 @@
-//! A platform of a Management Node and a Conferencing Node that is upgraded on disks that write down what is
-//! done to them. Its programs are the shipped ones, started by scripts so that a package is small.
+//! Records all changes of the disks of a platform during an upgrade. The programs are the shipped ones, started by
+//! scripts so that a package is small.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,63 +7,63 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use demo::{Block, Built, Contents, Ground, Plan, Platform, Releases, Step};
-use frail::{Frail, Record};
+use demo::{AddressBlock, Built, Contents, Plan, Platform, Releases, Step, Topology};
+use faultfs::{FaultFs, Record};
 
-/// How long anything may take that the history waits for. Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// The time limit of every wait. Generous: the machine may be busy.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The scaled clocks of the run, and of the platform.
-const CLOCKS: [&str; 6] = ["--drain-limit", "5m", "--run-limit", "15m", "--rest", "1s"];
+/// The limits of the run, and the timeouts of the platform.
+const LIMITS: [&str; 6] = ["--drain-limit", "5m", "--run-limit", "15m", "--rest", "1s"];
 const SETTINGS: &str = "[boot]\nconfirm_within_seconds = 60\ntries = 2\nstop_grace_seconds = 5\n";
 
 /// The files of a slot, by their path in it.
-pub(crate) type Contained = BTreeMap<PathBuf, Vec<u8>>;
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// What was written down.
+/// The recorded changes.
 pub(crate) struct History {
     pub(crate) manager: Record,
     pub(crate) node: Record,
     /// The files of each machine's slots a and b at the end, when both are complete.
-    pub(crate) releases: BTreeMap<&'static str, [Contained; 2]>,
+    pub(crate) releases: BTreeMap<&'static str, [Files; 2]>,
 }
 
 impl History {
-    /// From the installation to the end of a run, with a room before and one after it.
+    /// Records from the installation to the end of a run, with a room added before the run and one after it.
     pub(crate) fn of_an_upgrade() -> Self {
         let folder = tempfile::Builder::new().prefix("pitlane-").tempdir().expect("a temporary folder");
         let disks = ["manager", "node1"].map(|name| disk(folder.path(), name));
         let mark = |what: &str| disks.iter().for_each(|disk| disk.mark(what));
-        let said = |platform: &Platform, words: &[&str]| {
-            platform.pitlane.say(words).unwrap_or_else(|error| panic!("{error}"));
+        let pitlane = |platform: &Platform, arguments: &[&str]| {
+            platform.pitlane.run(arguments).unwrap_or_else(|error| panic!("{error}"));
         };
         let mut platform = bring_up(folder.path());
         mark("serves");
-        said(&platform, &["room", "add", "before", "--alias", "before"]);
+        pitlane(&platform, &["room", "add", "before", "--alias", "before"]);
         mark("room before");
         let package = platform.build_package("next", &Contents::next()).expect("a package");
         platform.upload(&package).unwrap_or_else(|error| panic!("{error}"));
         mark("uploaded");
-        platform.start(&CLOCKS).unwrap_or_else(|error| panic!("{error}"));
+        platform.start(&LIMITS).unwrap_or_else(|error| panic!("{error}"));
         mark("started");
-        let ended = platform.wait_until_ended(PATIENCE).unwrap_or_else(|error| panic!("{error}"));
+        let ended = platform.wait_until_ended(TIMEOUT).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(ended["last_run"]["outcome"], "complete", "{ended}");
         mark("ended");
-        said(&platform, &["room", "add", "after", "--alias", "after"]);
+        pitlane(&platform, &["room", "add", "after", "--alias", "after"]);
         mark("room after");
         platform.stop();
-        let [manager, node] = disks.each_ref().map(Frail::record);
+        let [manager, node] = disks.each_ref().map(FaultFs::record);
         let releases = ["manager", "node1"].map(|name| (name, slots_of(&folder.path().join(name))));
         Self { manager, node, releases: releases.into() }
     }
 }
 
-/// A disk at the root of a machine that is not installed yet.
-fn disk(folder: &Path, name: &str) -> Frail {
+/// A recording disk at the root of a machine that is not installed yet.
+fn disk(folder: &Path, name: &str) -> FaultFs {
     let [backing, at] = [folder.join(format!("{name}.behind")), folder.join(name)];
     fs::create_dir(&backing).expect("a new folder");
     fs::create_dir(&at).expect("a new folder");
-    let disk = Frail::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    let disk = FaultFs::mount(&backing, &at).unwrap_or_else(|error| panic!("{error}: {error:?}"));
     disk.begin_record().expect("a folder that can be read");
     disk
 }
@@ -74,7 +74,7 @@ fn bring_up(folder: &Path) -> Platform {
         manager: Built::PRESENT,
         conferencing: Built::PRESENT,
         folder: folder.to_owned(),
-        ground: Ground::Loopback(Block::of_this_process()),
+        topology: Topology::Loopback(AddressBlock::of_this_process()),
         nodes: 1,
         rooms: Vec::new(),
         settings: SETTINGS.to_owned(),
@@ -85,7 +85,7 @@ fn bring_up(folder: &Path) -> Platform {
     })
 }
 
-/// The releases of the gate, each program a script that becomes it.
+/// The releases of the gate, with a script in place of each program that executes it.
 fn scripts(dir: &Path) -> Releases {
     let built = Releases::of_the_gate(Step::TO_NEXT).unwrap_or_else(|error| panic!("{error}"));
     fs::create_dir(dir).expect("a new folder");
@@ -104,13 +104,13 @@ fn scripts(dir: &Path) -> Releases {
     Releases::in_folder(dir, Step::TO_NEXT).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn slots_of(root: &Path) -> [Contained; 2] {
-    ["a", "b"].map(|slot| contained(&root.join("slots").join(slot)))
+fn slots_of(root: &Path) -> [Files; 2] {
+    ["a", "b"].map(|slot| files_below(&root.join("slots").join(slot)))
 }
 
 /// All files below a folder.
-pub(crate) fn contained(dir: &Path) -> Contained {
-    let mut found = Contained::new();
+pub(crate) fn files_below(dir: &Path) -> Files {
+    let mut found = Files::new();
     let mut left = vec![dir.to_owned()];
     while let Some(next) = left.pop() {
         for entry in fs::read_dir(&next).into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! Whether a machine that lost its power is what it should be.
+//! Checks a machine after a power cut: it starts a complete release, and acknowledged data is present.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -6,30 +6,30 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use frail::{Survivor, lay_out};
+use faultfs::{CrashState, lay_out};
 use rusqlite::Connection;
 use slots::{Slot, UnixMillis};
 use tempfile::TempDir;
 
-use crate::history::{Contained, contained};
+use crate::history::{Files, files_below};
 
 const TRIES: u32 = 2;
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
-/// Every so many disks the store is opened, all of it is read, and what was acknowledged is looked up.
-const STORE_READ: usize = 8;
+/// For one of this many disks, the whole store is read and acknowledged data is looked up in it.
+const STORE_INTERVAL: usize = 8;
 
-/// What a machine is.
+/// The role of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Machine {
     Manager,
     Node,
 }
 
-/// Looks at the disks of one machine, each in a folder of its own.
+/// Checks the disks of one machine, each laid out in a folder.
 pub(crate) struct Inspector<'a> {
     machine: Machine,
-    releases: &'a [Contained; 2],
+    releases: &'a [Files; 2],
     folder: TempDir,
     disks: usize,
     stores: usize,
@@ -37,17 +37,17 @@ pub(crate) struct Inspector<'a> {
 
 impl fmt::Display for Inspector<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} disks looked at, {} stores read", self.disks, self.stores)
+        write!(f, "{} disks checked, {} stores read", self.disks, self.stores)
     }
 }
 
 impl<'a> Inspector<'a> {
-    pub(crate) fn new(machine: Machine, releases: &'a BTreeMap<&'static str, [Contained; 2]>) -> Self {
+    pub(crate) fn new(machine: Machine, releases: &'a BTreeMap<&'static str, [Files; 2]>) -> Self {
         let name = match machine {
             Machine::Manager => "manager",
             Machine::Node => "node1",
         };
-        // In memory when the machine has such a place: thousands of folders are made there.
+        // In memory if possible: thousands of folders are created there.
         let memory = Path::new("/dev/shm");
         let folder = match memory.is_dir() {
             true => tempfile::tempdir_in(memory),
@@ -57,51 +57,51 @@ impl<'a> Inspector<'a> {
         Self { machine, releases: &releases[name], folder, disks: 0, stores: 0 }
     }
 
-    pub(crate) fn look(&mut self, survivor: &Survivor<'_>) -> Result<(), String> {
+    pub(crate) fn check(&mut self, state: &CrashState<'_>) -> Result<(), String> {
         self.disks += 1;
         let root = self.folder.path().join("machine");
-        lay_out(survivor.nodes, &root).map_err(|error| error.to_string())?;
-        let verdict = self.look_at(&root, survivor.marks);
+        lay_out(state.nodes, &root).map_err(|error| error.to_string())?;
+        let verdict = self.check_root(&root, state.marks);
         fs::remove_dir_all(&root).map_err(|error| error.to_string())?;
         verdict
     }
 
-    fn look_at(&mut self, root: &Path, marks: &[&str]) -> Result<(), String> {
+    fn check_root(&mut self, root: &Path, marks: &[&str]) -> Result<(), String> {
         let slots = slots::Machine::open(root);
         if !marks.contains(&"serves") && slots.record().is_err() {
             return match slots.install_first() {
                 Ok(_) => Ok(()),
-                Err(error) => Err(format!("it is neither installed nor can it be: {error}")),
+                Err(error) => Err(format!("it is not installed and cannot be installed: {error}")),
             };
         }
         let start = slots.next_start(TRIES, NOW).map_err(|error| format!("it does not start: {error}"))?;
         let release = &self.releases[usize::from(start.slot == Slot::B)];
-        if contained(&slots.slot_dir(start.slot)) != *release {
-            return Err(format!("slot {} is to start and is not complete", start.slot));
+        if files_below(&slots.slot_dir(start.slot)) != *release {
+            return Err(format!("slot {} would be started and is not complete", start.slot));
         }
         if marks.contains(&"ended") && start.slot != Slot::B {
-            return Err("the release of before the run starts after it".into());
+            return Err("the release from before the run would be started after it".into());
         }
         let confirmed = slots.record().map_err(|error| error.to_string())?.confirmed;
-        self.state_is_whole(root, confirmed, marks)
+        self.state_is_complete(root, confirmed, marks)
     }
 
-    fn state_is_whole(&mut self, root: &Path, confirmed: Slot, marks: &[&str]) -> Result<(), String> {
+    fn state_is_complete(&mut self, root: &Path, confirmed: Slot, marks: &[&str]) -> Result<(), String> {
         match self.machine {
-            Machine::Node => json_files_are_whole(&root.join("state")),
-            Machine::Manager if self.disks.is_multiple_of(STORE_READ) => {
+            Machine::Node => json_files_are_complete(&root.join("state")),
+            Machine::Manager if self.disks.is_multiple_of(STORE_INTERVAL) => {
                 self.stores += 1;
-                package_is_whole(root, marks)?;
-                store_is_whole(&root.join(format!("store-{confirmed}.db")), marks)
+                package_is_complete(root, marks)?;
+                store_is_complete(&root.join(format!("store-{confirmed}.db")), marks)
             }
-            Machine::Manager => package_is_whole(root, marks),
+            Machine::Manager => package_is_complete(root, marks),
         }
     }
 }
 
-/// What a node keeps in its state was there as a whole or is not there.
-fn json_files_are_whole(dir: &Path) -> Result<(), String> {
-    for (name, contents) in contained(dir) {
+/// Every state file of a node is complete or absent.
+fn json_files_are_complete(dir: &Path) -> Result<(), String> {
+    for (name, contents) in files_below(dir) {
         if name.extension().is_some_and(|kind| kind == "json")
             && let Err(error) = serde_json::from_slice::<serde_json::Value>(&contents)
         {
@@ -111,11 +111,11 @@ fn json_files_are_whole(dir: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The store is intact and has what was acknowledged.
-fn store_is_whole(path: &Path, marks: &[&str]) -> Result<(), String> {
+/// The store is intact and contains acknowledged data.
+fn store_is_complete(path: &Path, marks: &[&str]) -> Result<(), String> {
     if !path.exists() {
         return match marks.contains(&"serves") {
-            true => Err(format!("{} is not there", path.display())),
+            true => Err(format!("{} does not exist", path.display())),
             false => Ok(()),
         };
     }
@@ -141,19 +141,19 @@ fn store_is_whole(path: &Path, marks: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// A package that was acknowledged is held.
-fn package_is_whole(root: &Path, marks: &[&str]) -> Result<(), String> {
+/// A package that was acknowledged is present and complete.
+fn package_is_complete(root: &Path, marks: &[&str]) -> Result<(), String> {
     if !marks.contains(&"uploaded") || marks.contains(&"started") {
         return Ok(());
     }
-    let held = contained(&root.join("packages"));
+    let files = files_below(&root.join("packages"));
     let is_partial = |part: &OsStr| part.as_encoded_bytes().ends_with(b".partial");
     for name in ["package.pitlane", "payload-node", "manifest.json", "manifest.json.minisig"] {
         let whole = |(path, contents): (&PathBuf, &Vec<u8>)| {
             path.ends_with(name) && !path.iter().any(is_partial) && !contents.is_empty()
         };
-        if !held.iter().any(whole) {
-            return Err(format!("{name} of the package that was uploaded is not held: {:?}", held.keys()));
+        if !files.iter().any(whole) {
+            return Err(format!("{name} of the uploaded package is missing: {:?}", files.keys()));
         }
     }
     Ok(())

@@ -1,27 +1,27 @@
-//! The power goes after every change of the disks of a Management Node and of a Conferencing Node, from
-//! their installation to the end of an upgrade, as they were written down of the programs as they ship. Each
-//! machine then starts a complete release, with everything that was acknowledged.
+//! A power cut after every recorded change of the disks of a Management Node and of a Conferencing Node, from their
+//! installation to the end of an upgrade, with the programs as they ship. Afterwards each machine starts a complete
+//! release and has all data that was acknowledged.
 
 mod history;
 mod inspect;
 
 use std::ffi::OsStr;
 
-use frail::cut_everywhere;
+use faultfs::cut_everywhere;
 use history::History;
 use inspect::{Inspector, Machine};
 
-/// SQLite makes the index of its log anew when a store is opened.
-fn passing(name: &OsStr) -> bool {
+/// SQLite rebuilds the index of its log when a store is opened.
+fn is_rebuilt(name: &OsStr) -> bool {
     name.as_encoded_bytes().ends_with(b"-shm")
 }
 
 #[test]
-fn a_whole_upgrade_survives_a_power_cut_after_every_change() {
+fn whole_upgrade_survives_a_power_cut_after_every_change() {
     let history = History::of_an_upgrade();
     for (machine, record) in [(Machine::Manager, &history.manager), (Machine::Node, &history.node)] {
         let mut inspector = Inspector::new(machine, &history.releases);
-        let tally = cut_everywhere(record, passing, |survivor| inspector.look(survivor));
+        let tally = cut_everywhere(record, is_rebuilt, |state| inspector.check(state));
         let tally = tally.unwrap_or_else(|fault| panic!("{machine:?}: {fault}"));
         println!("{machine:?}: {tally}; {inspector}, all good");
         assert!(tally.distinct >= 150, "{machine:?}: only {tally}");

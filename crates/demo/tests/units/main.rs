@@ -1,54 +1,54 @@
-//! The systemd units as they are shipped, under a systemd that runs: a Management Node and a Conferencing
-//! Node in a container each, installed as the README tells an operator to.
+//! The shipped systemd units under a running systemd: a Management Node and a Conferencing Node in a container each,
+//! installed as the README describes.
 
-mod apart;
 mod container;
-mod people;
+mod conversation;
+mod fixture;
+mod isolated;
 mod unit;
 mod wait;
-mod world;
 
 use demo::Built;
 
-use crate::apart::apart;
-use crate::world::World;
+use crate::fixture::Fixture;
+use crate::isolated::isolated;
 
 #[test]
-fn a_platform_under_systemd_goes_through_an_upgrade() {
-    apart("a_platform_under_systemd_goes_through_an_upgrade", || {
-        let world = World::new();
-        let before = [&world.manager, &world.node].map(|machine| machine.unit().processes());
-        world.upgrade();
-        for (machine, before) in [&world.manager, &world.node].into_iter().zip(before) {
+fn platform_under_systemd_is_upgraded() {
+    isolated("platform_under_systemd_is_upgraded", || {
+        let fixture = Fixture::new();
+        let before = [&fixture.manager, &fixture.node].map(|machine| machine.unit().processes());
+        fixture.upgrade();
+        for (machine, before) in [&fixture.manager, &fixture.node].into_iter().zip(before) {
             let unit = machine.unit();
             let after = unit.wait_until_up();
-            assert_eq!(after.boot, before.boot, "{machine}: pitlane-boot lives through an upgrade");
+            assert_eq!(after.boot, before.boot, "{machine}: pitlane-boot keeps running during an upgrade");
             assert_ne!(after.release, before.release, "{machine}: the new release is a process of its own");
-            assert_eq!(unit.restarts(), 0, "{machine}: systemd had nothing to mend");
-            unit.assert_understood();
+            assert_eq!(unit.restarts(), 0, "{machine}: systemd restarted the unit");
+            unit.assert_valid();
             unit.assert_confined(after);
         }
     });
 }
 
 #[test]
-fn a_unit_comes_back_from_whatever_ends_it() {
-    apart("a_unit_comes_back_from_whatever_ends_it", || {
-        let mut world = World::new();
-        for machine in [&world.manager, &world.node] {
+fn unit_restarts_whatever_ends_it() {
+    isolated("unit_restarts_whatever_ends_it", || {
+        let mut fixture = Fixture::new();
+        for machine in [&fixture.manager, &fixture.node] {
             let unit = machine.unit();
             unit.crash_release();
             unit.crash_boot();
             unit.stop_and_start_while_a_program_is_left();
-            unit.refuse_what_was_not_signed();
+            unit.reject_unsigned_program();
         }
-        world.wait_until_in_touch(Built::PRESENT);
-        world.node.reboot();
-        world.manager.reboot();
-        for machine in [&world.manager, &world.node] {
+        fixture.wait_until_all_have_reported(Built::PRESENT);
+        fixture.node.reboot();
+        fixture.manager.reboot();
+        for machine in [&fixture.manager, &fixture.node] {
             machine.unit().wait_until_up();
-            assert_eq!(machine.unit().restarts(), 0, "{machine}: it came up at the first try");
+            assert_eq!(machine.unit().restarts(), 0, "{machine}: it started at the first attempt");
         }
-        world.wait_until_in_touch(Built::PRESENT);
+        fixture.wait_until_all_have_reported(Built::PRESENT);
     });
 }

@@ -1,4 +1,4 @@
-//! A shipped unit on its machine: its state, its processes, and what is done to them.
+//! A shipped unit on its machine: reads its state and its processes, crashes them, and checks its restrictions.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::container::Container;
 use crate::wait::wait_for;
 
-/// The one capability that a release has: to listen where people expect it (`CAP_NET_BIND_SERVICE`).
+/// The one capability of a release: to listen on privileged ports (`CAP_NET_BIND_SERVICE`).
 const BIND: &str = "0000000000000400";
 
-/// The two processes of a unit that is up, as this test numbers them.
+/// The two processes of an active unit, by their numbers in the test's namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Processes {
     pub(crate) boot: Pid,
@@ -28,31 +28,31 @@ pub(crate) struct Unit<'a> {
 }
 
 impl Unit<'_> {
-    /// Its processes, which must be up.
+    /// Its processes; panics if it is not active.
     #[track_caller]
     pub(crate) fn processes(&self) -> Processes {
-        self.up().unwrap_or_else(|seen| panic!("{}: {seen}\n{}", self.machine, self.machine.story()))
+        self.up().unwrap_or_else(|seen| panic!("{}: {seen}\n{}", self.machine, self.machine.journal()))
     }
 
     /// Waits until the unit is active with both of its processes.
     pub(crate) fn wait_until_up(&self) -> Processes {
-        wait_for("the unit's way up", || {
-            self.up().map_err(|seen| format!("{}: {seen}\n{}", self.machine, self.machine.story()))
+        wait_for("an active unit", || {
+            self.up().map_err(|seen| format!("{}: {seen}\n{}", self.machine, self.machine.journal()))
         })
     }
 
-    /// How often systemd had to start it again.
+    /// How often systemd has restarted it.
     pub(crate) fn restarts(&self) -> u32 {
         self.shown("NRestarts").parse().expect("systemd counts in numbers")
     }
 
-    /// systemd understands every line of the unit, and says nothing about any.
-    pub(crate) fn assert_understood(&self) {
+    /// systemd accepts every line of the unit without a warning.
+    pub(crate) fn assert_valid(&self) {
         let verify = format!("systemd-analyze verify --man=no {}.service 2>&1", self.name());
         assert_eq!(self.machine.run(&verify), "", "{}", self.machine);
     }
 
-    /// The release is killed: boot starts it again, and the unit has not noticed.
+    /// Kills the release: boot restarts it, and systemd restarts nothing.
     pub(crate) fn crash_release(&self) {
         let before = self.processes();
         kill(before.release);
@@ -60,11 +60,11 @@ impl Unit<'_> {
             Ok(after) if after.release != before.release => Ok(after),
             other => Err(format!("{other:?}")),
         });
-        assert_eq!(after.boot, before.boot, "{}: boot started it again by itself", self.machine);
-        assert_eq!(self.restarts(), 0, "{}: systemd had nothing to mend", self.machine);
+        assert_eq!(after.boot, before.boot, "{}: boot was restarted too", self.machine);
+        assert_eq!(self.restarts(), 0, "{}: systemd restarted the unit", self.machine);
     }
 
-    /// Boot is killed: systemd starts it again, and the release that it left is gone before.
+    /// Kills boot: systemd restarts it after the old release has ended.
     pub(crate) fn crash_boot(&self) {
         let (before, restarts) = (self.processes(), self.restarts());
         kill(before.boot);
@@ -72,35 +72,36 @@ impl Unit<'_> {
             Ok(after) if after.boot != before.boot => Ok(after),
             other => Err(format!("{other:?}")),
         });
-        assert_ne!(after.release, before.release, "{}: a release of its own", self.machine);
-        assert!(!lives(before.release), "{}: the release was left behind", self.machine);
-        assert_eq!(self.restarts(), restarts + 1, "{}: systemd started it once", self.machine);
+        assert_ne!(after.release, before.release, "{}: a new process", self.machine);
+        assert!(!lives(before.release), "{}: the old release still runs", self.machine);
+        assert_eq!(self.restarts(), restarts + 1, "{}: systemd restarted it once", self.machine);
     }
 
-    /// Stops the unit, and starts it while something still holds the lock of a running program: it becomes
-    /// active when boot says so and not before.
+    /// Stops the unit, and starts it while the lock of a running program is held: it becomes active only when boot
+    /// reports that it is ready.
     pub(crate) fn stop_and_start_while_a_program_is_left(&self) {
         let name = self.name();
         let before = self.processes();
         self.machine.run(&format!("systemctl stop {name}"));
         assert_eq!(self.shown("Result"), "success", "{}: it ended by itself", self.machine);
         assert_eq!(self.shown("ActiveState"), "inactive", "{}", self.machine);
-        assert!(self.all().is_empty(), "{}: {:?} are left", self.machine, self.all());
-        assert!(!lives(before.boot) && !lives(before.release), "{}: a process is left", self.machine);
+        assert!(self.all().is_empty(), "{}: {:?} still run", self.machine, self.all());
+        assert!(!lives(before.boot) && !lives(before.release), "{}: a process still runs", self.machine);
 
-        let lock = File::open(self.machine.file("var/lib/pitlane/running.lock")).expect("boot left its lock");
-        lock.try_lock().expect("nobody runs");
+        let lock =
+            File::open(self.machine.file("var/lib/pitlane/running.lock")).expect("boot has created its lock");
+        lock.try_lock().expect("no program runs");
         self.machine.run(&format!("systemctl start --no-block {name}"));
-        wait_for("boot's word that it waits", || {
-            let said = self.machine.run(&format!("journalctl --quiet --no-pager --lines=3 --unit={name}"));
-            if said.contains("still runs; waiting") { Ok(()) } else { Err(said) }
+        wait_for("boot's message that it waits", || {
+            let journal = self.machine.run(&format!("journalctl --quiet --no-pager --lines=3 --unit={name}"));
+            if journal.contains("still runs; waiting") { Ok(()) } else { Err(journal) }
         });
-        assert_eq!(self.shown("ActiveState"), "activating", "{}: nothing is ready yet", self.machine);
+        assert_eq!(self.shown("ActiveState"), "activating", "{}: it is not ready yet", self.machine);
         drop(lock);
         self.wait_until_up();
     }
 
-    /// The release has the unit's one capability, and cannot change what was settled at its installation.
+    /// The release has the unit's one capability, and cannot change programs, keys and settings.
     pub(crate) fn assert_confined(&self, processes: Processes) {
         let release = processes.release.as_raw_nonzero();
         let status = fs::read_to_string(format!("/proc/{release}/status")).expect("the release runs");
@@ -120,27 +121,27 @@ impl Unit<'_> {
             let refused = change(path).map_err(|error| error.kind());
             assert_eq!(refused, Err(ErrorKind::ReadOnlyFilesystem), "{}: /{path}", self.machine);
         }
-        change("var/lib/pitlane/state").expect("what is the release's own can be written");
+        change("var/lib/pitlane/state").expect("the release's own folder can be written");
         self.assert_out_of_reach();
     }
 
-    /// The release's user, outside of the unit, can neither change nor replace what is root's.
+    /// The release's user, outside of the unit, can neither change nor replace files of root.
     fn assert_out_of_reach(&self) {
         let as_pitlane = "setpriv --reuid pitlane --regid pitlane --clear-groups";
         for change in ["mv trust moved", "rm machine.toml", "touch trust/other.pub", "mv machine.toml moved"]
         {
             let refused = self.machine.try_run(&format!("cd /var/lib/pitlane && {as_pitlane} {change}"));
-            let said = refused.expect_err("only root may do that");
+            let output = refused.expect_err("only root may do that");
             assert!(
-                said.contains("Operation not permitted") || said.contains("Permission denied"),
-                "{}: {change}: {said}",
+                output.contains("Operation not permitted") || output.contains("Permission denied"),
+                "{}: {change}: {output}",
                 self.machine
             );
         }
     }
 
-    /// A program that is not what was signed is not started, and systemd says so; put back, it is.
-    pub(crate) fn refuse_what_was_not_signed(&self) {
+    /// Boot does not start a program that differs from the signed one, and starts it again once it is restored.
+    pub(crate) fn reject_unsigned_program(&self) {
         let name = self.name();
         let program = format!("/var/lib/pitlane/slots/a/bin/{name}");
         let before = self.processes();
@@ -148,14 +149,14 @@ impl Unit<'_> {
         self.machine.run(&format!("printf '#!/bin/sh\ntouch /tmp/evil\nsleep 1000\n' > {program}"));
         self.machine.run(&format!("systemctl start --no-block {name}"));
         wait_for("boot's refusal", || {
-            let said = self.machine.run(&format!("journalctl --quiet --no-pager --lines=9 --unit={name}"));
-            if said.contains("cannot be started, for it is not known to be what was signed") {
+            let journal = self.machine.run(&format!("journalctl --quiet --no-pager --lines=9 --unit={name}"));
+            if journal.contains("cannot be started, for its verification failed") {
                 Ok(())
             } else {
-                Err(said)
+                Err(journal)
             }
         });
-        assert!(!lives(before.release), "{}: the old release is left", self.machine);
+        assert!(!lives(before.release), "{}: the old release still runs", self.machine);
         self.machine
             .run(&format!("systemctl stop {name}; cp -p /root/kept {program}; systemctl start {name}"));
         self.wait_until_up();
@@ -186,9 +187,9 @@ impl Unit<'_> {
         self.machine.run(&format!("systemctl show --property={property} --value {}", self.name()))
     }
 
-    /// The unit's name, and that of the release's program.
+    /// The name of the unit and of the release's program.
     fn name(&self) -> String {
-        format!("pitlane-{}", self.role.word())
+        format!("pitlane-{}", self.role.name())
     }
 }
 

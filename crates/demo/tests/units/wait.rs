@@ -1,22 +1,22 @@
-//! Waiting for what is to happen, with a bound.
+//! Waits for a condition, with a time limit.
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take that a test waits for. Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// The time limit of every wait. Generous: the machine may be busy.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How often what is waited for is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a condition is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Looks until there is something, or panics with the last that was seen instead.
+/// Checks until there is a result, or panics with the last state seen.
 #[track_caller]
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
-    let until = Instant::now() + PATIENCE;
+pub(crate) fn wait_for<T>(what: &str, mut check: impl FnMut() -> Result<T, String>) -> T {
+    let until = Instant::now() + TIMEOUT;
     loop {
-        match look() {
+        match check() {
             Ok(found) => return found,
-            Err(seen) if Instant::now() > until => panic!("{what} did not happen; seen instead: {seen}"),
-            Err(_) => std::thread::sleep(LOOK_EVERY),
+            Err(seen) if Instant::now() > until => panic!("timed out waiting for {what}; last seen: {seen}"),
+            Err(_) => std::thread::sleep(POLL_INTERVAL),
         }
     }
 }

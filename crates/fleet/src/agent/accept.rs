@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Agent, AgentFact, FallBack, Memory};
+use super::{Agent, AgentFact, FallBack, PersistentState};
 use crate::desired::{Assignment, Depth, Desired, Generation};
 use crate::observed::Footing;
 use crate::time::Time;
@@ -58,7 +58,7 @@ impl Agent {
     /// # Errors
     /// Why it is not taken; then nothing has changed.
     pub fn accept(&mut self, now: Time, desired: Desired) -> Result<Vec<AgentFact>, Refusal> {
-        let accepted = &self.memory.accepted;
+        let accepted = &self.persistent.accepted;
         let came = desired.generation;
         if came < accepted.generation {
             return Err(Refusal::Stale { came, accepted: accepted.generation });
@@ -73,10 +73,10 @@ impl Agent {
         }
         let before = self.owners();
         // A node that has found that it cannot take the release is not taken out of service for it.
-        self.memory.let_go = self.asks_for_rejected_release(&desired);
-        let hold = desired.intent.owners.run.filter(|_| !self.memory.let_go);
-        self.memory.held_until = hold.map(|hold| now + hold);
-        self.memory.accepted = desired;
+        self.persistent.let_go = self.asks_for_rejected_release(&desired);
+        let hold = desired.intent.owners.run.filter(|_| !self.persistent.let_go);
+        self.persistent.held_until = hold.map(|hold| now + hold);
+        self.persistent.accepted = desired;
         self.live.contradicted = false;
         let after = self.owners();
         Ok(if before == after { Vec::new() } else { alloc::vec![AgentFact::Owners(after)] })
@@ -93,7 +93,7 @@ impl Agent {
     /// here is to be found out before the desired state is accepted. None when the node is out of service for
     /// a run already, or would take nothing.
     pub fn would_leave_service_for(&self, desired: &Desired) -> Option<Assignment> {
-        let newer = desired.generation > self.memory.accepted.generation;
+        let newer = desired.generation > self.persistent.accepted.generation;
         let (software, _) = desired.intent.software.filter(|_| newer && self.enters_for_run(desired))?;
         let takes = self.live.footing == Footing::Confirmed && self.live.release != software.release;
         (takes && !self.has_rejected(&software)).then_some(software)
@@ -112,15 +112,15 @@ impl Agent {
 /// What became of the slot that was selected, now that a release has started. A fall-back that was known before is
 /// one of an earlier attempt: the node was interrupted after it had noted that it leaves, and before it selected
 /// the slot.
-pub(super) fn settle_selection(memory: &mut Memory, release: Release, fell_back: Option<FallBack>) {
-    let known = fell_back.as_ref().is_some_and(|fell_back| memory.fell_back_at == Some(fell_back.at));
-    memory.fell_back_at = fell_back.as_ref().map(|fell_back| fell_back.at);
-    if let (Some(selected), Some(FallBack { manifest, at: _, why })) = (memory.selected, fell_back)
+pub(super) fn settle_selection(state: &mut PersistentState, release: Release, fell_back: Option<FallBack>) {
+    let known = fell_back.as_ref().is_some_and(|fell_back| state.fell_back_at == Some(fell_back.at));
+    state.fell_back_at = fell_back.as_ref().map(|fell_back| fell_back.at);
+    if let (Some(selected), Some(FallBack { manifest, at: _, why })) = (state.selected, fell_back)
         && selected.manifest == manifest
         && selected.release != release
         && !known
     {
-        memory.rejected = Some((selected, why));
+        state.rejected = Some((selected, why));
     }
-    memory.selected = memory.selected.filter(|selected| selected.release == release);
+    state.selected = state.selected.filter(|selected| selected.release == release);
 }

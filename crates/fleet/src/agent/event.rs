@@ -117,9 +117,8 @@ impl Agent {
             AgentEvent::Confirmed => self.confirmed(&mut facts),
             AgentEvent::Fitness { unfit } => self.fitness(unfit, &mut facts),
             AgentEvent::StartChecked { fault } => self.start_checked(fault, &mut facts),
-            AgentEvent::DeadlinePassed => {}
+            AgentEvent::DeadlinePassed => self.let_go_if_cut_off(now, &mut facts),
         }
-        self.let_go_if_cut_off(now, &mut facts);
         facts
     }
 
@@ -140,17 +139,17 @@ impl Agent {
         self.live.fetching = None;
         if self.live.footing == Footing::Leaving {
             self.live.footing = Footing::Confirmed;
-            self.memory.selected = None;
+            self.persistent.selected = None;
         }
         facts.push(AgentFact::Rejected(why.clone()));
-        self.memory.rejected = Some((software, why));
+        self.persistent.rejected = Some((software, why));
     }
 
     fn leaving(&mut self, software: Assignment, facts: &mut Vec<AgentFact>) {
         if self.wanted().leave != Some(software) {
             return;
         }
-        self.memory.selected = Some(software);
+        self.persistent.selected = Some(software);
         self.live.footing = Footing::Leaving;
         facts.push(AgentFact::Leaving(software));
     }
@@ -158,7 +157,7 @@ impl Agent {
     fn confirmed(&mut self, facts: &mut Vec<AgentFact>) {
         if self.live.footing == Footing::Trying {
             self.live.footing = Footing::Confirmed;
-            self.memory.selected = None;
+            self.persistent.selected = None;
             facts.push(AgentFact::Confirmed);
         }
     }
@@ -183,7 +182,7 @@ impl Agent {
     /// A node that is cut off goes back to service by itself, unless it has selected its new slot.
     fn let_go_if_cut_off(&mut self, now: Time, facts: &mut Vec<AgentFact>) {
         if self.next_deadline().is_some_and(|deadline| deadline <= now) {
-            self.memory.let_go = true;
+            self.persistent.let_go = true;
             facts.push(AgentFact::LetGo);
         }
     }

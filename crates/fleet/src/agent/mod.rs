@@ -1,9 +1,10 @@
-//! The node's brain: keeps the desired state that it accepted last, guards its own calls, and decides
-//! what the node does next. It never acts, and it never trusts the platform with its calls: it does
-//! not want to install while it admits calls or holds any, whatever it is told.
+//! The state machine of a node: keeps the desired state that it accepted last, guards the node's calls, and decides
+//! what the node does next. It relies on its shell to perform effects and to report events. It never installs while
+//! the node admits calls or holds any, whatever the Management Node asks for.
 
 mod accept;
 mod event;
+mod reconciler;
 
 use alloc::string::String;
 
@@ -11,22 +12,23 @@ use serde::{Deserialize, Serialize};
 
 pub use accept::Refusal;
 pub use event::{AgentEvent, AgentFact};
+pub use reconciler::{Durability, Effect, Outcome, Reconciler, ReleaseCheck, Selection, StagingOutcome};
 
 use crate::desired::{Assignment, Depth, Desired, Generation, Owners};
 use crate::observed::{Admission, Calls, Footing, Observed, Staging};
 use crate::time::Time;
 use crate::version::{Release, Sha256};
 
-/// What a node remembers through restarts and upgrades. It lies outside the slots, and is in force
-/// again before the node's SIP socket opens.
+/// The state of a node that outlives restarts and upgrades. It is stored outside the slots, and is valid again
+/// before the node's SIP socket opens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct PersistentState {
     /// The desired state that was accepted last, owners of maintenance mode included.
     pub accepted: Desired,
     /// Until when the node keeps the run's maintenance mode by itself.
     pub held_until: Option<Time>,
-    /// The run's maintenance mode is not in force: it has lapsed while the node was cut off, or the node had
-    /// found before that it cannot take the release.
+    /// The run's maintenance mode does not hold: it has lapsed while the node was cut off, or the node had found
+    /// before that it cannot take the release.
     pub let_go: bool,
     /// The software that it left for, until that has confirmed itself or fallen back.
     pub selected: Option<Assignment>,
@@ -64,10 +66,10 @@ struct Live {
     contradicted: bool,
 }
 
-/// The node's brain.
+/// The state machine of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agent {
-    memory: Memory,
+    persistent: PersistentState,
     live: Live,
 }
 
@@ -91,8 +93,8 @@ pub struct AgentWants {
     pub refuse_calls: Option<Refuse>,
     /// The software to fetch, verify and unpack into the inactive slot.
     pub stage: Option<Assignment>,
-    /// The software that the node may leave for now: apply [`AgentEvent::Leaving`], so that it is
-    /// remembered why the node restarts.
+    /// The software that the node may leave for now: apply [`AgentEvent::Leaving`], so that the persistent state
+    /// says why the node restarts.
     pub leave: Option<Assignment>,
     /// The node is leaving: select the slot of this software and restart.
     pub restart: Option<Assignment>,
@@ -110,10 +112,10 @@ pub enum Refuse {
 }
 
 impl Agent {
-    /// The node's brain as it wakes up, with what it remembers.
-    pub fn new(mut memory: Memory, start: Start) -> Self {
+    /// A node that starts with this persistent state.
+    pub fn new(mut persistent: PersistentState, start: Start) -> Self {
         let Start { release, confirmed, staged, fell_back } = start;
-        accept::settle_selection(&mut memory, release, fell_back);
+        accept::settle_selection(&mut persistent, release, fell_back);
         let live = Live {
             release,
             footing: if confirmed { Footing::Confirmed } else { Footing::Trying },
@@ -126,30 +128,52 @@ impl Agent {
             start_fault: None,
             contradicted: false,
         };
-        Self { memory, live }
+        Self { persistent, live }
     }
 
     /// What must be durable before anything wanted is done.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
+    pub fn persistent_state(&self) -> &PersistentState {
+        &self.persistent
     }
 
     /// What is wanted of the shell now.
     pub fn wanted(&self) -> AgentWants {
         AgentWants {
             refuse_calls: self.refuse_calls(),
-            stage: self
-                .to_take()
-                .filter(|(software, _)| !self.has_staged(software))
-                .map(|(software, _)| software),
-            leave: self.to_take().filter(|_| self.may_leave()).and_then(|(software, depth)| {
-                (depth == Depth::Install && self.has_staged(&software)).then_some(software)
-            }),
-            restart: self.memory.selected.filter(|_| self.live.footing == Footing::Leaving),
+            stage: self.to_stage(),
+            leave: self.to_leave_for(),
+            restart: self.to_restart_into(),
         }
     }
 
-    /// What the node says of itself. Which process says it, its link adds.
+    fn to_stage(&self) -> Option<Assignment> {
+        self.to_take().map(|(software, _)| software).filter(|software| !self.has_staged(software))
+    }
+
+    fn to_leave_for(&self) -> Option<Assignment> {
+        let (software, depth) = self.to_take().filter(|_| self.may_leave())?;
+        (depth == Depth::Install && self.has_staged(&software)).then_some(software)
+    }
+
+    fn to_restart_into(&self) -> Option<Assignment> {
+        self.persistent.selected.filter(|_| self.live.footing == Footing::Leaving)
+    }
+
+    /// Why the node is not fit to take calls, when it is not.
+    pub fn unfit(&self) -> Option<&str> {
+        self.live.unfit.as_deref()
+    }
+
+    fn admission(&self) -> Admission {
+        self.live.admission
+    }
+
+    /// The calls that were counted last, by now.
+    fn calls(&self, now: Time) -> Calls {
+        self.live.calls.older_by(now.since(self.live.counted_at))
+    }
+
+    /// The report of the node. The link adds which process it is of.
     pub fn observed(&self, now: Time) -> Observed {
         Observed {
             at: now,
@@ -157,7 +181,7 @@ impl Agent {
             release: self.live.release,
             footing: self.live.footing,
             admission: self.live.admission,
-            calls: self.live.calls.older_by(now.since(self.live.counted_at)),
+            calls: self.calls(now),
             staging: self.staging(),
             unfit: self.live.unfit.clone(),
             start_fault: self.live.start_fault.clone(),
@@ -168,19 +192,19 @@ impl Agent {
     /// The generation that it has accepted, or the next one if that was issued twice: the Management Node answers a
     /// generation that it does not know with one above it.
     fn reported_generation(&self) -> Generation {
-        let Generation { epoch, n } = self.memory.accepted.generation;
+        let Generation { epoch, n } = self.persistent.accepted.generation;
         Generation { epoch, n: n.saturating_add(self.live.contradicted.into()) }
     }
 
     /// When [`AgentEvent::DeadlinePassed`] is to be applied, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.memory.held_until.filter(|_| self.keeps_for_run() && self.live.footing == Footing::Confirmed)
+        self.persistent.held_until.filter(|_| self.keeps_for_run() && self.live.footing == Footing::Confirmed)
     }
 
     /// The owners of the node's maintenance mode, as the node itself keeps them.
     pub fn owners(&self) -> Owners {
-        let Owners { operator, run, platform: _ } = self.memory.accepted.intent.owners.clone();
-        Owners { operator, run: run.filter(|_| !self.memory.let_go), platform: self.live.unfit.clone() }
+        let Owners { operator, run, platform: _ } = self.persistent.accepted.intent.owners.clone();
+        Owners { operator, run: run.filter(|_| !self.persistent.let_go), platform: self.live.unfit.clone() }
     }
 
     fn keeps_for_run(&self) -> bool {
@@ -202,7 +226,7 @@ impl Agent {
     /// later than what it runs is none (R20): a Management Node that was restored while the node left for a later
     /// release assigns the earlier one before it has heard of that, and the inactive slot may hold it.
     fn to_take(&self) -> Option<(Assignment, Depth)> {
-        let (software, depth) = self.memory.accepted.intent.software?;
+        let (software, depth) = self.persistent.accepted.intent.software?;
         let takes = self.live.footing == Footing::Confirmed && self.live.release < software.release;
         (takes && !self.has_rejected(&software)).then_some((software, depth))
     }
@@ -213,7 +237,7 @@ impl Agent {
     }
 
     fn has_rejected(&self, software: &Assignment) -> bool {
-        self.memory.rejected.as_ref().is_some_and(|(rejected, _)| rejected == software)
+        self.persistent.rejected.as_ref().is_some_and(|(rejected, _)| rejected == software)
     }
 
     fn has_staged(&self, software: &Assignment) -> bool {
@@ -226,8 +250,8 @@ impl Agent {
     }
 
     fn staging(&self) -> Staging {
-        let assigned = self.memory.accepted.intent.software.map(|(software, _)| software);
-        match (&self.memory.rejected, self.live.fetching, self.live.staged) {
+        let assigned = self.persistent.accepted.intent.software.map(|(software, _)| software);
+        match (&self.persistent.rejected, self.live.fetching, self.live.staged) {
             (Some((rejected, why)), _, _) if Some(*rejected) == assigned => {
                 Staging::Rejected { run: rejected.run, manifest: rejected.manifest, why: why.clone() }
             }

@@ -1,7 +1,10 @@
-//! The node's side of a play: its brain, and a shell that does what it wants.
+//! The node's side of a sequence of events: the agent of a node with its turn as it ships, and a machine that performs
+//! the effects at once.
 
-use fleet::agent::{Agent, AgentEvent, Memory, Start};
-use fleet::desired::Desired;
+use fleet::agent::{
+    AgentEvent, Durability, Effect, Outcome, PersistentState, Reconciler, ReleaseCheck, StagingOutcome, Start,
+};
+use fleet::desired::{Assignment, Desired};
 use fleet::observed::{Admission, Calls, Observed};
 use fleet::time::{Span, Time};
 use fleet::version::Sha256;
@@ -9,9 +12,15 @@ use wire::SyncAnswer;
 
 use super::platform::OLD;
 
-/// A node's brain and its clock.
+/// A node with its clock and its machine.
 pub(super) struct Node {
-    agent: Agent,
+    node: Reconciler,
+    durable: PersistentState,
+    calls: Calls,
+    unfit: Option<String>,
+    admission: Admission,
+    /// The staged software that it may leave for, as soon as the input lets its check pass.
+    leaves: bool,
     staged: Option<Sha256>,
     now: Time,
 }
@@ -19,101 +28,127 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new() -> Self {
         let start = Start { release: OLD, confirmed: true, staged: None, fell_back: None };
-        let mut node = Self { agent: Agent::new(Memory::default(), start), staged: None, now: Time(1_000) };
-        node.apply(AgentEvent::Calls(Calls::NONE));
+        let mut node = Self {
+            node: Reconciler::new(PersistentState::default(), start),
+            durable: PersistentState::default(),
+            calls: Calls::NONE,
+            unfit: None,
+            admission: Admission::Refusing,
+            leaves: false,
+            staged: None,
+            now: Time(1_000),
+        };
         node.settle();
         node
     }
 
-    fn apply(&mut self, event: AgentEvent) {
-        self.now = self.now + Span(1_000);
-        let facts = self.agent.apply(self.now, event);
-        facts.iter().for_each(|fact| assert!(!fact.to_string().is_empty()));
-    }
-
-    /// Takes an answer in as the link does. A manager with a longer memory moves the node's clock.
-    pub(super) fn told(&mut self, answer: SyncAnswer) {
+    /// Handles an answer as the link does. The node's clock continues from the time that the manager has heard.
+    pub(super) fn receive_answer(&mut self, answer: SyncAnswer) {
         self.now = self.now.max(answer.heard_at.unwrap_or_default());
-        self.asked(Some(answer.desired));
+        self.accept(Some(answer.desired));
     }
 
-    pub(super) fn asked(&mut self, desired: Option<Desired>) {
+    pub(super) fn accept(&mut self, desired: Option<Desired>) {
         if let Some(desired) = desired
-            && let Err(refusal) = self.agent.accept(self.now, desired)
+            && let Err(refusal) = self.node.accept(self.now, desired)
         {
             assert!(!refusal.to_string().is_empty());
-            self.agent.refused(refusal);
         }
         self.settle();
     }
 
-    /// What the node says now.
+    /// The report of the node now.
     pub(super) fn observed(&mut self) -> Observed {
         self.now = self.now + Span(1_000);
-        self.agent.observed(self.now)
+        self.node.agent().observed(self.now)
     }
 
-    /// What happens beside messages.
-    pub(super) fn happens(&mut self, what: u8, rest: &[u8]) {
-        let wants = self.agent.wanted();
+    /// Applies an event that is not a message.
+    pub(super) fn apply_event(&mut self, what: u8, rest: &[u8]) {
+        self.now = self.now + Span(1_000);
         match what {
             b'c' => {
                 let count = u32::from(rest.first().is_some_and(|digit| *digit != b'0'));
-                self.apply(AgentEvent::Calls(Calls::Known { count, oldest: (count > 0).then_some(Span(1)) }));
+                self.calls = Calls::Known { count, oldest: (count > 0).then_some(Span(1)) };
             }
-            b'u' => self.apply(AgentEvent::Calls(Calls::Unknown)),
-            b'U' => self.apply(AgentEvent::Fitness { unfit: (!rest.is_empty()).then(|| "no media".into()) }),
-            b'g' => {
-                if let Some(software) = wants.stage {
-                    self.staged = Some(software.manifest);
-                    self.apply(AgentEvent::Staged { manifest: software.manifest });
-                }
-            }
-            b'G' => {
-                if let Some(software) = wants.stage {
-                    self.apply(AgentEvent::Rejected { software, why: "it is damaged".into() });
-                }
-            }
-            b'w' => {
-                if let Some(software) = wants.leave {
-                    self.apply(AgentEvent::Leaving { software });
-                }
-            }
+            b'u' => self.calls = Calls::Unknown,
+            b'U' => self.unfit = (!rest.is_empty()).then(|| "no media".into()),
+            b'g' => self.staging_ends(StagingOutcome::Staged),
+            b'G' => self.staging_ends(StagingOutcome::Rejected("it is damaged".into())),
+            b'w' => self.leaves = true,
             b'R' => self.restarts(),
             b'd' => {
-                self.now = self.agent.next_deadline().unwrap_or(self.now).max(self.now);
-                self.apply(AgentEvent::DeadlinePassed);
+                self.now = self.node.agent().next_deadline().unwrap_or(self.now).max(self.now);
             }
             _ => {}
         }
         self.settle();
     }
 
-    /// Starts again with what it remembers, into the slot that it selected if it did.
+    fn staging_ends(&mut self, outcome: StagingOutcome) {
+        let Some(software) = self.node.staging() else { return };
+        if outcome == StagingOutcome::Staged {
+            self.staged = Some(software.manifest);
+        }
+        self.node.staging_ended(self.now, software, outcome);
+    }
+
+    /// Starts again with its persistent state, in the slot that it selected if it did.
     fn restarts(&mut self) {
-        let release = self.agent.wanted().restart.map_or(OLD, |software| software.release);
-        let memory = serde_json::to_vec(self.agent.memory()).expect("a memory is plain data");
-        let memory = serde_json::from_slice(&memory).expect("a memory reads back");
+        let release = self.selects().map_or(OLD, |software| software.release);
+        let state = serde_json::to_vec(&self.durable).expect("a persistent state is plain data");
+        self.durable = serde_json::from_slice(&state).expect("a persistent state reads back");
         let start = Start { release, confirmed: false, staged: self.staged, fell_back: None };
-        self.agent = Agent::new(memory, start);
-        self.apply(AgentEvent::Calls(Calls::NONE));
-        self.apply(AgentEvent::Confirmed);
+        self.node = Reconciler::new(self.durable.clone(), start);
+        (self.calls, self.admission) = (Calls::NONE, Admission::Refusing);
+        self.settle();
+        self.node.apply(self.now, AgentEvent::Confirmed);
     }
 
-    /// The call engine follows at once.
+    fn selects(&self) -> Option<Assignment> {
+        self.node.agent().wanted().restart
+    }
+
+    /// Lets the node have its turn, up to the selection of a slot: the input says when the machine restarts.
     fn settle(&mut self) {
-        let refuse = self.agent.wanted().refuse_calls.is_some();
-        let admission = if refuse { Admission::Refusing } else { Admission::Admitting };
-        self.apply(AgentEvent::Admission(admission));
+        while let Some(effect) = self.node.next(self.now) {
+            let outcome = match effect {
+                Effect::Persist(state) => {
+                    self.durable = state;
+                    Outcome::Persisted(Durability::Durable)
+                }
+                Effect::CheckFitness => Outcome::Fitness { unfit: self.unfit.clone() },
+                Effect::SetAdmission(refuse) => {
+                    self.admission =
+                        if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
+                    continue;
+                }
+                Effect::CountCalls => Outcome::Counted { admission: self.admission, calls: self.calls },
+                Effect::CheckRelease(_) if std::mem::take(&mut self.leaves) => {
+                    Outcome::Checked(ReleaseCheck::Passed)
+                }
+                Effect::CheckRelease(_) => Outcome::Checked(ReleaseCheck::Pending),
+                Effect::CancelStaging(software) => {
+                    self.node.staging_ended(self.now, software, StagingOutcome::Cancelled);
+                    continue;
+                }
+                Effect::BeginStaging(_) | Effect::Report(_) => continue,
+                Effect::Select(_) => return,
+            };
+            let facts = self.node.complete(self.now, outcome);
+            facts.iter().for_each(|fact| assert!(!fact.to_string().is_empty()));
+        }
+        self.leaves = false;
     }
 
-    /// A node with calls, or that takes any, does not leave whatever it was told (R4).
+    /// A node that has or admits calls does not restart, whatever it was sent (R4).
     pub(super) fn check(&self) {
-        let (wants, observed) = (self.agent.wanted(), self.agent.observed(self.now));
+        let agent = self.node.agent();
+        let (wants, observed) = (agent.wanted(), agent.observed(self.now));
         if wants.leave.is_some() {
             assert!(observed.calls.cleared() && observed.admission == Admission::Refusing, "{observed:?}");
-            assert!(!self.agent.owners().is_empty(), "it leaves though nobody holds it in maintenance mode");
+            assert!(!agent.owners().is_empty(), "it leaves though nobody holds it in maintenance mode");
         }
-        let _ = self.agent.next_deadline();
+        let _ = agent.next_deadline();
     }
 }

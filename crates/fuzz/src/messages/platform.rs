@@ -1,4 +1,4 @@
-//! The manager's side of a play: a platform of three nodes.
+//! The manager's side of a sequence of events: a platform of three nodes.
 
 use fleet::desired::{Desired, Generation};
 use fleet::node::{Duty, NodeId};
@@ -15,7 +15,7 @@ pub(super) const OLD: Release = Release { version: Version::new(34, 1), build: B
 pub(super) const NEW: Release = Release { version: Version::new(34, 2), build: Build(34_200) };
 pub(super) const PACKAGE: Sha256 = Sha256([7; 32]);
 
-/// What a node says that takes calls and was told nothing.
+/// The report of a node that takes calls and has accepted no desired state.
 fn healthy() -> Observed {
     Observed {
         at: Time(1),
@@ -44,12 +44,12 @@ impl Platform {
         for (id, duty) in [(1, Duty::AlwaysOn), (2, Duty::AlwaysOn), (3, Duty::Bursting)] {
             fleet.apply(now, Event::NodeAdded { id: NodeId(id), name: format!("node{id}"), duty });
         }
-        // The first speaks for itself; without the second no run could start.
+        // The first node reports by the input; without a report of the second no run could start.
         fleet.apply(now, Event::Report { id: NodeId(2), observed: healthy() });
         Self { fleet, now }
     }
 
-    /// Whether a run is under way.
+    /// Whether a run is in progress.
     pub(super) fn runs(&self) -> bool {
         self.fleet.platform.run.is_some()
     }
@@ -60,14 +60,14 @@ impl Platform {
         applied.facts.iter().for_each(|fact| assert!(!fact.to_string().is_empty()));
     }
 
-    /// Takes a message in as the link does, from a node with a certificate.
+    /// Handles a message as the link does, from a node with a certificate.
     pub(super) fn report(&mut self, node: u32, sync: Sync) {
         if PROTOCOL.shared_with(sync.protocols).is_some() {
             self.apply(Event::Report { id: NodeId(node), observed: sync.observed });
         }
     }
 
-    /// What the node of the play really says.
+    /// Applies the real report of the node.
     pub(super) fn observed(&mut self, observed: Observed) {
         self.apply(Event::Report { id: NodeId(1), observed });
     }
@@ -76,8 +76,8 @@ impl Platform {
         self.fleet.wanted(NodeId(1))
     }
 
-    /// What happens beside messages.
-    pub(super) fn happens(&mut self, what: u8, rest: &[u8]) {
+    /// Applies an event that is not a message.
+    pub(super) fn apply_event(&mut self, what: u8, rest: &[u8]) {
         let text = std::str::from_utf8(rest).unwrap_or_default();
         let id = NodeId(text.parse().unwrap_or(1));
         let event = match what {
@@ -121,7 +121,7 @@ impl Platform {
         }
     }
 
-    /// Where the first node is, as it is stored.
+    /// The progress of the first node, as it is stored.
     #[cfg(test)]
     pub(super) fn record_of_first(&self) -> String {
         let node = self.fleet.nodes().get(NodeId(1)).expect("the first node");
@@ -135,7 +135,7 @@ impl Platform {
         (text(serde_json::to_string(&self.fleet.platform)), text(serde_json::to_string(node)))
     }
 
-    /// What must hold after anything.
+    /// Checks what must hold after every event.
     pub(super) fn check(&self) {
         assert_eq!(self.fleet.check(), []);
         let ended = self.fleet.platform.last_run.as_ref().map(|run| &run.outcome);

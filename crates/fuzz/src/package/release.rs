@@ -1,4 +1,4 @@
-//! A good package, built once, and the key that signs whatever an input wants signed.
+//! A valid package, built once, and the key that signs what an input wants signed.
 
 use std::fs;
 use std::path::Path;
@@ -16,14 +16,14 @@ use crate::scratch;
 /// The one untrusted comment that is accepted.
 const UNTRUSTED: &str = "signature of a Pitlane upgrade package";
 
-/// The good package and its parts.
+/// The valid package and its parts.
 pub(crate) struct Release {
     pub(crate) bytes: Vec<u8>,
     pub(crate) manifest: Vec<u8>,
     pub(crate) payloads: [Vec<u8>; 2],
     pub(crate) hash: Sha256,
     pub(crate) trusted: TrustedKeys,
-    /// The directory of trusted keys, for whoever reads it itself.
+    /// The public key as a file, for targets that read the trust directory.
     pub(crate) public_key: String,
     secret: minisign::SecretKey,
 }
@@ -36,7 +36,7 @@ impl Release {
     }
 }
 
-/// The same one in all runs of this process.
+/// The package, the same in all runs of this process.
 pub(crate) fn release() -> &'static Release {
     static RELEASE: OnceLock<Release> = OnceLock::new();
     RELEASE.get_or_init(make)

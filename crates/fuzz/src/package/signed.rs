@@ -1,5 +1,5 @@
-//! A package from the parts of an input: its manifest is made to fit the payloads and signed, as a
-//! publisher with a broken build, or one who means harm, could do it.
+//! A package from the parts of an input: its manifest is adapted to the payloads and signed, as a publisher with a
+//! broken build or with bad intent could do it.
 
 use package::{MANIFEST_FILE, PIECE_SIZE, Role, SIGNATURE_FILE};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::release::release;
 
-/// What the part of the node's payload is.
+/// The form of the node's payload in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     /// The compressed payload.
@@ -19,7 +19,7 @@ pub(super) enum Node {
 /// Bytes of a tar block.
 const BLOCK: usize = 512;
 
-/// The package of a manifest, the manager's payload and the node's. A part that is missing is the good one.
+/// The package of a manifest, the manager's payload and the node's. A missing part is taken from the valid package.
 pub(super) fn package(parts: &[&[u8]], node: Node) -> Vec<u8> {
     let good = release();
     let part = |index: usize, good: &[u8]| parts.get(index).map_or(good, |part| *part).to_vec();
@@ -44,7 +44,7 @@ pub(super) fn package(parts: &[&[u8]], node: Node) -> Vec<u8> {
     bytes
 }
 
-/// The manifest with sizes and pieces that are the payloads', where it has a place for them.
+/// The manifest with the sizes and pieces of the payloads, where it has fields for them.
 fn fitted(manifest: &[u8], payloads: &[Vec<u8>; 2]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(manifest) else { return manifest.to_vec() };
     for (role, payload) in Role::ALL.into_iter().zip(payloads) {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_good_parts_make_a_good_package() {
+    fn valid_parts_make_a_valid_package() {
         let good = release();
         let verified = verify(package(&[], Node::Compressed).as_slice(), &good.trusted).unwrap();
         assert_eq!(verified.manifest().version.to_string(), "34.2");

@@ -1,11 +1,11 @@
-//! One line of the log for every fact. Facts that raise or lower an alarm are logged once more, under the
-//! names that operators' tools look for (R26).
+//! Logs one line for every fact. A fact that raises or lowers an alarm is logged a second time, under the
+//! names that the operators' tools look for (R26): these names never change.
 
 use fleet::fact::{Fact, NodeFact};
 use fleet::run::Outcome;
 use tracing::{error, info, warn};
 
-/// What a fact does to an alarm.
+/// The effect of a fact on an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alarm {
     /// It is raised.
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_contact_is_logged_under_the_names_that_alarms_look_for_r26() {
+    fn lost_contact_is_logged_under_the_names_that_alarms_look_for_r26() {
         let lines = lines(&[NodeFact::ContactLost]);
         assert_eq!(
             lines[1..],
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_is_lowered_under_the_name_that_it_was_raised_under() {
+    fn alarm_is_lowered_under_the_name_that_it_was_raised_under() {
         let why = String::from("no such address");
         let lines = lines(&[NodeFact::StartFault { why }, NodeFact::StartFaultOver]);
         assert_eq!(
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_off_raises_an_alarm_and_one_that_is_right_lowers_it() {
+    fn clock_that_is_off_raises_an_alarm_and_one_that_is_right_lowers_it() {
         let lines = lines(&[NodeFact::ClockOff { ahead: Offset(-7_200_000) }, NodeFact::ClockRight]);
         assert!(lines[0].contains("oslo-1: its clock is 2 h behind the Management Node's"), "{lines:?}");
         let alarm = |what| {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_managers_clock_is_an_alarm_of_no_node() {
+    fn step_of_the_managers_clock_is_an_alarm_of_no_node() {
         let check =
             |fact: Fact, expected| assert_eq!((alarm_of(&fact), subject(&fact)), (Some(expected), None));
         let by = Offset(7_200_000);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_stops_by_itself_raises_an_alarm_until_another_is_started() {
+    fn run_that_stops_by_itself_raises_an_alarm_until_another_is_started() {
         let (run, outcome) = (RunId(1), Outcome::TooManyFailures { failed: 3, ended: 4 });
         let lines = lines_of(&[Fact::RunEnded { run, outcome }, Fact::FailureStopOver { run }]);
         assert_eq!(

@@ -1,9 +1,10 @@
-//! The driver: puts what happens to the core, commits what comes of it, and acts on what is wanted.
-//! It never decides.
+//! The driver: applies events to the core, commits the result, and acts on what the core wants.
+//!
+//! It relies on `fleet` for every decision and on `store` for durability. It never decides itself.
 
-mod desk;
+mod committer;
 mod log;
-mod news;
+mod notifier;
 mod rooms;
 mod wall;
 
@@ -15,9 +16,9 @@ mod clock_tests;
 #[cfg(test)]
 mod tests;
 
-pub use desk::{Desk, Live, Started};
+pub use committer::{Committer, NodeRuntime, Started};
 #[cfg(test)]
 pub(crate) use own_upgrade::identity;
-pub use own_upgrade::{Own, UpgradeError};
+pub use own_upgrade::{OwnMachine, UpgradeError};
 pub use rooms::{RoomsChanged, read_rooms};
 pub use run::{Driver, Ended};

@@ -1,10 +1,14 @@
-//! What the Management Node does to upgrade itself: stage the run's release, select it. Both may be
-//! cut short at any point and done again.
+//! The Management Node's upgrade of itself: stages the run's release in the inactive slot, checks it there,
+//! and selects it.
+//!
+//! It relies on `package` for verification and on `slots` for atomic changes. Each step may be interrupted at
+//! any point and repeated. It never touches the slot that runs.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use edge::error_chain::chain;
 use fleet::desired::Assignment;
 use package::{Installed, Refusal, Role, TrustedKeys, Verified};
 use slots::{CheckFailed, Held, Machine, Slot, SlotIdentity};
@@ -14,9 +18,8 @@ use tracing::warn;
 use crate::layout::Layout;
 use crate::packages::{self, HeldPackage, PackageError};
 use crate::preflight::RELEASE_WITHIN;
-use crate::report::chain;
 
-/// The release cannot be staged or selected. Nothing that runs is touched.
+/// The release cannot be staged or selected. The running slot is not changed.
 #[derive(Debug, Error)]
 pub enum UpgradeError {
     /// The package is not held, or refused now.
@@ -26,38 +29,38 @@ pub enum UpgradeError {
     #[error("the package is refused")]
     Refused(#[from] Refusal),
     /// The package is another than the run's.
-    #[error("the package holds another release than the run brings; upload it again")]
+    #[error("the package contains another release than that of the run; upload it again")]
     OtherRelease,
-    /// It says itself that it would not start here.
+    /// Its own check reports that it would not start here.
     #[error("the new release would not start on this machine: {0}")]
     WouldNotStart(#[from] CheckFailed),
-    /// The slots refuse.
+    /// The slots report an error.
     #[error(transparent)]
     Slots(#[from] slots::Error),
-    /// The disk refused.
+    /// The disk reported an error.
     #[error("could not write {}; check the disk and its free space", path.display())]
     Disk {
         /// What was written.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 /// The machine of this Management Node, and the slot that it runs in.
 #[derive(Clone, Debug)]
-pub struct Own {
+pub struct OwnMachine {
     /// The slots.
     pub machine: Machine,
     /// The slot of this process.
     pub slot: Slot,
-    /// Where everything lies.
+    /// The paths.
     pub layout: Layout,
 }
 
-impl Own {
-    /// Brings the release into the inactive slot: verified again from the package to the last file. It
-    /// takes a while: call it where blocking is allowed.
+impl OwnMachine {
+    /// Stages the release in the inactive slot, verified again from the package to the last file. It takes a
+    /// while: call it where blocking is allowed.
     pub(crate) fn stage(&self, assignment: Assignment) -> Result<(), UpgradeError> {
         let held = packages::held(&self.layout, assignment.manifest)?;
         if held.verified.manifest().release() != assignment.release {
@@ -69,7 +72,7 @@ impl Own {
         self.unpack(&held)
     }
 
-    /// Whether the inactive slot holds the release, file by file.
+    /// Whether the inactive slot contains the release, file by file.
     fn is_staged(&self, verified: &Verified) -> Result<bool, UpgradeError> {
         let other = self.slot.other();
         let Ok(Some(found)) = self.machine.release(other) else { return Ok(false) };
@@ -91,19 +94,19 @@ impl Own {
         let staging = self.machine.begin_staging(self.slot)?;
         package::unpack_release(&file, &verified, Role::Manager, &staging.dir())?;
         staging.finish(&identity(&verified))?;
-        // A left-over file is overwritten by the next upgrade.
+        // A file that is left is overwritten by the next upgrade.
         let _ = fs::remove_file(&file);
         Ok(())
     }
 
-    /// Asks the staged release whether it would start: its own program, in its slot, with a copy of the store.
-    /// Call it where blocking is allowed.
-    pub(crate) fn ask(&self, held: &Held) -> Result<(), UpgradeError> {
+    /// Runs the check of the staged release: its own program, in its slot, with a copy of the store. Call it
+    /// where blocking is allowed.
+    pub(crate) fn check_staged(&self, held: &Held) -> Result<(), UpgradeError> {
         Ok(self.machine.check_release(self.slot.other(), held, RELEASE_WITHIN)?)
     }
 
-    /// Selects the staged release: from here on it is what starts next. What the record says counts,
-    /// also after an error: it may have come when the record was written already.
+    /// Selects the staged release, which is then the one that starts next. The record decides, even after an
+    /// error, which may have occurred when the record was written already.
     pub(crate) fn select(&self, assignment: Assignment) -> Result<(), UpgradeError> {
         let manifest = assignment.manifest.to_string();
         let Err(cause) = self.machine.select(&manifest) else { return Ok(()) };
@@ -117,7 +120,7 @@ impl Own {
     }
 }
 
-/// What a slot says of itself that holds the manager's payload of this package.
+/// The identity of a slot that contains the manager's payload of this package.
 pub(crate) fn identity(verified: &Verified) -> SlotIdentity {
     let Installed { manifest, version, build, program } = verified.installed(Role::Manager);
     SlotIdentity::new(manifest, version, build, program)

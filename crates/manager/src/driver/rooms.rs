@@ -1,7 +1,10 @@
-//! The Virtual Meeting Rooms as the nodes are sent them, with a revision that rises with every change.
+//! The Virtual Meeting Rooms as the nodes receive them, with a revision that rises with every change.
+//!
+//! They are kept in memory beside the store, so that 10,000 nodes do not each read them from the disk.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rusqlite::{Connection, Transaction};
 use wire::{Configuration, Room};
 
@@ -20,12 +23,13 @@ impl Rooms {
     }
 
     pub(crate) fn current(&self) -> Arc<Configuration> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().clone()
     }
 
-    /// Takes in a committed configuration. Two changes may arrive here in the other order.
+    /// Replaces the configuration by a committed one, unless it is older: two changes may arrive here in the
+    /// other order.
     pub(crate) fn replace(&self, configuration: Configuration) {
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.write();
         if configuration.revision > current.revision {
             *current = Arc::new(configuration);
         }
@@ -51,7 +55,7 @@ impl RoomsChanged {
 /// Reads the rooms as they are stored.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn read_rooms(connection: &Connection) -> Result<Configuration, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT conference.id, conference.name, conference_alias.alias FROM conference

@@ -1,4 +1,4 @@
-//! Tests of the desk and of the driver on a machine in a temporary directory.
+//! Tests of the committer and of the driver on a machine in a temporary directory.
 
 use std::io;
 use std::path::Path;
@@ -12,39 +12,39 @@ use slots::Slot;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::gate::{Gate, Passage};
+use crate::gate::{Gate, GateState};
 use crate::link::{Presence, Timing};
 use crate::packages::{self, HeldPackage};
 use crate::store::StoreError;
 use crate::testing::{Bench, observed, until};
 
-fn driver(bench: &Bench, desk: &Desk) -> (Driver, CancellationToken, Gate) {
+fn driver(bench: &Bench, committer: &Committer) -> (Driver, CancellationToken, Gate) {
     let (presence, downs) = Presence::new(Timing::STANDARD.gap);
     let (gate, stop) = (Gate::closed(), CancellationToken::new());
-    gate.set(Passage::Open);
+    gate.set(GateState::Open);
     let own = bench.own(Slot::A);
     let held = slots::Held::default();
-    let (desk, passage, ends) = (desk.clone(), gate.clone(), stop.clone());
-    let driver = Driver { desk, own, held, presence, downs, gate: passage, stop: ends };
+    let (committer, passage, ends) = (committer.clone(), gate.clone(), stop.clone());
+    let driver = Driver { committer, own, held, presence, downs, gate: passage, stop: ends };
     (driver, stop, gate)
 }
 
-async fn start(bench: &Bench, desk: &Desk) -> HeldPackage {
-    start_from(bench, desk, &bench.upload()).await
+async fn start(bench: &Bench, committer: &Committer) -> HeldPackage {
+    start_from(bench, committer, &bench.upload()).await
 }
 
-async fn start_from(bench: &Bench, desk: &Desk, upload: &Path) -> HeldPackage {
+async fn start_from(bench: &Bench, committer: &Committer, upload: &Path) -> HeldPackage {
     let held = packages::admit(&bench.layout(), upload).unwrap();
-    desk.start(held.for_run(), Policy::standard()).await.unwrap().unwrap();
+    committer.start(held.for_run(), Policy::standard()).await.unwrap().unwrap();
     held
 }
 
 #[tokio::test]
-async fn a_registration_and_its_event_are_one() {
+async fn registration_and_its_event_are_one() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let register = |name: &'static str| {
-        desk.change(move |tx, _, _| {
+        committer.change(move |tx, _, _| {
             tx.execute("INSERT INTO worker_vm (name, body) VALUES (?1, '{}')", [name])
                 .map_err(StoreError::from)?;
             let id = NodeId(u32::try_from(tx.last_insert_rowid()).unwrap());
@@ -54,17 +54,17 @@ async fn a_registration_and_its_event_are_one() {
     };
     assert_eq!(register("node1").await.unwrap(), NodeId(1));
     assert!(register("NODE1").await.is_err());
-    desk.read(|fleet, _| assert_eq!(fleet.nodes().ids(), [NodeId(1)]));
+    committer.read(|fleet, _| assert_eq!(fleet.nodes().ids(), [NodeId(1)]));
 }
 
 #[tokio::test]
-async fn a_change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
+async fn change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let id = NodeId(1);
-    desk.apply(Event::NodeAdded { id, name: "node1".into(), duty: Duty::AlwaysOn }).await.unwrap();
+    committer.apply(Event::NodeAdded { id, name: "node1".into(), duty: Duty::AlwaysOn }).await.unwrap();
     let maintenance = |text: &str| Event::Maintenance { id, operator: Some(text.into()) };
-    let add_a_second = desk.change(move |_, fleet, _| {
+    let add_a_second = committer.change(move |_, fleet, _| {
         let operator = fleet.nodes().get(id).unwrap().operator_maintenance.clone();
         let events = vec![
             Event::NodeAdded { id: NodeId(2), name: "node2".into(), duty: Duty::AlwaysOn },
@@ -72,25 +72,25 @@ async fn a_change_sees_what_was_put_before_it_and_its_events_are_one_commit() {
         ];
         Ok::<_, StoreError>((events, operator))
     });
-    let commits = desk.commits();
+    let commits = committer.commits();
     let before = *commits.borrow();
-    let (first, seen) = tokio::join!(desk.apply(maintenance("a fan")), add_a_second);
+    let (first, seen) = tokio::join!(committer.apply(maintenance("a fan")), add_a_second);
     first.unwrap();
     assert_eq!(seen.unwrap().as_deref(), Some("a fan"));
-    assert_eq!(*commits.borrow(), before + 2, "two events of one change were told apart");
+    assert_eq!(*commits.borrow(), before + 2, "two events of one change were notified separately");
     let held =
         |fleet: &fleet::platform::Fleet| fleet.nodes().get(NodeId(2)).unwrap().operator_maintenance.clone();
-    assert_eq!(desk.read(|fleet, _| held(fleet)).as_deref(), Some("a fan"));
-    let stored = desk.store().read(crate::store::load).await.unwrap().unwrap();
+    assert_eq!(committer.read(|fleet, _| held(fleet)).as_deref(), Some("a fan"));
+    let stored = committer.store().read(crate::store::load).await.unwrap().unwrap();
     assert_eq!(held(&stored).as_deref(), Some("a fan"));
 }
 
 #[tokio::test]
-async fn a_change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
+async fn change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let insert = |name: &'static str| {
-        desk.change_rooms(move |tx| {
+        committer.change_rooms(move |tx| {
             tx.execute("INSERT INTO conference (name) VALUES (?1)", [name])?;
             let alias = format!("{name}@example.com");
             tx.execute(
@@ -100,24 +100,24 @@ async fn a_change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
             Ok::<_, StoreError>(())
         })
     };
-    let before = desk.rooms().revision;
+    let before = committer.rooms().revision;
     insert("lounge").await.unwrap();
     assert!(insert("LOUNGE").await.is_err());
-    let rooms = desk.rooms();
+    let rooms = committer.rooms();
     assert_eq!(rooms.revision, before + 1);
     assert_eq!(rooms.rooms.len(), 1);
     assert_eq!(rooms.rooms[0].aliases, ["lounge@example.com"]);
-    let stored = desk.store().read(read_rooms).await.unwrap();
+    let stored = committer.store().read(read_rooms).await.unwrap();
     assert_eq!(stored, *rooms);
 }
 
 #[tokio::test]
-async fn a_run_stages_and_selects_the_new_manager() {
+async fn run_stages_and_selects_the_new_manager() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    let (driver, _stop, gate) = driver(&bench, &desk);
+    let committer = bench.committer().await;
+    let (driver, _stop, gate) = driver(&bench, &committer);
     let running = tokio::spawn(driver.run());
-    let held = start(&bench, &desk).await;
+    let held = start(&bench, &committer).await;
     let Ended::Selected(assignment) = running.await.unwrap() else { panic!("nothing was selected") };
     assert_eq!(assignment.manifest, held.verified.hash());
     let trying = bench.own(Slot::A).machine.record().unwrap().trying.unwrap();
@@ -125,19 +125,20 @@ async fn a_run_stages_and_selects_the_new_manager() {
     let slot = bench.root().join("slots/b");
     package::check_slot(&slot, held.verified.payload(package::Role::Manager)).unwrap();
     assert_eq!(std::fs::read(slot.join("manifest.json")).unwrap(), held.verified.manifest_bytes());
-    assert_eq!(gate.passage(), Passage::Closed, "requests were taken after the selection");
+    assert_eq!(gate.state(), GateState::Closed, "requests were taken after the selection");
 }
 
-/// The Management Node keeps its release and serves on, and the run says what the new one has found.
-async fn is_rejected(bench: &Bench, desk: &Desk) {
-    let (driver, stop, gate) = driver(bench, desk);
+/// Checks that the Management Node keeps its release and serves, and that the outcome names the fault of the
+/// new one.
+async fn is_rejected(bench: &Bench, committer: &Committer) {
+    let (driver, stop, gate) = driver(bench, committer);
     let running = tokio::spawn(driver.run());
-    until(desk, |fleet| fleet.platform.run.is_none()).await;
-    let ended = desk.read(|fleet, _| fleet.platform.last_run.clone()).unwrap();
+    until(committer, |fleet| fleet.platform.run.is_none()).await;
+    let ended = committer.read(|fleet, _| fleet.platform.last_run.clone()).unwrap();
     let Outcome::ManagerRejected { why } = ended.outcome else { panic!("{:?}", ended.outcome) };
     assert!(why.contains("port 443 is taken"), "{why}");
     assert_eq!(bench.own(Slot::A).machine.record().unwrap().trying, None);
-    assert_eq!(gate.passage(), Passage::Open);
+    assert_eq!(gate.state(), GateState::Open);
     stop.cancel();
     assert_eq!(running.await.unwrap(), Ended::Asked);
 }
@@ -145,28 +146,28 @@ async fn is_rejected(bench: &Bench, desk: &Desk) {
 #[tokio::test]
 async fn release_that_would_not_start_is_rejected_before_it_is_selected() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    start_from(&bench, &desk, &bench.upload_with("echo port 443 is taken; exit 1")).await;
-    is_rejected(&bench, &desk).await;
+    let committer = bench.committer().await;
+    start_from(&bench, &committer, &bench.upload_with("echo port 443 is taken; exit 1")).await;
+    is_rejected(&bench, &committer).await;
 }
 
 #[tokio::test]
 async fn release_that_an_earlier_process_has_staged_is_asked_once_more() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    start_from(&bench, &desk, &bench.upload_with("echo port 443 is taken; exit 1")).await;
-    let ManagerWants::Stage(of) = desk.read(|fleet, _| fleet.manager_wants()) else { panic!() };
+    let committer = bench.committer().await;
+    start_from(&bench, &committer, &bench.upload_with("echo port 443 is taken; exit 1")).await;
+    let ManagerWants::Stage(of) = committer.read(|fleet, _| fleet.manager_wants()) else { panic!() };
     bench.own(Slot::A).stage(of).unwrap();
-    desk.apply(Event::ManagerStaged).await.unwrap();
-    is_rejected(&bench, &desk).await;
+    committer.apply(Event::ManagerStaged).await.unwrap();
+    is_rejected(&bench, &committer).await;
 }
 
 #[tokio::test]
-async fn a_manager_that_was_killed_after_staging_goes_on_without_unpacking_again() {
+async fn manager_that_was_killed_after_staging_goes_on_without_unpacking_again() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    start(&bench, &desk).await;
-    let ManagerWants::Stage(of) = desk.read(|fleet, _| fleet.manager_wants()) else { panic!() };
+    let committer = bench.committer().await;
+    start(&bench, &committer).await;
+    let ManagerWants::Stage(of) = committer.read(|fleet, _| fleet.manager_wants()) else { panic!() };
     let own = bench.own(Slot::A);
     own.stage(of).unwrap();
     let slot_json = bench.root().join("slots/b/slot.json");
@@ -176,47 +177,47 @@ async fn a_manager_that_was_killed_after_staging_goes_on_without_unpacking_again
     assert_eq!(inode(&slot_json), before, "what lay staged was unpacked again");
     std::fs::write(bench.root().join("slots/b/bin/pitlane-manager"), "broken").unwrap();
     own.stage(of).unwrap();
-    let (driver, _stop, _) = driver(&bench, &desk);
+    let (driver, _stop, _) = driver(&bench, &committer);
     assert_eq!(driver.run().await, Ended::Selected(of));
 }
 
 #[tokio::test]
-async fn a_package_that_was_damaged_ends_the_run_and_touches_nothing() {
+async fn package_that_was_damaged_ends_the_run_and_touches_nothing() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    let held = start(&bench, &desk).await;
+    let committer = bench.committer().await;
+    let held = start(&bench, &committer).await;
     let mut bytes = std::fs::read(held.file()).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(held.file(), bytes).unwrap();
-    let (driver, stop, gate) = driver(&bench, &desk);
+    let (driver, stop, gate) = driver(&bench, &committer);
     let running = tokio::spawn(driver.run());
-    until(&desk, |fleet| fleet.platform.run.is_none()).await;
-    desk.read(|fleet, _| {
+    until(&committer, |fleet| fleet.platform.run.is_none()).await;
+    committer.read(|fleet, _| {
         let ended = fleet.platform.last_run.as_ref().unwrap();
         assert!(matches!(&ended.outcome, Outcome::ManagerRejected { .. }), "{:?}", ended.outcome);
     });
     stop.cancel();
     assert_eq!(running.await.unwrap(), Ended::Asked);
-    assert_eq!(gate.passage(), Passage::Open);
+    assert_eq!(gate.state(), GateState::Open);
     assert_eq!(bench.own(Slot::A).machine.record().unwrap().trying, None);
 }
 
 #[tokio::test]
-async fn a_slot_that_cannot_be_selected_ends_the_run_and_requests_are_taken_again() {
+async fn slot_that_cannot_be_selected_ends_the_run_and_requests_are_taken_again() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    start(&bench, &desk).await;
-    desk.apply(Event::ManagerStaged).await.unwrap();
-    let (driver, stop, gate) = driver(&bench, &desk);
+    let committer = bench.committer().await;
+    start(&bench, &committer).await;
+    committer.apply(Event::ManagerStaged).await.unwrap();
+    let (driver, stop, gate) = driver(&bench, &committer);
     let running = tokio::spawn(driver.run());
-    until(&desk, |fleet| fleet.platform.run.is_none()).await;
+    until(&committer, |fleet| fleet.platform.run.is_none()).await;
     stop.cancel();
     assert_eq!(running.await.unwrap(), Ended::Asked);
-    assert_eq!(gate.passage(), Passage::Open);
+    assert_eq!(gate.state(), GateState::Open);
 }
 
-/// A disk that makes names durable no more, once it is told so.
+/// A disk on which directories cannot be synced any more, once the flag is set.
 #[derive(Debug, Default)]
 struct Worn(std::sync::atomic::AtomicBool);
 
@@ -257,37 +258,37 @@ impl slots::Disk for Worn {
 }
 
 #[tokio::test]
-async fn a_selection_that_was_made_and_reported_as_failed_counts_as_made() {
+async fn selection_that_was_made_and_reported_as_failed_counts_as_made() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    start(&bench, &desk).await;
-    let ManagerWants::Stage(of) = desk.read(|fleet, _| fleet.manager_wants()) else { panic!() };
+    let committer = bench.committer().await;
+    start(&bench, &committer).await;
+    let ManagerWants::Stage(of) = committer.read(|fleet, _| fleet.manager_wants()) else { panic!() };
     bench.own(Slot::A).stage(of).unwrap();
-    desk.apply(Event::ManagerStaged).await.unwrap();
+    committer.apply(Event::ManagerStaged).await.unwrap();
     let worn = std::sync::Arc::new(Worn::default());
-    let (mut driver, _stop, gate) = driver(&bench, &desk);
+    let (mut driver, _stop, gate) = driver(&bench, &committer);
     driver.own.machine = slots::Machine::on(bench.root(), worn.clone());
     worn.0.store(true, std::sync::atomic::Ordering::Relaxed);
     let before = bench.own(Slot::A).machine.record().unwrap();
     assert_eq!(before.trying, None);
     assert_eq!(driver.run().await, Ended::Selected(of));
-    assert_eq!(gate.passage(), Passage::Closed);
+    assert_eq!(gate.state(), GateState::Closed);
     let trying = bench.own(Slot::A).machine.record().unwrap().trying.unwrap();
     assert_eq!(trying.manifest, of.manifest.to_string());
 }
 
 #[tokio::test]
-async fn a_deadline_is_handled_when_it_comes() {
+async fn deadline_is_handled_when_it_comes() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let id = NodeId(1);
-    desk.set_policy(Policy { silent_after: Span(1), ..Policy::standard() }).await.unwrap();
-    desk.apply(Event::NodeAdded { id, name: "node1".into(), duty: Duty::AlwaysOn }).await.unwrap();
-    desk.apply(Event::Report { id, observed: observed(1) }).await.unwrap();
-    desk.apply(Event::LinkDown { id }).await.unwrap();
-    let (driver, stop, _) = driver(&bench, &desk);
+    committer.set_policy(Policy { silent_after: Span(1), ..Policy::standard() }).await.unwrap();
+    committer.apply(Event::NodeAdded { id, name: "node1".into(), duty: Duty::AlwaysOn }).await.unwrap();
+    committer.apply(Event::Report { id, observed: observed(1) }).await.unwrap();
+    committer.apply(Event::LinkDown { id }).await.unwrap();
+    let (driver, stop, _) = driver(&bench, &committer);
     let running = tokio::spawn(driver.run());
-    until(&desk, |fleet| fleet.nodes().get(id).unwrap().contact.is_lost()).await;
+    until(&committer, |fleet| fleet.nodes().get(id).unwrap().contact.is_lost()).await;
     stop.cancel();
     assert_eq!(running.await.unwrap(), Ended::Asked);
 }

@@ -1,6 +1,7 @@
-//! What a node's certificate says: whom it names, of which registration, for which key, and when it is
-//! good. Reading it proves nothing; the TLS handshake has proved that our authority made it and that the
-//! peer holds its key.
+//! Reads a node's certificate: node, registration, key and validity.
+//!
+//! It relies on the TLS handshake, which has verified that our authority issued the certificate and that the
+//! peer holds its key. It does not decide whether the certificate counts.
 
 use std::time::Duration;
 
@@ -14,18 +15,18 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::time::ASN1Time;
 
-/// A node's certificate. Times are by the wall clock.
+/// A node's certificate. Its times are of the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// The node that it names.
     pub node: NodeId,
-    /// The registration; none in a certificate that release 34 made.
+    /// The registration; none in a certificate that release 34 issued.
     pub registration: Option<RegistrationId>,
     /// The SHA-256 of its public key.
     pub key: Sha256,
-    /// It is good from here on.
+    /// The beginning of its validity.
     pub not_before: Wall,
-    /// It is good up to here.
+    /// The end of its validity.
     pub not_after: Wall,
 }
 
@@ -52,8 +53,8 @@ impl Certificate {
         })
     }
 
-    /// Whether its life is over by the wall clock. One that has not begun yet was made when the clock of this
-    /// Management Node was ahead, and is as good as any other.
+    /// Whether it has expired by the wall clock. One whose validity has not begun yet was issued while the
+    /// clock of this Management Node was ahead, and is accepted.
     pub(crate) fn is_expired(&self, wall: Wall) -> bool {
         wall > self.not_after
     }
@@ -68,8 +69,8 @@ fn uris(certificate: &X509Certificate<'_>) -> Option<Vec<String>> {
     )
 }
 
-/// The public key in the form in which an enrolment stores its hash: the bits alone, as `rcgen` gives
-/// those of a request.
+/// The public key in the form in which an enrolment stores its hash: the bits alone, as `rcgen` returns those
+/// of a request.
 fn key_of<'a>(certificate: &'a X509Certificate<'_>) -> &'a [u8] {
     &certificate.public_key().subject_public_key.data
 }
@@ -78,8 +79,8 @@ fn time(time: ASN1Time) -> Wall {
     Wall(u64::try_from(time.timestamp()).unwrap_or(0).saturating_mul(1_000))
 }
 
-/// The moment at which the authenticity of a certificate is checked: now, or the end of its life that is
-/// nearest. Whether it is good now is judged for every request, so that the node can be named and answered.
+/// The time at which the authenticity of a certificate is verified: now, or the nearest end of its validity.
+/// Whether it is valid now is decided for every request, so that the node gets an answer with the reason.
 pub(crate) fn moment_of_check(der: &CertificateDer<'_>, now: UnixTime) -> UnixTime {
     let Ok((_, parsed)) = x509_parser::parse_x509_certificate(der) else { return now };
     let seconds = |time: ASN1Time| u64::try_from(time.timestamp()).unwrap_or(0);
@@ -93,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// Whom a certificate with these names is of.
+    /// The node and the registration of a certificate with these names.
     fn named(names: &[&str]) -> Option<(NodeId, Option<RegistrationId>)> {
         let mut params = CertificateParams::default();
         let uri = |name: &&str| SanType::URI((*name).try_into().unwrap());
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_names_one_node_and_at_most_one_registration() {
+    fn certificate_names_one_node_and_at_most_one_registration() {
         let [first, second] = [1, 2].map(|number| RegistrationId(number).name());
         assert_eq!(named(&["pitlane:node:7", &first]), Some((NodeId(7), Some(RegistrationId(1)))));
         assert_eq!(named(&["pitlane:node:7"]), Some((NodeId(7), None)));

@@ -1,5 +1,5 @@
-//! A connection that ends by itself: when nothing has come or gone for a while, when its time is up, or
-//! when its place is needed for somebody else.
+//! A connection with timeouts. It ends when no byte has been transferred for a while, when an unauthenticated
+//! peer has used up its time, or when its permit is revoked for another connection.
 
 use std::io;
 use std::pin::Pin;
@@ -12,66 +12,71 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::guest::{Acquaintance, Guest};
+use super::connection_pools::{AuthState, ConnectionHandle};
 
-/// A connection, which keeps its place among those that the listener takes on.
+/// A connection, which holds a permit of its listener.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TlsStream<TcpStream>,
-    patience: Patience,
-    sent_away: Pin<Box<WaitForCancellationFutureOwned>>,
-    guest: Guest,
+    timeout: IdleTimeout,
+    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
+    handle: ConnectionHandle,
 }
 
 impl Connection {
-    /// A connection that is ended after `idle` without a byte, and when `life` is over unless its peer is
-    /// known by then.
-    pub(super) fn new(stream: TlsStream<TcpStream>, idle: Duration, life: Duration, guest: Guest) -> Self {
-        let sent_away = Box::pin(guest.sent_away());
-        Self { stream, patience: Patience::new(idle, life, Instant::now()), sent_away, guest }
+    /// A connection that ends after `idle` without a byte, and after `life` unless its peer is authenticated
+    /// by then.
+    pub(super) fn new(
+        stream: TlsStream<TcpStream>,
+        idle: Duration,
+        life: Duration,
+        handle: ConnectionHandle,
+    ) -> Self {
+        let evicted = Box::pin(handle.evicted());
+        Self { stream, timeout: IdleTimeout::new(idle, life, Instant::now()), evicted, handle }
     }
 
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.sent_away.as_mut().poll(cx).is_ready() {
+        if self.evicted.as_mut().poll(cx).is_ready() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        self.patience.check(self.guest.acquaintance(), cx)
+        self.timeout.check(self.handle.auth_state(), cx)
     }
 }
 
-/// When a connection is given up.
+/// When a connection times out.
 #[derive(Debug)]
-struct Patience {
+struct IdleTimeout {
     idle: Duration,
     last_byte: Instant,
-    /// When whoever is not known by then must go.
+    /// When an unauthenticated peer is disconnected.
     end: Instant,
-    alarm: Pin<Box<Sleep>>,
+    timer: Pin<Box<Sleep>>,
 }
 
-impl Patience {
+impl IdleTimeout {
     fn new(idle: Duration, life: Duration, now: Instant) -> Self {
-        Self { idle, last_byte: now, end: now + life, alarm: Box::pin(sleep_until(now)) }
+        Self { idle, last_byte: now, end: now + life, timer: Box::pin(sleep_until(now)) }
     }
 
-    /// When it is over, unless a byte comes or goes before.
-    fn until(&self, acquaintance: Acquaintance) -> Instant {
+    /// When it times out, unless a byte is transferred before.
+    fn until(&self, auth_state: AuthState) -> Instant {
         let quiet = self.last_byte + self.idle;
-        match acquaintance {
-            Acquaintance::Stranger => self.end.min(quiet),
-            Acquaintance::Known => quiet,
+        match auth_state {
+            AuthState::Unauthenticated => self.end.min(quiet),
+            AuthState::Authenticated => quiet,
         }
     }
 
-    /// Wakes the task of `cx` when it is over. The alarm is only set anew when it has gone off, which
-    /// costs less than at every byte.
-    fn check(&mut self, acquaintance: Acquaintance, cx: &mut Context<'_>) -> io::Result<()> {
-        while self.alarm.as_mut().poll(cx).is_ready() {
-            let until = self.until(acquaintance);
+    /// Fails when it has timed out, and wakes the task of `cx` when it will. The timer is only reset when it
+    /// has fired, which costs less than at every byte.
+    fn check(&mut self, auth_state: AuthState, cx: &mut Context<'_>) -> io::Result<()> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let until = self.until(auth_state);
             if until <= Instant::now() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.alarm.as_mut().reset(until);
+            self.timer.as_mut().reset(until);
         }
         Ok(())
     }
@@ -91,7 +96,7 @@ impl AsyncRead for Connection {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.patience.byte();
+            self.timeout.byte();
         }
         read
     }
@@ -102,7 +107,7 @@ impl AsyncWrite for Connection {
         self.check(cx)?;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.patience.byte();
+            self.timeout.byte();
         }
         written
     }
@@ -123,14 +128,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_byte_gives_more_time_and_a_stranger_s_end_comes_all_the_same() {
+    async fn byte_resets_the_idle_timeout_and_not_the_time_of_an_unauthenticated_peer() {
         let (idle, start) = (Duration::from_secs(60), Instant::now());
-        let mut patience = Patience::new(idle, Duration::from_secs(90), start);
-        assert_eq!(patience.until(Acquaintance::Stranger), start + idle);
-        patience.last_byte = start + Duration::from_secs(10);
-        assert_eq!(patience.until(Acquaintance::Stranger), start + Duration::from_secs(70));
-        patience.last_byte = start + Duration::from_secs(80);
-        assert_eq!(patience.until(Acquaintance::Stranger), start + Duration::from_secs(90));
-        assert_eq!(patience.until(Acquaintance::Known), start + Duration::from_secs(140));
+        let mut timeout = IdleTimeout::new(idle, Duration::from_secs(90), start);
+        assert_eq!(timeout.until(AuthState::Unauthenticated), start + idle);
+        timeout.last_byte = start + Duration::from_secs(10);
+        assert_eq!(timeout.until(AuthState::Unauthenticated), start + Duration::from_secs(70));
+        timeout.last_byte = start + Duration::from_secs(80);
+        assert_eq!(timeout.until(AuthState::Unauthenticated), start + Duration::from_secs(90));
+        assert_eq!(timeout.until(AuthState::Authenticated), start + Duration::from_secs(140));
     }
 }

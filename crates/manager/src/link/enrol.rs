@@ -1,4 +1,7 @@
-//! A node's identity: enrolment with a token, renewal over the authenticated link.
+//! Issues certificates to nodes: enrolment with a token, and renewal over the authenticated link.
+//!
+//! It relies on `enrolment` for tokens and on the core for whether a machine may join (R29). It renews no
+//! certificate that two processes use.
 
 use std::time::UNIX_EPOCH;
 
@@ -12,8 +15,8 @@ use tokio::time::Instant;
 use tracing::info;
 use wire::{ENROLMENT_FILE_BYTES, Enrolled, EnrolmentRequest, RegistrationId};
 
+use super::caller::{Caller, bytes, message};
 use super::refusals::Reason;
-use super::routes::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
 use crate::authority::{Issued, NodeRequest};
 use crate::enrolment::{owner, spend};
@@ -37,7 +40,7 @@ pub(crate) async fn enrol(
         let events = spent.map(|(id, _)| Event::NodeEnrolled { id, release });
         Ok((events.into_iter().collect(), spent))
     };
-    let Some((node, registration)) = link.desk.change::<_, StoreError>(spent).await? else {
+    let Some((node, registration)) = link.committer.change::<_, StoreError>(spent).await? else {
         return Err(wrong_token(&link, &peer).await);
     };
     info!(node = node.0, address = %peer.address.ip(), "a node was enrolled; what it was enrolled with before is void");
@@ -46,21 +49,21 @@ pub(crate) async fn enrol(
 
 /// Whose token it is.
 async fn owner_of(link: &Link, token: &str) -> Result<Option<NodeId>, StoreError> {
-    let (token, now) = (token.to_string(), link.desk.now());
-    link.desk.store().read(move |connection: &rusqlite::Connection| owner(connection, &token, now)).await
+    let (token, now) = (token.to_string(), link.committer.now());
+    link.committer.store().read(move |connection: &rusqlite::Connection| owner(connection, &token, now)).await
 }
 
-/// Slows down whoever tries tokens.
+/// Delays the answer to a wrong token.
 async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
     let address = peer.address.ip();
-    link.refusals.of_stranger(address, Reason::WrongToken);
+    link.refusals.record_unauthenticated(address, Reason::WrongToken);
     tokio::time::sleep(link.slowdown.wrong(address, Instant::now())).await;
     Refusal::Token
 }
 
-/// Refuses a machine that the platform does not take as this node, and notes it.
+/// Refuses a machine that may not join as this node, and notes it.
 fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> Result<(), Refusal> {
-    let decided = link.desk.read(|fleet, _| {
+    let decided = link.committer.read(|fleet, _| {
         let node = fleet.nodes().get(id)?;
         Some((fleet.joining(id, release)?, node.name.clone(), node.contact))
     });
@@ -75,8 +78,7 @@ fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> R
     }
 }
 
-/// `POST /node/v1/renew`: the certificate that the node shows is the right to the next one, of the same
-/// registration.
+/// `POST /node/v1/renew`: a valid certificate entitles the node to the next one, of the same registration.
 pub(crate) async fn renew(
     caller: Caller,
     State(link): State<Link>,
@@ -84,17 +86,18 @@ pub(crate) async fn renew(
 ) -> Result<Json<Enrolled>, Refusal> {
     let request: EnrolmentRequest = message(&bytes(body, ENROLMENT_FILE_BYTES).await?)?;
     let key = NodeRequest::parse(&request.request)?;
-    caller.still_counts(&link).await?;
+    caller.check_still_valid(&link).await?;
     refuse_duplicate(&link, caller.node)?;
     info!(node = caller.node.0, "a node's certificate was renewed");
     issue(&link, caller.node, caller.registration, &key)
 }
 
-/// While two processes report under one identity, it is not prolonged: one of them may hold a stolen key, and
-/// would renew its certificate for ever. A certificate has a third of its life left when it is to be renewed. The
-/// alarm names the two; here nothing is logged, for either may ask as often as it likes.
+/// Refuses the renewal while two processes report under one identity: one of them may have a stolen key, and
+/// could renew its certificate for ever. A certificate is renewed when a third of its validity is left, so
+/// there is time. The alarm names the two; nothing is logged here, for either may ask as often as it likes.
 fn refuse_duplicate(link: &Link, node: NodeId) -> Result<(), Refusal> {
-    let two = link.desk.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));
+    let two =
+        link.committer.read(|fleet, _| fleet.nodes().get(node).and_then(|node| node.duplicate().copied()));
     two.map_or(Ok(()), |two| Err(Refusal::Duplicate(two)))
 }
 

@@ -1,6 +1,7 @@
-//! The rest of a body that is refused before it was read. A client that reads no answer before it has sent
-//! everything would find a broken connection in place of the refusal, so the rest is received and discarded, within
-//! bounds: what is larger, or slower, ends the connection as before. It never keeps a byte.
+//! Receives and discards the rest of a request body that is refused before it was read (lingering close).
+//!
+//! A client that reads no answer before it has sent everything would find a broken connection instead of the
+//! refusal. What is received is bounded in bytes and time, and never kept.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,29 +15,29 @@ use hyper::header::EXPECT;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How much is discarded, in bytes: twice the piece that `pitlane upgrade upload` sends at a time.
+/// How many bytes are discarded at most: twice the piece that `pitlane upgrade upload` sends at a time.
 const DISCARDED: u64 = 8 << 20;
 
-/// How long that may take. Over a link of 1 MB/s, a piece of an upload comes in this time.
+/// How long that may take. Over a link of 1 MB/s, a piece of an upload arrives in this time.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Whether the client waits for the word to go on before it sends the body (RFC 9110 section 10.1.1).
+/// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 section 10.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expects {
-    /// It sends the body in any case.
+    /// It sends the body without waiting.
     Nothing,
-    /// It sends the body once it is asked to, which the first look at the body does.
+    /// It sends the body once it is asked to, which the first poll of the body does.
     Continue,
 }
 
 impl Expects {
-    /// What the head of a request says.
+    /// Reads it from the head of a request.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         if headers.contains_key(EXPECT) { Self::Continue } else { Self::Nothing }
     }
 }
 
-/// Lends a body to whoever answers the request, and keeps a way to what is left of it.
+/// Lends a body to the handler of the request, and keeps access to the rest of it.
 pub(super) fn lend<B>(body: B, expects: Expects) -> (Lent<B>, Rest<B>)
 where
     B: Body<Data = Bytes> + Unpin,
@@ -45,7 +46,7 @@ where
     (Lent { body: Some(body), comes: expects == Expects::Nothing, back: Some(back) }, Rest(rest))
 }
 
-/// A body that is given back when it is dropped before its end.
+/// A body that is returned when it is dropped before its end.
 #[derive(Debug)]
 pub(super) struct Lent<B>
 where
@@ -93,13 +94,13 @@ where
 {
     fn drop(&mut self) {
         if let (Some(body), Some(back), true) = (self.body.take(), self.back.take(), self.comes) {
-            // Nobody waits for it when the request itself was given up.
+            // Nobody waits for it when the request was cancelled.
             drop(back.send(body));
         }
     }
 }
 
-/// What is left of a body.
+/// The rest of a body.
 #[derive(Debug)]
 pub(super) struct Rest<B>(oneshot::Receiver<B>);
 
@@ -107,7 +108,7 @@ impl<B> Rest<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    /// Receives and discards it. A body that is still held by whoever answers is left to them.
+    /// Receives and discards it. A body that the handler still has is left alone.
     pub(super) async fn discard(mut self) {
         let Ok(mut body) = self.0.try_recv() else { return };
         let mut left = DISCARDED;
@@ -122,7 +123,7 @@ where
                 }
             }
         };
-        // Whether it came to its end or not, the answer goes out now.
+        // Whether its end was reached or not, the answer is sent now.
         let _ = timeout(WITHIN, all).await;
     }
 }

@@ -1,13 +1,15 @@
-//! The link to the Conferencing Nodes: who they are, what they say, what they are told.
+//! The link to the Conferencing Nodes: TLS, identities, reports and desired states, package files.
 //!
-//! A node is known by its certificate alone, and the store says to which registration that must belong.
+//! A node is identified by its certificate alone; `registration` says which registration that must belong to.
+//! The link passes reports on to the core and never decides what is wanted of a node.
 
+mod caller;
 mod certificate;
 mod connection;
+mod connection_pools;
 mod enrol;
-mod guest;
 mod linger;
-mod pace;
+mod min_rate;
 mod packages;
 mod presence;
 mod refusal;
@@ -22,12 +24,13 @@ mod verifier;
 #[cfg(test)]
 mod tests;
 
+pub use caller::{Link, Timing};
 pub use certificate::Certificate;
-pub use guest::Guest;
+pub use connection_pools::ConnectionHandle;
 pub use presence::Presence;
 pub use refusal::Refusal;
 pub use refusals::{Reason, Refusals, Refused};
-pub use routes::{Link, Timing, router};
+pub use routes::router;
 pub use serve::serve;
 pub use slowdown::Slowdown;
 pub(crate) use sync::SENTENCE_CHARACTERS;

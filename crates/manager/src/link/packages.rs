@@ -1,5 +1,7 @@
-//! `GET /node/v1/packages/<manifest>/<file>`: what a node needs of a package, from the disk, with
-//! ranges. The node verifies every piece itself, and keeps to the rate that it is told.
+//! `GET /node/v1/packages/<manifest>/<file>`: the files of a package that a node needs, with ranges.
+//!
+//! The node verifies every piece itself and keeps to the rate that it was given; nothing is verified or
+//! limited here.
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -11,10 +13,10 @@ use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
 use super::Link;
-use super::routes::Caller;
+use super::caller::Caller;
 use crate::packages::NODE_PAYLOAD_FILE;
 
-/// The name under which a node asks for its payload.
+/// The name under which a node requests its payload.
 const PAYLOAD: &str = "payload";
 
 pub(crate) async fn file(

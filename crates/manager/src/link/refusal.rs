@@ -1,8 +1,9 @@
-//! Why a node's request is refused: a stable kind, a sentence, and what to do.
+//! Why a node's request is refused: a stable kind, a sentence, and a hint that says what to do.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use edge::error_chain::chain;
 use fleet::starts::{Duplicate, SWITCH_OFF};
 use fleet::version::Release;
 use thiserror::Error;
@@ -10,7 +11,6 @@ use wire::{PROTOCOL, Protocols};
 
 use super::refusals::Reason;
 use crate::authority::AuthorityError;
-use crate::report::chain;
 use crate::store::StoreError;
 
 /// A node's request is refused.
@@ -19,31 +19,31 @@ pub enum Refusal {
     /// No certificate of this platform's authority was shown.
     #[error("this request needs the certificate of a Conferencing Node")]
     NoCertificate,
-    /// The certificate names nobody who is registered.
+    /// The certificate names a node that is not registered.
     #[error("this node is not registered on the platform")]
     NotRegistered,
-    /// The certificate was good until some time ago.
+    /// The certificate has expired.
     #[error("the certificate of this node has expired")]
     Expired,
     /// The certificate belongs to another registration of its node's number.
     #[error("the registration that this certificate belongs to has ended")]
     RegistrationEnded,
-    /// The machine has another version than a new node must have (R29); none when it does not say which, as
+    /// The machine has another version than a new node must have (R29); none when it does not report one, as
     /// release 34.
     #[error("this machine has release {} and the Management Node has {}; a new node must join with the latter",
         .0.map_or("34".into(), |release| release.to_string()), Release::COMPILED)]
     Release(Option<Release>),
     /// The enrolment token is unknown, spent or expired.
-    #[error("the enrolment token is not good any more")]
+    #[error("the enrolment token is not valid any more")]
     Token,
     /// Two processes report under the identity whose certificate is to be renewed.
     #[error("{0}, so its certificate is not renewed")]
     Duplicate(Duplicate),
     /// The node and the Management Node have no protocol version in common.
-    #[error("the node speaks protocol versions {} to {} and the Management Node {} to {}",
+    #[error("the node supports protocol versions {} to {} and the Management Node {} to {}",
         .0.min, .0.max, PROTOCOL.min, PROTOCOL.max)]
     Protocol(Protocols),
-    /// The message is none that is known.
+    /// The message cannot be parsed.
     #[error("the message cannot be read: {0}")]
     Malformed(#[source] serde_json::Error),
     /// The message is larger than allowed, or did not arrive in time.
@@ -83,7 +83,7 @@ impl Refusal {
                  make a new enrolment file with `pitlane node enrol NAME`, and use it here with \
                  `pitlane-node enrol --replace`, which shuts the other out",
             ),
-            // Not one of the statuses by which release 34 tells that its token is wrong.
+            // Not one of the statuses that release 34 takes for a wrong token.
             Self::Release(_) => (
                 StatusCode::BAD_REQUEST,
                 "release",
@@ -120,7 +120,7 @@ impl From<Reason> for Refusal {
             Reason::NotRegistered => Self::NotRegistered,
             Reason::OtherAuthority
             | Reason::UnusableCertificate
-            | Reason::TrustsUsNot
+            | Reason::RejectsOurCertificate
             | Reason::NoCertificate => Self::NoCertificate,
             Reason::WrongToken => Self::Token,
             Reason::OtherRelease => Self::Release(None),

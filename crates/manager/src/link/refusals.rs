@@ -1,47 +1,51 @@
-//! Whom the nodes' listener has refused, and why: shown for each node, and logged once for each node and
-//! reason. Nobody can fill the log or the memory with it.
+//! Records whom the nodes' listener has refused, and why: shown for each node, and logged once for each node
+//! and reason, and again after a day.
+//!
+//! Everything is bounded, so that nobody can fill the log or the memory. It refuses nothing itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use edge::places::Origin;
+use edge::permit_pool::SourcePrefix;
 use fleet::node::{Contact, NodeId};
 use fleet::time::{Span, Time};
+use parking_lot::{Mutex, MutexGuard};
 use tracing::warn;
 
-/// After this time a reason that still holds is logged once more, so that it stands in every day's log.
+use crate::bounded::make_room;
+use crate::token_bucket::{Rate, TokenBucket};
+
+/// After this time a reason that still applies is logged once more, so that it is in every day's log.
 const LOGGED_AGAIN: Span = Span::hours(24);
 
-/// How many pairs of node and reason are remembered: every node of a platform with one reason, and more.
+/// How many pairs of node and reason are remembered: more than every node of a platform with one reason.
 const OF_NODES: usize = 16_384;
 
 /// How many pairs of address and reason are remembered.
-const OF_STRANGERS: usize = 1_024;
+const OF_ADDRESSES: usize = 1_024;
 
-/// The mean time between two lines about strangers, and how many lines may come at once before that:
-/// whoever has many addresses fills no log.
-const LINE_GAP: Span = Span::seconds(10);
-const LINES_AT_ONCE: u64 = 30;
+/// How many lines about unauthenticated peers are logged: whoever has many addresses fills no log.
+const LINES: Rate = Rate { burst: 31, interval: Span::seconds(10) };
 
 /// Why a connection or a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The certificate was good until some time ago.
+    /// The certificate has expired.
     Expired,
     /// The certificate belongs to another registration of its node's number.
     RegistrationEnded,
     /// There is no node with the number in the certificate.
     NotRegistered,
-    /// The certificate is of another authority.
+    /// The certificate was issued by another authority.
     OtherAuthority,
-    /// The certificate is none for a node.
+    /// The certificate is not one for a node.
     UnusableCertificate,
-    /// It does not accept the certificate of the Management Node.
-    TrustsUsNot,
-    /// No certificate is shown where one is due.
+    /// The peer does not accept the certificate of the Management Node.
+    RejectsOurCertificate,
+    /// No certificate is shown where one is required.
     NoCertificate,
     /// The enrolment token is wrong, spent or expired.
     WrongToken,
@@ -50,7 +54,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The token in the API. It never changes.
+    /// Its identifier in the API, which never changes.
     pub fn token(self) -> &'static str {
         match self {
             Self::Expired => "certificate_expired",
@@ -58,7 +62,7 @@ impl Reason {
             Self::NotRegistered => "not_registered",
             Self::OtherAuthority => "other_authority",
             Self::UnusableCertificate => "unusable_certificate",
-            Self::TrustsUsNot => "certificate_not_accepted",
+            Self::RejectsOurCertificate => "certificate_not_accepted",
             Self::NoCertificate => "no_certificate",
             Self::WrongToken => "token",
             Self::OtherRelease => "release",
@@ -67,9 +71,10 @@ impl Reason {
 }
 
 impl Reason {
-    /// What is wrong, and what to do, for a refused certificate of a node in that contact. While the node is in
-    /// touch, whoever shows an identity that has ended is another machine, and a new enrolment would shut the node
-    /// out for it. An expired certificate may still be the node's own, which is in touch for a moment then.
+    /// What is wrong, and what to do, for a refused certificate of a node with that contact. While the link
+    /// of the node is up, a peer with an identity that has ended is another machine, and a new enrolment
+    /// would revoke the node's own identity. An expired certificate may still be the node's own, whose link
+    /// stays up for a moment then.
     pub(crate) fn explained(self, contact: Contact) -> String {
         match self {
             Self::RegistrationEnded if contact == Contact::Heard => {
@@ -90,7 +95,7 @@ impl Reason {
             | Self::NotRegistered
             | Self::OtherAuthority
             | Self::UnusableCertificate
-            | Self::TrustsUsNot
+            | Self::RejectsOurCertificate
             | Self::NoCertificate
             | Self::WrongToken
             | Self::OtherRelease => self.to_string(),
@@ -119,7 +124,7 @@ impl fmt::Display for Reason {
                  this platform"
             }
             Self::UnusableCertificate => "its certificate is none that a Conferencing Node can use; enrol it again",
-            Self::TrustsUsNot => {
+            Self::RejectsOurCertificate => {
                 "it does not accept the certificate of this Management Node; compare the clocks of both machines, and the \
                  names in machine.toml here; a node of another platform is to be enrolled here"
             }
@@ -141,13 +146,13 @@ impl fmt::Display for Reason {
 pub struct Refused {
     /// Why.
     pub reason: Reason,
-    /// From where it came.
+    /// Its address.
     pub address: IpAddr,
-    /// When, the last time.
+    /// When it was last refused.
     pub at: Time,
 }
 
-/// What was noted of one who is refused for one reason.
+/// The record of one peer that is refused for one reason.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     last: Refused,
@@ -156,7 +161,7 @@ struct Seen {
     unlogged: u64,
 }
 
-/// Everything that is noted. Cheap to clone; all clones are the same.
+/// All refusals. Cheap to clone; all clones are the same.
 #[derive(Clone, Debug)]
 pub struct Refusals {
     started: Instant,
@@ -166,10 +171,9 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Table {
     nodes: BTreeMap<(NodeId, Reason), Seen>,
-    strangers: BTreeMap<(Origin, Reason), Seen>,
-    /// When the next line about a stranger would be due, were all of them evenly spaced.
-    line_due: Time,
-    /// Lines about strangers that were left out since the last one.
+    addresses: BTreeMap<(SourcePrefix, Reason), Seen>,
+    lines: TokenBucket,
+    /// Lines about unauthenticated peers that were left out since the last one.
     left_out: u64,
 }
 
@@ -180,8 +184,8 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// A node is refused that has proved which certificate is its own.
-    pub(crate) fn of_node(&self, node: NodeId, name: &str, contact: Contact, refused: Refused) {
+    /// A node is refused that has authenticated itself with a certificate.
+    pub(crate) fn record_node(&self, node: NodeId, name: &str, contact: Contact, refused: Refused) {
         if let Some(times) = self.lock().note_node(node, refused) {
             let Refused { reason, address, at: _ } = refused;
             let text = reason.explained(contact);
@@ -189,10 +193,10 @@ impl Refusals {
         }
     }
 
-    /// Somebody is refused who has proved nothing.
-    pub(crate) fn of_stranger(&self, address: IpAddr, reason: Reason) {
+    /// An unauthenticated peer is refused.
+    pub(crate) fn record_unauthenticated(&self, address: IpAddr, reason: Reason) {
         let now = Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let noted = self.lock().note_stranger(Refused { reason, address, at: now });
+        let noted = self.lock().note_unauthenticated(Refused { reason, address, at: now });
         if let Some((times, left_out)) = noted {
             let reason_token = reason.token();
             warn!(%address, reason = reason_token, times, left_out, "a machine cannot connect: {reason}");
@@ -207,26 +211,25 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 }
 
 impl Table {
-    /// Says how often it happened since the last line, when a line is due.
+    /// Returns how often it happened since the last line, when a line is due.
     fn note_node(&mut self, node: NodeId, refused: Refused) -> Option<u64> {
         note(&mut self.nodes, OF_NODES, (node, refused.reason), refused)
     }
 
-    /// The same for a stranger, and how many lines were left out since the last one.
-    fn note_stranger(&mut self, refused: Refused) -> Option<(u64, u64)> {
-        let key = (Origin::of(refused.address), refused.reason);
-        let times = note(&mut self.strangers, OF_STRANGERS, key, refused)?;
-        let (now, ahead) = (refused.at, Span(LINE_GAP.0 * LINES_AT_ONCE));
-        if self.line_due > now + ahead {
+    /// The same for an unauthenticated peer, with how many lines were left out since the last one.
+    fn note_unauthenticated(&mut self, refused: Refused) -> Option<(u64, u64)> {
+        let key = (SourcePrefix::of(refused.address), refused.reason);
+        let times = note(&mut self.addresses, OF_ADDRESSES, key, refused)?;
+        if self.lines.delay(LINES, refused.at) > Span::ZERO {
             self.left_out += 1;
             return None;
         }
-        self.line_due = self.line_due.max(now) + LINE_GAP;
+        self.lines.take(LINES, refused.at);
         Some((times, std::mem::take(&mut self.left_out)))
     }
 }
@@ -245,10 +248,7 @@ fn note<K: Ord + Copy>(
         seen.logged_at = refused.at;
         return Some(std::mem::take(&mut seen.unlogged));
     }
-    if table.len() >= at_most {
-        let oldest = table.iter().min_by_key(|(_, seen)| seen.last.at).map(|(key, _)| *key);
-        oldest.map(|oldest| table.remove(&oldest));
-    }
+    make_room(table, at_most, &key, |seen| seen.last.at);
     table.insert(key, Seen { last: refused, logged_at: refused.at, unlogged: 0 });
     Some(1)
 }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_logged_once_for_each_reason_and_again_after_a_day() {
+    fn node_is_logged_once_for_each_reason_and_again_after_a_day() {
         let mut table = Table::default();
         let mut note = |node, reason, at| table.note_node(NodeId(node), refused(reason, 1, at));
         assert_eq!(note(1, Reason::Expired, 0), Some(1));
@@ -290,24 +290,24 @@ mod tests {
     }
 
     #[test]
-    fn the_last_refusal_of_a_node_is_shown() {
+    fn last_refusal_of_a_node_is_shown() {
         let refusals = Refusals::default();
-        refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::Expired, 1, 5));
-        refusals.of_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::OtherRelease, 2, 9));
-        refusals.of_node(NodeId(2), "oslo-2", Contact::Heard, refused(Reason::Expired, 3, 11));
+        refusals.record_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::Expired, 1, 5));
+        refusals.record_node(NodeId(1), "oslo-1", Contact::Heard, refused(Reason::OtherRelease, 2, 9));
+        refusals.record_node(NodeId(2), "oslo-2", Contact::Heard, refused(Reason::Expired, 3, 11));
         assert_eq!(refusals.last(NodeId(1)), Some(refused(Reason::OtherRelease, 2, 9)));
         assert_eq!(refusals.last(NodeId(3)), None);
     }
 
     #[test]
-    fn strangers_with_many_addresses_fill_neither_log_nor_memory() {
+    fn unauthenticated_peers_with_many_addresses_fill_neither_log_nor_memory() {
         let mut table = Table::default();
         let lines = (0..100_000_u32)
-            .filter_map(|n| table.note_stranger(refused(Reason::WrongToken, n << 8, u64::from(n))))
+            .filter_map(|n| table.note_unauthenticated(refused(Reason::WrongToken, n << 8, u64::from(n))))
             .collect::<Vec<_>>();
-        // A hundred seconds: those at once, and one in ten seconds.
+        // In a hundred seconds: the burst, and one in ten seconds.
         assert!((31..=42).contains(&lines.len()), "{} lines", lines.len());
         assert!(lines.last().unwrap().1 > 0, "what was left out is not said");
-        assert_eq!(table.strangers.len(), OF_STRANGERS);
+        assert_eq!(table.addresses.len(), OF_ADDRESSES);
     }
 }

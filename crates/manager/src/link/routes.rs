@@ -1,74 +1,13 @@
 //! The routes of the nodes' listener.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use fleet::node::{Contact, NodeId};
-use fleet::platform::Fleet;
-use serde::de::DeserializeOwned;
-use tokio::time::timeout;
-use wire::RegistrationId;
 
-use super::certificate::Certificate;
-use super::refusals::{Reason, Refusals, Refused};
-use super::slowdown::Slowdown;
-use super::{Peer, Presence, Refusal, enrol, packages, sync};
-use crate::authority::Authority;
-use crate::driver::Desk;
-use crate::gate::{Gate, guard};
-use crate::layout::Layout;
-use crate::registration::{self, Standing};
-use crate::store::StoreError;
+use super::{Link, enrol, packages, sync};
+use crate::gate::guard;
 
-/// How long a request's body may take to arrive.
-const BODY: Duration = Duration::from_secs(30);
-
-/// How long the link waits for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// How long a node's request is held when there is no news. Half of what firewalls commonly allow
-    /// an idle connection, and short enough that a broken one is soon noticed.
-    pub hold: Duration,
-    /// How long a node may be without a request before its link counts as down: a few tries of a node
-    /// whose connection broke.
-    pub gap: Duration,
-}
-
-impl Timing {
-    /// What a Management Node runs with.
-    pub const STANDARD: Self = Self { hold: Duration::from_secs(10), gap: Duration::from_secs(5) };
-}
-
-/// What the nodes' requests need. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Link {
-    /// The way to the core.
-    pub desk: Desk,
-    /// What makes certificates.
-    pub authority: Arc<Authority>,
-    /// Where the packages lie.
-    pub layout: Layout,
-    /// Who is in touch.
-    pub presence: Presence,
-    /// Whether requests are taken.
-    pub gate: Gate,
-    /// How fast each node may fetch a package, in bytes per second.
-    pub fetch_rate: Option<u64>,
-    /// How long to wait for what.
-    pub timing: Timing,
-    /// Whom it has refused.
-    pub refusals: Refusals,
-    /// Who has sent wrong tokens.
-    pub slowdown: Arc<Slowdown>,
-}
-
-/// Everything that a node may ask. Serve it with the peer as connect info.
+/// All routes for nodes. Serve it with the peer as connect info.
 pub fn router(link: Link) -> Router {
     let gate = link.gate.clone();
     Router::new()
@@ -78,102 +17,4 @@ pub fn router(link: Link) -> Router {
         .route("/node/v1/packages/{manifest}/{file}", get(packages::file))
         .with_state(link)
         .layer(from_fn_with_state(gate, guard))
-}
-
-/// The node at the other end: its certificate is good now, and belongs to the registration in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Caller {
-    /// The node.
-    pub(crate) node: NodeId,
-    /// Its registration.
-    pub(crate) registration: RegistrationId,
-    /// The certificate that it has shown.
-    shown: Certificate,
-}
-
-impl FromRequestParts<Link> for Caller {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, link: &Link) -> Result<Self, Refusal> {
-        let peer = parts.extensions.get::<ConnectInfo<Peer>>().cloned();
-        let ConnectInfo(peer) = peer.ok_or(Refusal::NoCertificate)?;
-        let Some(shown) = peer.certificate else {
-            link.refusals.of_stranger(peer.address.ip(), Reason::NoCertificate);
-            return Err(Refusal::NoCertificate);
-        };
-        match link.standing_of(&shown).await? {
-            Ok(registration) => Ok(Self { node: shown.node, registration, shown }),
-            Err(reason) => {
-                let node = |fleet: &Fleet, _| {
-                    fleet.nodes().get(shown.node).map(|node| (node.name.clone(), node.contact))
-                };
-                let (name, contact) = link.desk.read(node).unwrap_or_default();
-                Err(link.refuse(shown.node, (&name, contact), &peer, reason))
-            }
-        }
-    }
-}
-
-impl Caller {
-    /// Whether it is still who it was when its request came: a request may be held for a while.
-    pub(crate) async fn still_counts(&self, link: &Link) -> Result<(), Refusal> {
-        let standing = link.standing_of(&self.shown).await?;
-        standing.map(|_| ()).map_err(Refusal::from)
-    }
-}
-
-impl Link {
-    /// The registration that a certificate counts for now, or why it does not count.
-    async fn standing_of(&self, shown: &Certificate) -> Result<Result<RegistrationId, Reason>, StoreError> {
-        if self.desk.read(|fleet, _| fleet.nodes().get(shown.node).is_none()) {
-            return Ok(Err(Reason::NotRegistered));
-        }
-        if shown.is_expired(self.desk.wall()) {
-            return Ok(Err(Reason::Expired));
-        }
-        let shown = *shown;
-        let standing = move |connection: &rusqlite::Connection| {
-            Ok::<_, StoreError>(registration::read(connection, shown.node)?.standing_of(&shown))
-        };
-        let standing = match self.desk.store().read(standing).await? {
-            Standing::CountsFromNow(..) => {
-                self.desk.store().write(move |tx| registration::note(tx, &shown)).await?
-            }
-            known @ (Standing::Counts(_) | Standing::Ended) => known,
-        };
-        Ok(match standing {
-            Standing::Counts(registration) | Standing::CountsFromNow(registration, _) => Ok(registration),
-            Standing::Ended => Err(Reason::RegistrationEnded),
-        })
-    }
-
-    /// Notes that a node is refused.
-    pub(super) fn refuse(
-        &self,
-        node: NodeId,
-        (name, contact): (&str, Contact),
-        peer: &Peer,
-        reason: Reason,
-    ) -> Refusal {
-        self.refusals.of_node(
-            node,
-            name,
-            contact,
-            Refused { reason, address: peer.address.ip(), at: self.desk.now() },
-        );
-        reason.into()
-    }
-}
-
-/// Reads a message of at most `limit` bytes.
-pub(crate) async fn bytes(body: Body, limit: usize) -> Result<axum::body::Bytes, Refusal> {
-    match timeout(BODY, to_bytes(body, limit)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) | Err(_) => Err(Refusal::Body),
-    }
-}
-
-/// Understands a message.
-pub(crate) fn message<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(bytes).map_err(Refusal::Malformed)
 }

@@ -1,5 +1,5 @@
-//! Serves HTTP on a listener: what `axum::serve` does, with limits on the time that a request's head and
-//! its body may take.
+//! Serves HTTP on a listener: what `axum::serve` does, with limits on the time that the head and the body of
+//! a request may take, and with an orderly end of requests in progress.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use tracing::debug;
 
 use super::connection::Connection;
 use super::linger::{Expects, lend};
-use super::pace::Paced;
+use super::min_rate::MinRateBody;
 use super::tls::{Limits, Peer, TlsListener};
 
 /// The largest head of a request, in bytes: credentials, a path and a few headers.
@@ -34,14 +34,14 @@ pub async fn serve(mut listener: TlsListener, router: Router, stop: Cancellation
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        connections.spawn(converse(connection, peer, router.clone(), limits, stop.clone()));
+        connections.spawn(serve_connection(connection, peer, router.clone(), limits, stop.clone()));
     }
     drop(listener);
     connections.close();
     connections.wait().await;
 }
 
-async fn converse(
+async fn serve_connection(
     connection: Connection,
     peer: Peer,
     router: Router,
@@ -52,7 +52,7 @@ async fn converse(
     let service = service_fn(move |request: Request<Incoming>| {
         let expects = Expects::of(request.headers());
         let (head, body) = request.into_parts();
-        let (body, rest) = lend(Paced::new(body, limits.body), expects);
+        let (body, rest) = lend(MinRateBody::new(body, limits.body), expects);
         let mut request = Request::from_parts(head, Body::new(body));
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
         let router = router.clone();

@@ -1,22 +1,24 @@
-//! Wrong enrolment tokens are answered late, and ever later for each address. A right token is never
-//! delayed: nobody guesses one, so it need not share the fate of what else comes from its address.
+//! Delays the answers to wrong enrolment tokens, longer with each one, per source address. A right token is
+//! never delayed: nobody guesses one, so other requests from its address must not slow it down.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use edge::places::Origin;
+use edge::permit_pool::SourcePrefix;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// How many wrong tokens are answered at once: an old file that is tried a second time.
+use crate::bounded::make_room;
+
+/// How many wrong tokens are answered without delay: an old file that is tried a second time.
 const FREE: u32 = 3;
 
 /// The first delay; it doubles with every further wrong token.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 
-/// The longest delay: a stranger's connection lives for 15 seconds, and one address has 16 of them, so
-/// it gets two answers a second at most.
+/// The longest delay: an unauthenticated connection lasts 15 seconds at most, and one address has 16 of them,
+/// so it gets two answers a second at most.
 const LONGEST_DELAY: Duration = Duration::from_secs(8);
 
 /// How long wrong tokens are remembered after the last one.
@@ -25,21 +27,18 @@ const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 /// How many addresses are remembered, at some 100 bytes each.
 const ADDRESSES: usize = 1_024;
 
-/// Who sent how many wrong tokens.
+/// The number of wrong tokens of each source, and when the last one came.
 #[derive(Debug, Default)]
-pub struct Slowdown(Mutex<BTreeMap<Origin, (u32, Instant)>>);
+pub struct Slowdown(Mutex<BTreeMap<SourcePrefix, (u32, Instant)>>);
 
 impl Slowdown {
-    /// A wrong token has come from there; says how long the answer is held back.
+    /// Counts a wrong token from an address; returns how long the answer is delayed.
     pub(super) fn wrong(&self, address: IpAddr, now: Instant) -> Duration {
-        let mut wrong = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wrong = self.0.lock();
         wrong.retain(|_, (_, last)| now.duration_since(*last) < REMEMBERED);
-        let origin = Origin::of(address);
-        if wrong.len() >= ADDRESSES && !wrong.contains_key(&origin) {
-            let oldest = wrong.iter().min_by_key(|(_, (_, last))| *last).map(|(origin, _)| *origin);
-            oldest.map(|oldest| wrong.remove(&oldest));
-        }
-        let (count, last) = wrong.entry(origin).or_insert((0, now));
+        let prefix = SourcePrefix::of(address);
+        make_room(&mut wrong, ADDRESSES, &prefix, |(_, last)| *last);
+        let (count, last) = wrong.entry(prefix).or_insert((0, now));
         (*count, *last) = (count.saturating_add(1), now);
         match count.checked_sub(FREE + 1) {
             None => Duration::ZERO,
@@ -63,11 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded() {
+    fn table_is_bounded() {
         let (slowdown, now) = (Slowdown::default(), Instant::now());
         for n in 0..ADDRESSES as u32 + 10 {
             slowdown.wrong(IpAddr::V4(n.into()), now + Duration::from_millis(n.into()));
         }
-        assert_eq!(slowdown.0.lock().unwrap().len(), ADDRESSES);
+        assert_eq!(slowdown.0.lock().len(), ADDRESSES);
     }
 }

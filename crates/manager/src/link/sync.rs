@@ -1,5 +1,7 @@
-//! `POST /node/v1/sync`: the node says what it observes, and is told what is wanted of it. Without
-//! news the answer is held, and the held request is the node's sign of life.
+//! `POST /node/v1/sync`: the node's report in the request, its desired state in the answer.
+//!
+//! When nothing is new the answer is held, and the held request is the node's sign of life. Foreign text is
+//! escaped and cut here, before anything else sees it. What the report means, the core decides.
 
 use std::borrow::Cow;
 
@@ -15,22 +17,22 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
 
-use super::presence::UnderWay;
-use super::routes::{Caller, bytes, message};
+use super::caller::{Caller, bytes, message};
+use super::presence::OpenRequest;
 use super::{Link, Peer, Refusal};
-use crate::driver::Desk;
+use crate::driver::Committer;
 
-/// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of any
-/// length that is worth reading fit in.
+/// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of 500 characters
+/// fit.
 pub(crate) const REPORT_BYTES: usize = 64 << 10;
 
-/// How much of a sentence in a report is kept, in characters: it goes into the journal, the log and
-/// the pages, and all that an operator reads stands at its beginning.
+/// How much of a sentence in a report is kept, in characters: it is written to the journal, the log and the
+/// pages, and an operator needs its beginning.
 pub(crate) const SENTENCE_CHARACTERS: usize = 500;
 
-/// What every version of the message says.
+/// The part that every version of the message has.
 #[derive(Deserialize)]
-struct Greeting {
+struct Header {
     protocols: Protocols,
 }
 
@@ -42,25 +44,25 @@ pub(crate) async fn sync(
 ) -> Result<Json<SyncAnswer>, Refusal> {
     let node = caller.node;
     let body = bytes(body, REPORT_BYTES).await?;
-    let Greeting { protocols } = message(&body)?;
+    let Header { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
     let mut sync: Sync = message(&body)?;
-    // The node's clock was read before the request was sent, so this contains the time that it took.
-    let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.desk.wall()));
-    tidy(&mut sync.observed);
+    // The node read its clock before it sent the request, so this includes the time of transfer.
+    let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.committer.wall()));
+    sanitise(&mut sync.observed);
     if let Some(process) = &mut sync.observed.process {
         process.address = Some(peer.address.ip().to_canonical());
     }
-    let under_way = link.presence.begin(node);
-    take_in(&link.desk, &under_way, node, &sync, clock_ahead).await?;
+    let request = link.presence.begin(node);
+    accept_report(&link.committer, &request, node, &sync, clock_ahead).await?;
     let answer = answer(&link, node, protocol, &sync).await?;
-    caller.still_counts(&link).await?;
+    caller.check_still_valid(&link).await?;
     Ok(Json(answer))
 }
 
-/// Cuts what a node says in its own words, and writes what cannot be seen in it as its escape: it goes
-/// into the journal, onto pages and to terminals.
-fn tidy(observed: &mut Observed) {
+/// Cuts the sentences of a report, and escapes characters that cannot be seen: they are written to the
+/// journal, to pages and to terminals.
+fn sanitise(observed: &mut Observed) {
     let cut = |text: &mut String| {
         if let Some((end, _)) = text.char_indices().nth(SENTENCE_CHARACTERS) {
             text.truncate(end);
@@ -77,63 +79,67 @@ fn tidy(observed: &mut Observed) {
     }
 }
 
-/// Takes in what the node says. News that comes too soon after the last waits for its turn, so that a
-/// node that changes its mind without end fills no journal.
-async fn take_in(
-    desk: &Desk,
-    under_way: &UnderWay,
+/// Applies what is new in a report. A change that follows the last one too fast is delayed, so that a node
+/// whose state changes all the time does not fill the journal.
+async fn accept_report(
+    committer: &Committer,
+    request: &OpenRequest,
     node: NodeId,
     sync: &Sync,
     clock_ahead: Option<Offset>,
 ) -> Result<(), Refusal> {
-    // What is shown of a node as which two processes report is that of one of them.
-    let believed = desk.read(|fleet, now| fleet.believes(node, now, &sync.observed));
-    match desk.live(node).filter(|_| !believed) {
-        Some(of_the_other) => desk.heard(node, of_the_other.tally, of_the_other.clock_ahead),
-        None => desk.heard(node, sync.tally, clock_ahead),
+    // When two processes report as one node, only the state of one of them is shown.
+    let believed = committer.read(|fleet, now| fleet.believes(node, now, &sync.observed));
+    match committer.node_runtime(node).filter(|_| !believed) {
+        Some(of_the_other) => committer.heard(node, of_the_other.tally, of_the_other.clock_ahead),
+        None => committer.heard(node, sync.tally, clock_ahead),
     }
-    if let Some(ahead) = clock_ahead.filter(|ahead| believed && is_news_of_clock(desk, node, *ahead)) {
-        sleep_until(under_way.turn()).await;
-        desk.apply(Event::ClockOffset { id: node, ahead }).await?;
+    if let Some(ahead) =
+        clock_ahead.filter(|ahead| believed && clock_judgement_changes(committer, node, *ahead))
+    {
+        sleep_until(request.next_event_at()).await;
+        committer.apply(Event::ClockOffset { id: node, ahead }).await?;
     }
     if let Some(started_at) = sync.started_at.filter(|_| believed) {
-        crate::store::node_boot::remember(desk.store(), node, started_at).await?;
+        crate::store::node_boot::remember(committer.store(), node, started_at).await?;
     }
-    // After a start of the Management Node no link counts as up, so the first report of each node is news.
-    if desk.read(|fleet, now| fleet.is_news(node, now, &sync.observed)) {
-        sleep_until(under_way.turn()).await;
-        desk.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
+    // After a start of the Management Node no link counts as up, so the first report of each node is new.
+    if committer.read(|fleet, now| fleet.is_news(node, now, &sync.observed)) {
+        sleep_until(request.next_event_at()).await;
+        committer.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
     }
     Ok(())
 }
 
-/// Whether something else is to be held of a node's clock, now that it was measured.
-fn is_news_of_clock(desk: &Desk, node: NodeId, ahead: Offset) -> bool {
-    desk.read(|fleet, _| {
+/// Whether this measurement changes the judgement of a node's clock.
+fn clock_judgement_changes(committer: &Committer, node: NodeId, ahead: Offset) -> bool {
+    committer.read(|fleet, _| {
         fleet.nodes().get(node).is_some_and(|node| node.clock_judged(ahead) != node.clock_off)
     })
 }
 
-/// Answers when there is something new for the node, or when the hold is over.
+/// Answers when something is new for the node, or when the hold ends.
 async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result<SyncAnswer, Refusal> {
     let until = Instant::now() + link.timing.hold;
-    let waiting = link.desk.news_of(node);
-    let stepped_at = || link.desk.read(|fleet, _| fleet.platform.wall.stepped_at());
+    let waiting = link.committer.changes_of(node);
+    let stepped_at = || link.committer.read(|fleet, _| fleet.platform.wall.stepped_at());
     let stepped_before = stepped_at();
-    let heard_at = || link.desk.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
-    // A report of before what was heard last was not taken in; the node goes on from that time with the next one.
+    let heard_at = || link.committer.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
+    // A report that is older than the last accepted one is ignored; the answer tells the node that time, from
+    // which it continues.
     let late = heard_at().is_some_and(|heard_at| sync.observed.at < heard_at);
     loop {
         let news = waiting.notified();
         tokio::pin!(news);
-        // From here on nothing is missed: first listen, then look.
+        // Registers for notifications before reading the state, so that no change is missed.
         news.as_mut().enable();
-        let desired = link.desk.read(|fleet, _| fleet.wanted(node)).ok_or(Refusal::NotRegistered)?;
-        let configuration = link.desk.rooms();
+        let desired = link.committer.read(|fleet, _| fleet.wanted(node)).ok_or(Refusal::NotRegistered)?;
+        let configuration = link.committer.rooms();
         let newer =
             desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
         let hold = match sync.wait {
-            // Whoever holds a certificate renews it by the clock that was set, over the connection that it has.
+            // After a clock step, each node is answered at once, so that it renews its certificate by the
+            // corrected clock.
             Wait::ForNews => !newer && !late && stepped_at().is_none_or(|at| Some(at) == stepped_before),
             Wait::No => false,
         };
@@ -147,14 +153,14 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
             let differs = configuration.revision != sync.configuration;
             let configuration = differs.then(|| (*configuration).clone());
             let start = sync.observed.process.map(|process| process.start);
-            let beside = link.desk.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(start?));
+            let beside = link.committer.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(start?));
             return Ok(SyncAnswer {
                 protocol,
                 desired,
                 configuration,
                 fetch_rate: link.fetch_rate,
                 heard_at: heard_at(),
-                wall: Some(link.desk.wall()),
+                wall: Some(link.committer.wall()),
                 beside,
             });
         }
@@ -170,30 +176,30 @@ mod tests {
     use crate::testing::observed;
 
     #[test]
-    fn the_sentences_of_a_report_are_cut_at_a_character() {
+    fn sentences_of_a_report_are_cut_at_a_character() {
         let long = "é".repeat(SENTENCE_CHARACTERS + 1);
         let rejected =
             |why: &str| Staging::Rejected { run: RunId(1), manifest: Sha256([7; 32]), why: why.to_string() };
         let (unfit, start_fault) = (Some(long.clone()), Some(long.clone()));
         let mut report = Observed { unfit, start_fault, staging: rejected(&long), ..observed(1) };
-        tidy(&mut report);
+        sanitise(&mut report);
         let kept = "é".repeat(SENTENCE_CHARACTERS);
         assert_eq!((report.unfit.as_deref(), &report.staging), (Some(kept.as_str()), &rejected(&kept)));
         assert_eq!(report.start_fault.as_deref(), Some(kept.as_str()));
         let same = report.clone();
-        tidy(&mut report);
+        sanitise(&mut report);
         assert_eq!(report, same);
     }
 
     #[test]
-    fn a_sentence_of_a_report_is_one_line_of_what_can_be_seen() {
+    fn sentence_of_a_report_is_one_line_of_what_can_be_seen() {
         let forged = "full\n2026-11-29 INFO all is well\u{202e}\u{1b}[2J";
         let mut report = Observed { unfit: Some(forged.into()), ..observed(1) };
-        tidy(&mut report);
+        sanitise(&mut report);
         let expected = "full\\n2026-11-29 INFO all is well\\u{202e}\\u{1b}[2J";
         assert_eq!(report.unfit.as_deref(), Some(expected));
         let mut long = Observed { unfit: Some("\n".repeat(SENTENCE_CHARACTERS)), ..observed(1) };
-        tidy(&mut long);
+        sanitise(&mut long);
         assert_eq!(long.unfit.map(|text| text.len()), Some(SENTENCE_CHARACTERS));
     }
 }

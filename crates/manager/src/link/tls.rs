@@ -1,5 +1,7 @@
-//! TLS for both listeners. Handshakes run beside each other, each within a time limit, so that a peer
-//! that stalls keeps nobody else waiting.
+//! TLS for both listeners, with the limits on their connections. Handshakes run concurrently, each with a
+//! timeout, so that a peer that stalls delays nobody else.
+//!
+//! It relies on `connection_pools` for permits and on `verifier` for certificates. It does not read requests.
 
 use clock::{Machine, Source as _};
 use std::io;
@@ -7,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::places::Room;
+use edge::permit_pool::PoolLimits;
 use rustls::{CertificateError, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -18,15 +20,15 @@ use tracing::{debug, warn};
 
 use super::certificate::Certificate;
 use super::connection::Connection;
-use super::guest::{From, Guest, Rooms};
+use super::connection_pools::{ConnectionHandle, Endpoint, Pools};
 use super::refusals::{Reason, Refusals};
-use super::verifier::OfOurAuthority;
+use super::verifier::AuthorityVerifier;
 use crate::authority::{Authority, ServerIdentity};
 
-/// Handshakes that are finished and not taken up yet.
+/// Connections whose handshake is done and that are not served yet.
 const FINISHED: usize = 64;
 
-/// The pause after the operating system could not give a connection, such as with too many open files.
+/// The pause after the operating system could not accept a connection, such as with too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a handshake may take: two round trips, so far more than a slow link needs.
@@ -36,78 +38,78 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// request is held, and longer than any request of the management API takes to be answered.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How long a body may be late: a link that breaks off for a moment is no reason to end an upload.
+/// How long a body may be late: a link that is interrupted for a moment must not end an upload.
 const BODY: Duration = Duration::from_secs(20);
 
-/// How long a stranger may stay: to log in or to enrol takes one request, answered within a second, or
-/// after eight when wrong tokens are slowed down.
-const STRANGER: Duration = Duration::from_secs(15);
+/// How long an unauthenticated connection may last: to log in or to enrol takes one request, answered within
+/// a second, or after eight when wrong tokens are delayed.
+const UNAUTHENTICATED: Duration = Duration::from_secs(15);
 
-/// How much a listener takes on. In every room the newest find a place: it is taken from whoever holds
-/// the most (see [`edge::places`]). Arriving and strangers have the same room once more for connections
-/// from the machine itself.
+/// The limits of a listener. In every pool the newest connection gets a permit, if need be one of the holder
+/// that has the most (see [`edge::permit_pool`]). The pools for handshaking and unauthenticated connections
+/// exist twice, the second time for connections from the machine itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections in their handshake.
-    pub arriving: Room,
+    pub handshaking: PoolLimits,
     /// How long a handshake may take.
     pub handshake: Duration,
-    /// Connections of those who have not proved who they are.
-    pub strangers: Room,
-    /// How long each of those lives, whatever comes over it.
-    pub stranger_life: Duration,
-    /// Connections of those who are known: each by the registration in its certificate, or by the address it
-    /// logged in from.
-    pub known: Room,
+    /// Unauthenticated connections.
+    pub unauthenticated: PoolLimits,
+    /// How long each of those may last.
+    pub unauthenticated_life: Duration,
+    /// Authenticated connections, counted by the registration in the certificate, or by the address from which
+    /// the peer logged in.
+    pub authenticated: PoolLimits,
     /// How long a connection may be without a byte in either direction.
     pub idle: Duration,
     /// How long the head of a request may take, counted from the answer before.
     pub head: Duration,
-    /// How long the body of a request may be late in all, whatever has come of it (see [`super::pace`]).
+    /// How long the body of a request may be late in total (see [`super::min_rate`]).
     pub body: Duration,
 }
 
 impl Limits {
-    /// For nodes. Known: twice the 10,000 that a platform is planned for, for when all of them come back
-    /// before their old connections are given up; a node has two or three, and a few that broke. Strangers
-    /// enrol, which takes one request of less than a second: 64 of them at once enrol a whole platform in
-    /// minutes. Arriving: after a restart all nodes come within seconds, perhaps from one address, and
-    /// some 2,000 handshakes a second are done.
+    /// For nodes. Authenticated: twice the 10,000 that a platform is planned for, for when all of them
+    /// reconnect before their old connections time out; a node has two or three, and a few that broke.
+    /// Unauthenticated: an enrolment takes one request of less than a second, and 64 of them at once enrol a
+    /// whole platform in minutes. Handshaking: after a restart all nodes connect within seconds, perhaps from
+    /// one address, and some 2,000 handshakes a second are done.
     pub const NODES: Self = Self {
-        arriving: Room { places: 4_096, each: 2_048 },
+        handshaking: PoolLimits { total: 4_096, per_holder: 2_048 },
         handshake: HANDSHAKE,
-        strangers: Room { places: 64, each: 16 },
-        stranger_life: STRANGER,
-        known: Room { places: 20_000, each: 16 },
+        unauthenticated: PoolLimits { total: 64, per_holder: 16 },
+        unauthenticated_life: UNAUTHENTICATED,
+        authenticated: PoolLimits { total: 20_000, per_holder: 16 },
         idle: IDLE,
         head: IDLE,
         body: BODY,
     };
-    /// For people and their tools. A stranger is one for as long as a password takes to be checked, so
-    /// that 64 at once from one office are hundreds of people. A tool that is quiet for half a minute
-    /// connects again.
+    /// For people and their tools. A connection is unauthenticated for as long as a password takes to be
+    /// checked, so that 64 at once from one office serve hundreds of people. A tool that is idle for half a
+    /// minute connects again.
     pub const PEOPLE: Self = Self {
-        arriving: Room { places: 512, each: 64 },
+        handshaking: PoolLimits { total: 512, per_holder: 64 },
         handshake: HANDSHAKE,
-        strangers: Room { places: 512, each: 64 },
-        stranger_life: STRANGER,
-        known: Room { places: 1_000, each: 250 },
+        unauthenticated: PoolLimits { total: 512, per_holder: 64 },
+        unauthenticated_life: UNAUTHENTICATED,
+        authenticated: PoolLimits { total: 1_000, per_holder: 250 },
         idle: IDLE,
         head: Duration::from_secs(30),
         body: BODY,
     };
 }
 
-/// Who is at the other end of a connection.
+/// The peer of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// From where.
+    /// Endpoint where.
     pub address: SocketAddr,
-    /// The certificate that it has shown, whose key it holds; none when it has shown none of this
-    /// platform's authority. Whether it is good now is not said.
+    /// The certificate that it has shown, and whose key it has; none when it has shown none of this
+    /// platform's authority. It may have expired.
     pub certificate: Option<Certificate>,
-    /// The connection, to say that it has logged in.
-    pub guest: Guest,
+    /// The connection, to note that the peer has logged in.
+    pub handle: ConnectionHandle,
 }
 
 /// The TLS settings of a listener. With `clients`, a certificate of that authority may be shown.
@@ -124,7 +126,7 @@ pub fn server_config(
     let builder = match clients {
         None => builder.with_no_client_auth(),
         Some(authority) => {
-            builder.with_client_cert_verifier(Arc::new(OfOurAuthority::new(authority, provider)?))
+            builder.with_client_cert_verifier(Arc::new(AuthorityVerifier::new(authority, provider)?))
         }
     };
     let mut config = builder.with_cert_resolver(identity);
@@ -142,7 +144,7 @@ pub struct TlsListener {
 }
 
 impl TlsListener {
-    /// Takes connections from `listener`, and notes whom it refuses.
+    /// Accepts connections from `listener`, and records refusals.
     ///
     /// # Errors
     /// The listener has no address.
@@ -154,17 +156,17 @@ impl TlsListener {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (done, finished) = mpsc::channel(FINISHED);
-        let rooms = Rooms::new(limits.arriving, limits.strangers, limits.known);
-        let reception = Reception { acceptor: config.into(), limits, rooms, refusals, done };
-        Ok(Self { finished, address, limits, accepting: tokio::spawn(accept(listener, reception)) })
+        let pools = Pools::new(limits.handshaking, limits.unauthenticated, limits.authenticated);
+        let handshaker = Handshaker { acceptor: config.into(), limits, pools, refusals, done };
+        Ok(Self { finished, address, limits, accepting: tokio::spawn(accept(listener, handshaker)) })
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How much it takes on.
+    /// Its limits.
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
@@ -173,7 +175,7 @@ impl TlsListener {
     pub(super) async fn accept(&mut self) -> (Connection, Peer) {
         match self.finished.recv().await {
             Some(accepted) => accepted,
-            // The accepting task ends with this listener only.
+            // The task that accepts ends with this listener only.
             None => std::future::pending().await,
         }
     }
@@ -185,22 +187,22 @@ impl Drop for TlsListener {
     }
 }
 
-/// Everything that a handshake needs beside its connection.
+/// What a handshake needs beside its connection.
 #[derive(Clone)]
-struct Reception {
+struct Handshaker {
     acceptor: TlsAcceptor,
     limits: Limits,
-    rooms: Rooms,
+    pools: Pools,
     refusals: Refusals,
     done: mpsc::Sender<(Connection, Peer)>,
 }
 
-async fn accept(listener: TcpListener, reception: Reception) {
+async fn accept(listener: TcpListener, handshaker: Handshaker) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let guest = reception.rooms.arrive(From::new(address, stream.local_addr().ok()));
-                tokio::spawn(reception.clone().receive(stream, address, guest));
+                let handle = handshaker.pools.admit(Endpoint::new(address, stream.local_addr().ok()));
+                tokio::spawn(handshaker.clone().handshake(stream, address, handle));
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
@@ -210,14 +212,14 @@ async fn accept(listener: TcpListener, reception: Reception) {
     }
 }
 
-impl Reception {
-    async fn receive(self, stream: TcpStream, address: SocketAddr, guest: Guest) {
-        // It only saves a delay.
+impl Handshaker {
+    async fn handshake(self, stream: TcpStream, address: SocketAddr, handle: ConnectionHandle) {
+        // A failure only costs a delay.
         let _ = stream.set_nodelay(true);
         let handshake = timeout(self.limits.handshake, self.acceptor.accept(stream));
         let done = tokio::select! {
             done = handshake => done,
-            () = guest.sent_away() => return debug!(%address, "a handshake made room for another"),
+            () = handle.evicted() => return debug!(%address, "the permit of a handshake was revoked for another"),
         };
         let stream = match done {
             Ok(Ok(stream)) => stream,
@@ -227,20 +229,20 @@ impl Reception {
         let chain = stream.get_ref().1.peer_certificates();
         let certificate = chain.and_then(|chain| Certificate::read(chain.first()?));
         match certificate.filter(|shown| !shown.is_expired(Machine.wall())) {
-            Some(shown) => guest.has_shown(&shown),
-            None => guest.is_stranger(),
+            Some(shown) => handle.set_certificate(&shown),
+            None => handle.set_unauthenticated(),
         }
-        let Limits { idle, stranger_life, .. } = self.limits;
-        let connection = Connection::new(stream, idle, stranger_life, guest.clone());
-        // An error says that the listener is gone.
-        let _ = self.done.send((connection, Peer { address, certificate, guest })).await;
+        let Limits { idle, unauthenticated_life, .. } = self.limits;
+        let connection = Connection::new(stream, idle, unauthenticated_life, handle.clone());
+        // It fails only when the listener is dropped.
+        let _ = self.done.send((connection, Peer { address, certificate, handle })).await;
     }
 
-    /// Notes a certificate that one side does not accept. What else goes wrong concerns nobody but the peer.
+    /// Records a certificate that one side does not accept. Other failures concern the peer alone.
     fn failed(&self, address: SocketAddr, error: &io::Error) {
         let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
         match error.and_then(reason_of) {
-            Some(reason) => self.refusals.of_stranger(address.ip(), reason),
+            Some(reason) => self.refusals.record_unauthenticated(address.ip(), reason),
             None => debug!(%address, ?error, "a TLS handshake failed"),
         }
     }
@@ -255,5 +257,5 @@ fn reason_of(error: &rustls::Error) -> Option<Reason> {
         return Some(if by_another { Reason::OtherAuthority } else { Reason::UnusableCertificate });
     }
     matches!(error, rustls::Error::AlertReceived(alert) if NOT_ACCEPTED.contains(alert))
-        .then_some(Reason::TrustsUsNot)
+        .then_some(Reason::RejectsOurCertificate)
 }

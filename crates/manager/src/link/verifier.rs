@@ -1,6 +1,8 @@
-//! Verifies the certificates that nodes show: made by this platform's authority, for a client, and its
-//! key in the peer's hands. Whether such a certificate is good today, the listener judges afterwards,
-//! when it is known whose it is: a node that comes too late is named and answered, not just cut off.
+//! Verifies the certificates that nodes show: issued by this platform's authority, for a client, with its key
+//! held by the peer.
+//!
+//! Whether such a certificate is valid today is decided later, for each request, so that a node that is too
+//! late gets an answer with the reason and not just a broken connection.
 
 use std::sync::Arc;
 
@@ -14,11 +16,11 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, Sig
 use super::certificate::moment_of_check;
 use crate::authority::Authority;
 
-/// Accepts certificates of one authority whatever the date, and peers without a certificate.
+/// Accepts certificates of one authority whatever their validity, and peers without a certificate.
 #[derive(Debug)]
-pub(super) struct OfOurAuthority(Arc<dyn ClientCertVerifier>);
+pub(super) struct AuthorityVerifier(Arc<dyn ClientCertVerifier>);
 
-impl OfOurAuthority {
+impl AuthorityVerifier {
     /// # Errors
     /// The authority's certificate cannot be used.
     pub(super) fn new(authority: &Authority, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
@@ -32,7 +34,7 @@ impl OfOurAuthority {
     }
 }
 
-impl ClientCertVerifier for OfOurAuthority {
+impl ClientCertVerifier for AuthorityVerifier {
     fn offer_client_auth(&self) -> bool {
         self.0.offer_client_auth()
     }

@@ -1,9 +1,10 @@
-//! The packages that the Management Node holds: verified in full when they are admitted, and served
-//! to the nodes from the disk.
+//! The packages that the Management Node holds. Each is verified in full when it is admitted, and its
+//! signature again whenever it is used.
 //!
-//! A package lies complete in its directory or not at all: it is put together beside it and renamed.
+//! A package lies complete in its directory or not at all: it is assembled beside it and renamed. Which
+//! packages are kept, `retention` decides.
 
-mod keep;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clock::{Machine, Source as _};
+use edge::error_chain::chain;
 use fleet::run;
 use fleet::time::Wall;
 use fleet::version::Sha256;
@@ -22,7 +24,7 @@ use wire::PROTOCOL;
 
 use crate::layout::Layout;
 
-pub use keep::{AHEAD, Held, Need, Needs};
+pub use retention::{AHEAD, Held, Need, Needs};
 
 /// The whole package as it was uploaded.
 pub const PACKAGE_FILE: &str = "package.pitlane";
@@ -33,38 +35,38 @@ pub const NODE_PAYLOAD_FILE: &str = "payload-node";
 /// A package cannot be used.
 #[derive(Debug, Error)]
 pub enum PackageError {
-    /// It is refused.
+    /// The package is refused.
     #[error("the package is refused")]
     Refused(#[from] Refusal),
-    /// Its release could not speak with the nodes of this one.
+    /// Its release has no protocol version in common with this one.
     #[error(
-        "the package is refused: its release speaks versions {min} to {max} of the messages between nodes and \
+        "the package is refused: its release supports versions {min} to {max} of the messages between nodes and \
          manager, and this platform {} to {}; upgrade to a release between the two first",
         PROTOCOL.min, PROTOCOL.max
     )]
     NoCommonProtocol {
-        /// The oldest version that it speaks.
+        /// The oldest version that it knows.
         min: u32,
         /// The newest.
         max: u32,
     },
-    /// Its publisher lets it be used no longer.
+    /// It has expired.
     #[error(transparent)]
     Expired(#[from] NotAdmitted),
     /// The keys of the machine cannot be read.
     #[error("the keys that this machine trusts cannot be used; check the files in its directory trust")]
     Keys(#[from] KeyError),
-    /// It is not held.
+    /// It is not held here.
     #[error("package {0} is not held here; upload it first")]
     NotHeld(Sha256),
-    /// The disk refused.
+    /// The disk reported an error.
     #[error("could not {doing} {}; check the disk and its free space", path.display())]
     Disk {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// To what.
+        /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -72,14 +74,14 @@ pub enum PackageError {
 /// A package that is held, verified.
 #[derive(Clone, Debug)]
 pub struct HeldPackage {
-    /// What it is.
+    /// Its verified manifest.
     pub verified: Verified,
-    /// Where it lies.
+    /// Its directory.
     pub dir: PathBuf,
 }
 
 impl HeldPackage {
-    /// As far as a run needs to know it.
+    /// The part of it that a run needs.
     pub fn for_run(&self) -> run::Package {
         let manifest = self.verified.manifest();
         run::Package {
@@ -95,26 +97,25 @@ impl HeldPackage {
     }
 }
 
-/// Verifies an uploaded file in full and takes it in: the file is moved. Admitting a package that is
-/// held already changes nothing and removes the file. This takes seconds: call it where blocking is
-/// allowed.
+/// Verifies an uploaded file in full and admits it: the file is moved. Admitting a package that is held
+/// already changes nothing and removes the file. This takes seconds: call it where blocking is allowed.
 ///
 /// # Errors
-/// Why it is refused; then the file is where it was.
+/// Why the package is refused; then the file stays where it was.
 pub fn admit(layout: &Layout, upload: &Path) -> Result<HeldPackage, PackageError> {
     admit_on(layout, upload, today())
 }
 
-/// The day by the wall clock of this machine, in UTC. Expiry goes by it and not by the platform's time,
-/// which an operator cannot set right.
+/// The day by the wall clock of this machine, in UTC. Expiry is judged by it and not by the platform's time,
+/// which an operator cannot correct.
 pub(crate) fn today() -> Date {
     let millis = i64::try_from(Machine.wall().0).unwrap_or(i64::MAX);
     let at = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
     jiff::tz::TimeZone::UTC.to_datetime(at).date()
 }
 
-/// Why a held package is not taken for a new run on this day. What the platform was upgraded to already is
-/// always taken: nodes that were left behind are brought to it.
+/// Why a held package is not accepted for a new run on this day. The package that the platform was upgraded
+/// to already is always accepted: nodes that were left behind are upgraded with it.
 pub(crate) fn expired(verified: &Verified, installed: Option<Sha256>, today: Date) -> Option<NotAdmitted> {
     let is_installed = installed == Some(verified.hash());
     verified.taken_on(today).err().filter(|_| !is_installed)
@@ -122,7 +123,7 @@ pub(crate) fn expired(verified: &Verified, installed: Option<Sha256>, today: Dat
 
 pub(crate) fn admit_on(layout: &Layout, upload: &Path, today: Date) -> Result<HeldPackage, PackageError> {
     let verified = package::verify_file(upload, &TrustedKeys::load(&layout.trust())?)?;
-    speaks_with_us(&verified)?;
+    check_protocols(&verified)?;
     let dir = layout.package(verified.hash());
     if dir.exists() {
         fs::remove_file(upload).map_err(failed("remove", upload))?;
@@ -132,7 +133,7 @@ pub(crate) fn admit_on(layout: &Layout, upload: &Path, today: Date) -> Result<He
     let staging = layout.packages().join(format!("{}.partial", verified.hash()));
     remove_dir(&staging)?;
     fs::create_dir_all(&staging).map_err(failed("create", &staging))?;
-    // The directory of all packages may be new: it must not go with the power and take them along.
+    // The directory of all packages may be new: it must be durable before the packages in it are.
     sync(layout.root())?;
     package::extract_payload(upload, &verified, Role::Node, &staging.join(NODE_PAYLOAD_FILE))?;
     package::keep_manifest(&verified, &staging)?;
@@ -145,8 +146,8 @@ pub(crate) fn admit_on(layout: &Layout, upload: &Path, today: Date) -> Result<He
     Ok(HeldPackage { verified, dir })
 }
 
-/// The nodes of this release must understand the manager of the next, and the other way round.
-fn speaks_with_us(verified: &Verified) -> Result<(), PackageError> {
+/// The nodes of this release must have a protocol version in common with the manager of the next.
+fn check_protocols(verified: &Verified) -> Result<(), PackageError> {
     let spoken = verified.manifest().protocols.wire;
     let (min, max) = (u32::from(PROTOCOL.min), u32::from(PROTOCOL.max));
     if spoken.min <= max && min <= spoken.max {
@@ -170,7 +171,7 @@ pub fn held(layout: &Layout, manifest: Sha256) -> Result<HeldPackage, PackageErr
     Ok(HeldPackage { verified, dir })
 }
 
-/// The manifests of the packages that are held, in no order that means anything.
+/// The manifests of the packages that are held, in no particular order.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -185,12 +186,12 @@ pub fn list(layout: &Layout) -> Result<Vec<Sha256>, PackageError> {
     Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
 
-/// Removes the packages that nothing needs now that `kept` was taken in, and what admissions that were cut
-/// short have left. `uploaded` says which was uploaded when; those without a time count as the oldest. The
-/// caller makes sure that no other package is admitted, removed or started meanwhile.
+/// Removes the packages that nothing needs now that `kept` was admitted, and the directories of interrupted
+/// admissions. `uploaded` says when each was uploaded; those without a time count as the oldest. The caller
+/// makes sure that no other package is admitted, removed or started meanwhile.
 ///
 /// # Errors
-/// The directory cannot be read. A package that cannot be removed stays for the next time.
+/// The directory cannot be read. A package that cannot be removed is tried again the next time.
 pub fn prune(
     layout: &Layout,
     needs: &Needs,
@@ -207,24 +208,24 @@ pub fn prune(
             Err(PackageError::Refused(_) | PackageError::NotHeld(_) | PackageError::Expired(_)) => {
                 all.push(Held { manifest, release: None })
             }
-            // The machine is at fault and not the package.
+            // The fault is the machine's and not the package's.
             Err(
                 PackageError::Keys(_) | PackageError::Disk { .. } | PackageError::NoCommonProtocol { .. },
             ) => {}
         }
     }
-    let mut gone = needs.superfluous(&all, kept);
+    let mut gone = needs.unneeded(&all, kept);
     gone.retain(|manifest| match remove(layout, *manifest) {
         Ok(()) => true,
         Err(cause) => {
-            warn!(%manifest, error = %crate::report::chain(&cause), "a package that is not needed stays on the disk");
+            warn!(%manifest, error = %chain(&cause), "a package that is not needed stays on the disk");
             false
         }
     });
     Ok(all.into_iter().filter(|package| gone.contains(&package.manifest)).collect())
 }
 
-/// Removes what admissions that were cut short have left: nobody asks for it again when another package is
+/// Removes the directories of interrupted admissions, which nothing else removes when another package is
 /// uploaded.
 fn remove_partial(layout: &Layout) -> Result<(), PackageError> {
     let dir = layout.packages();
@@ -240,7 +241,7 @@ fn remove_partial(layout: &Layout) -> Result<(), PackageError> {
 /// Removes a package. The caller makes sure that no run uses it.
 ///
 /// # Errors
-/// It is not held, or the disk refused.
+/// It is not held, or the disk reported an error.
 pub fn remove(layout: &Layout, manifest: Sha256) -> Result<(), PackageError> {
     let dir = layout.package(manifest);
     let gone = layout.packages().join(format!("{manifest}.partial"));
@@ -277,7 +278,7 @@ mod tests {
     use crate::testing::Bench;
 
     #[test]
-    fn a_package_is_admitted_whole_and_once() {
+    fn package_is_admitted_whole_and_once() {
         let bench = Bench::new();
         let layout = bench.layout();
         let upload = bench.upload();
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn an_admission_that_was_cut_short_is_done_again() {
+    fn admission_that_was_cut_short_is_done_again() {
         let bench = Bench::new();
         let layout = bench.layout();
         let manifest = package::verify_file(&bench.upload(), &TrustedKeys::load(&layout.trust()).unwrap());
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_that_is_refused_stays_where_it_was_and_is_not_held() {
+    fn package_that_is_refused_stays_where_it_was_and_is_not_held() {
         let bench = Bench::new();
         let upload = bench.upload();
         let mut bytes = fs::read(&upload).unwrap();
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_that_was_tampered_with_on_the_disk_is_not_used() {
+    fn package_that_was_tampered_with_on_the_disk_is_not_used() {
         let bench = Bench::new();
         let admitted = admit(&bench.layout(), &bench.upload()).unwrap();
         let manifest = admitted.dir.join(MANIFEST_FILE);
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_is_removed_once() {
+    fn package_is_removed_once() {
         let bench = Bench::new();
         let admitted = admit(&bench.layout(), &bench.upload()).unwrap();
         let manifest = admitted.verified.hash();
@@ -342,12 +343,12 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_needs_is_removed_with_what_was_cut_short() {
+    fn unneeded_packages_and_interrupted_admissions_are_removed() {
         let bench = Bench::new();
         let layout = bench.layout();
         let admitted = admit(&layout, &bench.upload()).unwrap();
         let kept = admitted.verified.hash();
-        // One that can no longer be verified, and two admissions that were cut short.
+        // One that can no longer be verified, and two interrupted admissions.
         fs::create_dir(layout.package(Sha256([9; 32]))).unwrap();
         for left in ["0.partial", "1.partial"] {
             fs::create_dir(layout.packages().join(left)).unwrap();

@@ -1,4 +1,8 @@
-//! Accounts: the first one is made when the platform is, and each changes its own password.
+//! Accounts: creates the first one with the platform, and changes the password of an account at its own
+//! request.
+//!
+//! It relies on `auth` to check the old password and on `password` for hashes. There are no other operations
+//! on accounts.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -10,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::auth::Credentials;
 use super::error::{FieldErrors, Kind, Refusal};
-use super::request::{By, Fields, Source};
+use super::request::{AuthenticatedUser, Fields, Source};
 use super::router::both;
 use super::{Api, device, password};
 use crate::first_password;
@@ -27,11 +31,11 @@ pub(super) fn routes() -> Router<Api> {
     both(PASSWORD, post(change))
 }
 
-/// Makes the account `admin` on a platform without accounts. Its password is stored nowhere: `hand_over`
-/// gives it to the operator, before the account is made, so that no kill in between loses it.
+/// Creates the account `admin` on a platform without accounts. Its password is not stored: `hand_over` gives
+/// it to the operator before the account is created, so that a kill in between does not lose it.
 ///
 /// # Errors
-/// The store could not be read or written, or the password not be handed over.
+/// The store could not be read or written, or the password could not be handed over.
 pub async fn first_account<E: From<StoreError>>(
     store: &Store,
     hand_over: impl FnOnce(&str) -> Result<(), E>,
@@ -64,17 +68,18 @@ pub(crate) async fn password_hash(store: &Store, user: String) -> Result<Option<
     store.read(read).await
 }
 
-/// Changes the password of the account whose request it is. The old one is needed again, and a wrong one is
-/// a failed login. Whatever was remembered of the account, and every token of it, ends with the old password.
+/// Changes the password of the account that sends the request. The old one is needed again, and a wrong one
+/// counts as a failed login. Everything remembered of the account, and every token of it, becomes invalid
+/// with the old password.
 async fn change(
     State(api): State<Api>,
-    By(user): By,
+    AuthenticatedUser(user): AuthenticatedUser,
     Source(source): Source,
     headers: HeaderMap,
     Fields(body): Fields,
 ) -> Result<Response, Refusal> {
     let (old, new) = fields(&body, &user)?;
-    let store = api.desk().store();
+    let store = api.committer().store();
     let stored = password_hash(store, user.clone()).await?;
     let token = device::token_in(&headers).map(str::to_string);
     let credentials = Credentials { user: user.clone(), password: old, token };
@@ -91,13 +96,13 @@ async fn change(
         return Err(Refusal::new(Kind::Conflict, error, "log in with the password that was set then"));
     }
     tracing::info!(user, %source, "the password of an account was changed");
-    let remark = if user == FIRST {
+    let notice = if user == FIRST {
         api.blocking(|layout| first_password::remove(&layout.state())).await?
     } else {
         None
     };
     let cookie = device::cookie(&device::issue(&user, &hash)).map(|cookie| (header::SET_COOKIE, cookie));
-    let answer = json!({"status": "success", "data": {"account": user}, "remark": remark});
+    let answer = json!({"status": "success", "data": {"account": user}, "remark": notice});
     Ok((cookie.map(|cookie| [cookie]), Json(answer)).into_response())
 }
 
@@ -126,7 +131,7 @@ fn wrong(field: &'static str, message: &str) -> Refusal {
     FieldErrors::one(field, message).refusal(RESOURCE, Kind::Invalid)
 }
 
-/// Stores another hash for an account, if the one that was checked is still stored.
+/// Replaces the hash of an account, if the one that was checked is still stored.
 async fn replace(store: &Store, user: String, old: String, new: String) -> Result<bool, Refusal> {
     let sql = "UPDATE account SET password_hash = ?3 WHERE name = ?1 AND password_hash = ?2";
     let write = move |tx: &Transaction<'_>| Ok::<_, Refusal>(tx.execute(sql, params![user, old, new])? == 1);

@@ -1,139 +1,147 @@
-//! Who may use the API: HTTP Basic (RFC 7617). Every failure gets the same sentence and takes the same work,
-//! and guesses are slowed down by `throttle`.
+//! Authentication of the API: HTTP Basic (RFC 7617). Every failure gets the same answer and takes the same
+//! work, and `throttle` limits guesses.
 //!
-//! Hashing is what a login costs. It runs in three lanes, one for each standing: strangers who flood theirs,
-//! from however many addresses, keep nobody waiting in the others.
+//! Hashing is the cost of a login. There is one queue for each degree of trust, so that unknown clients who
+//! flood theirs, from however many addresses, keep nobody waiting in the others.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fleet::time::Time;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::device;
 use super::error::{Kind, Refusal};
 use super::password::{self, Checked, Presented};
-use super::throttle::{Standing, Throttle};
-use crate::shares::Shares;
+use super::throttle::{ClientTrust, Throttle};
+use crate::per_source_limit::PerSourceLimit;
 
-/// How many passwords are hashed at once in each lane: with three lanes 57 MiB and, when only strangers
-/// come, one processor.
+/// How many passwords are hashed at once in each queue: with three queues 57 MiB and, when only unknown
+/// clients log in, one processor.
 const HASHED_AT_ONCE: usize = 1;
 
-/// How many strangers may wait for that; further ones are asked to come back.
-const STRANGERS_WAITING: usize = 24;
+/// How many unknown clients may wait for that; further ones are refused with a time to retry.
+const UNKNOWN_WAITING: usize = 24;
 
-/// How many of those who are known may wait, in each of their lanes.
+/// How many known clients may wait, in each of their queues.
 const KNOWN_WAITING: usize = 8;
 
-/// How many of the places of a lane one address may have: it leaves the others to everybody else.
+/// How many entries of a queue one address may have, so that the others are left for other addresses.
 const WAITING_OF_ADDRESS: usize = 4;
 
 /// The longest header of credentials, in bytes.
 const HEADER_BYTES: usize = 1_024;
 
-/// Where passwords of one standing wait to be hashed.
-struct Lane {
+/// Where the passwords of clients with one degree of trust wait to be hashed.
+struct HashQueue {
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
-    of_address: Shares,
+    per_source: PerSourceLimit,
 }
 
-impl Lane {
+impl HashQueue {
     fn new(waiting: usize) -> Self {
         Self {
             hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(waiting)),
-            of_address: Shares::new(WAITING_OF_ADDRESS),
+            per_source: PerSourceLimit::new(WAITING_OF_ADDRESS),
         }
     }
 }
 
-/// Checks credentials, and remembers who failed and who did not.
+/// Checks credentials, and remembers the results.
 pub(crate) struct Logins {
-    started: Instant,
+    /// The time that has passed; only differences count, so any origin will do.
+    now: Box<dyn Fn() -> Time + Send + Sync>,
     throttle: Mutex<Throttle>,
     checked: Mutex<Checked>,
-    devices: Lane,
-    familiar: Lane,
-    strangers: Lane,
-    /// Hashed when there is no such user, so that this takes as long as a wrong password.
+    devices: HashQueue,
+    familiar: HashQueue,
+    unknown: HashQueue,
+    /// Hashed when there is no such user, so that the answer takes as long as for a wrong password.
     nobody: String,
 }
 
-/// Somebody was let in.
+/// A login has succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LetIn {
-    /// A token for whoever sent none that is good.
+pub(crate) struct LoggedIn {
+    /// A device token, if the request had no valid one.
     pub(crate) token: Option<String>,
 }
 
 impl Logins {
-    /// One that has seen nobody yet.
+    /// One without any history.
     pub(crate) fn new() -> Self {
+        let started = Instant::now();
+        Self::with_clock(move || Time(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The same by another clock.
+    fn with_clock(now: impl Fn() -> Time + Send + Sync + 'static) -> Self {
         Self {
-            started: Instant::now(),
+            now: Box::new(now),
             throttle: Mutex::new(Throttle::new()),
             checked: Mutex::new(Checked::new()),
-            devices: Lane::new(KNOWN_WAITING),
-            familiar: Lane::new(KNOWN_WAITING),
-            strangers: Lane::new(STRANGERS_WAITING),
+            devices: HashQueue::new(KNOWN_WAITING),
+            familiar: HashQueue::new(KNOWN_WAITING),
+            unknown: HashQueue::new(UNKNOWN_WAITING),
             nobody: password::hash(&password::make()),
         }
     }
 
-    /// Lets the right credentials pass. `account` is the stored hash of the user, if there is one.
+    /// Checks credentials. `account` is the stored hash of the user, if there is one.
     pub(crate) async fn check(
         &self,
         credentials: &Credentials,
         account: Option<String>,
         source: IpAddr,
-    ) -> Result<LetIn, Refusal> {
+    ) -> Result<LoggedIn, Refusal> {
         let Credentials { user, password, token } = credentials;
         let known = account.is_some();
         let hash = account.unwrap_or_else(|| self.nobody.clone());
         let presented = Presented { user, password, source, hash: &hash };
         let device = token.as_ref().and_then(|token| device::verify(token, user, &hash));
-        let let_in = || LetIn { token: device.is_none().then(|| device::issue(user, &hash)) };
-        // Nothing is learnt from it, so it is no guess and costs nothing.
-        if lock(&self.checked).is_wrong(presented, self.now()) {
+        let logged_in = || LoggedIn { token: device.is_none().then(|| device::issue(user, &hash)) };
+        // A repeated wrong password reveals nothing, so it takes no token.
+        if self.checked.lock().is_wrong(presented, (self.now)()) {
             return Err(unauthenticated());
         }
-        let standing = lock(&self.throttle).standing(user, source, device, self.now());
-        // Before what is remembered: that, too, answers whether a guess was right.
-        self.undelayed(standing, user, source)?;
-        if known && lock(&self.checked).is_right(presented, self.now()) {
-            return Ok(let_in());
+        let trust = self.throttle.lock().trust(user, source, device, (self.now)());
+        // Before the remembered results: they, too, reveal whether a guess was right.
+        self.undelayed(trust, user, source)?;
+        if known && self.checked.lock().is_right(presented, (self.now)()) {
+            return Ok(logged_in());
         }
-        if self.matches(standing, presented).await? && known {
-            lock(&self.throttle).succeeded(user, source, self.now());
-            lock(&self.checked).note_right(presented, self.now());
-            return Ok(let_in());
+        if self.matches(trust, presented).await? && known {
+            self.throttle.lock().succeeded(user, source, (self.now)());
+            self.checked.lock().note_right(presented, (self.now)());
+            return Ok(logged_in());
         }
-        lock(&self.throttle).failed(standing, user, source, self.now());
-        lock(&self.checked).note_wrong(presented, self.now());
+        self.throttle.lock().failed(trust, user, source, (self.now)());
+        self.checked.lock().note_wrong(presented, (self.now)());
         tracing::warn!(user = user.chars().take(40).collect::<String>(), %source, "a login failed");
         Err(unauthenticated())
     }
 
-    /// Waits for a turn in the lane, and hashes.
-    async fn matches(&self, standing: Standing, presented: Presented<'_>) -> Result<bool, Refusal> {
+    /// Waits in the queue, and hashes.
+    async fn matches(&self, trust: ClientTrust, presented: Presented<'_>) -> Result<bool, Refusal> {
         let Presented { user, password, source, hash } = presented;
-        let lane = match standing {
-            Standing::Device(_) => &self.devices,
-            Standing::Familiar => &self.familiar,
-            Standing::Stranger => &self.strangers,
+        let queue = match trust {
+            ClientTrust::Device(_) => &self.devices,
+            ClientTrust::Familiar => &self.familiar,
+            ClientTrust::Unknown => &self.unknown,
         };
-        let share = lane.of_address.take(source).ok_or_else(|| busy(1))?;
-        let waiting = lane.waiting.clone().try_acquire_owned().map_err(|_| busy(1))?;
-        let hashing = lane.hashing.clone().acquire_owned().await.map_err(|_| busy(1))?;
-        drop((share, waiting));
-        // Others may have failed while this one waited.
-        self.undelayed(standing, user, source)?;
+        let permit = queue.per_source.take(source).ok_or_else(|| busy(1))?;
+        let waiting = queue.waiting.clone().try_acquire_owned().map_err(|_| busy(1))?;
+        let hashing = queue.hashing.clone().acquire_owned().await.map_err(|_| busy(1))?;
+        drop((permit, waiting));
+        // Other guesses may have failed while this one waited.
+        self.undelayed(trust, user, source)?;
         let job = (password.to_string(), hash.to_string());
         let matched = tokio::task::spawn_blocking(move || {
             let _held_until_hashed = hashing;
@@ -142,25 +150,15 @@ impl Logins {
         Ok(matched.await.unwrap_or(false))
     }
 
-    fn undelayed(&self, standing: Standing, user: &str, source: IpAddr) -> Result<(), Refusal> {
-        match lock(&self.throttle).delay(standing, user, source, self.now()) {
+    fn undelayed(&self, trust: ClientTrust, user: &str, source: IpAddr) -> Result<(), Refusal> {
+        match self.throttle.lock().delay(trust, user, source, (self.now)()) {
             Some(delay) => Err(busy(delay.0.div_ceil(1_000))),
             None => Ok(()),
         }
     }
-
-    /// Only differences count, so any origin will do.
-    fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
 }
 
-/// What is guarded is whole after every statement, so a panic elsewhere leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A user name and a password, and what says that they come from a device that has logged in before.
+/// A user name and a password, and the token of a device that has logged in before.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     /// The user name.
@@ -237,38 +235,40 @@ mod tests {
         Credentials { user: user.into(), password: password.into(), token: token.map(str::to_string) }
     }
 
-    /// An account with the password `right`, and the way to log in to it.
-    struct Door {
+    /// An account with the password `right`.
+    struct Fixture {
         logins: Logins,
         hash: String,
     }
 
-    impl Door {
+    impl Fixture {
+        /// No time passes, so no bucket refills however slow the machine is.
         fn new() -> Self {
-            Self { logins: Logins::new(), hash: password::hash("right") }
+            Self { logins: Logins::with_clock(|| Time(0)), hash: password::hash("right") }
         }
 
-        async fn come(&self, password: &str, token: Option<&str>, source: IpAddr) -> Result<LetIn, Kind> {
-            let come = credentials("admin", password, token);
-            let come = self.logins.check(&come, Some(self.hash.clone()), source).await;
-            come.map_err(|refusal| refusal.kind)
+        async fn login(&self, password: &str, token: Option<&str>, source: IpAddr) -> Result<LoggedIn, Kind> {
+            let login = credentials("admin", password, token);
+            let login = self.logins.check(&login, Some(self.hash.clone()), source).await;
+            login.map_err(|refusal| refusal.kind)
         }
 
-        /// Waits until so many places are left in the lane of strangers.
-        async fn wait_until_left(&self, places: usize) {
+        /// Waits until only `left` entries are free in the queue of unknown clients.
+        async fn wait_until_left(&self, left: usize) {
             let filled = async {
-                while self.logins.strangers.waiting.available_permits() > places {
+                while self.logins.unknown.waiting.available_permits() > left {
                     tokio::task::yield_now().await;
                 }
             };
-            tokio::time::timeout(crate::testing::BOUND, filled).await.expect("the places are never taken");
+            tokio::time::timeout(crate::testing::BOUND, filled).await.expect("the queue is never filled");
         }
 
-        /// Guesses, another password each time, until it is slowed down.
+        /// Guesses, another password each time, until the guesses are limited; returns how many were
+        /// answered.
         async fn guess(&self, token: Option<&str>, source: IpAddr) -> usize {
             for guess in 0..100 {
                 let refused =
-                    self.come(&format!("guess {guess} {token:?}"), token, source).await.unwrap_err();
+                    self.login(&format!("guess {guess} {token:?}"), token, source).await.unwrap_err();
                 if refused == Kind::TooManyAttempts {
                     return guess;
                 }
@@ -293,87 +293,87 @@ mod tests {
 
     #[tokio::test]
     async fn guesses_are_slowed_down_and_so_is_a_right_one_among_them() {
-        let door = Door::new();
-        assert_eq!(door.guess(None, HERE).await, 10);
+        let fixture = Fixture::new();
+        assert_eq!(fixture.guess(None, HERE).await, 10);
         assert_eq!(
-            door.come("right", None, HERE).await,
+            fixture.login("right", None, HERE).await,
             Err(Kind::TooManyAttempts),
             "the guess would succeed"
         );
-        door.come("right", None, ELSEWHERE).await.unwrap();
+        fixture.login("right", None, ELSEWHERE).await.unwrap();
         let nobody =
-            door.logins.check(&credentials("nobody", "right", None), None, ELSEWHERE).await.unwrap_err();
+            fixture.logins.check(&credentials("nobody", "right", None), None, ELSEWHERE).await.unwrap_err();
         assert_eq!(nobody.kind, Kind::Unauthenticated);
     }
 
     #[tokio::test]
-    async fn what_is_remembered_of_the_owner_answers_no_guesses_of_a_neighbour() {
-        let door = Door::new();
-        door.come("right", None, HERE).await.unwrap();
-        door.guess(None, HERE).await;
-        assert_eq!(door.come("right", None, HERE).await, Err(Kind::TooManyAttempts));
+    async fn remembered_password_of_the_owner_answers_no_guesses_of_a_neighbour() {
+        let fixture = Fixture::new();
+        fixture.login("right", None, HERE).await.unwrap();
+        fixture.guess(None, HERE).await;
+        assert_eq!(fixture.login("right", None, HERE).await, Err(Kind::TooManyAttempts));
     }
 
     #[tokio::test]
     async fn guesses_from_the_same_address_do_not_lock_out_a_device_that_has_logged_in() {
-        let door = Door::new();
-        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
-        door.guess(None, HERE).await;
-        assert_eq!(door.come("right", Some(&token), HERE).await, Ok(LetIn { token: None }));
-        // Nor does a token serve for guessing: ten more, and it counts for nothing.
-        assert_eq!(door.guess(Some(&token), HERE).await, 10);
-        assert_eq!(door.come("right", Some(&token), HERE).await, Err(Kind::TooManyAttempts));
+        let fixture = Fixture::new();
+        let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
+        fixture.guess(None, HERE).await;
+        assert_eq!(fixture.login("right", Some(&token), HERE).await, Ok(LoggedIn { token: None }));
+        // A token does not help to guess: after ten more guesses it is ignored.
+        assert_eq!(fixture.guess(Some(&token), HERE).await, 10);
+        assert_eq!(fixture.login("right", Some(&token), HERE).await, Err(Kind::TooManyAttempts));
     }
 
     #[tokio::test]
-    async fn a_tool_with_an_old_password_delays_nobody() {
-        let door = Door::new();
+    async fn tool_with_an_old_password_delays_nobody() {
+        let fixture = Fixture::new();
         for _ in 0..100 {
-            assert_eq!(door.come("old", None, HERE).await, Err(Kind::Unauthenticated));
+            assert_eq!(fixture.login("old", None, HERE).await, Err(Kind::Unauthenticated));
         }
-        door.come("right", None, HERE).await.unwrap();
+        fixture.login("right", None, HERE).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_new_password_ends_what_was_remembered_and_every_token() {
-        let mut door = Door::new();
-        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
-        door.hash = password::hash("new");
-        assert_eq!(door.come("right", Some(&token), HERE).await, Err(Kind::Unauthenticated));
-        let again = door.come("new", Some(&token), HERE).await.unwrap();
+    async fn new_password_ends_what_was_remembered_and_every_token() {
+        let mut fixture = Fixture::new();
+        let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
+        fixture.hash = password::hash("new");
+        assert_eq!(fixture.login("right", Some(&token), HERE).await, Err(Kind::Unauthenticated));
+        let again = fixture.login("new", Some(&token), HERE).await.unwrap();
         assert!(again.token.is_some(), "the old token is still good");
     }
 
     #[tokio::test]
-    async fn a_right_password_is_remembered_for_a_while() {
-        let door = Door::new();
-        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
-        // Without a place to hash in, only what is remembered passes.
-        for lane in [&door.logins.devices, &door.logins.familiar, &door.logins.strangers] {
-            lane.waiting.close();
+    async fn right_password_is_remembered_for_a_while() {
+        let fixture = Fixture::new();
+        let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
+        // With closed queues, only remembered passwords succeed.
+        for queue in [&fixture.logins.devices, &fixture.logins.familiar, &fixture.logins.unknown] {
+            queue.waiting.close();
         }
-        door.come("right", Some(&token), HERE).await.unwrap();
-        door.come("right", None, HERE).await.unwrap();
-        assert!(door.come("other", None, HERE).await.is_err());
+        fixture.login("right", Some(&token), HERE).await.unwrap();
+        fixture.login("right", None, HERE).await.unwrap();
+        assert!(fixture.login("other", None, HERE).await.is_err());
     }
 
     #[tokio::test]
-    async fn strangers_who_take_every_place_keep_nobody_waiting_who_is_known() {
-        let door = Arc::new(Door::new());
-        let token = door.come("right", None, HERE).await.unwrap().token.unwrap();
-        let busy = door.logins.strangers.hashing.clone().acquire_owned().await.unwrap();
-        let crowd = (0..u32::try_from(2 * STRANGERS_WAITING).unwrap()).map(|n| {
-            let (door, source) = (door.clone(), IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n)));
-            tokio::spawn(async move { door.come("a guess", None, source).await })
+    async fn unknown_clients_that_fill_their_queue_delay_no_known_client() {
+        let fixture = Arc::new(Fixture::new());
+        let token = fixture.login("right", None, HERE).await.unwrap().token.unwrap();
+        let busy = fixture.logins.unknown.hashing.clone().acquire_owned().await.unwrap();
+        let crowd = (0..u32::try_from(2 * UNKNOWN_WAITING).unwrap()).map(|n| {
+            let (fixture, source) = (fixture.clone(), IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n)));
+            tokio::spawn(async move { fixture.login("a guess", None, source).await })
         });
         let crowd: Vec<_> = crowd.collect();
-        door.wait_until_left(0).await;
-        // Known by their address alone, and by their token from anywhere.
-        let fresh = Door { logins: Logins::new(), hash: door.hash.clone() };
-        assert!(fresh.come("right", Some(&token), ELSEWHERE).await.is_ok());
-        lock(&door.logins.checked).forget_right();
-        door.come("right", None, HERE).await.unwrap();
-        door.come("right", Some(&token), Ipv4Addr::new(192, 0, 2, 9).into()).await.unwrap();
+        fixture.wait_until_left(0).await;
+        // Familiar by the address alone, and by the token from anywhere.
+        let fresh = Fixture { logins: Logins::new(), hash: fixture.hash.clone() };
+        assert!(fresh.login("right", Some(&token), ELSEWHERE).await.is_ok());
+        fixture.logins.checked.lock().forget_right();
+        fixture.login("right", None, HERE).await.unwrap();
+        fixture.login("right", Some(&token), Ipv4Addr::new(192, 0, 2, 9).into()).await.unwrap();
         drop(busy);
         for one in crowd {
             assert!(one.await.unwrap().is_err());
@@ -381,21 +381,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_address_does_not_take_every_place_to_wait_in() {
-        let door = Arc::new(Door::new());
-        let busy = door.logins.strangers.hashing.clone().acquire_owned().await.unwrap();
-        let rotating: Vec<_> = (0..STRANGERS_WAITING)
+    async fn one_address_does_not_fill_the_queue() {
+        let fixture = Arc::new(Fixture::new());
+        let busy = fixture.logins.unknown.hashing.clone().acquire_owned().await.unwrap();
+        let rotating: Vec<_> = (0..UNKNOWN_WAITING)
             .map(|n| {
-                let (door, come) = (door.clone(), credentials(&format!("user {n}"), "x", None));
-                tokio::spawn(async move { door.logins.check(&come, None, HERE).await })
+                let (fixture, login) = (fixture.clone(), credentials(&format!("user {n}"), "x", None));
+                tokio::spawn(async move { fixture.logins.check(&login, None, HERE).await })
             })
             .collect();
         let operator = tokio::spawn({
-            let door = door.clone();
-            async move { door.come("right", None, ELSEWHERE).await }
+            let fixture = fixture.clone();
+            async move { fixture.login("right", None, ELSEWHERE).await }
         });
-        let left = STRANGERS_WAITING - WAITING_OF_ADDRESS - 1;
-        door.wait_until_left(left).await;
+        let left = UNKNOWN_WAITING - WAITING_OF_ADDRESS - 1;
+        fixture.wait_until_left(left).await;
         drop(busy);
         operator.await.unwrap().unwrap();
         let mut checked = 0;

@@ -1,6 +1,6 @@
 //! `configuration/v1/conference/`: Virtual Meeting Rooms, with their aliases nested.
 //!
-//! Every change raises the revision of the configuration and reaches the nodes at once.
+//! Every change raises the revision of the configuration, and the nodes receive it at once.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,12 +15,12 @@ use super::conference_alias::{self, Alias, aliases_of, all_aliases};
 use super::error::{Kind, Refusal};
 use super::fields::{Draft, Shape};
 use super::list::{Listed, page};
-use super::request::{Asked, Fields, Named};
+use super::request::{Fields, PathId, QueryPairs};
 use super::router::both;
 use super::rows::{created, number};
 use super::typed::Type;
 
-/// Where the list is.
+/// The path of the list.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/conference/";
 
 const RESOURCE: &str = "conference";
@@ -34,14 +34,14 @@ const LISTED: Listed = Listed {
     ],
 };
 
-/// Pitlane's rooms are conferences; lectures and the like it does not have.
+/// The only service type of Pitlane; the compatible API has more, such as lectures.
 const SERVICE_TYPES: [&str; 1] = ["conference"];
 
-/// How many aliases one room may have: numbers and names in a few languages fit many times.
+/// How many aliases one room may have: far more than numbers and names in a few languages.
 const ALIASES: usize = 250;
 
-/// How many bytes all names and aliases may have, with [`BYTES_BESIDE`] for each. The nodes are sent
-/// all of them in one message of at most `wire::SYNC_BYTES`, in which a byte may take two.
+/// How many bytes all names and aliases may have, with [`BYTES_BESIDE`] for each. The nodes receive all of
+/// them in one message of at most `wire::SYNC_BYTES`, in which a byte may take two.
 const CONFIGURATION_BYTES: i64 = (wire::SYNC_BYTES / 2 - (256 << 10)) as i64;
 
 /// Bytes of a message beside each name or alias.
@@ -57,7 +57,7 @@ pub(super) fn routes() -> Router<Api> {
         .merge(both(&format!("{LIST}{{id}}/"), get(detail).put(put).patch(patch).delete(remove)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let read = |connection: &Connection| {
         let mut aliases = all_aliases(connection)?;
         let mut statement =
@@ -66,16 +66,16 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
         let shown = |(id, room): (i64, Room)| shown(id, &room, &aliases.remove(&id).unwrap_or_default());
         Ok::<_, Refusal>(rooms.collect::<Result<Vec<_>, _>>()?.into_iter().map(shown).collect())
     };
-    page(LISTED, &query, api.desk().store().read(read).await?).map(Json)
+    page(LISTED, &query, api.committer().store().read(read).await?).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let read = move |connection: &Connection| {
         let room = find(connection, id)?;
         Ok::<_, Refusal>(shown(id, &room, &aliases_of(connection, id)?))
     };
-    api.desk().store().read(read).await.map(Json)
+    api.committer().store().read(read).await.map(Json)
 }
 
 async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response, Refusal> {
@@ -87,21 +87,21 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
         )?;
         let id = tx.last_insert_rowid();
         conference_alias::replace(tx, id, &aliases.unwrap_or_default())?;
-        fits_the_nodes(tx)?;
+        check_configuration_size(tx)?;
         Ok::<_, Refusal>(id)
     };
-    Ok(created(LIST, api.desk().change_rooms(write).await?))
+    Ok(created(LIST, api.committer().change_rooms(write).await?))
 }
 
-async fn put(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn put(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn patch(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn patch(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::ACCEPTED)
 }
 
-async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<(), Refusal> {
+async fn update(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<(), Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write = move |tx: &Transaction<'_>| {
         let kept = find(tx, id)?;
@@ -113,21 +113,22 @@ async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
         if let Some(aliases) = aliases {
             conference_alias::replace(tx, id, &aliases)?;
         }
-        fits_the_nodes(tx)
+        check_configuration_size(tx)
     };
-    api.desk().change_rooms(write).await
+    api.committer().change_rooms(write).await
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write = move |tx: &Transaction<'_>| match tx.execute("DELETE FROM conference WHERE id = ?1", [id])? {
         0 => Err(Refusal::no_such(RESOURCE, id)),
         _ => Ok(()),
     };
-    api.desk().change_rooms(write).await.map(|()| StatusCode::NO_CONTENT)
+    api.committer().change_rooms(write).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-/// Reads a room from a request over what is kept; its aliases only when the request names them.
+/// Reads a room from a request, with the stored values as defaults; its aliases only when the request names
+/// them.
 fn read(
     tx: &Transaction<'_>,
     body: &Map<String, Value>,
@@ -162,8 +163,8 @@ fn read(
     Ok((room, aliases))
 }
 
-/// Refuses a change after which the nodes could not be sent their configuration any more.
-pub(crate) fn fits_the_nodes(tx: &Transaction<'_>) -> Result<(), Refusal> {
+/// Refuses a change after which the configuration would not fit a message to the nodes.
+pub(crate) fn check_configuration_size(tx: &Transaction<'_>) -> Result<(), Refusal> {
     let bytes = number(
         tx,
         "SELECT (SELECT coalesce(sum(length(CAST(name AS BLOB)) + ?1), 0) FROM conference)

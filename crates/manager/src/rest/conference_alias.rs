@@ -1,5 +1,5 @@
-//! `configuration/v1/conference_alias/`: what can be dialled to reach a Virtual Meeting Room. An
-//! alias is unique on the platform, whatever its case.
+//! `configuration/v1/conference_alias/`: what can be dialled to reach a Virtual Meeting Room. An alias is
+//! unique on the platform, whatever its case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,14 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::conference;
 use super::error::{FieldErrors, Refusal};
-use super::fields::{Draft, Shape, fits};
+use super::fields::{Draft, Shape, validate};
 use super::list::{Listed, page};
-use super::request::{Asked, Fields, Named};
+use super::request::{Fields, PathId, QueryPairs};
 use super::router::both;
 use super::rows::{created, number};
 use super::typed::Type;
 
-/// Where the list is.
+/// The path of the list.
 const LIST: &str = "/api/admin/configuration/v1/conference_alias/";
 
 const RESOURCE: &str = "conference_alias";
@@ -37,7 +37,7 @@ const LISTED: Listed = Listed {
 
 const TAKEN: &str = "This alias is in use already.";
 
-/// An alias; with id 0 when it is not stored yet.
+/// An alias; its id is 0 when it is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Alias {
     id: i64,
@@ -65,15 +65,15 @@ pub(super) fn routes() -> Router<Api> {
         .merge(both(&format!("{LIST}{{id}}/"), get(detail).put(put).patch(patch).delete(remove)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let read = |connection: &Connection| select(connection, "ORDER BY id", &[]);
-    let aliases = api.desk().store().read(read).await?;
+    let aliases = api.committer().store().read(read).await?;
     page(LISTED, &query, aliases.iter().map(Alias::shown).collect()).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
-    let alias = api.desk().store().read(move |connection| find(connection, id)).await?;
+    let alias = api.committer().store().read(move |connection| find(connection, id)).await?;
     Ok(Json(alias.shown()))
 }
 
@@ -82,21 +82,21 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
         let alias = read(tx, &body, None)?;
         insert(tx, &alias)?;
         let id = tx.last_insert_rowid();
-        conference::fits_the_nodes(tx)?;
+        conference::check_configuration_size(tx)?;
         Ok::<_, Refusal>(id)
     };
-    Ok(created(LIST, api.desk().change_rooms(write).await?))
+    Ok(created(LIST, api.committer().change_rooms(write).await?))
 }
 
-async fn put(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn put(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn patch(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn patch(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::ACCEPTED)
 }
 
-async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<(), Refusal> {
+async fn update(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<(), Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write = move |tx: &Transaction<'_>| {
         let kept = find(tx, id)?;
@@ -105,19 +105,19 @@ async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
             "UPDATE conference_alias SET alias = ?2, conference = ?3, description = ?4 WHERE id = ?1",
             params![id, alias.alias, alias.conference, alias.description],
         )?;
-        conference::fits_the_nodes(tx)
+        conference::check_configuration_size(tx)
     };
-    api.desk().change_rooms(write).await
+    api.committer().change_rooms(write).await
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write =
         move |tx: &Transaction<'_>| match tx.execute("DELETE FROM conference_alias WHERE id = ?1", [id])? {
             0 => Err(Refusal::no_such(RESOURCE, id)),
             _ => Ok(()),
         };
-    api.desk().change_rooms(write).await.map(|()| StatusCode::NO_CONTENT)
+    api.committer().change_rooms(write).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 fn read(tx: &Transaction<'_>, body: &Map<String, Value>, kept: Option<&Alias>) -> Result<Alias, Refusal> {
@@ -144,8 +144,8 @@ fn read(tx: &Transaction<'_>, body: &Map<String, Value>, kept: Option<&Alias>) -
     Ok(alias)
 }
 
-/// The alias and its room that say the same, whatever the case. The database folds only ASCII, so
-/// other texts are compared here.
+/// The id and the room of the stored alias with the same text, whatever its case. The database ignores case
+/// for ASCII only, so other texts are compared here.
 fn holder_of(tx: &Transaction<'_>, alias: &str) -> Result<Option<(i64, i64)>, Refusal> {
     if alias.is_ascii() {
         let sql = "SELECT id, conference FROM conference_alias WHERE alias = ?1";
@@ -160,7 +160,7 @@ fn holder_of(tx: &Transaction<'_>, alias: &str) -> Result<Option<(i64, i64)>, Re
         .map(|other| (other.id, other.conference)))
 }
 
-/// Reads the aliases that stand in a room's own request: objects with `alias` and `description`.
+/// Reads the aliases in the request for a room: objects with `alias` and `description`.
 pub(crate) fn read_nested(
     tx: &Transaction<'_>,
     room: i64,
@@ -191,12 +191,12 @@ fn nested(conference: i64, given: &Value) -> Result<Alias, String> {
     let text = |field: &str| given.get(field).and_then(Value::as_str).map(str::trim);
     let alias = text("alias").or(given.as_str()).ok_or("Enter each alias as {\"alias\": text}.")?;
     let description = text("description").unwrap_or("");
-    fits(alias, Shape::Name(250))?;
-    fits(description, Shape::Text(250))?;
+    validate(alias, Shape::Name(250))?;
+    validate(description, Shape::Text(250))?;
     Ok(Alias { id: 0, alias: alias.into(), conference, description: description.into() })
 }
 
-/// Makes these the aliases of a room. Those that it keeps keep their ids.
+/// Replaces the aliases of a room. Those that stay keep their ids.
 pub(crate) fn replace(tx: &Transaction<'_>, room: i64, aliases: &[Alias]) -> Result<(), Refusal> {
     let kept: BTreeSet<i64> = aliases.iter().map(|alias| alias.id).collect();
     for old in aliases_of(tx, room)? {

@@ -1,9 +1,10 @@
-//! Tokens by which a device that has logged in is known again, so that guesses of others, even from the same
-//! address, do not slow it down (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+//! Device tokens: a device that has logged in is recognised by its token, so that the guesses of others, even
+//! from the same address, do not slow it down (OWASP, "Slow Down Online Guessing Attacks with Device
+//! Cookies").
 //!
-//! A token lets nobody in: the password is needed with it. It is bound to the stored hash of the account's
-//! password, which is secret and changes with it, so that a new password ends every token of the account and
-//! nothing has to be stored.
+//! A token authenticates nobody: the password is needed with it. It is bound to the stored hash of the
+//! account's password, so that a new password invalidates every token of the account, and nothing has to be
+//! stored.
 
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -16,13 +17,13 @@ pub(crate) const COOKIE: &str = "pitlane-device";
 /// How long a browser or tool keeps it, in seconds: 400 days, the most that browsers allow.
 const KEPT_SECONDS: u32 = 400 * 24 * 3_600;
 
-/// What the signature is about, so that it means nothing anywhere else.
+/// The purpose that is signed with the token, so that the signature is not valid for anything else.
 const PURPOSE: &[u8] = b"pitlane device token 1";
 
 /// Bytes of a signature: HMAC-SHA-256 (RFC 2104).
 const SIGNATURE_BYTES: usize = 32;
 
-/// Names a device: random.
+/// The id of a device, random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DeviceId(pub(crate) [u8; 16]);
 
@@ -50,7 +51,7 @@ pub(crate) fn token_in(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// The header that gives a token to whoever logged in.
+/// The header that sets the token after a login.
 pub(crate) fn cookie(token: &str) -> Option<HeaderValue> {
     let text = format!(
         "{COOKIE}={token}; Path=/api/admin/; Max-Age={KEPT_SECONDS}; Secure; HttpOnly; SameSite=Strict"
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_good_for_its_account_and_its_password_alone() {
+    fn token_is_good_for_its_account_and_its_password_alone() {
         let token = issue("admin", "the hash");
         assert!(verify(&token, "admin", "the hash").is_some());
         assert_eq!(verify(&token, "admin", "another hash"), None);
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_among_other_cookies() {
+    fn token_is_found_among_other_cookies() {
         let mut headers = HeaderMap::new();
         assert_eq!(token_in(&headers), None);
         headers.append(header::COOKIE, HeaderValue::from_static("a=b; pitlane-device=x.y; c=d"));

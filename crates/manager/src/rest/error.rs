@@ -1,4 +1,4 @@
-//! Refusals of the management API. Each carries the compatible keys that existing tools read, and
+//! Refusals of the management API. Each carries the keys of the compatible API that existing tools read, and
 //! beside them a stable `kind`, a sentence, and a `hint` that says what to do next.
 
 use std::collections::BTreeMap;
@@ -6,22 +6,23 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use edge::error_chain::chain;
 use serde_json::{Map, Value, json};
 
-/// What kind of refusal it is. The tokens never change.
+/// The kind of a refusal. Its identifiers never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// No credentials, or wrong ones.
     Unauthenticated,
     /// Too many wrong credentials; the answer says when to try again.
     TooManyAttempts,
-    /// A browser sends it on behalf of another site.
+    /// A browser sends the request on behalf of another site.
     CrossSite,
     /// There is no such resource or object.
     NotFound,
     /// The resource does not know this method.
     MethodNotAllowed,
-    /// The body or the query cannot be read at all.
+    /// The body or the query cannot be parsed.
     Malformed,
     /// A field has a value that is not allowed.
     Invalid,
@@ -29,13 +30,13 @@ pub(crate) enum Kind {
     TooLarge,
     /// The object is in use, or not in a state that allows this.
     Conflict,
-    /// The bytes of an upload do not begin where the upload ends.
+    /// The bytes do not begin at the offset of the upload.
     WrongOffset,
     /// The package was checked and is not accepted.
     PackageRefused,
-    /// The disk has no room for it.
+    /// The disk has no space for it.
     NoSpace,
-    /// Something stands in the way of the start.
+    /// A blocker prevents the start.
     Blocked,
     /// The Management Node is about to restart into another release.
     Upgrading,
@@ -44,7 +45,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The token in the answer.
+    /// Its identifier in the answer.
     pub(crate) fn token(self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",
@@ -87,7 +88,7 @@ impl Kind {
 pub(crate) struct Refusal {
     /// Its kind.
     pub(crate) kind: Kind,
-    /// What happened, to what: one sentence.
+    /// What happened, to which object: one sentence.
     pub(crate) error: String,
     /// What to do next.
     pub(crate) hint: String,
@@ -103,19 +104,19 @@ impl Refusal {
         Self { kind, error: error.into(), hint: hint.into(), more: Map::new(), retry_after: None }
     }
 
-    /// The same with one key more.
+    /// The same with one more key.
     pub(crate) fn with(mut self, key: &str, value: Value) -> Self {
         self.more.insert(key.into(), value);
         self
     }
 
-    /// The same, to be tried again in so many seconds.
+    /// The same with the time after which to try again.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// There is no such object.
+    /// There is no object with this id.
     pub(crate) fn no_such(what: &str, id: impl std::fmt::Display) -> Self {
         let id: String = id.to_string().chars().take(80).collect();
         Self::new(
@@ -125,15 +126,9 @@ impl Refusal {
         )
     }
 
-    /// The Management Node itself failed. The cause goes to the log and not to the client.
+    /// The Management Node itself failed. The cause is logged and not sent to the client.
     pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
-        let mut text = cause.to_string();
-        let mut source = cause.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        tracing::error!(cause = text, "a request failed");
+        tracing::error!(cause = %chain(cause), "a request failed");
         Self::new(
             Kind::Internal,
             "the Management Node could not do this; nothing was changed",
@@ -142,24 +137,24 @@ impl Refusal {
     }
 }
 
-/// What is wrong with the fields of one object.
+/// The errors in the fields of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FieldErrors(pub(crate) BTreeMap<&'static str, Vec<String>>);
 
 impl FieldErrors {
-    /// Notes what is wrong with a field.
+    /// Adds an error in a field.
     pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
         self.0.entry(field).or_default().push(message.into());
     }
 
-    /// What is wrong with one field alone.
+    /// An error in one field.
     pub(crate) fn one(field: &'static str, message: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.add(field, message);
         errors
     }
 
-    /// The refusal, if anything is wrong.
+    /// The refusal, if there is an error.
     pub(crate) fn into_result(self, resource: &'static str) -> Result<(), Refusal> {
         if self.0.is_empty() { Ok(()) } else { Err(self.refusal(resource, Kind::Invalid)) }
     }

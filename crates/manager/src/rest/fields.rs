@@ -1,5 +1,5 @@
-//! Reads the fields of an object from a request: lengths, addresses, names. Every field that is
-//! wrong is noted, so that all are answered at once. Unknown fields are passed over.
+//! Reads and validates the fields of an object in a request: lengths, addresses, names. Every invalid field
+//! is noted, so that all are answered at once. Unknown fields are ignored.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::error::FieldErrors;
 
-/// What a field may be.
+/// The allowed form of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Text of at most so many characters, perhaps none.
+    /// Text of at most so many characters; it may be empty.
     Text(usize),
-    /// Text of one to so many characters that can be seen, on one line.
+    /// Text of one to so many visible characters, on one line.
     Name(usize),
-    /// A name that is part of the name of a file too: no slash in it, and not `.` or `..`.
+    /// A name that is also part of a file name: without a slash, and not `.` or `..`.
     FileName(usize),
     /// A label of the domain name system (RFC 1123 section 2.1): letters, digits, hyphens.
     Hostname,
@@ -33,14 +33,14 @@ const DOMAIN_LENGTH: usize = 192;
 /// The longest label of a name, in characters (RFC 1035 section 2.3.4).
 const LABEL_LENGTH: usize = 63;
 
-/// The message for a name with characters that make it look like another.
+/// The message for a name with invisible characters, which may look like another.
 const UNSEEN: &str = "Leave characters out that cannot be seen.";
 
-/// The fields of a request, and what is wrong with them so far.
+/// The fields of a request, and the errors found so far.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     body: &'a Map<String, Value>,
-    /// What is wrong.
+    /// The errors.
     pub(crate) errors: FieldErrors,
 }
 
@@ -50,19 +50,20 @@ impl<'a> Draft<'a> {
         Self { body, errors: FieldErrors::default() }
     }
 
-    /// What stands in a field; null counts as not given.
+    /// The value of a field; null counts as not given.
     pub(crate) fn given(&self, field: &str) -> Option<&'a Value> {
         self.body.get(field).filter(|value| !value.is_null())
     }
 
-    /// A text. `kept` is what it is when the request does not say; without it the field is required.
+    /// A text. `kept` is the default when the request does not give it; without a default the field is
+    /// required.
     pub(crate) fn text(&mut self, field: &'static str, shape: Shape, kept: Option<&str>) -> String {
         match (self.given(field), kept) {
             (Some(Value::String(text)), _) => {
                 let text = text.trim();
-                // A release before this one took more, and what it has stored may be sent back as it is.
+                // An earlier release accepted more, and its stored values may be sent back unchanged.
                 if kept != Some(text)
-                    && let Err(message) = fits(text, shape)
+                    && let Err(message) = validate(text, shape)
                 {
                     self.errors.add(field, message);
                 }
@@ -74,7 +75,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// One of a few words.
+    /// One of several fixed texts.
     pub(crate) fn choice(&mut self, field: &'static str, choices: &[&str], kept: &str) -> String {
         let text = self.text(field, Shape::Text(40), Some(kept));
         if !choices.contains(&text.as_str()) {
@@ -84,7 +85,7 @@ impl<'a> Draft<'a> {
     }
 
     /// True or false.
-    pub(crate) fn truth(&mut self, field: &'static str, kept: bool) -> bool {
+    pub(crate) fn boolean(&mut self, field: &'static str, kept: bool) -> bool {
         match self.given(field) {
             None => kept,
             Some(Value::Bool(value)) => *value,
@@ -112,7 +113,7 @@ impl<'a> Draft<'a> {
             }
             Some(Value::Null | Value::Bool(_) | Value::Array(_)) => None,
         };
-        // 0 is what a refused relation is from here on, and ids begin at 1.
+        // 0 stands for a refused relation, since ids begin at 1.
         id.filter(|id| *id > 0).unwrap_or_else(|| {
             self.refuse(field, &format!("Enter the URI of an object, such as {list}1/."));
             0
@@ -125,7 +126,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The id at the end of a URI of this list, absolute or with scheme and host before it.
+/// The id at the end of a URI of this list, with or without scheme and host.
 fn related(uri: &str, list: &str) -> Option<i64> {
     let id = match uri.find(list) {
         Some(at) => uri.get(at + list.len()..)?,
@@ -135,8 +136,8 @@ fn related(uri: &str, list: &str) -> Option<i64> {
     id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok()).flatten()
 }
 
-/// Whether a text has this shape; if not, the message for its field.
-pub(crate) fn fits(text: &str, shape: Shape) -> Result<(), String> {
+/// Checks that a text has this shape; the error is the message for its field.
+pub(crate) fn validate(text: &str, shape: Shape) -> Result<(), String> {
     let longest = match shape {
         Shape::Text(longest) | Shape::Name(longest) | Shape::FileName(longest) => longest,
         Shape::Hostname => LABEL_LENGTH,
@@ -202,8 +203,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_has_the_shape_it_should() {
-        let check = |text: &str, shape, expected| assert_eq!(fits(text, shape).is_ok(), expected, "{text:?}");
+    fn field_has_the_shape_it_should() {
+        let check =
+            |text: &str, shape, expected| assert_eq!(validate(text, shape).is_ok(), expected, "{text:?}");
         check("", Shape::Text(250), true);
         check("", Shape::Name(32), false);
         check(&"n".repeat(32), Shape::Name(32), true);
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relation_is_read_from_a_uri_or_a_number() {
+    fn relation_is_read_from_a_uri_or_a_number() {
         const LIST: &str = "/api/admin/configuration/v1/system_location/";
         let check = |value: Value, expected: Option<i64>| {
             let body = json!({"system_location": value});
@@ -266,7 +268,7 @@ mod tests {
         let mut draft = Draft::of(body.as_object().unwrap());
         assert_eq!(draft.text("description", Shape::Text(9), Some("kept")), "kept");
         assert_eq!(draft.text("name", Shape::Name(9), None), "");
-        assert!(draft.truth("on", false));
+        assert!(draft.boolean("on", false));
         assert_eq!(draft.choice("kind", &["A", "B"], "A"), "X");
         let errors: Vec<_> = draft.errors.0.into_iter().collect();
         assert_eq!(

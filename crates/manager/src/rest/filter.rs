@@ -1,13 +1,15 @@
-//! Filters and orders of lists: `field=value`, `field__op=value`, `order_by=-field`. Pure functions
-//! over the objects as they are shown; what a field holds, and how that compares, `typed` says.
+//! Filters and orders of lists: `field=value`, `field__op=value`, `order_by=-field`.
+//!
+//! Pure functions over the objects as they are shown. It relies on `typed` for the type of a field and for
+//! comparison.
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::typed::{Type, Typed, truth};
+use super::typed::{Type, Typed, boolean};
 
-/// What may follow the name of a field and two underscores.
+/// The operators that may follow the name of a field and two underscores.
 pub(crate) const OPERATORS: [&str; 14] = [
     "exact",
     "iexact",
@@ -28,34 +30,34 @@ pub(crate) const OPERATORS: [&str; 14] = [
 /// A field of a list that may be filtered and ordered by.
 pub(crate) type Field = (&'static str, Type);
 
-/// What a filter asks of a field.
+/// The condition of a filter.
 #[derive(Clone, Debug, PartialEq)]
 enum Test {
-    /// It is one of these.
+    /// It equals one of these values.
     OneOf(Vec<Typed>),
-    /// It is these words, whatever their case.
-    IsFolded(String),
-    /// Its text has this in it.
-    Has(Where, Case, String),
-    /// It stands so to this value.
-    Stands(&'static [Ordering], Typed),
+    /// It equals this text, whatever its case.
+    EqualIgnoringCase(String),
+    /// Its text contains this text.
+    Contains(Position, Case, String),
+    /// It compares to this value in one of these ways.
+    Compares(&'static [Ordering], Typed),
     /// It is null, or it is not.
     IsNull(bool),
 }
 
-/// Where in a text something is looked for.
+/// Position in a text something is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Where {
+enum Position {
     Anywhere,
-    AtStart,
-    AtEnd,
+    Start,
+    End,
 }
 
-/// Whether upper and lower case are told apart.
+/// Whether upper and lower case are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Case {
-    Told,
-    Folded,
+    Sensitive,
+    Insensitive,
 }
 
 /// One filter of a query.
@@ -72,7 +74,7 @@ pub(crate) enum BadFilter {
     Field(String),
     /// The operator is not known.
     Operator(String),
-    /// The field has no values of which one comes before another.
+    /// The values of the field have no order.
     NoOrder(&'static str),
     /// The value is not of the field's kind.
     Value {
@@ -94,65 +96,67 @@ impl Filter {
         Ok(Self { field, test })
     }
 
-    /// Whether an object passes.
-    pub(crate) fn admits(&self, object: &Value) -> bool {
+    /// Whether an object matches the filter.
+    pub(crate) fn matches(&self, object: &Value) -> bool {
         let (name, kind) = self.field;
         let shown = &object[name];
-        let stands = |value: &Typed| kind.shown(shown).and_then(|shown| shown.compare(value));
+        let compare = |value: &Typed| kind.shown(shown).and_then(|shown| shown.compare(value));
         match &self.test {
             Test::IsNull(wanted) => shown.is_null() == *wanted,
-            Test::OneOf(values) => values.iter().any(|value| stands(value) == Some(Ordering::Equal)),
-            Test::Stands(so, value) => stands(value).is_some_and(|ordering| so.contains(&ordering)),
-            Test::IsFolded(value) => text(shown).to_lowercase() == value.to_lowercase(),
-            Test::Has(place, Case::Told, value) => has(*place, &text(shown), value),
-            Test::Has(place, Case::Folded, value) => {
-                has(*place, &text(shown).to_lowercase(), &value.to_lowercase())
+            Test::OneOf(values) => values.iter().any(|value| compare(value) == Some(Ordering::Equal)),
+            Test::Compares(allowed, value) => {
+                compare(value).is_some_and(|ordering| allowed.contains(&ordering))
+            }
+            Test::EqualIgnoringCase(value) => text(shown).to_lowercase() == value.to_lowercase(),
+            Test::Contains(position, Case::Sensitive, value) => contains(*position, &text(shown), value),
+            Test::Contains(position, Case::Insensitive, value) => {
+                contains(*position, &text(shown).to_lowercase(), &value.to_lowercase())
             }
         }
     }
 }
 
-fn has(place: Where, text: &str, value: &str) -> bool {
-    match place {
-        Where::Anywhere => text.contains(value),
-        Where::AtStart => text.starts_with(value),
-        Where::AtEnd => text.ends_with(value),
+fn contains(position: Position, text: &str, value: &str) -> bool {
+    match position {
+        Position::Anywhere => text.contains(value),
+        Position::Start => text.starts_with(value),
+        Position::End => text.ends_with(value),
     }
 }
 
-/// What an operator asks; none when there is no such operator.
+/// The condition for an operator; none when there is no such operator.
 fn test_of(field: Field, operator: &str, value: &str) -> Result<Option<Test>, BadFilter> {
     let (name, kind) = field;
     let wrong = || BadFilter::Value { field: name, example: kind.example() };
     let read = |value: &str| kind.read(value).ok_or_else(wrong);
-    let has = |place, case| Ok(Some(Test::Has(place, case, value.into())));
-    let stands = |so| match kind.has_order() {
-        true => Ok(Some(Test::Stands(so, read(value)?))),
+    let contains = |position, case| Ok(Some(Test::Contains(position, case, value.into())));
+    let compares = |orderings| match kind.has_order() {
+        true => Ok(Some(Test::Compares(orderings, read(value)?))),
         false => Err(BadFilter::NoOrder(name)),
     };
     match operator {
         "exact" => Ok(Some(Test::OneOf(vec![read(value)?]))),
-        "iexact" if kind == Type::Text => Ok(Some(Test::IsFolded(value.into()))),
+        "iexact" if kind == Type::Text => Ok(Some(Test::EqualIgnoringCase(value.into()))),
         "iexact" => Ok(Some(Test::OneOf(vec![read(value)?]))),
         "in" => {
             let values = value.split(',').map(|value| read(value.trim()));
             Ok(Some(Test::OneOf(values.collect::<Result<_, _>>()?)))
         }
         "isnull" => {
-            let example = Type::Truth.example();
-            let wanted = truth(value.trim()).ok_or(BadFilter::Value { field: name, example })?;
+            let example = Type::Boolean.example();
+            let wanted = boolean(value.trim()).ok_or(BadFilter::Value { field: name, example })?;
             Ok(Some(Test::IsNull(wanted)))
         }
-        "contains" => has(Where::Anywhere, Case::Told),
-        "icontains" => has(Where::Anywhere, Case::Folded),
-        "startswith" => has(Where::AtStart, Case::Told),
-        "istartswith" => has(Where::AtStart, Case::Folded),
-        "endswith" => has(Where::AtEnd, Case::Told),
-        "iendswith" => has(Where::AtEnd, Case::Folded),
-        "lt" => stands(&[Ordering::Less]),
-        "lte" => stands(&[Ordering::Less, Ordering::Equal]),
-        "gt" => stands(&[Ordering::Greater]),
-        "gte" => stands(&[Ordering::Greater, Ordering::Equal]),
+        "contains" => contains(Position::Anywhere, Case::Sensitive),
+        "icontains" => contains(Position::Anywhere, Case::Insensitive),
+        "startswith" => contains(Position::Start, Case::Sensitive),
+        "istartswith" => contains(Position::Start, Case::Insensitive),
+        "endswith" => contains(Position::End, Case::Sensitive),
+        "iendswith" => contains(Position::End, Case::Insensitive),
+        "lt" => compares(&[Ordering::Less]),
+        "lte" => compares(&[Ordering::Less, Ordering::Equal]),
+        "gt" => compares(&[Ordering::Greater]),
+        "gte" => compares(&[Ordering::Greater, Ordering::Equal]),
         _ => Ok(None),
     }
 }
@@ -168,23 +172,22 @@ fn text(value: &Value) -> String {
 /// The order in which a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
-    /// By this field.
+    /// AuthenticatedUser this field.
     pub(crate) field: Field,
-    /// From the least or from the greatest.
+    /// The direction.
     pub(crate) direction: Direction,
 }
 
-/// Which end of an order comes first.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
-    /// The least.
+    /// The least value first.
     Ascending,
-    /// The greatest.
+    /// The greatest value first.
     Descending,
 }
 
-/// Puts objects into the order that is asked for. Equal ones keep the order they have, and those without
-/// a value come before all others.
+/// Sorts objects. Equal ones keep their order, and those without a value come before all others.
 pub(crate) fn order(objects: &mut [Value], order: Order) {
     let (name, kind) = order.field;
     objects.sort_by(|a, b| {
@@ -211,7 +214,7 @@ mod tests {
     const ALLOWED: &[Field] = &[
         ("name", Type::Text),
         ("calls", Type::Number),
-        ("on", Type::Truth),
+        ("on", Type::Boolean),
         ("at", Type::Moment),
         ("version", Type::Version),
         ("system_location", Type::Relation),
@@ -227,7 +230,7 @@ mod tests {
 
     fn check(key: &str, value: &str, expected: bool) {
         let filter = Filter::parse(key, value, ALLOWED).unwrap();
-        assert_eq!(filter.admits(&object()), expected, "{key}={value}");
+        assert_eq!(filter.matches(&object()), expected, "{key}={value}");
     }
 
     #[test]
@@ -239,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_compares_as_its_operator_says() {
+    fn filter_compares_as_its_operator_says() {
         check("name", "Node 7", true);
         check("name", "node 7", false);
         check("name__iexact", "node 7", true);
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_truths_are_compared_as_such() {
+    fn numbers_and_booleans_are_compared_as_such() {
         check("calls__lt", "10", true);
         check("calls__gte", "10", false);
         check("calls", "09", true);
@@ -291,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relation_is_named_by_its_uri_or_its_id() {
+    fn relation_is_named_by_its_uri_or_its_id() {
         check("system_location", "3", true);
         check("system_location", "/api/admin/configuration/v1/system_location/3/", true);
         check("system_location", "13", false);
@@ -303,7 +306,7 @@ mod tests {
             [("calls__lt", "10"), ("version__gt", "1"), ("at__lte", "2030-01-01"), ("on", "true")]
         {
             let filter = Filter::parse(key, value, ALLOWED).unwrap();
-            assert!(!filter.admits(&json!({"calls": null, "version": "", "at": null, "on": null})), "{key}");
+            assert!(!filter.matches(&json!({"calls": null, "version": "", "at": null, "on": null})), "{key}");
         }
     }
 

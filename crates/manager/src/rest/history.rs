@@ -1,4 +1,4 @@
-//! `history/v1/upgrade/`: the runs, newest first, each with its facts.
+//! `history/v1/upgrade/`: the runs, newest first, each with its facts from the journal.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::error::Refusal;
 use super::list::{Listed, page};
-use super::request::{Asked, Named, malformed};
+use super::request::{PathId, QueryPairs, malformed};
 use super::router::both;
 use super::typed::Type;
 use super::{time, views};
@@ -33,15 +33,15 @@ const LISTED: Listed = Listed {
     ],
 };
 
-/// How many entries of the journal one answer holds; the rest is asked for with `since`. A run over
-/// 10,000 nodes writes about 22,000.
+/// How many entries of the journal one answer contains; the rest is requested with `since`. A run over 10,000
+/// nodes writes about 22,000.
 const ENTRIES: usize = 5_000;
 
 pub(super) fn routes() -> Router<Api> {
     both(LIST, get(list)).merge(both(&format!("{LIST}{{id}}/"), get(detail)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let read = |connection: &Connection| {
         let sql = "SELECT body, evicted FROM run ORDER BY id DESC LIMIT ?1";
         let mut statement = connection.prepare_cached(sql)?;
@@ -50,22 +50,27 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
         let runs = rows.iter().map(|(body, evicted)| Ok((serde_json::from_str(body)?, *evicted)));
         runs.collect::<Result<Vec<(StoredRun, i64)>, Refusal>>()
     };
-    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
-    let ended = api.desk().store().read(read).await?.into_iter().filter_map(|(run, evicted)| match run {
-        StoredRun::Ended(run) => {
-            let mut object = with_uri(views::ended_run(&run, &wall), run.id);
-            object["facts_evicted"] = evicted.into();
-            Some(object)
-        }
-        StoredRun::UnderWay(_) => None,
-    });
+    let wall = api.committer().read(|fleet, _| fleet.platform.wall.clone());
+    let ended =
+        api.committer().store().read(read).await?.into_iter().filter_map(|(run, evicted)| match run {
+            StoredRun::Ended(run) => {
+                let mut object = with_uri(views::ended_run(&run, &wall), run.id);
+                object["facts_evicted"] = evicted.into();
+                Some(object)
+            }
+            StoredRun::UnderWay(_) => None,
+        });
     page(LISTED, &query, ended.collect()).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn detail(
+    State(api): State<Api>,
+    id: PathId,
+    QueryPairs(query): QueryPairs,
+) -> Result<Json<Value>, Refusal> {
     let id = RunId(id.id("upgrade")?);
     let since = since(&query)?;
-    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let wall = api.committer().read(|fleet, _| fleet.platform.wall.clone());
     let shown = wall.clone();
     let read = move |connection: &Connection| {
         let sql = "SELECT body FROM run WHERE id = ?1";
@@ -78,7 +83,7 @@ async fn detail(State(api): State<Api>, id: Named, Asked(query): Asked) -> Resul
             evicted(connection, id)?,
         ))
     };
-    let (run, (facts, next), evicted) = api.desk().store().read(read).await?;
+    let (run, (facts, next), evicted) = api.committer().store().read(read).await?;
     let mut object = match &run {
         StoredRun::Ended(run) => views::ended_run(run, &wall),
         StoredRun::UnderWay(run) => views::stored_run(run, &wall),
@@ -96,7 +101,7 @@ fn since(query: &[(String, String)]) -> Result<i64, Refusal> {
     })
 }
 
-/// The facts after an entry of the journal, and the entry after which to go on when there are more.
+/// The facts after an entry of the journal, and the entry from which to continue when there are more.
 fn facts(
     connection: &Connection,
     run: RunId,
@@ -120,7 +125,7 @@ fn facts(
     Ok((facts.into(), (entries == ENTRIES).then_some(last)))
 }
 
-/// A fact whose moments are those of the wall clock, in milliseconds since 1970-01-01 UTC.
+/// A fact with its times as of the wall clock, in milliseconds since 1970-01-01 UTC.
 fn shown_by(wall: &WallMap, fact: &Fact) -> Fact {
     match fact {
         Fact::RunStarted { run, source, target, limit } => {

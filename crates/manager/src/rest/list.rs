@@ -1,32 +1,36 @@
-//! Lists: the envelope with `meta` and `objects`, paging, and what may stand in a query.
+//! Lists: the envelope with `meta` and `objects`, paging, and which parameters a query may have.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
 use super::filter::{BadFilter, Direction, Field, Filter, OPERATORS, Order, order};
 use super::typed::Type;
 
-/// How many objects a page holds when nothing else is asked for.
+/// How many objects a page contains by default.
 const DEFAULT_LIMIT: usize = 20;
 
-/// How many objects a page holds at most; `limit=0` asks for this. Clients ask for up to 10,000.
+/// How many objects a page contains at most; `limit=0` requests this many. Clients request up to 10,000.
 const LARGEST_LIMIT: usize = 10_000;
 
 /// How many parameters a query may have: every field of the widest resource with two filters each.
 const PARAMETERS: usize = 100;
 
-/// A resource, as far as its list needs to know it.
+/// Everything but the unreserved characters of RFC 3986 section 2.3. A form would write a space as `+`.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The part of a resource that its list needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listed {
-    /// Where the list is, with the trailing slash.
+    /// The path of the list, with the trailing slash.
     pub(crate) path: &'static str,
-    /// The fields that may be filtered and ordered by, each with what it holds.
+    /// The fields that may be filtered and ordered by, each with its type.
     pub(crate) filters: &'static [Field],
 }
 
-/// What a query asks for.
+/// A parsed query.
 #[derive(Clone, Debug, PartialEq)]
-struct Asked {
+struct ListQuery {
     limit: usize,
     offset: usize,
     order_by: Option<Order>,
@@ -36,14 +40,14 @@ struct Asked {
 /// The answer to a GET of a list.
 ///
 /// # Errors
-/// When the query asks for what the resource does not have.
+/// The query names a field or an operator that the resource does not have.
 pub(crate) fn page(
     listed: Listed,
     query: &[(String, String)],
     mut objects: Vec<Value>,
 ) -> Result<Value, Refusal> {
     let asked = read(listed, query)?;
-    objects.retain(|object| asked.filters.iter().all(|filter| filter.admits(object)));
+    objects.retain(|object| asked.filters.iter().all(|filter| filter.matches(object)));
     if let Some(by) = asked.order_by {
         order(&mut objects, by);
     }
@@ -61,11 +65,11 @@ pub(crate) fn page(
     }))
 }
 
-fn read(listed: Listed, query: &[(String, String)]) -> Result<Asked, Refusal> {
+fn read(listed: Listed, query: &[(String, String)]) -> Result<ListQuery, Refusal> {
     if query.len() > PARAMETERS {
         return Err(bad(listed, format!("the query has more than {PARAMETERS} parameters")));
     }
-    let mut asked = Asked { limit: DEFAULT_LIMIT, offset: 0, order_by: None, filters: Vec::new() };
+    let mut asked = ListQuery { limit: DEFAULT_LIMIT, offset: 0, order_by: None, filters: Vec::new() };
     for (key, value) in query {
         match key.as_str() {
             "limit" => asked.limit = limit(number(listed, key, value)?),
@@ -111,7 +115,7 @@ fn filter(listed: Listed, key: &str, value: &str) -> Result<Filter, Refusal> {
     Filter::parse(key, value, listed.filters).map_err(|why| bad(listed, error(why)))
 }
 
-/// The hint says what this list understands: there may be no other place at hand to look it up.
+/// The hint lists the parameters of this list, because other documentation may not be at hand.
 fn bad(listed: Listed, error: String) -> Refusal {
     let fields: Vec<&str> = listed.filters.iter().map(|(name, _)| *name).collect();
     let hint = format!(
@@ -130,17 +134,8 @@ fn uri(path: &str, query: &[(String, String)], limit: usize, offset: usize) -> S
     format!("{path}?limit={limit}&offset={offset}{kept}")
 }
 
-/// Everything but the unreserved characters of RFC 3986 section 2.3 as percent and hexadecimal digits.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
+fn escaped(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 #[cfg(test)]
@@ -158,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_comes_in_pages_with_all_five_keys() {
+    fn list_comes_in_pages_with_all_five_keys() {
         let page = ask(&[]).unwrap();
         assert_eq!(
             page["meta"],
@@ -175,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_asks_for_as_many_as_possible() {
+    fn limit_of_zero_asks_for_as_many_as_possible() {
         assert_eq!(ask(&[("limit", "0")]).unwrap()["objects"].as_array().unwrap().len(), 45);
         assert_eq!(ask(&[("limit", "99999999")]).unwrap()["meta"]["limit"], LARGEST_LIMIT);
     }
@@ -189,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_the_one_asked_for() {
+    fn order_is_the_one_asked_for() {
         assert_eq!(ask(&[("order_by", "-id")]).unwrap()["objects"][0]["id"], 44);
         assert_eq!(ask(&[("order_by", "size")]).unwrap()["objects"][1]["id"], 3);
     }
 
     #[test]
-    fn a_query_that_makes_no_sense_is_refused() {
+    fn query_that_makes_no_sense_is_refused() {
         for query in [
             ("limit", "-1"),
             ("offset", "x"),

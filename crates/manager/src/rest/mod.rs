@@ -1,8 +1,8 @@
-//! The people's REST API: paths, shapes and answers of the compatible management API for what
-//! Pitlane has, and its own upgrade resources beside them.
+//! The management API for people and tools: paths, shapes and answers of the compatible API for what Pitlane
+//! has, and resources of our own for upgrades.
 //!
-//! It reads the committed state and puts requests to the desk. It must not decide anything about a
-//! run, and a refused request must change nothing.
+//! It reads the committed state and passes requests to the committer. It never decides anything about a run,
+//! and a refused request changes nothing.
 
 mod error;
 mod fields;
@@ -26,17 +26,17 @@ mod conference;
 mod conference_alias;
 
 mod policy;
+mod tokens;
 mod views;
-mod words;
 
 mod status;
 
 mod history;
-mod upgrade;
+mod package_upload;
 mod upgrade_package;
-mod upgrade_request;
-mod upload_places;
-mod uploads;
+mod upgrade_start;
+mod upload_admission;
+mod upload_store;
 
 mod accounts;
 mod router;
@@ -55,17 +55,17 @@ pub use router::router;
 use crate::context::Context;
 use crate::layout::Layout;
 
-/// Everything that a request needs. Cheap to clone.
+/// The state that all handlers share. Cheap to clone.
 #[derive(Clone)]
 struct Api(Arc<Inner>);
 
 struct Inner {
     context: Context,
     logins: auth::Logins,
-    turns: uploads::Turns,
-    /// Held while room is made for an upload.
+    upload_locks: upload_store::UploadLocks,
+    /// Held while an upload is admitted.
     creating: Mutex<()>,
-    /// Held while a package is taken in, removed, or started: one of them at a time.
+    /// Held while a package is admitted, removed, or started: one of them at a time.
     packages: Mutex<()>,
 }
 
@@ -79,20 +79,20 @@ impl Deref for Api {
 
 impl Api {
     fn new(context: Context) -> Self {
-        let (logins, turns) = (auth::Logins::new(), uploads::Turns::default());
+        let (logins, upload_locks) = (auth::Logins::new(), upload_store::UploadLocks::default());
         let (creating, packages) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { context, logins, turns, creating, packages }))
+        Self(Arc::new(Inner { context, logins, upload_locks, creating, packages }))
     }
 
-    fn desk(&self) -> &crate::driver::Desk {
-        &self.context.desk
+    fn committer(&self) -> &crate::driver::Committer {
+        &self.context.committer
     }
 
     fn layout(&self) -> &Layout {
         &self.context.layout
     }
 
-    /// Runs what blocks for longer than a moment on a thread of its own.
+    /// Runs work that may block for long on a thread of its own.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Layout) -> T + Send + 'static,

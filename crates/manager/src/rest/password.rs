@@ -1,4 +1,7 @@
-//! Passwords: made here or chosen, hashed with argon2id, checked, and remembered for a while once checked.
+//! Passwords: generated here or chosen, hashed with argon2id, verified, and remembered for a while once
+//! verified.
+//!
+//! Only hashes are stored or remembered. How often a password may be tried, `throttle` decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,10 +11,10 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use fleet::time::{Span, Time};
 use sha2::{Digest as _, Sha256};
 
+use crate::bounded::make_room;
 use crate::enrolment::random;
 
-/// Memory of one hash, in KiB: 19 MiB, the OWASP minimum for two passes. Two at once stay under
-/// 40 MiB on the smallest Management Node.
+/// Memory of one hash, in KiB: 19 MiB, the OWASP minimum for two passes.
 const MEMORY_KIB: u32 = 19 * 1_024;
 
 /// Passes over that memory.
@@ -23,38 +26,38 @@ const LANES: u32 = 1;
 /// Bytes of the salt of a hash (RFC 9106 section 3.1).
 const SALT_BYTES: usize = 16;
 
-/// Characters of a password that is made here: 24 of 56 are 139 bits.
+/// Characters of a generated password: 24 of 56 are 139 bits.
 const MADE_LENGTH: usize = 24;
 
-/// What a made password consists of: no character that is mistaken for another when read aloud.
+/// The characters of a generated password: none that is mistaken for another when read aloud.
 const ALPHABET: &[u8; 56] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
 
-/// The fewest characters of a password that somebody chooses.
+/// The fewest characters of a chosen password.
 const SHORTEST: usize = 12;
 
-/// The most bytes of one: with the longest name it fits the header of HTTP Basic.
+/// The most bytes of a chosen password: with the longest name it fits the header of HTTP Basic.
 const LONGEST_BYTES: usize = 256;
 
-/// The fewest different characters of one.
+/// The fewest different characters of a chosen password.
 const SHORTEST_ALPHABET: usize = 5;
 
-/// How long a right password needs no hashing again.
+/// How long a right password need not be hashed again.
 const RIGHT_FOR: Span = Span::minutes(5);
 
 /// How many right passwords are remembered, at 40 bytes each: one for each tool and operator.
 const RIGHT_ENTRIES: usize = 256;
 
-/// How long a wrong password is known to be wrong.
+/// How long a wrong password is remembered as wrong.
 const WRONG_FOR: Span = Span::hours(1);
 
-/// How many wrong ones are remembered. An address adds one in two seconds at most.
+/// How many wrong ones are remembered. An address adds at most one in two seconds.
 const WRONG_ENTRIES: usize = 4_096;
 
-/// A new password that nobody can guess.
+/// Generates a password that nobody can guess.
 pub(crate) fn make() -> String {
     let mut password = String::with_capacity(MADE_LENGTH);
     while password.len() < MADE_LENGTH {
-        // Bytes that would favour the first letters of the alphabet are passed over.
+        // Bytes that would favour the first letters of the alphabet are skipped.
         let fair = 256 - 256 % ALPHABET.len();
         let letters = random::<64>().into_iter().map(usize::from).filter(|byte| *byte < fair);
         let letters = letters.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()]));
@@ -79,8 +82,8 @@ pub(crate) fn matches(password: &str, hash: &str) -> bool {
     argon2().verify_password(password.as_bytes(), hash).is_ok()
 }
 
-/// Whether a new password is good enough; if not, the message for its field. It is what people choose: the
-/// length is what counts (NIST SP 800-63B), and what is not allowed is what a guesser tries first.
+/// Checks a chosen password; the error is the message for its field. Its length counts most (NIST SP
+/// 800-63B), and what guessers try first is not allowed.
 pub(crate) fn acceptable(new: &str, user: &str) -> Result<(), String> {
     let length = new.chars().count();
     let different: BTreeSet<char> = new.chars().collect();
@@ -101,19 +104,20 @@ pub(crate) fn acceptable(new: &str, user: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Credentials that were checked lately. Only a salted hash of them is kept, in memory, bound to the address
-/// that sent them and to the stored hash of the account, so that a new password forgets the old one.
+/// Credentials that were checked recently. Only a salted hash of them is kept, in memory, bound to the
+/// address that sent them and to the stored hash of the account, so that a new password invalidates the old
+/// one.
 #[derive(Debug)]
 pub(crate) struct Checked {
     salt: [u8; 32],
-    /// Right ones, and until when they need no hashing again.
+    /// Right ones, and until when they need not be hashed again.
     right: BTreeMap<[u8; 32], Time>,
-    /// Wrong ones. A tool that sends an old password again and again tells nothing new, costs no hashing and
-    /// is no guess.
+    /// Wrong ones. A tool that sends an old password again and again causes no hashing and counts as no
+    /// guess.
     wrong: BTreeMap<[u8; 32], Time>,
 }
 
-/// Credentials as somebody presents them.
+/// The credentials of a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Presented<'a> {
     pub(crate) user: &'a str,
@@ -124,17 +128,17 @@ pub(crate) struct Presented<'a> {
 }
 
 impl Checked {
-    /// Nothing was checked yet.
+    /// An empty one.
     pub(crate) fn new() -> Self {
         Self { salt: random(), right: BTreeMap::new(), wrong: BTreeMap::new() }
     }
 
-    /// Whether these were right lately.
+    /// Whether these were right recently.
     pub(crate) fn is_right(&self, presented: Presented<'_>, now: Time) -> bool {
         self.right.get(&self.digest(presented)).is_some_and(|until| now < *until)
     }
 
-    /// Whether these were wrong lately.
+    /// Whether these were wrong recently.
     pub(crate) fn is_wrong(&self, presented: Presented<'_>, now: Time) -> bool {
         self.wrong.get(&self.digest(presented)).is_some_and(|until| now < *until)
     }
@@ -169,14 +173,10 @@ impl Checked {
     }
 }
 
-/// Adds one; where there is no room, the one that would be forgotten first makes it.
+/// Adds an entry; in a full table it replaces the one that expires first.
 fn remember(entries: &mut BTreeMap<[u8; 32], Time>, most: usize, digest: [u8; 32], now: Time, until: Time) {
     entries.retain(|_, until| now < *until);
-    if entries.len() >= most
-        && let Some(first) = entries.iter().min_by_key(|(_, until)| **until).map(|(digest, _)| *digest)
-    {
-        entries.remove(&first);
-    }
+    make_room(entries, most, &digest, |until| *until);
     entries.insert(digest, until);
 }
 
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_made_password_is_long_and_never_the_same() {
+    fn made_password_is_long_and_never_the_same() {
         let (one, other) = (make(), make());
         assert_eq!(one.len(), MADE_LENGTH);
         assert_ne!(one, other);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_is_long_and_not_what_is_tried_first() {
+    fn new_password_is_long_and_not_what_is_tried_first() {
         let check = |new: &str, good: bool| assert_eq!(acceptable(new, "admin").is_ok(), good, "{new:?}");
         check("correct horse", true);
         check(&make(), true);

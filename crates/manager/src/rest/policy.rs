@@ -1,4 +1,4 @@
-//! The policy of one run: the standing policy with what a start request overrides.
+//! The policy of one run: the default policy with what the request to start it overrides.
 
 use fleet::policy::Policy;
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use crate::policy::{NUMBERS, named_after};
 /// Reads the overrides of a start request.
 ///
 /// # Errors
-/// Every field that is wrong; fields that a policy does not have are passed over.
+/// Every field that is wrong; fields that a policy does not have are ignored.
 pub(crate) fn overridden(standing: &Policy, given: &Map<String, Value>) -> Result<Policy, FieldErrors> {
     let mut errors = FieldErrors::default();
     let mut policy = standing.clone();
@@ -24,7 +24,7 @@ pub(crate) fn overridden(standing: &Policy, given: &Map<String, Value>) -> Resul
     if errors.0.is_empty() { Ok(named_after(standing, policy)) } else { Err(errors) }
 }
 
-/// A policy as it is shown: spans in seconds.
+/// The JSON of a policy: spans in seconds.
 pub(crate) fn shown(policy: &Policy) -> Value {
     let mut shown = json!({ "name": policy.name });
     for number in NUMBERS {
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_overrides_only_what_it_names() {
+    fn start_overrides_only_what_it_names() {
         assert_eq!(given(json!({})).unwrap(), Policy::standard());
         let policy = given(json!({"nodes_at_once": 3, "drain_limit_seconds": 90, "colour": 1})).unwrap();
         let name = "standard, adapted".into();
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_cannot_be_meant_is_refused_field_by_field() {
+    fn policy_out_of_bounds_is_refused_field_by_field() {
         let errors = given(json!({"nodes_at_once": 0, "drain_limit_seconds": "x", "rest_seconds": -1}));
         let named: Vec<_> = errors.unwrap_err().0.into_keys().collect();
         assert_eq!(named, ["drain_limit_seconds", "nodes_at_once", "rest_seconds"]);

@@ -1,5 +1,7 @@
-//! What a request brings: the query, the id in the path, the body. Everything is bounded, and
-//! whatever cannot be read is refused in the API's own shape.
+//! Extractors for the parts of a request: the query, the id in the path, the body, the account, the source
+//! address.
+//!
+//! Everything is bounded, and what cannot be read is refused in the shape of this API.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,9 +20,9 @@ pub(crate) const BODY_BYTES: usize = 1 << 20;
 
 /// The parameters of a query, in order.
 #[derive(Debug)]
-pub(crate) struct Asked(pub(crate) Vec<(String, String)>);
+pub(crate) struct QueryPairs(pub(crate) Vec<(String, String)>);
 
-impl<S: Sync> FromRequestParts<S> for Asked {
+impl<S: Sync> FromRequestParts<S> for QueryPairs {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
@@ -30,11 +32,11 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     }
 }
 
-/// The account whose request it is. It is set where credentials are checked.
+/// The account that sends the request. It is set by the authentication.
 #[derive(Clone, Debug)]
-pub(crate) struct By(pub(crate) String);
+pub(crate) struct AuthenticatedUser(pub(crate) String);
 
-impl<S: Sync> FromRequestParts<S> for By {
+impl<S: Sync> FromRequestParts<S> for AuthenticatedUser {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
@@ -48,7 +50,7 @@ impl<S: Sync> FromRequestParts<S> for By {
 pub(crate) struct Source(pub(crate) IpAddr);
 
 impl Source {
-    /// As far as the listener has noted it; else from nowhere.
+    /// The address that the listener has noted, or the unspecified one.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         let info = extensions.get::<ConnectInfo<SocketAddr>>();
         Self(info.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip()))
@@ -63,18 +65,18 @@ impl<S: Sync> FromRequestParts<S> for Source {
     }
 }
 
-/// The id at the end of the path, as text: whether there is such an object, the resource says.
+/// The id at the end of the path, as text. The resource checks whether there is such an object.
 #[derive(Debug)]
-pub(crate) struct Named(pub(crate) String);
+pub(crate) struct PathId(pub(crate) String);
 
-impl Named {
+impl PathId {
     /// The id as the resource's own type.
     pub(crate) fn id<T: FromStr>(&self, what: &str) -> Result<T, Refusal> {
         self.0.parse().map_err(|_| Refusal::no_such(what, &self.0))
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
@@ -94,7 +96,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
-        // One that says so is refused before it is asked for.
+        // A body of an announced size is refused before it is requested.
         if body.size_hint().lower() > BODY_BYTES as u64 {
             return Err(too_large());
         }
@@ -121,7 +123,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 fn too_large() -> Refusal {
     Refusal::new(
         Kind::TooLarge,
-        format!("the body is larger than {BODY_BYTES} bytes, or broke off"),
+        format!("the body is larger than {BODY_BYTES} bytes, or was interrupted"),
         "send a smaller body",
     )
 }

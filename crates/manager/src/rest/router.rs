@@ -1,4 +1,5 @@
-//! All routes, and what stands before them.
+//! All routes of the management API, and the layers before them: authentication, protection against
+//! cross-site requests, headers of every answer.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -10,15 +11,15 @@ use tower_http::csrf::CsrfLayer;
 
 use super::auth::Credentials;
 use super::error::{Kind, Refusal};
-use super::request::{By, Source};
+use super::request::{AuthenticatedUser, Source};
 use super::{Api, accounts, device};
 use super::{conference, conference_alias, history, status, system_location};
-use super::{upgrade, upgrade_package, upgrade_request, worker_vm};
+use super::{package_upload, upgrade_package, upgrade_start, worker_vm};
 use crate::context::Context;
-use crate::link::Guest;
+use crate::link::ConnectionHandle;
 
-/// The people's REST API. Each request carries the address it comes from as
-/// `ConnectInfo<SocketAddr>`, or counts as coming from nowhere.
+/// The router of the management API. Each request carries the peer's address as `ConnectInfo<SocketAddr>`;
+/// without it the address is unspecified.
 pub fn router(context: Context) -> Router {
     let api = Api::new(context);
     let routes = Router::new()
@@ -28,28 +29,29 @@ pub fn router(context: Context) -> Router {
         .merge(conference_alias::routes())
         .merge(status::routes())
         .merge(history::routes())
-        .merge(upgrade::routes())
+        .merge(upgrade_start::routes())
         .merge(upgrade_package::routes())
-        .merge(upgrade_request::routes())
+        .merge(package_upload::routes())
         .merge(accounts::routes())
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(other_method)
-        // Bodies are bounded where they are read, each to its own limit.
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        // Each body has a limit of its own, where it is read.
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn(to_the_end))
+        .layer(from_fn(complete_changes))
         .layer(from_fn_with_state(api.clone(), authenticated))
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
         .with_state(api);
     Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(from_fn(headers))
 }
 
-/// A route with and without its trailing slash.
+/// A route with and without its trailing slash. `NormalizePathLayer` of tower-http would also accept several
+/// slashes, and its path would be the one in the answer to an unknown path.
 pub(super) fn both<S: Clone + Send + Sync + 'static>(path: &str, methods: MethodRouter<S>) -> Router<S> {
     Router::new().route(path, methods.clone()).route(path.trim_end_matches('/'), methods)
 }
 
-/// Lets a request pass whose credentials are right, with the account noted on it. Whoever shows no token of
-/// a device is given one with the answer.
+/// Passes a request on when its credentials are right, with the account noted on it. A client without a
+/// device token is given one with the answer.
 async fn authenticated(
     State(api): State<Api>,
     mut request: Request,
@@ -57,28 +59,28 @@ async fn authenticated(
 ) -> Result<Response, Refusal> {
     let credentials = Credentials::of(request.headers())?;
     let Source(source) = Source::of(request.extensions());
-    let account = accounts::password_hash(api.desk().store(), credentials.user.clone()).await?;
-    let let_in = api.logins.check(&credentials, account, source).await?;
-    if let Some(guest) = request.extensions().get::<Guest>() {
-        guest.has_logged_in();
+    let account = accounts::password_hash(api.committer().store(), credentials.user.clone()).await?;
+    let logged_in = api.logins.check(&credentials, account, source).await?;
+    if let Some(handle) = request.extensions().get::<ConnectionHandle>() {
+        handle.set_logged_in();
     }
-    request.extensions_mut().insert(By(credentials.user));
+    request.extensions_mut().insert(AuthenticatedUser(credentials.user));
     let mut response = next.run(request).await;
-    if let Some(cookie) = let_in.token.and_then(|token| device::cookie(&token)) {
+    if let Some(cookie) = logged_in.token.and_then(|token| device::cookie(&token)) {
         response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);
     }
     Ok(response)
 }
 
-/// A change that has begun is brought to its end, whether or not its sender still waits.
-async fn to_the_end(request: Request, next: Next) -> Result<Response, Refusal> {
+/// Completes a change that has begun, whether or not its sender still waits.
+async fn complete_changes(request: Request, next: Next) -> Result<Response, Refusal> {
     if request.method() == Method::GET {
         return Ok(next.run(request).await);
     }
     tokio::spawn(next.run(request)).await.map_err(|cause| Refusal::internal(&cause))
 }
 
-/// A browser keeps the credentials of HTTP Basic and adds them to whatever any site makes it send.
+/// A browser keeps the credentials of HTTP Basic and adds them to the requests that any site makes it send.
 fn cross_site() -> Refusal {
     Refusal::new(
         Kind::CrossSite,
@@ -87,7 +89,7 @@ fn cross_site() -> Refusal {
     )
 }
 
-/// Answers are for whoever asked, and are what they say they are.
+/// Forbids caches to store answers, and browsers to guess their type.
 async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -96,13 +98,13 @@ async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// What tools ask to learn whether the Management Node serves. There is no page to log in on yet.
+/// The page that tools request to learn whether the Management Node serves. There is no login page yet.
 async fn ready() -> &'static str {
     "This Pitlane Management Node serves its management API under /api/admin/. \
      This release has no web pages; use the pitlane command line.\n"
 }
 
-async fn nothing_here(uri: Uri) -> Refusal {
+async fn unknown_path(uri: Uri) -> Refusal {
     let path: String = uri.path().chars().take(120).collect();
     Refusal::new(
         Kind::NotFound,
@@ -111,7 +113,7 @@ async fn nothing_here(uri: Uri) -> Refusal {
     )
 }
 
-async fn other_method() -> Refusal {
+async fn unknown_method() -> Refusal {
     Refusal::new(
         Kind::MethodNotAllowed,
         "the resource does not know this method",

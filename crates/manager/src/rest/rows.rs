@@ -1,4 +1,5 @@
-//! What the resources share when they read and write their rows.
+//! What the resources share when they read and write their rows: errors as refusals, counts, the address of a
+//! new object.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,8 +9,8 @@ use super::error::{Kind, Refusal};
 use crate::packages::PackageError;
 use crate::store::StoreError;
 
-/// How many objects of one kind there may be. Ten times the largest platform that is planned for, so
-/// that a loop of a faulty tool does not fill the store.
+/// How many objects of one kind there may be: ten times the largest platform that is planned for, so that a
+/// faulty tool in a loop does not fill the store.
 pub(crate) const OBJECTS: i64 = 100_000;
 
 impl From<StoreError> for Refusal {
@@ -48,7 +49,7 @@ impl From<PackageError> for Refusal {
     }
 }
 
-/// The number that a query of one value gives, if it gives one.
+/// The result of a query for one number, if there is one.
 pub(crate) fn number(
     connection: &Connection,
     sql: &str,

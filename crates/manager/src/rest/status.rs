@@ -1,5 +1,5 @@
-//! What is going on: `status/v1/upgrade/`, `status/v1/worker_vm/`, `status/v1/management_vm/` and
-//! `status/v1/about/`.
+//! The present state: `status/v1/upgrade/`, `status/v1/worker_vm/`, `status/v1/management_vm/` and
+//! `status/v1/about/`. It only reads; `views` gives the objects their shape.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use super::Api;
 use super::error::Refusal;
 use super::list::{Listed, page};
-use super::request::{Asked, Named};
+use super::request::{PathId, QueryPairs};
 use super::router::both;
 use super::typed::Type;
-use super::views::Sight;
-use crate::driver::Live;
+use super::views::ViewContext;
+use crate::driver::NodeRuntime;
 use crate::first_password;
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
@@ -32,7 +32,7 @@ const NODES_LISTED: Listed = Listed {
     filters: &[
         ("configuration_id", Type::Number),
         ("last_updated", Type::Moment),
-        ("maintenance_mode", Type::Truth),
+        ("maintenance_mode", Type::Boolean),
         ("media_load", Type::Number),
         ("name", Type::Text),
         ("node_type", Type::Text),
@@ -64,60 +64,60 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
-    let beside = Beside::read(&api).await?;
-    Ok(Json(beside.see(&api, |sight| sight.upgrade())))
+    let details = StoredDetails::read(&api).await?;
+    Ok(Json(details.view(&api, |view| view.upgrade())))
 }
 
 async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     let release = Release::COMPILED;
-    let remark = api.blocking(|layout| first_password::remark(&layout.state())).await?;
+    let notice = api.blocking(|layout| first_password::notice(&layout.state())).await?;
     Ok(Json(json!({
         "version": release.version.to_string(),
         "build": release.build,
         "release_text": release.to_string(),
-        "warnings": remark.into_iter().map(|text| json!({"text": text})).collect::<Vec<_>>(),
+        "warnings": notice.into_iter().map(|text| json!({"text": text})).collect::<Vec<_>>(),
     })))
 }
 
-async fn nodes(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
-    let beside = Beside::read(&api).await?;
-    let objects = beside.see(&api, |sight| {
-        let nodes = sight.fleet.nodes().iter();
-        nodes.map(|(id, node)| sight.worker_vm(id, node)).collect()
+async fn nodes(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
+    let details = StoredDetails::read(&api).await?;
+    let objects = details.view(&api, |view| {
+        let nodes = view.fleet.nodes().iter();
+        nodes.map(|(id, node)| view.worker_vm(id, node)).collect()
     });
     page(NODES_LISTED, &query, objects).map(Json)
 }
 
-async fn node(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn node(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let id = NodeId(id.id("worker_vm")?);
-    let beside = Beside::read(&api).await?;
-    let object = beside.see(&api, |sight| {
-        let node = sight.fleet.nodes().get(id);
-        node.map(|node| sight.worker_vm(id, node))
+    let details = StoredDetails::read(&api).await?;
+    let object = details.view(&api, |view| {
+        let node = view.fleet.nodes().get(id);
+        node.map(|node| view.worker_vm(id, node))
     });
     object.map(Json).ok_or_else(|| Refusal::no_such("worker_vm", id))
 }
 
-async fn managers(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
-    let object = Beside::default().see(&api, |sight| sight.management_vm());
+async fn managers(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
+    let object = StoredDetails::default().view(&api, |view| view.management_vm());
     page(MANAGERS_LISTED, &query, vec![object]).map(Json)
 }
 
-async fn manager(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn manager(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     if id.id::<u32>("management_vm")? != 1 {
         return Err(Refusal::no_such("management_vm", id.0));
     }
-    Ok(Json(Beside::default().see(&api, |sight| sight.management_vm())))
+    Ok(Json(StoredDetails::default().view(&api, |view| view.management_vm())))
 }
 
-/// What the store knows beside the fleet.
+/// What is shown of the nodes and stored outside of the fleet.
 #[derive(Debug, Default)]
-struct Beside {
+struct StoredDetails {
     locations: BTreeMap<NodeId, String>,
     started: BTreeMap<NodeId, Wall>,
 }
 
-impl Beside {
+impl StoredDetails {
     async fn read(api: &Api) -> Result<Self, Refusal> {
         let read = |connection: &Connection| {
             let sql = "SELECT worker_vm.id, system_location.name FROM worker_vm
@@ -127,23 +127,23 @@ impl Beside {
             let locations = statement.query_map([], named)?.collect::<Result<_, _>>()?;
             Ok::<_, Refusal>(Self { locations, started: started(connection)? })
         };
-        api.desk().store().read(read).await
+        api.committer().store().read(read).await
     }
 
-    /// Looks at the fleet with all that is known beside it, at one moment.
-    fn see<T>(&self, api: &Api, see: impl FnOnce(Sight<'_>) -> T) -> T {
-        api.desk().read(|fleet, now| {
+    /// Reads the fleet and everything else that is shown, at one moment.
+    fn view<T>(&self, api: &Api, view: impl FnOnce(ViewContext<'_>) -> T) -> T {
+        api.committer().read(|fleet, now| {
             let ids = fleet.nodes().iter().map(|(id, _)| id);
-            let live: BTreeMap<NodeId, Live> =
-                ids.filter_map(|id| api.desk().live(id).map(|live| (id, live))).collect();
+            let live: BTreeMap<NodeId, NodeRuntime> =
+                ids.filter_map(|id| api.committer().node_runtime(id).map(|live| (id, live))).collect();
             let (manager, locations, started) = (&api.context.name, &self.locations, &self.started);
             let refusals = &api.context.refusals;
-            see(Sight { fleet, now, manager, locations, live: &live, started, refusals })
+            view(ViewContext { fleet, now, manager, locations, live: &live, started, refusals })
         })
     }
 }
 
-/// When each node's release started by its own clock, as far as the nodes have said so.
+/// When each node's release started by its own clock, for the nodes that have reported it.
 fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Wall>, Refusal> {
     let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
     let moment = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get::<_, i64>(1)?));

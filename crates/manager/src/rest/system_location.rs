@@ -1,4 +1,4 @@
-//! `configuration/v1/system_location/`: where nodes are.
+//! `configuration/v1/system_location/`: the named places of nodes.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,12 +12,12 @@ use super::Api;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::{Draft, Shape};
 use super::list::{Listed, page};
-use super::request::{Asked, Fields, Named};
+use super::request::{Fields, PathId, QueryPairs};
 use super::router::both;
 use super::rows::{OBJECTS, created, number};
 use super::typed::Type;
 
-/// Where the list is.
+/// The path of the list.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/system_location/";
 
 const RESOURCE: &str = "system_location";
@@ -33,17 +33,17 @@ pub(super) fn routes() -> Router<Api> {
         .merge(both(&format!("{LIST}{{id}}/"), get(detail).put(put).patch(patch).delete(remove)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let read = |connection: &Connection| {
         let mut statement =
             connection.prepare_cached("SELECT id, name, description FROM system_location ORDER BY id")?;
         let objects = statement.query_map([], object)?.collect::<Result<_, _>>()?;
         Ok::<_, Refusal>(objects)
     };
-    page(LISTED, &query, api.desk().store().read(read).await?).map(Json)
+    page(LISTED, &query, api.committer().store().read(read).await?).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let read = move |connection: &Connection| {
         let found = connection
@@ -51,7 +51,7 @@ async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusa
             .query_row([id], object);
         found.map_err(|cause| missing(cause, id))
     };
-    api.desk().store().read(read).await.map(Json)
+    api.committer().store().read(read).await.map(Json)
 }
 
 async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response, Refusal> {
@@ -66,19 +66,19 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
         )?;
         Ok(tx.last_insert_rowid())
     };
-    let id = api.desk().store().write(write).await?;
+    let id = api.committer().store().write(write).await?;
     Ok(created(LIST, id))
 }
 
-async fn put(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn put(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn patch(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn patch(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::ACCEPTED)
 }
 
-async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<(), Refusal> {
+async fn update(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<(), Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write = move |tx: &Transaction<'_>| {
         let kept = tx
@@ -93,10 +93,10 @@ async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
         )?;
         Ok::<_, Refusal>(())
     };
-    api.desk().store().write(write).await
+    api.committer().store().write(write).await
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     let id: i64 = id.id(RESOURCE)?;
     let write = move |tx: &Transaction<'_>| {
         let nodes = number(tx, "SELECT count(*) FROM worker_vm WHERE system_location = ?1", &[&id])?;
@@ -108,7 +108,7 @@ async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal
             _ => Ok(()),
         }
     };
-    api.desk().store().write(write).await.map(|()| StatusCode::NO_CONTENT)
+    api.committer().store().write(write).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 fn read(

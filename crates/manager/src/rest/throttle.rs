@@ -1,111 +1,91 @@
-//! How fast passwords may be guessed, and who is not slowed down by somebody else's guesses. Pure: `now`
-//! comes in.
+//! Limits how fast passwords may be guessed, by token buckets. Pure: `now` comes in.
 //!
-//! Only wrong passwords cost something. Each is charged to the one bucket that says most about who sent it:
-//! a device that has logged in before, an account at an address, or an address. Somebody else's guesses
-//! fill another bucket, so they delay nobody but himself and those who cannot be told apart from him.
+//! Only a wrong password takes a token. It is charged to the bucket that identifies its sender best: a device
+//! that has logged in before, an account at an address, or an address. Guesses of somebody else are charged
+//! to another bucket, so they delay nobody but himself and those who cannot be distinguished from him.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use edge::permit_pool::SourcePrefix;
 use fleet::time::{Span, Time};
 
 use super::device::DeviceId;
-use crate::shares::origin;
+use crate::bounded::make_room;
+use crate::token_bucket::{Rate, TokenBucket};
 
-/// The guesses at one account from one address, or with one device. Ten free ones are more than a person
-/// mistypes; after them 8,640 a day, which would take three years for the ten million most common
-/// passwords, none of which has the length that a new password must have.
-const OF_ACCOUNT: Rate = Rate { free: 10, one_in: Span::seconds(10) };
+/// The guesses at one account from one address, or with one device. A burst of ten is more than a person
+/// mistypes; after it there are 8,640 a day, which would take three years for the ten million most common
+/// passwords, none of which is as long as a new password must be.
+const OF_ACCOUNT: Rate = Rate { burst: 10, interval: Span::seconds(10) };
 
-/// The guesses of one address at whatever accounts: a few people behind it mistype at once, and one that
-/// tries name after name is slowed down.
-const OF_ADDRESS: Rate = Rate { free: 30, one_in: Span::seconds(2) };
+/// The guesses of one address at any accounts: a few people behind it may mistype at once, and a client that
+/// tries name after name is limited.
+const OF_ADDRESS: Rate = Rate { burst: 30, interval: Span::seconds(2) };
 
-/// How many buckets of each kind are remembered, at 200 bytes each. The one that would be empty first makes
-/// room.
+/// How many buckets of each kind are remembered, at 200 bytes each. The one that is full first is forgotten
+/// first.
 const BUCKETS: usize = 4_096;
 
 /// For how long an account is familiar at an address after it has logged in there.
 const FAMILIAR: Span = Span::hours(30 * 24);
 
-/// How many familiar pairs are remembered. Only right passwords add one.
+/// How many familiar pairs are remembered. Only a right password adds one.
 const PAIRS: usize = 1_024;
 
 /// The longest user name that is remembered, in characters; longer ones count as one.
 const USER_LENGTH: usize = 128;
 
-/// So many guesses at once, and one more in so much time.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    free: u32,
-    one_in: Span,
-}
-
-impl Rate {
-    /// How far ahead of `now` a bucket may be and still take a guess.
-    fn ahead(self) -> Span {
-        Span(self.one_in.0 * u64::from(self.free - 1))
-    }
-}
-
-/// How much is known of whoever sends a password. It decides which bucket a wrong one is charged to, and
-/// in which lane it is checked.
+/// How much is known of the client that sends a password. It determines which bucket a wrong one is charged
+/// to, and in which queue it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It shows a token that this account was given when it logged in.
+pub(crate) enum ClientTrust {
+    /// It has a valid device token of this account.
     Device(DeviceId),
     /// The account has logged in from this address before.
     Familiar,
-    /// Nothing.
-    Stranger,
+    /// Nothing is known of it.
+    Unknown,
 }
 
-/// Buckets that fill with wrong passwords and empty with time: until when each is filled.
+/// One token bucket for each key, from which wrong passwords take. Full ones are forgotten.
 #[derive(Debug)]
 struct Buckets<K> {
     rate: Rate,
-    filled_until: BTreeMap<K, Time>,
+    buckets: BTreeMap<K, TokenBucket>,
 }
 
 impl<K: Ord + Clone> Buckets<K> {
     fn new(rate: Rate) -> Self {
-        Self { rate, filled_until: BTreeMap::new() }
+        Self { rate, buckets: BTreeMap::new() }
     }
 
-    /// How long until the bucket takes another guess.
+    /// How long until another guess is allowed.
     fn delay(&self, key: &K, now: Time) -> Span {
-        let filled_until = self.filled_until.get(key).copied().unwrap_or(now);
-        (now + self.rate.ahead()).until(filled_until)
+        self.buckets.get(key).copied().unwrap_or_default().delay(self.rate, now)
     }
 
-    fn fill(&mut self, key: K, now: Time) {
-        self.filled_until.retain(|_, until| *until > now);
-        if self.filled_until.len() >= BUCKETS && !self.filled_until.contains_key(&key) {
-            let emptiest = self.filled_until.iter().min_by_key(|(_, until)| **until);
-            if let Some(key) = emptiest.map(|(key, _)| key.clone()) {
-                self.filled_until.remove(&key);
-            }
-        }
-        let until = self.filled_until.get(&key).copied().unwrap_or(now).max(now);
-        self.filled_until.insert(key, until + self.rate.one_in);
+    fn charge(&mut self, key: K, now: Time) {
+        self.buckets.retain(|_, bucket| !bucket.is_full(now));
+        make_room(&mut self.buckets, BUCKETS, &key, |bucket| *bucket);
+        self.buckets.entry(key).or_default().take(self.rate, now);
     }
 }
 
 /// An account at an address.
-type Pair = (String, IpAddr);
+type Pair = (String, SourcePrefix);
 
-/// Who guessed how often, and who has logged in from where.
+/// The buckets, and who has logged in from where.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     devices: Buckets<DeviceId>,
     pairs: Buckets<Pair>,
-    addresses: Buckets<IpAddr>,
+    addresses: Buckets<SourcePrefix>,
     familiar: BTreeMap<Pair, Time>,
 }
 
 impl Throttle {
-    /// One that has seen nobody yet.
+    /// One without any history.
     pub(crate) fn new() -> Self {
         Self {
             devices: Buckets::new(OF_ACCOUNT),
@@ -115,64 +95,59 @@ impl Throttle {
         }
     }
 
-    /// What is known of whoever sends a password for `user`. A device that was used for guessing counts for
-    /// nothing until its bucket has emptied.
-    pub(crate) fn standing(
+    /// What is known of the client that sends a password for `user`. The token of a device that was used for
+    /// guessing is ignored until its bucket has refilled.
+    pub(crate) fn trust(
         &self,
         user: &str,
         source: IpAddr,
         device: Option<DeviceId>,
         now: Time,
-    ) -> Standing {
+    ) -> ClientTrust {
         let trusted = device.filter(|device| self.devices.delay(device, now) == Span::ZERO);
         let is_familiar = || self.familiar.get(&pair(user, source)).is_some_and(|until| now < *until);
         match trusted {
-            Some(device) => Standing::Device(device),
-            None if is_familiar() => Standing::Familiar,
-            None => Standing::Stranger,
+            Some(device) => ClientTrust::Device(device),
+            None if is_familiar() => ClientTrust::Familiar,
+            None => ClientTrust::Unknown,
         }
     }
 
-    /// How long whoever stands so must still wait, if at all.
-    pub(crate) fn delay(&self, standing: Standing, user: &str, source: IpAddr, now: Time) -> Option<Span> {
+    /// How long a client with this trust must still wait, if at all.
+    pub(crate) fn delay(&self, trust: ClientTrust, user: &str, source: IpAddr, now: Time) -> Option<Span> {
         let of_pair = || self.pairs.delay(&pair(user, source), now);
-        let delay = match standing {
-            Standing::Device(device) => self.devices.delay(&device, now),
-            Standing::Familiar => of_pair(),
-            Standing::Stranger => of_pair().max(self.addresses.delay(&origin(source), now)),
+        let delay = match trust {
+            ClientTrust::Device(device) => self.devices.delay(&device, now),
+            ClientTrust::Familiar => of_pair(),
+            ClientTrust::Unknown => of_pair().max(self.addresses.delay(&SourcePrefix::of(source), now)),
         };
         Some(delay).filter(|delay| *delay > Span::ZERO)
     }
 
-    /// The password was wrong.
-    pub(crate) fn failed(&mut self, standing: Standing, user: &str, source: IpAddr, now: Time) {
-        match standing {
-            Standing::Device(device) => self.devices.fill(device, now),
-            Standing::Familiar => self.pairs.fill(pair(user, source), now),
-            Standing::Stranger => {
-                self.pairs.fill(pair(user, source), now);
-                self.addresses.fill(origin(source), now);
+    /// Charges a wrong password.
+    pub(crate) fn failed(&mut self, trust: ClientTrust, user: &str, source: IpAddr, now: Time) {
+        match trust {
+            ClientTrust::Device(device) => self.devices.charge(device, now),
+            ClientTrust::Familiar => self.pairs.charge(pair(user, source), now),
+            ClientTrust::Unknown => {
+                self.pairs.charge(pair(user, source), now);
+                self.addresses.charge(SourcePrefix::of(source), now);
             }
         }
     }
 
-    /// The password was right. The buckets stay as full as they are: whoever has an account, or sits behind
-    /// the same address as its owner, must not gain guesses by it.
+    /// Notes a right password. The buckets stay as they are: whoever has an account, or uses the same address
+    /// as its owner, must not gain guesses by it.
     pub(crate) fn succeeded(&mut self, user: &str, source: IpAddr, now: Time) {
         self.familiar.retain(|_, until| now < *until);
         let pair = pair(user, source);
-        if self.familiar.len() >= PAIRS && !self.familiar.contains_key(&pair) {
-            let oldest = self.familiar.iter().min_by_key(|(_, until)| **until);
-            if let Some(oldest) = oldest.map(|(pair, _)| pair.clone()) {
-                self.familiar.remove(&oldest);
-            }
-        }
+        make_room(&mut self.familiar, PAIRS, &pair, |until| *until);
         self.familiar.insert(pair, now + FAMILIAR);
     }
 }
 
 fn pair(user: &str, source: IpAddr) -> Pair {
-    (user.chars().take(USER_LENGTH).collect(), origin(source))
+    (user.chars().take(USER_LENGTH).collect(), SourcePrefix::of(source))
 }
 
 #[cfg(test)]
@@ -186,15 +161,15 @@ mod tests {
     const DEVICE: DeviceId = DeviceId([7; 16]);
 
     impl Throttle {
-        /// Guesses as fast as it may until a moment, and says how often it could.
+        /// Guesses as fast as is allowed until a time; returns the number of guesses.
         fn guess(&mut self, user: &str, source: IpAddr, from: Time, until: Time) -> u32 {
             let (mut now, mut guesses) = (from, 0);
             while now < until {
-                let standing = self.standing(user, source, None, now);
-                match self.delay(standing, user, source, now) {
+                let trust = self.trust(user, source, None, now);
+                match self.delay(trust, user, source, now) {
                     Some(delay) => now = now + delay,
                     None => {
-                        self.failed(standing, user, source, now);
+                        self.failed(trust, user, source, now);
                         guesses += 1;
                     }
                 }
@@ -203,7 +178,7 @@ mod tests {
         }
 
         fn delay_of(&self, user: &str, source: IpAddr, device: Option<DeviceId>, now: Time) -> Option<Span> {
-            self.delay(self.standing(user, source, device, now), user, source, now)
+            self.delay(self.trust(user, source, device, now), user, source, now)
         }
     }
 
@@ -232,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_guesses_is_no_device_any_more_and_gains_nothing() {
+    fn device_that_guesses_is_no_device_any_more_and_gains_nothing() {
         let mut throttle = Throttle::new();
         let mut guesses = 0;
         for _ in 0..100 {
-            let standing = throttle.standing("admin", HERE, Some(DEVICE), Time(0));
-            if throttle.delay(standing, "admin", HERE, Time(0)).is_none() {
-                throttle.failed(standing, "admin", HERE, Time(0));
+            let trust = throttle.trust("admin", HERE, Some(DEVICE), Time(0));
+            if throttle.delay(trust, "admin", HERE, Time(0)).is_none() {
+                throttle.failed(trust, "admin", HERE, Time(0));
                 guesses += 1;
             }
         }
@@ -246,19 +221,19 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_tries_name_after_name_is_slowed_down_and_those_at_home_there_are_not() {
+    fn address_that_tries_name_after_name_is_slowed_down_and_those_at_home_there_are_not() {
         let mut throttle = Throttle::new();
         throttle.succeeded("admin", HERE, Time(0));
         let tried =
             (0..1_000).map(|n| throttle.guess(&format!("user {n}"), HERE, Time(0), Time(1))).sum::<u32>();
-        assert_eq!(tried, OF_ADDRESS.free);
+        assert_eq!(tried, OF_ADDRESS.burst);
         assert!(throttle.delay_of("somebody new", HERE, None, Time(0)).is_some());
         assert_eq!(throttle.delay_of("admin", HERE, None, Time(0)), None);
         assert_eq!(throttle.delay_of("somebody new", ELSEWHERE, None, Time(0)), None);
     }
 
     #[test]
-    fn a_right_password_gives_no_guesses_back() {
+    fn right_password_gives_no_guesses_back() {
         let mut throttle = Throttle::new();
         throttle.guess("admin", HERE, Time(0), Time(1));
         throttle.succeeded("admin", HERE, Time(0));
@@ -269,14 +244,14 @@ mod tests {
     fn what_is_remembered_is_bounded_and_forgotten() {
         let mut throttle = Throttle::new();
         for n in 0..=u32::try_from(BUCKETS).unwrap() {
-            throttle.failed(Standing::Stranger, "admin", Ipv4Addr::from_bits(n).into(), Time(u64::from(n)));
+            throttle.failed(ClientTrust::Unknown, "admin", Ipv4Addr::from_bits(n).into(), Time(u64::from(n)));
         }
-        assert_eq!(throttle.pairs.filled_until.len(), BUCKETS);
-        throttle.failed(Standing::Stranger, "admin", HERE, Time(0) + Span::hours(1));
-        assert_eq!((throttle.pairs.filled_until.len(), throttle.addresses.filled_until.len()), (1, 1));
+        assert_eq!(throttle.pairs.buckets.len(), BUCKETS);
+        throttle.failed(ClientTrust::Unknown, "admin", HERE, Time(0) + Span::hours(1));
+        assert_eq!((throttle.pairs.buckets.len(), throttle.addresses.buckets.len()), (1, 1));
         (0..=PAIRS).for_each(|n| throttle.succeeded(&format!("user {n}"), HERE, Time(n as u64)));
         assert_eq!(throttle.familiar.len(), PAIRS);
         let later = Time(PAIRS as u64) + FAMILIAR;
-        assert_eq!(throttle.standing("user 1", HERE, None, later), Standing::Stranger);
+        assert_eq!(throttle.trust("user 1", HERE, None, later), ClientTrust::Unknown);
     }
 }

@@ -1,8 +1,8 @@
-//! What the fields of the lists hold, and how values of each kind are read from a query and compared.
+//! The types of the fields in lists: how values of each are read from a query and compared.
 //!
 //! Pure. A field is shown as JSON text or number; a filter that compared that text would put 34.9 above
-//! 34.10, and a moment with a zone beside one without. It relies on the resource to say the kind of each
-//! field, and refuses a value that is not of that kind.
+//! 34.10, and a time with a zone beside one without. It relies on the resource for the type of each field,
+//! and refuses a value of another.
 
 use std::cmp::Ordering;
 
@@ -12,35 +12,35 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// What a field of a list holds.
+/// The type of a field in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
-    /// Words, compared character by character.
+    /// A text, compared character by character.
     Text,
     /// A whole number or a number with a fraction.
     Number,
-    /// True or false. There is no order between them.
-    Truth,
-    /// A moment in UTC: ISO 8601, with or without a fraction and a zone.
+    /// True or false, which have no order.
+    Boolean,
+    /// A time in UTC: ISO 8601, with or without a fraction and a zone.
     Moment,
     /// A version such as `34.10`, perhaps with its build behind it: `34.10 (341000)`.
     Version,
-    /// Another object, by its URI or its id. There is no order between them.
+    /// Another object, by its URI or its id. Objects have no order.
     Relation,
 }
 
-/// A value of one of the kinds.
+/// A value of one of the types.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Typed {
-    /// Words.
+    /// A text.
     Text(String),
     /// A whole number.
     Whole(i128),
     /// A number with a fraction; finite.
     Fraction(f64),
     /// True or false.
-    Truth(bool),
-    /// A moment.
+    Boolean(bool),
+    /// A time.
     Moment(Timestamp),
     /// A version, and its build where that is given.
     Version(Version, Option<Build>),
@@ -49,20 +49,20 @@ pub(crate) enum Typed {
 }
 
 impl Type {
-    /// Reads a value of a query; none when it is not of this kind.
+    /// Reads a value of a query; none when it is not of this type.
     pub(crate) fn read(self, value: &str) -> Option<Typed> {
         let trimmed = value.trim();
         match self {
             Self::Text => Some(Typed::Text(value.into())),
             Self::Number => number(trimmed),
-            Self::Truth => truth(trimmed).map(Typed::Truth),
+            Self::Boolean => boolean(trimmed).map(Typed::Boolean),
             Self::Moment => moment(trimmed).map(Typed::Moment),
             Self::Version => version(trimmed),
             Self::Relation => Some(Typed::Relation(id_of(trimmed).into())),
         }
     }
 
-    /// Reads a field as it is shown; none for null, and for what the field should never hold.
+    /// Reads a field as it is shown; none for null, and for a value of another type.
     pub(crate) fn shown(self, value: &Value) -> Option<Typed> {
         match value {
             Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -71,30 +71,30 @@ impl Type {
         }
     }
 
-    /// What a value has to look like, for a refusal.
+    /// An example of a value, for a refusal.
     pub(crate) fn example(self) -> &'static str {
         match self {
             Self::Text => "a text",
             Self::Number => "a number such as 7",
-            Self::Truth => "true or false",
+            Self::Boolean => "true or false",
             Self::Moment => "a moment in UTC such as 2026-11-23T18:05:27",
             Self::Version => "a version such as 34.1, or one with its build: 34.1 (34100)",
             Self::Relation => "the URI or the id of an object",
         }
     }
 
-    /// Whether one value comes before another.
+    /// Whether its values have an order.
     pub(crate) fn has_order(self) -> bool {
         match self {
             Self::Text | Self::Number | Self::Moment | Self::Version => true,
-            Self::Truth | Self::Relation => false,
+            Self::Boolean | Self::Relation => false,
         }
     }
 }
 
 impl Typed {
-    /// The place of this value among others in a list: a total order, in which a version without its build
-    /// comes before those with one.
+    /// Compares two values of a list: a total order, in which a version without its build comes before those
+    /// with one.
     pub(crate) fn rank(&self, other: &Self) -> Ordering {
         if let (Self::Version(one, build), Self::Version(other, of_other)) = (self, other) {
             return (one, build).cmp(&(other, of_other));
@@ -102,8 +102,8 @@ impl Typed {
         self.compare(other).unwrap_or(Ordering::Equal)
     }
 
-    /// How this value compares to the one of a query. A version without its build stands for every build
-    /// of it; values of different kinds do not compare.
+    /// How this value compares to the one of a query. A version without its build matches every build of it;
+    /// values of different types do not compare.
     pub(crate) fn compare(&self, asked: &Self) -> Option<Ordering> {
         match (self, asked) {
             (Self::Text(one), Self::Text(other)) | (Self::Relation(one), Self::Relation(other)) => {
@@ -113,7 +113,7 @@ impl Typed {
             (Self::Whole(one), Self::Fraction(other)) => (*one as f64).partial_cmp(other),
             (Self::Fraction(one), Self::Whole(other)) => one.partial_cmp(&(*other as f64)),
             (Self::Fraction(one), Self::Fraction(other)) => one.partial_cmp(other),
-            (Self::Truth(one), Self::Truth(other)) => Some(one.cmp(other)),
+            (Self::Boolean(one), Self::Boolean(other)) => Some(one.cmp(other)),
             (Self::Moment(one), Self::Moment(other)) => Some(one.cmp(other)),
             (Self::Version(one, build), Self::Version(other, asked)) => {
                 let builds = build.zip(*asked).map_or(Ordering::Equal, |(one, other)| one.cmp(&other));
@@ -123,7 +123,7 @@ impl Typed {
                 Self::Text(_)
                 | Self::Whole(_)
                 | Self::Fraction(_)
-                | Self::Truth(_)
+                | Self::Boolean(_)
                 | Self::Moment(_)
                 | Self::Version(..)
                 | Self::Relation(_),
@@ -139,7 +139,7 @@ fn number(text: &str) -> Option<Typed> {
 }
 
 /// True or false, as the tools of the compatible API write them.
-pub(crate) fn truth(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
@@ -147,7 +147,7 @@ pub(crate) fn truth(text: &str) -> Option<bool> {
     }
 }
 
-/// A moment with a zone, or without one in UTC; a day alone is its first moment.
+/// A time with a zone, or without one in UTC; a day alone is its beginning.
 fn moment(text: &str) -> Option<Timestamp> {
     let in_utc = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
     text.parse().ok().or_else(in_utc)

@@ -1,4 +1,6 @@
 //! `configuration/v1/upgrade_package/`: the verified packages that the Management Node holds.
+//!
+//! It relies on `packages` for the files; the store adds when each was uploaded.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use edge::error_chain::chain;
 use fleet::time::{Time, Wall};
 use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
@@ -13,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
 use super::list::{Listed, page};
-use super::request::{Asked, Named};
+use super::request::{PathId, QueryPairs};
 use super::router::both;
 use super::typed::Type;
 use super::{Api, time};
@@ -38,12 +41,12 @@ pub(super) fn routes() -> Router<Api> {
     both(LIST, get(list)).merge(both(&format!("{LIST}{{id}}/"), get(detail).delete(remove)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
     let (uploaded, needs) = (uploaded(&api).await?, needs(&api));
     let objects = api.blocking(move |layout| {
         let mut manifests = packages::list(layout)?;
         manifests.sort_by_key(|manifest| (uploaded.get(manifest).copied(), *manifest));
-        // A package that can no longer be verified is not offered; a start of it would be refused.
+        // A package that can no longer be verified is not listed; a start of it would be refused.
         let held = manifests.iter().rev().filter_map(|manifest| packages::held(layout, *manifest).ok());
         Ok::<_, Refusal>(
             held.map(|held| shown(&held, uploaded.get(&held.verified.hash()).copied(), &needs)).collect(),
@@ -52,12 +55,12 @@ async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>
     page(LISTED, &query, objects.await??).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let held = find(&api, id.id(WHAT)?).await?;
     object(&api, &held).await.map(Json)
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     let manifest: Sha256 = id.id(WHAT)?;
     let _one_at_a_time = api.packages.lock().await;
     let found = api.blocking(move |layout| packages::held(layout, manifest)).await?;
@@ -73,13 +76,13 @@ async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal
 }
 
 /// Removes the packages that nothing needs now that this one is kept, and shows which. The caller holds
-/// `api.packages`. That it does not succeed is no reason to refuse the new package.
+/// `api.packages`. A failure is logged and does not refuse the new package.
 pub(crate) async fn prune(api: &Api, kept: Sha256) -> Result<Value, Refusal> {
     let (uploaded, needs) = (uploaded(api).await?, needs(api));
     let gone = match api.blocking(move |layout| packages::prune(layout, &needs, kept, &uploaded)).await? {
         Ok(gone) => gone,
         Err(cause) => {
-            tracing::warn!(error = %crate::report::chain(&cause), "packages that are not needed could not be removed");
+            tracing::warn!(error = %chain(&cause), "packages that are not needed could not be removed");
             return Ok(json!([]));
         }
     };
@@ -92,7 +95,7 @@ pub(crate) async fn prune(api: &Api, kept: Sha256) -> Result<Value, Refusal> {
     Ok(gone.iter().map(shown).collect())
 }
 
-/// Forgets when packages were uploaded.
+/// Deletes the times of upload of packages.
 async fn forget(api: &Api, manifests: Vec<Sha256>) -> Result<(), Refusal> {
     let forget = move |tx: &Transaction<'_>| {
         for manifest in &manifests {
@@ -100,11 +103,11 @@ async fn forget(api: &Api, manifests: Vec<Sha256>) -> Result<(), Refusal> {
         }
         Ok::<_, Refusal>(())
     };
-    api.desk().store().write(forget).await
+    api.committer().store().write(forget).await
 }
 
 fn needs(api: &Api) -> Needs {
-    api.desk().read(|fleet, _| Needs::of(fleet))
+    api.committer().read(|fleet, _| Needs::of(fleet))
 }
 
 /// A package that is held.
@@ -126,7 +129,7 @@ pub(crate) async fn newest(api: &Api) -> Result<Sha256, Refusal> {
     })
 }
 
-/// Remembers when a package was taken in.
+/// Stores when a package was admitted.
 pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -> Result<(), Refusal> {
     tx.execute(
         "INSERT OR REPLACE INTO package (manifest, uploaded_at) VALUES (?1, ?2)",
@@ -136,7 +139,7 @@ pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -
 }
 
 async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
-    let wall = api.desk().read(|fleet, _| fleet.platform.wall.clone());
+    let wall = api.committer().read(|fleet, _| fleet.platform.wall.clone());
     let read = move |connection: &Connection| {
         let mut statement = connection.prepare_cached("SELECT manifest, uploaded_at FROM package")?;
         let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
@@ -146,7 +149,7 @@ async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
         };
         Ok::<_, Refusal>(rows.into_iter().filter_map(moment).collect())
     };
-    api.desk().store().read(read).await
+    api.committer().store().read(read).await
 }
 
 /// The object in an answer.

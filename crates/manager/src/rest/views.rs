@@ -1,4 +1,5 @@
-//! What the API shows of the fleet: the status page in JSON. Pure functions of the fleet and `now`.
+//! The JSON that the API shows of the fleet: the status page, its nodes and its runs. Pure functions of the
+//! fleet and `now`.
 
 use std::collections::BTreeMap;
 
@@ -12,31 +13,31 @@ use fleet::time::{Offset, Time, Wall};
 use fleet::wall::WallMap;
 use serde_json::{Value, json};
 
-use super::words::{contact, lock, manager_step, outcome, owner_names};
+use super::tokens::{contact, lock, manager_step, outcome, owner_names};
 use super::{policy, time};
-use crate::driver::Live;
+use crate::driver::NodeRuntime;
 use crate::link::{Refusals, Refused};
 
-/// What is beside the fleet when it is shown.
+/// Everything from which the JSON is computed.
 #[derive(Clone, Copy)]
-pub(crate) struct Sight<'a> {
+pub(crate) struct ViewContext<'a> {
     /// The platform.
     pub(crate) fleet: &'a Fleet,
-    /// When.
+    /// The present time.
     pub(crate) now: Time,
     /// The Management Node's name.
     pub(crate) manager: &'a str,
     /// The name of each node's system location.
     pub(crate) locations: &'a BTreeMap<NodeId, String>,
     /// What is known of each node since the Management Node started.
-    pub(crate) live: &'a BTreeMap<NodeId, Live>,
+    pub(crate) live: &'a BTreeMap<NodeId, NodeRuntime>,
     /// When each node's release started.
     pub(crate) started: &'a BTreeMap<NodeId, Wall>,
-    /// Whom the nodes' listener has refused.
+    /// The refusals of the nodes' listener.
     pub(crate) refusals: &'a Refusals,
 }
 
-impl Sight<'_> {
+impl ViewContext<'_> {
     /// The Upgrade status page (R22).
     pub(crate) fn upgrade(self) -> Value {
         let Self { fleet, now, .. } = self;
@@ -59,12 +60,12 @@ impl Sight<'_> {
         })
     }
 
-    /// A moment as it is printed.
+    /// A time as text.
     fn text(self, time: Time) -> String {
         time::text(self.fleet.shown(time))
     }
 
-    /// The run under way.
+    /// The run in progress.
     fn run(self, run: &Run) -> Value {
         let mut counts: BTreeMap<&str, u32> = Status::ALL.map(|status| (status.token(), 0)).into();
         for id in self.fleet.nodes().ids() {
@@ -111,8 +112,8 @@ impl Sight<'_> {
         })
     }
 
-    /// One object of `status/v1/worker_vm/`. The load is known only of a node in maintenance mode,
-    /// where the compatible API says 100: nodes do not report their call limit.
+    /// One object of `status/v1/worker_vm/`. The load is known only of a node in maintenance mode, where the
+    /// compatible API has 100: nodes do not report their call limit.
     pub(crate) fn worker_vm(self, id: NodeId, node: &Node) -> Value {
         let status = self.fleet.status(id).unwrap_or(Status::NoUpgradeInProgress);
         let reported = node.observed.as_ref().map(|_| node.reported_at);
@@ -149,7 +150,7 @@ impl Sight<'_> {
         })
     }
 
-    /// The last time that the node was refused, unless it was heard since.
+    /// The last refusal of the node, unless it has reported since.
     fn refused(self, id: NodeId) -> Option<Refused> {
         let heard = self.live.get(&id).map(|live| live.heard_at);
         self.refusals.last(id).filter(|refused| heard.is_none_or(|heard| heard <= refused.at))
@@ -176,7 +177,7 @@ impl Sight<'_> {
     }
 }
 
-/// A run under way as the history shows it: without what changes every second.
+/// A run in progress as the history shows it: without what changes every second.
 pub(crate) fn stored_run(run: &Run, wall: &WallMap) -> Value {
     json!({
         "id": run.id,
@@ -208,7 +209,7 @@ pub(crate) fn ended_run(run: &EndedRun, wall: &WallMap) -> Value {
     })
 }
 
-/// What a node's clock said, by the Management Node's: a clock that is off would be believed.
+/// Converts a time of a node's clock to the Management Node's, so that a clock that is off is not shown.
 fn corrected(node: &Node, at: Wall) -> Wall {
     at + Offset(node.clock_off.unwrap_or_default().0.saturating_neg())
 }
@@ -218,7 +219,7 @@ fn in_seconds(ahead: Offset) -> f64 {
     ahead.0 as f64 / 1_000.0
 }
 
-/// `SYNCED` only when the node itself has said that it acts on what is wanted of it now.
+/// `SYNCED` only when the node has reported that it has accepted its current desired state.
 fn sync_status(node: &Node) -> &'static str {
     let current = node.observed.as_ref().is_some_and(|observed| observed.generation == node.generation);
     match node.contact {
@@ -228,20 +229,20 @@ fn sync_status(node: &Node) -> &'static str {
     }
 }
 
-/// In maintenance mode because somebody wants it so, or because the node says that it refuses calls.
+/// Whether there is an owner of maintenance mode, or the node reports that it refuses calls.
 fn in_maintenance(node: &Node) -> bool {
     let refuses = node.observed.as_ref().is_some_and(|observed| observed.admission == Admission::Refusing);
     refuses || !node.owners().is_empty()
 }
 
-/// The operator's reason goes before the others: it is the one that somebody has to take back.
+/// The operator's reason comes before the others: it is the one that somebody has to end.
 fn reason(node: &Node) -> String {
     let Owners { operator, run, platform } = node.owners();
     let run = run.map(|_| "upgrade of the platform".to_string());
     operator.or(platform).or(run).unwrap_or_default()
 }
 
-/// How many calls the node has said that it holds; none when nobody knows.
+/// How many calls the node has reported; none when the number is unknown.
 fn known_calls(node: &Node) -> Option<u32> {
     if node.contact.is_lost() {
         return None;
@@ -316,15 +317,15 @@ mod tests {
     fn shown(fleet: &Fleet, now: Time) -> Value {
         let locations = BTreeMap::from([(NodeId(1), "Oslo".to_string())]);
         let tally = Tally { carried: 5, ..Tally::default() };
-        let live = BTreeMap::from([(NodeId(1), Live { tally, heard_at: Time(0), clock_ahead: None })]);
+        let live = BTreeMap::from([(NodeId(1), NodeRuntime { tally, heard_at: Time(0), clock_ahead: None })]);
         let started = BTreeMap::new();
         let refusals = Refusals::default();
         let (manager, locations, live, started) = ("manager", &locations, &live, &started);
-        Sight { fleet, now, manager, locations, live, started, refusals: &refusals }.upgrade()
+        ViewContext { fleet, now, manager, locations, live, started, refusals: &refusals }.upgrade()
     }
 
     #[test]
-    fn a_platform_at_rest_is_shown_without_a_run() {
+    fn platform_at_rest_is_shown_without_a_run() {
         let mut fleet = platform(2);
         report(&mut fleet, 1, Time(0), 3);
         let shown = shown(&fleet, Time(1_000));
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_under_way_says_why_each_node_waits() {
+    fn run_under_way_says_why_each_node_waits() {
         let mut fleet = platform(2);
         (1..=2).for_each(|id| report(&mut fleet, id, Time(0), 3));
         start(&mut fleet, Time(0));
@@ -381,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_has_ended_says_how() {
+    fn run_that_has_ended_says_how() {
         let mut fleet = platform(0);
         start(&mut fleet, Time(0));
         fleet.apply(Time(5_000), Event::ManagerRejected { why: "the disk is full".into() });
@@ -394,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_synced_only_when_it_has_said_so() {
+    fn node_is_synced_only_when_it_has_said_so() {
         let mut fleet = platform(1);
         let check = |fleet: &Fleet, expected: &str| {
             assert_eq!(sync_status(fleet.nodes().get(NodeId(1)).unwrap()), expected);

@@ -1,8 +1,8 @@
 //! `configuration/v1/worker_vm/`: the registrations of Conferencing Nodes.
 //!
-//! A registration and what the core is told of it are committed together. Whether a node is in the
-//! operator's maintenance mode, the core alone knows; only the reason is kept here, too, because it
-//! may be given before or after.
+//! A registration and the events that follow from it are committed together. Whether a node is in the
+//! operator's maintenance mode, the core alone knows; only the reason is stored here, too, because it may be
+//! given before or after.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -23,14 +23,14 @@ use super::Api;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::{Draft, Shape};
 use super::list::{Listed, page};
-use super::request::{Asked, Fields, Named};
+use super::request::{Fields, PathId, QueryPairs};
 use super::router::both;
 use super::rows::{location, number};
 use super::system_location;
 use super::typed::Type;
 use crate::enrolment;
 
-/// Where the list is.
+/// The path of the list.
 pub(crate) const LIST: &str = "/api/admin/configuration/v1/worker_vm/";
 
 const RESOURCE: &str = "worker_vm";
@@ -45,14 +45,14 @@ const LISTED: Listed = Listed {
         ("gateway", Type::Text),
         ("system_location", Type::Relation),
         ("node_type", Type::Text),
-        ("cloud_bursting", Type::Truth),
-        ("maintenance_mode", Type::Truth),
+        ("cloud_bursting", Type::Boolean),
+        ("maintenance_mode", Type::Boolean),
         ("maintenance_mode_reason", Type::Text),
         ("description", Type::Text),
     ],
 };
 
-/// What a node may be. Pitlane's nodes all carry calls.
+/// The types of a node. All nodes of Pitlane carry calls.
 const NODE_TYPES: [&str; 1] = ["CONFERENCING"];
 
 /// How a node is deployed: with an enrolment file that the operator carries.
@@ -70,11 +70,11 @@ pub(crate) struct Registration {
     pub(crate) name: String,
     /// Its system location.
     pub(crate) system_location: i64,
-    /// The rest.
+    /// The other fields.
     pub(crate) details: Details,
 }
 
-/// What is stored of a registration in one column.
+/// The fields of a registration that are stored in one column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Details {
     pub(crate) hostname: String,
@@ -89,7 +89,7 @@ pub(crate) struct Details {
     pub(crate) deployment_type: String,
 }
 
-/// The operator's maintenance mode as a request leaves it.
+/// The operator's maintenance mode after a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Maintenance {
     operator: Option<String>,
@@ -101,16 +101,16 @@ pub(super) fn routes() -> Router<Api> {
         .merge(both(&format!("{LIST}{{id}}/enrolment/"), post(enrol)))
 }
 
-async fn list(State(api): State<Api>, Asked(query): Asked) -> Result<Json<Value>, Refusal> {
-    let registrations = api.desk().store().read(all).await?;
+async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
+    let registrations = api.committer().store().read(all).await?;
     let in_maintenance = operators_nodes(&api);
     let objects = registrations.iter().map(|registration| shown(registration, &in_maintenance));
     page(LISTED, &query, objects.collect()).map(Json)
 }
 
-async fn detail(State(api): State<Api>, id: Named) -> Result<Json<Value>, Refusal> {
+async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
     let id: u32 = id.id(RESOURCE)?;
-    let registration = api.desk().store().read(move |connection| find(connection, id.into())).await?;
+    let registration = api.committer().store().read(move |connection| find(connection, id.into())).await?;
     Ok(Json(shown(&registration, &operators_nodes(&api))))
 }
 
@@ -130,21 +130,20 @@ async fn create(State(api): State<Api>, Fields(body): Fields) -> Result<Response
         }
         Ok((events, (id, registration.name, token)))
     };
-    let (id, name, token) = api.desk().change(write).await?;
+    let (id, name, token) = api.committer().change(write).await?;
     Ok(enrolment_file(&api, id, &name, token))
 }
 
-/// Makes a new enrolment file for a node that is registered: for one that was off for longer than its
-/// certificate is good, or whose machine is another. Whatever it is enrolled with counts until the file
-/// is used.
-async fn enrol(State(api): State<Api>, id: Named) -> Result<Response, Refusal> {
+/// Creates a new enrolment file for a registered node: for one that was off for longer than its certificate
+/// is valid, or whose machine was replaced. The present identity counts until the file is used.
+async fn enrol(State(api): State<Api>, id: PathId) -> Result<Response, Refusal> {
     let id = NodeId(id.id(RESOURCE)?);
-    let now = api.desk().now();
+    let now = api.committer().now();
     let write = move |tx: &Transaction<'_>| {
         let Registration { name, .. } = find(tx, id.0.into())?;
         Ok::<_, Refusal>((name, enrolment::issue(tx, id, now)?))
     };
-    let (name, token) = api.desk().store().write(write).await?;
+    let (name, token) = api.committer().store().write(write).await?;
     tracing::info!(
         node = id.0,
         name,
@@ -153,7 +152,7 @@ async fn enrol(State(api): State<Api>, id: Named) -> Result<Response, Refusal> {
     Ok(enrolment_file(&api, id, &name, token))
 }
 
-/// The enrolment file, which is given only this once.
+/// The answer with the enrolment file, which is given only this once.
 fn enrolment_file(api: &Api, id: NodeId, name: &str, token: String) -> Response {
     let file = api.context.nodes.file(name, token).to_text();
     let headers = [
@@ -163,19 +162,19 @@ fn enrolment_file(api: &Api, id: NodeId, name: &str, token: String) -> Response 
     (StatusCode::CREATED, headers, file).into_response()
 }
 
-async fn put(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn put(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn patch(api: State<Api>, id: Named, body: Fields) -> Result<StatusCode, Refusal> {
+async fn patch(api: State<Api>, id: PathId, body: Fields) -> Result<StatusCode, Refusal> {
     update(api, id, body).await.map(|()| StatusCode::ACCEPTED)
 }
 
-async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Result<(), Refusal> {
+async fn update(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<(), Refusal> {
     let id = NodeId(id.id(RESOURCE)?);
     let write = move |tx: &Transaction<'_>, fleet: &Fleet, _: Time| {
         let kept = find(tx, id.0.into())?;
-        // What is not said must not undo what another request has said.
+        // A field that is not given must not undo the change of another request.
         let operator = fleet.nodes().get(id).and_then(|node| node.operator_maintenance.clone());
         let held = Maintenance { operator };
         let (registration, maintenance) = read(tx, &body, Some(&kept), &held)?;
@@ -192,10 +191,10 @@ async fn update(State(api): State<Api>, id: Named, Fields(body): Fields) -> Resu
         }
         Ok::<_, Refusal>((events, ()))
     };
-    api.desk().change(write).await
+    api.committer().change(write).await
 }
 
-async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal> {
+async fn remove(State(api): State<Api>, id: PathId) -> Result<StatusCode, Refusal> {
     let id = NodeId(id.id(RESOURCE)?);
     let write = move |tx: &Transaction<'_>, _: Time| {
         if tx.execute("DELETE FROM worker_vm WHERE id = ?1", [id.0])? == 0 {
@@ -204,11 +203,11 @@ async fn remove(State(api): State<Api>, id: Named) -> Result<StatusCode, Refusal
         enrolment::forget(tx, id)?;
         Ok(())
     };
-    api.desk().apply_with(Event::NodeRemoved { id }, write).await?;
+    api.committer().apply_with(Event::NodeRemoved { id }, write).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reads a registration from a request over what is kept.
+/// Reads a registration from a request, with the stored values as defaults.
 fn read(
     tx: &Transaction<'_>,
     body: &Map<String, Value>,
@@ -217,7 +216,7 @@ fn read(
 ) -> Result<(Registration, Maintenance), Refusal> {
     let mut draft = Draft::of(body);
     let details = details(&mut draft, kept.map(|kept| &kept.details));
-    let on = draft.truth("maintenance_mode", maintenance.operator.is_some());
+    let on = draft.boolean("maintenance_mode", maintenance.operator.is_some());
     let registration = Registration {
         id: kept.map_or(0, |kept| kept.id),
         name: draft.text("name", Shape::FileName(32), kept.map(|kept| kept.name.as_str())),
@@ -244,7 +243,7 @@ fn details(draft: &mut Draft<'_>, kept: Option<&Details>) -> Details {
         netmask: draft.text("netmask", Shape::Netmask, of(|d| &d.netmask)),
         gateway: canonical(&draft.text("gateway", Shape::Address, of(|d| &d.gateway))),
         node_type: draft.choice("node_type", &NODE_TYPES, or(|d| &d.node_type, NODE_TYPES[0])),
-        cloud_bursting: draft.truth("cloud_bursting", kept.is_some_and(|kept| kept.cloud_bursting)),
+        cloud_bursting: draft.boolean("cloud_bursting", kept.is_some_and(|kept| kept.cloud_bursting)),
         maintenance_mode_reason: {
             let reason = or(|d| &d.maintenance_mode_reason, "");
             draft.text("maintenance_mode_reason", TEXT, Some(reason))
@@ -257,7 +256,7 @@ fn details(draft: &mut Draft<'_>, kept: Option<&Details>) -> Details {
     }
 }
 
-/// One spelling for each address, so that the same one is not registered twice.
+/// The canonical text of an address, so that the same one is not registered twice.
 fn canonical(address: &str) -> String {
     address.parse().map_or_else(|_| address.to_string(), |address: IpAddr| address.to_string())
 }
@@ -338,9 +337,9 @@ fn node_id(id: i64) -> Result<NodeId, Refusal> {
     u32::try_from(id).map(NodeId).map_err(|_| full())
 }
 
-/// The nodes that the operator has put into maintenance mode.
+/// The nodes in the operator's maintenance mode.
 fn operators_nodes(api: &Api) -> BTreeSet<i64> {
-    api.desk().read(|fleet, _| {
+    api.committer().read(|fleet, _| {
         let held = fleet.nodes().iter().filter(|(_, node)| node.operator_maintenance.is_some());
         held.map(|(id, _)| i64::from(id.0)).collect()
     })

@@ -1,8 +1,8 @@
-//! The start of a release, up to the moment from which it counts.
+//! The start of a release, up to its confirmation.
 //!
-//! A release that is tried works on a copy of the confirmed release's store and touches nothing of
-//! that one: falling back is throwing the copy away. Confirming it in the slot record is the one
-//! atomic act that makes both the release and its store the true ones.
+//! A release that is not confirmed yet works on a copy of the confirmed release's store and changes nothing
+//! of that one: a fall-back discards the copy. The confirmation in the slot record is the one atomic write
+//! that makes the release and its store the valid ones.
 
 mod release;
 mod self_check;
@@ -12,19 +12,20 @@ mod serve;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use clock::{Clock, Source};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::{Release, Sha256};
+use parking_lot::RwLock;
 use rusqlite::Connection;
 use slots::{FellBack, Machine, Record, Slot, UnixMillis};
 use thiserror::Error;
 use tracing::info;
 
 use crate::authority::AuthorityError;
-use crate::driver::{Desk, read_rooms};
+use crate::driver::{Committer, read_rooms};
 use crate::layout::Layout;
 use crate::settings::SettingsError;
 use crate::store::{self, Store, StoreError};
@@ -33,19 +34,19 @@ pub use release::{Prepared, Supervision};
 pub use self_check::{SelfCheckError, self_check, server_certificate_faults};
 pub use serve::{Listeners, Serving};
 
-/// Where the last fall-back that the core was told of is kept.
-const TOLD: &str = "fell_back_told";
+/// The key under which the last fall-back that was reported to the core is stored.
+const REPORTED_FALL_BACK: &str = "fell_back_told";
 
 /// The release cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The slots refuse.
+    /// The slots report an error.
     #[error(transparent)]
     Slots(#[from] slots::Error),
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The store refuses.
+    /// The store reports an error.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The authority cannot be used.
@@ -59,7 +60,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The release does not serve.
@@ -70,10 +71,10 @@ pub enum StartError {
     NotWritable {
         /// The directory.
         dir: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The operating system gives no threads or signals.
+    /// The operating system provides no threads or signals.
     #[error("the program cannot be set up; check the limits of the machine")]
     Runtime(#[source] std::io::Error),
     /// The program was started by hand.
@@ -84,45 +85,45 @@ pub enum StartError {
     },
 }
 
-/// Whether the release that starts has proved itself.
+/// Whether the release that starts is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Its store is the true one.
+pub enum ReleaseStatus {
+    /// Its store is the valid one.
     Confirmed,
     /// Its store is a copy until it confirms itself.
-    Tried,
+    Unconfirmed,
 }
 
-/// How the release in `slot` stands.
+/// Whether the release in `slot` is confirmed.
 ///
 /// # Errors
-/// The record says that another slot is to run, or the slot holds another release than this program.
-pub fn standing(machine: &Machine, slot: Slot) -> Result<(Standing, Record), slots::Error> {
+/// The record names another slot, or the slot contains another release than this program.
+pub fn release_status(machine: &Machine, slot: Slot) -> Result<(ReleaseStatus, Record), slots::Error> {
     let Release { version, build } = Release::COMPILED;
     machine.check_compiled(slot, &version.to_string(), build.0)?;
     let record = machine.record()?;
     match &record.trying {
-        Some(trying) if trying.slot == slot => Ok((Standing::Tried, record)),
-        None if record.confirmed == slot => Ok((Standing::Confirmed, record)),
+        Some(trying) if trying.slot == slot => Ok((ReleaseStatus::Unconfirmed, record)),
+        None if record.confirmed == slot => Ok((ReleaseStatus::Confirmed, record)),
         Some(_) | None => Err(slots::Error::NotConfirmed { running: slot, confirmed: record.selected() }),
     }
 }
 
-/// Opens the store of the release in `slot`; a release that is tried gets a fresh copy of the
-/// confirmed release's, which is only read. `progress` is called all the while.
+/// Opens the store of the release in `slot`; an unconfirmed release gets a fresh copy of the confirmed
+/// release's store, which is only read. `progress` is called repeatedly.
 ///
 /// # Errors
-/// The store cannot be copied, opened or brought to this release's version.
+/// The store cannot be copied, opened or migrated.
 pub fn open_store(
     layout: &Layout,
-    standing: Standing,
+    release_status: ReleaseStatus,
     slot: Slot,
     progress: &mut dyn FnMut(),
 ) -> Result<Connection, StoreError> {
     let own = layout.store(slot);
-    match standing {
-        Standing::Confirmed => {}
-        Standing::Tried => {
+    match release_status {
+        ReleaseStatus::Confirmed => {}
+        ReleaseStatus::Unconfirmed => {
             info!(from = %slot.other(), to = %slot, "copying the store");
             store::copy_store(&layout.store(slot.other()), &own, progress)?;
         }
@@ -130,7 +131,7 @@ pub fn open_store(
     store::open(&own, progress)
 }
 
-/// Takes over an open store and puts the start to the core.
+/// Takes over an open store and applies the start to the core.
 ///
 /// # Errors
 /// The store cannot be read or written.
@@ -139,52 +140,52 @@ pub async fn take_over(
     path: PathBuf,
     policy: Policy,
     fell_back: Option<&FellBack>,
-) -> Result<Desk, StoreError> {
+) -> Result<Committer, StoreError> {
     take_over_on(Arc::new(clock::Machine), connection, path, policy, fell_back).await
 }
 
-/// The same by other clocks than this machine's.
+/// The same with other clocks than this machine's.
 pub(crate) async fn take_over_on(
     clocks: Arc<dyn Source>,
     mut connection: Connection,
     path: PathBuf,
     policy: Policy,
     fell_back: Option<&FellBack>,
-) -> Result<Desk, StoreError> {
+) -> Result<Committer, StoreError> {
     let fleet = match store::load(&connection)? {
         Some(fleet) => fleet,
         None => {
             let fleet = Fleet::new(Release::COMPILED, policy.clone());
-            store::found(&mut connection, &fleet)?;
+            store::initialise(&mut connection, &fleet)?;
             fleet
         }
     };
     let clock = Clock::start_on(clocks, store::stored_time(&connection)?.as_ref());
     let gap = clock.gap();
     let rooms = read_rooms(&connection)?;
-    let news = untold(fell_back, store::read_meta(&connection, TOLD)?.as_deref());
+    let fall_back = unreported(fell_back, store::read_meta(&connection, REPORTED_FALL_BACK)?.as_deref());
     let fleet = Arc::new(RwLock::new(fleet));
     let store = Store::start(&path, connection, fleet.clone());
-    let desk = Desk::new(store, fleet, clock, rooms);
-    if desk.read(|fleet, _| fleet.platform.policy != policy) {
-        desk.set_policy(policy).await?;
+    let committer = Committer::new(store, fleet, clock, rooms);
+    if committer.read(|fleet, _| fleet.platform.policy != policy) {
+        committer.set_policy(policy).await?;
     }
-    let told = news.as_ref().map(|(mark, _)| mark.clone());
-    let fell_back = news.map(|(_, fell_back)| fell_back);
-    let wall = Some((desk.wall(), gap));
+    let reported = fall_back.as_ref().map(|(mark, _)| mark.clone());
+    let fell_back = fall_back.map(|(_, fell_back)| fell_back);
+    let wall = Some((committer.wall(), gap));
     let event = Event::ManagerStarted { release: Release::COMPILED, fell_back, wall };
-    let mark = move |tx: &rusqlite::Transaction<'_>, _| match &told {
-        Some(mark) => store::write_meta(tx, TOLD, mark),
+    let mark = move |tx: &rusqlite::Transaction<'_>, _| match &reported {
+        Some(mark) => store::write_meta(tx, REPORTED_FALL_BACK, mark),
         None => Ok(()),
     };
-    desk.apply_with(event, mark).await?;
-    Ok(desk)
+    committer.apply_with(event, mark).await?;
+    Ok(committer)
 }
 
-/// The fall-back that the core has not been told of yet, with the mark that says which it is. The
-/// record keeps the last one until the next selection, so one that was told must not count again for
-/// a later run with the same package.
-fn untold(fell_back: Option<&FellBack>, told: Option<&str>) -> Option<(String, (Sha256, String))> {
+/// The fall-back that was not reported to the core yet, with a mark that identifies it. The slot record keeps
+/// the last one until the next selection, so one that was reported must not count again for a later run with
+/// the same package.
+fn unreported(fell_back: Option<&FellBack>, reported: Option<&str>) -> Option<(String, (Sha256, String))> {
     let FellBack { manifest, why, at, stranded } = fell_back?;
     let mark = format!("{} {manifest}", at.0);
     let package = manifest.parse().ok()?;
@@ -192,5 +193,5 @@ fn untold(fell_back: Option<&FellBack>, told: Option<&str>) -> Option<(String, (
         Some(_) => fell_back?.sentence(UnixMillis::now()),
         None => why.to_string(),
     };
-    (told != Some(mark.as_str())).then_some((mark, (package, why)))
+    (reported != Some(mark.as_str())).then_some((mark, (package, why)))
 }

@@ -1,4 +1,7 @@
-//! A release from its start to its end.
+//! A release from its start to its end: settings, authority, listeners, store, self check, confirmation,
+//! event loop.
+//!
+//! What can fail because of the machine comes first, so that a start that fails applies no event to the core.
 
 use std::io;
 use std::sync::Arc;
@@ -10,25 +13,25 @@ use slots::Held;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Listeners, Standing, StartError, open_store, self_check, standing, take_over};
+use super::{Listeners, ReleaseStatus, StartError, open_store, release_status, self_check, take_over};
 use crate::authority::{Authority, write_private};
 use crate::context::Context;
-use crate::driver::{Desk, Driver, Ended, Own};
+use crate::driver::{Committer, Driver, Ended, OwnMachine};
 use crate::enrolment::NodeAccess;
 use crate::first_password;
-use crate::gate::{Gate, Passage};
+use crate::gate::{Gate, GateState};
 use crate::link::{self, Link, Presence, Slowdown, Timing};
 use crate::settings::Settings;
 
-/// The time that a release asks for whenever it has made progress in bringing its store over: far
+/// The time that a release requests whenever it has made progress with copying and migrating its store: far
 /// more than any one step takes.
 const STEP_WITHIN: Duration = Duration::from_secs(120);
 
-/// Whoever started this release and waits for its confirmation.
+/// The supervisor that has started this release and waits for its confirmation.
 pub trait Supervision {
-    /// Progress was made: the time to confirm ends no earlier than `from_now`.
+    /// Reports progress: the time to confirm ends no earlier than `from_now`.
     fn extend(&self, from_now: Duration) -> io::Result<()>;
-    /// The record holds the confirmation.
+    /// Reports that the confirmation is in the record.
     fn ready(&self) -> io::Result<()>;
 }
 
@@ -42,27 +45,29 @@ impl Supervision for slots::Supervised {
     }
 }
 
-/// A release that has its store and its listeners, and serves nobody yet.
+/// A release that has its store and its listeners, and does not serve yet.
 #[derive(Debug)]
 pub struct Prepared {
-    own: Own,
+    own: OwnMachine,
     settings: Settings,
     authority: Arc<Authority>,
     listeners: Listeners,
-    desk: Desk,
+    committer: Committer,
 }
 
 impl Prepared {
-    /// Takes the steps of a start that touch nothing of another release.
+    /// Takes the steps of a start that change nothing of another release.
     ///
     /// # Errors
     /// Why this release cannot start.
-    pub async fn new(own: Own, supervision: &impl Supervision) -> Result<Self, StartError> {
+    pub async fn new(own: OwnMachine, supervision: &impl Supervision) -> Result<Self, StartError> {
         let settings = Settings::read(&own.layout.settings())?;
-        let (standing, record) = standing(&own.machine, own.slot)?;
-        match standing {
-            Standing::Confirmed => info!(release = %Release::COMPILED, slot = %own.slot, "starting"),
-            Standing::Tried => info!(release = %Release::COMPILED, slot = %own.slot, "starting for a try"),
+        let (release_status, record) = release_status(&own.machine, own.slot)?;
+        match release_status {
+            ReleaseStatus::Confirmed => info!(release = %Release::COMPILED, slot = %own.slot, "starting"),
+            ReleaseStatus::Unconfirmed => {
+                info!(release = %Release::COMPILED, slot = %own.slot, "starting for a try")
+            }
         }
         let authority = Arc::new(Authority::load_or_make(&own.layout.state())?);
         let certificate = own.layout.state().join("authority.pem");
@@ -70,18 +75,18 @@ impl Prepared {
             fingerprint = %authority.fingerprint(), certificate = %certificate.display(),
             "the authority of this platform (SHA-256)"
         );
-        // First what can fail for reasons outside: a start that comes to nothing is put to no core.
+        // First what can fail because of the machine: a start that fails must not be applied to the core.
         let listeners = Listeners::bind(&settings, &authority).await?;
-        let mut extend = || tell(supervision.extend(STEP_WITHIN));
-        let connection = open_store(&own.layout, standing, own.slot, &mut extend)?;
+        let mut extend = || warn_of_failure(supervision.extend(STEP_WITHIN));
+        let connection = open_store(&own.layout, release_status, own.slot, &mut extend)?;
         let (path, policy) = (own.layout.store(own.slot), settings.policy.clone());
-        let desk = take_over(connection, path, policy, record.fell_back.as_ref()).await?;
-        Ok(Self { own, settings, authority, listeners, desk })
+        let committer = take_over(connection, path, policy, record.fell_back.as_ref()).await?;
+        Ok(Self { own, settings, authority, listeners, committer })
     }
 
-    /// The way to the core.
-    pub fn desk(&self) -> &Desk {
-        &self.desk
+    /// Applies events to the core.
+    pub fn committer(&self) -> &Committer {
+        &self.committer
     }
 
     /// The two listeners.
@@ -89,7 +94,7 @@ impl Prepared {
         &self.listeners
     }
 
-    /// What the management API is built of.
+    /// What the management API is constructed from.
     pub fn context(&self) -> Context {
         let port = self.listeners.nodes().port();
         let address = |name: &String| match name.contains(':') {
@@ -97,7 +102,7 @@ impl Prepared {
             false => format!("{name}:{port}"),
         };
         Context {
-            desk: self.desk.clone(),
+            committer: self.committer.clone(),
             layout: self.own.layout.clone(),
             nodes: NodeAccess {
                 addresses: self.settings.names.iter().map(address).collect(),
@@ -108,8 +113,8 @@ impl Prepared {
         }
     }
 
-    /// Hands the first password to the operator: in a file that only its owner can read, whose place is logged.
-    /// The password itself goes to no log: logs are collected, kept and read by others.
+    /// Hands the first password to the operator: in a file that only its owner can read, whose path is
+    /// logged. The password itself is not logged: logs are collected, kept and read by others.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -119,8 +124,8 @@ impl Prepared {
         Ok(())
     }
 
-    /// Proves that the release serves, confirms it, and runs it until `stop` or until another release
-    /// is selected.
+    /// Checks that the release serves, confirms it, and runs it until `stop` or until another release is
+    /// selected.
     ///
     /// # Errors
     /// The release does not serve, or cannot be confirmed.
@@ -133,7 +138,7 @@ impl Prepared {
         let gate = Gate::closed();
         let (presence, downs) = Presence::new(Timing::STANDARD.gap);
         let link = Link {
-            desk: self.desk.clone(),
+            committer: self.committer.clone(),
             authority: self.authority.clone(),
             layout: self.own.layout.clone(),
             presence: presence.clone(),
@@ -150,28 +155,36 @@ impl Prepared {
             self_check(&self.authority, address, &name).await?;
         }
         self.own.machine.confirm(self.own.slot)?;
-        tell(supervision.ready());
-        gate.set(Passage::Open);
+        warn_of_failure(supervision.ready());
+        gate.set(GateState::Open);
         let [people, nodes] = addresses;
         info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
-        if let Some(remark) = first_password::remark(&self.own.layout.state()) {
-            warn!("{remark}");
+        if let Some(notice) = first_password::notice(&self.own.layout.state()) {
+            warn!("{notice}");
         }
-        let desk = self.desk.clone();
+        let committer = self.committer.clone();
         let held = Held { addresses: addresses.into(), calls: 0 };
-        let driver =
-            Driver { desk: self.desk, own: self.own, held, presence, downs, gate: gate.clone(), stop };
+        let driver = Driver {
+            committer: self.committer,
+            own: self.own,
+            held,
+            presence,
+            downs,
+            gate: gate.clone(),
+            stop,
+        };
         let ended = driver.run().await;
-        gate.set(Passage::Closed);
+        gate.set(GateState::Closed);
         serving.stop().await;
-        desk.store().close().await;
+        committer.store().close().await;
         Ok(ended)
     }
 }
 
-/// A message that does not arrive costs patience, not correctness.
-fn tell(told: io::Result<()>) {
-    if let Err(error) = told {
-        warn!(%error, "pitlane-boot could not be told of progress");
+/// Logs a message to the supervisor that could not be sent: it shortens the time to confirm, and breaks
+/// nothing.
+fn warn_of_failure(sent: io::Result<()>) {
+    if let Err(error) = sent {
+        warn!(%error, "a message to pitlane-boot could not be sent");
     }
 }

@@ -1,10 +1,11 @@
-//! The self check of a release: does it answer over HTTPS, with a certificate that its own authority
-//! made for its own name?
+//! The self check of a release before its confirmation: whether it answers over HTTPS, with a certificate
+//! that its own authority issued for its own name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use edge::error_chain::chain;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -19,47 +20,48 @@ use super::StartError;
 use crate::authority::{Authority, ServerIdentity};
 use crate::gate::SELF_CHECK_PATH;
 use crate::link::server_config;
-use crate::report::chain;
 use crate::settings::Settings;
 
-/// How long the release may take to answer itself. It has nothing else to do.
+/// How long the release may take to answer itself. It has no other requests yet.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the answer begins with, and no more than that is read.
+/// The beginning of the answer; no more than that is read.
 const EXPECTED: &[u8] = b"HTTP/1.1 204 ";
 
-/// The release does not answer as it should.
+/// The release does not answer as expected.
 #[derive(Debug, Error)]
 pub enum SelfCheckError {
-    /// It does not answer at all.
+    /// It does not answer in time.
     #[error("{0} did not answer in time; check the load of the machine and start it again")]
     TooLate(SocketAddr),
     /// The connection or the handshake failed.
-    #[error("{address} could not be asked; check the firewall of the machine and [manager] in the settings")]
+    #[error(
+        "{address} could not be reached; check the firewall of the machine and [manager] in the settings"
+    )]
     Unreachable {
         /// The address.
         address: SocketAddr,
-        /// What went wrong.
+        /// The error.
         source: std::io::Error,
     },
-    /// The settings of TLS are not sound.
+    /// The TLS settings of the client are invalid.
     #[error("the client of the self check cannot be made; check the authority in the directory state")]
     Tls(#[from] rustls::Error),
-    /// The first name of the Management Node is none.
+    /// The first name of the Management Node is neither a host name nor an address.
     #[error("{0:?} is neither a name nor an address; correct [manager] names")]
     Name(String),
-    /// Nobody would trust its certificate.
+    /// A client would not trust its certificate.
     #[error(
         "by the clock of this machine a client refuses the certificate that the Management Node makes; set the clock, \
          or put the authority in the directory state back from a backup"
     )]
     Distrusted(#[source] rustls::Error),
-    /// It answers something else.
+    /// It gives another answer.
     #[error("{0} gave another answer than expected; check what else listens on that port")]
     OtherAnswer(SocketAddr),
 }
 
-/// Asks the listener at `address`, which is reached under `name`.
+/// Sends a request to the listener at `address`, which is reached under `name`.
 ///
 /// # Errors
 /// What is wrong with the answer.
@@ -76,8 +78,8 @@ pub async fn self_check(
     }
 }
 
-/// What is wrong with the certificate that the Management Node would show under these settings, as a client sees
-/// it that trusts the authority: a name that is none, or a clock at which it is not good.
+/// What is wrong with the certificate that the Management Node would show under these settings, for a client
+/// that trusts the authority: an invalid name, or a clock by which it is not valid.
 pub fn server_certificate_faults(
     settings: &Settings,
     authority: &Arc<Authority>,
@@ -139,7 +141,7 @@ async fn ask(authority: &Authority, address: SocketAddr, name: &str) -> Result<V
     Ok(answer)
 }
 
-/// Where a listener on every address is reached from here.
+/// The address at which a listener on every address is reached from this machine.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! The two listeners: bound, served, stopped.
+//! The two listeners, for people and for nodes: bound, served, stopped.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::gate::{Gate, guard};
 use crate::link::{Limits, Peer, Refusals, TlsListener, serve, server_config};
 use crate::settings::Settings;
 
-/// How long requests under way may take to end when the process does.
+/// How long requests in progress may take to end when the process ends.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 /// Both listeners, bound.
@@ -46,25 +46,25 @@ impl Listeners {
         })
     }
 
-    /// Finds out whether `address` could be listened on; it is tried at `tried`, and given back at once.
+    /// Checks whether `address` could be listened on, by binding `tried` for a moment.
     ///
     /// # Errors
-    /// It could not.
+    /// It could not be bound.
     pub async fn try_at(address: SocketAddr, tried: SocketAddr) -> Result<(), StartError> {
         TcpListener::bind(tried).await.map(drop).map_err(|source| StartError::Listen { address, source })
     }
 
-    /// Where people are served.
+    /// The address for people and their tools.
     pub fn people(&self) -> SocketAddr {
         self.people.address()
     }
 
-    /// Where nodes are served.
+    /// The address for nodes.
     pub fn nodes(&self) -> SocketAddr {
         self.nodes.address()
     }
 
-    /// Whom they have refused.
+    /// Their refusals.
     pub fn refusals(&self) -> &Refusals {
         &self.refusals
     }
@@ -90,11 +90,12 @@ async fn listen(
     TlsListener::new(listener, config, limits, refusals.clone()).map_err(failed)
 }
 
-/// The management API knows its peers by their address, and says of a connection when it has logged in.
+/// Passes the peer's address and connection on to the management API, which notes on the connection that it
+/// has logged in.
 async fn with_address(mut request: Request) -> Request {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>().cloned() {
         request.extensions_mut().insert(ConnectInfo(peer.address));
-        request.extensions_mut().insert(peer.guest);
+        request.extensions_mut().insert(peer.handle);
     }
     request
 }
@@ -107,7 +108,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Takes no connection any more, and gives requests under way a moment to end.
+    /// Accepts no connections any more, and gives requests in progress a moment to end.
     pub async fn stop(self) {
         self.stop.cancel();
         for mut task in self.tasks {

@@ -1,4 +1,4 @@
-//! Tests of the start of a release: the copy of the store, the confirmation, the way back.
+//! Tests of the start of a release: the copy of the store, the confirmation, the fall-back.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,12 +17,12 @@ use slots::{UnixMillis, Why};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::driver::{Ended, Own};
-use crate::link::Guest;
+use crate::driver::{Ended, OwnMachine};
+use crate::link::ConnectionHandle;
 use crate::packages;
 use crate::testing::{BOUND, Bench};
 
-/// Counts what `boot` is told.
+/// Counts the messages to `boot`.
 #[derive(Clone, Default)]
 struct Boot {
     extended: Arc<AtomicU32>,
@@ -53,32 +53,32 @@ fn bytes_of(bench: &Bench, slot: Slot) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// A run whose manager has selected this release's other package in slot b, and left. There is a
-/// node, at rest, so that the run has something to do.
+/// A run whose manager has selected another package of this release in slot b, and has ended. There is a
+/// node, at rest, so that the run does not end at once.
 async fn left_for_slot_b(bench: &Bench) {
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let (id, name) = (fleet::node::NodeId(1), "node1".into());
-    desk.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
+    committer.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
     let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
     let mut package = held.for_run();
     package.manifest = bench.again().parse().unwrap();
-    desk.start(package, Policy::standard()).await.unwrap().unwrap();
-    desk.apply(Event::ManagerStaged).await.unwrap();
+    committer.start(package, Policy::standard()).await.unwrap().unwrap();
+    committer.apply(Event::ManagerStaged).await.unwrap();
     bench.select_again();
-    desk.store().close().await;
+    committer.store().close().await;
 }
 
-/// What the release in slot a is told at its start.
-async fn started_in_a(bench: &Bench) -> Desk {
+/// Starts the release in slot a.
+async fn started_in_a(bench: &Bench) -> Committer {
     let own = bench.own(Slot::A);
-    let (found, record) = standing(&own.machine, Slot::A).unwrap();
-    assert_eq!(found, Standing::Confirmed);
+    let (found, record) = release_status(&own.machine, Slot::A).unwrap();
+    assert_eq!(found, ReleaseStatus::Confirmed);
     let path = own.layout.store(Slot::A);
     let connection = open_store(&own.layout, found, Slot::A, &mut || {}).unwrap();
     take_over(connection, path, Policy::standard(), record.fell_back.as_ref()).await.unwrap()
 }
 
-/// What is logged.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
 
@@ -93,7 +93,7 @@ impl io::Write for Log {
 }
 
 #[tokio::test]
-async fn the_first_password_is_in_its_file_alone_and_every_start_says_where_until_it_is_gone() {
+async fn first_password_is_in_its_file_alone_and_every_start_names_the_file_until_it_is_gone() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new();
     let log = Log::default();
@@ -102,7 +102,9 @@ async fn the_first_password_is_in_its_file_alone_and_every_start_says_where_unti
     let _logged = tracing::subscriber::set_default(subscriber);
     let serve = async || {
         let prepared = Prepared::new(bench.own(Slot::A), &Boot::default()).await.unwrap();
-        crate::rest::first_account(prepared.desk().store(), |made| prepared.hand_over(made)).await.unwrap();
+        crate::rest::first_account(prepared.committer().store(), |made| prepared.hand_over(made))
+            .await
+            .unwrap();
         let stop = CancellationToken::new();
         stop.cancel();
         prepared.run(Router::new(), &Boot::default(), stop).await.unwrap();
@@ -124,37 +126,37 @@ async fn the_first_password_is_in_its_file_alone_and_every_start_says_where_unti
 }
 
 #[tokio::test]
-async fn a_release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
+async fn release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     let before = bytes_of(&bench, Slot::A);
     let own = bench.own(Slot::B);
-    let (found, _) = standing(&own.machine, Slot::B).unwrap();
-    assert_eq!(found, Standing::Tried);
+    let (found, _) = release_status(&own.machine, Slot::B).unwrap();
+    assert_eq!(found, ReleaseStatus::Unconfirmed);
     let asked = Cell::new(0);
     let connection = open_store(&own.layout, found, Slot::B, &mut || asked.set(asked.get() + 1)).unwrap();
     assert!(asked.get() > 0, "no time was asked for");
-    let desk = take_over(connection, own.layout.store(Slot::B), Policy::standard(), None).await.unwrap();
-    desk.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was not copied"));
-    desk.store().close().await;
+    let committer = take_over(connection, own.layout.store(Slot::B), Policy::standard(), None).await.unwrap();
+    committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was not copied"));
+    committer.store().close().await;
     assert_eq!(bytes_of(&bench, Slot::A), before);
 }
 
 #[tokio::test]
-async fn a_store_that_was_never_closed_is_copied_with_its_log_and_left_as_it_is() {
+async fn store_that_was_never_closed_is_copied_with_its_log_and_left_as_it_is() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let event = Event::NodeAdded {
         id: fleet::node::NodeId(1),
         name: "node1".into(),
         duty: fleet::node::Duty::AlwaysOn,
     };
-    desk.apply(event).await.unwrap();
+    committer.apply(event).await.unwrap();
     bench.select_again();
     let before = bytes_of(&bench, Slot::A);
     assert!(!before["store-a.db-wal"].is_empty(), "the log was folded in already");
     let layout = bench.layout();
-    let connection = open_store(&layout, Standing::Tried, Slot::B, &mut || {}).unwrap();
+    let connection = open_store(&layout, ReleaseStatus::Unconfirmed, Slot::B, &mut || {}).unwrap();
     assert_eq!(store::load(&connection).unwrap().unwrap().nodes().len(), 1);
     drop(connection);
     let after = bytes_of(&bench, Slot::A);
@@ -163,72 +165,72 @@ async fn a_store_that_was_never_closed_is_copied_with_its_log_and_left_as_it_is(
 }
 
 #[tokio::test]
-async fn a_fall_back_ends_the_run_and_is_told_once() {
+async fn fall_back_ends_the_run_and_is_reported_once() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     let own = bench.own(Slot::B);
-    drop(open_store(&own.layout, Standing::Tried, Slot::B, &mut || {}).unwrap());
+    drop(open_store(&own.layout, ReleaseStatus::Unconfirmed, Slot::B, &mut || {}).unwrap());
     own.machine.fall_back(Why::NeverConfirmed { within_seconds: 5 }, UnixMillis::now()).unwrap();
-    let desk = started_in_a(&bench).await;
-    desk.read(|fleet, _| {
+    let committer = started_in_a(&bench).await;
+    committer.read(|fleet, _| {
         let ended = fleet.platform.last_run.as_ref().unwrap();
         let Outcome::ManagerFellBack { why } = &ended.outcome else { panic!("{:?}", ended.outcome) };
         assert!(why.contains("did not confirm itself in 5 s"), "{why}");
         assert!(fleet.platform.run.is_none());
         assert!(fleet.platform.epoch > 1, "nodes may have heard the release that is gone");
     });
-    // The same package once more: the old fall-back is no news of this run.
+    // The same package once more: the old fall-back does not belong to this run.
     let held = packages::admit(&bench.layout(), &bench.upload()).unwrap();
     let mut package = held.for_run();
     package.manifest = bench.again().parse().unwrap();
-    desk.start(package, Policy::standard()).await.unwrap().unwrap();
-    desk.apply(Event::ManagerStaged).await.unwrap();
-    desk.store().close().await;
-    let desk = started_in_a(&bench).await;
-    desk.read(|fleet, _| assert!(fleet.platform.run.is_some(), "an old fall-back ended a new run"));
+    committer.start(package, Policy::standard()).await.unwrap().unwrap();
+    committer.apply(Event::ManagerStaged).await.unwrap();
+    committer.store().close().await;
+    let committer = started_in_a(&bench).await;
+    committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "an old fall-back ended a new run"));
 }
 
-/// What a killed process leaves behind: nothing of it is closed.
-fn killed(desk: Desk) {
-    std::mem::forget(desk);
+/// Ends a committer as a kill does: nothing is closed.
+fn killed(committer: Committer) {
+    std::mem::forget(committer);
 }
 
 #[tokio::test]
-async fn a_try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_next_one() {
+async fn try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_next_one() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     let own = bench.own(Slot::B);
     let path = own.layout.store(Slot::B);
-    let names = |desk: &Desk| desk.read(|fleet, _| fleet.nodes().len());
+    let names = |committer: &Committer| committer.read(|fleet, _| fleet.nodes().len());
     // Killed in the middle of the copy, with the log of an even earlier try beside it.
     let whole = fs::read(own.layout.store(Slot::A)).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     fs::write(path.with_extension("db-wal"), "of another store").unwrap();
-    let connection = open_store(&own.layout, Standing::Tried, Slot::B, &mut || {}).unwrap();
-    let desk = take_over(connection, path.clone(), Policy::standard(), None).await.unwrap();
+    let connection = open_store(&own.layout, ReleaseStatus::Unconfirmed, Slot::B, &mut || {}).unwrap();
+    let committer = take_over(connection, path.clone(), Policy::standard(), None).await.unwrap();
     let (id, name) = (fleet::node::NodeId(2), "node2".into());
-    desk.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
-    assert_eq!(names(&desk), 2);
+    committer.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
+    assert_eq!(names(&committer), 2);
     // Killed after it has written to its copy.
-    killed(desk);
-    let (found, _) = standing(&own.machine, Slot::B).unwrap();
-    assert_eq!(found, Standing::Tried);
+    killed(committer);
+    let (found, _) = release_status(&own.machine, Slot::B).unwrap();
+    assert_eq!(found, ReleaseStatus::Unconfirmed);
     let connection = open_store(&own.layout, found, Slot::B, &mut || {}).unwrap();
-    let desk = take_over(connection, path, Policy::standard(), None).await.unwrap();
-    assert_eq!(names(&desk), 1, "a try that came to nothing is remembered");
-    desk.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was lost"));
+    let committer = take_over(connection, path, Policy::standard(), None).await.unwrap();
+    assert_eq!(names(&committer), 1, "a try that came to nothing is remembered");
+    committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was lost"));
 }
 
 #[tokio::test]
-async fn a_manager_that_was_killed_between_selecting_and_ending_is_followed_by_the_new_release() {
+async fn manager_that_was_killed_between_selecting_and_ending_is_followed_by_the_new_release() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let (id, name) = (fleet::node::NodeId(1), "node1".into());
-    desk.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
+    committer.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
     bench.select_again();
-    killed(desk);
+    killed(committer);
     let machine = bench.own(Slot::A).machine;
-    assert!(standing(&machine, Slot::A).is_err(), "the release that was left may still run");
+    assert!(release_status(&machine, Slot::A).is_err(), "the release that was left may still run");
     let boot = Boot::default();
     assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
     assert_eq!(machine.record().unwrap(), Record::confirmed(Slot::B));
@@ -247,15 +249,15 @@ where
     F: Future<Output = ()>,
 {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let Own { machine, layout, .. } = bench.own(slot);
-    let prepared = Prepared::new(Own { machine, slot, layout }, boot).await.unwrap();
+    let OwnMachine { machine, layout, .. } = bench.own(slot);
+    let prepared = Prepared::new(OwnMachine { machine, slot, layout }, boot).await.unwrap();
     let url = format!("https://{}/hello", prepared.listeners().people());
     let pem = prepared.context().nodes.authority;
     let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([root]).build().unwrap();
     let stop = CancellationToken::new();
-    // The API asks who is at the other end, as this does.
-    let hello = |_: Extension<Guest>, _: ConnectInfo<SocketAddr>| async { "hello" };
+    // The API reads the peer, as this does.
+    let hello = |_: Extension<ConnectionHandle>, _: ConnectInfo<SocketAddr>| async { "hello" };
     let people = Router::new().route("/hello", get(hello));
     let (ending, boot) = (stop.clone(), boot.clone());
     let running = tokio::spawn(async move { prepared.run(people, &boot, ending).await });
@@ -264,7 +266,7 @@ where
     tokio::time::timeout(BOUND, running).await.unwrap().unwrap().unwrap()
 }
 
-/// Asks until the release serves. While it does not, it says so.
+/// Sends requests until the release serves; before that each gets 503.
 async fn served(client: reqwest::Client, url: String) {
     let asking = async {
         loop {
@@ -280,9 +282,9 @@ async fn served(client: reqwest::Client, url: String) {
 }
 
 #[tokio::test]
-async fn a_release_that_serves_confirms_itself_and_its_store() {
+async fn release_that_serves_confirms_itself_and_its_store() {
     let bench = Bench::new();
-    bench.desk().await.store().close().await;
+    bench.committer().await.store().close().await;
     bench.select_again();
     let boot = Boot::default();
     assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
@@ -290,15 +292,15 @@ async fn a_release_that_serves_confirms_itself_and_its_store() {
     assert!(boot.extended.load(Ordering::Relaxed) > 0);
     let machine = bench.own(Slot::B).machine;
     assert_eq!(machine.record().unwrap(), Record::confirmed(Slot::B));
-    assert_eq!(standing(&machine, Slot::B).unwrap().0, Standing::Confirmed);
-    assert!(standing(&machine, Slot::A).is_err(), "the release that was left may still run");
+    assert_eq!(release_status(&machine, Slot::B).unwrap().0, ReleaseStatus::Confirmed);
+    assert!(release_status(&machine, Slot::A).is_err(), "the release that was left may still run");
     assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
 }
 
 #[tokio::test]
-async fn a_release_that_cannot_listen_does_not_confirm_itself() {
+async fn release_that_cannot_listen_does_not_confirm_itself() {
     let bench = Bench::new();
-    bench.desk().await.store().close().await;
+    bench.committer().await.store().close().await;
     bench.select_again();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = format!(
@@ -313,13 +315,13 @@ async fn a_release_that_cannot_listen_does_not_confirm_itself() {
 }
 
 #[tokio::test]
-async fn a_restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
+async fn restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
     let bench = Bench::new();
     left_for_slot_b(&bench).await;
     bench.own(Slot::B).machine.confirm(Slot::B).unwrap();
     let (layout, path) = (bench.layout(), bench.layout().store(Slot::B));
     fs::copy(layout.store(Slot::A), &path).unwrap();
-    // The run's release is a later one than this program: put the run where it would be.
+    // The run's release is later than this program: moves the run to the state after its start.
     let mut connection = store::open(&path, &mut || {}).unwrap();
     let mut fleet = store::load(&connection).unwrap().unwrap();
     let release = fleet.platform.run.as_ref().unwrap().package.release;
@@ -327,18 +329,18 @@ async fn a_restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
         clock::Clock::start(None).now(),
         Event::ManagerStarted { release, fell_back: None, wall: None },
     );
-    store::found(&mut connection, &fleet).unwrap();
-    let desk = take_over(connection, path, Policy::standard(), None).await.unwrap();
-    desk.read(|fleet, _| assert_eq!(fleet.platform.run.as_ref().unwrap().lock, Lock::Lifted));
+    store::initialise(&mut connection, &fleet).unwrap();
+    let committer = take_over(connection, path, Policy::standard(), None).await.unwrap();
+    committer.read(|fleet, _| assert_eq!(fleet.platform.run.as_ref().unwrap().lock, Lock::Lifted));
 }
 
 #[tokio::test]
-async fn a_slot_of_another_release_is_refused() {
+async fn slot_of_another_release_is_refused() {
     let bench = Bench::new();
     let slot_json = bench.root().join("slots/a/slot.json");
     let text = fs::read_to_string(&slot_json).unwrap();
     let build = Release::COMPILED.build.to_string();
     fs::write(&slot_json, text.replace(&build, "1")).unwrap();
-    let refusal = standing(&bench.own(Slot::A).machine, Slot::A).unwrap_err();
+    let refusal = release_status(&bench.own(Slot::A).machine, Slot::A).unwrap_err();
     assert!(matches!(refusal, slots::Error::Disagrees { .. }), "{refusal}");
 }

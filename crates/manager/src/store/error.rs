@@ -1,4 +1,4 @@
-//! What can go wrong with the store, in words for the operator.
+//! Errors of the store, in sentences for the operator.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,15 +13,15 @@ pub enum StoreError {
     Open {
         /// The store.
         path: PathBuf,
-        /// What the database said.
+        /// The error of the database.
         source: rusqlite::Error,
     },
-    /// The file cannot be made.
+    /// The file cannot be created.
     #[error("the store {} cannot be made; check the directory and the space on the disk", path.display())]
     Create {
         /// The store.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A later release has written it.
@@ -37,16 +37,16 @@ pub enum StoreError {
         /// The newest version of this release.
         known: u32,
     },
-    /// A migration failed; the store is what it was.
-    #[error("the store {} could not be brought to version {version} ({title})", path.display())]
+    /// A migration failed; the store is unchanged.
+    #[error("the store {} could not be migrated to version {version} ({title})", path.display())]
     Migration {
         /// The store.
         path: PathBuf,
-        /// The version that it was to have.
+        /// The version after the migration.
         version: u32,
-        /// What the migration brings.
+        /// What the migration adds.
         title: &'static str,
-        /// What the database said.
+        /// The error of the database.
         source: rusqlite::Error,
     },
     /// The file of a store cannot be copied.
@@ -56,17 +56,17 @@ pub enum StoreError {
         from: PathBuf,
         /// The store of this release.
         to: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A statement failed.
     #[error("the store refused a statement")]
     Sql(#[from] rusqlite::Error),
-    /// What lies in a row is not what belongs there.
+    /// The contents of a row cannot be parsed.
     #[error("a row of the store cannot be read")]
     Body(#[from] serde_json::Error),
-    /// The transaction was not committed. Nothing of it counts, and the Management Node stops.
-    #[error("the store could not commit; the Management Node stops and goes on from what is stored")]
+    /// The transaction was not committed. Nothing of it is valid, and the Management Node stops.
+    #[error("the store could not commit; the Management Node stops and continues from what is stored")]
     NotCommitted,
     /// The store is closed: the Management Node is about to end.
     #[error("the Management Node is about to end; try again in a moment")]

@@ -1,4 +1,4 @@
-//! The file of a store: opening it, bringing it to this release's version, copying it.
+//! The file of a store: opens it, migrates it to this release's version, copies it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -15,14 +15,14 @@ use super::schema::{MIGRATIONS, Migration};
 /// Bytes that are copied between two reports of progress.
 const COPY_CHUNK: usize = 1 << 20;
 
-/// How long a reader waits for a writer that has the whole file to itself, which takes moments.
+/// How long a reader waits for a writer that has locked the whole file, which it does for moments only.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The mode of a store: its owner reads and writes it, and nobody else.
+/// The mode of a store: only its owner reads and writes it.
 const PRIVATE: u32 = 0o600;
 
-/// Opens the store, or makes an empty one, and brings it to the version of this release. `progress`
-/// is called before every step that may take long.
+/// Opens the store, or creates an empty one, and migrates it to the version of this release. `progress` is
+/// called before every step that may take long.
 ///
 /// # Errors
 /// [`StoreError::Newer`] when a later release wrote it; then nothing is changed.
@@ -53,7 +53,7 @@ pub fn open(path: &Path, progress: &mut dyn FnMut()) -> Result<Connection, Store
     Ok(connection)
 }
 
-/// Makes an empty file that only its owner may read, unless there is one: the store holds hashes of
+/// Creates an empty file that only its owner may read, unless there is one: the store contains hashes of
 /// passwords and tokens. The database gives its log the same mode.
 fn make_private(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path) {
@@ -71,27 +71,27 @@ fn migrate(connection: &mut Connection, version: u32, migration: &Migration) -> 
     Ok(())
 }
 
-/// Copies the store `from` to `to` while another process may be writing it: what was committed is there. `from`
-/// is only read.
+/// Copies the committed state of the store `from` to `to` while another process may be writing it. `from` is
+/// only read.
 ///
 /// # Errors
-/// The store cannot be read, or the disk has no room for the copy.
+/// The store cannot be read, or the disk has no space for the copy.
 pub fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
     make_private(to).map_err(|source| StoreError::Create { path: to.into(), source })?;
     let failed = |source| StoreError::Open { path: from.into(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(from, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
-    // The copy is thrown away, so nothing of it need be durable.
+    // The copy is temporary, so it need not be durable.
     connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map_err(failed)?;
     Ok(())
 }
 
-/// Copies the store `from`, which another release owns, byte for byte to `to`, durably. `from` is
-/// only read. Whatever was at `to` is removed first, so that a copy that was cut short is never used.
+/// Copies the store `from`, which another release owns, byte for byte to `to`, durably. `from` is only read.
+/// An earlier file at `to` is removed first, so that an interrupted copy is never used.
 ///
 /// # Errors
-/// [`StoreError::Copy`]; `to` means nothing then.
+/// [`StoreError::Copy`]; then `to` must not be used.
 pub fn copy_store(from: &Path, to: &Path, progress: &mut dyn FnMut()) -> Result<(), StoreError> {
     copy_files(from, to, progress).map_err(|source| StoreError::Copy {
         from: from.into(),

@@ -1,8 +1,8 @@
-//! The history: which entries are kept, under which limit each kind stands, and what is removed.
+//! The journal: which entries are kept, which limit applies to each kind, and what is removed.
 //!
-//! It relies on the rows of the nodes and of the platform for the present state, so that an entry that
-//! only says what those rows say is not written at all. It never lets an entry whose rate somebody else
-//! sets (a caller, a node) remove one whose rate the platform sets.
+//! It relies on the rows of the nodes and of the platform for the present state, so that an entry that only
+//! repeats those rows is not written at all. An entry at a rate that callers or nodes set never displaces one
+//! at a rate that the platform sets.
 
 use std::collections::BTreeSet;
 
@@ -16,33 +16,33 @@ use tracing::info;
 use super::StoreError;
 use super::rows::{Entry, Recorded, signed};
 
-/// How many runs keep their steps: one a month for eight years, one a day for a quarter.
+/// How many runs keep their steps: one a month for eight years, one a day for a quarter of a year.
 pub const RUNS_WITH_STEPS: i64 = 100;
 
 /// How many steps all runs keep together, in entries of some 700 bytes: 280 MB, which is copied at every
-/// upgrade of the Management Node. A run over 10,000 nodes writes about 22,000, so there 18 runs keep
-/// their steps, and a run over 100 nodes never meets this limit.
+/// upgrade of the Management Node. A run over 10,000 nodes writes about 22,000, so there 18 runs keep their
+/// steps, and a platform of 100 nodes never reaches this limit.
 const STEPS: i64 = 400_000;
 
-/// How many runs are listed at all, with how they ended: one a day for 27 years.
+/// How many runs are listed, with their outcome: one a day for 27 years.
 pub const RUNS_LISTED: i64 = 10_000;
 
 /// How many entries of each other kind are kept: 35 MB each.
 const OTHERS: i64 = 50_000;
 
-/// How often the history is cut, in entries, so that it is not done at every commit.
+/// After how many entries the journal is trimmed, so that this is not done at every commit.
 const CUT_EVERY: i64 = 1_000;
 
-/// What decides how often an entry of the history is written, and so under which limit it stands.
+/// What determines the rate of an entry, and so which limit applies to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A node says so, at a rate of its own: fit, not fit.
+    /// Reported by a node, at a rate of its own: fit, not fit.
     Node,
-    /// The platform finds it: contact lost and restored, a start of the Management Node.
+    /// Found by the platform: contact lost and restored, a start of the Management Node.
     Platform,
-    /// The operator has done it.
+    /// Done by the operator.
     Operator,
-    /// It is a step of a run.
+    /// A step of a run.
     Run,
 }
 
@@ -50,7 +50,7 @@ impl Kind {
     /// All kinds under the limit [`OTHERS`].
     const OTHERS: [Self; 3] = [Self::Node, Self::Platform, Self::Operator];
 
-    /// The token in the store.
+    /// Its identifier in the store.
     fn token(self) -> &'static str {
         match self {
             Self::Node => "node",
@@ -61,8 +61,8 @@ impl Kind {
     }
 }
 
-/// The kind of an entry: that of its rarest fact, or of its event. None when it tells nothing that the
-/// stored state does not say: a report from which nothing follows, such as another number of calls.
+/// The kind of an entry: that of its rarest fact, or of its event. None when the entry adds nothing to the
+/// stored state: a report without consequences, such as another number of calls.
 pub fn kind_of(recorded: &Recorded) -> Option<Kind> {
     let of_facts = recorded.facts.iter().map(of_fact).max();
     let of_entry = match &recorded.entry {
@@ -141,7 +141,7 @@ fn of_node_fact(what: &NodeFact) -> Kind {
     }
 }
 
-/// Writes an entry, unless it tells nothing. `run` is the run under way, in whose history it is shown.
+/// Writes an entry, unless it adds nothing. `run` is the run in progress, in whose history it is shown.
 pub(super) fn append(
     tx: &Transaction<'_>,
     now: Time,
@@ -158,7 +158,7 @@ pub(super) fn append(
     Ok(())
 }
 
-/// A run begins: the steps of the oldest give way, so that it has room.
+/// A run begins: the steps of the oldest runs are removed for it.
 pub(super) fn run_begins(tx: &Transaction<'_>, run: RunId) -> Result<(), StoreError> {
     let newest = i64::from(run.0);
     for old in runs_with_steps(tx, newest.saturating_sub(RUNS_WITH_STEPS))? {
@@ -180,7 +180,7 @@ impl Limits {
     const STANDARD: Self = Self { steps: STEPS, others: OTHERS };
 }
 
-/// Brings the history back under its limits.
+/// Trims the journal to its limits.
 fn cut(tx: &Transaction<'_>, limits: Limits) -> Result<(), StoreError> {
     for kind in Kind::OTHERS {
         cut_kind(tx, kind, limits.others)?;
@@ -204,8 +204,8 @@ fn cut_kind(tx: &Transaction<'_>, kind: Kind, most: i64) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Removes the steps of whole runs, the oldest first, until the others fit. The newest run gives up its
-/// oldest steps only when it does not fit alone.
+/// Removes the steps of whole runs, the oldest first, until the others fit. The newest run loses its oldest
+/// steps only when it does not fit alone.
 fn cut_steps(tx: &Transaction<'_>, most: i64) -> Result<(), StoreError> {
     let mut count: i64 =
         tx.query_row("SELECT count(*) FROM journal WHERE kind = 'run'", [], |row| row.get(0))?;
@@ -234,7 +234,7 @@ fn runs_with_steps(tx: &Transaction<'_>, up_to: i64) -> Result<BTreeSet<i64>, St
     Ok(runs.collect::<Result<_, _>>()?)
 }
 
-/// Removes the oldest entries of a run, and notes in its row how many; says how many of them were steps.
+/// Removes the oldest entries of a run, and notes in its row how many; returns how many of them were steps.
 fn remove_steps(tx: &Transaction<'_>, run: i64, most: i64) -> Result<i64, StoreError> {
     let steps: i64 = tx
         .prepare_cached(
@@ -256,7 +256,7 @@ fn remove_steps(tx: &Transaction<'_>, run: i64, most: i64) -> Result<i64, StoreE
 /// How many entries of a run's history are known to have been removed.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn evicted(connection: &Connection, run: RunId) -> Result<u64, StoreError> {
     let sql = "SELECT evicted FROM run WHERE id = ?1";
     let count: Option<i64> =
@@ -275,7 +275,7 @@ mod tests {
     use fleet::version::Release;
 
     use super::super::rows::StoredRun;
-    use super::super::{found, open};
+    use super::super::{initialise, open};
     use super::*;
     use crate::testing::observed;
 
@@ -284,7 +284,7 @@ mod tests {
     fn store() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
         let mut connection = open(&dir.path().join("store.db"), &mut || {}).unwrap();
-        found(&mut connection, &Fleet::new(Release::COMPILED, Policy::standard())).unwrap();
+        initialise(&mut connection, &Fleet::new(Release::COMPILED, Policy::standard())).unwrap();
         (dir, connection)
     }
 
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_from_which_nothing_follows_is_no_entry() {
+    fn report_from_which_nothing_follows_is_no_entry() {
         let event = |event| Recorded { entry: Entry::Event { event }, facts: Vec::new() };
         assert_eq!(kind_of(&event(Event::Report { id: NodeId(1), observed: observed(1) })), None);
         assert_eq!(kind_of(&event(Event::LinkDown { id: NodeId(1) })), None);
@@ -336,14 +336,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_has_the_kind_of_its_rarest_fact() {
+    fn entry_has_the_kind_of_its_rarest_fact() {
         let mut recorded = node(NodeFact::Fit);
         recorded.facts.push(Fact::RunEnded { run: RunId(1), outcome: Outcome::Complete });
         assert_eq!(kind_of(&recorded), Some(Kind::Run));
     }
 
     #[test]
-    fn what_nodes_say_at_their_own_rate_removes_neither_alarms_nor_acts_nor_steps() {
+    fn entries_of_nodes_displace_neither_alarms_nor_acts_nor_steps() {
         let (_dir, mut connection) = store();
         let tx = connection.transaction().unwrap();
         begin(&tx, 1);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_runs_give_way_from_the_oldest_on_and_the_newest_last() {
+    fn steps_of_whole_runs_are_removed_from_the_oldest_on() {
         let (_dir, mut connection) = store();
         let tx = connection.transaction().unwrap();
         for run in 1..=3 {
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_runs_keep_their_steps_and_ten_thousand_are_listed() {
+    fn hundred_runs_keep_their_steps_and_ten_thousand_are_listed() {
         let (_dir, mut connection) = store();
         let tx = connection.transaction().unwrap();
         for run in [1, 2, 103] {

@@ -1,9 +1,7 @@
 //! The store: one file, one thread that writes, a few connections that read.
 //!
-//! What is written together is committed together, and whoever waits for a write is told after the
-//! commit. Writes that wait at the same time share one commit.
-//!
-//! This module must not decide anything: what is written, others say.
+//! What is written together is committed together, and whoever waits for a write is answered after the
+//! commit. Writes that wait at the same time share one commit. The store does not decide what is written.
 
 mod error;
 mod file;
@@ -18,9 +16,10 @@ mod writer;
 mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use fleet::platform::Fleet;
+use parking_lot::RwLock;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{oneshot, watch};
 
@@ -28,7 +27,7 @@ pub use error::StoreError;
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
 pub use rows::{
-    Entry, Recorded, StoredRun, found, load, mark_time, read_meta, record, stored_time, write_meta,
+    Entry, Recorded, StoredRun, initialise, load, mark_time, read_meta, record, stored_time, write_meta,
 };
 
 use reader::Readers;
@@ -42,11 +41,11 @@ pub struct Store {
     readers: Arc<Readers>,
 }
 
-/// Whether the store is sound.
+/// Whether the store can still commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Soundness {
+pub enum Health {
     /// Every commit so far has succeeded.
-    Sound,
+    Healthy,
     /// A commit failed: the process must end and start again from what is stored.
     Broken,
 }
@@ -57,8 +56,8 @@ impl Store {
         Self { writer: Writer::start(connection, fleet), readers: Arc::new(Readers::new(path)) }
     }
 
-    /// Writes in a transaction, and returns when it is committed. What the closure refuses is rolled
-    /// back alone.
+    /// Writes in a transaction, and returns when it is committed. When the closure fails, only its own
+    /// changes are rolled back.
     ///
     /// # Errors
     /// What the closure returns, or [`StoreError::NotCommitted`].
@@ -70,13 +69,13 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.job(move |batch: &mut Batch<'_, '_>| batch.apart(write), |answer| answer).await
+        self.job(move |batch: &mut Batch<'_, '_>| batch.in_savepoint(write), |answer| answer).await
     }
 
-    /// Reads what is committed, on a connection of its own.
+    /// Reads the committed state, on a connection of its own.
     ///
     /// # Errors
-    /// What the closure returns, or what the database says.
+    /// What the closure returns, or an error of the database.
     pub async fn read<T, E>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
@@ -88,19 +87,19 @@ impl Store {
         Readers::read(self.readers.clone(), read).await
     }
 
-    /// Becomes [`Soundness::Broken`] when a commit has failed.
-    pub fn soundness(&self) -> watch::Receiver<Soundness> {
-        self.writer.soundness()
+    /// Becomes [`Health::Broken`] when a commit has failed.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.writer.health()
     }
 
-    /// Commits what waits, folds the log into the file and closes it. Later writes are refused.
+    /// Commits the waiting jobs, merges the log into the file and closes it. Later writes are refused.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 
-    /// Runs a job of the writer. Its outer error breaks the store, its inner one is the caller's.
-    /// `then` is called after the commit, even when the caller waits no longer.
+    /// Runs a job of the writer. Its outer error breaks the store, its inner one is the caller's. `then` is
+    /// called after the commit, even when the caller does not wait any more.
     pub(crate) async fn job<T, U, E>(
         &self,
         job: impl FnOnce(&mut Batch<'_, '_>) -> Result<Result<T, E>, StoreError> + Send + 'static,
@@ -116,7 +115,7 @@ impl Store {
             let outcome = job(batch)?;
             Ok(Box::new(move || {
                 let outcome = outcome.map(then);
-                // An error says that nobody waits any more.
+                // It fails when the caller does not wait any more.
                 let _ = answer.send(outcome);
             }))
         });

@@ -1,11 +1,11 @@
-//! When each node's release started. Since release 34.1.
+//! When each node's release started. Stored since release 34.1.
 
 use fleet::node::NodeId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Store, StoreError};
 
-/// Remembers when a node's release started, unless that is known already.
+/// Stores when a node's release started, unless that is stored already.
 pub(crate) async fn remember(store: &Store, node: NodeId, started_at: u64) -> Result<(), StoreError> {
     let known = store.read::<_, StoreError>(move |connection| self::started_at(connection, node)).await?;
     if known == Some(started_at) {
@@ -23,11 +23,11 @@ pub(crate) async fn remember(store: &Store, node: NodeId, started_at: u64) -> Re
         .await
 }
 
-/// When a node's release started, in milliseconds since 1970-01-01 UTC by the node's clock; none
-/// when the node has not said so.
+/// When a node's release started, in milliseconds since 1970-01-01 UTC by the node's clock; none when the
+/// node has not reported it.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn started_at(connection: &Connection, node: NodeId) -> Result<Option<u64>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT started_at FROM node_boot WHERE node_id = ?1")?;
     let found: Option<i64> = statement.query_row([node.0], |row| row.get(0)).optional()?;

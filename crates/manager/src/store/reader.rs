@@ -1,15 +1,16 @@
-//! The connections that read: they see what is committed, and never wait for the writer.
+//! The connections that read. They see what is committed, and never wait for the writer.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::StoreError;
 
-/// How many reads run at once: two processors' worth, and two for those that wait for the disk.
+/// How many reads run at once: two for two processors, and two that wait for the disk.
 const READS_AT_ONCE: u32 = 4;
 
 /// The connections that are not in use.
@@ -38,7 +39,7 @@ impl Readers {
         let work = spawn_blocking(move || {
             let connection = readers.take()?;
             let outcome = read(&connection);
-            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            readers.idle.lock().push(connection);
             drop(turn);
             outcome
         });
@@ -46,7 +47,7 @@ impl Readers {
     }
 
     fn take(&self) -> Result<Connection, StoreError> {
-        if let Some(connection) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+        if let Some(connection) = self.idle.lock().pop() {
             return Ok(connection);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -54,12 +55,12 @@ impl Readers {
             .map_err(|source| StoreError::Open { path: self.path.clone(), source })
     }
 
-    /// Waits for the reads under way, and refuses later ones.
+    /// Waits for the reads in progress, and refuses later ones.
     pub(crate) async fn close(&self) {
         if let Ok(all) = self.turns.acquire_many(READS_AT_ONCE).await {
             self.turns.close();
             drop(all);
         }
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.idle.lock().clear();
     }
 }

@@ -1,4 +1,6 @@
-//! The rows of the platform: how its state, its history and the time are kept.
+//! The rows of the platform: its state, its journal and the time of the last commit.
+//!
+//! The bodies are JSON of the core's own types, so a new field there needs a default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,35 +16,35 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, journal};
 
-/// What was put to the core.
+/// What was applied to the core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub enum Entry {
-    /// Something happened.
+    /// An event.
     Event {
         /// What.
         event: Event,
     },
-    /// Start was pressed.
+    /// A start of a run.
     Start {
-        /// What the run brings.
+        /// The package of the run.
         package: Package,
-        /// How it treats the nodes.
+        /// The policy of the run.
         policy: Policy,
     },
-    /// The settings of the machine say another standing policy.
+    /// Another default policy in the settings of the machine.
     Policy {
         /// The policy.
         policy: Policy,
     },
 }
 
-/// An entry of the journal with what came of it.
+/// An entry of the journal with its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
-    /// What was put to the core.
+    /// What was applied to the core.
     pub entry: Entry,
-    /// What came of it.
+    /// The facts that followed.
     pub facts: Vec<Fact>,
 }
 
@@ -50,7 +52,7 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoredRun {
-    /// It is under way.
+    /// It is in progress.
     UnderWay(Run),
     /// It has ended.
     Ended(EndedRun),
@@ -75,22 +77,22 @@ pub fn load(connection: &Connection) -> Result<Option<Fleet>, StoreError> {
     Ok(Some(Fleet::restore(platform, nodes)))
 }
 
-/// Stores a platform that begins now, without nodes and without history.
+/// Stores a new platform, without nodes and without history.
 ///
 /// # Errors
-/// The database refuses.
-pub fn found(connection: &mut Connection, fleet: &Fleet) -> Result<(), StoreError> {
+/// The database reports an error.
+pub fn initialise(connection: &mut Connection, fleet: &Fleet) -> Result<(), StoreError> {
     let tx = connection.transaction()?;
     write_platform(&tx, &fleet.platform)?;
     tx.commit()?;
     Ok(())
 }
 
-/// Writes what an entry has changed: the changed nodes, the platform, its runs and its history.
-/// `before` is the platform as it was.
+/// Writes the effects of an entry: the changed nodes, the platform, its runs and its journal. `before` is the
+/// platform before it.
 ///
 /// # Errors
-/// The database refuses; then the state in memory is ahead of the stored one.
+/// The database reports an error; then the state in memory is ahead of the stored one.
 pub fn record(
     tx: &Transaction<'_>,
     now: Time,
@@ -111,7 +113,7 @@ pub fn record(
         write_platform(tx, platform)?;
         write_runs(tx, before, platform)?;
     }
-    // Last, so that what is removed of a run is noted in its row.
+    // Last, so that entries that are removed from a run are noted in its row.
     journal::append(tx, now, run, recorded)
 }
 
@@ -160,7 +162,7 @@ fn write_runs(tx: &Transaction<'_>, before: &Platform, after: &Platform) -> Resu
 /// Reads a small value that belongs to no table.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn read_meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
     let value = connection
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
@@ -172,22 +174,22 @@ pub fn read_meta(connection: &Connection, key: &str) -> Result<Option<String>, S
 /// Stores a small value that belongs to no table.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn write_meta(tx: &Transaction<'_>, key: &str, value: &str) -> Result<(), StoreError> {
     tx.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?.execute([key, value])?;
     Ok(())
 }
 
-/// The time of a commit as it is stored.
+/// The stored time of a commit.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StoredTime {
     Stamp(Stamp),
-    /// By release 34, which did not look at the machine's uptime.
+    /// By release 34, which did not read the machine's uptime.
     Pair(Time, Wall),
 }
 
-/// The time of the last commit, and what the machine's clocks said then.
+/// The time of the last commit, with the machine's clocks at that moment.
 ///
 /// # Errors
 /// The row cannot be read.
@@ -205,7 +207,7 @@ pub fn stored_time(connection: &Connection) -> Result<Option<Stamp>, StoreError>
 /// Stores the time of this commit.
 ///
 /// # Errors
-/// The database refuses.
+/// The database reports an error.
 pub fn mark_time(tx: &Transaction<'_>, stamp: &Stamp) -> Result<(), StoreError> {
     write_meta(tx, "time", &serde_json::to_string(stamp)?)
 }

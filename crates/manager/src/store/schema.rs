@@ -1,10 +1,10 @@
 //! The tables, as numbered migrations. What a release has published is never edited: a change is a
 //! new migration at the end.
 
-/// Brings a store from the version before to this one, in one transaction.
+/// Migrates a store from the version before to this one, in one transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// What it brings, for the log.
+    /// What it adds, for the log.
     pub title: &'static str,
     /// The statements.
     pub sql: &'static str,
@@ -19,7 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "the registration that each certificate belongs to", sql: REGISTRATION },
 ];
 
-/// What the driver keeps. `body` is the JSON of the core's own types.
+/// The state of the core. `body` is the JSON of its own types.
 const PLATFORM: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE platform (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);
@@ -40,7 +40,7 @@ CREATE TABLE enrolment (
 );
 ";
 
-/// What the operator configures and uploads; the management API reads and writes these.
+/// What the operator configures and uploads; the management API reads and writes these tables.
 const CONFIGURATION: &str = "
 CREATE TABLE system_location (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -83,10 +83,10 @@ const NODE_BOOT: &str = "
 CREATE TABLE node_boot (node_id INTEGER PRIMARY KEY, started_at INTEGER NOT NULL);
 ";
 
-/// Release 34.1 keeps the history of runs apart from what callers and nodes cause. Reports from which
-/// nothing followed leave it. A run whose beginning was pushed out by calls is marked as cut.
+/// Release 34.1 keeps the history of runs apart from what callers and nodes cause. Reports without
+/// consequences are removed. A run whose beginning was displaced by calls is marked as incomplete.
 ///
-/// An upload belongs to an account, has a last activity, and says how its file begins.
+/// An upload belongs to an account, has a last activity, and the hash of the beginning of its file.
 const LIMITS: &str = "
 ALTER TABLE journal ADD COLUMN kind TEXT NOT NULL DEFAULT 'run';
 DELETE FROM journal WHERE json_array_length(body, '$.facts') = 0
@@ -106,9 +106,9 @@ ALTER TABLE upload ADD COLUMN active_at INTEGER;
 ALTER TABLE upload ADD COLUMN head_sha256 TEXT;
 ";
 
-/// Release 34.1 tells the registrations of one number apart. Those of release 34 are named after their
-/// token, which was random: whoever brings the same store over twice gives them the same names, so a node
-/// that has such a name in its certificate already is known again after the store was restored.
+/// Release 34.1 distinguishes the registrations of one number. Those of release 34 are named after their
+/// token, which was random: two migrations of the same store give them the same names, so a node that has
+/// such a name in its certificate already is recognised after the store was restored.
 const REGISTRATION: &str = "
 CREATE TABLE registration (
     node_id INTEGER PRIMARY KEY,

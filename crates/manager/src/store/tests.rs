@@ -1,12 +1,13 @@
-//! Tests of the store: what was committed counts, what was not does not.
+//! Tests of the store: what was committed is there, what was not committed is not.
 
 use std::fs;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::Release;
+use parking_lot::RwLock;
 use rusqlite::Connection;
 use slots::Slot;
 
@@ -32,29 +33,29 @@ fn journal(connection: &Connection) -> Vec<(u64, Recorded)> {
 #[tokio::test]
 async fn what_was_committed_is_there_after_a_crash() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    desk.apply(added(1)).await.unwrap();
+    let committer = bench.committer().await;
+    committer.apply(added(1)).await.unwrap();
     // What a kill leaves: the files as they are, never closed.
     let (from, to) = (bench.layout().store(Slot::A), bench.layout().store(Slot::B));
     copy_store(&from, &to, &mut || {}).unwrap();
     let restored = load(&open(&to, &mut || {}).unwrap()).unwrap().unwrap();
-    desk.read(|fleet, _| assert_eq!(*fleet, restored));
+    committer.read(|fleet, _| assert_eq!(*fleet, restored));
     assert_eq!(restored.nodes().len(), 1);
 }
 
 #[tokio::test]
-async fn a_refused_write_is_rolled_back_alone() {
+async fn refused_write_is_rolled_back_alone() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let insert = |alias: &'static str| {
-        let desk = desk.clone();
+        let committer = committer.clone();
         async move {
             let write = move |tx: &Transaction<'_>| {
                 tx.execute("INSERT INTO conference (name) VALUES (?1)", [format!("{alias} first")])?;
                 tx.execute("INSERT INTO conference (name) VALUES (?1)", [alias])?;
                 Ok::<_, rusqlite::Error>(())
             };
-            desk.store().write(move |tx| write(tx).map_err(StoreError::from)).await
+            committer.store().write(move |tx| write(tx).map_err(StoreError::from)).await
         }
     };
     insert("one").await.unwrap();
@@ -64,41 +65,41 @@ async fn a_refused_write_is_rolled_back_alone() {
     let count = |connection: &Connection| {
         Ok::<i64, StoreError>(connection.query_row("SELECT count(*) FROM conference", [], |row| row.get(0))?)
     };
-    assert_eq!(desk.store().read(count).await.unwrap(), 4);
+    assert_eq!(committer.store().read(count).await.unwrap(), 4);
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_stored_is_never_seen_and_breaks_the_store() {
+async fn event_that_cannot_be_stored_is_never_seen_and_breaks_the_store() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    desk.apply(added(1)).await.unwrap();
+    let committer = bench.committer().await;
+    committer.apply(added(1)).await.unwrap();
     let drop_table = |tx: &Transaction<'_>| Ok::<_, StoreError>(tx.execute_batch("DROP TABLE journal")?);
-    desk.store().write(drop_table).await.unwrap();
-    assert!(matches!(desk.apply(added(2)).await, Err(StoreError::NotCommitted)));
-    desk.read(|fleet, _| assert_eq!(fleet.nodes().ids(), [NodeId(1)]));
-    let mut soundness = desk.store().soundness();
-    soundness.wait_for(|soundness| *soundness == Soundness::Broken).await.unwrap();
-    assert!(matches!(desk.apply(added(3)).await, Err(StoreError::Closed | StoreError::NotCommitted)));
+    committer.store().write(drop_table).await.unwrap();
+    assert!(matches!(committer.apply(added(2)).await, Err(StoreError::NotCommitted)));
+    committer.read(|fleet, _| assert_eq!(fleet.nodes().ids(), [NodeId(1)]));
+    let mut health = committer.store().health();
+    health.wait_for(|health| *health == Health::Broken).await.unwrap();
+    assert!(matches!(committer.apply(added(3)).await, Err(StoreError::Closed | StoreError::NotCommitted)));
 }
 
 #[tokio::test]
 async fn replaying_the_journal_gives_the_same_state() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     for id in 1..=3 {
-        desk.apply(added(id)).await.unwrap();
+        committer.apply(added(id)).await.unwrap();
     }
-    desk.apply(Event::Maintenance { id: NodeId(2), operator: Some("new fan".into()) }).await.unwrap();
-    desk.apply(Event::NodeRemoved { id: NodeId(1) }).await.unwrap();
-    desk.apply(Event::NodeRemoved { id: NodeId(3) }).await.unwrap();
+    committer.apply(Event::Maintenance { id: NodeId(2), operator: Some("new fan".into()) }).await.unwrap();
+    committer.apply(Event::NodeRemoved { id: NodeId(1) }).await.unwrap();
+    committer.apply(Event::NodeRemoved { id: NodeId(3) }).await.unwrap();
     let policy = Policy { nodes_at_once: 3, ..Policy::standard() };
-    desk.set_policy(policy.clone()).await.unwrap();
+    committer.set_policy(policy.clone()).await.unwrap();
     let held = crate::packages::admit(&bench.layout(), &bench.upload()).unwrap();
-    desk.apply(Event::NodeRemoved { id: NodeId(2) }).await.unwrap();
-    desk.start(held.for_run(), policy).await.unwrap().unwrap();
-    desk.apply(Event::ManagerStaged).await.unwrap();
+    committer.apply(Event::NodeRemoved { id: NodeId(2) }).await.unwrap();
+    committer.start(held.for_run(), policy).await.unwrap().unwrap();
+    committer.apply(Event::ManagerStaged).await.unwrap();
     let read = |connection: &Connection| Ok::<_, StoreError>(journal(connection));
-    let history = desk.store().read(read).await.unwrap();
+    let history = committer.store().read(read).await.unwrap();
     let mut replayed = Fleet::new(Release::COMPILED, Policy::standard());
     for (at, Recorded { entry, facts }) in history {
         let now = fleet::time::Time(at);
@@ -112,11 +113,11 @@ async fn replaying_the_journal_gives_the_same_state() {
         };
         assert_eq!(again, facts);
     }
-    desk.read(|fleet, _| assert_eq!(*fleet, replayed));
+    committer.read(|fleet, _| assert_eq!(*fleet, replayed));
 }
 
 #[test]
-fn a_store_of_an_earlier_release_is_migrated_with_what_it_holds() {
+fn store_of_an_earlier_release_is_migrated_with_its_contents() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let old = Connection::open(&path).unwrap();
@@ -137,7 +138,7 @@ fn a_store_of_an_earlier_release_is_migrated_with_what_it_holds() {
 }
 
 #[test]
-fn a_store_from_before_the_limits_keeps_its_runs_and_says_what_calls_have_pushed_out() {
+fn store_from_before_the_limits_keeps_its_runs_and_marks_those_that_lost_entries() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let old = Connection::open(&path).unwrap();
@@ -174,7 +175,7 @@ fn a_store_from_before_the_limits_keeps_its_runs_and_says_what_calls_have_pushed
 }
 
 #[test]
-fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
+fn store_of_a_later_release_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let later = Connection::open(&path).unwrap();
@@ -187,19 +188,19 @@ fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_closed_store_is_one_file_and_refuses_writes() {
+async fn closed_store_is_one_file_and_refuses_writes() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
-    desk.apply(added(1)).await.unwrap();
-    desk.store().close().await;
-    assert!(matches!(desk.apply(added(2)).await, Err(StoreError::Closed)));
+    let committer = bench.committer().await;
+    committer.apply(added(1)).await.unwrap();
+    committer.store().close().await;
+    assert!(matches!(committer.apply(added(2)).await, Err(StoreError::Closed)));
     let path = bench.layout().store(Slot::A);
     assert!(!path.with_file_name("store-a.db-wal").exists(), "the log was not folded in");
     assert_eq!(load(&open(&path, &mut || {}).unwrap()).unwrap().unwrap().nodes().len(), 1);
 }
 
 #[test]
-fn a_copy_that_was_cut_short_is_never_used() {
+fn copy_that_was_cut_short_is_never_used() {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("a.db"), dir.path().join("b.db"));
     fs::write(&from, "the store").unwrap();
@@ -215,7 +216,7 @@ fn a_copy_that_was_cut_short_is_never_used() {
 async fn only_the_owner_may_read_a_store_its_log_and_its_copy() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new();
-    let _desk = bench.desk().await;
+    let _desk = bench.committer().await;
     let (from, to) = (bench.layout().store(Slot::A), bench.layout().store(Slot::B));
     copy_store(&from, &to, &mut || {}).unwrap();
     for path in [from.clone(), from.with_file_name("store-a.db-wal"), to] {
@@ -226,23 +227,23 @@ async fn only_the_owner_may_read_a_store_its_log_and_its_copy() {
 #[tokio::test]
 async fn writes_that_wait_together_are_all_committed() {
     let bench = Bench::new();
-    let desk = bench.desk().await;
+    let committer = bench.committer().await;
     let all = (1..=300).map(|id| {
-        let desk = desk.clone();
-        tokio::spawn(async move { desk.apply(added(id)).await })
+        let committer = committer.clone();
+        tokio::spawn(async move { committer.apply(added(id)).await })
     });
     for one in all.collect::<Vec<_>>() {
         one.await.unwrap().unwrap();
     }
-    let fleet = Arc::new(RwLock::new(desk.read(|fleet, _| fleet.clone())));
-    desk.store().close().await;
+    let fleet = Arc::new(RwLock::new(committer.read(|fleet, _| fleet.clone())));
+    committer.store().close().await;
     let stored = load(&open(&bench.layout().store(Slot::A), &mut || {}).unwrap()).unwrap().unwrap();
-    assert_eq!(*fleet.read().unwrap(), stored);
+    assert_eq!(*fleet.read(), stored);
     assert_eq!(stored.nodes().len(), 300);
 }
 
 #[test]
-fn the_stores_of_every_release_so_far_are_read() {
+fn stores_of_every_release_so_far_are_read() {
     let recorded = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
     let releases: Vec<_> = fs::read_dir(recorded).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(!releases.is_empty());

@@ -1,31 +1,37 @@
 //! The one thread that writes. Jobs that wait at the same time share one commit.
+//!
+//! Nobody is answered, and no new state is visible, before the commit. When a commit fails, the thread ends
+//! and the process must end too.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::Arc;
 use std::thread;
 
+use edge::error_chain::chain;
 use fleet::platform::Fleet;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use super::rows::load;
-use super::{Soundness, StoreError};
+use super::{Health, StoreError};
 
 /// How many jobs share one commit at most, so that the first of them does not wait for long.
 const JOBS_IN_A_COMMIT: usize = 256;
 
-/// How many jobs may wait. Whoever comes later waits for a place among them.
+/// How many jobs may wait in the channel. A later sender waits until it has capacity.
 const JOBS_WAITING: usize = 1024;
 
-/// Tells whoever asked for the job, after the commit. Dropped, it says that nothing was committed.
+/// Answers the sender of a job, after the commit. When it is dropped, the sender learns that nothing was
+/// committed.
 pub(crate) type Answer = Box<dyn FnOnce() + Send>;
 
-/// Something to write. An error of the job itself breaks the store: the state in memory may be ahead
-/// of the one on disk.
+/// A unit of work for the writer. An error of the job itself breaks the store: the state in memory may be
+/// ahead of the one on disk.
 pub(crate) type Job = Box<dyn FnOnce(&mut Batch<'_, '_>) -> Result<Answer, StoreError> + Send>;
 
-/// The transaction that a few jobs share, and the state of the platform, which nobody else sees from
-/// the first change until the commit.
+/// The transaction that several jobs share, and the state of the platform, which is locked from the first
+/// change until the commit.
 pub(crate) struct Batch<'t, 'f> {
     pub(crate) tx: &'t Transaction<'t>,
     fleet: &'f RwLock<Fleet>,
@@ -33,31 +39,30 @@ pub(crate) struct Batch<'t, 'f> {
 }
 
 impl Batch<'_, '_> {
-    /// The state of the platform, held until the commit.
+    /// The state of the platform, locked until the commit.
     pub(crate) fn fleet(&mut self) -> &mut Fleet {
-        self.held.get_or_insert_with(|| self.fleet.write().unwrap_or_else(PoisonError::into_inner))
+        self.held.get_or_insert_with(|| self.fleet.write())
     }
 
-    /// Writes; what is refused is rolled back, and the rest of the batch goes on.
-    pub(crate) fn apart<T, E>(
+    /// Writes in a savepoint: when `write` fails, only its changes are rolled back.
+    pub(crate) fn in_savepoint<T, E>(
         &self,
         write: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
-        apart(self.tx, write)
+        in_savepoint(self.tx, write)
     }
 
-    /// The same with a look at the state of the platform, which stays as it is until the commit but for
-    /// what this job does.
-    pub(crate) fn beside_fleet<T, E>(
+    /// The same with access to the state of the platform, which only this job changes until the commit.
+    pub(crate) fn in_savepoint_with_fleet<T, E>(
         &mut self,
         write: impl FnOnce(&Transaction<'_>, &Fleet) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
         let (tx, fleet) = (self.tx, self.fleet());
-        apart(tx, |tx| write(tx, fleet))
+        in_savepoint(tx, |tx| write(tx, fleet))
     }
 }
 
-fn apart<T, E>(
+fn in_savepoint<T, E>(
     tx: &Transaction<'_>,
     write: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<Result<T, E>, StoreError> {
@@ -75,23 +80,23 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// The way to the thread.
+/// A handle on the thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Message>,
-    soundness: watch::Receiver<Soundness>,
+    health: watch::Receiver<Health>,
 }
 
 impl Writer {
     pub(crate) fn start(connection: Connection, fleet: Arc<RwLock<Fleet>>) -> Self {
         let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
-        let (soundness, watched) = watch::channel(Soundness::Sound);
-        thread::spawn(move || run(connection, &fleet, waiting, &soundness));
-        Self { jobs, soundness: watched }
+        let (health, watched) = watch::channel(Health::Healthy);
+        thread::spawn(move || run(connection, &fleet, waiting, &health));
+        Self { jobs, health: watched }
     }
 
-    pub(crate) fn soundness(&self) -> watch::Receiver<Soundness> {
-        self.soundness.clone()
+    pub(crate) fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
     }
 
     pub(crate) async fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -101,7 +106,7 @@ impl Writer {
     pub(crate) async fn close(&self) {
         let (done, closed) = oneshot::channel();
         if self.jobs.send(Message::Close(done)).await.is_ok() {
-            // An error says that it was closed in the meantime.
+            // It fails when the store was closed in the meantime.
             let _ = closed.await;
         }
     }
@@ -111,7 +116,7 @@ fn run(
     mut connection: Connection,
     fleet: &RwLock<Fleet>,
     mut waiting: mpsc::Receiver<Message>,
-    soundness: &watch::Sender<Soundness>,
+    health: &watch::Sender<Health>,
 ) {
     let mut messages = Vec::new();
     while waiting.blocking_recv_many(&mut messages, JOBS_IN_A_COMMIT) > 0 {
@@ -124,8 +129,8 @@ fn run(
             }
         }
         if let Err(cause) = commit(&mut connection, fleet, jobs) {
-            error!(error = %crate::report::chain(&cause), "the store could not commit; the Management Node stops");
-            soundness.send_replace(Soundness::Broken);
+            error!(error = %chain(&cause), "the store could not commit; the Management Node stops");
+            health.send_replace(Health::Broken);
             return;
         }
         if !closers.is_empty() {
@@ -163,13 +168,13 @@ fn commit(connection: &mut Connection, fleet: &RwLock<Fleet>, jobs: Vec<Job>) ->
     }
 }
 
-/// Puts what is stored in the place of what could not be stored, before anybody sees it. The process
-/// ends soon.
+/// Replaces the state that could not be stored by the stored one, before anybody reads it. The process ends
+/// soon.
 fn restore(connection: &Connection, mut held: RwLockWriteGuard<'_, Fleet>) {
     match load(connection) {
         Ok(Some(stored)) => *held = stored,
         Ok(None) => {}
-        Err(cause) => error!(error = %crate::report::chain(&cause), "the store cannot be read again"),
+        Err(cause) => error!(error = %chain(&cause), "the store cannot be read again"),
     }
 }
 

@@ -1,18 +1,18 @@
-//! The checks before a start: when they are run, and what becomes of a desired state that waits for one.
+//! Runs the checks before a start, and holds back a desired state that waits for one. It relies on
+//! [`crate::preflight`] for when they are due and what follows from them.
 
-use fleet::agent::AgentEvent;
+use fleet::agent::{AgentEvent, Durability, ReleaseCheck};
 use fleet::desired::{Assignment, Desired};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::Driver;
-use super::keep::Kept;
 use crate::link::Handled;
 use crate::preflight::Verdict;
 
-/// The check of a release that is under way.
-pub(super) type ReleaseCheck = (Assignment, JoinHandle<Result<(), String>>);
+/// The check of a release in flight.
+pub(super) type CheckInFlight = (Assignment, JoinHandle<Result<(), String>>);
 
 /// A desired state that waits for the check of the release for which it takes the node out of service.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub(super) struct Waiting {
     handled: oneshot::Sender<Handled>,
 }
 
-/// Waits for the end of the check of a release, or for ever.
-pub(super) async fn checked(check: &mut Option<ReleaseCheck>) -> (Assignment, Result<(), String>) {
+/// Waits for the end of the check of a release, for ever if there is none.
+pub(super) async fn checked(check: &mut Option<CheckInFlight>) -> (Assignment, Result<(), String>) {
     match check {
         Some((software, task)) => {
             let outcome = task.await.unwrap_or_else(|broken| Err(format!("the check broke off: {broken}")));
@@ -32,7 +32,7 @@ pub(super) async fn checked(check: &mut Option<ReleaseCheck>) -> (Assignment, Re
     }
 }
 
-/// Waits for the end of the node's check of itself, or for ever.
+/// Waits for the end of the node's check of itself, for ever if there is none.
 pub(super) async fn checked_itself(check: &mut Option<JoinHandle<Option<String>>>) -> Option<String> {
     match check {
         Some(task) => task.await.unwrap_or_else(|broken| Some(format!("the check broke off: {broken}"))),
@@ -48,7 +48,7 @@ impl Driver {
             let asker = self.parts.asker.clone();
             self.own_check = Some(tokio::spawn(async move { asker.own().await }));
         }
-        if let Some(software) = self.parts.agent.staged_to_take()
+        if let Some(software) = self.parts.node.agent().staged_to_take()
             && self.release_checks.is_due(software, now)
         {
             self.begin_check(software);
@@ -60,20 +60,22 @@ impl Driver {
         self.own_check = None;
         let now = self.parts.clock.now();
         self.own_checks.ended(now);
-        // It changes nothing durable, so it is in force at once.
-        for fact in self.parts.agent.apply(now, AgentEvent::StartChecked { fault }) {
+        for fact in self.parts.node.apply(now, AgentEvent::StartChecked { fault }) {
             warn!("{fact}");
         }
     }
 
-    /// Whether the node may leave for this software now; a check begins when the last one is too old.
-    pub(super) fn is_checked(&mut self, software: Assignment) -> bool {
+    /// Whether this software would start, by a check of just now; one begins when the last one is too old. When it
+    /// ends, the loop goes round again.
+    pub(super) fn check_before_leaving(&mut self, software: Assignment) -> ReleaseCheck {
         let now = self.parts.clock.now();
-        let fresh = self.release_checks.is_fresh(software, now);
-        if !fresh && self.release_checks.may_begin(software, now) {
+        if self.release_checks.is_fresh(software, now) {
+            return ReleaseCheck::Passed;
+        }
+        if self.release_checks.may_begin(software, now) {
             self.begin_check(software);
         }
-        fresh
+        ReleaseCheck::Pending
     }
 
     fn begin_check(&mut self, software: Assignment) {
@@ -84,11 +86,11 @@ impl Driver {
         }
     }
 
-    /// Takes a desired state, unless it takes the node out of service for a release that is to be checked
+    /// Accepts a desired state, unless it takes the node out of service for a release that is to be checked
     /// first: then it waits, and no call is refused meanwhile.
     pub(super) fn accept_checked(&mut self, desired: Desired, handled: oneshot::Sender<Handled>) {
-        let software = self.parts.agent.would_leave_service_for(&desired);
-        let staged = self.parts.agent.staged_to_take();
+        let software = self.parts.node.agent().would_leave_service_for(&desired);
+        let staged = self.parts.node.agent().staged_to_take();
         let Some(software) = software.filter(|software| staged == Some(*software)) else {
             let outcome = self.accept(desired);
             return self.handled.push((handled, outcome));
@@ -98,7 +100,7 @@ impl Driver {
         }
         match self.release_check {
             Some(_) => self.waiting.push(Waiting { desired, handled }),
-            // A fault was found just now; what was refused is asked for again, and so is the release.
+            // A fault was found just now: a refused state is sent again, and then the release is checked again.
             None => self.handled.push((handled, Handled::Refused)),
         }
     }
@@ -110,24 +112,25 @@ impl Driver {
         if let Err(why) = &outcome {
             info!("the check of {} has found: {why}", software.release);
         }
-        let kept = match self.release_checks.ended(software, now, outcome) {
-            Verdict::Fine => Kept::Yes,
-            Verdict::Again => Kept::No,
+        let durability = match self.release_checks.ended(software, now, outcome) {
+            Verdict::Fine => Durability::Durable,
+            Verdict::Again => Durability::NotDurable,
             Verdict::Reject(why) => self.reject(software, why),
         };
         for Waiting { desired, handled } in std::mem::take(&mut self.waiting) {
-            // What was not found fine, could not be remembered or was not asked about is asked for again.
-            let leaves_for = self.parts.agent.would_leave_service_for(&desired);
+            // What was not found fine, could not be made durable or was not asked about is asked for again.
+            let leaves_for = self.parts.node.agent().would_leave_service_for(&desired);
             let another = leaves_for.is_some_and(|leaves_for| leaves_for != software);
-            let outcome = if kept == Kept::Yes && !another { self.accept(desired) } else { Handled::Refused };
+            let accepts = durability == Durability::Durable && !another;
+            let outcome = if accepts { self.accept(desired) } else { Handled::Refused };
             self.handled.push((handled, outcome));
         }
     }
 
     /// One that is not wanted any more is nothing to reject.
-    fn reject(&mut self, software: Assignment, why: String) -> Kept {
-        if self.parts.agent.staged_to_take() != Some(software) {
-            return Kept::Yes;
+    fn reject(&mut self, software: Assignment, why: String) -> Durability {
+        if self.parts.node.agent().staged_to_take() != Some(software) {
+            return Durability::Durable;
         }
         self.apply(AgentEvent::Rejected { software, why })
     }

@@ -1,11 +1,11 @@
-//! What of the node's state cannot be written. Each file is a fault of its own: one that can be written
-//! says nothing about the other. Pure.
+//! Remembers which files of the node's state cannot be written. Each file is a fault of its own: one that can be
+//! written says nothing about the other. Performs no I/O.
 
 /// A file of the node's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StateFile {
-    /// What the agent remembers.
-    Memory,
+    /// The persistent state of the agent.
+    PersistentState,
     /// The Virtual Meeting Rooms.
     Configuration,
 }
@@ -22,7 +22,7 @@ pub(super) enum Change {
 /// The files that could not be written when it was last tried, and why.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    memory: Option<String>,
+    persistent_state: Option<String>,
     configuration: Option<String>,
 }
 
@@ -38,19 +38,19 @@ impl Faults {
         if self.of(file).take().is_some() { Change::New } else { Change::Known }
     }
 
-    /// Whether what the agent remembers can be written, as far as is known.
-    pub(super) fn spare_memory(&self) -> bool {
-        self.memory.is_none()
+    /// Whether the persistent state can be written, as far as is known.
+    pub(super) fn spare_persistent_state(&self) -> bool {
+        self.persistent_state.is_none()
     }
 
     /// Why the node is not fit to take calls.
     pub(super) fn unfit(&self) -> Option<String> {
-        self.memory.clone().or_else(|| self.configuration.clone())
+        self.persistent_state.clone().or_else(|| self.configuration.clone())
     }
 
     fn of(&mut self, file: StateFile) -> &mut Option<String> {
         match file {
-            StateFile::Memory => &mut self.memory,
+            StateFile::PersistentState => &mut self.persistent_state,
             StateFile::Configuration => &mut self.configuration,
         }
     }
@@ -61,17 +61,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_written_mends_only_its_own_fault() {
+    fn file_that_is_written_ends_only_its_own_fault() {
         let mut faults = Faults::default();
         assert_eq!(faults.failed(StateFile::Configuration, "full".into()), Change::New);
         assert_eq!(faults.failed(StateFile::Configuration, "full".into()), Change::Known);
-        assert_eq!(faults.written(StateFile::Memory), Change::Known);
-        assert!(faults.spare_memory());
+        assert_eq!(faults.written(StateFile::PersistentState), Change::Known);
+        assert!(faults.spare_persistent_state());
         assert_eq!(faults.unfit().as_deref(), Some("full"));
-        faults.failed(StateFile::Memory, "gone".into());
+        faults.failed(StateFile::PersistentState, "gone".into());
         assert_eq!(faults.written(StateFile::Configuration), Change::New);
         assert_eq!(faults.unfit().as_deref(), Some("gone"));
-        faults.written(StateFile::Memory);
+        faults.written(StateFile::PersistentState);
         assert_eq!(faults.unfit(), None);
     }
 }

@@ -1,21 +1,19 @@
-//! The loop: wait for one of the things that can happen, let the agent take it in, make durable what it
-//! remembers, and only then act on the difference between what it wants and what is in flight.
-//!
-//! It runs on the program's main thread, so its durable writes hold up no task of the call engine.
+//! The event loop of the node: waits for an input, applies it to [`fleet::agent::Reconciler`], and performs the effects
+//! that follow. It runs on the program's main thread, so its durable writes hold up no task of the call engine. It
+//! never decides what follows from an input.
 
-mod act;
 mod checks;
+mod confirm;
+mod effects;
 mod faults;
-mod keep;
-mod prove;
+mod persist;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use call::CallEngine;
-use fleet::agent::{Agent, AgentEvent, Memory};
+use fleet::agent::{AgentEvent, Durability, Reconciler, StagingOutcome};
 use fleet::desired::Assignment;
-use fleet::observed::Observed;
 use fleet::time::Time;
 use slots::{Machine, Supervised};
 use tokio::signal::unix::Signal;
@@ -27,23 +25,23 @@ use wire::SyncAnswer;
 
 use crate::calls;
 use crate::clock::Clock;
+use crate::confirmation::Confirmation;
+use crate::engine_probe::EngineProbe;
 use crate::files::chain;
-use crate::heartbeat::Heartbeat;
 use crate::http::RequestError;
 use crate::link::{Handled, LinkEvent, Report, Session};
-use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
-use crate::probation::Probation;
 use crate::reason::{Reason, Reasons};
-use crate::staging::{Job, Outcome, Stager, StagingEvent};
+use crate::staging::{Job, Stager, StagingEvent};
 use crate::unconfirmed::UnconfirmedFile;
-use crate::watchdog::{Promise, Watchdog};
+use crate::watchdog::{LoopDeadline, Watchdog};
 use crate::web::Service;
 
-/// The longest the loop waits without looking around.
-const LOOK_AROUND: Duration = Duration::from_secs(60);
+/// The longest wait of the loop.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Everything that can happen to the shell.
+/// Everything that the loop waits for.
 #[derive(Debug)]
 pub enum Input {
     /// The link to the Management Node.
@@ -52,7 +50,7 @@ pub enum Input {
     CallsChanged,
     /// The staging under way.
     Staging(StagingEvent),
-    /// The call engine has called itself: it carried that call, or why not.
+    /// The call engine has called itself: whether it carried that call, or why not.
     Probed(Result<(), String>),
     /// The node has checked whether its machine would start again.
     CheckedItself(Option<String>),
@@ -75,65 +73,64 @@ pub enum Ending {
 
 /// The parts that the driver ties together.
 pub struct Parts {
-    /// The brain.
-    pub agent: Agent,
+    /// The agent with what is in flight for it.
+    pub node: Reconciler,
     /// The clock.
     pub clock: Clock,
-    /// Where the brain's memory lies.
-    pub memory: MemoryFile,
-    /// What lies there.
-    pub durable: Memory,
-    /// Where the configuration lies.
+    /// The file of its persistent state.
+    pub state_file: PersistentStateFile,
+    /// The file of the configuration.
     pub configuration: ConfigurationFile,
-    /// The revision of the configuration that is in force.
+    /// The revision of the valid configuration.
     pub revision: u64,
     /// The call engine, started with `admission`.
     pub engine: Arc<CallEngine>,
-    /// What is done about new calls.
+    /// What clients of callers are answered about new calls.
     pub service: watch::Sender<Service>,
     /// The machine's slots.
     pub machine: Machine,
-    /// The line to boot.
+    /// The connection to boot.
     pub boot: Supervised,
     /// The confirmation, when this release has not confirmed itself.
-    pub probation: Option<Probation>,
+    pub confirmation: Option<Confirmation>,
     /// The manifest of the release that runs.
     pub manifest: String,
-    /// Where a release says why it could not confirm itself.
+    /// The file in which a release writes why it could not confirm itself.
     pub unconfirmed: UnconfirmedFile,
-    /// The conversation with the Management Node.
+    /// The session with the Management Node.
     pub session: Arc<Session>,
     /// What the link reports.
     pub report: watch::Sender<Report>,
-    /// Wakes the link when there is news.
+    /// Wakes the link when the report has changed.
     pub news: Arc<Notify>,
-    /// What the link brings.
+    /// Answers and failures of the link.
     pub link: mpsc::Receiver<LinkEvent>,
-    /// What checks whether this machine would start again.
+    /// Runs the checks before a start.
     pub asker: Asker,
-    /// What stages.
+    /// Begins stagings.
     pub stager: Stager,
-    /// What the staging says.
+    /// Progress and outcome of the staging.
     pub staging: mpsc::Receiver<StagingEvent>,
     /// How fast a package may be fetched.
     pub rate: watch::Sender<Option<u64>>,
     /// SIGTERM.
     pub terminate: Signal,
-    /// By when the loop comes round again.
-    pub promise: Promise,
-    /// What notices when it does not.
+    /// By when the next turn of the loop begins.
+    pub loop_deadline: LoopDeadline,
+    /// Notices when it does not.
     pub watchdog: Watchdog,
 }
 
-/// The shell of a running node.
+/// A running node.
 pub struct Driver {
     parts: Parts,
-    /// When the memory is written again, with the time.
-    keep_at: Time,
-    /// What of the state cannot be written.
+    /// When the persistent state is written again, with the time.
+    rewrite_at: Time,
+    /// Which files of the state cannot be written.
     faults: faults::Faults,
     /// Whether the call engine of a confirmed release carries calls.
-    heartbeat: Heartbeat,
+    engine_probe: EngineProbe,
+    /// The staging in flight.
     job: Option<Job>,
     /// The call engine's call to itself.
     probe: Option<JoinHandle<Result<(), String>>>,
@@ -146,14 +143,12 @@ pub struct Driver {
     own_check: Option<JoinHandle<Option<String>>>,
     /// What is known of the release in the other slot, and the check under way.
     release_checks: ReleaseChecks,
-    release_check: Option<checks::ReleaseCheck>,
+    release_check: Option<checks::CheckInFlight>,
     /// The desired states that wait for that check.
     waiting: Vec<checks::Waiting>,
-    /// What was reported last, to tell news from none.
-    reported: Option<Observed>,
-    /// The answers whose taking in is still to be acknowledged.
+    /// The answers that are handled and still to be acknowledged.
     handled: Vec<(oneshot::Sender<Handled>, Handled)>,
-    /// Why there is no conversation with the Management Node, as far as it was logged.
+    /// Why no sync succeeds, as far as it was logged.
     reasons: Reasons,
     refusal: Option<String>,
 }
@@ -162,8 +157,8 @@ impl Driver {
     /// A driver of these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
-            keep_at: keep::first_due(parts.probation.as_ref(), parts.clock.now()),
-            heartbeat: Heartbeat::begin(parts.clock.now()),
+            rewrite_at: persist::first_due(parts.confirmation.as_ref(), parts.clock.now()),
+            engine_probe: EngineProbe::begin(parts.clock.now()),
             own_checks: OwnChecks::begin(parts.clock.now()),
             parts,
             faults: faults::Faults::default(),
@@ -175,7 +170,6 @@ impl Driver {
             waiting: Vec::new(),
             no_call: None,
             refused: 0,
-            reported: None,
             handled: Vec::new(),
             reasons: Reasons::default(),
             refusal: None,
@@ -186,21 +180,22 @@ impl Driver {
     pub async fn run(mut self) -> Ending {
         let mut counted = self.parts.engine.calls();
         let mut shown = self.parts.service.subscribe();
-        if self.parts.probation.is_none() {
-            self.say_ready();
+        if self.parts.confirmation.is_none() {
+            self.report_ready();
         }
-        self.prove();
+        self.confirm_or_probe();
         loop {
-            if self.settle() == act::Settled::Restarts {
+            self.settle();
+            if self.parts.node.is_restarting() {
                 return self.end(Ending::Restart).await;
             }
             let input = self.next(&mut counted, &mut shown).await;
-            self.parts.promise.renew(Duration::ZERO);
+            self.parts.loop_deadline.renew(Duration::ZERO);
             if matches!(input, Input::Terminate) {
                 return self.end(Ending::Terminated).await;
             }
             self.handle(input);
-            self.prove();
+            self.confirm_or_probe();
             self.check_when_due();
         }
     }
@@ -212,7 +207,7 @@ impl Driver {
         shown: &mut watch::Receiver<Service>,
     ) -> Input {
         let wait = self.until_due();
-        self.parts.promise.renew(wait);
+        self.parts.loop_deadline.renew(wait);
         let parts = &mut self.parts;
         tokio::select! {
             _ = parts.terminate.recv() => Input::Terminate,
@@ -230,7 +225,7 @@ impl Driver {
         }
     }
 
-    /// Takes in what has happened.
+    /// Handles an input.
     fn handle(&mut self, input: Input) {
         match input {
             Input::Link(LinkEvent::Answered { answer, handled }) => self.answered(*answer, handled),
@@ -242,7 +237,7 @@ impl Driver {
             }
             Input::CheckedItself(fault) => self.own_check_ended(fault),
             Input::ReleaseChecked(software, outcome) => self.release_check_ended(software, outcome),
-            // The calls and the deadlines are looked at in every turn.
+            // Every turn counts the calls and applies deadlines.
             Input::CallsChanged | Input::Due | Input::Terminate => {}
         }
     }
@@ -254,13 +249,13 @@ impl Driver {
             info!("the Management Node answers again");
         }
         let now = self.parts.clock.now();
-        if let Some(probation) = &mut self.parts.probation {
-            probation.synced(now);
+        if let Some(confirmation) = &mut self.parts.confirmation {
+            confirmation.synced(now);
         }
         self.parts.rate.send_if_modified(|rate| std::mem::replace(rate, fetch_rate) != fetch_rate);
-        let configured = configuration.map_or(keep::Kept::Yes, |it| self.configure(&it));
-        if configured == keep::Kept::No {
-            // What was not kept comes again, so it is not asked for again at once.
+        let configured = configuration.map_or(Durability::Durable, |it| self.configure(&it));
+        if configured == Durability::NotDurable {
+            // What was not stored comes again, so it is not asked for again at once.
             self.accept(desired);
             self.handled.push((handled, Handled::Refused));
             return;
@@ -276,8 +271,8 @@ impl Driver {
             warn!("no conversation with the Management Node: {reason} ({})", chain(error));
         }
         let now = self.parts.clock.now();
-        if let Some(probation) = &mut self.parts.probation {
-            probation.failed(now, failing);
+        if let Some(confirmation) = &mut self.parts.confirmation {
+            confirmation.failed(now, failing);
         }
     }
 
@@ -288,33 +283,32 @@ impl Driver {
             }
             StagingEvent::Ended { software, outcome } => {
                 self.job = None;
-                match outcome {
+                let now = self.parts.clock.now();
+                if outcome == StagingOutcome::Staged {
                     // Its check was the last step.
-                    Outcome::Staged => {
-                        self.release_checks.passed(software, self.parts.clock.now());
-                        self.apply(AgentEvent::Staged { manifest: software.manifest })
-                    }
-                    Outcome::Rejected(why) => self.apply(AgentEvent::Rejected { software, why }),
-                    Outcome::Cancelled => return,
-                };
+                    self.release_checks.passed(software, now);
+                }
+                effects::log(&self.parts.node.staging_ended(now, software, outcome));
+                self.persist_change();
             }
         }
     }
 
     /// How long until something is to be done although nothing happens.
     fn until_due(&self) -> Duration {
-        let asks = match &self.parts.probation {
-            Some(probation) => probation.next_deadline(),
-            None => self.heartbeat.next_deadline(),
+        let probes = match &self.parts.confirmation {
+            Some(confirmation) => confirmation.next_deadline(),
+            None => self.engine_probe.next_deadline(),
         };
         // What cannot be made durable is tried again when the disk is.
-        let agent = self.parts.agent.next_deadline().filter(|_| self.faults.spare_memory());
-        let waits = self.parts.agent.staged_to_take().filter(|_| self.release_check.is_none());
+        let agent = self.parts.node.agent();
+        let deadline = agent.next_deadline().filter(|_| self.faults.spare_persistent_state());
+        let waits = agent.staged_to_take().filter(|_| self.release_check.is_none());
         let release = waits.and_then(|software| self.release_checks.due_at(software));
-        let deadlines = [Some(self.keep_at), agent, asks, self.own_checks.next_deadline(), release];
+        let deadlines = [Some(self.rewrite_at), deadline, probes, self.own_checks.next_deadline(), release];
         let now = self.parts.clock.now();
         let until = deadlines.into_iter().flatten().min().map(|at| Duration::from_millis(now.until(at).0));
-        until.unwrap_or(LOOK_AROUND).min(LOOK_AROUND)
+        until.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
     }
 
     /// Ends in an orderly way: the calls that are left are hung up, and the time is kept.
@@ -327,18 +321,18 @@ impl Driver {
             // However it ended, it does not hold the engine any more.
             let _ = probe.await;
         }
-        let Parts { engine, session, durable, memory, clock, watchdog, .. } = self.parts;
+        let Parts { engine, session, node, state_file, clock, watchdog, .. } = self.parts;
         drop(watchdog);
         match ending {
             Ending::Restart => {
-                // The memory was stored, with the time, when the node decided to leave.
-                tokio::join!(session.say_farewell(), shut_down(engine));
+                // The state was stored, with the time, when the node decided to leave.
+                tokio::join!(session.report_restart(), shut_down(engine));
             }
             Ending::Terminated => {
                 let left = calls::counted(*engine.calls().borrow(), Instant::now());
                 info!("asked to end, hanging up {left}");
                 shut_down(engine).await;
-                if let Err(error) = memory.store(&durable, &clock) {
+                if let Err(error) = state_file.store(node.agent().persistent_state(), &clock) {
                     warn!("{}", chain(&error));
                 }
             }
@@ -354,7 +348,7 @@ async fn shut_down(engine: Arc<CallEngine>) {
     }
 }
 
-/// Waits for the end of the call under way, or for ever. One that broke off was carried by nobody.
+/// Waits for the end of the probe, for ever if there is none. One that broke off has failed.
 async fn result_of(probe: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
     match probe {
         Some(probe) => probe.await.unwrap_or_else(|_| Err("the node's call to itself broke off".into())),

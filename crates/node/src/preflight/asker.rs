@@ -1,4 +1,5 @@
-//! Asks for a check: this program about itself, or the program in the other slot about itself.
+//! Runs a check: of this program in this process, or of the program in the other slot by starting it with `check`. It
+//! relies on a time limit, since a disk may hang, and does not judge the outcome.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub struct Asker {
     pub addresses: Vec<SocketAddr>,
     /// Its calls, each of which has a port for sound open.
     pub calls: watch::Receiver<Calls>,
-    /// Held by the check of itself that is under way: one that hangs is not joined by others.
+    /// Held by the running check of this program, so that none is added to one that hangs.
     pub turn: Arc<Mutex<()>>,
 }
 
@@ -34,7 +35,7 @@ impl Asker {
     fn held(&self) -> Held {
         let calls = match *self.calls.borrow() {
             Calls::Known { count, .. } => count,
-            // Nobody knows, and an upgrade waits for those that do; no call can be in the way then.
+            // Unknown: an upgrade waits until it is known, so the calls need not be checked.
             Calls::Unknown => u32::MAX,
         };
         Held { addresses: self.addresses.clone(), calls }
@@ -59,7 +60,7 @@ impl Asker {
         }
     }
 
-    /// Asks the program in the other slot whether it would start.
+    /// Lets the program in the other slot check whether it would start.
     ///
     /// # Errors
     /// Why it would not, in a sentence or a few.

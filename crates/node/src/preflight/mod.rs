@@ -1,7 +1,6 @@
-//! The check before a start: whether this program would start on this machine, found out without starting.
-//! It asks with the functions that a start uses and leaves everything as it is. A node that serves runs it
-//! about itself, and the program of a release that is to be taken runs it in its slot, before the node refuses
-//! its first call for that.
+//! The check before a start: whether this program would start on this machine, without starting it. It relies on the
+//! functions that a start uses, and changes nothing. A serving node checks itself, and the program of a staged release
+//! checks itself in its slot before the node refuses its first call for it.
 
 mod asker;
 mod schedule;
@@ -16,7 +15,7 @@ use slots::{Fault, Held, Machine, Slot, SlotIdentity};
 
 use crate::files::{self, chain};
 use crate::identity::Identity;
-use crate::memory::{ConfigurationFile, MemoryFile};
+use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::settings::Settings;
 use crate::web;
 
@@ -28,7 +27,7 @@ pub use schedule::{OwnChecks, ReleaseChecks, Verdict};
 struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Notes what went wrong, if anything did.
+    /// Records the error, if there is one.
     fn of<T, E: std::error::Error + 'static>(&mut self, outcome: Result<T, E>) -> Option<T> {
         outcome.map_err(|error| self.0.push(Fault::new(&chain(&error)))).ok()
     }
@@ -66,7 +65,7 @@ fn check_slot(root: &Path, slot: Option<Slot>, faults: &mut Faults) {
     let Some(slot) = slot else { return };
     let Release { version, build } = Release::COMPILED;
     let compiled = faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
-    // A slot that cannot say what it holds, or holds another release, is put back whole: no more is said of it.
+    // A slot whose identity is unreadable or of another release is replaced as a whole: no further fault is reported.
     if let (Some(keys), Some(_)) = (faults.of(TrustedKeys::of_machine(root)), compiled) {
         faults.of(machine.inspect(slot, &mut |slot, identity| {
             let SlotIdentity { format: _, manifest, version, build, program } = identity.clone();
@@ -76,13 +75,13 @@ fn check_slot(root: &Path, slot: Option<Slot>, faults: &mut Faults) {
     }
 }
 
-/// What the node remembers and who it is, and that it can remember more.
+/// The persistent state and the identity of the node, and that state can be written.
 fn check_state(root: &Path, faults: &mut Faults) {
     let state = root.join("state");
     for dir in [root, state.as_path()].into_iter().filter(|dir| dir.exists()) {
         faults.of(files::try_writing(dir));
     }
-    faults.of(MemoryFile::new(&state).load());
+    faults.of(PersistentStateFile::new(&state).load());
     // A damaged configuration is no fault: a start goes on without it, too.
     let _ = ConfigurationFile::new(&state).load();
     let Some(identity) = faults.of(Identity::load(root)) else { return };

@@ -1,4 +1,5 @@
-//! When the checks are due, and what follows from them. Pure: time comes in.
+//! Decides when the checks before a start are due, and what follows from their outcomes. Time comes in as an argument;
+//! the event loop runs the checks.
 
 use fleet::desired::Assignment;
 use fleet::time::{Span, Time};
@@ -13,7 +14,7 @@ const EVERY: Span = Span::seconds(60);
 const AGAIN: Span = Span::seconds(5);
 
 /// How many checks in a row must find a fault before the release is rejected for this run: a port may be held
-/// for a moment by a program that only passes through.
+/// for a moment by a program that runs only briefly.
 const FAILURES: u32 = 2;
 
 /// How long a check that found nothing is good for the node to leave: it has just been made for that.
@@ -32,7 +33,7 @@ impl OwnChecks {
         Self { at: Some(now + AGAIN) }
     }
 
-    /// Whether one is due; then it is taken as begun.
+    /// Whether one is due; then it counts as begun.
     pub fn step(&mut self, now: Time) -> bool {
         let due = self.at.is_some_and(|at| at <= now);
         if due {
@@ -46,7 +47,7 @@ impl OwnChecks {
         self.at = Some(now + EVERY);
     }
 
-    /// When [`OwnChecks::step`] is to be asked again, if nothing happens before.
+    /// When [`OwnChecks::step`] is to be called again, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Time> {
         self.at
     }
@@ -57,7 +58,7 @@ impl OwnChecks {
 pub enum Verdict {
     /// It would start.
     Fine,
-    /// It would not start just now; it is asked again.
+    /// It would not start just now; it is checked again.
     Again,
     /// It is not to be taken in this run.
     Reject(String),
@@ -78,13 +79,13 @@ enum Last {
 }
 
 impl ReleaseChecks {
-    /// Whether this release is to be checked now, while nothing presses.
+    /// Whether the regular check of this release is due.
     pub fn is_due(&self, software: Assignment, now: Time) -> bool {
         self.due_at(software).is_some_and(|at| at <= now)
     }
 
-    /// When this release is to be checked next, while nothing presses; none while it is being checked. One that
-    /// was not checked yet is due since ever.
+    /// When the next regular check of this release is due; none while it is being checked. A release that was not
+    /// checked yet is due at once.
     pub fn due_at(&self, software: Assignment) -> Option<Time> {
         match self.of(software) {
             None => Some(Time::default()),

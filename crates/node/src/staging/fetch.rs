@@ -1,5 +1,5 @@
-//! Fetches a package from the Management Node: manifest and signature first, then the payload, resumed
-//! where it broke off and checked piece by piece.
+//! Fetches a package from the Management Node: manifest and signature first, then the payload, which is resumed where
+//! it broke off and verified piece by piece. It relies on [`package`] for what is verified, and unpacks nothing.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Stager;
+use super::disk_space::{self, DiskSpace};
 use super::pace::Pace;
-use super::patience::Trouble;
-use super::put::refusal_trouble;
-use super::room::{self, Room};
+use super::retry_policy::Failure;
+use super::unpack::refusal_failure;
 use crate::files::chain;
 use crate::http::{self, RequestError};
 
@@ -40,27 +40,27 @@ pub(super) struct Fetch<'a> {
 
 impl Fetch<'_> {
     /// Fetches all of it; afterwards the payload lies complete and checked in `part`. What has arrived when
-    /// it fails stays there, and the next attempt goes on from the last good piece.
-    pub(super) async fn run(&self, part: &Path) -> Result<Verified, Trouble> {
+    /// it fails stays there, and the next attempt resumes after the last good piece.
+    pub(super) async fn run(&self, part: &Path) -> Result<Verified, Failure> {
         let verified = self.manifest().await?;
         let payload = verified.payload(Role::Node);
         let download = self.open(part, payload).await?;
-        self.look_for_room(download.missing(), payload).await?;
-        self.say(&download, payload).await;
+        self.check_disk_space(download.missing(), payload).await?;
+        self.report(&download, payload).await;
         let download = if download.missing() > 0 { self.stream(download, payload).await? } else { download };
-        blocking(move || download.finish()).await?.map_err(refusal_trouble)?;
+        blocking(move || download.finish()).await?.map_err(refusal_failure)?;
         Ok(verified)
     }
 
     /// The signed manifest, if it is the assigned one and fits this node.
-    async fn manifest(&self) -> Result<Verified, Trouble> {
+    async fn manifest(&self) -> Result<Verified, Failure> {
         let manifest = self.small(MANIFEST_FILE, MAX_MANIFEST).await?;
         let signature = self.small(SIGNATURE_FILE, MAX_SIGNATURE).await?;
         let verified = verify_manifest(&manifest, &signature, &self.keys)
-            .map_err(|refusal| Trouble::Unverified(chain(&refusal)))?;
+            .map_err(|refusal| Failure::Unverified(chain(&refusal)))?;
         let assigned = &self.software;
         if verified.hash() != assigned.manifest {
-            return Err(Trouble::Unverified(format!(
+            return Err(Failure::Unverified(format!(
                 "the Management Node sent the manifest of package {} for package {}",
                 verified.hash(),
                 assigned.manifest
@@ -68,17 +68,17 @@ impl Fetch<'_> {
         }
         let brings = verified.manifest().release();
         if brings != assigned.release {
-            return Err(Trouble::Unfit(format!(
+            return Err(Failure::Unfit(format!(
                 "the package brings {brings}, and this node was to get {}",
                 assigned.release
             )));
         }
         let admitted = verified.admits(self.stager.running, self.stager.running_package);
-        admitted.map_err(|refusal| Trouble::Unfit(refusal.to_string()))?;
+        admitted.map_err(|refusal| Failure::Unfit(refusal.to_string()))?;
         Ok(verified)
     }
 
-    async fn small(&self, name: &str, limit: u64) -> Result<Vec<u8>, Trouble> {
+    async fn small(&self, name: &str, limit: u64) -> Result<Vec<u8>, Failure> {
         let session = &self.stager.session;
         let (client, path) = (session.client(), self.path(name));
         let limits = (SMALL_FILE, limit as usize);
@@ -87,37 +87,37 @@ impl Fetch<'_> {
             let (client, path) = (&client, &path);
             async move { http::get(client, &address, path, limits).await }
         });
-        got.await.map_err(Trouble::Link)
+        got.await.map_err(Failure::Link)
     }
 
     fn path(&self, name: &str) -> String {
         format!("/node/v1/packages/{}/{name}", self.software.manifest)
     }
 
-    async fn open(&self, part: &Path, payload: &Payload) -> Result<Download, Trouble> {
+    async fn open(&self, part: &Path, payload: &Payload) -> Result<Download, Failure> {
         let (part, payload) = (part.to_path_buf(), payload.clone());
-        blocking(move || Download::open(&part, &payload)).await?.map_err(refusal_trouble)
+        blocking(move || Download::open(&part, &payload)).await?.map_err(refusal_failure)
     }
 
-    /// Refuses what the disk has no room for, before any of it arrives.
-    async fn look_for_room(&self, missing: u64, payload: &Payload) -> Result<(), Trouble> {
+    /// Refuses what does not fit on the disk, before any of it arrives.
+    async fn check_disk_space(&self, missing: u64, payload: &Payload) -> Result<(), Failure> {
         let root = self.stager.machine.root().to_path_buf();
         let inactive = self.stager.machine.slot_dir(self.stager.slot.other());
         let unpacked = payload.unpacked_size;
         let lacking = blocking(move || {
-            let (given_back, free) = (room::held(&inactive), room::free(&root)?);
-            Ok::<_, rustix::io::Errno>(Room { missing, unpacked, given_back, free }.lacking())
+            let (given_back, free) = (disk_space::size_of(&inactive), disk_space::free(&root)?);
+            Ok::<_, rustix::io::Errno>(DiskSpace { missing, unpacked, given_back, free }.lacking())
         });
         match lacking.await? {
             Ok(None) => Ok(()),
-            Ok(Some(why)) => Err(Trouble::Local(why)),
-            Err(error) => Err(Trouble::Local(format!("the disk does not say how much is free: {error}"))),
+            Ok(Some(why)) => Err(Failure::Local(why)),
+            Err(error) => Err(Failure::Local(format!("the disk does not say how much is free: {error}"))),
         }
     }
 
     /// Fetches from where the download is until it is complete, a piece is bad or the connection breaks.
-    async fn stream(&self, mut download: Download, payload: &Payload) -> Result<Download, Trouble> {
-        let (address, mut answer) = self.ask(download.at(), payload).await.map_err(Trouble::Link)?;
+    async fn stream(&self, mut download: Download, payload: &Payload) -> Result<Download, Failure> {
+        let (address, mut answer) = self.ask(download.at(), payload).await.map_err(Failure::Link)?;
         let mut pace = Pace::begin(Instant::now());
         let mut collected = Vec::with_capacity(WRITE);
         loop {
@@ -131,14 +131,14 @@ impl Fetch<'_> {
             if collected.len() >= WRITE || ended {
                 let (back, written) = write(download, std::mem::take(&mut collected)).await?;
                 download = back;
-                self.say(&download, payload).await;
-                written.map_err(refusal_trouble)?;
+                self.report(&download, payload).await;
+                written.map_err(refusal_failure)?;
             }
             if ended {
                 return match chunk {
                     Ok(_) if download.missing() == 0 => Ok(download),
-                    Ok(_) => Err(Trouble::Link(cut_short(&address))),
-                    Err(error) => Err(Trouble::Link(RequestError::sort(&address, error))),
+                    Ok(_) => Err(Failure::Link(cut_short(&address))),
+                    Err(error) => Err(Failure::Link(RequestError::sort(&address, error))),
                 };
             }
         }
@@ -169,10 +169,10 @@ impl Fetch<'_> {
             .await
     }
 
-    async fn say(&self, download: &Download, payload: &Payload) {
+    async fn report(&self, download: &Download, payload: &Payload) {
         let percent = download.at().saturating_mul(100) / payload.size.max(1);
         let percent = u8::try_from(percent).unwrap_or(100);
-        self.stager.say_fetching(self.software.manifest, percent).await;
+        self.stager.report_progress(self.software.manifest, percent).await;
     }
 }
 
@@ -192,7 +192,7 @@ fn cut_short(address: &str) -> RequestError {
     RequestError::Malformed { address: address.into(), why: "it ends before the payload is complete".into() }
 }
 
-async fn write(mut download: Download, bytes: Vec<u8>) -> Result<(Download, Result<(), Refusal>), Trouble> {
+async fn write(mut download: Download, bytes: Vec<u8>) -> Result<(Download, Result<(), Refusal>), Failure> {
     blocking(move || {
         let written = download.write(&bytes);
         (download, written)
@@ -201,8 +201,8 @@ async fn write(mut download: Download, bytes: Vec<u8>) -> Result<(Download, Resu
 }
 
 /// Runs what waits for the disk beside the tasks that wait for the network.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Trouble> {
-    spawn_blocking(work).await.map_err(|error| Trouble::Local(error.to_string()))
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    spawn_blocking(work).await.map_err(|error| Failure::Local(error.to_string()))
 }
 
 #[cfg(test)]
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_must_begin_where_the_payload_broke_off() {
+    fn answer_must_begin_where_the_payload_broke_off() {
         let check = |at, status: StatusCode, range: Option<&str>, taken: bool| {
             assert_eq!(begins_at(at, 100, status, range).is_ok(), taken, "{at}, {status}, {range:?}");
         };

@@ -1,15 +1,16 @@
-//! Staging: a release is fetched, verified and unpacked into the inactive slot, while calls live. It
-//! never selects the slot. One release is staged at a time.
+//! Stages a release: fetches it, verifies it, unpacks it into the inactive slot and lets it check itself there, while
+//! calls live. It relies on the event loop to stage one release at a time, and never selects the slot.
 
+mod disk_space;
 mod fetch;
 mod pace;
-mod patience;
-mod put;
-mod room;
+mod retry_policy;
+mod unpack;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fleet::agent::StagingOutcome;
 use fleet::desired::Assignment;
 use fleet::version::{Release, Sha256};
 use package::{TRUST_DIR, TrustedKeys, Verified};
@@ -24,11 +25,11 @@ use crate::files::{self, chain};
 use crate::link::Session;
 use crate::preflight::Asker;
 
-pub use patience::{FAILED_VERIFICATIONS, LOCAL_FAILURES, NOT_THERE};
-pub use room::DISK_RESERVE;
+pub use disk_space::DISK_RESERVE;
+pub use retry_policy::{FAILED_VERIFICATIONS, LOCAL_FAILURES, NOT_THERE};
 
 use fetch::Fetch;
-use patience::{Patience, Trouble, Verdict};
+use retry_policy::{Failure, RetryPolicy, Verdict};
 
 /// What every staging needs.
 #[derive(Clone, Debug)]
@@ -43,18 +44,18 @@ pub struct Stager {
     pub running_package: Option<Sha256>,
     /// The conversation with the Management Node.
     pub session: Arc<Session>,
-    /// What asks the staged release whether it would start.
+    /// What lets the staged release check whether it would start.
     pub asker: Asker,
     /// How fast the package may be fetched, in bytes per second.
     pub rate: watch::Receiver<Option<u64>>,
-    /// Where to say how it goes.
-    pub news: mpsc::Sender<StagingEvent>,
+    /// Where progress and the outcome are reported.
+    pub events: mpsc::Sender<StagingEvent>,
 }
 
-/// How a staging goes.
+/// What a staging reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StagingEvent {
-    /// The package is under way.
+    /// The package is being fetched.
     Fetching {
         /// The package.
         manifest: Sha256,
@@ -66,22 +67,11 @@ pub enum StagingEvent {
         /// The software.
         software: Assignment,
         /// How.
-        outcome: Outcome,
+        outcome: StagingOutcome,
     },
 }
 
-/// How a staging ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The release lies complete and verified in the inactive slot.
-    Staged,
-    /// It cannot be had, for good.
-    Rejected(String),
-    /// It is not wanted any more.
-    Cancelled,
-}
-
-/// A staging under way. It ends with [`StagingEvent::Ended`], also when it is cancelled.
+/// A staging in flight. It ends with [`StagingEvent::Ended`], also when it is cancelled.
 #[derive(Debug)]
 pub struct Job {
     /// The software.
@@ -104,84 +94,84 @@ impl Stager {
         tokio::spawn(async move {
             let outcome = stager.stage(software, &token).await;
             // Nobody listens when the node ends, and then nobody needs to know.
-            let _ = stager.news.send(StagingEvent::Ended { software, outcome }).await;
+            let _ = stager.events.send(StagingEvent::Ended { software, outcome }).await;
         });
         Job { software, cancel }
     }
 
-    async fn stage(&self, software: Assignment, cancel: &CancellationToken) -> Outcome {
-        let mut patience = Patience::default();
+    async fn stage(&self, software: Assignment, cancel: &CancellationToken) -> StagingOutcome {
+        let mut retry_policy = RetryPolicy::default();
         let mut backoff = Backoff::default();
         loop {
-            let trouble = match self.attempt(software, cancel).await {
-                Ok(()) => return Outcome::Staged,
-                Err(trouble) => trouble,
+            let failure = match self.attempt(software, cancel).await {
+                Ok(()) => return StagingOutcome::Staged,
+                Err(failure) => failure,
             };
-            match patience.suffer(trouble) {
-                Verdict::Cancelled => return Outcome::Cancelled,
+            match retry_policy.failed(failure) {
+                Verdict::Cancelled => return StagingOutcome::Cancelled,
                 Verdict::GiveUp(why) => {
-                    self.forget(software.manifest);
-                    return Outcome::Rejected(why);
+                    self.remove_download(software.manifest);
+                    return StagingOutcome::Rejected(why);
                 }
                 Verdict::Again { why } => warn!("staging {}: {why}; trying again", software.release),
             }
             let pause = sleep(backoff.failed(chance()));
             if cancel.run_until_cancelled(pause).await.is_none() {
-                return Outcome::Cancelled;
+                return StagingOutcome::Cancelled;
             }
         }
     }
 
-    async fn attempt(&self, software: Assignment, cancel: &CancellationToken) -> Result<(), Trouble> {
+    async fn attempt(&self, software: Assignment, cancel: &CancellationToken) -> Result<(), Failure> {
         let keys = self.keys().await?;
-        if self.lies_there(software, keys.clone()).await? {
+        if self.is_in_slot(software, keys.clone()).await? {
             info!("{} lies in the inactive slot already", software.release);
-            return self.ask().await;
+            return self.check().await;
         }
         let part = self.part(software.manifest)?;
         let fetch = Fetch { stager: self, software, keys };
         let fetched = cancel.run_until_cancelled(fetch.run(&part)).await;
-        let verified = fetched.unwrap_or(Err(Trouble::Cancelled))?;
-        self.put(part, verified).await?;
-        self.ask().await
+        let verified = fetched.unwrap_or(Err(Failure::Cancelled))?;
+        self.unpack(part, verified).await?;
+        self.check().await
     }
 
-    /// The release itself says whether it would start: the last step, for only what would start is staged.
-    async fn ask(&self) -> Result<(), Trouble> {
-        self.asker.release().await.map_err(Trouble::WouldNotStart)
+    /// The release itself checks whether it would start: the last step, for only what would start is staged.
+    async fn check(&self) -> Result<(), Failure> {
+        self.asker.release().await.map_err(Failure::WouldNotStart)
     }
 
     /// The keys of the machine. They lie outside the slots and never come from the manager or a package.
-    async fn keys(&self) -> Result<TrustedKeys, Trouble> {
+    async fn keys(&self) -> Result<TrustedKeys, Failure> {
         let trust = self.machine.root().join(TRUST_DIR);
         let keys = tokio::task::spawn_blocking(move || TrustedKeys::load(&trust)).await;
-        let keys = keys.map_err(|error| Trouble::Local(error.to_string()))?;
-        keys.map_err(|error| Trouble::Local(chain(&error)))
+        let keys = keys.map_err(|error| Failure::Local(error.to_string()))?;
+        keys.map_err(|error| Failure::Local(chain(&error)))
     }
 
     /// Whether the inactive slot holds the release already, complete and as signed.
-    async fn lies_there(&self, software: Assignment, keys: TrustedKeys) -> Result<bool, Trouble> {
+    async fn is_in_slot(&self, software: Assignment, keys: TrustedKeys) -> Result<bool, Failure> {
         let (machine, slot) = (self.machine.clone(), self.slot.other());
-        let looked = tokio::task::spawn_blocking(move || put::holds(&machine, slot, &software, &keys)).await;
-        looked.map_err(|error| Trouble::Local(error.to_string()))
+        let held = tokio::task::spawn_blocking(move || unpack::holds(&machine, slot, &software, &keys)).await;
+        held.map_err(|error| Failure::Local(error.to_string()))
     }
 
-    /// Unpacks beside the calls: in a thread of its own, which gives way to every other.
-    async fn put(&self, part: PathBuf, verified: Verified) -> Result<(), Trouble> {
+    /// Unpacks in a thread of its own with a lower priority than every other, so that calls come first.
+    async fn unpack(&self, part: PathBuf, verified: Verified) -> Result<(), Failure> {
         let (machine, slot) = (self.machine.clone(), self.slot);
         let (done, outcome) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("unpack".into()).spawn(move || {
-            put::give_way();
+            unpack::lower_priority();
             // The receiver is gone only when the whole node ends.
-            let _ = done.send(put::put(&machine, slot, &part, &verified));
+            let _ = done.send(unpack::unpack(&machine, slot, &part, &verified));
         });
-        thread.map_err(|error| Trouble::Local(error.to_string()))?;
-        outcome.await.unwrap_or_else(|_| Err(Trouble::Local("unpacking was cut off".into())))
+        thread.map_err(|error| Failure::Local(error.to_string()))?;
+        outcome.await.unwrap_or_else(|_| Err(Failure::Local("unpacking was cut off".into())))
     }
 
     /// Where the payload is collected. Payloads of other releases are not needed any more.
-    fn part(&self, manifest: Sha256) -> Result<PathBuf, Trouble> {
-        let local = |error: &dyn std::error::Error| Trouble::Local(chain(error));
+    fn part(&self, manifest: Sha256) -> Result<PathBuf, Failure> {
+        let local = |error: &dyn std::error::Error| Failure::Local(chain(error));
         let dir = files::make_dir(self.machine.root(), "downloads").map_err(|error| local(&error))?;
         let name = format!("{manifest}.part");
         for entry in std::fs::read_dir(&dir).map_err(|error| local(&error))? {
@@ -193,15 +183,15 @@ impl Stager {
         Ok(dir.join(name))
     }
 
-    /// Leaves nothing of a release that cannot be had on the disk.
-    fn forget(&self, manifest: Sha256) {
+    /// Removes what was fetched of a release that cannot be staged.
+    fn remove_download(&self, manifest: Sha256) {
         let part = self.machine.root().join("downloads").join(format!("{manifest}.part"));
         // It may never have been there; the next staging clears what cannot be removed now.
         let _ = std::fs::remove_file(part);
     }
 
-    async fn say_fetching(&self, manifest: Sha256, percent: u8) {
+    async fn report_progress(&self, manifest: Sha256, percent: u8) {
         // Nobody listens when the node ends.
-        let _ = self.news.send(StagingEvent::Fetching { manifest, percent }).await;
+        let _ = self.events.send(StagingEvent::Fetching { manifest, percent }).await;
     }
 }

@@ -1,4 +1,4 @@
-//! How fast a package may be fetched. Pure: time comes in.
+//! Limits the rate at which a package is fetched. Time comes in as an argument; the caller waits.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 /// connection, and this much delays no call.
 const BURST: Duration = Duration::from_millis(250);
 
-/// Keeps a transfer at a rate.
+/// The rate limit of one transfer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// What has arrived is paid for up to this moment.
+    /// Until when the bytes that have arrived use up the rate.
     paid_until: Instant,
 }
 
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_takes_as_long_as_its_rate_says_but_for_one_burst() {
+    fn transfer_takes_as_long_as_its_rate_says_but_for_one_burst() {
         let took = transfer(1_000, 10_000, Some(1_000_000));
         assert!(took <= Duration::from_secs(10) && took >= Duration::from_secs(10) - BURST, "{took:?}");
     }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_nothing_is_slow_and_not_a_crash() {
+    fn rate_of_nothing_is_slow_and_not_a_crash() {
         assert!(transfer(1, 10, Some(0)) >= Duration::from_secs(10));
     }
 }

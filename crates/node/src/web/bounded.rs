@@ -1,4 +1,5 @@
-//! A listener whose connections are few and short, so that nobody can fill the node from outside.
+//! A listener that limits the number and the lifetime of its connections, so that nobody can exhaust the node from
+//! outside. It does not look at what is sent.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,22 +20,22 @@ const CONNECTIONS: usize = 256;
 /// How long a connection lives, whatever comes over it. A probe takes milliseconds.
 const LIFE: Duration = Duration::from_secs(15);
 
-/// A listener with [`CONNECTIONS`] places.
+/// A listener with [`CONNECTIONS`] permits.
 pub(super) struct Bounded {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// A connection that ends by itself.
 pub(super) struct Held {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Bounded {
     pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS)) }
+        Self { listener, permits: Arc::new(Semaphore::new(CONNECTIONS)) }
     }
 }
 
@@ -43,10 +44,10 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Held, SocketAddr) {
-        // The places are never closed, so there is always one in the end.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        // The semaphore is never closed, so there is always a permit in the end.
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (Held { stream, end: Box::pin(sleep(LIFE)), _place: place }, address)
+        (Held { stream, end: Box::pin(sleep(LIFE)), _permit: permit }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -96,10 +97,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_beyond_the_limit_waits_for_a_place() {
+    async fn connection_beyond_the_limit_waits_for_a_permit() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut bounded = Bounded { listener, places: Arc::new(Semaphore::new(1)) };
+        let mut bounded = Bounded { listener, permits: Arc::new(Semaphore::new(1)) };
         let _client = TcpStream::connect(address).await.unwrap();
         let _other = TcpStream::connect(address).await.unwrap();
         let (held, _) = bounded.accept().await;
@@ -111,11 +112,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_says_nothing_is_ended() {
+    async fn silent_connection_is_ended() {
         let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = Listener::accept(&mut listener).await;
-        let mut held = Held { stream, end: Box::pin(sleep(Duration::ZERO)), _place: None };
+        let mut held = Held { stream, end: Box::pin(sleep(Duration::ZERO)), _permit: None };
         let error = held.read(&mut [0; 8]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

@@ -1,4 +1,4 @@
-//! A machine with a node on it: its root directory, its boot (this test), and its processes.
+//! A machine with a node: its root directory and its processes. The test takes the part of boot.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,5 +1,5 @@
-//! A Management Node in small: it enrols, answers syncs as it is told to, and serves a package with the
-//! faults that it is told to have. It decides nothing.
+//! A minimal Management Node: it enrols, answers syncs as the test has set, and serves a package with the faults that
+//! the test has set. It decides nothing.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 pub mod machine;

@@ -1,4 +1,4 @@
-//! What a good package may be installed on.
+//! Which running releases a valid package may be installed on.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn of_build(version: Version, build: u32) -> Release {
 }
 
 #[test]
-fn the_path_in_the_manifest_decides_r15() {
+fn version_path_in_the_manifest_decides_r15() {
     let (_, package) = Kit::small().build();
     assert_eq!(package.admits(runs(34, 0), None), Ok(()));
     let said = package.admits(runs(33, 0), None).unwrap_err().to_string();
@@ -27,7 +27,7 @@ fn the_path_in_the_manifest_decides_r15() {
 }
 
 #[test]
-fn the_same_release_is_repeated_only_with_the_same_package_r9() {
+fn same_release_is_repeated_only_with_the_same_package_r9() {
     let kit = Kit::small();
     let (_, package) = kit.build();
     let release = package.manifest().release();
@@ -42,7 +42,7 @@ fn the_same_release_is_repeated_only_with_the_same_package_r9() {
 }
 
 #[test]
-fn a_later_build_replaces_an_earlier_one_of_its_version_and_never_the_other_way() {
+fn later_build_replaces_an_earlier_one_of_its_version_and_never_the_other_way() {
     let (_, package) = Kit::small().build();
     let Release { version, build } = package.manifest().release();
     assert_eq!(package.admits(of_build(version, build.0 - 1), Some(Sha256([0; 32]))), Ok(()));
@@ -52,7 +52,7 @@ fn a_later_build_replaces_an_earlier_one_of_its_version_and_never_the_other_way(
 }
 
 #[test]
-fn an_expired_package_is_not_taken_for_an_upgrade_and_is_verified_all_the_same() {
+fn expired_package_is_not_accepted_for_an_upgrade_and_is_still_verified() {
     let mut kit = Kit::small();
     let last = jiff::civil::date(2027, 11, 23);
     kit.recipe.valid_until = Some(last);
@@ -67,7 +67,7 @@ fn an_expired_package_is_not_taken_for_an_upgrade_and_is_verified_all_the_same()
 }
 
 #[test]
-fn a_package_without_a_last_day_never_expires_and_does_not_mention_one() {
+fn package_without_a_last_day_never_expires_and_does_not_mention_one() {
     let (_, built) = Kit::small().build();
     assert_eq!(built.taken_on(jiff::civil::date(9999, 12, 31)), Ok(()));
     assert!(!String::from_utf8_lossy(built.manifest_bytes()).contains("valid_until"));

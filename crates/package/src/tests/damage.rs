@@ -1,4 +1,4 @@
-//! Damage on the way: whatever byte is changed, missing or added, the package is refused.
+//! Damage in transit: a package with any byte changed, missing or added is refused.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::*;
 use super::*;
 
 #[test]
-fn a_package_with_any_one_byte_changed_is_refused() {
+fn package_with_any_one_byte_changed_is_refused() {
     let kit = Kit::small();
     let good = kit.bytes();
     let verified = verify(good.as_slice(), &kit.trusted).unwrap();
@@ -36,7 +36,7 @@ fn a_package_with_any_one_byte_changed_is_refused() {
 }
 
 #[test]
-fn a_package_cut_anywhere_is_refused_as_cut() {
+fn package_truncated_anywhere_is_refused_as_truncated() {
     let kit = Kit::small();
     let good = kit.bytes();
     for length in 0..good.len() {
@@ -102,7 +102,7 @@ fn entries_out_of_order_missing_doubled_or_unknown_are_refused() {
 }
 
 #[test]
-fn the_payloads_of_two_releases_cannot_be_mixed() {
+fn payloads_of_two_releases_cannot_be_mixed() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     let mut parts = entries(&fs::read(&package).unwrap(), &built);
@@ -122,7 +122,7 @@ fn other_files_are_not_packages() {
 }
 
 #[test]
-fn a_package_that_changes_after_it_was_verified_is_not_extracted() {
+fn package_that_changes_after_it_was_verified_is_not_extracted() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     let mut bytes = fs::read(&package).unwrap();
@@ -139,7 +139,7 @@ fn a_package_that_changes_after_it_was_verified_is_not_extracted() {
 }
 
 #[test]
-fn a_claim_of_a_huge_manifest_is_refused_at_its_header() {
+fn size_of_a_manifest_above_the_limit_is_refused_at_its_header() {
     let kit = Kit::small();
     let header = container::header(MANIFEST_FILE, limits::MAX_MANIFEST + 1, 0o644);
     let said = refused(verify(header.as_slice(), &kit.trusted));

@@ -1,5 +1,5 @@
-//! Payloads that are signed by a trusted key and hold something else than their manifest lists:
-//! nothing of them reaches the disk outside the staging directory, and nothing stays inside it.
+//! Payloads that are signed by a trusted key and differ from their manifest: nothing is written outside the staging
+//! directory, and nothing remains in it.
 
 use std::fs;
 use std::io::Write;
@@ -76,12 +76,12 @@ fn check(archive: Raw, expected: &str) {
 }
 
 #[test]
-fn the_archive_that_the_forgeries_start_from_is_good() {
+fn archive_that_the_forgeries_start_from_is_good() {
     unpack_archive(good()).unwrap();
 }
 
 #[test]
-fn an_entry_that_leads_elsewhere_is_refused() {
+fn entry_outside_the_slot_is_refused() {
     check(Raw::default().file("../evil", CONTENT, 0o755), "the file \"../evil\"");
     check(Raw::default().file("/tmp/evil", CONTENT, 0o755), "the file \"/tmp/evil\"");
     check(Raw::default().file("bin/../../evil", CONTENT, 0o755), "the file \"bin/../../evil\"");
@@ -89,7 +89,7 @@ fn an_entry_that_leads_elsewhere_is_refused() {
 }
 
 #[test]
-fn an_entry_that_is_no_regular_file_is_refused() {
+fn entry_that_is_no_regular_file_is_refused() {
     use tar::EntryType;
     let start = |kind, link| Raw::default().entry(special(PROGRAM, kind, link), &[]);
     check(start(EntryType::Symlink, "/bin/sh"), "the symbolic link \"bin/pitlane-node\"");
@@ -106,7 +106,7 @@ fn an_entry_that_is_no_regular_file_is_refused() {
 }
 
 #[test]
-fn a_doubled_missing_added_or_swapped_file_is_refused() {
+fn doubled_missing_added_or_swapped_file_is_refused() {
     check(good_start().file(PROGRAM, CONTENT, 0o755), "the file \"bin/pitlane-node\" of 20 bytes");
     check(good_start().end(), "holds the end of the archive where");
     check(good_start().file("share/doc/readme", b"read me", 0o644).file("more", b"x", 0o644), "\"more\"");
@@ -129,7 +129,7 @@ fn another_mode_owner_or_content_is_refused() {
 }
 
 #[test]
-fn sizes_that_lie_are_refused() {
+fn wrong_sizes_are_refused() {
     check(Raw::default().file(PROGRAM, &noise(21), 0o755), "of 21 bytes");
     check(Raw::default().file(PROGRAM, &noise(19), 0o755), "of 19 bytes");
     let lying = header(PROGRAM, CONTENT.len() as u64, 0o755);
@@ -142,7 +142,7 @@ fn sizes_that_lie_are_refused() {
 }
 
 #[test]
-fn a_bomb_is_refused_after_its_listed_size() {
+fn decompression_bomb_is_refused_after_its_listed_size() {
     // 1 GiB of zeros behind the archive, in a payload of about 100 kB.
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.write_all(&good().0).unwrap();
@@ -155,7 +155,7 @@ fn a_bomb_is_refused_after_its_listed_size() {
 }
 
 #[test]
-fn a_window_above_the_limit_is_refused() {
+fn window_above_the_limit_is_refused() {
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.window_log(limits::WINDOW_LOG + 1).unwrap();
     encoder.write_all(&good().0).unwrap();
@@ -164,7 +164,7 @@ fn a_window_above_the_limit_is_refused() {
 }
 
 #[test]
-fn compressed_data_that_is_none_or_ends_early_is_refused() {
+fn invalid_or_truncated_compressed_data_is_refused() {
     let whole = zstd::encode_all(good().0.as_slice(), 1).unwrap();
     for length in 1..whole.len() {
         assert!(
@@ -179,7 +179,7 @@ fn compressed_data_that_is_none_or_ends_early_is_refused() {
 }
 
 #[test]
-fn a_directory_that_holds_something_is_not_unpacked_into() {
+fn non_empty_directory_is_not_unpacked_into() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
@@ -192,7 +192,7 @@ fn a_directory_that_holds_something_is_not_unpacked_into() {
 }
 
 #[test]
-fn a_payload_changed_on_the_nodes_disk_is_not_unpacked() {
+fn payload_changed_on_the_nodes_disk_is_not_unpacked() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();

@@ -1,4 +1,4 @@
-//! Manifests that are signed by a trusted key and wrong all the same.
+//! Manifests that are signed by a trusted key and break a rule.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn check(change: &dyn Fn(&mut Value), expected: &str) {
 }
 
 #[test]
-fn a_field_that_a_later_release_added_is_passed_over() {
+fn field_that_a_later_release_added_is_ignored() {
     forge(&|manifest| manifest["payloads"]["node"]["later"] = json!({"x": 1})).unwrap();
     forge(&|manifest| manifest["later"] = json!(1)).unwrap();
 }
@@ -40,7 +40,7 @@ fn another_format_or_product_is_refused_before_the_rest_is_read() {
 }
 
 #[test]
-fn a_manifest_with_a_wrong_field_is_refused() {
+fn manifest_with_a_wrong_field_is_refused() {
     check(&|manifest| *manifest = json!([]), "the manifest of the package is wrong");
     check(&|manifest| manifest["version"] = json!("v34"), "is not a version");
     check(&|manifest| manifest["released"] = json!("20261123"), "a day must read like 2026-11-23");
@@ -52,7 +52,7 @@ fn a_manifest_with_a_wrong_field_is_refused() {
 }
 
 #[test]
-fn a_refusal_is_one_printable_line_of_bounded_length_whatever_the_manifest_says() {
+fn refusal_is_one_printable_line_of_bounded_length_whatever_the_manifest_says() {
     for strange in ["man\u{7}ager", "\u{85}", "two\nlines", "\u{202e}reganam", &"x".repeat(10_000)] {
         for field in ["role", "program", "size", "pieces"] {
             let said = refused(forge(&|manifest| manifest["payloads"]["manager"][field] = json!(strange)));
@@ -68,7 +68,7 @@ fn node(change: &'static dyn Fn(&mut Value)) -> impl Fn(&mut Value) {
 }
 
 #[test]
-fn a_payload_that_contradicts_itself_is_refused() {
+fn payload_that_contradicts_itself_is_refused() {
     check(&node(&|p| p["role"] = json!("manager")), "the role is another one");
     check(&node(&|p| p["unpacked_size"] = json!(1)), "is not the sum of the files' sizes");
     check(&node(&|p| p["size"] = json!(0)), "the number of pieces does not match");
@@ -77,14 +77,14 @@ fn a_payload_that_contradicts_itself_is_refused() {
     let nothing = node(&|p| (p["size"], p["pieces"]) = (json!(0), json!([])));
     check(&nothing, "the number of pieces does not match");
     check(&node(&|p| p["pieces"][0] = json!("abc")), "64 hexadecimal digits");
-    check(&node(&|p| p["program"] = json!("share/doc/readme")), "brings no executable file");
+    check(&node(&|p| p["program"] = json!("share/doc/readme")), "contains no executable file");
     check(&node(&|p| p["program"] = json!("../../bin/sh")), "is no path for a file in a slot");
     check(&node(&|p| p["files"] = json!([])), "is not the sum");
     check(&node(&|p| p["files"][0]["mode"] = json!("setuid")), "unknown variant `setuid`");
 }
 
 #[test]
-fn files_outside_the_slot_doubled_or_in_each_others_way_are_refused() {
+fn files_outside_the_slot_duplicate_or_conflicting_are_refused() {
     for path in ["../evil", "/etc/passwd", "a/../../evil", "slot.json", "manifest.json"] {
         let change = |manifest: &mut Value| manifest["payloads"]["node"]["files"][1]["path"] = json!(path);
         check(&change, "is no path for a file in a slot");
@@ -115,7 +115,7 @@ fn limits_hold_whatever_is_signed() {
 }
 
 #[test]
-fn the_largest_file_list_fits_the_manifest() {
+fn largest_file_list_fits_the_manifest() {
     let kit = Kit::small();
     let mut manifest = kit.build().1.manifest().clone();
     let mut payload = manifest.payloads.node.clone();

@@ -1,4 +1,4 @@
-//! Keys: which signatures count.
+//! Keys: which signatures are accepted, and how key files are read and written.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,20 +11,20 @@ use crate::*;
 use super::*;
 
 #[test]
-fn a_package_signed_with_another_key_is_refused_and_both_keys_are_named() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
-    let said = refused(verify(stranger.bytes().as_slice(), &kit.trusted));
+fn package_signed_with_another_key_is_refused_and_both_keys_are_named() {
+    let (kit, other_kit) = (Kit::small(), Kit::small());
+    let said = refused(verify(other_kit.bytes().as_slice(), &kit.trusted));
     assert!(
-        said.contains(&format!("key {}, which this machine does not trust", stranger.key.id())),
+        said.contains(&format!("key {}, which this machine does not trust", other_kit.key.id())),
         "{said}"
     );
     assert!(said.contains(&format!("it trusts {}", kit.key.id())), "{said}");
 }
 
 #[test]
-fn a_key_that_borrows_the_number_of_a_trusted_one_is_refused() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
-    let public = fs::read_to_string(stranger.at("trust/test.pub")).unwrap();
+fn key_with_the_number_of_a_trusted_one_is_refused() {
+    let (kit, other_kit) = (Kit::small(), Kit::small());
+    let public = fs::read_to_string(other_kit.at("trust/test.pub")).unwrap();
     let mut key = STANDARD.decode(public.lines().nth(1).unwrap()).unwrap();
     let own = fs::read_to_string(kit.at("trust/test.pub")).unwrap();
     key[2..10].copy_from_slice(&STANDARD.decode(own.lines().nth(1).unwrap()).unwrap()[2..10]);
@@ -35,18 +35,18 @@ fn a_key_that_borrows_the_number_of_a_trusted_one_is_refused() {
 }
 
 #[test]
-fn any_of_several_trusted_keys_will_do() {
-    let (kit, other) = (Kit::small(), Kit::small());
-    fs::copy(other.at("trust/test.pub"), kit.at("trust/another.pub")).unwrap();
+fn any_of_several_trusted_keys_suffices() {
+    let (kit, other_kit) = (Kit::small(), Kit::small());
+    fs::copy(other_kit.at("trust/test.pub"), kit.at("trust/another.pub")).unwrap();
     let both = TrustedKeys::load(&kit.at("trust")).unwrap();
-    assert_eq!(both.ids(), [other.key.id(), kit.key.id()]);
-    for package in [kit.bytes(), other.bytes()] {
+    assert_eq!(both.ids(), [other_kit.key.id(), kit.key.id()]);
+    for package in [kit.bytes(), other_kit.bytes()] {
         verify(package.as_slice(), &both).unwrap();
     }
 }
 
 #[test]
-fn a_directory_without_a_public_key_trusts_nothing_and_says_so() {
+fn directory_without_a_public_key_trusts_nothing_and_is_reported() {
     let kit = Kit::small();
     fs::rename(kit.at("trust/test.pub"), kit.at("trust/test.txt")).unwrap();
     let said = TrustedKeys::load(&kit.at("trust")).unwrap_err().to_string();
@@ -55,7 +55,7 @@ fn a_directory_without_a_public_key_trusts_nothing_and_says_so() {
 }
 
 #[test]
-fn a_damaged_public_key_is_named() {
+fn damaged_public_key_is_named() {
     let kit = Kit::small();
     for text in ["", "untrusted comment: x\n", "x\nAAAA\n", "x\nnot base64!\n"] {
         fs::write(kit.at("trust/bad.pub"), text).unwrap();
@@ -65,7 +65,7 @@ fn a_damaged_public_key_is_named() {
 }
 
 #[test]
-fn the_secret_key_is_readable_by_its_owner_alone_and_never_replaced() {
+fn secret_key_is_readable_by_its_owner_alone_and_never_replaced() {
     let kit = Kit::small();
     let secret = kit.at("trust/test.key");
     assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
@@ -79,7 +79,7 @@ fn the_secret_key_is_readable_by_its_owner_alone_and_never_replaced() {
 }
 
 #[test]
-fn a_secret_key_reads_back_as_the_same_key() {
+fn secret_key_reads_back_as_the_same_key() {
     let kit = Kit::small();
     let loaded = SigningKey::load(&kit.at("trust/test.key")).unwrap();
     assert_eq!(loaded.id(), kit.key.id());
@@ -90,7 +90,7 @@ fn a_secret_key_reads_back_as_the_same_key() {
 }
 
 #[test]
-fn a_secret_key_under_a_passphrase_signs_with_it_and_not_without() {
+fn secret_key_under_a_passphrase_signs_with_it_and_not_without() {
     let kit = Kit::small();
     let passphrase = Passphrase::new("correct horse").unwrap();
     let kept = generate_kept_key("kept", &Protection::Passphrase(passphrase.clone())).unwrap();
@@ -112,24 +112,24 @@ fn a_secret_key_under_a_passphrase_signs_with_it_and_not_without() {
 }
 
 #[test]
-fn a_passphrase_of_a_few_letters_is_refused() {
+fn passphrase_that_is_too_short_is_refused() {
     assert!(matches!(Passphrase::new("short"), Err(KeyError::Passphrase)));
     assert!(matches!(Passphrase::new("x".repeat(1025)), Err(KeyError::Passphrase)));
 }
 
 #[test]
-fn a_comment_of_two_lines_is_refused() {
+fn comment_of_two_lines_is_refused() {
     assert!(matches!(generate_key("two\nlines"), Err(KeyError::Comment)));
 }
 
 #[test]
-fn a_secret_key_is_never_printed() {
+fn secret_key_is_never_printed() {
     let kit = Kit::small();
     assert_eq!(format!("{:?}", kit.key), format!("SigningKey({})", kit.key.id()));
 }
 
 #[test]
-fn a_signature_written_in_any_other_way_is_refused() {
+fn signature_written_in_any_other_way_is_refused() {
     let kit = Kit::small();
     let (_, built) = kit.build();
     let good = built.signature_text();

@@ -1,4 +1,4 @@
-//! Downloads that break off, and pieces that arrive damaged.
+//! Downloads that are interrupted, and pieces that arrive damaged.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn three_pieces() -> (Kit, Verified, Vec<u8>) {
 }
 
 #[test]
-fn a_download_resumes_after_its_last_good_piece() {
+fn download_resumes_after_its_last_good_piece() {
     let (kit, built, served) = three_pieces();
     let (payload, partial) = (built.payload(Role::Node), kit.at("partial"));
     let piece = PIECE_SIZE as usize;
@@ -40,7 +40,7 @@ fn a_download_resumes_after_its_last_good_piece() {
 }
 
 #[test]
-fn a_download_in_odd_portions_with_breaks_ends_in_the_payload() {
+fn download_in_odd_portions_with_interruptions_yields_the_payload() {
     let (kit, built, served) = three_pieces();
     let (payload, partial) = (built.payload(Role::Node), kit.at("partial"));
     for stop in [3_000_000, 7_000_000, served.len()] {
@@ -60,7 +60,7 @@ fn a_download_in_odd_portions_with_breaks_ends_in_the_payload() {
 }
 
 #[test]
-fn a_bad_piece_costs_only_itself() {
+fn only_a_damaged_piece_is_fetched_again() {
     let (kit, built, served) = three_pieces();
     let mut download = Download::open(&kit.at("partial"), built.payload(Role::Node)).unwrap();
     let mut bad = served.clone();
@@ -75,7 +75,7 @@ fn a_bad_piece_costs_only_itself() {
 }
 
 #[test]
-fn a_piece_is_checked_by_its_place_and_length() {
+fn piece_is_verified_with_its_position_and_length() {
     let (_kit, built, served) = three_pieces();
     let payload = built.payload(Role::Node);
     let pieces: Vec<&[u8]> = served.chunks(PIECE_SIZE as usize).collect();
@@ -87,7 +87,7 @@ fn a_piece_is_checked_by_its_place_and_length() {
 }
 
 #[test]
-fn the_name_of_a_payload_depends_on_every_piece() {
+fn name_of_a_payload_depends_on_every_piece() {
     let (_kit, built, _) = three_pieces();
     let mut payload = built.payload(Role::Node).clone();
     let name = payload.name();

@@ -1,4 +1,4 @@
-//! What is built is what comes out.
+//! Packages that are built, verified, extracted and unpacked again.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use crate::*;
 use super::*;
 
 #[test]
-fn what_was_packed_comes_out_with_content_and_mode() {
+fn unpacked_files_have_the_packed_content_and_mode() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     let verified = verify_file(&package, &kit.trusted).unwrap();
@@ -35,7 +35,7 @@ fn what_was_packed_comes_out_with_content_and_mode() {
 }
 
 #[test]
-fn the_head_alone_names_the_package() {
+fn head_alone_names_the_package() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     let head = read_head(fs::File::open(package).unwrap(), &kit.trusted).unwrap();
@@ -46,7 +46,7 @@ fn the_head_alone_names_the_package() {
 }
 
 #[test]
-fn the_head_is_verified_before_anything_else_is_read() {
+fn head_is_verified_before_anything_else_is_read() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     let mut file = fs::File::open(package).unwrap();
@@ -56,7 +56,7 @@ fn the_head_is_verified_before_anything_else_is_read() {
 }
 
 #[test]
-fn the_same_recipe_gives_the_same_bytes_save_for_the_signature() {
+fn same_recipe_gives_the_same_bytes_except_for_the_signature() {
     let kit = Kit::small();
     let (first, mut again) = (kit.bytes(), kit.recipe.clone());
     again.node.files.reverse();
@@ -70,7 +70,7 @@ fn the_same_recipe_gives_the_same_bytes_save_for_the_signature() {
 }
 
 #[test]
-fn a_build_leaves_nothing_but_the_package() {
+fn build_leaves_nothing_but_the_package() {
     let kit = Kit::small();
     let before = kit.names();
     let (package, _) = kit.build();
@@ -79,7 +79,7 @@ fn a_build_leaves_nothing_but_the_package() {
 }
 
 #[test]
-fn a_recipe_that_would_be_refused_builds_nothing() {
+fn recipe_that_would_be_refused_builds_nothing() {
     let check = |spoil: &dyn Fn(&mut Recipe), expected: &str| {
         let mut kit = Kit::small();
         spoil(&mut kit.recipe);
@@ -91,7 +91,7 @@ fn a_recipe_that_would_be_refused_builds_nothing() {
     };
     check(&|recipe| recipe.path.0.clear(), "does not lead to its own version 34.1");
     check(&|recipe| recipe.node.program = "bin/other".parse().unwrap(), "names bin/other as its program");
-    check(&|recipe| recipe.node.files[1].mode = Mode::Plain, "brings no executable file");
+    check(&|recipe| recipe.node.files[1].mode = Mode::Plain, "contains no executable file");
     check(&|recipe| recipe.notes = "x".repeat(1 << 20), "the size of the manifest in bytes is");
     let twice = |recipe: &mut Recipe| recipe.node.files.push(recipe.node.files[0].clone());
     check(&twice, "two files go to share/doc/readme");
@@ -99,7 +99,7 @@ fn a_recipe_that_would_be_refused_builds_nothing() {
 }
 
 #[test]
-fn a_slot_that_was_changed_is_noticed() {
+fn slot_that_was_changed_is_noticed() {
     let check = |change: &dyn Fn(&std::path::Path), expected: &str| {
         let kit = Kit::small();
         let (package, built) = kit.build();
@@ -153,7 +153,7 @@ fn copied_program_is_what_was_hashed_or_is_refused() {
 }
 
 #[test]
-fn an_identity_that_differs_from_the_manifest_in_any_field_has_no_payload() {
+fn identity_that_differs_from_the_manifest_in_any_field_has_no_payload() {
     let (_, built) = Kit::small().build();
     let good = built.installed(Role::Node);
     assert_eq!(payload_of(&built, &good).unwrap().role, Role::Node);
@@ -169,7 +169,7 @@ fn an_identity_that_differs_from_the_manifest_in_any_field_has_no_payload() {
 }
 
 #[test]
-fn a_release_finds_what_repeats_far_apart_and_is_unpacked_within_the_window() {
+fn distant_repetitions_are_compressed_and_unpacked_within_the_window() {
     let half = noise(9 << 20);
     let mut kit = Kit::with_node_program(&[half.as_slice(), half.as_slice()].concat());
     kit.recipe.level = Level::RELEASE;
@@ -182,7 +182,7 @@ fn a_release_finds_what_repeats_far_apart_and_is_unpacked_within_the_window() {
 }
 
 #[test]
-fn the_modes_of_a_release_do_not_depend_on_the_umask() {
+fn modes_of_a_release_do_not_depend_on_the_umask() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
@@ -197,8 +197,8 @@ fn the_modes_of_a_release_do_not_depend_on_the_umask() {
 }
 
 #[test]
-fn a_slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
+fn slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
+    let (kit, other_kit) = (Kit::small(), Kit::small());
     let (package, built) = kit.build();
     extract_payload(&package, &built, Role::Node, &kit.at("payload")).unwrap();
     let slot = kit.unpack(&kit.at("payload"), built.payload(Role::Node)).unwrap();
@@ -208,14 +208,14 @@ fn a_slot_keeps_its_manifest_and_is_verified_by_it_without_the_package() {
     let kept = kept_manifest(&slot, &kit.trusted).unwrap();
     assert_eq!(kept, built);
     check_slot(&slot, kept.payload(Role::Node)).unwrap();
-    assert!(matches!(kept_manifest(&slot, &stranger.trusted), Err(Refusal::UntrustedKey { .. })));
+    assert!(matches!(kept_manifest(&slot, &other_kit.trusted), Err(Refusal::UntrustedKey { .. })));
     fs::write(slot.join(MANIFEST_FILE), vec![b' '; 2 << 20]).unwrap();
     assert!(matches!(kept_manifest(&slot, &kit.trusted), Err(Refusal::TooLarge { is: 1_048_577, .. })));
 }
 
 #[test]
-fn slot_is_verified_by_what_it_says_it_holds_and_by_what_was_signed() {
-    let (kit, stranger) = (Kit::small(), Kit::small());
+fn slot_is_verified_by_its_identity_and_by_the_signed_manifest() {
+    let (kit, other_kit) = (Kit::small(), Kit::small());
     let (package, built) = kit.build();
     let (payload, slot) = (kit.at("payload"), kit.at("staging"));
     extract_payload(&package, &built, Role::Node, &payload).unwrap();
@@ -226,7 +226,7 @@ fn slot_is_verified_by_what_it_says_it_holds_and_by_what_was_signed() {
     let other = Installed { build: 1, ..says.clone() };
     let said = refused(verify_slot(&slot, &other, &kit.trusted));
     assert!(said.contains("slot.json says 34.1 (1), manifest ") && said.contains("34.1 (34100)"), "{said}");
-    assert!(matches!(verify_slot(&slot, &says, &stranger.trusted), Err(Refusal::UntrustedKey { .. })));
+    assert!(matches!(verify_slot(&slot, &says, &other_kit.trusted), Err(Refusal::UntrustedKey { .. })));
     // Of the same length: only the hash tells.
     let program = slot.join("bin/pitlane-node");
     let length = fs::metadata(&program).unwrap().len() as usize;
@@ -239,7 +239,7 @@ fn slot_is_verified_by_what_it_says_it_holds_and_by_what_was_signed() {
 }
 
 #[test]
-fn a_release_is_unpacked_with_its_manifest_and_says_what_it_is() {
+fn release_is_unpacked_with_its_manifest_and_names_its_identity() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     let (payload, slot) = (kit.at("payload"), kit.at("staging"));

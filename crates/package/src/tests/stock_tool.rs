@@ -14,7 +14,7 @@ fn run(command: &mut Command) -> Output {
 }
 
 #[test]
-fn the_stock_tools_unpack_the_package_and_verify_its_signature() {
+fn stock_tools_unpack_the_package_and_verify_its_signature() {
     let kit = Kit::small();
     let (package, built) = kit.build();
     let listed = run(Command::new("tar").arg("-tf").arg(&package));
@@ -44,7 +44,7 @@ fn stock_signature(options: &[&str]) -> Result<Verified, Refusal> {
 }
 
 #[test]
-fn a_signature_by_the_stock_tool_counts_in_our_form_only() {
+fn signature_by_the_stock_tool_is_accepted_in_our_form_only() {
     let comment = ["-c", "signature of a Pitlane upgrade package"];
     stock_signature(&comment).unwrap();
     assert!(matches!(stock_signature(&[]), Err(Refusal::SignatureUnreadable)));

@@ -142,7 +142,7 @@ impl<'a> World<'a> {
         let crowd = &mut self.crowds[location];
         let calls = crowd.in_progress(known, &mut self.chance);
         crowd.bring(&calls);
-        self.machines.push(Machine::new(OLD, location, calls, self.now));
+        self.machines.push(Machine::new(OLD, location, calls));
         let id = NodeId(u32::try_from(self.machines.len()).unwrap_or(u32::MAX));
         self.apply(Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn });
     }

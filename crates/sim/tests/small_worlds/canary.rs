@@ -1,7 +1,7 @@
 //! Rules that are broken on purpose, in the shells around the state machines only, to test the model: each must lead to
 //! a state in which its promise is broken.
 
-use fleet::agent::Memory;
+use fleet::agent::PersistentState;
 use fleet::desired::{Desired, Generation};
 use fleet::node::Node;
 use fleet::observed::Observed;
@@ -102,7 +102,7 @@ pub(crate) fn alter_report(canary: Option<Canary>, last: Option<&Observed>, mut 
 }
 
 /// The persistent state that a node finds at its start.
-pub(crate) fn alter_memory(canary: Option<Canary>, memory: &mut Memory) {
+pub(crate) fn alter_memory(canary: Option<Canary>, memory: &mut PersistentState) {
     if canary == Some(Canary::OperatorForgotten) {
         memory.accepted.intent.owners.operator = None;
     }

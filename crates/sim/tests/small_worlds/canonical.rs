@@ -234,7 +234,8 @@ impl Ranks {
             operator_since,
             timeouts,
         } = machine;
-        let fleet::agent::Memory { accepted, held_until, let_go, selected, rejected, fell_back_at } = memory;
+        let fleet::agent::PersistentState { accepted, held_until, let_go, selected, rejected, fell_back_at } =
+            memory;
         self.hash_desired(accepted, state);
         (held_until.map(|until| ahead(now, until)), let_go, selected).hash(state);
         let known = fell_back.as_ref().map(|fell_back| *fell_back_at == Some(fell_back.at));
@@ -243,7 +244,7 @@ impl Ranks {
         (process.is_some(), report.is_some(), desired.is_some()).hash(state);
         // What an agent knows beside its persistent state shows in its report and in what it wants.
         if let Some(process) = process {
-            let observed = process.agent.observed(now);
+            let observed = process.node.agent().observed(now);
             (process.answered, observed.release, observed.footing, observed.staging).hash(state);
             (observed.admission, observed.calls).hash(state);
         }

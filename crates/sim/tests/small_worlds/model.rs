@@ -37,7 +37,7 @@ impl Model for SmallWorld {
         let transition = self.apply(state, action)?;
         if let Step::LateArrives(_) = action.step {
             self.late.fetch_add(1, Ordering::Relaxed);
-            let refused = transition.outputs.iter().any(|told| matches!(told, Output::Refused(..)));
+            let refused = transition.outputs.iter().any(|output| matches!(output, Output::Refused(..)));
             self.refused.fetch_add(usize::from(refused), Ordering::Relaxed);
         }
         Some(transition.state)

@@ -1,10 +1,13 @@
-//! The loop around one node's agent, in the order of the node's program: apply an event, make it durable, act on what
-//! is wanted, report.
+//! The machine around one node's turn, which is the one that ships: it performs each effect at once, but for the
+//! selection of a slot, before which power may be lost.
 
-use fleet::agent::{Agent, AgentEvent, FallBack};
+use fleet::agent::{
+    Agent, AgentEvent, AgentFact, Durability, Effect, FallBack, Outcome, Reconciler, ReleaseCheck, Selection,
+    StagingOutcome,
+};
 use fleet::desired::Desired;
 use fleet::node::NodeId;
-use fleet::observed::{Admission, Calls};
+use fleet::observed::{Admission, Calls, Observed};
 use fleet::time::Time;
 
 use super::canary::{self, Canary};
@@ -13,58 +16,79 @@ use super::state::{Machine, Message, Process};
 use super::transition::{Output, Transition};
 
 impl Transition<'_> {
-    pub(crate) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) {
+    /// One turn of the node. It ends early before a slot is selected, which is a step of its own.
+    pub(crate) fn settle(&mut self, id: NodeId) {
+        while let Some(effect) = self.next_effect(id) {
+            if matches!(effect, Effect::Select(_)) {
+                return;
+            }
+            self.perform(id, effect);
+        }
+    }
+
+    fn next_effect(&mut self, id: NodeId) -> Option<Effect> {
         let now = self.state.now;
+        self.state.machine_mut(id).process.as_mut()?.node.next(now)
+    }
+
+    fn perform(&mut self, id: NodeId, effect: Effect) {
+        let (now, canary) = (self.state.now, self.world.canary);
         let machine = self.state.machine_mut(id);
         let Some(process) = &mut machine.process else { return };
-        let facts = process.agent.apply(now, event);
-        machine.memory = process.agent.memory().clone();
+        let outcome = match effect {
+            Effect::Persist(state) => {
+                machine.memory = state;
+                Outcome::Persisted(Durability::Durable)
+            }
+            Effect::CheckFitness => Outcome::Fitness { unfit: None },
+            Effect::SetAdmission(refuse) => {
+                machine.engine = if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
+                return;
+            }
+            Effect::CountCalls => {
+                let count = if canary == Some(Canary::CallsForgotten) { 0 } else { machine.calls };
+                Outcome::Counted { admission: machine.engine, calls: Calls::Known { count, oldest: None } }
+            }
+            Effect::CancelStaging(software) => {
+                process.node.staging_ended(now, software, StagingOutcome::Cancelled);
+                return;
+            }
+            Effect::CheckRelease(_) => Outcome::Checked(ReleaseCheck::Passed),
+            Effect::Report(observed) => return self.publish(id, observed),
+            // Each ends by a step of its own.
+            Effect::BeginStaging(_) | Effect::Select(_) => return,
+        };
+        self.complete(id, outcome);
+    }
+
+    fn complete(&mut self, id: NodeId, outcome: Outcome) {
+        let now = self.state.now;
+        let Some(process) = &mut self.state.machine_mut(id).process else { return };
+        let facts = process.node.complete(now, outcome);
+        self.output(id, facts);
+    }
+
+    fn output(&mut self, id: NodeId, facts: Vec<AgentFact>) {
         self.outputs.extend(facts.into_iter().map(|fact| Output::Node(id, fact)));
     }
 
-    /// Acts until nothing more is wanted, then reports what has changed. A node that may leave stores that it leaves,
-    /// and does nothing else before it selects its slot: power may be lost in between.
-    pub(crate) fn settle(&mut self, id: NodeId) {
-        let now = self.state.now;
-        let Some(wants) = self.agent(id).map(Agent::wanted) else { return };
-        if self.agent(id).and_then(Agent::next_deadline).is_some_and(|deadline| deadline <= now) {
-            self.apply_to_node(id, AgentEvent::DeadlinePassed);
-        }
-        let refuse = self.agent(id).map_or(wants.refuse_calls, |agent| agent.wanted().refuse_calls);
-        self.state.machine_mut(id).engine =
-            if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
-        // The calls are counted after admission is closed.
-        self.count(id);
-        match self.agent(id).and_then(|agent| agent.wanted().leave) {
-            Some(software) => self.apply_to_node(id, AgentEvent::Leaving { software }),
-            None => self.publish(id),
+    /// Persists what the last event has changed.
+    fn persist(&mut self, id: NodeId) {
+        let process = self.state.machine(id).process.as_ref();
+        if let Some(state) = process.and_then(|process| process.node.to_persist().cloned()) {
+            self.perform(id, Effect::Persist(state));
         }
     }
 
     fn agent(&self, id: NodeId) -> Option<&Agent> {
-        self.state.machine(id).process.as_ref().map(|process| &process.agent)
-    }
-
-    fn count(&mut self, id: NodeId) {
-        let machine = self.state.machine(id);
-        let Some(known) = self.agent(id).map(|agent| agent.observed(self.state.now)) else { return };
-        let count = if self.world.canary == Some(Canary::CallsForgotten) { 0 } else { machine.calls };
-        let (admission, calls) = (machine.engine, Calls::Known { count, oldest: None });
-        if known.admission != admission {
-            self.apply_to_node(id, AgentEvent::Admission(admission));
-        }
-        if known.calls != calls {
-            self.apply_to_node(id, AgentEvent::Calls(calls));
-        }
+        self.state.machine(id).process.as_ref().map(|process| process.node.agent())
     }
 
     /// Reports if the report has changed. The newest report is in transit until a newer one replaces it: until then it
     /// may arrive late or never.
-    fn publish(&mut self, id: NodeId) {
+    fn publish(&mut self, id: NodeId, mut observed: Observed) {
         let now = self.state.now;
         let machine = self.state.machine(id);
-        let Some(process) = &machine.process else { return };
-        let mut observed = process.agent.observed(now);
         if machine.report.as_ref().is_some_and(|before| observed.says_the_same_as(before)) {
             return;
         }
@@ -84,18 +108,16 @@ impl Transition<'_> {
         let Some(process) = &mut machine.process else { return };
         let stale = desired.generation < accepted.generation;
         let contradicts = desired.generation == accepted.generation && desired.intent != accepted.intent;
-        let before = process.agent.clone();
-        let outcome = process.agent.accept(now, canary::alter_desired(canary, &accepted, desired));
-        let changed = process.agent != before;
+        let before = process.node.agent().clone();
+        let outcome = process.node.accept(now, canary::alter_desired(canary, &accepted, desired));
         process.answered = trying;
-        machine.memory = process.agent.memory().clone();
+        let is_taken = outcome.is_ok();
         match outcome {
-            Ok(facts) => self.outputs.extend(facts.into_iter().map(|fact| Output::Node(id, fact))),
-            Err(refusal) => {
-                process.agent.refused(refusal);
-                self.outputs.push(Output::Refused(id, refusal));
-            }
+            Ok(facts) => self.output(id, facts),
+            Err(refusal) => self.outputs.push(Output::Refused(id, refusal)),
         }
+        self.persist(id);
+        let changed = is_taken && self.agent(id) != Some(&before);
         if (stale || contradicts) && changed {
             self.state.broken.insert(Promise::StaleCommands);
         }
@@ -113,7 +135,9 @@ impl Transition<'_> {
             self.state.broken.insert(Promise::LivingCalls);
         }
         // The last report before the restart may or may not arrive.
-        self.publish(id);
+        if let Some(observed) = self.agent(id).map(|agent| agent.observed(self.state.now)) {
+            self.publish(id, observed);
+        }
         let machine = self.state.machine_mut(id);
         machine.trying = true;
         machine.fell_back = None;
@@ -122,27 +146,37 @@ impl Transition<'_> {
 
     /// The release cannot be staged or selected.
     pub(crate) fn rejects(&mut self, id: NodeId) {
-        let Some(wants) = self.agent(id).map(Agent::wanted) else { return };
-        let Some(software) = wants.restart.or(wants.stage) else { return };
-        self.apply_to_node(id, AgentEvent::Rejected { software, why: "the disk is full".into() });
-        self.settle(id);
+        let why = String::from("the disk is full");
+        if self.state.machine(id).leaves_for().is_some() {
+            self.complete(id, Outcome::Selected(Selection::Refused(why)));
+            self.settle(id);
+        } else {
+            self.staging_ends(id, StagingOutcome::Rejected(why));
+        }
     }
 
     pub(crate) fn staged(&mut self, id: NodeId) {
         if let Some(software) = self.agent(id).and_then(|agent| agent.wanted().stage) {
             self.state.machine_mut(id).other = Some(self.world.slot_of(software));
-            self.apply_to_node(id, AgentEvent::Staged { manifest: software.manifest });
-            self.settle(id);
+            self.staging_ends(id, StagingOutcome::Staged);
         }
+    }
+
+    fn staging_ends(&mut self, id: NodeId, outcome: StagingOutcome) {
+        let now = self.state.now;
+        let Some(process) = &mut self.state.machine_mut(id).process else { return };
+        let Some(software) = process.node.staging() else { return };
+        let facts = process.node.staging_ended(now, software, outcome);
+        self.output(id, facts);
+        self.settle(id);
     }
 
     pub(crate) fn boots(&mut self, id: NodeId) {
         let canary = self.world.canary;
         let machine = self.state.machine_mut(id);
         canary::alter_memory(canary, &mut machine.memory);
-        let agent = Agent::new(machine.memory.clone(), machine.start_conditions());
-        machine.memory = agent.memory().clone();
-        machine.process = Some(Process { agent, answered: false });
+        let node = Reconciler::new(machine.memory.clone(), machine.start_conditions());
+        machine.process = Some(Process { node, answered: false });
         self.settle(id);
     }
 
@@ -163,7 +197,10 @@ impl Transition<'_> {
     /// Confirms the slot record first, then the agent.
     pub(crate) fn confirms(&mut self, id: NodeId) {
         self.state.machine_mut(id).confirm();
-        self.apply_to_node(id, AgentEvent::Confirmed);
+        let now = self.state.now;
+        if let Some(process) = &mut self.state.machine_mut(id).process {
+            process.node.apply(now, AgentEvent::Confirmed);
+        }
         self.settle(id);
     }
 }

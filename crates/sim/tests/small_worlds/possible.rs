@@ -39,7 +39,7 @@ impl State {
         let Some(process) = &machine.process else { return may(AtNode::Boots, true) };
         may(AtNode::LosesPower, budget.faults > 0);
         may(AtNode::CallEnds, machine.calls > 0);
-        let wants = process.agent.wanted();
+        let wants = process.node.agent().wanted();
         if wants.restart.is_some() {
             may(AtNode::Selects, true);
             return may(AtNode::Rejects, budget.faults > 0);
@@ -51,7 +51,7 @@ impl State {
         let answered = machine.trying && process.answered;
         may(AtNode::Confirms, answered);
         may(AtNode::ConfirmsAndLosesPower, answered && budget.faults > 0);
-        may(AtNode::Due, process.agent.next_deadline().is_some_and(|at| at <= self.now));
+        may(AtNode::Due, process.node.agent().next_deadline().is_some_and(|at| at <= self.now));
     }
 
     fn possible_at_manager(&self, steps: &mut Vec<Step>) {
@@ -98,7 +98,7 @@ impl State {
 
     fn deadlines(&self) -> impl Iterator<Item = (Time, bool)> {
         let nodes =
-            self.machines.iter().filter_map(|machine| machine.process.as_ref()?.agent.next_deadline());
+            self.machines.iter().filter_map(|machine| machine.process.as_ref()?.node.agent().next_deadline());
         let manager = self.manager.fleet.next_deadline().map(|at| (at, self.manager.up));
         nodes.map(|at| (at, true)).chain(manager)
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fleet::agent::{Agent, FallBack, Memory, Start};
+use fleet::agent::{FallBack, PersistentState, Reconciler, Start};
 use fleet::desired::{Assignment, Desired, Generation};
 use fleet::node::NodeId;
 use fleet::observed::{Admission, Observed};
@@ -35,7 +35,7 @@ pub(crate) struct Budget {
 /// A running process of the node's program.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Process {
-    pub(crate) agent: Agent,
+    pub(crate) node: Reconciler,
     /// Whether the Management Node has answered the release that is tried.
     pub(crate) answered: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Process {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
     /// The persistent state of its agent.
-    pub(crate) memory: Memory,
+    pub(crate) memory: PersistentState,
     pub(crate) confirmed: Slot,
     pub(crate) other: Option<Slot>,
     /// The other slot is selected and has not confirmed itself.
@@ -118,7 +118,7 @@ impl Machine {
     /// A machine that has never been switched on.
     pub(crate) fn new(confirmed: Slot) -> Self {
         Self {
-            memory: Memory::default(),
+            memory: PersistentState::default(),
             confirmed,
             other: None,
             trying: false,
@@ -154,7 +154,7 @@ impl Machine {
 
     /// The release for which the node has stored that it leaves; its next step is to select the slot.
     pub(crate) fn leaves_for(&self) -> Option<Assignment> {
-        self.process.as_ref().and_then(|process| process.agent.wanted().restart)
+        self.process.as_ref().and_then(|process| process.node.agent().wanted().restart)
     }
 
     /// Whether it is really out of service for a run: it has accepted a desired state that keeps it in the run's

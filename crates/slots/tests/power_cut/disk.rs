@@ -1,148 +1,83 @@
-//! A disk in memory that keeps apart what was done and what is durable, and can lose its power.
-//!
-//! The model is the weakest that POSIX allows: until the file is synced its contents may be whole, half or
-//! empty; until the directory is synced each change of its names may have happened or not, whatever the order.
+//! A disk in memory that records every change, for the model of power cuts in `faultfs`. It can also refuse
+//! changes. What a power cut leaves of it is decided by that model alone.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use faultfs::{Change, FileId, Node, Nodes, Outcome, Record, cut_at_end, find};
 use slots::{Disk, Entry, Kind};
 
-type Inode = usize;
+const DIRECTORY: u32 = 0o755;
+const PROGRAM: u32 = 0o755;
+const DATA: u32 = 0o644;
 
-const ROOT: Inode = 0;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Node {
-    File(Vec<u8>),
-    Directory(BTreeMap<OsString, Inode>),
-}
-
-/// A change that is done but not durable.
-#[derive(Clone, Debug)]
-enum Pending {
-    Contents { file: Inode, contents: Vec<u8> },
-    Names { dir: Inode, changes: Vec<(OsString, Option<Inode>)> },
-}
-
-/// What becomes of one pending change when the power goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Survives,
-    Lost,
-    /// Half of a file's contents survive; for names, which change atomically, as if lost.
-    Torn,
-}
-
-/// A deliberate fault, to show that the proof notices one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Honesty {
-    Honest,
-    ForgetsFiles,
-    ForgetsDirectories,
-}
-
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct State {
-    seen: Vec<Node>,
-    durable: Vec<Node>,
-    pending: Vec<Pending>,
-    /// Changes until the power goes; `None` for never.
-    fuse: Option<usize>,
-    /// Directories that are still refused to be made durable, one after another.
+    /// The disk as programs see it.
+    nodes: Nodes,
+    record: Record,
+    next: u64,
+    /// Operations until the disk refuses all further ones; `None` for never.
+    refuse_after: Option<usize>,
+    /// How many more syncs of directories are refused.
     refused_dir_syncs: usize,
-    changes: usize,
 }
 
 #[derive(Debug)]
-pub(crate) struct FakeDisk {
-    honesty: Honesty,
+pub(crate) struct MemoryDisk {
     state: Mutex<State>,
 }
 
-impl FakeDisk {
-    pub(crate) fn new(honesty: Honesty) -> Self {
-        let root = vec![Node::Directory(BTreeMap::new())];
-        Self::from(honesty, root)
+impl MemoryDisk {
+    /// An empty disk.
+    pub(crate) fn empty() -> Self {
+        Self::of([(FileId::ROOT, Node::directory(DIRECTORY))].into())
     }
 
-    fn from(honesty: Honesty, nodes: Vec<Node>) -> Self {
-        let state = State {
-            seen: nodes.clone(),
-            durable: nodes,
-            pending: Vec::new(),
-            fuse: None,
-            refused_dir_syncs: 0,
-            changes: 0,
-        };
-        Self { honesty, state: Mutex::new(state) }
+    /// A disk with these contents, all of them durable.
+    pub(crate) fn of(nodes: Nodes) -> Self {
+        let next = nodes.keys().next_back().map_or(FileId::ROOT.0, |last| last.0) + 1;
+        let record = Record { before: nodes.clone(), changes: Vec::new() };
+        let state = State { nodes, record, next, refuse_after: None, refused_dir_syncs: 0 };
+        Self { state: Mutex::new(state) }
     }
 
-    /// From now on, refuses so many times to make a directory durable.
+    /// The contents, as programs see them.
+    pub(crate) fn nodes(&self) -> Nodes {
+        self.state.lock().unwrap().nodes.clone()
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        self.state.lock().unwrap().record.clone()
+    }
+
+    /// Adds a mark to the record.
+    pub(crate) fn mark(&self) {
+        self.state.lock().unwrap().record.changes.push(Change::Mark { what: String::new() });
+    }
+
+    /// Refuses the next `times` syncs of directories.
     pub(crate) fn refuse_dir_syncs(&self, times: usize) {
         self.state.lock().unwrap().refused_dir_syncs = times;
     }
 
-    /// The same durable disk, with its power going after `changes` more changes.
-    pub(crate) fn with_fuse(&self, changes: usize) -> Self {
-        let mut state = self.state.lock().unwrap().clone();
-        assert!(state.pending.is_empty() || self.honesty != Honesty::Honest, "something was left unsynced");
-        state.fuse = Some(changes);
-        Self { honesty: self.honesty, state: Mutex::new(state) }
+    /// Refuses all operations after the next `changes` ones.
+    pub(crate) fn refuse_after(&self, changes: usize) {
+        self.state.lock().unwrap().refuse_after = Some(changes);
     }
 
-    pub(crate) fn pending(&self) -> usize {
-        self.state.lock().unwrap().pending.len()
-    }
-
-    /// What is found after the power came back, when the pending changes had these fates.
-    pub(crate) fn after_the_cut(&self, fates: &[Fate]) -> Self {
-        let state = self.state.lock().unwrap();
-        assert_eq!(fates.len(), state.pending.len());
-        let mut nodes = state.durable.clone();
-        for (pending, fate) in state.pending.iter().zip(fates) {
-            match fate {
-                Fate::Survives => apply(&mut nodes, pending),
-                Fate::Lost => {}
-                Fate::Torn => tear(&mut nodes, pending),
-            }
-        }
-        Self::from(self.honesty, nodes)
-    }
-}
-
-fn apply(nodes: &mut [Node], pending: &Pending) {
-    match pending {
-        Pending::Contents { file, contents } => nodes[*file] = Node::File(contents.clone()),
-        Pending::Names { dir, changes } => {
-            let Node::Directory(names) = &mut nodes[*dir] else { panic!("not a directory") };
-            for (name, inode) in changes {
-                match inode {
-                    Some(inode) => names.insert(name.clone(), *inode),
-                    None => names.remove(name),
-                };
-            }
-        }
-    }
-}
-
-fn tear(nodes: &mut [Node], pending: &Pending) {
-    match pending {
-        Pending::Contents { file, contents } => {
-            nodes[*file] = Node::File(contents[..contents.len() / 2].to_vec());
-        }
-        Pending::Names { .. } => {}
+    /// The disk after a power cut now that loses whatever is not durable.
+    pub(crate) fn after_the_worst_cut(&self) -> Self {
+        Self::of(cut_at_end(&self.record(), Outcome::Lost))
     }
 }
 
 impl State {
-    fn burn(&mut self) -> io::Result<()> {
-        self.changes += 1;
-        match &mut self.fuse {
-            Some(0) => Err(io::Error::other("the power is gone")),
+    fn admit(&mut self) -> io::Result<()> {
+        match &mut self.refuse_after {
+            Some(0) => Err(io::Error::other("the disk refuses")),
             Some(left) => {
                 *left -= 1;
                 Ok(())
@@ -151,178 +86,154 @@ impl State {
         }
     }
 
-    fn find(&self, path: &Path) -> io::Result<Inode> {
-        path.components().try_fold(ROOT, |inode, part| match part {
-            Component::RootDir => Ok(ROOT),
-            Component::Normal(name) => {
-                self.names(inode)?.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
-            }
-            Component::Prefix(_) | Component::CurDir | Component::ParentDir => {
-                panic!("the slots use plain paths, not {}", path.display())
-            }
-        })
+    fn find(&self, path: &Path) -> io::Result<FileId> {
+        let below_root = path.strip_prefix("/").expect("the slots use absolute paths");
+        find(&self.nodes, below_root).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn names(&self, dir: Inode) -> io::Result<&BTreeMap<OsString, Inode>> {
-        match &self.seen[dir] {
-            Node::Directory(names) => Ok(names),
-            Node::File(_) => Err(io::ErrorKind::NotADirectory.into()),
-        }
+    fn node(&self, path: &Path) -> io::Result<&Node> {
+        Ok(&self.nodes[&self.find(path)?])
     }
 
-    fn place(&self, path: &Path) -> io::Result<(Inode, OsString)> {
+    /// The directory and the name of a path.
+    fn parent(&self, path: &Path) -> io::Result<(FileId, OsString)> {
         let dir = self.find(path.parent().expect("not the root"))?;
         Ok((dir, path.file_name().expect("a name").to_owned()))
     }
 
-    fn change(&mut self, pending: Pending) {
-        apply(&mut self.seen, &pending);
-        self.pending.push(pending);
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.nodes);
+        self.record.changes.push(change);
     }
 
-    fn create(&mut self, node: Node) -> Inode {
-        self.seen.push(node.clone());
-        self.durable.push(node);
-        self.seen.len() - 1
+    fn create(&mut self, path: &Path, node: Node) -> io::Result<FileId> {
+        let (dir, name) = self.parent(path)?;
+        let file = FileId(self.next);
+        self.next += 1;
+        self.change(Change::Create { dir, name, file, node });
+        Ok(file)
     }
 
-    fn settle(&mut self, settles: impl Fn(&Pending) -> bool) {
-        for pending in std::mem::take(&mut self.pending) {
-            if settles(&pending) {
-                apply(&mut self.durable, &pending);
-            } else {
-                self.pending.push(pending);
-            }
-        }
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        let (dir, name) = self.parent(path)?;
+        self.change(Change::Remove { dir, name });
+        Ok(())
     }
 }
 
-fn kind_of(path: &Path, node: &Node) -> Kind {
+fn is_filled(node: &Node) -> bool {
+    matches!(node, Node::Directory { names, .. } if !names.is_empty())
+}
+
+fn kind_of(node: &Node) -> Kind {
     match node {
-        Node::Directory(_) => Kind::Directory,
-        Node::File(_) if path.parent().is_some_and(|dir| dir.ends_with("bin")) => Kind::Program,
-        Node::File(_) => Kind::Data,
+        Node::Directory { .. } => Kind::Directory,
+        Node::File { mode: PROGRAM, .. } => Kind::Program,
+        Node::File { .. } => Kind::Data,
+        Node::Link { .. } => Kind::Other,
     }
 }
 
-impl Disk for FakeDisk {
+impl Disk for MemoryDisk {
     fn read(&self, path: &Path, _limit: u64) -> io::Result<Vec<u8>> {
-        let state = self.state.lock().unwrap();
-        match &state.seen[state.find(path)?] {
-            Node::File(contents) => Ok(contents.clone()),
-            Node::Directory(_) => Err(io::ErrorKind::IsADirectory.into()),
+        match self.state.lock().unwrap().node(path)? {
+            Node::File { contents, .. } => Ok(contents.to_vec()),
+            Node::Directory { .. } | Node::Link { .. } => Err(io::ErrorKind::IsADirectory.into()),
         }
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<Kind>> {
-        let state = self.state.lock().unwrap();
-        match state.find(path) {
-            Ok(inode) => Ok(Some(kind_of(path, &state.seen[inode]))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(self.state.lock().unwrap().node(path).ok().map(kind_of))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
         let state = self.state.lock().unwrap();
-        let names = state.names(state.find(dir)?)?;
-        let entry = |(name, inode): (&OsString, &Inode)| Entry {
+        let Node::Directory { names, .. } = state.node(dir)? else {
+            return Err(io::ErrorKind::NotADirectory.into());
+        };
+        let entry = |(name, file): (&OsString, &FileId)| Entry {
             name: name.clone(),
-            kind: kind_of(&dir.join(name), &state.seen[*inode]),
+            kind: kind_of(&state.nodes[file]),
         };
         Ok(names.iter().map(entry).collect())
     }
 
     fn write(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.burn()?;
+        state.admit()?;
         let file = match state.find(path) {
-            Ok(file) => file,
-            Err(_) => {
-                let (dir, name) = state.place(path)?;
-                let file = state.create(Node::File(Vec::new()));
-                state.change(Pending::Names { dir, changes: vec![(name, Some(file))] });
+            Ok(file) => {
+                state.change(Change::Truncate { file, length: 0 });
                 file
             }
+            Err(_) => {
+                let is_program = path.parent().is_some_and(|dir| dir.ends_with("bin"));
+                state.create(path, Node::file(if is_program { PROGRAM } else { DATA }))?
+            }
         };
-        state.change(Pending::Contents { file, contents: contents.to_vec() });
+        state.change(Change::Write { file, at: 0, data: contents.into() });
         Ok(())
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.burn()?;
+        state.admit()?;
         if state.find(path).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let (dir, name) = state.place(path)?;
-        let new = state.create(Node::Directory(BTreeMap::new()));
-        state.change(Pending::Names { dir, changes: vec![(name, Some(new))] });
-        Ok(())
+        state.create(path, Node::directory(DIRECTORY)).map(drop)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.burn()?;
-        let inode = state.find(from)?;
-        if let Ok(there) = state.find(to)
-            && matches!(&state.seen[there], Node::Directory(names) if !names.is_empty())
-        {
+        state.admit()?;
+        state.find(from)?;
+        if state.node(to).is_ok_and(is_filled) {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
-        let ((dir, old), (to_dir, new)) = (state.place(from)?, state.place(to)?);
-        assert_eq!(dir, to_dir, "the slots rename inside one directory only");
-        state.change(Pending::Names { dir, changes: vec![(old, None), (new, Some(inode))] });
+        let ((dir, name), (to_dir, to_name)) = (state.parent(from)?, state.parent(to)?);
+        state.change(Change::Rename { dir, name, to_dir, to_name });
         Ok(())
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.burn()?;
+        state.admit()?;
         state.find(path)?;
-        let (dir, name) = state.place(path)?;
-        state.change(Pending::Names { dir, changes: vec![(name, None)] });
-        Ok(())
+        state.remove(path)
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.burn()?;
-        let inode = state.find(path)?;
-        if !state.names(inode)?.is_empty() {
+        state.admit()?;
+        if is_filled(state.node(path)?) {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
-        let (dir, name) = state.place(path)?;
-        state.change(Pending::Names { dir, changes: vec![(name, None)] });
-        Ok(())
+        state.remove(path)
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.burn()?;
-        let inode = state.find(path)?;
-        if self.honesty != Honesty::ForgetsFiles {
-            state.settle(|pending| matches!(pending, Pending::Contents { file, .. } if *file == inode));
-        }
+        state.admit()?;
+        let file = state.find(path)?;
+        state.change(Change::Sync { file });
         Ok(())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.burn()?;
+        state.admit()?;
         if state.refused_dir_syncs > 0 {
             state.refused_dir_syncs -= 1;
             return Err(io::Error::other("the directory cannot be made durable"));
         }
-        let inode = state.find(path)?;
-        if self.honesty != Honesty::ForgetsDirectories {
-            state.settle(|pending| matches!(pending, Pending::Names { dir, .. } if *dir == inode));
-        }
+        let dir = state.find(path)?;
+        state.change(Change::SyncDir { dir });
         Ok(())
     }
 }
 
-/// The root directory of the machine on every fake disk.
+/// The root directory of the machine on every disk in memory.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from("/")
 }

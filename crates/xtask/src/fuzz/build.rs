@@ -1,4 +1,4 @@
-//! Builds the targets with the coverage that libFuzzer steers by, in a folder of their own.
+//! Builds the fuzz targets with the coverage instrumentation of libFuzzer, in a target folder of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +26,7 @@ pub(super) struct Built {
 /// Builds it, with the checks of daily work: overflow and debug assertions, in the libraries as well.
 pub(super) fn build() -> Result<Built, Failed> {
     let folder = workspace().join("target/fuzz");
-    // Named, the machine's own kind counts as another one: what runs while building has no coverage.
+    // With an explicit target, build scripts and macros are built without coverage.
     let machine = machine()?;
     let what = ["build", "-p", "fuzz", "--features", "fuzz/libfuzzer", "--target", &machine];
     run(cargo(&what).env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", COVERAGE.join(" ")))?;

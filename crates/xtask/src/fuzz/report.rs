@@ -1,4 +1,4 @@
-//! What a run of a target came to, read from what libFuzzer says.
+//! The result of a run of a fuzz target, read from the log of libFuzzer.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ pub(super) struct Report {
     edges: u64,
     inputs: u64,
     found: Vec<PathBuf>,
-    said: String,
+    /// The panic, or the summary of libFuzzer.
+    last_words: String,
     log: PathBuf,
 }
 
@@ -37,13 +38,13 @@ impl Report {
             edges: after("cov:").unwrap_or(0),
             inputs: stat("stat::new_units_added").unwrap_or(0),
             found,
-            said: last_words(log),
+            last_words: last_words(log),
             log: path,
         }
     }
 }
 
-/// What the target said of itself before it ended: the lines of a panic, or the summary of libFuzzer.
+/// The last output of a target: the lines of a panic, or the summary of libFuzzer.
 fn last_words(log: &str) -> String {
     let panic = log.lines().skip_while(|line| !line.contains("panicked at")).take_while(|line| {
         let backtrace = line.starts_with("stack backtrace:") || line.starts_with("note:");
@@ -68,20 +69,19 @@ pub(super) fn table(reports: &[Report]) -> String {
     text
 }
 
-/// What to do about what was found, if anything was.
+/// The findings with what to do about them, if there are any.
 pub(super) fn findings(reports: &[Report]) -> Option<String> {
     let mut text = String::new();
     for report in reports.iter().filter(|report| !report.found.is_empty()) {
         for found in &report.found {
-            let _ =
-                writeln!(text, "{}: {}, told in {}", report.target, found.display(), report.log.display());
+            let _ = writeln!(text, "{}: {}, log in {}", report.target, found.display(), report.log.display());
         }
-        let _ = writeln!(text, "it said: {}", report.said);
+        let _ = writeln!(text, "last lines: {}", report.last_words);
     }
     (!text.is_empty()).then(|| {
         format!(
-            "fuzzing found what must not be:\n{text}the inputs are kept as regressions; replay them with \
-             `cargo nextest run -p fuzz`, and commit them with what mends them"
+            "fuzzing found inputs that break a promise:\n{text}the inputs are kept as regressions; replay them with \
+             `cargo nextest run -p fuzz`, and commit them with the correction"
         )
     })
 }
@@ -96,7 +96,7 @@ mod tests {
                        stat::new_units_added:          7\n";
 
     #[test]
-    fn the_figures_of_a_run_are_those_at_its_end_or_else_the_last_ones() {
+    fn figures_of_a_run_are_those_at_its_end_or_else_the_last_ones() {
         let check = |log: &str, expected: [u64; 4]| {
             let Report { executions, each_second, edges, inputs, .. } =
                 Report::read("sip", log, Vec::new(), PathBuf::new());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_quoted_and_otherwise_the_summary() {
+    fn panic_is_quoted_and_otherwise_the_summary() {
         let panic = "thread '<unnamed>' panicked at src/a.rs:1:1:\nno such thing\n";
         let rest = "note: run with `RUST_BACKTRACE=1`\n==7== ERROR: libFuzzer: deadly signal\n";
         let summary = "SUMMARY: libFuzzer: deadly signal\n";
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_named_with_what_to_do() {
+    fn findings_are_named_with_what_to_do() {
         let report = |found: &[&str]| {
             let found = found.iter().map(PathBuf::from).collect();
             Report::read("rest", LOG, found, "target/fuzz/log".into())

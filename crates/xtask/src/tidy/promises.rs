@@ -1,20 +1,18 @@
-//! What is promised in writing, held to what is there: the files that the table of invariants names, a
-//! scenario for each rule, and two systemd units that differ only in their role. Pure: texts and names
-//! go in, faults come out.
+//! Checks documents and shipped files against the tree: the files that ARCHITECTURE.md names exist, each rule has a
+//! scenario, and the systemd units differ only in their role. Pure: takes texts and names, returns faults.
 
 use std::collections::BTreeSet;
 
-/// Where the scenarios lie.
+/// The folder of the scenarios.
 const SCENARIOS: &str = "crates/sim/tests/scenarios/";
 
-/// The rules that a scenario shows. The others are about more than the core, and are tested there.
+/// The rules that a scenario shows. The others concern more than the core, and are tested elsewhere.
 const RULES_WITH_SCENARIO: [u8; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 17, 23, 24, 27];
 
 /// Settings of a unit that are the role's own; all others are the same for both.
 const OF_THE_ROLE: [&str; 3] = ["Description=", "Conflicts=", "LimitNOFILE="];
 
-/// Paths in the tables of `architecture` that lead nowhere. `files` are all that
-/// can be named.
+/// Paths in the tables of `architecture` that do not exist among `files`.
 pub(super) fn path_faults(architecture: &str, files: &BTreeSet<String>) -> Vec<String> {
     let rows: Vec<&str> = architecture.lines().filter(|line| line.starts_with('|')).collect();
     let paths: Vec<&str> = rows.iter().flat_map(|row| quoted(row)).filter(|word| is_path(word)).collect();
@@ -25,7 +23,7 @@ pub(super) fn path_faults(architecture: &str, files: &BTreeSet<String>) -> Vec<S
     missing.map(|path| format!("ARCHITECTURE.md names {path}, which is not there")).collect()
 }
 
-/// What stands between back quotes.
+/// The parts between back quotes.
 fn quoted(row: &str) -> impl Iterator<Item = &str> {
     row.split('`').skip(1).step_by(2)
 }
@@ -51,15 +49,14 @@ fn leads_somewhere(path: &str, files: &BTreeSet<String>) -> bool {
     })
 }
 
-/// Rules that no scenario shows.
+/// Rules without a scenario.
 pub(super) fn scenario_faults(files: &BTreeSet<String>) -> Vec<String> {
     let shown = |rule: &u8| leads_somewhere(&format!("r{rule:02}_*.txt"), files);
     let missing = RULES_WITH_SCENARIO.iter().filter(|rule| !shown(rule));
     missing.map(|rule| format!("no scenario r{rule:02}_*.txt in {SCENARIOS} shows rule R{rule}")).collect()
 }
 
-/// Settings that one unit has and the other has not, or elsewhere, beside those of the role. Comments
-/// are for people and do not count.
+/// Settings in which the two units differ, except those of the role. Comments are ignored.
 pub(super) fn unit_faults(manager: &str, node: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for (unit, text) in [("manager", manager), ("node", node)] {
@@ -111,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_nowhere_is_found() {
+    fn path_of_a_missing_file_is_found() {
         let there = files(&[
             "crates/fleet/src/check.rs",
             "crates/sim/tests/scenarios/r01_manager_first.txt",
@@ -135,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn an_architecture_without_its_table_is_a_fault() {
+    fn architecture_without_its_table_is_a_fault() {
         assert_eq!(path_faults("# Architecture\n\n`fleet/src/check.rs`\n", &files(&[])).len(), 1);
     }
 
     #[test]
-    fn a_rule_without_a_scenario_is_found() {
+    fn rule_without_a_scenario_is_found() {
         let all: Vec<String> =
             RULES_WITH_SCENARIO.iter().map(|rule| format!("{SCENARIOS}r{rule:02}_x.txt")).collect();
         let mut there: BTreeSet<String> = all.into_iter().collect();

@@ -1,5 +1,5 @@
-//! Tests of who counts as a node: registrations that end, certificates that expire, certificates of release 34,
-//! and machines that may not join.
+//! Tests of which certificates count: registrations that end, certificates that expire, certificates of
+//! release 34, and machines that may not join.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
@@ -8,48 +8,51 @@ use std::time::SystemTime;
 use fleet::version::Version;
 use rusqlite::{Transaction, params};
 
-use super::places::ended;
+use super::limits::ended;
 use super::*;
 
 impl Server {
-    /// A certificate that our authority made at another time, or as release 34 made it; with its key.
+    /// A certificate that our authority issued at another time, or as release 34 issues it; with its key.
     fn issued(&self, id: u32, registration: Option<RegistrationId>, key: &KeyPair, at: SystemTime) -> String {
         let asked = NodeRequest::parse(&request(key)).unwrap();
         let issued = self.authority.issue_dated(NodeId(id), registration, &asked, at).unwrap();
         format!("{}{}", issued.pem, key.serialize_pem())
     }
 
-    /// The registration of a node that is in force.
+    /// The current registration of a node.
     async fn registration(&self, id: u32) -> RegistrationId {
         let read = move |connection: &rusqlite::Connection| {
             let sql = "SELECT id FROM registration WHERE node_id = ?1";
             Ok::<_, StoreError>(connection.query_row(sql, [id], |row| row.get::<_, String>(0))?)
         };
-        self.desk.store().read(read).await.unwrap().parse().unwrap()
+        self.committer.store().read(read).await.unwrap().parse().unwrap()
     }
 
-    /// Makes another enrolment file for a node.
+    /// Creates another enrolment file for a node.
     async fn issue_again(&self, id: u32) -> String {
-        let now = self.desk.now();
+        let now = self.committer.now();
         let issue = move |tx: &Transaction<'_>| enrolment::issue(tx, NodeId(id), now);
-        self.desk.store().write(issue).await.unwrap()
+        self.committer.store().write(issue).await.unwrap()
     }
 
     /// Removes a node, as the API does.
     async fn remove(&self, id: u32) {
         let forget = move |tx: &Transaction<'_>, _| enrolment::forget(tx, NodeId(id));
-        self.desk.apply_with::<_, StoreError>(Event::NodeRemoved { id: NodeId(id) }, forget).await.unwrap();
+        self.committer
+            .apply_with::<_, StoreError>(Event::NodeRemoved { id: NodeId(id) }, forget)
+            .await
+            .unwrap();
     }
 
     async fn refusal(&self, client: &Client) -> String {
-        kind(self.sync(client, &greeting()).await, StatusCode::FORBIDDEN).await
+        kind(self.sync(client, &first_report()).await, StatusCode::FORBIDDEN).await
     }
 
     fn last_refusal(&self, id: u32) -> Option<Reason> {
         self.refusals.last(NodeId(id)).map(|refused| refused.reason)
     }
 
-    /// Turns the enrolment of a node into what the store of release 34 holds when it is brought over.
+    /// Changes the enrolment of a node to what a migrated store of release 34 contains.
     async fn as_release_34_left_it(&self, id: u32, key: &KeyPair, registered: SystemTime) {
         let since = registered.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
         let hash = fleet::version::Sha256(
@@ -65,7 +68,7 @@ impl Server {
                        SELECT node_id, registration, ?2, ?3 FROM enrolment WHERE node_id = ?1";
             Ok::<_, StoreError>(tx.execute(sql, params![id, hash, since])?)
         };
-        assert_eq!(self.desk.store().write(write).await.unwrap(), 1);
+        assert_eq!(self.committer.store().write(write).await.unwrap(), 1);
     }
 }
 
@@ -78,7 +81,7 @@ async fn new_enrolment_file_revokes_the_old_identity_when_it_is_used_and_not_bef
     let server = Server::start(TIMING).await;
     let old = server.enrolled(1).await;
     let token = server.issue_again(1).await;
-    assert_eq!(server.sync(&old, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&old, &first_report()).await.status(), StatusCode::OK);
     let new = server.client(Some(server.identity_by(&token).await));
     assert_eq!(server.refusal(&old).await, "registration_ended");
     assert_eq!(server.last_refusal(1), Some(Reason::RegistrationEnded));
@@ -86,26 +89,30 @@ async fn new_enrolment_file_revokes_the_old_identity_when_it_is_used_and_not_bef
         EnrolmentRequest { token: None, request: request(&KeyPair::generate().unwrap()), release: None };
     let renewed = old.post(format!("{}/renew", server.base)).json(&renewal).send().await.unwrap();
     assert_eq!(kind(renewed, StatusCode::FORBIDDEN).await, "registration_ended");
-    assert_eq!(server.sync(&new, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&new, &first_report()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
 async fn held_request_of_an_identity_that_is_revoked_is_not_answered_as_before() {
     let server = Server::start(TIMING).await;
     let old = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) }).await.unwrap();
-    let first: SyncAnswer = server.sync(&old, &greeting()).await.json().await.unwrap();
-    let waits = content(&first, server.desk.rooms().revision);
+    server
+        .committer
+        .apply(Event::Maintenance { id: NodeId(1), operator: Some("first".into()) })
+        .await
+        .unwrap();
+    let first: SyncAnswer = server.sync(&old, &first_report()).await.json().await.unwrap();
+    let waits = content(&first, server.committer.rooms().revision);
     let url = format!("{}/sync", server.base);
     let held = tokio::spawn(async move { old.post(url).json(&waits).send().await.unwrap().status() });
-    until(&server.desk, |fleet| {
+    until(&server.committer, |fleet| {
         let node = fleet.nodes().get(NodeId(1)).unwrap();
         node.observed.as_ref().is_some_and(|last| last.at == fleet::time::Time(2))
     })
     .await;
     let token = server.issue_again(1).await;
     server.identity_by(&token).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     assert_eq!(tokio::time::timeout(BOUND, held).await.unwrap().unwrap(), StatusCode::FORBIDDEN);
 }
 
@@ -114,13 +121,13 @@ async fn identity_that_is_revoked_while_it_is_renewed_gets_no_certificate() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let server = Server::start(TIMING).await;
-    let mut old = server.known_by(&server.identity(1).await).await.unwrap();
+    let mut old = server.connect_with(&server.identity(1).await).await.unwrap();
     let key = KeyPair::generate().unwrap();
     let body = EnrolmentRequest { token: None, request: request(&key), release: None };
     let body = serde_json::to_vec(&body).unwrap();
     let head = "POST /node/v1/renew HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length";
     old.write_all(format!("{head}: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
-    // It is asked for the body when its certificate was found to count.
+    // The server requests the body after it has found that the certificate counts.
     let mut asked = [0; 25];
     tokio::time::timeout(BOUND, old.read_exact(&mut asked)).await.unwrap().unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -142,8 +149,10 @@ async fn certificate_of_a_removed_node_is_never_that_of_another_with_its_number(
     assert_eq!(server.refusal(&removed).await, "registration_ended");
     let new = server.client(Some(server.identity_by(&token).await));
     assert_eq!(server.refusal(&removed).await, "registration_ended");
-    assert_eq!(server.sync(&new, &greeting()).await.status(), StatusCode::OK);
-    server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Heard));
+    assert_eq!(server.sync(&new, &first_report()).await.status(), StatusCode::OK);
+    server
+        .committer
+        .read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Heard));
 }
 
 #[tokio::test]
@@ -154,8 +163,8 @@ async fn node_that_enrolled_after_the_backup_was_made_is_known_by_its_file() {
         tx.execute("UPDATE enrolment SET public_key_sha256 = NULL", [])?;
         Ok::<_, StoreError>(tx.execute("DELETE FROM registration", [])?)
     };
-    assert_eq!(server.desk.store().write(restore).await.unwrap(), 1);
-    assert_eq!(server.sync(&node, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.committer.store().write(restore).await.unwrap(), 1);
+    assert_eq!(server.sync(&node, &first_report()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -165,27 +174,27 @@ async fn node_whose_certificate_has_expired_is_answered_and_shown() {
     let (registration, key) = (server.registration(1).await, KeyPair::generate().unwrap());
     let at = |age| server.issued(1, Some(registration), &key, SystemTime::now() - age);
     let fresh = server.client(Some(at(days(89))));
-    assert_eq!(server.sync(&fresh, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&fresh, &first_report()).await.status(), StatusCode::OK);
     assert_eq!(server.last_refusal(1), None);
     let expired = server.client(Some(at(days(91))));
     assert_eq!(server.refusal(&expired).await, "certificate_expired");
     assert_eq!(server.last_refusal(1), Some(Reason::Expired));
     let token = server.issue_again(1).await;
     let again = server.client(Some(server.identity_by(&token).await));
-    assert_eq!(server.sync(&again, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&again, &first_report()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn whoever_shows_an_expired_certificate_has_the_place_of_a_stranger() {
-    let strangers = Room { places: 2, each: 2 };
-    let server = Server::limited(TIMING, Limits { strangers, ..LIMITS }).await;
+async fn expired_certificate_leaves_the_connection_unauthenticated() {
+    let unauthenticated = PoolLimits { total: 2, per_holder: 2 };
+    let server = Server::limited(TIMING, Limits { unauthenticated, ..LIMITS }).await;
     server.identity(1).await;
     let (registration, key) = (server.registration(1).await, KeyPair::generate().unwrap());
     let at = |age| server.issued(1, Some(registration), &key, SystemTime::now() - age);
-    let mut first = server.known_by(&at(days(91))).await.unwrap();
+    let mut first = server.connect_with(&at(days(91))).await.unwrap();
     let mut more = Vec::new();
     for _ in 0..2 {
-        more.push(server.known_by(&at(days(91))).await.unwrap());
+        more.push(server.connect_with(&at(days(91))).await.unwrap());
     }
     ended(&mut first).await;
 }
@@ -197,7 +206,7 @@ async fn certificate_that_was_made_while_the_clock_was_ahead_is_good() {
     let (registration, key) = (server.registration(1).await, KeyPair::generate().unwrap());
     let ahead = server.issued(1, Some(registration), &key, SystemTime::now() + days(400));
     let node = server.client(Some(ahead));
-    assert_eq!(server.sync(&node, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&node, &first_report()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -208,17 +217,17 @@ async fn certificate_of_release_34_is_good_until_the_node_has_shown_the_next_one
     let registered = SystemTime::now() - days(10);
     server.as_release_34_left_it(1, &key, registered).await;
     let node = server.client(Some(server.issued(1, None, &key, registered)));
-    assert_eq!(server.sync(&node, &greeting()).await.status(), StatusCode::OK);
-    // The first that is shown is bound: another one, made later for the same number, does not count.
+    assert_eq!(server.sync(&node, &first_report()).await.status(), StatusCode::OK);
+    // The first that is shown is bound: another one, issued later for the same number, does not count.
     let second = server.client(Some(server.issued(1, None, &other, SystemTime::now())));
     assert_eq!(server.refusal(&second).await, "registration_ended");
     let renewed = server.client(Some(server.renewed(&node).await));
     assert_eq!(
-        server.sync(&node, &greeting()).await.status(),
+        server.sync(&node, &first_report()).await.status(),
         StatusCode::OK,
         "the answer may have been lost"
     );
-    assert_eq!(server.sync(&renewed, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&renewed, &first_report()).await.status(), StatusCode::OK);
     assert_eq!(server.refusal(&node).await, "registration_ended");
 }
 
@@ -232,7 +241,7 @@ async fn certificate_of_release_34_from_before_its_number_was_registered_does_no
     let old = server.client(Some(server.issued(1, None, &removed, registered - days(1))));
     assert_eq!(server.refusal(&old).await, "registration_ended");
     let node = server.client(Some(server.issued(1, None, &key, registered)));
-    assert_eq!(server.sync(&node, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&node, &first_report()).await.status(), StatusCode::OK);
 }
 
 /// The version before this one.
@@ -253,7 +262,7 @@ async fn new_machine_with_another_version_is_refused_with_both_named_and_its_fil
         assert!(sentence.contains(&named) && sentence.contains(&Release::COMPILED.to_string()), "{sentence}");
     }
     assert_eq!(server.last_refusal(1), Some(Reason::OtherRelease));
-    // Upgraded, it uses the same file, with another key.
+    // After its upgrade it uses the same file, with another key.
     assert_eq!(server.enrol(&token, &KeyPair::generate().unwrap()).await.status(), StatusCode::OK);
 }
 
@@ -261,12 +270,12 @@ async fn new_machine_with_another_version_is_refused_with_both_named_and_its_fil
 async fn node_that_is_brought_back_on_an_earlier_version_joins_and_takes_no_calls_r20_r29() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    assert_eq!(server.sync(&client, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&client, &first_report()).await.status(), StatusCode::OK);
     let (token, key) = (server.issue_again(1).await, KeyPair::generate().unwrap());
     let enrolled = server.enrol_with(&token, &key, None).await;
     assert_eq!(enrolled.status(), StatusCode::OK);
     let restored = server.client(Some(with_key(&enrolled.json().await.unwrap(), &key)));
-    let mut says = greeting();
+    let mut says = first_report();
     (says.observed.release, says.observed.at) = (earlier(), fleet::time::Time(5));
     let answer: SyncAnswer = server.sync(&restored, &says).await.json().await.unwrap();
     let why = answer.desired.intent.owners.platform.unwrap();
@@ -287,7 +296,7 @@ impl Write for Log {
 }
 
 impl Log {
-    /// Everything that this thread logs at a level that an operator sees, for as long as the guard lives.
+    /// Everything that this thread logs at a level that an operator sees, while the guard exists.
     fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
@@ -313,7 +322,7 @@ async fn refused_handshake_is_logged_once_for_each_reason() {
     let issued = other.issue_to_node(NodeId(1), RegistrationId(1), &asked).unwrap();
     for _ in 0..5 {
         let client = server.client(Some(format!("{}{}", issued.pem, key.serialize_pem())));
-        let _ = client.post(format!("{}/sync", server.base)).json(&greeting()).send().await;
+        let _ = client.post(format!("{}/sync", server.base)).json(&first_report()).send().await;
     }
     let logged = async {
         while log.lines_with("made by another Management Node") == 0 {
@@ -332,7 +341,7 @@ async fn machine_that_does_not_accept_our_certificate_is_logged() {
     let other = Authority::load_or_make(dir.path()).unwrap();
     let root = reqwest::Certificate::from_pem(other.pem().as_bytes()).unwrap();
     let client = Client::builder().tls_certs_only([root]).build().unwrap();
-    client.post(format!("{}/sync", server.base)).json(&greeting()).send().await.unwrap_err();
+    client.post(format!("{}/sync", server.base)).json(&first_report()).send().await.unwrap_err();
     let logged = async {
         while log.lines_with("certificate_not_accepted") == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -350,7 +359,7 @@ async fn refused_node_is_logged_once_with_its_name_and_so_is_a_machine_without_a
     server.identity_by(&token).await;
     for _ in 0..3 {
         assert_eq!(server.refusal(&old).await, "registration_ended");
-        let refused = server.sync(&server.client(None), &greeting()).await;
+        let refused = server.sync(&server.client(None), &first_report()).await;
         assert_eq!(kind(refused, StatusCode::UNAUTHORIZED).await, "no_certificate");
     }
     assert_eq!(

@@ -2,12 +2,12 @@
 
 mod copies;
 mod identity;
-mod places;
+mod limits;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::places::Room;
+use edge::permit_pool::PoolLimits;
 use fleet::node::{Contact, Duty, NodeId};
 use fleet::platform::Event;
 use fleet::time::{Offset, Span};
@@ -23,33 +23,33 @@ use wire::{Enrolled, EnrolmentRequest, PROTOCOL, Protocols, RegistrationId, Sync
 
 use super::*;
 use crate::authority::{Authority, NodeRequest, ServerIdentity};
-use crate::driver::{Desk, Driver};
-use crate::gate::{Gate, Passage};
+use crate::driver::{Committer, Driver};
+use crate::gate::{Gate, GateState};
 use crate::store::StoreError;
 use crate::testing::{BOUND, Bench, observed, until};
 use crate::{enrolment, packages};
 
-/// A hold that no test waits for the end of, and a gap that a test can wait for.
+/// A hold that ends in no test, and a gap that a test can wait for.
 const TIMING: Timing = Timing { hold: Duration::from_secs(3600), gap: Duration::from_millis(50) };
 
-/// Room for more than any test needs.
+/// PoolLimits for more than any test needs.
 const LIMITS: Limits = Limits {
-    arriving: ROOM,
+    handshaking: POOL,
     handshake: LONG,
-    strangers: ROOM,
-    stranger_life: LONG,
-    known: ROOM,
+    unauthenticated: POOL,
+    unauthenticated_life: LONG,
+    authenticated: POOL,
     idle: LONG,
     head: LONG,
     body: LONG,
 };
-const ROOM: Room = Room { places: 100, each: 100 };
+const POOL: PoolLimits = PoolLimits { total: 100, per_holder: 100 };
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A Management Node that serves nodes.
 struct Server {
     bench: Bench,
-    desk: Desk,
+    committer: Committer,
     authority: Arc<Authority>,
     gate: Gate,
     refusals: Refusals,
@@ -74,13 +74,13 @@ impl Server {
         // Every test sets the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let bench = Bench::new();
-        let desk = bench.desk().await;
+        let committer = bench.committer().await;
         let authority = Arc::new(Authority::load_or_make(&bench.layout().state()).unwrap());
         let (presence, downs) = Presence::new(timing.gap);
         let (gate, stop, refusals) = (Gate::closed(), CancellationToken::new(), Refusals::default());
-        gate.set(Passage::Open);
+        gate.set(GateState::Open);
         let link = Link {
-            desk: desk.clone(),
+            committer: committer.clone(),
             authority: authority.clone(),
             layout: bench.layout(),
             presence: presence.clone(),
@@ -98,7 +98,7 @@ impl Server {
         let serving = tokio::spawn(serve(listener, router(link), stop.clone()));
         let own = bench.own(Slot::A);
         let driver = Driver {
-            desk: desk.clone(),
+            committer: committer.clone(),
             own,
             held: slots::Held::default(),
             presence,
@@ -107,7 +107,7 @@ impl Server {
             stop: stop.clone(),
         };
         let driving = tokio::spawn(async move { _ = driver.run().await });
-        Self { bench, desk, authority, gate, refusals, base, stop, tasks: vec![serving, driving] }
+        Self { bench, committer, authority, gate, refusals, base, stop, tasks: vec![serving, driving] }
     }
 
     /// Registers a node and returns its token.
@@ -115,7 +115,7 @@ impl Server {
         let id = NodeId(id);
         let event = Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn };
         let issue = move |tx: &rusqlite::Transaction<'_>, now| enrolment::issue(tx, id, now);
-        self.desk.apply_with::<_, StoreError>(event, issue).await.unwrap()
+        self.committer.apply_with::<_, StoreError>(event, issue).await.unwrap()
     }
 
     /// A client that trusts this platform, with a certificate and its key if given.
@@ -179,8 +179,8 @@ fn with_key(enrolled: &Enrolled, key: &KeyPair) -> String {
     format!("{}{}", enrolled.certificate, key.serialize_pem())
 }
 
-/// What a node says that has no configuration yet and does not wait.
-fn greeting() -> Sync {
+/// The report of a node that has no configuration yet and does not wait.
+fn first_report() -> Sync {
     Sync {
         protocols: PROTOCOL,
         observed: observed(1),
@@ -192,9 +192,9 @@ fn greeting() -> Sync {
     }
 }
 
-/// What the same node says when it has done as it was told, and waits for news.
+/// The report of the same node when it has accepted its desired state, and waits for changes.
 fn content(answer: &SyncAnswer, revision: u64) -> Sync {
-    let mut sync = Sync { configuration: revision, wait: Wait::ForNews, ..greeting() };
+    let mut sync = Sync { configuration: revision, wait: Wait::ForNews, ..first_report() };
     sync.observed.at = fleet::time::Time(2);
     sync.observed.generation = answer.desired.generation;
     sync
@@ -206,12 +206,12 @@ async fn kind(response: Response, status: StatusCode) -> String {
 }
 
 #[tokio::test]
-async fn a_caller_without_a_certificate_is_refused_on_every_route() {
+async fn caller_without_a_certificate_is_refused_on_every_route() {
     let server = Server::start(TIMING).await;
     let client = server.client(None);
     let file = format!("{}/packages/{}/manifest.json", server.base, "0".repeat(64));
     for request in [
-        client.post(format!("{}/sync", server.base)).json(&greeting()),
+        client.post(format!("{}/sync", server.base)).json(&first_report()),
         client.post(format!("{}/renew", server.base)).body("{}"),
         client.get(file),
     ] {
@@ -220,7 +220,7 @@ async fn a_caller_without_a_certificate_is_refused_on_every_route() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_authority_is_refused() {
+async fn certificate_of_another_authority_is_refused() {
     let server = Server::start(TIMING).await;
     server.register(1).await;
     let dir = tempfile::tempdir().unwrap();
@@ -229,41 +229,48 @@ async fn a_certificate_of_another_authority_is_refused() {
     let node_request = NodeRequest::parse(&request(&key)).unwrap();
     let issued = other.issue_to_node(NodeId(1), RegistrationId(1), &node_request).unwrap();
     let client = server.client(Some(format!("{}{}", issued.pem, key.serialize_pem())));
-    let answer = client.post(format!("{}/sync", server.base)).json(&greeting()).send().await;
-    // TLS 1.3 tells the client after its own handshake: the refusal may come as a broken request.
+    let answer = client.post(format!("{}/sync", server.base)).json(&first_report()).send().await;
+    // In TLS 1.3 the client learns it after its own handshake: the refusal may arrive as a broken request.
     if let Ok(answer) = answer {
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
-    server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Never));
+    server
+        .committer
+        .read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Never));
 }
 
 #[tokio::test]
-async fn an_enrolled_node_is_known_by_its_certificate() {
+async fn enrolled_node_is_known_by_its_certificate() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(7).await;
-    let answer: SyncAnswer = server.sync(&client, &greeting()).await.json().await.unwrap();
+    let answer: SyncAnswer = server.sync(&client, &first_report()).await.json().await.unwrap();
     assert_eq!(answer.protocol, PROTOCOL.max);
     assert_eq!(answer.fetch_rate, Some(1_000_000));
-    assert_eq!(answer.configuration.unwrap().revision, server.desk.rooms().revision);
-    server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(7)).unwrap().contact, Contact::Heard));
-    assert_eq!(server.desk.tally(NodeId(7)).unwrap().carried, 3);
+    assert_eq!(answer.configuration.unwrap().revision, server.committer.rooms().revision);
+    server
+        .committer
+        .read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(7)).unwrap().contact, Contact::Heard));
+    assert_eq!(server.committer.tally(NodeId(7)).unwrap().carried, 3);
     let started_at =
         |connection: &rusqlite::Connection| crate::store::node_boot::started_at(connection, NodeId(7));
-    assert_eq!(server.desk.store().read(started_at).await.unwrap(), Some(77));
+    assert_eq!(server.committer.store().read(started_at).await.unwrap(), Some(77));
 }
 
 #[tokio::test]
-async fn a_removed_node_is_refused_at_its_next_sync() {
+async fn removed_node_is_refused_at_its_next_sync() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    assert_eq!(server.sync(&client, &greeting()).await.status(), StatusCode::OK);
-    server.desk.apply(Event::NodeRemoved { id: NodeId(1) }).await.unwrap();
-    assert_eq!(kind(server.sync(&client, &greeting()).await, StatusCode::FORBIDDEN).await, "not_registered");
-    assert_eq!(server.desk.tally(NodeId(1)), None);
+    assert_eq!(server.sync(&client, &first_report()).await.status(), StatusCode::OK);
+    server.committer.apply(Event::NodeRemoved { id: NodeId(1) }).await.unwrap();
+    assert_eq!(
+        kind(server.sync(&client, &first_report()).await, StatusCode::FORBIDDEN).await,
+        "not_registered"
+    );
+    assert_eq!(server.committer.tally(NodeId(1)), None);
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_one_key() {
+async fn token_is_good_for_one_key() {
     let server = Server::start(TIMING).await;
     let token = server.register(1).await;
     let key = KeyPair::generate().unwrap();
@@ -275,37 +282,39 @@ async fn a_token_is_good_for_one_key() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_is_refused() {
+async fn token_that_has_expired_is_refused() {
     let server = Server::start(TIMING).await;
     let token = server.register(1).await;
-    let now = i64::try_from(server.desk.now().0).unwrap();
+    let now = i64::try_from(server.committer.now().0).unwrap();
     let expire = move |tx: &rusqlite::Transaction<'_>| {
         Ok::<_, StoreError>(tx.execute("UPDATE enrolment SET expires_at = ?1", [now])?)
     };
-    assert_eq!(server.desk.store().write(expire).await.unwrap(), 1);
+    assert_eq!(server.committer.store().write(expire).await.unwrap(), 1);
     let answer = server.enrol(&token, &KeyPair::generate().unwrap()).await;
     assert_eq!(kind(answer, StatusCode::FORBIDDEN).await, "token");
 }
 
 #[tokio::test]
-async fn a_node_renews_its_certificate_over_its_link() {
+async fn node_renews_its_certificate_over_its_link() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let renewed = server.client(Some(server.renewed(&client).await));
-    assert_eq!(server.sync(&renewed, &greeting()).await.status(), StatusCode::OK);
+    assert_eq!(server.sync(&renewed, &first_report()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_node_with_no_protocol_in_common_is_told_so() {
+async fn node_without_a_common_protocol_is_refused() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    let strange = Sync { protocols: Protocols { min: 900, max: 901 }, ..greeting() };
+    let strange = Sync { protocols: Protocols { min: 900, max: 901 }, ..first_report() };
     assert_eq!(kind(server.sync(&client, &strange).await, StatusCode::BAD_REQUEST).await, "protocol");
-    server.desk.read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Never));
+    server
+        .committer
+        .read(|fleet, _| assert_eq!(fleet.nodes().get(NodeId(1)).unwrap().contact, Contact::Never));
 }
 
 #[tokio::test]
-async fn a_message_that_is_malformed_or_too_large_is_refused() {
+async fn message_that_is_malformed_or_too_large_is_refused() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let post = |body: String| client.post(format!("{}/sync", server.base)).body(body).send();
@@ -321,10 +330,10 @@ async fn a_message_that_is_malformed_or_too_large_is_refused() {
 async fn of_a_long_sentence_only_the_beginning_reaches_the_platform() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    let mut sync = greeting();
+    let mut sync = first_report();
     sync.observed.unfit = Some("x".repeat(super::sync::SENTENCE_CHARACTERS + 1));
     assert_eq!(server.sync(&client, &sync).await.status(), StatusCode::OK);
-    server.desk.read(|fleet, _| {
+    server.committer.read(|fleet, _| {
         let unfit = fleet.nodes().get(NodeId(1)).unwrap().observed.as_ref().unwrap().unfit.clone();
         assert_eq!(unfit.unwrap().len(), super::sync::SENTENCE_CHARACTERS);
     });
@@ -332,13 +341,13 @@ async fn of_a_long_sentence_only_the_beginning_reaches_the_platform() {
 
 /// Begins a sync that is held, and waits until it is.
 async fn held(server: &Server, client: &Client, node: u32) -> JoinHandle<SyncAnswer> {
-    let first: SyncAnswer = server.sync(client, &greeting()).await.json().await.unwrap();
-    let sync = content(&first, server.desk.rooms().revision);
+    let first: SyncAnswer = server.sync(client, &first_report()).await.json().await.unwrap();
+    let sync = content(&first, server.committer.rooms().revision);
     let (client, url) = (client.clone(), format!("{}/sync", server.base));
     let held =
         tokio::spawn(async move { client.post(url).json(&sync).send().await.unwrap().json().await.unwrap() });
     // The second report is committed before the request is held.
-    until(&server.desk, |fleet| {
+    until(&server.committer, |fleet| {
         let node = fleet.nodes().get(NodeId(node)).unwrap();
         node.observed.as_ref().is_some_and(|last| last.generation == node.generation)
     })
@@ -347,120 +356,120 @@ async fn held(server: &Server, client: &Client, node: u32) -> JoinHandle<SyncAns
 }
 
 #[tokio::test]
-async fn a_held_sync_is_answered_when_something_else_is_wanted() {
+async fn held_sync_is_answered_when_something_else_is_wanted() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let raised = Event::Maintenance { id: NodeId(1), operator: Some("first".into()) };
-    server.desk.apply(raised).await.unwrap();
+    server.committer.apply(raised).await.unwrap();
     let held = held(&server, &client, 1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
     assert_eq!(answer.desired.intent.owners.operator.as_deref(), Some("fan"));
     assert_eq!(answer.configuration, None);
 }
 
-/// The clock of a machine goes back when it could not write for a while and lost its power then.
+/// The clock of a machine is set back when it could not write for a while and then lost power.
 #[tokio::test]
-async fn a_report_of_an_earlier_time_is_answered_at_once_with_the_time_to_go_on_from() {
+async fn report_of_an_earlier_time_is_answered_at_once_with_the_time_to_go_on_from() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    let mut first = greeting();
+    let mut first = first_report();
     first.observed.at = fleet::time::Time(5);
     let first: SyncAnswer = server.sync(&client, &first).await.json().await.unwrap();
-    // It bears the time 2.
-    let late = content(&first, server.desk.rooms().revision);
+    // It has the time 2.
+    let late = content(&first, server.committer.rooms().revision);
     let answer = tokio::time::timeout(BOUND, server.sync(&client, &late)).await.unwrap();
     assert_eq!(answer.json::<SyncAnswer>().await.unwrap().heard_at, Some(fleet::time::Time(5)));
 }
 
 #[tokio::test]
-async fn a_held_sync_is_answered_when_the_rooms_change() {
+async fn held_sync_is_answered_when_the_rooms_change() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
     let held = held(&server, &client, 1).await;
     let insert = |tx: &rusqlite::Transaction<'_>| {
         Ok::<_, StoreError>(tx.execute("INSERT INTO conference (name) VALUES ('lounge')", [])?)
     };
-    server.desk.change_rooms(insert).await.unwrap();
+    server.committer.change_rooms(insert).await.unwrap();
     let answer = tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
     assert_eq!(answer.configuration.unwrap().rooms[0].name, "lounge");
 }
 
-/// What the node says whose clock is so many seconds ahead of this machine's.
+/// The report of a node whose clock is so many seconds ahead of this machine's.
 fn with_clock(server: &Server, ahead: i64) -> Sync {
-    Sync { wall: Some(server.desk.wall() + Offset(ahead * 1_000)), ..greeting() }
+    Sync { wall: Some(server.committer.wall() + Offset(ahead * 1_000)), ..first_report() }
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_is_two_hours_slow_is_known_for_it_before_anything_else_goes_wrong() {
+async fn node_whose_clock_is_two_hours_slow_is_known_before_anything_else_goes_wrong() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    let off = || server.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().clock_off);
+    let off = || server.committer.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().clock_off);
     for (ahead, expected) in [(-20, None), (-7_200, Some(-7_200)), (-7_190, Some(-7_200)), (-10, None)] {
         let answer = server.sync(&client, &with_clock(&server, ahead)).await;
         let answer: SyncAnswer = answer.json().await.unwrap();
-        assert!(answer.wall.unwrap().ahead_of(server.desk.wall()).size() < Span::minutes(1));
-        // To the minute: what is measured contains the time that the request took.
+        assert!(answer.wall.unwrap().ahead_of(server.committer.wall()).size() < Span::minutes(1));
+        // To the minute: the measurement includes the time of the request.
         let off = off().map(|off| off.0.saturating_add(-30_000) / 60_000 * 60);
         assert_eq!(off, expected, "{ahead} s");
-        let shown = server.desk.live(NodeId(1)).unwrap().clock_ahead.unwrap();
+        let shown = server.committer.node_runtime(NodeId(1)).unwrap().clock_ahead.unwrap();
         assert!(shown.since(Offset(ahead * 1_000)).size() < Span::minutes(1), "{shown}");
     }
-    // Release 34 does not say what its clock is.
-    server.sync(&client, &greeting()).await;
-    assert_eq!((off(), server.desk.live(NodeId(1)).unwrap().clock_ahead), (None, None));
+    // Release 34 does not report its clock.
+    server.sync(&client, &first_report()).await;
+    assert_eq!((off(), server.committer.node_runtime(NodeId(1)).unwrap().clock_ahead), (None, None));
 }
 
 #[tokio::test]
-async fn a_held_sync_is_answered_when_the_managers_clock_was_set() {
+async fn held_sync_is_answered_when_the_managers_clock_was_set() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
     let held = held(&server, &client, 1).await;
-    let wall = server.desk.wall() + Span::hours(2);
-    server.desk.apply(Event::WallClock { wall }).await.unwrap();
+    let wall = server.committer.wall() + Span::hours(2);
+    server.committer.apply(Event::WallClock { wall }).await.unwrap();
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_hold_ends_by_itself() {
+async fn hold_ends_by_itself() {
     let server = Server::start(Timing { hold: Duration::from_millis(20), ..TIMING }).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
     let held = held(&server, &client, 1).await;
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_node_that_breaks_off_is_silent_and_a_report_brings_it_back() {
+async fn node_whose_connection_breaks_is_silent_until_its_next_report() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
     let held = held(&server, &client, 1).await;
     let contact = |fleet: &fleet::platform::Fleet| fleet.nodes().get(NodeId(1)).unwrap().contact;
     held.abort();
-    until(&server.desk, |fleet| matches!(contact(fleet), Contact::Silent { .. })).await;
-    let mut again = greeting();
+    until(&server.committer, |fleet| matches!(contact(fleet), Contact::Silent { .. })).await;
+    let mut again = first_report();
     again.observed.at = fleet::time::Time(3);
     assert_eq!(server.sync(&client, &again).await.status(), StatusCode::OK);
-    server.desk.read(|fleet, _| assert_eq!(contact(fleet), Contact::Heard));
+    server.committer.read(|fleet, _| assert_eq!(contact(fleet), Contact::Heard));
 }
 
 #[tokio::test]
-async fn a_closed_gate_answers_503_and_lets_held_requests_go() {
+async fn closed_gate_answers_503_and_releases_held_requests() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
-    server.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
+    server.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("x".into()) }).await.unwrap();
     let held = held(&server, &client, 1).await;
-    server.gate.set(Passage::Closed);
+    server.gate.set(GateState::Closed);
     tokio::time::timeout(BOUND, held).await.unwrap().unwrap();
-    let answer = server.sync(&client, &greeting()).await;
+    let answer = server.sync(&client, &first_report()).await;
     assert_eq!(kind(answer, StatusCode::SERVICE_UNAVAILABLE).await, "upgrading");
 }
 
 #[tokio::test]
-async fn a_node_fetches_its_payload_in_parts_and_nothing_else() {
+async fn node_fetches_its_payload_in_parts_and_nothing_else() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let held = packages::admit(&server.bench.layout(), &server.bench.upload()).unwrap();

@@ -1,4 +1,5 @@
-//! Bodies over the real listener: what is refused before it was read is answered all the same.
+//! Tests of request bodies over the real listener: one that is refused before it was read gets its answer all
+//! the same.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::testing::BOUND;
 
 const MIB: usize = 1 << 20;
 
-/// The management API of a kit, served as it is on a machine; it ends when it is dropped.
+/// The management API of a kit behind a real listener, which is stopped when this is dropped.
 struct Served {
     kit: Kit,
     authority: Arc<Authority>,
@@ -60,14 +61,14 @@ impl Served {
     }
 }
 
-/// The first line of the answer.
+/// The beginning of the status line of the answer.
 async fn status(stream: &mut TlsStream<TcpStream>) -> String {
     let mut line = [0; 12];
     tokio::time::timeout(BOUND, stream.read_exact(&mut line)).await.expect("no answer in time").unwrap();
     String::from_utf8(line.to_vec()).unwrap()
 }
 
-/// Sends a whole request before it looks at the answer.
+/// Sends a whole request before it reads the answer.
 async fn send(stream: &mut TlsStream<TcpStream>, head: &str, length: usize) -> std::io::Result<()> {
     stream.write_all(head.as_bytes()).await?;
     for _ in 0..length / MIB {

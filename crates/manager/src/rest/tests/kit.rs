@@ -1,7 +1,7 @@
 //! A Management Node without listeners, and packages to upload.
 
 use std::fs;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,12 +17,13 @@ use fleet::version::{Build, Release, Version};
 use package::{
     Level, Mode, PayloadSource, ProtocolRange, Protocols, Recipe, SigningKey, SourceFile, build, generate_key,
 };
+use parking_lot::RwLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::context::Context;
-use crate::driver::{Desk, read_rooms};
+use crate::driver::{Committer, read_rooms};
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
@@ -35,10 +36,10 @@ pub(super) const NEW: Release = Release { version: Version::new(34, 1), build: B
 /// The beginning of every path.
 pub(super) const API: &str = "/api/admin";
 
-/// A Management Node in a directory.
+/// A Management Node in a temporary directory.
 pub(super) struct Kit {
     pub(super) dir: TempDir,
-    pub(super) desk: Desk,
+    pub(super) committer: Committer,
     pub(super) layout: Layout,
     pub(super) router: Router,
     pub(super) authorization: String,
@@ -90,16 +91,16 @@ impl Kit {
             Ok::<_, StoreError>(())
         };
         rest::first_account(&store, note).await.unwrap();
-        let desk = Desk::new(store, fleet, clock::Clock::start(None), rooms);
+        let committer = Committer::new(store, fleet, clock::Clock::start(None), rooms);
         let authorization = basic("admin", &password);
         let refusals = Refusals::default();
-        let router = router(&desk, &layout, &refusals);
-        Self { dir, desk, layout, router, authorization, refusals, key: pair.signing }
+        let router = router(&committer, &layout, &refusals);
+        Self { dir, committer, layout, router, authorization, refusals, key: pair.signing }
     }
 
     /// The API as it is after a restart of the process: nothing in memory is kept.
     pub(super) fn restart_api(&mut self) {
-        self.router = router(&self.desk, &self.layout, &self.refusals);
+        self.router = router(&self.committer, &self.layout, &self.refusals);
     }
 
     /// The name and the password of the operator.
@@ -149,19 +150,19 @@ impl Kit {
         self.call("POST", "/configuration/v1/worker_vm/", node(n)).await
     }
 
-    /// The node says what it should, running `release`.
+    /// The node reports that it runs `release` and has accepted its desired state.
     pub(super) async fn report(&self, id: u32, release: Release) {
         self.report_with(id, release, Calls::NONE).await;
     }
 
-    /// The node says what it should, with so many calls.
+    /// The node reports so many calls and that it has accepted its desired state.
     pub(super) async fn report_calls(&self, id: u32, count: u32) {
         self.report_with(id, OLD, Calls::Known { count, oldest: None }).await;
     }
 
     async fn report_with(&self, id: u32, release: Release, calls: Calls) {
         let id = NodeId(id);
-        let (desired, at) = self.desk.read(|fleet, now| (fleet.wanted(id).unwrap(), now));
+        let (desired, at) = self.committer.read(|fleet, now| (fleet.wanted(id).unwrap(), now));
         let takes_calls = desired.intent.owners.is_empty();
         let observed = Observed {
             at,
@@ -175,20 +176,20 @@ impl Kit {
             start_fault: None,
             process: None,
         };
-        self.desk.apply(Event::Report { id, observed }).await.unwrap();
+        self.committer.apply(Event::Report { id, observed }).await.unwrap();
     }
 
-    /// The bytes of a package that brings 34.1, and the manifest that names it.
+    /// The bytes of a package of 34.1, and its manifest.
     pub(super) fn package(&self) -> (Vec<u8>, String) {
         self.package_of(NEW)
     }
 
-    /// The bytes of a package that brings 34.1 and is taken until this day, and the manifest that names it.
+    /// The bytes of a package of 34.1 that expires after this day, and its manifest.
     pub(super) fn package_until(&self, valid_until: jiff::civil::Date) -> (Vec<u8>, String) {
         self.package_with(NEW, Some(valid_until))
     }
 
-    /// The bytes of a package that brings a release, and the manifest that names it.
+    /// The bytes of a package of a release, and its manifest.
     pub(super) fn package_of(&self, release: Release) -> (Vec<u8>, String) {
         self.package_with(release, None)
     }
@@ -221,14 +222,14 @@ impl Kit {
         (fs::read(&out).unwrap(), verified.hash().to_string())
     }
 
-    /// Asks for an upload of so many bytes.
+    /// Requests an upload of so many bytes.
     pub(super) async fn ask_for_upload(&self, total_size: usize) -> String {
         let body = json!({"request": true, "total_size": total_size});
         let answer = self.call("POST", "/configuration/v1/upgrade/", body).await.expect(201);
         answer["upload_id"].as_str().unwrap().to_string()
     }
 
-    /// Asks for an upload of a file, as the command line does: with the hash of its beginning.
+    /// Requests an upload of a file as the command line does: with the hash of its beginning.
     pub(super) async fn ask_for_upload_of(&self, bytes: &[u8]) -> Answer {
         let head = <sha2::Sha256 as sha2::Digest>::digest(&bytes[..bytes.len().min(64 << 10)]);
         let head: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -236,14 +237,14 @@ impl Kit {
         self.call("POST", "/configuration/v1/upgrade/", body).await
     }
 
-    /// So much time has passed since bytes of any upload arrived.
+    /// Lets time pass for all uploads, by making their last activity earlier.
     pub(super) async fn uploads_rest_for(&self, span: fleet::time::Span) {
         let set = move |tx: &rusqlite::Transaction<'_>| {
             let span = i64::try_from(span.0).unwrap();
             tx.execute("UPDATE upload SET active_at = active_at - ?1", [span])?;
             Ok::<_, StoreError>(())
         };
-        self.desk.store().write(set).await.unwrap();
+        self.committer.store().write(set).await.unwrap();
     }
 
     /// Sends bytes of an upload.
@@ -253,12 +254,12 @@ impl Kit {
         self.send(request.body(bytes.to_vec().into()).unwrap()).await
     }
 
-    /// Uploads and checks the package that brings 34.1; returns its manifest.
+    /// Uploads and checks the package of 34.1; returns its manifest.
     pub(super) async fn upload_package(&self) -> String {
         self.upload_package_of(NEW).await.0
     }
 
-    /// Uploads and checks a package that brings a release; returns its manifest, and the last answer.
+    /// Uploads and checks a package of a release; returns its manifest and the last answer.
     pub(super) async fn upload_package_of(&self, release: Release) -> (String, Value) {
         let (bytes, manifest) = self.package_of(release);
         let uuid = self.ask_for_upload(bytes.len()).await;
@@ -268,17 +269,17 @@ impl Kit {
         (manifest, answer)
     }
 
-    /// What lies in a directory of the machine.
+    /// The names in a directory of the machine.
     pub(super) fn names(&self, dir: std::path::PathBuf) -> Vec<String> {
         let entries = fs::read_dir(dir).into_iter().flatten();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
 
-fn router(desk: &Desk, layout: &Layout, refusals: &Refusals) -> Router {
+fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
-    let (desk, layout, refusals) = (desk.clone(), layout.clone(), refusals.clone());
-    rest::router(Context { desk, layout, nodes, name: "manager".into(), refusals })
+    let (committer, layout, refusals) = (committer.clone(), layout.clone(), refusals.clone());
+    rest::router(Context { committer, layout, nodes, name: "manager".into(), refusals })
 }
 
 pub(super) fn basic(user: &str, password: &str) -> String {

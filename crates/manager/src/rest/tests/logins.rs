@@ -1,4 +1,4 @@
-//! Who may use the API, and what stands around every answer.
+//! Tests of authentication, and of what every answer has.
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -6,7 +6,7 @@ use axum::http::{Request, header};
 use serde_json::json;
 
 use super::kit::{API, Kit, basic};
-use crate::link::Guest;
+use crate::link::ConnectionHandle;
 
 async fn with(kit: &Kit, authorization: Option<&str>) -> super::kit::Answer {
     let mut request = Request::builder().uri(format!("{API}/status/v1/about/"));
@@ -17,19 +17,19 @@ async fn with(kit: &Kit, authorization: Option<&str>) -> super::kit::Answer {
 }
 
 #[tokio::test]
-async fn the_first_password_is_made_once_and_only_its_hash_is_stored() {
+async fn first_password_is_made_once_and_only_its_hash_is_stored() {
     let kit = Kit::new().await;
     let again = |_: &str| -> Result<(), crate::store::StoreError> { panic!("another password was made") };
-    crate::rest::first_account(kit.desk.store(), again).await.unwrap();
+    crate::rest::first_account(kit.committer.store(), again).await.unwrap();
     let hash =
-        super::super::accounts::password_hash(kit.desk.store(), "admin".into()).await.unwrap().unwrap();
+        super::super::accounts::password_hash(kit.committer.store(), "admin".into()).await.unwrap().unwrap();
     assert!(hash.starts_with("$argon2id$"), "{hash}");
     let about = with(&kit, Some(&kit.authorization)).await.expect(200);
     assert_eq!(about["release_text"], fleet::version::Release::COMPILED.to_string());
 }
 
 #[tokio::test]
-async fn an_account_whose_password_nobody_got_is_not_made() {
+async fn account_is_not_created_when_its_password_cannot_be_handed_over() {
     let dir = tempfile::TempDir::new().unwrap();
     let path = dir.path().join("store-a.db");
     let connection = crate::store::open(&path, &mut || {}).unwrap();
@@ -56,7 +56,7 @@ async fn without_the_right_password_there_is_a_challenge_and_nothing_else() {
     assert_eq!(bodies.len(), 1, "the answers tell who exists: {bodies:?}");
 }
 
-/// A request from an address, with what a tool keeps of the cookies that it was given.
+/// A request from an address, with the cookie that a tool keeps.
 async fn from(kit: &Kit, address: &str, authorization: &str, cookie: Option<&str>) -> super::kit::Answer {
     let address: std::net::SocketAddr = format!("{address}:40000").parse().unwrap();
     let mut request = Request::builder().uri(format!("{API}/status/v1/about/"));
@@ -74,7 +74,7 @@ fn cookie_of(answer: &super::kit::Answer) -> String {
     cookie.split(';').next().unwrap().to_string()
 }
 
-/// Guesses until it is slowed down.
+/// Guesses until the guesses are limited.
 async fn guess(kit: &Kit, address: &str) -> super::kit::Answer {
     for n in 0..100 {
         let answer = from(kit, address, &basic("admin", &format!("guess {n}")), None).await;
@@ -86,13 +86,13 @@ async fn guess(kit: &Kit, address: &str) -> super::kit::Answer {
 }
 
 #[tokio::test]
-async fn whoever_logs_in_is_no_stranger_to_the_listener_any_more() {
-    let (kit, guest) = (Kit::new().await, Guest::stranger());
+async fn login_authenticates_the_connection() {
+    let (kit, handle) = (Kit::new().await, ConnectionHandle::unauthenticated());
     for (authorization, status) in [(basic("admin", "wrong"), 401), (kit.authorization.clone(), 200)] {
-        let request = Request::builder().uri(format!("{API}/status/v1/about/")).extension(guest.clone());
+        let request = Request::builder().uri(format!("{API}/status/v1/about/")).extension(handle.clone());
         let request = request.header(header::AUTHORIZATION, authorization).body(Body::empty()).unwrap();
         assert_eq!(kit.send(request).await.status, status);
-        assert_eq!(guest.is_known(), status == 200, "after {status}");
+        assert_eq!(handle.is_authenticated(), status == 200, "after {status}");
     }
 }
 
@@ -106,7 +106,7 @@ async fn guesses_are_slowed_down() {
 }
 
 #[tokio::test]
-async fn whoever_guesses_behind_the_same_address_or_elsewhere_locks_nobody_out() {
+async fn guesses_behind_the_same_address_or_elsewhere_lock_nobody_out() {
     let kit = Kit::new().await;
     let login = from(&kit, "192.0.2.1", &kit.authorization, None).await;
     let cookie = cookie_of(&login);
@@ -116,14 +116,14 @@ async fn whoever_guesses_behind_the_same_address_or_elsewhere_locks_nobody_out()
     let answer = from(&kit, "192.0.2.1", &kit.authorization, Some(&cookie)).await;
     assert_eq!((answer.status.as_u16(), answer.headers.get(header::SET_COOKIE)), (200, None));
     assert_eq!(from(&kit, "203.0.113.5", &kit.authorization, None).await.status, 200);
-    // The token lets nobody in without the password.
+    // The token does not replace the password.
     assert_eq!(from(&kit, "192.0.2.1", &basic("admin", "another guess"), Some(&cookie)).await.status, 401);
 }
 
 const PASSWORD: &str = "/command/v1/account/password/";
 
 #[tokio::test]
-async fn a_password_is_changed_with_the_old_one_and_everything_old_ends() {
+async fn password_is_changed_with_the_old_one_and_everything_old_ends() {
     let mut kit = Kit::new().await;
     let old = kit.authorization.clone();
     let (_, secret) = kit.credentials();
@@ -160,7 +160,7 @@ async fn a_password_is_changed_with_the_old_one_and_everything_old_ends() {
 }
 
 #[tokio::test]
-async fn the_old_password_is_not_guessed_by_changing_it() {
+async fn old_password_is_not_guessed_by_changing_it() {
     let kit = Kit::new().await;
     let mut statuses = Vec::new();
     for n in 0..20 {
@@ -169,7 +169,7 @@ async fn the_old_password_is_not_guessed_by_changing_it() {
         statuses.push(answer.status.as_u16());
     }
     assert_eq!((statuses[0], statuses[19]), (400, 429));
-    // Nor do guesses of others keep the owner from changing it.
+    // Guesses of others do not prevent the owner from changing it.
     let (_, secret) = kit.credentials();
     let cookie = cookie_of(&from(&kit, "192.0.2.1", &kit.authorization, None).await);
     let body = json!({"old_password": secret, "new_password": "correct horse battery"}).to_string();
@@ -179,7 +179,7 @@ async fn the_old_password_is_not_guessed_by_changing_it() {
 }
 
 #[tokio::test]
-async fn the_readiness_page_needs_no_password() {
+async fn readiness_page_needs_no_password() {
     let kit = Kit::new().await;
     for path in ["/admin/login/", "/admin/login"] {
         let answer = kit.send(Request::builder().uri(path).body(Body::empty()).unwrap()).await;
@@ -202,7 +202,7 @@ async fn what_does_not_exist_is_refused_in_the_api_s_own_shape() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_changes_nothing() {
+async fn body_that_cannot_be_read_changes_nothing() {
     let kit = Kit::new().await;
     let path = "/configuration/v1/system_location/";
     for (body, status, kind) in
@@ -220,7 +220,7 @@ async fn a_body_that_cannot_be_read_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_browser_sends_no_change_on_behalf_of_another_site() {
+async fn browser_sends_no_change_on_behalf_of_another_site() {
     let kit = Kit::new().await;
     let path = "/configuration/v1/system_location/";
     let from = |site: &str| {

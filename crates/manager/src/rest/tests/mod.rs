@@ -1,4 +1,4 @@
-//! The API as its users meet it: requests to the router over a store on the disk.
+//! Tests of the API from outside: requests to the router over a store on the disk.
 
 mod kit;
 

@@ -1,4 +1,4 @@
-//! System locations and Conferencing Nodes.
+//! Tests of system locations and Conferencing Nodes.
 
 use axum::http::header;
 use fleet::node::{Contact, NodeId};
@@ -13,7 +13,7 @@ const NODES: &str = "/configuration/v1/worker_vm/";
 const LOCATIONS: &str = "/configuration/v1/system_location/";
 
 #[tokio::test]
-async fn a_system_location_is_made_changed_and_removed() {
+async fn system_location_is_made_changed_and_removed() {
     let kit = Kit::new().await;
     let made = kit.call("POST", LOCATIONS, json!({"name": "Oslo", "mtu": 1500})).await;
     assert_eq!(made.headers[header::LOCATION], "/api/admin/configuration/v1/system_location/1/");
@@ -35,7 +35,7 @@ async fn a_system_location_is_made_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_location_is_unique_and_stays_while_nodes_are_in_it() {
+async fn location_is_unique_and_stays_while_nodes_are_in_it() {
     let kit = Kit::new().await;
     assert_eq!(kit.add_node(1).await.status, 201);
     let twice = kit.call("POST", LOCATIONS, json!({"name": "OSLO"})).await.expect(400);
@@ -51,7 +51,7 @@ async fn a_location_is_unique_and_stays_while_nodes_are_in_it() {
 }
 
 #[tokio::test]
-async fn a_new_node_is_given_its_enrolment_file_once() {
+async fn new_node_is_given_its_enrolment_file_once() {
     let kit = Kit::new().await;
     let made = kit.add_node(1).await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -95,26 +95,26 @@ async fn registered_node_is_given_another_enrolment_file_and_the_one_before_is_v
 async fn removed_node_leaves_neither_a_token_nor_a_registration() {
     let kit = Kit::new().await;
     let used = EnrolmentFile::parse(&kit.add_node(1).await.text).unwrap();
-    let (token, now) = (used.token.clone(), kit.desk.now());
+    let (token, now) = (used.token.clone(), kit.committer.now());
     let spend = move |tx: &rusqlite::Transaction<'_>| crate::enrolment::spend(tx, &token, b"its key", now);
-    assert!(kit.desk.store().write(spend).await.unwrap().is_some());
+    assert!(kit.committer.store().write(spend).await.unwrap().is_some());
     let registrations = async || {
         let sql = "SELECT count(*) FROM registration WHERE node_id = 1";
         let count = move |connection: &rusqlite::Connection| {
             Ok::<_, StoreError>(connection.query_row(sql, [], |row| row.get::<_, u32>(0))?)
         };
-        kit.desk.store().read(count).await.unwrap()
+        kit.committer.store().read(count).await.unwrap()
     };
     assert_eq!((owner(&kit, &used).await, registrations().await), (Some(NodeId(1)), 1));
     kit.call("DELETE", &format!("{NODES}1/"), json!({})).await.expect(204);
     assert_eq!((owner(&kit, &used).await, registrations().await), (None, 0));
 }
 
-/// Whose the token of an enrolment file is.
+/// The node of the token in an enrolment file.
 async fn owner(kit: &Kit, file: &EnrolmentFile) -> Option<NodeId> {
-    let (token, now) = (file.token.clone(), kit.desk.now());
+    let (token, now) = (file.token.clone(), kit.committer.now());
     let owner = move |connection: &rusqlite::Connection| crate::enrolment::owner(connection, &token, now);
-    kit.desk.store().read(owner).await.unwrap()
+    kit.committer.store().read(owner).await.unwrap()
 }
 
 #[tokio::test]
@@ -123,9 +123,9 @@ async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
     kit.add_node(1).await.status.is_success().then_some(()).unwrap();
     let shown = async || kit.get("/status/v1/worker_vm/1/").await.expect(200)["refused_contact"].clone();
     assert_eq!(shown().await, Value::Null);
-    let at = kit.desk.now();
+    let at = kit.committer.now();
     let refused = Refused { reason: Reason::Expired, address: "10.0.0.1".parse().unwrap(), at };
-    kit.refusals.of_node(NodeId(1), "node1", Contact::Never, refused);
+    kit.refusals.record_node(NodeId(1), "node1", Contact::Never, refused);
     let refusal = shown().await;
     assert_eq!(
         (&refusal["reason"], &refusal["address"]),
@@ -133,7 +133,7 @@ async fn node_that_was_refused_is_shown_with_why_until_it_is_heard() {
     );
     assert!(refusal["text"].as_str().unwrap().contains("pitlane node enrol"), "{refusal}");
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    kit.desk.heard(NodeId(1), wire::Tally::default(), None);
+    kit.committer.heard(NodeId(1), wire::Tally::default(), None);
     assert_eq!(shown().await, Value::Null);
 }
 
@@ -142,9 +142,9 @@ async fn machine_with_a_former_identity_of_a_node_in_touch_is_named_as_another()
     let kit = Kit::new().await;
     kit.add_node(1).await;
     kit.report(1, OLD).await;
-    let at = kit.desk.now();
+    let at = kit.committer.now();
     let refused = Refused { reason: Reason::RegistrationEnded, address: "10.0.0.9".parse().unwrap(), at };
-    kit.refusals.of_node(NodeId(1), "node1", Contact::Heard, refused);
+    kit.refusals.record_node(NodeId(1), "node1", Contact::Heard, refused);
     let refusal = kit.get("/status/v1/worker_vm/1/").await.expect(200)["refused_contact"].clone();
     assert_eq!(refusal["reason"], "registration_ended");
     let text = refusal["text"].as_str().unwrap();
@@ -153,7 +153,7 @@ async fn machine_with_a_former_identity_of_a_node_in_touch_is_named_as_another()
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_be_is_refused_field_by_field() {
+async fn invalid_node_is_refused_field_by_field() {
     let kit = Kit::new().await;
     kit.add_node(1).await.status.is_success().then_some(()).unwrap();
     let nothing = kit.call("POST", NODES, json!({})).await.expect(400);
@@ -185,7 +185,7 @@ async fn a_node_that_cannot_be_is_refused_field_by_field() {
         assert_eq!(named, [field]);
     }
     assert_eq!(kit.get(NODES).await.expect(200)["meta"]["total_count"], 1);
-    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().len()), 1);
+    assert_eq!(kit.committer.read(|fleet, _| fleet.nodes().len()), 1);
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn node_with_a_name_that_is_refused_now_is_served_and_changed_all_the_same
             tx.execute("UPDATE worker_vm SET name = '../a/b' WHERE id = 1", [])?,
         )
     };
-    kit.desk.store().write(write).await.unwrap();
+    kit.committer.store().write(write).await.unwrap();
     let one = format!("{NODES}1/");
     let mut whole = kit.get(&one).await.expect(200);
     assert_eq!(whole["name"], "../a/b");
@@ -210,16 +210,16 @@ async fn node_with_a_name_that_is_refused_now_is_served_and_changed_all_the_same
 }
 
 #[tokio::test]
-async fn a_change_of_a_node_reaches_the_fleet() {
+async fn change_of_a_node_reaches_the_fleet() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     kit.call("PUT", &format!("{NODES}1/"), json!({"name": "first"})).await.expect(204);
-    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().name.clone()), "first");
+    assert_eq!(kit.committer.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().name.clone()), "first");
     kit.call("PATCH", &format!("{NODES}1/"), json!({"name": "", "description": "x"})).await.expect(400);
     let kept = kit.get(&format!("{NODES}1/")).await.expect(200);
     assert_eq!((&kept["name"], &kept["description"]), (&json!("first"), &json!("")));
     kit.call("DELETE", &format!("{NODES}1/"), json!({})).await.expect(204);
-    assert_eq!(kit.desk.read(|fleet, _| fleet.nodes().len()), 0);
+    assert_eq!(kit.committer.read(|fleet, _| fleet.nodes().len()), 0);
     // Ids are never used twice.
     assert_eq!(
         kit.call("POST", NODES, node(1)).await.headers[header::LOCATION],
@@ -228,11 +228,11 @@ async fn a_change_of_a_node_reaches_the_fleet() {
 }
 
 #[tokio::test]
-async fn the_operator_s_maintenance_mode_goes_on_and_off() {
+async fn operator_s_maintenance_mode_goes_on_and_off() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     let operator =
-        || kit.desk.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().operator_maintenance.clone());
+        || kit.committer.read(|fleet, _| fleet.nodes().get(NodeId(1)).unwrap().operator_maintenance.clone());
     let one = format!("{NODES}1/");
     kit.call("PATCH", &one, json!({"maintenance_mode": true, "maintenance_mode_reason": "a fan"}))
         .await
@@ -248,7 +248,7 @@ async fn the_operator_s_maintenance_mode_goes_on_and_off() {
     assert_eq!(operator(), None);
     let mut second = node(2);
     second["maintenance_mode"] = true.into();
-    let commits = kit.desk.commits();
+    let commits = kit.committer.commits();
     let before = *commits.borrow();
     assert_eq!(kit.call("POST", NODES, second).await.status, 201);
     assert_eq!(*commits.borrow(), before + 1, "there was a moment without maintenance mode");
@@ -292,7 +292,7 @@ async fn lists_come_in_pages_and_can_be_filtered() {
 }
 
 #[tokio::test]
-async fn the_status_of_nodes_and_manager_is_in_the_compatible_shape() {
+async fn status_of_nodes_and_manager_is_in_the_compatible_shape() {
     let kit = Kit::new().await;
     kit.add_node(1).await;
     kit.add_node(2).await;

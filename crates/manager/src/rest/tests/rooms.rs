@@ -1,4 +1,4 @@
-//! Virtual Meeting Rooms and their aliases.
+//! Tests of Virtual Meeting Rooms and their aliases.
 
 use serde_json::{Value, json};
 use wire::Room;
@@ -13,12 +13,12 @@ fn room(name: &str, aliases: &[&str]) -> Room {
 }
 
 #[tokio::test]
-async fn a_room_reaches_the_nodes_with_its_aliases() {
+async fn room_reaches_the_nodes_with_its_aliases() {
     let kit = Kit::new().await;
-    let before = kit.desk.rooms().revision;
+    let before = kit.committer.rooms().revision;
     let body = json!({"name": "Alice", "aliases": [{"alias": "meet.alice"}, {"alias": "1234", "description": "phone"}]});
     kit.call("POST", ROOMS, body).await.expect(201);
-    let configuration = kit.desk.rooms();
+    let configuration = kit.committer.rooms();
     assert_eq!(configuration.rooms, [room("Alice", &["meet.alice", "1234"])]);
     assert!(configuration.revision > before);
     let shown = kit.get(&format!("{ROOMS}1/")).await.expect(200);
@@ -40,11 +40,11 @@ async fn nested_aliases_replace_those_that_a_room_had() {
         .await
         .expect(201);
     kit.call("PATCH", &format!("{ROOMS}1/"), json!({"description": "x"})).await.expect(202);
-    assert_eq!(kit.desk.rooms().rooms, [room("Alice", &["a", "b"])]);
+    assert_eq!(kit.committer.rooms().rooms, [room("Alice", &["a", "b"])]);
     kit.call("PUT", &format!("{ROOMS}1/"), json!({"aliases": [{"alias": "B"}, {"alias": "c"}]}))
         .await
         .expect(204);
-    assert_eq!(kit.desk.rooms().rooms, [room("Alice", &["B", "c"])]);
+    assert_eq!(kit.committer.rooms().rooms, [room("Alice", &["B", "c"])]);
     let ids: Vec<Value> = kit.get(ALIASES).await.expect(200)["objects"]
         .as_array()
         .unwrap()
@@ -55,11 +55,11 @@ async fn nested_aliases_replace_those_that_a_room_had() {
 }
 
 #[tokio::test]
-async fn an_alias_is_unique_whatever_its_case() {
+async fn alias_is_unique_whatever_its_case() {
     let kit = Kit::new().await;
     kit.call("POST", ROOMS, json!({"name": "Alice", "aliases": [{"alias": "meet.alice"}]})).await.expect(201);
     kit.call("POST", ROOMS, json!({"name": "Bob", "aliases": [{"alias": "møte"}]})).await.expect(201);
-    let revision = kit.desk.rooms().revision;
+    let revision = kit.committer.rooms().revision;
     for alias in ["Meet.Alice", "MØTE"] {
         let body = json!({"alias": alias, "conference": "/api/admin/configuration/v1/conference/1/"});
         let refused = kit.call("POST", ALIASES, body).await;
@@ -78,12 +78,12 @@ async fn an_alias_is_unique_whatever_its_case() {
     kit.call("POST", ROOMS, json!({"name": "Dan", "aliases": ["x", "X"]})).await.expect(400);
     kit.call("POST", ROOMS, json!({"name": "ALICE"})).await.expect(400);
     kit.call("POST", ROOMS, json!({"name": "Eve", "service_type": "lecture"})).await.expect(400);
-    assert_eq!(kit.desk.rooms().revision, revision, "a refused write changed the configuration");
-    assert_eq!(kit.desk.rooms().rooms.len(), 2);
+    assert_eq!(kit.committer.rooms().revision, revision, "a refused write changed the configuration");
+    assert_eq!(kit.committer.rooms().rooms.len(), 2);
 }
 
 #[tokio::test]
-async fn an_alias_is_made_moved_and_removed() {
+async fn alias_is_made_moved_and_removed() {
     let kit = Kit::new().await;
     kit.call("POST", ROOMS, json!({"name": "Alice"})).await.expect(201);
     kit.call("POST", ROOMS, json!({"name": "Bob"})).await.expect(201);
@@ -91,17 +91,17 @@ async fn an_alias_is_made_moved_and_removed() {
     kit.call("POST", ALIASES, to(9)).await.expect(400);
     kit.call("POST", ALIASES, to(1)).await.expect(201);
     kit.call("PATCH", &format!("{ALIASES}1/"), to(2)).await.expect(202);
-    assert_eq!(kit.desk.rooms().rooms, [room("Alice", &[]), room("Bob", &["meet"])]);
+    assert_eq!(kit.committer.rooms().rooms, [room("Alice", &[]), room("Bob", &["meet"])]);
     assert_eq!(kit.get(&format!("{ALIASES}?conference=2")).await.expect(200)["meta"]["total_count"], 1);
     kit.call("DELETE", &format!("{ALIASES}1/"), json!({})).await.expect(204);
     kit.get(&format!("{ALIASES}1/")).await.expect(404);
     kit.call("DELETE", &format!("{ROOMS}2/"), json!({})).await.expect(204);
-    assert_eq!(kit.desk.rooms().rooms, [room("Alice", &[])]);
+    assert_eq!(kit.committer.rooms().rooms, [room("Alice", &[])]);
     kit.call("DELETE", &format!("{ROOMS}2/"), json!({})).await.expect(404);
 }
 
 #[tokio::test]
-async fn a_configuration_that_no_message_holds_is_refused() {
+async fn configuration_that_fits_no_message_is_refused() {
     let kit = Kit::new().await;
     let aliases = |from: usize| -> Vec<Value> {
         (from..from + 250).map(|n| json!({"alias": format!("{n:0>245}")})).collect()
@@ -118,7 +118,7 @@ async fn a_configuration_that_no_message_holds_is_refused() {
     }
     let (rooms, refusal) = refused.expect("the configuration grew without a limit");
     assert_eq!(refusal["kind"], "conflict");
-    assert_eq!(kit.desk.rooms().rooms.len(), rooms);
-    let sent = serde_json::to_vec(&*kit.desk.rooms()).unwrap();
+    assert_eq!(kit.committer.rooms().rooms.len(), rooms);
+    let sent = serde_json::to_vec(&*kit.committer.rooms()).unwrap();
     assert!(sent.len() < wire::SYNC_BYTES, "{}", sent.len());
 }

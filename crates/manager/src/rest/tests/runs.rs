@@ -1,4 +1,4 @@
-//! Check, start, status and history of runs.
+//! Tests of check, start, status and history of runs.
 
 use fleet::desired::RunId;
 use fleet::fact::Fact;
@@ -15,7 +15,7 @@ const CHECK: &str = "/command/v1/platform/upgrade_check/";
 const START: &str = "/command/v1/platform/upgrade_start/";
 
 #[tokio::test]
-async fn a_check_names_everything_that_stands_in_the_way() {
+async fn check_names_every_blocker() {
     let kit = Kit::new().await;
     let manifest = kit.upload_package().await;
     for n in 1..=3 {
@@ -37,7 +37,7 @@ async fn a_check_names_everything_that_stands_in_the_way() {
 }
 
 #[tokio::test]
-async fn a_start_takes_overrides_and_refuses_a_second_one() {
+async fn start_takes_overrides_and_refuses_a_second_one() {
     let kit = Kit::new().await;
     kit.upload_package().await;
     kit.add_node(1).await;
@@ -62,7 +62,7 @@ async fn a_start_takes_overrides_and_refuses_a_second_one() {
 }
 
 #[tokio::test]
-async fn a_start_of_a_finished_upload_is_the_last_step_of_it() {
+async fn start_of_a_finished_upload_is_the_last_step_of_it() {
     let kit = Kit::new().await;
     let (bytes, _) = kit.package();
     let uuid = kit.ask_for_upload(bytes.len()).await;
@@ -79,7 +79,7 @@ async fn a_start_of_a_finished_upload_is_the_last_step_of_it() {
 }
 
 #[tokio::test]
-async fn the_history_tells_what_happened_in_each_run() {
+async fn history_shows_the_facts_of_each_run() {
     let kit = Kit::new().await;
     kit.upload_package().await;
     kit.call("POST", START, json!({})).await.expect(202);
@@ -88,10 +88,10 @@ async fn the_history_tells_what_happened_in_each_run() {
     assert_eq!(under_way["facts"][0]["text"], "run 1 started: from 34 (34000) to 34.1 (34100)");
     assert_eq!(under_way["facts"][0]["fact"]["fact"], "run_started");
     assert_eq!(kit.get("/history/v1/upgrade/").await.expect(200)["meta"]["total_count"], 0);
-    kit.desk.apply(Event::ManagerRejected { why: "the disk is full".into() }).await.unwrap();
+    kit.committer.apply(Event::ManagerRejected { why: "the disk is full".into() }).await.unwrap();
     kit.call("POST", START, json!({})).await.expect(202);
-    kit.desk.apply(Event::ManagerStaged).await.unwrap();
-    kit.desk.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None }).await.unwrap();
+    kit.committer.apply(Event::ManagerStaged).await.unwrap();
+    kit.committer.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None }).await.unwrap();
     let list = kit.get("/history/v1/upgrade/").await.expect(200);
     let outcomes: Vec<&Value> =
         list["objects"].as_array().unwrap().iter().map(|run| &run["outcome"]).collect();
@@ -125,26 +125,26 @@ async fn calls_push_nothing_out_of_the_history() {
             let sql = "SELECT count(*) FROM journal";
             Ok::<i64, crate::store::StoreError>(connection.query_row(sql, [], |row| row.get(0))?)
         };
-        kit.desk.store().read(read).await.unwrap()
+        kit.committer.store().read(read).await.unwrap()
     };
     let before = entries().await;
     for n in 0..500 {
         kit.report_calls(1, n % 7).await;
     }
     assert_eq!(entries().await, before, "a call is an entry of the history");
-    kit.desk.read(|fleet, _| {
+    kit.committer.read(|fleet, _| {
         let observed = fleet.nodes().get(NodeId(1)).unwrap().observed.clone().unwrap();
         assert_eq!(observed.calls, Calls::Known { count: 499 % 7, oldest: None });
     });
-    // What follows from a report is one.
-    kit.desk.apply(Event::LinkDown { id: NodeId(1) }).await.unwrap();
+    // A report with consequences is an entry.
+    kit.committer.apply(Event::LinkDown { id: NodeId(1) }).await.unwrap();
     assert_eq!(entries().await, before);
-    kit.desk.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
+    kit.committer.apply(Event::Maintenance { id: NodeId(1), operator: Some("fan".into()) }).await.unwrap();
     assert_eq!(entries().await, before + 1);
 }
 
 #[tokio::test]
-async fn an_expired_package_is_refused_at_its_upload_and_at_a_start_but_not_to_finish_what_it_began() {
+async fn expired_package_is_refused_at_its_upload_and_at_a_start_but_not_to_finish_what_it_began() {
     let kit = Kit::new().await;
     let last = jiff::civil::date(2020, 12, 24);
     let (bytes, manifest) = kit.package_until(last);

@@ -1,4 +1,4 @@
-//! Uploading packages: in parts, in one form, damaged, too large.
+//! Tests of uploads: in parts, in one form, damaged, too large.
 
 use axum::body::Body;
 use axum::http::header;
@@ -15,13 +15,13 @@ const REQUESTS: &str = "/configuration/v1/upgrade_request/";
 const PACKAGES: &str = "/configuration/v1/upgrade_package/";
 
 #[tokio::test]
-async fn an_upload_goes_on_after_a_gap_and_a_restart() {
+async fn upload_is_resumed_after_a_gap_and_a_restart() {
     let mut kit = Kit::new().await;
     let (bytes, manifest) = kit.package();
     let uuid = kit.ask_for_upload(bytes.len()).await;
     let one = format!("{REQUESTS}{uuid}/");
     kit.send_part(&uuid, 0, &bytes[..1000]).await.expect(202);
-    // A connection that breaks off in the middle of a part.
+    // A connection that breaks in the middle of a part.
     let broken = futures_util::stream::iter([Ok(Bytes::copy_from_slice(&bytes[1000..1500])), Err("gone")]);
     let request = kit.request("POST", &format!("{one}upload/")).header("Upload-Offset", 1000);
     kit.send(request.body(Body::from_stream(broken)).unwrap()).await.expect(400);
@@ -49,7 +49,7 @@ async fn an_upload_goes_on_after_a_gap_and_a_restart() {
 }
 
 #[tokio::test]
-async fn a_damaged_package_is_refused_with_its_reason_and_nothing_is_kept() {
+async fn damaged_package_is_refused_with_its_reason_and_nothing_is_kept() {
     let kit = Kit::new().await;
     let (mut bytes, _) = kit.package();
     let last = bytes.len() - 1100;
@@ -74,7 +74,7 @@ async fn a_damaged_package_is_refused_with_its_reason_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn an_upload_holds_its_limits() {
+async fn upload_holds_its_limits() {
     let kit = Kit::new().await;
     for size in [json!(0), json!(u64::MAX), json!(5_u64 << 30), json!("x"), Value::Null] {
         let body = json!({"request": true, "total_size": size});
@@ -117,18 +117,18 @@ async fn an_upload_holds_its_limits() {
 }
 
 #[tokio::test]
-async fn a_new_upload_takes_the_place_of_an_idle_one_of_the_same_account_alone() {
+async fn new_upload_replaces_an_idle_one_of_the_same_account_alone() {
     let kit = Kit::new().await;
     let mut asked = Vec::new();
     for _ in 0..4 {
         asked.push(kit.ask_for_upload(10).await);
     }
     kit.uploads_rest_for(Span::minutes(3)).await;
-    // The first is somebody else's, and the second was gone on with.
+    // The first belongs to another account, and the second has received bytes.
     let other = format!("UPDATE upload SET owner = 'eve' WHERE uuid = '{}'", asked[0]);
     let write =
         move |tx: &rusqlite::Transaction<'_>| Ok::<_, crate::store::StoreError>(tx.execute_batch(&other)?);
-    kit.desk.store().write(write).await.unwrap();
+    kit.committer.store().write(write).await.unwrap();
     kit.send_part(&asked[1], 0, b"12345").await.expect(202);
     let mut shown = Vec::new();
     for uuid in &asked {
@@ -151,7 +151,7 @@ async fn a_new_upload_takes_the_place_of_an_idle_one_of_the_same_account_alone()
 }
 
 #[tokio::test]
-async fn an_upload_that_is_being_sent_is_not_idle_however_slow_it_is() {
+async fn upload_that_is_being_sent_is_not_idle_however_slow_it_is() {
     let kit = Kit::new().await;
     let uuid = kit.ask_for_upload(10).await;
     for _ in 0..3 {
@@ -167,7 +167,7 @@ async fn an_upload_that_is_being_sent_is_not_idle_however_slow_it_is() {
     bytes.send(Bytes::from_static(b"12345")).await.unwrap();
     drop(bytes.reserve().await.unwrap());
     kit.uploads_rest_for(Span::minutes(3)).await;
-    // Three others are idle: they go, and it does not.
+    // Three others are idle: they are removed, and this one is not.
     for _ in 0..3 {
         kit.ask_for_upload(10).await;
     }
@@ -188,7 +188,7 @@ async fn the_same_file_goes_on_where_it_was() {
         let again = kit.ask_for_upload_of(&bytes).await.expect(200);
         assert_eq!((&again["upload_id"], &again["offset"]), (&first["upload_id"], &json!(1000)));
     }
-    // Another file of that size, and one of another size, are others.
+    // Another file of that size, and one of another size, are new uploads.
     let mut other = bytes.clone();
     other[0] ^= 1;
     assert_ne!(kit.ask_for_upload_of(&other).await.expect(201)["upload_id"], first["upload_id"]);
@@ -196,7 +196,7 @@ async fn the_same_file_goes_on_where_it_was() {
     kit.send_part(&uuid, 1000, &bytes[1000..]).await.expect(202);
     let finish = format!("{REQUESTS}{uuid}/finish/");
     kit.call("POST", &finish, json!({"validate_only": true})).await.expect(200);
-    // The package is here already: nothing of it is sent again.
+    // The package is held already: nothing of it is sent again.
     let held = kit.ask_for_upload_of(&bytes).await.expect(200);
     assert_eq!((&held["upload_id"], &held["offset"]), (&json!(uuid), &json!(bytes.len())));
     kit.call("POST", &finish, json!({"validate_only": true})).await.expect(200);
@@ -208,7 +208,7 @@ async fn the_same_file_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn an_upload_that_nobody_went_on_with_for_a_day_makes_room() {
+async fn upload_without_activity_for_a_day_is_replaced() {
     let kit = Kit::new().await;
     let uuid = kit.ask_for_upload(10).await;
     kit.uploads_rest_for(Span::hours(23)).await;
@@ -220,7 +220,7 @@ async fn an_upload_that_nobody_went_on_with_for_a_day_makes_room() {
 }
 
 #[tokio::test]
-async fn packages_that_nothing_needs_go_when_a_new_one_is_kept() {
+async fn unneeded_packages_are_removed_when_a_new_one_is_kept() {
     let kit = Kit::new().await;
     let release =
         |minor: u16| Release { version: Version::new(34, minor), build: Build(34_000 + u32::from(minor)) };
@@ -229,7 +229,7 @@ async fn packages_that_nothing_needs_go_when_a_new_one_is_kept() {
     for event in
         [Event::ManagerStaged, Event::ManagerStarted { release: release(1), fell_back: None, wall: None }]
     {
-        kit.desk.apply(event).await.unwrap();
+        kit.committer.apply(event).await.unwrap();
     }
     let one = format!("{PACKAGES}{old}/");
     let needed = kit.call("DELETE", &one, json!({})).await.expect(409);
@@ -255,7 +255,7 @@ async fn packages_that_nothing_needs_go_when_a_new_one_is_kept() {
 }
 
 #[tokio::test]
-async fn a_form_uploads_checks_and_starts_in_one() {
+async fn form_uploads_checks_and_starts_in_one() {
     let kit = Kit::new().await;
     let (bytes, manifest) = kit.package();
     let form = |package: &[u8]| {
@@ -304,7 +304,7 @@ async fn held_packages_are_listed_and_removed_unless_a_run_uses_them() {
     kit.call("POST", "/command/v1/platform/upgrade_start/", json!({})).await.expect(202);
     kit.call("DELETE", &one, json!({})).await.expect(409);
     let why = "the disk is full".into();
-    kit.desk.apply(fleet::platform::Event::ManagerRejected { why }).await.unwrap();
+    kit.committer.apply(fleet::platform::Event::ManagerRejected { why }).await.unwrap();
     kit.call("DELETE", &one, json!({})).await.expect(204);
     kit.call("DELETE", &one, json!({})).await.expect(404);
     kit.get(&format!("{PACKAGES}..%2F..%2Fstate/")).await.expect(404);
@@ -313,7 +313,7 @@ async fn held_packages_are_listed_and_removed_unless_a_run_uses_them() {
 }
 
 #[tokio::test]
-async fn a_change_is_brought_to_its_end_when_its_sender_no_longer_waits() {
+async fn change_is_completed_when_its_sender_no_longer_waits() {
     let kit = Kit::new().await;
     let uuid = kit.ask_for_upload(10).await;
     let (bytes, arriving) = tokio::sync::mpsc::channel::<Bytes>(1);

@@ -1,7 +1,7 @@
 //! What each canary alters, at the points where the world calls it. Without a canary every function returns its input.
 
-use fleet::agent::{Agent, AgentWants, Memory};
-use fleet::desired::{Depth, Desired, Generation, Owners};
+use fleet::agent::{Agent, PersistentState};
+use fleet::desired::{Assignment, Depth, Desired, Generation, Owners};
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Contact, Node, NodeId};
 use fleet::observed::{Admission, Calls, Footing, Observed};
@@ -18,26 +18,31 @@ use crate::seeded::world::World;
 use crate::seeded::world::clock::{Clock, Downtime, Stamp};
 use crate::seeded::world::machine::Machine;
 
+/// A hold that no run outlives.
+const FOR_EVER: Span = Span::hours(100_000);
+
 impl Canary {
     /// The desired state that arrives at a node.
     pub(crate) fn alter_arrival(canary: Option<Self>, agent: &Agent, mut desired: Desired) -> Desired {
-        let accepted = agent.memory().accepted.generation;
+        if canary == Some(Self::HoldNeverLapses) {
+            desired.intent.owners.run = desired.intent.owners.run.map(|_| FOR_EVER);
+        }
+        let accepted = agent.persistent_state().accepted.generation;
         if canary == Some(Self::StaleAccepted) && desired.generation < accepted {
             desired.generation = Generation { n: accepted.n + 1, ..accepted };
         }
         desired
     }
 
-    /// The effects that a node's agent wants.
-    pub(crate) fn alter_wants(canary: Option<Self>, machine: &Machine, mut wants: AgentWants) -> AgentWants {
-        match canary {
-            Some(Self::CallsTakenInMaintenance) if !machine.is_between_releases() => {
-                wants.refuse_calls = None
-            }
-            Some(Self::GuardSkipped) => wants.leave = wants.leave.or(eager(machine)),
-            Some(_) | None => {}
-        }
-        wants
+    /// What the call engine of a node does about new calls.
+    pub(crate) fn alter_admission(canary: Option<Self>, machine: &Machine, wanted: Admission) -> Admission {
+        let takes = canary == Some(Self::CallsTakenInMaintenance) && !machine.is_between_releases();
+        if takes { Admission::Admitting } else { wanted }
+    }
+
+    /// The software for which a node leaves without its guard.
+    pub(crate) fn skipped_guard(canary: Option<Self>, machine: &Machine) -> Option<Assignment> {
+        canary.filter(|canary| *canary == Self::GuardSkipped).and_then(|_| eager(machine))
     }
 
     /// The calls that a call engine has counted.
@@ -141,9 +146,9 @@ impl Canary {
     }
 
     /// A node's persistent state at a restart.
-    pub(crate) fn alter_memory(canary: Option<Self>, memory: &mut Memory) {
+    pub(crate) fn alter_memory(canary: Option<Self>, memory: &mut PersistentState) {
         match canary {
-            Some(Self::MemoryLost) => *memory = Memory::default(),
+            Some(Self::MemoryLost) => *memory = PersistentState::default(),
             Some(Self::OperatorForgotten) => memory.accepted.intent.owners.operator = None,
             Some(_) | None => {}
         }
@@ -226,10 +231,10 @@ impl Canary {
 }
 
 /// The release that a held node would restart into without its guard.
-fn eager(machine: &Machine) -> Option<fleet::desired::Assignment> {
-    let agent = &machine.process.as_ref()?.agent;
+fn eager(machine: &Machine) -> Option<Assignment> {
+    let agent = machine.process.as_ref()?.node.agent();
     let Owners { run, .. } = agent.owners();
-    let (software, _) = agent.memory().accepted.intent.software?;
+    let (software, _) = agent.persistent_state().accepted.intent.software?;
     let staged = machine.disk.other.is_some_and(|(_, manifest)| manifest == software.manifest);
     (run.is_some() && staged && machine.disk.confirmed.0 != software.release).then_some(software)
 }

@@ -92,7 +92,7 @@ impl World {
         let base = match process {
             Some(process) => {
                 let number = machine.and_then(|machine| machine.process_of(id, numbered));
-                Observed { process: number, ..process.agent.observed(local) }
+                Observed { process: number, ..process.node.agent().observed(local) }
             }
             None => match self.fleet().nodes().get(id).and_then(|node| node.observed.clone()) {
                 Some(observed) => observed,

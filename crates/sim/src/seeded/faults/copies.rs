@@ -67,7 +67,7 @@ impl World {
             // What was reported of the copy alone is true of no machine any more.
             let runs = self.nodes.get(&identity(machine)).map(|machine| machine.disk.confirmed.0);
             if let Some(known) = self.truth.nodes.get_mut(&identity(machine)) {
-                known.upgraded_to = known.upgraded_to.filter(|said| Some(*said) == runs);
+                known.upgraded_to = known.upgraded_to.filter(|release| Some(*release) == runs);
                 // Its rejection of a release may still be held by the platform.
                 known.rejected |= rejected;
             }

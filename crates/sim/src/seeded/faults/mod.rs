@@ -1,11 +1,13 @@
 //! Injects the faults of a seeded world and ends them. Every action is recorded as a step, so that it can be replayed.
 //! When a fault occurs is decided in `schedule`; what the operator does is in `operator`.
 
+pub(crate) mod schedule;
+
+pub(crate) mod operator;
+
 pub(crate) mod compromised;
 pub(crate) mod copies;
-pub(crate) mod operator;
 pub(crate) mod restores;
-pub(crate) mod schedule;
 pub(crate) mod start_fault;
 
 use fleet::node::NodeId;

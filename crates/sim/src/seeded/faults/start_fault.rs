@@ -2,7 +2,7 @@
 //! programs continue with what they have read. Until the fault ends every start fails, whichever release it is of, and
 //! the check before a start finds the fault at any time.
 
-use fleet::agent::AgentEvent;
+use fleet::agent::{AgentEvent, Durability};
 use fleet::desired::{Assignment, Desired};
 use fleet::node::NodeId;
 use fleet::platform::Event;
@@ -11,7 +11,6 @@ use fleet::time::{Span, Time};
 use crate::seeded::canary::Canary;
 use crate::seeded::world::World;
 use crate::seeded::world::event_queue::WorldEvent;
-use crate::seeded::world::machine::Durability;
 use crate::seeded::world::machine::Machine;
 
 /// The reason that a check reports.
@@ -47,7 +46,7 @@ impl World {
     /// durable, the node does not accept the desired state, and is sent it again.
     pub(crate) fn check_before_leaving_service(&mut self, id: NodeId, desired: &Desired) -> Durability {
         let process = self.nodes.get(&id).and_then(|machine| machine.process.as_ref());
-        let software = process.and_then(|process| process.agent.would_leave_service_for(desired));
+        let software = process.and_then(|process| process.node.agent().would_leave_service_for(desired));
         match software.filter(|_| self.would_not_start(id)) {
             Some(software) => self.reject(id, software),
             None => Durability::Durable,

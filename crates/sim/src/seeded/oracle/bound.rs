@@ -58,9 +58,9 @@ impl World {
 /// - a restart, as often as the always-on nodes fill the places, and once more for those that are tried again;
 /// - a start of the machine, a staging and a restart, as often as the bursting nodes fill the places;
 /// - the nodes that go first, one after the other: those that are not bursting nodes in a minute each;
-/// - with a release that comes up on no node, its tries as often as nodes fill the places;
-/// - the grace for nodes that are absent, or the start limit for bursting nodes that do not start up;
-/// - the longest pause between two words of a node, for one that was answered just before it was missed.
+/// - with a release that starts on no node, its tries as often as nodes fill the places;
+/// - the grace for nodes that are absent, or the start limit for bursting nodes that do not start;
+/// - the longest pause between two reports of a node, for one that was answered just before it was missed.
 fn bound(policy: &Policy, size: Size, machines: &MachineRates, links: &LinkRates) -> Span {
     let times = |span: Span, times: u64| Span(span.0 * times);
     let waves = |nodes: u64| nodes.div_ceil(u64::from(policy.nodes_at_once));

@@ -143,14 +143,14 @@ impl World {
     fn who_waits(&self) -> String {
         let now = self.manager_now();
         let run = self.fleet().platform.run.as_ref().map(|run| run.manager);
-        let mut said = format!("the run: {run:?}, up: {}", self.manager.up);
+        let mut text = format!("the run: {run:?}, up: {}", self.manager.up);
         for (id, node) in self.fleet().nodes().iter() {
             let waits = self.fleet().waits(id, now).map(|waits| waits.to_string()).unwrap_or_default();
             if node.progress.tried().is_some() {
-                said += &format!("\n    node{id}: {:?}: {waits}", node.progress);
+                text += &format!("\n    node{id}: {:?}: {waits}", node.progress);
             }
         }
-        said
+        text
     }
 
     /// Removes the nodes that a restored manager knows although they were removed since.
@@ -211,8 +211,10 @@ impl World {
     fn version_for_all(&self) -> Version {
         let last = self.fleet().platform.last_run.as_ref().map(|run| run.package.release.version);
         let honest = self.fleet().nodes().iter().filter(|(id, _)| !self.is_compromised(*id));
-        let newest =
-            honest.filter_map(|(_, node)| node.observed.as_ref()).map(|said| said.release.version).max();
+        let newest = honest
+            .filter_map(|(_, node)| node.observed.as_ref())
+            .map(|observed| observed.release.version)
+            .max();
         let version = last.unwrap_or(VERSIONS[1]).max(newest.unwrap_or(VERSIONS[0]));
         if self.rates.machines.bad_on_nodes == Some(version) { VERSIONS[2] } else { version }
     }

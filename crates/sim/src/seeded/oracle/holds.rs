@@ -53,8 +53,8 @@ pub(crate) fn releases_in_time(machine: &Machine, known: &Known, world: &World) 
     // A node that hangs, or cannot make the release of the hold durable, takes no calls and affects no other node.
     let able = !machine.hung && machine.disk_fault.is_none() && !process.write_failed;
     let keeps = || {
-        let footing = process.agent.observed(Time::default()).footing;
-        process.agent.owners().run.is_some() && footing == Footing::Confirmed
+        let footing = process.node.agent().observed(Time::default()).footing;
+        process.node.agent().owners().run.is_some() && footing == Footing::Confirmed
     };
     (known.since.is_over(hold, world.now) && able && keeps())
         .then_some("no node is kept in the run's maintenance mode for longer than the hold (R8)")

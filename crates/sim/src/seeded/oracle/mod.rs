@@ -1,16 +1,19 @@
 //! Judges every promise after every event, whatever goes wrong. `Fleet::check` judges the platform's state by itself;
 //! here that state is compared with the truth, which only the world knows.
 
+pub(crate) mod truth;
+
 pub(crate) mod attempts;
-pub(crate) mod bound;
-pub(crate) mod copies;
-pub(crate) mod healing;
 pub(crate) mod history;
-pub(crate) mod holds;
 pub(crate) mod recording;
+
+pub(crate) mod copies;
+pub(crate) mod holds;
 pub(crate) mod shown;
 pub(crate) mod stops;
-pub(crate) mod truth;
+
+pub(crate) mod bound;
+pub(crate) mod healing;
 
 use std::collections::BTreeSet;
 
@@ -108,14 +111,14 @@ impl World {
         let (Some(machine), Some(known)) = (self.nodes.get(&id), self.truth.nodes.get(&id)) else { return };
         let runs = machine.disk.confirmed.0;
         // If the node was copied, either machine may have reported it.
-        let is_false = |said: &Release| {
-            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *said);
+        let is_false = |reported: &Release| {
+            let runs = |machine| self.nodes.get(&machine).is_some_and(|it| it.disk.confirmed.0 == *reported);
             !self.machines_of(id).any(runs)
         };
-        if let Some(said) = known.upgraded_to.filter(|said| upgraded && is_false(said)) {
+        if let Some(reported) = known.upgraded_to.filter(|reported| upgraded && is_false(reported)) {
             self.violation(
                 "a node that is shown as upgraded runs the new release (R23)",
-                format!("node{id} runs {runs} and not {said}"),
+                format!("node{id} runs {runs} and not {reported}"),
             );
         }
     }
@@ -169,9 +172,9 @@ impl World {
     pub(crate) fn check_acceptance(&mut self, id: NodeId, came: &Desired, taken: bool, before: &Agent) {
         let Some(machine) = self.nodes.get(&id) else { return };
         let (local, agent) =
-            (machine.clock.shows(self.now), machine.process.as_ref().map(|process| &process.agent));
+            (machine.clock.shows(self.now), machine.process.as_ref().map(|process| process.node.agent()));
         // A refusal may change what the node reports, and nothing else.
-        let acts_on = |agent: &Agent| (agent.memory().clone(), agent.wanted());
+        let acts_on = |agent: &Agent| (agent.persistent_state().clone(), agent.wanted());
         let changed = agent != Some(before) && agent.map(acts_on) != Some(acts_on(before));
         let away = machine.is_between_releases();
         let accepted = &self.truth.nodes.entry(id).or_default().accepted;
@@ -202,7 +205,7 @@ impl World {
         let Some(machine) = self.nodes.get(&id).filter(|machine| machine.start_fault.is_some()) else {
             return;
         };
-        let after = machine.process.as_ref().map(|process| &process.agent);
+        let after = machine.process.as_ref().map(|process| process.node.agent());
         let is_held = |agent: &Agent| agent.owners().run.is_some();
         let leaves = !is_held(before) && after.is_some_and(is_held);
         // A node that runs the release already, or tries it, is not restarted by the run.
@@ -346,7 +349,7 @@ impl World {
 
 /// Whether a node is to leave service for a release that it has already rejected.
 pub(crate) fn was_rejected_before(before: &Agent, came: &Desired) -> bool {
-    let rejected = before.memory().rejected.as_ref().map(|(rejected, _)| *rejected);
+    let rejected = before.persistent_state().rejected.as_ref().map(|(rejected, _)| *rejected);
     let asked = came.intent.software.map(|(software, _)| software);
     asked.is_some() && asked == rejected && before.owners().run.is_none()
 }
@@ -354,7 +357,7 @@ pub(crate) fn was_rejected_before(before: &Agent, came: &Desired) -> bool {
 /// Whether a node would restart for the release that it was assigned.
 fn would_restart(agent: &Agent) -> bool {
     let observed = agent.observed(Time::default());
-    let assigned = agent.memory().accepted.intent.software.map(|(software, _)| software.release);
+    let assigned = agent.persistent_state().accepted.intent.software.map(|(software, _)| software.release);
     observed.footing == Footing::Confirmed && assigned.is_some_and(|release| release != observed.release)
 }
 
@@ -377,7 +380,7 @@ fn takes_no_calls_unconfirmed(machine: &Machine) -> Option<&'static str> {
 /// there. The outcome of a selection is not compared: it is found anew at every start.
 fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
     let process = machine.process.as_ref()?;
-    let (acts_on, disk) = (process.agent.memory(), &machine.disk.memory);
+    let (acts_on, disk) = (process.node.agent().persistent_state(), &machine.disk.memory);
     let kept = process.write_failed
         || (acts_on.accepted == disk.accepted
             && acts_on.held_until == disk.held_until

@@ -109,16 +109,16 @@ impl World {
         let watch = self.truth.watches.entry(id).or_default();
         let links = &self.rates.links;
         let allowed = RETRY_MOST.max(Span(links.heartbeat.0 * 3 / 2)) + Span(links.delay.0 * 2) + SLACK;
-        let said = last_report_held(node, machine);
-        let is_unreported = machine.is_linked() && self.healed && up.is_some() && said.is_none();
+        let reported = last_report_held(node, machine);
+        let is_unreported = machine.is_linked() && self.healed && up.is_some() && reported.is_none();
         watch.look(now, is_unreported && believed, in_touch);
-        let status_is_false = |said| {
+        let status_is_false = |reported| {
             let shown = fleet.status(of).map(|status| Canary::alter_status(self.canary, status));
-            shown.is_some_and(|status| !status_is_true(status, said, node, machine))
+            shown.is_some_and(|status| !status_is_true(status, reported, node, machine))
         };
         let promises = [
-            (said.is_some_and(|said| !is_true_of(said, machine)), SAID),
-            (said.is_some_and(status_is_false), STATUSES),
+            (reported.is_some_and(|reported| !is_true_of(reported, machine)), SAID),
+            (reported.is_some_and(status_is_false), STATUSES),
             (watch.is_behind(now, allowed), NEWS),
             (!is_copy(id) && watch.is_overlooked(now, up, node, &self.rates.policy), OVERLOOKED),
         ];
@@ -129,7 +129,7 @@ impl World {
         // Only two judgements change with time alone: a linked node may be late with its report once everything has
         // healed, and a node whose link is down must be shown as lost.
         let is_waited_for =
-            if machine.is_linked() { said.is_none() && self.healed } else { !node.contact.is_lost() };
+            if machine.is_linked() { reported.is_none() && self.healed } else { !node.contact.is_lost() };
         if copied || is_waited_for || found.len() > before { Next::Again } else { Next::WhenTouched }
     }
 
@@ -180,7 +180,8 @@ impl Watch {
 /// The details of a violation.
 fn details(id: NodeId, node: &Node, machine: &Machine) -> String {
     let Node { contact, observed, progress, generation, .. } = node;
-    let accepted = machine.process.as_ref().map(|process| process.agent.memory().accepted.generation);
+    let accepted =
+        machine.process.as_ref().map(|process| process.node.agent().persistent_state().accepted.generation);
     let Machine { engine, blind, disk, calls, hung, cuts, .. } = machine;
     format!(
         "node{id}, {contact:?} {progress:?} at {generation}: {observed:?}; in truth at {accepted:?}, {engine:?}, \
@@ -199,7 +200,7 @@ fn last_report_held<'a>(node: &'a Node, machine: &Machine) -> Option<&'a Observe
     (node.contact == Contact::Heard).then_some(held)
 }
 
-fn is_true_of(said: &Observed, machine: &Machine) -> bool {
+fn is_true_of(reported: &Observed, machine: &Machine) -> bool {
     if machine.process.as_ref().is_some_and(|process| process.write_failed) {
         return true;
     }
@@ -214,7 +215,7 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
         unfit: _,
         start_fault,
         process: _,
-    } = said;
+    } = reported;
     let trying = machine.is_between_releases();
     let (confirmed, other) = (Some(machine.disk.confirmed), machine.disk.other);
     let (runs, beside) = if trying { (other, confirmed) } else { (confirmed, other) };
@@ -236,15 +237,15 @@ fn is_true_of(said: &Observed, machine: &Machine) -> bool {
 
 /// Whether the status of a node whose last report is held is true. Until the node has accepted its newest desired
 /// state, it may still act on the one before.
-fn status_is_true(status: Status, said: &Observed, node: &Node, machine: &Machine) -> bool {
+fn status_is_true(status: Status, reported: &Observed, node: &Node, machine: &Machine) -> bool {
     let Some(process) = &machine.process else { return true };
-    let memory = process.agent.memory();
+    let memory = process.node.agent().persistent_state();
     if memory.accepted.generation != node.generation || process.write_failed {
         return true;
     }
     let refuses = machine.engine == Admission::Refusing;
     let held = node.operator_maintenance.is_some() || node.out_of_date.is_some() || machine.unfit;
-    let leaves = said.footing != Footing::Confirmed;
+    let leaves = reported.footing != Footing::Confirmed;
     match status {
         Status::NoUpgradeInProgress | Status::UpgradePending | Status::TimeoutWaitingForCallsToClear => {
             refuses == held && !leaves

@@ -242,8 +242,8 @@ mod tests {
     #[test]
     fn malformed_files_are_refused_with_a_reason() {
         let check = |text: &str, why: &str| {
-            let said = Plan::from_text(text).expect_err(text).to_string();
-            assert!(said.contains(why), "{text}: {said}");
+            let reason = Plan::from_text(text).expect_err(text).to_string();
+            assert!(reason.contains(why), "{text}: {reason}");
         };
         check("", "there is no seed");
         check("# only a comment\nnodes 3\n", "there is no seed");

@@ -33,9 +33,9 @@ pub enum Kind {
     NodeClock,
     /// The Management Node's wall clock jumps.
     ManagerClock,
-    /// A write of a node's memory fails and leaves the old contents.
+    /// A write of a node's persistent state fails and leaves the old contents.
     FailedWrite,
-    /// A write of a node's memory fails at its last step, and leaves the new contents.
+    /// A write of a node's persistent state fails at its last step, and leaves the new contents.
     UncertainWrite,
     /// A commit of the Management Node fails.
     FailedCommit,

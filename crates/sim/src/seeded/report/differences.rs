@@ -27,14 +27,14 @@ fn are_alike(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
 }
 
 fn shown(value: &Value) -> String {
-    let text = words(value);
+    let text = plain(value);
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
 }
 
-fn words(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     match value {
         Value::Null => "none".into(),
         Value::Bool(held) => held.to_string(),
@@ -42,10 +42,10 @@ fn words(value: &Value) -> String {
         // The first digits suffice to distinguish hashes of software.
         Value::String(hash) if hash.len() == 64 && !hash.contains(' ') => hash.chars().take(8).collect(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => format!("[{}]", items.iter().map(words).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", ")),
         Value::Object(fields) => {
             let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{name}: {}", words(value))).collect();
+                fields.iter().map(|(name, value)| format!("{name}: {}", plain(value))).collect();
             format!("{{{}}}", fields.join(", "))
         }
     }
@@ -89,8 +89,8 @@ mod tests {
     #[test]
     fn long_values_are_cut_and_hashes_shortened() {
         let (one, two) = (json!({"a": "b".repeat(64)}), json!({"a": "long words ".repeat(50)}));
-        let said = differences(&one, &two).concat();
-        assert!(said.starts_with("world.a: bbbbbbbb -> long words") && said.ends_with('…'), "{said}");
-        assert!(said.chars().count() < 150, "{said}");
+        let lines = differences(&one, &two).concat();
+        assert!(lines.starts_with("world.a: bbbbbbbb -> long words") && lines.ends_with('…'), "{lines}");
+        assert!(lines.chars().count() < 150, "{lines}");
     }
 }

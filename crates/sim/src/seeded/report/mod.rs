@@ -1,8 +1,10 @@
 //! What a seeded world leaves to be read: the report of a seed, its counters, and the log with every change.
 
 pub(crate) mod counts;
-pub(crate) mod differences;
+
 pub(crate) mod journal;
+
+pub(crate) mod differences;
 pub(crate) mod state;
 
 use std::fmt::Write as _;
@@ -37,11 +39,11 @@ pub struct SeedReport {
 impl SeedReport {
     /// What is needed to investigate a failed seed.
     pub fn failure_summary(&self) -> String {
-        let mut said = format!("seed {} breaks a promise after {}\n{}", self.seed, self.lasted, self.rates);
+        let mut text = format!("seed {} breaks a promise after {}\n{}", self.seed, self.lasted, self.rates);
         for Violation { promise, subject } in &self.violations {
-            let _ = writeln!(said, "  {promise}: {subject}");
+            let _ = writeln!(text, "  {promise}: {subject}");
         }
-        let _ = writeln!(said, "  replay it with: cargo run -p sim --example replay -- {}", self.seed);
-        said
+        let _ = writeln!(text, "  replay it with: cargo run -p sim --example replay -- {}", self.seed);
+        text
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use fleet::agent::{Agent, Memory};
+use fleet::agent::{Agent, PersistentState};
 use fleet::node::{Node, NodeId};
 use fleet::observed::{Admission, Observed};
 use fleet::platform::{Fleet, Platform};
@@ -36,9 +36,9 @@ enum Part {
 /// What is true of a Conferencing Node's machine, and what its agent stores and observes.
 #[derive(Clone, Debug, PartialEq)]
 struct NodeTruth {
-    memory: Memory,
+    memory: PersistentState,
     /// The contents of the disk, if they differ from what the program knows.
-    other_memory_on_disk: Option<Memory>,
+    other_memory_on_disk: Option<PersistentState>,
     runs: Option<Release>,
     observes: Option<Observed>,
     confirmed: Release,
@@ -126,10 +126,10 @@ impl Part {
 impl NodeTruth {
     fn of(machine: &Machine) -> Self {
         let Machine { disk, engine, blind, unfit, disk_fault, hung, cuts, powered, .. } = machine;
-        let agent = machine.process.as_ref().map(|process| &process.agent);
+        let agent = machine.process.as_ref().map(|process| process.node.agent());
         // Observed at a fixed time, so that ages do not count as changes.
         let observes = agent.map(|agent| agent.observed(Time::default()));
-        let memory = agent.map_or(&disk.memory, Agent::memory);
+        let memory = agent.map_or(&disk.memory, Agent::persistent_state);
         Self {
             memory: memory.clone(),
             other_memory_on_disk: Some(&disk.memory).filter(|stored| *stored != memory).cloned(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use fleet::agent::{Agent, FallBack, Memory, Start};
+use fleet::agent::{FallBack, PersistentState, Reconciler, Start};
 use fleet::desired::Assignment;
 use fleet::node::Duty;
 use fleet::observed::{Admission, Calls, Observed};
@@ -20,7 +20,7 @@ pub(crate) const TRIES: u32 = 3;
 /// What survives a loss of power.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
-    pub(crate) memory: Memory,
+    pub(crate) memory: PersistentState,
     /// The time that was stored with it.
     pub(crate) stamp: Stamp,
     /// The release in the confirmed slot.
@@ -38,9 +38,7 @@ pub(crate) struct Disk {
 /// A process of the node's program.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
-    pub(crate) agent: Agent,
-    /// The durable state, as far as the program knows.
-    pub(crate) durable: Memory,
+    pub(crate) node: Reconciler,
     /// The last write of the persistent state has failed.
     pub(crate) write_failed: bool,
     /// The staging in progress, with its number.
@@ -108,7 +106,7 @@ impl Machine {
         Self {
             clock,
             disk: Disk {
-                memory: Memory::default(),
+                memory: PersistentState::default(),
                 stamp,
                 confirmed,
                 other: None,
@@ -220,7 +218,7 @@ impl Machine {
     }
 
     /// Writes the persistent state. A write that fails at its last step leaves the new contents.
-    pub(crate) fn write(&mut self, memory: &Memory, world: Time) -> Written {
+    pub(crate) fn write(&mut self, memory: &PersistentState, world: Time) -> Written {
         let (fails, at_last) = (self.draw.chance(500), self.draw.chance(250));
         let outcome = match (self.disk_fault, fails) {
             (None, _) | (Some(DiskFault::Fails), false) => Written::Durable,
@@ -276,13 +274,4 @@ pub(crate) enum Written {
     NotDurable,
     /// The write failed, but the new contents are on the disk.
     Uncertain,
-}
-
-/// Whether a change of an agent has become durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// It is durable and takes effect.
-    Durable,
-    /// It could not be made durable and has no effect.
-    NotDurable,
 }

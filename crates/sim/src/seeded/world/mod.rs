@@ -2,16 +2,21 @@
 //! judge the result. Handlers are in the files of what they concern; randomness comes from generators of the seed
 //! alone.
 
-pub(crate) mod clock;
-pub(crate) mod copies;
 pub(crate) mod event_queue;
+
+pub(crate) mod clock;
 pub(crate) mod machine;
 pub(crate) mod manager;
-pub(crate) mod manager_shell;
-pub(crate) mod network;
+
+pub(crate) mod copies;
+pub(crate) mod tracked;
+
 pub(crate) mod node_shell;
 pub(crate) mod process;
-pub(crate) mod tracked;
+
+pub(crate) mod manager_shell;
+
+pub(crate) mod network;
 pub(crate) mod wall_clocks;
 
 use std::collections::BTreeMap;

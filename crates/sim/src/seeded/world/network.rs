@@ -60,7 +60,7 @@ impl World {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let Some(process) = &machine.process else { return };
         let local = machine.clock.shows(self.now);
-        let mut observed = Canary::alter_observed(canary, process.agent.observed(local));
+        let mut observed = Canary::alter_observed(canary, process.node.agent().observed(local));
         observed.at = machine.stamp(local);
         observed.process = machine.process_of(id, self.copies.numbered);
         let observed = self.maybe_falsify(id, observed);

@@ -1,21 +1,23 @@
-//! The loop around one node's agent, in the order of the shipped program: apply an event, make it durable, act on the
-//! difference between what is wanted and what is in flight, report. It relies on the machine for disk, clock and calls.
+//! The machine around one node's turn, which is the one that ships: it performs each effect on its disk, slots, calls
+//! and link, with the faults of the seed, and reports the outcome. It never decides which effect comes next.
 
-use fleet::agent::{Agent, AgentEvent, AgentFact};
+use fleet::agent::{
+    AgentEvent, AgentFact, Durability, Effect, Outcome, PersistentState, ReleaseCheck, StagingOutcome,
+};
 use fleet::desired::{Assignment, Desired};
 use fleet::node::NodeId;
-use fleet::observed::Admission;
+use fleet::observed::{Admission, Observed};
 use fleet::time::{Span, Time};
 
 use super::World;
 use super::event_queue::WorldEvent;
-use super::machine::{DiskFault, Durability, Late, Written};
+use super::machine::{DiskFault, Late, Written};
 use crate::seeded::canary::Canary;
 use crate::seeded::faults::start_fault;
 use crate::seeded::plan::kinds::Kind;
 
-/// The most turns of the loop at one time; a node that needs more does not settle.
-const TURNS: u32 = 50;
+/// The most effects of one turn; a node that needs more does not settle.
+const EFFECTS: u32 = 400;
 
 /// The pause before an interrupted staging is resumed.
 const STAGING_PAUSE: Span = Span::seconds(30);
@@ -26,79 +28,74 @@ const CONFIRMS_AFTER: Span = Span::seconds(2);
 /// The pause before a failed write is retried.
 const WRITE_RETRY: Span = Span::seconds(20);
 
-/// Whether something was done that changes what is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Acted {
-    Yes,
-    No,
-}
-
 impl World {
     /// Applies an event to a node's agent. It takes effect only if the persistent state is durable.
     pub(crate) fn apply_to_node(&mut self, id: NodeId, event: AgentEvent) -> Durability {
         self.known(id).rejected |= matches!(event, AgentEvent::Rejected { .. });
         let Some(machine) = self.nodes.get_mut(&id) else { return Durability::NotDurable };
         let local = machine.clock.shows(self.now);
-        let Some(process) = &machine.process else { return Durability::NotDurable };
-        let mut next = process.agent.clone();
-        let facts = next.apply(local, event);
-        if self.persist(id, next) == Durability::NotDurable {
-            return Durability::NotDurable;
-        }
-        self.counts.events += 1;
+        let Some(process) = &mut machine.process else { return Durability::NotDurable };
+        let facts = process.node.apply(local, event);
+        self.note_facts(id, facts);
+        let durability = self.persist_change(id);
+        self.counts.events += u64::from(durability == Durability::Durable);
+        durability
+    }
+
+    fn note_facts(&mut self, id: NodeId, facts: Vec<AgentFact>) {
         for fact in facts {
             self.counts.reached.let_go += u64::from(fact == AgentFact::LetGo);
             self.journal.line(self.now, || format!("  node{id}: {fact}"));
         }
-        Durability::Durable
     }
 
-    /// Makes the persistent state durable, and only then replaces the agent: persist, then act.
-    fn persist(&mut self, id: NodeId, next: Agent) -> Durability {
+    /// Persists what the last event has changed, if anything.
+    fn persist_change(&mut self, id: NodeId) -> Durability {
+        let process = self.nodes.get(&id).and_then(|machine| machine.process.as_ref());
+        let Some(state) = process.and_then(|process| process.node.to_persist().cloned()) else {
+            return Durability::Durable;
+        };
+        let (durability, facts) = self.persist(id, &state);
+        self.note_facts(id, facts);
+        durability
+    }
+
+    /// Writes the persistent state and reports to the node whether it is durable.
+    fn persist(&mut self, id: NodeId, state: &PersistentState) -> (Durability, Vec<AgentFact>) {
         let (now, canary) = (self.now, self.canary);
-        let Some(machine) = self.nodes.get_mut(&id) else { return Durability::NotDurable };
-        let Some(durable) = machine.process.as_ref().map(|process| &process.durable) else {
-            return Durability::NotDurable;
-        };
-        let written = match durable == next.memory() {
-            true => Written::Durable,
-            false => machine.write(next.memory(), now),
-        };
+        let nothing = (Durability::NotDurable, Vec::new());
+        let Some(machine) = self.nodes.get_mut(&id) else { return nothing };
+        let written = machine.write(state, now);
         match written {
             Written::Durable => {}
             Written::NotDurable => self.counts.done.note(Kind::FailedWrite),
             Written::Uncertain => self.counts.done.note(Kind::UncertainWrite),
         }
-        let Some(process) = &mut machine.process else { return Durability::NotDurable };
-        let operator_draws = written == Written::Durable || canary == Some(Canary::FailedWriteCounts);
-        if !operator_draws {
-            if !std::mem::replace(&mut process.write_failed, true) {
-                self.queue.push(now + WRITE_RETRY, WorldEvent::NodeDue { node: id });
-            }
-            return Durability::NotDurable;
+        let local = machine.clock.shows(now);
+        let Some(process) = &mut machine.process else { return nothing };
+        let counts = written == Written::Durable || canary == Some(Canary::FailedWriteCounts);
+        let durability = if counts { Durability::Durable } else { Durability::NotDurable };
+        if !std::mem::replace(&mut process.write_failed, !counts) && !counts {
+            self.queue.push(now + WRITE_RETRY, WorldEvent::NodeDue { node: id });
         }
-        if process.durable != *next.memory() {
-            process.durable = next.memory().clone();
-            process.write_failed = false;
-        }
-        process.agent = next;
-        Durability::Durable
+        (durability, process.node.complete(local, Outcome::Persisted(durability)))
     }
 
     /// Retries a failed write.
     fn persist_again(&mut self, id: NodeId) {
         let now = self.now;
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let memory = match &machine.process {
-            Some(process) if process.write_failed => process.agent.memory().clone(),
+        let state = match &machine.process {
+            Some(process) if process.write_failed => process.node.agent().persistent_state().clone(),
             Some(_) | None => return,
         };
-        let written = machine.write(&memory, now);
-        if let Some(process) = &mut machine.process {
-            process.write_failed = written != Written::Durable;
-            if process.write_failed {
-                self.queue.push(now + WRITE_RETRY, WorldEvent::NodeDue { node: id });
-            }
+        let written = machine.write(&state, now);
+        let Some(process) = &mut machine.process else { return };
+        process.write_failed = written != Written::Durable;
+        if process.write_failed {
+            self.queue.push(now + WRITE_RETRY, WorldEvent::NodeDue { node: id });
+        } else {
+            process.node.rewritten();
         }
     }
 
@@ -127,13 +124,10 @@ impl World {
         let late = machine.heard_at(heard);
         let Some(process) = &mut machine.process else { return };
         let came = desired.clone();
-        let desired = Canary::alter_arrival(self.canary, &process.agent, desired);
-        let (local, before) = (machine.clock.shows(self.now), process.agent.clone());
-        let mut next = process.agent.clone();
-        let outcome = next.accept(local, desired.clone());
-        if let Err(refusal) = outcome {
-            process.agent.refused(refusal);
-        }
+        let desired = Canary::alter_arrival(self.canary, process.node.agent(), desired);
+        let (local, before) = (machine.clock.shows(self.now), process.node.agent().clone());
+        let outcome = before.clone().accept(local, desired.clone());
+        let accepts = checked == Durability::Durable && process.node.accept(local, desired.clone()).is_ok();
         // Only the answer to the current request counts as one: earlier requests are broken or superseded, and a
         // desired state that was sent unasked answers none.
         if answers == Some(machine.request) {
@@ -145,9 +139,7 @@ impl World {
         }
         let trying = machine.is_between_releases();
         let start = machine.start;
-        let taken = checked == Durability::Durable
-            && outcome.is_ok()
-            && self.persist(to, next) == Durability::Durable;
+        let taken = accepts && self.persist_accepted(to) == Durability::Durable;
         if trying {
             self.queue.push(self.now + CONFIRMS_AFTER, WorldEvent::Confirm { node: to, start });
         }
@@ -158,102 +150,110 @@ impl World {
         self.settle_node(to);
     }
 
-    /// Acts until nothing more is wanted, then reports what has changed.
+    /// The facts of what a node accepts are in the line of its arrival.
+    fn persist_accepted(&mut self, id: NodeId) -> Durability {
+        let process = self.nodes.get(&id).and_then(|machine| machine.process.as_ref());
+        let state = process.and_then(|process| process.node.to_persist().cloned());
+        state.map_or(Durability::Durable, |state| self.persist(id, &state).0)
+    }
+
+    /// One turn of a node.
     pub(crate) fn settle_node(&mut self, id: NodeId) {
-        for _ in 0..TURNS {
-            if self.act(id) == Acted::No {
-                self.publish(id);
-                self.set_node_timer(id);
-                return;
+        for _ in 0..EFFECTS {
+            match self.next_effect(id) {
+                Some(effect) => self.perform(id, effect),
+                None => return self.set_node_timer(id),
             }
         }
         self.violation("a node comes to rest", format!("node{id}"));
     }
 
-    fn act(&mut self, id: NodeId) -> Acted {
-        self.pass_deadline(id);
-        self.count(id);
-        let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
-        let Some(process) = &machine.process else { return Acted::No };
-        let wants = Canary::alter_wants(self.canary, machine, process.agent.wanted());
-        machine.engine =
-            if wants.refuse_calls.is_some() { Admission::Refusing } else { Admission::Admitting };
-        // The calls are counted after admission is closed.
-        self.count(id);
-        let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
-        let Some(process) = &machine.process else { return Acted::No };
-        let wants = Canary::alter_wants(self.canary, machine, process.agent.wanted());
-        self.stage(id, wants.stage);
-        if let Some(software) = wants.leave {
-            if self.would_not_start(id) {
-                return match self.reject(id, software) {
-                    Durability::Durable => Acted::Yes,
-                    Durability::NotDurable => Acted::No,
-                };
+    fn next_effect(&mut self, id: NodeId) -> Option<Effect> {
+        let machine = self.nodes.get_mut(&id)?;
+        let local = machine.clock.shows(self.now);
+        machine.process.as_mut()?.node.next(local)
+    }
+
+    fn perform(&mut self, id: NodeId, effect: Effect) {
+        match effect {
+            Effect::Persist(state) => self.persist_in_turn(id, &state),
+            Effect::CheckFitness => self.check_fitness(id),
+            Effect::SetAdmission(refuse) => {
+                if let Some(machine) = self.nodes.get_mut(&id) {
+                    let wanted = if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
+                    machine.engine = Canary::alter_admission(self.canary, machine, wanted);
+                }
             }
-            if self.apply_to_node(id, AgentEvent::Leaving { software }) == Durability::NotDurable {
-                return Acted::No;
-            }
-            if self.canary == Some(Canary::GuardSkipped) {
-                self.select(id, software);
-                return Acted::No;
-            }
-            return self.maybe_interrupted(id);
-        }
-        match wants.restart {
-            Some(software) => {
-                self.select(id, software);
-                Acted::No
-            }
-            None => Acted::No,
+            Effect::CountCalls => self.count(id),
+            Effect::BeginStaging(software) => self.begin_staging(id, software),
+            Effect::CancelStaging(software) => self.cancel_staging(id, software),
+            Effect::CheckRelease(software) => self.check_release(id, software),
+            Effect::Select(software) => self.select(id, software),
+            Effect::Report(observed) => self.report(id, observed),
         }
     }
 
-    fn pass_deadline(&mut self, id: NodeId) {
-        let Some(machine) = self.nodes.get(&id) else { return };
-        let Some(process) = &machine.process else { return };
+    pub(crate) fn complete(&mut self, id: NodeId, outcome: Outcome) {
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
         let local = machine.clock.shows(self.now);
-        let due = process.agent.next_deadline().is_some_and(|deadline| deadline <= local);
-        if due && self.canary != Some(Canary::HoldNeverLapses) {
-            self.apply_to_node(id, AgentEvent::DeadlinePassed);
+        let Some(process) = &mut machine.process else { return };
+        let facts = process.node.complete(local, outcome);
+        self.note_facts(id, facts);
+    }
+
+    /// A node that has stored that it leaves may lose power before it has selected its slot.
+    fn persist_in_turn(&mut self, id: NodeId, state: &PersistentState) {
+        let process = self.nodes.get(&id).and_then(|machine| machine.process.as_ref());
+        let before = process.map(|process| process.node.agent().persistent_state().clone());
+        let (durability, facts) = self.persist(id, state);
+        self.note_facts(id, facts);
+        // What a start has settled is no event.
+        let is_event = before.as_ref() != Some(state);
+        self.counts.events += u64::from(is_event && durability == Durability::Durable);
+        let leaves =
+            state.selected.is_some() && before.is_some_and(|before| before.selected != state.selected);
+        if leaves && durability == Durability::Durable {
+            self.maybe_interrupt(id);
         }
     }
 
-    /// Applies the state of the call engine, the node's fitness and the result of the start check.
-    fn count(&mut self, id: NodeId) {
+    /// Applies the result of the start check, and reports whether the node is fit.
+    fn check_fitness(&mut self, id: NodeId) {
         let Some(machine) = self.nodes.get(&id) else { return };
         let Some(process) = &machine.process else { return };
         let local = machine.clock.shows(self.now);
-        let known = process.agent.observed(local);
-        let counted = Canary::alter_calls(self.canary, machine.counted(local));
+        let known = process.node.agent().observed(local);
         let broken = machine.unfit.then_some("a part of the call engine has failed");
         let unfit =
             process.write_failed.then_some("the memory cannot be written").or(broken).map(String::from);
-        let admission = machine.engine;
         let fault = machine.noticed_start_fault(self.now);
         if known.start_fault != fault {
             self.apply_to_node(id, AgentEvent::StartChecked { fault });
         }
-        if known.unfit != unfit {
-            self.apply_to_node(id, AgentEvent::Fitness { unfit });
-        }
-        if known.admission != admission {
-            self.apply_to_node(id, AgentEvent::Admission(admission));
-        }
-        if known.calls != counted {
-            self.apply_to_node(id, AgentEvent::Calls(counted));
+        self.counts.events += u64::from(known.unfit != unfit);
+        self.complete(id, Outcome::Fitness { unfit });
+    }
+
+    /// Reports the state of the call engine.
+    fn count(&mut self, id: NodeId) {
+        let Some(machine) = self.nodes.get(&id) else { return };
+        let Some(process) = &machine.process else { return };
+        let local = machine.clock.shows(self.now);
+        let known = process.node.agent().observed(local);
+        let calls = Canary::alter_calls(self.canary, machine.counted(local));
+        let admission = machine.engine;
+        self.counts.events += u64::from(known.admission != admission) + u64::from(known.calls != calls);
+        let unguarded = Canary::skipped_guard(self.canary, machine);
+        self.complete(id, Outcome::Counted { admission, calls });
+        if let Some(software) = unguarded {
+            self.select(id, software);
         }
     }
 
-    /// Begins what is to be staged, one at a time; a staging that is no longer wanted is cancelled.
-    fn stage(&mut self, id: NodeId, wanted: Option<Assignment>) {
+    fn begin_staging(&mut self, id: NodeId, software: Assignment) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let median = self.rates.machines.staging;
         let Some(process) = &mut machine.process else { return };
-        if process.job.is_some_and(|(software, _)| Some(software) != wanted) {
-            process.job = None;
-        }
-        let (None, Some(software)) = (process.job, wanted) else { return };
         machine.jobs += 1;
         let job = machine.jobs;
         process.job = Some((software, job));
@@ -262,6 +262,22 @@ impl World {
         self.queue.push(self.now + Span(took.0 / 2), WorldEvent::HalfFetched { node: id, job });
         self.queue.push(self.now + took, WorldEvent::StagingEnds { node: id, job });
         self.apply_to_node(id, AgentEvent::Fetching { manifest: software.manifest, percent: 0 });
+    }
+
+    fn cancel_staging(&mut self, id: NodeId, software: Assignment) {
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        let local = machine.clock.shows(self.now);
+        if let Some(process) = &mut machine.process {
+            process.job = None;
+            process.node.staging_ended(local, software, StagingOutcome::Cancelled);
+        }
+    }
+
+    fn check_release(&mut self, id: NodeId, _software: Assignment) {
+        let fails = self.would_not_start(id);
+        self.known(id).rejected |= fails;
+        let check = if fails { ReleaseCheck::Failed(start_fault::WHY.into()) } else { ReleaseCheck::Passed };
+        self.complete(id, Outcome::Checked(check));
     }
 
     fn job(&self, id: NodeId, number: u64) -> Option<Assignment> {
@@ -291,24 +307,34 @@ impl World {
         if let Some(process) = &mut machine.process {
             process.job = None;
         }
-        let event = if machine.start_fault.is_some() {
-            AgentEvent::Rejected { software, why: start_fault::WHY.into() }
+        let outcome = if machine.start_fault.is_some() {
+            StagingOutcome::Rejected(start_fault::WHY.into())
         } else if rejected && !healed {
             self.counts.done.note(Kind::StagingRejected);
-            AgentEvent::Rejected { software, why: "the disk is full".into() }
+            StagingOutcome::Rejected("the disk is full".into())
         } else {
             machine.disk.other = Some((software.release, software.manifest));
             machine.disk.torn = false;
-            AgentEvent::Staged { manifest: software.manifest }
+            StagingOutcome::Staged
         };
-        self.apply_to_node(id, event);
+        self.staging_ended(id, software, outcome);
         self.settle_node(id);
     }
 
-    /// The node has stored that it leaves, and may lose power before it has selected its slot.
-    fn maybe_interrupted(&mut self, id: NodeId) -> Acted {
+    fn staging_ended(&mut self, id: NodeId, software: Assignment, outcome: StagingOutcome) {
+        self.known(id).rejected |= matches!(outcome, StagingOutcome::Rejected(_));
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
+        let local = machine.clock.shows(self.now);
+        let Some(process) = &mut machine.process else { return };
+        let facts = process.node.staging_ended(local, software, outcome);
+        self.note_facts(id, facts);
+        let durability = self.persist_change(id);
+        self.counts.events += u64::from(durability == Durability::Durable);
+    }
+
+    fn maybe_interrupt(&mut self, id: NodeId) {
         let chance = self.rates.machines.interrupted;
-        let Some(machine) = self.nodes.get_mut(&id) else { return Acted::No };
+        let Some(machine) = self.nodes.get_mut(&id) else { return };
         if !self.healed && machine.draw.chance(chance) {
             // It then takes the fall-back of an earlier run for one of this run: a selection that did not reach the
             // slot record cannot be distinguished from one that did.
@@ -316,30 +342,24 @@ impl World {
             self.known(id).rejected |= fell_back;
             self.counts.done.note(Kind::Interrupted);
             self.crash(id, Span::seconds(5), Span::minutes(2));
-            return Acted::No;
         }
-        Acted::Yes
     }
 
-    /// Reports at once if the report differs from the last one.
-    fn publish(&mut self, id: NodeId) {
-        let canary = self.canary;
+    fn report(&mut self, id: NodeId, observed: Observed) {
+        let observed = Canary::alter_observed(self.canary, observed);
         let Some(machine) = self.nodes.get_mut(&id) else { return };
-        let local = machine.clock.shows(self.now);
-        let Some(process) = &mut machine.process else { return };
-        let observed = Canary::alter_observed(canary, process.agent.observed(local));
-        if process.reported.as_ref().is_none_or(|before| !observed.says_the_same_as(before)) {
+        machine.unanswered = 0;
+        if let Some(process) = &mut machine.process {
             process.reported = Some(observed);
-            machine.unanswered = 0;
-            self.send_report(id);
         }
+        self.send_report(id);
     }
 
     fn set_node_timer(&mut self, id: NodeId) {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         // A change that cannot be made durable is retried by `persist_again`.
         let process = machine.process.as_ref().filter(|process| !process.write_failed);
-        let due = process.and_then(|process| process.agent.next_deadline());
+        let due = process.and_then(|process| process.node.agent().next_deadline());
         if due != machine.timer {
             machine.timer = due;
             if let Some(due) = due {

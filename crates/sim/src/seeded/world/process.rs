@@ -1,7 +1,7 @@
 //! How a node's process begins and ends: boot, tries, losses of power, restarts into a new release. It follows the
 //! order of the shipped programs: slot record first, then the persistent state.
 
-use fleet::agent::{Agent, AgentEvent};
+use fleet::agent::{AgentEvent, Durability, Outcome, Reconciler, Selection};
 use fleet::desired::Assignment;
 use fleet::node::NodeId;
 use fleet::observed::Admission;
@@ -11,7 +11,6 @@ use fleet::version::Release;
 use super::World;
 use super::clock::Downtime;
 use super::event_queue::WorldEvent;
-use super::machine::Durability;
 use super::machine::Process;
 use crate::seeded::canary::Canary;
 use crate::seeded::plan::kinds::Kind;
@@ -87,11 +86,9 @@ impl World {
         let Some(machine) = self.nodes.get_mut(&id) else { return };
         let unwritable = machine.disk_fault.is_some();
         if unwritable || machine.disk.other.is_none_or(|(_, manifest)| manifest != into.manifest) {
-            let why = "its slot could not be selected".to_string();
-            return match self.apply_to_node(id, AgentEvent::Rejected { software: into, why }) {
-                Durability::Durable => self.settle_node(id),
-                Durability::NotDurable => {}
-            };
+            self.known(id).rejected = true;
+            let why = "its slot could not be selected".into();
+            return self.complete(id, Outcome::Selected(Selection::Refused(why)));
         }
         let living = machine.calls.len();
         self.check_direction(id, into.release);
@@ -154,10 +151,9 @@ impl World {
         machine.downtime = Downtime::Program;
         machine.forget_reports();
         Canary::alter_memory(canary, &mut machine.disk.memory);
-        let agent = Agent::new(machine.disk.memory.clone(), machine.start_conditions());
-        let durable = machine.disk.memory.clone();
+        let node = Reconciler::new(machine.disk.memory.clone(), machine.start_conditions());
         machine.process =
-            Some(Process { agent, durable, write_failed: false, job: None, reported: None, beside: None });
+            Some(Process { node, write_failed: false, job: None, reported: None, beside: None });
         machine.unanswered = 0;
         let trying = machine.is_between_releases();
         let interrupted = machine.draw.chance(rates.interrupted);

@@ -1,0 +1,144 @@
+//! Check and start of a run: `command/v1/platform/upgrade_check/` and `command/v1/platform/upgrade_start/`.
+//!
+//! It relies on the core for blockers and warnings. The one blocker that it adds is an expired package, for
+//! the core knows no calendar.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use fleet::platform::{Blocker, StartCheck, Warning};
+use fleet::policy::Policy;
+use package::NotAdmitted;
+use serde_json::{Map, Value, json};
+
+use super::error::{FieldErrors, Kind, Refusal};
+use super::request::Fields;
+use super::router::both;
+use super::{Api, policy, upgrade_package};
+use crate::driver::Started;
+use crate::packages::{self, HeldPackage};
+
+const CHECK: &str = "/api/admin/command/v1/platform/upgrade_check/";
+const START: &str = "/api/admin/command/v1/platform/upgrade_start/";
+
+const HINT: &str = "do what each line says, then start the upgrade again; nothing was changed";
+
+pub(super) fn routes() -> Router<Api> {
+    both(CHECK, post(check)).merge(both(START, post(start)))
+}
+
+async fn check(State(api): State<Api>, Fields(body): Fields) -> Result<Json<Value>, Refusal> {
+    let policy = policy_of(&api, &body, "upgrade_check")?;
+    let held = package_of(&api, &body, "upgrade_check").await?;
+    let mut answer = checked(&api, &held).await?;
+    answer["policy"] = policy::shown(&policy);
+    Ok(Json(answer))
+}
+
+async fn start(State(api): State<Api>, Fields(body): Fields) -> Result<Response, Refusal> {
+    let policy = policy_of(&api, &body, "upgrade_start")?;
+    let _not_removed_meanwhile = api.packages.lock().await;
+    let held = package_of(&api, &body, "upgrade_start").await?;
+    let data = begin(&api, &held, policy).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
+}
+
+/// The blockers and warnings of a start of this package now, with the releases.
+pub(crate) async fn checked(api: &Api, held: &HeldPackage) -> Result<Value, Refusal> {
+    let (current, check) =
+        api.committer().read(|fleet, now| (fleet.platform.release, fleet.check_start(&held.for_run(), now)));
+    let StartCheck { blockers, warnings } = check;
+    let expired = expired(api, held).map(|why| expired_blocker(&why));
+    Ok(json!({
+        "package": upgrade_package::object(api, held).await?,
+        "current": release(current),
+        "blockers": blockers.iter().map(blocker).chain(expired).collect::<Vec<_>>(),
+        "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
+    }))
+}
+
+/// Starts a run, or refuses with all blockers. The caller holds `api.packages`.
+pub(crate) async fn begin(api: &Api, held: &HeldPackage, policy: Policy) -> Result<Value, Refusal> {
+    if let Some(why) = expired(api, held) {
+        return Err(Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {why}"), HINT)
+            .with("blockers", Value::Array(vec![expired_blocker(&why)])));
+    }
+    match api.committer().start(held.for_run(), policy).await? {
+        Ok(Started { run, warnings }) => {
+            Ok(json!({"run": run, "warnings": warnings.iter().map(warning).collect::<Vec<_>>()}))
+        }
+        Err(blockers) => Err(blocked(&blockers)),
+    }
+}
+
+/// Why the package is not accepted for a new run today.
+fn expired(api: &Api, held: &HeldPackage) -> Option<NotAdmitted> {
+    let installed =
+        api.committer().read(|fleet, _| fleet.platform.installed.map(|installed| installed.manifest));
+    packages::expired(&held.verified, installed, packages::today())
+}
+
+/// The expiry in the form of the core's blockers.
+fn expired_blocker(why: &NotAdmitted) -> Value {
+    with_text(json!({"blocker": "package_expired"}), why)
+}
+
+fn blocked(blockers: &[Blocker]) -> Refusal {
+    let sentences: Vec<String> = blockers.iter().map(ToString::to_string).collect();
+    Refusal::new(Kind::Blocked, format!("the upgrade cannot start: {}", sentences.join("; ")), HINT)
+        .with("blockers", blockers.iter().map(blocker).collect())
+}
+
+fn blocker(blocker: &Blocker) -> Value {
+    with_text(json!(blocker), blocker)
+}
+
+fn warning(warning: &Warning) -> Value {
+    with_text(json!(warning), warning)
+}
+
+fn with_text(mut value: Value, sentence: &dyn std::fmt::Display) -> Value {
+    value["text"] = sentence.to_string().into();
+    value
+}
+
+/// The JSON of a release.
+pub(crate) fn release(release: fleet::version::Release) -> Value {
+    json!({"version": release.version.to_string(), "build": release.build, "release_text": release.to_string()})
+}
+
+/// The default policy with what the request overrides.
+pub(crate) fn policy_of(
+    api: &Api,
+    body: &Map<String, Value>,
+    resource: &'static str,
+) -> Result<Policy, Refusal> {
+    let standing = api.committer().read(|fleet, _| fleet.platform.policy.clone());
+    match body.get("policy") {
+        None | Some(Value::Null) => Ok(standing),
+        Some(Value::Object(given)) => {
+            policy::overridden(&standing, given).map_err(|errors| errors.refusal(resource, Kind::Invalid))
+        }
+        Some(_) => {
+            let errors = FieldErrors::one("policy", "Enter the overrides as an object.");
+            Err(errors.refusal(resource, Kind::Invalid))
+        }
+    }
+}
+
+async fn package_of(
+    api: &Api,
+    body: &Map<String, Value>,
+    resource: &'static str,
+) -> Result<HeldPackage, Refusal> {
+    let manifest = match body.get("package") {
+        None | Some(Value::Null) => upgrade_package::newest(api).await?,
+        Some(given) => given.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+            let message = "Enter the manifest of an upgrade package: 64 hexadecimal digits.";
+            FieldErrors::one("package", message).refusal(resource, Kind::Invalid)
+        })?,
+    };
+    upgrade_package::find(api, manifest).await
+}

@@ -1,0 +1,53 @@
+//! Mutation tests of the crates in which a fault costs a call or a machine: every mutant that `cargo mutants` makes
+//! must fail a test. Mutants that change nothing observable stand with their reason in `.cargo/mutants.toml`. Hours
+//! of work, so it is no part of the gate.
+
+use crate::run::{Failed, cargo, run, workspace};
+
+/// A pass: what is mutated, and the tests that must notice.
+struct Pass {
+    mutated: &'static [&'static str],
+    tests: &'static [&'static str],
+    filter: &'static str,
+}
+
+/// The tests of a crate alone take seconds. What they miss of `fleet` is given to the scenarios and the seeds, which
+/// take minutes for each mutant.
+const PASSES: [Pass; 3] = [
+    Pass { mutated: &["slots", "package"], tests: &[], filter: "all()" },
+    Pass { mutated: &["fleet"], tests: &["fleet"], filter: "all()" },
+    Pass {
+        mutated: &["fleet"],
+        tests: &["fleet", "sim"],
+        filter: "package(fleet) | binary(scenarios) | binary(seeds)",
+    },
+];
+
+/// Runs all passes. Later passes take only the mutants that earlier ones did not catch. `arguments` are passed on to
+/// `cargo mutants`, such as `--shard 1/8`.
+///
+/// # Errors
+/// A mutant is left that no test notices, or the tool is missing.
+pub(crate) fn run_all(arguments: &[String]) -> Result<(), Failed> {
+    if !cargo(&["mutants", "--version"]).output().is_ok_and(|answer| answer.status.success()) {
+        let advice = "cargo-mutants is missing; install it with `cargo install --locked cargo-mutants`";
+        return Err(Failed::Tool(advice.into()));
+    }
+    let outcomes: Vec<_> = PASSES.iter().map(|pass| (pass, mutate(pass, arguments))).collect();
+    let is_last = |pass: &Pass| pass.tests != ["fleet"];
+    outcomes.into_iter().filter(|(pass, _)| is_last(pass)).try_for_each(|(_, outcome)| outcome)
+}
+
+fn mutate(pass: &Pass, arguments: &[String]) -> Result<(), Failed> {
+    let output = workspace().join("target/mutants").join(pass.mutated.join("-"));
+    std::fs::create_dir_all(&output).map_err(|error| Failed::File(output.clone(), error))?;
+    let mut command = cargo(&["mutants", "--test-tool", "nextest", "--iterate", "--output"]);
+    command.arg(output);
+    for package in pass.mutated {
+        command.args(["--package", package]);
+    }
+    if !pass.tests.is_empty() {
+        command.args(["--test-package", &pass.tests.join(",")]);
+    }
+    run(command.args(arguments).args(["--", "--filterset", pass.filter]))
+}
