@@ -1,5 +1,5 @@
-//! A call engine on its own, to try phones against: `cargo run -p call --example answer 127.0.0.1:5060`.
-//! Every room is `meet`; a line on standard input (`close`, `open`) sets the admission, its end stops it.
+//! A call engine without a node, for tests with phones: `cargo run -p call --example answer 127.0.0.1:5060`. Its room
+//! is `meet`; a line on standard input (`close`, `open`) sets the admission, the end of the input stops it.
 
 use std::net::SocketAddr;
 

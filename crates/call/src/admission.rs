@@ -1,7 +1,7 @@
-//! Whether a new call is admitted: maintenance mode, then the call limit, then the rate of its source.
+//! Decides whether a new call is admitted: maintenance mode, then the call limit, then the rate of its source.
 //!
-//! Pure: takes the time and the number of calls, makes no dialog, opens no socket. It is asked before
-//! anything else is done about an INVITE (R3).
+//! Pure: takes the time and the number of calls, makes no dialog, opens no socket. It is called before anything else
+//! is done with an INVITE (R3).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::settings::SourceRate;
 use crate::time::Time;
 
-/// What callers are told in maintenance mode; the words of the operator's document.
+/// The reason sent to callers in maintenance mode, in the words of the operator's document.
 pub const MAINTENANCE_MODE: &str = "System in maintenance mode";
 
 /// The most source addresses whose rate is kept; all further ones share one bucket. 4,096 entries are
@@ -53,7 +53,7 @@ pub enum Verdict {
     Admit,
     /// Refuse it with a reason.
     Refuse(Refusal),
-    /// Do not answer at all: the source asks faster than it is worth answering.
+    /// Do not answer at all: the source sends requests above the rate at which they are answered.
     Drop,
 }
 
@@ -62,9 +62,9 @@ pub enum Verdict {
 pub enum Refusal {
     /// The node takes no new calls.
     Closed(Closed),
-    /// As many calls as the node may have.
+    /// The node has as many calls as it may have.
     CallLimit,
-    /// The source makes calls faster than it may.
+    /// The source makes calls above its rate.
     SourceRate,
 }
 
@@ -80,7 +80,7 @@ pub struct Admitter {
 }
 
 impl Admitter {
-    /// An admitter that has seen no caller yet.
+    /// An admitter with full token buckets.
     #[must_use]
     pub fn new(admission: Admission, call_limit: u32, rate: SourceRate) -> Admitter {
         let everyone_else = Source::full(Time::default(), rate);
@@ -98,7 +98,7 @@ impl Admitter {
         &self.admission
     }
 
-    /// What to do about a new call of `source`, when `calls` are there already.
+    /// The decision on a new call of `source` while there are `calls` already.
     pub fn admit(&mut self, now: Time, source: IpAddr, calls: u32) -> Verdict {
         let refusal = match &self.admission {
             Admission::Closed(closed) => Some(Refusal::Closed(closed.clone())),
@@ -118,7 +118,7 @@ impl Admitter {
         }
     }
 
-    /// Whether a request of `source` that makes no call (OPTIONS and the like) is worth an answer.
+    /// Whether a request of `source` that makes no call (such as OPTIONS) is answered.
     pub fn answer(&mut self, now: Time, source: IpAddr) -> bool {
         let rate = self.rate;
         self.source(now, source).take_answer(now, rate)
@@ -135,7 +135,7 @@ impl Admitter {
         self.sources.entry(address).or_insert_with(|| Source::full(now, self.rate))
     }
 
-    /// Forgets the sources that have been quiet; at most once a second, however many new ones come.
+    /// Removes the sources whose buckets are full; at most once a second, however many new ones come.
     fn sweep(&mut self, now: Time) {
         if self.swept.is_some_and(|swept| now.since(swept) < SWEEP_PAUSE) {
             return;
@@ -146,7 +146,7 @@ impl Admitter {
     }
 }
 
-/// An IPv6 caller owns a whole /64, so that is what has a rate.
+/// The address that has a rate. An IPv6 caller owns a whole /64 (RFC 6177), so that is counted as one source.
 pub(crate) fn group(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -235,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn the_call_limit_is_the_most_calls_at_one_time() {
+    fn call_limit_is_the_most_calls_at_one_time() {
         let mut admitter = open();
         assert_eq!(admitter.admit(Time(0), HERE, 9), Verdict::Admit);
         assert_eq!(admitter.admit(Time(0), HERE, 10), Verdict::Refuse(Refusal::CallLimit));
     }
 
     #[test]
-    fn a_source_that_goes_on_above_its_rate_is_dropped_in_silence() {
+    fn source_that_goes_on_above_its_rate_gets_no_answer() {
         let mut admitter = open();
         let verdicts: Vec<_> = (0..9).map(|_| admitter.admit(Time(0), HERE, 0)).collect();
         assert_eq!(verdicts[..3], [const { Verdict::Admit }; 3]);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_recovers_at_its_rate_and_others_are_not_affected() {
+    fn source_recovers_at_its_rate_and_others_are_not_affected() {
         let mut admitter = open();
         for _ in 0..9 {
             admitter.admit(Time(0), HERE, 0);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_sources_is_bounded_and_forgets_the_quiet_ones() {
+    fn table_of_sources_is_bounded_and_drops_quiet_ones() {
         let mut admitter = open();
         let address = |n: u32| IpAddr::from(n.to_be_bytes());
         for n in 0..MAX_SOURCES as u32 + 100 {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_caller_has_one_rate_for_its_network() {
+    fn ipv6_caller_has_one_rate_for_its_network() {
         let mut admitter = open();
         let address = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, last));
         for last in 0..3 {

@@ -1,4 +1,5 @@
-//! The engine: puts the parts together, and is all that the node sees of them.
+//! The engine: starts, connects and stops its parts, and is the interface to the node. Decisions on calls are in the
+//! other modules.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,9 +12,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Admitter};
-use crate::ledger::{Calls, Ledger, Stats};
 use crate::media::ports::PortPool;
 use crate::media::thread::{self, Command};
+use crate::registry::{CallRegistry, Calls, Stats};
 use crate::rooms::Rooms;
 use crate::settings::{Settings, SettingsError};
 use crate::sip::probe::{self, Expected, ProbeError, Probed};
@@ -22,13 +23,13 @@ use crate::sip::stack::Stack;
 use crate::sip::uas::{Dialogs, Uas};
 use crate::time::Clock;
 
-/// How long calls that are still there at a shut-down have to say good-bye.
-const GOOD_BYE: Duration = Duration::from_secs(5);
+/// How long a shut-down waits for the BYEs of the calls that are still there.
+const BYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the media thread may stand still between two ticks of 20 ms. On a machine that holds it up for
-/// longer, no call hears anything.
+/// How long the media thread may take between two ticks of 20 ms. On a machine that delays it for longer, no call
+/// has any audio.
 const MEDIA_STILL: Duration = Duration::from_secs(1);
-/// How long a probe waits for the one before to be gone: from its BYE on that takes a tick.
+/// How long a probe waits for the end of the one before, which takes one tick from its BYE.
 const PROBE_WAIT: Duration = Duration::from_secs(3);
 
 /// The engine could not start; no socket is left open.
@@ -37,10 +38,10 @@ pub enum StartError {
     /// The settings cannot work.
     #[error("the call engine's settings cannot work: {0}")]
     Settings(#[from] SettingsError),
-    /// The SIP address cannot be had.
+    /// The SIP address cannot be bound.
     #[error("cannot answer SIP on {address}; free the port or set another in the call engine's settings")]
     Sip {
-        /// The address that was asked for.
+        /// The address in the settings.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
@@ -50,7 +51,7 @@ pub enum StartError {
     Media(#[source] io::Error),
 }
 
-/// A running call engine: it answers SIP and mixes the sound of its calls until it is shut down or dropped.
+/// A running call engine: it answers SIP and mixes the audio of its calls until it is shut down or dropped.
 pub struct CallEngine {
     uas: Arc<Uas>,
     bound: SocketAddr,
@@ -60,8 +61,8 @@ pub struct CallEngine {
 }
 
 impl CallEngine {
-    /// Starts the engine within a tokio runtime. The SIP socket is opened with `admission` already in
-    /// force: a node that starts in maintenance mode never admits a call by accident (R3, R12).
+    /// Starts the engine within a tokio runtime. `admission` is set before the SIP socket is opened: a node that
+    /// starts in maintenance mode never admits a call by accident (R3, R12).
     ///
     /// # Errors
     /// See [`StartError`].
@@ -73,17 +74,17 @@ impl CallEngine {
         settings.check()?;
         let clock = Clock::start();
         let admitter = Admitter::new(admission, settings.call_limit, settings.source_rate);
-        let ledger = Ledger::new(clock, admitter);
+        let registry = CallRegistry::new(clock, admitter);
         let address = settings.sip;
         let replies = Replies::new();
         let stack = Stack::open(&settings, clock, replies.gate())
             .await
             .map_err(|source| StartError::Sip { address, source })?;
         let (media, thread) =
-            thread::start(clock, settings.media_timeout, Arc::clone(&ledger)).map_err(StartError::Media)?;
+            thread::start(clock, settings.media_timeout, Arc::clone(&registry)).map_err(StartError::Media)?;
         let uas = Arc::new(Uas {
             endpoint: stack.endpoint(),
-            ledger,
+            registry,
             rooms: RwLock::new(rooms),
             media,
             ports: PortPool::new(settings.media, settings.media_ports.clone()),
@@ -103,7 +104,7 @@ impl CallEngine {
         Ok(CallEngine { uas, bound, cancel, probes, media: Some(thread) })
     }
 
-    /// Where SIP is answered, with the real port when the settings asked for any.
+    /// Where SIP is answered, with the real port if the settings have port 0.
     #[must_use]
     pub fn sip_address(&self) -> SocketAddr {
         self.bound
@@ -112,7 +113,7 @@ impl CallEngine {
     /// Opens or closes the node for new calls. When this returns after a close, no further INVITE is
     /// admitted, and every call admitted before is in [`CallEngine::calls`].
     pub fn set_admission(&self, admission: Admission) {
-        self.uas.ledger.set_admission(admission);
+        self.uas.registry.set_admission(admission);
     }
 
     /// Replaces all rooms. Running calls stay where they are.
@@ -123,27 +124,27 @@ impl CallEngine {
     /// The calls, now and as they change.
     #[must_use]
     pub fn calls(&self) -> watch::Receiver<Calls> {
-        self.uas.ledger.watch()
+        self.uas.registry.watch()
     }
 
-    /// What happened to calls since the start.
+    /// Statistics of calls since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.uas.ledger.stats()
+        self.uas.registry.stats()
     }
 
-    /// Whether the engine carries a call: it is called at its own SIP address, and sound must come back.
-    /// It admits this call whatever its admission says; the call is in no count and touches no other. One at
-    /// a time. Takes 20 to 40 ms, and six seconds at most.
+    /// Checks that the engine carries a call: it calls itself at its own SIP address, and audio must come back. The
+    /// call is admitted whatever the admission is; it is not counted and affects no other. One at a time. Takes 20
+    /// to 40 ms, and six seconds at most.
     ///
     /// # Errors
     /// Why no call is possible; see [`ProbeError`]. That all media ports are in use by calls is no error.
     pub async fn probe_call(&self) -> Result<Probed, ProbeError> {
-        let turn = tokio::time::timeout(PROBE_WAIT, Arc::clone(&self.probes).acquire_owned()).await;
-        // The turn stays with the leg of the probe before until the media thread has let go of that.
-        let Ok(Ok(turn)) = turn else { return Err(ProbeError::MediaStuck) };
+        let permit = tokio::time::timeout(PROBE_WAIT, Arc::clone(&self.probes).acquire_owned()).await;
+        // The leg of the probe before holds the permit until the media thread has released it.
+        let Ok(Ok(permit)) = permit else { return Err(ProbeError::MediaStuck) };
         let target = probe::Target { sip: self.bound, media: self.uas.settings.media };
-        let probed = probe::call(target, &self.uas.expected, turn).await;
+        let probed = probe::call(target, &self.uas.expected, permit).await;
         let is_stuck = self.uas.media.still_for() >= MEDIA_STILL;
         match probed {
             Ok(Probed::Full) | Err(ProbeError::NoSound(_)) if is_stuck => Err(ProbeError::MediaStuck),
@@ -160,7 +161,7 @@ impl CallEngine {
             Calls::Known { count, .. } => *count == 0,
             Calls::Unknown => true,
         });
-        let _ = tokio::time::timeout(GOOD_BYE, gone).await;
+        let _ = tokio::time::timeout(BYE_TIMEOUT, gone).await;
         self.cancel.cancel();
         self.uas.media.tell(Command::Stop);
         if let Some(thread) = self.media.take() {
@@ -170,9 +171,8 @@ impl CallEngine {
 }
 
 impl Drop for CallEngine {
-    /// An engine that is dropped without a shut-down ends its calls, its tasks and its thread. Each call
-    /// still sends its BYE while the runtime lives, but nobody waits for that or repeats it:
-    /// [`CallEngine::shut_down`] does.
+    /// Ends calls, tasks and thread of an engine that is dropped without a shut-down. Each call still sends its BYE
+    /// while the runtime lives, but that is neither awaited nor repeated: [`CallEngine::shut_down`] does so.
     fn drop(&mut self) {
         self.uas.stopping.cancel();
         self.cancel.cancel();
@@ -186,22 +186,22 @@ mod tests {
 
     use super::*;
     use crate::audio::Codec;
-    use crate::ledger::Entry;
     use crate::media::leg::Plan;
     use crate::media::shard::LegId;
     use crate::media::thread::Join;
+    use crate::registry::Entry;
     use crate::sdp::Direction;
     use crate::sip::new_stream;
 
-    /// An engine with a leg whose far end is silent; what is done about that lasts until the sender of the
-    /// returned channel is dropped, and the media thread stands still meanwhile.
-    async fn held_up() -> (CallEngine, mpsc::Sender<()>) {
+    /// An engine with a leg whose far end is silent. The handler of that silence blocks the media thread until the
+    /// sender of the returned channel is dropped.
+    async fn blocked() -> (CallEngine, mpsc::Sender<()>) {
         let address = [127, 91, 1, 1].into();
         let mut settings = Settings::new((address, 0).into(), address);
         settings.media_timeout = Duration::from_millis(100);
         let engine = CallEngine::start(settings, Rooms::default(), Admission::Open).await.expect("engine");
         let (hold, held) = mpsc::channel::<()>();
-        let Entry::Admitted(ticket) = engine.uas.ledger.admit(address) else { panic!("not admitted") };
+        let Entry::Admitted(ticket) = engine.uas.registry.admit(address) else { panic!("not admitted") };
         let plan = Plan {
             codec: Codec::Pcmu,
             payload_type: 0,
@@ -211,7 +211,7 @@ mod tests {
         };
         engine.uas.media.tell(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),
-            room: "held up".into(),
+            room: "blocked".into(),
             plan,
             outgoing: new_stream(),
             port: engine.uas.ports.open().expect("port"),
@@ -224,8 +224,8 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_media_thread_that_stands_still_is_noticed_until_it_moves_again() {
-        let (engine, hold) = held_up().await;
+    async fn blocked_media_thread_is_detected_until_it_runs_again() {
+        let (engine, hold) = blocked().await;
         while engine.uas.media.still_for() < MEDIA_STILL {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -1,5 +1,6 @@
-//! What the fuzz targets reach of the pure parts: what comes from a far end, from its bytes to what this
-//! node makes of them. Each function holds what must be true of any input, and panics where it is not.
+//! Entry points of the fuzz targets into the pure parts: input of a far end, from its bytes to the answer of this
+//! node. Each function checks what must hold for any input, and panics if it does not. The targets are in crate
+//! `fuzz`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::sdp::{self, Agreed, Local};
 use crate::sip::fuzz::read_request;
 use crate::time::Time;
 
-/// Where this node wants its sound in these inputs.
+/// The media address of this node in these inputs.
 const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 const LOCAL: Local = Local { address: HERE, session: 1, version: 1 };
 
@@ -34,10 +35,10 @@ pub fn message(datagram: &[u8]) {
     read_request(datagram);
 }
 
-/// Lets datagrams reach the leg of a call, each in a tick of its own, and takes its sound.
+/// Passes datagrams to the leg of a call, each in a tick of its own, and takes its audio.
 ///
 /// # Panics
-/// A frame goes to nobody who was heard or declared.
+/// A frame or a packet does not have the length of a tick.
 pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     let Ok(agreed) = sdp::read_offer(OFFER) else { return };
     let tag = Tag { participant: Participant(1), epoch: Epoch(1) };

@@ -1,5 +1,5 @@
-//! Whether an engine would start with these settings, without starting one. The sockets are opened with the
-//! functions that the engine opens them with, and closed again at once.
+//! Checks whether an engine would start with these settings, without starting one. Opens sockets with the functions
+//! of the engine and closes them at once; affects no running engine.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,22 +10,21 @@ use crate::media::ports::{PortError, available};
 use crate::settings::Settings;
 use crate::sip::transport;
 
-/// How many calls the ports for sound must have room for, or as many as the range has: enough to prove a
-/// release with real calls, and for the first callers. How many it has room for beyond that is the
-/// operator's choice of the range.
+/// For how many calls there must be free media ports, or for as many as the range allows: enough to confirm a
+/// release with probes, and for the first callers. How many more there are is the operator's choice of the range.
 const CALLS_AT_LEAST: u32 = 8;
 
-/// Where to try what the process that asks may hold itself, and would free before the next start.
+/// Where to try sockets that the checking process may hold itself, and would free before the next start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// Where to open the sockets of SIP: at the address of the settings, or at any port of that address when a
-    /// socket of the asking process is in the way.
+    /// Where to open the sockets of SIP: at the address of the settings, or at any port of that address if the
+    /// checking process uses that one.
     pub sip: SocketAddr,
-    /// How many ports for sound the asking process has open: one for each call.
+    /// How many media ports the checking process has open: one for each call.
     pub held_ports: u32,
 }
 
-/// Something would keep an engine from working.
+/// What would keep an engine from working.
 #[derive(Debug, thiserror::Error)]
 pub enum PreflightError {
     /// It would not start.
@@ -62,7 +61,7 @@ fn media(settings: &Settings, held: u32) -> Result<(), String> {
             "no UDP port can be opened for sound on media = {address}: {source}; set an address of this machine"
         )
     };
-    // One that nobody can have taken says whether the address is there, whoever sits in the range.
+    // Any free port shows whether the address is on this machine, even if all ports of the range are in use.
     std::net::UdpSocket::bind((settings.media, 0)).map_err(|error| named(settings.media, &error))?;
     let (first, last) = (*settings.media_ports.start(), *settings.media_ports.end());
     let enough = CALLS_AT_LEAST.min(free.pairs);
@@ -91,7 +90,7 @@ mod tests {
         settings
     }
 
-    async fn said(settings: &Settings, trial: Trial) -> Vec<String> {
+    async fn faults_of(settings: &Settings, trial: Trial) -> Vec<String> {
         let chain = |error: PreflightError| match std::error::Error::source(&error) {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
@@ -103,8 +102,8 @@ mod tests {
     async fn free_addresses_are_no_fault_and_are_free_again_afterwards() {
         let settings = settings(1);
         let trial = Trial { sip: settings.sip, held_ports: 0 };
-        assert_eq!(said(&settings, trial).await, [] as [&str; 0]);
-        assert_eq!(said(&settings, trial).await, [] as [&str; 0]);
+        assert_eq!(faults_of(&settings, trial).await, [] as [&str; 0]);
+        assert_eq!(faults_of(&settings, trial).await, [] as [&str; 0]);
         let _tcp = TcpListener::bind(settings.sip).expect("it was closed");
     }
 
@@ -115,11 +114,11 @@ mod tests {
         let _media: Vec<_> = [30_000, 30_002, 30_004]
             .map(|port| UdpSocket::bind((settings.media, port)).expect("bind"))
             .into();
-        let faults = said(&settings, Trial { sip: settings.sip, held_ports: 0 }).await;
+        let faults = faults_of(&settings, Trial { sip: settings.sip, held_ports: 0 }).await;
         assert!(faults.len() == 2 && faults[0].contains("127.91.1.2:5060"), "{faults:?}");
         assert!(faults[1].contains("0 free UDP ports for calls and 3 are needed"), "{faults:?}");
         let held = Trial { sip: (settings.sip.ip(), 0).into(), held_ports: 3 };
-        assert_eq!(said(&settings, held).await, [] as [&str; 0]);
+        assert_eq!(faults_of(&settings, held).await, [] as [&str; 0]);
     }
 
     #[tokio::test]
@@ -127,7 +126,7 @@ mod tests {
         let mut settings = settings(3);
         (settings.sip, settings.media) = (([192, 0, 2, 1], 5060).into(), [192, 0, 2, 1].into());
         let held = Trial { sip: (settings.sip.ip(), 0).into(), held_ports: 500 };
-        let faults = said(&settings, held).await;
+        let faults = faults_of(&settings, held).await;
         assert!(faults.len() == 2 && faults.iter().all(|fault| fault.contains("192.0.2.1")), "{faults:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Virtual Meeting Rooms and the aliases that lead to them. Knows nothing of calls.
+//! Virtual Meeting Rooms, and the lookup of a room by its alias. Knows nothing of calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// The rooms by their aliases. When two rooms claim one alias, the first keeps it.
+    /// The rooms by their aliases. If two rooms have the same alias, it leads to the first.
     #[must_use]
     pub fn new(rooms: impl IntoIterator<Item = Room>) -> Rooms {
         let mut by_alias = BTreeMap::new();
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alias_is_found_by_user_part_or_whole_address_in_any_case() {
+    fn alias_is_found_by_user_part_or_whole_address_in_any_case() {
         let room = |name: &str, aliases: &[&str]| Room {
             name: name.into(),
             aliases: aliases.iter().map(ToString::to_string).collect(),

@@ -1,6 +1,6 @@
 //! The RTP header (RFC 3550 section 5.1): read from a datagram, written before a payload.
 //!
-//! Knows nothing of codecs, order or sockets.
+//! Knows nothing of codecs, packet order or sockets.
 
 /// Bytes of a header without contributing sources and extension.
 pub const HEADER_BYTES: usize = 12;
@@ -11,7 +11,7 @@ const VERSION: u8 = 2;
 pub struct Header {
     /// 0 is PCMU, 8 is PCMA, 96 to 127 are agreed in the session description.
     pub payload_type: u8,
-    /// For sound: the first packet after a silence.
+    /// For audio: the first packet after a silence.
     pub marker: bool,
     /// Counts packets; wraps.
     pub sequence: u16,
@@ -22,8 +22,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header and the payload of a datagram; `None` when it is no RTP (wrong version, cut short,
-    /// padding longer than the payload).
+    /// The header and the payload of a datagram; `None` if it is not RTP (wrong version, truncated, padding longer
+    /// than the payload).
     #[must_use]
     pub fn parse(datagram: &[u8]) -> Option<(Header, &[u8])> {
         let (fixed, mut rest) = datagram.split_first_chunk::<HEADER_BYTES>()?;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_written_packet_is_read_back() {
+    fn written_packet_is_read_back() {
         assert_eq!(Header::parse(&datagram()), Some((HEADER, &b"sound"[..])));
     }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rtp_is_refused() {
+    fn malformed_rtp_is_refused() {
         let check = |change: fn(&mut Vec<u8>)| {
             let mut datagram = datagram();
             change(&mut datagram);

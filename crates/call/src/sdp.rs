@@ -1,6 +1,6 @@
 //! Session descriptions (RFC 8866) by offer and answer (RFC 3264), for one audio stream of G.711.
 //!
-//! Pure: text in, agreement and text out.
+//! Pure: text in, agreement and text out. Relies on `sdp_types` for the syntax; opens no sockets.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,7 @@ pub(crate) const MAX_MEDIA: usize = 16;
 /// Telephone events (RFC 4733) in our own offers.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
 
-/// Why a session description is of no use.
+/// Why a session description cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum SdpError {
     /// Over one of the limits.
@@ -28,12 +28,12 @@ pub(crate) enum SdpError {
     /// Not a session description.
     #[error("session description cannot be read: {0}")]
     Unreadable(String),
-    /// No audio line with a codec we speak.
+    /// No audio line with a supported codec.
     #[error("no audio over RTP/AVP with PCMU or PCMA; offer one of them")]
     NoCodec,
 }
 
-/// Which way sound flows, seen from this node.
+/// The direction of audio, seen from this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// Both ways.
@@ -80,7 +80,7 @@ impl Direction {
         matches!(self, Direction::SendReceive | Direction::SendOnly)
     }
 
-    /// Whether this node takes in what comes.
+    /// Whether this node uses what it receives.
     pub(crate) fn receives(self) -> bool {
         matches!(self, Direction::SendReceive | Direction::ReceiveOnly)
     }
@@ -95,7 +95,7 @@ pub(crate) struct Agreed {
     pub(crate) payload_type: u8,
     /// The payload type of telephone events, when the far end sends them.
     pub(crate) events: Option<u8>,
-    /// Where the far end wants its sound; `None` when it gave a name or no usable address.
+    /// The media address of the far end; `None` if it gave a host name or no usable address.
     pub(crate) remote: Option<SocketAddr>,
     /// The flow seen from this node.
     pub(crate) direction: Direction,
@@ -112,7 +112,7 @@ enum Line {
 /// This node's end of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Local {
-    /// Where this node wants the far end's sound.
+    /// The media address of this node.
     pub(crate) address: SocketAddr,
     /// The session's id in `o=`, the same for the whole call.
     pub(crate) session: u64,
@@ -123,7 +123,7 @@ pub(crate) struct Local {
 /// Reads an offer and decides the answer.
 ///
 /// # Errors
-/// The offer is over the limits, unreadable, or without a codec we speak.
+/// The offer is over the limits, malformed, or without a supported codec.
 pub(crate) fn read_offer(offer: &[u8]) -> Result<Agreed, SdpError> {
     let session = parse(offer)?;
     let chosen = session.medias.iter().position(|media| usable(media) && choose_codec(media).is_some());
@@ -132,7 +132,7 @@ pub(crate) fn read_offer(offer: &[u8]) -> Result<Agreed, SdpError> {
     let (codec, payload_type) = choose_codec(media).ok_or(SdpError::NoCodec)?;
     let lines = session.medias.iter().enumerate().map(|(n, media)| line(media, n == index)).collect();
     let address = connection(&session, media);
-    // RFC 2543's way to hold a call, still in use: no address to send to.
+    // Hold as in RFC 2543, still in use: the unspecified address.
     let unreachable = address.is_some_and(|ip| ip.is_unspecified());
     let direction = match (direction(&session, media), unreachable) {
         (Direction::SendReceive, true) => Direction::ReceiveOnly,
@@ -223,7 +223,7 @@ fn usable(media: &Media) -> bool {
 }
 
 fn line(media: &Media, chosen: bool) -> Line {
-    // Taken into our own text: a line break in them would start a line of the sender's choice.
+    // Copied into our own text: a line break in them would let the sender inject a line.
     let clean = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let proto = clean(&media.proto);
     if chosen {

@@ -17,7 +17,7 @@ fn media_part(text: &str) -> &str {
 }
 
 #[test]
-fn the_answer_takes_the_callers_first_codec_and_mirrors_the_profile() {
+fn answer_takes_the_callers_first_codec_and_mirrors_the_profile() {
     let check = |offer: &str, expected: &str| {
         assert_eq!(media_part(&answer(offer).expect(offer)), expected);
     };
@@ -40,7 +40,7 @@ fn other_media_lines_are_refused_in_their_place() {
 }
 
 #[test]
-fn the_answer_names_our_address() {
+fn answer_names_our_address() {
     let answer = answer("m=audio 5004 RTP/AVP 0\r\n").expect("answer");
     assert!(answer.starts_with(
         "v=0\r\no=- 7 1 IN IP4 198.51.100.7\r\ns=Conference\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"
@@ -48,7 +48,7 @@ fn the_answer_names_our_address() {
 }
 
 #[test]
-fn an_offer_without_a_codec_of_ours_is_refused() {
+fn offer_without_a_codec_of_ours_is_refused() {
     let check = |offer: &str| assert_eq!(answer(offer), Err(SdpError::NoCodec), "{offer}");
     check("m=audio 5004 RTP/AVP 9 18\r\n");
     check("m=audio 5004 RTP/SAVP 0\r\n");
@@ -87,7 +87,7 @@ fn our_own_offer_can_be_answered() {
 }
 
 #[test]
-fn what_is_over_the_limits_or_no_description_is_refused() {
+fn descriptions_that_are_malformed_or_over_the_limits_are_refused() {
     let many = "m=audio 5004 RTP/AVP 0\r\n".repeat(MAX_MEDIA + 1);
     assert_eq!(answer(&many), Err(SdpError::TooLong));
     assert_eq!(answer(&"a=x\r\n".repeat(MAX_LINES)), Err(SdpError::TooLong));
@@ -96,7 +96,7 @@ fn what_is_over_the_limits_or_no_description_is_refused() {
 }
 
 #[test]
-fn mutated_descriptions_never_panic_nor_smuggle_lines() {
+fn mutated_descriptions_neither_panic_nor_inject_lines() {
     let offer =
         format!("{HEAD}m=audio 5004 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n");
     let mut seed = 7_u64;

@@ -1,17 +1,17 @@
-//! Session timers (RFC 4028): how long a call lives without a sign of life in its signalling.
+//! Session timers (RFC 4028): how long a call lasts without a refresh.
 //!
-//! Arithmetic only: reads and writes header values, decides when to refresh and when to give up.
+//! Pure: reads and writes header values, decides when to refresh and when to end the call. Sending is done in `sip`.
 
 use std::time::Duration;
 
 use crate::time::Time;
 
-/// The longest lead with which a lapsing session is ended (RFC 4028 section 10).
+/// How long before its expiry a session is ended at most (RFC 4028 section 10).
 const MAX_LEAD: Duration = Duration::from_secs(32);
 
-/// The longest a session may go without a refresh, unless our own interval is longer. A far end may ask
-/// for 136 years; a call on hold has no sound that could be missed, so a vanished caller would block
-/// every drain until then (R4). Two hours: four times the usual interval.
+/// The longest time without a refresh, unless our own interval is longer. A far end may ask for 136 years; a call on
+/// hold has no media timeout, so a vanished caller would block every drain until then (R4). Two hours: four times
+/// the usual interval.
 const MAX_INTERVAL: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Who sends the refresh requests.
@@ -23,7 +23,7 @@ pub(crate) enum Refresher {
     FarEnd,
 }
 
-/// What we want of session timers.
+/// The intervals that this node accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// The interval we ask for and the longest we agree to.
@@ -53,7 +53,7 @@ pub(crate) struct TooShort {
 }
 
 impl Asked {
-    /// Reads the values of Session-Expires and Min-SE. What cannot be read counts as not there.
+    /// Reads the values of Session-Expires and Min-SE. A malformed value counts as absent.
     pub(crate) fn read(session_expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Asked {
         let number = |text: &str| text.split(';').next()?.trim().parse().ok();
         let refresher = session_expires.and_then(|value| {
@@ -100,8 +100,8 @@ impl SessionTimer {
         let floor =
             asked.min_se.map_or(Duration::ZERO, |s| Duration::from_secs(s.into())).max(policy.shortest);
         let interval = wanted.unwrap_or(policy.interval).min(policy.interval).max(floor);
-        // A far end that does not know session timers cannot refresh. One that does refreshes, unless
-        // it asks us to: then its own death is noticed without a request of ours.
+        // A far end that does not support session timers cannot refresh. One that does refreshes, unless it asks us
+        // to: then its absence is noticed without a request of ours.
         let refresher = match (asked.supported, asked.refresher_is_sender) {
             (false, _) | (true, Some(false)) => Refresher::Us,
             (true, Some(true) | None) => Refresher::FarEnd,
@@ -121,17 +121,17 @@ impl SessionTimer {
         SessionTimer { interval: interval.min(self.interval), refresher, refreshed: now, ..self }.watched()
     }
 
-    /// Takes over the Min-SE, in seconds, of a far end that finds our interval too short (422). One that
-    /// is longer than we rely on is not taken over: the refresh is tried again as it was, and the
-    /// session lapses unless it succeeds.
+    /// Adopts the Min-SE, in seconds, of a far end that finds our interval too short (422). One that is longer than
+    /// the longest interval is not adopted: the refresh is tried again unchanged, and the session expires unless
+    /// that succeeds.
     pub(crate) fn lengthened(self, min_se: u32) -> SessionTimer {
         let asked = Duration::from_secs(min_se.into());
         let interval = if asked > self.longest { self.interval } else { self.interval.max(asked) };
         SessionTimer { interval, ..self }
     }
 
-    /// A far end that wants a longer interval than we rely on is refreshed by us, whoever it named: it
-    /// may be asked more often than it asked for, and then its death is noticed.
+    /// Makes us the refresher if the agreed interval is longer than the longest one, whoever was named: the far end
+    /// may be refreshed more often than agreed, and then its absence is noticed.
     fn watched(self) -> SessionTimer {
         let refresher = if self.interval > self.longest { Refresher::Us } else { self.refresher };
         SessionTimer { refresher, ..self }
@@ -150,8 +150,7 @@ impl SessionTimer {
         }
     }
 
-    /// When the call is ended for want of a refresh: a third of the interval, at most 32 seconds,
-    /// before it is over.
+    /// When the call is ended for lack of a refresh: a third of the interval, at most 32 seconds, before it expires.
     pub(crate) fn lapses_at(&self) -> Time {
         let interval = self.relied_on();
         self.refreshed + (interval - (interval / 3).min(MAX_LEAD))
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_interval_is_announced_but_refreshed_by_us_within_two_hours() {
+    fn endless_interval_is_announced_but_refreshed_by_us_within_two_hours() {
         let endless = "4294967295";
         for expires in [None, Some("4294967295"), Some("4294967295;refresher=uac")] {
             let timer = agree(expires, Some(endless), true).expect("agreed");
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_found_too_short_is_lengthened_within_the_limit_only() {
+    fn refresh_found_too_short_is_lengthened_within_the_limit_only() {
         let check = |min_se, expected| assert_eq!(of(600).lengthened(min_se).interval.as_secs(), expected);
         check(0, 600);
         check(900, 900);
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_and_the_refresher_are_agreed_as_rfc_4028_says() {
+    fn interval_and_the_refresher_are_agreed_as_rfc_4028_says() {
         let check = |expires, min_se, supported, header: &str| {
             let timer = agree(expires, min_se, supported).expect(header);
             assert_eq!(timer.response_header(), header);
@@ -235,13 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_interval_than_ours_is_refused_with_min_se() {
+    fn shorter_interval_than_ours_is_refused_with_min_se() {
         assert_eq!(agree(Some("89"), None, true), Err(TooShort { min_se: 90 }));
         assert!(agree(Some("90"), None, true).is_ok());
     }
 
     #[test]
-    fn the_refresher_refreshes_at_half_and_the_call_lapses_before_the_end() {
+    fn refresher_refreshes_at_half_and_the_call_lapses_before_the_end() {
         let check = |seconds, refresher, refresh: Option<u64>, lapse| {
             let timer = SessionTimer { refresher, refreshed: Time(1000), ..of(seconds) };
             assert_eq!(timer.refresh_at(), refresh.map(Time));
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_our_refresh_may_hand_the_refreshing_over() {
+    fn answer_to_our_refresh_may_change_the_refresher() {
         let timer = of(600);
         assert_eq!(timer.request_header(), "600;refresher=uac");
         let same = timer.confirmed(Time(5), Asked::default());

@@ -1,4 +1,5 @@
-//! What an operator can set about the call engine, and the limits nobody can set.
+//! The settings of the call engine: defaults, limits and the check of their values. Reading the file is the node's
+//! part.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -6,8 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// The longest time without sound before a call is ended that may be set. Longer would let a vanished
-/// caller block a drain for longer than the drain may take.
+/// The longest `media_timeout` that may be set. With a longer one a vanished caller could block a drain for longer
+/// than a drain may take.
 pub const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// The settings of the call engine. Durations are whole seconds in files (`session_interval = 1800`).
@@ -16,9 +17,9 @@ pub const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(1800);
 pub struct Settings {
     /// Where SIP is answered, over UDP and TCP alike. Port 0 takes any free port.
     pub sip: SocketAddr,
-    /// The address callers send their sound to; it stands in the session description.
+    /// The address that callers send their audio to; it is written into the session description.
     pub media: IpAddr,
-    /// The UDP ports for sound. A call takes an even port and leaves the odd one above it free.
+    /// The UDP ports for media. A call takes an even port and leaves the odd one above it free.
     #[serde(default = "default_media_ports")]
     pub media_ports: RangeInclusive<u16>,
     /// The most calls at one time; the next is refused with "Out of resource".
@@ -27,8 +28,8 @@ pub struct Settings {
     /// How many calls one address may make.
     #[serde(default)]
     pub source_rate: SourceRate,
-    /// A call is ended when nothing was heard of the far end for this long (R4: a vanished caller must
-    /// not block a drain). At most [`MAX_MEDIA_TIMEOUT`].
+    /// A call is ended when no media arrived from the far end for this long (R4: a vanished caller must not block a
+    /// drain). At most [`MAX_MEDIA_TIMEOUT`].
     #[serde(default = "default_media_timeout", with = "seconds")]
     pub media_timeout: Duration,
     /// The session interval we ask for (RFC 4028).
@@ -41,7 +42,7 @@ pub struct Settings {
     /// How long a call rings before it is answered.
     #[serde(default, with = "seconds")]
     pub ring_time: Duration,
-    /// RFC 3261 T1 in milliseconds: the estimate of a round trip. A call without ACK is gone after 64 of it.
+    /// RFC 3261 T1 in milliseconds: the estimate of a round trip. A call without ACK is ended after 64 times T1.
     #[serde(default = "default_t1_ms")]
     pub t1_ms: u32,
     /// The most TCP connections at one time.
@@ -58,9 +59,9 @@ pub struct Settings {
 pub struct SourceRate {
     /// Calls a second that are admitted in the long run.
     pub admitted: u32,
-    /// Calls at once that are admitted after a quiet time.
+    /// Calls that are admitted at once when the bucket is full.
     pub burst: u32,
-    /// Answers a second (503 to calls, any answer to other requests); what comes faster is dropped in silence.
+    /// Answers a second (503 to calls, any answer to other requests); requests above that rate are dropped unanswered.
     pub answered: u32,
 }
 
@@ -92,7 +93,7 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// The defaults of all that has one.
+    /// Settings with the default of every field that has one.
     #[must_use]
     pub fn new(sip: SocketAddr, media: IpAddr) -> Settings {
         Settings {
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_leave_out_all_that_has_a_default() {
+    fn settings_with_a_default_are_optional_in_a_file() {
         let parse = toml::from_str::<Settings>;
         let least = parse("sip = '192.0.2.1:5060'\nmedia = '192.0.2.1'").expect("settings");
         assert_eq!(least, Settings::new(([192, 0, 2, 1], 5060).into(), [192, 0, 2, 1].into()));
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_at_the_very_end_of_the_range_is_enough() {
+    fn pair_at_the_very_end_of_the_range_is_enough() {
         let mut settings = Settings::new(([127, 0, 0, 1], 5060).into(), [127, 0, 0, 1].into());
         settings.media_ports = 40_000..=40_001;
         assert_eq!(settings.check(), Ok(()));

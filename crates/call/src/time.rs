@@ -1,4 +1,5 @@
-//! Time as the pure parts see it: milliseconds since the engine started, passed in by the shell.
+//! Time as a value for the pure parts: milliseconds since the engine started. Only [`Clock`] reads a clock; the I/O
+//! parts pass its time on.
 
 use std::ops::Add;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ impl Add<Duration> for Time {
     }
 }
 
-/// The shell's monotonic clock, the only place where [`Time`] comes from.
+/// The monotonic clock, the only source of [`Time`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,

@@ -1,4 +1,4 @@
-//! The engine over real sockets, with callers made of plain sockets.
+//! The engine over real sockets, with callers that are plain sockets.
 
 mod common;
 
@@ -14,7 +14,7 @@ async fn caller(engine: &CallEngine, test: u8, host: u8) -> Caller {
     Caller::new(engine, address(test, host), &format!("caller-{test}-{host}")).await
 }
 
-/// Both talk until both hear the wanted level (with the loss of the codec), or the test fails.
+/// Both send until both receive the wanted level (within the loss of the codec), or the test fails.
 async fn talk_until(a: &mut Caller, b: &mut Caller, levels: (i16, i16), wanted: (i16, i16)) {
     let near = |heard: i16, wanted: i16| (i32::from(heard) - i32::from(wanted)).abs() <= 40;
     for _ in 0..200 {
@@ -44,7 +44,7 @@ async fn two_callers_hear_each_other_and_not_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_single_caller_is_sent_a_steady_stream_of_silence() {
+async fn single_caller_is_sent_a_steady_stream_of_silence() {
     let engine = engine(settings(32)).await;
     let mut a = caller(&engine, 32, 2).await;
     a.call(Codec::Pcmu).await;
@@ -86,7 +86,7 @@ async fn maintenance_mode_does_not_touch_running_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn options_tells_what_the_node_can_do_or_that_it_is_in_maintenance_mode() {
+async fn options_reports_the_capabilities_or_maintenance_mode() {
     let engine = engine(settings(34)).await;
     let a = caller(&engine, 34, 2).await;
     a.send(&a.request("OPTIONS", "1", "", "")).await;
@@ -102,7 +102,7 @@ async fn options_tells_what_the_node_can_do_or_that_it_is_in_maintenance_mode() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_started_in_maintenance_mode_admits_nothing_until_it_is_opened() {
+async fn engine_started_in_maintenance_mode_admits_nothing_until_it_is_opened() {
     let closed = Admission::Closed(Closed::maintenance_mode());
     let engine = CallEngine::start(settings(35), common::rooms(), closed).await.expect("engine");
     let mut a = caller(&engine, 35, 2).await;
@@ -117,7 +117,7 @@ async fn an_engine_started_in_maintenance_mode_admits_nothing_until_it_is_opened
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vanished_caller_is_ended_by_the_media_timeout_but_one_on_hold_is_not() {
+async fn vanished_caller_is_ended_by_the_media_timeout_but_one_on_hold_is_not() {
     let mut settings = settings(36);
     settings.media_timeout = Duration::from_secs(1);
     let engine = engine(settings).await;
@@ -145,7 +145,7 @@ fn answer_to(request: &str, rest: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_never_confirmed_is_gone_and_sends_no_sound() {
+async fn call_that_is_never_confirmed_is_gone_and_sends_no_sound() {
     let mut settings = settings(37);
     settings.t1_ms = 20;
     let engine = engine(settings).await;
@@ -159,7 +159,7 @@ async fn a_call_that_is_never_confirmed_is_gone_and_sends_no_sound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_invite_is_one_call_and_a_second_path_is_refused() {
+async fn repeated_invite_is_one_call_and_a_second_path_is_refused() {
     let mut settings = settings(38);
     settings.ring_time = Duration::from_secs(20);
     let engine = engine(settings).await;
@@ -178,7 +178,7 @@ async fn a_repeated_invite_is_one_call_and_a_second_path_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_node_refreshes_a_session_when_the_caller_cannot() {
+async fn node_refreshes_a_session_when_the_caller_cannot() {
     let mut settings = settings(39);
     settings.session_interval = Duration::from_secs(2);
     let engine = engine(settings).await;
@@ -208,7 +208,7 @@ async fn the_node_refreshes_a_session_when_the_caller_cannot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shutting_down_says_good_bye_and_frees_the_address() {
+async fn shutdown_sends_bye_and_frees_the_address() {
     let settings = settings(40);
     let engine = engine(settings.clone()).await;
     let bound = engine.sip_address();
@@ -233,7 +233,7 @@ async fn shutting_down_says_good_bye_and_frees_the_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_is_taken_is_an_error_that_names_it() {
+async fn address_that_is_taken_is_an_error_that_names_it() {
     let first = engine(settings(41)).await;
     let taken = call::Settings { sip: first.sip_address(), ..settings(41) };
     let error = CallEngine::start(taken, common::rooms(), Admission::Open).await.err().expect("taken");
@@ -242,7 +242,7 @@ async fn an_address_that_is_taken_is_an_error_that_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn above_the_call_limit_callers_are_told_that_resources_are_out() {
+async fn callers_above_the_call_limit_are_refused_as_out_of_resource() {
     let mut settings = settings(42);
     settings.call_limit = 1;
     let engine = engine(settings).await;
@@ -258,7 +258,7 @@ async fn above_the_call_limit_callers_are_told_that_resources_are_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_above_its_rate_is_refused_and_far_above_it_is_not_answered() {
+async fn source_above_its_rate_is_refused_and_far_above_it_is_not_answered() {
     let mut settings = settings(43);
     settings.source_rate = SourceRate { admitted: 1, burst: 2, answered: 3 };
     let engine = engine(settings).await;
@@ -299,7 +299,7 @@ async fn tcp_connections_are_limited_and_idle_ones_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tcp_connection_with_a_call_is_not_idle() {
+async fn tcp_connection_with_a_call_is_not_idle() {
     let mut settings = settings(45);
     settings.tcp_idle = Duration::from_secs(1);
     let engine = engine(settings).await;
@@ -397,7 +397,7 @@ fn mutate(message: &mut Vec<u8>, random: &mut impl FnMut() -> usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_right_behind_the_ack_is_not_lost() {
+async fn request_directly_after_the_ack_is_not_lost() {
     let engine = engine(settings(48)).await;
     let mut a = caller(&engine, 48, 2).await;
     a.call(Codec::Pcmu).await;
@@ -411,7 +411,7 @@ async fn a_request_right_behind_the_ack_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_absurd_length_over_tcp_harms_only_its_own_connection() {
+async fn absurd_length_over_tcp_harms_only_its_own_connection() {
     let engine = engine(settings(49)).await;
     let mut bad = TcpStream::connect(engine.sip_address()).await.expect("connect");
     let absurd = "OPTIONS sip:meet@x SIP/2.0\r\nContent-Length: 18446744073709551615\r\n\r\n";

@@ -1,4 +1,4 @@
-//! Far ends that mean harm, or are gone: what they do must stay with them.
+//! Far ends that misbehave or vanish: no other call may be affected.
 
 mod common;
 
@@ -13,7 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// More answers of four kilobytes than the buffers of a connection hold.
 const FLOOD: usize = 6000;
 
-/// A connection whose far end takes in next to nothing.
+/// A connection whose far end reads next to nothing.
 async fn unread(engine: &CallEngine) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("socket");
     socket.set_recv_buffer_size(2048).expect("buffer");
@@ -49,7 +49,7 @@ async fn unread_call(engine: &CallEngine, test: u8) -> (Caller, TcpStream) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_far_end_that_does_not_read_holds_up_nobody_else() {
+async fn far_end_that_does_not_read_blocks_no_other_call() {
     let mut settings = settings(60);
     settings.tcp_idle = Duration::from_secs(1);
     let engine = engine(settings).await;
@@ -77,7 +77,7 @@ async fn a_far_end_that_does_not_read_holds_up_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_over_tcp_without_its_invite_is_answered() {
+async fn cancel_over_tcp_without_its_invite_is_answered() {
     let engine = engine(settings(61)).await;
     let a = Caller::new(&engine, address(61, 2), "a").await;
     let mut tcp = TcpStream::connect(engine.sip_address()).await.expect("connect");
@@ -89,7 +89,7 @@ async fn a_cancel_over_tcp_without_its_invite_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_ends_with_its_bye_though_the_far_end_does_not_read() {
+async fn call_ends_with_its_bye_though_the_far_end_does_not_read() {
     let engine = engine(settings(62)).await;
     let (a, mut tcp) = unread_call(&engine, 62).await;
     let other = Caller::new(&engine, address(62, 3), "other").await;
@@ -105,7 +105,7 @@ async fn a_call_ends_with_its_bye_though_the_far_end_does_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_whose_far_end_never_takes_in_the_answer_to_its_update_ends() {
+async fn call_whose_far_end_never_reads_the_answer_to_its_update_ends() {
     let engine = engine(settings(63)).await;
     let (mut a, mut tcp) = unread_call(&engine, 63).await;
     let flood = async {
@@ -124,7 +124,7 @@ async fn a_call_whose_far_end_never_takes_in_the_answer_to_its_update_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_that_are_never_confirmed_do_not_silence_the_node() {
+async fn refusals_that_are_never_confirmed_do_not_keep_the_node_from_answering() {
     let engine = engine(settings(64)).await;
     engine.set_admission(Admission::Closed(Closed::maintenance_mode()));
     for n in 0..2200 {
@@ -146,7 +146,7 @@ async fn refusals_that_are_never_confirmed_do_not_silence_the_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_vanishes_on_hold_is_ended_by_the_session_timer() {
+async fn caller_that_vanishes_on_hold_is_ended_by_the_session_timer() {
     let engine = engine(settings(65)).await;
     let mut a = Caller::new(&engine, address(65, 2), "on-hold").await;
     let timer = "Supported: timer\r\nSession-Expires: 2;refresher=uac\r\n";
@@ -164,7 +164,7 @@ async fn a_caller_that_vanishes_on_hold_is_ended_by_the_session_timer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_that_nobody_answers_ends_the_call() {
+async fn refresh_that_nobody_answers_ends_the_call() {
     // Once the session lapses before the stack gives the refresh up, once the other way round.
     for (test, t1_ms) in [(66, 500), (67, 5)] {
         let mut settings = settings(test);
@@ -185,7 +185,7 @@ async fn a_refresh_that_nobody_answers_ends_the_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_is_dropped_still_says_good_bye_to_its_calls() {
+async fn engine_that_is_dropped_still_sends_bye_to_its_calls() {
     let engine = engine(settings(68)).await;
     let mut a = Caller::new(&engine, address(68, 2), "dropped").await;
     a.call(Codec::Pcmu).await;

@@ -1,4 +1,4 @@
-//! The engine's call to itself: what it shows, and what it leaves alone.
+//! The engine's call to itself: which faults it detects, and that it affects no other call.
 
 mod common;
 
@@ -16,18 +16,18 @@ fn few_ports(test: u8, pairs: u16) -> Settings {
     settings
 }
 
-/// Takes the media ports of an engine away, as another program would.
+/// Occupies the media ports of an engine, as another program would.
 fn take_ports(settings: &Settings) -> Vec<UdpSocket> {
     let ports = settings.media_ports.clone().step_by(2);
     ports.filter_map(|port| UdpSocket::bind((settings.media, port)).ok()).collect()
 }
 
-async fn said(engine: &CallEngine) -> String {
+async fn fault_text(engine: &CallEngine) -> String {
     engine.probe_call().await.expect_err("no call is possible").to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_refuses_everybody_still_carries_a_call_to_itself_that_counts_nowhere() {
+async fn engine_in_maintenance_mode_carries_a_probe_that_is_not_counted() {
     let closed = Admission::Closed(Closed::maintenance_mode());
     let engine = CallEngine::start(settings(70), common::rooms(), closed).await.expect("engine");
     let calls = engine.calls();
@@ -41,7 +41,7 @@ async fn an_engine_that_refuses_everybody_still_carries_a_call_to_itself_that_co
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn probes_at_the_same_time_follow_one_another() {
+async fn concurrent_probes_are_serialised() {
     let engine = engine(few_ports(71, 1)).await;
     let (a, b, c) = tokio::join!(engine.probe_call(), engine.probe_call(), engine.probe_call());
     for probed in [a, b, c] {
@@ -51,7 +51,7 @@ async fn probes_at_the_same_time_follow_one_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_beside_calls_leaves_them_and_their_ports_alone() {
+async fn probe_beside_calls_affects_neither_them_nor_their_ports() {
     let engine = engine(few_ports(72, 2)).await;
     let mut a = Caller::new(&engine, address(72, 2), "a").await;
     a.call(Codec::Pcmu).await;
@@ -85,10 +85,10 @@ async fn ports_that_another_program_holds_are_named_until_they_are_free() {
     let settings = few_ports(73, 4);
     let engine = engine(settings.clone()).await;
     let held = take_ports(&settings);
-    let text = said(&engine).await;
+    let text = fault_text(&engine).await;
     assert!(text.contains("refused with 503: cannot open a UDP port for media on 127.88.73.1"), "{text}");
     assert!(text.contains("Address already in use"), "{text}");
-    assert_eq!(said(&engine).await, text, "a fault that lasts has one text");
+    assert_eq!(fault_text(&engine).await, text, "a fault that lasts has one text");
 
     let a = Caller::new(&engine, address(73, 2), "a").await;
     let offer = a.offer(Codec::Pcmu, "sendrecv");
@@ -104,7 +104,7 @@ async fn ports_that_another_program_holds_are_named_until_they_are_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_media_address_that_is_not_on_the_machine_is_named() {
+async fn media_address_that_is_not_on_the_machine_is_named() {
     let mut settings = settings(74);
     settings.media = Ipv4Addr::new(192, 0, 2, 1).into();
     let engine = engine(settings).await;
@@ -115,7 +115,7 @@ async fn a_media_address_that_is_not_on_the_machine_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_answers_on_every_address_is_called_on_the_loopback() {
+async fn engine_that_answers_on_every_address_is_called_on_the_loopback() {
     let mut settings = settings(75);
     settings.sip = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
     let engine = engine(settings).await;
@@ -124,7 +124,7 @@ async fn an_engine_that_answers_on_every_address_is_called_on_the_loopback() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_outside_is_admitted_by_the_looks_of_a_probe() {
+async fn request_that_imitates_a_probe_is_not_admitted_from_outside() {
     let closed = Admission::Closed(Closed::maintenance_mode());
     let engine = CallEngine::start(settings(76), common::rooms(), closed).await.expect("engine");
     for n in 0..20 {
@@ -144,7 +144,7 @@ async fn nobody_outside_is_admitted_by_the_looks_of_a_probe() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_does_not_wait_for_the_ring_time_or_the_rate_of_its_address() {
+async fn probe_does_not_wait_for_the_ring_time_or_the_rate_of_its_address() {
     let mut settings = settings(77);
     settings.ring_time = Duration::from_secs(60);
     settings.source_rate.admitted = 1;

@@ -69,7 +69,7 @@ async fn hold_and_resume_over_udp_and_tcp() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_gives_up_while_it_rings_is_gone() {
+async fn call_that_is_cancelled_while_it_rings_ends() {
     for (test, transport) in [(6, "u1"), (7, "t1")] {
         let stats = scenario(test, "cancel", transport, Duration::from_secs(20)).await;
         assert_eq!((stats.cancelled, stats.carried), (1, 0));
@@ -77,24 +77,24 @@ async fn a_caller_that_gives_up_while_it_rings_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_is_not_refreshed_is_ended() {
+async fn session_that_is_not_refreshed_is_ended() {
     let stats = scenario(8, "lapse", "u1", Duration::ZERO).await;
     assert_eq!(stats.ended_by_session_timer, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_is_refreshed_by_update_lives_on() {
+async fn session_that_is_refreshed_by_update_continues() {
     let stats = scenario(9, "update", "u1", Duration::ZERO).await;
     assert_eq!((stats.ended_by_session_timer, stats.ended_by_far_end), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_interval_under_the_shortest_is_refused() {
+async fn session_interval_under_the_shortest_is_refused() {
     assert_eq!(scenario(10, "too_short", "u1", Duration::ZERO).await.not_acceptable, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_alias_is_refused() {
+async fn unknown_alias_is_refused() {
     let mut settings = settings(11);
     settings.ring_time = Duration::ZERO;
     let engine = engine(settings).await;
@@ -108,12 +108,12 @@ async fn an_unknown_alias_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_without_a_codec_of_ours_is_refused() {
+async fn offer_without_a_codec_of_ours_is_refused() {
     assert_eq!(scenario(12, "no_codec", "u1", Duration::ZERO).await.not_acceptable, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_without_an_offer_is_offered_one() {
+async fn call_without_an_offer_is_offered_one() {
     let stats = scenario(13, "late_offer", "u1", Duration::ZERO).await;
     assert_eq!((stats.carried, stats.ended_by_far_end), (1, 1));
 }

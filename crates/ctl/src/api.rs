@@ -1,17 +1,17 @@
-//! What is read of the Management Node's answers. Fields that are not known here are passed over,
-//! and those that a release may leave out are optional.
+//! The answers of the management API, as far as they are read here. Fields that are not known are ignored, and those
+//! that a release may leave out are optional. Texts are printed as the Management Node sends them.
 
 use fleet::status::Status;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::when::When;
+use crate::utc_time::UtcTime;
 
 /// `status/v1/upgrade/`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct UpgradeStatus {
     /// The Management Node's clock.
-    pub(crate) now: When,
+    pub(crate) now: UtcTime,
     /// The Management Node.
     pub(crate) manager: Manager,
     /// The run under way.
@@ -48,12 +48,12 @@ pub(crate) struct Run {
     pub(crate) id: u64,
     /// What the platform ran.
     pub(crate) source: String,
-    /// What the run brings.
+    /// The release that it installs.
     pub(crate) target: String,
     /// When it began.
-    pub(crate) started_at: When,
+    pub(crate) started_at: UtcTime,
     /// When it stops at the latest.
-    pub(crate) limit: When,
+    pub(crate) limit: UtcTime,
     /// How far the Management Node is: staging, installing, confirmed.
     pub(crate) manager_step: String,
     /// Whether another run may be started: held, lifted.
@@ -72,13 +72,13 @@ pub(crate) struct EndedRun {
     pub(crate) id: u64,
     /// What the platform ran.
     pub(crate) source: String,
-    /// What the run brought.
+    /// The release that it installed.
     pub(crate) target: String,
     /// When it began.
-    pub(crate) started_at: When,
+    pub(crate) started_at: UtcTime,
     /// When it ended; none while it is under way.
     #[serde(default)]
-    pub(crate) ended_at: Option<When>,
+    pub(crate) ended_at: Option<UtcTime>,
     /// How it ended.
     #[serde(default)]
     pub(crate) outcome: Option<String>,
@@ -105,7 +105,7 @@ impl EndedRun {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Fact {
     /// When.
-    pub(crate) at: When,
+    pub(crate) at: UtcTime,
     /// In words.
     pub(crate) text: String,
 }
@@ -121,7 +121,7 @@ pub(crate) struct Node {
     /// Who keeps it in maintenance mode.
     #[serde(default)]
     pub(crate) maintenance_mode_owners: Vec<String>,
-    /// What it runs; none when it was never heard.
+    /// What it runs; none if it has never reported.
     #[serde(default)]
     pub(crate) version: Option<String>,
     /// The build of that.
@@ -141,18 +141,18 @@ pub(crate) struct Node {
     /// Calls that it has; none when not known.
     #[serde(default)]
     pub(crate) calls: Option<u64>,
-    /// Whether it is heard.
+    /// The state of its link.
     #[serde(default)]
     pub(crate) contact: String,
     /// Why a restart of it would fail, when it would.
     #[serde(default)]
     pub(crate) start_fault: Option<String>,
-    /// What became of its calls.
+    /// Statistics of its calls.
     #[serde(default)]
     pub(crate) tally: Option<Tally>,
 }
 
-/// Why a node does not advance: as much of it as is told apart here.
+/// Why a node does not advance, as far as it is distinguished here.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Waits {
     /// What it waits for.
@@ -162,7 +162,7 @@ pub(crate) struct Waits {
     pub(crate) stuck: bool,
 }
 
-/// What became of calls.
+/// Statistics of calls.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tally {
@@ -172,7 +172,7 @@ pub(crate) struct Tally {
     pub(crate) refused_maintenance: u64,
     /// Refused for another reason.
     pub(crate) refused_other: u64,
-    /// Ended by nobody who was asked.
+    /// Ended without a BYE of either side.
     pub(crate) vanished: u64,
 }
 
@@ -184,17 +184,17 @@ pub(crate) struct Check {
     /// What the platform runs, in one of the API's shapes.
     #[serde(default)]
     pub(crate) current: Value,
-    /// What stands in the way.
+    /// What keeps it from being started.
     #[serde(default)]
-    pub(crate) blockers: Vec<Remark>,
+    pub(crate) blockers: Vec<CheckItem>,
     /// What should be known.
     #[serde(default)]
-    pub(crate) warnings: Vec<Remark>,
+    pub(crate) warnings: Vec<CheckItem>,
 }
 
 /// A blocker or a warning.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Remark {
+pub(crate) struct CheckItem {
     /// In words, with what to do next.
     pub(crate) text: String,
 }
@@ -219,7 +219,7 @@ pub(crate) struct Package {
     pub(crate) size: Option<u64>,
     /// When it was uploaded.
     #[serde(default)]
-    pub(crate) uploaded_at: Option<When>,
+    pub(crate) uploaded_at: Option<UtcTime>,
     /// Why it cannot be removed.
     #[serde(default)]
     pub(crate) needed_for: Option<String>,
@@ -261,9 +261,9 @@ pub(crate) struct WorkerStatus {
     /// Calls.
     #[serde(default)]
     pub(crate) signaling_count: Option<u64>,
-    /// When it was last heard.
+    /// When it last reported.
     #[serde(default)]
-    pub(crate) last_updated: Option<When>,
+    pub(crate) last_updated: Option<UtcTime>,
     /// The name of its system location.
     #[serde(default)]
     pub(crate) system_location: Option<String>,
@@ -276,12 +276,12 @@ pub(crate) struct WorkerStatus {
     /// How far its clock is ahead of the Management Node's or behind it, when that is worth an alarm.
     #[serde(default)]
     pub(crate) clock_offset_text: Option<String>,
-    /// Its last try to connect that was refused, unless it was heard since.
+    /// Its last attempt to connect that was refused, unless it has reported since.
     #[serde(default)]
     pub(crate) refused_contact: Option<RefusedContact>,
 }
 
-/// A try of a node to connect that the Management Node has refused.
+/// An attempt of a node to connect that the Management Node has refused.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct RefusedContact {
     /// Why, and what to do.
@@ -289,7 +289,7 @@ pub(crate) struct RefusedContact {
     /// From where it came.
     pub(crate) address: String,
     /// When.
-    pub(crate) at: When,
+    pub(crate) at: UtcTime,
 }
 
 /// A node, a room or a location in the configuration.
@@ -302,7 +302,7 @@ pub(crate) struct Configured {
     /// What else is known about it.
     #[serde(default)]
     pub(crate) description: Option<String>,
-    /// Its place in the API.
+    /// Its path in the API.
     #[serde(default)]
     pub(crate) resource_uri: Option<String>,
     /// A room's aliases.
@@ -350,14 +350,13 @@ pub(crate) struct Upload {
     pub(crate) owner: Option<String>,
     /// When bytes of it arrived last.
     #[serde(default)]
-    pub(crate) last_activity: Option<When>,
-    /// Whether another upload of the same account may take its place.
+    pub(crate) last_activity: Option<UtcTime>,
+    /// Whether another upload of the same account may replace it.
     #[serde(default)]
     pub(crate) idle: bool,
 }
 
-/// A status by its token. The Management Node may be newer than this program: what its words say is
-/// shown all the same.
+/// A status by its token; none for one of a newer Management Node, whose text is shown all the same.
 fn known_status<'de, D: Deserializer<'de>>(token: D) -> Result<Option<Status>, D::Error> {
     let token = String::deserialize(token)?;
     Ok(Status::ALL.into_iter().find(|status| status.token() == token))
@@ -391,7 +390,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_is_read_in_each_of_its_shapes() {
+    fn release_is_read_in_each_of_its_forms() {
         let check =
             |value: Value, expected: Option<&str>| assert_eq!(release_in(&value).as_deref(), expected);
         check(json!("34 (34000)"), Some("34 (34000)"));
@@ -402,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_a_newer_release_is_no_reason_to_show_nothing() {
+    fn unknown_status_of_a_newer_release_is_shown_by_its_text() {
         let check = |token: &str, expected: Option<Status>| {
             let node = json!({"name": "lon-1", "upgrade_status": token, "upgrade_status_text": "In words"});
             let node: Node = serde_json::from_value(node).unwrap();

@@ -1,4 +1,5 @@
-//! The client of the Management Node's REST: one request, one answer, or a failure with its kind.
+//! The HTTP client of the management API: sends one request and returns the answer, or an error with its kind. Relies
+//! on `trust` for TLS; retries nothing.
 
 use std::time::Duration;
 
@@ -8,13 +9,12 @@ use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
-use crate::no_answer::{ClientError, certificate_fault, innermost, sentence};
-use crate::secret::Password;
-use crate::text::{harmless, harmless_value};
+use crate::client_error::{ClientError, certificate_fault, innermost, sentence};
+use crate::password::Password;
+use crate::text::{sanitized, sanitized_value};
 use crate::trust::Trust;
 
-/// How long connecting may take: a machine that is up answers at once, one that is down need not be
-/// waited for.
+/// How long connecting may take: a machine that is up answers at once.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long an ordinary answer may take.
@@ -38,37 +38,36 @@ const DEVICE_COOKIE: &str = "pitlane-device";
 /// The longest token that is kept, in bytes; ours have 97.
 const MAX_TOKEN: usize = 512;
 
-/// Where the Management Node is, whom to believe, and as whom.
+/// The address of the Management Node, how to verify it, and the login.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     /// `https://host:port`, checked.
     pub(crate) manager: Url,
-    /// Whom to believe.
+    /// How the Management Node is verified.
     pub(crate) trust: Trust,
     /// The user.
     pub(crate) user: String,
     /// The user's password.
     pub(crate) password: Password,
-    /// The token that the Management Node gave at an earlier login: guesses of others do not slow this one
-    /// down.
+    /// The device token of an earlier login: with it, wrong passwords of others do not delay this login.
     pub(crate) device: Option<Password>,
 }
 
-/// The Management Node, from here.
+/// A client of one Management Node.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
     connection: Connection,
 }
 
-/// A good answer.
+/// The answer to a request that has succeeded.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// Where a new object is.
+    /// The path of a new object.
     pub(crate) location: Option<String>,
     /// The body.
     pub(crate) text: String,
-    /// The token that was given with it.
+    /// The device token that came with it.
     pub(crate) device: Option<Password>,
 }
 
@@ -83,10 +82,10 @@ impl Answer {
     }
 }
 
-/// Reads what this release needs out of an answer. Fields that it does not know are passed over,
-/// and control characters in its texts made visible.
+/// Reads what this release needs from an answer. Unknown fields are ignored, and control characters in texts are
+/// replaced.
 pub(crate) fn view<T: serde::de::DeserializeOwned>(doing: &str, value: &Value) -> Result<T, ClientError> {
-    serde_json::from_value(harmless_value(value))
+    serde_json::from_value(sanitized_value(value))
         .map_err(|error| ClientError::NotUnderstood { doing: doing.into(), why: error.to_string() })
 }
 
@@ -94,13 +93,13 @@ impl Client {
     /// A client; nothing is sent yet.
     ///
     /// # Errors
-    /// TLS cannot be set up as demanded.
+    /// TLS cannot be set up as requested.
     pub(crate) fn new(connection: Connection) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(connection.trust.tls()?)
             .https_only(true)
-            // A redirect would carry the password elsewhere; a proxy of the environment is not meant
-            // for the management network.
+            // A redirect would send the password elsewhere; a proxy in the environment is not meant for the
+            // management network.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_LIMIT)
@@ -111,7 +110,7 @@ impl Client {
         Ok(Self { http, connection })
     }
 
-    /// Where the Management Node is.
+    /// The address of the Management Node.
     pub(crate) fn manager(&self) -> &str {
         self.connection.manager.as_str().trim_end_matches('/')
     }
@@ -138,12 +137,12 @@ impl Client {
         }
     }
 
-    /// As whom requests are sent.
+    /// The user of the requests.
     pub(crate) fn user(&self) -> &str {
         &self.connection.user
     }
 
-    /// The password that they carry.
+    /// The password of the requests.
     pub(crate) fn password(&self) -> &Password {
         &self.connection.password
     }
@@ -191,12 +190,12 @@ impl Client {
         Err(ClientError::NotUnderstood { doing: doing.into(), why: "the list has no end".into() })
     }
 
-    /// Sends a request and sorts the answer: a good one, or a failure with its kind.
+    /// Sends a request; the answer, or an error with its kind.
     pub(crate) async fn send(&self, doing: &str, request: RequestBuilder) -> Result<Answer, ClientError> {
         let response = request.send().await.map_err(|error| self.no_answer(&error))?;
         let status = response.status();
         let path = response.url().path().to_string();
-        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(harmless);
+        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(sanitized);
         let location = header("location");
         let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Span::seconds);
         let device = given_token(response.headers());
@@ -205,14 +204,16 @@ impl Client {
             return Ok(Answer { location, text, device });
         }
         let body: Option<Value> = serde_json::from_str(&text).ok();
-        let hint = body.as_ref().and_then(|body| body["hint"].as_str()).map(harmless);
+        let hint = body.as_ref().and_then(|body| body["hint"].as_str()).map(sanitized);
         let (manager, user) = (self.manager().to_string(), self.connection.user.clone());
         let (doing, sentence) = (doing.to_string(), sentence(body.as_ref(), &text, status));
         Err(match status {
-            StatusCode::UNAUTHORIZED => ClientError::NotLetIn { manager, user },
-            StatusCode::TOO_MANY_REQUESTS => ClientError::Wait { manager, sentence, retry_after, hint },
-            StatusCode::NOT_FOUND => ClientError::Nothing { path, sentence, hint },
-            // No room is no failure: the Management Node has refused, and nothing was changed.
+            StatusCode::UNAUTHORIZED => ClientError::LoginRefused { manager, user },
+            StatusCode::TOO_MANY_REQUESTS => {
+                ClientError::RateLimited { manager, sentence, retry_after, hint }
+            }
+            StatusCode::NOT_FOUND => ClientError::NotFound { path, sentence, hint },
+            // A full disk (507) counts as a refusal: the Management Node has changed nothing.
             status if status.is_client_error() || status == StatusCode::INSUFFICIENT_STORAGE => {
                 ClientError::Refused { doing, status, sentence, hint, body }
             }
@@ -241,7 +242,7 @@ impl Client {
     }
 }
 
-/// The token of a device in the cookies of an answer.
+/// The device token in the cookies of an answer.
 fn given_token(headers: &HeaderMap) -> Option<Password> {
     let cookies = headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
     cookies.filter_map(|cookie| cookie.split(';').next()?.split_once('=')).find_map(|(name, token)| {

@@ -1,37 +1,20 @@
-//! What can go wrong with a command, how it is told, and the exit code that it gives.
+//! The failures of a command, how they are printed, and their exit codes. Errors of requests to the Management Node
+//! are in `client_error`.
 
 use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::no_answer::ClientError;
+use crate::client_error::ClientError;
+use crate::exit::Exit;
 use crate::profile::ProfileError;
 use crate::terminal;
 use crate::trust::TrustError;
 
-/// The exit code, as `--help` documents it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// Done.
-    Ok = 0,
-    /// It failed.
-    Failure = 1,
-    /// The command was not understood.
-    Usage = 2,
-    /// Refused or blocked; nothing was changed.
-    Refused = 3,
-    /// The run ended, but not with every node upgraded.
-    RunIncomplete = 4,
-    /// The Management Node cannot be reached, is not trusted, or does not let this user in.
-    NoManager = 5,
-    /// It was interrupted, as a shell says it: 128 and the number of SIGINT.
-    Interrupted = 130,
-}
-
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The Management Node, or the way to it.
+    /// A request to the Management Node.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The authority or the fingerprint.
@@ -73,7 +56,7 @@ pub(crate) enum Failure {
         /// What to do next.
         hint: String,
     },
-    /// What was asked for is not done, for a reason of our own.
+    /// The command is not carried out, for a reason found here.
     #[error("{what}")]
     Declined {
         /// What is not done, and why.
@@ -84,7 +67,7 @@ pub(crate) enum Failure {
     /// Somebody pressed Ctrl-C, or ended the program.
     #[error("interrupted: {what}")]
     Interrupted {
-        /// What is left, and how it is.
+        /// What remains, and in which state.
         what: String,
         /// How to go on.
         hint: String,
@@ -94,10 +77,10 @@ pub(crate) enum Failure {
     Io {
         /// What was being done, to what.
         doing: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file in TOML says something wrong.
+    /// A file is not valid TOML, or not of the expected form.
     #[error("{} cannot be understood", file.display())]
     Toml {
         /// The file.
@@ -130,7 +113,7 @@ impl Failure {
         }
     }
 
-    /// What to do next, where the sentence itself does not say it.
+    /// What to do next, if the message itself does not contain it.
     fn hint(&self) -> Option<String> {
         match self {
             Self::Client(error) => error.hint(),
@@ -150,26 +133,26 @@ impl Failure {
     }
 }
 
-/// Tells a failure on standard error: what happened, because of what, and what to do next. With
-/// `--json`, a refusal that the Management Node gave as an object is printed on standard output too.
+/// Prints a failure on standard error: what happened, the causes, and what to do next. With `--json`, a refusal that
+/// the Management Node sent as an object is printed on standard output, too.
 pub(crate) fn report(failure: &Failure, json: bool) {
-    eprint!("{}", story(failure));
+    eprint!("{}", message(failure));
     if let (true, Failure::Client(ClientError::Refused { body: Some(body), .. })) = (json, failure) {
         terminal::print_json(body);
     }
 }
 
-fn story(failure: &Failure) -> String {
-    let mut story = format!("pitlane: {failure}\n");
+fn message(failure: &Failure) -> String {
+    let mut text = format!("pitlane: {failure}\n");
     let mut cause = failure.source();
     while let Some(error) = cause {
-        story.push_str(&format!("  because: {error}\n"));
+        text.push_str(&format!("  because: {error}\n"));
         cause = error.source();
     }
     if let Some(hint) = failure.hint() {
-        story.push_str(&format!("  next: {hint}\n"));
+        text.push_str(&format!("  next: {hint}\n"));
     }
-    story
+    text
 }
 
 #[cfg(test)]
@@ -177,10 +160,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_says_what_happened_why_and_what_to_do_next() {
+    fn failure_names_what_happened_why_and_what_to_do_next() {
         let failure = Failure::io("read release.toml")(io::Error::from(io::ErrorKind::NotFound));
         assert_eq!(
-            story(&failure),
+            message(&failure),
             "pitlane: cannot read release.toml\n  because: entity not found\n  \
              next: check the path, the permissions and the space on the disk\n"
         );

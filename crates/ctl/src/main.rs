@@ -1,23 +1,24 @@
 //! `pitlane`: the command line of the platform.
 //!
-//! It speaks the Management Node's REST and works on local files through the crates `package` and
-//! `slots`. It must not decide anything about an upgrade: what may start, what waits and why is the
-//! Management Node's to say, and is printed here in its words.
+//! It is a client of the management API, and works on local files through the crates `package` and `slots`. It
+//! decides nothing about an upgrade: what may start, what waits and why comes from the Management Node and is printed
+//! in its words. Only the forecast of `pitlane simulate` is computed here, by crate `sim`.
 //!
-//! Standard output is the answer, standard error the story.
+//! Results go to standard output, messages and progress to standard error.
 
 mod args;
 
 mod client;
-mod no_answer;
+mod client_error;
+mod password;
+mod password_input;
 mod profile;
-mod secret;
 mod trust;
 
 mod api;
 mod span;
 mod text;
-mod when;
+mod utc_time;
 
 mod view;
 
@@ -26,6 +27,7 @@ mod simulate;
 mod terminal;
 
 mod commands;
+mod exit;
 mod failure;
 
 use std::process::ExitCode;
@@ -33,7 +35,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::Args;
-use failure::Exit;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -46,10 +47,4 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
 }

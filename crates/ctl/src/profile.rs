@@ -1,5 +1,5 @@
-//! The saved profile: which Management Node, whom to believe, as whom. One file, readable by its
-//! owner alone, because it holds the password.
+//! The saved profile: address of the Management Node, how to verify it, and the login. One file, readable by its owner
+//! alone, because it contains the password. Which of its fields a command uses is decided in `commands::connect`.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Password;
+use crate::password::Password;
 
 /// Largest accepted profile, in bytes: a few lines and an authority.
 const MAX_PROFILE: u64 = 512 << 10;
@@ -16,16 +16,16 @@ const MAX_PROFILE: u64 = 512 << 10;
 /// What `pitlane login` saves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Profile {
-    /// Where the Management Node is: `https://host:port`.
+    /// The address of the Management Node: `https://host:port`.
     pub(crate) manager: String,
     /// The user.
     pub(crate) user: String,
     /// The user's password.
     pub(crate) password: Password,
-    /// The token that the Management Node gave at the login.
+    /// The device token of the login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<Password>,
-    /// The authority's certificate, PEM; the file that it came from may move.
+    /// The authority's certificate, PEM, so that the file that it came from is not needed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) authority: Option<String>,
     /// The pinned fingerprint.
@@ -36,7 +36,7 @@ pub(crate) struct Profile {
 /// Why the profile cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProfileError {
-    /// There is no place for it.
+    /// There is no directory for it.
     #[error("there is no home directory to keep the profile in; set PITLANE_CONFIG to a file")]
     NoPlace,
     /// Others may read the password.
@@ -45,7 +45,7 @@ pub(crate) enum ProfileError {
         /// The file.
         file: PathBuf,
     },
-    /// It says something that is no profile.
+    /// It is not a valid profile.
     #[error("the profile {} cannot be understood; run pitlane login again", file.display())]
     Unreadable {
         /// The file.
@@ -53,8 +53,8 @@ pub(crate) enum ProfileError {
         /// Where and why.
         source: Box<toml::de::Error>,
     },
-    /// The profile cannot be put into words.
-    #[error("the profile cannot be written down")]
+    /// The profile cannot be serialised.
+    #[error("the profile cannot be serialised")]
     Unwritable(#[from] toml::ser::Error),
     /// The file system failed.
     #[error("cannot {doing} the profile {}; check the directory and who may use it", file.display())]
@@ -63,13 +63,13 @@ pub(crate) enum ProfileError {
         doing: &'static str,
         /// The file.
         file: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// Where the profile is, from the environment: `PITLANE_CONFIG`, or `pitlane/config.toml` in the
-/// user's configuration directory.
+/// The path of the profile, from the environment: `PITLANE_CONFIG`, or `pitlane/config.toml` in the user's
+/// configuration directory.
 ///
 /// # Errors
 /// There is no home directory.
@@ -83,7 +83,7 @@ pub(crate) fn place(variable: impl Fn(&str) -> Option<String>) -> Result<PathBuf
     config.map(|dir| dir.join("pitlane/config.toml")).ok_or(ProfileError::NoPlace)
 }
 
-/// Reads the profile; `None` when there is none.
+/// Reads the profile; `None` if there is none.
 ///
 /// # Errors
 /// Others may read it, or it is damaged.
@@ -118,7 +118,7 @@ pub(crate) fn save(file: &Path, profile: &Profile) -> Result<(), ProfileError> {
     let partial = file.with_extension(format!("{}.partial", std::process::id()));
     let written = write_private(&partial, &text).and_then(|()| fs::rename(&partial, file));
     if written.is_err() {
-        // The error is what counts; a left-over of this process's number is overwritten one day.
+        // The first error is the one to report.
         let _ = fs::remove_file(&partial);
     }
     written.map_err(failed)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_reads_back_as_saved_and_only_its_owner_may_read_it() {
+    fn profile_reads_back_as_saved_and_only_its_owner_may_read_it() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("new/config.toml");
         assert_eq!(load(&file).unwrap(), None);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_others_may_read_is_refused() {
+    fn profile_that_others_may_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config.toml");
         save(&file, &profile()).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_profile_lies_where_the_environment_says() {
+    fn profile_lies_where_the_environment_says() {
         let check = |pairs: &[(&str, &str)], expected: Option<&str>| {
             let variable = |name: &str| {
                 pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_string())
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn password_is_never_shown() {
         assert!(!format!("{:?}", profile()).contains("s3cret"));
     }
 }

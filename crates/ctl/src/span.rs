@@ -1,5 +1,5 @@
-//! Lengths of time on the command line: `90s`, `15min`, `1h30m`. A unit is demanded: a bare number
-//! is how an hour becomes a second.
+//! Durations on the command line: `90s`, `15min`, `1h30m`. The unit is mandatory, so that nobody confuses hours and
+//! seconds. Printing is done by [`fleet::time::Span`].
 
 use std::str::FromStr;
 
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_of_time_is_read_with_its_unit() {
+    fn duration_is_read_with_its_unit() {
         let check = |text: &str, expected: Option<u64>| {
             assert_eq!(text.parse().ok().map(|Seconds(s)| s), expected, "{text:?}");
         };

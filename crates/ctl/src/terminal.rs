@@ -1,4 +1,5 @@
-//! Standard output and standard error: how wide, whether coloured, and whether anybody looks.
+//! Standard output and standard error: their width, colours, and writing to them. What is written is decided
+//! elsewhere.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -10,12 +11,12 @@ use serde_json::Value;
 pub(crate) enum Width {
     /// Columns of the terminal.
     Columns(usize),
-    /// As long as it takes.
+    /// No limit.
     Endless,
 }
 
 impl Width {
-    /// The columns, if they count.
+    /// The columns, if they are limited.
     pub(crate) fn columns(self) -> Option<usize> {
         match self {
             Self::Columns(columns) => Some(columns),
@@ -33,7 +34,7 @@ pub(crate) enum Paint {
     Coloured,
 }
 
-/// What a colour says. It never says anything that the words do not.
+/// The meaning of a colour. It adds nothing that the words do not contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     /// As it should be.
@@ -77,7 +78,7 @@ pub(crate) fn width() -> Width {
 }
 
 /// How wide standard error is.
-pub(crate) fn story_width() -> Width {
+pub(crate) fn stderr_width() -> Width {
     width_of(&console::Term::stderr(), io::stderr().is_terminal())
 }
 
@@ -95,8 +96,7 @@ pub(crate) fn paint() -> Paint {
     if io::stdout().is_terminal() && !refused && !dumb { Paint::Coloured } else { Paint::Plain }
 }
 
-/// Prints lines of the answer. A reader that has gone away ends the program quietly, as it would
-/// end any other in a pipe.
+/// Prints lines of the result. If the reader has closed the pipe, the program ends quietly, as others do.
 pub(crate) fn print(lines: &[String]) {
     let mut out = io::stdout().lock();
     let written = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
@@ -105,7 +105,7 @@ pub(crate) fn print(lines: &[String]) {
     }
 }
 
-/// Prints one line of the answer.
+/// Prints one line of the result.
 pub(crate) fn print_line(line: impl Into<String>) {
     print(&[line.into()]);
 }
@@ -115,8 +115,8 @@ pub(crate) fn print_json(value: &Value) {
     print_line(format!("{value:#}"));
 }
 
-/// Tells a line of the story.
-pub(crate) fn tell(line: &str) {
-    // Nobody to tell it to is no failure.
+/// Prints a message on standard error.
+pub(crate) fn message(line: &str) {
+    // A closed standard error is no failure.
     let _ = writeln!(io::stderr(), "{line}");
 }

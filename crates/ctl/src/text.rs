@@ -1,33 +1,33 @@
-//! Text from outside that goes to a terminal, and numbers as people read them.
+//! Texts for the terminal: sanitizing of foreign text, and numbers in a form for people. Prints nothing itself.
 
 use edge::text::is_hidden;
 use serde_json::Value;
 
-/// Replaces every hidden character by a visible one, so that no name, reason or note can move the cursor, repaint
-/// the screen or change the direction of writing. Line ends stay: notes have lines.
-pub(crate) fn harmless(text: &str) -> String {
+/// Replaces every hidden character by a visible one, so that no name, reason or note can move the cursor, clear the
+/// screen or change the direction of text. Line ends stay: notes have lines.
+pub(crate) fn sanitized(text: &str) -> String {
     let visible = |c: char| if is_hidden(c) && c != '\n' { '\u{fffd}' } else { c };
     text.chars().map(visible).collect()
 }
 
-/// [`harmless`] for every text in an answer.
-pub(crate) fn harmless_value(value: &Value) -> Value {
+/// [`sanitized`] for every text in an answer.
+pub(crate) fn sanitized_value(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(harmless(text)),
-        Value::Array(items) => Value::Array(items.iter().map(harmless_value).collect()),
+        Value::String(text) => Value::String(sanitized(text)),
+        Value::Array(items) => Value::Array(items.iter().map(sanitized_value).collect()),
         Value::Object(fields) => Value::Object(
-            fields.iter().map(|(name, value)| (harmless(name), harmless_value(value))).collect(),
+            fields.iter().map(|(name, value)| (sanitized(name), sanitized_value(value))).collect(),
         ),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
-/// The first line of a text that may hold several.
+/// A text on one line: line ends and repeated blanks become one blank.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Bytes as an operator reads them: `812 B`, `4.0 KiB`, `61.3 MiB`.
+/// Bytes in a form for people: `812 B`, `4.0 KiB`, `61.3 MiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if count < 1 << 10 {
@@ -42,7 +42,7 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{amount:.1} {}", UNITS[unit])
 }
 
-/// The beginning of a hash, as long as people compare it.
+/// The first digits of a hash, as many as people compare.
 pub(crate) fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
@@ -52,15 +52,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_outside_can_move_the_cursor() {
-        assert_eq!(harmless("a\u{1b}[2Jb\r\n"), "a\u{fffd}[2Jb\u{fffd}\n");
-        assert_eq!(harmless("a\u{202e}b"), "a\u{fffd}b");
+    fn foreign_text_cannot_move_the_cursor() {
+        assert_eq!(sanitized("a\u{1b}[2Jb\r\n"), "a\u{fffd}[2Jb\u{fffd}\n");
+        assert_eq!(sanitized("a\u{202e}b"), "a\u{fffd}b");
         let value = serde_json::json!({"name": ["\u{7}x", 1, null]});
-        assert_eq!(harmless_value(&value), serde_json::json!({"name": ["\u{fffd}x", 1, null]}));
+        assert_eq!(sanitized_value(&value), serde_json::json!({"name": ["\u{fffd}x", 1, null]}));
     }
 
     #[test]
-    fn bytes_are_printed_as_an_operator_reads_them() {
+    fn bytes_are_printed_for_people() {
         let check = |count: u64, expected: &str| assert_eq!(bytes(count), expected);
         check(0, "0 B");
         check(1023, "1023 B");

@@ -1,5 +1,5 @@
-//! Whom the command line believes to be the Management Node: who is signed by the platform's
-//! authority, given as a file or pinned by its fingerprint. There is no third way, and no way round.
+//! How the command line verifies the Management Node: by the platform's authority, given as a file or pinned by its
+//! fingerprint. There is no other way, and verification cannot be turned off.
 
 use std::fmt;
 use std::io;
@@ -22,12 +22,12 @@ use sha2::Digest as _;
 /// Largest accepted file of an authority, in bytes: a dozen certificates with their texts.
 const MAX_AUTHORITY: u64 = 256 << 10;
 
-/// Whom to believe.
+/// How a server is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Whoever holds a certificate of this authority (PEM) for the name that is called.
+    /// By a certificate of this authority (PEM) for the host name of the request.
     Authority(String),
-    /// The authority, or the Management Node's own certificate, with this fingerprint.
+    /// By the authority, or the Management Node's own certificate, that has this fingerprint.
     Fingerprint(Fingerprint),
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Trust {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 32]);
 
-/// Why somebody cannot be trusted on what was given.
+/// Why the given authority or fingerprint cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrustError {
     /// The file of the authority cannot be read.
@@ -43,7 +43,7 @@ pub(crate) enum TrustError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// There is no certificate in it.
@@ -62,7 +62,7 @@ pub(crate) enum TrustError {
     Setup(#[source] rustls::Error),
 }
 
-/// The Management Node shows certificates, and none is the pinned one.
+/// None of the certificates that the server presents has the pinned fingerprint.
 #[derive(Debug, thiserror::Error)]
 #[error("none of its {shown} certificates has the pinned fingerprint {pinned}; its own is {own}")]
 struct NotPinned {
@@ -119,7 +119,7 @@ impl Trust {
         Ok(Self::Authority(pem))
     }
 
-    /// The settings of TLS that follow from it.
+    /// The TLS configuration for it.
     ///
     /// # Errors
     /// The authority's certificates cannot be used.
@@ -147,9 +147,9 @@ fn roots(pem: &str) -> Result<RootCertStore, TrustError> {
     if roots.is_empty() { Err(TrustError::NoCertificate) } else { Ok(roots) }
 }
 
-/// Accepts a server that shows the pinned certificate: as its own, or as the authority that signed
-/// it. In the second case chain, name and time are checked as with any authority; in the first the
-/// certificate itself is the identity. The handshake's signature is verified in both.
+/// Accepts a server that presents the pinned certificate: as its own, or as the authority that signed it. In the
+/// second case chain, name and time are checked as with any authority; in the first the certificate itself is the
+/// identity. The handshake's signature is verified in both.
 #[derive(Debug)]
 struct Pinned {
     pinned: Fingerprint,
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_reads_back_as_printed_and_with_colons() {
+    fn fingerprint_reads_back_as_printed_and_with_colons() {
         let fingerprint = Fingerprint([0xab; 32]);
         assert_eq!(fingerprint.to_string().parse::<Fingerprint>().unwrap(), fingerprint);
         let colons = format!("sha256:{}", ["AB"; 32].join(":"));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_certificate_is_no_authority() {
+    fn file_without_a_certificate_is_no_authority() {
         assert!(matches!(roots("hello"), Err(TrustError::NoCertificate)));
         assert!(matches!(roots(""), Err(TrustError::NoCertificate)));
     }

@@ -1,5 +1,6 @@
-//! What must always hold of a platform's state. Each check is named as the sentence it holds and
-//! returns every violation with its subject; tests run all of them after every event.
+//! The invariants of a platform's state. Each check is named by the sentence that it verifies and returns every
+//! violation with its subject. Simulation and tests run all of them after every event; nothing here changes the
+//! state.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -9,17 +10,17 @@ use crate::node::{Node, NodeId};
 use crate::platform::Fleet;
 use crate::run::Lock;
 
-/// A promise that does not hold.
+/// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The promise, with its rule.
+    /// The invariant, with its rule.
     pub promise: &'static str,
-    /// What breaks it.
+    /// What violates it.
     pub subject: String,
 }
 
 impl Fleet {
-    /// Everything that does not hold now.
+    /// Every invariant that does not hold now.
     pub fn check(&self) -> Vec<Violation> {
         let mut violations = Vec::new();
         let mut find = |promise, subjects: Vec<String>| {

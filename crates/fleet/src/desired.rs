@@ -1,5 +1,6 @@
-//! What the platform wants of one node: a single desired state with a generation. Lost, doubled and
-//! late messages are all the same case: compare the generation and sync again.
+//! The desired state of one node, with its generation. Lost, duplicated and late messages are handled in the same
+//! way: compare the generation and sync again. How it is computed is in [`crate::node`], how a node accepts it in
+//! [`crate::agent`].
 
 use alloc::string::String;
 use core::fmt;
@@ -9,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::time::Span;
 use crate::version::{Release, Sha256};
 
-/// Orders the desired states of one node. A node refuses whatever is older than what it accepted.
+/// Orders the desired states of one node. A node refuses one that is older than the one it has accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Generation {
-    /// Rises when the manager's memory may have gone back: after its fall-back or restore.
+    /// Rises with every start of the manager, whose stored state may be older than what it has issued: after a
+    /// fall-back or a restore.
     pub epoch: u32,
     /// Rises whenever what is wanted of the node changes.
     pub n: u64,
@@ -46,14 +48,14 @@ pub struct Assignment {
     pub manifest: Sha256,
 }
 
-/// Who holds a node in maintenance mode (R12). It ends when the last owner lets go.
+/// Who holds a node in maintenance mode (R12). It ends when the last owner releases it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owners {
     /// The operator, with the reason that was given.
     pub operator: Option<String>,
-    /// The run; with how long the node keeps it by itself when it is cut off.
+    /// The run, with the lease: how long the node stays in maintenance mode by itself when it is cut off.
     pub run: Option<Span>,
-    /// The platform: the node is not fit to take calls, and why.
+    /// The platform, because the node is not fit to take calls, with the reason.
     pub platform: Option<String>,
 }
 
@@ -86,16 +88,16 @@ impl fmt::Display for Owners {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Depth {
-    /// Fetch, verify and unpack into the inactive slot. Allowed while calls live (G7).
+    /// Fetch, verify and unpack into the inactive slot. Allowed while the node has calls (G7).
     Stage,
-    /// Select the slot and restart. The node itself refuses while it admits calls or holds any.
+    /// Select the slot and restart. The node itself refuses while it admits calls or has any.
     Install,
 }
 
 /// What is wanted of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Intent {
-    /// The owners of its maintenance mode; none, and it is to take calls.
+    /// The owners of its maintenance mode. Without an owner it is to take calls.
     pub owners: Owners,
     /// The software it is to have.
     pub software: Option<(Assignment, Depth)>,

@@ -1,5 +1,5 @@
-//! What has happened. The facts are the log, the history and what the pages show: one source, three
-//! readers.
+//! The facts: domain events that [`crate::platform`] returns. They are the only source of the log, the history and
+//! what the pages show. They are stored, so names of variants and fields never change; their texts may.
 
 use alloc::string::String;
 use core::fmt;
@@ -31,12 +31,12 @@ pub enum Fact {
         /// When it stops at the latest (R8).
         limit: Time,
     },
-    /// The package lies in the Management Node's inactive slot; it restarts now (R1).
+    /// The release is staged in the Management Node's inactive slot; it restarts now (R1).
     ManagerInstalling {
         /// What it restarts into.
         release: Release,
     },
-    /// The Management Node runs the new release: the nodes' turn.
+    /// The Management Node runs the new release; the nodes are next.
     ManagerUpgraded {
         /// What it runs.
         release: Release,
@@ -58,23 +58,23 @@ pub enum Fact {
         /// The run that had stopped.
         run: RunId,
     },
-    /// A node was heard that had accepted more than the manager remembers: the manager's memory had gone
-    /// back.
+    /// A node has accepted a later generation than the manager has stored: the manager was restored to an earlier
+    /// state.
     EpochRaised {
         /// The epoch from now on.
         epoch: u32,
     },
-    /// A restart of the Management Node would fail; it runs on with what it has read.
+    /// A restart of the Management Node would fail; it goes on running with what it has read.
     ManagerStartFault {
         /// Why.
         why: String,
     },
     /// A restart of the Management Node would succeed again.
     ManagerStartFaultOver,
-    /// The Management Node's wall clock is not where the time that has passed leads. What is shown follows
-    /// it; no limit does.
+    /// The Management Node's wall clock differs from the time that has passed. Times that are shown follow the wall
+    /// clock; limits do not.
     ClockStepped {
-        /// How far it is from there.
+        /// How far it differs.
         by: Offset,
         /// Whether the machine was off in between.
         gap: Gap,
@@ -114,14 +114,14 @@ pub enum NodeFact {
     },
     /// The operator took it out of maintenance mode.
     OperatorMaintenanceOff,
-    /// It says that it is not fit to take calls.
+    /// It reports that it is not fit to take calls.
     Unfit {
         /// Why.
         why: String,
     },
     /// It is fit again.
     Fit,
-    /// A restart of its machine would fail; it serves on with what it has read.
+    /// A restart of its machine would fail; it stays in service with what it has read.
     StartFault {
         /// Why.
         why: String,
@@ -139,37 +139,37 @@ pub enum NodeFact {
     Duplicated(Duplicate),
     /// Only one has been heard for long enough, or the node was enrolled anew, which shuts the other out.
     DuplicateOver,
-    /// It was heard for the first time.
+    /// It has reported for the first time.
     ContactMade {
         /// What it runs.
         release: Release,
     },
     /// It cannot be contacted (R11, R26).
     ContactLost,
-    /// It is in touch again.
+    /// It can be contacted again.
     ContactRestored {
-        /// How long it was not.
+        /// How long it could not.
         after: Span,
     },
     /// Its machine is to run, or may rest (R7): whoever powers bursting nodes does it.
     Power(Power),
-    /// It runs another release than the run under way brings, and joins its queue.
+    /// It runs another release than the one that the run under way brings, and joins its queue.
     Queued,
     /// The release lies verified in its inactive slot (G7).
     Staged {
         /// The release.
         release: Release,
     },
-    /// Its wall clock is not the Management Node's, or off by another amount than before.
+    /// Its wall clock differs from the Management Node's, or by another amount than before.
     ClockOff {
         /// How far it is ahead of the Management Node's.
         ahead: Offset,
     },
-    /// Its wall clock is the Management Node's again.
+    /// Its wall clock agrees with the Management Node's again.
     ClockRight,
     /// It was asked to enter maintenance mode for the run.
     Preparing,
-    /// It refuses new calls and waits for those it has.
+    /// It refuses new calls and waits for those that it has.
     Draining {
         /// The calls.
         calls: Calls,
@@ -190,15 +190,15 @@ pub enum NodeFact {
         /// From the end of its last call until it took calls again.
         away: Span,
     },
-    /// It is out of the run's maintenance mode, on the release it had.
+    /// It has left the run's maintenance mode, on the release that it had.
     Returned,
-    /// It fell silent during its attempt, and the run waits for it no longer. It keeps its place until it
-    /// is heard (R27).
+    /// It stopped reporting during its attempt, and the run no longer waits for it. It keeps its place until it
+    /// reports again (R27).
     GivenUp {
         /// What happened.
         why: Failure,
     },
-    /// It is out of the run without the new release.
+    /// It has left the run without the new release.
     Failed {
         /// What happened.
         why: Failure,
@@ -206,7 +206,7 @@ pub enum NodeFact {
 }
 
 impl Fact {
-    /// The node that it is about, and what happened to it; nothing for what concerns the whole platform.
+    /// The node that it concerns, and what happened to it; none for a fact about the whole platform.
     pub fn of_node(&self) -> Option<(NodeId, &NodeFact)> {
         match self {
             Self::Node { node, name: _, what } => Some((*node, what)),
@@ -247,7 +247,8 @@ impl fmt::Display for Fact {
             Self::EpochRaised { epoch } => {
                 write!(
                     f,
-                    "a node remembers more than the Management Node; it wants everything anew, epoch {epoch}"
+                    "a node has accepted more than the Management Node has stored; desired states are issued anew, \
+                     epoch {epoch}"
                 )
             }
             Self::ManagerStartFault { why } => {
@@ -261,8 +262,8 @@ impl fmt::Display for Fact {
             ),
             Self::ClockStepped { by, gap: Gap::Estimated } => write!(
                 f,
-                "Management Node: after its machine was off its wall clock is {by:#} what is believed of it; \
-                 times are shown by it, and no limit moves by that"
+                "Management Node: after its machine was off, its wall clock is {by:#} the expected time; times are \
+                 shown by it, and no limit moves by that"
             ),
             Self::ClockSteady => f.write_str("Management Node: its wall clock has been steady for an hour"),
             Self::Node { node: _, name, what } => write!(f, "{name}: {what}"),

@@ -1,8 +1,7 @@
-//! The core of Pitlane: both brains, the platform's and the node's, and nothing else.
+//! The core of Pitlane: the state machine of the platform and that of a node.
 //!
-//! Everything here is a function of values: no clock, no I/O, no randomness, no logging, no async.
-//! Time comes in as an argument, effects go out as what is *wanted*, and the facts that come back are
-//! the log.
+//! Everything here is a function of values: no clock, no I/O, no randomness, no logging, no async. Time is an
+//! argument, effects are returned as what is *wanted*, and the facts that an event returns are the log.
 //!
 //! Read [`platform`] for the manager's side and [`agent`] for the node's.
 #![no_std]

@@ -1,5 +1,6 @@
-//! A Conferencing Node as the platform knows it. What stands here outlives every run, save its
-//! place in the run.
+//! The record of a Conferencing Node: what the platform knows of it, and what it wants of it as a function of that
+//! record. All of it but [`Node::progress`] and what belongs to that outlives a run. How a record changes is in
+//! [`crate::platform`].
 
 use alloc::string::String;
 use core::fmt;
@@ -14,11 +15,11 @@ use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Version};
 use crate::wall;
 
-/// How long a node reports an earlier version than it has reached until it is kept out of service. Two
-/// processes that live name each other in their second requests at the latest, and both ask every ten seconds.
+/// How long a node reports an earlier version than it has reached until it is kept out of service. Two running
+/// processes name each other in their second requests at the latest, and both send one every ten seconds.
 const WENT_BACK_FOR: Span = Span::minutes(1);
 
-/// Names a node: the integer id of the management API. Ids are never used twice.
+/// Identifies a node: the integer id of the management API. Ids are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeId(pub u32);
@@ -35,20 +36,20 @@ impl fmt::Display for NodeId {
 pub enum Duty {
     /// It always runs.
     AlwaysOn,
-    /// It is started when the platform needs capacity, and rests otherwise.
+    /// It is started when the platform needs capacity, and is powered off otherwise.
     Bursting,
 }
 
-/// Whether the node can be heard.
+/// The state of a node's link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Contact {
     /// It has never reported.
     #[default]
     Never,
-    /// It is in touch.
+    /// Its link is up.
     Heard,
-    /// Its link is down, for no longer than is allowed.
+    /// Its link is down, but not yet for longer than is allowed.
     Silent {
         /// Since when.
         since: Time,
@@ -78,7 +79,7 @@ impl Contact {
 pub enum Power {
     /// Start it.
     On,
-    /// Let it go back to rest.
+    /// It may be powered off.
     Rest,
 }
 
@@ -89,33 +90,33 @@ pub struct Node {
     pub name: String,
     /// When it is powered on.
     pub duty: Duty,
-    /// The operator's maintenance mode, with its reason (R12). No run ever takes it away.
+    /// The operator's maintenance mode, with its reason (R12). No run ever ends it.
     pub operator_maintenance: Option<String>,
     /// The generation of what is wanted of it.
     pub generation: Generation,
-    /// Whether it can be heard.
+    /// The state of its link.
     pub contact: Contact,
     /// Its last report.
     pub observed: Option<Observed>,
-    /// When that report came in, by the manager's clock.
+    /// When that report arrived, by the manager's clock.
     pub reported_at: Time,
     /// The software that a run brings to it.
     pub assigned: Option<Assignment>,
     /// Where it is in the run.
     pub progress: Progress,
-    /// A bursting node that the run has started, and that goes back to rest afterwards.
+    /// A bursting node that the run has started, and that may be powered off afterwards.
     pub woken: bool,
-    /// How long it keeps the run's maintenance mode by itself when it is cut off.
+    /// The lease of the run's maintenance mode: how long it stays in it by itself when it is cut off.
     pub hold: Span,
     /// When its last call ended, in the attempt that it is in or that upgraded it.
     pub cleared_at: Option<Time>,
     /// How far its wall clock is ahead of the Management Node's, when that is worth an alarm.
     #[serde(default)]
     pub clock_off: Option<Offset>,
-    /// What its attempt in the newest run said of the release.
+    /// What its attempt in the newest run has shown of the release.
     #[serde(default)]
     pub result: Option<AttemptResult>,
-    /// Whether its attempt in the run before failed: of those that may be taken it is the last.
+    /// Whether its attempt in the run before failed: it is taken after the others of its rank.
     #[serde(default)]
     pub failed_before: bool,
     /// Why the platform keeps it out of service until it is upgraded: its machine was brought back on another
@@ -159,13 +160,13 @@ impl Node {
         }
     }
 
-    /// What is held of its wall clock when it was measured to be so far ahead of the Management Node's.
+    /// What is stored of its wall clock after a measurement of how far it is ahead of the Management Node's.
     pub fn clock_judged(&self, measured: Offset) -> Option<Offset> {
         wall::judged(self.clock_off, measured)
     }
 
-    /// The owners of its maintenance mode. The run's part follows from the node's place in the run,
-    /// so a run that has ended owns nothing.
+    /// The owners of its maintenance mode. The run's ownership follows from the node's progress, so a run that has
+    /// ended owns nothing.
     pub fn owners(&self) -> Owners {
         let unfit = self.observed.as_ref().and_then(|observed| observed.unfit.clone());
         Owners {
@@ -188,30 +189,30 @@ impl Node {
             | None => Depth::Stage,
         };
         let owners = self.owners();
-        // A node does not keep itself out of service for what the platform holds against it; one that is brought
-        // back on an older release must, and its program may be of release 34. What it obeys is the operator's mode.
+        // A node ignores the platform as an owner. One that is brought back on an older release must stay out of
+        // service, and its program may be of release 34, so the reason is sent as the operator's maintenance mode.
         let operator = owners.operator.or_else(|| self.out_of_date.clone());
         let software = self.assigned.map(|assignment| (assignment, depth));
         Intent { owners: Owners { operator, ..owners }, software }
     }
 
-    /// What the node is sent.
+    /// The desired state that is sent to the node.
     pub fn desired(&self) -> Desired {
         Desired { generation: self.generation, intent: self.intent() }
     }
 
-    /// Whether the node has said, of what is wanted of it now, that it takes no calls.
+    /// Whether the node reports, for its current desired state, that it takes no calls.
     pub fn refuses_calls(&self) -> bool {
         self.current().is_some_and(|observed| observed.admission == Admission::Refusing)
     }
 
-    /// Whether the node has said, of what is wanted of it now, that it takes calls.
+    /// Whether the node reports, for its current desired state, that it takes calls.
     pub fn admits_calls(&self) -> bool {
         self.current().is_some_and(|observed| observed.admission == Admission::Admitting)
     }
 
-    /// Whether the node has said, of what is wanted of it now, that it does as it should: it takes
-    /// calls, or somebody other than the run keeps it in maintenance mode.
+    /// Whether the node reports, for its current desired state, that it is back in service: it takes calls, or an
+    /// owner other than the run keeps it in maintenance mode.
     pub fn is_back(&self) -> bool {
         let owners = Owners { run: None, ..self.owners() };
         self.current().is_some_and(|observed| {
@@ -220,24 +221,24 @@ impl Node {
         })
     }
 
-    /// Its last report, when that acts on what is wanted of it now.
+    /// Its last report, if that acknowledges the current desired state.
     pub(crate) fn current(&self) -> Option<&Observed> {
         self.observed.as_ref().filter(|observed| observed.generation == self.generation)
     }
 
-    /// Whether it has said that it runs a release, and that this has confirmed itself.
+    /// Whether it reports that it runs a release, and that this has confirmed itself.
     pub fn runs(&self, release: Release) -> bool {
         self.observed
             .as_ref()
             .is_some_and(|observed| observed.release == release && observed.footing != Footing::Trying)
     }
 
-    /// The two processes that report as this node, when there are two: a copied machine, or a stolen key.
+    /// The two processes that report as this node, if there are two: a copied machine, or a stolen key.
     pub fn duplicate(&self) -> Option<&Duplicate> {
         self.starts.duplicate()
     }
 
-    /// Whether it counts as upgraded to a release: it is one machine, and runs it.
+    /// Whether it counts as upgraded to a release: it is a single machine and runs that release.
     pub fn is_on(&self, release: Release) -> bool {
         self.duplicate().is_none() && self.runs(release)
     }
@@ -252,7 +253,7 @@ impl Node {
         }
     }
 
-    /// Whether it has said that it restarts into another release, or tries it.
+    /// Whether it reports that it restarts into another release, or runs one that is not confirmed yet.
     pub fn restarts(&self) -> bool {
         self.observed.as_ref().is_some_and(|observed| match observed.footing {
             Footing::Leaving | Footing::Trying => true,
@@ -260,7 +261,7 @@ impl Node {
         })
     }
 
-    /// Whether the assigned release lies complete in its inactive slot.
+    /// Whether the assigned release is staged in its inactive slot.
     pub fn has_staged(&self) -> bool {
         match (self.observed.as_ref().map(|observed| &observed.staging), &self.assigned) {
             (Some(Staging::Staged { manifest }), Some(assigned)) => *manifest == assigned.manifest,
@@ -277,7 +278,7 @@ impl Node {
         }
     }
 
-    /// Why it did not take the release of the present run, if it said so.
+    /// Why it could not take the release of the present run, if it has reported so.
     pub fn rejection(&self) -> Option<&str> {
         match (self.observed.as_ref().map(|observed| &observed.staging), &self.assigned) {
             (Some(Staging::Rejected { run, manifest, why }), Some(assigned))
@@ -309,7 +310,7 @@ impl Node {
         self.out_of_date.is_none() && self.went_back_at.is_some_and(|since| now >= since + WENT_BACK_FOR)
     }
 
-    /// When it must be looked at again, if nothing is heard before.
+    /// Its next deadline, if it does not report before.
     pub fn deadline(&self) -> Option<Time> {
         let contact = match self.contact {
             Contact::Silent { lost_at, .. } => Some(lost_at),

@@ -1,7 +1,7 @@
-//! All nodes, with what must be found among them quickly: free places, the queue, the next deadline.
+//! All node records, with an index of what must be found quickly: places taken, the queue, the next deadline.
 //!
-//! The index is derived from the records and never stored. There is one way to change a record,
-//! `Nodes::edit`, and it keeps the index and the node's generation right.
+//! The index is derived from the records and never stored. `Nodes::edit` is the only way to change a record; it
+//! updates the index, and raises the generation if the node's desired state has changed.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,11 @@ use crate::node::{Contact, Duty, Node, NodeId};
 use crate::progress::{AttemptResult, Phase, Progress};
 use crate::time::Time;
 
-/// A place in the queue: nodes with fewer ended attempts first (R5), then always-on before bursting
-/// nodes (R7).
+/// The rank of a node in the queue: fewer ended attempts first (R5), then always-on before bursting nodes (R7).
 pub type Rank = (u32, Duty);
 
-/// The order in which nodes of the queue are taken: by their rank, and of one rank those last whose attempt in
-/// the run before failed, so that a run that goes on after a stop begins with nodes that it has not tried.
+/// The order in which nodes of the queue are taken: by rank, and within a rank those last whose attempt in the run
+/// before failed, so that the run after a stop begins with nodes that were not tried.
 type Turn = (Rank, bool);
 
 /// Where the index lists one node: a function of its record alone.
@@ -28,7 +27,7 @@ struct Keys {
     result: Option<AttemptResult>,
 }
 
-/// How many attempts of the newest run have said something of its release.
+/// How many attempts of the newest run have shown whether its release works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Results {
     /// Nodes that run it.
@@ -55,7 +54,7 @@ enum Presence {
     Absent,
 }
 
-/// What the index holds.
+/// The index, derived from all records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index {
     places: BTreeSet<NodeId>,
@@ -133,7 +132,7 @@ impl Nodes {
             return;
         }
         if node.intent() != before.intent() {
-            // Only a forged store holds the last number; the next start of the manager goes on above it.
+            // Only a forged store can contain the last number; the next start of the manager issues a later epoch.
             let epoch = self.epoch.max(node.generation.epoch);
             node.generation = Generation { epoch, n: node.generation.n.saturating_add(1) };
         }
@@ -145,7 +144,7 @@ impl Nodes {
         self.changed.insert(id);
     }
 
-    /// The nodes whose record has changed since this was last asked.
+    /// The nodes whose record has changed since the last call.
     pub(crate) fn take_changed(&mut self) -> BTreeSet<NodeId> {
         core::mem::take(&mut self.changed)
     }
@@ -163,12 +162,12 @@ impl Nodes {
         (rank <= lowest).then_some(*id)
     }
 
-    /// What the attempts of the newest run have said of its release.
+    /// What the attempts of the newest run have shown of its release.
     pub fn results(&self) -> Results {
         self.index.results
     }
 
-    /// The first node of the queue that could be taken, whoever is still to be tried before it.
+    /// The first node of the queue that could be taken, even if others are to be tried before it.
     pub(crate) fn first_ready(&self) -> Option<NodeId> {
         self.index.ready.first().map(|(_, id)| *id)
     }
@@ -184,7 +183,7 @@ impl Nodes {
         &self.index.absent
     }
 
-    /// The first moment at which a node must be looked at.
+    /// The earliest deadline of all nodes.
     pub fn next_deadline(&self) -> Option<Time> {
         self.index.deadlines.first().map(|(time, _)| *time)
     }
@@ -194,7 +193,7 @@ impl Nodes {
         self.index.deadlines.first().filter(|(time, _)| *time <= now).map(|(_, id)| *id)
     }
 
-    /// Whether the index says what the records say.
+    /// Whether the index agrees with the records.
     pub(crate) fn index_is_true(&self) -> bool {
         Index::of(&self.records) == self.index
     }
@@ -267,9 +266,10 @@ fn keys(node: &Node) -> Keys {
     }
 }
 
-/// Whether the node may be taken out of service now: it rests no longer, and the release lies staged
-/// in it, so that it is away only for the switch (G7). A bursting node at rest is started first. Two machines
-/// under one identity are not taken: nobody could say when both are free of calls, and back.
+/// Whether the node may be taken out of service now: its rest after a timed-out drain is over, and the release is
+/// staged on it, so that it is out of service only for the switch (G7). A bursting node that is powered off is
+/// started first. Two machines under one identity are not taken: it cannot be known when both have no calls, and
+/// when both are back.
 fn is_ready(node: &Node) -> bool {
     let rested = matches!(node.progress, Progress::Pending { rests_until: None, .. });
     let there = match (node.contact, node.duty) {

@@ -1,4 +1,5 @@
-//! What a node says of itself.
+//! The observed state of a node, as it reports it, and when two reports are the same. What the platform concludes
+//! from a report is in [`crate::platform`].
 
 use alloc::string::String;
 use core::fmt;
@@ -10,16 +11,16 @@ use crate::starts::Process;
 use crate::time::{Span, Time};
 use crate::version::{Release, Sha256};
 
-/// The calls that a node holds. Unknown is treated as busy.
+/// The calls of a node. Unknown is treated as busy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Calls {
-    /// The call engine has not said, or cannot say.
+    /// The call engine has not reported, or cannot know.
     #[default]
     Unknown,
     /// As counted by the call engine from signalling and media.
     Known {
-        /// How many calls live.
+        /// How many calls there are.
         count: u32,
         /// How long the oldest has lasted.
         oldest: Option<Span>,
@@ -27,10 +28,10 @@ pub enum Calls {
 }
 
 impl Calls {
-    /// No call lives, and the node knows it.
+    /// Known to be none.
     pub const NONE: Self = Self::Known { count: 0, oldest: None };
 
-    /// The same calls, some time later.
+    /// The same calls after some time has passed.
     pub fn older_by(self, span: Span) -> Self {
         match self {
             Self::Known { count, oldest } => Self::Known { count, oldest: oldest.map(|age| age + span) },
@@ -38,7 +39,7 @@ impl Calls {
         }
     }
 
-    /// Whether it is known that no call lives.
+    /// Whether it is known that there is no call.
     pub fn cleared(self) -> bool {
         match self {
             Self::Known { count, oldest: _ } => count == 0,
@@ -47,7 +48,7 @@ impl Calls {
     }
 }
 
-/// Whether new calls are taken: what the call engine does, not what it was told.
+/// Whether new calls are taken: what the call engine does, not what is wanted of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Admission {
@@ -57,7 +58,7 @@ pub enum Admission {
     Refusing,
 }
 
-/// How the node stands with the release it runs.
+/// The state of the release that a node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Footing {
@@ -65,26 +66,25 @@ pub enum Footing {
     Confirmed,
     /// It runs a release that has not confirmed itself yet.
     Trying,
-    /// It has selected another slot and is about to restart. There is no way back from here but
-    /// through boot.
+    /// It has selected another slot and is about to restart. From here only boot can bring the old release back.
     Leaving,
 }
 
-/// What became of the software that a node was assigned.
+/// The state of the software that a node was assigned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Staging {
     /// Nothing is staged.
     #[default]
     Nothing,
-    /// The package is under way.
+    /// The package is being fetched.
     Fetching {
         /// The package.
         manifest: Sha256,
         /// How much has arrived, in percent, in steps of ten.
         percent: u8,
     },
-    /// A complete, verified release lies in the inactive slot.
+    /// A complete, verified release is in the inactive slot.
     Staged {
         /// The package.
         manifest: Sha256,
@@ -104,34 +104,33 @@ pub enum Staging {
 /// One report of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
-    /// When the report was made, by the node's own clock, which never goes backwards: a report that
-    /// comes late is told by it.
+    /// When the report was made, by the node's own clock, which never goes backwards; it identifies late reports.
     pub at: Time,
     /// The highest generation that the node has accepted.
     pub generation: Generation,
     /// The release that runs.
     pub release: Release,
-    /// How it stands with that release.
+    /// The state of that release.
     pub footing: Footing,
     /// Whether it takes calls.
     pub admission: Admission,
-    /// The calls it holds.
+    /// Its calls.
     pub calls: Calls,
-    /// What became of the assigned software.
+    /// The state of the assigned software.
     pub staging: Staging,
-    /// Why the node is not fit to take calls, when it is not.
+    /// Why the node is not fit to take calls; none if it is fit.
     pub unfit: Option<String>,
-    /// Why a restart of the node's machine would fail, when it would. Since protocol 2.
+    /// Why a restart of the node's machine would fail; none if it would succeed. Since protocol 2.
     #[serde(default)]
     pub start_fault: Option<String>,
-    /// Which process of the node says this; none in release 34. Since protocol 2.
+    /// Which process of the node reports; none in release 34. Since protocol 2.
     #[serde(default)]
     pub process: Option<Process>,
 }
 
 impl Observed {
-    /// Whether this report says nothing of the node that `earlier` did not say. Which process says it is
-    /// judged by [`crate::starts`].
+    /// Whether this report describes the same state as `earlier`, whichever process made it: [`crate::starts`]
+    /// handles processes.
     pub fn says_the_same_as(&self, earlier: &Self) -> bool {
         let Self {
             at: _,
@@ -156,7 +155,7 @@ impl Observed {
     }
 }
 
-/// The oldest call grows older between two reports; that alone is no news.
+/// The oldest call grows older between two reports; that alone is no change.
 fn same_calls(one: Calls, other: Calls) -> bool {
     match (one, other) {
         (Calls::Known { count: a, oldest: now }, Calls::Known { count: b, oldest: then }) => {

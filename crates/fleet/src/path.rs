@@ -1,5 +1,5 @@
-//! Version paths (R15): which versions a release may be installed on, and by which steps an older
-//! platform gets there. The steps are data in the package's manifest.
+//! Version paths (R15): on which versions a release may be installed, and by which steps an older platform reaches
+//! it. The steps are data in the package's manifest; nothing here knows a particular version.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,12 +16,12 @@ pub struct Step {
     pub to: Version,
     /// The oldest version that it may be installed on.
     pub from: Version,
-    /// Why nothing older will do, in a sentence for the operator.
+    /// Why it cannot be installed on an older version, in a sentence for the operator.
     pub reason: String,
 }
 
-/// The steps that lead to one release. The last step installs the release itself; those before it
-/// say how older versions come near enough.
+/// The steps that lead to one release. The last step installs the release itself; the steps before it bring older
+/// versions to where it can be installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Path(pub Vec<Step>);
@@ -98,7 +98,7 @@ impl Path {
     /// The release itself may be installed again (R9): the caller decides whether it is the same one.
     ///
     /// # Errors
-    /// What stands in the way, with every step that is left.
+    /// Why it may not, with every step that is left.
     pub fn admits(&self, from: Version) -> Result<(), OffPath> {
         let Some(last) = self.0.last() else {
             return Err(OffPath::TooOld { from, oldest: from });
@@ -124,7 +124,7 @@ impl Path {
     /// installed again (R9), and the caller decides whether it is of the same package.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// Why it may not.
     pub fn admits_release(&self, from: Release, to: Release) -> Result<(), OffPath> {
         self.admits(from.version)?;
         if from.version == to.version && from.build > to.build {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_would_be_skipped_is_named_r15() {
+    fn step_that_would_be_skipped_is_named_r15() {
         let why = "(34 needs 31.4 or later: the operating system changed)";
         check((31, 4), "may be installed");
         check((33, 1), "may be installed");
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_with_a_hole_leads_nowhere() {
+    fn path_with_a_missing_step_leads_nowhere() {
         assert!(to_34().leads_to(Version::new(34, 0)));
         assert!(!to_34().leads_to(Version::new(34, 1)));
         let mut holed = to_34();

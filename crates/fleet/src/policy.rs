@@ -1,4 +1,5 @@
-//! The numbers of a run. Each is a setting with a name, a unit and a default that is argued here.
+//! The limits and thresholds of a run. Each is a setting with a name, a unit and a default whose reason stands here.
+//! Who may change them, and within which bounds, is the manager's part.
 
 use alloc::string::String;
 
@@ -20,8 +21,8 @@ pub struct Policy {
     /// How long a node stays in service after a drain that timed out, before it is tried again.
     /// Without it a small platform with long calls would be out of service for a day.
     pub rest: Span,
-    /// How long a node may be silent before it counts as not reachable (R11). Longer than a restart
-    /// of the manager takes, shorter than an operator's patience.
+    /// How long a node may be silent before it counts as not reachable (R11). Longer than a restart of the manager
+    /// takes, and short enough for an operator to wait for.
     pub silent_after: Span,
     /// How long a node that restarts into its new release may be silent before it counts as not
     /// reachable: three tries of five minutes each, and a fall-back, fit in.
@@ -33,16 +34,16 @@ pub struct Policy {
     pub absent_grace: Span,
     /// How long a bursting node may take to start up (R7). A cloud instance takes about five minutes.
     pub start_limit: Span,
-    /// How many nodes that the run took must have failed before it stops taking nodes; 0, and it never
-    /// does. The share of [`Policy::stop_at_failure_percent`] must be reached, too (G8).
+    /// How many nodes that the run took must have failed before it stops taking nodes; with 0 it never stops. The
+    /// share of [`Policy::stop_at_failure_percent`] must be reached, too (G8).
     #[serde(default = "stop_at_failures")]
     pub stop_at_failures: u32,
     /// How many of the attempts that have ended must have failed, in percent, before the run stops taking
     /// nodes.
     #[serde(default = "stop_at_failure_percent")]
     pub stop_at_failure_percent: u32,
-    /// How many nodes are taken alone: no other is taken before as many are upgraded. 0, and the first
-    /// nodes are as many as there are places (R2).
+    /// How many nodes are taken alone: no other is taken before as many are upgraded. With 0 the first nodes are as
+    /// many as there are places (R2).
     #[serde(default)]
     pub first_nodes: u32,
 }
@@ -53,8 +54,8 @@ const fn stop_at_failures() -> u32 {
     3
 }
 
-/// Faults of single machines concern a few of a hundred. What one node in four does not take is wrong with the
-/// release, or with it on one kind of machine; and a platform of a hundred nodes goes on after three failures
+/// Faults of single machines affect a few nodes in a hundred. If one node in four fails, the fault is in the
+/// release, or in the release on one kind of machine; and a run over a hundred nodes goes on after three failures
 /// as long as nine of its nodes are upgraded.
 const fn stop_at_failure_percent() -> u32 {
     25
@@ -80,8 +81,8 @@ impl Policy {
         }
     }
 
-    /// How long a node keeps the run's maintenance mode by itself when it is cut off: the drain
-    /// limit, and the time that the platform needs to notice that the node is gone.
+    /// The lease of the run's maintenance mode on a node that is cut off: the drain limit, and the time that the
+    /// platform needs to notice that the node is gone.
     pub fn hold(&self) -> Span {
         self.drain_limit + self.silent_after
     }

@@ -1,4 +1,5 @@
-//! Where a node is in a run.
+//! The progress of a node in a run: its phase, deadlines and ending, and what follows from each alone. Transitions
+//! between them are in [`crate::platform`].
 
 use alloc::string::String;
 use core::fmt;
@@ -9,7 +10,7 @@ use crate::stored;
 use crate::time::Time;
 use crate::version::Release;
 
-/// Where a node is in a run, with exactly what that place knows.
+/// Where a node is in a run, with exactly the data of that state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "stored::Progress", into = "stored::Progress")]
 pub enum Progress {
@@ -30,7 +31,7 @@ pub enum Progress {
         /// When it was back.
         at: Time,
     },
-    /// Out of this run without the new release.
+    /// It has left this run without the new release.
     Failed {
         /// What happened.
         why: Failure,
@@ -68,14 +69,14 @@ pub enum Phase {
         /// The drain limit (R5).
         until: Time,
     },
-    /// Cleared, and asked to select the new slot and restart.
+    /// Its calls have cleared, and it is asked to select the new slot and restart.
     Installing {
-        /// The drain limit of the attempt, should calls turn up again.
+        /// The drain limit of the attempt, in case it has calls again.
         drain_until: Time,
         /// When it counts as stuck (R27).
         stuck_at: Time,
     },
-    /// It has selected the new slot, or fell silent when it was asked to.
+    /// It has selected the new slot, or stopped reporting when it was asked to.
     Rebooting {
         /// When it counts as stuck (R27).
         stuck_at: Time,
@@ -101,26 +102,26 @@ pub enum Ending {
     Stopped,
 }
 
-/// What an attempt says of the release that it brought (G8). An attempt that was stopped, or whose calls did
-/// not clear, says nothing of it; nor does a node that was never taken out of service.
+/// What an attempt has shown of the release (G8). An attempt that was stopped, or whose calls did not clear, shows
+/// nothing; nor does a node that was never taken out of service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptResult {
     /// The node runs it.
     Upgraded,
-    /// The node fell back, could not select it, or was not heard again after it had restarted.
+    /// The node fell back, could not select it, or did not report again after it had restarted.
     Failed,
 }
 
-/// Why a node is out of a run without the new release.
+/// Why a node has left a run without the new release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
-    /// The node said so: not fetched, not verified, not unpacked, or started and fallen back.
+    /// The node has reported so: not fetched, not verified, not unpacked, or started and fallen back.
     Rejected(String),
-    /// It could not be reached before it was touched (R11).
+    /// It could not be reached before it was asked for anything (R11).
     Unreachable,
-    /// It fell silent during its attempt and was not heard again (R27).
+    /// It stopped reporting during its attempt and has not reported again (R27).
     Lost,
     /// A bursting node that did not start up in time (R7).
     NotStarted,
@@ -178,12 +179,12 @@ impl Progress {
         self.phase().is_some()
     }
 
-    /// Whether an attempt is under way that may still say something of the release.
+    /// Whether an attempt is under way that may still show whether the release works.
     pub fn is_under_way(&self) -> bool {
         self.phase().is_some_and(|phase| !matches!(phase, Phase::Releasing { .. }))
     }
 
-    /// Whether the node is still to be taken, or can still be spared its restart.
+    /// Whether the node is still to be taken, or is taken and can still go without its restart.
     pub fn can_be_spared(&self) -> bool {
         match self {
             Self::Pending { .. } => true,
@@ -214,7 +215,7 @@ impl Progress {
         }
     }
 
-    /// When this place must be looked at again, if nothing is heard before.
+    /// The deadline of this state, if the node does not report before.
     pub fn deadline(&self) -> Option<Time> {
         match self {
             Self::Pending { rests_until, .. } => *rests_until,
@@ -237,7 +238,7 @@ impl Attempt {
 }
 
 impl Phase {
-    /// Whether the node has not left for its new slot yet.
+    /// Whether the node has not yet begun to restart into its new slot.
     fn can_be_spared(&self) -> bool {
         match self {
             Self::Starting { .. }

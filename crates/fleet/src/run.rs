@@ -1,4 +1,5 @@
-//! A run: one upgrade of the platform from Start to its end.
+//! A run: one upgrade of the platform from Start to its end, with its package, its lock and its outcome. The state
+//! of each node in it is in [`crate::progress`], how it goes on in [`crate::platform`].
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -27,7 +28,7 @@ impl Package {
     /// Checks that the package may be installed on this release (R15).
     ///
     /// # Errors
-    /// What stands in the way.
+    /// Why it may not.
     pub fn admits(&self, from: Release) -> Result<(), OffPath> {
         self.path.admits_release(from, self.release)
     }
@@ -39,7 +40,7 @@ impl Package {
 pub enum Lock {
     /// Not while this run is under way.
     Held,
-    /// The Management Node was restarted by somebody: a new start ends this run and begins another.
+    /// Somebody has restarted the Management Node: a new start ends this run and begins another.
     Lifted,
 }
 
@@ -57,23 +58,23 @@ pub enum ManagerStep {
         /// Since when.
         since: Time,
     },
-    /// It runs the new release: the nodes' turn.
+    /// It runs the new release; the nodes are next.
     Confirmed {
         /// Since when.
         at: Time,
     },
 }
 
-/// What tells a run from every other, those of a forgotten past included. A Management Node that was restored gives
-/// the number of a forgotten run once more, and a node that could not take the release in that one would not try it
-/// in this one.
+/// Identifies a run uniquely, also among runs that a restored Management Node does not know. Such a Management Node
+/// issues the number of a lost run again, and a node that could not take the release in that run would not try it
+/// in the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunTag(pub u32);
 
 impl RunTag {
-    /// The tag of a run that starts now in this epoch. Epochs alone do not tell two pasts apart before the nodes
-    /// have been heard, when the clock was set back between them; the millisecond does.
+    /// The tag of a run that starts now in this epoch. If the clock was set back before a restore, two histories can
+    /// have the same epoch until the nodes have reported; the millisecond distinguishes them.
     pub(crate) fn of(now: Time, epoch: u32) -> Self {
         let milliseconds = now.0.wrapping_add(epoch.into());
         Self(u32::try_from(milliseconds & u64::from(u32::MAX)).unwrap_or_default())
@@ -101,16 +102,18 @@ pub struct Run {
     pub lock: Lock,
     /// The Management Node's own upgrade.
     pub manager: ManagerStep,
-    /// Since when nothing but absent nodes is left to wait for.
+    /// Since when the run waits only for absent nodes.
     pub idle_since: Option<Time>,
-    /// Since when a node that could be taken waits for one before it in the queue although a place is free. It
-    /// stays until a node is taken in its turn: what has held up others for long holds up nobody more (decision 25).
+    /// Since when a node that could be taken waits for one before it in the queue although a place is free. It is
+    /// kept until a node is taken in its turn: nodes that have blocked others for a drain limit block no further
+    /// ones (decision 25).
     #[serde(default)]
     pub held_up_since: Option<Time>,
-    /// What names it to the nodes; its number where a Management Node of release 34 has started it.
+    /// Its name in messages to the nodes; none if a Management Node of release 34 has started it, which used the
+    /// number.
     #[serde(default)]
     pub tag: Option<RunTag>,
-    /// The versions that the nodes ran when it was started: what it leaves behind is of these and of its own.
+    /// The versions that the nodes ran when it was started. Nodes that it does not upgrade stay on one of these.
     #[serde(default)]
     pub sources: BTreeSet<Version>,
     /// How many nodes ran its release when it was started.
@@ -124,7 +127,7 @@ impl Run {
         self.started_at + self.policy.run_limit
     }
 
-    /// What nodes know it by: no other run that they may remember has this name.
+    /// Its name in messages to the nodes. No other run that they may have stored has this name.
     pub fn name(&self) -> RunId {
         name(self.id, self.tag)
     }
@@ -134,7 +137,7 @@ impl Run {
         Assignment { run: self.name(), release: self.package.release, manifest: self.package.manifest }
     }
 
-    /// Whether the nodes may be touched (R1).
+    /// Whether the nodes may be asked for anything (R1).
     pub fn manager_is_done(&self) -> bool {
         match self.manager {
             ManagerStep::Confirmed { .. } => true,
@@ -160,21 +163,21 @@ pub enum Outcome {
         /// How many attempts had ended, with or without the release.
         ended: u32,
     },
-    /// The release could not be staged or selected on the Management Node; nothing was touched.
+    /// The release could not be staged or selected on the Management Node; nothing was changed.
     ManagerRejected {
         /// What happened.
         why: String,
     },
-    /// The new release did not come up on the Management Node; no node was touched.
+    /// The new release did not start on the Management Node; no node was asked for anything.
     ManagerFellBack {
         /// What happened.
         why: String,
     },
     /// Another run was started in its place (R10).
     Replaced,
-    /// The core found that a promise is broken and began nothing further.
+    /// The core found that an invariant is violated and began nothing further.
     Halted {
-        /// The promise.
+        /// The invariant.
         why: String,
     },
 }
@@ -223,7 +226,7 @@ pub struct EndedRun {
     pub ended_at: Time,
     /// How it ended.
     pub outcome: Outcome,
-    /// What named it to the nodes.
+    /// Its name in messages to the nodes.
     #[serde(default)]
     pub tag: Option<RunTag>,
     /// The versions that the nodes ran when it was started.
@@ -232,7 +235,7 @@ pub struct EndedRun {
 }
 
 impl EndedRun {
-    /// What nodes knew it by.
+    /// Its name in messages to the nodes.
     pub fn name(&self) -> RunId {
         name(self.id, self.tag)
     }

@@ -1,17 +1,15 @@
-//! The processes that report under one node's identity, and whether two of them live at the same time.
+//! Detects two processes that report under one node's identity at the same time: a copied machine or a stolen key.
+//! Relies on a random number for each start of a node's program. What a run does then is in `platform::duplicate`.
 //!
-//! A copied machine, or a stolen key, is a second process under one certificate. Every start of a node's
-//! program has a random number, and every answer to it names the other start that was heard last under the
-//! identity, which the process repeats in its next report. A process that names another was alive after that
-//! one had spoken; two that name each other were alive at the same time. A restarted process never reports
-//! under its old number, and one that has ended names nobody who came after it, so neither restarts nor
-//! reports that are late, doubled or out of order look like a copy, whatever the clocks say.
+//! Every answer to a process names the other start that reported last under the identity, and the process repeats
+//! that name in its next report. A process that names another was running after the other had reported; two that
+//! name each other were running at the same time. A restarted process never reports under its old number, and one
+//! that has ended names no process that started after it. So neither restarts nor reports that are late, duplicated
+//! or out of order look like a copy, whatever the clocks show.
 //!
-//! Release 34 has no such numbers. It is noticed beside a numbered start by reports that alternate more often
-//! than messages under way can. Two processes of release 34 are not noticed.
-//!
-//! A machine that is copied or restored together with its memory, its processes running, is outside of this: the
-//! copy has the number of the original. Restore points of nodes are made without memory.
+//! Release 34 has no such numbers. Beside a numbered start it is detected by reports that alternate more often than
+//! messages in flight can. Two processes of release 34 are not detected, nor is a machine that was copied or
+//! restored with its memory while its processes ran: the copy has the number of the original.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,29 +21,28 @@ use crate::observed::Observed;
 use crate::time::{Span, Time};
 use crate::version::Release;
 
-/// For how long only one process must have been heard until two under one identity count as over: the
-/// longest that a living one may be silent, which is a restart into a release that does not come up. That is
-/// three tries of five minutes and a fall-back, as in `reboot_silent_after` of [`crate::policy::Policy`].
+/// For how long only one process must have reported until a duplicate counts as over: the longest silence of a
+/// running machine, which is a restart into a release that does not start. That is three tries of five minutes and
+/// a fall-back, as in `reboot_silent_after` of [`crate::policy::Policy`].
 pub const DUPLICATE_OVER: Span = Span::minutes(20);
 
 /// What to do about two machines under one identity, for the end of a sentence.
 pub const SWITCH_OFF: &str = "switch off the one that is a copy, or enrol the right one again with \
      `pitlane node enrol`, which shuts the other out";
 
-/// How long the process that is believed may be silent before another of its identity is believed. A process
-/// asks at least every ten seconds, so this is no pause between two reports.
+/// How long the believed process may be silent before the other one is believed. A process sends a request at least
+/// every ten seconds, so this is longer than any pause between two reports.
 const BELIEVED_SILENT: Span = Span::minutes(2);
 
-/// How often a report is noted while two processes are known: each note is an event that is stored. Shorter than
-/// [`BELIEVED_SILENT`].
+/// How often a report is recorded while two processes are known: each record is an event that is stored. Shorter
+/// than [`BELIEVED_SILENT`].
 const NOTED_EVERY: Span = Span::minutes(1);
 
 /// How often reports without a number must follow those of one numbered start, or the other way round, with
-/// rising times. A process that has ended leaves two requests under way at most, and each can be the cause of
-/// two changes.
+/// rising times. A process that has ended leaves two requests in flight at most, and each can cause two changes.
 const ALTERNATIONS: u8 = 5;
 
-/// How many starts are remembered: those of two processes, and one restart of each.
+/// How many starts are kept: those of two processes, and one restart of each.
 const REMEMBERED: usize = 4;
 
 /// The random number of one start of a node's program.
@@ -61,26 +58,26 @@ pub struct Process {
     /// The other start that its last answer named.
     #[serde(default)]
     pub beside: Option<StartId>,
-    /// From where the report came. The Management Node takes it from the connection; what a node says here
-    /// is not used.
+    /// From where the report came. The Management Node takes it from the connection and ignores what a node sends
+    /// here.
     #[serde(default)]
     pub address: Option<IpAddr>,
 }
 
-/// One of two processes under one identity, as an operator is shown it.
+/// One of two processes under one identity, as it is shown to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claimant {
     /// The release that it runs.
     pub release: Release,
-    /// From where it reports, as far as that is known.
+    /// From where it reports, if that is known.
     pub address: Option<IpAddr>,
 }
 
 /// Two processes under one identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Duplicate {
-    /// The one whose reports are believed: that on the older release when they were noticed, so that nothing
-    /// counts as done which one of them has not done.
+    /// The one whose reports are used: the one on the older release when the two were detected, so that nothing
+    /// counts as done that one of them has not done.
     pub believed: Claimant,
     /// The other.
     pub other: Claimant,
@@ -89,7 +86,7 @@ pub struct Duplicate {
 /// A process that has reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Heard {
-    /// None is a release without such numbers.
+    /// None for a release without such numbers.
     start: Option<StartId>,
     beside: Option<StartId>,
     claimant: Claimant,
@@ -101,10 +98,10 @@ struct Two {
     shown: Duplicate,
     /// Whose reports are believed.
     believed: Option<StartId>,
-    /// When it was heard, to a minute.
+    /// When it last reported, to a minute.
     #[serde(default)]
     believed_at: Time,
-    /// Who is the only one heard since then.
+    /// The only one that has reported since `alone_since`.
     alone: Option<StartId>,
     alone_since: Time,
 }
@@ -113,14 +110,14 @@ struct Two {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Starts {
-    /// In the order of their last reports, as far as these were noted: those of two that are known are not.
+    /// In the order of their last recorded reports. Once two are known, the order is not recorded any more.
     heard: Vec<Heard>,
     /// How often the last two have alternated, when one of them has no number.
     alternated: u8,
     two: Option<Two>,
 }
 
-/// Whether a report is newer than what is held of the node.
+/// Whether a report is newer than the last one of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// It is.
@@ -129,12 +126,12 @@ pub(crate) enum Arrival {
     NotInTurn,
 }
 
-/// Whether the node was in touch until the report came.
+/// Whether the node's link was up until the report came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     /// It was.
     Up,
-    /// It was not, so nobody can say who else was there meanwhile.
+    /// It was not, so it is not known which processes were running meanwhile.
     Down,
 }
 
@@ -149,19 +146,19 @@ impl Starts {
         self.heard.iter().rev().filter_map(|heard| heard.start).find(|other| *other != start)
     }
 
-    /// Whether a report is taken for what the node does. While two processes report, it is those of one of them:
-    /// taking both would show, and decide by, the one and the other in turn.
+    /// Whether a report is used as the state of the node. While two processes report, those of one of them are:
+    /// with both, status and decisions would alternate.
     pub fn believes(&self, report: &Observed) -> bool {
         self.two.is_none_or(|two| two.believed == start_of(report))
     }
 
-    /// What is known after a report. Equal to what was known before when that is to be noted nowhere.
+    /// What is known after a report. Equal to what was known before if nothing is to be recorded.
     pub(crate) fn after(&self, now: Time, report: &Observed, arrival: Arrival, link: Link) -> Self {
         let mut after = self.clone();
         after.take(report, arrival);
         match &mut after.two {
             Some(two) => {
-                // A report that was overtaken does not say who is alive.
+                // A report that was overtaken does not show which process is running.
                 if arrival == Arrival::InTurn && two.goes_on(now, start_of(report), link) {
                     after.forget_all_but(start_of(report));
                 }
@@ -183,7 +180,7 @@ impl Starts {
             }
             return;
         };
-        // When two are known already, nothing more is to be proved, and no alternation of theirs is noted.
+        // Once two are known, nothing more is to be shown, and their alternation is not recorded.
         if self.two.is_some() {
             return;
         }
@@ -196,7 +193,7 @@ impl Starts {
         self.heard.push(heard);
     }
 
-    /// Two processes that have proved to be alive at the same time, the last report being one of theirs.
+    /// Two processes that are shown to be running at the same time, one of which has made the last report.
     fn noticed(&self, now: Time) -> Option<Two> {
         let (last, before) = self.heard.split_last()?;
         let named = |other: &&Heard| {
@@ -213,7 +210,7 @@ impl Starts {
         Some(Two { shown, believed: believed.start, believed_at: now, alone: last.start, alone_since: now })
     }
 
-    /// Two processes count as over: what was known of another proves nothing any more.
+    /// The duplicate counts as over: what was known of other processes no longer shows anything.
     fn forget_all_but(&mut self, start: Option<StartId>) {
         self.two = None;
         self.alternated = 0;
@@ -223,11 +220,11 @@ impl Starts {
 }
 
 impl Two {
-    /// Takes in that a process was heard; whether it is the only one by now.
+    /// Records that a process has reported; whether it is the only one by now.
     fn goes_on(&mut self, now: Time, start: Option<StartId>, link: Link) -> bool {
         if link == Link::Down {
-            // Nobody was heard for a while, such as during a restart of the Management Node: that says of none that
-            // it has ended.
+            // Nothing was received for a while, such as during a restart of the Management Node: that shows of no
+            // process that it has ended.
             (self.alone, self.alone_since, self.believed_at) = (start, now, now);
             return false;
         }
@@ -240,8 +237,8 @@ impl Two {
         self.alone == start && since >= DUPLICATE_OVER
     }
 
-    /// Another process is believed when the one that was has been silent for long: it has ended, or was started
-    /// anew under another number while the copy goes on.
+    /// Switches to another process when the believed one has been silent for long: it has ended, or was restarted
+    /// under another number while the copy goes on.
     fn believe(&mut self, now: Time, start: Option<StartId>) {
         let silent = now.since(self.believed_at);
         let noted = if self.believed == start { NOTED_EVERY } else { BELIEVED_SILENT };

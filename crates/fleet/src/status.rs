@@ -1,4 +1,5 @@
-//! What a person is shown: the eight statuses, letter by letter, and the reason behind each.
+//! What a person is shown of a node: one of the eight statuses, letter by letter, and what it waits for. Computed
+//! from the state alone; decides nothing of a run.
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -90,7 +91,7 @@ impl fmt::Display for Status {
 pub enum Waits {
     /// The Management Node is upgraded first (R1).
     Manager,
-    /// The release is not staged in it yet (G7).
+    /// The release is not staged on it yet (G7).
     Staging {
         /// How much of the package has arrived.
         percent: u8,
@@ -112,21 +113,21 @@ pub enum Waits {
         /// How many they are.
         nodes: u32,
     },
-    /// It rests in service after a drain that timed out.
+    /// It stays in service for a while after a drain that timed out.
     Rest {
         /// How long still.
         ends_in: Span,
     },
-    /// A bursting node at rest is started when all always-on nodes were upgraded or tried (R7).
+    /// A bursting node that is powered off is started when all always-on nodes were upgraded or tried (R7).
     AlwaysOnNodes,
     /// A bursting node is starting up.
     StartUp {
         /// How long it may still take.
         limit_in: Span,
     },
-    /// It has not said yet that it refuses calls.
+    /// It has not reported yet that it refuses calls.
     Answer {
-        /// Since when it is asked.
+        /// How long ago it was asked.
         since: Span,
     },
     /// Its calls.
@@ -140,32 +141,32 @@ pub enum Waits {
     },
     /// Its restart into the new release.
     Restart {
-        /// Since when it is away.
+        /// For how long it has been away.
         since: Span,
-        /// For longer than is usual (R27).
+        /// Whether that is longer than usual (R27).
         stuck: bool,
     },
-    /// It to say that it is back in service.
+    /// Its report that it is back in service.
     Return {
-        /// Since when it is asked.
+        /// How long ago it was asked.
         since: Span,
     },
-    /// It to be heard.
+    /// Its next report.
     Contact {
-        /// Since when it is silent; none when it was never heard.
+        /// For how long it has been silent; none if it has never reported.
         silent: Option<Span>,
     },
-    /// The operator to switch one of the two machines off that report as this node.
+    /// The operator, to switch off one of the two machines that report as this node.
     Duplicate {
         /// The two.
         two: Duplicate,
     },
-    /// The operator to take it out of maintenance mode (R12).
+    /// The operator, to take it out of maintenance mode (R12).
     Operator {
         /// The reason that was given.
         reason: String,
     },
-    /// Nothing: it is out of the run.
+    /// Nothing: it has left the run.
     Failed {
         /// What happened.
         why: Failure,
@@ -273,7 +274,7 @@ impl Fleet {
         }
     }
 
-    /// A manager that has forgotten since when a node restarts counts from when the node said so.
+    /// A restored manager does not know since when a node restarts, and counts from the node's report of it.
     fn waits_for_restart(&self, node: &Node, now: Time) -> Waits {
         let since = now.since(node.progress.since().unwrap_or(node.reported_at));
         Waits::Restart { since, stuck: since >= self.stuck_after() }
@@ -314,7 +315,7 @@ impl Fleet {
     }
 }
 
-/// Why a node is out of its run, or will be as soon as it has said that it is back.
+/// Why a node has left its run, or will as soon as it reports that it is back.
 fn failure(node: &Node) -> Option<&Failure> {
     match &node.progress {
         Progress::Failed { why, .. } => Some(why),
@@ -353,8 +354,7 @@ fn calls_left(node: &Node, until: Time, now: Time) -> Waits {
 
 fn status_of(node: &Node) -> Status {
     let lost = node.contact.is_lost();
-    // It was given up, its run has ended, or this manager has forgotten that it asked; it is on its way
-    // through boot all the same.
+    // The run no longer waits for it, has ended, or is unknown to this restored manager; it restarts all the same.
     if !lost && node.restarts() && !node.progress.holds_maintenance() {
         return Status::Rebooting;
     }

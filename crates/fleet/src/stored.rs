@@ -1,12 +1,12 @@
-//! The stored form of types whose form in the core has changed since release 34: conversions in both directions, so
-//! that stores of every release are read. Decides nothing.
+//! The stored form of types whose form in the core has changed since release 34, with conversions in both directions.
+//! Stores of every release are read by it; it makes no decisions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::progress::{self, Attempt, Ending, Failure, Phase};
 use crate::time::Time;
 
-/// The place of a node in a run: one variant for each phase of an attempt.
+/// The progress of a node in a run: one variant for each phase of an attempt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Progress {
@@ -73,7 +73,7 @@ impl From<Progress> for progress::Progress {
 mod tests {
     use super::*;
 
-    /// What stores of release 34 hold of a node in each phase of an attempt.
+    /// What stores of release 34 contain for a node in each phase of an attempt.
     const STORED: [&str; 6] = [
         r#"{"starting":{"tried":0,"since":1,"until":2}}"#,
         r#"{"preparing":{"tried":0,"since":1,"until":2}}"#,

@@ -1,4 +1,5 @@
-//! Time as a value: milliseconds that can be stored and replayed. Nobody here asks a clock.
+//! Time as a value: milliseconds that can be stored and replayed, and how they are printed. Nothing here reads a
+//! clock; the shells pass the time in.
 
 use core::fmt;
 use core::ops::{Add, Sub};
@@ -16,7 +17,7 @@ pub struct Time(pub u64);
 #[serde(transparent)]
 pub struct Span(pub u64);
 
-/// What a machine's wall clock says: milliseconds since 1970-01-01 UTC. Anybody may set it, so nothing is
+/// The reading of a machine's wall clock: milliseconds since 1970-01-01 UTC. Anybody may set it, so nothing is
 /// decided by it. It is what people are shown; a [`Time`] is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -39,7 +40,7 @@ impl Time {
         later.since(self)
     }
 
-    /// What a wall clock says that is so far ahead.
+    /// The reading of a wall clock that is this far ahead.
     pub fn on_wall(self, ahead: Offset) -> Wall {
         Wall(self.0) + ahead
     }
@@ -64,7 +65,7 @@ impl Wall {
 }
 
 impl Offset {
-    /// How much it is, either way.
+    /// Its absolute value.
     pub fn size(self) -> Span {
         Span(self.0.unsigned_abs())
     }
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_printed_as_an_operator_says_it() {
+    fn span_is_printed_for_people() {
         let check = |span: Span, expected: &str| assert_eq!(span.to_string(), expected);
         check(Span(999), "0 s");
         check(Span::seconds(59), "59 s");
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_lies_ahead_is_no_time_ago() {
+    fn time_since_a_later_moment_is_zero() {
         assert_eq!(Time(5).since(Time(9)), Span::ZERO);
         assert_eq!(Time(u64::MAX) + Span::hours(1), Time(u64::MAX));
     }

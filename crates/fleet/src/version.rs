@@ -1,4 +1,5 @@
-//! Versions, builds and the hashes that name software.
+//! Versions, builds, and the hashes that identify packages: how they are ordered, written and read. Which version may
+//! follow which is in [`crate::path`].
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -72,7 +73,7 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// The number of one compilation of a version; it rises with every build that leaves the house.
+/// The number of one compilation of a version; it rises with every build that is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Build(pub u32);
@@ -83,7 +84,7 @@ impl fmt::Display for Build {
     }
 }
 
-/// What a process is, or what a package brings: a version and its build. Printed `34 (34000)`.
+/// A version and its build: of a running program, or of a package. Printed `34 (34000)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Release {
     /// The version.
@@ -93,8 +94,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// The release that this program was compiled as. A process refuses a slot whose manifest says
-    /// something else.
+    /// The release that this program was compiled as. A program refuses a slot whose manifest names another one.
     pub const COMPILED: Self = if cfg!(feature = "next") {
         Self { version: Version::new(34, 2), build: Build(34_200) }
     } else {
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_printed_without_a_zero_after_the_dot() {
+    fn version_is_printed_without_a_zero_after_the_dot() {
         for text in ["34", "31.4", "0", "65535.65535"] {
             assert_eq!(text.parse::<Version>().unwrap().to_string(), text);
         }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn strange_text_is_not_a_version() {
+    fn malformed_text_is_not_a_version() {
         for text in ["", ".", "34.", ".4", "+34", " 34", "34.0.1", "65536", "v34", "３４"] {
             assert!(text.parse::<Version>().is_err(), "{text:?} was taken for a version");
         }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_reads_back_as_printed() {
+    fn hash_reads_back_as_printed() {
         let hash = Sha256([0xab; 32]);
         assert_eq!(hash.to_string().parse(), Ok(hash));
         assert_eq!(format!("{}g", &hash.to_string()[1..]).parse::<Sha256>(), Err(NotAHash));

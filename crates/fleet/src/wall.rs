@@ -1,9 +1,8 @@
-//! How the platform's time is shown as wall-clock time, and how far a node's wall clock may be off.
+//! Maps the platform's time to wall-clock time for display, and judges how far a node's wall clock may be off.
 //!
-//! The platform's time ([`Time`]) counts what has passed: it never goes back and never jumps, so no limit
-//! does. The wall clock may be set at any moment. What stands between the two is this map, which follows
-//! the wall clock: after a wrong clock was set right, everything that is shown is right, and in order.
-//! Nothing is decided by it.
+//! The platform's time ([`Time`]) counts the time that has passed: it never goes back and never jumps, so limits do
+//! not move. The wall clock may be set at any moment. The map follows the wall clock: after a wrong clock was
+//! corrected, all times that are shown are correct, and in order. Nothing is decided by it.
 
 use alloc::vec::Vec;
 
@@ -11,63 +10,62 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{Offset, Span, Time, Wall};
 
-/// From how much on a difference between the wall clock and what has passed is a step of the wall clock.
-/// A leap second and the small corrections of a time daemon are none.
+/// The smallest difference between the wall clock and the time that has passed that counts as a step of the wall
+/// clock. A leap second and the small corrections of a time daemon do not.
 pub const STEP: Span = Span::seconds(2);
 
-/// How long after a step the alarm stays: long enough to be seen, and for another step to be part of the
-/// same trouble.
+/// How long the alarm stays after a step: long enough to be seen, and for another step to belong to the same fault.
 pub const STEADY_AFTER: Span = Span::hours(1);
 
-/// From how much on a node's wall clock is off. What is measured contains the time that the request took,
-/// connection and handshake included, which is 20 seconds at most.
+/// The smallest offset of a node's wall clock that raises the alarm. A measurement contains the time that the
+/// request took, connection and handshake included, which is 20 seconds at most.
 pub const OFF: Span = Span::seconds(60);
 
-/// Below how much it is right again. Between the two nothing changes, so that no alarm flaps.
+/// Below this offset the alarm is lowered. Between the two nothing changes, so that the alarm does not flap.
 pub const RIGHT: Span = Span::seconds(30);
 
-/// How long a machine was off at most, as far as a wall clock is believed that may have been wrong before or
-/// after. A restart of a machine takes two minutes, with a check of its disks some more. A clock that is 400
-/// days ahead at a start takes this much from a drain limit of an hour, and can end none. A limit may come
-/// late, by the time that the machine was off, and never early.
+/// The longest time off that is taken from a wall clock, which may have been wrong before or after. A restart of a
+/// machine takes two minutes, with a check of its disks some more. A clock that is 400 days ahead at a start takes
+/// this much from a drain limit of an hour, and cannot end it. A limit may be late, by the time that the machine was
+/// off, but never early.
 pub const BELIEVED: Span = Span::minutes(5);
 
-/// How many pieces a map keeps. A piece begins when the machine was off for longer than is believed, so
-/// this is far more than a machine comes to while anybody looks at its history.
+/// How many segments a map keeps. A segment begins when the machine was off for longer than [`BELIEVED`], so this is
+/// far more than occur within the history that is kept.
 const PIECES: usize = 32;
 
-/// How the platform's time went on since the wall clock was looked at last.
+/// How the platform's time advanced since the wall clock was last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gap {
-    /// All of it was counted by a clock that nobody can set.
+    /// It was counted by a clock that nobody can set.
     Counted,
-    /// The machine was off. For how long, only the wall clocks before and after say.
+    /// The machine was off; for how long is known only from the wall clock before and after.
     Estimated,
 }
 
 /// The map from the platform's time to wall-clock time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallMap {
-    /// In the order of their beginnings; without one, both times are the same.
+    /// In the order of their beginnings; without a segment, both times are the same.
     pieces: Vec<Piece>,
-    /// When the wall clock was last seen to step; none when that is long ago.
+    /// When the wall clock last stepped; none if that is more than [`STEADY_AFTER`] ago.
     stepped_at: Option<Time>,
 }
 
-/// A part of the platform's time that was counted without a gap.
+/// A segment of the platform's time that was counted without a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Piece {
     from: Time,
-    /// How far the wall clock was ahead of it at last.
+    /// How far the wall clock was ahead of it when it was last read.
     ahead: Offset,
 }
 
 impl WallMap {
-    /// What the wall clock, as it goes now, shows or showed at a moment. Of two moments the later is never
-    /// shown as the earlier. Where a later piece shows less than an earlier one by more than [`BELIEVED`], the
-    /// clock was wrong in the earlier one, which is shown by the later one; where it is less, the time between
-    /// the two was estimated too long, and the earlier one ends where the later one begins.
+    /// The wall-clock time of a moment, by the wall clock as it is now. The order of moments is kept. If a later
+    /// segment is behind an earlier one by more than [`BELIEVED`], the clock was wrong in the earlier segment, which
+    /// is shown with the offset of the later one; if it is behind by less, the time between the two was estimated
+    /// too long, and the earlier segment ends where the later one begins.
     pub fn shown(&self, time: Time) -> Wall {
         let Some(last) = self.pieces.last() else { return Wall(time.0) };
         let (mut ahead, mut limit) = (last.ahead, Wall(u64::MAX));
@@ -87,7 +85,7 @@ impl WallMap {
         (by.size() >= STEP).then_some(by)
     }
 
-    /// When the wall clock was last seen to step; none when that is long ago.
+    /// When the wall clock last stepped; none if that is more than [`STEADY_AFTER`] ago.
     pub fn stepped_at(&self) -> Option<Time> {
         self.stepped_at
     }
@@ -97,7 +95,7 @@ impl WallMap {
         self.stepped_at.map(|at| at + STEADY_AFTER)
     }
 
-    /// Follows a step.
+    /// Adjusts the map after a step.
     pub(crate) fn follow(&mut self, now: Time, wall: Wall, gap: Gap) {
         self.stepped_at = Some(now);
         let ahead = wall.ahead_of_time(now);
@@ -116,14 +114,14 @@ impl WallMap {
         }
     }
 
-    /// The last step is long ago.
+    /// Records that the last step is long ago.
     pub(crate) fn settle(&mut self) {
         self.stepped_at = None;
     }
 }
 
-/// What is held of a node's wall clock after a measurement: how far it is ahead of the Management Node's,
-/// or nothing when it is right.
+/// What is stored of a node's wall clock after a measurement: how far it is ahead of the Management Node's, or none
+/// if it is right.
 pub(crate) fn judged(held: Option<Offset>, measured: Offset) -> Option<Offset> {
     match held {
         None => (measured.size() >= OFF).then_some(measured),
@@ -154,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_right_sets_all_that_was_shown_right() {
+    fn corrected_clock_corrects_all_times_that_were_shown() {
         for wrong in [2 * HOUR, DAYS_400] {
             let mut map = WallMap::default();
             let began = DAYS_400 * 2;
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_shown_right_before_a_machine_was_off_stays_as_it_is() {
+    fn correct_times_from_before_a_machine_was_off_stay_as_they_are() {
         let mut map = WallMap::default();
         look(&mut map, 10 * HOUR, 16 * HOUR, Gap::Estimated);
         assert_eq!(map.shown(Time(9 * HOUR)), Wall(9 * HOUR));
@@ -175,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_shown_right_stays_when_the_time_off_was_estimated_too_long() {
+    fn correct_times_stay_when_the_time_off_was_estimated_too_long() {
         let mut map = WallMap::default();
         let off = HOUR / 20;
         look(&mut map, 10 * HOUR, 10 * HOUR + DAYS_400 - off, Gap::Estimated);
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_pieces_the_later_counts_and_gives_back_what_it_took() {
+    fn later_of_two_segments_counts_until_its_clock_is_corrected() {
         let mut map = WallMap::default();
         look(&mut map, 10 * HOUR, 16 * HOUR, Gap::Estimated);
         look(&mut map, 20 * HOUR, 18 * HOUR, Gap::Estimated);
@@ -206,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_keeps_so_many_pieces_and_its_order() {
+    fn number_of_segments_is_bounded_and_their_order_is_kept() {
         let mut map = WallMap::default();
         for hour in 1..200 {
             let wall = hour * HOUR + (hour * 7_919 % 13) * HOUR;
@@ -217,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_about_the_threshold_does_not_flap() {
+    fn alarm_of_a_clock_near_the_threshold_does_not_flap() {
         let seconds = |seconds: i64| Offset(seconds * 1_000);
         let check = |held: Option<i64>, measured: i64, expected: Option<i64>| {
             assert_eq!(judged(held.map(seconds), seconds(measured)), expected.map(seconds));

@@ -1,6 +1,6 @@
-//! Two machines under one identity: when they are noticed, and what a run does then.
+//! Two machines under one identity: when they are detected, and what a run does then.
 
-#[allow(dead_code)] // What the other tests say of a node is not needed here.
+#[allow(dead_code)] // The reports of the other tests are not needed here.
 mod support;
 
 use core::net::{IpAddr, Ipv4Addr};
@@ -24,7 +24,7 @@ const OTHER: NodeId = NodeId(2);
 const EVERY: u64 = 10_000;
 
 /// A process of a node's program, with what its last answer named.
-struct Speaker {
+struct Reporter {
     id: NodeId,
     start: Option<StartId>,
     beside: Option<StartId>,
@@ -32,11 +32,11 @@ struct Speaker {
     calls: u32,
 }
 
-/// A report that is under way.
+/// A report in flight.
 #[derive(Clone)]
 struct Message(NodeId, Observed);
 
-impl Speaker {
+impl Reporter {
     fn new(id: NodeId, start: u64, runs: u16) -> Self {
         Self { id, start: Some(StartId(start)), beside: None, runs, calls: 0 }
     }
@@ -46,8 +46,8 @@ impl Speaker {
         Self { id, start: None, beside: None, runs: 0, calls: 0 }
     }
 
-    /// What it says at a time of its own, and does all that is wanted but a restart.
-    fn says(&self, fleet: &Fleet, at: u64) -> Message {
+    /// Its report at a time of its own clock. It does all that is wanted but a restart.
+    fn report(&self, fleet: &Fleet, at: u64) -> Message {
         let wanted = fleet.wanted(self.id).unwrap();
         let address = self.start.map(|start| {
             let last = u8::try_from(start.0).unwrap();
@@ -69,9 +69,9 @@ impl Speaker {
         Message(self.id, observed)
     }
 
-    /// It reports, and is answered.
-    fn speaks(&mut self, fleet: &mut Fleet, at: u64) -> Vec<Fact> {
-        let message = self.says(fleet, at);
+    /// Sends its report and receives the answer.
+    fn sends_report(&mut self, fleet: &mut Fleet, at: u64) -> Vec<Fact> {
+        let message = self.report(fleet, at);
         let facts = arrives(fleet, at, message);
         self.beside = self.start.and_then(|start| fleet.nodes().get(self.id)?.starts.beside(start));
         facts
@@ -88,8 +88,8 @@ fn arrives(fleet: &mut Fleet, at: u64, Message(id, observed): Message) -> Vec<Fa
         return facts;
     }
     let before = fleet.clone();
-    let said = fleet.apply(Time(at), Event::Report { id, observed }).facts;
-    assert_eq!((before, said), (fleet.clone(), Vec::new()), "what is no news has changed something");
+    let more = fleet.apply(Time(at), Event::Report { id, observed }).facts;
+    assert_eq!((before, more), (fleet.clone(), Vec::new()), "an unchanged report has changed something");
     facts
 }
 
@@ -107,12 +107,12 @@ fn platform() -> Fleet {
 }
 
 /// The processes report in turn for so many rounds; the time of the last report, and all facts.
-fn in_turn(fleet: &mut Fleet, from: u64, rounds: u64, who: &mut [&mut Speaker]) -> (u64, Vec<Fact>) {
+fn in_turn(fleet: &mut Fleet, from: u64, rounds: u64, who: &mut [&mut Reporter]) -> (u64, Vec<Fact>) {
     let (mut at, mut facts) = (from, Vec::new());
     for _ in 0..rounds {
-        for speaker in who.iter_mut() {
+        for reporter in who.iter_mut() {
             at += EVERY / 2;
-            facts.extend(speaker.speaks(fleet, at));
+            facts.extend(reporter.sends_report(fleet, at));
         }
     }
     (at, facts)
@@ -123,10 +123,10 @@ fn is_duplicate(fleet: &Fleet) -> bool {
 }
 
 /// Two processes of the first node, on the release that the platform has, and one of the second.
-fn duplicated() -> (Fleet, Speaker, Speaker, Speaker, u64) {
+fn duplicated() -> (Fleet, Reporter, Reporter, Reporter, u64) {
     let mut fleet = platform();
-    let (mut one, mut copy) = (Speaker::new(NODE, 1, 0), Speaker::new(NODE, 2, 0));
-    let mut other = Speaker::new(OTHER, 9, 0);
+    let (mut one, mut copy) = (Reporter::new(NODE, 1, 0), Reporter::new(NODE, 2, 0));
+    let mut other = Reporter::new(OTHER, 9, 0);
     let (at, _) = in_turn(&mut fleet, 0, 3, &mut [&mut one, &mut copy, &mut other]);
     assert!(is_duplicate(&fleet));
     (fleet, one, copy, other, at)
@@ -140,32 +140,32 @@ fn start(fleet: &mut Fleet, at: u64) {
 }
 
 #[test]
-fn two_processes_that_report_in_turn_are_noticed_once_and_named_with_their_addresses() {
+fn two_processes_that_report_in_turn_are_detected_once_and_named_with_their_addresses() {
     let mut fleet = platform();
-    let (mut one, mut copy) = (Speaker::new(NODE, 1, 0), Speaker::new(NODE, 2, 0));
+    let (mut one, mut copy) = (Reporter::new(NODE, 1, 0), Reporter::new(NODE, 2, 0));
     let (at, facts) = in_turn(&mut fleet, 0, 100, &mut [&mut one, &mut copy]);
     let raised: Vec<&Fact> =
         facts.iter().filter(|fact| matches!(fact.of_node(), Some((_, NodeFact::Duplicated(_))))).collect();
     assert_eq!(raised.len(), 1, "{facts:?}");
-    let said = raised[0].to_string();
-    assert!(said.contains("10.0.0.1") && said.contains("10.0.0.2"), "{said}");
-    assert_eq!(facts.len(), 2, "one contact and one alarm are all that is said: {facts:?}");
+    let text = raised[0].to_string();
+    assert!(text.contains("10.0.0.1") && text.contains("10.0.0.2"), "{text}");
+    assert_eq!(facts.len(), 2, "there is more than one contact and one alarm: {facts:?}");
     assert!(matches!(fleet.waits(NODE, Time(at)), Some(Waits::Duplicate { .. })));
 }
 
 #[test]
 fn restart_is_no_duplicate_however_late_the_reports_of_the_process_before_arrive() {
     let mut fleet = platform();
-    let mut before = Speaker::new(NODE, 1, 0);
+    let mut before = Reporter::new(NODE, 1, 0);
     in_turn(&mut fleet, 0, 3, &mut [&mut before]);
-    // Everything that it has sent at last arrives after its successor has been heard, with its clock ahead.
-    let late: Vec<Message> = (0..20).map(|n| before.says(&fleet, 1_000_000 + n * 7)).collect();
-    let mut after = Speaker::new(NODE, 2, 0);
+    // All its last messages arrive after its successor has reported, with times ahead of it.
+    let late: Vec<Message> = (0..20).map(|n| before.report(&fleet, 1_000_000 + n * 7)).collect();
+    let mut after = Reporter::new(NODE, 2, 0);
     let mut at = 40_000;
     for message in late.iter().chain(&late) {
-        after.speaks(&mut fleet, at);
+        after.sends_report(&mut fleet, at);
         arrives(&mut fleet, at + 1, message.clone());
-        after.speaks(&mut fleet, at + 2);
+        after.sends_report(&mut fleet, at + 2);
         at += EVERY;
     }
     assert!(!is_duplicate(&fleet));
@@ -174,12 +174,12 @@ fn restart_is_no_duplicate_however_late_the_reports_of_the_process_before_arrive
 #[test]
 fn upgrade_from_a_release_without_numbers_is_no_duplicate() {
     let mut fleet = platform();
-    let mut old = Speaker::unnumbered(NODE);
+    let mut old = Reporter::unnumbered(NODE);
     in_turn(&mut fleet, 0, 5, &mut [&mut old]);
-    let (first, second) = (old.says(&fleet, 900_000), old.says(&fleet, 900_001));
-    let mut new = Speaker::new(NODE, 1, 1);
+    let (first, second) = (old.report(&fleet, 900_000), old.report(&fleet, 900_001));
+    let mut new = Reporter::new(NODE, 1, 1);
     for (n, late) in [first, second].into_iter().enumerate() {
-        new.speaks(&mut fleet, 100_000 + n as u64 * 3);
+        new.sends_report(&mut fleet, 100_000 + n as u64 * 3);
         arrives(&mut fleet, 100_001 + n as u64 * 3, late);
     }
     in_turn(&mut fleet, 900_100, 5, &mut [&mut new]);
@@ -187,12 +187,12 @@ fn upgrade_from_a_release_without_numbers_is_no_duplicate() {
 }
 
 #[test]
-fn copy_that_runs_a_release_without_numbers_is_noticed_by_reports_that_alternate() {
+fn copy_that_runs_a_release_without_numbers_is_detected_by_reports_that_alternate() {
     let mut fleet = platform();
-    let (mut one, mut copy) = (Speaker::new(NODE, 1, 1), Speaker::unnumbered(NODE));
+    let (mut one, mut copy) = (Reporter::new(NODE, 1, 1), Reporter::unnumbered(NODE));
     in_turn(&mut fleet, 0, 4, &mut [&mut one, &mut copy]);
     let two = fleet.nodes().get(NODE).unwrap().duplicate().copied();
-    // What counts is the release that is behind.
+    // The process on the older release counts.
     assert_eq!(two.map(|two| (two.believed.release, two.other.release)), Some((release(0), release(1))));
 }
 
@@ -212,13 +212,13 @@ fn duplicate_is_over_when_only_one_was_heard_for_long_enough() {
 }
 
 #[test]
-fn silence_of_both_proves_nothing() {
+fn silence_of_both_does_not_end_a_duplicate() {
     let (mut fleet, mut one, _, _, at) = duplicated();
     fleet.apply(Time(at), Event::LinkDown { id: NODE });
     let later = at + Span::hours(2).0;
     fleet.apply(Time(later), Event::DeadlinePassed);
-    one.speaks(&mut fleet, later);
-    one.speaks(&mut fleet, later + EVERY);
+    one.sends_report(&mut fleet, later);
+    one.sends_report(&mut fleet, later + EVERY);
     assert!(is_duplicate(&fleet));
 }
 
@@ -230,7 +230,7 @@ fn status_of_a_duplicated_node_does_not_alternate() {
     let mut seen = std::collections::BTreeSet::new();
     for n in 1..50 {
         let who = if n % 2 == 0 { &mut one } else { &mut copy };
-        who.speaks(&mut fleet, at + n * EVERY / 2);
+        who.sends_report(&mut fleet, at + n * EVERY / 2);
         let observed = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap();
         seen.insert(format!("{:?}", observed.calls));
     }
@@ -257,7 +257,7 @@ fn restarted_process_is_believed_again_while_the_copy_goes_on() {
     let (at, _) = in_turn(&mut fleet, at, 2, &mut [&mut one, &mut copy]);
     let believed = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap().process.unwrap().start;
     let rest = if Some(believed) == one.start { &mut copy } else { &mut one };
-    let mut restarted = Speaker { calls: 7, ..Speaker::new(NODE, 5, 0) };
+    let mut restarted = Reporter { calls: 7, ..Reporter::new(NODE, 5, 0) };
     rest.calls = 8;
     in_turn(&mut fleet, at, 60, &mut [rest, &mut restarted]);
     let calls = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap().calls;
@@ -265,14 +265,14 @@ fn restarted_process_is_believed_again_while_the_copy_goes_on() {
     assert!(is_duplicate(&fleet));
 }
 
-/// Whoever holds a stolen key may name any time.
+/// The holder of a stolen key may report any time.
 #[test]
-fn duplicate_whose_reports_bear_the_last_moment_is_over_all_the_same() {
+fn duplicate_whose_reports_have_the_last_possible_time_ends_all_the_same() {
     let (mut fleet, mut one, mut copy, _, at) = duplicated();
     (one.calls, copy.calls) = (8, 9);
-    // Whichever of the two is believed: it is held that its report bears the last moment.
-    for speaker in [&copy, &one] {
-        let Message(id, mut last) = speaker.says(&fleet, at);
+    // Whichever of the two is believed: its stored report has the last possible time.
+    for reporter in [&copy, &one] {
+        let Message(id, mut last) = reporter.report(&fleet, at);
         last.at = Time(u64::MAX);
         arrives(&mut fleet, at, Message(id, last));
     }
@@ -280,7 +280,7 @@ fn duplicate_whose_reports_bear_the_last_moment_is_over_all_the_same() {
     let mut facts = Vec::new();
     for n in 0..DUPLICATE_OVER.0 / EVERY * 2 {
         let now = at + n * EVERY;
-        let Message(id, mut observed) = one.says(&fleet, now);
+        let Message(id, mut observed) = one.report(&fleet, now);
         observed.at = Time(u64::MAX);
         facts.extend(arrives(&mut fleet, now, Message(id, observed)));
         one.beside = fleet.nodes().get(NODE).unwrap().starts.beside(one.start.unwrap());
@@ -289,7 +289,7 @@ fn duplicate_whose_reports_bear_the_last_moment_is_over_all_the_same() {
 }
 
 #[test]
-fn enrolment_anew_ends_a_duplicate() {
+fn new_enrolment_ends_a_duplicate() {
     let (mut fleet, _, _, _, at) = duplicated();
     let enrolled = Event::NodeEnrolled { id: NODE, release: Some(release(0)) };
     assert_eq!(of(&fleet.apply(Time(at), enrolled).facts, NODE), [NodeFact::DuplicateOver]);
@@ -297,14 +297,14 @@ fn enrolment_anew_ends_a_duplicate() {
 }
 
 #[test]
-fn duplicate_stands_in_the_way_of_a_start_and_is_named_with_what_to_do() {
+fn duplicate_blocks_a_start_and_is_named_with_what_to_do() {
     let (fleet, _, _, _, at) = duplicated();
     let check = fleet.check_start(&package(1), Time(at));
     let [Blocker::Duplicate { node, two: _ }] = &check.blockers[..] else { panic!("{check:?}") };
     assert_eq!(node, "node1");
-    let said = check.blockers[0].to_string();
+    let text = check.blockers[0].to_string();
     for part in ["10.0.0.1", "10.0.0.2", "switch off", "pitlane node enrol", "20 min"] {
-        assert!(said.contains(part), "{part} is missing: {said}");
+        assert!(text.contains(part), "{part} is missing: {text}");
     }
 }
 
@@ -312,22 +312,22 @@ fn duplicate_stands_in_the_way_of_a_start_and_is_named_with_what_to_do() {
 #[test]
 fn run_does_not_count_a_duplicated_node_as_upgraded_and_is_not_complete() {
     let mut fleet = platform();
-    let (mut one, mut other) = (Speaker::new(NODE, 1, 0), Speaker::new(OTHER, 9, 0));
+    let (mut one, mut other) = (Reporter::new(NODE, 1, 0), Reporter::new(OTHER, 9, 0));
     other.calls = 1;
     let (at, _) = in_turn(&mut fleet, 0, 3, &mut [&mut one, &mut other]);
     start(&mut fleet, at);
     let (at, _) = in_turn(&mut fleet, at, 4, &mut [&mut one, &mut other]);
     assert!(matches!(progress(&fleet).phase(), Some(Phase::Installing { .. })), "{:?}", progress(&fleet));
-    let mut upgraded = Speaker::new(NODE, 3, 1);
+    let mut upgraded = Reporter::new(NODE, 3, 1);
     let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut upgraded, &mut other]);
     assert!(matches!(progress(&fleet), Progress::Upgraded { .. }), "{:?}", progress(&fleet));
-    let mut copy = Speaker::new(NODE, 4, 0);
+    let mut copy = Reporter::new(NODE, 4, 0);
     copy.calls = 2;
     let (at, facts) = in_turn(&mut fleet, at, 4, &mut [&mut upgraded, &mut copy, &mut other]);
     assert!(matches!(of(&facts, NODE)[..], [NodeFact::Duplicated(_), NodeFact::Queued]), "{facts:?}");
     assert!(matches!(progress(&fleet), Progress::Pending { .. }), "{:?}", progress(&fleet));
     // The other node finishes: the run is over, and not complete.
-    other = Speaker::new(OTHER, 8, 1);
+    other = Reporter::new(OTHER, 8, 1);
     let (_, facts) = in_turn(&mut fleet, at, 100, &mut [&mut upgraded, &mut copy, &mut other]);
     let outcomes: Vec<&Outcome> = facts.iter().filter_map(outcome).collect();
     assert_eq!(outcomes, [&Outcome::Incomplete], "{facts:?}");
@@ -341,13 +341,13 @@ fn outcome(fact: &Fact) -> Option<&Outcome> {
 #[test]
 fn attempt_at_a_node_that_is_found_to_be_two_is_given_up_and_both_take_calls() {
     let mut fleet = platform();
-    let (mut one, mut other) = (Speaker::new(NODE, 1, 0), Speaker::new(OTHER, 9, 0));
+    let (mut one, mut other) = (Reporter::new(NODE, 1, 0), Reporter::new(OTHER, 9, 0));
     (one.calls, other.calls) = (1, 1);
     let (at, _) = in_turn(&mut fleet, 0, 3, &mut [&mut one, &mut other]);
     start(&mut fleet, at);
     let (at, _) = in_turn(&mut fleet, at, 4, &mut [&mut one, &mut other]);
     assert!(matches!(progress(&fleet).phase(), Some(Phase::Draining { .. })), "{:?}", progress(&fleet));
-    let mut copy = Speaker::new(NODE, 2, 0);
+    let mut copy = Reporter::new(NODE, 2, 0);
     let (_, facts) = in_turn(&mut fleet, at, 4, &mut [&mut one, &mut copy, &mut other]);
     assert!(is_duplicate(&fleet) && fleet.wanted(NODE).unwrap().intent.owners.is_empty(), "{facts:?}");
     assert_eq!(of(&facts, NODE).last(), Some(&NodeFact::Failed { why: Failure::Duplicate }));
@@ -356,8 +356,8 @@ fn attempt_at_a_node_that_is_found_to_be_two_is_given_up_and_both_take_calls() {
 #[test]
 fn node_that_is_one_again_during_the_run_is_upgraded_by_it() {
     let mut fleet = platform();
-    let (mut one, mut copy) = (Speaker::new(NODE, 1, 0), Speaker::new(NODE, 2, 0));
-    let mut other = Speaker::new(OTHER, 9, 0);
+    let (mut one, mut copy) = (Reporter::new(NODE, 1, 0), Reporter::new(NODE, 2, 0));
+    let mut other = Reporter::new(OTHER, 9, 0);
     other.calls = 1;
     let (at, _) = in_turn(&mut fleet, 0, 1, &mut [&mut one, &mut copy, &mut other]);
     fleet.start(package(1), Policy::standard(), Time(at)).unwrap();
@@ -368,26 +368,26 @@ fn node_that_is_one_again_during_the_run_is_upgraded_by_it() {
     let (at, facts) = in_turn(&mut fleet, at, 10, &mut [&mut one, &mut copy, &mut other]);
     assert!(!of(&facts, NODE).contains(&NodeFact::Preparing), "{facts:?}");
     let (_, facts) = in_turn(&mut fleet, at, 130, &mut [&mut one, &mut other]);
-    let told = of(&facts, NODE);
-    assert_eq!(told[..2], [NodeFact::DuplicateOver, NodeFact::Preparing], "{facts:?}");
+    let reported = of(&facts, NODE);
+    assert_eq!(reported[..2], [NodeFact::DuplicateOver, NodeFact::Preparing], "{facts:?}");
 }
 
 #[test]
 fn repeat_goes_on_without_a_duplicated_node_while_another_is_left() {
     let mut fleet = platform();
-    let (mut one, mut other) = (Speaker::new(NODE, 1, 0), Speaker::new(OTHER, 9, 0));
+    let (mut one, mut other) = (Reporter::new(NODE, 1, 0), Reporter::new(OTHER, 9, 0));
     other.calls = 1;
     let (at, _) = in_turn(&mut fleet, 0, 1, &mut [&mut one, &mut other]);
     start(&mut fleet, at);
     // Somebody restarts the Management Node, so another run may be started.
     fleet.apply(Time(at), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
-    let mut copy = Speaker::new(NODE, 2, 1);
-    one = Speaker::new(NODE, 3, 1);
+    let mut copy = Reporter::new(NODE, 2, 1);
+    one = Reporter::new(NODE, 3, 1);
     let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);
     let check = fleet.check_start(&package(1), Time(at));
     assert!(check.blockers.is_empty(), "{check:?}");
     assert!(matches!(&check.warnings[..], [Warning::Duplicate { .. }]), "{check:?}");
-    other = Speaker::new(OTHER, 8, 1);
+    other = Reporter::new(OTHER, 8, 1);
     let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);
     let check = fleet.check_start(&package(1), Time(at));
     let blocks = check.blockers.iter().any(|blocker| matches!(blocker, Blocker::Duplicate { .. }));

@@ -13,10 +13,10 @@ use fleet::progress::Phase;
 use fleet::time::Time;
 use fleet::version::{Build, Release};
 
-use support::{NODE, Word, package, progress, release};
+use support::{NODE, NodeState, package, progress, release};
 
 fn say(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
-    support::say(fleet, NODE, at, Word { runs, footing, admission, calls: Calls::NONE })
+    support::report(fleet, NODE, at, NodeState { runs, footing, admission, calls: Calls::NONE })
 }
 
 fn enrol(fleet: &mut Fleet, at: u64, release: Option<Release>) -> Vec<NodeFact> {
@@ -87,7 +87,7 @@ fn node_that_is_brought_back_on_another_version_takes_no_calls_until_it_is_upgra
     let [NodeFact::OutOfDate { why }] = &facts[..] else { panic!("{facts:?}") };
     assert!(why.contains("with 34,") && why.contains("has 34.1;"), "{why}");
     assert_eq!(held(&fleet), Some(why.clone()));
-    assert_eq!(enrol(&mut fleet, 11, Some(release(0))), [], "told twice");
+    assert_eq!(enrol(&mut fleet, 11, Some(release(0))), [], "reported twice");
     assert!(refuses_calls(&fleet), "the node itself goes on taking calls");
 
     say(&mut fleet, 12, 0, Footing::Confirmed, Admission::Refusing);
@@ -113,7 +113,7 @@ fn machine_of_release_34_that_is_brought_back_does_not_say_what_it_runs() {
     let mut fleet = upgraded();
     let facts = enrol(&mut fleet, 10, None);
     assert!(matches!(&facts[..], [NodeFact::OutOfDate { why }] if why.contains("with 34,")), "{facts:?}");
-    // It was reinstalled, and says so in its report.
+    // It was reinstalled, as its report shows.
     let facts = of_node(&say(&mut fleet, 11, 1, Footing::Confirmed, Admission::Refusing).facts);
     assert_eq!(facts, [NodeFact::OutOfDateOver]);
 }

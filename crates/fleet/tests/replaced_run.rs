@@ -1,4 +1,4 @@
-//! A run that is started in the place of another: how that one's attempts end means nothing to it.
+//! A run that replaces another: how the attempts of the replaced run end does not count for it.
 
 mod support;
 
@@ -10,10 +10,10 @@ use fleet::policy::Policy;
 use fleet::progress::{Phase, Progress};
 use fleet::time::Time;
 
-use support::{NODE, Word, package, progress, release};
+use support::{NODE, NodeState, package, progress, release};
 
-fn say(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
-    support::say(fleet, NODE, at, Word { runs, footing, admission, calls: Calls::NONE })
+fn report(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
+    support::report(fleet, NODE, at, NodeState { runs, footing, admission, calls: Calls::NONE })
 }
 
 fn manager_takes(fleet: &mut Fleet, at: u64, minor: u16) {
@@ -26,12 +26,12 @@ fn manager_takes(fleet: &mut Fleet, at: u64, minor: u16) {
 fn restarting_into_a_replaced_release() -> Fleet {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::Bursting });
-    say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     manager_takes(&mut fleet, 3, 1);
-    say(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
-    say(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
-    say(&mut fleet, 7, 0, Footing::Leaving, Admission::Refusing);
+    report(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
+    report(&mut fleet, 7, 0, Footing::Leaving, Admission::Refusing);
     assert!(matches!(progress(&fleet).phase(), Some(Phase::Rebooting { .. })), "{:?}", progress(&fleet));
     // Somebody restarts the Management Node, so that another run may be started.
     fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
@@ -41,10 +41,10 @@ fn restarting_into_a_replaced_release() -> Fleet {
 }
 
 #[test]
-fn a_node_on_the_release_of_a_replaced_run_is_still_to_be_upgraded() {
+fn node_on_the_release_of_a_replaced_run_is_still_to_be_upgraded() {
     let mut fleet = restarting_into_a_replaced_release();
-    say(&mut fleet, 20, 1, Footing::Confirmed, Admission::Refusing);
-    let back = say(&mut fleet, 21, 1, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 20, 1, Footing::Confirmed, Admission::Refusing);
+    let back = report(&mut fleet, 21, 1, Footing::Confirmed, Admission::Admitting);
     let upgraded = |fact: &Fact| matches!(fact, Fact::Node { what: NodeFact::Upgraded { .. }, .. });
     assert!(back.facts.iter().any(upgraded), "it was upgraded to 34.1 all the same: {:?}", back.facts);
     assert_eq!(progress(&fleet), &Progress::Pending { tried: 0, rests_until: None });
@@ -53,10 +53,10 @@ fn a_node_on_the_release_of_a_replaced_run_is_still_to_be_upgraded() {
 }
 
 #[test]
-fn a_node_that_did_not_take_the_release_of_a_replaced_run_is_not_asked_to_again() {
+fn node_that_did_not_take_the_release_of_a_replaced_run_is_not_asked_to_again() {
     let mut fleet = restarting_into_a_replaced_release();
-    say(&mut fleet, 20, 0, Footing::Confirmed, Admission::Refusing);
-    say(&mut fleet, 21, 0, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 20, 0, Footing::Confirmed, Admission::Refusing);
+    report(&mut fleet, 21, 0, Footing::Confirmed, Admission::Admitting);
     assert_eq!(progress(&fleet), &Progress::Pending { tried: 0, rests_until: None });
     let (software, _) = fleet.wanted(NODE).unwrap().intent.software.unwrap();
     assert_eq!(software.release, release(2));

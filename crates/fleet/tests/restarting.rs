@@ -1,4 +1,4 @@
-//! What is shown of a node that restarts into another release, however little of it was heard.
+//! The status of a node that restarts into another release, also when some of its reports were lost.
 
 mod support;
 
@@ -11,52 +11,52 @@ use fleet::progress::Phase;
 use fleet::status::{Status, Waits};
 use fleet::time::{Span, Time};
 
-use support::{NODE, Word, package, progress, release};
+use support::{NODE, NodeState, package, progress, release};
 
-fn say(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
-    support::say(fleet, NODE, at, Word { runs, footing, admission, calls: Calls::NONE })
+fn report(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
+    support::report(fleet, NODE, at, NodeState { runs, footing, admission, calls: Calls::NONE })
 }
 
 /// A node without calls, asked to restart into 34.1.
 fn installing() -> Fleet {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
-    say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
     fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
-    say(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
-    say(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
+    report(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
     assert_eq!(fleet.status(NODE), Some(Status::UpgradeInProgress));
     fleet
 }
 
 #[test]
-fn a_node_that_tries_its_release_is_rebooting_although_nobody_heard_it_leave() {
+fn node_on_an_unconfirmed_release_is_rebooting_although_its_last_report_was_lost() {
     let mut fleet = installing();
-    let tries = say(&mut fleet, 7, 1, Footing::Trying, Admission::Refusing);
+    let tries = report(&mut fleet, 7, 1, Footing::Trying, Admission::Refusing);
     assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
     let rebooting = |fact: &Fact| matches!(fact, Fact::Node { what: NodeFact::Rebooting, .. });
     assert!(tries.facts.iter().any(rebooting), "{:?}", tries.facts);
-    say(&mut fleet, 8, 1, Footing::Confirmed, Admission::Refusing);
-    say(&mut fleet, 9, 1, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 8, 1, Footing::Confirmed, Admission::Refusing);
+    report(&mut fleet, 9, 1, Footing::Confirmed, Admission::Admitting);
     assert_eq!(fleet.status(NODE), Some(Status::NoUpgradeInProgress));
 }
 
 #[test]
-fn a_node_that_tries_what_this_manager_does_not_remember_is_rebooting() {
+fn node_on_an_unconfirmed_release_unknown_to_this_manager_is_rebooting() {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
-    say(&mut fleet, 1, 1, Footing::Trying, Admission::Refusing);
+    report(&mut fleet, 1, 1, Footing::Trying, Admission::Refusing);
     assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
     let waits = Waits::Restart { since: Span(2), stuck: false };
-    assert_eq!(fleet.waits(NODE, Time(3)), Some(waits), "from when it said so");
-    say(&mut fleet, 4, 0, Footing::Confirmed, Admission::Admitting);
+    assert_eq!(fleet.waits(NODE, Time(3)), Some(waits), "from its report on");
+    report(&mut fleet, 4, 0, Footing::Confirmed, Admission::Admitting);
     assert_eq!(fleet.status(NODE), Some(Status::NoUpgradeInProgress));
 }
 
 #[test]
-fn a_node_that_was_given_up_and_tries_its_release_after_all_is_rebooting_r27() {
+fn node_that_was_given_up_and_tries_its_release_after_all_is_rebooting_r27() {
     let mut fleet = installing();
     fleet.apply(Time(7), Event::LinkDown { id: NODE });
     while let Some(deadline) = fleet.next_deadline().filter(|_| fleet.platform.run.is_some()) {
@@ -65,10 +65,10 @@ fn a_node_that_was_given_up_and_tries_its_release_after_all_is_rebooting_r27() {
     assert!(matches!(progress(&fleet).phase(), Some(Phase::Releasing { .. })), "{:?}", progress(&fleet));
     assert_eq!(fleet.status(NODE), Some(Status::CouldNotCommunicate));
     let at = 100_000_000;
-    say(&mut fleet, at, 1, Footing::Trying, Admission::Refusing);
+    report(&mut fleet, at, 1, Footing::Trying, Admission::Refusing);
     assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
     assert!(matches!(fleet.waits(NODE, Time(at)), Some(Waits::Restart { .. })));
-    say(&mut fleet, at + 1, 1, Footing::Confirmed, Admission::Refusing);
-    say(&mut fleet, at + 2, 1, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, at + 1, 1, Footing::Confirmed, Admission::Refusing);
+    report(&mut fleet, at + 2, 1, Footing::Confirmed, Admission::Admitting);
     assert_eq!(fleet.status(NODE), Some(Status::NoUpgradeInProgress));
 }

@@ -1,6 +1,6 @@
-//! What names a run to the nodes, which remember it for longer than a Management Node that is restored.
+//! The names of runs in messages to nodes, which store them for longer than a Management Node that is restored.
 
-#[allow(dead_code)] // What the other tests say of a node is not needed here.
+#[allow(dead_code)] // The reports of the other tests are not needed here.
 mod support;
 
 use fleet::desired::{Generation, RunId};
@@ -13,8 +13,8 @@ use fleet::time::Time;
 
 use support::{NODE, package, progress, release};
 
-/// The node says this of what was wanted of it.
-fn says(fleet: &mut Fleet, at: u64, generation: Generation, staging: Staging) {
+/// The node reports this for a desired state.
+fn report(fleet: &mut Fleet, at: u64, generation: Generation, staging: Staging) {
     let observed = Observed {
         at: Time(at),
         generation,
@@ -30,8 +30,8 @@ fn says(fleet: &mut Fleet, at: u64, generation: Generation, staging: Staging) {
     fleet.apply(Time(at), Event::Report { id: NODE, observed });
 }
 
-/// A platform in its first run, and what that brings to its node. The node has accepted generations of this epoch
-/// from a Management Node that has forgotten it.
+/// A platform in its first run, and what that assigns to its node. The node has accepted generations of this epoch
+/// from the Management Node before it was restored.
 fn started(epoch: u32) -> (Fleet, RunId) {
     started_at(Time(2), epoch)
 }
@@ -39,7 +39,7 @@ fn started(epoch: u32) -> (Fleet, RunId) {
 fn started_at(start: Time, epoch: u32) -> (Fleet, RunId) {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::AlwaysOn });
-    says(&mut fleet, 1, Generation { epoch, n: 9 }, Staging::Nothing);
+    report(&mut fleet, 1, Generation { epoch, n: 9 }, Staging::Nothing);
     fleet.start(package(1), Policy::standard(), start).unwrap();
     fleet.apply(start, Event::ManagerStaged);
     fleet.apply(start, Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
@@ -56,13 +56,13 @@ fn rejection_of_a_forgotten_run_is_no_rejection_of_the_next() {
     for (at, rejected, pending) in [(5, forgotten, true), (6, RunId(1), true), (7, run, false)] {
         let generation = fleet.wanted(NODE).unwrap().generation;
         let (manifest, why) = (package(1).manifest, "the disk is full".into());
-        says(&mut fleet, at, generation, Staging::Rejected { run: rejected, manifest, why });
+        report(&mut fleet, at, generation, Staging::Rejected { run: rejected, manifest, why });
         let progress = progress(&fleet);
         assert_eq!(matches!(progress, Progress::Pending { .. }), pending, "run {rejected}: {progress:?}");
     }
 }
 
-/// A Management Node that was restored, and whose clock was set back, begins the epochs of the forgotten past anew.
+/// A Management Node that was restored, and whose clock was set back, issues the epochs of the lost history again.
 #[test]
 fn run_of_an_epoch_that_is_given_again_has_a_name_of_its_own() {
     let [(_, forgotten), (_, run)] = [started_at(Time(2), 7), started_at(Time(3), 7)];

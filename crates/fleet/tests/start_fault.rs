@@ -1,7 +1,6 @@
-//! Machines that would not start again: what stands in the way of a run, and what a node does that finds out
-//! midway.
+//! Machines that would not start again: which of them block a run, and what a node does that finds out during one.
 
-#[allow(dead_code)] // What the other tests say of a node is not needed here.
+#[allow(dead_code)] // The reports of the other tests are not needed here.
 mod support;
 
 use fleet::agent::{Agent, AgentEvent, AgentFact, PersistentState, Start};
@@ -38,7 +37,7 @@ fn report(fleet: &mut Fleet, id: NodeId, at: u64, runs: u16, start_fault: Option
     fleet.apply(Time(at), Event::Report { id, observed }).facts
 }
 
-/// Two nodes in touch.
+/// Two nodes whose links are up.
 fn platform() -> Fleet {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     for id in [NODE, OTHER] {
@@ -148,12 +147,12 @@ fn node_that_cannot_take_the_release_is_not_taken_out_of_service_for_it() {
     assert_eq!((facts, agent.wanted().refuse_calls), (Vec::new(), None));
     assert_eq!((agent.owners(), agent.next_deadline()), (Owners::default(), None));
     let observed = agent.observed(Time(5));
-    assert_eq!(observed.generation.n, 2, "it says that it has heard");
+    assert_eq!(observed.generation.n, 2, "it reports the generation that it has accepted");
     assert!(matches!(observed.staging, Staging::Rejected { .. }));
 }
 
 #[test]
-fn node_that_rejects_the_release_while_it_is_out_stays_out_until_it_is_let_go() {
+fn node_that_rejects_the_release_while_it_is_out_stays_out_until_it_is_released() {
     let mut agent = staged();
     agent.accept(Time(3), desired(2, Some(Span::hours(1)), Depth::Stage)).unwrap();
     agent.apply(Time(4), AgentEvent::Rejected { software: software(), why: WHY.into() });
@@ -163,7 +162,7 @@ fn node_that_rejects_the_release_while_it_is_out_stays_out_until_it_is_let_go() 
 }
 
 #[test]
-fn start_fault_changes_nothing_that_the_node_does_and_is_told_once() {
+fn start_fault_changes_nothing_that_the_node_does_and_is_reported_once() {
     let mut agent = staged();
     let before = agent.wanted();
     let facts = agent.apply(Time(3), AgentEvent::StartChecked { fault: fault() });

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_a_sample_stays_within_half_a_step() {
+    fn error_of_a_sample_stays_within_half_a_step() {
         for sample in (i16::MIN..=i16::MAX).step_by(7) {
             let allowed = i32::from(sample.unsigned_abs()) / 30 + 8;
             let loudest = 32_124;

@@ -1,20 +1,21 @@
-//! The jitter buffer: puts samples where their timestamps say, and gives out one tick at a time.
+//! The jitter buffer: orders samples by their timestamps, and returns one tick at a time. Relies on nothing but the
+//! timestamps; reads no clock.
 //!
-//! Its depth is fixed. Packets of any length, out of order or twice come out right; gaps come out as
-//! silence; what comes too late is dropped.
+//! Its depth is fixed. Packets may have any length and arrive out of order or twice; gaps become silence; packets
+//! that are too late are dropped.
 
 use super::{FRAME_SAMPLES, Frame, RATE, SILENCE};
 
-/// How much sound waits before the first tick is given out: three ticks ride out 40 ms of jitter.
+/// How many samples are buffered before the first tick is returned: three ticks cover 40 ms of jitter.
 pub const DEPTH: usize = 3 * FRAME_SAMPLES;
 
-/// The most sound that is kept: 400 ms. A packet further ahead starts the buffer anew.
+/// The most samples that are kept: 400 ms. A packet further ahead restarts the buffer.
 pub const CAPACITY: usize = RATE * 2 / 5;
 
-/// After this much more than [`DEPTH`] the far end's clock runs faster than ours and a tick is left out.
+/// With this much more than [`DEPTH`], the far end's clock runs faster than ours and a tick is skipped.
 const SURPLUS: usize = 3 * FRAME_SAMPLES;
 
-/// Ticks without any sound after which the buffer waits again until it is as full as at the start.
+/// Ticks without any samples after which the buffer fills up to [`DEPTH`] again before it plays.
 const DRY_TICKS: u32 = 5;
 
 /// The samples of one stream on their way to the mixer.
@@ -26,11 +27,11 @@ pub struct JitterBuffer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing came yet, or nothing for a while.
+    /// Nothing arrived yet, or nothing for a while.
     Empty,
-    /// Sound is gathered until there is [`DEPTH`] of it. Times are RTP timestamps.
+    /// Samples are buffered until there are [`DEPTH`] of them. Times are RTP timestamps.
     Gathering { start: u32, end: u32 },
-    /// Sound is given out from `next`; `end` is behind the last sample that came.
+    /// Samples are returned from `next`; `end` is behind the last sample that arrived.
     Playing { next: u32, end: u32, dry: u32 },
 }
 
@@ -68,7 +69,7 @@ impl JitterBuffer {
         };
     }
 
-    /// The next tick of sound; `None` while there is not enough to begin with.
+    /// The next tick; `None` while the buffer fills up.
     pub fn pull(&mut self) -> Option<Frame> {
         if let State::Gathering { start, end } = self.state
             && distance(start, end) >= DEPTH as i32
@@ -88,7 +89,7 @@ impl JitterBuffer {
         Some(frame)
     }
 
-    /// Forgets everything, as for a new stream.
+    /// Empties the buffer, as for a new stream.
     pub fn clear(&mut self) {
         self.ring.fill(0);
         self.state = State::Empty;
@@ -107,7 +108,7 @@ impl JitterBuffer {
         }
     }
 
-    /// Takes a tick out and leaves silence in its place.
+    /// Takes a tick out and leaves silence in the ring.
     fn read(&mut self, from: u32) -> Frame {
         let mut frame = SILENCE;
         for (n, sample) in frame.iter_mut().enumerate() {
@@ -117,8 +118,8 @@ impl JitterBuffer {
     }
 }
 
-/// Timestamps wrap at 2^32, which is no multiple of the capacity: at the wrap (once in six days of
-/// one stream) up to one buffer of sound comes out misplaced.
+/// Timestamps wrap at 2^32, which is no multiple of the capacity: at the wrap (once in six days of one stream) up to
+/// one buffer of samples is returned in the wrong order.
 fn index(timestamp: u32) -> usize {
     timestamp as usize % CAPACITY
 }
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_is_given_out_once_the_buffer_is_deep_enough() {
+    fn playback_begins_once_the_buffer_is_deep_enough() {
         check(1000, &[1, 2], &[None, None]);
         check(1000, &[1, 2, 3], &[Some(1), Some(2), Some(3), Some(0)]);
     }
@@ -174,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_packet_is_a_tick_of_silence() {
+    fn lost_packet_is_a_tick_of_silence() {
         check(1000, &[1, 2, 4], &[Some(1), Some(2), Some(0), Some(4)]);
     }
 
     #[test]
-    fn a_packet_after_its_tick_is_dropped() {
+    fn packet_after_its_tick_is_dropped() {
         let mut buffer = JitterBuffer::default();
         [1, 2, 4].iter().for_each(|n| insert(&mut buffer, 0, *n));
         assert_eq!([pull(&mut buffer), pull(&mut buffer), pull(&mut buffer)], [Some(1), Some(2), Some(0)]);
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_timestamps_starts_anew() {
+    fn jump_of_the_timestamps_restarts_the_buffer() {
         let mut buffer = JitterBuffer::default();
         [1, 2, 3].iter().for_each(|n| insert(&mut buffer, 0, *n));
         assert_eq!(pull(&mut buffer), Some(1));
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_run_dry_gathers_again_before_it_plays() {
+    fn empty_buffer_fills_up_again_before_it_plays() {
         let mut buffer = JitterBuffer::default();
         [1, 2, 3].iter().for_each(|n| insert(&mut buffer, 0, *n));
         let played: Vec<_> = (0..9).map(|_| pull(&mut buffer)).collect();
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_end_with_a_faster_clock_does_not_add_delay_for_ever() {
+    fn far_end_with_a_faster_clock_does_not_add_delay_without_bound() {
         let mut buffer = JitterBuffer::default();
         let mut sent = 0;
         let mut heard = 0;
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn any_stream_of_packets_is_survived() {
+    fn no_stream_of_packets_causes_a_panic() {
         let mut buffer = JitterBuffer::default();
         let mut seed = 1_u32;
         for _ in 0..100_000 {

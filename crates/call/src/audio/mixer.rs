@@ -1,4 +1,5 @@
-//! The mixer: adds up what all say and gives each what the others say.
+//! The mixer: adds up the audio of all participants, and returns for each the sum of the others. Knows nothing of
+//! codecs and legs beyond their tags.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,8 @@ impl Default for Mix {
 }
 
 impl Mix {
-    /// Adds what a participant says. When a participant has two legs at once, only the one with the
-    /// higher epoch counts.
+    /// Adds the audio of a participant. If a participant has two legs at once, only the one with the higher epoch
+    /// counts.
     pub fn add(&mut self, tag: Tag, frame: &Frame) {
         if let Some((epoch, old)) = self.voices.get(&tag.participant) {
             if *epoch > tag.epoch {
@@ -35,7 +36,7 @@ impl Mix {
         self.voices.insert(tag.participant, (tag.epoch, *frame));
     }
 
-    /// What a participant hears: all others, and not itself. Too loud sums are clipped.
+    /// The sum of all others, without the listener. Sums that are too loud are clipped.
     #[must_use]
     pub fn heard_by(&self, listener: Participant) -> Frame {
         let own = self.voices.get(&listener).map_or(&SILENCE, |(_, frame)| frame);
@@ -75,12 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn a_single_member_hears_silence() {
+    fn single_member_hears_silence() {
         check(&[(1, 0, 1234)], 1, 0);
     }
 
     #[test]
-    fn a_loud_sum_is_clipped_but_taking_oneself_out_is_exact() {
+    fn loud_sum_is_clipped_but_subtracting_the_own_audio_is_exact() {
         let loud = [(1, 0, 30_000), (2, 0, 30_000), (3, 0, -20_000)];
         check(&loud, 4, i16::MAX);
         check(&loud, 1, 10_000);

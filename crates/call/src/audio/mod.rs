@@ -1,4 +1,4 @@
-//! Sound: codecs, the jitter buffer and the mixer. Pure: no sockets, no clock, no threads.
+//! Audio: codecs, the jitter buffer and the mixer. Pure: no sockets, no clock, no threads.
 
 pub mod g711;
 pub mod jitter;
@@ -6,7 +6,7 @@ pub mod mixer;
 
 use std::time::Duration;
 
-/// How much sound is mixed at a time.
+/// The length of audio that is mixed at a time.
 pub const TICK: Duration = Duration::from_millis(20);
 
 /// The rate conferences are mixed at, in samples a second. G.711 needs no resampling at this rate;
@@ -16,14 +16,14 @@ pub const RATE: usize = 8000;
 /// Samples in a tick.
 pub const FRAME_SAMPLES: usize = RATE / 50;
 
-/// The sound of one tick.
+/// The audio of one tick.
 pub type Frame = [i16; FRAME_SAMPLES];
 
-/// A tick without sound.
+/// A silent tick.
 pub const SILENCE: Frame = [0; FRAME_SAMPLES];
 
-/// Who a piece of sound is of, and on which of their legs it came. A participant whose call moves
-/// has two legs for a moment: the one with the higher epoch is the newer.
+/// The participant and the leg that a frame comes from. A participant whose call moves has two legs for a moment; the
+/// one with the higher epoch is the newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag {
     /// The participant.
@@ -40,7 +40,7 @@ pub struct Participant(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(pub u32);
 
-/// The codecs a leg can speak.
+/// The codecs of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// G.711 mu-law.

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::audio::TICK;
-use crate::ledger::{Ledger, Ticket};
+use crate::registry::{CallRegistry, Ticket};
 use crate::rooms::RoomName;
 use crate::time::{Clock, Time};
 
@@ -67,7 +67,7 @@ pub(crate) struct MediaHandle {
 }
 
 impl MediaHandle {
-    /// Sends a command. When the thread is gone the ledger says so already, and the command is dropped
+    /// Sends a command. When the thread is gone the registry says so already, and the command is dropped
     /// with all that it holds.
     pub(crate) fn tell(&self, command: Command) {
         let _ = self.commands.send(command);
@@ -86,13 +86,13 @@ impl MediaHandle {
 pub(crate) fn start(
     clock: Clock,
     media_timeout: Duration,
-    ledger: Arc<Ledger>,
+    registry: Arc<CallRegistry>,
 ) -> io::Result<(MediaHandle, JoinHandle<()>)> {
     let (commands, receiver) = mpsc::channel();
     let ticked_at = Arc::new(AtomicU64::new(clock.now().0));
     let handle = MediaHandle { commands, clock, ticked_at: Arc::clone(&ticked_at) };
     let thread = std::thread::Builder::new().name("call-media".into()).spawn(move || {
-        let mut alarm = Alarm { ledger, armed: true };
+        let mut alarm = Alarm { registry, armed: true };
         let shard = Shard::new(media_timeout);
         Worker { clock, shard, sockets: BTreeMap::new(), ticked_at }.run(&receiver);
         alarm.armed = false;
@@ -100,9 +100,9 @@ pub(crate) fn start(
     Ok((handle, thread))
 }
 
-/// Tells the ledger when the thread ends otherwise than by [`Command::Stop`].
+/// Tells the registry when the thread ends otherwise than by [`Command::Stop`].
 struct Alarm {
-    ledger: Arc<Ledger>,
+    registry: Arc<CallRegistry>,
     armed: bool,
 }
 
@@ -110,7 +110,7 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         if self.armed {
             tracing::error!("the media thread has failed; calls are unknown until the node restarts");
-            self.ledger.fail();
+            self.registry.fail();
         }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError};
 use rsipstack::sip::Request;
 use rsipstack::transaction::Transaction;
 
-use crate::ledger::{Purpose, Stats, Ticket};
 use crate::media::leg::Outgoing;
 use crate::media::ports::{MediaPort, PortError};
+use crate::registry::{Purpose, Stats, Ticket};
 use crate::rooms::RoomName;
 use crate::sdp::{Agreed, Local};
 use crate::session_timer::{Policy, SessionTimer};

@@ -8,10 +8,10 @@ use rsipstack::sip::{Method, Request, Response};
 use rsipstack::transaction::Transaction;
 use tokio::sync::mpsc;
 
-use crate::ledger::{Purpose, Stats, Ticket};
 use crate::media::ports::MediaPort;
 use crate::media::shard::LegId;
 use crate::media::thread::{Command, Join};
+use crate::registry::{Purpose, Stats, Ticket};
 use crate::rooms::RoomName;
 use crate::sdp::{self, Agreed, Local};
 use crate::session_timer::SessionTimer;
@@ -91,7 +91,7 @@ pub(super) struct Call {
     pub(super) refreshing: bool,
     pub(super) retry_refresh_at: Option<Time>,
     progress: Progress,
-    waiting_room: Option<(RoomName, MediaPort)>,
+    pending_join: Option<(RoomName, MediaPort)>,
 }
 
 impl Call {
@@ -122,13 +122,13 @@ impl Call {
             refreshing: false,
             retry_refresh_at: None,
             progress: Progress::Ringing,
-            waiting_room: None,
+            pending_join: None,
         }
     }
 
     /// The room the call goes to, its open port, and what its INVITE offered.
     pub(super) fn with_room(mut self, room: RoomName, port: MediaPort, agreed: Option<Agreed>) -> Call {
-        self.waiting_room = Some((room, port));
+        self.pending_join = Some((room, port));
         self.agreed = agreed;
         self
     }
@@ -298,7 +298,7 @@ impl Call {
     /// Tells the media what was agreed; the first time, the leg joins its room.
     pub(super) fn change_media(&mut self, agreed: &Agreed) {
         let plan = agreed.into();
-        let command = match self.waiting_room.take() {
+        let command = match self.pending_join.take() {
             None => Command::Change(self.leg, plan),
             Some((room, port)) => {
                 let events = self.sender.clone();

@@ -75,7 +75,7 @@ impl Uas {
             return;
         }
         let Some(permit) = self.replies.sending.take(source) else {
-            self.ledger.count(|stats| stats.dropped += 1);
+            self.registry.count(|stats| stats.dropped += 1);
             return;
         };
         let endpoint = Arc::clone(&self.endpoint);

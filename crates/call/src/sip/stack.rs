@@ -14,7 +14,7 @@ use rsipstack::transport::TransportLayer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::Ledger;
+use crate::registry::CallRegistry;
 use crate::settings::Settings;
 use crate::time::Clock;
 
@@ -72,12 +72,17 @@ impl Stack {
     pub(crate) fn run(self, uas: &Arc<Uas>) -> CancellationToken {
         let Stack { connections, endpoint, listener, incoming, cancel, .. } = self;
         let inner = endpoint.inner.clone();
-        let ledger = &uas.ledger;
-        watch("SIP stack", ledger, &cancel, async move { endpoint.serve().await });
-        watch("SIP dispatcher", ledger, &cancel, Arc::clone(uas).serve(incoming));
+        let registry = &uas.registry;
+        watch("SIP stack", registry, &cancel, async move { endpoint.serve().await });
+        watch("SIP dispatcher", registry, &cancel, Arc::clone(uas).serve(incoming));
         let accept = transport::accept(listener, Arc::clone(&connections), inner.clone(), cancel.clone());
-        watch("SIP listener", ledger, &cancel, accept);
-        watch("SIP connection reaper", ledger, &cancel, transport::reap(connections, inner, cancel.clone()));
+        watch("SIP listener", registry, &cancel, accept);
+        watch(
+            "SIP connection reaper",
+            registry,
+            &cancel,
+            transport::reap(connections, inner, cancel.clone()),
+        );
         cancel
     }
 }
@@ -85,11 +90,11 @@ impl Stack {
 /// Runs a part of the engine that must not end: when it does, what calls there are is unknown.
 fn watch(
     name: &'static str,
-    ledger: &Arc<Ledger>,
+    registry: &Arc<CallRegistry>,
     cancel: &CancellationToken,
     part: impl Future<Output = ()> + Send + 'static,
 ) {
-    let (ledger, cancel) = (Arc::clone(ledger), cancel.clone());
+    let (registry, cancel) = (Arc::clone(registry), cancel.clone());
     tokio::spawn(async move {
         let part = tokio::spawn(part);
         let abort = part.abort_handle();
@@ -98,7 +103,7 @@ fn watch(
             _ = part => {
                 if !cancel.is_cancelled() {
                     tracing::error!(part = name, "has failed; calls are unknown until the node restarts");
-                    ledger.fail();
+                    registry.fail();
                 }
             }
         }
@@ -113,20 +118,20 @@ fn other(error: rsipstack::Error) -> std::io::Error {
 mod tests {
     use super::*;
     use crate::admission::{Admission, Admitter};
-    use crate::ledger::Calls;
+    use crate::registry::Calls;
     use crate::settings::SourceRate;
 
     #[tokio::test]
     async fn when_a_part_fails_the_calls_are_unknown_but_not_when_it_is_told_to_end() {
-        let ledger = || {
+        let registry = || {
             let admitter = Admitter::new(Admission::Open, 1, SourceRate::default());
-            Ledger::new(Clock::start(), admitter)
+            CallRegistry::new(Clock::start(), admitter)
         };
-        let (ended, told) = (ledger(), ledger());
+        let (ended, told) = (registry(), registry());
         watch("a part that ends by itself", &ended, &CancellationToken::new(), async {});
         let mut calls = ended.watch();
         let unknown = calls.wait_for(|calls| *calls == Calls::Unknown);
-        tokio::time::timeout(Duration::from_secs(10), unknown).await.expect("noticed").expect("ledger");
+        tokio::time::timeout(Duration::from_secs(10), unknown).await.expect("noticed").expect("registry");
 
         let cancel = CancellationToken::new();
         let (started, running) = tokio::sync::oneshot::channel();

@@ -13,10 +13,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Refusal};
-use crate::ledger::{Entry, Ledger, Stats, Ticket};
 use crate::media::ports::PortPool;
 use crate::media::shard::LegId;
 use crate::media::thread::MediaHandle;
+use crate::registry::{CallRegistry, Entry, Stats, Ticket};
 use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::time::Clock;
@@ -40,7 +40,7 @@ const RETRY_AFTER_LIMIT: u32 = 10;
 /// Everything a call needs of its node.
 pub(crate) struct Uas {
     pub(crate) endpoint: EndpointInnerRef,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) registry: Arc<CallRegistry>,
     pub(crate) rooms: RwLock<Rooms>,
     pub(crate) media: MediaHandle,
     pub(crate) ports: Arc<PortPool>,
@@ -124,11 +124,11 @@ impl Uas {
 
     fn new_call(self: &Arc<Uas>, tx: Transaction, flow: Flow) {
         if let Some(turn) = self.expected.admit(tx.original.uri.user(), flow.source()) {
-            let ticket = Arc::new(self.ledger.probe(turn));
+            let ticket = Arc::new(self.registry.probe(turn));
             tokio::spawn(answer::take(Arc::clone(self), ticket, tx, flow));
             return;
         }
-        match self.ledger.admit(flow.source().ip()) {
+        match self.registry.admit(flow.source().ip()) {
             Entry::Admitted(ticket) => {
                 tokio::spawn(answer::take(Arc::clone(self), Arc::new(ticket), tx, flow));
             }
@@ -141,13 +141,13 @@ impl Uas {
         match self.dialogs.find(key) {
             // A full queue drops the request; the far end repeats it.
             Some(events) => drop(events.try_send(Event::Request(Box::new(tx)))),
-            None if self.ledger.answer(flow.source().ip()) => self.reply(tx, 481, Vec::new()),
+            None if self.registry.answer(flow.source().ip()) => self.reply(tx, 481, Vec::new()),
             None => {}
         }
     }
 
     fn outside_dialog(self: &Arc<Uas>, tx: Transaction, flow: &Flow) {
-        if !self.ledger.answer(flow.source().ip()) {
+        if !self.registry.answer(flow.source().ip()) {
             return;
         }
         let method = tx.original.method;
@@ -163,7 +163,7 @@ impl Uas {
 
     /// The answer to OPTIONS: what this node can do, or that it is in maintenance mode.
     fn options(&self) -> (u16, Vec<Header>) {
-        match self.ledger.admission() {
+        match self.registry.admission() {
             Admission::Open => (200, abilities()),
             Admission::Closed(closed) => (503, refusal_headers(&Refusal::Closed(closed))),
         }

@@ -13,7 +13,7 @@ use call::{Admission, CallEngine, Calls, Room, Rooms, Settings, SourceRate};
 use tokio::net::UdpSocket;
 use tokio::process::Command;
 
-/// Longer than anything here takes, even on a busy machine.
+/// The longest wait for a condition: longer than anything here takes, even on a busy machine.
 pub const BOUND: Duration = Duration::from_secs(30);
 
 /// The node's address of a test; callers get the ones after it.
@@ -176,7 +176,7 @@ impl Caller {
         self.expect("SIP/2.0 200").await;
     }
 
-    /// Says 20 ms of a steady level.
+    /// Sends 20 ms of a constant level.
     pub async fn say(&mut self, codec: Codec, level: i16) {
         let mut payload = Vec::new();
         codec.encode(&[level; FRAME_SAMPLES], &mut payload);
@@ -193,7 +193,7 @@ impl Caller {
         self.rtp.send_to(&datagram, self.media.expect("media")).await.expect("send");
     }
 
-    /// The next packet of sound: its header and its first sample.
+    /// The next RTP packet: its header and its first sample.
     pub async fn hear(&self, codec: Codec) -> (Header, i16) {
         let mut buffer = [0; 2048];
         let wait = tokio::time::timeout(BOUND, self.rtp.recv_from(&mut buffer));

@@ -1,4 +1,4 @@
-//! Commands about files of this machine.
+//! Arguments of `pitlane package` and `pitlane machine`, which work on files of this machine.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 /// Commands about packages.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PackageCommand {
-    /// Makes a publisher's pair of keys: NAME.key signs and stays secret, NAME.pub goes onto the machines.
+    /// Generates a publisher's key pair: NAME.key signs and stays secret, NAME.pub is installed on the machines.
     Keygen {
         /// Where to write them, without an ending: keys/release writes keys/release.key and keys/release.pub.
         #[arg(long, value_name = "NAME", value_hint = ValueHint::FilePath)]
         out: PathBuf,
-        /// A line about the key, for whoever reads its files.
+        /// A comment in both files.
         #[arg(long, default_value = "pitlane release key", value_name = "TEXT")]
         comment: String,
         #[command(flatten)]
@@ -20,12 +20,12 @@ pub(crate) enum PackageCommand {
     },
     /// Builds a package, signs it and verifies it.
     Build(BuildArgs),
-    /// Shows what a package says about itself.
+    /// Shows the manifest of a package.
     Inspect {
         /// The package file.
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
-        /// The directory of the trusted public keys. Without it, nothing that is shown is verified.
+        /// The directory of the trusted public keys. Without it, the manifest is shown without verification.
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         trust: Option<PathBuf>,
     },
@@ -46,7 +46,7 @@ pub(crate) struct ProtectionArgs {
     /// A file whose first line is the passphrase of the key, for scripts.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Keeps the key in clear: whoever copies its file signs packages that every machine installs.
+    /// Stores the key unencrypted: whoever copies the file can sign packages that every machine installs.
     #[arg(long, conflicts_with = "passphrase_file")]
     pub(crate) no_passphrase: bool,
 }
@@ -76,9 +76,10 @@ pub(crate) struct BuildArgs {
 pub(crate) enum MachineCommand {
     /// Installs a machine for the first time. Later releases come as upgrades.
     Install(InstallArgs),
-    /// Gives whom a machine trusts and what it is to root, and the rest to the user that its release runs as.
+    /// Gives the trusted keys and the settings of a machine to root, and the rest to the user that its release runs
+    /// as.
     ///
-    /// For machines that were installed without --run-as. Their unit is stopped meanwhile.
+    /// For machines that were installed without --run-as. Stop the unit of the machine before.
     Protect {
         /// The machine's root directory, like /var/lib/pitlane.
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -92,10 +93,10 @@ pub(crate) enum MachineCommand {
 /// A machine to install.
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
-    /// The machine's root directory, like /var/lib/pitlane. It is made when it is not there.
+    /// The machine's root directory, like /var/lib/pitlane. It is created if it does not exist.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) root: PathBuf,
-    /// What the machine will be.
+    /// The role of the machine.
     #[arg(long)]
     pub(crate) role: RoleArg,
     /// The package to install.
@@ -107,8 +108,8 @@ pub(crate) struct InstallArgs {
     /// The machine's settings, which become its machine.toml.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) settings: Option<PathBuf>,
-    /// The user that the release runs as, like pitlane. It gets what the release writes; the trusted keys and
-    /// the settings stay root's. Without it, everything belongs to whoever runs this command.
+    /// The user that the release runs as, like pitlane. It owns what the release writes; the trusted keys and the
+    /// settings are owned by root. Without it, everything is owned by the user who runs this command.
     #[arg(long, value_name = "NAME")]
     pub(crate) run_as: Option<String>,
 }

@@ -1,8 +1,10 @@
-//! What can be asked for on the command line, and what is said about it in `--help`.
+//! The definition of the command line: commands, arguments and the text of `--help`. What a command does is in
+//! `commands`.
 
 mod account;
 mod local;
 mod platform;
+mod simulate;
 mod upgrade;
 
 use std::path::PathBuf;
@@ -10,16 +12,15 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 use fleet::version::Release;
 
-use crate::simulate::arguments::SimulateArgs;
-
 pub(crate) use account::{AccountCommand, PasswordArgs};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
+pub(crate) use simulate::{Clock, DayArg, LocationArg, SimulateArgs};
 pub(crate) use upgrade::{
     PackagesCommand, PolicyArgs, StartArgs, UpgradeCommand, UploadArgs, UploadsCommand, WatchArgs,
 };
 
-/// Said below every help.
+/// Printed below every help.
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -30,9 +31,9 @@ Exit codes:
   5  the Management Node cannot be reached, is not trusted, or does not accept the user
   130  it was interrupted
 
-Standard output is the answer, standard error the story. Times are UTC.";
+Results go to standard output, messages and progress to standard error. Times are UTC.";
 
-/// The release that this program belongs to. Lives as long as the program.
+/// The release that this program belongs to. Leaked once, because clap wants a static text.
 fn version() -> &'static str {
     Release::COMPILED.to_string().leak()
 }
@@ -54,7 +55,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Management Node")]
 pub(crate) struct Global {
-    /// Where the Management Node is, like https://manager.example:8443.
+    /// The address of the Management Node, like https://manager.example:8443.
     #[arg(long, global = true, env = "PITLANE_MANAGER", value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) manager: Option<String>,
     /// The certificate of the platform's authority, in PEM form.
@@ -66,7 +67,7 @@ pub(crate) struct Global {
     /// The user.
     #[arg(long, global = true, env = "PITLANE_USER", value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// A file whose first line is the password. PITLANE_PASSWORD is taken when it is not given.
+    /// A file whose first line is the password. PITLANE_PASSWORD is used if it is not given.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) password_file: Option<PathBuf>,
     /// Prints the API's own objects on standard output, and nothing else there.
@@ -77,7 +78,7 @@ pub(crate) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Checks that the Management Node lets you in, and saves the way there in a profile.
+    /// Checks the login at the Management Node, and saves it with the address in a profile.
     Login,
     /// Your account on the Management Node.
     #[command(subcommand)]
@@ -94,11 +95,11 @@ pub(crate) enum Command {
     /// Upgrades of the platform: upload, check, start, watch.
     #[command(subcommand)]
     Upgrade(UpgradeCommand),
-    /// Says how an upgrade would go: how long it takes, and what capacity and calls it costs.
+    /// Forecasts an upgrade: how long it takes, and what capacity and calls it costs.
     ///
-    /// The manager's and the nodes' own decisions are simulated over many drawn days, with calls that come,
-    /// last and move to other nodes. Sizes and load are given, which needs no login, or come from the running
-    /// platform. The answer is a table; with --json an object, and with --svg a picture beside it.
+    /// The decisions of the Management Node and of the nodes are simulated over many random days, with calls that
+    /// begin, last and move to other nodes. Sizes and load are options, which needs no login, or are read from the
+    /// running platform. The result is a table; with --json an object, and with --svg a picture in addition.
     Simulate(Box<SimulateArgs>),
     /// Upgrade packages on this machine: make keys, build, inspect, verify.
     #[command(subcommand)]
@@ -106,14 +107,14 @@ pub(crate) enum Command {
     /// The machine that a Management Node or a Conferencing Node runs on.
     #[command(subcommand)]
     Machine(MachineCommand),
-    /// Prints the completions for a shell.
+    /// Prints the completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Runs the demonstration (the program pitlane-demo that lies beside this one).
+    /// Runs the demonstration (the program pitlane-demo in the directory of this one).
     Demo {
-        /// What the demonstration takes.
+        /// The arguments of the demonstration.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<std::ffi::OsString>,
     },
@@ -130,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_of_the_commands_is_sound() {
+    fn definition_of_the_commands_is_valid() {
         Args::command().debug_assert();
     }
 
-    /// It would take the value of what every command takes, and of its variable: clap does not object to that.
+    /// It would get the value of the global argument and of its environment variable: clap does not object to that.
     #[test]
-    fn no_command_has_an_argument_of_its_own_named_as_what_every_command_takes() {
+    fn no_argument_of_a_command_has_the_name_of_a_global_one() {
         let all = Args::command();
         let global: Vec<_> =
             all.get_arguments().filter(|it| it.is_global_set()).map(clap::Arg::get_id).collect();
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_every_command_takes_may_stand_before_or_after_it() {
+    fn global_arguments_may_precede_or_follow_the_command() {
         for line in ["pitlane --json --user eve node list", "pitlane node list --json --user eve"] {
             let args = parse(line).unwrap();
             assert!(args.global.json);
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_arguments_are_refused() {
         let check = |line: &str| assert!(parse(line).is_err(), "{line:?} was accepted");
         check("pitlane");
         check("pitlane upgrade start --drain-limit 60");
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_demonstration_gets_its_arguments_untouched() {
+    fn demonstration_gets_its_arguments_unchanged() {
         let Command::Demo { arguments } = parse("pitlane demo --nodes 4 -v").unwrap().command else {
             panic!("another command")
         };

@@ -1,4 +1,4 @@
-//! Commands about the platform's parts: nodes, rooms, locations.
+//! Arguments of `pitlane node`, `room` and `location`.
 
 use std::path::PathBuf;
 
@@ -21,8 +21,8 @@ pub(crate) enum NodeCommand {
     Enrol {
         /// The node's name.
         name: String,
-        /// Where to write the enrolment file; NAME.toml in this directory when not given. It is given only this
-        /// once and must stay secret until it is used.
+        /// Where to write the enrolment file; NAME.toml in this directory if not given. The Management Node sends
+        /// it only once, and it must stay secret until it is used.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         enrolment_file: Option<PathBuf>,
     },
@@ -50,38 +50,39 @@ pub(crate) struct AddNode {
     /// The name of its system location.
     #[arg(long, value_name = "NAME")]
     pub(crate) location: String,
-    /// Where to write the enrolment file. It is given only this once and must stay secret until it is used.
+    /// Where to write the enrolment file. The Management Node sends it only once, and it must stay secret until it
+    /// is used.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) enrolment_file: PathBuf,
-    /// A cloud bursting node, powered on only when it is needed. A run says when it needs it; powering it on is
-    /// yours or your tools'.
+    /// A cloud bursting node, powered on only when it is needed. A run reports when it needs it; you or your tools
+    /// power it on.
     #[arg(long)]
     pub(crate) bursting: bool,
-    /// Its host name; the node's name when not given.
+    /// Its host name; the node's name if not given.
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
-    /// Its DNS domain. Like mask and gateway, it is only noted down: nothing sets a machine's network.
+    /// Its DNS domain. Like mask and gateway, it is only stored: nothing configures a machine's network.
     #[arg(long, value_name = "NAME", default_value = "pitlane.internal")]
     pub(crate) domain: String,
     /// Its network mask.
     #[arg(long, value_name = "IP", default_value = "255.255.255.0")]
     pub(crate) netmask: String,
-    /// Its gateway; its own address when not given.
+    /// Its gateway; its own address if not given.
     #[arg(long, value_name = "IP")]
     pub(crate) gateway: Option<String>,
-    /// What else is to be known about it.
+    /// Any other information about it.
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
 }
 
-/// The operator's maintenance mode. A run's own is never touched by it.
+/// The operator's maintenance mode. It does not affect that of a run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MaintenanceCommand {
     /// The node takes no more calls; those that it has go on.
     On {
         /// The node's name.
         name: String,
-        /// Why, for whoever looks at it.
+        /// The reason, as it is shown.
         #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
         reason: String,
     },
@@ -101,7 +102,7 @@ pub(crate) enum RoomCommand {
     Add {
         /// The room's name.
         name: String,
-        /// What people dial to get there. May be given several times.
+        /// What callers dial to reach it. May be given several times.
         #[arg(long = "alias", value_name = "ALIAS", required = true)]
         aliases: Vec<String>,
     },
@@ -121,7 +122,7 @@ pub(crate) enum LocationCommand {
     Add {
         /// The location's name.
         name: String,
-        /// What else is to be known about it.
+        /// Any other information about it.
         #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
         description: String,
     },

@@ -1,4 +1,5 @@
-//! Commands about upgrades of the platform.
+//! Arguments of `pitlane upgrade`, and the limits of a run as the API takes them. The bounds of the limits are checked
+//! by the Management Node.
 
 use std::path::PathBuf;
 
@@ -10,13 +11,13 @@ use crate::span::Seconds;
 /// Commands about upgrades.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UpgradeCommand {
-    /// Uploads a package; the Management Node verifies it, and says whether it could start.
+    /// Uploads a package; the Management Node verifies it, and checks whether an upgrade could start.
     ///
-    /// An upload that was interrupted goes on where it was when the same file is uploaded again.
+    /// An interrupted upload is resumed when the same file is uploaded again.
     Upload(UploadArgs),
-    /// Says whether an upgrade could start now, with everything that stands in the way.
+    /// Checks whether an upgrade could start now, and shows all blockers and warnings.
     Check {
-        /// The package: its version or the beginning of its hash. The newest uploaded when not given.
+        /// The package: its version or the first digits of its hash. The newest uploaded one if not given.
         package: Option<String>,
         /// The limits that it would start with.
         #[command(flatten)]
@@ -24,29 +25,29 @@ pub(crate) enum UpgradeCommand {
     },
     /// Starts an upgrade, after showing what it will do.
     Start(StartArgs),
-    /// Shows where every node is, once.
+    /// Shows the progress of every node, once.
     Status,
-    /// Shows where every node is, until the run ends.
+    /// Shows the progress of every node until the run ends.
     ///
-    /// Redrawn in place every second; one line for each change when not on a terminal. Marks: + upgraded,
-    /// > under way, . not yet, ! look at it.
+    /// Redrawn in place every second; one line for each change if not on a terminal. Marks: + upgraded,
+    /// > in progress, . waiting, ! needs attention.
     Watch(WatchArgs),
-    /// Lists past runs, or tells one run step by step.
+    /// Lists past runs, or shows the history of one run.
     History(HistoryArgs),
     /// The packages that the Management Node holds: list, remove.
     ///
-    /// Those that nothing needs any more are removed when a new one is uploaded: of what the platform does
-    /// not run and has not run just before, the Management Node keeps three that are newer than what it runs.
+    /// Packages that are no longer needed are removed when a new one is uploaded. Of the packages that the platform
+    /// neither runs nor ran just before, the Management Node keeps three that are newer than the one it runs.
     #[command(args_conflicts_with_subcommands = true)]
     Packages {
-        /// What to do; list them when not given.
+        /// What to do; lists them if not given.
         #[command(subcommand)]
         command: Option<PackagesCommand>,
     },
     /// Uploads of packages that are under way or were interrupted: list, remove.
     #[command(args_conflicts_with_subcommands = true)]
     Uploads {
-        /// What to do; list them when not given.
+        /// What to do; lists them if not given.
         #[command(subcommand)]
         command: Option<UploadsCommand>,
     },
@@ -55,11 +56,11 @@ pub(crate) enum UpgradeCommand {
 /// Commands about the packages that the Management Node holds.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PackagesCommand {
-    /// Lists them, with what each is needed for.
+    /// Lists them, each with what it is needed for.
     List,
     /// Removes one, unless it is needed.
     Remove {
-        /// The package: its version or the beginning of its hash.
+        /// The package: its version or the first digits of its hash.
         package: String,
     },
 }
@@ -67,11 +68,11 @@ pub(crate) enum PackagesCommand {
 /// Commands about uploads.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UploadsCommand {
-    /// Lists them, with how far each is and when its last byte arrived.
+    /// Lists them, each with its progress and the time of its last byte.
     List,
     /// Removes one, with the bytes that have arrived.
     Remove {
-        /// The number of the upload, or its beginning.
+        /// The number of the upload, or its first characters.
         upload: String,
     },
 }
@@ -82,7 +83,7 @@ pub(crate) struct UploadArgs {
     /// The package file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// Goes on with an upload that was interrupted, by the number that was printed then.
+    /// Resumes an interrupted upload by the number that was printed then.
     #[arg(long, value_name = "UPLOAD")]
     pub(crate) resume: Option<String>,
 }
@@ -90,7 +91,7 @@ pub(crate) struct UploadArgs {
 /// A run to start.
 #[derive(Debug, Args)]
 pub(crate) struct StartArgs {
-    /// The package: its version or the beginning of its hash. The newest uploaded when not given.
+    /// The package: its version or the first digits of its hash. The newest uploaded one if not given.
     pub(crate) package: Option<String>,
     /// The limits of the run.
     #[command(flatten)]
@@ -100,11 +101,11 @@ pub(crate) struct StartArgs {
     pub(crate) yes: bool,
 }
 
-/// Limits of a run. Whatever is not given is as the platform's standing policy says.
+/// Limits of a run. Limits that are not given are those of the platform's default policy.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Limits of the run")]
 pub(crate) struct PolicyArgs {
-    /// How many nodes may be out of service at once on behalf of the run.
+    /// How many nodes may be out of service at the same time on behalf of the run.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) nodes_at_once: Option<u32>,
     /// How long a node waits for its calls to clear before it goes back to service, like 60s or 1h.
@@ -113,14 +114,13 @@ pub(crate) struct PolicyArgs {
     /// How long the whole run may take, like 24h.
     #[arg(long, value_name = "TIME")]
     pub(crate) run_limit: Option<Seconds>,
-    /// How long a node rests in service before it is tried again, like 10m.
+    /// How long a node stays in service before it is tried again, like 10m.
     #[arg(long, value_name = "TIME")]
     pub(crate) rest: Option<Seconds>,
-    /// Takes this many nodes alone, and no other before as many are upgraded; 0 takes as many as go at once.
+    /// Takes this many nodes first, and no other before as many are upgraded; with 0, as many as --nodes-at-once.
     #[arg(long, value_name = "N")]
     pub(crate) first_nodes: Option<u32>,
-    /// How many nodes must have failed to take the release before the run stops by itself; 0, and it goes on
-    /// whatever fails.
+    /// How many nodes must have failed to take the release before the run stops by itself; with 0 it never does.
     #[arg(long, value_name = "N")]
     pub(crate) stop_at_failures: Option<u32>,
     /// Which share of the nodes that were taken must have failed, in percent, before the run stops by itself.
@@ -129,7 +129,7 @@ pub(crate) struct PolicyArgs {
 }
 
 impl PolicyArgs {
-    /// What differs from the standing policy, as the API takes it.
+    /// The given limits, as the API takes them.
     pub(crate) fn to_json(&self) -> Value {
         let Self {
             nodes_at_once,
@@ -154,7 +154,7 @@ impl PolicyArgs {
         Value::Object(given.collect::<Map<_, _>>())
     }
 
-    /// The same in words; empty when nothing differs.
+    /// The same in words; empty if none is given.
     pub(crate) fn words(&self) -> Vec<String> {
         let Self {
             nodes_at_once,
@@ -185,14 +185,14 @@ impl PolicyArgs {
 /// How to watch.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// How long the Management Node may be away before the watch gives up.
+    /// How long the Management Node may be unreachable before the command gives up.
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub(crate) give_up_after: Seconds,
 }
 
-/// Which run to tell.
+/// Which run to show.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// The number of a run; all runs when not given.
+    /// The number of a run; all runs if not given.
     pub(crate) run: Option<u64>,
 }

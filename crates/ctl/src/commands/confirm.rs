@@ -1,11 +1,11 @@
-//! Asks on the terminal before a command that cannot be undone. Without a terminal it refuses and names the
-//! option that answers in advance; it never takes silence for a yes.
+//! Asks on the terminal before a command that cannot be undone. Without a terminal it refuses, and names the option
+//! that answers in advance. An empty answer is never a yes.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::failure::Failure;
 
-/// A question to whoever gave the command.
+/// A question to the user of the command.
 #[derive(Debug)]
 pub(crate) struct Question {
     /// The question itself: `Start the upgrade to 34.1?`

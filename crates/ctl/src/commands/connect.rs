@@ -1,5 +1,5 @@
-//! Where the Management Node is, whom to believe and as whom: from flags and environment first, then
-//! from the saved profile.
+//! Determines the connection of a command: address, trust, user and password, from arguments and environment first,
+//! then from the saved profile. Opens no connection.
 
 use std::path::PathBuf;
 
@@ -8,21 +8,21 @@ use reqwest::Url;
 use crate::args::Global;
 use crate::client::Connection;
 use crate::failure::Failure;
+use crate::password_input;
 use crate::profile::{self, Profile};
-use crate::secret;
 use crate::trust::Trust;
 
 /// The user of a Management Node that was just installed.
 pub(crate) const FIRST_USER: &str = "admin";
 
-/// Where the profile is.
+/// The path of the profile.
 pub(crate) fn profile_place() -> Result<PathBuf, Failure> {
     Ok(profile::place(|name| std::env::var(name).ok())?)
 }
 
 /// The connection of a command.
 ///
-/// What the profile holds is for its own Management Node: for another one, its password is not used.
+/// The profile belongs to one Management Node: its password is not used for another one.
 ///
 /// # Errors
 /// Something is missing or wrong; nothing was sent.
@@ -31,18 +31,18 @@ pub(crate) fn connection(global: &Global) -> Result<Connection, Failure> {
     resolve(global, saved)
 }
 
-/// The connection that `login` tries: nothing is taken from an earlier profile, but the token for the same
-/// user of the same Management Node.
-pub(crate) fn fresh(global: &Global) -> Result<Connection, Failure> {
+/// The connection of `login`: from an earlier profile only the device token is used, for the same user of the same
+/// Management Node.
+pub(crate) fn for_login(global: &Global) -> Result<Connection, Failure> {
     let connection = resolve(global, None)?;
     // A profile that cannot be read is about to be replaced.
     let saved = profile::load(&profile_place()?).ok().flatten();
-    let device = saved.filter(|saved| is_of(saved, &connection)).and_then(|saved| saved.device);
+    let device = saved.filter(|saved| matches(saved, &connection)).and_then(|saved| saved.device);
     Ok(Connection { device, ..connection })
 }
 
-/// Whether a profile is of the Management Node and the user of a connection.
-pub(crate) fn is_of(saved: &Profile, connection: &Connection) -> bool {
+/// Whether a profile is for the Management Node and the user of a connection.
+pub(crate) fn matches(saved: &Profile, connection: &Connection) -> bool {
     saved.user == connection.user && address(&saved.manager).is_ok_and(|known| known == connection.manager)
 }
 
@@ -63,14 +63,14 @@ fn resolve(global: &Global, saved: Option<Profile>) -> Result<Connection, Failur
         Some(saved) => (Some(saved.password), saved.device),
         None => (None, None),
     };
-    let password = match secret::given(global.password_file.as_deref())?.or(kept) {
+    let password = match password_input::given(global.password_file.as_deref())?.or(kept) {
         Some(password) => password,
-        None => secret::ask(&user, manager.as_str())?,
+        None => password_input::ask(&user, manager.as_str())?,
     };
     Ok(Connection { manager, trust, user, password, device })
 }
 
-/// The address of a Management Node: HTTPS, a host, and nothing behind it.
+/// The address of a Management Node: HTTPS, a host, and no path.
 fn address(text: &str) -> Result<Url, Failure> {
     let refuse = || {
         Failure::Usage(format!(
@@ -96,8 +96,8 @@ fn trust(global: &Global, saved: Option<&Profile>) -> Result<Trust, Failure> {
         Some(Profile { authority: Some(pem), .. }) => Ok(Trust::Authority(pem.clone())),
         Some(Profile { fingerprint: Some(fingerprint), .. }) => Ok(Trust::Fingerprint(fingerprint.parse()?)),
         Some(_) | None => Err(Failure::Usage(
-            "it is not said whom to believe to be the Management Node; give --authority FILE with the platform's \
-             authority, or --fingerprint sha256:… as the Management Node printed it at its first start"
+            "nothing is given to verify the Management Node by; give --authority FILE with the platform's authority, \
+             or --fingerprint sha256:… as the Management Node printed it at its first start"
                 .into(),
         )),
     }
@@ -106,7 +106,7 @@ fn trust(global: &Global, saved: Option<&Profile>) -> Result<Trust, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Password;
+    use crate::password::Password;
 
     fn saved() -> Profile {
         Profile {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_profile_fills_in_what_is_not_given() {
+    fn profile_fills_in_what_is_not_given() {
         let connection = resolve(&Global::default(), Some(saved())).unwrap();
         assert_eq!(connection.manager.as_str(), "https://one:8443/");
         assert_eq!((connection.user.as_str(), connection.password.reveal()), ("eve", "kept"));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_password_goes_to_no_other_management_node_and_serves_no_other_user() {
+    fn saved_password_goes_to_no_other_management_node_and_serves_no_other_user() {
         let other = Global { manager: Some("https://two:8443".into()), ..Global::default() };
         assert!(resolve(&other, Some(saved())).is_err(), "the trust of one was used for two");
         let with_trust = Global { fingerprint: saved().fingerprint, ..other };
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_not_plain_https_is_refused() {
+    fn address_that_is_not_plain_https_is_refused() {
         assert!(address("https://[::1]:8443").is_ok());
         for wrong in
             ["http://one:8443", "one:8443", "https://one/admin", "https://a:b@one", "https://one?x", ""]
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn without_authority_and_fingerprint_nobody_is_believed() {
+    fn no_server_is_trusted_without_authority_and_fingerprint() {
         let global = Global { manager: Some("https://one:8443".into()), ..Global::default() };
         assert!(matches!(resolve(&global, None), Err(Failure::Usage(_))));
     }

@@ -1,5 +1,6 @@
-//! `pitlane machine install`: the first installation of a machine. The release becomes the confirmed
-//! one last, so that a machine that was cut off on the way is installed again, not started.
+//! `pitlane machine`: the first installation of a machine, and the owners of its files. The release is confirmed as the
+//! last step, so a machine whose installation was interrupted is installed again, not started. Relies on `package` for
+//! verification and on `slots` for the slot; upgrades are not done here.
 
 mod owner;
 
@@ -13,11 +14,12 @@ use serde_json::json;
 use slots::{MACHINE_FILE, MACHINE_FILE_MAX, Machine, SlotIdentity, Staging, replace_file};
 
 use self::owner::User;
-use super::Output;
+use super::session::Output;
 use crate::args::{InstallArgs, MachineCommand};
-use crate::failure::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::terminal;
-use crate::when::When;
+use crate::utc_time::UtcTime;
 
 /// Runs a command about a machine.
 pub(crate) fn run(command: &MachineCommand, output: Output) -> Result<Exit, Failure> {
@@ -28,9 +30,9 @@ pub(crate) fn run(command: &MachineCommand, output: Output) -> Result<Exit, Fail
 }
 
 fn protect(root: &Path, user: &str, output: Output) -> Result<Exit, Failure> {
-    // What is no machine is not given away.
+    // Fails if the directory is not a machine, before any owner is changed.
     Machine::open(root).record()?;
-    owner::settle(root, User::named(user)?)?;
+    owner::set_owners(root, User::named(user)?)?;
     match output {
         Output::Json => terminal::print_json(&json!({"root": root, "user": user})),
         Output::Words => terminal::print_line(format!(
@@ -41,7 +43,7 @@ fn protect(root: &Path, user: &str, output: Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Everything that can be refused is looked at before anything is written.
+/// Installs a machine. Everything that can be refused is checked before anything is written.
 fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
     let role = Role::from(args.role);
     let settings = args.settings.as_deref().map(|file| settings(file, role)).transpose()?;
@@ -56,7 +58,7 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
     let slot = staging.slot();
     unpack(args, &verified, role, &staging)?;
     copy_keys(&args.trust, &args.root.join(package::TRUST_DIR))?;
-    // The folder of the keys is to be there after a power cut before the release beside it counts as installed.
+    // The keys must be durable before the release beside them counts as installed.
     let durable = fs::File::open(&args.root).and_then(|root| root.sync_all());
     durable.map_err(Failure::io(format!("make {} durable", args.root.display())))?;
     if let Some(text) = &settings {
@@ -65,7 +67,7 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
     let identity = identity(&verified, role);
     staging.finish(&identity)?;
     if let Some(user) = user {
-        owner::settle(&args.root, user)?;
+        owner::set_owners(&args.root, user)?;
     }
     let root = args.root.display();
     match output {
@@ -79,20 +81,22 @@ fn install(args: &InstallArgs, output: Output) -> Result<Exit, Failure> {
         ]),
     }
     if let Some(last) = expired(&verified) {
-        terminal::tell(&format!(
+        terminal::message(&format!(
             "The package expired on {last}: it is installed all the same, as for a machine that is to run what its \
              platform runs; no upgrade is started with it."
         ));
     }
     if settings.is_none() && !args.root.join(MACHINE_FILE).exists() {
-        terminal::tell(&format!("It has no settings yet: write {root}/{MACHINE_FILE} before it is started."));
+        terminal::message(&format!(
+            "It has no settings yet: write {root}/{MACHINE_FILE} before it is started."
+        ));
     }
     Ok(Exit::Ok)
 }
 
-/// The last day of the package, when that is over.
+/// The last day of the package, if that has passed.
 fn expired(verified: &Verified) -> Option<Date> {
-    let today = jiff::tz::TimeZone::UTC.to_datetime(When::now().0).date();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(UtcTime::now().0).date();
     verified.taken_on(today).is_err().then_some(verified.manifest().valid_until).flatten()
 }
 
@@ -122,12 +126,12 @@ fn settings(file: &Path, role: Role) -> Result<String, Failure> {
     })
 }
 
-/// Settings that lie there already and say something else are the operator's, and stay.
+/// Refuses settings that differ from those already in place, which are the operator's and are kept.
 fn check_settings_in_place(root: &Path, new: Option<&str>) -> Result<(), Failure> {
     let file = root.join(MACHINE_FILE);
     match (fs::read_to_string(&file), new) {
         (Ok(old), Some(new)) if old != new => Err(Failure::Declined {
-            what: format!("{} is there already and says something else; nothing was changed", file.display()),
+            what: format!("{} exists already and differs; nothing was changed", file.display()),
             hint: "leave --settings out to keep it, or move it away".into(),
         }),
         _ => Ok(()),
@@ -146,7 +150,7 @@ fn unpack(args: &InstallArgs, verified: &Verified, role: Role, staging: &Staging
     let payload = args.root.join(format!("{}.install", role.payload_file()));
     let unpacked = ::package::extract_payload(&args.package, verified, role, &payload)
         .and_then(|()| ::package::unpack_release(&payload, verified, role, &staging.dir()));
-    // The payload was only on its way; one that cannot be removed does no harm.
+    // The payload is temporary; if it cannot be removed, it does no harm.
     let _ = fs::remove_file(&payload);
     unpacked.map_err(refused)
 }

@@ -1,4 +1,5 @@
-//! The commands: each asks, prints the answer and gives an exit code.
+//! The commands: each carries out one command of the command line, prints the result and returns an exit code. How
+//! results look is in `view`; nothing about an upgrade is decided here.
 
 mod account;
 mod confirm;
@@ -9,6 +10,7 @@ mod machine;
 mod node;
 mod package;
 mod room;
+mod session;
 mod simulate;
 mod upgrade;
 mod upload;
@@ -17,64 +19,16 @@ mod watch;
 
 use clap::CommandFactory as _;
 
-use crate::args::{Args, Command, Global, PackagesCommand, UpgradeCommand, UploadsCommand};
-use crate::client::{Client, Connection};
-use crate::failure::{Exit, Failure};
+use self::session::{Session, block_on, output};
+use crate::args::{Args, Command, PackagesCommand, UpgradeCommand, UploadsCommand};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::terminal;
-use crate::view::Canvas;
-
-/// What a command that asks the Management Node works with.
-pub(crate) struct Session {
-    client: Client,
-    canvas: Canvas,
-    output: Output,
-}
-
-/// In which form the answer is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// For people.
-    Words,
-    /// The API's own objects.
-    Json,
-}
-
-impl Session {
-    fn open(global: &Global) -> Result<Self, Failure> {
-        Self::over(global, connect::connection(global)?)
-    }
-
-    fn over(global: &Global, connection: Connection) -> Result<Self, Failure> {
-        let client = Client::new(connection)?;
-        Ok(Self { client, canvas: Canvas::stdout(), output: output(global) })
-    }
-
-    /// Prints an object as it came, or in words.
-    fn answer(&self, object: &serde_json::Value, words: impl FnOnce() -> Vec<String>) {
-        match self.output {
-            Output::Json => terminal::print_json(object),
-            Output::Words => terminal::print(&words()),
-        }
-    }
-
-    /// Says what was done. The Management Node had nothing to say to it, so with `--json` neither
-    /// have we on standard output.
-    fn done(&self, sentence: &str) {
-        match self.output {
-            Output::Json => terminal::tell(sentence),
-            Output::Words => terminal::print_line(sentence),
-        }
-    }
-}
-
-fn output(global: &Global) -> Output {
-    if global.json { Output::Json } else { Output::Words }
-}
 
 /// Runs a command.
 ///
 /// # Errors
-/// Why it did not do what it was asked to.
+/// Why it has failed.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let Args { global, command } = args;
     match command {
@@ -120,10 +74,4 @@ async fn upgrade_command(session: &Session, command: &UpgradeCommand) -> Result<
             UploadsCommand::Remove { upload } => uploads::remove(session, upload).await,
         },
     }
-}
-
-/// One thread is enough to wait for one answer at a time.
-fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(Failure::io("start the runtime"))?.block_on(command)
 }

@@ -1,4 +1,5 @@
-//! `pitlane node`: Conferencing Nodes.
+//! `pitlane node`: lists, adds, enrols and removes Conferencing Nodes, and sets their maintenance mode. Enrolment files
+//! are written readable by their owner alone.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,15 +11,17 @@ use serde_json::{Value, json};
 
 use super::confirm::Question;
 use super::room::{detail, find, location_uri};
-use super::{Session, upgrade};
+use super::session::{Output, Session};
+use super::upgrade;
 use crate::api::{Configured, List, UpgradeStatus, WorkerStatus};
 use crate::args::{AddNode, MaintenanceCommand, NodeCommand};
 use crate::client::view;
-use crate::failure::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::terminal;
+use crate::utc_time::UtcTime;
 use crate::view::Canvas;
 use crate::view::nodes::{self, id_in, is_named};
-use crate::when::When;
 
 const CONFIGURED: &str = "configuration/v1/worker_vm/";
 const STATUS: &str = "status/v1/worker_vm/";
@@ -52,7 +55,7 @@ async fn list(session: &Session) -> Result<Exit, Failure> {
     let doing = "list the Conferencing Nodes";
     let list = session.client.list(doing, STATUS, &[]).await?;
     let found: List<WorkerStatus> = view(doing, &list)?;
-    session.answer(&list, || nodes::nodes(found.objects, When::now(), session.canvas));
+    session.answer(&list, || nodes::nodes(found.objects, UtcTime::now(), session.canvas));
     Ok(Exit::Ok)
 }
 
@@ -63,8 +66,8 @@ async fn show(session: &Session, name: &str) -> Result<Exit, Failure> {
     let status = list["objects"].as_array().into_iter().flatten().find(|object| is_named(object, name));
     let status_view: Option<WorkerStatus> = status.map(|status| view(doing, status)).transpose()?;
     let view: Configured = view(doing, &configured)?;
-    session.answer(&configured, || nodes::node(&view, status_view.as_ref(), When::now()));
-    if let (super::Output::Json, Some(status)) = (session.output, status) {
+    session.answer(&configured, || nodes::node(&view, status_view.as_ref(), UtcTime::now()));
+    if let (Output::Json, Some(status)) = (session.output, status) {
         terminal::print_json(status);
     }
     Ok(Exit::Ok)
@@ -74,23 +77,23 @@ async fn show(session: &Session, name: &str) -> Result<Exit, Failure> {
 async fn add(session: &Session, node: &AddNode) -> Result<Exit, Failure> {
     let location = location_uri(session, &node.location).await?;
     let (name, file) = (&node.name, &node.enrolment_file);
-    let ask = Ask {
+    let request = EnrolmentRequest {
         doing: format!("add the node {name}"),
         path: CONFIGURED.into(),
         body: body(node, &location),
         again: format!("remove it with `pitlane node remove {name}`, and add it again"),
     };
-    let id = enrolment_file(session, ask, file).await?;
+    let id = enrolment_file(session, request, file).await?;
     let (id, file) = (id.as_deref().unwrap_or("not known"), file.display());
     session.done(&format!("Conferencing Node {name} is added (id {id}). Its enrolment file: {file}"));
-    terminal::tell(
+    terminal::message(
         "Carry it to the node's machine. Whoever holds it can become this node: keep it secret until it is used.",
     );
     Ok(Exit::Ok)
 }
 
-/// The enrolment file of a node, in the current directory. Release 34 took any characters in a name, and a name
-/// of then is still that of its node: those that lead elsewhere or cannot be seen are replaced.
+/// The enrolment file of a node, in the current directory. Release 34 accepted any characters in a name, and such
+/// names are kept: slashes and hidden characters are replaced.
 fn file_of(name: &str) -> PathBuf {
     let safe = |c: char| if c == '/' || is_hidden(c) { '_' } else { c };
     PathBuf::from(name.chars().map(safe).chain(".toml".chars()).collect::<String>())
@@ -99,15 +102,15 @@ fn file_of(name: &str) -> PathBuf {
 /// Makes a new enrolment file for a node that is registered.
 async fn enrol(session: &Session, name: &str, file: &Path) -> Result<Exit, Failure> {
     let node = find(session, CONFIGURED, KIND, name).await?;
-    let ask = Ask {
+    let request = EnrolmentRequest {
         doing: format!("make an enrolment file for the node {name}"),
         path: format!("{}enrolment/", detail(CONFIGURED, &node)),
         body: json!({}),
         again: format!("run `pitlane node enrol {name}` again"),
     };
-    enrolment_file(session, ask, file).await?;
+    enrolment_file(session, request, file).await?;
     session.done(&format!("A new enrolment file for the Conferencing Node {name}: {}", file.display()));
-    terminal::tell(
+    terminal::message(
         "Carry it to the node's machine and use it there with `pitlane-node enrol --replace`; a node that runs takes it over \
          by itself. The certificate that the node has now is refused from then on. Keep the file secret until it is used.",
     );
@@ -115,30 +118,34 @@ async fn enrol(session: &Session, name: &str, file: &Path) -> Result<Exit, Failu
 }
 
 /// A request whose answer is an enrolment file.
-struct Ask {
+struct EnrolmentRequest {
     doing: String,
     path: String,
     body: Value,
-    /// What to do to get another one.
+    /// How to get another one.
     again: String,
 }
 
-/// Asks for an enrolment file and writes it. It is given only once, so its place is made sure of first. Returns
-/// the number of the node, if the answer says it.
-async fn enrolment_file(session: &Session, ask: Ask, file: &Path) -> Result<Option<String>, Failure> {
-    let Ask { doing, path, body, again } = ask;
+/// Requests an enrolment file and writes it. It is sent only once, so the file is created before. Returns the number
+/// of the node, if the answer contains it.
+async fn enrolment_file(
+    session: &Session,
+    request: EnrolmentRequest,
+    file: &Path,
+) -> Result<Option<String>, Failure> {
+    let EnrolmentRequest { doing, path, body, again } = request;
     let mut handle = reserve(file)?;
     let answer = match session.client.post(&doing, &path, &body).await {
         Ok(answer) => answer,
         Err(error) => {
-            // It is empty and ours; what counts is why the request was refused.
+            // The file is empty; the error to report is that of the request.
             let _ = fs::remove_file(file);
             return Err(error.into());
         }
     };
     let written = handle.write_all(answer.text.as_bytes()).and_then(|()| handle.sync_all());
     written.map_err(|source| Failure::Io {
-        doing: format!("write the enrolment file {}, which is given only once; {again}", file.display()),
+        doing: format!("write the enrolment file {}, which is sent only once; {again}", file.display()),
         source,
     })?;
     if answer.text.is_empty() {
@@ -148,14 +155,14 @@ async fn enrolment_file(session: &Session, ask: Ask, file: &Path) -> Result<Opti
     Ok(answer.location.as_deref().and_then(id_in).map(Into::into))
 }
 
-/// Makes the enrolment file, readable by its owner alone. An existing file is never replaced.
+/// Creates the enrolment file, readable by its owner alone. An existing file is never replaced.
 fn reserve(file: &Path) -> Result<fs::File, Failure> {
     let mut options = fs::OpenOptions::new();
     let made = options.write(true).create_new(true).mode(0o600).open(file);
     made.map_err(Failure::io(format!("make the enrolment file {}", file.display())))
 }
 
-/// The node as the API takes it: the compatible fields, all of which it demands.
+/// The node as the API takes it: all compatible fields, which are mandatory there.
 fn body(node: &AddNode, location: &str) -> Value {
     let AddNode {
         name,
@@ -187,17 +194,17 @@ fn body(node: &AddNode, location: &str) -> Value {
 /// Removes the node, after showing what is lost.
 async fn remove(session: &Session, name: &str, yes: bool) -> Result<Exit, Failure> {
     let node = find(session, CONFIGURED, KIND, name).await?;
-    let doing = "show what the removal would end";
+    let doing = "report the status of the platform";
     let status: UpgradeStatus = view(doing, &session.client.get(doing, upgrade::STATUS).await?)?;
-    let canvas = Canvas { width: terminal::story_width(), paint: terminal::Paint::Plain };
-    nodes::removal(name, &status, canvas).iter().for_each(|line| terminal::tell(line));
+    let canvas = Canvas { width: terminal::stderr_width(), paint: terminal::Paint::Plain };
+    nodes::removal(name, &status, canvas).iter().for_each(|line| terminal::message(line));
     let question = Question {
         asks: format!("Remove the Conferencing Node {name} from the platform?"),
         subject: format!("whether to remove the node {name}"),
         unasked: "remove it",
     };
     if !yes && !question.confirmed()? {
-        terminal::tell("Not removed; nothing was changed.");
+        terminal::message("Not removed; nothing was changed.");
         return Ok(Exit::Failure);
     }
     session.client.delete(&format!("remove the node {name}"), &detail(CONFIGURED, &node)).await?;

@@ -1,4 +1,5 @@
-//! `pitlane package`: keys, building, inspecting and verifying of packages on this machine.
+//! `pitlane package`: keys, and building, inspecting and verifying packages on this machine. Relies on crate `package`;
+//! the Management Node is not needed.
 
 mod head;
 mod passphrase;
@@ -9,11 +10,12 @@ use std::path::Path;
 use ::package::{KeyError, Level, Manifest, Protection, Role, TrustedKeys, Verified};
 use serde_json::{Value, json};
 
-use super::Output;
+use super::session::Output;
 use crate::args::{BuildArgs, PackageCommand, ProtectionArgs};
-use crate::failure::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::terminal;
-use crate::text::{bytes, harmless};
+use crate::text::{bytes, sanitized};
 
 /// Runs a command about packages.
 pub(crate) fn run(command: &PackageCommand, output: Output) -> Result<Exit, Failure> {
@@ -66,13 +68,11 @@ fn build(args: &BuildArgs, output: Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Shows the head of a package without keys: its claims, and that they are claims.
+/// Shows the head of a package without keys, and that nothing of it is verified.
 fn unverified(file: &Path, output: Output) -> Result<Exit, Failure> {
     let head = head::read(file)?;
-    let claim =
-        head.signer.map_or("it names no key".into(), |key| format!("it claims to be signed with key {key}"));
-    let first =
-        format!("NOT VERIFIED: no keys were given; {claim}. Everything below is only what the file says.");
+    let claim = head.signer.map_or("it names no key".into(), |key| format!("it names the signing key {key}"));
+    let first = format!("NOT VERIFIED: no keys were given; {claim}. Nothing of the file below is verified.");
     match output {
         Output::Json => terminal::print_json(&json!({"verified": false, "manifest": head.manifest})),
         Output::Words => {
@@ -128,7 +128,7 @@ fn show_verified(verified: &Verified, first: String, output: Output) {
     }
 }
 
-/// What a manifest says, a line each.
+/// The fields of a manifest, a line each.
 fn describe(manifest: &Manifest, hash: &str, size: Option<u64>) -> Vec<String> {
     let wire = manifest.protocols.wire;
     let mut lines = vec![
@@ -141,10 +141,10 @@ fn describe(manifest: &Manifest, hash: &str, size: Option<u64>) -> Vec<String> {
     ];
     lines.extend(size.map(|size| format!("  size      {}", bytes(size))));
     for step in &manifest.path.0 {
-        let reason = harmless(&step.reason);
+        let reason = sanitized(&step.reason);
         lines.push(format!("  path      {} can be installed on {} or later: {reason}", step.to, step.from));
     }
-    lines.push(format!("  speaks    wire {} to {}, media {}", wire.min, wire.max, manifest.protocols.media));
+    lines.push(format!("  protocol  wire {} to {}, media {}", wire.min, wire.max, manifest.protocols.media));
     for role in Role::ALL {
         let payload = manifest.payloads.get(role);
         let (size, unpacked) = (bytes(payload.size), bytes(payload.unpacked_size));
@@ -155,7 +155,7 @@ fn describe(manifest: &Manifest, hash: &str, size: Option<u64>) -> Vec<String> {
             payload.program.as_str()
         ));
     }
-    let notes = harmless(&manifest.notes);
+    let notes = sanitized(&manifest.notes);
     for (position, line) in notes.lines().filter(|line| !line.trim().is_empty()).enumerate() {
         let name = if position == 0 { "notes" } else { "" };
         lines.push(format!("  {name:8}  {}", line.trim_end()));

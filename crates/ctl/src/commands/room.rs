@@ -1,12 +1,13 @@
-//! `pitlane room` and `pitlane location`.
+//! `pitlane room` and `pitlane location`, and the lookup of configured objects by name that other commands share.
 
 use serde_json::{Value, json};
 
-use super::Session;
+use super::session::Session;
 use crate::api::{Configured, List};
 use crate::args::{LocationCommand, RoomCommand};
 use crate::client::view;
-use crate::failure::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::view::nodes::{self, is_named};
 
 const ROOMS: &str = "configuration/v1/conference/";
@@ -57,21 +58,21 @@ pub(crate) async fn locations(session: &Session, command: &LocationCommand) -> R
     Ok(Exit::Ok)
 }
 
-/// The system location of this name, as its place in the API.
+/// The path in the API of the system location of this name.
 pub(crate) async fn location_uri(session: &Session, name: &str) -> Result<String, Failure> {
     let object = find(session, LOCATIONS, "system location", name).await?;
     let location: Configured = view("find the location", &object)?;
     Ok(location.resource_uri.unwrap_or_else(|| format!("/api/admin/{LOCATIONS}{}/", location.id)))
 }
 
-/// The object of this name in a list, letter by letter.
+/// The object in a list that has exactly this name.
 pub(crate) async fn find(session: &Session, list: &str, kind: &str, name: &str) -> Result<Value, Failure> {
     let found = session.client.list(&format!("find the {kind} {name}"), list, &[("name", name)]).await?;
     let objects = found["objects"].as_array().into_iter().flatten();
     let object = objects.into_iter().find(|object| is_named(object, name));
     object.cloned().ok_or_else(|| Failure::NotFound {
         what: format!("there is no {kind} named {name}"),
-        hint: "check the name; the matching list command shows those that there are".into(),
+        hint: "check the name; the list command shows all".into(),
     })
 }
 

@@ -1,19 +1,21 @@
-//! `pitlane upgrade check`, `start`, `status`, `history` and `packages`.
+//! `pitlane upgrade check`, `start`, `status`, `history` and `packages`. Whether a run may start is decided by the
+//! Management Node; `start` sends exactly the package and limits that it has shown.
 
 use fleet::version::Sha256;
 use serde_json::{Value, json};
 
 use super::confirm::Question;
-use super::{Output, Session};
+use super::session::{Output, Session};
 use crate::api::{Check, EndedRun, List, Package, UpgradeStatus};
 use crate::args::{PolicyArgs, StartArgs};
 use crate::client::view;
-use crate::failure::{Exit, Failure};
-use crate::no_answer::ClientError;
+use crate::client_error::ClientError;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::terminal;
 use crate::text::short;
+use crate::utc_time::UtcTime;
 use crate::view::{self as draw, check as draw_check};
-use crate::when::When;
 
 pub(crate) const STATUS: &str = "status/v1/upgrade/";
 pub(crate) const CHECK: &str = "command/v1/platform/upgrade_check/";
@@ -21,20 +23,20 @@ const START: &str = "command/v1/platform/upgrade_start/";
 const HISTORY: &str = "history/v1/upgrade/";
 const PACKAGES: &str = "configuration/v1/upgrade_package/";
 
-/// Parts of a run's history that are put together: five thousand entries each, a hundred times what
-/// a run over the largest platform writes.
+/// Most parts of a run's history that are requested: five thousand entries each, a hundred times as many as a run over
+/// the largest platform writes.
 const MAX_PARTS: usize = 500;
 
 /// Fewest digits of a hash that name a package.
 const SHORTEST_HASH: usize = 4;
 
-/// Says whether an upgrade could start.
+/// Shows whether an upgrade could start.
 pub(crate) async fn check(
     session: &Session,
     package: Option<&str>,
     policy: &PolicyArgs,
 ) -> Result<Exit, Failure> {
-    let (object, check) = ask(session, package, policy).await?;
+    let (object, check) = request_check(session, package, policy).await?;
     session.answer(&object, || {
         let canvas = session.canvas;
         let mut lines = draw_check::purpose(&check, canvas);
@@ -45,8 +47,8 @@ pub(crate) async fn check(
     Ok(if check.blockers.is_empty() { Exit::Ok } else { Exit::Refused })
 }
 
-/// Asks for the check of a package.
-pub(crate) async fn ask(
+/// Requests the check of a package.
+pub(crate) async fn request_check(
     session: &Session,
     package: Option<&str>,
     policy: &PolicyArgs,
@@ -71,7 +73,7 @@ fn request(manifest: Option<String>, policy: &PolicyArgs) -> Value {
     body
 }
 
-/// The manifest of the package that is meant: by version, or by the beginning of its hash.
+/// The manifest of the package with this version, or whose hash begins so.
 async fn resolve(session: &Session, name: &str) -> Result<String, Failure> {
     if name.parse::<Sha256>().is_ok() {
         return Ok(name.into());
@@ -84,13 +86,11 @@ async fn resolve(session: &Session, name: &str) -> Result<String, Failure> {
     if found.is_empty() && is_hash && digits.len() >= SHORTEST_HASH {
         found = packages.iter().filter(|package| package.manifest.starts_with(&digits)).collect();
     }
-    let hint = "pitlane upgrade packages lists those that there are; name one by its version or its hash";
+    let hint = "pitlane upgrade packages lists all; name one by its version or its hash";
     match found.as_slice() {
         [package] => Ok(package.manifest.clone()),
         [] if is_hash && digits.len() < SHORTEST_HASH => Err(Failure::NotFound {
-            what: format!(
-                "no package has the version {name}, and {name} is too short for the beginning of a hash"
-            ),
+            what: format!("no package has the version {name}, and {name} has too few digits for a hash"),
             hint: format!(
                 "give at least {SHORTEST_HASH} digits of the hash, as pitlane upgrade packages shows it"
             ),
@@ -103,8 +103,8 @@ async fn resolve(session: &Session, name: &str) -> Result<String, Failure> {
             let each = |package: &&Package| format!("{} of {}", short(&package.manifest), package.release());
             let each: Vec<String> = several.iter().map(each).collect();
             Err(Failure::NotFound {
-                what: format!("{} packages are meant by {name}: {}", several.len(), each.join(", ")),
-                hint: "name one by the beginning of its hash".into(),
+                what: format!("{name} matches {} packages: {}", several.len(), each.join(", ")),
+                hint: "name one by the first digits of its hash".into(),
             })
         }
     }
@@ -117,7 +117,7 @@ async fn held(session: &Session) -> Result<Vec<Package>, Failure> {
     Ok(packages.objects)
 }
 
-/// What names a package in a command: its version, or the beginning of its hash when another package has the same
+/// The name of a package in a command: its version, or the first digits of its hash if another package has the same
 /// version or the list cannot be read.
 pub(crate) async fn name_of(session: &Session, package: &Package) -> String {
     let same = |other: &&Package| other.version == package.version;
@@ -127,24 +127,24 @@ pub(crate) async fn name_of(session: &Session, package: &Package) -> String {
     }
 }
 
-/// Starts an upgrade, after showing what it will do. What was shown is what is started.
+/// Starts an upgrade after showing what it will do. Exactly what was shown is started.
 pub(crate) async fn start(session: &Session, args: &StartArgs) -> Result<Exit, Failure> {
-    let (object, check) = ask(session, args.package.as_deref(), &args.policy).await?;
+    let (object, check) = request_check(session, args.package.as_deref(), &args.policy).await?;
     if !check.blockers.is_empty() {
         if session.output == Output::Json {
             terminal::print_json(&object);
         }
-        tell_all(&draw_check::verdict(&check, plain()));
+        print_messages(&draw_check::verdict(&check, plain()));
         return Ok(Exit::Refused);
     }
-    tell_all(&draw_check::purpose(&check, plain()));
-    tell_all(&draw_check::verdict(&check, plain()));
+    print_messages(&draw_check::purpose(&check, plain()));
+    print_messages(&draw_check::verdict(&check, plain()));
     let limits = args.policy.words();
     if !limits.is_empty() {
-        terminal::tell(&format!("Limits of this run: {}.", limits.join(", ")));
+        terminal::message(&format!("Limits of this run: {}.", limits.join(", ")));
     }
     if !args.yes && !confirmed(&check)? {
-        terminal::tell("Not started; nothing was changed.");
+        terminal::message("Not started; nothing was changed.");
         return Ok(Exit::Failure);
     }
     begin(session, &check, &args.policy).await
@@ -156,7 +156,7 @@ async fn begin(session: &Session, check: &Check, policy: &PolicyArgs) -> Result<
     let answer = match session.client.post(doing, START, &body).await {
         Ok(answer) => answer.json(doing)?,
         Err(error) => {
-            tell_blockers(&error);
+            print_blockers(&error);
             return Err(error.into());
         }
     };
@@ -171,22 +171,22 @@ async fn begin(session: &Session, check: &Check, policy: &PolicyArgs) -> Result<
     Ok(Exit::Ok)
 }
 
-/// Every blocker of a refusal that came although the check was good: something has changed since.
-fn tell_blockers(error: &ClientError) {
+/// Prints the blockers of a start that was refused although the check before found none.
+fn print_blockers(error: &ClientError) {
     let ClientError::Refused { body: Some(body), .. } = error else { return };
     for blocker in body["blockers"].as_array().into_iter().flatten() {
         let text = blocker["text"].as_str().unwrap_or_default();
-        terminal::tell(&format!("blocked: {}", crate::text::harmless(text)));
+        terminal::message(&format!("blocked: {}", crate::text::sanitized(text)));
     }
 }
 
-/// The story has no colours, and the width of the terminal that it goes to.
+/// The layout of standard error: no colours, and the width of its terminal.
 fn plain() -> draw::Canvas {
-    draw::Canvas { width: terminal::story_width(), paint: terminal::Paint::Plain }
+    draw::Canvas { width: terminal::stderr_width(), paint: terminal::Paint::Plain }
 }
 
-fn tell_all(lines: &[String]) {
-    lines.iter().for_each(|line| terminal::tell(line));
+fn print_messages(lines: &[String]) {
+    lines.iter().for_each(|line| terminal::message(line));
 }
 
 /// Asks whether to start.
@@ -195,7 +195,7 @@ fn confirmed(check: &Check) -> Result<bool, Failure> {
     Question { asks, subject: "whether to start the upgrade".into(), unasked: "start" }.confirmed()
 }
 
-/// Shows where every node is.
+/// Shows the progress of every node.
 pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     let doing = "show the upgrade";
     let object = session.client.get(doing, STATUS).await?;
@@ -204,7 +204,7 @@ pub(crate) async fn status(session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Lists past runs, or tells one.
+/// Lists past runs, or shows one.
 pub(crate) async fn history(session: &Session, run: Option<u64>) -> Result<Exit, Failure> {
     let (doing, canvas) = ("show past upgrades", session.canvas);
     let Some(id) = run else {
@@ -214,18 +214,18 @@ pub(crate) async fn history(session: &Session, run: Option<u64>) -> Result<Exit,
         return Ok(Exit::Ok);
     };
     let (object, run) = one_run(session, id).await?;
-    session.answer(&object, || draw::history::run(&run, When::now(), canvas));
+    session.answer(&object, || draw::history::run(&run, UtcTime::now(), canvas));
     Ok(Exit::Ok)
 }
 
-/// One run with everything that happened in it, put together from its parts.
+/// One run with its whole history, assembled from its parts.
 async fn one_run(session: &Session, id: u64) -> Result<(Value, EndedRun), Failure> {
     let doing = "show a past upgrade";
     let mut object = match session.client.get(doing, &format!("{HISTORY}{id}/")).await {
-        Err(ClientError::Nothing { .. }) => {
+        Err(ClientError::NotFound { .. }) => {
             return Err(Failure::NotFound {
                 what: format!("there is no run {id}"),
-                hint: "pitlane upgrade history lists the runs that there were".into(),
+                hint: "pitlane upgrade history lists all runs".into(),
             });
         }
         answer => answer?,
@@ -248,7 +248,7 @@ pub(crate) async fn packages(session: &Session) -> Result<Exit, Failure> {
     let doing = "list the packages";
     let list = session.client.list(doing, PACKAGES, &[]).await?;
     let packages: List<Package> = view(doing, &list)?;
-    session.answer(&list, || draw::history::packages(&packages.objects, When::now(), session.canvas));
+    session.answer(&list, || draw::history::packages(&packages.objects, UtcTime::now(), session.canvas));
     Ok(Exit::Ok)
 }
 

@@ -1,5 +1,5 @@
-//! `pitlane upgrade upload`: brings a package to the Management Node, piece by piece. An upload that
-//! was interrupted goes on where it was.
+//! `pitlane upgrade upload`: uploads a package to the Management Node piece by piece, and resumes an interrupted
+//! upload. Checks the file for damage before; verification of the signature is done by the Management Node.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,32 +14,34 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::session::{Output, Session};
+use super::upgrade;
 use super::uploads::{REQUESTS, is_name};
-use super::{Session, upgrade};
 use crate::api::Upload;
 use crate::args::{PolicyArgs, UploadArgs};
 use crate::client::{LONG_LIMIT, view};
-use crate::failure::{Exit, Failure};
-use crate::no_answer::ClientError;
+use crate::client_error::ClientError;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::terminal;
-use crate::text::{bytes, harmless, short};
+use crate::text::{bytes, sanitized, short};
 use crate::view::check as draw_check;
 
 const UPGRADE: &str = "configuration/v1/upgrade/";
 
-/// Bytes at the beginning of the file whose hash says which file it is.
+/// How many bytes at the beginning of the file are hashed to identify it.
 const HEAD_BYTES: u64 = 64 << 10;
 
-/// Bytes sent at a time: large enough for a fast network, small enough that little is sent twice.
+/// Bytes sent in one request: large enough for a fast network, small enough that little is sent twice.
 const PIECE: usize = 4 << 20;
 
-/// Tries in a row without a byte arriving before the upload is given up.
+/// Tries in a row without progress before the upload is given up.
 const TRIES: u32 = 8;
 
 /// Pause before the second try; it doubles with every further one: a minute in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Uploads a package and says whether it could start.
+/// Uploads a package and shows whether an upgrade to it could start.
 pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<Exit, Failure> {
     let file = &args.file;
     let reading = || format!("read {}", file.display());
@@ -47,54 +49,54 @@ pub(crate) async fn run(session: &Session, args: &UploadArgs) -> Result<Exit, Fa
     let mut source = File::open(file).await.map_err(Failure::io(reading()))?;
     let size = source.metadata().await.map_err(Failure::io(reading()))?.len();
     let upload = match &args.resume {
-        Some(id) => resumed(session, id, size, file).await?,
-        None => begun(session, &mut source, size, file).await?,
+        Some(id) => resume(session, id, size, file).await?,
+        None => begin(session, &mut source, size, file).await?,
     };
-    let went_on = upload.offset > 0;
-    match bring(session, &mut source, upload, (file, manifest)).await {
-        // The file is whole, so bytes that another one left there are at fault. They are gone now.
-        Err(failure) if went_on && manifest.is_some() && is_refused_package(&failure) => {
-            terminal::tell(&format!(
-                "What was there from before was not of {}; it is sent again from its beginning.",
+    let resumed = upload.offset > 0;
+    match transfer(session, &mut source, upload, (file, manifest)).await {
+        // The file is undamaged, so the bytes that were there before were of another one. They are removed now.
+        Err(failure) if resumed && manifest.is_some() && is_refused_package(&failure) => {
+            terminal::message(&format!(
+                "The bytes that were uploaded before are not of {}; it is sent again from its beginning.",
                 file.display()
             ));
-            let upload = begun(session, &mut source, size, file).await?;
-            bring(session, &mut source, upload, (file, manifest)).await
+            let upload = begin(session, &mut source, size, file).await?;
+            transfer(session, &mut source, upload, (file, manifest)).await
         }
         outcome => outcome,
     }
 }
 
-/// Sends what is missing of the file and has it verified. `file` comes with the name of the package in it, as far
-/// as that is known.
-async fn bring(
+/// Sends the missing part of the file and has it verified. `file` comes with the hash of its package, if that is
+/// known.
+async fn transfer(
     session: &Session,
     source: &mut File,
     upload: Upload,
     (file, manifest): (&Path, Option<Sha256>),
 ) -> Result<Exit, Failure> {
     let id = upload.uuid.clone();
-    let brought = async {
+    let transferred = async {
         send(session, source, upload, file).await?;
         finish(session, &id, (file, manifest)).await
     };
     let outcome = tokio::select! {
-        outcome = brought => outcome,
+        outcome = transferred => outcome,
         () = interrupted() => {
-            let what = "what has arrived of the package is kept on the Management Node".into();
-            return Err(Failure::Interrupted { what, hint: way_on(file, &id) });
+            let what = "the Management Node keeps the bytes that have arrived".into();
+            return Err(Failure::Interrupted { what, hint: how_to_resume(file, &id) });
         }
     };
     if let Err(failure) = &outcome
         && failure.exit() != Exit::Refused
     {
-        terminal::tell(&format!("The upload is interrupted: {}.", way_on(file, &id)));
+        terminal::message(&format!("The upload is interrupted: {}.", how_to_resume(file, &id)));
     }
     outcome
 }
 
-/// Looks for damage in the whole file before a byte of it is sent, and returns the name of its package. A file of
-/// another form is for the Management Node to judge, which may be newer than this program.
+/// Checks the whole file for damage before any of it is sent, and returns the hash of its package. A file of an unknown
+/// format is left to the Management Node, which may be newer than this program.
 async fn undamaged(file: &Path) -> Result<Option<Sha256>, Failure> {
     let path = file.to_path_buf();
     let reading = format!("read {}", file.display());
@@ -128,10 +130,10 @@ fn is_refused_package(failure: &Failure) -> bool {
         if body["kind"] == "package_refused")
 }
 
-/// How to go on with an upload, and how to give it up.
-fn way_on(file: &Path, id: &str) -> String {
+/// How to resume an upload, and how to remove it.
+fn how_to_resume(file: &Path, id: &str) -> String {
     format!(
-        "go on where it was with pitlane upgrade upload {}, or give it up with pitlane upgrade uploads remove {id}",
+        "resume it with pitlane upgrade upload {}, or remove it with pitlane upgrade uploads remove {id}",
         file.display()
     )
 }
@@ -140,8 +142,8 @@ fn way_on(file: &Path, id: &str) -> String {
 async fn interrupted() {
     let wait = |kind| async move {
         match signal(kind) {
-            Ok(mut asked) => _ = asked.recv().await,
-            // Then it ends the program as it would any other.
+            Ok(mut signals) => _ = signals.recv().await,
+            // Without a handler the signal ends the program.
             Err(_) => std::future::pending().await,
         }
     };
@@ -151,7 +153,7 @@ async fn interrupted() {
     }
 }
 
-/// The SHA-256 of the beginning of the file, by which the Management Node knows it again.
+/// The SHA-256 of the beginning of the file, by which the Management Node recognises it.
 async fn head_of(source: &mut File, size: u64, file: &Path) -> Result<String, Failure> {
     let failed = || Failure::io(format!("read {}", file.display()));
     let length = size.min(HEAD_BYTES);
@@ -161,23 +163,25 @@ async fn head_of(source: &mut File, size: u64, file: &Path) -> Result<String, Fa
     Ok(sha2::Sha256::digest(&head).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Asks for an upload of the file: a new one, or the one that was interrupted.
-async fn begun(session: &Session, source: &mut File, size: u64, file: &Path) -> Result<Upload, Failure> {
-    let doing = "take an upload";
+/// Begins an upload of the file, or finds the one that was interrupted.
+async fn begin(session: &Session, source: &mut File, size: u64, file: &Path) -> Result<Upload, Failure> {
+    let doing = "accept an upload";
     let head = head_of(source, size, file).await?;
     let body = json!({"request": true, "total_size": size, "head_sha256": head});
     let answer = session.client.post(doing, UPGRADE, &body).await?;
     let answer = answer.json(doing)?;
     let id = ["upload_id", "uuid"].into_iter().find_map(|key| answer[key].as_str());
-    // A release before this one does not say how far it is, and always begins anew.
+    // An earlier release does not send the offset, and always begins from zero.
     let offset = answer["offset"].as_u64().unwrap_or(0).min(size);
     match id.filter(|id| is_name(id)) {
         Some(id) => {
             if offset == size {
-                terminal::tell("The Management Node has the whole file from before; nothing is sent.");
+                terminal::message("The Management Node has the whole file already; nothing is sent.");
             } else if offset > 0 {
                 let (offset, size) = (bytes(offset), bytes(size));
-                terminal::tell(&format!("{offset} of {size} are there from before; the upload goes on."));
+                terminal::message(&format!(
+                    "{offset} of {size} were uploaded before; the upload is resumed."
+                ));
             }
             Ok(Upload {
                 uuid: id.into(),
@@ -188,14 +192,14 @@ async fn begun(session: &Session, source: &mut File, size: u64, file: &Path) -> 
             })
         }
         None => {
-            let why = "it does not say the number of the upload".to_string();
+            let why = "it does not contain the number of the upload".to_string();
             Err(ClientError::NotUnderstood { doing: doing.into(), why }.into())
         }
     }
 }
 
-/// Looks an interrupted upload up.
-async fn resumed(session: &Session, id: &str, size: u64, file: &Path) -> Result<Upload, Failure> {
+/// Looks up an interrupted upload.
+async fn resume(session: &Session, id: &str, size: u64, file: &Path) -> Result<Upload, Failure> {
     if !is_name(id) {
         return Err(Failure::Usage(format!("{id:?} is not the number of an upload")));
     }
@@ -212,7 +216,7 @@ async fn resumed(session: &Session, id: &str, size: u64, file: &Path) -> Result<
     }
     if upload.state != "uploading" {
         return Err(Failure::Declined {
-            what: format!("upload {id} cannot go on: it is {}{}", upload.state, because(&upload)),
+            what: format!("upload {id} cannot be resumed: it is {}{}", upload.state, because(&upload)),
             hint: "begin again without --resume".into(),
         });
     }
@@ -224,7 +228,7 @@ fn because(upload: &Upload) -> String {
 }
 
 async fn state(session: &Session, id: &str) -> Result<Upload, ClientError> {
-    let doing = "say how far the upload is";
+    let doing = "report the state of the upload";
     let object = session.client.get(doing, &format!("{REQUESTS}{id}/")).await?;
     view(doing, &object)
 }
@@ -243,14 +247,14 @@ async fn send(session: &Session, source: &mut File, upload: Upload, file: &Path)
         let end = at + piece.len() as u64;
         match put(session, &upload.uuid, at, piece).await {
             Ok(()) => (at, failed) = (end, 0),
-            Err(error) if failed + 1 < TRIES && (is_elsewhere(&error) || error.may_pass()) => {
-                bar.suspend(|| terminal::tell(&format!("{error}; trying again")));
-                if !is_elsewhere(&error) {
+            Err(error) if failed + 1 < TRIES && (is_offset_conflict(&error) || error.is_transient()) => {
+                bar.suspend(|| terminal::message(&format!("{error}; trying again")));
+                if !is_offset_conflict(&error) {
                     tokio::time::sleep(FIRST_PAUSE * 2u32.pow(failed)).await;
                 }
                 failed += 1;
-                // How much has arrived is the other side's to say. When it does not answer either,
-                // the same piece is tried again.
+                // The Management Node knows how much has arrived. If it does not answer, the same piece is tried
+                // again.
                 if let Ok(now) = state(session, &upload.uuid).await {
                     at = now.offset.min(size);
                 }
@@ -263,12 +267,12 @@ async fn send(session: &Session, source: &mut File, upload: Upload, file: &Path)
         bar.set_position(at);
     }
     bar.finish_and_clear();
-    terminal::tell(&format!("{} uploaded, {}.", file.display(), bytes(size)));
+    terminal::message(&format!("{} uploaded, {}.", file.display(), bytes(size)));
     Ok(())
 }
 
-/// Whether the other side holds other bytes than was thought: it is to be asked which.
-fn is_elsewhere(error: &ClientError) -> bool {
+/// Whether the Management Node expects another offset.
+fn is_offset_conflict(error: &ClientError) -> bool {
     matches!(error, ClientError::Refused { status, .. } if *status == StatusCode::CONFLICT)
 }
 
@@ -289,7 +293,7 @@ async fn put(session: &Session, id: &str, at: u64, piece: Vec<u8>) -> Result<(),
         .header(header::CONTENT_TYPE, "application/octet-stream")
         .timeout(LONG_LIMIT)
         .body(piece);
-    session.client.send("take a piece of the package", request).await.map(|_| ())
+    session.client.send("accept a piece of the package", request).await.map(|_| ())
 }
 
 fn progress(size: u64, at: u64) -> ProgressBar {
@@ -302,14 +306,14 @@ fn progress(size: u64, at: u64) -> ProgressBar {
     }
 }
 
-/// Has the whole package verified, and asks whether it could start.
+/// Has the whole package verified, and requests the check of an upgrade to it.
 async fn finish(
     session: &Session,
     id: &str,
     (file, expected): (&Path, Option<Sha256>),
 ) -> Result<Exit, Failure> {
     let doing = "accept the package";
-    terminal::tell("The Management Node verifies the package.");
+    terminal::message("The Management Node verifies the package.");
     let path = format!("{REQUESTS}{id}/finish/");
     let request = session.client.request(Method::POST, &path, &[]).timeout(LONG_LIMIT);
     let answer =
@@ -321,20 +325,24 @@ async fn finish(
         let (taken, expected) = (short(taken), short(&expected));
         return Err(Failure::Declined {
             what: format!(
-                "the Management Node holds package {taken}, which begins as {} does, and {} is package {expected}",
+                "the Management Node holds package {taken}, which has the same beginning as {}, but {} is package \
+                 {expected}",
                 file.display(),
                 file.display()
             ),
             hint: "copy the package again from where it was released, and upload that".into(),
         });
     }
-    let (object, check) = upgrade::ask(session, taken.as_deref(), &PolicyArgs::default()).await?;
-    if session.output == super::Output::Json {
+    let (object, check) = upgrade::request_check(session, taken.as_deref(), &PolicyArgs::default()).await?;
+    if session.output == Output::Json {
         terminal::print_json(&answer);
     }
     for gone in answer["removed_packages"].as_array().into_iter().flatten() {
         let name = ["release_text", "manifest"].iter().find_map(|key| gone[key].as_str()).unwrap_or_default();
-        terminal::tell(&format!("The package of {} was removed: nothing needs it any more.", harmless(name)));
+        terminal::message(&format!(
+            "The package of {} was removed: it is no longer needed.",
+            sanitized(name)
+        ));
     }
     let name = upgrade::name_of(session, &check.package).await;
     session.answer(&object, || {
@@ -349,7 +357,7 @@ async fn finish(
     Ok(Exit::Ok)
 }
 
-/// The package that the answer names; the newest one is meant when it names none.
+/// The package that the answer names; none stands for the newest one.
 fn manifest(answer: &Value) -> Option<String> {
     let places = [&answer["upgrade"]["manifest"], &answer["manifest"]];
     places.into_iter().find_map(Value::as_str).map(str::to_string)

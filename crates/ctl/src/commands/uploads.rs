@@ -1,11 +1,13 @@
-//! `pitlane upgrade uploads`: uploads of packages that are under way or were interrupted.
+//! `pitlane upgrade uploads`: lists and removes uploads of packages that are in progress or were interrupted. Uploading
+//! is in `upload`.
 
-use super::Session;
+use super::session::Session;
 use crate::api::{List, Upload};
 use crate::client::view;
-use crate::failure::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::utc_time::UtcTime;
 use crate::view as draw;
-use crate::when::When;
 
 pub(crate) const REQUESTS: &str = "configuration/v1/upgrade_request/";
 
@@ -17,7 +19,7 @@ pub(crate) async fn list(session: &Session) -> Result<Exit, Failure> {
     let doing = "list the uploads";
     let list = session.client.list(doing, REQUESTS, &[]).await?;
     let uploads: List<Upload> = view(doing, &list)?;
-    session.answer(&list, || draw::history::uploads(&uploads.objects, When::now(), session.canvas));
+    session.answer(&list, || draw::history::uploads(&uploads.objects, UtcTime::now(), session.canvas));
     Ok(Exit::Ok)
 }
 
@@ -32,27 +34,26 @@ pub(crate) async fn remove(session: &Session, name: &str) -> Result<Exit, Failur
     Ok(Exit::Ok)
 }
 
-/// The upload that is meant, by its number or the beginning of it.
+/// The upload with this number, or whose number begins so.
 async fn named(session: &Session, name: &str) -> Result<Upload, Failure> {
     let doing = "list the uploads";
     let list = session.client.list(doing, REQUESTS, &[]).await?;
     let uploads: List<Upload> = view(doing, &list)?;
-    let meant = |upload: &Upload| {
+    let matches = |upload: &Upload| {
         let begins = name.len() >= SHORTEST_NAME && upload.uuid.starts_with(name);
         (upload.uuid == name || begins) && is_name(&upload.uuid)
     };
-    let mut found: Vec<Upload> = uploads.objects.into_iter().filter(meant).collect();
+    let mut found: Vec<Upload> = uploads.objects.into_iter().filter(matches).collect();
     let what = match (found.pop(), found.len()) {
         (Some(upload), 0) => return Ok(upload),
         (Some(_), others) => format!("{} uploads begin with {name}", others + 1),
         (None, _) => format!("there is no upload {name}"),
     };
-    let hint =
-        "pitlane upgrade uploads list shows those that there are; give the number, or its first characters";
+    let hint = "pitlane upgrade uploads list shows all; give the number, or its first characters";
     Err(Failure::NotFound { what, hint: hint.into() })
 }
 
-/// Whether a text is the number of an upload, and nothing that leads elsewhere in a path.
+/// Whether a text can be the number of an upload, and so is safe in a path.
 pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }

@@ -1,5 +1,5 @@
-//! `pitlane upgrade watch`: asks every second and draws what has come of it, until the run ends. It
-//! lives through the Management Node's own restart.
+//! `pitlane upgrade watch`: requests the status every second and draws it until the run ends, also across a restart of
+//! the Management Node. The lines are made in `view`; nothing is changed on the platform.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -7,25 +7,26 @@ use std::time::{Duration, Instant};
 use fleet::time::Span;
 use serde_json::Value;
 
+use super::session::{Output, Session};
 use super::upgrade::STATUS;
-use super::{Output, Session};
 use crate::api::UpgradeStatus;
 use crate::args::WatchArgs;
 use crate::client::view;
-use crate::failure::{Exit, Failure};
-use crate::no_answer::ClientError;
+use crate::client_error::ClientError;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::terminal;
+use crate::utc_time::UtcTime;
 use crate::view::changes::changes;
 use crate::view::upgrade::{absence, absence_lines, ended, screen};
-use crate::when::When;
 
-/// How often it is asked.
+/// How often the status is requested.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Lines of a terminal that does not say how many it has.
+/// Lines of a terminal whose size is not known.
 const ROWS: usize = 24;
 
-/// What the watch has come to after an answer.
+/// The decision after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// The run goes on.
@@ -34,10 +35,10 @@ enum Verdict {
     Over(Exit),
 }
 
-/// Says whether the watch is over. `watched` is the run that was under way before.
+/// Whether the watch is over, and with which exit code. `watched` is the run that was under way before.
 fn verdict(watched: Option<u64>, view: &UpgradeStatus) -> Verdict {
     if let Some(run) = &view.run {
-        // Another run under way means that the watched one was ended for it.
+        // Another run under way means that it has replaced the watched one.
         return match watched {
             Some(id) if id != run.id => Verdict::Over(Exit::RunIncomplete),
             Some(_) | None => Verdict::GoesOn,
@@ -53,9 +54,9 @@ fn verdict(watched: Option<u64>, view: &UpgradeStatus) -> Verdict {
     }
 }
 
-/// Where the watch draws.
+/// The form of the output.
 enum Drawing {
-    /// In place on a terminal; what is there now.
+    /// In place on a terminal, over the last picture.
     InPlace(Picture),
     /// A line for each change.
     Lines,
@@ -63,13 +64,13 @@ enum Drawing {
     Objects,
 }
 
-/// What is known so far.
+/// The state of a watch.
 struct Watch<'a> {
     session: &'a Session,
     drawing: Drawing,
     last: Option<(UpgradeStatus, Instant)>,
     watched: Option<u64>,
-    told_absence: bool,
+    absence_reported: bool,
 }
 
 /// Watches until the run ends, or the Management Node is away for too long.
@@ -79,25 +80,25 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> Result<Exit, Fai
         Output::Words if std::io::stdout().is_terminal() => Drawing::InPlace(Picture::default()),
         Output::Words => Drawing::Lines,
     };
-    let patience = Duration::from_millis(args.give_up_after.span().0);
-    let mut watch = Watch { session, drawing, last: None, watched: None, told_absence: false };
+    let give_up_after = Duration::from_millis(args.give_up_after.span().0);
+    let mut watch = Watch { session, drawing, last: None, watched: None, absence_reported: false };
     loop {
         let doing = "show the upgrade";
         let answer = session.client.get(doing, STATUS).await;
         match answer.and_then(|object| Ok((view::<UpgradeStatus>(doing, &object)?, object))) {
             Ok((status, object)) => {
-                if let Verdict::Over(exit) = watch.heard(status, &object) {
+                if let Verdict::Over(exit) = watch.answered(status, &object) {
                     return Ok(exit);
                 }
             }
-            Err(error) => watch.not_heard(error, patience)?,
+            Err(error) => watch.unanswered(error, give_up_after)?,
         }
         tokio::time::sleep(EVERY).await;
     }
 }
 
 impl Watch<'_> {
-    fn heard(&mut self, status: UpgradeStatus, object: &Value) -> Verdict {
+    fn answered(&mut self, status: UpgradeStatus, object: &Value) -> Verdict {
         let verdict = verdict(self.watched, &status);
         let new = changes(self.last.as_ref().map(|(view, _)| view), &status);
         match &mut self.drawing {
@@ -105,7 +106,7 @@ impl Watch<'_> {
                 picture.redraw(&screen(&status, self.session.canvas_now(), rows()));
             }
             Drawing::Lines => {
-                if std::mem::take(&mut self.told_absence) {
+                if std::mem::take(&mut self.absence_reported) {
                     terminal::print_line(format!("{} the Management Node answers again", status.now));
                 }
                 terminal::print(&new);
@@ -114,19 +115,19 @@ impl Watch<'_> {
             Drawing::Objects => terminal::print_line(object.to_string()),
         }
         if verdict != Verdict::GoesOn {
-            self.tell_end(&status);
+            self.print_end(&status);
         }
         self.watched = self.watched.or(status.run.as_ref().map(|run| run.id));
         self.last = Some((status, Instant::now()));
         verdict
     }
 
-    /// The end of the run, for those who see lines; the drawing on a terminal shows it by itself.
-    fn tell_end(&self, status: &UpgradeStatus) {
+    /// Prints the end of the run; the picture on a terminal contains it already.
+    fn print_end(&self, status: &UpgradeStatus) {
         let canvas = self.session.canvas_now();
         let other = status.run.as_ref().filter(|run| Some(run.id) != self.watched);
         if let (Some(run), Some(watched)) = (other, self.watched) {
-            terminal::tell(&format!("Run {watched} was ended; run {} was started instead of it.", run.id));
+            terminal::message(&format!("Run {watched} was ended; run {} was started instead of it.", run.id));
         }
         match (&self.drawing, &status.last_run, &status.run) {
             (Drawing::Lines, Some(run), None) => terminal::print(&ended(run, status.now, canvas)),
@@ -137,16 +138,16 @@ impl Watch<'_> {
         }
     }
 
-    /// Goes on without an answer, when there was one before and it is not too long ago.
-    fn not_heard(&mut self, error: ClientError, patience: Duration) -> Result<(), Failure> {
-        let Some((view, heard)) = self.last.as_ref().filter(|_| error.may_pass()) else {
+    /// Goes on without an answer, if there was one before and it is not too long ago.
+    fn unanswered(&mut self, error: ClientError, give_up_after: Duration) -> Result<(), Failure> {
+        let Some((view, heard)) = self.last.as_ref().filter(|_| error.is_transient()) else {
             return Err(error.into());
         };
         let away = heard.elapsed();
-        if away > patience {
+        if away > give_up_after {
             return Err(error.into());
         }
-        let news = format!("{} {}", When::now(), absence(view));
+        let line = format!("{} {}", UtcTime::now(), absence(view));
         match &mut self.drawing {
             Drawing::InPlace(picture) => {
                 let canvas = self.session.canvas_now();
@@ -155,17 +156,17 @@ impl Watch<'_> {
                 lines.extend(screen(view, canvas, rows().saturating_sub(lines.len())));
                 picture.redraw(&lines);
             }
-            Drawing::Lines if !self.told_absence => terminal::print_line(news),
-            Drawing::Objects if !self.told_absence => terminal::tell(&news),
+            Drawing::Lines if !self.absence_reported => terminal::print_line(line),
+            Drawing::Objects if !self.absence_reported => terminal::message(&line),
             Drawing::Lines | Drawing::Objects => {}
         }
-        self.told_absence = true;
+        self.absence_reported = true;
         Ok(())
     }
 }
 
 impl Session {
-    /// The canvas as it is at this moment: a terminal may have been resized.
+    /// The present layout: a terminal may have been resized.
     fn canvas_now(&self) -> crate::view::Canvas {
         crate::view::Canvas { width: terminal::width(), ..self.canvas }
     }
@@ -177,7 +178,7 @@ fn rows() -> usize {
     rows.saturating_sub(1).max(8)
 }
 
-/// What was drawn last, and on a terminal of how many rows and columns.
+/// What was drawn last, and the size of the terminal then.
 #[derive(Debug, Default)]
 struct Picture {
     lines: usize,
@@ -196,8 +197,8 @@ impl Picture {
         *self = Self { lines: lines.len(), size };
     }
 
-    /// Up, then each line over the old one with its rest cleared, then everything below cleared. On a
-    /// terminal that was resized nobody knows where the old lines are now, so all of it is cleared.
+    /// Moves up, writes each line over the old one and clears its rest, then clears everything below. After a resize
+    /// the position of the old lines is not known, so the whole screen is cleared.
     fn replacement(&self, lines: &[String], size: Option<(u16, u16)>) -> String {
         let mut text = match self.lines {
             0 => String::new(),
@@ -219,7 +220,7 @@ mod tests {
     use crate::view::samples;
 
     #[test]
-    fn a_watch_ends_with_its_run_and_tells_by_its_exit_code_how() {
+    fn watch_ends_with_its_run_and_its_exit_code_is_the_outcome() {
         let check = |watched: Option<u64>, view: &UpgradeStatus, expected: Verdict| {
             assert_eq!(verdict(watched, view), expected);
         };
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_drawn_over_the_last_one_and_anew_when_the_terminal_was_resized() {
+    fn picture_is_drawn_over_the_last_one_and_on_a_clear_screen_after_a_resize() {
         let check = |lines: usize, size: Option<(u16, u16)>, begins: &str| {
             let picture = Picture { lines, size: Some((24, 80)) };
             let expected = format!("{begins}a line\u{1b}[K\r\n\u{1b}[J");

@@ -1,4 +1,4 @@
-//! The forecast as an object, with every point of its curves.
+//! The forecast as a JSON object, with every point of its curves. Names and units are part of the interface for tools.
 
 use fleet::time::Span;
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
-//! `pitlane simulate`: how a run would go. Pure: what was given becomes a plan, and what the forecast
-//! says becomes lines, an object or a picture. The forecast itself is the crate `sim`'s.
+//! The input and output of `pitlane simulate`. Pure: arguments or a platform's status become a plan, and a forecast
+//! becomes lines, an object or a picture. The forecast itself is computed by crate `sim`.
 
-pub(crate) mod arguments;
 pub(crate) mod plan;
 pub(crate) mod platform;
 

@@ -1,13 +1,13 @@
-//! The moments of a run that a table shows: from Start until the longest sample has ended, at
-//! distances that people think in.
+//! The points in time that a table or an axis shows: from Start until the longest sample has ended, at round
+//! intervals.
 
 use fleet::time::Span;
 use sim::forecast::{Band, Forecast};
 
-/// Most moments, but for the last.
+/// Most points in time, without the last.
 const MOST: u64 = 24;
 
-/// Distances between two moments.
+/// Intervals between two points in time.
 const DISTANCES: [Span; 8] = [
     Span::minutes(5),
     Span::minutes(15),
@@ -35,13 +35,13 @@ pub(crate) fn length(foreseen: &Forecast) -> Span {
     Span(foreseen.pace.0 * foreseen.upgraded.len().saturating_sub(1) as u64)
 }
 
-/// The distance between two marks over so long a time.
+/// The interval between two marks on an axis of this length.
 pub(crate) fn distance(length: Span, most: u64) -> Span {
     let fits = |distance: &&Span| length.0 / distance.0 <= most;
     DISTANCES.iter().find(fits).copied().unwrap_or(DISTANCES[DISTANCES.len() - 1])
 }
 
-/// The moments.
+/// All points in time of the table.
 pub(crate) fn moments(foreseen: &Forecast) -> Vec<Moment> {
     let length = length(foreseen);
     let distance = distance(length, MOST).0;
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_lie_as_far_apart_as_people_think() {
+    fn intervals_between_points_in_time_are_round() {
         let check = |hours: u64, expected: Span| assert_eq!(distance(Span::hours(hours), MOST), expected);
         check(1, Span::minutes(5));
         check(5, Span::minutes(15));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_goes_round() {
+    fn clock_wraps_at_midnight() {
         assert_eq!(clock(Span::hours(23), Span::minutes(61)), "00:01Z");
     }
 }

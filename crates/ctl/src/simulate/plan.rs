@@ -1,36 +1,35 @@
-//! From what was given to what the forecast is asked for.
+//! Makes the plan of a forecast from the arguments, or from the state of a running platform, and checks it.
 
 use fleet::platform::NODES_AT_MOST;
 use fleet::policy::Policy;
 use fleet::time::Span;
 use sim::forecast::{Day, Lengths, Location, Machines, Plan};
 
-use super::arguments::{Clock, DayArg, Place, SimulateArgs};
-use super::platform::Present;
-use crate::args::PolicyArgs;
+use super::platform::PlatformState;
+use crate::args::{Clock, DayArg, LocationArg, PolicyArgs, SimulateArgs};
 use crate::failure::Failure;
 
-/// Calls on a node at the busiest hour when nothing is said.
+/// Calls on a node at the busiest hour if not given.
 pub(crate) const CALLS_PER_NODE: f64 = 20.0;
 
-/// When Start is pressed when nothing is said: few people talk then.
+/// When Start is pressed if not given: there are few calls then.
 pub(crate) const START: Span = Span::hours(3);
 
-/// The name of a location that was given none.
+/// The name of the location if only a number of nodes is given.
 const ONE_LOCATION: &str = "all nodes";
 
 /// The longest limit of a run, as the Management Node has it.
 const LONGEST_LIMIT: Span = Span::hours(7 * 24);
 
-/// A plan for a fleet that is told by options alone.
+/// A plan for a fleet that is given by options alone.
 ///
 /// # Errors
-/// What of it makes no sense.
+/// The options are contradictory or out of bounds.
 pub(crate) fn of_options(args: &SimulateArgs) -> Result<Plan, Failure> {
-    let one = args.nodes.map(|nodes| Place { name: ONE_LOCATION.into(), nodes, ahead: Span::ZERO });
-    let places: Vec<Place> = one.into_iter().chain(args.locations.iter().cloned()).collect();
+    let one = args.nodes.map(|nodes| LocationArg { name: ONE_LOCATION.into(), nodes, ahead: Span::ZERO });
+    let places: Vec<LocationArg> = one.into_iter().chain(args.locations.iter().cloned()).collect();
     let calls = args.calls_per_node.unwrap_or(CALLS_PER_NODE);
-    let location = |place: Place| Location {
+    let location = |place: LocationArg| Location {
         calls: calls * f64::from(place.nodes),
         name: place.name,
         nodes: place.nodes,
@@ -39,20 +38,20 @@ pub(crate) fn of_options(args: &SimulateArgs) -> Result<Plan, Failure> {
     };
     let locations = places.into_iter().map(location).collect();
     let start = args.start.map_or(START, |Clock(start)| start);
-    put_together(args, locations, Policy::standard(), start)
+    assemble(args, locations, Policy::standard(), start)
 }
 
-/// A plan for the fleet of a running platform. The present calls are those of its nodes when Start is
-/// pressed now, and tell the busiest hour's by the part of it that this hour has.
+/// A plan for the fleet of a running platform. If Start is pressed now, the nodes begin with their present calls. The
+/// calls of the busiest hour are estimated from them by the share that the present hour has of it.
 ///
 /// # Errors
-/// Nothing can be told about the load, or what was given makes no sense.
-pub(crate) fn of_platform(args: &SimulateArgs, present: Present) -> Result<Plan, Failure> {
-    let Present { locations, policy, clock } = present;
+/// The load cannot be estimated, or the options are contradictory or out of bounds.
+pub(crate) fn of_platform(args: &SimulateArgs, present: PlatformState) -> Result<Plan, Failure> {
+    let PlatformState { locations, policy, clock } = present;
     let calls_now: u64 = locations.values().flatten().copied().map(u64::from).sum();
     if calls_now == 0 && args.calls_per_node.is_none() {
         return Err(Failure::Usage(
-            "the platform has no calls now, which says nothing about its load; give --calls-per-node".into(),
+            "the platform has no calls now, so its load cannot be estimated; give --calls-per-node".into(),
         ));
     }
     let part = day(args.day).part_at(clock);
@@ -66,18 +65,18 @@ pub(crate) fn of_platform(args: &SimulateArgs, present: Present) -> Result<Plan,
         };
         Location { name, nodes, calls: busiest, ahead: Span::ZERO, calls_now }
     });
-    put_together(args, locations.collect(), policy, start)
+    assemble(args, locations.collect(), policy, start)
 }
 
-fn put_together(
+fn assemble(
     args: &SimulateArgs,
     locations: Vec<Location>,
-    standing: Policy,
+    default: Policy,
     start: Span,
 ) -> Result<Plan, Failure> {
     let plan = Plan {
         locations,
-        policy: with_limits(standing, &args.policy)?,
+        policy: with_limits(default, &args.policy)?,
         lengths: Lengths::new(args.call_mean.span(), args.call_sd.span()),
         day: day(args.day),
         places_per_node: args.places_per_node,
@@ -110,7 +109,7 @@ fn day(day: DayArg) -> Day {
 }
 
 /// The policy of a run that is started with these limits, within the bounds of the Management Node.
-fn with_limits(standing: Policy, args: &PolicyArgs) -> Result<Policy, Failure> {
+fn with_limits(default: Policy, args: &PolicyArgs) -> Result<Policy, Failure> {
     let PolicyArgs {
         nodes_at_once,
         drain_limit,
@@ -120,7 +119,7 @@ fn with_limits(standing: Policy, args: &PolicyArgs) -> Result<Policy, Failure> {
         stop_at_failures,
         stop_at_failure_percent,
     } = args;
-    let mut policy = standing.clone();
+    let mut policy = default.clone();
     let numbers = [
         ("--nodes-at-once", nodes_at_once, &mut policy.nodes_at_once, 1, NODES_AT_MOST),
         ("--first-nodes", first_nodes, &mut policy.first_nodes, 0, NODES_AT_MOST),
@@ -146,7 +145,7 @@ fn with_limits(standing: Policy, args: &PolicyArgs) -> Result<Policy, Failure> {
         }
         *limit = given;
     }
-    if policy != standing {
+    if policy != default {
         policy.name.push_str(", adapted");
     }
     Ok(policy)

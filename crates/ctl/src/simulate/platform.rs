@@ -1,4 +1,4 @@
-//! The fleet of a running platform, from its answers.
+//! The state of a running platform for a forecast, from the answers of its management API. Reads nothing itself.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,20 @@ use crate::api::{Node, UpgradeStatus};
 const DAY: Span = Span::hours(24);
 
 /// The name of the location of nodes that have none.
-const NOWHERE: &str = "no location";
+const NO_LOCATION: &str = "no location";
 
-/// What is known of a running platform.
+/// The state of a running platform, as far as a forecast needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Present {
+pub(crate) struct PlatformState {
     /// The calls on each node, by system location.
     pub(crate) locations: BTreeMap<String, Vec<u32>>,
-    /// The standing policy.
+    /// the default policy.
     pub(crate) policy: Policy,
     /// The Management Node's time of day.
     pub(crate) clock: Span,
 }
 
-/// A policy of the API, as much of it as is there.
+/// A policy of the API; every field is optional.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct PolicyNumbers {
@@ -45,7 +45,7 @@ pub(crate) struct PolicyNumbers {
 }
 
 impl PolicyNumbers {
-    /// The policy; what is not said is as the standard policy has it.
+    /// The policy, with the values of the standard policy for missing fields.
     pub(crate) fn policy(self) -> Policy {
         let standard = Policy::standard();
         let span = |given: Option<u64>, standard: Span| given.map_or(standard, Span::seconds);
@@ -67,27 +67,27 @@ impl PolicyNumbers {
     }
 }
 
-/// What of the platform goes into the forecast, and in words what does not.
-pub(crate) fn present(status: &UpgradeStatus, policy: Policy) -> (Present, Vec<String>) {
+/// What the forecast uses of the platform, and messages about what it does not.
+pub(crate) fn state(status: &UpgradeStatus, policy: Policy) -> (PlatformState, Vec<String>) {
     let (heard, unheard): (Vec<&Node>, Vec<&Node>) =
         status.nodes.iter().partition(|node| node.contact == "heard" && node.calls.is_some());
     let mut locations: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for node in &heard {
-        let name = node.system_location.clone().unwrap_or_else(|| NOWHERE.into());
+        let name = node.system_location.clone().unwrap_or_else(|| NO_LOCATION.into());
         let calls = node.calls.and_then(|calls| u32::try_from(calls).ok()).unwrap_or_default();
         locations.entry(name).or_default().push(calls);
     }
     let refuses = |node: &&&Node| !node.maintenance_mode_owners.is_empty();
     let counts = [
-        (unheard.len(), "not heard now, or with an unknown number of calls, and left out"),
-        (heard.iter().filter(refuses).count(), "in maintenance mode now, and taken as in service"),
+        (unheard.len(), "not reachable now, or with an unknown number of calls, and left out"),
+        (heard.iter().filter(refuses).count(), "in maintenance mode now, and counted as in service"),
     ];
-    let told = counts.iter().filter(|(count, _)| *count > 0);
-    let mut remarks: Vec<String> = told.map(|(count, what)| format!("Nodes {what}: {count}.")).collect();
+    let counted = counts.iter().filter(|(count, _)| *count > 0);
+    let mut messages: Vec<String> = counted.map(|(count, what)| format!("Nodes {what}: {count}.")).collect();
     if status.run.is_some() {
-        remarks
+        messages
             .push("A run is under way; the forecast is of another one, which begins with every node.".into());
     }
     let clock = Span(u64::try_from(status.now.0.as_millisecond()).unwrap_or_default() % DAY.0);
-    (Present { locations, policy, clock }, remarks)
+    (PlatformState { locations, policy, clock }, messages)
 }

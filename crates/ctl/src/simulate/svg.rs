@@ -1,5 +1,5 @@
-//! The forecast as a picture: capacity of each location over time above, nodes upgraded below. Light or
-//! dark as its reader has it.
+//! The forecast as an SVG picture: capacity of each location over time above, nodes upgraded below. Colours follow the
+//! viewer's light or dark scheme. The figures come from crate `sim`.
 
 use std::fmt::Write as _;
 
@@ -21,10 +21,10 @@ const PLOTS: [[f64; 2]; 2] = [[110.0, 360.0], [430.0, 625.0]];
 /// Most marks below the time axis.
 const MOST_MARKS: u64 = 12;
 
-/// Colours for locations; more than these take turns.
+/// Colours for locations; they repeat for more locations.
 const COLOURS: usize = 6;
 
-/// Locations of which the legend has room on one line, and the width of each.
+/// How many locations the legend shows, and the width of each.
 const IN_A_LINE: usize = 5;
 const LEGEND_WIDTH: f64 = 178.0;
 
@@ -42,7 +42,7 @@ svg{--back:#fff;--ink:#1c2430;--quiet:#5b6675;--grid:#dfe4ea;--c0:#0b63c4;--c1:#
 .back{fill:var(--back)}text{fill:var(--ink)}.quiet{fill:var(--quiet)}.title{font-size:17px;font-weight:600}
 .grid{stroke:var(--grid)}.line{fill:none;stroke-width:2;stroke-linejoin:round}.band{opacity:.2}";
 
-/// A plot: its place, and what its edges stand for.
+/// A plot: its position, and the values at its edges.
 #[derive(Clone, Copy, Debug)]
 struct Plot {
     edges: [f64; 2],
@@ -102,7 +102,7 @@ fn capacity(svg: &mut String, plan: &Plan, foreseen: &Forecast) {
         .locations
         .iter()
         .flat_map(|location| location.in_service.iter().map(|band| percent(location.nodes, band.p5)));
-    // From a full twenty: where little is away, little would be seen of it above zero.
+    // The axis begins at a multiple of twenty: from zero, a small reduction would hardly be visible.
     let from = (least.fold(100.0, f64::min) / 20.0 - 0.01).floor().max(0.0) * 20.0;
     let plot = Plot { edges: PLOTS[0], from, to: 100.0, points: foreseen.upgraded.len() };
     axes(svg, plot, plan, foreseen, "Nodes in service, percent of the location");
@@ -154,7 +154,7 @@ fn curve(svg: &mut String, plot: Plot, colour: usize, bands: &[Band], value: imp
     put(svg, format_args!("<polyline class=\"line\" stroke=\"var(--c{colour})\" points=\"{median}\"/>\n"));
 }
 
-/// The name of a location beside its colour; those for which there is no room go without.
+/// The name of a location beside its colour; locations beyond the width of the legend have none.
 fn legend(svg: &mut String, nth: usize, name: &str) {
     if nth >= IN_A_LINE {
         return;
@@ -206,7 +206,7 @@ fn put(svg: &mut String, element: std::fmt::Arguments<'_>) {
     let _ = svg.write_fmt(element);
 }
 
-/// A number with no more places than it needs.
+/// A number with two decimal places at most.
 fn short(value: f64) -> String {
     let rounded = (value * 100.0).round() / 100.0;
     rounded.to_string()
@@ -214,7 +214,7 @@ fn short(value: f64) -> String {
 
 /// Text within XML. Control characters, which XML may not hold, become visible.
 fn escaped(words: &str) -> String {
-    crate::text::harmless(words)
+    crate::text::sanitized(words)
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,19 +1,19 @@
-//! The forecast in words: one heading that says what every figure rests on, then the run, its
-//! locations and its moments.
+//! The forecast as text: a heading with the assumptions of every figure, then the run, its locations, and the capacity
+//! over time. The figures come from crate `sim`.
 
 use fleet::time::Span;
 use sim::forecast::{Band, Forecast, LocationForecast, Plan, Spread};
 
-use super::arguments::{DayArg, SimulateArgs};
 use super::moments::{clock, moments};
+use crate::args::{DayArg, SimulateArgs};
 use crate::view::Canvas;
 use crate::view::table::table;
 
 /// Columns of the names in front of the figures.
 const NAMES: usize = 19;
 
-/// Attempts that are told one by one; more are told together.
-const ATTEMPTS_TOLD: usize = 4;
+/// Numbers of attempts that are listed one by one; higher ones are summed up.
+const ATTEMPTS_LISTED: usize = 4;
 
 /// The lines.
 pub(crate) fn lines(plan: &Plan, args: &SimulateArgs, foreseen: &Forecast, canvas: Canvas) -> Vec<String> {
@@ -93,12 +93,12 @@ fn attempts(counts: &[u64]) -> String {
     let nodes: u64 = counts.iter().sum();
     let all: u64 = counts.iter().zip(0..).map(|(count, times)| count * times).sum();
     let part = |count: u64| format!("{:.1} %", 100.0 * count as f64 / nodes.max(1) as f64);
-    let (told, more) = counts.split_at(counts.len().min(ATTEMPTS_TOLD));
-    let told = told.iter().enumerate().filter(|(_, count)| **count > 0);
-    let mut words: Vec<String> = told.map(|(times, count)| format!("{times}: {}", part(*count))).collect();
+    let (listed, more) = counts.split_at(counts.len().min(ATTEMPTS_LISTED));
+    let listed = listed.iter().enumerate().filter(|(_, count)| **count > 0);
+    let mut words: Vec<String> = listed.map(|(times, count)| format!("{times}: {}", part(*count))).collect();
     if !more.is_empty() {
         let most = counts.len() - 1;
-        words.push(format!("{ATTEMPTS_TOLD} to {most}: {}", part(more.iter().sum())));
+        words.push(format!("{ATTEMPTS_LISTED} to {most}: {}", part(more.iter().sum())));
     }
     format!("{:.2} on average; {}", all as f64 / nodes.max(1) as f64, words.join(", "))
 }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attempts_are_told_as_parts_of_all_nodes() {
+    fn attempts_are_shown_as_shares_of_all_nodes() {
         let check = |counts: &[u64], expected: &str| assert_eq!(attempts(counts), expected);
         check(&[0, 90], "1.00 on average; 1: 100.0 %");
         check(&[5, 90, 5], "1.00 on average; 0: 5.0 %, 1: 90.0 %, 2: 5.0 %");

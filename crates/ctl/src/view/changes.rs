@@ -1,7 +1,8 @@
-//! What has changed between two answers, a line each: what `upgrade watch` prints into a pipe.
+//! The changes between two answers, a line each, as `upgrade watch` prints them into a pipe. Pure; asking is done in
+//! `commands::watch`.
 
 use crate::api::{Node, UpgradeStatus, release};
-use crate::view::standing::{runs, upgraded};
+use crate::view::node_state::{runs, upgraded};
 
 /// The changes since the answer before; everything when there was none.
 pub(crate) fn changes(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Vec<String> {
@@ -44,7 +45,7 @@ fn run_change(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Option<Str
 }
 
 fn manager_change(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Option<String> {
-    let says = |view: &UpgradeStatus| {
+    let line_of = |view: &UpgradeStatus| {
         let manager = &view.manager;
         format!(
             "Management Node {}: {}, {}",
@@ -53,8 +54,8 @@ fn manager_change(before: Option<&UpgradeStatus>, now: &UpgradeStatus) -> Option
             manager.upgrade_status_text
         )
     };
-    let line = says(now);
-    (before.map(says).as_ref() != Some(&line)).then_some(line)
+    let line = line_of(now);
+    (before.map(line_of).as_ref() != Some(&line)).then_some(line)
 }
 
 fn node_change(before: Option<&Node>, now: &Node) -> Option<String> {
@@ -81,7 +82,7 @@ mod tests {
     use crate::view::samples;
 
     #[test]
-    fn the_first_answer_tells_everything() {
+    fn first_answer_prints_everything() {
         let expected = "\
 2026-11-23 18:05:52Z run 2: 34 (34000) -> 34.1 (34100), upgraded 1 of 5, elapsed 12 min, limit in 23 h 48 min
 2026-11-23 18:05:52Z Management Node mgr: 34.1 (34100), No upgrade in progress
@@ -94,16 +95,16 @@ mod tests {
     }
 
     #[test]
-    fn time_that_passes_is_no_change() {
+    fn passing_time_is_no_change() {
         let before = samples::under_way();
         let mut now = before.clone();
-        now.now = crate::when::When(now.now.0 + jiff::SignedDuration::from_secs(60));
+        now.now = crate::utc_time::UtcTime(now.now.0 + jiff::SignedDuration::from_secs(60));
         now.nodes[2].waits_text = Some("waiting for 2 calls, oldest 42 min, drain limit in 18 min".into());
         assert_eq!(changes(Some(&before), &now), Vec::<String>::new());
     }
 
     #[test]
-    fn a_change_is_a_line() {
+    fn change_is_a_line() {
         let before = samples::under_way();
         let mut now = before.clone();
         now.nodes[3] = samples::under_way().nodes.remove(1);

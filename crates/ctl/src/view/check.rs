@@ -1,4 +1,4 @@
-//! Whether an upgrade could start, and everything that stands in the way.
+//! The check before an upgrade: what it would do, with all blockers and warnings in the words of the Management Node.
 
 use super::Canvas;
 use crate::api::{Check, release_in};
@@ -31,28 +31,28 @@ pub(crate) fn purpose(check: &Check, canvas: Canvas) -> Vec<String> {
     lines
 }
 
-/// What stands in the way and what should be known; one line of good news when there is neither.
+/// All blockers and warnings, and one line with the result.
 pub(crate) fn verdict(check: &Check, canvas: Canvas) -> Vec<String> {
-    let mut lines = remarks("blocked:", Tone::Bad, &check.blockers, canvas);
-    lines.extend(remarks("warning:", Tone::Busy, &check.warnings, canvas));
+    let mut lines = items("blocked:", Tone::Bad, &check.blockers, canvas);
+    lines.extend(items("warning:", Tone::Busy, &check.warnings, canvas));
     let closing = match (check.blockers.len(), check.warnings.len()) {
-        (0, 0) => canvas.paint.tone(Tone::Good, "Nothing stands in the way."),
-        (0, 1) => "Nothing stands in the way; read the warning.".into(),
-        (0, _) => "Nothing stands in the way; read the warnings.".into(),
-        (1, _) => canvas.paint.tone(Tone::Bad, "The upgrade cannot start: 1 thing stands in the way."),
-        (count, _) => canvas
-            .paint
-            .tone(Tone::Bad, &format!("The upgrade cannot start: {count} things stand in the way.")),
+        (0, 0) => canvas.paint.tone(Tone::Good, "Nothing blocks the upgrade."),
+        (0, 1) => "Nothing blocks the upgrade; read the warning.".into(),
+        (0, _) => "Nothing blocks the upgrade; read the warnings.".into(),
+        (1, _) => canvas.paint.tone(Tone::Bad, "The upgrade cannot start: there is 1 blocker."),
+        (count, _) => {
+            canvas.paint.tone(Tone::Bad, &format!("The upgrade cannot start: there are {count} blockers."))
+        }
     };
     lines.push(closing);
     lines
 }
 
-/// Remarks, each with its word in front and its text wrapped behind it.
-fn remarks(word: &str, tone: Tone, remarks: &[crate::api::Remark], canvas: Canvas) -> Vec<String> {
+/// Blockers or warnings, each with a word before its wrapped text.
+fn items(word: &str, tone: Tone, items: &[crate::api::CheckItem], canvas: Canvas) -> Vec<String> {
     let indent = " ".repeat(word.len() + 1);
-    let lines = remarks.iter().flat_map(|remark| {
-        let mut lines = canvas.wrap(&indent, &remark.text);
+    let lines = items.iter().flat_map(|item| {
+        let mut lines = canvas.wrap(&indent, &item.text);
         lines[0].replace_range(..word.len(), &canvas.paint.tone(tone, word));
         lines
     });
@@ -80,7 +80,7 @@ mod tests {
     const CANVAS: Canvas = Canvas { width: Width::Columns(80), paint: Paint::Plain };
 
     #[test]
-    fn what_the_upgrade_does_is_told() {
+    fn purpose_of_the_upgrade_is_shown() {
         let expected = "\
 Existing version: 34 (34000)
 Upgrade version:  34.1 (34100)
@@ -93,7 +93,7 @@ What is new:
     }
 
     #[test]
-    fn everything_that_stands_in_the_way_is_told() {
+    fn all_blockers_and_warnings_are_shown() {
         let blockers = [
             "lon-2 cannot be contacted; power it on, check its network, or remove it from the platform",
             "lon-3 runs 33, but this platform is upgraded from 34; upgrade or redeploy that node first",
@@ -104,8 +104,8 @@ blocked: lon-2 cannot be contacted; power it on, check its network, or remove it
 blocked: lon-3 runs 33, but this platform is upgraded from 34; upgrade or
          redeploy that node first
 warning: be warned
-The upgrade cannot start: 2 things stand in the way.";
+The upgrade cannot start: there are 2 blockers.";
         assert_eq!(verdict(&check(&blockers, &["be warned"]), CANVAS).join("\n"), expected);
-        assert_eq!(verdict(&check(&[], &[]), CANVAS), ["Nothing stands in the way."]);
+        assert_eq!(verdict(&check(&[], &[]), CANVAS), ["Nothing blocks the upgrade."]);
     }
 }

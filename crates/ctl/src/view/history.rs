@@ -1,10 +1,10 @@
-//! Past runs.
+//! Past runs with their histories, packages and uploads, as tables or step by step.
 
 use super::{Canvas, table::table, upgrade::ended};
 use crate::api::{EndedRun, Package, Upload};
 use crate::terminal::Width;
 use crate::text::{bytes, short};
-use crate::when::When;
+use crate::utc_time::UtcTime;
 
 /// The runs in a table.
 pub(crate) fn runs(runs: &[EndedRun], canvas: Canvas) -> Vec<String> {
@@ -14,7 +14,7 @@ pub(crate) fn runs(runs: &[EndedRun], canvas: Canvas) -> Vec<String> {
     let brief = canvas.width.columns().is_some();
     let row = |run: &EndedRun| {
         let ending = run.ending();
-        // What to do next is said by `pitlane upgrade history RUN`.
+        // `pitlane upgrade history RUN` shows what to do next.
         let ending = if brief { ending.split(';').next().unwrap_or_default() } else { ending };
         let took = run.ended_at.map_or("-".into(), |at| at.since(run.started_at).to_string());
         let change = format!("{} -> {}", run.source, run.target);
@@ -29,7 +29,7 @@ pub(crate) fn runs(runs: &[EndedRun], canvas: Canvas) -> Vec<String> {
     lines
 }
 
-/// What is not kept any more: old runs, and steps of runs that are listed.
+/// Messages about what is no longer kept: old runs, and steps of runs that are listed.
 fn evicted(runs: &[EndedRun]) -> Vec<String> {
     let first = runs.iter().map(|run| run.id).min().unwrap_or(1);
     let cut: Vec<String> =
@@ -47,7 +47,7 @@ fn evicted(runs: &[EndedRun]) -> Vec<String> {
 }
 
 /// One run, step by step.
-pub(crate) fn run(run: &EndedRun, now: When, canvas: Canvas) -> Vec<String> {
+pub(crate) fn run(run: &EndedRun, now: UtcTime, canvas: Canvas) -> Vec<String> {
     let mut lines = ended(run, now, canvas);
     lines.push(format!("started {}", run.started_at.ago(now)));
     lines.push(String::new());
@@ -68,7 +68,7 @@ pub(crate) fn run(run: &EndedRun, now: When, canvas: Canvas) -> Vec<String> {
 }
 
 /// The packages that the Management Node holds.
-pub(crate) fn packages(packages: &[Package], now: When, canvas: Canvas) -> Vec<String> {
+pub(crate) fn packages(packages: &[Package], now: UtcTime, canvas: Canvas) -> Vec<String> {
     if packages.is_empty() {
         return vec![
             "The Management Node holds no package; upload one with pitlane upgrade upload FILE.".into(),
@@ -89,7 +89,7 @@ pub(crate) fn packages(packages: &[Package], now: When, canvas: Canvas) -> Vec<S
 }
 
 /// Uploads that are under way or have ended.
-pub(crate) fn uploads(uploads: &[Upload], now: When, canvas: Canvas) -> Vec<String> {
+pub(crate) fn uploads(uploads: &[Upload], now: UtcTime, canvas: Canvas) -> Vec<String> {
     if uploads.is_empty() {
         return vec!["No package is being uploaded.".into()];
     }
@@ -109,7 +109,7 @@ pub(crate) fn uploads(uploads: &[Upload], now: When, canvas: Canvas) -> Vec<Stri
     let rows = uploads.iter().map(|upload| row(upload).into_iter().take(columns).collect()).collect();
     let mut lines = table(canvas, &headings[..columns], rows);
     if uploads.iter().any(|upload| upload.state == "uploading") {
-        let advice = "Go on with one by uploading the same file again, or give it up: pitlane upgrade uploads remove UPLOAD";
+        let advice = "Resume one by uploading the same file again, or remove it: pitlane upgrade uploads remove UPLOAD";
         lines.push(String::new());
         lines.extend(canvas.wrap("", advice));
     }

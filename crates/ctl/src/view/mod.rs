@@ -1,12 +1,12 @@
-//! What people are shown, as lines of text. Pure: an answer of the API, a width and colours go in,
-//! lines come out. The clock is the answer's own.
+//! The output for people, as lines of text. Pure: from an answer of the API, a width and colours. Times are computed
+//! from the clock in the answer, not from this machine's.
 
 pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod history;
+pub(crate) mod node_state;
 pub(crate) mod nodes;
 pub(crate) mod rows;
-pub(crate) mod standing;
 pub(crate) mod table;
 pub(crate) mod upgrade;
 
@@ -16,7 +16,7 @@ pub(crate) mod samples;
 use crate::terminal::{Paint, Width};
 use crate::text::one_line;
 
-/// How to draw.
+/// The layout of the output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Canvas {
     /// How wide a line may be.
@@ -31,7 +31,7 @@ impl Canvas {
         Self { width: crate::terminal::width(), paint: crate::terminal::paint() }
     }
 
-    /// The line, cut to the width where there is one. It may hold colours.
+    /// The line, cut to the width if that is limited. It may contain colours.
     pub(crate) fn cut(self, line: &str) -> String {
         match self.width.columns() {
             Some(columns) => console::truncate_str(line, columns, "…").into_owned(),
@@ -39,7 +39,7 @@ impl Canvas {
         }
     }
 
-    /// The nodes as which two machines report, each with what they are.
+    /// A sentence for each node as which two machines report.
     pub(crate) fn duplicates<'a>(
         self,
         nodes: impl Iterator<Item = (&'a str, Option<&'a str>)>,
@@ -47,7 +47,7 @@ impl Canvas {
         self.sentences(nodes, ": ")
     }
 
-    /// The machines that would not start again, each with why.
+    /// A sentence for each machine that would not start again, with the reason.
     pub(crate) fn start_faults<'a>(
         self,
         machines: impl Iterator<Item = (&'a str, Option<&'a str>)>,
@@ -55,15 +55,15 @@ impl Canvas {
         self.sentences(machines, ": a restart would fail: ")
     }
 
-    /// A sentence for each of whom something is to be said.
+    /// A sentence for each name that has a text.
     fn sentences<'a>(
         self,
         named: impl Iterator<Item = (&'a str, Option<&'a str>)>,
         between: &str,
     ) -> Vec<String> {
-        let said = named.filter_map(|(name, what)| Some((name, what?)));
-        let sentence = |(name, what): (&str, &str)| one_line(&format!("{name}{between}{what}"));
-        said.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
+        let texts = named.filter_map(|(name, text)| Some((name, text?)));
+        let sentence = |(name, text): (&str, &str)| one_line(&format!("{name}{between}{text}"));
+        texts.map(sentence).flat_map(|sentence| self.wrap("", &sentence)).collect()
     }
 
     /// Whether the line fits.
@@ -71,8 +71,8 @@ impl Canvas {
         self.width.columns().is_none_or(|columns| console::measure_text_width(line) <= columns)
     }
 
-    /// The parts of a sentence, joined, on as many lines as the width asks for. A part that is too long
-    /// for a line is broken between its words.
+    /// The parts of a sentence, joined, on as many lines as needed. A part that is too long for a line is broken
+    /// between its words.
     pub(crate) fn flow(self, parts: &[String]) -> Vec<String> {
         let columns = self.width.columns().unwrap_or(usize::MAX);
         let mut lines: Vec<String> = Vec::new();

@@ -1,4 +1,5 @@
-//! Conferencing Nodes, Virtual Meeting Rooms and system locations.
+//! Conferencing Nodes, Virtual Meeting Rooms and system locations outside of a run: lists, one node in full, and what
+//! a removal would end.
 
 use fleet::status::Status;
 use serde_json::Value;
@@ -8,9 +9,9 @@ use super::rows::natural;
 use super::table::{table, width};
 use crate::api::{Configured, RefusedContact, UpgradeStatus, WorkerStatus};
 use crate::text::one_line;
-use crate::when::When;
+use crate::utc_time::UtcTime;
 
-/// What is listed of nodes.
+/// The columns of the list of nodes.
 const HEADINGS: [&str; 8] =
     ["NODE", "LOCATION", "INSTALLED", "STATUS", "MAINTENANCE", "CALLS", "LOAD", "HEARD"];
 
@@ -18,11 +19,11 @@ const HEADINGS: [&str; 8] =
 const INSTALLED: usize = 2;
 const MAINTENANCE: usize = 4;
 
-/// Said where something is not known.
+/// Printed for a value that is not known.
 const UNKNOWN: &str = "-";
 
 /// The nodes in a table.
-pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> Vec<String> {
+pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: UtcTime, canvas: Canvas) -> Vec<String> {
     if nodes.is_empty() {
         return vec!["There are no Conferencing Nodes; add one with pitlane node add.".into()];
     }
@@ -41,8 +42,8 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: When, canvas: Canvas) -> 
     lines
 }
 
-/// The rows as they fit on a line each, where that can be: without the builds, and with the reasons of the
-/// maintenance modes cut. `pitlane node show` has them whole.
+/// The rows shortened to one line each if possible: without the builds, and with the reasons of maintenance modes
+/// cut. `pitlane node show` shows both in full.
 fn shortened(mut rows: Vec<Vec<String>>, canvas: Canvas) -> Vec<Vec<String>> {
     let too_wide = |rows: &[Vec<String>]| {
         width(&HEADINGS, rows).saturating_sub(canvas.width.columns().unwrap_or(usize::MAX))
@@ -63,13 +64,16 @@ fn shortened(mut rows: Vec<Vec<String>>, canvas: Canvas) -> Vec<Vec<String>> {
     rows
 }
 
-/// That a node was refused, and why.
-fn refusal(refused: &RefusedContact, now: When) -> String {
+/// A sentence about a refused attempt to connect.
+fn refusal(refused: &RefusedContact, now: UtcTime) -> String {
     let RefusedContact { text, address, at } = refused;
-    one_line(&format!("a try to connect as this node from {address} was refused {}: {text}", at.ago(now)))
+    one_line(&format!(
+        "an attempt to connect as this node from {address} was refused {}: {text}",
+        at.ago(now)
+    ))
 }
 
-fn row(node: &WorkerStatus, now: When) -> Vec<String> {
+fn row(node: &WorkerStatus, now: UtcTime) -> Vec<String> {
     let number =
         |value: Option<u64>, unit: &str| value.map_or(UNKNOWN.into(), |value| format!("{value}{unit}"));
     vec![
@@ -94,7 +98,7 @@ fn maintenance(node: &WorkerStatus) -> String {
 }
 
 /// One node in full.
-pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: When) -> Vec<String> {
+pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: UtcTime) -> Vec<String> {
     let kind = if configured.cloud_bursting { "cloud bursting node" } else { "always on" };
     let mut pairs = vec![
         ("Conferencing Node", format!("{} (id {}, {kind})", configured.name, configured.id)),
@@ -123,7 +127,7 @@ pub(crate) fn node(configured: &Configured, status: Option<&WorkerStatus>, now: 
     pairs.iter().map(|(name, value)| format!("{name:17}  {}", one_line(value))).collect()
 }
 
-/// What the removal of a node ends, as far as the Management Node knows.
+/// What the removal of a node would end, from the status of the platform.
 pub(crate) fn removal(name: &str, status: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     let node = status.nodes.iter().find(|node| node.name == name);
     let mut losses = Vec::new();
@@ -182,7 +186,7 @@ pub(crate) fn id_in(uri: &str) -> Option<&str> {
     uri.trim_end_matches('/').rsplit('/').next().filter(|id| !id.is_empty())
 }
 
-/// Whether an object has this name, letter by letter: a filter of the API may be more generous.
+/// Whether an object has exactly this name: a filter of the API may match more.
 pub(crate) fn is_named(object: &Value, name: &str) -> bool {
     object["name"].as_str() == Some(name)
 }
@@ -222,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_node_is_shortened_where_it_fits_or_no_terminal_is() {
+    fn node_is_not_shortened_if_it_fits_or_without_a_terminal() {
         for width in [Width::Columns(160), Width::Endless] {
             let lines = listed(width);
             assert!(

@@ -1,29 +1,27 @@
-//! The Conferencing Nodes of a platform, a row or two each, on as much room as there is.
+//! The Conferencing Nodes of a run, one or two rows each, within a width and a number of lines.
 
 use console::measure_text_width;
 use fleet::status::Status;
 
 use super::Canvas;
-use super::standing::{runs, standing};
+use super::node_state::{node_state, runs};
 use crate::api::{Node, UpgradeStatus};
 use crate::terminal::Tone;
 
 /// Widest name that is shown whole beside other columns.
 const NAME_COLUMNS: usize = 24;
 
-/// Widest status that widens its column: all but one of the eight. That one pushes its row's rest
-/// to the right.
+/// Widest status that widens its column: all but one of the eight. That one moves the rest of its row to the right.
 const STATUS_COLUMNS: usize = 34;
 
 /// Lines for the nodes that are left out.
 const REST_LINES: usize = 2;
 
-/// How the rows are laid out: in columns where there is room, with the words one after another where
-/// there is not.
+/// The layout of the rows: in columns if the width allows it, else with the words one after another.
 struct Layout {
     name: usize,
     runs: usize,
-    /// The status' column; none when it is as wide as its words.
+    /// The width of the status column; none if there are no columns.
     status: Option<usize>,
 }
 
@@ -46,7 +44,7 @@ impl Layout {
         Self { name, runs: widest(version, usize::MAX), status: None }
     }
 
-    /// Name and release. Without room, the build is left out.
+    /// Name and release; without columns, the build is left out.
     fn front(&self, node: &Node) -> String {
         let name = console::pad_str(&node.name, self.name, console::Alignment::Left, Some("…"));
         let runs = if self.status.is_some() { runs(node) } else { version(node) };
@@ -83,7 +81,7 @@ pub(super) fn nodes(view: &UpgradeStatus, canvas: Canvas, rows: usize) -> Vec<St
     if all.is_empty() {
         return vec!["There are no Conferencing Nodes.".into()];
     }
-    all.sort_by_key(|node| standing(node, target));
+    all.sort_by_key(|node| node_state(node, target));
     let layout = Layout::of(&all, canvas);
     let drawn: Vec<Vec<String>> = all.iter().map(|node| row(node, target, &layout, canvas)).collect();
     let shown = fitting(&drawn, rows.saturating_sub(1));
@@ -98,7 +96,7 @@ pub(super) fn nodes(view: &UpgradeStatus, canvas: Canvas, rows: usize) -> Vec<St
     lines
 }
 
-/// How many of the drawn nodes fit, with lines to spare for those that do not.
+/// How many of the drawn nodes fit, with lines left to count those that do not.
 fn fitting(drawn: &[Vec<String>], rows: usize) -> usize {
     let lines: usize = drawn.iter().map(Vec::len).sum();
     if lines <= rows {
@@ -143,12 +141,11 @@ pub(crate) fn natural(name: &str) -> Vec<(u64, String)> {
     parts.into_iter().flat_map(|(number, text)| [(0, text), (number, String::new())]).collect()
 }
 
-/// A node on one line when all columns fit, else without what can be spared, and on a second line
-/// where even that is too long.
+/// A node on one line if all columns fit, else in a shorter form, with a second line if that is still too long.
 fn row(node: &Node, target: Option<&str>, layout: &Layout, canvas: Canvas) -> Vec<String> {
-    let standing = standing(node, target);
-    let paint = |text: &str| canvas.paint.tone(standing.tone(), text.trim_end());
-    let front = format!("{} {}", standing.mark(), layout.front(node));
+    let state = node_state(node, target);
+    let paint = |text: &str| canvas.paint.tone(state.tone(), text.trim_end());
+    let front = format!("{} {}", state.mark(), layout.front(node));
     let waits = waits(node);
     let whole = match &waits {
         Some(waits) => format!("{front}{}  {waits}", layout.status(node)),
@@ -163,7 +160,7 @@ fn row(node: &Node, target: Option<&str>, layout: &Layout, canvas: Canvas) -> Ve
     lines
 }
 
-/// What a node waits for, and whether it is heard.
+/// What a node waits for, and whether it reports.
 fn waits(node: &Node) -> Option<String> {
     let silent = node.contact == "silent" && node.upgrade_status != Some(Status::Rebooting);
     if node.contact == "never" && node.waits_text.is_none() {
@@ -182,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_ordered_as_people_count() {
+    fn names_are_in_natural_order() {
         let mut names = ["lon-10", "lon-2", "b", "lon-1a", "lon-1", "lon"];
         names.sort_by_key(|name| natural(name));
         assert_eq!(names, ["b", "lon", "lon-1", "lon-1a", "lon-2", "lon-10"]);

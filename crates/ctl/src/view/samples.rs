@@ -29,7 +29,7 @@ fn node(
         "tally": {"carried": 10, "refused_maintenance": 2, "refused_other": 0, "vanished": 0}})
 }
 
-/// A run with nodes in every standing.
+/// A run with nodes in every state.
 pub(crate) fn under_way() -> UpgradeStatus {
     let calls = json!({"waits_for": "calls"});
     read(json!({

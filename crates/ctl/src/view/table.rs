@@ -1,4 +1,4 @@
-//! Plain tables for lists: columns of words, no lines between them.
+//! Plain tables for lists: columns without rules between them, wrapped to the width of the terminal.
 
 use comfy_table::{ContentArrangement, Table};
 use console::measure_text_width;
@@ -23,7 +23,7 @@ pub(crate) fn table(canvas: Canvas, headings: &[&str], rows: Vec<Vec<String>>) -
     table.lines().map(|line| line.trim_end().to_string()).collect()
 }
 
-/// How wide such a table is on lines that are not broken, the gap behind its last column included.
+/// The width of such a table without line breaks, with the gap after its last column.
 pub(crate) fn width(headings: &[&str], rows: &[Vec<String>]) -> usize {
     let widest = |(column, heading): (usize, &&str)| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));

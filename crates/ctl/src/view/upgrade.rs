@@ -1,16 +1,16 @@
-//! Where the platform is: the answer to `upgrade status`, and what `upgrade watch` draws. The run, the
-//! Management Node and the calls are told here, the Conferencing Nodes in `rows`.
+//! The output of `upgrade status` and `upgrade watch`: the run, the Management Node and the calls. The Conferencing
+//! Nodes are in `rows`.
 
 use fleet::time::Span;
 
 use super::Canvas;
+use super::node_state::upgraded;
 use super::rows::nodes;
-use super::standing::upgraded;
 use crate::api::{EndedRun, Run, Tally, UpgradeStatus, release};
 use crate::terminal::Tone;
-use crate::when::When;
+use crate::utc_time::UtcTime;
 
-/// Everything there is to say, without a limit on the lines.
+/// The whole status, without a limit on the lines.
 pub(crate) fn status(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     let mut lines = head(view, canvas);
     lines.push(String::new());
@@ -22,7 +22,7 @@ pub(crate) fn status(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     lines
 }
 
-/// The same on at most `rows` lines: nodes that are of least interest are left out and counted.
+/// The same on at most `rows` lines: the least interesting nodes are left out and counted.
 pub(crate) fn screen(view: &UpgradeStatus, canvas: Canvas, rows: usize) -> Vec<String> {
     let mut lines = head(view, canvas);
     lines.push(String::new());
@@ -31,7 +31,7 @@ pub(crate) fn screen(view: &UpgradeStatus, canvas: Canvas, rows: usize) -> Vec<S
     lines
 }
 
-/// The run, or what was before, and the Management Node.
+/// The run, or the last one, and the Management Node.
 pub(crate) fn head(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     let manager = &view.manager;
     let manager = format!(
@@ -82,7 +82,7 @@ fn rest_lines(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
 }
 
 /// How a run ended.
-pub(crate) fn ended(run: &EndedRun, now: When, canvas: Canvas) -> Vec<String> {
+pub(crate) fn ended(run: &EndedRun, now: UtcTime, canvas: Canvas) -> Vec<String> {
     let tone = if run.outcome.as_deref() == Some("complete") { Tone::Good } else { Tone::Bad };
     let ending = canvas.paint.tone(tone, run.ending());
     let mut parts = vec![format!("Run {}: {} -> {}: {ending}", run.id, run.source, run.target)];
@@ -93,7 +93,7 @@ pub(crate) fn ended(run: &EndedRun, now: When, canvas: Canvas) -> Vec<String> {
     canvas.flow(&parts)
 }
 
-/// `[=====>    ]`: how much of all.
+/// A progress bar: `[=====>    ]`.
 fn bar(done: usize, all: usize) -> String {
     const CELLS: usize = 20;
     let full = (done * CELLS).checked_div(all).unwrap_or(0).min(CELLS);
@@ -123,7 +123,7 @@ fn calls(view: &UpgradeStatus, canvas: Canvas) -> Vec<String> {
     [String::new()].into_iter().chain(canvas.flow(&parts)).collect()
 }
 
-/// What the silence of the Management Node means.
+/// Why the Management Node does not answer, from the last known status.
 pub(crate) fn absence(view: &UpgradeStatus) -> &'static str {
     match view.run.as_ref().is_some_and(|run| run.manager_step != "confirmed") {
         true => "the Management Node is restarting into its new release",
@@ -131,9 +131,9 @@ pub(crate) fn absence(view: &UpgradeStatus) -> &'static str {
     }
 }
 
-/// What stands above the last known picture while the Management Node does not answer.
+/// The lines above the last known status while the Management Node does not answer.
 pub(crate) fn absence_lines(view: &UpgradeStatus, silent: Span, canvas: Canvas) -> Vec<String> {
-    let line = format!("For {silent} now {}. What follows was so at {}.", absence(view), view.now.clock());
+    let line = format!("For {silent} now {}. The status below is of {}.", absence(view), view.now.clock());
     canvas.wrap("", &line).iter().map(|line| canvas.paint.tone(Tone::Bad, line)).collect()
 }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_told_on_eighty_columns() {
+    fn run_is_shown_on_eighty_columns() {
         let expected = "\
 Upgrade run 2: 34 (34000) -> 34.1 (34100)  [====>               ]
 upgraded 1 of 5, places taken 3 of 10, elapsed 12 min, limit in 23 h 48 min
@@ -177,7 +177,7 @@ Management Node mgr: 34.1 (34100), No upgrade in progress
     }
 
     #[test]
-    fn a_run_is_told_on_a_hundred_and_twenty_columns() {
+    fn run_is_shown_on_a_hundred_and_twenty_columns() {
         let expected = "\
 Upgrade run 2: 34 (34000) -> 34.1 (34100)  [====>               ]
 upgraded 1 of 5, places taken 3 of 10, elapsed 12 min, limit in 23 h 48 min
@@ -210,7 +210,7 @@ Management Node mgr: 34.1 (34100), No upgrade in progress
     }
 
     #[test]
-    fn without_a_run_the_last_one_is_told_and_the_calls() {
+    fn last_run_and_calls_are_shown_when_no_run_is_under_way() {
         let expected = "\
 No upgrade is under way.
 Run 2: 34 (34000) -> 34.1 (34100): complete,
@@ -226,7 +226,7 @@ vanished 0";
     }
 
     #[test]
-    fn an_ending_that_is_longer_than_a_line_is_broken_between_its_words() {
+    fn outcome_that_is_longer_than_a_line_is_wrapped() {
         let mut view = samples::ended("manager_failed");
         let run = view.last_run.as_mut().unwrap();
         run.outcome_text = Some(
@@ -243,7 +243,7 @@ ended 2026-11-23 18:35:52Z (30 min ago), took 42 min";
     }
 
     #[test]
-    fn while_the_management_node_restarts_it_says_so() {
+    fn restart_of_the_management_node_is_shown() {
         let mut view = samples::under_way();
         view.run.as_mut().unwrap().manager_step = "installing".into();
         let expected = "\
@@ -253,7 +253,7 @@ follows was so at 18:05:52Z.";
     }
 
     #[test]
-    fn colours_add_no_width_and_no_words() {
+    fn colours_change_neither_width_nor_words() {
         let colours = Canvas { paint: Paint::Coloured, ..canvas(80) };
         let drawn = screen(&samples::under_way(), colours, 40);
         let plain = screen(&samples::under_way(), canvas(80), 40);

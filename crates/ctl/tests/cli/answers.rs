@@ -1,4 +1,4 @@
-//! Answers in the exact shapes of the Management Node's REST.
+//! Answers in the exact form of the management API.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub(crate) fn blockers() -> Value {
     ])
 }
 
-/// `status/v1/upgrade/` with one node, in a run when there is one.
+/// `status/v1/upgrade/` with one node, in a run if there is one.
 pub(crate) fn status(second: u32, run: bool, step: &str, node: (&str, &str, &str)) -> Value {
     let (version, token, text) = node;
     let run_object = json!({"id": 1, "source": "34 (34000)", "target": "34.1 (34100)", "manifest": MANIFEST,
@@ -68,7 +68,7 @@ pub(crate) fn status(second: u32, run: bool, step: &str, node: (&str, &str, &str
             "tally": {"carried": 1, "refused_maintenance": 0, "refused_other": 0, "vanished": 0}}]})
 }
 
-/// [`status`] after the run has ended so.
+/// [`status`] after the run has ended with this outcome.
 pub(crate) fn ended(second: u32, outcome: &str) -> Value {
     let mut status = status(second, false, "", ("34.1", "IDLE", "No upgrade in progress"));
     status["last_run"] = json!({"id": 1, "source": "34 (34000)", "target": "34.1 (34100)", "manifest": MANIFEST,

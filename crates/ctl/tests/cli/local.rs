@@ -46,9 +46,9 @@ fn built() -> Home {
     }
     fs::write(home.path().join("notes.md"), "# 34.1\n\n- drains faster\n").unwrap();
     fs::write(home.path().join("release.toml"), SPEC).unwrap();
-    home.good(&["package", "keygen", "--no-passphrase", "--out", "release"]);
+    home.run_ok(&["package", "keygen", "--no-passphrase", "--out", "release"]);
     fs::copy(home.path().join("release.pub"), home.path().join("trust/release.pub")).unwrap();
-    home.good(&[
+    home.run_ok(&[
         "package",
         "build",
         "--spec",
@@ -63,36 +63,33 @@ fn built() -> Home {
 }
 
 #[test]
-fn a_package_is_built_inspected_and_verified() {
+fn package_is_built_inspected_and_verified() {
     let home = built();
     assert_eq!(
         home.run(&["package", "keygen", "--no-passphrase", "--out", "release"]).code,
         3,
         "a key was replaced"
     );
-    let blind = home.good(&["package", "inspect", "p.pkg"]).out;
-    assert!(
-        blind.starts_with("NOT VERIFIED: no keys were given; it claims to be signed with key "),
-        "{blind}"
-    );
+    let blind = home.run_ok(&["package", "inspect", "p.pkg"]).out;
+    assert!(blind.starts_with("NOT VERIFIED: no keys were given; it names the signing key "), "{blind}");
     assert!(blind.contains("  version   34.1 (34100), released 2026-11-20\n"), "{blind}");
     assert!(
         blind.contains("  path      34.1 can be installed on 34 or later: the node's store changed\n"),
         "{blind}"
     );
     assert!(blind.contains("  notes     # 34.1\n            - drains faster\n"), "{blind}");
-    let sighted = home.good(&["package", "inspect", "p.pkg", "--trust", "trust"]).out;
+    let sighted = home.run_ok(&["package", "inspect", "p.pkg", "--trust", "trust"]).out;
     assert!(sighted.contains("What is below is verified; the payloads were not read."), "{sighted}");
-    let verified = home.good(&["package", "verify", "p.pkg", "--trust", "trust"]).out;
+    let verified = home.run_ok(&["package", "verify", "p.pkg", "--trust", "trust"]).out;
     assert!(verified.starts_with("p.pkg is verified, every byte of it: signed with key "), "{verified}");
     let object: Value =
-        serde_json::from_str(&home.good(&["package", "verify", "p.pkg", "--trust", "trust", "--json"]).out)
+        serde_json::from_str(&home.run_ok(&["package", "verify", "p.pkg", "--trust", "trust", "--json"]).out)
             .unwrap();
     assert_eq!((&object["verified"], &object["manifest"]["version"]), (&true.into(), &"34.1".into()));
 }
 
 #[test]
-fn a_damaged_package_is_refused_and_an_untrusted_one_too() {
+fn damaged_package_is_refused_and_an_untrusted_one_too() {
     let home = built();
     let mut bytes = fs::read(home.path().join("p.pkg")).unwrap();
     let payload = bytes.len() - 1024 - 512;
@@ -102,7 +99,7 @@ fn a_damaged_package_is_refused_and_an_untrusted_one_too() {
     assert_eq!(damaged.code, 3, "{damaged:?}");
     assert!(damaged.err.starts_with("pitlane: damaged.pkg is refused\n  because: "), "{}", damaged.err);
 
-    home.good(&["package", "keygen", "--no-passphrase", "--out", "other"]);
+    home.run_ok(&["package", "keygen", "--no-passphrase", "--out", "other"]);
     fs::create_dir(home.path().join("others")).unwrap();
     fs::copy(home.path().join("other.pub"), home.path().join("others/other.pub")).unwrap();
     for command in ["verify", "inspect"] {
@@ -115,14 +112,14 @@ fn a_damaged_package_is_refused_and_an_untrusted_one_too() {
 }
 
 #[test]
-fn a_wrong_specification_says_what_is_wrong() {
+fn error_of_a_specification_names_the_fault() {
     let home = built();
     let check = |from: &str, to: &str, expected: &str| {
         fs::write(home.path().join("wrong.toml"), SPEC.replace(from, to)).unwrap();
-        let came =
+        let outcome =
             home.run(&["package", "build", "--spec", "wrong.toml", "--key", "release.key", "--out", "w.pkg"]);
-        assert_ne!(came.code, 0);
-        assert!(came.err.contains(expected), "{}", came.err);
+        assert_ne!(outcome.code, 0);
+        assert!(outcome.err.contains(expected), "{}", outcome.err);
         assert!(!home.path().join("w.pkg").exists());
     };
     check("2026-11-20", "yesterday", "\"yesterday\" is not a day like 2026-11-23");
@@ -136,16 +133,17 @@ const INSTALL: [&str; 10] =
     ["machine", "install", "--root", "root", "--role", "node", "--package", "p.pkg", "--trust", "trust"];
 
 #[test]
-fn a_machine_is_installed_once_with_its_keys_and_settings() {
+fn machine_is_installed_once_with_its_keys_and_settings() {
     let home = built();
     fs::write(home.path().join("machine.toml"), "[node]\nsip = \"127.0.0.1:5060\"\n").unwrap();
     let install = [&INSTALL[..], &["--settings", "machine.toml"]].concat();
-    let came = home.good(&install);
+    let outcome = home.run_ok(&install);
     assert!(
-        came.out
+        outcome
+            .out
             .starts_with("root is installed as a Conferencing Node: 34.1 (34100) in slot a, confirmed.\n"),
         "{}",
-        came.out
+        outcome.out
     );
     let root = home.path().join("root");
     let machine = slots::Machine::open(&root);
@@ -174,7 +172,7 @@ fn a_machine_is_installed_once_with_its_keys_and_settings() {
 }
 
 #[test]
-fn a_machine_is_not_installed_with_what_does_not_fit() {
+fn machine_is_not_installed_with_settings_or_package_of_another_role() {
     let home = built();
     fs::write(home.path().join("manager.toml"), "[manager]\n").unwrap();
     let other_role = home.run(&[&INSTALL[..], &["--settings", "manager.toml"]].concat());
@@ -188,7 +186,7 @@ fn a_machine_is_not_installed_with_what_does_not_fit() {
 }
 
 #[test]
-fn a_key_is_made_with_a_passphrase_or_without_one_in_so_many_words() {
+fn key_without_a_passphrase_must_be_requested_explicitly() {
     let home = built();
     let unsaid = home.run(&["package", "keygen", "--out", "unsaid"]);
     assert_eq!(unsaid.code, 2, "{unsaid:?}");
@@ -196,7 +194,7 @@ fn a_key_is_made_with_a_passphrase_or_without_one_in_so_many_words() {
     assert!(!home.path().join("unsaid.key").exists());
 
     fs::write(home.path().join("passphrase"), "correct horse\n").unwrap();
-    home.good(&["package", "keygen", "--passphrase-file", "passphrase", "--out", "kept"]);
+    home.run_ok(&["package", "keygen", "--passphrase-file", "passphrase", "--out", "kept"]);
     fs::copy(home.path().join("kept.pub"), home.path().join("trust/kept.pub")).unwrap();
     let build =
         ["package", "build", "--quick", "--spec", "release.toml", "--key", "kept.key", "--out", "k.pkg"];
@@ -206,17 +204,17 @@ fn a_key_is_made_with_a_passphrase_or_without_one_in_so_many_words() {
     let wrong = home.run(&[&build[..], &["--passphrase-file", "wrong"]].concat());
     assert!(wrong.code == 1 && wrong.err.contains("the passphrase does not open kept.key"), "{wrong:?}");
     assert!(!home.path().join("k.pkg").exists());
-    home.good(&[&build[..], &["--passphrase-file", "passphrase"]].concat());
-    home.good(&["package", "verify", "k.pkg", "--trust", "trust"]);
+    home.run_ok(&[&build[..], &["--passphrase-file", "passphrase"]].concat());
+    home.run_ok(&["package", "verify", "k.pkg", "--trust", "trust"]);
     fs::write(home.path().join("short"), "1234\n").unwrap();
     let short = home.run(&["package", "keygen", "--passphrase-file", "short", "--out", "weak"]);
     assert!(short.err.contains("a passphrase has 8 to 1024 bytes"), "{short:?}");
 }
 
 #[test]
-fn a_package_says_until_when_it_is_taken_and_an_expired_one_is_installed_all_the_same() {
+fn last_day_of_a_package_is_shown_and_an_expired_one_can_be_installed() {
     let home = built();
-    let shown = home.good(&["package", "inspect", "p.pkg", "--trust", "trust"]).out;
+    let shown = home.run_ok(&["package", "inspect", "p.pkg", "--trust", "trust"]).out;
     assert!(shown.contains("  upgrades  until 2028-11-19; what is installed runs on\n"), "{shown}");
     let built_with = |line: &str| {
         let spec = SPEC.replace("released = \"2026-11-20\"", line);
@@ -238,12 +236,15 @@ fn a_package_says_until_when_it_is_taken_and_an_expired_one_is_installed_all_the
     let backwards = built_with("released = \"2026-11-20\"\nvalid_until = \"2026-11-19\"");
     assert!(backwards.err.contains("it expires before the day of its release"), "{backwards:?}");
     assert_eq!(built_with("released = \"2020-11-20\"\nvalid_until = \"2020-11-20\"").code, 0);
-    let came = home.good(&INSTALL);
-    assert!(came.err.contains("The package expired on 2020-11-20: it is installed all the same"), "{came:?}");
+    let outcome = home.run_ok(&INSTALL);
+    assert!(
+        outcome.err.contains("The package expired on 2020-11-20: it is installed all the same"),
+        "{outcome:?}"
+    );
 }
 
 #[test]
-fn a_machine_is_given_to_its_user_but_for_its_keys_and_settings() {
+fn machine_is_owned_by_its_user_except_for_keys_and_settings() {
     let home = built();
     fs::write(home.path().join("machine.toml"), "[node]\n").unwrap();
     let stranger = home.run(&[&INSTALL[..], &["--run-as", "no-such-user"]].concat());
@@ -252,7 +253,7 @@ fn a_machine_is_given_to_its_user_but_for_its_keys_and_settings() {
     assert!(root_user.err.contains("a release does not run as root"), "{root_user:?}");
     assert!(!home.path().join("root").exists());
 
-    home.good(&[&INSTALL[..], &["--settings", "machine.toml"]].concat());
+    home.run_ok(&[&INSTALL[..], &["--settings", "machine.toml"]].concat());
     let protect = ["machine", "protect", "--root", "root", "--run-as", "nobody"];
     let root = home.path().join("root");
     let protected = home.run(&protect);
@@ -280,6 +281,6 @@ fn a_machine_is_given_to_its_user_but_for_its_keys_and_settings() {
     drop(lock);
     fs::hard_link(home.path().join("notes.md"), root.join("slots/a/more")).unwrap();
     let odd = home.run(&protect);
-    assert!(odd.code == 3 && odd.err.contains("slots/a/more has another name elsewhere"), "{odd:?}");
-    assert_eq!(fs::metadata(home.path().join("notes.md")).unwrap().uid(), 0, "it was given away");
+    assert!(odd.code == 3 && odd.err.contains("slots/a/more has another hard link"), "{odd:?}");
+    assert_eq!(fs::metadata(home.path().join("notes.md")).unwrap().uid(), 0, "its owner was changed");
 }

@@ -1,4 +1,4 @@
-//! The built program, as an operator and a script meet it: what it prints where, and its exit codes.
+//! Tests of the built program: its output, where it prints it, and its exit codes.
 
 mod account;
 mod answers;
@@ -15,12 +15,12 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// Where a test's profile and files are. Nothing of the machine's own profile is seen.
+/// The home directory of a test, with its profile and files. The machine's own profile is not used.
 pub(crate) struct Home(pub(crate) TempDir);
 
-/// What a command came to.
+/// Exit code and output of a command.
 #[derive(Debug)]
-pub(crate) struct Came {
+pub(crate) struct Outcome {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -35,7 +35,7 @@ impl Home {
         self.0.path()
     }
 
-    /// The command, with nothing of this machine's environment.
+    /// The command, without the environment of this machine.
     pub(crate) fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pitlane"));
         command.env_clear().env("HOME", self.path()).current_dir(self.path());
@@ -43,20 +43,20 @@ impl Home {
         command
     }
 
-    pub(crate) fn run(&self, line: &[&str]) -> Came {
-        came(&self.command(line).output().unwrap())
+    pub(crate) fn run(&self, line: &[&str]) -> Outcome {
+        outcome(&self.command(line).output().unwrap())
     }
 
     /// Runs a command that must succeed.
-    pub(crate) fn good(&self, line: &[&str]) -> Came {
-        let came = self.run(line);
-        assert_eq!(came.code, 0, "{line:?}: {came:#?}");
-        came
+    pub(crate) fn run_ok(&self, line: &[&str]) -> Outcome {
+        let outcome = self.run(line);
+        assert_eq!(outcome.code, 0, "{line:?}: {outcome:#?}");
+        outcome
     }
 }
 
-pub(crate) fn came(output: &Output) -> Came {
-    Came {
+pub(crate) fn outcome(output: &Output) -> Outcome {
+    Outcome {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout.clone()).unwrap(),
         err: String::from_utf8(output.stderr.clone()).unwrap(),
@@ -64,25 +64,25 @@ pub(crate) fn came(output: &Output) -> Came {
 }
 
 #[test]
-fn the_exit_codes_are_in_the_help() {
-    let came = Home::new().good(&["--help"]);
-    assert!(came.out.contains("  3  refused or blocked; nothing was changed"), "{}", came.out);
+fn exit_codes_are_in_the_help() {
+    let outcome = Home::new().run_ok(&["--help"]);
+    assert!(outcome.out.contains("  3  refused or blocked; nothing was changed"), "{}", outcome.out);
     assert_eq!(Home::new().run(&["upgrade", "fly"]).code, 2);
 }
 
 #[test]
 fn completions_are_printed_for_a_shell() {
-    let came = Home::new().good(&["completions", "bash"]);
-    assert!(came.out.contains("complete -F _pitlane"), "{}", came.out);
+    let outcome = Home::new().run_ok(&["completions", "bash"]);
+    assert!(outcome.out.contains("complete -F _pitlane"), "{}", outcome.out);
 }
 
 #[test]
-fn a_demonstration_that_is_not_installed_is_said_to_be_missing() {
+fn missing_demonstration_is_reported() {
     let home = Home::new();
     // A copy of its own, so that a demonstration beside the tested program does not count.
     let program = home.path().join("pitlane");
     std::fs::copy(env!("CARGO_BIN_EXE_pitlane"), &program).unwrap();
-    let run = || came(&Command::new(&program).args(["demo", "--nodes", "4"]).output().unwrap());
+    let run = || outcome(&Command::new(&program).args(["demo", "--nodes", "4"]).output().unwrap());
     let missing = run();
     assert_eq!(missing.code, 1);
     assert!(missing.err.contains("there is no demonstration at"), "{}", missing.err);

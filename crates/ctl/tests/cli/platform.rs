@@ -28,7 +28,7 @@ fn worker_status(name: &str, reason: &str) -> Value {
 }
 
 #[test]
-fn nodes_are_listed_over_all_pages_and_cannot_paint_the_screen() {
+fn nodes_are_listed_over_all_pages_without_control_characters() {
     let status = "/api/admin/status/v1/worker_vm/";
     let mut first = list(json!([worker_status("lon-10", "")]));
     first["meta"]["next"] = json!(format!("{status}?limit=1000&offset=1000"));
@@ -39,9 +39,9 @@ fn nodes_are_listed_over_all_pages_and_cannot_paint_the_screen() {
         ("GET /api/admin/status/v1/worker_vm/?limit=1000&offset=1000", ok(second)),
     ]);
     let home = server.home();
-    let came = home.good(&["node", "list"]);
-    let lines: Vec<&str> = came.out.lines().collect();
-    assert!(lines[0].starts_with("NODE    LOCATION  INSTALLED   STATUS"), "{}", came.out);
+    let outcome = home.run_ok(&["node", "list"]);
+    let lines: Vec<&str> = outcome.out.lines().collect();
+    assert!(lines[0].starts_with("NODE    LOCATION  INSTALLED   STATUS"), "{}", outcome.out);
     assert!(
         lines[1]
             .starts_with("lon-2   London    34 (34000)  No upgrade in progress  on: fan \u{fffd}[2J broken")
@@ -49,14 +49,14 @@ fn nodes_are_listed_over_all_pages_and_cannot_paint_the_screen() {
     assert!(
         lines[2].starts_with("lon-10  London    34 (34000)  No upgrade in progress  off"),
         "{}",
-        came.out
+        outcome.out
     );
-    let json: Value = serde_json::from_str(&home.good(&["node", "list", "--json"]).out).unwrap();
+    let json: Value = serde_json::from_str(&home.run_ok(&["node", "list", "--json"]).out).unwrap();
     assert_eq!(json["objects"].as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn a_node_is_added_and_its_enrolment_file_kept_from_others() {
+fn node_is_added_and_its_enrolment_file_kept_from_others() {
     let server = Server::start(vec![
         about(),
         locations(),
@@ -77,12 +77,12 @@ fn a_node_is_added_and_its_enrolment_file_kept_from_others() {
         "--enrolment-file",
         "lon-1.toml",
     ];
-    let came = home.good(&line);
-    assert!(came.out.contains("Conferencing Node lon-1 is added (id 7)."), "{}", came.out);
+    let outcome = home.run_ok(&line);
+    assert!(outcome.out.contains("Conferencing Node lon-1 is added (id 7)."), "{}", outcome.out);
     let file = home.path().join("lon-1.toml");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "token = \"t\"\n");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    let body = server.asked("POST /api/admin/configuration/v1/worker_vm/")[0].json();
+    let body = server.received("POST /api/admin/configuration/v1/worker_vm/")[0].json();
     assert_eq!(body["system_location"], "/api/admin/configuration/v1/system_location/3/");
     assert_eq!(
         (&body["name"], &body["hostname"], &body["cloud_bursting"]),
@@ -91,7 +91,7 @@ fn a_node_is_added_and_its_enrolment_file_kept_from_others() {
 
     let again = home.run(&line);
     assert_eq!(again.code, 1, "an enrolment file was replaced: {again:?}");
-    assert_eq!(server.asked("POST /api/admin/configuration/v1/worker_vm/").len(), 1);
+    assert_eq!(server.received("POST /api/admin/configuration/v1/worker_vm/").len(), 1);
 }
 
 #[test]
@@ -105,23 +105,23 @@ fn registered_node_is_given_a_new_enrolment_file() {
         ),
     ]);
     let home = server.home();
-    let came = home.good(&["node", "enrol", "lon-1"]);
+    let outcome = home.run_ok(&["node", "enrol", "lon-1"]);
     assert!(
-        came.out.contains("A new enrolment file for the Conferencing Node lon-1: lon-1.toml"),
+        outcome.out.contains("A new enrolment file for the Conferencing Node lon-1: lon-1.toml"),
         "{}",
-        came.out
+        outcome.out
     );
     let file = home.path().join("lon-1.toml");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "token = \"u\"\n");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let again = home.run(&["node", "enrol", "lon-1"]);
     assert_eq!(again.code, 1, "an enrolment file was replaced: {again:?}");
-    home.good(&["node", "enrol", "lon-1", "--enrolment-file", "second.toml"]);
-    assert_eq!(server.asked("POST /api/admin/configuration/v1/worker_vm/7/enrolment/").len(), 2);
+    home.run_ok(&["node", "enrol", "lon-1", "--enrolment-file", "second.toml"]);
+    assert_eq!(server.received("POST /api/admin/configuration/v1/worker_vm/7/enrolment/").len(), 2);
 }
 
 #[test]
-fn refused_try_of_a_node_to_connect_is_shown() {
+fn refused_attempt_of_a_node_to_connect_is_shown() {
     let mut status = worker_status("lon-1", "");
     status["refused_contact"] = json!({"reason": "certificate_expired", "text": "its certificate has expired",
         "address": "10.0.0.1", "at": "2026-11-23T18:00:00.000000"});
@@ -132,10 +132,14 @@ fn refused_try_of_a_node_to_connect_is_shown() {
     ]);
     let home = server.home();
     for line in [&["node", "list"][..], &["node", "show", "lon-1"]] {
-        let came = home.good(line);
-        let text = came.out.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains("a try to connect as this node from 10.0.0.1 was refused"), "{}", came.out);
-        assert!(text.contains("its certificate has expired"), "{}", came.out);
+        let outcome = home.run_ok(line);
+        let text = outcome.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("an attempt to connect as this node from 10.0.0.1 was refused"),
+            "{}",
+            outcome.out
+        );
+        assert!(text.contains("its certificate has expired"), "{}", outcome.out);
     }
 }
 
@@ -149,14 +153,14 @@ fn clock_that_is_off_is_shown() {
         ("GET /api/admin/status/v1/worker_vm/", ok(list(json!([status])))),
     ]);
     let home = server.home();
-    let listed = home.good(&["node", "list"]).out;
+    let listed = home.run_ok(&["node", "list"]).out;
     assert!(listed.contains("lon-1: its clock is 2 h behind"), "{listed}");
-    let shown = home.good(&["node", "show", "lon-1"]).out;
+    let shown = home.run_ok(&["node", "show", "lon-1"]).out;
     assert!(shown.lines().any(|line| line.starts_with("Clock") && line.ends_with("2 h behind")), "{shown}");
 }
 
 #[test]
-fn a_refused_node_says_which_field_and_leaves_no_file() {
+fn refusal_of_a_node_names_the_field_and_leaves_no_file() {
     let refusal = json!({"worker_vm": {"address": ["Conferencing node with this address already exists."]},
         "error": "the address is in use", "kind": "invalid", "hint": "give the node an address of its own"});
     let server = Server::start(vec![
@@ -167,10 +171,10 @@ fn a_refused_node_says_which_field_and_leaves_no_file() {
     let home = server.home();
     let line =
         ["node", "add", "x", "--address", "10.0.0.1", "--location", "London", "--enrolment-file", "x.toml"];
-    let came = home.run(&line);
-    assert_eq!(came.code, 3, "{came:#?}");
+    let outcome = home.run(&line);
+    assert_eq!(outcome.code, 3, "{outcome:#?}");
     assert_eq!(
-        came.err,
+        outcome.err,
         "pitlane: the Management Node refuses to add the node x: the address is in use\n  \
          next: give the node an address of its own\n"
     );
@@ -188,9 +192,9 @@ fn maintenance_mode_goes_to_the_node_of_exactly_this_name() {
         ("PATCH /api/admin/configuration/v1/worker_vm/7/", vec![Reply::Json(202, Value::Null)]),
     ]);
     let home = server.home();
-    home.good(&["node", "maintenance", "on", "lon-1", "--reason", "fan broken"]);
-    home.good(&["node", "maintenance", "off", "lon-1"]);
-    let bodies: Vec<Value> = server.asked("PATCH").iter().map(crate::server::Asked::json).collect();
+    home.run_ok(&["node", "maintenance", "on", "lon-1", "--reason", "fan broken"]);
+    home.run_ok(&["node", "maintenance", "off", "lon-1"]);
+    let bodies: Vec<Value> = server.received("PATCH").iter().map(crate::server::Received::json).collect();
     assert_eq!(bodies[0], json!({"maintenance_mode": true, "maintenance_mode_reason": "fan broken"}));
     assert_eq!(bodies[1]["maintenance_mode"], json!(false));
     let none = home.run(&["node", "remove", "lon-3"]);
@@ -199,7 +203,7 @@ fn maintenance_mode_goes_to_the_node_of_exactly_this_name() {
 }
 
 #[test]
-fn node_is_removed_only_after_it_was_said_what_is_lost() {
+fn node_is_removed_only_after_the_losses_were_shown() {
     let waiting = ("34", "WAITING_FOR_CALLS", "Waiting for calls to clear");
     let server = Server::start(vec![
         about(),
@@ -211,14 +215,18 @@ fn node_is_removed_only_after_it_was_said_what_is_lost() {
     let unasked = home.run(&["node", "remove", "lon-1"]);
     assert_eq!(unasked.code, 2, "{unasked:?}");
     assert!(unasked.err.contains("add --yes to remove it without asking"), "{}", unasked.err);
-    assert!(server.asked("DELETE").is_empty(), "it was removed without asking");
-    let removed = home.good(&["node", "remove", "lon-1", "--yes"]);
-    assert_eq!(server.asked("DELETE").len(), 1);
-    for came in [unasked, removed] {
-        assert!(came.err.contains("lon-1 carries 3 calls: they go on without being counted"), "{}", came.err);
+    assert!(server.received("DELETE").is_empty(), "it was removed without asking");
+    let removed = home.run_ok(&["node", "remove", "lon-1", "--yes"]);
+    assert_eq!(server.received("DELETE").len(), 1);
+    for outcome in [unasked, removed] {
+        assert!(
+            outcome.err.contains("lon-1 carries 3 calls: they go on without being counted"),
+            "{}",
+            outcome.err
+        );
         let run = "lon-1 is in upgrade run 1 (Waiting for calls to clear): the run goes on without it";
-        assert!(came.err.contains(run), "{}", came.err);
-        assert!(came.err.contains("The Management Node refuses the machine of lon-1"), "{}", came.err);
+        assert!(outcome.err.contains(run), "{}", outcome.err);
+        assert!(outcome.err.contains("The Management Node refuses the machine of lon-1"), "{}", outcome.err);
     }
 }
 
@@ -234,9 +242,9 @@ fn removal_of_an_idle_node_claims_no_loss_of_calls_or_run() {
         }),
         ("DELETE /api/admin/configuration/v1/worker_vm/7/", vec![Reply::Json(204, Value::Null)]),
     ]);
-    let came = server.home().good(&["node", "remove", "lon-1", "-y"]);
+    let outcome = server.home().run_ok(&["node", "remove", "lon-1", "-y"]);
     assert_eq!(
-        came.err,
+        outcome.err,
         "The Management Node refuses the machine of lon-1 from then on. To bring it back, add the node and enrol the \
          machine again.\n"
     );
@@ -258,13 +266,13 @@ fn enrolment_file_of_a_node_with_an_earlier_name_stays_in_the_directory() {
             ),
         ]);
         let home = server.home();
-        home.good(&["node", "enrol", name]);
+        home.run_ok(&["node", "enrol", name]);
         assert_eq!(std::fs::read_to_string(home.path().join(file)).unwrap(), "token = \"u\"\n");
     }
 }
 
 #[test]
-fn a_room_is_added_with_its_aliases_and_removed_by_name() {
+fn room_is_added_with_its_aliases_and_removed_by_name() {
     let room = json!([{"id": 4, "name": "Board", "description": "", "service_type": "conference",
         "aliases": [{"id": 1, "alias": "board@example", "description": ""}]}]);
     let server = Server::start(vec![
@@ -274,10 +282,10 @@ fn a_room_is_added_with_its_aliases_and_removed_by_name() {
         ("DELETE /api/admin/configuration/v1/conference/4/", vec![Reply::Json(204, Value::Null)]),
     ]);
     let home = server.home();
-    home.good(&["room", "add", "Board", "--alias", "board@example", "--alias", "1000"]);
-    let body = server.asked("POST")[0].json();
+    home.run_ok(&["room", "add", "Board", "--alias", "board@example", "--alias", "1000"]);
+    let body = server.received("POST")[0].json();
     assert_eq!(body["aliases"], json!([{"alias": "board@example"}, {"alias": "1000"}]));
-    assert_eq!(home.good(&["room", "list"]).out, "ROOM   ALIASES\nBoard  board@example\n");
-    home.good(&["room", "remove", "Board"]);
-    assert_eq!(server.asked("DELETE").len(), 1);
+    assert_eq!(home.run_ok(&["room", "list"]).out, "ROOM   ALIASES\nBoard  board@example\n");
+    home.run_ok(&["room", "remove", "Board"]);
+    assert_eq!(server.received("DELETE").len(), 1);
 }

@@ -1,5 +1,5 @@
-//! A Management Node that answers what a test tells it to, over HTTPS with a certificate by an
-//! authority of its own. Test only.
+//! A scripted Management Node for tests, over HTTPS with a certificate of its own authority. It checks the login and
+//! records all requests; it has no state of a platform.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::Home;
 /// Largest body that a test sends, in bytes.
 const MAX_BODY: usize = 64 << 20;
 
-/// What is answered to a request.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// This status and object.
@@ -35,9 +35,9 @@ pub(crate) enum Reply {
     Silence,
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Received {
     /// `POST /api/admin/…?…`
     pub(crate) line: String,
     /// Its headers.
@@ -46,7 +46,7 @@ pub(crate) struct Asked {
     pub(crate) body: Vec<u8>,
 }
 
-impl Asked {
+impl Received {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
@@ -57,7 +57,7 @@ type Answers = Arc<Mutex<Vec<(String, VecDeque<Reply>)>>>;
 #[derive(Clone)]
 struct Script {
     answers: Answers,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    received: Arc<Mutex<Vec<Received>>>,
 }
 
 /// A running server; it ends with its runtime.
@@ -76,8 +76,8 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 }
 
 impl Server {
-    /// Starts a server for 127.0.0.1 with the answers, each to a request line that begins so. An
-    /// answer that is the last of its line is given again and again.
+    /// Starts a server on 127.0.0.1 with these answers, each for request lines with that beginning. The last answer of
+    /// a line is repeated.
     pub(crate) fn start(answers: Vec<(&str, Vec<Reply>)>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -98,7 +98,7 @@ impl Server {
             .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
             .unwrap();
         let answers = answers.into_iter().map(|(line, replies)| (line.to_string(), replies.into())).collect();
-        let script = Script { answers: Arc::new(Mutex::new(answers)), asked: Arc::default() };
+        let script = Script { answers: Arc::new(Mutex::new(answers)), received: Arc::default() };
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
@@ -110,14 +110,14 @@ impl Server {
         format!("https://{}", self.address)
     }
 
-    /// The requests that came, those to a line that begins so.
-    pub(crate) fn asked(&self, line: &str) -> Vec<Asked> {
+    /// The received requests whose line begins so.
+    pub(crate) fn received(&self, line: &str) -> Vec<Received> {
         self.script
-            .asked
+            .received
             .lock()
             .unwrap()
             .iter()
-            .filter(|asked| asked.line.starts_with(line))
+            .filter(|request| request.line.starts_with(line))
             .cloned()
             .collect()
     }
@@ -125,7 +125,7 @@ impl Server {
     /// A home with a profile for this server.
     pub(crate) fn home(&self) -> Home {
         let home = Home::new();
-        let came = home.good(&[
+        let outcome = home.run_ok(&[
             "login",
             "--manager",
             &self.url(),
@@ -134,7 +134,7 @@ impl Server {
             "--password-file",
             password_file(&home).to_str().unwrap(),
         ]);
-        assert!(came.out.contains("Logged in to https://127.0.0.1:"), "{came:?}");
+        assert!(outcome.out.contains("Logged in to https://127.0.0.1:"), "{outcome:?}");
         home
     }
 
@@ -163,7 +163,7 @@ impl axum::serve::Listener for Tls {
     async fn accept(&mut self) -> (Self::Io, SocketAddr) {
         loop {
             let Ok((stream, from)) = self.listener.accept().await else { continue };
-            // A client that does not trust us goes away here, which is what some tests want.
+            // A client that does not trust this server disconnects here, which some tests expect.
             if let Ok(stream) = self.acceptor.accept(stream).await {
                 return (stream, from);
             }
@@ -184,7 +184,7 @@ async fn answer(State(script): State<Script>, request: Request) -> Response<Body
     let line = format!("{} {}", request.method(), request.uri());
     let headers = request.headers().clone();
     let body = to_bytes(request.into_body(), MAX_BODY).await.unwrap().to_vec();
-    script.asked.lock().unwrap().push(Asked { line: line.clone(), headers: headers.clone(), body });
+    script.received.lock().unwrap().push(Received { line: line.clone(), headers: headers.clone(), body });
     // admin:s3cret, and admin:correct horse battery
     let known = ["Basic YWRtaW46czNjcmV0", "Basic YWRtaW46Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"];
     if headers.get("authorization").is_none_or(|given| !known.iter().any(|known| given == known)) {
@@ -214,7 +214,7 @@ fn json(status: u16, object: &Value) -> Response<Body> {
     builder.body(object.to_string().into()).unwrap()
 }
 
-/// The next answer to a line: that of the longest beginning that is scripted.
+/// The next answer for a line: that of its longest scripted beginning.
 fn next(script: &Script, line: &str) -> Option<Reply> {
     let mut answers = script.answers.lock().unwrap();
     let matching = answers.iter_mut().filter(|(begin, _)| line.starts_with(begin.as_str()));

@@ -1,10 +1,10 @@
-//! How a run would go: from options alone, and from a running platform.
+//! Forecasts, from options alone and from a running platform.
 
 use serde_json::{Value, json};
 
 use crate::answers::{about, check, ok, status};
 use crate::server::{Reply, Server};
-use crate::{Came, Home};
+use crate::{Home, Outcome};
 
 const STATUS: &str = "GET /api/admin/status/v1/upgrade/";
 const CHECK: &str = "POST /api/admin/command/v1/platform/upgrade_check/";
@@ -23,29 +23,29 @@ const SMALL: [&str; 10] = [
     "--start=03:00",
 ];
 
-fn object(came: &Came) -> Value {
-    serde_json::from_str(&came.out).unwrap()
+fn object(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.out).unwrap()
 }
 
-/// What stands behind this name in the table.
+/// The value of this name in the table.
 fn named<'a>(table: &'a str, name: &str) -> &'a str {
     let line = table.lines().find(|line| line.starts_with(name));
     line.unwrap_or_else(|| panic!("no {name} in {table}"))[name.len()..].trim()
 }
 
 #[test]
-fn a_forecast_needs_no_login_and_is_the_same_for_the_same_seed() {
+fn forecast_needs_no_login_and_is_the_same_for_the_same_seed() {
     let home = Home::new();
-    let came = home.good(&SMALL);
-    assert_eq!(came.out, include_str!("simulate.txt"));
-    assert_eq!(home.good(&SMALL).out, came.out);
+    let outcome = home.run_ok(&SMALL);
+    assert_eq!(outcome.out, include_str!("simulate.txt"));
+    assert_eq!(home.run_ok(&SMALL).out, outcome.out);
 }
 
 #[test]
-fn the_object_has_the_figures_of_the_table() {
+fn object_has_the_figures_of_the_table() {
     let home = Home::new();
-    let table = home.good(&SMALL).out;
-    let object = object(&home.good(&[&SMALL[..], &["--json"]].concat()));
+    let table = home.run_ok(&SMALL).out;
+    let object = object(&home.run_ok(&[&SMALL[..], &["--json"]].concat()));
     let both = |spread: &Value| format!("{} [{}]", spread["median"], spread["p95"]);
     assert_eq!((object["samples"].as_u64(), object["seed"].as_u64()), (Some(20), Some(7)));
     assert_eq!(named(&table, "Calls offered"), both(&object["calls_offered"]));
@@ -81,14 +81,14 @@ fn the_object_has_the_figures_of_the_table() {
 }
 
 #[test]
-fn a_run_that_its_limit_ends_says_what_is_left_and_what_to_do() {
+fn forecast_of_a_run_that_reaches_its_limit_names_what_is_left_and_what_to_do() {
     let line = ["simulate", "--nodes", "30", "--nodes-at-once", "1", "--run-limit", "2h", "--samples", "5"];
     let home = Home::new();
-    let table = home.good(&line).out;
+    let table = home.run_ok(&line).out;
     assert_eq!(named(&table, "Time to finish"), "not within 2 h [not within 2 h]");
     assert!(table.contains("does not finish within 2 h in 5 of 5 samples\n"), "{table}");
     assert!(table.contains("next: raise --nodes-at-once or --run-limit"), "{table}");
-    let object = object(&home.good(&[&line[..], &["--json"]].concat()));
+    let object = object(&home.run_ok(&[&line[..], &["--json"]].concat()));
     assert_eq!(object["took_seconds"]["median"], Value::Null);
     let left = &object["nodes_left"];
     assert_eq!(named(&table, "Nodes left at 2 h"), format!("{} [{}]", left["median"], left["p95"]));
@@ -96,12 +96,12 @@ fn a_run_that_its_limit_ends_says_what_is_left_and_what_to_do() {
 }
 
 #[test]
-fn what_makes_no_sense_is_a_usage_error_that_says_what() {
+fn invalid_options_are_usage_errors_that_name_the_fault() {
     let check = |line: &str, expected: &str| {
         let line: Vec<&str> = ["simulate"].into_iter().chain(line.split_whitespace()).collect();
-        let came = Home::new().run(&line);
-        assert_eq!(came.code, 2, "{line:?}: {came:?}");
-        assert!(came.err.contains(expected) && came.out.is_empty(), "{line:?}: {came:?}");
+        let outcome = Home::new().run(&line);
+        assert_eq!(outcome.code, 2, "{line:?}: {outcome:?}");
+        assert!(outcome.err.contains(expected) && outcome.out.is_empty(), "{line:?}: {outcome:?}");
     };
     check("", "<--nodes <N>|--locations <NAME=N,…>|--from-platform>");
     check("--nodes 0", "0 is not in 1..=100000");
@@ -119,10 +119,10 @@ fn what_makes_no_sense_is_a_usage_error_that_says_what() {
 }
 
 #[test]
-fn a_picture_is_written_that_names_its_axes_and_what_it_rests_on() {
+fn picture_names_its_axes_and_assumptions() {
     let home = Home::new();
     let name = "--locations=A&B=3,<Oslo>=3";
-    home.good(&["simulate", name, "--samples", "3", "--svg", "x.svg"]);
+    home.run_ok(&["simulate", name, "--samples", "3", "--svg", "x.svg"]);
     let picture = std::fs::read_to_string(home.path().join("x.svg")).unwrap();
     for words in [
         "Nodes in service, percent of the location",
@@ -136,9 +136,9 @@ fn a_picture_is_written_that_names_its_axes_and_what_it_rests_on() {
         assert!(picture.contains(words), "no {words} in {picture}");
     }
     assert_eq!(picture.matches("<polyline").count(), 3, "two locations and the progress");
-    let came = home.run(&["simulate", "--nodes", "1", "--samples", "1", "--svg", "no/x.svg"]);
-    assert_eq!(came.code, 1);
-    assert!(came.err.contains("cannot write no/x.svg"), "{came:?}");
+    let outcome = home.run(&["simulate", "--nodes", "1", "--samples", "1", "--svg", "no/x.svg"]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.err.contains("cannot write no/x.svg"), "{outcome:?}");
 }
 
 /// The status of a platform at 03:00 with these nodes: location, calls, contact.
@@ -166,7 +166,7 @@ fn checked() -> (&'static str, Vec<Reply>) {
 }
 
 #[test]
-fn a_running_platform_gives_nodes_present_calls_and_its_standing_policy() {
+fn forecast_reads_nodes_present_calls_and_the_default_policy_from_a_running_platform() {
     let nodes = [
         ("London", json!(10), "heard"),
         ("London", json!(14), "heard"),
@@ -176,9 +176,11 @@ fn a_running_platform_gives_nodes_present_calls_and_its_standing_policy() {
     let server = Server::start(vec![about(), platform(&nodes), checked()]);
     let home = server.home();
     let line = ["simulate", "--from-platform", "--samples", "3", "--rest", "1m", "--json"];
-    let came = home.good(&line);
-    let object = object(&came);
-    assert!(came.err.contains("Nodes not heard now, or with an unknown number of calls, and left out: 1."));
+    let outcome = home.run_ok(&line);
+    let object = object(&outcome);
+    assert!(
+        outcome.err.contains("Nodes not reachable now, or with an unknown number of calls, and left out: 1.")
+    );
     let locations: Vec<(&str, u64)> = object["locations"]
         .as_array()
         .unwrap()
@@ -186,7 +188,7 @@ fn a_running_platform_gives_nodes_present_calls_and_its_standing_policy() {
         .map(|location| (location["name"].as_str().unwrap(), location["nodes"].as_u64().unwrap()))
         .collect();
     assert_eq!(locations, [("London", 2), ("Oslo", 1)]);
-    // 24 calls at three in the morning, which has two in a hundred of the busiest hour's.
+    // 24 calls at three in the morning, when there are 2 % of the busiest hour's.
     assert_eq!(object["plan"]["busiest_calls"], 1_200.0);
     assert_eq!(object["plan"]["start_seconds"], 10_800.0);
     let policy = &object["plan"]["policy"];
@@ -194,22 +196,22 @@ fn a_running_platform_gives_nodes_present_calls_and_its_standing_policy() {
     assert_eq!((&policy["drain_limit_seconds"], &policy["rest_seconds"]), (&json!(1_800.0), &json!(60.0)));
     assert_eq!(policy["run_limit_seconds"], 86_400.0);
     assert!(
-        server.asked("POST").iter().all(|asked| asked.line.ends_with("upgrade_check/")),
+        server.received("POST").iter().all(|request| request.line.ends_with("upgrade_check/")),
         "it is only read"
     );
 }
 
 #[test]
-fn a_platform_without_calls_says_nothing_about_its_load() {
+fn load_of_a_platform_without_calls_cannot_be_estimated() {
     let refused = vec![Reply::Json(400, json!({"error": "no package is uploaded", "kind": "invalid"}))];
     let server = Server::start(vec![about(), platform(&[("London", json!(0), "heard")]), (CHECK, refused)]);
     let home = server.home();
-    let came = home.run(&["simulate", "--from-platform"]);
-    assert_eq!(came.code, 2, "{came:?}");
-    assert!(came.err.contains("the platform has no calls now"), "{came:?}");
-    assert!(came.err.contains("give --calls-per-node"), "{came:?}");
-    let came =
-        home.good(&["simulate", "--from-platform", "--calls-per-node", "20", "--samples", "2", "--json"]);
-    assert!(came.err.contains("the standard one is taken"), "{came:?}");
-    assert_eq!(object(&came)["plan"]["busiest_calls"], 20.0);
+    let outcome = home.run(&["simulate", "--from-platform"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(outcome.err.contains("the platform has no calls now"), "{outcome:?}");
+    assert!(outcome.err.contains("give --calls-per-node"), "{outcome:?}");
+    let outcome =
+        home.run_ok(&["simulate", "--from-platform", "--calls-per-node", "20", "--samples", "2", "--json"]);
+    assert!(outcome.err.contains("the standard policy is used"), "{outcome:?}");
+    assert_eq!(object(&outcome)["plan"]["busiest_calls"], 20.0);
 }

@@ -14,26 +14,26 @@ fn started() -> (&'static str, Vec<Reply>) {
 }
 
 #[test]
-fn a_check_tells_every_blocker_and_its_exit_code_says_so() {
+fn check_shows_every_blocker_and_has_an_exit_code_of_its_own() {
     let server = Server::start(vec![about(), packages(), check(blockers())]);
     let home = server.home();
-    let came = home.run(&["upgrade", "check", "34.1", "--drain-limit", "60s"]);
-    assert_eq!(came.code, 3);
+    let outcome = home.run(&["upgrade", "check", "34.1", "--drain-limit", "60s"]);
+    assert_eq!(outcome.code, 3);
     assert!(
-        came.out.contains("Existing version: 34 (34000)\nUpgrade version:  34.1 (34100)\n"),
+        outcome.out.contains("Existing version: 34 (34000)\nUpgrade version:  34.1 (34100)\n"),
         "{}",
-        came.out
+        outcome.out
     );
     assert!(
-        came.out.contains("blocked: lon-2 cannot be contacted; power it on\nblocked: the whole"),
+        outcome.out.contains("blocked: lon-2 cannot be contacted; power it on\nblocked: the whole"),
         "{}",
-        came.out
+        outcome.out
     );
-    let body = server.asked("POST")[0].json();
+    let body = server.received("POST")[0].json();
     assert_eq!(body, json!({"package": MANIFEST, "policy": {"drain_limit_seconds": 60}}));
     let object: Value = serde_json::from_str(&home.run(&["upgrade", "check", "--json"]).out).unwrap();
     assert_eq!(object["blockers"], blockers());
-    assert_eq!(server.asked("POST")[1].json(), json!({"package": null}));
+    assert_eq!(server.received("POST")[1].json(), json!({"package": null}));
 }
 
 #[test]
@@ -43,33 +43,36 @@ fn what_was_shown_is_what_is_started() {
     let unasked = home.run(&["upgrade", "start"]);
     assert_eq!(unasked.code, 2, "it started without asking: {unasked:?}");
     assert!(unasked.err.contains("add --yes"), "{}", unasked.err);
-    assert!(server.asked(START).is_empty());
-    let came = home.good(&["upgrade", "start", "--yes", "--nodes-at-once", "2"]);
-    assert!(came.err.contains("Existing version: 34 (34000)"), "{}", came.err);
-    assert!(came.out.starts_with("Upgrade run 1 to 34.1 (34100) is started."), "{}", came.out);
-    assert_eq!(server.asked(START)[0].json(), json!({"package": MANIFEST, "policy": {"nodes_at_once": 2}}));
+    assert!(server.received(START).is_empty());
+    let outcome = home.run_ok(&["upgrade", "start", "--yes", "--nodes-at-once", "2"]);
+    assert!(outcome.err.contains("Existing version: 34 (34000)"), "{}", outcome.err);
+    assert!(outcome.out.starts_with("Upgrade run 1 to 34.1 (34100) is started."), "{}", outcome.out);
+    assert_eq!(
+        server.received(START)[0].json(),
+        json!({"package": MANIFEST, "policy": {"nodes_at_once": 2}})
+    );
     let object: Value =
-        serde_json::from_str(&home.good(&["upgrade", "start", "--yes", "--json"]).out).unwrap();
+        serde_json::from_str(&home.run_ok(&["upgrade", "start", "--yes", "--json"]).out).unwrap();
     assert_eq!(object["data"]["run"], 1);
 }
 
 #[test]
-fn a_start_that_is_blocked_or_refused_starts_nothing() {
+fn start_that_is_blocked_or_refused_starts_nothing() {
     let server = Server::start(vec![about(), check(blockers()), started()]);
-    let came = server.home().run(&["upgrade", "start", "--yes"]);
-    assert_eq!((came.code, server.asked(START).len()), (3, 0), "{came:?}");
+    let outcome = server.home().run(&["upgrade", "start", "--yes"]);
+    assert_eq!((outcome.code, server.received(START).len()), (3, 0), "{outcome:?}");
 
     let refusal = json!({"error": "the upgrade cannot start", "kind": "blocked", "blockers": blockers()});
     let server = Server::start(vec![about(), check(json!([])), (START, vec![Reply::Json(409, refusal)])]);
-    let came = server.home().run(&["upgrade", "start", "--yes", "--json"]);
-    assert_eq!(came.code, 3);
-    assert!(came.err.contains("blocked: lon-2 cannot be contacted; power it on"), "{}", came.err);
-    let object: Value = serde_json::from_str(&came.out).unwrap();
+    let outcome = server.home().run(&["upgrade", "start", "--yes", "--json"]);
+    assert_eq!(outcome.code, 3);
+    assert!(outcome.err.contains("blocked: lon-2 cannot be contacted; power it on"), "{}", outcome.err);
+    let object: Value = serde_json::from_str(&outcome.out).unwrap();
     assert_eq!(object["kind"], "blocked");
 }
 
 #[test]
-fn an_upload_goes_on_where_it_was_after_a_break() {
+fn upload_is_resumed_after_a_broken_connection() {
     let upload = |offset: u64| {
         json!({"uuid": "u-1", "state": "uploading", "offset": offset, "total_size": 5_000_000,
         "current": {"version": "34"}, "upgrade": null, "error": null})
@@ -103,27 +106,27 @@ fn an_upload_goes_on_where_it_was_after_a_break() {
     let home = server.home();
     let content: Vec<u8> = (0..5_000_000u32).map(|at| (at % 251) as u8).collect();
     std::fs::write(home.path().join("p.pkg"), &content).unwrap();
-    let came = home.good(&["upgrade", "upload", "p.pkg"]);
-    assert!(came.out.contains("Upgrade version:  34.1 (34100)"), "{}", came.out);
+    let outcome = home.run_ok(&["upgrade", "upload", "p.pkg"]);
+    assert!(outcome.out.contains("Upgrade version:  34.1 (34100)"), "{}", outcome.out);
     assert!(
-        came.out.ends_with("Nothing stands in the way.\nStart it with: pitlane upgrade start 34.1\n"),
+        outcome.out.ends_with("Nothing blocks the upgrade.\nStart it with: pitlane upgrade start 34.1\n"),
         "{}",
-        came.out
+        outcome.out
     );
-    let pieces = server.asked(UPLOAD);
+    let pieces = server.received(UPLOAD);
     let offsets: Vec<&str> =
         pieces.iter().map(|piece| piece.headers["upload-offset"].to_str().unwrap()).collect();
     assert_eq!(offsets, ["0", "50", "100", "4194404"]);
     let arrived: Vec<u8> = [&content[..100], &pieces[2].body, &pieces[3].body].concat();
     assert!(arrived == content, "what arrived is not the file");
     assert_eq!(
-        server.asked("POST /api/admin/configuration/v1/upgrade_request/u-1/finish/")[0].json(),
+        server.received("POST /api/admin/configuration/v1/upgrade_request/u-1/finish/")[0].json(),
         json!({"validate_only": true})
     );
 }
 
 #[test]
-fn package_is_named_by_version_or_by_a_beginning_of_its_hash_that_is_long_enough() {
+fn package_is_named_by_version_or_by_enough_digits_of_its_hash() {
     let mut other = package();
     (other["manifest"], other["build"]) = (json!("0129".repeat(16)), json!(34101));
     let held = ok(list(json!([package(), other])));
@@ -134,35 +137,39 @@ fn package_is_named_by_version_or_by_a_beginning_of_its_hash_that_is_long_enough
     ]);
     let home = server.home();
     for (name, manifest) in [("0123", MANIFEST.to_string()), ("0129012", "0129".repeat(16))] {
-        home.good(&["upgrade", "check", name]);
-        assert_eq!(server.asked("POST").last().unwrap().json()["package"], manifest);
+        home.run_ok(&["upgrade", "check", name]);
+        assert_eq!(server.received("POST").last().unwrap().json()["package"], manifest);
     }
-    home.good(&["upgrade", "check", "34.1 (34100)"]);
+    home.run_ok(&["upgrade", "check", "34.1 (34100)"]);
     for (name, why) in [
-        ("012", "012 is too short for the beginning of a hash"),
+        ("012", "012 has too few digits for a hash"),
         ("0124", "the Management Node holds no package 0124"),
-        ("34.1", "2 packages are meant by 34.1: 0123456789ab of 34.1 (34100), 012901290129 of 34.1 (34101)"),
+        ("34.1", "34.1 matches 2 packages: 0123456789ab of 34.1 (34100), 012901290129 of 34.1 (34101)"),
     ] {
-        let came = home.run(&["upgrade", "check", name]);
-        assert_eq!(came.code, 1, "{came:?}");
-        assert!(came.err.contains(why), "{}", came.err);
+        let outcome = home.run(&["upgrade", "check", name]);
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert!(outcome.err.contains(why), "{}", outcome.err);
     }
 }
 
 #[test]
-fn an_upload_of_another_file_is_not_resumed() {
+fn upload_of_another_file_is_not_resumed() {
     let upload = json!({"uuid": "u-1", "state": "uploading", "offset": 5, "total_size": 10});
     let server =
         Server::start(vec![about(), ("GET /api/admin/configuration/v1/upgrade_request/u-1/", ok(upload))]);
     let home = server.home();
     std::fs::write(home.path().join("p.pkg"), "eleven byte").unwrap();
-    let came = home.run(&["upgrade", "upload", "p.pkg", "--resume", "u-1"]);
-    assert_eq!(came.code, 3);
-    assert!(came.err.contains("upload u-1 is of a package of 10 bytes, and p.pkg has 11"), "{}", came.err);
+    let outcome = home.run(&["upgrade", "upload", "p.pkg", "--resume", "u-1"]);
+    assert_eq!(outcome.code, 3);
+    assert!(
+        outcome.err.contains("upload u-1 is of a package of 10 bytes, and p.pkg has 11"),
+        "{}",
+        outcome.err
+    );
 }
 
 #[test]
-fn a_watch_lives_through_the_restart_and_ends_with_the_run() {
+fn watch_continues_through_the_restart_and_ends_with_the_run() {
     let server = Server::start(vec![
         about(),
         (
@@ -179,10 +186,10 @@ fn a_watch_lives_through_the_restart_and_ends_with_the_run() {
             ],
         ),
     ]);
-    let came = server.home().good(&["upgrade", "watch"]);
-    let told: Vec<&str> = came.out.lines().map(|line| line.get(21..).unwrap_or_default()).collect();
+    let outcome = server.home().run_ok(&["upgrade", "watch"]);
+    let lines: Vec<&str> = outcome.out.lines().map(|line| line.get(21..).unwrap_or_default()).collect();
     assert_eq!(
-        told[..3],
+        lines[..3],
         [
             "run 1: 34 (34000) -> 34.1 (34100), upgraded 0 of 1, elapsed 1 s, limit in 23 h 59 min",
             "Management Node mgr: 34 (34000), No upgrade in progress",
@@ -190,18 +197,18 @@ fn a_watch_lives_through_the_restart_and_ends_with_the_run() {
         ]
     );
     assert_eq!(
-        told[3..6],
+        lines[3..6],
         [
             "the Management Node is restarting into its new release",
             "the Management Node answers again",
             "lon-1: Waiting for calls to clear, runs 34 (34000), waiting for 3 calls, oldest 1 s, drain limit in 2 s",
         ]
     );
-    assert!(came.out.ends_with("Run 1: 34 (34000) -> 34.1 (34100): the run is complete, ended 2026-11-23 18:00:40Z (in 35 s), took 40 s\n"), "{}", came.out);
+    assert!(outcome.out.ends_with("Run 1: 34 (34000) -> 34.1 (34100): the run is complete, ended 2026-11-23 18:00:40Z (in 35 s), took 40 s\n"), "{}", outcome.out);
 }
 
 #[test]
-fn a_watch_of_a_run_that_stays_incomplete_says_so_by_its_exit_code() {
+fn watch_of_an_incomplete_run_has_an_exit_code_of_its_own() {
     let server = Server::start(vec![
         about(),
         (
@@ -212,15 +219,15 @@ fn a_watch_of_a_run_that_stays_incomplete_says_so_by_its_exit_code() {
             ],
         ),
     ]);
-    let came = server.home().run(&["upgrade", "watch", "--json"]);
-    assert_eq!(came.code, 4, "{came:?}");
-    let objects: Vec<Value> = came.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcome = server.home().run(&["upgrade", "watch", "--json"]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    let objects: Vec<Value> = outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(objects.len(), 2);
     assert_eq!(objects[1]["last_run"]["outcome"], "limit_reached");
 }
 
 #[test]
-fn the_history_of_a_run_is_told_step_by_step() {
+fn history_of_a_run_is_shown_step_by_step() {
     let run = ended(0, "complete")["last_run"].clone();
     let part = |text: &str, next: &str| {
         let mut part = run.clone();
@@ -239,10 +246,10 @@ fn the_history_of_a_run_is_told_step_by_step() {
         ("GET /api/admin/history/v1/upgrade/2/", vec![Reply::Json(404, json!({"error": "none"}))]),
     ]);
     let home = server.home();
-    let table = home.good(&["upgrade", "history"]).out;
+    let table = home.run_ok(&["upgrade", "history"]).out;
     assert!(table.contains("1    34 (34000) -> 34.1 (34100)  2026-11-23 18:00:00Z  40 s"), "{table}");
     assert!(
-        home.good(&["upgrade", "history", "1"])
+        home.run_ok(&["upgrade", "history", "1"])
             .out
             .ends_with("Z  run 1 started\n2026-11-23 18:00:00Z  run 1 ended\n")
     );
@@ -250,7 +257,7 @@ fn the_history_of_a_run_is_told_step_by_step() {
 }
 
 #[test]
-fn what_the_history_does_not_keep_any_more_is_said() {
+fn entries_that_the_history_no_longer_has_are_reported() {
     let mut run = ended(0, "complete")["last_run"].clone();
     (run["id"], run["facts_evicted"], run["facts"]) = (json!(7), json!(12), json!([]));
     let server = Server::start(vec![
@@ -259,13 +266,13 @@ fn what_the_history_does_not_keep_any_more_is_said() {
         ("GET /api/admin/history/v1/upgrade/7/", ok(run)),
     ]);
     let home = server.home();
-    let listed = home.good(&["upgrade", "history"]).out;
+    let listed = home.run_ok(&["upgrade", "history"]).out;
     assert!(
         listed.ends_with(
             "Runs before 7 are not kept any more.\nOf run 7, the oldest or all steps are not kept any more.\n"
         ),
         "{listed}"
     );
-    let told = home.good(&["upgrade", "history", "7"]).out;
-    assert!(told.contains("12 or more earlier entries of this run are not kept any more"), "{told}");
+    let text = home.run_ok(&["upgrade", "history", "7"]).out;
+    assert!(text.contains("12 or more earlier entries of this run are not kept any more"), "{text}");
 }

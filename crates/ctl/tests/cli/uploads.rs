@@ -10,7 +10,7 @@ use sha2::Digest as _;
 
 use crate::answers::{MANIFEST, about, check, list, ok, package, packages};
 use crate::server::{Reply, Server};
-use crate::{Home, came};
+use crate::{Home, outcome};
 
 const BEGIN: &str = "POST /api/admin/configuration/v1/upgrade/";
 const REQUESTS: &str = "GET /api/admin/configuration/v1/upgrade_request/";
@@ -22,37 +22,37 @@ fn begun(offset: u64) -> (&'static str, Vec<Reply>) {
 }
 
 #[test]
-fn an_interrupted_upload_says_how_to_go_on_and_how_to_give_it_up() {
+fn interrupted_upload_reports_how_to_resume_and_how_to_remove_it() {
     let server = Server::start(vec![about(), begun(0), (UPLOAD, vec![Reply::Silence])]);
     let home = server.home();
     std::fs::write(home.path().join("p.pkg"), "a package").unwrap();
     for (signal, code) in [("INT", 130), ("TERM", 130)] {
-        let before = server.asked(UPLOAD).len();
+        let before = server.received(UPLOAD).len();
         let mut command = home.command(&["upgrade", "upload", "p.pkg"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let until = Instant::now() + Duration::from_secs(30);
-        while server.asked(UPLOAD).len() == before {
+        while server.received(UPLOAD).len() == before {
             assert!(Instant::now() < until, "nothing is sent");
             std::thread::sleep(Duration::from_millis(10));
         }
         let sent =
             Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        let came = came(&child.wait_with_output().unwrap());
-        assert_eq!(came.code, code, "{came:?}");
+        let outcome = outcome(&child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, code, "{outcome:?}");
         assert!(
-            came.err.contains(
-                "interrupted: what has arrived of the package is kept on the Management Node\n  next: go on where it was \
-                 with pitlane upgrade upload p.pkg, or give it up with pitlane upgrade uploads remove u-1\n"
+            outcome.err.contains(
+                "interrupted: the Management Node keeps the bytes that have arrived\n  next: resume it \
+                 with pitlane upgrade upload p.pkg, or remove it with pitlane upgrade uploads remove u-1\n"
             ),
             "{}",
-            came.err
+            outcome.err
         );
     }
 }
 
 #[test]
-fn the_same_file_goes_on_where_it_was() {
+fn upload_of_the_same_file_is_resumed() {
     let finished = ok(json!({"ok": true, "upgrade": {"manifest": MANIFEST},
         "removed_packages": [{"manifest": MANIFEST, "release_text": "33 (33000)"}]}));
     let server = Server::start(vec![
@@ -65,24 +65,24 @@ fn the_same_file_goes_on_where_it_was() {
     let home = server.home();
     let content: Vec<u8> = (0..100_000u32).map(|at| (at % 251) as u8).collect();
     std::fs::write(home.path().join("p.pkg"), &content).unwrap();
-    let came = home.good(&["upgrade", "upload", "p.pkg"]);
+    let outcome = home.run_ok(&["upgrade", "upload", "p.pkg"]);
     assert!(
-        came.err.contains("68.4 KiB of 97.7 KiB are there from before; the upload goes on."),
+        outcome.err.contains("68.4 KiB of 97.7 KiB were uploaded before; the upload is resumed."),
         "{}",
-        came.err
+        outcome.err
     );
     assert!(
-        came.err.contains("The package of 33 (33000) was removed: nothing needs it any more."),
+        outcome.err.contains("The package of 33 (33000) was removed: it is no longer needed."),
         "{}",
-        came.err
+        outcome.err
     );
     let head: String =
         sha2::Sha256::digest(&content[..65_536]).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(
-        server.asked(BEGIN)[0].json(),
+        server.received(BEGIN)[0].json(),
         json!({"request": true, "total_size": 100_000, "head_sha256": head})
     );
-    let pieces = server.asked(UPLOAD);
+    let pieces = server.received(UPLOAD);
     assert_eq!((pieces.len(), &pieces[0].headers["upload-offset"]), (1, &"70000".parse().unwrap()));
     assert!(pieces[0].body == content[70_000..]);
 }
@@ -133,12 +133,12 @@ fn damaged_file_is_refused_before_a_byte_is_sent() {
     let longer = [&good[..], b"x"].concat();
     for damaged in [changed, longer, good[..good.len() - 700].to_vec()] {
         std::fs::write(home.path().join("p.pkg"), damaged).unwrap();
-        let came = home.run(&["upgrade", "upload", "p.pkg"]);
-        assert_eq!(came.code, 3, "{came:?}");
-        assert!(came.err.contains("p.pkg is damaged, and nothing of it was sent: "), "{}", came.err);
-        assert!(came.err.contains("next: copy the package again"), "{}", came.err);
+        let outcome = home.run(&["upgrade", "upload", "p.pkg"]);
+        assert_eq!(outcome.code, 3, "{outcome:?}");
+        assert!(outcome.err.contains("p.pkg is damaged, and nothing of it was sent: "), "{}", outcome.err);
+        assert!(outcome.err.contains("next: copy the package again"), "{}", outcome.err);
     }
-    assert!(server.asked(BEGIN).is_empty() && server.asked(UPLOAD).is_empty());
+    assert!(server.received(BEGIN).is_empty() && server.received(UPLOAD).is_empty());
 }
 
 #[test]
@@ -162,10 +162,10 @@ fn whole_file_is_sent_once_more_when_bytes_of_a_damaged_one_were_there_before() 
     ]);
     let home = server.home();
     std::fs::write(home.path().join("p.pkg"), &bytes).unwrap();
-    let came = home.good(&["upgrade", "upload", "p.pkg"]);
-    assert!(came.err.contains("What was there from before was not of p.pkg"), "{}", came.err);
-    assert!(server.asked(UPLOAD)[0].body == bytes[700..]);
-    let sent = server.asked(&format!("{again}upload/"));
+    let outcome = home.run_ok(&["upgrade", "upload", "p.pkg"]);
+    assert!(outcome.err.contains("The bytes that were uploaded before are not of p.pkg"), "{}", outcome.err);
+    assert!(server.received(UPLOAD)[0].body == bytes[700..]);
+    let sent = server.received(&format!("{again}upload/"));
     assert!(sent.len() == 1 && sent[0].body == bytes, "it was not sent again as a whole");
 }
 
@@ -182,12 +182,12 @@ fn refusal_of_a_file_that_was_sent_whole_is_final() {
     ]);
     let home = server.home();
     std::fs::write(home.path().join("p.pkg"), &bytes).unwrap();
-    let came = home.run(&["upgrade", "upload", "p.pkg"]);
-    assert_eq!((came.code, server.asked(BEGIN).len()), (3, 1), "{came:?}");
+    let outcome = home.run(&["upgrade", "upload", "p.pkg"]);
+    assert_eq!((outcome.code, server.received(BEGIN).len()), (3, 1), "{outcome:?}");
 }
 
 #[test]
-fn file_that_is_held_already_is_not_said_to_be_uploaded() {
+fn file_that_is_stored_already_is_not_reported_as_uploaded() {
     let home = Home::new();
     let (bytes, manifest) = signed_package(&home);
     let server = Server::start(vec![
@@ -199,14 +199,14 @@ fn file_that_is_held_already_is_not_said_to_be_uploaded() {
     ]);
     let home = server.home();
     std::fs::write(home.path().join("p.pkg"), &bytes).unwrap();
-    let came = home.good(&["upgrade", "upload", "p.pkg"]);
-    assert!(came.err.contains("has the whole file from before; nothing is sent."), "{}", came.err);
-    assert!(!came.err.contains("uploaded"), "{}", came.err);
-    // It begins as another package that is held.
+    let outcome = home.run_ok(&["upgrade", "upload", "p.pkg"]);
+    assert!(outcome.err.contains("has the whole file already; nothing is sent."), "{}", outcome.err);
+    assert!(!outcome.err.contains("uploaded"), "{}", outcome.err);
+    // Another package with the same beginning is stored.
     let other = home.run(&["upgrade", "upload", "p.pkg"]);
     assert_eq!(other.code, 3, "{other:?}");
     assert!(
-        other.err.contains("the Management Node holds package 0123456789ab, which begins as"),
+        other.err.contains("the Management Node holds package 0123456789ab, which has the same beginning as"),
         "{}",
         other.err
     );
@@ -227,28 +227,28 @@ fn start_is_advised_by_hash_when_another_package_has_the_same_version() {
     ]);
     let home = server.home();
     std::fs::write(home.path().join("p.pkg"), "a package of a form that is not known here").unwrap();
-    let came = home.good(&["upgrade", "upload", "p.pkg"]);
-    assert!(came.out.ends_with("Start it with: pitlane upgrade start 0123456789ab\n"), "{}", came.out);
+    let outcome = home.run_ok(&["upgrade", "upload", "p.pkg"]);
+    assert!(outcome.out.ends_with("Start it with: pitlane upgrade start 0123456789ab\n"), "{}", outcome.out);
 }
 
 #[test]
-fn a_full_disk_is_a_refusal_with_the_advice_of_the_management_node() {
+fn full_disk_is_a_refusal_with_the_hint_of_the_management_node() {
     let refusal = json!({"error": "the Management Node has 3 MiB of free disk, and the upload needs 300 MiB",
         "kind": "no_space", "hint": "remove packages that are not needed (pitlane upgrade packages list, then remove)"});
     let server = Server::start(vec![about(), (BEGIN, vec![Reply::Json(507, refusal)])]);
     let home = server.home();
     std::fs::write(home.path().join("p.pkg"), "a package").unwrap();
-    let came = home.run(&["upgrade", "upload", "p.pkg"]);
-    assert_eq!(came.code, 3, "{came:?}");
+    let outcome = home.run(&["upgrade", "upload", "p.pkg"]);
+    assert_eq!(outcome.code, 3, "{outcome:?}");
     assert_eq!(
-        came.err,
-        "pitlane: the Management Node refuses to take an upload: the Management Node has 3 MiB of free disk, and the \
+        outcome.err,
+        "pitlane: the Management Node refuses to accept an upload: the Management Node has 3 MiB of free disk, and the \
          upload needs 300 MiB\n  next: remove packages that are not needed (pitlane upgrade packages list, then remove)\n"
     );
 }
 
 #[test]
-fn whatever_the_management_node_advises_is_shown() {
+fn hint_of_the_management_node_is_shown() {
     for (status, advice) in
         [(404, "look elsewhere"), (409, "wait"), (429, "try in 5 s"), (500, "see 7"), (503, "wait")]
     {
@@ -257,9 +257,9 @@ fn whatever_the_management_node_advises_is_shown() {
             about(),
             ("GET /api/admin/status/v1/upgrade/", vec![Reply::Json(status, refusal)]),
         ]);
-        let came = server.home().run(&["upgrade", "status"]);
-        assert!(came.err.contains("it is not so"), "{}", came.err);
-        assert!(came.err.ends_with(&format!("  next: {advice}\n")), "{status}: {}", came.err);
+        let outcome = server.home().run(&["upgrade", "status"]);
+        assert!(outcome.err.contains("it is not so"), "{}", outcome.err);
+        assert!(outcome.err.ends_with(&format!("  next: {advice}\n")), "{status}: {}", outcome.err);
     }
 }
 
@@ -277,12 +277,12 @@ fn uploads() -> Value {
 }
 
 #[test]
-fn uploads_are_listed_and_removed_by_the_beginning_of_their_number() {
+fn uploads_are_listed_and_removed_by_the_first_characters_of_their_number() {
     let delete = "DELETE /api/admin/configuration/v1/upgrade_request/";
     let server = Server::start(vec![about(), (REQUESTS, ok(list(uploads()))), (delete, ok(Value::Null))]);
     let home = server.home();
     for line in [&["upgrade", "uploads"][..], &["upgrade", "uploads", "list"]] {
-        let out = home.good(line).out;
+        let out = home.run_ok(line).out;
         let lines: Vec<&str> = out.lines().collect();
         assert!(
             lines[0].starts_with("UPLOAD         STATE        ARRIVED            OWNER  LAST BYTE"),
@@ -295,33 +295,30 @@ fn uploads_are_listed_and_removed_by_the_beginning_of_their_number() {
         );
         assert!(lines[2].starts_with("aaaa2222-0000  uploading    1 % of 58.2 MiB"), "{out}");
         assert!(lines[3].ends_with("its signature is wrong"), "{out}");
-        assert!(
-            lines[5].starts_with("Go on with one by uploading the same file again, or give it up"),
-            "{out}"
-        );
+        assert!(lines[5].starts_with("Resume one by uploading the same file again, or remove it"), "{out}");
     }
-    let came = home.good(&["upgrade", "uploads", "remove", "aaaa1"]);
-    assert_eq!(came.out, "Upload aaaa1111-0000 is removed.\n");
-    let deleted: Vec<String> = server.asked("DELETE").into_iter().map(|asked| asked.line).collect();
+    let outcome = home.run_ok(&["upgrade", "uploads", "remove", "aaaa1"]);
+    assert_eq!(outcome.out, "Upload aaaa1111-0000 is removed.\n");
+    let deleted: Vec<String> = server.received("DELETE").into_iter().map(|request| request.line).collect();
     assert_eq!(deleted, ["DELETE /api/admin/configuration/v1/upgrade_request/aaaa1111-0000/"]);
     for (name, why) in
         [("aaaa", "2 uploads begin with aaaa"), ("aaa", "there is no upload aaa"), ("x", "there is no")]
     {
-        let came = home.run(&["upgrade", "uploads", "remove", name]);
-        assert_eq!(came.code, 1);
-        assert!(came.err.contains(why), "{}", came.err);
+        let outcome = home.run(&["upgrade", "uploads", "remove", name]);
+        assert_eq!(outcome.code, 1);
+        assert!(outcome.err.contains(why), "{}", outcome.err);
     }
-    assert_eq!(server.asked("DELETE").len(), 1);
+    assert_eq!(server.received("DELETE").len(), 1);
 }
 
 #[test]
-fn no_upload_is_said_to_be_none() {
+fn empty_list_of_uploads_is_reported() {
     let server = Server::start(vec![about(), (REQUESTS, ok(list(json!([]))))]);
-    assert_eq!(server.home().good(&["upgrade", "uploads"]).out, "No package is being uploaded.\n");
+    assert_eq!(server.home().run_ok(&["upgrade", "uploads"]).out, "No package is being uploaded.\n");
 }
 
 #[test]
-fn a_package_is_removed_unless_it_is_needed() {
+fn package_is_removed_unless_it_is_needed() {
     let delete = "DELETE /api/admin/configuration/v1/upgrade_package/";
     let refusal = json!({"error": "the package of 34.1 (34100) is needed: run 3 in progress installs it",
         "kind": "conflict", "hint": "wait until the run has ended"});
@@ -331,9 +328,9 @@ fn a_package_is_removed_unless_it_is_needed() {
         (delete, vec![Reply::Json(409, refusal), Reply::Json(200, Value::Null)]),
     ]);
     let home = server.home();
-    let listed = home.good(&["upgrade", "packages", "list"]).out;
+    let listed = home.run_ok(&["upgrade", "packages", "list"]).out;
     assert!(listed.starts_with("VERSION       PACKAGE       RELEASED    SIZE     UPLOADED"), "{listed}");
-    assert_eq!(listed, home.good(&["upgrade", "packages"]).out);
+    assert_eq!(listed, home.run_ok(&["upgrade", "packages"]).out);
     let refused = home.run(&["upgrade", "packages", "remove", "34.1"]);
     assert_eq!(refused.code, 3);
     assert!(
@@ -341,7 +338,7 @@ fn a_package_is_removed_unless_it_is_needed() {
         "{}",
         refused.err
     );
-    let removed = home.good(&["upgrade", "packages", "remove", "34.1"]);
+    let removed = home.run_ok(&["upgrade", "packages", "remove", "34.1"]);
     assert_eq!(removed.out, format!("Package 34.1 ({}) is removed.\n", &MANIFEST[..12]));
-    assert!(server.asked("DELETE")[1].line.ends_with(&format!("upgrade_package/{MANIFEST}/")));
+    assert!(server.received("DELETE")[1].line.ends_with(&format!("upgrade_package/{MANIFEST}/")));
 }

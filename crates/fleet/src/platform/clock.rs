@@ -1,4 +1,5 @@
-//! What follows from wall clocks: what is shown, and alarms. Nothing of a run ever does.
+//! Events of wall clocks: they change which times are shown, and raise and lower alarms. They never change a run.
+//! Relies on [`crate::wall`] for what counts as a step or an offset.
 
 use alloc::vec::Vec;
 
@@ -9,7 +10,7 @@ use crate::time::{Offset, Time, Wall};
 use crate::wall::Gap;
 
 impl Fleet {
-    /// What the Management Node's wall clock, as it goes now, shows or showed at a moment.
+    /// The wall-clock time of a moment, by the Management Node's wall clock as it is now.
     pub fn shown(&self, time: Time) -> Wall {
         self.platform.wall.shown(time)
     }

@@ -1,7 +1,8 @@
-//! Two machines under one identity: what a run does with such a node, and whose reports are believed.
+//! Two machines under one identity: which reports are used, and what a run does with such a node. Relies on
+//! [`crate::starts`] to detect it.
 //!
-//! Nothing is taken from either: the node is let go where a run holds it, is not taken by one, and does not
-//! count as upgraded. Both are sent the same desired state, and each of them guards its own calls.
+//! Neither machine is taken out of service: a run releases the node if it holds it, does not take it, and does not
+//! count it as upgraded. Both are sent the same desired state, and each protects its own calls.
 
 use alloc::vec::Vec;
 
@@ -14,23 +15,23 @@ use crate::run::Package;
 use crate::starts::{Arrival, Link, Starts};
 use crate::time::Time;
 
-/// What a report brings.
+/// How a report is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// What the node does.
+    /// As the state of the node.
     News,
-    /// Nothing that is not known.
+    /// Not for the state: it repeats what is known.
     Nothing,
-    /// It was made before the last one.
+    /// Not for the state: it was made before the last one.
     Late,
-    /// What the process does that is not believed.
+    /// For link and generation only: it comes from the process that is not believed.
     OfAnother,
 }
 
 impl Node {
     /// What is known of the node's processes after a report.
     pub(super) fn starts_after(&self, now: Time, observed: &Observed) -> Starts {
-        // After the last moment that there is, nothing can bear a later one.
+        // No report can be later than the last moment that can be written, so that one counts as in turn.
         let is_later = |last: &Observed| observed.at > last.at || observed.at == Time(u64::MAX);
         let in_turn = self.observed.as_ref().is_some_and(is_later);
         let arrival = if in_turn { Arrival::InTurn } else { Arrival::NotInTurn };
@@ -51,13 +52,13 @@ impl Node {
 }
 
 impl Fleet {
-    /// Whether a report that arrives now is taken for what the node does: while two processes report as it, it is
-    /// those of one of them.
+    /// Whether a report that arrives now is used as the state of the node: while two processes report as it, those of
+    /// one of them are.
     pub fn believes(&self, id: NodeId, now: Time, observed: &Observed) -> bool {
         self.nodes.get(id).is_some_and(|node| node.starts_after(now, observed).believes(observed))
     }
 
-    /// Whether a report would change anything: what would not is no event.
+    /// Whether a report would change anything; one that would not is not applied as an event.
     pub fn is_news(&self, id: NodeId, now: Time, observed: &Observed) -> bool {
         let Some(node) = self.nodes.get(id) else { return false };
         let starts = node.starts_after(now, observed);
@@ -69,7 +70,7 @@ impl Fleet {
         taken || starts != node.starts || node.has_gone_back(now)
     }
 
-    /// Notes which process has reported, and what follows when they are two, or one again.
+    /// Records which process has reported, and handles the beginning and the end of a duplicate.
     pub(super) fn hear_process(
         &mut self,
         now: Time,
@@ -91,7 +92,7 @@ impl Fleet {
             }
             (Some(_), None) => {
                 self.node_fact(id, NodeFact::DuplicateOver, facts);
-                // What is held may be what the other has said; the report at hand is taken in next.
+                // The stored report may be one of the other process; the one at hand is applied after this.
                 let held = self.nodes.get(id).and_then(|node| node.observed.as_ref());
                 if held.is_some_and(|held| held.says_the_same_as(observed)) {
                     self.advance(now, id, facts);
@@ -101,8 +102,8 @@ impl Fleet {
         }
     }
 
-    /// A node that counted as upgraded, or as nothing that the run has to take, is to be upgraded again: one of
-    /// its two machines may run another release.
+    /// Queues a node again that counted as upgraded, or that the run did not have to take: one of its two machines
+    /// may run another release.
     fn queue_again(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
         match node.progress {
@@ -111,7 +112,7 @@ impl Fleet {
         }
     }
 
-    /// The machines of a node are one again for all that is known: whoever held its identity before is shut out.
+    /// Forgets all processes of a node after a new enrolment: certificates from before it are refused.
     pub(super) fn forget_processes(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
         if self.nodes.get(id).is_some_and(|node| node.duplicate().is_some()) {
             self.node_fact(id, NodeFact::DuplicateOver, facts);
@@ -119,7 +120,7 @@ impl Fleet {
         self.nodes.edit(id, |node| node.starts = Starts::default());
     }
 
-    /// A process that is not believed keeps the node in touch, and is sent what is wanted like the other.
+    /// A process that is not believed keeps the link up, and is sent the desired state like the other.
     pub(super) fn note_unbelieved(
         &mut self,
         now: Time,
@@ -132,9 +133,9 @@ impl Fleet {
         self.nodes.edit(id, |node| node.contact = Contact::Heard);
     }
 
-    /// Names every node as which two machines report. A repeat takes what is left (R9, R24), so it goes on
-    /// without such nodes as long as there is another for it to take. A bursting node at rest is as it was when it
-    /// was heard last, and stands in nobody's way (R17).
+    /// Names every node as which two machines report. A repeat takes the nodes that are left (R9, R24), so it goes on
+    /// without such nodes as long as there is another one to take. A bursting node that is powered off is as it was
+    /// when it last reported, and blocks no start (R17).
     pub(super) fn check_duplicates(&self, package: &Package, check: &mut StartCheck) {
         let mut others = self.nodes.iter().map(|(_, node)| node).filter(|node| node.duplicate().is_none());
         let passed_over = self.repeats(package)

@@ -1,4 +1,5 @@
-//! The end of a run, and the promises that would halt it.
+//! The end of a run, and the invariants whose violation halts it. When a run ends is decided in `queue`, `failures`
+//! and `overdue`.
 
 use alloc::format;
 use alloc::string::String;
@@ -12,8 +13,8 @@ use crate::run::{EndedRun, Outcome, Run};
 use crate::time::Time;
 
 impl Fleet {
-    /// Ends the run: nothing begins any more, draining nodes are released, nodes that have selected
-    /// their new slot finish or fall back and keep their place until they report (R8).
+    /// Ends the run: no attempt begins any more, draining nodes are released, nodes that have selected their new slot
+    /// finish or fall back, and keep their place until they report (R8).
     pub(super) fn end(&mut self, now: Time, outcome: Outcome, facts: &mut Vec<Fact>) {
         let Some(run) = self.platform.run.take() else { return };
         let nodes_had_their_turn = run.manager_is_done();
@@ -55,8 +56,8 @@ impl Fleet {
         self.enter(now, id, next, facts);
     }
 
-    /// The promises that can be checked after every event at no cost. A broken one is a fault of this
-    /// program: the run halts, the calls are left alone.
+    /// The invariants that are checked after every event because that costs nothing. A violation is a bug in this
+    /// program: the run halts, and calls are not touched.
     pub(super) fn broken_promise(&self) -> Option<String> {
         self.overfull().or_else(|| self.too_early())
     }

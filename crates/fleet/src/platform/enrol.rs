@@ -1,6 +1,6 @@
 //! Which machines may join (R29), and which nodes take no calls before they are upgraded: those whose machine was
-//! brought back on another version, by an enrolment anew or from a restore point with its identity (R20). Relies on
-//! the shell to have checked who enrols; never takes a node into a run.
+//! brought back on another version, by a new enrolment or from a restore point with its identity (R20). Relies on
+//! the shell to have authenticated who enrols; never takes a node into a run.
 
 use alloc::format;
 use alloc::string::String;
@@ -13,12 +13,12 @@ use crate::observed::{Footing, Observed};
 use crate::time::Time;
 use crate::version::{Release, Version};
 
-/// What becomes of a machine that enrols as a registered node.
+/// The result of an enrolment as a registered node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joining {
     /// It joins.
     Joins,
-    /// The node was heard before and is brought back on another version than the Management Node's, perhaps from
+    /// The node has reported before and is brought back on another version than the Management Node's, perhaps from
     /// its restore point (R20): it joins and takes no calls until it is upgraded.
     OutOfService,
     /// A new node must have the version of the Management Node (R29).
@@ -26,8 +26,8 @@ pub enum Joining {
 }
 
 impl Fleet {
-    /// What becomes of a machine that enrols as this node; none when there is no such node. A machine of
-    /// release 34 does not say what it runs.
+    /// The result of an enrolment as this node; none if there is no such node. A machine of release 34 does not send
+    /// its release.
     pub fn joining(&self, id: NodeId, release: Option<Release>) -> Option<Joining> {
         let node = self.nodes.get(id)?;
         Some(match (self.is_current(release), &node.observed) {
@@ -106,5 +106,5 @@ impl Fleet {
     }
 }
 
-/// What a machine runs that does not say so.
+/// The version of a machine that does not send it.
 const UNSAID: Version = Version::new(34, 0);

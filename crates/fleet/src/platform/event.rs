@@ -1,5 +1,5 @@
-//! Everything that can happen to the platform: one closed enum, and the small events of
-//! registration and of the operator.
+//! Every event of the platform as one closed enum, and the small handlers of registration and of the operator's
+//! maintenance mode. Events are stored in the journal, so their names never change.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -42,25 +42,25 @@ pub enum Event {
         /// The node.
         id: NodeId,
     },
-    /// A machine has enrolled as a node, and what it was enrolled with before is void.
+    /// A machine has enrolled as a node, and its earlier certificates are revoked.
     NodeEnrolled {
         /// The node.
         id: NodeId,
-        /// What the machine runs; release 34 does not say.
+        /// What the machine runs; release 34 does not send it.
         release: Option<Release>,
     },
     /// The operator put a node into maintenance mode, with a reason, or took it out (R12).
     Maintenance {
         /// The node.
         id: NodeId,
-        /// The reason; none takes it out.
+        /// The reason; none takes the node out.
         operator: Option<String>,
     },
-    /// A node has said what it observes.
+    /// A node has reported its observed state.
     Report {
         /// The node, as its certificate names it.
         id: NodeId,
-        /// What it says.
+        /// The report.
         observed: Observed,
     },
     /// A node's link is down.
@@ -68,20 +68,20 @@ pub enum Event {
         /// The node.
         id: NodeId,
     },
-    /// The run's release lies complete in the Management Node's inactive slot.
+    /// The run's release is staged in the Management Node's inactive slot.
     ManagerStaged,
     /// The run's release could not be staged or selected on the Management Node.
     ManagerRejected {
         /// What happened, in a sentence.
         why: String,
     },
-    /// The Management Node has started and its store is in force.
+    /// The Management Node has started and its store is the valid one.
     ManagerStarted {
         /// The release that runs.
         release: Release,
-        /// The package that fell back since, and why: the slot record says so.
+        /// The package that fell back since, and why, from the slot record.
         fell_back: Option<(Sha256, String)>,
-        /// What its wall clock says, and how the platform's time went on since it was looked at last.
+        /// The reading of its wall clock, and how the platform's time advanced since the last reading.
         #[serde(default)]
         wall: Option<(Wall, Gap)>,
     },
@@ -90,12 +90,12 @@ pub enum Event {
         /// Why it would not.
         fault: Option<String>,
     },
-    /// The Management Node's wall clock is not where what is shown leads ([`crate::wall::WallMap::step`]).
+    /// The Management Node's wall clock has stepped ([`crate::wall::WallMap::step`]).
     WallClock {
-        /// What it says.
+        /// Its reading.
         wall: Wall,
     },
-    /// A node's wall clock was compared with the Management Node's, and something else is to be held of it
+    /// A node's wall clock was compared with the Management Node's, and the result differs from what is stored
     /// ([`Node::clock_judged`]).
     ClockOffset {
         /// The node.
@@ -107,8 +107,8 @@ pub enum Event {
     DeadlinePassed,
 }
 
-/// How many nodes a platform may have: ten times the largest that is planned for, so that a loop of a
-/// faulty tool does not fill the store.
+/// How many nodes a platform may have: ten times the largest platform that is planned for. It keeps a faulty tool
+/// that adds nodes in a loop from filling the store.
 pub const NODES_AT_MOST: usize = 100_000;
 
 impl Fleet {
@@ -132,7 +132,7 @@ impl Fleet {
         self.nodes.edit(id, |node| {
             node.name = name;
             node.duty = duty;
-            // A node that is always on from now on is nothing that a run sends back to rest.
+            // A node that is always on from now on is not powered off by a run.
             node.woken = node.woken && duty == Duty::Bursting;
         });
     }

@@ -1,10 +1,10 @@
-//! When a run stops by itself (G8): it takes no more nodes when too many of those that it took did not take the
-//! release. The run ends then, and whatever can be spared its restart goes back to service.
+//! Stops a run by itself when too many of the nodes that it took have failed (G8). The run ends, and every node that
+//! has not begun to restart goes back to service. Relies on the results that `report` records of each attempt.
 //!
 //! A failure is a node that was taken out of service and did not take the release: it fell back, it could not
-//! select the release, or it was not heard again after it had restarted. No failure is a node that could not be
-//! reached before it was taken, one that could not stage the package while it served, one whose calls did not
-//! clear, or a bursting node that did not start up.
+//! select the release, or it did not report again after it had restarted. A node that could not be reached before it
+//! was taken, one that could not stage the package while in service, one whose calls did not clear, and a bursting
+//! node that did not start up are not counted.
 
 use alloc::vec::Vec;
 
@@ -16,7 +16,7 @@ use crate::run::{Outcome, Run};
 use crate::time::Time;
 
 impl Fleet {
-    /// Ends the run when too many attempts have failed, as long as there is a node that is spared by it.
+    /// Ends the run when too many attempts have failed, if that keeps at least one node from its restart.
     pub(super) fn stop_if_failing(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let Some(Results { upgraded, failed }) = self.too_many_failures() else { return };
         if self.nodes.iter().any(|(_, node)| node.progress.can_be_spared()) {
@@ -25,8 +25,8 @@ impl Fleet {
         }
     }
 
-    /// The results of the run under way, when too many of them are failures: a number and a share, or all that
-    /// were taken when no node is known to run the release.
+    /// The results of the run under way, if too many of them are failures: both the number and the share of the
+    /// policy, or all nodes that were taken if no node is known to run the release.
     fn too_many_failures(&self) -> Option<Results> {
         let run = self.platform.run.as_ref().filter(|run| run.manager_is_done())?;
         let results = self.nodes.results();
@@ -41,8 +41,8 @@ impl Fleet {
         (many || all).then_some(results)
     }
 
-    /// Whether no node is taken before one of those under way has said more of the release: while fewer are
-    /// upgraded than are to go first, or while none is known to run it and one has failed.
+    /// Whether no node is taken before an attempt that is under way has ended: while fewer nodes are upgraded than
+    /// are to go first, or while no node is known to run the release and one has failed.
     pub(crate) fn waits_for_first_nodes(&self, run: &Run) -> bool {
         let Results { upgraded, failed } = self.nodes.results();
         let doubtful = run.policy.stop_at_failures > 0 && failed > 0 && upgraded == 0 && run.on_target == 0;
@@ -50,7 +50,7 @@ impl Fleet {
         doubtful || (first > 0 && self.under_way() >= first)
     }
 
-    /// The operator starts another run after one that has stopped.
+    /// Ends the alarm of a run that has stopped by itself: the operator starts another run.
     pub(super) fn lower_stop(&self, facts: &mut Vec<Fact>) {
         if let Some(last) = &self.platform.last_run
             && let Outcome::TooManyFailures { .. } = last.outcome

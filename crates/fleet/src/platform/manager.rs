@@ -1,4 +1,5 @@
-//! The Management Node's own upgrade (R1): before any node is touched it runs the new release.
+//! The Management Node's own upgrade (R1), its starts, and the epochs that each start begins. Until the Management
+//! Node runs the new release, no node is assigned it. Staging and restarting are the shell's part.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,7 +28,7 @@ pub enum ManagerWants {
     Install(Assignment),
 }
 
-/// The latest epoch that a clock gives: a million starts below what a node may say.
+/// The latest epoch that is taken from a clock: a million starts below the highest that a node may report.
 const CLOCK_EPOCHS: u32 = EPOCHS - (1 << 20);
 
 impl Fleet {
@@ -56,8 +57,7 @@ impl Fleet {
         }
     }
 
-    /// No restart ends a run: it goes on where it was. A restart that is not the run's own lifts the
-    /// lock (R10).
+    /// Continues a run where it was: no restart ends it. A restart that is not part of the run lifts its lock (R10).
     pub(super) fn manager_started(
         &mut self,
         now: Time,
@@ -89,7 +89,7 @@ impl Fleet {
         }
     }
 
-    /// The nodes' turn: each in the queue is assigned the release, so that it is staged.
+    /// Assigns the release to every node in the queue, so that they stage it.
     pub(super) fn manager_confirmed(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let Some(run) = &mut self.platform.run else { return };
         run.manager = ManagerStep::Confirmed { at: now };
@@ -118,7 +118,7 @@ impl Fleet {
         }
     }
 
-    /// After a start of the manager every link is down until its node reports again.
+    /// After a start of the manager every link is down until the node reports again.
     fn await_reports(&mut self, now: Time) {
         let lost_at = now + self.policy().silent_after;
         for id in self.nodes.ids() {
@@ -130,21 +130,21 @@ impl Fleet {
         }
     }
 
-    /// Every start begins an epoch of its own: a manager that fell back or was restored does not know
-    /// what it has wanted since, and must never want something else under the same generation. The wall clock
-    /// keeps the epochs of two such pasts apart, as far as it can be believed: past the year 2105 it is wrong,
-    /// and what it gave would be more than a node may say.
+    /// Every start begins an epoch of its own: a manager that fell back or was restored does not know which desired
+    /// states it has issued since, and must never issue another one under the same generation. The wall clock makes
+    /// the epochs of two such histories differ. A clock beyond the year 2105 is wrong and is not used: its epoch
+    /// would be higher than a node may report.
     fn begin_epoch(&mut self, now: Time) {
         let clock = u32::try_from(self.shown(now).0 / 1_000).unwrap_or(u32::MAX).min(CLOCK_EPOCHS);
         self.raise_epoch(self.platform.epoch.saturating_add(1).max(clock));
     }
 
-    /// An epoch for a run alone, as long as there are any.
+    /// Begins an epoch for a run, as long as there is a free one.
     pub(super) fn next_epoch(&mut self) {
         self.raise_epoch(self.platform.epoch.saturating_add(1).min(u32::MAX - 1));
     }
 
-    /// Everything wanted from now on is newer than whatever was wanted in an earlier epoch.
+    /// Makes every desired state from now on newer than all those of earlier epochs.
     pub(super) fn raise_epoch(&mut self, epoch: u32) {
         self.platform.epoch = epoch;
         self.nodes.epoch = epoch;

@@ -1,10 +1,10 @@
-//! Which releases a platform may be upgraded from (R15, R17, R20): the Management Node's, and those of nodes
-//! that differ from it.
+//! From which releases a platform may be upgraded (R15, R17, R20): that of the Management Node, and those of nodes
+//! that differ from it. Relies on [`crate::path`]; starts nothing itself.
 //!
-//! Nodes differ where a run has left some behind, where a machine was restored or redeployed, and where the
-//! Management Node was restored from before a run. A start takes the platform on from all of these: a node on
-//! the package's release is left alone, and any other is taken if the package may be installed on what it runs.
-//! A version that no run explains is a warning; one that the package cannot be installed on stands in the way.
+//! Nodes differ if a run has not upgraded all of them, if a machine was restored or redeployed, or if the Management
+//! Node was restored from before a run. A start goes on from each of these: a node on the package's release is left
+//! alone, and any other is taken if the package may be installed on what it runs. A version that no run explains is
+//! a warning; one that the package cannot be installed on is a blocker.
 
 use alloc::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ impl Fleet {
         if let Err(why) = package.admits(running) {
             check.blockers.push(Blocker::OffPath { why });
         } else if running == package.release && !self.repeats(package) {
-            // Two packages of one build: a node that runs it could be of either.
+            // Two packages of one build: a node that runs it could have it from either.
             let installed = self.installed().map_or(package.manifest, |installed| installed.manifest);
             check.blockers.push(Blocker::OtherPackage { version: running.version, installed });
         } else if running == package.release && self.nodes.iter().all(|(_, node)| node.is_on(running)) {
@@ -30,8 +30,8 @@ impl Fleet {
         }
     }
 
-    /// R17: every always-on node is reachable, save on a repeat (R9, R11), and runs what the package may be
-    /// installed on.
+    /// R17: every always-on node is reachable, except on a repeat (R9, R11), and runs a release that the package may
+    /// be installed on.
     pub(super) fn check_node(&self, package: &Package, node: &Node, check: &mut StartCheck) {
         if node.duty == Duty::Bursting {
             return;
@@ -50,7 +50,7 @@ impl Fleet {
     }
 
     fn check_version(&self, package: &Package, node: &Node, runs: Release, check: &mut StartCheck) {
-        // What holds for the Management Node's own release is said once.
+        // The Management Node's own release is checked once, in `check_release`.
         if runs == self.platform.release {
             return;
         }
@@ -63,9 +63,8 @@ impl Fleet {
         }
     }
 
-    /// Why a node of the run under way is left alone as it is: what it runs and will not leave by itself is
-    /// nothing that the package may be installed on. A node can be heard with such a release only after the
-    /// start, when it was not known then.
+    /// Why the run under way leaves a node alone: its confirmed release is one that the package may not be installed
+    /// on. Only a node whose release was not known at the start can report such a release.
     pub(super) fn off_path(&self, node: &Node) -> Option<Failure> {
         let (run, observed) = (self.platform.run.as_ref()?, node.observed.as_ref()?);
         let of_another_run = node.assigned.is_some_and(|assigned| assigned.run != run.name());
@@ -76,8 +75,8 @@ impl Fleet {
         run.package.admits(runs).is_err().then_some(Failure::OffPath { runs, brings })
     }
 
-    /// Whether a run of this platform explains that a node runs this version: the last one, which may have left
-    /// nodes on any version that it began with.
+    /// Whether a run of this platform explains that a node runs this version. The last run may have left nodes on any
+    /// version that it began with.
     fn explains(&self, version: Version) -> bool {
         let of = |source: Release, target: Release| [source.version, target.version].contains(&version);
         let run = self.platform.run.as_ref();
@@ -89,22 +88,21 @@ impl Fleet {
                 .is_some_and(|last| of(last.source, last.package.release) || last.sources.contains(&version))
     }
 
-    /// The package that brought the Management Node to its release; none when it was deployed with it.
+    /// The package that brought the Management Node to its release; none if it was deployed with it.
     fn installed(&self) -> Option<Installed> {
         let running = self.platform.release;
         self.platform.installed.filter(|installed| installed.release.is_none_or(|brought| brought == running))
     }
 
-    /// Whether the Management Node runs this package's release already: a start of it takes the nodes that are
-    /// left (R9). Where the platform was deployed with its release, no package is known, and the release is
-    /// all that there is to compare.
+    /// Whether the Management Node runs this package's release already: a start of it takes the nodes that are left
+    /// (R9). If the platform was deployed with its release, no package is known, and only the release is compared.
     pub(super) fn repeats(&self, package: &Package) -> bool {
         self.platform.release == package.release
             && self.installed().is_none_or(|installed| installed.manifest == package.manifest)
     }
 
-    /// What the platform is upgraded from: on a repeat, what it was upgraded from before; where that is not
-    /// known, the oldest that a node runs.
+    /// The release that the platform is upgraded from: on a repeat, the one before the upgrade that is repeated; if
+    /// that is not known, the oldest that a node runs.
     pub(super) fn source_of(&self, package: &Package) -> Release {
         let running = self.platform.release;
         if !self.repeats(package) {
@@ -119,14 +117,14 @@ impl Fleet {
         }
     }
 
-    /// Every version that a node runs, as far as it is known.
+    /// Every version that a node is known to run.
     pub(super) fn versions(&self) -> BTreeSet<Version> {
         let observed = self.nodes.iter().filter_map(|(_, node)| node.observed.as_ref());
         observed.map(|observed| self.proven(observed).version).collect()
     }
 
-    /// The release that a node runs and will not leave by itself. A release that has not confirmed itself may
-    /// still fall back to what the run before was to upgrade.
+    /// The release that a node will not leave by itself. One that has not confirmed itself may still fall back to the
+    /// release that the run before was to upgrade.
     fn proven(&self, observed: &Observed) -> Release {
         match (observed.footing, self.platform.installed) {
             (Footing::Trying, Some(installed)) => installed.source,

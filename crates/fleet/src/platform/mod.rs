@@ -1,5 +1,6 @@
-//! The platform's brain: decides what is wanted of the Management Node and of every Conferencing
-//! Node, from what they say and what the operator asks. It never acts.
+//! The state machine of the platform: decides what is wanted of the Management Node and of every Conferencing Node,
+//! from their reports and the operator's requests. Relies on the shell to pass events in order and to commit what
+//! an event returns before it acts on it. It never acts itself.
 
 mod clock;
 mod duplicate;
@@ -36,28 +37,28 @@ use crate::time::Time;
 use crate::version::{Release, Sha256};
 use crate::wall::{Gap, WallMap};
 
-/// What the platform knows beside its nodes: one row in the store.
+/// The state of the platform beside its nodes: one row in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// The release that the Management Node runs.
     pub release: Release,
-    /// The epoch of the generations that are given now.
+    /// The epoch of the generations that are issued now.
     pub epoch: u32,
     /// The number of the newest run.
     pub runs: RunId,
-    /// The numbers in force outside a run, and those that a run starts with.
+    /// The policy outside of runs, which is also the one that a run starts with.
     pub policy: Policy,
     /// The run under way.
     pub run: Option<Run>,
     /// The run before.
     pub last_run: Option<EndedRun>,
-    /// What brought the Management Node to its release; none when it was deployed with it.
+    /// What brought the Management Node to its release; none if it was deployed with it.
     pub installed: Option<Installed>,
-    /// When the Management Node started last: of a node that it has not heard since, it knows nothing for sure, for
-    /// it may have been restored.
+    /// When the Management Node started last. It may have been restored, so what is stored of a node that has not
+    /// reported since may be out of date.
     #[serde(default)]
     pub started_at: Time,
-    /// Why a restart of the Management Node would fail, as it has found itself.
+    /// Why a restart of the Management Node would fail, by its own check.
     #[serde(default)]
     pub start_fault: Option<String>,
     /// How its time is shown as wall-clock time.
@@ -81,7 +82,7 @@ pub struct Installed {
 /// The whole platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
-    /// What it knows beside its nodes.
+    /// Its state beside the nodes.
     pub platform: Platform,
     nodes: Nodes,
 }
@@ -91,7 +92,7 @@ pub struct Fleet {
 pub struct Applied {
     /// What happened, in order.
     pub facts: Vec<Fact>,
-    /// The nodes whose record is to be stored anew; those that are no longer there, removed.
+    /// The nodes whose record is to be stored; a record that is no longer there is to be removed.
     pub changed: BTreeSet<NodeId>,
 }
 
@@ -124,8 +125,8 @@ impl Fleet {
         &self.nodes
     }
 
-    /// Takes in what has happened: the only way the state changes, beside [`Fleet::start`]. It never
-    /// fails; what makes no sense has no effect. `now` never goes backwards.
+    /// Applies an event: the only way to change the state, beside [`Fleet::start`]. It never fails; an event that
+    /// does not fit the state has no effect. `now` never goes backwards.
     pub fn apply(&mut self, now: Time, event: Event) -> Applied {
         let mut facts = Vec::new();
         match event {
@@ -153,7 +154,7 @@ impl Fleet {
         self.applied(facts)
     }
 
-    /// Everything that follows from time having passed and places having become free.
+    /// Handles what follows from passed time and from free places.
     fn go_on(&mut self, now: Time, facts: &mut Vec<Fact>) {
         self.expire(now, facts);
         self.stop_if_failing(now, facts);
@@ -185,7 +186,7 @@ impl Fleet {
         [self.nodes.next_deadline(), limit, grace, held_up, steady].into_iter().flatten().min()
     }
 
-    /// The policy in force: that of the run, or the platform's.
+    /// The current policy: that of the run, or the platform's.
     fn policy(&self) -> &Policy {
         self.platform.run.as_ref().map_or(&self.platform.policy, |run| &run.policy)
     }

@@ -1,4 +1,5 @@
-//! What follows from time having passed.
+//! Handles deadlines that have passed: of the run, of a node's link, and of an attempt's phase. The deadlines
+//! themselves are fields of the state; no timer is kept.
 
 use alloc::vec::Vec;
 

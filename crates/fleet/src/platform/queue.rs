@@ -1,4 +1,5 @@
-//! Takes nodes out of service, as many as there are places (R2, R6), and says when a run is done.
+//! Takes nodes out of service while places are free (R2, R6), and ends a run that has nothing left to do. Relies on
+//! the index of [`crate::nodes`]; how an attempt goes on is in `report`.
 
 use alloc::vec::Vec;
 
@@ -19,8 +20,8 @@ impl Fleet {
         }
     }
 
-    /// The next node of the queue. One that could be taken waits for those that come before it (R5, R7), but for
-    /// no longer than a drain may take: whatever these do or say meanwhile, they hold up nobody else.
+    /// The next node of the queue. A node that could be taken waits for those before it (R5, R7), but for no longer
+    /// than a drain may take, whatever those do or report meanwhile.
     fn next_to_take(&mut self, now: Time) -> Option<NodeId> {
         let (next, first) = (self.nodes.next_in_queue(), self.nodes.first_ready());
         let run = self.platform.run.as_mut()?;
@@ -53,9 +54,8 @@ impl Fleet {
         }
     }
 
-    /// Whether a node may still be heard for the first time since this manager started. Until then what is held of
-    /// it says nothing: the manager may have been restored, and the node have been brought to another release
-    /// meanwhile.
+    /// Whether a node may still make its first report since this manager started. Until then what is stored of it may
+    /// be out of date: the manager may have been restored, and the node upgraded meanwhile.
     fn awaits_first_reports(&self) -> bool {
         let started_at = self.platform.started_at;
         self.nodes.iter().any(|(_, node)| match node.contact {
@@ -64,13 +64,13 @@ impl Fleet {
         })
     }
 
-    /// Whether what is held of a node was said to this manager. A bursting node at rest says nothing.
+    /// Whether a node has reported since this manager started. A bursting node that is powered off cannot.
     fn is_known(&self, node: &Node) -> bool {
         node.duty == Duty::Bursting || node.reported_at >= self.platform.started_at
     }
 
-    /// Ends the run when nothing is left that it could do. Nodes that cannot be contacted do not hold
-    /// it up (R11), save for a grace in which they may turn up.
+    /// Ends the run when it has nothing left to do. It waits for nodes that cannot be contacted only for a grace
+    /// period (R11).
     pub(super) fn end_if_done(&mut self, now: Time, facts: &mut Vec<Fact>) {
         let working = self.nodes.working() > 0;
         let absent =
@@ -85,8 +85,8 @@ impl Fleet {
         if absent && now < since + run.policy.absent_grace {
             return;
         }
-        // One that was registered during the run and has never reported is not known to run it either, nor is
-        // each of two machines under one identity, nor an always-on node that this manager has not heard.
+        // Not known to run the release are also a node that was registered during the run and has never reported, two
+        // machines under one identity, and an always-on node that has not reported to this manager.
         let target = run.package.release;
         let complete = self.nodes.iter().all(|(_, node)| node.is_on(target) && self.is_known(node));
         let outcome = if complete { Outcome::Complete } else { Outcome::Incomplete };

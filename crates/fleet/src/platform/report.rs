@@ -1,4 +1,5 @@
-//! What follows from a node's report, and from its silence.
+//! Handles a node's report and the loss of its link: facts, epochs, and the transitions of [`Progress`]. Deadlines
+//! are handled in `overdue`, and which node is taken next is decided in `queue`.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -13,13 +14,13 @@ use crate::progress::{Attempt, AttemptResult, Ending, Failure, Phase, Progress};
 use crate::run::{EndedRun, Run};
 use crate::time::{Span, Time};
 
-/// The highest epoch that the platform's own may be raised to by what is reported or by a clock. Above it
-/// there is room for a million starts of the Management Node.
+/// The highest epoch that a report or a clock can raise the platform's epoch to. Above it there are epochs left for
+/// a million starts of the Management Node.
 pub(super) const EPOCHS: u32 = u32::MAX - (1 << 20);
 
-/// How far ahead of its clock a Management Node may have been when it issued an epoch, in seconds: ten years,
-/// for epochs follow the clock and a clock may have been wrong. What a report claims beyond that raises the
-/// generation of its own node only.
+/// How far ahead of its clock a Management Node may have been when it issued an epoch, in seconds: ten years, because
+/// epochs follow the clock and a clock may have been wrong. A report that claims more raises the generation of its
+/// own node only.
 const EPOCHS_AHEAD: u32 = 10 * 366 * 24 * 3_600;
 
 impl Fleet {
@@ -57,7 +58,7 @@ impl Fleet {
         self.advance(now, id, facts);
     }
 
-    /// What a report tells of the node itself, whether or not a run is under way.
+    /// The facts of a report about the node itself, whether or not a run is under way.
     fn report_facts(&self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
         self.contact_fact(now, id, observed, facts);
@@ -85,7 +86,7 @@ impl Fleet {
         }
     }
 
-    /// What a report tells of the node's link.
+    /// The fact of a report about the node's link.
     pub(super) fn contact_fact(&self, now: Time, id: NodeId, observed: &Observed, facts: &mut Vec<Fact>) {
         match self.nodes.get(id).map(|node| node.contact) {
             Some(Contact::Never) => {
@@ -98,7 +99,7 @@ impl Fleet {
         }
     }
 
-    /// Raises a node's generation above one that it has accepted and this manager does not remember.
+    /// Raises a node's generation above one that it has accepted and that this manager has not stored.
     ///
     /// An epoch that an earlier state of this manager can have issued raises the platform's too, because other
     /// nodes may have accepted generations of it. Any other is the claim of a faulty node and must not consume
@@ -115,14 +116,14 @@ impl Fleet {
         self.nodes.edit(id, |node| node.generation = Generation { epoch, n: 1 });
     }
 
-    /// The highest epoch that an earlier state of this Management Node can have issued. Starts issue epochs by the
-    /// wall clock, which goes its own way while the machine is off.
+    /// The highest epoch that an earlier state of this Management Node can have issued. Starts take epochs from the
+    /// wall clock, which is not under control while the machine is off.
     fn issued_at_most(&self, now: Time) -> u32 {
         let clock = self.shown(now).0.max(now.0) / 1_000;
         u32::try_from(clock).unwrap_or(u32::MAX).saturating_add(EPOCHS_AHEAD).min(EPOCHS)
     }
 
-    /// A node that turns up during a run with another release than the run's joins its queue.
+    /// Queues a node that reports another release than the run's while it is in no state of the run.
     fn join(&mut self, id: NodeId, facts: &mut Vec<Fact>) {
         let (Some(run), Some(node)) = (&self.platform.run, self.nodes.get(id)) else { return };
         let target = run.package.release;
@@ -144,16 +145,16 @@ impl Fleet {
         self.node_fact(id, NodeFact::Queued, facts);
     }
 
-    /// Moves a node on as far as its report carries it.
+    /// Moves a node through all states that its report allows.
     pub(super) fn advance(&mut self, now: Time, id: NodeId, facts: &mut Vec<Fact>) {
-        // A report carries a node over a few places at most; the bound keeps a fault from spinning.
+        // A report moves a node through a few states at most; the bound keeps a bug from looping forever.
         for _ in 0..8 {
             let Some(next) = self.nodes.get(id).and_then(|node| self.next_place(now, node)) else { return };
             self.enter(now, id, next, facts);
         }
     }
 
-    /// The place that follows from what the node has said, if it is another.
+    /// The next state that follows from the node's report, if there is one.
     fn next_place(&self, now: Time, node: &Node) -> Option<Progress> {
         if let Some(next) = settled(now, node, self.off_path(node)) {
             return Some(next);
@@ -164,7 +165,7 @@ impl Fleet {
         let enters = |phase| Some(Attempt::enters(now, tried, phase));
         match *phase {
             Phase::Starting { .. } if node.has_staged() => Some(self.preparing(now, tried)),
-            // A manager that was restored meanwhile does not remember that the node has left.
+            // A manager that was restored meanwhile has not stored that the node restarts.
             Phase::Preparing { .. } | Phase::Draining { .. }
                 if node.current().is_some() && node.restarts() =>
             {
@@ -181,7 +182,7 @@ impl Fleet {
             Phase::Draining { .. } | Phase::Installing { .. } if node.admits_calls() => {
                 Some(Attempt::releasing(now, tried + 1, Ending::TimedOut))
             }
-            // The report that it sent when it left may be lost: one that tries a release has restarted.
+            // Its last report before the restart may be lost: a node on an unconfirmed release has restarted.
             Phase::Installing { stuck_at, .. } if node.restarts() => enters(Phase::Rebooting { stuck_at }),
             Phase::Installing { drain_until, .. } if !calls(node).cleared() => {
                 enters(Phase::Draining { until: drain_until })
@@ -201,8 +202,8 @@ impl Fleet {
         }
     }
 
-    /// A node came back from a restart that was not into its new slot: it is asked again, unless the
-    /// run that asked has ended and nothing of it may begin (R8).
+    /// The next state of a node that came back from a restart that was not into its new slot: it is asked again,
+    /// unless the run that asked has ended, after which no attempt may begin (R8).
     fn not_taken(&self, now: Time, node: &Node, tried: u32, since: Time, stuck_at: Time) -> Progress {
         if self.is_of_this_run(node) {
             Progress::Attempt(Attempt {
@@ -219,7 +220,7 @@ impl Fleet {
         Attempt::enters(now, tried, Phase::Preparing { until: now + self.policy().drain_limit })
     }
 
-    /// Whether the attempt at a node belongs to the run under way, and not to one that this has replaced.
+    /// Whether the attempt at a node belongs to the run under way, and not to one that it has replaced.
     pub(super) fn is_of_this_run(&self, node: &Node) -> bool {
         let run = self.platform.run.as_ref().map(Run::name);
         run.is_some() && node.assigned.map(|assigned| assigned.run) == run
@@ -232,8 +233,8 @@ impl Fleet {
         newest.is_some() && node.assigned.map(|assigned| assigned.run) == newest
     }
 
-    /// Where an attempt leaves a node that is back. How the attempt of a replaced run ended means nothing
-    /// to the run under way: its own tries begin with none.
+    /// The state of a node that is back after an attempt. How an attempt of a replaced run ended does not count for
+    /// the run under way, which begins with no attempts.
     fn ended(&self, now: Time, node: &Node, ending: Ending, tried: u32) -> Progress {
         if let Some(run) = &self.platform.run
             && !self.is_of_this_run(node)
@@ -249,7 +250,7 @@ impl Fleet {
             Ending::TimedOut if self.platform.run.is_some() => {
                 Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
             }
-            // It, or another machine of its identity, said that it runs the release, and says another now.
+            // It, or another machine with its identity, has reported the release and reports another one now.
             Ending::Upgraded if self.platform.run.is_some() => {
                 Progress::Pending { tried, rests_until: Some(now + self.policy().rest) }
             }
@@ -257,7 +258,7 @@ impl Fleet {
         }
     }
 
-    /// Puts a node into a place and says so.
+    /// Puts a node into a state, with the facts of that.
     pub(super) fn enter(&mut self, now: Time, id: NodeId, next: Progress, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
         let what = entry_fact(now, node, &next);
@@ -265,7 +266,7 @@ impl Fleet {
         let assigned = self.assignment_in(&next, node.assigned);
         let hold = self.policy().hold();
         let cleared_at = cleared_at(now, &next, node.cleared_at);
-        // One that runs the release says so of it, whichever run brought it there.
+        // A node that runs the release counts, whichever run has brought it there.
         let counts = self.is_of_newest_run(node) || matches!(next, Progress::Upgraded { .. });
         let result = if counts { result_in(node, &next) } else { node.result };
         self.nodes.edit(id, |node| {
@@ -285,7 +286,7 @@ impl Fleet {
         }
     }
 
-    /// The software that a node in this place is assigned.
+    /// The software that a node in this state is assigned.
     fn assignment_in(&self, place: &Progress, assigned: Option<Assignment>) -> Option<Assignment> {
         match place {
             Progress::Idle | Progress::Upgraded { .. } | Progress::Failed { .. } => None,
@@ -318,15 +319,15 @@ impl Fleet {
         };
         self.nodes.edit(id, |node| {
             node.contact = Contact::Silent { since: now, lost_at: now + allowed };
-            // A bursting node that fell silent after its attempt has gone to rest, as was wanted.
+            // A bursting node whose link goes down after its attempt was powered off, as was wanted.
             node.woken = node.woken && node.progress.holds_place();
         });
     }
 }
 
-/// Whether the node has said that it runs the release, that it will not take it, or that it runs what the
-/// release cannot be installed on, of what is wanted of it now. What it said of anything else proves nothing:
-/// after a restore of this manager, a report from before it may arrive that names a release which the node has
+/// The state of a node that reports, for its current desired state, that it runs the release, that it cannot take
+/// it, or that it runs a release which this one cannot be installed on. A report for another desired state does not
+/// count: after a restore of this manager, one from before it may arrive that names a release which the node has
 /// left since.
 fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress> {
     let tried = node.progress.tried()?;
@@ -360,7 +361,7 @@ fn settled(now: Time, node: &Node, off_path: Option<Failure>) -> Option<Progress
             Some(Attempt::releasing(now, ended, ending))
         }
         (Ending::Upgraded, false) => Some(Progress::Upgraded { at: now }),
-        // It may be one machine again before the run ends.
+        // The duplicate may be over before the run ends.
         (Ending::Failed(Failure::Duplicate), false) => None,
         (Ending::Failed(why), false) => Some(Progress::Failed { why, at: now }),
         (Ending::TimedOut | Ending::Stopped, false) => None,
@@ -384,7 +385,7 @@ fn cleared_at(now: Time, next: &Progress, before: Option<Time>) -> Option<Time> 
     }
 }
 
-/// What a node's attempt has shown of the release when the node enters a place.
+/// What a node's attempt has shown of the release when the node enters a state.
 fn result_in(node: &Node, next: &Progress) -> Option<AttemptResult> {
     let ending = match next {
         Progress::Upgraded { .. } => &Ending::Upgraded,
@@ -402,22 +403,22 @@ fn result_in(node: &Node, next: &Progress) -> Option<AttemptResult> {
     }
 }
 
-/// Whether the machine of a node that the run has started is to run from now on, or may rest (R7).
+/// Whether the machine of a node that the run has started is to run from now on, or may be powered off (R7).
 fn power_fact(node: &Node, next: &Progress) -> Option<Power> {
     match (node.progress.holds_place(), next.holds_place()) {
         (true, false) => node.woken.then_some(Power::Rest),
-        // It is taken again before it has gone to rest; its first start is said by the place itself.
+        // It is taken again before it was powered off; the fact of its first start comes from `phase_fact`.
         (false, true) => (node.woken && !starts_up(next)).then_some(Power::On),
         (true, true) | (false, false) => None,
     }
 }
 
-/// What is said when a node enters a place.
+/// The fact of a node that enters a state.
 fn entry_fact(now: Time, node: &Node, next: &Progress) -> Option<NodeFact> {
     match next {
         Progress::Attempt(attempt) => phase_fact(node, &attempt.phase),
         Progress::Upgraded { .. } => upgraded(now, node),
-        // Brought to the release of a run that was replaced meanwhile, whatever the next one wants.
+        // It runs the release of a run that was replaced meanwhile.
         Progress::Pending { .. } | Progress::Idle
             if matches!(node.progress.phase(), Some(Phase::Releasing { .. }))
                 && node.runs_assigned()

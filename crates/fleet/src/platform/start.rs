@@ -1,4 +1,5 @@
-//! The start of a run: everything that stands in the way is named at once.
+//! The start of a run and the check before it: all blockers and warnings are returned at once. A start that is
+//! refused changes nothing. Relies on `mixture`, `start_fault` and `duplicate` for checks of their own concepts.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,7 +18,7 @@ use crate::starts::{DUPLICATE_OVER, Duplicate, SWITCH_OFF};
 use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Sha256, Version};
 
-/// What stands in the way of a start.
+/// What keeps a run from being started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "blocker", rename_all = "snake_case")]
 pub enum Blocker {
@@ -27,7 +28,7 @@ pub enum Blocker {
         since: Span,
         /// When it stops at the latest.
         ends_in: Span,
-        /// Whether the Management Node itself is done; a reboot would help then.
+        /// Whether the Management Node itself is done; then a reboot lifts the lock.
         manager_is_done: bool,
     },
     /// The version path (R15).
@@ -164,7 +165,7 @@ fn node_off_path(
     }
 }
 
-/// What does not stand in the way, but should be known.
+/// What does not block a start, but should be known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "warning", rename_all = "snake_case")]
 pub enum Warning {
@@ -190,8 +191,8 @@ pub enum Warning {
         /// Why.
         why: String,
     },
-    /// A node's wall clock is not the Management Node's. What each of them writes into its log cannot be
-    /// put in order, and certificates are judged by clocks.
+    /// A node's wall clock differs from the Management Node's. Their logs cannot be put in order, and the validity of
+    /// certificates depends on clocks.
     ClockOff {
         /// The node's name.
         node: String,
@@ -211,7 +212,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable { node } => {
-                write!(f, "{node} cannot be contacted and is not upgraded unless it turns up")
+                write!(f, "{node} cannot be contacted and is not upgraded unless that changes")
             }
             Self::OtherVersion { node, runs, expected } => write!(
                 f,
@@ -240,17 +241,17 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What would come of a start.
+/// The result of a check before a start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartCheck {
-    /// All that stands in the way.
+    /// All that block it.
     pub blockers: Vec<Blocker>,
     /// All that should be known.
     pub warnings: Vec<Warning>,
 }
 
 impl Fleet {
-    /// What a start of this package would meet now. Nothing changes.
+    /// All blockers and warnings of a start of this package now. Nothing changes.
     pub fn check_start(&self, package: &Package, now: Time) -> StartCheck {
         let mut check = StartCheck::default();
         if let Some(run) = &self.platform.run
@@ -272,10 +273,10 @@ impl Fleet {
         check
     }
 
-    /// Starts a run, unless something stands in its way.
+    /// Starts a run, unless something blocks it.
     ///
     /// # Errors
-    /// All that stands in the way, at once; then nothing has changed.
+    /// All blockers; nothing has changed then.
     pub fn start(&mut self, package: Package, policy: Policy, now: Time) -> Result<Applied, Vec<Blocker>> {
         let check = self.check_start(&package, now);
         if !check.blockers.is_empty() {

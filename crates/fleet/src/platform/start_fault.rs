@@ -1,5 +1,5 @@
-//! Machines that would not start again, as they say themselves: what stands in the way of a run, which
-//! restarts every one of them. A fault changes nothing of what a machine does now.
+//! Machines that would not start again, by their own check: they block the start of a run, which restarts every one
+//! of them. Such a fault does not change what a machine does now.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,9 +22,9 @@ impl Fleet {
         }
     }
 
-    /// Names every machine that the run would restart and that would not start again. A repeat takes what is
-    /// left (R9, R24), so it goes on without such nodes as long as there is another node for it to take: each
-    /// of them stays in service as it is.
+    /// Names every machine that the run would restart and that would not start again. A repeat takes the nodes that
+    /// are left (R9, R24), so it goes on without such nodes as long as there is another one to take; they stay in
+    /// service as they are.
     pub(super) fn check_restarts(&self, package: &Package, check: &mut StartCheck) {
         if let Some(why) = &self.platform.start_fault
             && self.platform.release != package.release
@@ -49,7 +49,7 @@ impl Fleet {
 }
 
 impl Node {
-    /// Why a restart of its machine would fail, as it has said itself.
+    /// Why a restart of its machine would fail, as it has reported.
     pub fn start_fault(&self) -> Option<&str> {
         self.observed.as_ref().and_then(|Observed { start_fault, .. }| start_fault.as_deref())
     }

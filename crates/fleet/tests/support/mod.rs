@@ -1,4 +1,4 @@
-//! What the tests of the platform's brain begin with: releases, packages and what nodes say.
+//! Helpers for the tests of the platform's state machine: releases, packages, and reports of nodes.
 
 use fleet::node::NodeId;
 use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
@@ -22,17 +22,17 @@ pub(crate) fn package(minor: u8) -> Package {
     Package { release, manifest: Sha256([minor; 32]), path: Path(vec![step]) }
 }
 
-/// What a node says of itself, beside that it has staged 34.1.
-pub(crate) struct Word {
+/// What a node reports of itself, beside that it has staged 34.1.
+pub(crate) struct NodeState {
     pub(crate) runs: u16,
     pub(crate) footing: Footing,
     pub(crate) admission: Admission,
     pub(crate) calls: Calls,
 }
 
-/// A node says that, of what is wanted of it now.
-pub(crate) fn say(fleet: &mut Fleet, id: NodeId, at: u64, word: Word) -> Applied {
-    let Word { runs, footing, admission, calls } = word;
+/// A node reports that for its current desired state.
+pub(crate) fn report(fleet: &mut Fleet, id: NodeId, at: u64, state: NodeState) -> Applied {
+    let NodeState { runs, footing, admission, calls } = state;
     let generation = fleet.wanted(id).unwrap().generation;
     let staging = Staging::Staged { manifest: Sha256([1; 32]) };
     let (at, release) = (Time(at), release(runs));

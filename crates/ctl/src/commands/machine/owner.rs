@@ -1,8 +1,8 @@
-//! Who owns what on a machine: the user that the release runs as owns what the release writes, and root
-//! owns whom the machine trusts and what it is.
+//! The owners of a machine's files: the user that the release runs as owns what the release writes, and root owns the
+//! trusted keys and the settings. Relies on the lock of boot, so that no process of the machine runs meanwhile.
 //!
-//! The root directory belongs to root and lets the group write, with the sticky bit: the release makes and
-//! replaces its own files there and can neither rename nor remove what is root's.
+//! The root directory is owned by root and writable by the group, with the sticky bit: the release creates and
+//! replaces its own files there, and can neither rename nor remove those of root.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File, Permissions, TryLockError};
@@ -20,15 +20,15 @@ use slots::MACHINE_FILE;
 
 use crate::failure::Failure;
 
-/// The root of a machine: root's, and sticky.
+/// The root directory of a machine: owned by root, with the sticky bit.
 const ROOT_MODE: u32 = 0o1770;
-/// Its settings: read by the release.
+/// Its settings: readable by the release.
 const SETTINGS_MODE: u32 = 0o640;
 /// Keys are public, and so is their directory.
 const KEY_MODE: u32 = 0o644;
 const TRUST_MODE: u32 = 0o755;
 
-/// What belongs to root, by its name in the root directory.
+/// The names in the root directory that are owned by root.
 const OF_ROOT: [&str; 2] = [package::TRUST_DIR, MACHINE_FILE];
 
 /// A user that a release runs as.
@@ -39,7 +39,7 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Looks a user up by name, wherever this machine keeps its users.
+    /// Looks a user up by name with `id`, which knows all user databases of this machine.
     ///
     /// # Errors
     /// There is none, or it is root.
@@ -65,29 +65,29 @@ fn number(name: &str, which: &str) -> Result<u32, Failure> {
     })
 }
 
-/// Gives the machine in `root` to its owners.
+/// Sets owners and modes of all files of the machine in `root`.
 ///
 /// # Errors
-/// This is not run by root, the machine runs, or the disk refuses. What was done by then is right, and
-/// doing it again does the rest.
-pub(super) fn settle(root: &Path, user: User) -> Result<(), Failure> {
-    let _stopped = stopped(root)?;
+/// This is not run by root, the machine runs, or the disk fails. What was done until then is correct, and a repeat
+/// does the rest.
+pub(super) fn set_owners(root: &Path, user: User) -> Result<(), Failure> {
+    let _lock = lock_stopped_machine(root)?;
     let root = Entry::open(root)?;
-    // The directory first: from here on nobody else exchanges what is root's in it.
-    root.give(0, user.gid)?;
+    // The directory first: from here on nobody else can exchange the files of root in it.
+    root.set_owner(0, user.gid)?;
     root.set_mode(ROOT_MODE)?;
     for name in root.names()? {
         let entry = root.entry(&name)?;
         match OF_ROOT.iter().any(|own| name.as_bytes() == own.as_bytes()) {
-            true => take(&entry, user)?,
-            false => give_all(&entry, user)?,
+            true => give_to_root(&entry, user)?,
+            false => give_to_user(&entry, user)?,
         }
     }
     Ok(())
 }
 
-/// Holds the lock of boot, so that no process of the machine changes what is being looked at.
-fn stopped(root: &Path) -> Result<Option<File>, Failure> {
+/// Takes the lock of boot, so that no process of the machine changes files meanwhile.
+fn lock_stopped_machine(root: &Path) -> Result<Option<File>, Failure> {
     let path = root.join("boot.lock");
     let lock = match File::open(&path) {
         Ok(lock) => lock,
@@ -104,45 +104,45 @@ fn stopped(root: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
-/// What is root's: the keys and their directory, or the settings.
-fn take(entry: &Entry, user: User) -> Result<(), Failure> {
+/// Gives the keys and their directory, or the settings, to root.
+fn give_to_root(entry: &Entry, user: User) -> Result<(), Failure> {
     if !entry.is(FileType::Directory) {
         entry.plain()?;
-        entry.give(0, user.gid)?;
+        entry.set_owner(0, user.gid)?;
         return entry.set_mode(SETTINGS_MODE);
     }
-    entry.give(0, 0)?;
+    entry.set_owner(0, 0)?;
     entry.set_mode(TRUST_MODE)?;
     for name in entry.names()? {
         let key = entry.entry(&name)?;
         key.plain()?;
-        key.give(0, 0)?;
+        key.set_owner(0, 0)?;
         key.set_mode(KEY_MODE)?;
     }
     Ok(())
 }
 
-/// What is the release's, with all that is in it. Links are not followed.
-fn give_all(entry: &Entry, user: User) -> Result<(), Failure> {
+/// Gives a file or a directory with its contents to the user. Links are not followed.
+fn give_to_user(entry: &Entry, user: User) -> Result<(), Failure> {
     if entry.is(FileType::Directory) {
         for name in entry.names()? {
-            give_all(&entry.entry(&name)?, user)?;
+            give_to_user(&entry.entry(&name)?, user)?;
         }
     } else if entry.found.st_nlink > 1 {
-        return Err(entry.odd("has another name elsewhere"));
+        return Err(entry.refused("has another hard link"));
     }
     match (entry.found.st_uid, entry.found.st_gid) == (user.uid, user.gid) {
         true => Ok(()),
-        false => entry.give(user.uid, user.gid),
+        false => entry.set_owner(user.uid, user.gid),
     }
 }
 
-/// A directory, file or link that is looked at and changed by its handle: what a process of the release's user
-/// puts in its place meanwhile is not touched.
+/// A directory, file or link that is examined and changed by its handle: one that a process of the release's user puts
+/// in its place meanwhile is not changed.
 struct Entry {
     handle: OwnedFd,
     found: Stat,
-    /// For people.
+    /// For messages.
     path: PathBuf,
 }
 
@@ -151,7 +151,7 @@ impl Entry {
         Self::of(open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()), root.into())
     }
 
-    /// What lies in this directory under that name.
+    /// The entry of this directory with that name.
     fn entry(&self, name: &CStr) -> Result<Self, Failure> {
         let path = self.path.join(OsStr::from_bytes(name.to_bytes()));
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -172,7 +172,7 @@ impl Entry {
     fn plain(&self) -> Result<(), Failure> {
         match self.is(FileType::RegularFile) && self.found.st_nlink == 1 {
             true => Ok(()),
-            false => Err(self.odd("is not a file of its own")),
+            false => Err(self.refused("is not a regular file with one hard link")),
         }
     }
 
@@ -186,7 +186,7 @@ impl Entry {
         Ok(names.filter(|name| ![c".", c".."].contains(&name.as_c_str())).collect())
     }
 
-    fn give(&self, uid: u32, gid: u32) -> Result<(), Failure> {
+    fn set_owner(&self, uid: u32, gid: u32) -> Result<(), Failure> {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         chownat(&self.handle, c"", uid, gid, AtFlags::EMPTY_PATH)
             .map_err(io::Error::from)
@@ -194,15 +194,15 @@ impl Entry {
     }
 
     fn set_mode(&self, mode: u32) -> Result<(), Failure> {
-        // The mode of a handle that only names something is changed through this name of it.
+        // The mode of an O_PATH handle can only be changed through this path.
         let name = format!("/proc/self/fd/{}", self.handle.as_raw_fd());
         fs::set_permissions(name, Permissions::from_mode(mode)).map_err(self.changing())
     }
 
-    fn odd(&self, what: &str) -> Failure {
+    fn refused(&self, what: &str) -> Failure {
         Failure::Declined {
-            what: format!("{} {what}, so it is not given to anybody", self.path.display()),
-            hint: "find out how it came there, and remove it".into(),
+            what: format!("{} {what}, so its owner is not changed", self.path.display()),
+            hint: "find out where it comes from, and remove it".into(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! The head of a package without keys: what the file says about itself, none of it verified. It is
-//! for looking only; nothing is ever installed on its word.
+//! Reads the head of a package without keys: manifest and key number, not verified. It is for display only; nothing is
+//! installed from it.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +14,7 @@ use sha2::Digest as _;
 
 use crate::failure::Failure;
 
-/// What the head of a package says.
+/// The head of a package, not verified.
 pub(crate) struct Head {
     /// The manifest.
     pub(crate) manifest: Manifest,
@@ -34,7 +34,7 @@ pub(crate) fn read(file: &Path) -> Result<Head, Failure> {
 }
 
 fn head(reader: impl Read) -> Result<Head, Refusal> {
-    // No more is read than two small entries with their headers can take.
+    // Reads at most as many bytes as two entries of the maximum size with their headers have.
     let mut archive = tar::Archive::new(reader.take(MAX_MANIFEST + MAX_SIGNATURE + 4096));
     let mut entries = archive.entries().map_err(|_| Refusal::NotAPackage)?;
     let mut next = |name: &str, limit: u64| -> Option<Vec<u8>> {

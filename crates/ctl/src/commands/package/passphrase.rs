@@ -1,5 +1,5 @@
-//! The passphrase of a signing key: from a file, or typed on the terminal, never from an argument that
-//! others see in the list of processes.
+//! The passphrase of a signing key: from a file, or typed on the terminal. Never from an argument, which others can see
+//! in the list of processes.
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _};
@@ -11,10 +11,10 @@ use ::package::{Passphrase, Protection, SigningKey};
 use crate::args::ProtectionArgs;
 use crate::failure::Failure;
 
-/// How a new key is kept.
+/// How a new key is protected.
 ///
 /// # Errors
-/// Nothing was said about it and there is no terminal to ask on, or what is typed twice differs.
+/// No option is given and there is no terminal to ask on, or the two passphrases differ.
 pub(super) fn of_a_new_key(args: &ProtectionArgs) -> Result<Protection, Failure> {
     match (&args.passphrase_file, args.no_passphrase) {
         (Some(file), _) => Ok(Protection::Passphrase(from_file(file)?)),
@@ -33,7 +33,7 @@ pub(super) fn of_a_new_key(args: &ProtectionArgs) -> Result<Protection, Failure>
 /// Reads a signing key, with its passphrase if it has one.
 ///
 /// # Errors
-/// The key or its passphrase is not what it should be.
+/// The key or its passphrase is wrong or cannot be read.
 pub(super) fn open(key: &Path, passphrase_file: Option<&Path>) -> Result<SigningKey, Failure> {
     if !SigningKey::is_protected(key)? {
         return Ok(SigningKey::load(key)?);
@@ -53,7 +53,7 @@ fn from_file(file: &Path) -> Result<Passphrase, Failure> {
     let doing = || format!("read the passphrase from {}", file.display());
     let mut text = String::new();
     let opened = File::open(file).map_err(Failure::io(doing()))?;
-    // One byte beyond the longest, and a line end: what is too long is refused and not cut.
+    // One byte more than the longest, and a line end, so that a longer one is refused and not truncated.
     opened.take(MAX_PASSPHRASE as u64 + 2).read_to_string(&mut text).map_err(Failure::io(doing()))?;
     Ok(Passphrase::new(text.lines().next().unwrap_or_default())?)
 }

@@ -1,4 +1,5 @@
-//! What goes into a package, in TOML. Paths are relative to the file's own directory.
+//! The specification of a package, in TOML, read into the recipe that crate `package` builds from. Paths are relative
+//! to the file's own directory. Payload files are not read here.
 //!
 //! ```toml
 //! version = "34.1"
@@ -27,7 +28,7 @@
 //! "bin/pitlane-node" = "target/release/pitlane-node"
 //! ```
 //!
-//! A file is executable in the slot when it is executable here.
+//! A file is executable in the slot if it is executable here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,15 +45,14 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::when::When;
+use crate::utc_time::UtcTime;
 
 /// Largest accepted specification, in bytes: every file of both payloads has a line.
 const MAX_SPEC: u64 = 1 << 20;
 
-/// How many days after its release a package may be taken for an upgrade when its specification does not
-/// say. Two years: longer than a platform goes between two steps of its version path, and short enough that
-/// a release with a known fault is not brought out again for ever. A step that is needed later is signed
-/// again.
+/// How many days after its release a package may be used for an upgrade, if its specification does not contain a
+/// last day. Two years: longer than the time between two steps of a platform's version path, and short enough that
+/// a release with a known fault cannot be installed for ever. A step that is needed later is signed again.
 const VALID_DAYS: i64 = 2 * 365;
 
 #[derive(Debug, Deserialize)]
@@ -76,7 +76,7 @@ struct Payload {
     files: BTreeMap<String, PathBuf>,
 }
 
-/// Reads a specification and all that it names but the payloads' files.
+/// Reads a specification and the files that it names, except those of the payloads.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -102,7 +102,7 @@ fn day(file: &Path, text: &str) -> Result<Date, Failure> {
 }
 
 fn today() -> Date {
-    jiff::tz::TimeZone::UTC.to_datetime(When::now().0).date()
+    jiff::tz::TimeZone::UTC.to_datetime(UtcTime::now().0).date()
 }
 
 fn refuse(file: &Path, why: String) -> Failure {

@@ -1,7 +1,8 @@
-//! The ledger of calls: which are there, and whether one more is admitted.
+//! The registry of calls: the calls that there are, and whether one more is admitted. Relies on [`crate::admission`]
+//! for the decision; knows nothing of signalling and media.
 //!
-//! One lock covers both questions. So a call that was admitted before the node was closed is in the
-//! count at the moment closing it returns, and no drain ever sees "no calls" too early (R4).
+//! One lock covers both. So a call that was admitted before the node was closed is counted when the close returns,
+//! and a drain never sees "no calls" too early (R4).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,11 +16,11 @@ use crate::admission::{Admission, Admitter, Refusal, Verdict};
 use crate::audio::Participant;
 use crate::time::Clock;
 
-/// The calls of a node as a drain sees them. A call is there from the moment its INVITE is admitted
-/// until its signalling and its media are gone.
+/// The calls of a node as a drain sees them. A call counts from the admission of its INVITE until its signalling
+/// and its media are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
-    /// The engine is sure.
+    /// The engine knows them.
     Known {
         /// How many calls there are.
         count: u32,
@@ -37,25 +38,25 @@ pub struct Stats {
     pub carried: u64,
     /// Calls refused in maintenance mode.
     pub refused_maintenance: u64,
-    /// Calls refused because the node had as many as it may, or all its media ports were in use by calls.
+    /// Calls refused at the call limit, or because all media ports were in use by calls.
     pub refused_limit: u64,
-    /// Calls refused although the node was not full: the system gave no media port.
+    /// Calls refused although the node was not full: the system granted no media port.
     pub refused_resource: u64,
-    /// Calls refused because their source made too many.
+    /// Calls refused because their source exceeded its rate.
     pub refused_rate: u64,
-    /// Requests not answered at all because their source sent far too many.
+    /// Requests not answered at all because their source far exceeded its rate.
     pub dropped: u64,
     /// Calls to an alias that no room has.
     pub not_found: u64,
-    /// Calls refused for another reason: no codec, no readable request, an extension we lack.
+    /// Calls refused for another reason: no codec, a malformed request, an extension that is not supported.
     pub not_acceptable: u64,
-    /// Calls that the caller gave up before they were answered.
+    /// Calls that the caller cancelled before they were answered.
     pub cancelled: u64,
     /// Calls ended by the far end.
     pub ended_by_far_end: u64,
     /// Calls ended because their answer was never confirmed by an ACK.
     pub ended_without_ack: u64,
-    /// Calls ended because nothing was heard of the far end.
+    /// Calls ended because no media arrived from the far end.
     pub ended_by_media_timeout: u64,
     /// Calls ended because their session timer lapsed.
     pub ended_by_session_timer: u64,
@@ -65,20 +66,20 @@ pub struct Stats {
     pub ended_by_shutdown: u64,
 }
 
-/// What becomes of a new call.
+/// The result of a request for admission.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// It is in the count for as long as the ticket lives.
+    /// The call is counted for as long as the ticket lives.
     Admitted(Ticket),
-    /// It is to be told why not.
+    /// It is refused with this reason.
     Refused(Refusal),
     /// It gets no answer.
     Dropped,
 }
 
-/// The ledger; shared by all parts of the engine.
+/// The calls and the admission of a node; shared by all parts of the engine.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct CallRegistry {
     clock: Clock,
     inner: Mutex<Inner>,
     calls: watch::Sender<Calls>,
@@ -93,16 +94,16 @@ struct Inner {
     stats: Stats,
 }
 
-impl Ledger {
-    pub(crate) fn new(clock: Clock, admitter: Admitter) -> Arc<Ledger> {
+impl CallRegistry {
+    pub(crate) fn new(clock: Clock, admitter: Admitter) -> Arc<CallRegistry> {
         let inner =
             Inner { admitter, open: BTreeMap::new(), next: 0, failed: false, stats: Stats::default() };
         let (calls, _) = watch::channel(inner.calls());
-        Arc::new(Ledger { clock, inner: Mutex::new(inner), calls })
+        Arc::new(CallRegistry { clock, inner: Mutex::new(inner), calls })
     }
 
-    /// Asks for the admission of a call; when it is admitted it is counted before this returns.
-    pub(crate) fn admit(self: &Arc<Ledger>, source: IpAddr) -> Entry {
+    /// Requests the admission of a call. An admitted call is counted before this returns.
+    pub(crate) fn admit(self: &Arc<CallRegistry>, source: IpAddr) -> Entry {
         let mut inner = self.lock();
         let calls = u32::try_from(inner.open.len()).unwrap_or(u32::MAX);
         match inner.admitter.admit(self.clock.now(), source, calls) {
@@ -111,7 +112,7 @@ impl Ledger {
                 let call = Participant(inner.next);
                 inner.open.insert(call, Instant::now());
                 self.publish(&inner);
-                Entry::Admitted(Ticket { call, purpose: Purpose::Call, ledger: Arc::clone(self) })
+                Entry::Admitted(Ticket { call, purpose: Purpose::Call, registry: Arc::clone(self) })
             }
             Verdict::Refuse(refusal) => {
                 match &refusal {
@@ -128,15 +129,15 @@ impl Ledger {
         }
     }
 
-    /// A ticket for the engine's call to itself. It is in no count, and no admission is asked: the node
-    /// probes itself in maintenance mode as well. `turn` is given back with the ticket.
-    pub(crate) fn probe(self: &Arc<Ledger>, turn: OwnedSemaphorePermit) -> Ticket {
+    /// A ticket for the engine's call to itself. It is not counted and needs no admission: the node probes itself in
+    /// maintenance mode as well. `permit` is released with the ticket.
+    pub(crate) fn probe(self: &Arc<CallRegistry>, permit: OwnedSemaphorePermit) -> Ticket {
         let mut inner = self.lock();
         inner.next += 1;
-        Ticket { call: Participant(inner.next), purpose: Purpose::Probe(turn), ledger: Arc::clone(self) }
+        Ticket { call: Participant(inner.next), purpose: Purpose::Probe(permit), registry: Arc::clone(self) }
     }
 
-    /// Whether a request that makes no call is worth an answer.
+    /// Whether a request that makes no call is answered: not above the rate of its source.
     pub(crate) fn answer(&self, source: IpAddr) -> bool {
         let mut inner = self.lock();
         let answer = inner.admitter.answer(self.clock.now(), source);
@@ -152,7 +153,7 @@ impl Ledger {
         self.lock().admitter.admission().clone()
     }
 
-    /// A part of the engine has failed: from now on nobody knows what calls there are.
+    /// Records that a part of the engine has failed: from now on the calls are unknown.
     pub(crate) fn fail(&self) {
         let mut inner = self.lock();
         inner.failed = true;
@@ -175,7 +176,7 @@ impl Ledger {
         self.calls.send_replace(inner.calls());
     }
 
-    /// No code that can panic runs under the lock, so a poisoned ledger is still a true one.
+    /// No code that can panic runs under the lock, so a poisoned registry is still consistent.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -191,28 +192,28 @@ impl Inner {
     }
 }
 
-/// A call's place in the ledger, given back when the last holder drops it.
+/// A call's entry in the registry, removed when the last owner drops it.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) call: Participant,
     pub(crate) purpose: Purpose,
-    ledger: Arc<Ledger>,
+    registry: Arc<CallRegistry>,
 }
 
 /// Whose call it is.
 #[derive(Debug)]
 pub(crate) enum Purpose {
-    /// A caller's. It counts.
+    /// A caller's; it is counted.
     Call,
-    /// The engine's own, to itself. It counts nowhere; the permit makes it the only one.
-    Probe(#[expect(dead_code, reason = "held, and given back with the ticket")] OwnedSemaphorePermit),
+    /// The engine's own, to itself; it is not counted. The permit makes it the only one.
+    Probe(#[expect(dead_code, reason = "held, and released with the ticket")] OwnedSemaphorePermit),
 }
 
 impl Ticket {
     /// Counts something that happened to this call.
     pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
         match self.purpose {
-            Purpose::Call => self.ledger.count(change),
+            Purpose::Call => self.registry.count(change),
             Purpose::Probe(_) => {}
         }
     }
@@ -222,9 +223,9 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         match self.purpose {
             Purpose::Call => {
-                let mut inner = self.ledger.lock();
+                let mut inner = self.registry.lock();
                 inner.open.remove(&self.call);
-                self.ledger.publish(&inner);
+                self.registry.publish(&inner);
             }
             Purpose::Probe(_) => {}
         }
@@ -239,48 +240,48 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn ledger(call_limit: u32) -> Arc<Ledger> {
+    fn registry(call_limit: u32) -> Arc<CallRegistry> {
         let rate = SourceRate { admitted: 1_000_000, burst: 1_000_000, answered: 1_000_000 };
-        Ledger::new(Clock::start(), Admitter::new(Admission::Open, call_limit, rate))
+        CallRegistry::new(Clock::start(), Admitter::new(Admission::Open, call_limit, rate))
     }
 
-    fn count(ledger: &Ledger) -> Option<u32> {
-        match *ledger.watch().borrow() {
+    fn count(registry: &CallRegistry) -> Option<u32> {
+        match *registry.watch().borrow() {
             Calls::Known { count, .. } => Some(count),
             Calls::Unknown => None,
         }
     }
 
     #[test]
-    fn a_call_counts_from_its_admission_until_the_last_holder_lets_go() {
-        let ledger = ledger(10);
-        let Entry::Admitted(ticket) = ledger.admit(HERE) else { panic!("not admitted") };
+    fn call_counts_from_its_admission_until_the_last_owner_drops_its_ticket() {
+        let registry = registry(10);
+        let Entry::Admitted(ticket) = registry.admit(HERE) else { panic!("not admitted") };
         let ticket = Arc::new(ticket);
         let held_by_media = Arc::clone(&ticket);
         drop(ticket);
-        assert_eq!(count(&ledger), Some(1));
+        assert_eq!(count(&registry), Some(1));
         drop(held_by_media);
-        assert_eq!(count(&ledger), Some(0));
+        assert_eq!(count(&registry), Some(0));
     }
 
     #[test]
-    fn after_a_failure_the_calls_are_unknown_for_good() {
-        let ledger = ledger(10);
-        ledger.fail();
-        let Entry::Admitted(ticket) = ledger.admit(HERE) else { panic!("not admitted") };
+    fn calls_stay_unknown_after_a_failure() {
+        let registry = registry(10);
+        registry.fail();
+        let Entry::Admitted(ticket) = registry.admit(HERE) else { panic!("not admitted") };
         drop(ticket);
-        assert_eq!(count(&ledger), None);
+        assert_eq!(count(&registry), None);
     }
 
     #[test]
-    fn what_was_admitted_before_the_close_is_counted_when_the_close_returns() {
+    fn calls_admitted_before_the_close_are_counted_when_the_close_returns() {
         for _ in 0..200 {
-            let ledger = ledger(u32::MAX);
+            let registry = registry(u32::MAX);
             let callers: Vec<_> = (0..4)
                 .map(|_| {
-                    let ledger = Arc::clone(&ledger);
+                    let registry = Arc::clone(&registry);
                     std::thread::spawn(move || {
-                        let tickets = (0..50).map_while(|_| match ledger.admit(HERE) {
+                        let tickets = (0..50).map_while(|_| match registry.admit(HERE) {
                             Entry::Admitted(ticket) => Some(ticket),
                             Entry::Refused(_) | Entry::Dropped => None,
                         });
@@ -288,8 +289,8 @@ mod tests {
                     })
                 })
                 .collect();
-            ledger.set_admission(Admission::Closed(Closed::maintenance_mode()));
-            let at_close = count(&ledger);
+            registry.set_admission(Admission::Closed(Closed::maintenance_mode()));
+            let at_close = count(&registry);
             let tickets: Vec<_> = callers.into_iter().map(|caller| caller.join().expect("caller")).collect();
             assert_eq!(at_close, Some(tickets.iter().map(|t| t.len() as u32).sum()));
         }

@@ -1,4 +1,4 @@
-//! The platform's brain under strange input: what is late, unknown or contradictory has no effect.
+//! The platform's state machine with unusual input: late, unknown or contradictory events have no effect.
 
 use fleet::desired::Generation;
 use fleet::node::{Contact, Duty, NodeId};
@@ -37,7 +37,7 @@ fn report(at: u64, generation: Generation, calls: u32) -> Event {
 }
 
 #[test]
-fn a_report_that_says_nothing_new_is_no_event() {
+fn unchanged_report_is_no_event() {
     let mut fleet = fleet();
     assert!(!fleet.apply(Time(1), report(1, Generation::default(), 3)).changed.is_empty());
     let before = fleet.clone();
@@ -46,7 +46,7 @@ fn a_report_that_says_nothing_new_is_no_event() {
 }
 
 #[test]
-fn a_report_that_comes_late_has_no_effect() {
+fn late_report_has_no_effect() {
     let mut fleet = fleet();
     fleet.apply(Time(9), report(9, Generation::default(), 0));
     let before = fleet.clone();
@@ -55,7 +55,7 @@ fn a_report_that_comes_late_has_no_effect() {
 }
 
 #[test]
-fn a_node_that_nobody_registered_changes_nothing() {
+fn node_that_nobody_registered_changes_nothing() {
     let mut fleet = Fleet::new(RELEASE, Policy::standard());
     let before = fleet.clone();
     for event in [
@@ -73,7 +73,7 @@ fn a_node_that_nobody_registered_changes_nothing() {
 }
 
 #[test]
-fn a_manager_whose_memory_has_gone_back_outbids_what_its_nodes_remember() {
+fn restored_manager_issues_generations_above_those_that_its_nodes_have_accepted() {
     let mut fleet = fleet();
     fleet.apply(Time(1), report(1, Generation { epoch: 7, n: 40 }, 0));
     let wanted = fleet.wanted(NODE).unwrap().generation;
@@ -81,18 +81,18 @@ fn a_manager_whose_memory_has_gone_back_outbids_what_its_nodes_remember() {
     assert_eq!(fleet.platform.epoch, 8);
 }
 
-/// A number that one node chooses must not keep the platform from hearing the others, whatever it is.
+/// No number that one node chooses may keep the platform from accepting reports of the others.
 #[test]
 fn no_epoch_that_one_node_claims_keeps_another_from_being_heard() {
-    const LIAR: NodeId = NodeId(2);
+    const FAULTY: NodeId = NodeId(2);
     let end = u32::MAX - (1 << 20);
     for claimed in [0, 2, 1_000, end - 1, end, end + 1, u32::MAX - 1, u32::MAX] {
         let mut fleet = fleet();
-        fleet.apply(Time(0), Event::NodeAdded { id: LIAR, name: "liar".into(), duty: Duty::AlwaysOn });
+        fleet.apply(Time(0), Event::NodeAdded { id: FAULTY, name: "faulty".into(), duty: Duty::AlwaysOn });
         for (at, n) in [(1, 0), (2, u64::MAX), (3, 1)] {
             let generation = Generation { epoch: claimed, n };
             let Event::Report { id: _, observed } = report(at, generation, 0) else { unreachable!() };
-            fleet.apply(Time(at), Event::Report { id: LIAR, observed });
+            fleet.apply(Time(at), Event::Report { id: FAULTY, observed });
         }
         fleet.apply(Time(4), Event::ManagerStarted { release: RELEASE, fell_back: None, wall: None });
         // The honest node accepts what is wanted of it, and its report counts.
@@ -112,7 +112,7 @@ fn no_epoch_that_one_node_claims_keeps_another_from_being_heard() {
 
 /// A store in which one node has raised the epoch above every bound, as release 34 allowed it.
 #[test]
-fn a_platform_whose_epoch_was_raised_to_the_bound_hears_its_nodes_again() {
+fn platform_whose_epoch_was_raised_to_the_bound_accepts_reports_again() {
     let fleet = fleet();
     let beyond = Generation { epoch: u32::MAX - (1 << 20) + 1, n: 1 };
     let poisoned = Fleet::restore(
@@ -131,7 +131,7 @@ fn a_platform_whose_epoch_was_raised_to_the_bound_hears_its_nodes_again() {
 }
 
 #[test]
-fn the_generation_rises_whenever_something_else_is_wanted() {
+fn generation_rises_whenever_the_desired_state_changes() {
     let mut fleet = fleet();
     let before = fleet.wanted(NODE).unwrap();
     fleet.apply(Time(1), Event::Maintenance { id: NODE, operator: Some("fan".into()) });
@@ -144,7 +144,7 @@ fn the_generation_rises_whenever_something_else_is_wanted() {
 }
 
 #[test]
-fn a_node_counts_as_lost_only_after_the_silence_that_is_allowed() {
+fn node_counts_as_lost_only_after_the_silence_that_is_allowed() {
     let mut fleet = fleet();
     fleet.apply(Time(0), report(0, Generation::default(), 0));
     fleet.apply(Time(0), Event::LinkDown { id: NODE });
@@ -158,7 +158,7 @@ fn a_node_counts_as_lost_only_after_the_silence_that_is_allowed() {
 }
 
 #[test]
-fn a_platform_reads_back_as_it_was_stored() {
+fn platform_reads_back_as_it_was_stored() {
     let mut fleet = fleet();
     fleet.apply(Time(1), report(1, Generation::default(), 3));
     let platform = serde_json::to_string(&fleet.platform).unwrap();
@@ -175,7 +175,7 @@ fn package(minor: u16) -> Package {
     Package { release: Release { version, build: Build(1) }, manifest, path: Path(vec![step]) }
 }
 
-/// A fleet whose manager runs 34.1 in a run that nothing locks any more, and whose node has said this.
+/// A fleet whose manager runs 34.1 in a run whose lock is lifted, and whose node has reported this.
 fn replaceable(release: Release, footing: Footing) -> Fleet {
     let mut fleet = fleet();
     fleet.apply(Time(0), report(1, Generation::default(), 0));
@@ -193,7 +193,7 @@ fn replaceable(release: Release, footing: Footing) -> Fleet {
 }
 
 #[test]
-fn a_release_that_may_still_fall_back_is_not_upgraded_from() {
+fn release_that_may_still_fall_back_is_not_upgraded_from() {
     let check = |release: Release, footing: Footing, expected: usize| {
         let mut next = package(2);
         next.path.0[0].from = package(1).release.version;
@@ -207,7 +207,7 @@ fn a_release_that_may_still_fall_back_is_not_upgraded_from() {
 }
 
 #[test]
-fn a_node_that_has_used_up_its_epochs_does_not_use_up_those_of_the_platform() {
+fn node_that_has_used_up_its_epochs_does_not_use_up_those_of_the_platform() {
     let mut fleet = fleet();
     let before = fleet.clone();
     fleet.apply(Time(1), report(1, Generation { epoch: u32::MAX, n: 1 }, 0));
@@ -229,7 +229,7 @@ fn every_start_of_the_manager_begins_an_epoch_above_all_before() {
 }
 
 #[test]
-fn a_manager_whose_clock_is_wrong_by_a_century_still_hears_its_nodes() {
+fn manager_whose_clock_is_wrong_by_a_century_accepts_reports() {
     let mut fleet = fleet();
     fleet.apply(
         Time(9_000_000_000_000),
@@ -241,8 +241,8 @@ fn a_manager_whose_clock_is_wrong_by_a_century_still_hears_its_nodes() {
 }
 
 #[test]
-fn the_eight_statuses_are_told_letter_by_letter() {
-    let told: Vec<_> = Status::ALL.iter().map(|status| (status.token(), status.to_string())).collect();
+fn eight_statuses_are_shown_letter_by_letter() {
+    let shown: Vec<_> = Status::ALL.iter().map(|status| (status.token(), status.to_string())).collect();
     let expected = [
         ("IDLE", "No upgrade in progress"),
         ("PENDING", "Upgrade pending"),
@@ -253,7 +253,7 @@ fn the_eight_statuses_are_told_letter_by_letter() {
         ("REBOOTING", "Rebooting"),
         ("UNREACHABLE", "Could not communicate with conferencing node"),
     ];
-    assert_eq!(told, expected.map(|(token, text)| (token, text.to_string())));
+    assert_eq!(shown, expected.map(|(token, text)| (token, text.to_string())));
     for status in Status::ALL {
         assert_eq!(serde_json::to_value(status).unwrap(), status.token());
     }
@@ -297,7 +297,7 @@ fn drained(fleet: &Fleet, at: u64, admission: Admission, footing: Footing) -> Ev
 }
 
 #[test]
-fn a_node_that_went_back_to_service_instead_of_installing_gives_its_place_back() {
+fn node_that_went_back_to_service_instead_of_installing_releases_its_place() {
     let (mut fleet, now) = installing();
     let at = now.0 + 1;
     let back = drained(&fleet, at, Admission::Admitting, Footing::Confirmed);
@@ -309,7 +309,7 @@ fn a_node_that_went_back_to_service_instead_of_installing_gives_its_place_back()
 }
 
 #[test]
-fn a_node_that_is_away_for_over_an_hour_is_shown_as_stuck_r27() {
+fn node_that_is_away_for_over_an_hour_is_shown_as_stuck_r27() {
     let (mut fleet, now) = installing();
     let leaving = drained(&fleet, now.0 + 1, Admission::Refusing, Footing::Leaving);
     fleet.apply(Time(now.0 + 1), leaving);
@@ -324,7 +324,7 @@ fn a_node_that_is_away_for_over_an_hour_is_shown_as_stuck_r27() {
 }
 
 #[test]
-fn a_node_that_was_started_for_a_run_and_is_always_on_from_now_on_goes_back_to_no_rest() {
+fn node_that_becomes_always_on_is_not_powered_off_after_its_run() {
     let mut fleet = fleet();
     let mut node = fleet.nodes().get(NODE).unwrap().clone();
     (node.duty, node.woken) = (Duty::Bursting, true);

@@ -1,4 +1,4 @@
-//! What `pitlane simulate` takes.
+//! Arguments of `pitlane simulate`: types, parsers and bounds. The plan of the forecast is made in `simulate::plan`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,42 +7,41 @@ use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 use fleet::platform::NODES_AT_MOST;
 use fleet::time::Span;
 
-use crate::args::PolicyArgs;
+use super::upgrade::PolicyArgs;
 use crate::span::Seconds;
 
-/// Most samples: the edge of 95 in a hundred is sharp long before that.
+/// Most samples: the 95th percentile is stable long before that.
 const MOST_SAMPLES: i64 = 10_000;
 
-/// Most calls and places of a node: far more than a machine carries.
+/// Most calls and call places of a node: far more than a machine carries.
 const MOST_CALLS: u32 = 10_000;
 
-/// Longest mean and deviation of the calls' lengths: calls are followed for 48 h.
+/// Longest mean and deviation of call durations: calls are simulated for 48 h.
 const LONGEST_MEAN: Span = Span::hours(12);
 
-/// How a run would go.
+/// The options of a forecast.
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("fleet").required(true))]
 pub(crate) struct SimulateArgs {
     /// How many nodes there are, all in one location.
     #[arg(long, group = "fleet", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=NODES_AT_MOST as i64))]
     pub(crate) nodes: Option<u32>,
-    /// The locations with their nodes, like London=120,Oslo=80@1h,Boston=20@-5h. What stands behind @ is
-    /// how far the location's clocks are ahead of UTC.
+    /// The locations with their nodes, like London=120,Oslo=80@1h,Boston=20@-5h. The part after @ is the location's
+    /// offset from UTC.
     #[arg(long, group = "fleet", value_name = "NAME=N,…", value_delimiter = ',')]
-    pub(crate) locations: Vec<Place>,
-    /// Takes nodes, locations, present calls and the standing policy from the running platform. It is only
-    /// read; nothing is changed.
+    pub(crate) locations: Vec<LocationArg>,
+    /// Reads nodes, locations, present calls and the default policy from the running platform. Nothing is changed
+    /// there.
     #[arg(long, group = "fleet")]
     pub(crate) from_platform: bool,
 
-    /// Calls on a node at the busiest hour. 20 when not given; with --from-platform, what the present calls
-    /// come to.
+    /// Calls on a node at the busiest hour. If not given, 20; with --from-platform, estimated from the present calls.
     #[arg(long, value_name = "N", value_parser = calls)]
     pub(crate) calls_per_node: Option<f64>,
     /// How long a call lasts on average.
     #[arg(long, value_name = "TIME", default_value = "27m", value_parser = mean)]
     pub(crate) call_mean: Seconds,
-    /// The standard deviation of that. Lengths are lognormal.
+    /// The standard deviation of that. Durations are lognormal.
     #[arg(long, value_name = "TIME", default_value = "20m", value_parser = deviation)]
     pub(crate) call_sd: Seconds,
     /// How the load changes over a day.
@@ -52,7 +51,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_CALLS)))]
     pub(crate) places_per_node: u32,
 
-    /// When Start is pressed, in UTC: 03:00, or the hour alone. 03:00 when not given; with --from-platform, now.
+    /// When Start is pressed, in UTC: 03:00, or the hour alone. If not given, 03:00; with --from-platform, now.
     #[arg(long, value_name = "CLOCK")]
     pub(crate) start: Option<Clock>,
     /// How long it takes until the Management Node runs the new release.
@@ -61,17 +60,17 @@ pub(crate) struct SimulateArgs {
     /// How long it takes until the package has arrived on every node and is unpacked.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = some_time)]
     pub(crate) staging: Seconds,
-    /// How long a node is away from its last call until it takes calls again.
+    /// How long a node takes no calls between its last call and its return.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = some_time)]
     pub(crate) away: Seconds,
 
-    /// How many runs are drawn. Every figure rests on all of them.
+    /// How many runs are simulated. Every figure is computed from all of them.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=MOST_SAMPLES))]
     pub(crate) samples: u32,
-    /// What chance begins with. The same seed gives the same figures.
+    /// The seed of the random numbers. The same seed gives the same figures.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Draws capacity and progress over time into this file. One that is there is replaced.
+    /// Draws capacity and progress over time into this file, which is replaced if it exists.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) svg: Option<PathBuf>,
 
@@ -83,7 +82,7 @@ pub(crate) struct SimulateArgs {
 /// How the load changes over a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DayArg {
-    /// Office hours by each location's clocks: next to nothing at night, the busiest at 10 and at 14.
+    /// Office hours by each location's time: next to nothing at night, busiest at 10 and at 14.
     Office,
     /// The same at every hour.
     Flat,
@@ -91,12 +90,12 @@ pub(crate) enum DayArg {
 
 /// A location and its nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LocationArg {
     /// Its name.
     pub(crate) name: String,
     /// Its nodes.
     pub(crate) nodes: u32,
-    /// How far its clocks are ahead of UTC, from 0 to 24 h.
+    /// Its offset from UTC, from 0 to 24 h.
     pub(crate) ahead: Span,
 }
 
@@ -105,17 +104,17 @@ pub(crate) struct Place {
 #[error(
     "{0:?} is not a location with its nodes; write it like London=120, or Oslo=80@1h for clocks ahead of UTC"
 )]
-pub(crate) struct NotAPlace(String);
+pub(crate) struct NotALocation(String);
 
-impl FromStr for Place {
-    type Err = NotAPlace;
+impl FromStr for LocationArg {
+    type Err = NotALocation;
 
-    fn from_str(text: &str) -> Result<Self, NotAPlace> {
-        place(text).ok_or_else(|| NotAPlace(text.chars().take(40).collect()))
+    fn from_str(text: &str) -> Result<Self, NotALocation> {
+        location(text).ok_or_else(|| NotALocation(text.chars().take(40).collect()))
     }
 }
 
-fn place(text: &str) -> Option<Place> {
+fn location(text: &str) -> Option<LocationArg> {
     let (name, rest) = text.split_once('=')?;
     let (nodes, ahead) = rest.split_once('@').unwrap_or((rest, "0h"));
     let day = Span::hours(24);
@@ -125,7 +124,7 @@ fn place(text: &str) -> Option<Place> {
     };
     let nodes = nodes.trim().parse().ok().filter(|nodes| (1..=NODES_AT_MOST as u32).contains(nodes))?;
     let name = name.trim().to_string();
-    (!name.is_empty() && ahead <= day).then_some(Place { name, nodes, ahead })
+    (!name.is_empty() && ahead <= day).then_some(LocationArg { name, nodes, ahead })
 }
 
 /// A time of day: the time since midnight, UTC.
@@ -181,9 +180,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_is_read_with_its_nodes_and_its_clocks() {
+    fn location_is_read_with_its_nodes_and_its_clocks() {
         let check = |text: &str, expected: Option<(&str, u32, u64)>| {
-            let place = text.parse::<Place>().ok();
+            let place = text.parse::<LocationArg>().ok();
             let found = place.as_ref().map(|place| (place.name.as_str(), place.nodes, place.ahead.0));
             assert_eq!(found, expected, "{text:?}");
         };
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_of_day_is_read_with_or_without_minutes() {
+    fn time_of_day_is_read_with_or_without_minutes() {
         let check = |text: &str, expected: Option<u64>| {
             let clock = text.parse::<Clock>().ok();
             assert_eq!(clock.map(|Clock(span)| span), expected.map(Span::minutes), "{text:?}");

@@ -1,43 +1,19 @@
-//! Passwords: read from where they are kept, never printed.
+//! Where passwords come from: a file, the environment, standard input or the terminal. None is printed, and the
+//! terminal does not echo.
 
-use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use crate::failure::Failure;
+use crate::password::Password;
 
-/// The variable that a password is taken from.
+/// The environment variable with the password.
 pub(crate) const PASSWORD_VARIABLE: &str = "PITLANE_PASSWORD";
 
 /// Longest accepted password file, in bytes.
 const MAX_PASSWORD: u64 = 1024;
 
-/// A password. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Password(String);
-
-impl Password {
-    /// Wraps a password.
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The password itself, for the request that carries it.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
-/// The password from a file (its first line) or from the environment; `None` when neither is given.
+/// The password from a file (its first line) or from the environment; `None` if neither is given.
 ///
 /// # Errors
 /// The file cannot be read, or is empty.
@@ -50,12 +26,12 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<Password>, Failure> {
     first_line(opened, &file.display().to_string()).map(Some)
 }
 
-/// The new password from a file, or from standard input when it is called `-`; asked for twice on the terminal
-/// when neither is given.
+/// The new password from a file, or from standard input if the file is `-`; asked for twice on the terminal if no
+/// file is given.
 ///
 /// # Errors
 /// It cannot be read, is empty, or the two differ.
-pub(crate) fn new_one(file: Option<&Path>, user: &str) -> Result<Password, Failure> {
+pub(crate) fn new_password(file: Option<&Path>, user: &str) -> Result<Password, Failure> {
     match file {
         Some(file) if file == Path::new("-") => first_line(std::io::stdin(), "standard input"),
         Some(file) => {

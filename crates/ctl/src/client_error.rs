@@ -1,5 +1,5 @@
-//! Why there is no answer of the Management Node, or not the one that was hoped for: what happened, what
-//! to do next, and whether trying again helps. It sends nothing.
+//! The errors of a request to the Management Node: what happened, what to do next, the exit code, and whether a retry
+//! may help. Sending and retrying are done elsewhere.
 
 use std::error::Error;
 use std::io;
@@ -8,51 +8,51 @@ use fleet::time::Span;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::failure::Exit;
-use crate::text::{harmless, one_line};
+use crate::exit::Exit;
+use crate::text::{one_line, sanitized};
 use crate::trust::TrustError;
 
-/// Why there is no answer, or not the one that was hoped for.
+/// Why a request has failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// The client cannot be set up.
     #[error("the connection cannot be set up")]
     Setup(#[source] reqwest::Error),
-    /// The way to trust cannot be set up.
+    /// The verification of the Management Node cannot be set up.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// Nobody answers.
+    /// There is no answer.
     #[error("cannot reach the Management Node at {manager}: {why}")]
     Unreachable {
-        /// Where it should be.
+        /// The address.
         manager: String,
-        /// What the network said.
+        /// The error of the network.
         why: String,
     },
-    /// Somebody answers who is not believed to be the Management Node.
+    /// The certificate of the answering machine is not accepted.
     #[error(
-        "whoever answers at {manager} is not trusted as the Management Node: {why}; nothing was sent to it"
+        "the machine that answers at {manager} is not trusted as the Management Node: {why}; nothing was sent to it"
     )]
     NotTrusted {
-        /// Where it should be.
+        /// The address.
         manager: String,
         /// What is wrong with its certificate.
         why: String,
     },
     /// The user or password is wrong.
     #[error("the Management Node at {manager} does not accept the user {user} with this password")]
-    NotLetIn {
-        /// Where it is.
+    LoginRefused {
+        /// The address.
         manager: String,
         /// The user.
         user: String,
     },
     /// Too many requests or failed logins.
     #[error("the Management Node at {manager} asks to wait{}: {sentence}", after(*.retry_after))]
-    Wait {
-        /// Where it is.
+    RateLimited {
+        /// The address.
         manager: String,
-        /// What it said.
+        /// The text of the answer.
         sentence: String,
         /// For how long.
         retry_after: Option<Span>,
@@ -75,10 +75,10 @@ pub(crate) enum ClientError {
     },
     /// What was asked for is not there.
     #[error("the Management Node has nothing at {path}: {sentence}")]
-    Nothing {
+    NotFound {
         /// The path.
         path: String,
-        /// What it said.
+        /// The text of the answer.
         sentence: String,
         /// What to do next, in its words.
         hint: Option<String>,
@@ -90,7 +90,7 @@ pub(crate) enum ClientError {
         doing: String,
         /// Its status.
         status: StatusCode,
-        /// What it said.
+        /// The text of the answer.
         sentence: String,
         /// What to do next, in its words.
         hint: Option<String>,
@@ -115,11 +115,11 @@ impl ClientError {
         match self {
             Self::Unreachable { .. }
             | Self::NotTrusted { .. }
-            | Self::NotLetIn { .. }
-            | Self::Wait { .. } => Exit::NoManager,
+            | Self::LoginRefused { .. }
+            | Self::RateLimited { .. } => Exit::NoManager,
             Self::Refused { .. } => Exit::Refused,
             Self::Trust(_) => Exit::Usage,
-            Self::Setup(_) | Self::Nothing { .. } | Self::Failed { .. } | Self::NotUnderstood { .. } => {
+            Self::Setup(_) | Self::NotFound { .. } | Self::Failed { .. } | Self::NotUnderstood { .. } => {
                 Exit::Failure
             }
         }
@@ -135,13 +135,13 @@ impl ClientError {
                 "compare with the fingerprint that the Management Node printed at its first start, or give its authority's file"
                     .into(),
             ),
-            Self::NotLetIn { .. } => Some("run pitlane login again, with the right user and password".into()),
+            Self::LoginRefused { .. } => Some("run pitlane login again, with the right user and password".into()),
             // The Management Node knows best what to do about its own refusal.
-            Self::Refused { hint, .. } | Self::Wait { hint, .. } => hint.clone(),
+            Self::Refused { hint, .. } | Self::RateLimited { hint, .. } => hint.clone(),
             Self::Failed { hint, .. } => {
                 hint.clone().or_else(|| Some("look at the Management Node's log, and try again".into()))
             }
-            Self::Nothing { hint, .. } => hint.clone().or_else(|| {
+            Self::NotFound { hint, .. } => hint.clone().or_else(|| {
                 Some("it may have been removed just now, or the Management Node is of another release".into())
             }),
             Self::NotUnderstood { .. } => Some("use the pitlane that came with the Management Node's release".into()),
@@ -150,21 +150,21 @@ impl ClientError {
     }
 
     /// Whether the same request may succeed in a while: the Management Node is away, or not ready.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Failed { .. } | Self::Wait { .. } => true,
+            Self::Unreachable { .. } | Self::Failed { .. } | Self::RateLimited { .. } => true,
             Self::Setup(_)
             | Self::Trust(_)
             | Self::NotTrusted { .. }
-            | Self::NotLetIn { .. }
+            | Self::LoginRefused { .. }
             | Self::Refused { .. }
-            | Self::Nothing { .. }
+            | Self::NotFound { .. }
             | Self::NotUnderstood { .. } => false,
         }
     }
 }
 
-/// What is wrong with the other side's certificate, if that is what went wrong.
+/// What is wrong with the server's certificate, if that is the cause.
 pub(crate) fn certificate_fault(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -183,7 +183,7 @@ pub(crate) fn certificate_fault(error: &(dyn Error + 'static)) -> Option<String>
     None
 }
 
-/// The innermost cause, which says what happened; those around it say only where.
+/// The innermost cause, which tells what happened; the outer ones name only the layer.
 pub(crate) fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it did not answer in time".into();
@@ -200,18 +200,18 @@ pub(crate) fn innermost(error: &reqwest::Error) -> String {
             Some(_) | None => cause = source,
         }
     }
-    harmless(&cause.to_string())
+    sanitized(&cause.to_string())
 }
 
-/// The sentence of a refusal, in whichever of the API's shapes it comes.
+/// The sentence of a refusal, from any of the forms that the API uses.
 pub(crate) fn sentence(body: Option<&Value>, text: &str, status: StatusCode) -> String {
     let known = body.and_then(|body| {
         let plain = ["error", "message", "details", "detail"].into_iter().find_map(|key| body[key].as_str());
         plain.map(str::to_string).or_else(|| fields(body))
     });
-    let said = known.unwrap_or_else(|| text.chars().take(300).collect());
-    let said = one_line(&harmless(&said));
-    if said.is_empty() { status.to_string() } else { said }
+    let sentence = known.unwrap_or_else(|| text.chars().take(300).collect());
+    let sentence = one_line(&sanitized(&sentence));
+    if sentence.is_empty() { status.to_string() } else { sentence }
 }
 
 /// `{"worker_vm": {"address": ["…"]}}` as `address: …`.
@@ -236,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_read_in_each_of_its_shapes() {
+    fn refusal_is_read_in_each_of_its_forms() {
         let check = |body: Value, expected: &str| {
             assert_eq!(sentence(Some(&body), "", StatusCode::BAD_REQUEST), expected);
         };

@@ -1,74 +1,75 @@
-//! How a node stands in a run: the mark in front of it, its colour, and what counts as upgraded.
+//! The state of a node in a run, summarised for the display: mark, colour, and what counts as upgraded. Computed from
+//! the status that the Management Node sends.
 
 use fleet::status::Status;
 
 use crate::api::{Node, release};
 use crate::terminal::Tone;
 
-/// How a node stands, for the mark in front of it and its colour.
+/// The summarised state of a node, for the mark before its name and its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Standing {
-    /// Somebody must look at it.
-    Trouble,
+pub(crate) enum NodeState {
+    /// An operator must look at it.
+    Attention,
     /// Under way.
     UnderWay,
     /// Not yet.
     Waiting,
-    /// Runs what the run brings.
+    /// Runs the release of the run.
     Upgraded,
     /// In no run.
-    AtRest,
+    Idle,
 }
 
-impl Standing {
+impl NodeState {
     pub(super) fn mark(self) -> char {
         match self {
-            Self::Trouble => '!',
+            Self::Attention => '!',
             Self::UnderWay => '>',
             Self::Waiting => '.',
             Self::Upgraded => '+',
-            Self::AtRest => ' ',
+            Self::Idle => ' ',
         }
     }
 
     pub(super) fn tone(self) -> Tone {
         match self {
-            Self::Trouble => Tone::Bad,
+            Self::Attention => Tone::Bad,
             Self::UnderWay => Tone::Busy,
             Self::Waiting => Tone::Quiet,
             Self::Upgraded => Tone::Good,
-            Self::AtRest => Tone::Plain,
+            Self::Idle => Tone::Plain,
         }
     }
 }
 
-/// What a node runs, `-` when that is not known.
+/// What a node runs, `-` if that is not known.
 pub(crate) fn runs(node: &Node) -> String {
     node.version.as_deref().map_or("-".into(), |version| release(version, node.build))
 }
 
-/// How a node stands in a run to `target`.
-pub(crate) fn standing(node: &Node, target: Option<&str>) -> Standing {
+/// The state of a node in a run to `target`.
+pub(crate) fn node_state(node: &Node, target: Option<&str>) -> NodeState {
     let waits = node.waits.as_ref();
     let failed = waits.is_some_and(|waits| waits.stuck || waits.waits_for == "failed");
     if failed {
-        return Standing::Trouble;
+        return NodeState::Attention;
     }
     match node.upgrade_status {
-        Some(Status::CouldNotCommunicate) => Standing::Trouble,
-        Some(Status::UpgradePending | Status::TimeoutWaitingForCallsToClear) => Standing::Waiting,
+        Some(Status::CouldNotCommunicate) => NodeState::Attention,
+        Some(Status::UpgradePending | Status::TimeoutWaitingForCallsToClear) => NodeState::Waiting,
         Some(
             Status::Preparing
             | Status::WaitingForCallsToClear
             | Status::UpgradeInProgress
             | Status::Rebooting,
-        ) => Standing::UnderWay,
+        ) => NodeState::UnderWay,
         Some(Status::NoUpgradeInProgress) if target.is_some_and(|target| runs(node) == target) => {
-            Standing::Upgraded
+            NodeState::Upgraded
         }
-        Some(Status::NoUpgradeInProgress) => Standing::AtRest,
-        // A newer release's status: neither trouble nor done, as far as anybody can tell here.
-        None => Standing::UnderWay,
+        Some(Status::NoUpgradeInProgress) => NodeState::Idle,
+        // A status of a newer release, which is not known here.
+        None => NodeState::UnderWay,
     }
 }
 
@@ -83,20 +84,20 @@ mod tests {
     use crate::view::samples;
 
     #[test]
-    fn a_node_that_needs_a_look_says_so_whatever_its_status() {
+    fn node_that_needs_attention_is_marked_whatever_its_status() {
         let mut node = samples::under_way().nodes.remove(3);
-        assert_eq!(standing(&node, None), Standing::UnderWay);
+        assert_eq!(node_state(&node, None), NodeState::UnderWay);
         node.waits.as_mut().unwrap().stuck = true;
-        assert_eq!(standing(&node, None), Standing::Trouble);
+        assert_eq!(node_state(&node, None), NodeState::Attention);
     }
 
     #[test]
-    fn a_node_that_runs_the_target_is_upgraded_only_at_rest() {
+    fn node_that_runs_the_target_is_upgraded_only_when_it_is_idle() {
         let mut node = samples::under_way().nodes.remove(1);
-        assert_eq!(standing(&node, Some("34.1 (34100)")), Standing::Upgraded);
-        assert_eq!(standing(&node, Some("34.2 (34200)")), Standing::AtRest);
-        assert_eq!(standing(&node, None), Standing::AtRest);
+        assert_eq!(node_state(&node, Some("34.1 (34100)")), NodeState::Upgraded);
+        assert_eq!(node_state(&node, Some("34.2 (34200)")), NodeState::Idle);
+        assert_eq!(node_state(&node, None), NodeState::Idle);
         node.upgrade_status = Some(Status::Rebooting);
-        assert_eq!(standing(&node, Some("34.1 (34100)")), Standing::UnderWay);
+        assert_eq!(node_state(&node, Some("34.1 (34100)")), NodeState::UnderWay);
     }
 }
