@@ -111,7 +111,7 @@ async fn enrol(session: &Session, name: &str, file: &Path) -> Result<Exit, Failu
     enrolment_file(session, request, file).await?;
     session.done(&format!("A new enrolment file for the Conferencing Node {name}: {}", file.display()));
     terminal::message(
-        "Carry it to the node's machine and use it there with `pitlane-node enrol --replace`; a node that runs takes it over \
+        "Carry it to the node's machine and use it there with `pitlane-node enrol --replace`; a running node adopts it \
          by itself. The certificate that the node has now is refused from then on. Keep the file secret until it is used.",
     );
     Ok(Exit::Ok)

@@ -133,7 +133,8 @@ pub(crate) fn absence(view: &UpgradeStatus) -> &'static str {
 
 /// The lines above the last known status while the Management Node does not answer.
 pub(crate) fn absence_lines(view: &UpgradeStatus, silent: Span, canvas: Canvas) -> Vec<String> {
-    let line = format!("For {silent} now {}. The status below is of {}.", absence(view), view.now.clock());
+    let line =
+        format!("No answer for {silent}: {}. The status below is of {}.", absence(view), view.now.clock());
     canvas.wrap("", &line).iter().map(|line| canvas.paint.tone(Tone::Bad, line)).collect()
 }
 
@@ -247,8 +248,8 @@ ended 2026-11-23 18:35:52Z (30 min ago), took 42 min";
         let mut view = samples::under_way();
         view.run.as_mut().unwrap().manager_step = "installing".into();
         let expected = "\
-For 12 s now the Management Node is restarting into its new release. What
-follows was so at 18:05:52Z.";
+No answer for 12 s: the Management Node is restarting into its new release. The
+status below is of 18:05:52Z.";
         check(&absence_lines(&view, Span::seconds(12), canvas(80)), 80, expected);
     }
 

@@ -46,7 +46,7 @@ fn password_is_changed_from_a_file_together_with_the_profile() {
     let home = server.home();
     std::fs::write(home.path().join("new"), format!("{NEW}\n")).unwrap();
     let outcome = home.run_ok(&["account", "password", "--new-password-file", "new"]);
-    assert_eq!(outcome.out, "The password of admin is changed.\nThe saved profile has the new one.\n");
+    assert_eq!(outcome.out, "The password of admin is changed.\nThe saved profile contains the new one.\n");
     assert!(outcome.err.contains("was removed on the Management Node"), "{}", outcome.err);
     assert_eq!(server.received(PASSWORD)[0].json(), json!({"old_password": "s3cret", "new_password": NEW}));
     assert!(!format!("{outcome:?}").contains(NEW), "the password is shown");

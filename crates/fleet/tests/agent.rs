@@ -1,4 +1,4 @@
-//! The node's own guard: whatever the platform says, and in whatever order it arrives.
+//! The node's own guard of its calls: it holds whatever the platform sends, and in whatever order that arrives.
 
 use fleet::agent::{Agent, AgentEvent, FallBack, PersistentState, Refusal, Refuse, Start};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
@@ -34,7 +34,7 @@ fn start() -> Start {
     Start { release: OLD, confirmed: true, staged: None, fell_back: None }
 }
 
-/// A node that has everything that it needs to leave: staged, drained, refusing.
+/// A node that meets all conditions of a restart: staged, drained, refusing calls.
 fn ready_to_leave() -> Agent {
     let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(2, Depth::Install)).unwrap();
@@ -50,7 +50,7 @@ fn ready_to_leave() -> Agent {
 }
 
 #[test]
-fn a_node_does_not_leave_while_anything_speaks_against_it() {
+fn node_does_not_leave_while_any_condition_is_not_met() {
     let one = Calls::Known { count: 1, oldest: Some(Span::seconds(1)) };
     for event in [
         AgentEvent::Calls(one),
@@ -61,16 +61,16 @@ fn a_node_does_not_leave_while_anything_speaks_against_it() {
     ] {
         let mut agent = ready_to_leave();
         agent.apply(Time(1), event.clone());
-        assert_eq!(agent.wanted().leave, None, "it would leave in spite of {event:?}");
+        assert_eq!(agent.wanted().leave, None, "it would leave despite {event:?}");
         agent.apply(Time(2), AgentEvent::Leaving { software: software(1) });
-        assert_eq!(agent.wanted().restart, None, "it left in spite of {event:?}");
+        assert_eq!(agent.wanted().restart, None, "it left despite {event:?}");
     }
 }
 
 /// R20. A restored Management Node may assign the release that the node has left since, and that its inactive slot
 /// still holds.
 #[test]
-fn a_node_never_leaves_for_a_release_that_is_not_later_than_its_own() {
+fn node_never_leaves_for_a_release_that_is_not_later_than_its_own() {
     for (release, leaves) in [(OLD, true), (NEW, false), (LATER, false)] {
         let mut agent =
             Agent::new(PersistentState::default(), Start { release, staged: Some(PACKAGE), ..start() });
@@ -82,7 +82,7 @@ fn a_node_never_leaves_for_a_release_that_is_not_later_than_its_own() {
 }
 
 #[test]
-fn a_node_that_was_told_to_install_in_service_refuses() {
+fn node_that_is_in_service_refuses_to_install() {
     let mut agent = Agent::new(PersistentState::default(), start());
     let mut desired = drained(1, Depth::Install);
     desired.intent.owners = Owners::default();
@@ -92,7 +92,7 @@ fn a_node_that_was_told_to_install_in_service_refuses() {
 }
 
 #[test]
-fn a_stale_or_contradictory_command_has_no_effect() {
+fn stale_or_contradictory_command_has_no_effect() {
     let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(5, Depth::Stage)).unwrap();
     let before = agent.clone();
@@ -104,10 +104,10 @@ fn a_stale_or_contradictory_command_has_no_effect() {
     assert_eq!(agent, before);
 }
 
-/// Two Management Nodes, one restored to a time before the other, may issue the same generation, when the clock was
+/// Two Management Nodes, one restored to a time before the other, may issue the same generation, if the clock was
 /// set back between them. Neither the node nor the Management Node would ever move on.
 #[test]
-fn a_generation_that_was_issued_twice_is_reported_as_a_later_one() {
+fn generation_that_was_issued_twice_is_reported_as_a_later_one() {
     let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(5, Depth::Stage)).unwrap();
     assert_eq!(agent.observed(Time(0)).generation, generation(5));
@@ -119,7 +119,7 @@ fn a_generation_that_was_issued_twice_is_reported_as_a_later_one() {
 }
 
 #[test]
-fn an_older_epoch_is_stale_however_high_its_number() {
+fn older_epoch_is_stale_however_high_its_number() {
     let mut agent = Agent::new(PersistentState::default(), start());
     let newer = Desired { generation: Generation { epoch: 2, n: 1 }, intent: Intent::default() };
     agent.accept(Time(0), newer).unwrap();
@@ -127,7 +127,7 @@ fn an_older_epoch_is_stale_however_high_its_number() {
 }
 
 #[test]
-fn maintenance_mode_is_in_force_again_before_anything_is_heard() {
+fn maintenance_mode_is_restored_before_any_message_arrives() {
     let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(1, Depth::Stage)).unwrap();
     let agent = Agent::new(agent.persistent_state().clone(), start());
@@ -135,7 +135,7 @@ fn maintenance_mode_is_in_force_again_before_anything_is_heard() {
 }
 
 #[test]
-fn a_node_that_is_cut_off_goes_back_to_service_by_itself() {
+fn node_that_is_cut_off_goes_back_to_service_by_itself() {
     let mut agent = Agent::new(PersistentState::default(), start());
     agent.accept(Time(0), drained(1, Depth::Stage)).unwrap();
     assert_eq!(agent.next_deadline(), Some(Time(0) + HOLD));
@@ -147,7 +147,7 @@ fn a_node_that_is_cut_off_goes_back_to_service_by_itself() {
 }
 
 #[test]
-fn a_node_that_is_cut_off_stays_where_its_operator_put_it() {
+fn node_that_is_cut_off_keeps_the_operators_maintenance_mode() {
     let mut agent = Agent::new(PersistentState::default(), start());
     let mut desired = drained(1, Depth::Stage);
     desired.intent.owners.operator = Some("fan".into());
@@ -158,7 +158,7 @@ fn a_node_that_is_cut_off_stays_where_its_operator_put_it() {
 }
 
 #[test]
-fn a_node_that_has_left_does_not_go_back_to_service_by_itself() {
+fn node_that_has_left_does_not_go_back_to_service_by_itself() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
     assert_eq!(agent.wanted().restart, Some(software(1)));
@@ -167,7 +167,7 @@ fn a_node_that_has_left_does_not_go_back_to_service_by_itself() {
 }
 
 #[test]
-fn a_release_takes_no_calls_before_it_is_confirmed() {
+fn release_takes_no_calls_before_it_is_confirmed() {
     let start = Start { release: NEW, confirmed: false, staged: None, fell_back: None };
     let mut agent = Agent::new(PersistentState::default(), start);
     assert_eq!(agent.wanted().refuse_calls, Some(Refuse::Unconfirmed));
@@ -177,7 +177,7 @@ fn a_release_takes_no_calls_before_it_is_confirmed() {
 }
 
 #[test]
-fn a_release_that_fell_back_is_not_taken_again_for_the_same_run() {
+fn release_that_fell_back_is_not_taken_again_for_the_same_run() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
     let fell_back = FallBack { manifest: PACKAGE, at: 7, why: "it crashed at start".into() };
@@ -226,7 +226,7 @@ fn fall_back_of_an_earlier_attempt_is_none_of_the_next() {
 }
 
 #[test]
-fn a_node_that_came_back_without_its_new_slot_leaves_again() {
+fn node_that_came_back_without_its_new_slot_leaves_again() {
     let mut agent = ready_to_leave();
     agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
     let mut agent = Agent::new(agent.persistent_state().clone(), Start { staged: Some(PACKAGE), ..start() });
