@@ -18,6 +18,9 @@ use crate::report::{Failure, failed, log};
 
 /// How often a lock is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a child of a killed `boot` may hold `boot.lock`: a forked process has it until it executes its program,
+/// which takes seconds on a machine without free processors.
+const FORKED_WITHIN: Duration = Duration::from_secs(5);
 /// How long a killed program may take to be gone, when it waits for a slow disk.
 const KILLED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -32,7 +35,7 @@ impl Locks {
     /// Takes both locks. A program that an earlier `boot` left behind has `grace` to end, and is then killed.
     pub(crate) fn take(root: &Path, grace: Duration) -> Result<Self, Failure> {
         let (boot, path) = open(root, "boot.lock")?;
-        if !free(&boot, &path)? {
+        if !free_within(&boot, &path, FORKED_WITHIN)? {
             return Err(Failure::Occupied { path });
         }
         let (running, path) = open(root, "running.lock")?;
