@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fleet::desired::{Depth, Desired};
 use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::path::{Path, Step};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
@@ -92,7 +92,7 @@ fn answer(now: Time, desired: &Desired, release: Release) -> Observed {
         at: now,
         generation: desired.generation,
         release,
-        footing: Footing::Confirmed,
+        release_state: ReleaseState::Confirmed,
         admission: if refusing { Admission::Refusing } else { Admission::Admitting },
         calls: Calls::NONE,
         staging: match desired.intent.software {

@@ -8,7 +8,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
-use crate::observed::{Admission, Footing, Observed, Staging};
+use crate::observed::{Admission, Observed, ReleaseState, Staging};
 use crate::progress::{AttemptResult, Phase, Progress};
 use crate::starts::{Duplicate, Starts};
 use crate::time::{Offset, Span, Time};
@@ -216,7 +216,7 @@ impl Node {
     pub fn is_back(&self) -> bool {
         let owners = Owners { run: None, ..self.owners() };
         self.current().is_some_and(|observed| {
-            observed.footing == Footing::Confirmed
+            observed.release_state == ReleaseState::Confirmed
                 && (observed.admission == Admission::Admitting) == owners.is_empty()
         })
     }
@@ -228,9 +228,9 @@ impl Node {
 
     /// Whether it reports that it runs a release, and that this has confirmed itself.
     pub fn runs(&self, release: Release) -> bool {
-        self.observed
-            .as_ref()
-            .is_some_and(|observed| observed.release == release && observed.footing != Footing::Trying)
+        self.observed.as_ref().is_some_and(|observed| {
+            observed.release == release && observed.release_state != ReleaseState::Trying
+        })
     }
 
     /// The two processes that report as this node, if there are two: a copied machine, or a stolen key.
@@ -247,7 +247,7 @@ impl Node {
     pub fn runs_assigned(&self) -> bool {
         match (&self.observed, &self.assigned) {
             (Some(observed), Some(assigned)) => {
-                observed.release == assigned.release && observed.footing == Footing::Confirmed
+                observed.release == assigned.release && observed.release_state == ReleaseState::Confirmed
             }
             (None, _) | (_, None) => false,
         }
@@ -255,9 +255,9 @@ impl Node {
 
     /// Whether it reports that it restarts into another release, or runs one that is not confirmed yet.
     pub fn restarts(&self) -> bool {
-        self.observed.as_ref().is_some_and(|observed| match observed.footing {
-            Footing::Leaving | Footing::Trying => true,
-            Footing::Confirmed => false,
+        self.observed.as_ref().is_some_and(|observed| match observed.release_state {
+            ReleaseState::Leaving | ReleaseState::Trying => true,
+            ReleaseState::Confirmed => false,
         })
     }
 

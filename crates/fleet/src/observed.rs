@@ -61,7 +61,7 @@ pub enum Admission {
 /// The state of the release that a node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Footing {
+pub enum ReleaseState {
     /// It runs a confirmed release.
     Confirmed,
     /// It runs a release that has not confirmed itself yet.
@@ -111,7 +111,8 @@ pub struct Observed {
     /// The release that runs.
     pub release: Release,
     /// The state of that release.
-    pub footing: Footing,
+    #[serde(rename = "footing")]
+    pub release_state: ReleaseState,
     /// Whether it takes calls.
     pub admission: Admission,
     /// Its calls.
@@ -136,7 +137,7 @@ impl Observed {
             at: _,
             generation,
             release,
-            footing,
+            release_state,
             admission,
             calls,
             staging,
@@ -146,7 +147,7 @@ impl Observed {
         } = self;
         *generation == earlier.generation
             && *release == earlier.release
-            && *footing == earlier.footing
+            && *release_state == earlier.release_state
             && *admission == earlier.admission
             && same_calls(*calls, earlier.calls)
             && *staging == earlier.staging

@@ -2,7 +2,7 @@
 
 use fleet::agent::{Agent, AgentEvent, FallBack, PersistentState, Refusal, Refuse, Start};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
-use fleet::observed::{Admission, Calls, Footing, Staging};
+use fleet::observed::{Admission, Calls, ReleaseState, Staging};
 use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 
@@ -171,7 +171,7 @@ fn release_takes_no_calls_before_it_is_confirmed() {
     let start = Start { release: NEW, confirmed: false, staged: None, fell_back: None };
     let mut agent = Agent::new(PersistentState::default(), start);
     assert_eq!(agent.wanted().refuse_calls, Some(Refuse::Unconfirmed));
-    assert_eq!(agent.observed(Time(1)).footing, Footing::Trying);
+    assert_eq!(agent.observed(Time(1)).release_state, ReleaseState::Trying);
     agent.apply(Time(2), AgentEvent::Confirmed);
     assert_eq!(agent.wanted().refuse_calls, None);
 }

@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::platform::{Blocker, Event, Fleet, Warning};
 use fleet::policy::Policy;
 use fleet::progress::{Failure, Phase, Progress};
@@ -58,7 +58,7 @@ impl Reporter {
             at: Time(at),
             generation: wanted.generation,
             release: release(self.runs),
-            footing: Footing::Confirmed,
+            release_state: ReleaseState::Confirmed,
             admission: if refuses { Admission::Refusing } else { Admission::Admitting },
             calls: Calls::Known { count: self.calls, oldest: None },
             staging: Staging::Staged { manifest: Sha256([1; 32]) },

@@ -6,7 +6,7 @@ use fleet::agent::{Agent, PersistentState, Start};
 use fleet::desired::Owners;
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState};
 use fleet::platform::{Applied, Event, Fleet, Joining};
 use fleet::policy::Policy;
 use fleet::progress::Phase;
@@ -15,8 +15,8 @@ use fleet::version::{Build, Release};
 
 use support::{NODE, NodeState, package, progress, release};
 
-fn say(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
-    support::report(fleet, NODE, at, NodeState { runs, footing, admission, calls: Calls::NONE })
+fn say(fleet: &mut Fleet, at: u64, runs: u16, release_state: ReleaseState, admission: Admission) -> Applied {
+    support::report(fleet, NODE, at, NodeState { runs, release_state, admission, calls: Calls::NONE })
 }
 
 fn enrol(fleet: &mut Fleet, at: u64, release: Option<Release>) -> Vec<NodeFact> {
@@ -41,11 +41,11 @@ fn registered() -> Fleet {
 /// A platform that a run has brought to 34.1, with its node.
 fn upgraded() -> Fleet {
     let mut fleet = registered();
-    say(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    say(&mut fleet, 1, 0, ReleaseState::Confirmed, Admission::Admitting);
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
     fleet.apply(Time(4), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
-    say(&mut fleet, 5, 1, Footing::Confirmed, Admission::Admitting);
+    say(&mut fleet, 5, 1, ReleaseState::Confirmed, Admission::Admitting);
     assert!(fleet.platform.run.is_none(), "{:?}", progress(&fleet));
     fleet
 }
@@ -90,19 +90,19 @@ fn node_that_is_brought_back_on_another_version_takes_no_calls_until_it_is_upgra
     assert_eq!(enrol(&mut fleet, 11, Some(release(0))), [], "reported twice");
     assert!(refuses_calls(&fleet), "the node itself goes on taking calls");
 
-    say(&mut fleet, 12, 0, Footing::Confirmed, Admission::Refusing);
+    say(&mut fleet, 12, 0, ReleaseState::Confirmed, Admission::Refusing);
     assert_eq!(fleet.check_start(&package(1), Time(13)).blockers, []);
     fleet.start(package(1), Policy::standard(), Time(13)).unwrap();
-    say(&mut fleet, 14, 0, Footing::Confirmed, Admission::Refusing);
-    say(&mut fleet, 15, 0, Footing::Confirmed, Admission::Refusing);
+    say(&mut fleet, 14, 0, ReleaseState::Confirmed, Admission::Refusing);
+    say(&mut fleet, 15, 0, ReleaseState::Confirmed, Admission::Refusing);
     assert!(matches!(progress(&fleet).phase(), Some(Phase::Installing { .. })), "{:?}", progress(&fleet));
-    say(&mut fleet, 16, 1, Footing::Trying, Admission::Refusing);
+    say(&mut fleet, 16, 1, ReleaseState::Trying, Admission::Refusing);
     assert!(held(&fleet).is_some(), "a release that may fall back counts");
-    let facts = of_node(&say(&mut fleet, 17, 1, Footing::Confirmed, Admission::Refusing).facts);
+    let facts = of_node(&say(&mut fleet, 17, 1, ReleaseState::Confirmed, Admission::Refusing).facts);
     assert!(facts.contains(&NodeFact::OutOfDateOver), "{facts:?}");
     assert_eq!(held(&fleet), None);
-    say(&mut fleet, 18, 1, Footing::Confirmed, Admission::Admitting);
-    say(&mut fleet, 19, 1, Footing::Confirmed, Admission::Admitting);
+    say(&mut fleet, 18, 1, ReleaseState::Confirmed, Admission::Admitting);
+    say(&mut fleet, 19, 1, ReleaseState::Confirmed, Admission::Admitting);
     assert!(fleet.platform.run.is_none(), "{:?}", progress(&fleet));
     assert_eq!(fleet.wanted(NODE).unwrap().intent.owners, Owners::default());
     assert!(!refuses_calls(&fleet), "the node stays out of service");
@@ -114,7 +114,7 @@ fn machine_of_release_34_that_is_brought_back_does_not_say_what_it_runs() {
     let facts = enrol(&mut fleet, 10, None);
     assert!(matches!(&facts[..], [NodeFact::OutOfDate { why }] if why.contains("with 34,")), "{facts:?}");
     // It was reinstalled, as its report shows.
-    let facts = of_node(&say(&mut fleet, 11, 1, Footing::Confirmed, Admission::Refusing).facts);
+    let facts = of_node(&say(&mut fleet, 11, 1, ReleaseState::Confirmed, Admission::Refusing).facts);
     assert_eq!(facts, [NodeFact::OutOfDateOver]);
 }
 
@@ -139,7 +139,7 @@ fn restored() -> Fleet {
 }
 
 fn reports_the_old_release(fleet: &mut Fleet, at: u64) -> Vec<NodeFact> {
-    of_node(&say(fleet, at, 0, Footing::Confirmed, Admission::Admitting).facts)
+    of_node(&say(fleet, at, 0, ReleaseState::Confirmed, Admission::Admitting).facts)
 }
 
 #[test]
@@ -153,18 +153,18 @@ fn machine_that_is_restored_with_its_identity_takes_no_calls_until_it_is_upgrade
     assert!(refuses_calls(&fleet), "the node itself goes on taking calls");
 
     let mut at = 2 * MINUTE;
-    let mut next = |fleet: &mut Fleet, runs, footing| {
+    let mut next = |fleet: &mut Fleet, runs, release_state| {
         at += 1;
-        of_node(&say(fleet, at, runs, footing, Admission::Refusing).facts)
+        of_node(&say(fleet, at, runs, release_state, Admission::Refusing).facts)
     };
-    next(&mut fleet, 0, Footing::Confirmed);
+    next(&mut fleet, 0, ReleaseState::Confirmed);
     fleet.start(package(1), Policy::standard(), Time(2 * MINUTE + 2)).unwrap();
-    for footing in [Footing::Confirmed, Footing::Confirmed, Footing::Leaving] {
-        next(&mut fleet, 0, footing);
+    for release_state in [ReleaseState::Confirmed, ReleaseState::Confirmed, ReleaseState::Leaving] {
+        next(&mut fleet, 0, release_state);
     }
-    assert_eq!(next(&mut fleet, 1, Footing::Trying), []);
+    assert_eq!(next(&mut fleet, 1, ReleaseState::Trying), []);
     assert!(held(&fleet).is_some(), "a release that may fall back counts");
-    let facts = next(&mut fleet, 1, Footing::Confirmed);
+    let facts = next(&mut fleet, 1, ReleaseState::Confirmed);
     assert!(facts.contains(&NodeFact::OutOfDateOver), "{facts:?}");
 }
 
@@ -172,7 +172,7 @@ fn machine_that_is_restored_with_its_identity_takes_no_calls_until_it_is_upgrade
 fn report_of_the_reached_version_shows_that_the_machine_was_not_restored() {
     for late in [MINUTE - 1, MINUTE + 1] {
         let mut fleet = restored();
-        say(&mut fleet, late, 1, Footing::Confirmed, Admission::Admitting);
+        say(&mut fleet, late, 1, ReleaseState::Confirmed, Admission::Admitting);
         assert_eq!(reports_the_old_release(&mut fleet, 3 * MINUTE), []);
         assert_eq!(held(&fleet), None, "after a report of {late}");
     }
@@ -196,7 +196,7 @@ fn platform_that_is_restored_as_a_whole_is_in_service() {
     assert!(held(&fleet).is_some());
     let started = Event::ManagerStarted { release: release(0), fell_back: None, wall: None };
     fleet.apply(Time(3 * MINUTE), started);
-    say(&mut fleet, 3 * MINUTE + 1, 0, Footing::Confirmed, Admission::Refusing);
+    say(&mut fleet, 3 * MINUTE + 1, 0, ReleaseState::Confirmed, Admission::Refusing);
     assert_eq!(held(&fleet), None);
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use fleet::fact::NodeFact;
 use fleet::node::{Duty, NodeId, Power};
-use fleet::observed::{Admission, Calls, Footing};
+use fleet::observed::{Admission, Calls, ReleaseState};
 use fleet::platform::{Applied, Event, Fleet};
 use fleet::policy::Policy;
 use fleet::progress::{Failure, Phase};
@@ -20,12 +20,12 @@ fn report(
     fleet: &mut Fleet,
     id: NodeId,
     at: u64,
-    footing: Footing,
+    release_state: ReleaseState,
     admission: Admission,
     count: u32,
 ) -> Vec<NodeFact> {
     let calls = Calls::Known { count, oldest: None };
-    facts_of(support::report(fleet, id, at, NodeState { runs: 0, footing, admission, calls }))
+    facts_of(support::report(fleet, id, at, NodeState { runs: 0, release_state, admission, calls }))
 }
 
 fn facts_of(applied: Applied) -> Vec<NodeFact> {
@@ -41,7 +41,7 @@ fn running(duty: Duty) -> Fleet {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     add(&mut fleet, NODE, duty);
     if duty == Duty::AlwaysOn {
-        report(&mut fleet, NODE, 1, Footing::Confirmed, Admission::Admitting, 0);
+        report(&mut fleet, NODE, 1, ReleaseState::Confirmed, Admission::Admitting, 0);
     }
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     fleet.apply(Time(3), Event::ManagerStaged);
@@ -65,25 +65,25 @@ fn history_shows_renamed_nodes_and_changed_duties() {
 fn first_report_of_a_node_is_recorded_once() {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     add(&mut fleet, NODE, Duty::AlwaysOn);
-    let first = report(&mut fleet, NODE, 1, Footing::Confirmed, Admission::Admitting, 0);
+    let first = report(&mut fleet, NODE, 1, ReleaseState::Confirmed, Admission::Admitting, 0);
     assert_eq!(first, [NodeFact::ContactMade { release: release(0) }]);
     fleet.apply(Time(2), Event::LinkDown { id: NODE });
-    assert_eq!(report(&mut fleet, NODE, 3, Footing::Confirmed, Admission::Admitting, 0), []);
+    assert_eq!(report(&mut fleet, NODE, 3, ReleaseState::Confirmed, Admission::Admitting, 0), []);
 }
 
 #[test]
 fn node_that_joins_a_run_midway_is_recorded() {
     let mut fleet = running(Duty::AlwaysOn);
     add(&mut fleet, OTHER, Duty::AlwaysOn);
-    let first = report(&mut fleet, OTHER, 5, Footing::Confirmed, Admission::Admitting, 0);
+    let first = report(&mut fleet, OTHER, 5, ReleaseState::Confirmed, Admission::Admitting, 0);
     assert!(first.contains(&NodeFact::Queued), "{first:?}");
 }
 
 #[test]
 fn node_that_is_given_up_is_recorded_before_the_run_ends_r27() {
     let mut fleet = running(Duty::AlwaysOn);
-    report(&mut fleet, NODE, 5, Footing::Confirmed, Admission::Admitting, 0);
-    report(&mut fleet, NODE, 6, Footing::Confirmed, Admission::Refusing, 0);
+    report(&mut fleet, NODE, 5, ReleaseState::Confirmed, Admission::Admitting, 0);
+    report(&mut fleet, NODE, 6, ReleaseState::Confirmed, Admission::Refusing, 0);
     fleet.apply(Time(7), Event::LinkDown { id: NODE });
     let mut all = Vec::new();
     while let Some(deadline) = fleet.next_deadline().filter(|_| fleet.platform.run.is_some()) {
@@ -96,11 +96,11 @@ fn node_that_is_given_up_is_recorded_before_the_run_ends_r27() {
 #[test]
 fn bursting_node_that_is_tried_again_is_recorded_to_be_powered_on_r7() {
     let mut fleet = running(Duty::Bursting);
-    let mut facts = report(&mut fleet, NODE, MINUTE, Footing::Confirmed, Admission::Admitting, 1);
-    facts.extend(report(&mut fleet, NODE, MINUTE + 1, Footing::Confirmed, Admission::Refusing, 1));
+    let mut facts = report(&mut fleet, NODE, MINUTE, ReleaseState::Confirmed, Admission::Admitting, 1);
+    facts.extend(report(&mut fleet, NODE, MINUTE + 1, ReleaseState::Confirmed, Admission::Refusing, 1));
     let limit = MINUTE + 1 + Span::hours(1).0;
     facts.extend(facts_of(fleet.apply(Time(limit), Event::DeadlinePassed)));
-    facts.extend(report(&mut fleet, NODE, limit + 1, Footing::Confirmed, Admission::Admitting, 1));
+    facts.extend(report(&mut fleet, NODE, limit + 1, ReleaseState::Confirmed, Admission::Admitting, 1));
     assert_eq!(facts.last(), Some(&NodeFact::Power(Power::Rest)));
     facts.extend(facts_of(fleet.apply(Time(limit + 1 + Span::minutes(10).0), Event::DeadlinePassed)));
     assert_eq!(fleet.nodes().get(NODE).unwrap().power(), Some(Power::On));

@@ -2,7 +2,7 @@
 
 use fleet::desired::Generation;
 use fleet::node::{Contact, Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::path::{Path, Step};
 use fleet::platform::{Blocker, Event, Fleet};
 use fleet::policy::Policy;
@@ -25,7 +25,7 @@ fn report(at: u64, generation: Generation, calls: u32) -> Event {
         at: Time(at),
         generation,
         release: RELEASE,
-        footing: Footing::Confirmed,
+        release_state: ReleaseState::Confirmed,
         admission: Admission::Admitting,
         calls: Calls::Known { count: calls, oldest: None },
         staging: Staging::Nothing,
@@ -176,7 +176,7 @@ fn package(minor: u16) -> Package {
 }
 
 /// A fleet whose manager runs 34.1 in a run whose lock is lifted, and whose node has reported this.
-fn replaceable(release: Release, footing: Footing) -> Fleet {
+fn replaceable(release: Release, release_state: ReleaseState) -> Fleet {
     let mut fleet = fleet();
     fleet.apply(Time(0), report(1, Generation::default(), 0));
     fleet.start(package(1), Policy::standard(), Time(1)).unwrap();
@@ -187,23 +187,23 @@ fn replaceable(release: Release, footing: Footing) -> Fleet {
     }
     let generation = fleet.wanted(NODE).unwrap().generation;
     let Event::Report { id, observed } = report(5, generation, 0) else { unreachable!() };
-    fleet.apply(Time(5), Event::Report { id, observed: Observed { release, footing, ..observed } });
+    fleet.apply(Time(5), Event::Report { id, observed: Observed { release, release_state, ..observed } });
     assert!(fleet.platform.run.as_ref().is_none_or(|run| run.lock == Lock::Lifted));
     fleet
 }
 
 #[test]
 fn release_that_may_still_fall_back_is_not_upgraded_from() {
-    let check = |release: Release, footing: Footing, expected: usize| {
+    let check = |release: Release, release_state: ReleaseState, expected: usize| {
         let mut next = package(2);
         next.path.0[0].from = package(1).release.version;
-        let check = replaceable(release, footing).check_start(&next, Time(6));
+        let check = replaceable(release, release_state).check_start(&next, Time(6));
         let others = check.blockers.iter().filter(|blocker| matches!(blocker, Blocker::NodeOffPath { .. }));
-        assert_eq!(others.count(), expected, "{footing:?} on {release}: {:?}", check.blockers);
+        assert_eq!(others.count(), expected, "{release_state:?} on {release}: {:?}", check.blockers);
     };
-    check(package(1).release, Footing::Confirmed, 0);
-    check(package(1).release, Footing::Trying, 1);
-    check(RELEASE, Footing::Confirmed, 1);
+    check(package(1).release, ReleaseState::Confirmed, 0);
+    check(package(1).release, ReleaseState::Trying, 1);
+    check(RELEASE, ReleaseState::Confirmed, 1);
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn installing() -> (Fleet, Time) {
     fleet.apply(Time(0), Event::ManagerStaged);
     fleet.apply(Time(0), Event::ManagerStarted { release: target, fell_back: None, wall: None });
     for at in 1..=3 {
-        let report = drained(&fleet, at, Admission::Refusing, Footing::Confirmed);
+        let report = drained(&fleet, at, Admission::Refusing, ReleaseState::Confirmed);
         fleet.apply(Time(at), report);
     }
     assert_eq!(fleet.status(NODE), Some(Status::UpgradeInProgress));
@@ -280,12 +280,12 @@ fn installing() -> (Fleet, Time) {
 const MANIFEST: Sha256 = Sha256([9; 32]);
 
 /// A report of a node without calls that has staged the release and acts on what is wanted of it now.
-fn drained(fleet: &Fleet, at: u64, admission: Admission, footing: Footing) -> Event {
+fn drained(fleet: &Fleet, at: u64, admission: Admission, release_state: ReleaseState) -> Event {
     let observed = Observed {
         at: Time(at),
         generation: fleet.wanted(NODE).unwrap().generation,
         release: RELEASE,
-        footing,
+        release_state,
         admission,
         calls: Calls::NONE,
         staging: Staging::Staged { manifest: MANIFEST },
@@ -300,10 +300,10 @@ fn drained(fleet: &Fleet, at: u64, admission: Admission, footing: Footing) -> Ev
 fn node_that_went_back_to_service_instead_of_installing_releases_its_place() {
     let (mut fleet, now) = installing();
     let at = now.0 + 1;
-    let back = drained(&fleet, at, Admission::Admitting, Footing::Confirmed);
+    let back = drained(&fleet, at, Admission::Admitting, ReleaseState::Confirmed);
     fleet.apply(Time(at), back);
     assert_eq!(fleet.status(NODE), Some(Status::TimeoutWaitingForCallsToClear));
-    let released = drained(&fleet, at + 1, Admission::Admitting, Footing::Confirmed);
+    let released = drained(&fleet, at + 1, Admission::Admitting, ReleaseState::Confirmed);
     fleet.apply(Time(at + 1), released);
     assert!(fleet.nodes().places().is_empty());
 }
@@ -311,7 +311,7 @@ fn node_that_went_back_to_service_instead_of_installing_releases_its_place() {
 #[test]
 fn node_that_is_away_for_over_an_hour_is_shown_as_stuck_r27() {
     let (mut fleet, now) = installing();
-    let leaving = drained(&fleet, now.0 + 1, Admission::Refusing, Footing::Leaving);
+    let leaving = drained(&fleet, now.0 + 1, Admission::Refusing, ReleaseState::Leaving);
     fleet.apply(Time(now.0 + 1), leaving);
     assert_eq!(fleet.status(NODE), Some(Status::Rebooting));
     let hour = now + Policy::standard().stuck_after + Span::seconds(61);

@@ -5,7 +5,7 @@ use fleet::agent::{
     Selection, StagingOutcome, Start,
 };
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
-use fleet::observed::{Admission, Calls, Footing, Staging};
+use fleet::observed::{Admission, Calls, ReleaseState, Staging};
 use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
 
@@ -185,7 +185,7 @@ fn node_that_cannot_persist_that_it_leaves_stays_and_tries_again_in_the_next_tur
     assert_eq!(machine.turn(), ["persist", "fitness", "close", "count", "check", "report"]);
     (machine.check, machine.writable) = (ReleaseCheck::Passed, false);
     assert_eq!(machine.turn(), ["fitness", "close", "count", "check", "persist"]);
-    assert_eq!(machine.node.agent().observed(machine.now).footing, Footing::Confirmed);
+    assert_eq!(machine.node.agent().observed(machine.now).release_state, ReleaseState::Confirmed);
     machine.writable = true;
     assert_eq!(machine.turn().last(), Some(&"select"));
 }

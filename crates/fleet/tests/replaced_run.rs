@@ -4,7 +4,7 @@ mod support;
 
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::Duty;
-use fleet::observed::{Admission, Calls, Footing};
+use fleet::observed::{Admission, Calls, ReleaseState};
 use fleet::platform::{Applied, Event, Fleet, ManagerWants};
 use fleet::policy::Policy;
 use fleet::progress::{Phase, Progress};
@@ -12,8 +12,14 @@ use fleet::time::Time;
 
 use support::{NODE, NodeState, package, progress, release};
 
-fn report(fleet: &mut Fleet, at: u64, runs: u16, footing: Footing, admission: Admission) -> Applied {
-    support::report(fleet, NODE, at, NodeState { runs, footing, admission, calls: Calls::NONE })
+fn report(
+    fleet: &mut Fleet,
+    at: u64,
+    runs: u16,
+    release_state: ReleaseState,
+    admission: Admission,
+) -> Applied {
+    support::report(fleet, NODE, at, NodeState { runs, release_state, admission, calls: Calls::NONE })
 }
 
 fn manager_takes(fleet: &mut Fleet, at: u64, minor: u16) {
@@ -26,12 +32,12 @@ fn manager_takes(fleet: &mut Fleet, at: u64, minor: u16) {
 fn restarting_into_a_replaced_release() -> Fleet {
     let mut fleet = Fleet::new(release(0), Policy::standard());
     fleet.apply(Time(0), Event::NodeAdded { id: NODE, name: "node1".into(), duty: Duty::Bursting });
-    report(&mut fleet, 1, 0, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 1, 0, ReleaseState::Confirmed, Admission::Admitting);
     fleet.start(package(1), Policy::standard(), Time(2)).unwrap();
     manager_takes(&mut fleet, 3, 1);
-    report(&mut fleet, 5, 0, Footing::Confirmed, Admission::Admitting);
-    report(&mut fleet, 6, 0, Footing::Confirmed, Admission::Refusing);
-    report(&mut fleet, 7, 0, Footing::Leaving, Admission::Refusing);
+    report(&mut fleet, 5, 0, ReleaseState::Confirmed, Admission::Admitting);
+    report(&mut fleet, 6, 0, ReleaseState::Confirmed, Admission::Refusing);
+    report(&mut fleet, 7, 0, ReleaseState::Leaving, Admission::Refusing);
     assert!(matches!(progress(&fleet).phase(), Some(Phase::Rebooting { .. })), "{:?}", progress(&fleet));
     // Somebody restarts the Management Node, so that another run may be started.
     fleet.apply(Time(8), Event::ManagerStarted { release: release(1), fell_back: None, wall: None });
@@ -43,8 +49,8 @@ fn restarting_into_a_replaced_release() -> Fleet {
 #[test]
 fn node_on_the_release_of_a_replaced_run_is_still_to_be_upgraded() {
     let mut fleet = restarting_into_a_replaced_release();
-    report(&mut fleet, 20, 1, Footing::Confirmed, Admission::Refusing);
-    let back = report(&mut fleet, 21, 1, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 20, 1, ReleaseState::Confirmed, Admission::Refusing);
+    let back = report(&mut fleet, 21, 1, ReleaseState::Confirmed, Admission::Admitting);
     let upgraded = |fact: &Fact| matches!(fact, Fact::Node { what: NodeFact::Upgraded { .. }, .. });
     assert!(back.facts.iter().any(upgraded), "it was upgraded to 34.1 all the same: {:?}", back.facts);
     assert_eq!(progress(&fleet), &Progress::Pending { tried: 0, rests_until: None });
@@ -55,8 +61,8 @@ fn node_on_the_release_of_a_replaced_run_is_still_to_be_upgraded() {
 #[test]
 fn node_that_did_not_take_the_release_of_a_replaced_run_is_not_asked_to_again() {
     let mut fleet = restarting_into_a_replaced_release();
-    report(&mut fleet, 20, 0, Footing::Confirmed, Admission::Refusing);
-    report(&mut fleet, 21, 0, Footing::Confirmed, Admission::Admitting);
+    report(&mut fleet, 20, 0, ReleaseState::Confirmed, Admission::Refusing);
+    report(&mut fleet, 21, 0, ReleaseState::Confirmed, Admission::Admitting);
     assert_eq!(progress(&fleet), &Progress::Pending { tried: 0, rests_until: None });
     let (software, _) = fleet.wanted(NODE).unwrap().intent.software.unwrap();
     assert_eq!(software.release, release(2));

@@ -5,7 +5,7 @@ mod support;
 
 use fleet::desired::{Generation, RunId};
 use fleet::node::Duty;
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::progress::Progress;
@@ -19,7 +19,7 @@ fn report(fleet: &mut Fleet, at: u64, generation: Generation, staging: Staging) 
         at: Time(at),
         generation,
         release: release(0),
-        footing: Footing::Confirmed,
+        release_state: ReleaseState::Confirmed,
         admission: Admission::Admitting,
         calls: Calls::NONE,
         staging,

@@ -7,7 +7,7 @@ use fleet::agent::{Agent, AgentEvent, AgentFact, PersistentState, Start};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::platform::{Blocker, Event, Fleet, Warning};
 use fleet::policy::Policy;
 use fleet::time::{Span, Time};
@@ -26,7 +26,7 @@ fn report(fleet: &mut Fleet, id: NodeId, at: u64, runs: u16, start_fault: Option
         at: Time(at),
         generation: fleet.wanted(id).unwrap().generation,
         release: release(runs),
-        footing: Footing::Confirmed,
+        release_state: ReleaseState::Confirmed,
         admission: Admission::Admitting,
         calls: Calls::NONE,
         staging: Staging::Nothing,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::SetByHand;
 use fleet::desired::Generation;
-use fleet::observed::{self, Admission, Calls, Footing, Observed};
+use fleet::observed::{self, Admission, Calls, Observed, ReleaseState};
 use fleet::path::{self, Step};
 use fleet::policy::Policy;
 use fleet::time::Time;
@@ -150,7 +150,7 @@ pub(crate) fn observed(at: u64) -> Observed {
         at: Time(at),
         generation: Generation::default(),
         release: Release::COMPILED,
-        footing: Footing::Confirmed,
+        release_state: ReleaseState::Confirmed,
         admission: Admission::Admitting,
         calls: Calls::NONE,
         staging: observed::Staging::Nothing,

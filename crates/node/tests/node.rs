@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners};
-use fleet::observed::{Admission, Calls, Footing, Staging};
+use fleet::observed::{Admission, Calls, ReleaseState, Staging};
 use fleet::time::Span;
 use fleet::version::{Release, Version};
 use node::identity::Identity;
@@ -150,7 +150,7 @@ async fn node_goes_from_service_through_maintenance_mode_and_staging_into_anothe
     let record = machine.machine.record().unwrap();
     assert_eq!(record.trying.map(|trying| trying.manifest), Some(software.manifest.to_string()));
     let last = manager.last().unwrap();
-    assert_eq!((last.footing, last.calls), (Footing::Leaving, Calls::NONE));
+    assert_eq!((last.release_state, last.calls), (ReleaseState::Leaving, Calls::NONE));
     assert_eq!(last.generation, Generation { epoch: 1, n: 3 });
     fall_back(&machine, &manager, software).await;
 }
@@ -333,7 +333,8 @@ async fn release_confirms_itself_by_its_first_sync_and_then_takes_calls() {
     let record = machine.machine.record().unwrap();
     assert_eq!((record.confirmed, record.trying), (Slot::B, None));
     assert_eq!(machine.told_boot(), ["READY=1"]);
-    until("it says so", || manager.last().is_some_and(|last| last.footing == Footing::Confirmed)).await;
+    until("it says so", || manager.last().is_some_and(|last| last.release_state == ReleaseState::Confirmed))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

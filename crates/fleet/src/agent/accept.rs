@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{Agent, AgentFact, FallBack, PersistentState};
 use crate::desired::{Assignment, Depth, Desired, Generation};
-use crate::observed::Footing;
+use crate::observed::ReleaseState;
 use crate::time::Time;
 use crate::version::Release;
 
@@ -95,7 +95,8 @@ impl Agent {
     pub fn would_leave_service_for(&self, desired: &Desired) -> Option<Assignment> {
         let newer = desired.generation > self.persistent.accepted.generation;
         let (software, _) = desired.intent.software.filter(|_| newer && self.enters_for_run(desired))?;
-        let takes = self.live.footing == Footing::Confirmed && self.live.release != software.release;
+        let takes =
+            self.live.release_state == ReleaseState::Confirmed && self.live.release != software.release;
         (takes && !self.has_rejected(&software)).then_some(software)
     }
 

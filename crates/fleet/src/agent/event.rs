@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::Agent;
 use crate::desired::{Assignment, Owners};
-use crate::observed::{Admission, Calls, Footing};
+use crate::observed::{Admission, Calls, ReleaseState};
 use crate::time::Time;
 use crate::version::Sha256;
 
@@ -137,8 +137,8 @@ impl Agent {
 
     fn rejected(&mut self, software: Assignment, why: String, facts: &mut Vec<AgentFact>) {
         self.live.fetching = None;
-        if self.live.footing == Footing::Leaving {
-            self.live.footing = Footing::Confirmed;
+        if self.live.release_state == ReleaseState::Leaving {
+            self.live.release_state = ReleaseState::Confirmed;
             self.persistent.selected = None;
         }
         facts.push(AgentFact::Rejected(why.clone()));
@@ -150,13 +150,13 @@ impl Agent {
             return;
         }
         self.persistent.selected = Some(software);
-        self.live.footing = Footing::Leaving;
+        self.live.release_state = ReleaseState::Leaving;
         facts.push(AgentFact::Leaving(software));
     }
 
     fn confirmed(&mut self, facts: &mut Vec<AgentFact>) {
-        if self.live.footing == Footing::Trying {
-            self.live.footing = Footing::Confirmed;
+        if self.live.release_state == ReleaseState::Trying {
+            self.live.release_state = ReleaseState::Confirmed;
             self.persistent.selected = None;
             facts.push(AgentFact::Confirmed);
         }

@@ -15,7 +15,7 @@ pub use event::{AgentEvent, AgentFact};
 pub use reconciler::{Durability, Effect, Outcome, Reconciler, ReleaseCheck, Selection, StagingOutcome};
 
 use crate::desired::{Assignment, Depth, Desired, Generation, Owners};
-use crate::observed::{Admission, Calls, Footing, Observed, Staging};
+use crate::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use crate::time::Time;
 use crate::version::{Release, Sha256};
 
@@ -54,7 +54,7 @@ pub struct FallBack {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Live {
     release: Release,
-    footing: Footing,
+    release_state: ReleaseState,
     admission: Admission,
     calls: Calls,
     counted_at: Time,
@@ -118,7 +118,7 @@ impl Agent {
         accept::settle_selection(&mut persistent, release, fell_back);
         let live = Live {
             release,
-            footing: if confirmed { Footing::Confirmed } else { Footing::Trying },
+            release_state: if confirmed { ReleaseState::Confirmed } else { ReleaseState::Trying },
             admission: Admission::Refusing,
             calls: Calls::Unknown,
             counted_at: Time::default(),
@@ -156,7 +156,7 @@ impl Agent {
     }
 
     fn to_restart_into(&self) -> Option<Assignment> {
-        self.persistent.selected.filter(|_| self.live.footing == Footing::Leaving)
+        self.persistent.selected.filter(|_| self.live.release_state == ReleaseState::Leaving)
     }
 
     /// Why the node is not fit to take calls, when it is not.
@@ -179,7 +179,7 @@ impl Agent {
             at: now,
             generation: self.reported_generation(),
             release: self.live.release,
-            footing: self.live.footing,
+            release_state: self.live.release_state,
             admission: self.live.admission,
             calls: self.calls(now),
             staging: self.staging(),
@@ -198,7 +198,9 @@ impl Agent {
 
     /// When [`AgentEvent::DeadlinePassed`] is to be applied, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.persistent.held_until.filter(|_| self.keeps_for_run() && self.live.footing == Footing::Confirmed)
+        self.persistent
+            .held_until
+            .filter(|_| self.keeps_for_run() && self.live.release_state == ReleaseState::Confirmed)
     }
 
     /// The owners of the node's maintenance mode, as the node itself keeps them.
@@ -212,10 +214,10 @@ impl Agent {
     }
 
     fn refuse_calls(&self) -> Option<Refuse> {
-        match self.live.footing {
-            Footing::Leaving => Some(Refuse::Leaving),
-            Footing::Trying => Some(Refuse::Unconfirmed),
-            Footing::Confirmed => {
+        match self.live.release_state {
+            ReleaseState::Leaving => Some(Refuse::Leaving),
+            ReleaseState::Trying => Some(Refuse::Unconfirmed),
+            ReleaseState::Confirmed => {
                 let owners = self.owners();
                 (!owners.is_empty()).then_some(Refuse::Maintenance(owners))
             }
@@ -227,7 +229,8 @@ impl Agent {
     /// release assigns the earlier one before it has heard of that, and the inactive slot may hold it.
     fn to_take(&self) -> Option<(Assignment, Depth)> {
         let (software, depth) = self.persistent.accepted.intent.software?;
-        let takes = self.live.footing == Footing::Confirmed && self.live.release < software.release;
+        let takes =
+            self.live.release_state == ReleaseState::Confirmed && self.live.release < software.release;
         (takes && !self.has_rejected(&software)).then_some((software, depth))
     }
 

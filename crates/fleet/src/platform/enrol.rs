@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::Fleet;
 use crate::fact::{Fact, NodeFact};
 use crate::node::NodeId;
-use crate::observed::{Footing, Observed};
+use crate::observed::{Observed, ReleaseState};
 use crate::time::Time;
 use crate::version::{Release, Version};
 
@@ -53,7 +53,7 @@ impl Fleet {
     /// the version of the Management Node.
     pub(super) fn compare_version(&mut self, now: Time, id: NodeId, said: &Observed, facts: &mut Vec<Fact>) {
         let Some(node) = self.nodes.get(id) else { return };
-        let (one, confirmed) = (node.duplicate().is_none(), said.footing == Footing::Confirmed);
+        let (one, confirmed) = (node.duplicate().is_none(), said.release_state == ReleaseState::Confirmed);
         let current = confirmed && self.is_current(Some(said.release));
         let is_earlier = node.reached.is_some_and(|reached| said.release.version < reached);
         let went_back = one && confirmed && !current && is_earlier;

@@ -10,7 +10,7 @@ use alloc::collections::BTreeSet;
 
 use super::{Blocker, Fleet, Installed, StartCheck, Warning};
 use crate::node::{Duty, Node};
-use crate::observed::{Footing, Observed};
+use crate::observed::{Observed, ReleaseState};
 use crate::progress::Failure;
 use crate::run::Package;
 use crate::version::{Release, Version};
@@ -68,7 +68,7 @@ impl Fleet {
     pub(super) fn off_path(&self, node: &Node) -> Option<Failure> {
         let (run, observed) = (self.platform.run.as_ref()?, node.observed.as_ref()?);
         let of_another_run = node.assigned.is_some_and(|assigned| assigned.run != run.name());
-        if of_another_run || observed.footing != Footing::Confirmed {
+        if of_another_run || observed.release_state != ReleaseState::Confirmed {
             return None;
         }
         let (runs, brings) = (observed.release, run.package.release);
@@ -126,9 +126,11 @@ impl Fleet {
     /// The release that a node will not leave by itself. One that has not confirmed itself may still fall back to the
     /// release that the run before was to upgrade.
     fn proven(&self, observed: &Observed) -> Release {
-        match (observed.footing, self.platform.installed) {
-            (Footing::Trying, Some(installed)) => installed.source,
-            (Footing::Trying, None) | (Footing::Confirmed | Footing::Leaving, _) => observed.release,
+        match (observed.release_state, self.platform.installed) {
+            (ReleaseState::Trying, Some(installed)) => installed.source,
+            (ReleaseState::Trying, None) | (ReleaseState::Confirmed | ReleaseState::Leaving, _) => {
+                observed.release
+            }
         }
     }
 }

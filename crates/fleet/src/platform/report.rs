@@ -9,7 +9,7 @@ use super::duplicate::Taken;
 use crate::desired::{Assignment, Generation};
 use crate::fact::{Fact, NodeFact};
 use crate::node::{Contact, Node, NodeId, Power};
-use crate::observed::{Calls, Footing, Observed};
+use crate::observed::{Calls, Observed, ReleaseState};
 use crate::progress::{Attempt, AttemptResult, Ending, Failure, Phase, Progress};
 use crate::run::{EndedRun, Run};
 use crate::time::{Span, Time};
@@ -159,7 +159,7 @@ impl Fleet {
         if let Some(next) = settled(now, node, self.off_path(node)) {
             return Some(next);
         }
-        let footing = node.observed.as_ref().map(|observed| observed.footing);
+        let release_state = node.observed.as_ref().map(|observed| observed.release_state);
         let Progress::Attempt(Attempt { tried, since, phase }) = &node.progress else { return None };
         let tried = *tried;
         let enters = |phase| Some(Attempt::enters(now, tried, phase));
@@ -187,7 +187,7 @@ impl Fleet {
             Phase::Installing { drain_until, .. } if !calls(node).cleared() => {
                 enters(Phase::Draining { until: drain_until })
             }
-            Phase::Rebooting { stuck_at } if footing == Some(Footing::Confirmed) => {
+            Phase::Rebooting { stuck_at } if release_state == Some(ReleaseState::Confirmed) => {
                 Some(self.not_taken(now, node, tried, *since, stuck_at))
             }
             Phase::Releasing { ref ending } if node.is_back() => {

@@ -1,7 +1,7 @@
 //! Helpers for the tests of the platform's state machine: releases, packages, and reports of nodes.
 
 use fleet::node::NodeId;
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::path::{Path, Step};
 use fleet::platform::{Applied, Event, Fleet};
 use fleet::progress::Progress;
@@ -25,20 +25,30 @@ pub(crate) fn package(minor: u8) -> Package {
 /// What a node reports of itself, beside that it has staged 34.1.
 pub(crate) struct NodeState {
     pub(crate) runs: u16,
-    pub(crate) footing: Footing,
+    pub(crate) release_state: ReleaseState,
     pub(crate) admission: Admission,
     pub(crate) calls: Calls,
 }
 
 /// A node reports that for its current desired state.
 pub(crate) fn report(fleet: &mut Fleet, id: NodeId, at: u64, state: NodeState) -> Applied {
-    let NodeState { runs, footing, admission, calls } = state;
+    let NodeState { runs, release_state, admission, calls } = state;
     let generation = fleet.wanted(id).unwrap().generation;
     let staging = Staging::Staged { manifest: Sha256([1; 32]) };
     let (at, release) = (Time(at), release(runs));
     let (unfit, start_fault, process) = (None, None, None);
-    let observed =
-        Observed { at, generation, release, footing, admission, calls, staging, unfit, start_fault, process };
+    let observed = Observed {
+        at,
+        generation,
+        release,
+        release_state,
+        admission,
+        calls,
+        staging,
+        unfit,
+        start_fault,
+        process,
+    };
     fleet.apply(at, Event::Report { id, observed })
 }
 

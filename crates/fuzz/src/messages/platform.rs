@@ -2,7 +2,7 @@
 
 use fleet::desired::{Desired, Generation};
 use fleet::node::{Duty, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::path::{Path, Step};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
@@ -21,7 +21,7 @@ fn healthy() -> Observed {
         at: Time(1),
         generation: Generation::default(),
         release: OLD,
-        footing: Footing::Confirmed,
+        release_state: ReleaseState::Confirmed,
         admission: Admission::Admitting,
         calls: Calls::NONE,
         staging: Staging::Nothing,

@@ -257,7 +257,7 @@ fn known_calls(node: &Node) -> Option<u32> {
 mod tests {
     use fleet::desired::Generation;
     use fleet::node::Duty;
-    use fleet::observed::{Footing, Observed, Staging};
+    use fleet::observed::{Observed, ReleaseState, Staging};
     use fleet::path::{Path, Step};
     use fleet::platform::Event;
     use fleet::policy::Policy;
@@ -286,7 +286,7 @@ mod tests {
             at: now,
             generation: desired.generation,
             release: OLD,
-            footing: Footing::Confirmed,
+            release_state: ReleaseState::Confirmed,
             admission,
             calls: Calls::Known { count: calls, oldest },
             staging,

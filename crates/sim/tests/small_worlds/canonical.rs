@@ -150,7 +150,7 @@ impl Ranks {
             at,
             generation,
             release,
-            footing,
+            release_state,
             admission,
             calls,
             staging,
@@ -159,7 +159,7 @@ impl Ranks {
             process: _,
         } = report;
         self.times.partition_point(|other| other < at).hash(state);
-        (self.generation(*generation), release, footing, admission, calls, staging, unfit).hash(state);
+        (self.generation(*generation), release, release_state, admission, calls, staging, unfit).hash(state);
         start_fault.hash(state);
     }
 
@@ -245,7 +245,7 @@ impl Ranks {
         // What an agent knows beside its persistent state shows in its report and in what it wants.
         if let Some(process) = process {
             let observed = process.node.agent().observed(now);
-            (process.answered, observed.release, observed.footing, observed.staging).hash(state);
+            (process.answered, observed.release, observed.release_state, observed.staging).hash(state);
             (observed.admission, observed.calls).hash(state);
         }
         report.iter().for_each(|report| self.hash_report(report, state));

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fleet::node::NodeId;
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::path::{Path, Step};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
@@ -168,7 +168,7 @@ impl Kit {
             at,
             generation: desired.generation,
             release,
-            footing: Footing::Confirmed,
+            release_state: ReleaseState::Confirmed,
             admission: if takes_calls { Admission::Admitting } else { Admission::Refusing },
             calls,
             staging: Staging::Nothing,

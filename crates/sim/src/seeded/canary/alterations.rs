@@ -4,7 +4,7 @@ use fleet::agent::{Agent, PersistentState};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Owners};
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Contact, Node, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState};
 use fleet::platform::{Event, Fleet, Platform};
 use fleet::progress::{Phase, Progress};
 use fleet::run::ManagerStep;
@@ -269,7 +269,7 @@ fn forge_returns(world: &mut World) {
             let observed = Observed {
                 generation: node.generation,
                 release: assigned.release,
-                footing: Footing::Confirmed,
+                release_state: ReleaseState::Confirmed,
                 admission: Admission::Admitting,
                 ..last
             };

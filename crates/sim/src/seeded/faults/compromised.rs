@@ -5,7 +5,7 @@
 
 use fleet::desired::{Assignment, Generation, RunId};
 use fleet::node::NodeId;
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::platform::Event;
 use fleet::run::Run;
 use fleet::starts::{Process, StartId};
@@ -132,8 +132,9 @@ impl World {
             report.release = release(draw, assigned);
         }
         if draw.chance(300) {
-            report.footing =
-                draw.pick(&[Footing::Confirmed, Footing::Trying, Footing::Leaving]).unwrap_or(report.footing);
+            report.release_state = draw
+                .pick(&[ReleaseState::Confirmed, ReleaseState::Trying, ReleaseState::Leaving])
+                .unwrap_or(report.release_state);
         }
         if draw.chance(400) {
             report.admission =

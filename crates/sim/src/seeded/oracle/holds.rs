@@ -3,7 +3,7 @@
 //! back, and counts from a time that was stored a while before.
 
 use fleet::desired::Owners;
-use fleet::observed::Footing;
+use fleet::observed::ReleaseState;
 use fleet::time::{Span, Time};
 
 use super::truth::{Known, Since};
@@ -53,8 +53,8 @@ pub(crate) fn releases_in_time(machine: &Machine, known: &Known, world: &World) 
     // A node that hangs, or cannot make the release of the hold durable, takes no calls and affects no other node.
     let able = !machine.hung && machine.disk_fault.is_none() && !process.write_failed;
     let keeps = || {
-        let footing = process.node.agent().observed(Time::default()).footing;
-        process.node.agent().owners().run.is_some() && footing == Footing::Confirmed
+        let release_state = process.node.agent().observed(Time::default()).release_state;
+        process.node.agent().owners().run.is_some() && release_state == ReleaseState::Confirmed
     };
     (known.since.is_over(hold, world.now) && able && keeps())
         .then_some("no node is kept in the run's maintenance mode for longer than the hold (R8)")

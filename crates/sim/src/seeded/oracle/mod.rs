@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use fleet::agent::Agent;
 use fleet::desired::{Desired, RunId};
 use fleet::node::{Contact, Duty, Node, NodeId};
-use fleet::observed::Footing;
+use fleet::observed::ReleaseState;
 use fleet::progress::Progress;
 use fleet::run::{Outcome, Run};
 use fleet::status::Status;
@@ -358,7 +358,8 @@ pub(crate) fn was_rejected_before(before: &Agent, came: &Desired) -> bool {
 fn would_restart(agent: &Agent) -> bool {
     let observed = agent.observed(Time::default());
     let assigned = agent.persistent_state().accepted.intent.software.map(|(software, _)| software.release);
-    observed.footing == Footing::Confirmed && assigned.is_some_and(|release| release != observed.release)
+    observed.release_state == ReleaseState::Confirmed
+        && assigned.is_some_and(|release| release != observed.release)
 }
 
 /// R12: an operator's maintenance mode that a node has accepted stays until the operator ends it. It binds the node

@@ -252,7 +252,7 @@ impl World {
         for fact in &facts {
             let runs = |id: &NodeId, release: Release| {
                 let newest = self.truth.nodes.get(id).and_then(|known| known.newest.as_ref());
-                newest.is_some_and(|newest| newest.release == release && !is_trying(newest.footing))
+                newest.is_some_and(|newest| newest.release == release && !is_trying(newest.release_state))
             };
             wrong.extend(history.note(fact, runs));
         }
@@ -269,6 +269,6 @@ impl World {
     }
 }
 
-fn is_trying(footing: fleet::observed::Footing) -> bool {
-    footing == fleet::observed::Footing::Trying
+fn is_trying(release_state: fleet::observed::ReleaseState) -> bool {
+    release_state == fleet::observed::ReleaseState::Trying
 }

@@ -12,7 +12,7 @@
 //!   later once it is really unreachable.
 
 use fleet::node::{Contact, Node, NodeId};
-use fleet::observed::{Admission, Calls, Footing, Observed, Staging};
+use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::policy::Policy;
 use fleet::progress::Phase;
 use fleet::status::Status;
@@ -208,7 +208,7 @@ fn is_true_of(reported: &Observed, machine: &Machine) -> bool {
         at: _,
         generation: _,
         release,
-        footing,
+        release_state,
         admission,
         calls,
         staging,
@@ -228,7 +228,7 @@ fn is_true_of(reported: &Observed, machine: &Machine) -> bool {
         Staging::Nothing | Staging::Fetching { .. } | Staging::Rejected { .. } => true,
     };
     runs.is_some_and(|(runs, _)| runs == *release)
-        && (*footing == Footing::Trying) == trying
+        && (*release_state == ReleaseState::Trying) == trying
         && *admission == machine.engine
         && counted
         && staged
@@ -245,7 +245,7 @@ fn status_is_true(status: Status, reported: &Observed, node: &Node, machine: &Ma
     }
     let refuses = machine.engine == Admission::Refusing;
     let held = node.operator_maintenance.is_some() || node.out_of_date.is_some() || machine.unfit;
-    let leaves = reported.footing != Footing::Confirmed;
+    let leaves = reported.release_state != ReleaseState::Confirmed;
     match status {
         Status::NoUpgradeInProgress | Status::UpgradePending | Status::TimeoutWaitingForCallsToClear => {
             refuses == held && !leaves

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use fleet::node::{Node, NodeId};
-use fleet::observed::{Footing, Observed};
+use fleet::observed::{Observed, ReleaseState};
 use fleet::policy::Policy;
 use fleet::progress::{AttemptResult, Failure, Phase};
 use fleet::version::Release;
@@ -48,7 +48,7 @@ impl World {
         let powered_on = matches!(node.progress.phase(), Some(Phase::Starting { .. }));
         let heard = |newest: &Observed| !powered_on || newest.generation == node.generation;
         if newest.is_some_and(|newest| {
-            newest.release == target && newest.footing == Footing::Confirmed && heard(newest)
+            newest.release == target && newest.release_state == ReleaseState::Confirmed && heard(newest)
         }) {
             self.violation(ON_TARGET, format!("node{id}"));
         }
