@@ -18,6 +18,9 @@ use crate::releases::{Built, Releases};
 use crate::role::Role;
 use crate::topology::Topology;
 
+/// The log line of a node of any release that has applied its rooms.
+const ROOMS_APPLIED: &str = "Virtual Meeting Rooms, revision";
+
 /// The host numbers of the manager and of the first node in the address block or network.
 const MANAGER: u8 = 1;
 const FIRST_NODE: u8 = 11;
@@ -105,6 +108,7 @@ impl Platform {
             platform.add_node(number, &package)?;
         }
         platform.wait_until_all_have_reported()?;
+        platform.wait_until_all_have_rooms()?;
         Ok(platform)
     }
 
@@ -171,8 +175,17 @@ impl Platform {
     fn wait_until_all_have_reported(&self) -> Result<(), Error> {
         self.wait_for(Wait { what: "a report of every node", limit: Duration::from_secs(60) }, |status| {
             nodes(status).iter().all(|node| node["contact"] == "heard" && node["calls"].is_u64())
-        })?;
-        Ok(())
+        })
+        .map(drop)
+    }
+
+    /// A node takes calls before its first report is answered, and has no room until then.
+    fn wait_until_all_have_rooms(&self) -> Result<(), Error> {
+        let without = |machine: &&Machine| !machine.log().contains(ROOMS_APPLIED);
+        self.wait(Wait { what: "the rooms of every node", limit: Duration::from_secs(60) }, |platform| {
+            let missing: Vec<_> = platform.nodes.iter().filter(without).map(|node| &*node.name).collect();
+            (missing.is_empty(), format!("without rooms: {missing:?}"))
+        })
     }
 
     /// Builds a package, signed with the key that the platform trusts.
