@@ -181,6 +181,9 @@ impl Platform {
 
     /// A node takes calls before its first report is answered, and has no room until then.
     fn wait_until_all_have_rooms(&self) -> Result<(), Error> {
+        if self.plan.rooms.is_empty() {
+            return Ok(());
+        }
         let without = |machine: &&Machine| !machine.log().contains(ROOMS_APPLIED);
         self.wait(Wait { what: "the rooms of every node", limit: Duration::from_secs(60) }, |platform| {
             let missing: Vec<_> = platform.nodes.iter().filter(without).map(|node| &*node.name).collect();
