@@ -96,6 +96,30 @@ fn descriptions_that_are_malformed_or_over_the_limits_are_refused() {
 }
 
 #[test]
+fn descriptions_at_the_limits_are_accepted() {
+    let media = "m=audio 5004 RTP/AVP 0\r\n";
+    assert!(answer(&media.repeat(MAX_MEDIA)).is_ok());
+    let lines = |text: &str| text.matches('\n').count();
+    let filler = "a=x\r\n".repeat(MAX_LINES - lines(HEAD) - 1);
+    assert!(answer(&format!("{media}{filler}")).is_ok());
+    let used = HEAD.len() + media.len() + "a=\r\n".len();
+    assert!(answer(&format!("{media}a={}\r\n", "x".repeat(MAX_BYTES - used))).is_ok());
+    assert_eq!(answer(&format!("{media}a={}\r\n", "x".repeat(MAX_BYTES - used + 1))), Err(SdpError::TooLong));
+}
+
+#[test]
+fn direction_says_who_sends_and_who_receives() {
+    for (direction, sends, receives) in [
+        (Direction::SendReceive, true, true),
+        (Direction::SendOnly, true, false),
+        (Direction::ReceiveOnly, false, true),
+        (Direction::Inactive, false, false),
+    ] {
+        assert_eq!((direction.sends(), direction.receives()), (sends, receives), "{direction:?}");
+    }
+}
+
+#[test]
 fn mutated_descriptions_neither_panic_nor_inject_lines() {
     let offer =
         format!("{HEAD}m=audio 5004 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n");

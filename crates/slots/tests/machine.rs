@@ -214,6 +214,17 @@ fn missing_or_damaged_record_is_named_and_never_guessed() {
 }
 
 #[test]
+fn record_that_cannot_be_read_is_not_reported_as_damaged() {
+    let (root, machine) = staged();
+    let path = root.path().join("boot.json");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let error = machine.next_start(TRIES, NOW).unwrap_err();
+    assert!(!matches!(error, Error::RecordDamaged { .. } | Error::NoRecord { .. }), "{error}");
+    assert!(error.to_string().contains("boot.json"), "{error}");
+}
+
+#[test]
 fn record_that_the_error_proposes_is_accepted() {
     let (root, machine) = installed();
     fs::write(root.path().join("boot.json"), "{\"format\":1,\"confirmed\":\"a\"}").unwrap();
