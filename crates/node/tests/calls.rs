@@ -32,7 +32,7 @@ async fn dial(agent: &Agent, machine: &TestMachine, n: usize) -> Result<LiveCall
 fn tell(manager: &Manager, n: u64, owners: Owners, served: &Served, depth: Depth) {
     let intent = Intent { owners, software: Some((served.assignment(), depth)) };
     let desired = Desired { generation: Generation { epoch: 1, n }, intent };
-    manager.told(|told| told.desired = desired);
+    manager.with(|fake| fake.desired = desired);
 }
 
 fn count(manager: &Manager) -> Option<u32> {
@@ -52,12 +52,12 @@ async fn calls_go_on_while_a_release_is_staged_and_an_install_waits_for_them() {
     let (machine, manager, publisher) = (TestMachine::installed(), Manager::start().await, Publisher::new());
     publisher.install_key(machine.path());
     let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
-    manager.told(|told| told.configuration = Configuration { revision: 1, rooms: vec![room] });
+    manager.with(|fake| fake.configuration = Configuration { revision: 1, rooms: vec![room] });
     let served = publisher.publish(next_release(), Version::new(34, 0), LARGE);
-    manager.told(|told| told.served = Some(served.dir.clone()));
+    manager.with(|fake| fake.served = Some(served.dir.clone()));
     assert!(machine.enrol(&manager).await.status.success());
     let mut node = machine.start(Slot::A);
-    let has_rooms = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 1));
+    let has_rooms = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 1));
     until("the node has the rooms", has_rooms).await;
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let [one, two] = [dial(&agent, &machine, 1).await.unwrap(), dial(&agent, &machine, 2).await.unwrap()];
@@ -92,15 +92,15 @@ async fn calls_go_on_while_a_release_is_staged_and_an_install_waits_for_them() {
 async fn node_that_is_asked_to_end_hangs_up() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
-    manager.told(|told| told.configuration = Configuration { revision: 1, rooms: vec![room] });
+    manager.with(|fake| fake.configuration = Configuration { revision: 1, rooms: vec![room] });
     assert!(machine.enrol(&manager).await.status.success());
     let mut node = machine.start(Slot::A);
-    let has_rooms = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 1));
+    let has_rooms = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 1));
     until("the node has the rooms", has_rooms).await;
     let agent = Agent::open(LOOPBACK).await.unwrap();
     let call = dial(&agent, &machine, 1).await.unwrap();
     node.terminate();
     assert!(node.ended().await.success());
-    until("the caller is told", || call.how_it_ended().is_some()).await;
+    until("the caller is fake", || call.how_it_ended().is_some()).await;
     assert!(matches!(call.ended().await.cause, Cause::FarEndBye { .. }));
 }

@@ -44,10 +44,10 @@ async fn refusal_is_logged_anew_after_a_conversation() {
     let _node = machine.start_logged(Slot::A);
     until("it syncs", || manager.last().is_some()).await;
     for times in 1..=2 {
-        manager.told(|told| told.syncs = Syncs::Refuse(403));
+        manager.with(|fake| fake.syncs = Syncs::Refuse(403));
         until("it is logged", || machine.logged("check that the node is registered there").len() == times)
             .await;
-        manager.told(|told| told.syncs = Syncs::Answer);
+        manager.with(|fake| fake.syncs = Syncs::Answer);
         until("it goes on", || machine.logged("answers again").len() == times).await;
     }
 }
@@ -58,7 +58,7 @@ async fn running_node_takes_over_the_identity_that_replaces_its_own() {
     assert!(machine.enrol(&before).await.status.success());
     let mut node = machine.start_logged(Slot::A);
     until("it syncs", || before.last().is_some()).await;
-    before.told(|told| told.syncs = Syncs::Refuse(403));
+    before.with(|fake| fake.syncs = Syncs::Refuse(403));
 
     let after = Manager::start().await;
     let file: EnrolmentFile = after.enrolment_file();
@@ -75,11 +75,11 @@ async fn running_node_takes_over_the_identity_that_replaces_its_own() {
 async fn certificate_that_looks_due_again_at_once_is_not_renewed_again_and_the_clock_is_named() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
     // As the Management Node's certificates look to a machine whose clock is 65 days ahead.
-    manager.told(|told| (told.renew_at, told.renewed_until) = (1, 1));
+    manager.with(|fake| (fake.renew_at, fake.renewed_until) = (1, 1));
     assert!(machine.enrol(&manager).await.status.success());
     let _node = machine.start_logged(Slot::A);
     until("the clock is named", || machine.logged("is ahead of the Management Node's").len() == 1).await;
-    let syncs = manager.told(|told| told.seen.len());
-    until("it goes on", || manager.told(|told| told.seen.len() > syncs)).await;
-    assert_eq!(manager.told(|told| told.renewals), 1);
+    let syncs = manager.with(|fake| fake.seen.len());
+    until("it goes on", || manager.with(|fake| fake.seen.len() > syncs)).await;
+    assert_eq!(manager.with(|fake| fake.renewals), 1);
 }

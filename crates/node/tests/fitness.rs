@@ -30,7 +30,7 @@ fn says(manager: &Manager, text: &str) -> bool {
 async fn enrolled(machine: TestMachine) -> (TestMachine, Manager) {
     let manager = Manager::start().await;
     let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
-    manager.told(|told| told.configuration = Configuration { revision: 1, rooms: vec![room] });
+    manager.with(|fake| fake.configuration = Configuration { revision: 1, rooms: vec![room] });
     assert!(machine.enrol(&manager).await.status.success());
     (machine, manager)
 }
@@ -45,7 +45,7 @@ async fn in_service(machine: TestMachine) -> (TestMachine, Manager, Node) {
     let (machine, manager) = enrolled(machine).await;
     let node = machine.start(Slot::A);
     machine.until_web_says(200).await;
-    let has_rooms = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 1));
+    let has_rooms = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 1));
     until("the node has the rooms", has_rooms).await;
     (machine, manager, node)
 }
@@ -96,10 +96,10 @@ async fn release_before_says_why_the_one_that_fell_back_could_carry_no_call() {
     let served = publisher.publish(next, fleet::version::Version::new(34, 0), 10_000);
     let software = served.assignment();
     let owners = Owners { run: Some(fleet::time::Span::hours(1)), ..Owners::default() };
-    manager.told(|told| {
-        told.served = Some(served.dir.clone());
+    manager.with(|fake| {
+        fake.served = Some(served.dir.clone());
         let intent = Intent { owners, software: Some((software, Depth::Install)) };
-        told.desired = Desired { generation: Generation { epoch: 1, n: 1 }, intent };
+        fake.desired = Desired { generation: Generation { epoch: 1, n: 1 }, intent };
     });
     let mut node = node;
     assert!(node.ended().await.success(), "it leaves for the next release");

@@ -63,9 +63,9 @@ async fn enrolment_file_is_good_for_one_use() {
 #[tokio::test(flavor = "multi_thread")]
 async fn enrolment_whose_answer_was_lost_is_done_again_with_the_same_file() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
-    manager.told(|told| told.loses_enrolment = true);
+    manager.with(|fake| fake.loses_enrolment = true);
     assert!(!machine.enrol(&manager).await.status.success());
-    assert!(manager.told(|told| told.spent_on.is_some()) && !Identity::path(machine.path()).exists());
+    assert!(manager.with(|fake| fake.spent_on.is_some()) && !Identity::path(machine.path()).exists());
     let pending = machine.path().join("state/enrolment.json");
     assert_eq!(fs::metadata(&pending).unwrap().permissions().mode() & 0o777, 0o600);
     let done = machine.enrol(&manager).await;
@@ -79,16 +79,16 @@ async fn enrolment_whose_answer_was_lost_is_done_again_with_the_same_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn enrolment_says_what_the_machine_runs_and_a_refused_one_is_done_again_with_the_same_file_r29() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
-    manager.told(|told| {
-        told.refuses_enrolment = Some("this machine has release 34.1 and the Management Node has 35")
+    manager.with(|fake| {
+        fake.refuses_enrolment = Some("this machine has release 34.1 and the Management Node has 35")
     });
     let refused = machine.enrol(&manager).await;
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success(), "{said}");
     assert!(said.contains("has release 34.1 and the Management Node has 35; install that release"), "{said}");
     assert!(!Identity::path(machine.path()).exists());
-    assert_eq!(manager.told(|told| told.enrolled_with), Some(Release::COMPILED));
-    manager.told(|told| told.refuses_enrolment = None);
+    assert_eq!(manager.with(|fake| fake.enrolled_with), Some(Release::COMPILED));
+    manager.with(|fake| fake.refuses_enrolment = None);
     let done = machine.enrol(&manager).await;
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
@@ -113,7 +113,7 @@ async fn enrolment_reports_what_is_wrong() {
     let refused = node::enrol::enrol(machine.path(), &path, node::enrol::Existing::Keep).await;
     let said = node::files::chain(&refused.unwrap_err());
     assert!(said.contains("do not trust each other's certificates"), "{said}");
-    assert!(manager.told(|told| told.spent_on.is_none()), "the token was not spent");
+    assert!(manager.with(|fake| fake.spent_on.is_none()), "the token was not spent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,20 +132,20 @@ async fn node_goes_from_service_through_maintenance_mode_and_staging_into_anothe
     machine.until_web_says(200).await;
     let served = publisher.publish(next_release(), Version::new(34, 0), 1_000_000);
     let software = served.assignment();
-    manager.told(|told| {
-        told.served = Some(served.dir.clone());
-        told.desired = desired(1, Owners::default(), Some((software, Depth::Stage)));
+    manager.with(|fake| {
+        fake.served = Some(served.dir.clone());
+        fake.desired = desired(1, Owners::default(), Some((software, Depth::Stage)));
     });
     let staged = Staging::Staged { manifest: software.manifest };
     until("the release is staged", || manager.last().is_some_and(|last| last.staging == staged)).await;
     assert_eq!(manager.last().unwrap().admission, Admission::Admitting, "staging refuses no calls");
-    manager.told(|told| told.desired = desired(2, by_run(), Some((software, Depth::Stage))));
+    manager.with(|fake| fake.desired = desired(2, by_run(), Some((software, Depth::Stage))));
     until("calls are refused", || manager.last().is_some_and(|last| last.admission == Admission::Refusing))
         .await;
     let said = machine.web_status().await.unwrap();
     assert_eq!(said, (503, r#"{"status":"failed","result":"Maintenance mode"}"#.into()));
     assert!(node.is_running(), "nobody asked for an install");
-    manager.told(|told| told.desired = desired(3, by_run(), Some((software, Depth::Install))));
+    manager.with(|fake| fake.desired = desired(3, by_run(), Some((software, Depth::Install))));
     assert!(node.ended().await.success());
     let record = machine.machine.record().unwrap();
     assert_eq!(record.trying.map(|trying| trying.manifest), Some(software.manifest.to_string()));
@@ -170,21 +170,21 @@ async fn fall_back(machine: &TestMachine, manager: &Manager, software: Assignmen
     assert!(why.contains("crashed at start, exit status 101"), "{why}");
     machine.until_web_says(503).await;
     assert!(node.is_running(), "it does not leave for that release again");
-    manager.told(|told| told.desired = desired(4, Owners::default(), None));
+    manager.with(|fake| fake.desired = desired(4, Owners::default(), None));
     machine.until_web_says(200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_last_is_valid_again_without_the_manager() {
     let (machine, manager, node) = in_service().await;
-    manager.told(|told| told.desired = desired(7, by_operator(), None));
+    manager.with(|fake| fake.desired = desired(7, by_operator(), None));
     machine.until_web_says(503).await;
     node.kill().await;
-    manager.told(|told| told.syncs = Syncs::Refuse(503));
+    manager.with(|fake| fake.syncs = Syncs::Refuse(503));
     let mut node = machine.start(Slot::A);
     machine.until_web_says(503).await;
-    let seen = manager.told(|told| told.seen.len());
-    until("the node tries again", || manager.told(|told| told.seen.len() >= seen + 3)).await;
+    let seen = manager.with(|fake| fake.seen.len());
+    until("the node tries again", || manager.with(|fake| fake.seen.len() >= seen + 3)).await;
     machine.until_web_says(503).await;
     let last = manager.last().unwrap();
     assert_eq!((last.generation.n, last.admission), (7, Admission::Refusing));
@@ -195,11 +195,11 @@ async fn what_was_accepted_last_is_valid_again_without_the_manager() {
 #[tokio::test(flavor = "multi_thread")]
 async fn older_desired_state_changes_nothing() {
     let (machine, manager, _node) = in_service().await;
-    manager.told(|told| told.desired = desired(7, by_operator(), None));
+    manager.with(|fake| fake.desired = desired(7, by_operator(), None));
     machine.until_web_says(503).await;
-    manager.told(|told| told.desired = desired(6, Owners::default(), None));
-    let seen = manager.told(|told| told.seen.len());
-    until("it was told twice", || manager.told(|told| told.seen.len() >= seen + 3)).await;
+    manager.with(|fake| fake.desired = desired(6, Owners::default(), None));
+    let seen = manager.with(|fake| fake.seen.len());
+    until("it was fake twice", || manager.with(|fake| fake.seen.len() >= seen + 3)).await;
     let last = manager.last().unwrap();
     assert_eq!((last.generation.n, last.admission), (7, Admission::Refusing));
 }
@@ -207,20 +207,20 @@ async fn older_desired_state_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_never_bear_the_same_time_not_even_over_a_restart() {
     let (machine, manager, node) = in_service().await;
-    manager.told(|told| told.desired = desired(1, by_operator(), None));
+    manager.with(|fake| fake.desired = desired(1, by_operator(), None));
     machine.until_web_says(503).await;
     node.kill().await;
-    let seen = manager.told(|told| told.seen.len());
+    let seen = manager.with(|fake| fake.seen.len());
     let _node = machine.start(Slot::A);
-    until("it reports again", || manager.told(|told| told.seen.len() >= seen + 2)).await;
-    let mut times: Vec<_> = manager.told(|told| told.seen.iter().map(|sync| sync.observed.at).collect());
+    until("it reports again", || manager.with(|fake| fake.seen.len() >= seen + 2)).await;
+    let mut times: Vec<_> = manager.with(|fake| fake.seen.iter().map(|sync| sync.observed.at).collect());
     let count = times.len();
     times.sort();
     times.dedup();
     assert_eq!(times.len(), count);
-    let (before, after) = manager.told(|told| {
+    let (before, after) = manager.with(|fake| {
         let at = |sync: &wire::Sync| sync.observed.at;
-        (told.seen[..seen].iter().map(at).max(), told.seen[seen..].iter().map(at).min())
+        (fake.seen[..seen].iter().map(at).max(), fake.seen[seen..].iter().map(at).min())
     });
     assert!(after > before, "{after:?} is not after {before:?}");
 }
@@ -229,20 +229,20 @@ async fn reports_never_bear_the_same_time_not_even_over_a_restart() {
 async fn rooms_reach_the_node_once_and_are_known_after_a_restart() {
     let (machine, manager, node) = in_service().await;
     let room = Room { name: "Team".into(), aliases: vec!["team".into()] };
-    manager.told(|told| told.configuration = Configuration { revision: 4, rooms: vec![room] });
-    let has_them = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 4));
+    manager.with(|fake| fake.configuration = Configuration { revision: 4, rooms: vec![room] });
+    let has_them = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 4));
     until("the node has the rooms", has_them).await;
     node.kill().await;
-    let seen = manager.told(|told| told.seen.len());
+    let seen = manager.with(|fake| fake.seen.len());
     let _node = machine.start(Slot::A);
-    until("it reports again", || manager.told(|told| told.seen.len() > seen)).await;
-    assert_eq!(manager.told(|told| told.seen[seen].configuration), 4);
+    until("it reports again", || manager.with(|fake| fake.seen.len() > seen)).await;
+    assert_eq!(manager.with(|fake| fake.seen[seen].configuration), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificate_is_renewed_in_time_and_the_new_one_is_used() {
     let (machine, manager) = (TestMachine::installed(), Manager::start().await);
-    manager.told(|told| told.renew_at = 1);
+    manager.with(|fake| fake.renew_at = 1);
     assert!(machine.enrol(&manager).await.status.success());
     let before = Identity::load(machine.path()).unwrap();
     let _node = machine.start(Slot::A);
@@ -250,9 +250,9 @@ async fn certificate_is_renewed_in_time_and_the_new_one_is_used() {
         .await;
     let after = Identity::load(machine.path()).unwrap();
     assert!(after.key != before.key && after.renew_at == u64::MAX);
-    manager.told(|told| told.desired = desired(1, by_operator(), None));
+    manager.with(|fake| fake.desired = desired(1, by_operator(), None));
     machine.until_web_says(503).await;
-    assert_eq!(manager.told(|told| told.renewals), 1);
+    assert_eq!(manager.with(|fake| fake.renewals), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,12 +270,12 @@ async fn node_whose_state_cannot_be_written_is_in_maintenance_mode_until_it_can(
     // A directory blocks the file that is renamed into place, for root as well.
     let obstacle = machine.path().join("state/agent.json.new");
     fs::create_dir(&obstacle).unwrap();
-    manager.told(|told| told.desired = desired(1, by_operator(), None));
+    manager.with(|fake| fake.desired = desired(1, by_operator(), None));
     until("it says that it is unfit", || manager.last().is_some_and(|last| last.unfit.is_some())).await;
     let last = manager.last().unwrap();
     assert_eq!(last.generation, Generation::default(), "what is not durable is not accepted");
     machine.until_web_says(503).await;
-    manager.told(|told| told.desired = desired(2, Owners::default(), None));
+    manager.with(|fake| fake.desired = desired(2, Owners::default(), None));
     fs::remove_dir(&obstacle).unwrap();
     machine.until_web_says(200).await;
     until("it has accepted", || manager.last().is_some_and(|last| last.generation.n == 2)).await;
@@ -287,22 +287,22 @@ async fn node_whose_rooms_cannot_be_written_stays_closed_whatever_else_it_can_wr
     let (machine, manager, _node) = in_service().await;
     let obstacle = machine.path().join("state/configuration.json.new");
     fs::create_dir(&obstacle).unwrap();
-    manager.told(|told| told.configuration = Configuration { revision: 4, rooms: Vec::new() });
+    manager.with(|fake| fake.configuration = Configuration { revision: 4, rooms: Vec::new() });
     until("it says that it is unfit", || manager.last().is_some_and(|last| last.unfit.is_some())).await;
-    let since = manager.told(|told| told.seen.len());
+    let since = manager.with(|fake| fake.seen.len());
     for n in 1..=3 {
-        manager.told(|told| told.desired = desired(n, Owners::default(), None));
+        manager.with(|fake| fake.desired = desired(n, Owners::default(), None));
         until("it has accepted", || manager.last().is_some_and(|last| last.generation.n == n)).await;
     }
     let unfit = |sync: &wire::Sync| sync.observed.unfit.is_some();
     assert!(
-        manager.told(|told| told.seen[since..].iter().all(unfit)),
+        manager.with(|fake| fake.seen[since..].iter().all(unfit)),
         "a state that is written ends no other fault"
     );
     machine.until_web_says(503).await;
     fs::remove_dir(&obstacle).unwrap();
     machine.until_web_says(200).await;
-    let has_them = || manager.told(|told| told.seen.last().is_some_and(|sync| sync.configuration == 4));
+    let has_them = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 4));
     until("the node has the rooms", has_them).await;
     assert_eq!(manager.last().unwrap().unfit, None);
 }
@@ -323,12 +323,12 @@ fn look_for_manager_at(machine: &TestMachine, address: SocketAddr) {
 #[tokio::test(flavor = "multi_thread")]
 async fn release_confirms_itself_by_its_first_sync_and_then_takes_calls() {
     let (machine, manager) = trying(60).await;
-    manager.told(|told| told.syncs = Syncs::Refuse(403));
+    manager.with(|fake| fake.syncs = Syncs::Refuse(403));
     let _node = machine.start(Slot::B);
-    until("it syncs", || manager.told(|told| !told.seen.is_empty())).await;
+    until("it syncs", || manager.with(|fake| !fake.seen.is_empty())).await;
     machine.until_web_says(503).await;
     assert_eq!(machine.machine.record().unwrap().confirmed, Slot::A);
-    manager.told(|told| told.syncs = Syncs::Answer);
+    manager.with(|fake| fake.syncs = Syncs::Answer);
     machine.until_web_says(200).await;
     let record = machine.machine.record().unwrap();
     assert_eq!((record.confirmed, record.trying), (Slot::B, None));
@@ -341,9 +341,9 @@ async fn release_confirms_itself_by_its_first_sync_and_then_takes_calls() {
 async fn refused_or_senseless_sync_does_not_extend_the_confirmation() {
     for syncs in [Syncs::Refuse(403), Syncs::Refuse(500), Syncs::Babble] {
         let (machine, manager) = trying(60).await;
-        manager.told(|told| told.syncs = syncs);
+        manager.with(|fake| fake.syncs = syncs);
         let _node = machine.start(Slot::B);
-        until("it has tried often", || manager.told(|told| told.seen.len() >= 6)).await;
+        until("it has tried often", || manager.with(|fake| fake.seen.len() >= 6)).await;
         assert_eq!(machine.told_boot(), [] as [&str; 0], "{syncs:?}");
         assert!(machine.machine.record().unwrap().trying.is_some());
     }

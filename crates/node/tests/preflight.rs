@@ -238,13 +238,13 @@ async fn release_that_would_not_start_is_rejected_while_the_node_takes_calls() {
     publisher.check = "echo 'port 5060 is taken'; exit 1";
     publisher.install_key(machine.path());
     let served = publisher.publish(next_release(), Version::new(34, 0), 100_000);
-    manager.told(|told| {
-        told.served = Some(served.dir.clone());
-        told.desired = desired(1, Owners::default(), served.assignment(), Depth::Stage);
+    manager.with(|fake| {
+        fake.served = Some(served.dir.clone());
+        fake.desired = desired(1, Owners::default(), served.assignment(), Depth::Stage);
     });
     until("it is rejected", || rejection(&manager).is_some()).await;
     assert!(rejection(&manager).unwrap().contains("would not start on this machine: port 5060 is taken"));
-    let refused = manager.told(|told| told.seen.iter().any(says_refusing_after_service));
+    let refused = manager.with(|fake| fake.seen.iter().any(says_refusing_after_service));
     assert!(!refused, "a call was refused for nothing");
 }
 
@@ -267,9 +267,9 @@ async fn staged() -> (TestMachine, Manager, Node, Assignment) {
     publisher.install_key(machine.path());
     let served = publisher.publish(next_release(), Version::new(34, 0), 100_000);
     let software = served.assignment();
-    manager.told(|told| {
-        told.served = Some(served.dir.clone());
-        told.desired = desired(1, Owners::default(), software, Depth::Stage);
+    manager.with(|fake| {
+        fake.served = Some(served.dir.clone());
+        fake.desired = desired(1, Owners::default(), software, Depth::Stage);
     });
     let staged = Staging::Staged { manifest: software.manifest };
     until("it is staged", || manager.last().is_some_and(|last| last.staging == staged)).await;
@@ -282,16 +282,16 @@ async fn staged() -> (TestMachine, Manager, Node, Assignment) {
 async fn node_that_is_asked_out_of_service_for_a_release_that_would_not_start_takes_calls_all_the_while() {
     let (machine, manager, mut node, software) = staged().await;
     fs::write(machine.path().join("broken"), "").unwrap();
-    manager.told(|told| told.desired = desired(2, by_run(), software, Depth::Stage));
+    manager.with(|fake| fake.desired = desired(2, by_run(), software, Depth::Stage));
     until("it is rejected and accepted", || {
         rejection(&manager).is_some() && manager.last().is_some_and(|last| last.generation.n == 2)
     })
     .await;
     assert!(rejection(&manager).unwrap().contains("the settings are broken"));
-    assert!(!manager.told(|told| told.seen.iter().any(says_refusing_after_service)), "a call was refused");
+    assert!(!manager.with(|fake| fake.seen.iter().any(says_refusing_after_service)), "a call was refused");
     machine.until_web_says(200).await;
     // Whatever it is asked for then, it does not leave.
-    manager.told(|told| told.desired = desired(3, by_run(), software, Depth::Install));
+    manager.with(|fake| fake.desired = desired(3, by_run(), software, Depth::Install));
     until("it has accepted", || manager.last().is_some_and(|last| last.generation.n == 3)).await;
     assert!(node.is_running() && machine.machine.record().unwrap().trying.is_none());
     machine.until_web_says(200).await;
@@ -300,16 +300,16 @@ async fn node_that_is_asked_out_of_service_for_a_release_that_would_not_start_ta
 #[tokio::test(flavor = "multi_thread")]
 async fn node_whose_fault_comes_while_it_drains_does_not_leave_and_says_why() {
     let (machine, manager, mut node, software) = staged().await;
-    manager.told(|told| told.desired = desired(2, by_run(), software, Depth::Stage));
+    manager.with(|fake| fake.desired = desired(2, by_run(), software, Depth::Stage));
     machine.until_web_says(503).await;
     // Longer than the check that let it leave service is good for.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     fs::write(machine.path().join("broken"), "").unwrap();
-    manager.told(|told| told.desired = desired(3, by_run(), software, Depth::Install));
+    manager.with(|fake| fake.desired = desired(3, by_run(), software, Depth::Install));
     until("it is rejected", || rejection(&manager).is_some()).await;
     assert!(node.is_running() && machine.machine.record().unwrap().trying.is_none());
-    manager.told(|told| {
-        told.desired = Desired { generation: Generation { epoch: 1, n: 4 }, ..Desired::default() }
+    manager.with(|fake| {
+        fake.desired = Desired { generation: Generation { epoch: 1, n: 4 }, ..Desired::default() }
     });
     machine.until_web_says(200).await;
 }

@@ -69,7 +69,7 @@ impl Bench {
 
     fn serve(&self, release: Release, from: Version, bytes: usize) -> Served {
         let served = self.publisher.publish(release, from, bytes);
-        self.manager.told(|told| told.served = Some(served.dir.clone()));
+        self.manager.with(|fake| fake.served = Some(served.dir.clone()));
         served
     }
 
@@ -103,11 +103,11 @@ impl Bench {
 
     /// How often a staging began, by its first request.
     fn attempts(&self) -> u32 {
-        self.manager.told(|told| told.manifests)
+        self.manager.with(|fake| fake.manifests)
     }
 
     fn asked_from(&self) -> Vec<usize> {
-        self.manager.told(|told| told.asked_from.clone())
+        self.manager.with(|fake| fake.asked_from.clone())
     }
 }
 
@@ -124,7 +124,7 @@ async fn transfer_that_broke_off_goes_on_at_its_last_good_piece() {
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     assert_eq!(served.verified.payload(Role::Node).pieces.len(), 3);
     let piece = PIECE_SIZE as usize;
-    bench.manager.told(|told| told.faults = [Fault::CutAfter(piece + piece / 2), Fault::CutAfter(10)].into());
+    bench.manager.with(|fake| fake.faults = [Fault::CutAfter(piece + piece / 2), Fault::CutAfter(10)].into());
     let (outcome, percents) = bench.stage(served.assignment()).await;
     assert_eq!(outcome, StagingOutcome::Staged);
     assert_eq!(bench.asked_from(), [0, piece, piece]);
@@ -138,7 +138,7 @@ async fn damaged_piece_is_fetched_again_and_only_that() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), THREE_PIECES);
     let piece = PIECE_SIZE as usize;
-    bench.manager.told(|told| told.faults = [Fault::Damage(piece + 5)].into());
+    bench.manager.with(|fake| fake.faults = [Fault::Damage(piece + 5)].into());
     assert_eq!(bench.stage(served.assignment()).await.0, StagingOutcome::Staged);
     assert_eq!((bench.asked_from(), bench.attempts()), (vec![0, piece], 2));
     bench.check_staged(&served);
@@ -148,7 +148,7 @@ async fn damaged_piece_is_fetched_again_and_only_that() {
 async fn payload_that_is_always_damaged_is_given_up_and_leaves_nothing() {
     let mut bench = Bench::new().await;
     let served = bench.serve(next_release(), Version::new(34, 0), 1_000);
-    bench.manager.told(|told| told.faults = [Fault::Damage(5); 20].into());
+    bench.manager.with(|fake| fake.faults = [Fault::Damage(5); 20].into());
     let why = rejection(bench.stage(served.assignment()).await.0);
     assert!(why.contains("piece 0 of payload-node.tar.zst was changed"), "{why}");
     assert_eq!(bench.asked_from().len(), FAILED_VERIFICATIONS as usize);
@@ -212,7 +212,7 @@ async fn staging_that_is_not_wanted_any_more_ends_before_it_is_complete() {
     // So slow that it would take hours.
     bench.rate.send_replace(Some(1_000));
     let job = bench.stager.begin(served.assignment());
-    let asked = || bench.manager.told(|told| !told.asked_from.is_empty());
+    let asked = || bench.manager.with(|fake| !fake.asked_from.is_empty());
     support::until("the payload is asked for", asked).await;
     job.cancel();
     assert_eq!(bench.outcome().await.0, StagingOutcome::Cancelled);

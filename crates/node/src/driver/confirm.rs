@@ -72,7 +72,7 @@ impl Driver {
         }));
     }
 
-    /// The slot record first: once it says so, boot does not fall back. Then the persistent state, then boot is told.
+    /// The slot record first: once it says so, boot does not fall back. Then the persistent state, then the message to boot.
     fn confirm(&mut self) {
         if let Err(error) = self.parts.machine.confirm(self.parts.boot.slot()) {
             error!("the release could not be confirmed: {}", chain(&error));
@@ -99,7 +99,7 @@ impl Driver {
     pub(super) fn report_ready(&self) {
         match self.parts.boot.ready() {
             Ok(()) => info!("ready"),
-            Err(error) => warn!("pitlane-boot could not be told that the release is ready: {error}"),
+            Err(error) => warn!("pitlane-boot could not be notified that the release is ready: {error}"),
         }
     }
 }

@@ -153,7 +153,7 @@ impl TestMachine {
         command
     }
 
-    /// What the node has told boot since the last look.
+    /// What the node has reported to boot since the last look.
     pub fn told_boot(&self) -> Vec<String> {
         let mut buffer = [0; 512];
         let receive = || self.boot.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec());

@@ -64,7 +64,7 @@ pub enum Fault {
 }
 
 /// What the manager does and has seen.
-pub struct Told {
+pub struct FakeState {
     pub syncs: Syncs,
     pub desired: Desired,
     pub configuration: Configuration,
@@ -136,7 +136,7 @@ impl Authority {
 pub struct Manager {
     pub address: SocketAddr,
     authority: Arc<Authority>,
-    told: Arc<Mutex<Told>>,
+    fake: Arc<Mutex<FakeState>>,
     changed: Arc<Notify>,
     connections: Arc<AtomicU32>,
 }
@@ -150,7 +150,7 @@ impl Manager {
     /// A manager at a place that may have been known before it was there.
     pub fn on(listener: TcpListener, authority: Arc<Authority>) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let told = Told {
+        let fake = FakeState {
             syncs: Syncs::Answer,
             desired: Desired::default(),
             configuration: Configuration::default(),
@@ -173,7 +173,7 @@ impl Manager {
         let manager = Self {
             address,
             authority,
-            told: Arc::new(Mutex::new(told)),
+            fake: Arc::new(Mutex::new(fake)),
             changed: Arc::default(),
             connections: Arc::default(),
         };
@@ -189,15 +189,15 @@ impl Manager {
     }
 
     /// Looks at, or changes, what the manager does and has seen.
-    pub fn told<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
-        let seen = look(&mut self.told.lock().unwrap());
+    pub fn with<T>(&self, look: impl FnOnce(&mut FakeState) -> T) -> T {
+        let seen = look(&mut self.fake.lock().unwrap());
         self.changed.notify_waiters();
         seen
     }
 
     /// What the node said last.
     pub fn last(&self) -> Option<Observed> {
-        self.told(|told| told.seen.last().map(|sync| sync.observed.clone()))
+        self.with(|fake| fake.seen.last().map(|sync| sync.observed.clone()))
     }
 
     /// How many connections have come, good or not.
@@ -232,15 +232,15 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Response {
     let asked = CertificateSigningRequestParams::from_pem(&request.request).unwrap();
     let key = asked.public_key.subject_public_key_info();
-    manager.told(|told| told.enrolled_with = request.release);
-    if let Some(why) = manager.told(|told| told.refuses_enrolment) {
+    manager.with(|fake| fake.enrolled_with = request.release);
+    if let Some(why) = manager.with(|fake| fake.refuses_enrolment) {
         let body = serde_json::json!({"error": why, "kind": "release", "hint": "install that release"});
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();
     }
-    let (good, lost, renew_at) = manager.told(|told| {
-        let spent_on = told.spent_on.get_or_insert_with(|| key.clone());
+    let (good, lost, renew_at) = manager.with(|fake| {
+        let spent_on = fake.spent_on.get_or_insert_with(|| key.clone());
         let good = *spent_on == key && request.token.as_deref() == Some(TOKEN);
-        (good, std::mem::take(&mut told.loses_enrolment), told.renew_at)
+        (good, std::mem::take(&mut fake.loses_enrolment), fake.renew_at)
     });
     if lost {
         let broken = [Ok(Bytes::from_static(b"{\"certificate\":")), Err(io::Error::other("cut"))];
@@ -254,19 +254,19 @@ async fn enrol(State(manager): State<Manager>, Json(request): Json<EnrolmentRequ
 }
 
 async fn renew(State(manager): State<Manager>, Json(request): Json<EnrolmentRequest>) -> Json<Enrolled> {
-    let renew_at = manager.told(|told| {
-        told.renewals += 1;
-        told.renewed_until
+    let renew_at = manager.with(|fake| {
+        fake.renewals += 1;
+        fake.renewed_until
     });
     Json(Enrolled { certificate: manager.authority.sign(&request.request), renew_at })
 }
 
 async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Response {
-    manager.told(|told| told.seen.push(sync.clone()));
+    manager.with(|fake| fake.seen.push(sync.clone()));
     let held_until = Instant::now() + Duration::from_secs(5);
     loop {
         let news = manager.changed.notified();
-        let (syncs, answer) = manager.told.lock().map(|told| (told.syncs, answer(&told, &sync))).unwrap();
+        let (syncs, answer) = manager.fake.lock().map(|fake| (fake.syncs, answer(&fake, &sync))).unwrap();
         match syncs {
             Syncs::Refuse(status) => return StatusCode::from_u16(status).unwrap().into_response(),
             Syncs::Babble => return "well, well".into_response(),
@@ -280,13 +280,13 @@ async fn sync(State(manager): State<Manager>, Json(sync): Json<Sync>) -> Respons
     }
 }
 
-fn answer(told: &Told, sync: &Sync) -> SyncAnswer {
-    let differs = told.configuration.revision != sync.configuration;
+fn answer(fake: &FakeState, sync: &Sync) -> SyncAnswer {
+    let differs = fake.configuration.revision != sync.configuration;
     SyncAnswer {
         protocol: 1,
-        desired: told.desired.clone(),
-        configuration: differs.then(|| told.configuration.clone()),
-        fetch_rate: told.fetch_rate,
+        desired: fake.desired.clone(),
+        configuration: differs.then(|| fake.configuration.clone()),
+        fetch_rate: fake.fetch_rate,
         heard_at: None,
         wall: None,
         beside: None,
@@ -298,19 +298,19 @@ async fn file(
     Path((_, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(dir) = manager.told(|told| told.served.clone()) else {
+    let Some(dir) = manager.with(|fake| fake.served.clone()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let Ok(mut bytes) = std::fs::read(dir.join(&file)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     if file == ::package::MANIFEST_FILE {
-        manager.told(|told| told.manifests += 1);
+        manager.with(|fake| fake.manifests += 1);
     }
     let Some(at) = begin_of(&headers) else { return bytes.into_response() };
-    let fault = manager.told(|told| {
-        told.asked_from.push(at);
-        told.faults.pop_front()
+    let fault = manager.with(|fake| {
+        fake.asked_from.push(at);
+        fake.faults.pop_front()
     });
     let size = bytes.len();
     let range = format!("bytes {at}-{}/{size}", size - 1);
