@@ -2,7 +2,7 @@
 //!
 //! `boot` holds `boot.lock`. `running.lock` is held by `boot` and, as its standard input, by the program and
 //! its children: the kernel releases it when the last of them has ended. So a `boot` that was killed and
-//! started again can tell whether its former program still runs. A release ends by itself when its `boot`
+//! started again detects whether its former program still runs. A release ends by itself when its `boot`
 //! does (see [`slots::supervised`]); one that does not is killed.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};

@@ -88,7 +88,7 @@ impl AsFd for Notify {
     }
 }
 
-/// The lines of one datagram that we know; the protocol tells us to skip the others.
+/// The lines of one datagram that we know; the protocol requires that others are skipped.
 fn parse(text: &[u8]) -> Vec<Message> {
     let text = String::from_utf8_lossy(text);
     let message = |line: &str| match line.split_once('=')? {

@@ -183,7 +183,7 @@ pub(crate) fn certificate_fault(error: &(dyn Error + 'static)) -> Option<String>
     None
 }
 
-/// The innermost cause, which tells what happened; the outer ones name only the layer.
+/// The innermost cause, which says what happened; the outer ones name only the layer.
 pub(crate) fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it did not answer in time".into();

@@ -394,3 +394,20 @@ fn repeat_goes_on_without_a_duplicated_node_while_another_is_left() {
     let nothing = check.blockers.iter().any(|blocker| matches!(blocker, Blocker::NothingToDo { .. }));
     assert!(blocks && !nothing, "{check:?}");
 }
+
+/// A copy from before an upgrade that was heard alone looks like a restored machine until the original
+/// reports again, here one that has not been brought to the release of the Management Node either.
+#[test]
+fn neither_of_two_machines_is_kept_out_of_service_as_restored() {
+    let mut fleet = platform();
+    fleet.apply(Time(0), Event::ManagerStarted { release: release(2), fell_back: None, wall: None });
+    let (mut original, mut copy) = (Reporter::new(NODE, 1, 1), Reporter::new(NODE, 2, 0));
+    let held = |fleet: &Fleet| fleet.nodes().get(NODE).unwrap().out_of_date.is_some();
+    let (at, _) = in_turn(&mut fleet, 0, 3, &mut [&mut original]);
+    let (at, _) = in_turn(&mut fleet, at, 20, &mut [&mut copy]);
+    assert!(held(&fleet) && !is_duplicate(&fleet));
+    let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut original, &mut copy]);
+    assert!(is_duplicate(&fleet) && !held(&fleet));
+    in_turn(&mut fleet, at, 20, &mut [&mut original, &mut copy]);
+    assert!(is_duplicate(&fleet) && !held(&fleet));
+}

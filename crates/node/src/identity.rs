@@ -49,7 +49,7 @@ pub struct Identity {
     pub renew_at: u64,
 }
 
-/// What tells one file from another that was put in its place.
+/// Distinguishes a file from another that was put in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStamp {
     inode: u64,

@@ -29,7 +29,7 @@ async fn dial(agent: &Agent, machine: &TestMachine, n: usize) -> Result<LiveCall
     agent.dial(CallSettings { answer_within: Millis::seconds(10), ..settings }).await
 }
 
-fn tell(manager: &Manager, n: u64, owners: Owners, served: &Served, depth: Depth) {
+fn send(manager: &Manager, n: u64, owners: Owners, served: &Served, depth: Depth) {
     let intent = Intent { owners, software: Some((served.assignment(), depth)) };
     let desired = Desired { generation: Generation { epoch: 1, n }, intent };
     manager.with(|fake| fake.desired = desired);
@@ -66,13 +66,13 @@ async fn calls_go_on_while_a_release_is_staged_and_an_install_waits_for_them() {
     two.expect(Tone::nth(1), since);
     until("the manager knows of the calls", || count(&manager) == Some(2)).await;
 
-    tell(&manager, 1, Owners::default(), &served, Depth::Stage);
+    send(&manager, 1, Owners::default(), &served, Depth::Stage);
     until_staged(&manager, &served).await;
     assert_eq!((one.judge(), two.judge()), (vec![], vec![]), "both heard each other all the time");
     assert_eq!((one.sound().lost, two.sound().lost), (0, 0), "no packet was left out");
 
     let by_run = Owners { run: Some(Span::hours(1)), ..Owners::default() };
-    tell(&manager, 2, by_run, &served, Depth::Install);
+    send(&manager, 2, by_run, &served, Depth::Install);
     let refusing = || manager.last().is_some_and(|last| last.admission == Admission::Refusing);
     until("calls are refused", refusing).await;
     match dial(&agent, &machine, 3).await {

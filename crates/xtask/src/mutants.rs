@@ -11,20 +11,14 @@ struct Pass {
     filter: &'static str,
 }
 
-/// The tests of a crate alone take seconds. What they miss of `fleet` is given to the scenarios and the seeds, which
-/// take minutes for each mutant.
-const PASSES: [Pass; 3] = [
-    Pass { mutated: &["slots", "package"], tests: &[], filter: "all()" },
-    Pass { mutated: &["fleet"], tests: &["fleet"], filter: "all()" },
-    Pass {
-        mutated: &["fleet"],
-        tests: &["fleet", "sim"],
-        filter: "package(fleet) | binary(scenarios) | binary(seeds)",
-    },
-];
+const DISK: Pass = Pass { mutated: &["slots", "package"], tests: &["slots", "package"], filter: "all()" };
+/// The tests of the crate alone, which take seconds for each mutant.
+const CORE: Pass = Pass { mutated: &["fleet"], tests: &["fleet"], filter: "all()" };
+/// The scenarios and the seeds, which take minutes for each mutant that [`CORE`] has missed.
+const CORE_SIMULATED: Pass =
+    Pass { mutated: &["fleet"], tests: &["sim"], filter: "binary(scenarios) | binary(seeds)" };
 
-/// Runs all passes. Later passes take only the mutants that earlier ones did not catch. `arguments` are passed on to
-/// `cargo mutants`, such as `--shard 1/8`.
+/// Runs all passes. `arguments` are passed on to `cargo mutants`, such as `--shard 1/8`.
 ///
 /// # Errors
 /// A mutant is left that no test notices, or the tool is missing.
@@ -33,9 +27,10 @@ pub(crate) fn run_all(arguments: &[String]) -> Result<(), Failed> {
         let advice = "cargo-mutants is missing; install it with `cargo install --locked cargo-mutants`";
         return Err(Failed::Tool(advice.into()));
     }
-    let outcomes: Vec<_> = PASSES.iter().map(|pass| (pass, mutate(pass, arguments))).collect();
-    let is_last = |pass: &Pass| pass.tests != ["fleet"];
-    outcomes.into_iter().filter(|(pass, _)| is_last(pass)).try_for_each(|(_, outcome)| outcome)
+    let disk = mutate(&DISK, arguments);
+    // What this pass misses is tried again in the next, which decides.
+    let core = mutate(&CORE, arguments).or_else(|_| mutate(&CORE_SIMULATED, arguments));
+    disk.and(core)
 }
 
 fn mutate(pass: &Pass, arguments: &[String]) -> Result<(), Failed> {
@@ -46,8 +41,6 @@ fn mutate(pass: &Pass, arguments: &[String]) -> Result<(), Failed> {
     for package in pass.mutated {
         command.args(["--package", package]);
     }
-    if !pass.tests.is_empty() {
-        command.args(["--test-package", &pass.tests.join(",")]);
-    }
+    command.args(["--test-package", &pass.tests.join(",")]);
     run(command.args(arguments).args(["--", "--filterset", pass.filter]))
 }

@@ -44,7 +44,7 @@ pub struct PersistentState {
 pub struct FallBack {
     /// The package.
     pub manifest: Sha256,
-    /// When, by the machine's wall clock in milliseconds: what tells one fall-back from another.
+    /// When, by the machine's wall clock in milliseconds. It distinguishes one fall-back from another.
     pub at: u64,
     /// Why, in a sentence.
     pub why: String,

@@ -111,7 +111,7 @@ enum Position {
     /// The node leaves, if nothing speaks against it, or selects the slot if it has decided to leave.
     Leave,
     Report,
-    /// The turn is over, which the shell has not been told yet.
+    /// The turn is over; the next call reports that to the shell.
     Over,
     /// Between two turns: the next one begins when the shell asks.
     Rest,

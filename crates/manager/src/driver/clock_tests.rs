@@ -175,7 +175,7 @@ async fn clock_step_is_reported_once_and_the_clock_is_steady_an_hour_later() {
     machine.pass(STEADY_AFTER);
     look(&committer).await;
     assert!(!committer.read(|fleet, _| stepped(fleet)));
-    let told: Vec<Fact> = journal(&committer).await.into_iter().flat_map(|(_, entry)| entry.facts).collect();
+    let facts: Vec<Fact> = journal(&committer).await.into_iter().flat_map(|(_, entry)| entry.facts).collect();
     let step = Fact::ClockStepped { by: Offset(-HOURS_2), gap: Gap::Counted };
-    assert_eq!(told, [step, Fact::ClockSteady]);
+    assert_eq!(facts, [step, Fact::ClockSteady]);
 }

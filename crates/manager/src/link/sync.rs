@@ -125,7 +125,7 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
     let stepped_at = || link.committer.read(|fleet, _| fleet.platform.wall.stepped_at());
     let stepped_before = stepped_at();
     let heard_at = || link.committer.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
-    // A report that is older than the last accepted one is ignored; the answer tells the node that time, from
+    // A report that is older than the last accepted one is ignored; the answer gives the node that time, from
     // which it continues.
     let late = heard_at().is_some_and(|heard_at| sync.observed.at < heard_at);
     loop {

@@ -227,7 +227,7 @@ fn slot_is_verified_by_its_identity_and_by_the_signed_manifest() {
     let said = refused(verify_slot(&slot, &other, &kit.trusted));
     assert!(said.contains("slot.json says 34.1 (1), manifest ") && said.contains("34.1 (34100)"), "{said}");
     assert!(matches!(verify_slot(&slot, &says, &other_kit.trusted), Err(Refusal::UntrustedKey { .. })));
-    // Of the same length: only the hash tells.
+    // Of the same length: only the hash differs.
     let program = slot.join("bin/pitlane-node");
     let length = fs::metadata(&program).unwrap().len() as usize;
     fs::write(program, "x".repeat(length)).unwrap();

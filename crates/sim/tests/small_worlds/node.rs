@@ -184,7 +184,7 @@ impl Transition<'_> {
     pub(crate) fn falls_back(&mut self, id: NodeId) {
         let machine = self.state.machine_mut(id);
         machine.trying = false;
-        // One that the node has drawn its conclusion from is told from this one, as two moments are.
+        // Distinct from the fall-back that the node has applied already, as two times are.
         let at = machine.memory.fell_back_at.map_or(0, |before| 1 - before);
         machine.fell_back = machine.other.map(|slot| FallBack {
             manifest: slot.manifest,

@@ -53,7 +53,7 @@ async fn without_the_right_password_there_is_a_challenge_and_nothing_else() {
         bodies.push(answer.text);
     }
     bodies.dedup();
-    assert_eq!(bodies.len(), 1, "the answers tell who exists: {bodies:?}");
+    assert_eq!(bodies.len(), 1, "the answers reveal who exists: {bodies:?}");
 }
 
 /// A request from an address, with the cookie that a tool keeps.

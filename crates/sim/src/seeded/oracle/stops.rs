@@ -68,7 +68,7 @@ impl World {
     }
 
     /// How many nodes have failed in this run and do not run its release, and how many machines run it. A compromised
-    /// node counts among these: only its own reports tell what it runs.
+    /// node counts among these: only its own reports say what it runs.
     fn attempts(&self, target: Release) -> (u64, u64) {
         // After a restore of the manager, a node may be ahead.
         let is_on = |runs: Release| runs == target || (self.truth.amnesia && runs > target);
