@@ -261,6 +261,18 @@ fn second_boot_on_the_same_machine_is_refused() {
     assert!(lives(bench.pids("a runs")[0]), "the second one disturbed the first");
 }
 
+/// A child that a killed boot has forked holds the lock until it executes its program.
+#[test]
+fn lock_that_is_given_up_within_seconds_is_waited_for() {
+    let mut bench = Bench::installed(&trial("serve"));
+    let lock = std::fs::File::create(bench.path("boot.lock")).unwrap();
+    lock.lock().unwrap();
+    bench.boot();
+    std::thread::sleep(Duration::from_secs(1));
+    drop(lock);
+    bench.wait_for_event("a runs", 1);
+}
+
 #[test]
 fn boot_killed_repeatedly_while_it_tries_a_release_falls_back() {
     let mut bench = Bench::with_selected(&trial("confirm"), &trial("serve"));
