@@ -104,7 +104,7 @@ impl Client {
             .no_proxy()
             .connect_timeout(CONNECT_LIMIT)
             .timeout(ANSWER_LIMIT)
-            .user_agent(format!("pitlane/{}", Release::COMPILED.version))
+            .user_agent(format!("pitlane/{}", Release::PRESENT.version))
             .build()
             .map_err(ClientError::Setup)?;
         Ok(Self { http, connection })

@@ -94,12 +94,18 @@ pub struct Release {
 }
 
 impl Release {
-    /// The release that this program was compiled as. A program refuses a slot whose manifest names another one.
-    pub const COMPILED: Self = if cfg!(feature = "next") {
-        Self { version: Version::new(34, 2), build: Build(34_200) }
-    } else {
-        Self { version: Version::new(34, 1), build: Build(34_100) }
-    };
+    /// The release of this source.
+    pub const PRESENT: Self = Self { version: Version::new(34, 1), build: Build(34_100) };
+
+    /// The release after [`Self::PRESENT`], to which tests and the demo upgrade: the same source under other numbers.
+    pub const NEXT: Self = Self { version: Version::new(34, 2), build: Build(34_200) };
+
+    /// The release that a program is compiled as. `next` is the variable `PITLANE_NEXT` at its compilation
+    /// (`option_env!`), with which it becomes [`Self::NEXT`]. Only programs read that variable, not libraries, so
+    /// a second release costs no second compilation of the libraries.
+    pub const fn compiled(next: Option<&str>) -> Self {
+        if next.is_some() { Self::NEXT } else { Self::PRESENT }
+    }
 }
 
 impl fmt::Display for Release {

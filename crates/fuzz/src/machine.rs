@@ -167,7 +167,7 @@ fn persistent_state(root: &Path, contents: &[u8]) {
 }
 
 fn start_agent(state: PersistentState, now: fleet::time::Time) {
-    let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
+    let start = Start { release: Release::PRESENT, confirmed: true, staged: None, fell_back: None };
     let mut agent = Agent::new(state, start);
     agent.apply(now, fleet::agent::AgentEvent::DeadlinePassed);
     let _ = (agent.wanted(), agent.next_deadline(), agent.observed(now));

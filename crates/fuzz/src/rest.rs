@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
+use fleet::version::Release;
 use manager::context::Context;
 use manager::driver::Committer;
 use manager::enrolment::NodeAccess;
@@ -226,9 +227,12 @@ async fn serve(root: &Path) -> (Committer, Router) {
     let layout = Layout::new(root);
     let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).expect("a store");
     let committer =
-        take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.expect("a committer");
+        take_over(connection, layout.store(Slot::A), Policy::standard(), (Release::PRESENT, None))
+            .await
+            .expect("a committer");
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let router = router(Context {
+        release: Release::PRESENT,
         committer: committer.clone(),
         layout,
         nodes,

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use fleet::node::NodeId;
 use fleet::policy::Policy;
+use fleet::version::Release;
 use manager::layout::Layout;
 use manager::start::{ReleaseStatus, open_store, take_over};
 use manager::store::StoreError;
@@ -91,7 +92,8 @@ pub(crate) fn run(data: &[u8]) {
 async fn start(root: &Path) -> Result<(), StoreError> {
     let layout = Layout::new(root);
     let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {})?;
-    let committer = take_over(connection, layout.store(Slot::A), Policy::standard(), None).await?;
+    let committer =
+        take_over(connection, layout.store(Slot::A), Policy::standard(), (Release::PRESENT, None)).await?;
     committer.read(|fleet, now| {
         for id in fleet.nodes().ids() {
             let _ = (fleet.wanted(id), fleet.status(id), fleet.waits(id, now));

@@ -1,5 +1,7 @@
 //! What the management API is constructed from: `rest::router(Context) -> axum::Router`.
 
+use fleet::version::Release;
+
 use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
@@ -8,6 +10,8 @@ use crate::link::Refusals;
 /// Everything that a request to the management API may need. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Context {
+    /// The release of this process.
+    pub release: Release,
     /// Applies events to the core, and gives access to the store.
     pub committer: Committer,
     /// The paths of packages and uploads.

@@ -21,8 +21,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// The release that the program was compiled as.
-static VERSION: LazyLock<String> = LazyLock::new(|| Release::COMPILED.to_string());
+/// The release that this program is compiled as. A start refuses a slot whose manifest names another one.
+const RELEASE: Release = Release::compiled(option_env!("PITLANE_NEXT"));
+
+static VERSION: LazyLock<String> = LazyLock::new(|| RELEASE.to_string());
 
 /// The Management Node of a Pitlane platform. It is started by pitlane-boot.
 #[derive(Debug, Parser)]
@@ -91,7 +93,7 @@ fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
     });
     let slot = slot.or_else(|| Machine::open(root).slot_of_this_program());
     let checked = tokio::runtime::Runtime::new()
-        .map(|runtime| runtime.block_on(preflight::check(root, slot, held, StoreTrial::OnACopy)));
+        .map(|runtime| runtime.block_on(preflight::check((root, slot), RELEASE, held, StoreTrial::OnACopy)));
     match checked {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(faults) => {
@@ -117,7 +119,7 @@ fn run(root: PathBuf) -> Result<Ended, StartError> {
 async fn serve(root: PathBuf, supervised: &Supervised) -> Result<Ended, StartError> {
     let stop = stop_when_asked()?;
     let (machine, layout) = (Machine::open(&root), Layout::new(&root));
-    let own = OwnMachine { machine, slot: supervised.slot(), layout };
+    let own = OwnMachine { machine, slot: supervised.slot(), release: RELEASE, layout };
     let prepared = Prepared::new(own, supervised).await?;
     rest::first_account(prepared.committer().store(), |password| prepared.hand_over(password)).await?;
     let people = rest::router(prepared.context());

@@ -49,16 +49,21 @@ impl Faults {
     }
 }
 
-/// Everything that would prevent this program from starting on the machine with this root directory, from
-/// `slot` when it lies in one. `held` is what the calling process itself has open. Call it within a tokio
+/// Everything that would prevent this program, compiled as `release`, from starting on the machine with this
+/// root directory, from `slot` when it lies in one. `held` is what the calling process itself has open. Call it within a tokio
 /// runtime, where blocking is allowed.
-pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTrial) -> Vec<Fault> {
+pub async fn check(
+    (root, slot): (&Path, Option<Slot>),
+    release: Release,
+    held: &Held,
+    trial: StoreTrial,
+) -> Vec<Fault> {
     let (mut faults, layout, machine) = (Faults::default(), Layout::new(root), Machine::open(root));
     let settings = faults.of(Settings::read(&layout.settings()));
     faults.of(Settings::check_boot_table(&layout.settings()));
     let record = faults.of(machine.record());
     if let Some(slot) = slot {
-        check_slot(&machine, slot, &mut faults);
+        check_slot(&machine, slot, release, &mut faults);
     }
     for dir in [layout.root().to_path_buf(), layout.state()].iter().filter(|dir| dir.exists()) {
         faults.of(try_writing(dir));
@@ -84,8 +89,8 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, trial: StoreTri
 
 /// Checks that the slot contains the release of this program, signed with a trusted key: boot starts no
 /// other.
-fn check_slot(machine: &Machine, slot: Slot, faults: &mut Faults) {
-    let Release { version, build } = Release::COMPILED;
+fn check_slot(machine: &Machine, slot: Slot, release: Release, faults: &mut Faults) {
+    let Release { version, build } = release;
     let compiled = faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
     // A slot that cannot be identified, or that contains another release, has to be restored as a whole, so
     // it is checked no further.
@@ -153,7 +158,7 @@ impl Drop for Copy {
 pub async fn own(own: OwnMachine, held: Held) -> Option<String> {
     let runtime = Handle::current();
     let work = spawn_blocking(move || {
-        runtime.block_on(check(own.layout.root(), Some(own.slot), &held, StoreTrial::LeftOut))
+        runtime.block_on(check((own.layout.root(), Some(own.slot)), own.release, &held, StoreTrial::LeftOut))
     });
     match timeout(OWN_WITHIN, work).await {
         Ok(Ok(faults)) => faults_in_one(&faults),
@@ -174,7 +179,7 @@ mod tests {
     use crate::testing::Bench;
 
     async fn faults(bench: &Bench, held: &Held) -> Vec<String> {
-        let found = check(bench.root(), Some(Slot::A), held, StoreTrial::OnACopy).await;
+        let found = check((bench.root(), Some(Slot::A)), Release::PRESENT, held, StoreTrial::OnACopy).await;
         found.iter().map(ToString::to_string).collect()
     }
 

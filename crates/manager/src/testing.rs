@@ -55,7 +55,12 @@ impl Bench {
     }
 
     pub(crate) fn own(&self, slot: Slot) -> OwnMachine {
-        OwnMachine { machine: Machine::open(self.root()), slot, layout: self.layout() }
+        OwnMachine {
+            machine: Machine::open(self.root()),
+            slot,
+            release: Release::PRESENT,
+            layout: self.layout(),
+        }
     }
 
     /// Stages this same release once more, as another package, and selects it.
@@ -70,7 +75,9 @@ impl Bench {
     pub(crate) async fn committer(&self) -> Committer {
         let layout = self.layout();
         let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
-        take_over(connection, layout.store(Slot::A), Policy::standard(), None).await.unwrap()
+        take_over(connection, layout.store(Slot::A), Policy::standard(), (Release::PRESENT, None))
+            .await
+            .unwrap()
     }
 
     /// The same on a machine with these clocks.
@@ -78,7 +85,7 @@ impl Bench {
         let layout = self.layout();
         let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
         let (clocks, path) = (Arc::new(clocks.clone()), layout.store(Slot::A));
-        take_over_on(clocks, connection, path, Policy::standard(), None).await.unwrap()
+        take_over_on(clocks, connection, path, Policy::standard(), (Release::PRESENT, None)).await.unwrap()
     }
 
     /// The release after this one, signed, as an uploaded file. The checks of its programs succeed.
@@ -88,9 +95,9 @@ impl Bench {
 
     /// The same, with programs that run this script.
     pub(crate) fn upload_with(&self, script: &str) -> PathBuf {
-        let running = Release::COMPILED.version;
+        let running = Release::PRESENT.version;
         let version = Version::new(running.major, running.minor + 1);
-        let release = Release { version, build: Build(Release::COMPILED.build.0 + 100) };
+        let release = Release { version, build: Build(Release::PRESENT.build.0 + 100) };
         let upload = self.root().join("upload.pitlane");
         let recipe = recipe(self.root(), release, running, script);
         package::build(&recipe, &self.key, &upload).unwrap();
@@ -105,7 +112,7 @@ impl Bench {
 
     /// This same release, signed, in `package` in a folder. The same script makes the same package.
     fn own_package(&self, script: &str, folder: &Path) -> Verified {
-        let recipe = recipe(folder, Release::COMPILED, Version::new(33, 0), script);
+        let recipe = recipe(folder, Release::PRESENT, Version::new(33, 0), script);
         package::build(&recipe, &self.key, &folder.join("package")).unwrap()
     }
 
@@ -149,7 +156,7 @@ pub(crate) fn observed(at: u64) -> Observed {
     Observed {
         at: Time(at),
         generation: Generation::default(),
-        release: Release::COMPILED,
+        release: Release::PRESENT,
         release_state: ReleaseState::Confirmed,
         admission: Admission::Admitting,
         calls: Calls::NONE,

@@ -73,11 +73,16 @@ pub enum EnrolError {
     Lost(#[source] FileError),
 }
 
-/// Enrols the machine with this root directory, and returns its identity.
+/// Enrols the machine with this root directory, which runs `release` (R29), and returns its identity.
 ///
 /// # Errors
 /// See [`EnrolError`].
-pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Identity, EnrolError> {
+pub async fn enrol(
+    root: &Path,
+    file: &Path,
+    existing: Existing,
+    release: Release,
+) -> Result<Identity, EnrolError> {
     let file = read(file)?;
     if existing == Existing::Keep
         && let Ok(identity) = Identity::load(root)
@@ -86,8 +91,7 @@ pub async fn enrol(root: &Path, file: &Path, existing: Existing) -> Result<Ident
     }
     let client = identity::client_without_identity(&file.authority)?;
     let (pending, Pending { token: _, key, request }) = Pending::of(root, &file.token)?;
-    let release = Some(Release::COMPILED);
-    let request = EnrolmentRequest { token: Some(file.token.clone()), request, release };
+    let request = EnrolmentRequest { token: Some(file.token.clone()), request, release: Some(release) };
     let managers = Managers::new(file.manager.clone());
     let answer = managers.in_turn(|address| {
         let (client, request) = (&client, &request);

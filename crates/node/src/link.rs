@@ -431,7 +431,7 @@ mod tests {
 
     #[test]
     fn long_sentences_are_cut_before_they_are_reported() {
-        let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
+        let start = Start { release: Release::PRESENT, confirmed: true, staged: None, fell_back: None };
         let mut agent = Agent::new(PersistentState::default(), start);
         let check = |agent: &Agent, expected: usize| {
             let report = Report::new(agent.observed(Time(0)), Tally::default(), 0);

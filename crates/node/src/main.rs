@@ -19,6 +19,9 @@ use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
+/// The release that this program is compiled as. A start refuses a slot whose manifest names another one.
+const RELEASE: Release = Release::compiled(option_env!("PITLANE_NEXT"));
+
 /// The longest that a check may take: longer than a node waits for it.
 const CHECK_WITHIN: Duration = Duration::from_secs(30);
 
@@ -69,7 +72,7 @@ enum Command {
 
 /// Lives as long as the program.
 fn version() -> &'static str {
-    Release::COMPILED.to_string().leak()
+    RELEASE.to_string().leak()
 }
 
 fn main() -> ExitCode {
@@ -89,7 +92,7 @@ fn main() -> ExitCode {
 }
 
 fn enrol_machine(root: PathBuf, file: PathBuf, existing: Existing) -> ExitCode {
-    match run_to_end(async move { enrol(&root, &file, existing).await.map(|it| (it, root)) }) {
+    match run_to_end(async move { enrol(&root, &file, existing, RELEASE).await.map(|it| (it, root)) }) {
         Ok(Ok((identity, root))) => {
             println!(
                 "enrolled as {:?}; the identity is in {}; a node that is running here takes it over within a minute",
@@ -111,7 +114,7 @@ fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
         std::process::exit(1);
     });
     let slot = slot.or_else(|| Machine::open(root).slot_of_this_program());
-    match run_to_end(node::preflight::check(root, slot, held)) {
+    match run_to_end(node::preflight::check(root, slot, held, RELEASE)) {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(faults) => {
             faults.iter().for_each(|fault| println!("{fault}"));
@@ -134,7 +137,7 @@ fn serve(root: PathBuf) -> ExitCode {
         }
         Err(error) => return fail(&error),
     };
-    match run_to_end(async move { node::start::run(&root, boot).await }) {
+    match run_to_end(async move { node::start::run(&root, boot, RELEASE).await }) {
         Ok(Ok(Ending::Restart | Ending::Terminated)) => ExitCode::SUCCESS,
         Ok(Err(error)) => fail(&error),
         Err(error) => fail(&error),

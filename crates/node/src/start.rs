@@ -78,23 +78,23 @@ pub enum StartError {
     Signal(#[source] std::io::Error),
 }
 
-/// Runs the node on the machine with this root directory until it restarts or is asked to end.
+/// Runs the node, as the release that its program is compiled as, on the machine with this root directory until it restarts or is asked to end.
 ///
 /// # Errors
 /// The node cannot start; see [`StartError`].
-pub async fn run(root: &Path, boot: Supervised) -> Result<Ending, StartError> {
+pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Ending, StartError> {
     let root = root.canonicalize().map_err(|source| unusable_root(root, source))?;
     let terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
-    let found = Found::look(&root, boot.slot())?;
+    let found = Found::look(&root, boot.slot(), release)?;
     let web = web::listen(found.settings.web).await?;
     let rooms = calls::rooms(&found.rooms);
     let closed = calls::admission(Admission::Refusing);
     let engine = CallEngine::start(found.settings.calls.clone(), rooms, closed).await?;
-    info!("{} in slot {}, SIP on {}", Release::COMPILED, boot.slot(), engine.sip_address());
+    info!("{} in slot {}, SIP on {}", release, boot.slot(), engine.sip_address());
     let mut addresses = vec![engine.sip_address()];
     addresses.extend(web.local_addr());
     let (machine, slot) = (found.machine.clone(), found.slot);
-    let asker = Asker { machine, slot, addresses, calls: engine.calls(), turn: Arc::default() };
+    let asker = Asker { machine, slot, release, addresses, calls: engine.calls(), turn: Arc::default() };
     let service = serve_web(web);
     let parts = found.into_parts(&root, boot, Arc::new(engine), (service, asker), terminate)?;
     let driver = Driver::new(parts);
@@ -115,6 +115,7 @@ fn serve_web(listener: TcpListener) -> watch::Sender<Service> {
 
 /// What the node found when it started.
 struct Found {
+    release: Release,
     settings: Settings,
     machine: Machine,
     own: SlotIdentity,
@@ -130,16 +131,16 @@ struct Found {
 }
 
 impl Found {
-    fn look(root: &Path, slot: Slot) -> Result<Self, StartError> {
+    fn look(root: &Path, slot: Slot, release: Release) -> Result<Self, StartError> {
         let settings = Settings::read(root)?;
         let machine = Machine::open(root);
-        let Release { version, build } = Release::COMPILED;
+        let Release { version, build } = release;
         let own = machine.check_compiled(slot, &version.to_string(), build.0)?;
         let state = files::state_dir(root)?;
         let state_file = PersistentStateFile::new(&state);
         let (durable, clock) = state_file.load()?;
         let unconfirmed = UnconfirmedFile::new(&state);
-        let start = find_start(&machine, slot, &unconfirmed)?;
+        let start = find_start(&machine, (slot, release), &unconfirmed)?;
         let confirmation =
             (!start.confirmed).then(|| Confirmation::begin(settings.confirm_within, clock.now()));
         let identity = Identity::load(root)?;
@@ -147,6 +148,7 @@ impl Found {
         let rooms = configuration.load();
         let node = Reconciler::new(durable, start);
         Ok(Self {
+            release,
             settings,
             machine,
             own,
@@ -186,7 +188,7 @@ impl Found {
         let stager = Stager {
             machine: self.machine.clone(),
             slot: self.slot,
-            running: Release::COMPILED,
+            running: self.release,
             running_package: self.own.manifest.parse().ok(),
             session: Arc::clone(&session),
             asker: asker.clone(),
@@ -222,7 +224,11 @@ impl Found {
 }
 
 /// The conditions of this start, from the slots.
-fn find_start(machine: &Machine, slot: Slot, unconfirmed: &UnconfirmedFile) -> Result<Start, StartError> {
+fn find_start(
+    machine: &Machine,
+    (slot, release): (Slot, Release),
+    unconfirmed: &UnconfirmedFile,
+) -> Result<Start, StartError> {
     let record = machine.record()?;
     let confirmed = record.confirmed == slot;
     let staged = machine.release(slot.other()).unwrap_or_else(|error| {
@@ -236,5 +242,5 @@ fn find_start(machine: &Machine, slot: Slot, unconfirmed: &UnconfirmedFile) -> R
         Some(FallBack { manifest, at: fell_back.at.0, why })
     });
     let staged = staged.and_then(|staged| staged.manifest.parse().ok());
-    Ok(Start { release: Release::COMPILED, confirmed, staged, fell_back })
+    Ok(Start { release, confirmed, staged, fell_back })
 }

@@ -64,7 +64,8 @@ async fn running_node_takes_over_the_identity_that_replaces_its_own() {
     let file: EnrolmentFile = after.enrolment_file();
     let path = machine.path().join("again.toml");
     std::fs::write(&path, file.to_text()).unwrap();
-    node::enrol::enrol(machine.path(), &path, node::enrol::Existing::Replace).await.unwrap();
+    let release = fleet::version::Release::PRESENT;
+    node::enrol::enrol(machine.path(), &path, node::enrol::Existing::Replace, release).await.unwrap();
     until("it speaks with the other Management Node", || after.last().is_some()).await;
     assert_eq!(machine.logged("the identity was replaced: from now on this is \"node1\"").len(), 1);
     assert!(node.is_running());

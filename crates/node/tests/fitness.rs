@@ -80,7 +80,7 @@ async fn release_whose_media_address_is_not_on_the_machine_falls_back_with_the_r
 
     // What boot does when no confirmation comes. The release before was of the same build here.
     let own: Sha256 = machine.machine.release(Slot::B).unwrap().unwrap().manifest.parse().unwrap();
-    let software = Assignment { run: RunId(1), release: Release::COMPILED, manifest: own };
+    let software = Assignment { run: RunId(1), release: Release::PRESENT, manifest: own };
     assert_eq!(machine.machine.record().unwrap().trying.map(|it| it.manifest), Some(own.to_string()));
     machine.machine.fall_back(Why::NeverConfirmed { within_seconds: 60 }, UnixMillis::now()).unwrap();
     let why = node::unconfirmed::UnconfirmedFile::new(&machine.path().join("state")).why(&own.to_string());

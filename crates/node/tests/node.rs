@@ -87,7 +87,7 @@ async fn enrolment_says_what_the_machine_runs_and_a_refused_one_is_done_again_wi
     assert!(!refused.status.success(), "{said}");
     assert!(said.contains("has release 34.1 and the Management Node has 35; install that release"), "{said}");
     assert!(!Identity::path(machine.path()).exists());
-    assert_eq!(manager.with(|fake| fake.enrolled_with), Some(Release::COMPILED));
+    assert_eq!(manager.with(|fake| fake.enrolled_with), Some(Release::PRESENT));
     manager.with(|fake| fake.refuses_enrolment = None);
     let done = machine.enrol(&manager).await;
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -110,7 +110,8 @@ async fn enrolment_reports_what_is_wrong() {
     let file = wire::EnrolmentFile { manager: vec![misnamed], ..manager.enrolment_file() };
     let path = machine.path().join("misnamed.toml");
     fs::write(&path, file.to_text()).unwrap();
-    let refused = node::enrol::enrol(machine.path(), &path, node::enrol::Existing::Keep).await;
+    let refused =
+        node::enrol::enrol(machine.path(), &path, node::enrol::Existing::Keep, Release::PRESENT).await;
     let said = node::files::chain(&refused.unwrap_err());
     assert!(said.contains("do not trust each other's certificates"), "{said}");
     assert!(manager.with(|fake| fake.spent_on.is_none()), "the token was not spent");

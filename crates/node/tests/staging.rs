@@ -42,7 +42,7 @@ impl Bench {
         publisher.install_key(machine.path());
         assert!(machine.enrol(&manager).await.status.success());
         let identity = Identity::load(machine.path()).unwrap();
-        let start = Start { release: Release::COMPILED, confirmed: true, staged: None, fell_back: None };
+        let start = Start { release: Release::PRESENT, confirmed: true, staged: None, fell_back: None };
         let observed = Agent::new(PersistentState::default(), start).observed(Time(0));
         let report = Report::new(observed, wire::Tally::default(), 0);
         let (report_sender, reported) = watch::channel(report);
@@ -51,10 +51,11 @@ impl Bench {
         let stager = Stager {
             machine: machine.machine.clone(),
             slot: Slot::A,
-            running: Release::COMPILED,
+            running: Release::PRESENT,
             running_package: None,
             session: Arc::new(session),
             asker: Asker {
+                release: Release::PRESENT,
                 machine: machine.machine.clone(),
                 slot: Slot::A,
                 addresses: Vec::new(),
@@ -169,7 +170,7 @@ async fn another_manifest_than_the_assigned_one_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn package_that_does_not_fit_is_refused_before_its_payload_is_fetched() {
     let mut bench = Bench::new().await;
-    let (next, running) = (next_release(), Release::COMPILED);
+    let (next, running) = (next_release(), Release::PRESENT);
     let too_new = Release { version: Version::new(36, 0), build: next.build };
     let off_path = bench.serve(too_new, Version::new(35, 0), 1_000).assignment();
     let why = rejection(bench.stage(off_path).await.0);

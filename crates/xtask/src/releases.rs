@@ -13,6 +13,9 @@ use crate::run::{Failed, cargo, run, workspace};
 const UPGRADED: [&str; 2] = ["pitlane-manager", "pitlane-node"];
 /// The programs outside the slots.
 const OUTSIDE: [&str; 4] = ["pitlane", "pitlane-boot", "pitlane-demo", "pitlane-faults"];
+/// The packages of a release. Both releases are built with all of them: cargo unites the features of what it builds
+/// at once, so another selection would compile the libraries once more.
+const PACKAGES: [&str; 10] = ["-p", "manager", "-p", "node", "-p", "boot", "-p", "ctl", "-p", "demo"];
 /// What is kept of a recorded release: boot stays what a machine was installed with.
 const RECORDED: [&str; 3] = ["pitlane-manager", "pitlane-node", "pitlane-boot"];
 /// The folders of the present release and of the next.
@@ -55,10 +58,10 @@ pub(crate) fn build() -> Result<Releases, Failed> {
     let built = workspace().join("target/debug");
     let dir = dir();
     eprintln!("xtask: building the release after this one ({NEXT})");
-    run(&mut cargo(&["build", "-p", "manager", "-p", "node", "--features", "manager/next,node/next"]))?;
+    run(cargo(&["build"]).args(PACKAGES).env("PITLANE_NEXT", "1"))?;
     keep(&built, &dir.join(NEXT), &UPGRADED)?;
     eprintln!("xtask: building this release ({PRESENT})");
-    run(&mut cargo(&["build", "-p", "manager", "-p", "node", "-p", "boot", "-p", "ctl", "-p", "demo"]))?;
+    run(cargo(&["build"]).args(PACKAGES))?;
     keep(&built, &dir.join(PRESENT), &UPGRADED)?;
     keep(&built, &dir, &OUTSIDE)?;
     Ok(Releases { dir })

@@ -35,7 +35,7 @@ Results go to standard output, messages and progress to standard error. Times ar
 
 /// The release that this program belongs to. Leaked once, because clap wants a static text.
 fn version() -> &'static str {
-    Release::COMPILED.to_string().leak()
+    Release::PRESENT.to_string().leak()
 }
 
 /// Upgrades a conferencing platform under live calls, and shows how far it is.

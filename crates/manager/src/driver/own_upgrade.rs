@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use edge::error_chain::chain;
 use fleet::desired::Assignment;
+use fleet::version::Release;
 use package::{Installed, Refusal, Role, TrustedKeys, Verified};
 use slots::{CheckFailed, Held, Machine, Slot, SlotIdentity};
 use thiserror::Error;
@@ -54,6 +55,8 @@ pub struct OwnMachine {
     pub machine: Machine,
     /// The slot of this process.
     pub slot: Slot,
+    /// The release of this process.
+    pub release: Release,
     /// The paths.
     pub layout: Layout,
 }

@@ -31,7 +31,7 @@ pub enum Refusal {
     /// The machine has another version than a new node must have (R29); none when it does not report one, as
     /// release 34.
     #[error("this machine has release {} and the Management Node has {}; a new node must join with the latter",
-        .0.map_or("34".into(), |release| release.to_string()), Release::COMPILED)]
+        .0.map_or("34".into(), |release| release.to_string()), Release::PRESENT)]
     Release(Option<Release>),
     /// The enrolment token is unknown, spent or expired.
     #[error("the enrolment token is not valid any more")]

@@ -354,7 +354,7 @@ mod tests {
             fs::create_dir(layout.packages().join(left)).unwrap();
         }
         let fleet =
-            fleet::platform::Fleet::new(fleet::version::Release::COMPILED, fleet::policy::Policy::standard());
+            fleet::platform::Fleet::new(fleet::version::Release::PRESENT, fleet::policy::Policy::standard());
         let gone = prune(&layout, &Needs::of(&fleet), kept, &BTreeMap::new()).unwrap();
         assert_eq!(gone, [Held { manifest: Sha256([9; 32]), release: None }]);
         let left: Vec<_> =

@@ -8,7 +8,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 use fleet::node::NodeId;
 use fleet::time::Wall;
-use fleet::version::Release;
 use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
 
@@ -69,7 +68,7 @@ async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
 }
 
 async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
-    let release = Release::COMPILED;
+    let release = api.context.release;
     let notice = api.blocking(|layout| first_password::notice(&layout.state())).await?;
     Ok(Json(json!({
         "version": release.version.to_string(),

@@ -20,12 +20,12 @@ use fleet::policy::Policy;
 use fleet::version::{Release, Sha256};
 use parking_lot::RwLock;
 use rusqlite::Connection;
-use slots::{FellBack, Machine, Record, Slot, UnixMillis};
+use slots::{FellBack, Record, Slot, UnixMillis};
 use thiserror::Error;
 use tracing::info;
 
 use crate::authority::AuthorityError;
-use crate::driver::{Committer, read_rooms};
+use crate::driver::{Committer, OwnMachine, read_rooms};
 use crate::layout::Layout;
 use crate::settings::SettingsError;
 use crate::store::{self, Store, StoreError};
@@ -94,12 +94,13 @@ pub enum ReleaseStatus {
     Unconfirmed,
 }
 
-/// Whether the release in `slot` is confirmed.
+/// Whether the release in the slot of this program is confirmed.
 ///
 /// # Errors
 /// The record names another slot, or the slot contains another release than this program.
-pub fn release_status(machine: &Machine, slot: Slot) -> Result<(ReleaseStatus, Record), slots::Error> {
-    let Release { version, build } = Release::COMPILED;
+pub fn release_status(own: &OwnMachine) -> Result<(ReleaseStatus, Record), slots::Error> {
+    let OwnMachine { machine, slot, release: Release { version, build }, layout: _ } = own;
+    let slot = *slot;
     machine.check_compiled(slot, &version.to_string(), build.0)?;
     let record = machine.record()?;
     match &record.trying {
@@ -131,7 +132,8 @@ pub fn open_store(
     store::open(&own, progress)
 }
 
-/// Takes over an open store and applies the start to the core.
+/// Takes over an open store and applies the start to the core: the release that starts, and the last fall-back of
+/// the machine.
 ///
 /// # Errors
 /// The store cannot be read or written.
@@ -139,9 +141,9 @@ pub async fn take_over(
     connection: Connection,
     path: PathBuf,
     policy: Policy,
-    fell_back: Option<&FellBack>,
+    start: (Release, Option<&FellBack>),
 ) -> Result<Committer, StoreError> {
-    take_over_on(Arc::new(clock::Machine), connection, path, policy, fell_back).await
+    take_over_on(Arc::new(clock::Machine), connection, path, policy, start).await
 }
 
 /// The same with other clocks than this machine's.
@@ -150,12 +152,12 @@ pub(crate) async fn take_over_on(
     mut connection: Connection,
     path: PathBuf,
     policy: Policy,
-    fell_back: Option<&FellBack>,
+    (release, fell_back): (Release, Option<&FellBack>),
 ) -> Result<Committer, StoreError> {
     let fleet = match store::load(&connection)? {
         Some(fleet) => fleet,
         None => {
-            let fleet = Fleet::new(Release::COMPILED, policy.clone());
+            let fleet = Fleet::new(release, policy.clone());
             store::initialise(&mut connection, &fleet)?;
             fleet
         }
@@ -173,7 +175,7 @@ pub(crate) async fn take_over_on(
     let reported = fall_back.as_ref().map(|(mark, _)| mark.clone());
     let fell_back = fall_back.map(|(_, fell_back)| fell_back);
     let wall = Some((committer.wall(), gap));
-    let event = Event::ManagerStarted { release: Release::COMPILED, fell_back, wall };
+    let event = Event::ManagerStarted { release, fell_back, wall };
     let mark = move |tx: &rusqlite::Transaction<'_>, _| match &reported {
         Some(mark) => store::write_meta(tx, REPORTED_FALL_BACK, mark),
         None => Ok(()),

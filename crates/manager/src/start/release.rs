@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use fleet::version::Release;
 use slots::Held;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -62,11 +61,11 @@ impl Prepared {
     /// Why this release cannot start.
     pub async fn new(own: OwnMachine, supervision: &impl Supervision) -> Result<Self, StartError> {
         let settings = Settings::read(&own.layout.settings())?;
-        let (release_status, record) = release_status(&own.machine, own.slot)?;
+        let (release_status, record) = release_status(&own)?;
         match release_status {
-            ReleaseStatus::Confirmed => info!(release = %Release::COMPILED, slot = %own.slot, "starting"),
+            ReleaseStatus::Confirmed => info!(release = %own.release, slot = %own.slot, "starting"),
             ReleaseStatus::Unconfirmed => {
-                info!(release = %Release::COMPILED, slot = %own.slot, "starting for a try")
+                info!(release = %own.release, slot = %own.slot, "starting for a try")
             }
         }
         let authority = Arc::new(Authority::load_or_make(&own.layout.state())?);
@@ -80,7 +79,7 @@ impl Prepared {
         let mut extend = || warn_of_failure(supervision.extend(STEP_WITHIN));
         let connection = open_store(&own.layout, release_status, own.slot, &mut extend)?;
         let (path, policy) = (own.layout.store(own.slot), settings.policy.clone());
-        let committer = take_over(connection, path, policy, record.fell_back.as_ref()).await?;
+        let committer = take_over(connection, path, policy, (own.release, record.fell_back.as_ref())).await?;
         Ok(Self { own, settings, authority, listeners, committer })
     }
 
@@ -102,6 +101,7 @@ impl Prepared {
             false => format!("{name}:{port}"),
         };
         Context {
+            release: self.own.release,
             committer: self.committer.clone(),
             layout: self.own.layout.clone(),
             nodes: NodeAccess {
@@ -158,7 +158,7 @@ impl Prepared {
         warn_of_failure(supervision.ready());
         gate.set(GateState::Open);
         let [people, nodes] = addresses;
-        info!(release = %Release::COMPILED, %people, %nodes, "the Management Node serves");
+        info!(release = %self.own.release, %people, %nodes, "the Management Node serves");
         if let Some(notice) = first_password::notice(&self.own.layout.state()) {
             warn!("{notice}");
         }

@@ -17,7 +17,7 @@ use slots::{UnixMillis, Why};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::driver::{Ended, OwnMachine};
+use crate::driver::Ended;
 use crate::link::ConnectionHandle;
 use crate::packages;
 use crate::testing::{BOUND, Bench};
@@ -71,11 +71,13 @@ async fn left_for_slot_b(bench: &Bench) {
 /// Starts the release in slot a.
 async fn started_in_a(bench: &Bench) -> Committer {
     let own = bench.own(Slot::A);
-    let (found, record) = release_status(&own.machine, Slot::A).unwrap();
+    let (found, record) = release_status(&own).unwrap();
     assert_eq!(found, ReleaseStatus::Confirmed);
     let path = own.layout.store(Slot::A);
     let connection = open_store(&own.layout, found, Slot::A, &mut || {}).unwrap();
-    take_over(connection, path, Policy::standard(), record.fell_back.as_ref()).await.unwrap()
+    take_over(connection, path, Policy::standard(), (Release::PRESENT, record.fell_back.as_ref()))
+        .await
+        .unwrap()
 }
 
 /// The captured log.
@@ -131,12 +133,15 @@ async fn release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
     left_for_slot_b(&bench).await;
     let before = bytes_of(&bench, Slot::A);
     let own = bench.own(Slot::B);
-    let (found, _) = release_status(&own.machine, Slot::B).unwrap();
+    let (found, _) = release_status(&own).unwrap();
     assert_eq!(found, ReleaseStatus::Unconfirmed);
     let asked = Cell::new(0);
     let connection = open_store(&own.layout, found, Slot::B, &mut || asked.set(asked.get() + 1)).unwrap();
     assert!(asked.get() > 0, "no time was asked for");
-    let committer = take_over(connection, own.layout.store(Slot::B), Policy::standard(), None).await.unwrap();
+    let committer =
+        take_over(connection, own.layout.store(Slot::B), Policy::standard(), (Release::PRESENT, None))
+            .await
+            .unwrap();
     committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was not copied"));
     committer.store().close().await;
     assert_eq!(bytes_of(&bench, Slot::A), before);
@@ -207,16 +212,17 @@ async fn try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_ne
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     fs::write(path.with_extension("db-wal"), "of another store").unwrap();
     let connection = open_store(&own.layout, ReleaseStatus::Unconfirmed, Slot::B, &mut || {}).unwrap();
-    let committer = take_over(connection, path.clone(), Policy::standard(), None).await.unwrap();
+    let committer =
+        take_over(connection, path.clone(), Policy::standard(), (Release::PRESENT, None)).await.unwrap();
     let (id, name) = (fleet::node::NodeId(2), "node2".into());
     committer.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
     assert_eq!(names(&committer), 2);
     // Killed after it has written to its copy.
     killed(committer);
-    let (found, _) = release_status(&own.machine, Slot::B).unwrap();
+    let (found, _) = release_status(&own).unwrap();
     assert_eq!(found, ReleaseStatus::Unconfirmed);
     let connection = open_store(&own.layout, found, Slot::B, &mut || {}).unwrap();
-    let committer = take_over(connection, path, Policy::standard(), None).await.unwrap();
+    let committer = take_over(connection, path, Policy::standard(), (Release::PRESENT, None)).await.unwrap();
     assert_eq!(names(&committer), 1, "a try that came to nothing is remembered");
     committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was lost"));
 }
@@ -230,7 +236,7 @@ async fn manager_that_was_killed_between_selecting_and_ending_is_followed_by_the
     bench.select_again();
     killed(committer);
     let machine = bench.own(Slot::A).machine;
-    assert!(release_status(&machine, Slot::A).is_err(), "the release that was left may still run");
+    assert!(release_status(&bench.own(Slot::A)).is_err(), "the release that was left may still run");
     let boot = Boot::default();
     assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
     assert_eq!(machine.record().unwrap(), Record::confirmed(Slot::B));
@@ -249,8 +255,7 @@ where
     F: Future<Output = ()>,
 {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let OwnMachine { machine, layout, .. } = bench.own(slot);
-    let prepared = Prepared::new(OwnMachine { machine, slot, layout }, boot).await.unwrap();
+    let prepared = Prepared::new(bench.own(slot), boot).await.unwrap();
     let url = format!("https://{}/hello", prepared.listeners().people());
     let pem = prepared.context().nodes.authority;
     let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
@@ -292,8 +297,8 @@ async fn release_that_serves_confirms_itself_and_its_store() {
     assert!(boot.extended.load(Ordering::Relaxed) > 0);
     let machine = bench.own(Slot::B).machine;
     assert_eq!(machine.record().unwrap(), Record::confirmed(Slot::B));
-    assert_eq!(release_status(&machine, Slot::B).unwrap().0, ReleaseStatus::Confirmed);
-    assert!(release_status(&machine, Slot::A).is_err(), "the release that was left may still run");
+    assert_eq!(release_status(&bench.own(Slot::B)).unwrap().0, ReleaseStatus::Confirmed);
+    assert!(release_status(&bench.own(Slot::A)).is_err(), "the release that was left may still run");
     assert_eq!(run(&bench, Slot::B, &boot, served).await, Ended::Asked);
 }
 
@@ -330,7 +335,7 @@ async fn restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
         Event::ManagerStarted { release, fell_back: None, wall: None },
     );
     store::initialise(&mut connection, &fleet).unwrap();
-    let committer = take_over(connection, path, Policy::standard(), None).await.unwrap();
+    let committer = take_over(connection, path, Policy::standard(), (Release::PRESENT, None)).await.unwrap();
     committer.read(|fleet, _| assert_eq!(fleet.platform.run.as_ref().unwrap().lock, Lock::Lifted));
 }
 
@@ -339,8 +344,8 @@ async fn slot_of_another_release_is_refused() {
     let bench = Bench::new();
     let slot_json = bench.root().join("slots/a/slot.json");
     let text = fs::read_to_string(&slot_json).unwrap();
-    let build = Release::COMPILED.build.to_string();
+    let build = Release::PRESENT.build.to_string();
     fs::write(&slot_json, text.replace(&build, "1")).unwrap();
-    let refusal = release_status(&bench.own(Slot::A).machine, Slot::A).unwrap_err();
+    let refusal = release_status(&bench.own(Slot::A)).unwrap_err();
     assert!(matches!(refusal, slots::Error::Disagrees { .. }), "{refusal}");
 }

@@ -284,7 +284,7 @@ mod tests {
     fn store() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
         let mut connection = open(&dir.path().join("store.db"), &mut || {}).unwrap();
-        initialise(&mut connection, &Fleet::new(Release::COMPILED, Policy::standard())).unwrap();
+        initialise(&mut connection, &Fleet::new(Release::PRESENT, Policy::standard())).unwrap();
         (dir, connection)
     }
 
@@ -301,9 +301,9 @@ mod tests {
     fn begin(tx: &Transaction<'_>, run: u32) {
         let ended = EndedRun {
             id: RunId(run),
-            source: Release::COMPILED,
+            source: Release::PRESENT,
             package: fleet::run::Package {
-                release: Release::COMPILED,
+                release: Release::PRESENT,
                 manifest: fleet::version::Sha256([7; 32]),
                 path: fleet::path::Path(Vec::new()),
             },

@@ -100,7 +100,7 @@ async fn replaying_the_journal_gives_the_same_state() {
     committer.apply(Event::ManagerStaged).await.unwrap();
     let read = |connection: &Connection| Ok::<_, StoreError>(journal(connection));
     let history = committer.store().read(read).await.unwrap();
-    let mut replayed = Fleet::new(Release::COMPILED, Policy::standard());
+    let mut replayed = Fleet::new(Release::PRESENT, Policy::standard());
     for (at, Recorded { entry, facts }) in history {
         let now = fleet::time::Time(at);
         let again = match entry {

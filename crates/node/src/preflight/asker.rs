@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::Calls;
+use fleet::version::Release;
 use slots::{Held, Machine, Slot, faults_in_one};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
@@ -23,6 +24,8 @@ pub struct Asker {
     pub machine: Machine,
     /// The slot that this program runs in.
     pub slot: Slot,
+    /// The release of this program.
+    pub release: Release,
     /// The addresses that this process listens on.
     pub addresses: Vec<SocketAddr>,
     /// Its calls, each of which has a port for sound open.
@@ -47,9 +50,10 @@ impl Asker {
             || format!("the check did not end in {} s; look at the disk of the machine", WITHIN.as_secs());
         let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return Some(late()) };
         let (root, slot, held) = (self.machine.root().to_path_buf(), self.slot, self.held());
+        let release = self.release;
         let runtime = Handle::current();
         let work = spawn_blocking(move || {
-            let faults = runtime.block_on(super::check(&root, Some(slot), &held));
+            let faults = runtime.block_on(super::check(&root, Some(slot), &held, release));
             drop(turn);
             faults
         });

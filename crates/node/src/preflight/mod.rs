@@ -33,10 +33,10 @@ impl Faults {
     }
 }
 
-/// Everything that would keep this program from starting on the machine with this root directory, from `slot`
-/// when it lies in one. What the asking process itself has open is `held`. Call it within a tokio runtime, where
+/// Everything that would keep this program, compiled as `release`, from starting on the machine with this root
+/// directory, from `slot` when it lies in one. What the asking process itself has open is `held`. Call it within a tokio runtime, where
 /// blocking is allowed.
-pub async fn check(root: &Path, slot: Option<Slot>, held: &Held) -> Vec<Fault> {
+pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, release: Release) -> Vec<Fault> {
     let mut faults = Faults::default();
     let canonical = root.canonicalize();
     let Some(root) = faults.of(canonical.map_err(|source| crate::start::unusable_root(root, source))) else {
@@ -44,7 +44,7 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held) -> Vec<Fault> {
     };
     let settings = faults.of(Settings::read(&root));
     faults.of(Settings::check_boot_table(&root));
-    check_slot(&root, slot, &mut faults);
+    check_slot(&root, slot, release, &mut faults);
     check_state(&root, &mut faults);
     if let Some(Settings { calls, web, confirm_within: _ }) = settings {
         let listener = web::listen(held.try_at(web)).await;
@@ -59,11 +59,11 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held) -> Vec<Fault> {
 
 /// The slot record, that the slot holds the release that this program is, and that it is what was signed with a
 /// key of this machine: boot starts no other. A program in no slot is not started by boot.
-fn check_slot(root: &Path, slot: Option<Slot>, faults: &mut Faults) {
+fn check_slot(root: &Path, slot: Option<Slot>, release: Release, faults: &mut Faults) {
     let machine = Machine::open(root);
     faults.of(machine.record());
     let Some(slot) = slot else { return };
-    let Release { version, build } = Release::COMPILED;
+    let Release { version, build } = release;
     let compiled = faults.of(machine.check_compiled(slot, &version.to_string(), build.0));
     // A slot whose identity is unreadable or of another release is replaced as a whole: no further fault is reported.
     if let (Some(keys), Some(_)) = (faults.of(TrustedKeys::of_machine(root)), compiled) {

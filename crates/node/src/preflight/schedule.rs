@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn software(run: u32) -> Assignment {
-        Assignment { run: RunId(run), release: Release::COMPILED, manifest: Sha256([1; 32]) }
+        Assignment { run: RunId(run), release: Release::PRESENT, manifest: Sha256([1; 32]) }
     }
 
     fn at(seconds: u64) -> Time {

@@ -50,7 +50,7 @@ impl TestMachine {
     /// A machine whose slot a holds the release under test, confirmed.
     pub fn installed() -> Self {
         let machine = Self::bare(30);
-        fill(machine.machine.install_first().unwrap(), &machine.published(Release::COMPILED));
+        fill(machine.machine.install_first().unwrap(), &machine.published(Release::PRESENT));
         machine
     }
 
@@ -60,7 +60,7 @@ impl TestMachine {
         let older = Release { version: Version::new(33, 0), build: Build(33_000) };
         fill(machine.machine.install_first().unwrap(), &machine.published(older));
         let staging = machine.machine.begin_staging(Slot::A).unwrap();
-        let manifest = fill(staging, &machine.published(Release::COMPILED));
+        let manifest = fill(staging, &machine.published(Release::PRESENT));
         machine.machine.select(&manifest).unwrap();
         machine
     }

@@ -28,7 +28,7 @@ pub struct Served {
 
 /// The release after the one under test.
 pub fn next_release() -> Release {
-    let Release { version, build } = Release::COMPILED;
+    let Release { version, build } = Release::PRESENT;
     Release { version: Version::new(version.major, version.minor + 1), build: Build(build.0 + 100) }
 }
 

@@ -246,7 +246,7 @@ async fn certificate_of_release_34_from_before_its_number_was_registered_does_no
 
 /// The version before this one.
 fn earlier() -> Release {
-    Release { version: Version::new(33, 9), ..Release::COMPILED }
+    Release { version: Version::new(33, 9), ..Release::PRESENT }
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn new_machine_with_another_version_is_refused_with_both_named_and_its_fil
         let said: Value = refused.json().await.unwrap();
         assert_eq!(said["kind"], "release");
         let sentence = said["error"].as_str().unwrap();
-        assert!(sentence.contains(&named) && sentence.contains(&Release::COMPILED.to_string()), "{sentence}");
+        assert!(sentence.contains(&named) && sentence.contains(&Release::PRESENT.to_string()), "{sentence}");
     }
     assert_eq!(server.last_refusal(1), Some(Reason::OtherRelease));
     // After its upgrade it uses the same file, with another key.

@@ -158,7 +158,7 @@ impl Server {
     }
 
     async fn enrol(&self, token: &str, key: &KeyPair) -> Response {
-        self.enrol_with(token, key, Some(Release::COMPILED)).await
+        self.enrol_with(token, key, Some(Release::PRESENT)).await
     }
 
     async fn enrol_with(&self, token: &str, key: &KeyPair, release: Option<Release>) -> Response {

@@ -279,7 +279,14 @@ impl Kit {
 fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let (committer, layout, refusals) = (committer.clone(), layout.clone(), refusals.clone());
-    rest::router(Context { committer, layout, nodes, name: "manager".into(), refusals })
+    rest::router(Context {
+        release: Release::PRESENT,
+        committer,
+        layout,
+        nodes,
+        name: "manager".into(),
+        refusals,
+    })
 }
 
 pub(super) fn basic(user: &str, password: &str) -> String {
