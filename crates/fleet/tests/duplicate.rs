@@ -60,7 +60,7 @@ impl Reporter {
             release: release(self.runs),
             release_state: ReleaseState::Confirmed,
             admission: if refuses { Admission::Refusing } else { Admission::Admitting },
-            calls: Calls::Known { count: self.calls, oldest: None },
+            calls: Calls::Known { count: self.calls, oldest: (self.calls > 0).then_some(Span(at)) },
             staging: Staging::Staged { manifest: Sha256([1; 32]) },
             unfit: None,
             start_fault: None,
@@ -370,6 +370,24 @@ fn node_that_is_one_again_during_the_run_is_upgraded_by_it() {
     let (_, facts) = in_turn(&mut fleet, at, 130, &mut [&mut one, &mut other]);
     let reported = of(&facts, NODE);
     assert_eq!(reported[..2], [NodeFact::DuplicateOver, NodeFact::Preparing], "{facts:?}");
+}
+
+#[test]
+fn node_with_calls_that_is_one_again_counts_as_upgraded_at_once() {
+    let mut fleet = platform();
+    let (mut one, mut copy) = (Reporter::new(NODE, 1, 0), Reporter::new(NODE, 2, 0));
+    let mut other = Reporter::new(OTHER, 9, 0);
+    other.calls = 1;
+    let (at, _) = in_turn(&mut fleet, 0, 1, &mut [&mut one, &mut copy, &mut other]);
+    start(&mut fleet, at);
+    for machine in [&mut one, &mut copy] {
+        (machine.runs, machine.calls) = (1, 1);
+    }
+    let (at, _) = in_turn(&mut fleet, at, 3, &mut [&mut one, &mut copy, &mut other]);
+    assert!(is_duplicate(&fleet));
+    let (_, facts) = in_turn(&mut fleet, at, 130, &mut [&mut one, &mut other]);
+    let reported = of(&facts, NODE);
+    assert!(matches!(reported[..], [NodeFact::DuplicateOver, NodeFact::Upgraded { .. }]), "{facts:?}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Fleet {
                 self.node_fact(id, NodeFact::DuplicateOver, facts);
                 // The stored report may be one of the other process; the one at hand is applied after this.
                 let held = self.nodes.get(id).and_then(|node| node.observed.as_ref());
-                if held.is_some_and(|held| held.says_the_same_as(observed)) {
+                if held.is_some_and(|held| observed.says_the_same_as(held)) {
                     self.advance(now, id, facts);
                 }
             }
