@@ -128,10 +128,12 @@ impl World {
         }
     }
 
-    /// Lets the last messages arrive.
+    /// Lets the last messages arrive, also those that were held up before everything healed.
     fn settle_down(&mut self) {
-        let policy = &self.rates.policy;
-        self.pass(Span(self.rates.links.heartbeat.0 * 2) + policy.hold());
+        let (links, hold) = (&self.rates.links, self.rates.policy.hold());
+        let held_up =
+            if links.late == 0 { Span::ZERO } else { self.now.until(self.heals_at + links.late_most) };
+        self.pass(held_up + Span(links.heartbeat.0 * 2) + hold);
     }
 
     fn pass(&mut self, span: Span) {
@@ -155,8 +157,9 @@ impl World {
 
     /// Removes the nodes that a restored manager knows although they were removed since.
     fn remove_what_is_gone(&mut self) {
+        while !self.manager.up && self.violations.is_empty() && self.step() {}
         for id in self.fleet().nodes().ids() {
-            if !self.nodes.contains_key(&id) && self.manager.up {
+            if !self.nodes.contains_key(&id) {
                 self.apply_to_platform(Event::NodeRemoved { id });
             }
         }

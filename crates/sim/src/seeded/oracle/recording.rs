@@ -220,6 +220,10 @@ impl World {
                 self.counts.reached.timeouts += 1;
                 self.known(*node).timeouts += 1;
             }
+            // The other machine of a copied node runs another release: what was tried before was done to the first.
+            Fact::Node { node, what: NodeFact::Queued, .. } if self.was_copied(*node) => {
+                self.known(*node).timeouts = 0;
+            }
             Fact::Node { node, what: NodeFact::Upgraded { release, .. }, .. } => {
                 self.known(*node).upgraded_to = Some(*release);
             }
