@@ -9,14 +9,21 @@ struct Pass {
     mutated: &'static [&'static str],
     tests: &'static [&'static str],
     filter: &'static str,
+    /// The level of optimisation.
+    optimised: &'static str,
 }
 
-const DISK: Pass = Pass { mutated: &["slots", "package"], tests: &["slots", "package"], filter: "all()" };
+const DISK: Pass =
+    Pass { mutated: &["slots", "package"], tests: &["slots", "package"], filter: "all()", optimised: "1" };
 /// The tests of the crate alone, which take seconds for each mutant.
-const CORE: Pass = Pass { mutated: &["fleet"], tests: &["fleet"], filter: "all()" };
+const CORE: Pass = Pass { mutated: &["fleet"], tests: &["fleet"], filter: "all()", optimised: "0" };
 /// The scenarios and the seeds, which take minutes for each mutant that [`CORE`] has missed.
-const CORE_SIMULATED: Pass =
-    Pass { mutated: &["fleet"], tests: &["sim"], filter: "binary(scenarios) | binary(seeds)" };
+const CORE_SIMULATED: Pass = Pass {
+    mutated: &["fleet"],
+    tests: &["sim"],
+    filter: "binary(scenarios) | binary(seeds)",
+    optimised: "1",
+};
 
 /// Runs all passes. `arguments` are passed on to `cargo mutants`, such as `--shard 1/8`.
 ///
@@ -42,5 +49,7 @@ fn mutate(pass: &Pass, arguments: &[String]) -> Result<(), Failed> {
         command.args(["--package", package]);
     }
     command.args(["--test-package", &pass.tests.join(",")]);
+    // Each mutant is compiled and linked once and run for a second: what saves time is compiling less.
+    command.envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_PROFILE_DEV_OPT_LEVEL", pass.optimised)]);
     run(command.args(arguments).args(["--", "--filterset", pass.filter]))
 }
