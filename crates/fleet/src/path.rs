@@ -148,6 +148,7 @@ mod tests {
     use alloc::vec;
 
     use super::*;
+    use crate::version::Build;
 
     fn step(to: (u16, u16), from: (u16, u16), reason: &str) -> Step {
         Step { to: Version::new(to.0, to.1), from: Version::new(from.0, from.1), reason: reason.into() }
@@ -201,5 +202,19 @@ mod tests {
         let mut holed = to_34();
         holed.0.remove(1);
         assert!(!holed.leads_to(Version::new(34, 0)));
+        let mut twice = to_34();
+        twice.0.push(step((34, 0), (31, 4), "the operating system changed"));
+        assert!(!twice.leads_to(Version::new(34, 0)));
+    }
+
+    #[test]
+    fn later_build_of_a_version_may_replace_an_earlier_one_and_not_the_reverse() {
+        let of = |version, build| Release { version, build: Build(build) };
+        let (from, to) = (Version::new(31, 4), Version::new(34, 0));
+        for admitted in [of(from, 9), of(to, 1), of(to, 2)] {
+            assert_eq!(to_34().admits_release(admitted, of(to, 2)), Ok(()));
+        }
+        let refused = to_34().admits_release(of(to, 3), of(to, 2));
+        assert_eq!(refused, Err(OffPath::OlderBuild { from: of(to, 3), to: of(to, 2) }));
     }
 }

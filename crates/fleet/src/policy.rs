@@ -87,3 +87,19 @@ impl Policy {
         self.drain_limit + self.silent_after
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_policy_stops_at_three_failures_and_a_quarter_of_the_nodes() {
+        let Policy { stop_at_failures, stop_at_failure_percent, .. } = Policy::standard();
+        assert_eq!((stop_at_failures, stop_at_failure_percent), (3, 25));
+    }
+
+    #[test]
+    fn lease_outlasts_the_drain_by_the_time_until_a_silent_node_is_noticed() {
+        assert_eq!(Policy::standard().hold(), Span::minutes(61));
+    }
+}

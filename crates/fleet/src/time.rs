@@ -192,6 +192,13 @@ mod tests {
     }
 
     #[test]
+    fn spans_lie_between_moments() {
+        assert_eq!((Time(9).since(Time(5)), Time(5).until(Time(9))), (Span(4), Span(4)));
+        assert_eq!((Wall(9).since(Wall(5)), Wall(5) + Span(4)), (Span(4), Wall(9)));
+        assert_eq!((Span(5) + Span(4), Span(9) - Span(4)), (Span(9), Span(5)));
+    }
+
+    #[test]
     fn one_clock_is_ahead_of_another_or_behind() {
         let check = |one: u64, other: u64, expected: &str| {
             let offset = Wall(one).ahead_of(Wall(other));

@@ -203,6 +203,8 @@ mod tests {
     fn hash_reads_back_as_printed() {
         let hash = Sha256([0xab; 32]);
         assert_eq!(hash.to_string().parse(), Ok(hash));
-        assert_eq!(format!("{}g", &hash.to_string()[1..]).parse::<Sha256>(), Err(NotAHash));
+        for text in [format!("{}g", &hash.to_string()[1..]), "ab".into(), format!("{hash}ab")] {
+            assert_eq!(text.parse::<Sha256>(), Err(NotAHash), "{text}");
+        }
     }
 }

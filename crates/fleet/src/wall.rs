@@ -204,6 +204,16 @@ mod tests {
     }
 
     #[test]
+    fn clock_that_has_stepped_counts_as_steady_after_an_hour() {
+        let mut map = WallMap::default();
+        assert_eq!((map.stepped_at(), map.steady_at()), (None, None));
+        look(&mut map, HOUR, 3 * HOUR, Gap::Counted);
+        assert_eq!((map.stepped_at(), map.steady_at()), (Some(Time(HOUR)), Some(Time(2 * HOUR))));
+        map.settle();
+        assert_eq!((map.stepped_at(), map.steady_at()), (None, None));
+    }
+
+    #[test]
     fn number_of_segments_is_bounded_and_their_order_is_kept() {
         let mut map = WallMap::default();
         for hour in 1..200 {
@@ -224,6 +234,7 @@ mod tests {
         check(None, -60, Some(-60));
         check(Some(-60), -59, Some(-60));
         check(Some(-60), -31, Some(-60));
+        check(Some(-60), -30, Some(-60));
         check(Some(-60), -29, None);
         check(Some(-60), -7_200, Some(-7_200));
         check(Some(-60), 60, Some(60));
