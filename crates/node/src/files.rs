@@ -15,6 +15,25 @@ use serde::de::DeserializeOwned;
 /// message of at most [`wire::SYNC_BYTES`], with room for another spelling.
 const STATE_FILE_BYTES: u64 = 2 * wire::SYNC_BYTES as u64;
 
+/// The machine's root directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "could not look into the machine's root directory {}; check that --root names it, that it is there and who may \
+     read it", root.display()
+)]
+pub struct UnusableRoot {
+    root: PathBuf,
+    source: io::Error,
+}
+
+/// The machine's root directory, with symbolic links resolved.
+///
+/// # Errors
+/// It is not there, or may not be read.
+pub(crate) fn root(root: &Path) -> Result<PathBuf, UnusableRoot> {
+    root.canonicalize().map_err(|source| UnusableRoot { root: root.into(), source })
+}
+
 /// A file of the node's state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

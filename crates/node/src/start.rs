@@ -1,7 +1,7 @@
 //! Starts the node: reads settings, slot and state, builds the parts and runs the event loop over them. The persistent
 //! state is valid before the SIP socket opens, and the call engine admits no call until the loop lets it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use call::CallEngine;
@@ -58,16 +58,8 @@ pub enum StartError {
     #[error(transparent)]
     Calls(#[from] call::StartError),
     /// The machine's root directory cannot be used.
-    #[error(
-        "could not look into the machine's root directory {}; check that --root names it, that it is there and \
-         who may read it", root.display()
-    )]
-    Root {
-        /// The root directory.
-        root: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Root(#[from] files::UnusableRoot),
     /// The system refuses a thread.
     #[error(
         "could not start the thread that watches the node's loop; raise the limit of tasks and start again"
@@ -83,7 +75,7 @@ pub enum StartError {
 /// # Errors
 /// The node cannot start; see [`StartError`].
 pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Ending, StartError> {
-    let root = root.canonicalize().map_err(|source| unusable_root(root, source))?;
+    let root = files::root(root)?;
     let terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let found = Found::look(&root, boot.slot(), release)?;
     let web = web::listen(found.settings.web).await?;
@@ -99,11 +91,6 @@ pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Endi
     let parts = found.into_parts(&root, boot, Arc::new(engine), (service, asker), terminate)?;
     let driver = Driver::new(parts);
     Ok(driver.run().await)
-}
-
-/// The machine's root directory cannot be used.
-pub(crate) fn unusable_root(root: &Path, source: std::io::Error) -> StartError {
-    StartError::Root { root: root.into(), source }
 }
 
 /// Begins to answer clients of callers; so far, that the node takes no calls.

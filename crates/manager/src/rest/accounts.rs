@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::auth::Credentials;
 use super::error::{FieldErrors, Kind, Refusal};
 use super::request::{AuthenticatedUser, Fields, Source};
-use super::router::both;
+use super::route::both;
 use super::{Api, device, password};
 use crate::first_password;
 use crate::store::{Store, StoreError};

@@ -16,7 +16,7 @@ use super::error::{Kind, Refusal};
 use super::fields::{Draft, Shape};
 use super::list::{Listed, page};
 use super::request::{Fields, PathId, QueryPairs};
-use super::router::both;
+use super::route::both;
 use super::rows::{created, number};
 use super::typed::Type;
 

@@ -17,7 +17,7 @@ use super::error::{FieldErrors, Refusal};
 use super::fields::{Draft, Shape, validate};
 use super::list::{Listed, page};
 use super::request::{Fields, PathId, QueryPairs};
-use super::router::both;
+use super::route::both;
 use super::rows::{created, number};
 use super::typed::Type;
 

@@ -14,7 +14,7 @@ use super::Api;
 use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{PathId, QueryPairs, malformed};
-use super::router::both;
+use super::route::both;
 use super::typed::Type;
 use super::{time, views};
 use crate::store::{RUNS_LISTED, Recorded, StoredRun, evicted};

@@ -39,6 +39,7 @@ mod upload_admission;
 mod upload_store;
 
 mod accounts;
+mod route;
 mod router;
 
 #[cfg(test)]

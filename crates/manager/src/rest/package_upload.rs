@@ -22,7 +22,7 @@ use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::Draft;
 use super::list::{Listed, page};
 use super::request::{AuthenticatedUser, Fields, PathId, QueryPairs, has_type, malformed};
-use super::router::both;
+use super::route::both;
 use super::rows::location;
 use super::typed::Type;
 use super::upload_admission::{Admission, UploadRequest};

@@ -6,12 +6,13 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::get;
 use tower_http::csrf::CsrfLayer;
 
 use super::auth::Credentials;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
+use super::route::both;
 use super::{Api, accounts, device};
 use super::{conference, conference_alias, history, status, system_location};
 use super::{package_upload, upgrade_package, upgrade_start, worker_vm};
@@ -42,12 +43,6 @@ pub fn router(context: Context) -> Router {
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
         .with_state(api);
     Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(from_fn(headers))
-}
-
-/// A route with and without its trailing slash. `NormalizePathLayer` of tower-http would also accept several
-/// slashes, and its path would be the one in the answer to an unknown path.
-pub(super) fn both<S: Clone + Send + Sync + 'static>(path: &str, methods: MethodRouter<S>) -> Router<S> {
-    Router::new().route(path, methods.clone()).route(path.trim_end_matches('/'), methods)
 }
 
 /// Passes a request on when its credentials are right, with the account noted on it. A client without a

@@ -15,7 +15,7 @@ use super::Api;
 use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{PathId, QueryPairs};
-use super::router::both;
+use super::route::both;
 use super::typed::Type;
 use super::views::ViewContext;
 use crate::driver::NodeRuntime;

@@ -13,7 +13,7 @@ use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::{Draft, Shape};
 use super::list::{Listed, page};
 use super::request::{Fields, PathId, QueryPairs};
-use super::router::both;
+use super::route::both;
 use super::rows::{OBJECTS, created, number};
 use super::typed::Type;
 

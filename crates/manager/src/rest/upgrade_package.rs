@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::error::{Kind, Refusal};
 use super::list::{Listed, page};
 use super::request::{PathId, QueryPairs};
-use super::router::both;
+use super::route::both;
 use super::typed::Type;
 use super::{Api, time};
 use crate::packages::{self, Held, HeldPackage, Needs};

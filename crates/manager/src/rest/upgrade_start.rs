@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{FieldErrors, Kind, Refusal};
 use super::request::Fields;
-use super::router::both;
+use super::route::both;
 use super::{Api, policy, upgrade_package};
 use crate::driver::Started;
 use crate::packages::{self, HeldPackage};

@@ -24,7 +24,7 @@ use super::error::{FieldErrors, Kind, Refusal};
 use super::fields::{Draft, Shape};
 use super::list::{Listed, page};
 use super::request::{Fields, PathId, QueryPairs};
-use super::router::both;
+use super::route::both;
 use super::rows::{location, number};
 use super::system_location;
 use super::typed::Type;

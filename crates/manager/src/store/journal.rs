@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tracing::info;
 
 use super::StoreError;
-use super::rows::{Entry, Recorded, signed};
+use super::entry::{Entry, Recorded};
 
 /// How many runs keep their steps: one a month for eight years, one a day for a quarter of a year.
 pub const RUNS_WITH_STEPS: i64 = 100;
@@ -150,8 +150,10 @@ pub(super) fn append(
 ) -> Result<(), StoreError> {
     let Some(kind) = kind_of(recorded) else { return Ok(()) };
     let body = serde_json::to_string(recorded)?;
+    // Times are far below the largest number that the database holds.
+    let at = i64::try_from(now.0).unwrap_or(i64::MAX);
     tx.prepare_cached("INSERT INTO journal (at, run, kind, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![signed(now), run.map(|run| run.0), kind.token(), body])?;
+        .execute(params![at, run.map(|run| run.0), kind.token(), body])?;
     if tx.last_insert_rowid() % CUT_EVERY == 0 {
         cut(tx, Limits::STANDARD)?;
     }

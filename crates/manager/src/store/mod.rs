@@ -3,6 +3,7 @@
 //! What is written together is committed together, and whoever waits for a write is answered after the
 //! commit. Writes that wait at the same time share one commit. The store does not decide what is written.
 
+mod entry;
 mod error;
 mod file;
 mod journal;
@@ -23,12 +24,11 @@ use parking_lot::RwLock;
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{oneshot, watch};
 
+pub use entry::{Entry, Recorded};
 pub use error::StoreError;
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
-pub use rows::{
-    Entry, Recorded, StoredRun, initialise, load, mark_time, read_meta, record, stored_time, write_meta,
-};
+pub use rows::{StoredRun, initialise, load, mark_time, read_meta, record, stored_time, write_meta};
 
 use reader::Readers;
 pub(crate) use writer::Batch;

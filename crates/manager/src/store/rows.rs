@@ -1,52 +1,19 @@
-//! The rows of the platform: its state, its journal and the time of the last commit.
+//! The rows of the platform: its state, its runs and the time of the last commit.
 //!
 //! The bodies are JSON of the core's own types, so a new field there needs a default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clock::{Readings, Stamp, Trust};
-use fleet::fact::Fact;
 use fleet::node::{Node, NodeId};
-use fleet::platform::{Event, Fleet, Platform};
-use fleet::policy::Policy;
-use fleet::run::{EndedRun, Package, Run};
+use fleet::platform::{Fleet, Platform};
+use fleet::run::{EndedRun, Run};
 use fleet::time::{Span, Time, Wall};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
+use super::entry::Recorded;
 use super::{StoreError, journal};
-
-/// What was applied to the core.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "snake_case")]
-pub enum Entry {
-    /// An event.
-    Event {
-        /// What.
-        event: Event,
-    },
-    /// A start of a run.
-    Start {
-        /// The package of the run.
-        package: Package,
-        /// The policy of the run.
-        policy: Policy,
-    },
-    /// Another default policy in the settings of the machine.
-    Policy {
-        /// The policy.
-        policy: Policy,
-    },
-}
-
-/// An entry of the journal with its result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// What was applied to the core.
-    pub entry: Entry,
-    /// The facts that followed.
-    pub facts: Vec<Fact>,
-}
 
 /// A run in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,9 +177,4 @@ pub fn stored_time(connection: &Connection) -> Result<Option<Stamp>, StoreError>
 /// The database reports an error.
 pub fn mark_time(tx: &Transaction<'_>, stamp: &Stamp) -> Result<(), StoreError> {
     write_meta(tx, "time", &serde_json::to_string(stamp)?)
-}
-
-/// Times are far below the largest number that the database holds.
-pub(super) fn signed(time: Time) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
 }

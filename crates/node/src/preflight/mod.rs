@@ -38,10 +38,7 @@ impl Faults {
 /// blocking is allowed.
 pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, release: Release) -> Vec<Fault> {
     let mut faults = Faults::default();
-    let canonical = root.canonicalize();
-    let Some(root) = faults.of(canonical.map_err(|source| crate::start::unusable_root(root, source))) else {
-        return faults.0;
-    };
+    let Some(root) = faults.of(files::root(root)) else { return faults.0 };
     let settings = faults.of(Settings::read(&root));
     faults.of(Settings::check_boot_table(&root));
     check_slot(&root, slot, release, &mut faults);

@@ -1,0 +1,10 @@
+//! The form of a path: every one is served with and without its trailing slash.
+
+use axum::Router;
+use axum::routing::MethodRouter;
+
+/// A route with and without its trailing slash. `NormalizePathLayer` of tower-http would also accept several
+/// slashes, and its path would be the one in the answer to an unknown path.
+pub(super) fn both<S: Clone + Send + Sync + 'static>(path: &str, methods: MethodRouter<S>) -> Router<S> {
+    Router::new().route(path, methods.clone()).route(path.trim_end_matches('/'), methods)
+}
