@@ -198,20 +198,17 @@ impl Committer {
         self.inner.store.job(job, then).await
     }
 
-    /// Applies an event to the core if `holds` is still true of the state then.
+    /// Applies the event that still follows from the state at the commit, if any does.
     ///
     /// # Errors
     /// The store could not commit.
     pub(crate) async fn apply_if(
         &self,
-        event: Event,
-        holds: impl FnOnce(&Fleet) -> bool + Send + 'static,
+        follows: impl FnOnce(&Fleet) -> Option<Event> + Send + 'static,
     ) -> Result<(), StoreError> {
         let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
-            if !holds(batch.fleet()) {
-                return Ok(Ok(None));
-            }
+            let Some(event) = follows(batch.fleet()) else { return Ok(Ok(None)) };
             let done = apply_event(batch, &committer.inner.clock, committer.now(), event)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
         };
