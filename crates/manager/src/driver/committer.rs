@@ -22,8 +22,8 @@ use wire::{Configuration, Tally};
 
 use super::log;
 use super::notifier::Notifier;
-use super::rooms::{Rooms, RoomsChanged};
-use crate::store::{Batch, Entry, Recorded, Store, StoreError, mark_time, record};
+use super::rooms::Rooms;
+use crate::store::{Batch, Entry, Recorded, RoomsChanged, Store, StoreError, mark_time, record};
 
 /// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -18,12 +18,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
+use wire::SENTENCE_CHARACTERS;
 
 use super::Committer;
-use super::own_upgrade::{OwnMachine, UpgradeError};
 use crate::gate::{Gate, GateState};
-use crate::link::{Presence, SENTENCE_CHARACTERS};
+use crate::own_machine::{OwnMachine, UpgradeError};
 use crate::preflight;
+use crate::presence::Presence;
 use crate::store::{Health, StoreError};
 
 /// The shortest wait for a deadline, so that one that stays in the past cannot keep a processor busy.

@@ -17,8 +17,9 @@ use slots::{UnixMillis, Why};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::driver::{Ended, OwnMachine};
+use crate::driver::Ended;
 use crate::link::ConnectionHandle;
+use crate::own_machine::OwnMachine;
 use crate::packages;
 use crate::testing::{BOUND, Bench};
 
