@@ -416,7 +416,7 @@ mod tests {
         let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
         let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
         assert!(!certificate.is_ca());
-        let shown = crate::link::Certificate::read(&der).unwrap();
+        let shown = crate::certificate::Certificate::read(&der).unwrap();
         assert_eq!((shown.node, shown.registration), (NodeId(7), Some(RegistrationId(5))));
         let names = certificate.subject_alternative_name().unwrap().unwrap().value;
         assert_eq!(names.general_names.len(), 2);

@@ -4,9 +4,12 @@
 //! Management Nodes may run in one process.
 
 mod bounded;
+pub mod certificate;
 pub mod layout;
+pub mod own_machine;
 mod per_source_limit;
 pub mod preflight;
+pub mod presence;
 mod token_bucket;
 
 pub mod store;

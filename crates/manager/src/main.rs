@@ -11,8 +11,9 @@ use clap::{Parser, Subcommand};
 use edge::error_chain::chain;
 use edge::text::visible;
 use fleet::version::Release;
-use manager::driver::{Ended, OwnMachine};
+use manager::driver::Ended;
 use manager::layout::Layout;
+use manager::own_machine::{OwnMachine, RELEASE_WITHIN};
 use manager::preflight::{self, StoreTrial};
 use manager::rest;
 use manager::start::{Prepared, StartError};
@@ -86,7 +87,7 @@ fn main() -> ExitCode {
 fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
     // The caller may have ended; a disk that does not answer must not keep this process for ever.
     std::thread::spawn(|| {
-        let within = preflight::RELEASE_WITHIN + LEFT_ALONE;
+        let within = RELEASE_WITHIN + LEFT_ALONE;
         std::thread::sleep(within);
         println!("the check did not end in {} s; look at the disk of the machine", within.as_secs());
         std::process::exit(1);

@@ -16,15 +16,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::authority::Authority;
-use crate::driver::{OwnMachine, read_rooms};
 use crate::layout::Layout;
+use crate::own_machine::OwnMachine;
 use crate::settings::Settings;
 use crate::start::{Listeners, StartError, server_certificate_faults};
 use crate::store::{self, StoreError};
-
-/// How long the check of a release may take. It migrates a copy of the store, for which a start has five
-/// minutes where nothing else is set.
-pub const RELEASE_WITHIN: Duration = Duration::from_secs(slots::CONFIRM_WITHIN_SECONDS);
 
 /// How long the Management Node's check of itself may take, which leaves out the store.
 const OWN_WITHIN: Duration = Duration::from_secs(20);
@@ -120,7 +116,7 @@ fn try_store(layout: &Layout, confirmed: Slot) -> Result<(), StoreError> {
     let connection = store::open(&copy.path, &mut || {})?;
     store::load(&connection)?;
     store::stored_time(&connection)?;
-    read_rooms(&connection)?;
+    store::read_rooms(&connection)?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
 use wire::RegistrationId;
 
-use crate::link::Certificate;
+use crate::certificate::Certificate;
 use crate::store::StoreError;
 
 /// By how much release 34 backdated its certificates.

@@ -19,8 +19,9 @@ use package::{
 use slots::{Machine, Slot, Staging};
 use tempfile::TempDir;
 
-use crate::driver::{Committer, OwnMachine, identity};
+use crate::driver::Committer;
 use crate::layout::Layout;
+use crate::own_machine::{OwnMachine, identity};
 use crate::start::{ReleaseStatus, open_store, take_over, take_over_on};
 
 /// How long a test waits for a condition.

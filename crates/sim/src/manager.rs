@@ -1,7 +1,7 @@
 //! The Management Node's machine in a scenario: stages its own releases and restarts into them after fixed times.
 
 use fleet::desired::Assignment;
-use fleet::platform::{Event, Fleet, ManagerWants};
+use fleet::platform::{Event, Fleet, ManagerEffect, ManagerOutcome, ManagerReconciler};
 use fleet::time::{Span, Time};
 
 /// How long it takes to verify and unpack a release.
@@ -9,52 +9,39 @@ const STAGING: Span = Span::seconds(10);
 /// How long the manager is down while it restarts into a new release and migrates its store.
 const RESTART: Span = Span::seconds(40);
 
-/// What the manager's machine is busy with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Busy {
-    Idle,
-    Staging { until: Time },
-    Restarting { into: Assignment, until: Time },
-}
-
 /// The manager's machine.
 #[derive(Clone, Debug)]
 pub(crate) struct ManagerMachine {
-    busy: Busy,
+    upgrade: ManagerReconciler,
+    /// When it has staged a release, or has restarted.
+    busy_until: Option<Time>,
     /// Whether the next release starts.
     pub(crate) good: bool,
 }
 
 impl ManagerMachine {
     pub(crate) fn new() -> Self {
-        Self { busy: Busy::Idle, good: true }
+        Self { upgrade: ManagerReconciler::default(), busy_until: None, good: true }
     }
 
     /// Whether it can be reached.
     pub(crate) fn is_up(&self) -> bool {
-        !matches!(self.busy, Busy::Restarting { .. })
+        self.upgrade.selected().is_none()
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        match self.busy {
-            Busy::Idle => None,
-            Busy::Staging { until } | Busy::Restarting { until, .. } => Some(until),
-        }
+        self.busy_until
     }
 
-    /// The event that is due on the machine, if any.
+    /// The event of what is done by now, if any.
     pub(crate) fn pass_time(&mut self, now: Time, fleet: &Fleet) -> Option<Event> {
-        match self.busy {
-            Busy::Staging { until } if until <= now => {
-                self.busy = Busy::Idle;
-                Some(Event::ManagerStaged)
-            }
-            Busy::Restarting { into, until } if until <= now => {
-                self.busy = Busy::Idle;
-                Some(self.started(fleet, into))
-            }
-            Busy::Idle | Busy::Staging { .. } | Busy::Restarting { .. } => None,
-        }
+        self.busy_until.take_if(|until| *until <= now)?;
+        let Some(into) = self.upgrade.selected() else {
+            self.upgrade.complete(ManagerOutcome::Done);
+            return self.act(now, fleet);
+        };
+        self.upgrade = ManagerReconciler::default();
+        Some(self.started(fleet, into))
     }
 
     fn started(&self, fleet: &Fleet, into: Assignment) -> Event {
@@ -69,14 +56,24 @@ impl ManagerMachine {
         }
     }
 
-    /// Begins what the platform wants of the manager.
-    pub(crate) fn act(&mut self, now: Time, fleet: &Fleet) {
-        match (self.busy, fleet.manager_wants()) {
-            (Busy::Idle, ManagerWants::Stage(_)) => self.busy = Busy::Staging { until: now + STAGING },
-            (Busy::Idle, ManagerWants::Install(into)) => {
-                self.busy = Busy::Restarting { into, until: now + RESTART };
+    /// Performs what follows now, up to the next event.
+    pub(crate) fn act(&mut self, now: Time, fleet: &Fleet) -> Option<Event> {
+        while let Some(effect) = self.upgrade.next(fleet) {
+            match effect {
+                ManagerEffect::BeginStaging(_) => self.busy_until = Some(now + STAGING),
+                ManagerEffect::BeginCheck(_) => self.upgrade.complete(ManagerOutcome::Done),
+                ManagerEffect::SelectSlot(_) => {
+                    self.upgrade.complete(ManagerOutcome::Done);
+                    self.busy_until = Some(now + RESTART);
+                }
+                ManagerEffect::CloseApi | ManagerEffect::OpenApi => {}
+                ManagerEffect::Commit(event) => {
+                    if let Some(event) = event.if_wanted(fleet) {
+                        return Some(event);
+                    }
+                }
             }
-            (Busy::Idle, ManagerWants::Nothing) | (Busy::Staging { .. } | Busy::Restarting { .. }, _) => {}
         }
+        None
     }
 }

@@ -217,7 +217,9 @@ impl World {
                 self.apply(Event::DeadlinePassed);
             }
         }
-        self.manager.act(self.now, &self.fleet);
+        while let Some(event) = self.manager.act(self.now, &self.fleet) {
+            self.apply(event);
+        }
         self.fleet != before
     }
 

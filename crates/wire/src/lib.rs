@@ -12,4 +12,6 @@ pub use enrolment::{
     CERTIFICATE_LIFE, ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest,
 };
 pub use identity::{IdentityName, NotARegistration, NotAnIdentity, RegistrationId};
-pub use sync::{Configuration, PROTOCOL, Protocols, Room, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait};
+pub use sync::{
+    Configuration, PROTOCOL, Protocols, Room, SENTENCE_CHARACTERS, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait,
+};

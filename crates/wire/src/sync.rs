@@ -14,6 +14,10 @@ pub const PROTOCOL: Protocols = Protocols { min: 1, max: 2 };
 /// each is about 1 MiB.
 pub const SYNC_BYTES: usize = 4 << 20;
 
+/// How much of a sentence is kept that a machine says of itself, in characters: it is written to the journal,
+/// the log and the pages, and an operator needs its beginning.
+pub const SENTENCE_CHARACTERS: usize = 500;
+
 /// A range of protocol versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protocols {

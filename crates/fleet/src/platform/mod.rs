@@ -9,6 +9,7 @@ mod enrol;
 mod event;
 mod failures;
 mod manager;
+mod manager_reconciler;
 mod mixture;
 mod overdue;
 mod queue;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use enrol::Joining;
 pub use event::{Event, NODES_AT_MOST};
 pub use manager::ManagerWants;
+pub use manager_reconciler::{ConditionalEvent, ManagerEffect, ManagerOutcome, ManagerReconciler};
 pub use start::{Blocker, StartCheck, Warning};
 
 use crate::desired::{Desired, RunId};

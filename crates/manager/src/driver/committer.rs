@@ -22,8 +22,8 @@ use wire::{Configuration, Tally};
 
 use super::log;
 use super::notifier::Notifier;
-use super::rooms::{Rooms, RoomsChanged};
-use crate::store::{Batch, Entry, Recorded, Store, StoreError, mark_time, record};
+use super::rooms::Rooms;
+use crate::store::{Batch, Entry, Recorded, RoomsChanged, Store, StoreError, mark_time, record};
 
 /// What is known of a node only while the Management Node runs. It is shown, and no decision depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,20 +198,17 @@ impl Committer {
         self.inner.store.job(job, then).await
     }
 
-    /// Applies an event to the core if `holds` is still true of the state then.
+    /// Applies the event that still follows from the state at the commit, if any does.
     ///
     /// # Errors
     /// The store could not commit.
     pub(crate) async fn apply_if(
         &self,
-        event: Event,
-        holds: impl FnOnce(&Fleet) -> bool + Send + 'static,
+        follows: impl FnOnce(&Fleet) -> Option<Event> + Send + 'static,
     ) -> Result<(), StoreError> {
         let committer = self.clone();
         let job = move |batch: &mut Batch<'_, '_>| {
-            if !holds(batch.fleet()) {
-                return Ok(Ok(None));
-            }
+            let Some(event) = follows(batch.fleet()) else { return Ok(Ok(None)) };
             let done = apply_event(batch, &committer.inner.clock, committer.now(), event)?;
             Ok::<_, StoreError>(Ok::<_, StoreError>(Some(done)))
         };

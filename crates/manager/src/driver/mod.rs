@@ -8,7 +8,6 @@ mod notifier;
 mod rooms;
 mod wall;
 
-mod own_upgrade;
 mod run;
 
 #[cfg(test)]
@@ -17,8 +16,4 @@ mod clock_tests;
 mod tests;
 
 pub use committer::{Committer, NodeRuntime, Started};
-#[cfg(test)]
-pub(crate) use own_upgrade::identity;
-pub use own_upgrade::{OwnMachine, UpgradeError};
-pub use rooms::{RoomsChanged, read_rooms};
 pub use run::{Driver, Ended};

@@ -1,8 +1,8 @@
 //! The event loop: waits for a commit, a deadline, a link that goes down or an effect that has finished, and
-//! acts on the difference between what the core wants of the Management Node and what is in flight.
+//! performs the effects that `ManagerReconciler` in the core decides.
 //!
 //! It relies on `Committer` to apply what has happened, and keeps no list of work: a start after a crash is
-//! the same code as any other iteration.
+//! the same code as any other iteration. It decides nothing about the upgrade.
 
 use std::future::pending;
 use std::time::Duration;
@@ -10,20 +10,21 @@ use std::time::Duration;
 use edge::error_chain::chain;
 use fleet::desired::Assignment;
 use fleet::node::NodeId;
-use fleet::platform::{Event, ManagerWants};
+use fleet::platform::{Event, Fleet, ManagerEffect, ManagerOutcome, ManagerReconciler};
 use slots::Held;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
+use wire::SENTENCE_CHARACTERS;
 
 use super::Committer;
-use super::own_upgrade::{OwnMachine, UpgradeError};
 use crate::gate::{Gate, GateState};
-use crate::link::{Presence, SENTENCE_CHARACTERS};
+use crate::own_machine::{OwnMachine, UpgradeError};
 use crate::preflight;
+use crate::presence::Presence;
 use crate::store::{Health, StoreError};
 
 /// The shortest wait for a deadline, so that one that stays in the past cannot keep a processor busy.
@@ -68,12 +69,6 @@ pub struct Driver {
     pub stop: CancellationToken,
 }
 
-/// The staging in progress.
-struct Staging {
-    of: Assignment,
-    work: JoinHandle<Result<(), UpgradeError>>,
-}
-
 /// The Management Node's checks of itself: when the next one begins, or the one in progress.
 enum OwnCheck {
     At(Instant),
@@ -82,10 +77,10 @@ enum OwnCheck {
 
 /// What is in flight.
 struct InFlight {
-    staging: Option<Staging>,
+    upgrade: ManagerReconciler,
+    /// The staging or the check of a release in progress.
+    work: Option<JoinHandle<Result<(), UpgradeError>>>,
     own_check: OwnCheck,
-    /// The release in the other slot whose check by this process has succeeded.
-    checked_release: Option<Assignment>,
 }
 
 /// What the loop waited for.
@@ -93,7 +88,7 @@ enum Woken {
     ByCommit,
     ByDeadline,
     ByLinkDown(NodeId),
-    ByStaged(Result<(), UpgradeError>),
+    ByWork(ManagerOutcome),
     ToCheck,
     ByChecked(Option<String>),
     ToStop,
@@ -105,20 +100,25 @@ impl Driver {
     pub async fn run(mut self) -> Ended {
         let (mut commits, mut health) = (self.committer.commits(), self.committer.store().health());
         let own_check = OwnCheck::At(Instant::now() + FIRST_CHECK);
-        let mut in_flight = InFlight { staging: None, own_check, checked_release: None };
+        let mut in_flight = InFlight { upgrade: ManagerReconciler::default(), work: None, own_check };
         let _watching = AbortOnDropHandle::new(tokio::spawn(super::wall::watch(self.committer.clone())));
         loop {
             commits.mark_unchanged();
-            match self.act(&mut in_flight).await {
-                Ok(None) => {}
-                Ok(Some(selected)) => return Ended::Selected(selected),
-                Err(_) => return Ended::StoreBroken,
+            if self.act(&mut in_flight).await.is_err() {
+                return Ended::StoreBroken;
+            }
+            if let Some(selected) = in_flight.upgrade.selected() {
+                return Ended::Selected(selected);
             }
             let handled = match self.wait(&mut commits, &mut health, &mut in_flight).await {
                 Woken::ByCommit => Ok(()),
                 Woken::ByDeadline => self.committer.apply(Event::DeadlinePassed).await,
                 Woken::ByLinkDown(id) => self.link_down(id).await,
-                Woken::ByStaged(outcome) => self.staged(&mut in_flight, outcome).await,
+                Woken::ByWork(outcome) => {
+                    in_flight.work = None;
+                    in_flight.upgrade.complete(outcome);
+                    Ok(())
+                }
                 Woken::ToCheck => {
                     let (own, held) = (self.own.clone(), self.held.clone());
                     in_flight.own_check = OwnCheck::UnderWay(tokio::spawn(preflight::own(own, held)));
@@ -138,54 +138,29 @@ impl Driver {
         }
     }
 
-    /// Begins what the core wants and what is not in flight.
-    async fn act(&self, in_flight: &mut InFlight) -> Result<Option<Assignment>, StoreError> {
-        match self.committer.read(|fleet, _| fleet.manager_wants()) {
-            ManagerWants::Nothing => Ok(None),
-            ManagerWants::Stage(of) => {
-                // A staging for another run ends first: both write the same slot.
-                if in_flight.staging.is_none() {
-                    let (own, held) = (self.own.clone(), self.held.clone());
+    /// Performs what the core decides about the Management Node's own upgrade, until that waits for something.
+    async fn act(&self, in_flight: &mut InFlight) -> Result<(), StoreError> {
+        while let Some(effect) = self.committer.read(|fleet, _| in_flight.upgrade.next(fleet)) {
+            let (own, held) = (self.own.clone(), self.held.clone());
+            match effect {
+                ManagerEffect::BeginStaging(of) => {
                     info!(release = %of.release, "staging the release on the Management Node");
-                    let work = spawn_blocking(move || own.stage(of).and_then(|()| own.check_staged(&held)));
-                    in_flight.staging = Some(Staging { of, work });
+                    in_flight.work = Some(spawn_blocking(move || own.stage(of)));
                 }
-                Ok(None)
-            }
-            ManagerWants::Install(of) => self.select(of, in_flight.checked_release).await,
-        }
-    }
-
-    /// Selects the new release, after which no request is served here. A release that was checked by an
-    /// earlier process is checked once more: the machine may have changed since.
-    async fn select(
-        &self,
-        of: Assignment,
-        checked_release: Option<Assignment>,
-    ) -> Result<Option<Assignment>, StoreError> {
-        let (own, held, gate) = (self.own.clone(), self.held.clone(), self.gate.clone());
-        let select = move || {
-            if checked_release != Some(of) {
-                own.check_staged(&held)?;
-            }
-            gate.set(GateState::Closed);
-            own.select(of)
-        };
-        let selected = spawn_blocking(select).await;
-        match selected.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
-            Ok(()) => Ok(Some(of)),
-            Err(cause) => {
-                self.gate.set(GateState::Open);
-                let why = chain(&cause);
-                error!(error = why, "the new release could not be selected");
-                self.committer
-                    .apply_if(Event::ManagerRejected { why }, move |fleet| {
-                        fleet.manager_wants() == ManagerWants::Install(of)
-                    })
-                    .await?;
-                Ok(None)
+                ManagerEffect::BeginCheck(_) => {
+                    in_flight.work = Some(spawn_blocking(move || own.check_staged(&held)));
+                }
+                ManagerEffect::CloseApi => self.gate.set(GateState::Closed),
+                ManagerEffect::SelectSlot(of) => {
+                    in_flight.upgrade.complete(outcome(spawn_blocking(move || own.select(of)).await));
+                }
+                ManagerEffect::OpenApi => self.gate.set(GateState::Open),
+                ManagerEffect::Commit(event) => {
+                    self.committer.apply_if(move |fleet| event.if_wanted(fleet)).await?;
+                }
             }
         }
+        Ok(())
     }
 
     async fn wait(
@@ -202,7 +177,7 @@ impl Driver {
                 None => pending().await,
             }
         };
-        let InFlight { staging, own_check, checked_release: _ } = in_flight;
+        let InFlight { upgrade: _, work, own_check } = in_flight;
         let check = async {
             match own_check {
                 OwnCheck::At(at) => {
@@ -215,18 +190,16 @@ impl Driver {
                 }
             }
         };
-        let staged = async {
-            match staging {
-                Some(staging) => (&mut staging.work).await,
+        let work = async {
+            match work {
+                Some(work) => work.await,
                 None => pending().await,
             }
         };
         tokio::select! {
             () = self.stop.cancelled() => Woken::ToStop,
             _ = health.wait_for(|health| *health == Health::Broken) => Woken::ByBrokenStore,
-            staged = staged => {
-                Woken::ByStaged(staged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())))
-            }
+            done = work => Woken::ByWork(outcome(done)),
             Some(id) = self.downs.recv() => Woken::ByLinkDown(id),
             _ = commits.changed() => Woken::ByCommit,
             () = deadline => Woken::ByDeadline,
@@ -237,35 +210,26 @@ impl Driver {
     /// The node may be back in the meantime.
     async fn link_down(&self, id: NodeId) -> Result<(), StoreError> {
         let presence = self.presence.clone();
-        self.committer.apply_if(Event::LinkDown { id }, move |_| presence.is_absent(id)).await
+        self.committer.apply_if(move |_| presence.is_absent(id).then_some(Event::LinkDown { id })).await
     }
 
     /// The Management Node has checked itself. An unchanged result is no event.
     async fn checked(&self, fault: Option<String>) -> Result<(), StoreError> {
         let fault: Option<String> = fault.map(|fault| fault.chars().take(SENTENCE_CHARACTERS).collect());
-        let known = fault.clone();
-        let news = move |fleet: &fleet::platform::Fleet| fleet.platform.start_fault != known;
-        self.committer.apply_if(Event::ManagerChecked { fault }, news).await
+        let news =
+            |fleet: &Fleet| (fleet.platform.start_fault != fault).then_some(Event::ManagerChecked { fault });
+        self.committer.apply_if(news).await
     }
+}
 
-    /// The run may have ended in the meantime.
-    async fn staged(
-        &self,
-        in_flight: &mut InFlight,
-        outcome: Result<(), UpgradeError>,
-    ) -> Result<(), StoreError> {
-        let Some(Staging { of, work: _ }) = in_flight.staging.take() else { return Ok(()) };
-        let event = match outcome {
-            Ok(()) => {
-                in_flight.checked_release = Some(of);
-                Event::ManagerStaged
-            }
-            Err(cause) => {
-                let why = chain(&cause);
-                error!(error = why, "the release could not be staged on the Management Node");
-                Event::ManagerRejected { why }
-            }
-        };
-        self.committer.apply_if(event, move |fleet| fleet.manager_wants() == ManagerWants::Stage(of)).await
+/// The outcome of a step of the Management Node's own upgrade.
+fn outcome(step: Result<Result<(), UpgradeError>, JoinError>) -> ManagerOutcome {
+    match step.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+        Ok(()) => ManagerOutcome::Done,
+        Err(cause) => {
+            let why = chain(&cause);
+            error!(error = why, "the Management Node cannot be upgraded");
+            ManagerOutcome::Failed(why)
+        }
     }
 }

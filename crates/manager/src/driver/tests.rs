@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, ManagerWants};
@@ -13,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::gate::{Gate, GateState};
-use crate::link::{Presence, Timing};
 use crate::packages::{self, HeldPackage};
+use crate::presence::Presence;
 use crate::store::StoreError;
 use crate::testing::{Bench, observed, until};
 
 fn driver(bench: &Bench, committer: &Committer) -> (Driver, CancellationToken, Gate) {
-    let (presence, downs) = Presence::new(Timing::STANDARD.gap);
+    let (presence, downs) = Presence::new(Duration::from_secs(5));
     let (gate, stop) = (Gate::closed(), CancellationToken::new());
     gate.set(GateState::Open);
     let own = bench.own(Slot::A);
@@ -107,7 +108,7 @@ async fn change_of_rooms_raises_the_revision_and_a_refused_one_does_not() {
     assert_eq!(rooms.revision, before + 1);
     assert_eq!(rooms.rooms.len(), 1);
     assert_eq!(rooms.rooms[0].aliases, ["lounge@example.com"]);
-    let stored = committer.store().read(read_rooms).await.unwrap();
+    let stored = committer.store().read(crate::store::read_rooms).await.unwrap();
     assert_eq!(stored, *rooms);
 }
 

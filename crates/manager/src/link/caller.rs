@@ -15,14 +15,15 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use wire::RegistrationId;
 
-use super::certificate::Certificate;
 use super::refusals::{Reason, Refusals, Refused};
 use super::slowdown::Slowdown;
-use super::{Peer, Presence, Refusal};
+use super::{Peer, Refusal};
 use crate::authority::Authority;
+use crate::certificate::Certificate;
 use crate::driver::Committer;
 use crate::gate::Gate;
 use crate::layout::Layout;
+use crate::presence::Presence;
 use crate::registration::{self, CertificateStatus};
 use crate::store::StoreError;
 

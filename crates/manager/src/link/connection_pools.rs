@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::RegistrationId;
 
-use super::certificate::Certificate;
+use crate::certificate::Certificate;
 
 /// Whether the peer of a connection is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

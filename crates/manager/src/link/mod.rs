@@ -4,14 +4,12 @@
 //! The link passes reports on to the core and never decides what is wanted of a node.
 
 mod caller;
-mod certificate;
 mod connection;
 mod connection_pools;
 mod enrol;
 mod linger;
 mod min_rate;
 mod packages;
-mod presence;
 mod refusal;
 mod refusals;
 mod routes;
@@ -25,13 +23,10 @@ mod verifier;
 mod tests;
 
 pub use caller::{Link, Timing};
-pub use certificate::Certificate;
 pub use connection_pools::ConnectionHandle;
-pub use presence::Presence;
 pub use refusal::Refusal;
 pub use refusals::{Reason, Refusals, Refused};
 pub use routes::router;
 pub use serve::serve;
 pub use slowdown::Slowdown;
-pub(crate) use sync::SENTENCE_CHARACTERS;
 pub use tls::{Limits, Peer, TlsListener, server_config};

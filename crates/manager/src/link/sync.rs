@@ -15,20 +15,16 @@ use fleet::platform::Event;
 use fleet::time::Offset;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Wait};
+use wire::{PROTOCOL, Protocols, SENTENCE_CHARACTERS, Sync, SyncAnswer, Wait};
 
 use super::caller::{Caller, bytes, message};
-use super::presence::OpenRequest;
 use super::{Link, Peer, Refusal};
 use crate::driver::Committer;
+use crate::presence::OpenRequest;
 
 /// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of 500 characters
 /// fit.
 pub(crate) const REPORT_BYTES: usize = 64 << 10;
-
-/// How much of a sentence in a report is kept, in characters: it is written to the journal, the log and the
-/// pages, and an operator needs its beginning.
-pub(crate) const SENTENCE_CHARACTERS: usize = 500;
 
 /// The part that every version of the message has.
 #[derive(Deserialize)]

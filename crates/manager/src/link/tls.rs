@@ -18,12 +18,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-use super::certificate::Certificate;
 use super::connection::Connection;
 use super::connection_pools::{ConnectionHandle, Endpoint, Pools};
 use super::refusals::{Reason, Refusals};
 use super::verifier::AuthorityVerifier;
 use crate::authority::{Authority, ServerIdentity};
+use crate::certificate::Certificate;
 
 /// Connections whose handshake is done and that are not served yet.
 const FINISHED: usize = 64;

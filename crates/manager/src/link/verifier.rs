@@ -13,8 +13,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 
-use super::certificate::moment_of_check;
 use crate::authority::Authority;
+use crate::certificate::moment_of_check;
 
 /// Accepts certificates of one authority whatever their validity, and peers without a certificate.
 #[derive(Debug)]

@@ -25,10 +25,11 @@ use thiserror::Error;
 use tracing::info;
 
 use crate::authority::AuthorityError;
-use crate::driver::{Committer, OwnMachine, read_rooms};
+use crate::driver::Committer;
 use crate::layout::Layout;
+use crate::own_machine::OwnMachine;
 use crate::settings::SettingsError;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store, StoreError, read_rooms};
 
 pub use release::{Prepared, Supervision};
 pub use self_check::{SelfCheckError, self_check, server_certificate_faults};

@@ -15,11 +15,13 @@ use tracing::{info, warn};
 use super::{Listeners, ReleaseStatus, StartError, open_store, release_status, self_check, take_over};
 use crate::authority::{Authority, write_private};
 use crate::context::Context;
-use crate::driver::{Committer, Driver, Ended, OwnMachine};
+use crate::driver::{Committer, Driver, Ended};
 use crate::enrolment::NodeAccess;
 use crate::first_password;
 use crate::gate::{Gate, GateState};
-use crate::link::{self, Link, Presence, Slowdown, Timing};
+use crate::link::{self, Link, Slowdown, Timing};
+use crate::own_machine::OwnMachine;
+use crate::presence::Presence;
 use crate::settings::Settings;
 
 /// The time that a release requests whenever it has made progress with copying and migrating its store: far

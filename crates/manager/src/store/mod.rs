@@ -9,6 +9,7 @@ mod file;
 mod journal;
 pub mod node_boot;
 mod reader;
+mod rooms;
 mod rows;
 pub mod schema;
 mod writer;
@@ -28,6 +29,7 @@ pub use entry::{Entry, Recorded};
 pub use error::StoreError;
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
+pub use rooms::{RoomsChanged, read_rooms};
 pub use rows::{StoredRun, initialise, load, mark_time, read_meta, record, stored_time, write_meta};
 
 use reader::Readers;

@@ -259,7 +259,7 @@ fn stores_of_every_release_so_far_are_read() {
         assert!(fleet.platform.run.is_none());
         let stamp = stored_time(&connection).unwrap().unwrap();
         assert!(stamp.now > fleet::time::Time::default() && stamp.readings.boot.is_empty());
-        let rooms = crate::driver::read_rooms(&connection).unwrap();
+        let rooms = read_rooms(&connection).unwrap();
         assert_eq!(rooms.rooms[0].aliases.len(), 2);
         assert!(journal(&connection).len() >= 4, "the history is gone");
         let kept = journal(&connection).into_iter().all(|(_, recorded)| kind_of(&recorded).is_some());

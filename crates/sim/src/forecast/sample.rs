@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::{Duty, NodeId};
 use fleet::path::{Path, Step};
-use fleet::platform::{Blocker, Event, Fleet, ManagerWants};
+use fleet::platform::{Blocker, Event, Fleet, ManagerEffect, ManagerOutcome, ManagerReconciler};
 use fleet::run::{Outcome, Package};
 use fleet::time::{Span, Time};
 use fleet::version::{Build, Release, Sha256, Version};
@@ -66,6 +66,9 @@ struct World<'a> {
     plan: &'a Plan,
     now: Time,
     fleet: Fleet,
+    upgrade: ManagerReconciler,
+    /// When the Management Node has restarted into the release.
+    manager_starts_at: Option<Time>,
     machines: Vec<Machine>,
     crowds: Vec<Crowd<'a>>,
     due: BTreeSet<(Time, NodeId)>,
@@ -100,6 +103,8 @@ impl<'a> World<'a> {
             plan,
             now: START,
             fleet: Fleet::new(OLD, plan.policy.clone()),
+            upgrade: ManagerReconciler::default(),
+            manager_starts_at: None,
             machines: Vec::with_capacity(nodes),
             crowds,
             due: BTreeSet::new(),
@@ -151,21 +156,13 @@ impl<'a> World<'a> {
         let path = Path(vec![Step { to: NEW.version, from: OLD.version, reason: String::new() }]);
         let package = Package { release: NEW, manifest: Sha256([1; 32]), path };
         self.fleet.start(package, self.plan.policy.clone(), self.now)?;
+        self.advance_to(START);
         Ok(())
-    }
-
-    /// When the wanted step of the Management Node is done: staging at once, the rest is its restart.
-    fn manager_done_at(&self) -> Option<Time> {
-        match self.fleet.manager_wants() {
-            ManagerWants::Nothing => None,
-            ManagerWants::Stage(_) => Some(START),
-            ManagerWants::Install(_) => Some(START + self.plan.machines.manager),
-        }
     }
 
     fn next_time(&self) -> Option<Time> {
         let nodes = self.due.first().map(|(at, _)| *at);
-        [nodes, self.manager_done_at(), self.fleet.next_deadline()].into_iter().flatten().min()
+        [nodes, self.manager_starts_at, self.fleet.next_deadline()].into_iter().flatten().min()
     }
 
     fn advance_to(&mut self, next: Time) {
@@ -177,9 +174,12 @@ impl<'a> World<'a> {
         }
         self.now = next;
         self.advance_calls(next);
-        if self.manager_done_at().is_some_and(|at| at <= next) {
-            self.manager_continues();
+        if self.manager_starts_at.take_if(|at| *at <= next).is_some() {
+            self.upgrade = ManagerReconciler::default();
+            self.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None });
+            self.touched.extend(self.fleet.nodes().ids());
         }
+        self.manager_acts();
         while let Some((_, id)) = self.due.first().copied().filter(|(at, _)| *at <= next) {
             self.due.pop_first();
             let at = index(id);
@@ -195,13 +195,23 @@ impl<'a> World<'a> {
         }
     }
 
-    fn manager_continues(&mut self) {
-        match self.fleet.manager_wants() {
-            ManagerWants::Nothing => {}
-            ManagerWants::Stage(_) => self.apply(Event::ManagerStaged),
-            ManagerWants::Install(_) => {
-                self.apply(Event::ManagerStarted { release: NEW, fell_back: None, wall: None });
-                self.touched.extend(self.fleet.nodes().ids());
+    /// The time of the plan is that of the whole upgrade of the Management Node, so staging takes none.
+    fn manager_acts(&mut self) {
+        while let Some(effect) = self.upgrade.next(&self.fleet) {
+            match effect {
+                ManagerEffect::BeginStaging(_) | ManagerEffect::BeginCheck(_) => {
+                    self.upgrade.complete(ManagerOutcome::Done);
+                }
+                ManagerEffect::SelectSlot(_) => {
+                    self.upgrade.complete(ManagerOutcome::Done);
+                    self.manager_starts_at = Some(self.now + self.plan.machines.manager);
+                }
+                ManagerEffect::CloseApi | ManagerEffect::OpenApi => {}
+                ManagerEffect::Commit(event) => {
+                    if let Some(event) = event.if_wanted(&self.fleet) {
+                        self.apply(event);
+                    }
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fleet::node::NodeId;
-use fleet::platform::Event;
+use fleet::platform::{Event, ManagerOutcome};
 
 use super::state::Message;
 use super::step::{AtManager, AtNode, Step};
@@ -65,12 +65,11 @@ impl Transition<'_> {
 
     fn at_manager(&mut self, what: AtManager) {
         match what {
-            AtManager::Staged => self.apply_to_platform(Event::ManagerStaged),
+            AtManager::Staged | AtManager::Selects => self.manager_completes(ManagerOutcome::Done),
             AtManager::Rejects => {
                 self.state.budget.faults -= 1;
-                self.apply_to_platform(Event::ManagerRejected { why: "the disk is full".into() });
+                self.manager_completes(ManagerOutcome::Failed("the disk is full".into()));
             }
-            AtManager::Selects => self.manager_selects(),
             AtManager::Stores => self.manager_mut().stored = None,
             AtManager::LosesPower => {
                 self.state.budget.faults -= 1;

@@ -33,8 +33,12 @@ impl Hash for State {
 impl State {
     /// Hashes the situation alone, without the remaining budget and the delayed messages.
     pub(crate) fn hash_situation<H: Hasher>(&self, state: &mut H) {
-        let Manager { fleet, stored, up, slot, trying, fell_back } = &*self.manager;
+        let Manager { fleet, stored, up, upgrade, slot, trying, fell_back } = &*self.manager;
         (up, slot, trying, fell_back.is_some(), stored.is_some()).hash(state);
+        // What else the upgrade knows follows from the platform: between two steps, nothing but a staging that is not
+        // wanted any more is in flight without being wanted.
+        let staging = upgrade.awaited().is_some() && !upgrade.is_wanted(fleet);
+        staging.hash(state);
         for fleet in std::iter::once(fleet).chain(stored) {
             hash_platform(&fleet.platform, self.now, state);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fleet::fact::{Fact, NodeFact};
 use fleet::node::NodeId;
 use fleet::observed::Observed;
-use fleet::platform::{Applied, Event, Fleet, ManagerWants};
+use fleet::platform::{Applied, Event, Fleet, ManagerEffect, ManagerOutcome, ManagerReconciler};
 use fleet::run::Outcome;
 
 use super::canary::{self, Canary};
@@ -70,6 +70,7 @@ impl Transition<'_> {
         for id in self.state.ids() {
             self.send(id);
         }
+        self.manager_settles();
     }
 
     /// Sends a node its desired state, if that has changed.
@@ -109,12 +110,37 @@ impl Transition<'_> {
         }
     }
 
-    /// Selects the new slot and ends the process.
-    pub(crate) fn manager_selects(&mut self) {
-        if let ManagerWants::Install(software) = self.fleet().manager_wants() {
-            let manager = self.manager_mut();
+    /// Performs what follows for the Management Node's own upgrade, but for a staging and the selection of the slot,
+    /// which are steps of their own.
+    fn manager_settles(&mut self) {
+        while let Some(effect) = self.next_effect_of_manager() {
+            match effect {
+                ManagerEffect::BeginStaging(_) | ManagerEffect::SelectSlot(_) => return,
+                ManagerEffect::BeginCheck(_) => self.manager_mut().upgrade.complete(ManagerOutcome::Done),
+                ManagerEffect::CloseApi | ManagerEffect::OpenApi => {}
+                ManagerEffect::Commit(event) => {
+                    if let Some(event) = event.if_wanted(self.fleet()) {
+                        self.apply_to_platform(event);
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_effect_of_manager(&mut self) -> Option<ManagerEffect> {
+        let manager = self.manager_mut();
+        manager.upgrade.next(&manager.fleet)
+    }
+
+    /// The staging or the selection that is awaited ends.
+    pub(crate) fn manager_completes(&mut self, outcome: ManagerOutcome) {
+        let manager = self.manager_mut();
+        manager.upgrade.complete(outcome);
+        if let Some(software) = manager.upgrade.selected() {
             manager.trying = Some(software);
             manager.stop();
+        } else {
+            self.manager_settles();
         }
     }
 
@@ -154,6 +180,7 @@ impl Manager {
     /// The process ends; what is stored remains.
     pub(crate) fn stop(&mut self) {
         self.up = false;
+        self.upgrade = ManagerReconciler::default();
         if let Some(stored) = self.stored.take() {
             self.fleet = stored;
         }

@@ -2,7 +2,7 @@
 
 use fleet::node::{Contact, NodeId};
 use fleet::observed::Admission;
-use fleet::platform::ManagerWants;
+use fleet::platform::ManagerEffect;
 use fleet::time::{Span, Time};
 
 use super::state::{Machine, Message, State};
@@ -61,11 +61,11 @@ impl State {
             may(AtManager::Boots, true);
             return may(AtManager::FallsBack, manager.trying.is_some() && budget.faults > 0);
         }
-        let wants = manager.fleet.manager_wants();
+        let awaited = manager.upgrade.awaited();
         may(AtManager::LosesPower, budget.faults > 0);
-        may(AtManager::Staged, matches!(wants, ManagerWants::Stage(_)));
-        may(AtManager::Rejects, wants != ManagerWants::Nothing && budget.faults > 0);
-        may(AtManager::Selects, matches!(wants, ManagerWants::Install(_)));
+        may(AtManager::Staged, matches!(awaited, Some(ManagerEffect::BeginStaging(_))));
+        may(AtManager::Rejects, manager.upgrade.is_wanted(&manager.fleet) && budget.faults > 0);
+        may(AtManager::Selects, matches!(awaited, Some(ManagerEffect::SelectSlot(_))));
         may(AtManager::Stores, manager.stored.is_some());
         may(AtManager::Due, manager.fleet.next_deadline().is_some_and(|at| at <= self.now));
         may(AtManager::OperatorStarts, budget.operator > 0);

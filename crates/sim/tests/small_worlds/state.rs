@@ -7,7 +7,7 @@ use fleet::agent::{FallBack, PersistentState, Reconciler, Start};
 use fleet::desired::{Assignment, Desired, Generation};
 use fleet::node::NodeId;
 use fleet::observed::{Admission, Observed};
-use fleet::platform::Fleet;
+use fleet::platform::{Fleet, ManagerReconciler};
 use fleet::time::Time;
 use fleet::version::{Release, Sha256};
 
@@ -73,6 +73,8 @@ pub(crate) struct Manager {
     /// What is stored, if it differs from `fleet`, which only a canary causes.
     pub(crate) stored: Option<Fleet>,
     pub(crate) up: bool,
+    /// Its upgrade of itself, in this process.
+    pub(crate) upgrade: ManagerReconciler,
     pub(crate) slot: Slot,
     /// The release that is selected and has not confirmed itself.
     pub(crate) trying: Option<Assignment>,

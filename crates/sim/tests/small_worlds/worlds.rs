@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use fleet::desired::Assignment;
 use fleet::node::{Duty, NodeId};
 use fleet::path::{Path, Step as PathStep};
-use fleet::platform::{Event, Fleet};
+use fleet::platform::{Event, Fleet, ManagerReconciler};
 use fleet::policy::Policy;
 use fleet::run::Package;
 use fleet::time::Time;
@@ -192,7 +192,15 @@ impl SmallWorld {
         for id in (1..=self.nodes).map(NodeId) {
             fleet.apply(BEGIN, Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn });
         }
-        let manager = Manager { fleet, stored: None, up: true, slot: OLD, trying: None, fell_back: None };
+        let manager = Manager {
+            fleet,
+            stored: None,
+            up: true,
+            upgrade: ManagerReconciler::default(),
+            slot: OLD,
+            trying: None,
+            fell_back: None,
+        };
         let machines = (0..self.nodes).map(|_| Arc::new(Machine::new(OLD))).collect();
         let state = State {
             now: BEGIN,

@@ -25,6 +25,7 @@ use super::*;
 use crate::authority::{Authority, NodeRequest, ServerIdentity};
 use crate::driver::{Committer, Driver};
 use crate::gate::{Gate, GateState};
+use crate::presence::Presence;
 use crate::store::StoreError;
 use crate::testing::{BOUND, Bench, observed, until};
 use crate::{enrolment, packages};
@@ -331,11 +332,11 @@ async fn of_a_long_sentence_only_the_beginning_reaches_the_platform() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let mut sync = first_report();
-    sync.observed.unfit = Some("x".repeat(super::sync::SENTENCE_CHARACTERS + 1));
+    sync.observed.unfit = Some("x".repeat(wire::SENTENCE_CHARACTERS + 1));
     assert_eq!(server.sync(&client, &sync).await.status(), StatusCode::OK);
     server.committer.read(|fleet, _| {
         let unfit = fleet.nodes().get(NodeId(1)).unwrap().observed.as_ref().unwrap().unfit.clone();
-        assert_eq!(unfit.unwrap().len(), super::sync::SENTENCE_CHARACTERS);
+        assert_eq!(unfit.unwrap().len(), wire::SENTENCE_CHARACTERS);
     });
 }
 

@@ -23,12 +23,12 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::context::Context;
-use crate::driver::{Committer, read_rooms};
+use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
 use crate::rest;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store, StoreError, read_rooms};
 
 pub(super) const OLD: Release = Release { version: Version::new(34, 0), build: Build(34_000) };
 pub(super) const NEW: Release = Release { version: Version::new(34, 1), build: Build(34_100) };

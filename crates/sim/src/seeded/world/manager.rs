@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use fleet::desired::{Assignment, Desired};
 use fleet::node::NodeId;
-use fleet::platform::Fleet;
+use fleet::platform::{Fleet, ManagerReconciler};
 use fleet::time::Time;
 use fleet::version::{Release, Sha256};
 
@@ -56,8 +56,8 @@ pub(crate) struct Manager {
     pub(crate) seen: Time,
     /// The number of its current start.
     pub(crate) start: u64,
-    /// What is being staged.
-    pub(crate) staging: Option<Assignment>,
+    /// Its upgrade of itself, in this process.
+    pub(crate) upgrade: ManagerReconciler,
     /// The release that is tried does not start.
     pub(crate) release_fails: bool,
     pub(crate) timer: Option<Time>,
@@ -80,7 +80,7 @@ impl Manager {
             downtime: Downtime::Program,
             seen: Time::default(),
             start: 0,
-            staging: None,
+            upgrade: ManagerReconciler::default(),
             release_fails: false,
             timer: None,
             wanted: BTreeMap::new(),

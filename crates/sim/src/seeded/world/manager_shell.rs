@@ -1,8 +1,9 @@
 //! The loop around the platform's state machine, in the order of the shipped program: commit an event, apply it, send
 //! what follows to nodes, take the Management Node's own next step. Nothing leaves before it is stored.
 
+use fleet::desired::Assignment;
 use fleet::node::{Duty, NodeId, Power};
-use fleet::platform::{Applied, Event, Fleet, ManagerWants};
+use fleet::platform::{Applied, Event, Fleet, ManagerEffect, ManagerOutcome, ManagerReconciler};
 use fleet::time::{Span, Time};
 
 use super::World;
@@ -121,55 +122,64 @@ impl World {
         self.set_manager_timer();
     }
 
-    /// Begins the wanted step of the Management Node's own upgrade.
+    /// Performs what follows for the Management Node's own upgrade, as long as its process runs.
     fn manager_steps(&mut self) {
-        match self.fleet().manager_wants() {
-            ManagerWants::Nothing => {}
-            ManagerWants::Stage(of) => {
-                if self.manager.staging.is_none() {
-                    self.manager.staging = Some(of);
+        while self.manager.up
+            && let Some(effect) = self.manager.upgrade.next(&self.manager.store.fleet)
+        {
+            match effect {
+                ManagerEffect::BeginStaging(_) => {
                     let took = self.manager.draw.around(self.rates.machines.staging, 32);
                     let start = self.manager.start;
                     self.queue.push(self.now + took, WorldEvent::ManagerStaged { start });
                 }
-            }
-            ManagerWants::Install(of) => {
-                self.manager.store.trying = Some((of, 0));
-                let chance = self.rates.machines.manager_falls_back;
-                self.manager.release_fails = self.manager.draw.chance(chance);
-                if self.manager.release_fails {
-                    self.counts.done.note(Kind::BadManagerRelease);
+                ManagerEffect::BeginCheck(_) => self.manager.upgrade.complete(ManagerOutcome::Done),
+                ManagerEffect::SelectSlot(of) => self.manager_selects(of),
+                ManagerEffect::CloseApi | ManagerEffect::OpenApi => {}
+                ManagerEffect::Commit(event) => {
+                    if let Some(event) = event.if_wanted(self.fleet()) {
+                        self.apply_to_platform(event);
+                    }
                 }
-                self.manager_ends(Span::seconds(2), Span::seconds(60));
             }
         }
+    }
+
+    fn manager_selects(&mut self, of: Assignment) {
+        self.manager.upgrade.complete(ManagerOutcome::Done);
+        self.manager.store.trying = Some((of, 0));
+        let chance = self.rates.machines.manager_falls_back;
+        self.manager.release_fails = self.manager.draw.chance(chance);
+        if self.manager.release_fails {
+            self.counts.done.note(Kind::BadManagerRelease);
+        }
+        self.manager_ends(Span::seconds(2), Span::seconds(60));
     }
 
     pub(crate) fn manager_staged(&mut self, start: u64) {
         if start != self.manager.start || !self.manager.up {
             return;
         }
-        let Some(of) = self.manager.staging.take() else { return };
         let fails = if self.healed { 0 } else { self.rates.machines.rejected / 4 };
-        if self.fleet().manager_wants() != ManagerWants::Stage(of) {
-            // The run has ended meanwhile; another may want to stage its release.
-            self.manager_steps();
+        let outcome = if !self.manager.upgrade.is_wanted(self.fleet()) {
+            // Whatever it is, it is dropped.
+            ManagerOutcome::Done
         } else if self.manager.start_fault {
-            self.apply_to_platform(Event::ManagerRejected {
-                why: crate::seeded::faults::start_fault::WHY.into(),
-            });
+            ManagerOutcome::Failed(crate::seeded::faults::start_fault::WHY.into())
         } else if self.manager.draw.chance(fails) {
-            self.apply_to_platform(Event::ManagerRejected { why: "the disk is full".into() });
+            ManagerOutcome::Failed("the disk is full".into())
         } else {
-            self.apply_to_platform(Event::ManagerStaged);
-        }
+            ManagerOutcome::Done
+        };
+        self.manager.upgrade.complete(outcome);
+        self.manager_steps();
     }
 
     /// The manager's process ends, and boot restarts it after a pause.
     pub(crate) fn manager_ends(&mut self, least: Span, most: Span) {
         self.manager.up = false;
         self.manager.hung = false;
-        self.manager.staging = None;
+        self.manager.upgrade = ManagerReconciler::default();
         self.manager.timer = None;
         self.manager.start += 1;
         let away = self.manager.draw.span(least, most);

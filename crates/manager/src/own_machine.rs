@@ -1,4 +1,4 @@
-//! The Management Node's upgrade of itself: stages the run's release in the inactive slot, checks it there,
+//! The machine of the Management Node for its upgrade of itself: stages the run's release in the inactive slot, checks it there,
 //! and selects it.
 //!
 //! It relies on `package` for verification and on `slots` for atomic changes. Each step may be interrupted at
@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use edge::error_chain::chain;
 use fleet::desired::Assignment;
@@ -18,7 +19,10 @@ use tracing::warn;
 
 use crate::layout::Layout;
 use crate::packages::{self, HeldPackage, PackageError};
-use crate::preflight::RELEASE_WITHIN;
+
+/// How long the check of a release may take. It migrates a copy of the store, for which a start has five
+/// minutes where nothing else is set.
+pub const RELEASE_WITHIN: Duration = Duration::from_secs(slots::CONFIRM_WITHIN_SECONDS);
 
 /// The release cannot be staged or selected. The running slot is not changed.
 #[derive(Debug, Error)]
