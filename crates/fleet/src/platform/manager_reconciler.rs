@@ -45,10 +45,11 @@ pub struct ConditionalEvent {
 impl ConditionalEvent {
     /// The event, if its step is wanted in the state that it would be applied to.
     pub fn if_wanted(self, fleet: &Fleet) -> Option<Event> {
-        (fleet.manager_wants() == self.step).then(|| match self.outcome {
+        let event = match self.outcome {
             ManagerOutcome::Done => Event::ManagerStaged,
             ManagerOutcome::Failed(why) => Event::ManagerRejected { why },
-        })
+        };
+        (fleet.manager_wants() == self.step).then_some(event)
     }
 
     fn rejected(step: ManagerWants, why: String) -> Self {
