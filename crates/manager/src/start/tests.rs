@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::driver::Ended;
 use crate::link::ConnectionHandle;
-use crate::own_machine::OwnMachine;
 use crate::packages;
 use crate::testing::{BOUND, Bench};
 
