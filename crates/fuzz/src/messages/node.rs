@@ -45,7 +45,7 @@ impl Node {
     /// Handles an answer as the link does. The node's clock continues from the time that the manager has heard.
     pub(super) fn receive_answer(&mut self, answer: SyncAnswer) {
         self.now = self.now.max(answer.heard_at.unwrap_or_default());
-        self.accept(Some(answer.desired));
+        self.accept(Some(answer.desired.into()));
     }
 
     pub(super) fn accept(&mut self, desired: Option<Desired>) {

@@ -33,5 +33,5 @@ pub use refusals::{Reason, Refusals, Refused};
 pub use routes::router;
 pub use serve::serve;
 pub use slowdown::Slowdown;
-pub(crate) use sync::SENTENCE_CHARACTERS;
 pub use tls::{Limits, Peer, TlsListener, server_config};
+pub(crate) use wire::report::SENTENCE_CHARACTERS;
