@@ -49,7 +49,7 @@ pub struct Assignment {
 }
 
 /// Who holds a node in maintenance mode (R12). It ends when the last owner releases it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Owners {
     /// The operator, with the reason that was given.
     pub operator: Option<String>,
@@ -85,8 +85,7 @@ impl fmt::Display for Owners {
 }
 
 /// How far a node is to go with the software that it was assigned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Depth {
     /// Fetch, verify and unpack into the inactive slot. Allowed while the node has calls (G7).
     Stage,
@@ -95,7 +94,7 @@ pub enum Depth {
 }
 
 /// What is wanted of a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Intent {
     /// The owners of its maintenance mode. Without an owner it is to take calls.
     pub owners: Owners,
@@ -104,7 +103,7 @@ pub struct Intent {
 }
 
 /// What is wanted of a node, and since which generation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
     /// The generation of this intent.
     pub generation: Generation,

@@ -1,5 +1,6 @@
 //! The observed state of a node, as it reports it, and when two reports are the same. What the platform concludes
-//! from a report is in [`crate::platform`].
+//! from a report is in [`crate::platform`]. The message has types of its own; what is stored of a node contains these,
+//! so a field that is added has a default.
 
 use alloc::string::String;
 use core::fmt;
@@ -121,10 +122,10 @@ pub struct Observed {
     pub staging: Staging,
     /// Why the node is not fit to take calls; none if it is fit.
     pub unfit: Option<String>,
-    /// Why a restart of the node's machine would fail; none if it would succeed. Since protocol 2.
+    /// Why a restart of the node's machine would fail; none if it would succeed.
     #[serde(default)]
     pub start_fault: Option<String>,
-    /// Which process of the node reports; none in release 34. Since protocol 2.
+    /// Which process of the node reports; none in release 34.
     #[serde(default)]
     pub process: Option<Process>,
 }

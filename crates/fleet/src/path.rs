@@ -27,8 +27,7 @@ pub struct Step {
 pub struct Path(pub Vec<Step>);
 
 /// Why a release cannot be installed on a version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OffPath {
     /// Other releases must be installed first, in this order; the last step is the release itself.
     StepSkipped {

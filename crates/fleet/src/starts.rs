@@ -58,8 +58,7 @@ pub struct Process {
     /// The other start that its last answer named.
     #[serde(default)]
     pub beside: Option<StartId>,
-    /// From where the report came. The Management Node takes it from the connection and ignores what a node sends
-    /// here.
+    /// From where the report came, as the Management Node sees it in the connection.
     #[serde(default)]
     pub address: Option<IpAddr>,
 }

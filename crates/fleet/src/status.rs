@@ -86,8 +86,7 @@ impl fmt::Display for Status {
 }
 
 /// Why a node does not advance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "waits_for", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waits {
     /// The Management Node is upgraded first (R1).
     Manager,

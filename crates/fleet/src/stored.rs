@@ -1,5 +1,5 @@
-//! The stored form of types whose form in the core has changed since release 34, with conversions in both directions.
-//! Stores of every release are read by it; it makes no decisions.
+//! The stored form of types whose shape in the core has become another one than serde's attributes can express, with
+//! conversions in both directions (decision 26). Stores of every release are read by it; it makes no decisions.
 
 use serde::{Deserialize, Serialize};
 

@@ -228,7 +228,7 @@ fn accepted_state() -> String {
         serde_json::from_slice(include_bytes!("../../wire/tests/recorded/34/answer-4.json"))
             .expect("an answer");
     let state = PersistentState {
-        accepted: answer.desired,
+        accepted: answer.desired.into(),
         held_until: Some(clock.now()),
         ..PersistentState::default()
     };

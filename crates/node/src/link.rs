@@ -5,13 +5,14 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use fleet::observed::{Observed, Staging};
+use fleet::desired::Desired;
+use fleet::observed::Observed;
 use fleet::starts::{Process, StartId};
 use fleet::time::{Offset, Time, Wall};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
-use wire::{Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
+use wire::{Configuration, Enrolled, EnrolmentRequest, PROTOCOL, SYNC_BYTES, SyncAnswer, Tally, Wait};
 
 use crate::backoff::{Backoff, chance};
 use crate::clock::Clock;
@@ -39,35 +40,30 @@ const AHEAD: Duration = Duration::from_secs(1);
 /// How long a node that restarts tries to report that. The manager finds out by itself otherwise.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// How much of a sentence goes into a report, in characters. Errors quote files and answers of others; a report is
-/// sent up to ten times a second, and an operator reads the beginning.
-pub const REPORTED_TEXT: usize = 400;
-
 /// What the next request reports.
 #[derive(Clone, Debug)]
 pub struct Report {
-    observed: Observed,
+    observed: wire::report::Report,
     tally: Tally,
     configuration: u64,
 }
 
 impl Report {
     /// What the node observes and has counted, and the revision of the configuration that it has.
-    pub fn new(mut observed: Observed, tally: Tally, configuration: u64) -> Self {
-        observed.unfit = observed.unfit.map(cut);
-        observed.start_fault = observed.start_fault.map(cut);
-        if let Staging::Rejected { why, .. } = &mut observed.staging {
-            *why = cut(std::mem::take(why));
-        }
-        Self { observed, tally, configuration }
+    pub fn new(observed: Observed, tally: Tally, configuration: u64) -> Self {
+        Self { observed: wire::report::Report::from(observed).cut(), tally, configuration }
     }
 }
 
-fn cut(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(REPORTED_TEXT) {
-        text.truncate(end);
-    }
-    text
+/// What the Management Node wants of the node.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The desired state.
+    pub desired: Desired,
+    /// The configuration, when it differs from the node's.
+    pub configuration: Option<Configuration>,
+    /// How fast a package may be fetched, in bytes per second; none is without limit.
+    pub fetch_rate: Option<u64>,
 }
 
 /// The outcome of a request.
@@ -76,7 +72,7 @@ pub enum LinkEvent {
     /// The manager answered.
     Answered {
         /// The answer.
-        answer: Box<SyncAnswer>,
+        answer: Box<Answer>,
         /// Where to report how it was handled; the link waits for that.
         handled: oneshot::Sender<Handled>,
     },
@@ -197,7 +193,7 @@ impl Session {
     ///
     /// # Errors
     /// See [`RequestError`].
-    pub async fn sync(&self, wait: Wait) -> Result<SyncAnswer, RequestError> {
+    pub async fn sync(&self, wait: Wait) -> Result<Answer, RequestError> {
         let timeout = match wait {
             Wait::No => AT_ONCE,
             Wait::ForNews => HELD,
@@ -210,14 +206,19 @@ impl Session {
                     let limits = (timeout, SYNC_BYTES);
                     let answer: SyncAnswer =
                         http::post(client, &address, "/node/v1/sync", &sync, limits).await?;
-                    let answer = understood(&address, answer)?;
-                    self.go_on_from(answer.heard_at);
-                    self.compare(answer.wall);
-                    self.process.lock().unwrap_or_else(PoisonError::into_inner).beside = answer.beside;
-                    Ok(answer)
+                    Ok(self.received(understood(&address, answer)?))
                 }
             })
             .await
+    }
+
+    /// Takes what concerns the session out of an answer, and the rest into the core's types.
+    fn received(&self, answer: SyncAnswer) -> Answer {
+        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at, wall, beside } = answer;
+        self.go_on_from(heard_at);
+        self.compare(wall);
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).beside = beside;
+        Answer { desired: desired.into(), configuration, fetch_rate }
     }
 
     /// Sends a last report before the restart. It is tried once.
@@ -253,7 +254,7 @@ impl Session {
         let Report { mut observed, tally, configuration } = self.report.borrow().clone();
         *last_at = self.clock.now().max(Time(last_at.0.saturating_add(1)));
         observed.at = *last_at;
-        observed.process = Some(*self.process.lock().unwrap_or_else(PoisonError::into_inner));
+        observed.process = Some((*self.process.lock().unwrap_or_else(PoisonError::into_inner)).into());
         wire::Sync {
             protocols: PROTOCOL,
             observed,
@@ -425,7 +426,9 @@ async fn exchange(session: &Session, wait: Wait, answers: &mpsc::Sender<LinkEven
 #[cfg(test)]
 mod tests {
     use fleet::agent::{Agent, AgentEvent, PersistentState, Start};
+    use fleet::observed::Staging;
     use fleet::version::Release;
+    use wire::report::{self, REPORTED_TEXT};
 
     use super::*;
 
@@ -445,10 +448,10 @@ mod tests {
         let (run, manifest) = (fleet::desired::RunId::default(), fleet::version::Sha256([0; 32]));
         observed.staging = Staging::Rejected { run, manifest, why: "x".repeat(9_000) };
         match Report::new(observed, Tally::default(), 0).observed.staging {
-            Staging::Rejected { why, .. } => assert_eq!(why.len(), REPORTED_TEXT),
-            other @ (Staging::Nothing | Staging::Fetching { .. } | Staging::Staged { .. }) => {
-                panic!("{other:?}")
-            }
+            report::Staging::Rejected { why, .. } => assert_eq!(why.len(), REPORTED_TEXT),
+            other @ (report::Staging::Nothing
+            | report::Staging::Fetching { .. }
+            | report::Staging::Staged { .. }) => panic!("{other:?}"),
         }
     }
 

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 use wire::Configuration;
 
+pub use self::stored::StoredState;
 use crate::clock::{Clock, Stamp};
 use crate::files::{self, FileError};
+
+mod stored;
 
 /// The format of `agent.json` that this release reads and writes. A field that a later release adds is
 /// passed over, so that a fall-back can read the file.
@@ -25,7 +28,7 @@ struct AgentFile {
     format: u16,
     stamp: Stamp,
     #[serde(rename = "memory")]
-    state: PersistentState,
+    state: StoredState,
 }
 
 /// The file with the agent's persistent state.
@@ -54,7 +57,7 @@ impl PersistentStateFile {
             let reason = format!("its format is {format} and this release reads format {FORMAT}");
             return Err(FileError::Damaged { path: self.path.clone(), reason, advice: ADVICE });
         }
-        Ok((state, Clock::start(Some(&stamp))))
+        Ok((state.into(), Clock::start(Some(&stamp))))
     }
 
     /// Makes the state durable, with the time.
@@ -62,7 +65,7 @@ impl PersistentStateFile {
     /// # Errors
     /// The disk refuses.
     pub fn store(&self, state: &PersistentState, clock: &Clock) -> Result<(), FileError> {
-        let file = AgentFile { format: FORMAT, stamp: clock.stamp(), state: state.clone() };
+        let file = AgentFile { format: FORMAT, stamp: clock.stamp(), state: state.clone().into() };
         files::store(&self.path, &file)
     }
 }
@@ -141,7 +144,7 @@ mod tests {
         };
         check("{\"format\":1", "agent.json is damaged");
         let (_, clock) = PersistentStateFile::new(&dir.path().join("nowhere")).load().unwrap();
-        let newer = AgentFile { format: 2, stamp: clock.stamp(), state: state() };
+        let newer = AgentFile { format: 2, stamp: clock.stamp(), state: state().into() };
         check(&serde_json::to_string(&newer).unwrap(), "its format is 2");
     }
 

@@ -249,7 +249,7 @@ async fn release_that_would_not_start_is_rejected_while_the_node_takes_calls() {
 }
 
 fn says_refusing_after_service(sync: &wire::Sync) -> bool {
-    sync.observed.admission == Admission::Refusing && sync.observed.generation.n > 0
+    sync.observed.admission == wire::report::Admission::Refusing && sync.observed.generation.n > 0
 }
 
 fn rejection(manager: &Manager) -> Option<String> {

@@ -38,10 +38,10 @@ pub struct EnrolmentFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrolmentRequest {
     /// The token of the enrolment file. A node that is enrolled and renews its certificate over its
-    /// authenticated link sends none.
+    /// authenticated link sends none. Since protocol 1.
     #[serde(default)]
     pub token: Option<String>,
-    /// A certificate signing request, PEM. Only its public key is used.
+    /// A certificate signing request, PEM. Only its public key is used. Since protocol 1.
     pub request: String,
     /// The release that the machine runs (R29). Since protocol 2; a machine that does not send it runs release 34.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,9 +51,9 @@ pub struct EnrolmentRequest {
 /// The answer: the node's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrolled {
-    /// The node's certificate, PEM.
+    /// The node's certificate, PEM. Since protocol 1.
     pub certificate: String,
-    /// When it is to be renewed, in milliseconds since 1970-01-01 UTC.
+    /// When it is to be renewed, in milliseconds since 1970-01-01 UTC. Since protocol 1.
     pub renew_at: u64,
 }
 

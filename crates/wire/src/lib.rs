@@ -3,15 +3,22 @@
 //! The messages are JSON over HTTP with mutual TLS. A field that a release adds has a default, and unknown fields
 //! are ignored, so that a manager can communicate with nodes of the release before; recorded messages of earlier
 //! releases are the tests of this. Types only: connections belong to `manager` and `node`.
+//!
+//! The messages have types of their own, and each field says since which protocol version it is sent. `manager` and
+//! `node` convert where a message arrives or leaves, so that the core's types can change without the messages
+//! (decision 26). Shared with the core are plain values with one form wherever they are written: the numbers `Time`,
+//! `Span`, `Wall`, `RunId` and `StartId`, the texts `Version` and `Sha256`, and `Release` and `Generation`, pairs
+//! of numbers or texts. `tests/protocol.rs` holds the bytes of these as well.
 
 mod enrolment;
 mod identity;
 mod sync;
 
+pub mod desired;
+pub mod report;
+
 pub use enrolment::{
     CERTIFICATE_LIFE, ENROLMENT_FILE_BYTES, Enrolled, EnrolmentFile, EnrolmentFileError, EnrolmentRequest,
 };
 pub use identity::{IdentityName, NotARegistration, NotAnIdentity, RegistrationId};
-pub use sync::{
-    Configuration, PROTOCOL, Protocols, Room, SENTENCE_CHARACTERS, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait,
-};
+pub use sync::{Configuration, PROTOCOL, Protocols, Room, SYNC_BYTES, Sync, SyncAnswer, Tally, Wait};

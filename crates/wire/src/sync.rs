@@ -1,24 +1,21 @@
 //! The sync: the node sends its observed state (report), the manager answers with the desired state and, when it
 //! has changed, the configuration. Both are compared and not counted, so a repeated message does no harm.
 
-use fleet::desired::Desired;
-use fleet::observed::Observed;
 use fleet::starts::StartId;
 use fleet::time::{Time, Wall};
 use serde::{Deserialize, Serialize};
 
+use crate::desired::Desired;
+use crate::report::Report;
+
 /// The protocol versions of this release: both sides use the newest that both know.
 pub const PROTOCOL: Protocols = Protocols { min: 1, max: 2 };
 
-/// How large a message may be, in bytes. A platform of 10,000 Virtual Meeting Rooms with two aliases
+/// How large an answer may be, in bytes. A platform of 10,000 Virtual Meeting Rooms with two aliases
 /// each is about 1 MiB.
 pub const SYNC_BYTES: usize = 4 << 20;
 
-/// How much of a sentence is kept that a machine says of itself, in characters: it is written to the journal,
-/// the log and the pages, and an operator needs its beginning.
-pub const SENTENCE_CHARACTERS: usize = 500;
-
-/// A range of protocol versions.
+/// A range of protocol versions. Since protocol 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protocols {
     /// The oldest that is supported.
@@ -35,7 +32,7 @@ impl Protocols {
     }
 }
 
-/// Whether the answer may be delayed (long poll).
+/// Whether the answer may be delayed (long poll). Since protocol 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
@@ -46,7 +43,7 @@ pub enum Wait {
     ForNews,
 }
 
-/// Counters of a node since its start. They are shown, and no decision depends on them.
+/// Counters of a node since its start. They are shown, and no decision depends on them. Since protocol 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tally {
@@ -63,17 +60,17 @@ pub struct Tally {
 /// `POST /node/v1/sync`: the node's report. The node is identified by its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sync {
-    /// The protocol versions that the node supports.
+    /// The protocol versions that the node supports. Since protocol 1.
     pub protocols: Protocols,
-    /// Its observed state.
-    pub observed: Observed,
-    /// Its counters.
+    /// Its observed state. Since protocol 1.
+    pub observed: Report,
+    /// Its counters. Since protocol 1.
     #[serde(default)]
     pub tally: Tally,
-    /// The revision of the configuration that it has.
+    /// The revision of the configuration that it has. Since protocol 1.
     #[serde(default)]
     pub configuration: u64,
-    /// Whether the answer may be delayed.
+    /// Whether the answer may be delayed. Since protocol 1.
     #[serde(default)]
     pub wait: Wait,
     /// When the node's present release started, in milliseconds since 1970-01-01 UTC. Since protocol 2.
@@ -84,7 +81,7 @@ pub struct Sync {
     pub wall: Option<Wall>,
 }
 
-/// A Virtual Meeting Room.
+/// A Virtual Meeting Room. Since protocol 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
     /// Its name.
@@ -93,7 +90,7 @@ pub struct Room {
     pub aliases: Vec<String>,
 }
 
-/// The configuration that nodes need to carry calls.
+/// The configuration that nodes need to carry calls. Since protocol 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
     /// Rises with every change.
@@ -105,19 +102,20 @@ pub struct Configuration {
 /// The answer: the node's desired state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncAnswer {
-    /// The protocol version from now on.
+    /// The protocol version from now on. Since protocol 1.
     pub protocol: u16,
-    /// The desired state.
+    /// The desired state. Since protocol 1.
     pub desired: Desired,
-    /// The configuration, when its revision differs from the node's.
+    /// The configuration, when its revision differs from the node's. Since protocol 1.
     #[serde(default)]
     pub configuration: Option<Configuration>,
-    /// How fast the node may fetch the package, in bytes per second; none is without limit.
+    /// How fast the node may fetch the package, in bytes per second; none is without limit. Since
+    /// protocol 1.
     #[serde(default)]
     pub fetch_rate: Option<u64>,
     /// The time of the newest report that the manager has, by the node's own clock. A node whose clock has gone
     /// back, because its machine was restored (R20), continues from there: otherwise all its reports would count
-    /// as late.
+    /// as late. Since protocol 1.
     #[serde(default)]
     pub heard_at: Option<Time>,
     /// The Management Node's wall clock: certificates are issued and verified by it, so a node renews its own by

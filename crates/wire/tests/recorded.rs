@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fleet::observed::{Admission, Calls};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wire::report::{Admission, Calls};
 use wire::{Enrolled, EnrolmentFile, EnrolmentRequest, PROTOCOL, Sync, SyncAnswer};
 
 /// The folders of all releases.

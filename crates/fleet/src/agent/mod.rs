@@ -8,8 +8,6 @@ mod reconciler;
 
 use alloc::string::String;
 
-use serde::{Deserialize, Serialize};
-
 pub use accept::Refusal;
 pub use event::{AgentEvent, AgentFact};
 pub use reconciler::{Durability, Effect, Outcome, Reconciler, ReleaseCheck, Selection, StagingOutcome};
@@ -21,7 +19,7 @@ use crate::version::{Release, Sha256};
 
 /// The state of a node that outlives restarts and upgrades. It is stored outside the slots, and is valid again
 /// before the node's SIP socket opens.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersistentState {
     /// The desired state that was accepted last, owners of maintenance mode included.
     pub accepted: Desired,
@@ -35,7 +33,6 @@ pub struct PersistentState {
     /// The software that it could not take, and why.
     pub rejected: Option<(Assignment, String)>,
     /// When the last fall-back happened that the node has drawn its conclusion from.
-    #[serde(default)]
     pub fell_back_at: Option<u64>,
 }
 

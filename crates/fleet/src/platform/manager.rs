@@ -4,8 +4,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
-
 use super::report::EPOCHS;
 use super::{Fleet, Installed};
 use crate::desired::Assignment;
@@ -17,8 +15,7 @@ use crate::time::Time;
 use crate::version::{Release, Sha256};
 
 /// What is wanted of the Management Node itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManagerWants {
     /// Nothing.
     Nothing,

@@ -5,8 +5,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Applied, Fleet};
 use crate::fact::Fact;
 use crate::node::NodeId;
@@ -19,8 +17,7 @@ use crate::time::{Offset, Span, Time};
 use crate::version::{Release, Sha256, Version};
 
 /// What keeps a run from being started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "blocker", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blocker {
     /// A run is under way (R10).
     RunUnderWay {
@@ -166,8 +163,7 @@ fn node_off_path(
 }
 
 /// What does not block a start, but should be known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "warning", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// A repeat goes on without a node that cannot be contacted (R9, R11).
     Unreachable {
@@ -242,7 +238,7 @@ impl fmt::Display for Warning {
 }
 
 /// The result of a check before a start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartCheck {
     /// All that block it.
     pub blockers: Vec<Blocker>,

@@ -8,6 +8,7 @@ use fleet::desired::{Assignment, Desired};
 use fleet::observed::{Admission, Calls, Observed};
 use fleet::time::{Span, Time};
 use fleet::version::Sha256;
+use node::persistent_state::StoredState;
 use wire::SyncAnswer;
 
 use super::platform::OLD;
@@ -45,7 +46,7 @@ impl Node {
     /// Handles an answer as the link does. The node's clock continues from the time that the manager has heard.
     pub(super) fn receive_answer(&mut self, answer: SyncAnswer) {
         self.now = self.now.max(answer.heard_at.unwrap_or_default());
-        self.accept(Some(answer.desired));
+        self.accept(Some(answer.desired.into()));
     }
 
     pub(super) fn accept(&mut self, desired: Option<Desired>) {
@@ -96,8 +97,9 @@ impl Node {
     /// Starts again with its persistent state, in the slot that it selected if it did.
     fn restarts(&mut self) {
         let release = self.selects().map_or(OLD, |software| software.release);
-        let state = serde_json::to_vec(&self.durable).expect("a persistent state is plain data");
-        self.durable = serde_json::from_slice(&state).expect("a persistent state reads back");
+        let stored = serde_json::to_vec(&StoredState::from(self.durable.clone())).expect("plain data");
+        let stored: StoredState = serde_json::from_slice(&stored).expect("a persistent state reads back");
+        self.durable = stored.into();
         let start = Start { release, confirmed: false, staged: self.staged, fell_back: None };
         self.node = Reconciler::new(self.durable.clone(), start);
         (self.calls, self.admission) = (Calls::NONE, Admission::Refusing);

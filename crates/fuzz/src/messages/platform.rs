@@ -63,7 +63,7 @@ impl Platform {
     /// Handles a message as the link does, from a node with a certificate.
     pub(super) fn report(&mut self, node: u32, sync: Sync) {
         if PROTOCOL.shared_with(sync.protocols).is_some() {
-            self.apply(Event::Report { id: NodeId(node), observed: sync.observed });
+            self.apply(Event::Report { id: NodeId(node), observed: sync.observed.into() });
         }
     }
 

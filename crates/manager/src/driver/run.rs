@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
-use wire::SENTENCE_CHARACTERS;
+use wire::report::SENTENCE_CHARACTERS;
 
 use super::Committer;
 use crate::gate::{Gate, GateState};

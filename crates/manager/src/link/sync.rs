@@ -1,35 +1,61 @@
 //! `POST /node/v1/sync`: the node's report in the request, its desired state in the answer.
 //!
 //! When nothing is new the answer is held, and the held request is the node's sign of life. Foreign text is
-//! escaped and cut here, before anything else sees it. What the report means, the core decides.
+//! escaped and cut here, and the messages are converted to and from the core's types, before anything else sees
+//! them. What the report means, the core decides.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use edge::text::visible;
 use fleet::node::NodeId;
-use fleet::observed::{Observed, Staging};
+use fleet::observed::Observed;
 use fleet::platform::Event;
-use fleet::time::Offset;
+use fleet::time::{Offset, Wall};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use wire::{PROTOCOL, Protocols, SENTENCE_CHARACTERS, Sync, SyncAnswer, Wait};
+use wire::report::{REPORT_BYTES, Report, SENTENCE_CHARACTERS, cut};
+use wire::{PROTOCOL, Protocols, Sync, SyncAnswer, Tally, Wait};
 
 use super::caller::{Caller, bytes, message};
 use super::{Link, Peer, Refusal};
 use crate::driver::Committer;
 use crate::presence::OpenRequest;
 
-/// The largest report of a node, in bytes. Ours have some eight hundred, and two sentences of 500 characters
-/// fit.
-pub(crate) const REPORT_BYTES: usize = 64 << 10;
-
 /// The part that every version of the message has.
 #[derive(Deserialize)]
 struct Header {
     protocols: Protocols,
+}
+
+/// A message of a node, in the core's types.
+#[derive(Debug)]
+struct Received {
+    observed: Observed,
+    tally: Tally,
+    configuration: u64,
+    wait: Wait,
+    started_at: Option<u64>,
+    /// How far the node's wall clock was ahead of ours when the message arrived.
+    clock_ahead: Option<Offset>,
+}
+
+impl Received {
+    fn new(sync: Sync, from: IpAddr, wall: Wall) -> Self {
+        let Sync { protocols: _, observed: mut report, tally, configuration, wait, started_at, wall: nodes } =
+            sync;
+        sanitise(&mut report);
+        let mut observed = Observed::from(report);
+        if let Some(process) = &mut observed.process {
+            process.address = Some(from);
+        }
+        // The node read its clock before it sent the request, so this includes the time of transfer.
+        let clock_ahead = nodes.map(|nodes| nodes.ahead_of(wall));
+        Self { observed, tally, configuration, wait, started_at, clock_ahead }
+    }
 }
 
 pub(crate) async fn sync(
@@ -42,37 +68,23 @@ pub(crate) async fn sync(
     let body = bytes(body, REPORT_BYTES).await?;
     let Header { protocols } = message(&body)?;
     let protocol = PROTOCOL.shared_with(protocols).ok_or(Refusal::Protocol(protocols))?;
-    let mut sync: Sync = message(&body)?;
-    // The node read its clock before it sent the request, so this includes the time of transfer.
-    let clock_ahead = sync.wall.map(|wall| wall.ahead_of(link.committer.wall()));
-    sanitise(&mut sync.observed);
-    if let Some(process) = &mut sync.observed.process {
-        process.address = Some(peer.address.ip().to_canonical());
-    }
+    let received = Received::new(message(&body)?, peer.address.ip().to_canonical(), link.committer.wall());
     let request = link.presence.begin(node);
-    accept_report(&link.committer, &request, node, &sync, clock_ahead).await?;
-    let answer = answer(&link, node, protocol, &sync).await?;
+    accept_report(&link.committer, &request, node, &received).await?;
+    let answer = answer(&link, node, protocol, &received).await?;
     caller.check_still_valid(&link).await?;
     Ok(Json(answer))
 }
 
 /// Cuts the sentences of a report, and escapes characters that cannot be seen: they are written to the
 /// journal, to pages and to terminals.
-fn sanitise(observed: &mut Observed) {
-    let cut = |text: &mut String| {
-        if let Some((end, _)) = text.char_indices().nth(SENTENCE_CHARACTERS) {
-            text.truncate(end);
-        }
+fn sanitise(report: &mut Report) {
+    report.sentences().for_each(|text| {
+        cut(text, SENTENCE_CHARACTERS);
         if let Cow::Owned(visible) = visible(text) {
             *text = visible.chars().take(SENTENCE_CHARACTERS).collect();
         }
-    };
-    observed.unfit.iter_mut().for_each(cut);
-    observed.start_fault.iter_mut().for_each(cut);
-    match &mut observed.staging {
-        Staging::Rejected { why, run: _, manifest: _ } => cut(why),
-        Staging::Nothing | Staging::Fetching { .. } | Staging::Staged { .. } => {}
-    }
+    });
 }
 
 /// Applies what is new in a report. A change that follows the last one too fast is delayed, so that a node
@@ -81,14 +93,15 @@ async fn accept_report(
     committer: &Committer,
     request: &OpenRequest,
     node: NodeId,
-    sync: &Sync,
-    clock_ahead: Option<Offset>,
+    received: &Received,
 ) -> Result<(), Refusal> {
+    let Received { observed, tally, configuration: _, wait: _, started_at, clock_ahead } = received;
+    let clock_ahead = *clock_ahead;
     // When two processes report as one node, only the state of one of them is shown.
-    let believed = committer.read(|fleet, now| fleet.believes(node, now, &sync.observed));
+    let believed = committer.read(|fleet, now| fleet.believes(node, now, observed));
     match committer.node_runtime(node).filter(|_| !believed) {
         Some(of_the_other) => committer.heard(node, of_the_other.tally, of_the_other.clock_ahead),
-        None => committer.heard(node, sync.tally, clock_ahead),
+        None => committer.heard(node, *tally, clock_ahead),
     }
     if let Some(ahead) =
         clock_ahead.filter(|ahead| believed && clock_judgement_changes(committer, node, *ahead))
@@ -96,13 +109,13 @@ async fn accept_report(
         sleep_until(request.next_event_at()).await;
         committer.apply(Event::ClockOffset { id: node, ahead }).await?;
     }
-    if let Some(started_at) = sync.started_at.filter(|_| believed) {
+    if let Some(started_at) = started_at.filter(|_| believed) {
         crate::store::node_boot::remember(committer.store(), node, started_at).await?;
     }
     // After a start of the Management Node no link counts as up, so the first report of each node is new.
-    if committer.read(|fleet, now| fleet.is_news(node, now, &sync.observed)) {
+    if committer.read(|fleet, now| fleet.is_news(node, now, observed)) {
         sleep_until(request.next_event_at()).await;
-        committer.apply(Event::Report { id: node, observed: sync.observed.clone() }).await?;
+        committer.apply(Event::Report { id: node, observed: observed.clone() }).await?;
     }
     Ok(())
 }
@@ -115,7 +128,13 @@ fn clock_judgement_changes(committer: &Committer, node: NodeId, ahead: Offset) -
 }
 
 /// Answers when something is new for the node, or when the hold ends.
-async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result<SyncAnswer, Refusal> {
+async fn answer(
+    link: &Link,
+    node: NodeId,
+    protocol: u16,
+    received: &Received,
+) -> Result<SyncAnswer, Refusal> {
+    let observed = &received.observed;
     let until = Instant::now() + link.timing.hold;
     let waiting = link.committer.changes_of(node);
     let stepped_at = || link.committer.read(|fleet, _| fleet.platform.wall.stepped_at());
@@ -123,7 +142,7 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
     let heard_at = || link.committer.read(|fleet, _| Some(fleet.nodes().get(node)?.observed.as_ref()?.at));
     // A report that is older than the last accepted one is ignored; the answer gives the node that time, from
     // which it continues.
-    let late = heard_at().is_some_and(|heard_at| sync.observed.at < heard_at);
+    let late = heard_at().is_some_and(|heard_at| observed.at < heard_at);
     loop {
         let news = waiting.notified();
         tokio::pin!(news);
@@ -131,9 +150,9 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
         news.as_mut().enable();
         let desired = link.committer.read(|fleet, _| fleet.wanted(node)).ok_or(Refusal::NotRegistered)?;
         let configuration = link.committer.rooms();
-        let newer =
-            desired.generation != sync.observed.generation || configuration.revision != sync.configuration;
-        let hold = match sync.wait {
+        let differs = configuration.revision != received.configuration;
+        let newer = desired.generation != observed.generation || differs;
+        let hold = match received.wait {
             // After a clock step, each node is answered at once, so that it renews its certificate by the
             // corrected clock.
             Wait::ForNews => !newer && !late && stepped_at().is_none_or(|at| Some(at) == stepped_before),
@@ -146,13 +165,12 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
             }
         };
         if !hold || over {
-            let differs = configuration.revision != sync.configuration;
             let configuration = differs.then(|| (*configuration).clone());
-            let start = sync.observed.process.map(|process| process.start);
+            let start = observed.process.map(|process| process.start);
             let beside = link.committer.read(|fleet, _| fleet.nodes().get(node)?.starts.beside(start?));
             return Ok(SyncAnswer {
                 protocol,
-                desired,
+                desired: desired.into(),
                 configuration,
                 fetch_rate: link.fetch_rate,
                 heard_at: heard_at(),
@@ -167,6 +185,7 @@ async fn answer(link: &Link, node: NodeId, protocol: u16, sync: &Sync) -> Result
 mod tests {
     use fleet::desired::RunId;
     use fleet::version::Sha256;
+    use wire::report::Staging;
 
     use super::*;
     use crate::testing::observed;
@@ -177,7 +196,7 @@ mod tests {
         let rejected =
             |why: &str| Staging::Rejected { run: RunId(1), manifest: Sha256([7; 32]), why: why.to_string() };
         let (unfit, start_fault) = (Some(long.clone()), Some(long.clone()));
-        let mut report = Observed { unfit, start_fault, staging: rejected(&long), ..observed(1) };
+        let mut report = Report { unfit, start_fault, staging: rejected(&long), ..observed(1).into() };
         sanitise(&mut report);
         let kept = "é".repeat(SENTENCE_CHARACTERS);
         assert_eq!((report.unfit.as_deref(), &report.staging), (Some(kept.as_str()), &rejected(&kept)));
@@ -190,11 +209,11 @@ mod tests {
     #[test]
     fn sentence_of_a_report_is_one_line_of_what_can_be_seen() {
         let forged = "full\n2026-11-29 INFO all is well\u{202e}\u{1b}[2J";
-        let mut report = Observed { unfit: Some(forged.into()), ..observed(1) };
+        let mut report = Report { unfit: Some(forged.into()), ..observed(1).into() };
         sanitise(&mut report);
         let expected = "full\\n2026-11-29 INFO all is well\\u{202e}\\u{1b}[2J";
         assert_eq!(report.unfit.as_deref(), Some(expected));
-        let mut long = Observed { unfit: Some("\n".repeat(SENTENCE_CHARACTERS)), ..observed(1) };
+        let mut long = Report { unfit: Some("\n".repeat(SENTENCE_CHARACTERS)), ..observed(1).into() };
         sanitise(&mut long);
         assert_eq!(long.unfit.map(|text| text.len()), Some(SENTENCE_CHARACTERS));
     }

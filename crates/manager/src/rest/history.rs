@@ -1,4 +1,5 @@
-//! `history/v1/upgrade/`: the runs, newest first, each with its facts from the journal.
+//! `history/v1/upgrade/`: the runs, newest first, each with its facts from the journal. The object `fact` is what is
+//! stored, on purpose: its names never change in either (decision 26).
 
 use axum::extract::State;
 use axum::routing::get;

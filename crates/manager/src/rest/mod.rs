@@ -26,6 +26,7 @@ mod conference;
 mod conference_alias;
 
 mod policy;
+mod reasons;
 mod tokens;
 mod views;
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::error::{FieldErrors, Kind, Refusal};
 use super::request::Fields;
 use super::route::both;
-use super::{Api, policy, upgrade_package};
+use super::{Api, policy, reasons, upgrade_package};
 use crate::driver::Started;
 use crate::packages::{self, HeldPackage};
 
@@ -92,11 +92,11 @@ fn blocked(blockers: &[Blocker]) -> Refusal {
 }
 
 fn blocker(blocker: &Blocker) -> Value {
-    with_text(json!(blocker), blocker)
+    with_text(reasons::blocker(blocker), blocker)
 }
 
 fn warning(warning: &Warning) -> Value {
-    with_text(json!(warning), warning)
+    with_text(reasons::warning(warning), warning)
 }
 
 fn with_text(mut value: Value, sentence: &dyn std::fmt::Display) -> Value {

@@ -14,7 +14,7 @@ use fleet::wall::WallMap;
 use serde_json::{Value, json};
 
 use super::tokens::{contact, lock, manager_step, outcome, owner_names};
-use super::{policy, time};
+use super::{policy, reasons, time};
 use crate::driver::NodeRuntime;
 use crate::link::{Refusals, Refused};
 
@@ -94,7 +94,7 @@ impl ViewContext<'_> {
             "build": release.map(|release| release.build),
             "upgrade_status": status.token(),
             "upgrade_status_text": status.to_string(),
-            "waits": waits,
+            "waits": waits.as_ref().map(reasons::waits),
             "waits_text": waits.as_ref().map(ToString::to_string),
             "maintenance_mode": in_maintenance(node),
             "maintenance_mode_owners": owner_names(&owners),

@@ -1,6 +1,7 @@
 //! The rows of the platform: its state, its runs and the time of the last commit.
 //!
-//! The bodies are JSON of the core's own types, so a new field there needs a default.
+//! The bodies are JSON of the core's own types, so a new field there needs a default. Types whose shape has changed have
+//! a stored form in the core (decision 26).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -21,7 +21,6 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::{info, warn};
-use wire::SyncAnswer;
 
 use crate::calls;
 use crate::clock::Clock;
@@ -29,7 +28,7 @@ use crate::confirmation::Confirmation;
 use crate::engine_probe::EngineProbe;
 use crate::files::chain;
 use crate::http::RequestError;
-use crate::link::{Handled, LinkEvent, Report, Session};
+use crate::link::{Answer, Handled, LinkEvent, Report, Session};
 use crate::persistent_state::{ConfigurationFile, PersistentStateFile};
 use crate::preflight::{Asker, OwnChecks, ReleaseChecks};
 use crate::reason::{Reason, Reasons};
@@ -242,9 +241,8 @@ impl Driver {
         }
     }
 
-    fn answered(&mut self, answer: SyncAnswer, handled: oneshot::Sender<Handled>) {
-        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at: _, wall: _, beside: _ } =
-            answer;
+    fn answered(&mut self, answer: Answer, handled: oneshot::Sender<Handled>) {
+        let Answer { desired, configuration, fetch_rate } = answer;
         if self.reasons.end() {
             info!("the Management Node answers again");
         }

@@ -197,7 +197,7 @@ impl Manager {
 
     /// What the node said last.
     pub fn last(&self) -> Option<Observed> {
-        self.with(|fake| fake.seen.last().map(|sync| sync.observed.clone()))
+        self.with(|fake| fake.seen.last().map(|sync| sync.observed.clone().into()))
     }
 
     /// How many connections have come, good or not.
@@ -284,7 +284,7 @@ fn answer(fake: &FakeState, sync: &Sync) -> SyncAnswer {
     let differs = fake.configuration.revision != sync.configuration;
     SyncAnswer {
         protocol: 1,
-        desired: fake.desired.clone(),
+        desired: fake.desired.clone().into(),
         configuration: differs.then(|| fake.configuration.clone()),
         fetch_rate: fake.fetch_rate,
         heard_at: None,

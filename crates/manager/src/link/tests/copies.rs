@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use fleet::observed::Calls;
-use fleet::starts::{Process, StartId};
+use fleet::starts::StartId;
 use fleet::time::{Offset, Span, Time};
+use wire::report::{Calls, Process};
 
 use super::*;
 

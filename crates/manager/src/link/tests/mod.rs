@@ -184,7 +184,7 @@ fn with_key(enrolled: &Enrolled, key: &KeyPair) -> String {
 fn first_report() -> Sync {
     Sync {
         protocols: PROTOCOL,
-        observed: observed(1),
+        observed: observed(1).into(),
         tally: Tally { carried: 3, ..Tally::default() },
         configuration: 0,
         wait: Wait::No,
@@ -320,7 +320,7 @@ async fn message_that_is_malformed_or_too_large_is_refused() {
     let client = server.enrolled(1).await;
     let post = |body: String| client.post(format!("{}/sync", server.base)).body(body).send();
     assert_eq!(kind(post("{".into()).await.unwrap(), StatusCode::BAD_REQUEST).await, "malformed");
-    let large = " ".repeat(super::sync::REPORT_BYTES + 1);
+    let large = " ".repeat(wire::report::REPORT_BYTES + 1);
     // The connection may break before the whole message is sent.
     if let Ok(answer) = post(large).await {
         assert_eq!(kind(answer, StatusCode::PAYLOAD_TOO_LARGE).await, "body");
@@ -332,11 +332,11 @@ async fn of_a_long_sentence_only_the_beginning_reaches_the_platform() {
     let server = Server::start(TIMING).await;
     let client = server.enrolled(1).await;
     let mut sync = first_report();
-    sync.observed.unfit = Some("x".repeat(wire::SENTENCE_CHARACTERS + 1));
+    sync.observed.unfit = Some("x".repeat(wire::report::SENTENCE_CHARACTERS + 1));
     assert_eq!(server.sync(&client, &sync).await.status(), StatusCode::OK);
     server.committer.read(|fleet, _| {
         let unfit = fleet.nodes().get(NodeId(1)).unwrap().observed.as_ref().unwrap().unfit.clone();
-        assert_eq!(unfit.unwrap().len(), wire::SENTENCE_CHARACTERS);
+        assert_eq!(unfit.unwrap().len(), wire::report::SENTENCE_CHARACTERS);
     });
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use fleet::agent::{Agent, PersistentState};
+use fleet::desired::{Depth, Desired, Intent, Owners};
 use fleet::node::{Node, NodeId};
 use fleet::observed::{Admission, Observed};
 use fleet::platform::{Fleet, Platform};
@@ -153,8 +154,8 @@ impl NodeTruth {
     fn value(&self) -> Value {
         let release = |release: Option<Release>| release.map(|release| release.to_string());
         json!({
-            "memory": self.memory,
-            "other_memory_on_disk": self.other_memory_on_disk,
+            "memory": persistent(&self.memory),
+            "other_memory_on_disk": self.other_memory_on_disk.as_ref().map(persistent),
             "runs": release(self.runs),
             "observes": self.observes,
             "slots": {
@@ -173,6 +174,31 @@ impl NodeTruth {
             "cuts": self.cuts,
         })
     }
+}
+
+/// What a node keeps, field by field, so that a difference names the field.
+fn persistent(state: &PersistentState) -> Value {
+    let PersistentState { accepted, held_until, let_go, selected, rejected, fell_back_at } = state;
+    let Desired { generation, intent: Intent { owners, software } } = accepted;
+    let Owners { operator, run, platform } = owners;
+    let depth = |depth: &Depth| match depth {
+        Depth::Stage => "stage",
+        Depth::Install => "install",
+    };
+    json!({
+        "accepted": {
+            "generation": generation,
+            "intent": {
+                "owners": {"operator": operator, "run": run, "platform": platform},
+                "software": software.as_ref().map(|(software, to)| json!([software, depth(to)])),
+            },
+        },
+        "held_until": held_until,
+        "let_go": let_go,
+        "selected": selected,
+        "rejected": rejected,
+        "fell_back_at": fell_back_at,
+    })
 }
 
 impl ManagerTruth {
