@@ -274,7 +274,7 @@ fn check(world: &World, line: &Line<'_>) -> String {
     let blockers = check.blockers.iter().map(|blocker| format!("blocker: {blocker}\n"));
     let warnings = check.warnings.iter().map(|warning| format!("warning: {warning}\n"));
     let output: String = blockers.chain(warnings).collect();
-    if output.is_empty() { "nothing stands in the way\n".into() } else { output }
+    if output.is_empty() { "nothing blocks the upgrade\n".into() } else { output }
 }
 
 /// The status of the platform; nodes with the same status share a line.

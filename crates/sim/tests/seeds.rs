@@ -179,7 +179,7 @@ fn replay_logs_after_each_event_what_it_has_changed() {
         "platform.run.manager: ",
         "platform.node3.progress: ",
         "platform.node3.generation.n: ",
-        "node3.memory.accepted.generation.n: ",
+        "node3.persistent_state.accepted.generation.n: ",
         "node3.runs: 34 (0) -> none",
         "node3.slots.confirmed: 34 (0) -> 34.",
         "node3.engine: admitting -> refusing",

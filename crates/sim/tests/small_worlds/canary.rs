@@ -102,9 +102,9 @@ pub(crate) fn alter_report(canary: Option<Canary>, last: Option<&Observed>, mut 
 }
 
 /// The persistent state that a node finds at its start.
-pub(crate) fn alter_memory(canary: Option<Canary>, memory: &mut PersistentState) {
+pub(crate) fn alter_persistent_state(canary: Option<Canary>, state: &mut PersistentState) {
     if canary == Some(Canary::OperatorForgotten) {
-        memory.accepted.intent.owners.operator = None;
+        state.accepted.intent.owners.operator = None;
     }
 }
 

@@ -117,7 +117,7 @@ impl Ranks {
     fn of(state: &State, id: NodeId) -> Self {
         let (machine, manager) = (state.machine(id), &state.manager);
         let mut ranks = Self { generations: Vec::with_capacity(8), times: Vec::with_capacity(4) };
-        ranks.generations.push(machine.memory.accepted.generation);
+        ranks.generations.push(machine.persistent_state.accepted.generation);
         ranks.generations.extend(machine.operator_since);
         machine.report.iter().for_each(|report| ranks.take_report(report));
         ranks.generations.extend(machine.desired.as_ref().map(|desired| desired.generation));
@@ -225,7 +225,7 @@ impl Ranks {
 
     fn hash_machine<H: Hasher>(&self, machine: &Machine, now: Time, state: &mut H) {
         let Machine {
-            memory,
+            persistent_state,
             confirmed,
             other,
             trying,
@@ -239,7 +239,7 @@ impl Ranks {
             timeouts,
         } = machine;
         let fleet::agent::PersistentState { accepted, held_until, let_go, selected, rejected, fell_back_at } =
-            memory;
+            persistent_state;
         self.hash_desired(accepted, state);
         (held_until.map(|until| ahead(now, until)), let_go, selected).hash(state);
         let known = fell_back.as_ref().map(|fell_back| *fell_back_at == Some(fell_back.at));

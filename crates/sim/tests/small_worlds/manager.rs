@@ -78,7 +78,7 @@ impl Transition<'_> {
         let Some(desired) = self.fleet().wanted(id) else { return };
         let machine = self.state.machine(id);
         let same = machine.desired.as_ref() == Some(&desired);
-        if same || canary::is_never_sent(self.world.canary, &machine.memory.accepted, &desired) {
+        if same || canary::is_never_sent(self.world.canary, &machine.persistent_state.accepted, &desired) {
             return;
         }
         let before = self.state.machine_mut(id).desired.replace(desired);

@@ -37,7 +37,7 @@ impl Transition<'_> {
         let Some(process) = &mut machine.process else { return };
         let outcome = match effect {
             Effect::Persist(state) => {
-                machine.memory = state;
+                machine.persistent_state = state;
                 Outcome::Persisted(Durability::Durable)
             }
             Effect::CheckFitness => Outcome::Fitness { unfit: None },
@@ -103,7 +103,7 @@ impl Transition<'_> {
     pub(crate) fn desired_arrives(&mut self, id: NodeId, desired: Desired) {
         let (now, canary) = (self.state.now, self.world.canary);
         let machine = self.state.machine_mut(id);
-        let accepted = machine.memory.accepted.clone();
+        let accepted = machine.persistent_state.accepted.clone();
         let trying = machine.trying;
         let Some(process) = &mut machine.process else { return };
         let stale = desired.generation < accepted.generation;
@@ -174,8 +174,8 @@ impl Transition<'_> {
     pub(crate) fn boots(&mut self, id: NodeId) {
         let canary = self.world.canary;
         let machine = self.state.machine_mut(id);
-        canary::alter_memory(canary, &mut machine.memory);
-        let node = Reconciler::new(machine.memory.clone(), machine.start_conditions());
+        canary::alter_persistent_state(canary, &mut machine.persistent_state);
+        let node = Reconciler::new(machine.persistent_state.clone(), machine.start_conditions());
         machine.process = Some(Process { node, answered: false });
         self.settle(id);
     }
@@ -185,7 +185,7 @@ impl Transition<'_> {
         let machine = self.state.machine_mut(id);
         machine.trying = false;
         // Distinct from the fall-back that the node has applied already, as two times are.
-        let at = machine.memory.fell_back_at.map_or(0, |before| 1 - before);
+        let at = machine.persistent_state.fell_back_at.map_or(0, |before| 1 - before);
         machine.fell_back = machine.other.map(|slot| FallBack {
             manifest: slot.manifest,
             at,

@@ -118,7 +118,9 @@ impl State {
 impl Machine {
     fn desired_is_new(&self) -> bool {
         let unanswered = self.trying && self.process.as_ref().is_some_and(|process| !process.answered);
-        let other = |desired: &fleet::desired::Desired| desired.generation != self.memory.accepted.generation;
+        let other = |desired: &fleet::desired::Desired| {
+            desired.generation != self.persistent_state.accepted.generation
+        };
         self.desired.as_ref().is_some_and(|desired| unanswered || other(desired))
     }
 }

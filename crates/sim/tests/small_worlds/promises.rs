@@ -94,7 +94,7 @@ impl Transition<'_> {
         let state = &self.state;
         let out = state.machines.iter().filter(|machine| machine.is_out_for_a_run()).count();
         let operators = state.machines.iter().all(|machine| {
-            let binds = |since| machine.memory.accepted.generation >= since;
+            let binds = |since| machine.persistent_state.accepted.generation >= since;
             !(machine.admits() && machine.operator_since.is_some_and(binds))
         });
         let unconfirmed = state.machines.iter().any(|machine| machine.admits() && machine.trying);
@@ -159,10 +159,10 @@ impl Transition<'_> {
 /// restarts into its new slot.
 fn is_let_go(state: &State, id: NodeId) -> bool {
     let (machine, node) = (state.machine(id), state.manager.fleet.nodes().get(id));
-    let current = |node: &&Node| node.generation == machine.memory.accepted.generation;
+    let current = |node: &&Node| node.generation == machine.persistent_state.accepted.generation;
     node.filter(current).is_none_or(|node| {
         let restarts = matches!(node.progress.phase(), Some(Phase::Rebooting { .. }));
-        restarts || machine.memory.accepted.intent.owners.run.is_none()
+        restarts || machine.persistent_state.accepted.intent.owners.run.is_none()
     })
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Process {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Machine {
     /// The persistent state of its agent.
-    pub(crate) memory: PersistentState,
+    pub(crate) persistent_state: PersistentState,
     pub(crate) confirmed: Slot,
     pub(crate) other: Option<Slot>,
     /// The other slot is selected and has not confirmed itself.
@@ -120,7 +120,7 @@ impl Machine {
     /// A machine that has never been switched on.
     pub(crate) fn new(confirmed: Slot) -> Self {
         Self {
-            memory: PersistentState::default(),
+            persistent_state: PersistentState::default(),
             confirmed,
             other: None,
             trying: false,
@@ -162,7 +162,8 @@ impl Machine {
     /// Whether it is really out of service for a run: it has accepted a desired state that keeps it in the run's
     /// maintenance mode, or it restarts into the run's release.
     pub(crate) fn is_out_for_a_run(&self) -> bool {
-        let held = self.memory.accepted.intent.owners.run.is_some() && !self.memory.let_go;
+        let held =
+            self.persistent_state.accepted.intent.owners.run.is_some() && !self.persistent_state.let_go;
         held || self.trying
     }
 

@@ -141,15 +141,15 @@ impl Canary {
     }
 
     /// Whether it alters a node's persistent state.
-    pub(crate) fn alters_memory(self) -> bool {
+    pub(crate) fn alters_persistent_state(self) -> bool {
         matches!(self, Self::MemoryLost | Self::OperatorForgotten)
     }
 
     /// A node's persistent state at a restart.
-    pub(crate) fn alter_memory(canary: Option<Self>, memory: &mut PersistentState) {
+    pub(crate) fn alter_persistent_state(canary: Option<Self>, state: &mut PersistentState) {
         match canary {
-            Some(Self::MemoryLost) => *memory = PersistentState::default(),
-            Some(Self::OperatorForgotten) => memory.accepted.intent.owners.operator = None,
+            Some(Self::MemoryLost) => *state = PersistentState::default(),
+            Some(Self::OperatorForgotten) => state.accepted.intent.owners.operator = None,
             Some(_) | None => {}
         }
     }

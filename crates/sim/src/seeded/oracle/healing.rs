@@ -269,12 +269,12 @@ impl World {
         let mut found = Vec::new();
         for (id, node) in self.fleet().nodes().iter() {
             let Some(machine) = self.nodes.get(&id).filter(|_| !self.is_compromised(id)) else { continue };
-            let accepted = &machine.disk.memory.accepted;
+            let accepted = &machine.disk.persistent_state.accepted;
             let rests = node.duty == Duty::Bursting && !machine.powered;
             // A restored manager may send a node to rest before it reports, and a node may rest because its copy has
             // reported that it is back: neither is kept from service.
             let forgotten = rests && (self.truth.amnesia || self.was_copied(id));
-            if accepted.intent.owners.run.is_some() && !machine.disk.memory.let_go && !forgotten {
+            if accepted.intent.owners.run.is_some() && !machine.disk.persistent_state.let_go && !forgotten {
                 found.push(("an ended run leaves no node in its maintenance mode (R8)", id));
             }
             // The release of a node that rests since before a restore is unknown until it is powered on.

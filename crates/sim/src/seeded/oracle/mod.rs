@@ -381,7 +381,7 @@ fn takes_no_calls_unconfirmed(machine: &Machine) -> Option<&'static str> {
 /// there. The outcome of a selection is not compared: it is found anew at every start.
 fn acts_on_nothing_it_would_forget(machine: &Machine) -> Option<&'static str> {
     let process = machine.process.as_ref()?;
-    let (acts_on, disk) = (process.node.agent().persistent_state(), &machine.disk.memory);
+    let (acts_on, disk) = (process.node.agent().persistent_state(), &machine.disk.persistent_state);
     let kept = process.write_failed
         || (acts_on.accepted == disk.accepted
             && acts_on.held_until == disk.held_until
@@ -399,8 +399,8 @@ fn can_start_a_complete_release(machine: &Machine) -> Option<&'static str> {
 /// maintenance mode, or it restarts into this run's release. What counts is what the node has accepted, not what the
 /// platform wants. What a manager wanted before it was restored does not count for the restored one.
 fn is_out_for(machine: &Machine, known: &Known) -> Option<RunId> {
-    let memory = &machine.disk.memory;
-    let (software, _) = memory.accepted.intent.software?;
-    let held = memory.accepted.intent.owners.run.is_some() && !memory.let_go;
+    let state = &machine.disk.persistent_state;
+    let (software, _) = state.accepted.intent.software?;
+    let held = state.accepted.intent.owners.run.is_some() && !state.let_go;
     (!known.forgotten && (held || machine.is_between_releases())).then_some(software.run)
 }

@@ -38,20 +38,20 @@ impl World {
     /// A node starts and acts on what is on its disk, perhaps on a desired state that it could not acknowledge before.
     pub(crate) fn note_boot(&mut self, id: NodeId, unclocked: Option<Span>) {
         let Some(machine) = self.nodes.get(&id) else { return };
-        let (memory, world) = (machine.disk.memory.clone(), self.now);
+        let (state, world) = (machine.disk.persistent_state.clone(), self.now);
         let shows = machine.clock.shows(world);
-        let altered = self.canary.is_some_and(Canary::alters_memory);
+        let altered = self.canary.is_some_and(Canary::alters_persistent_state);
         let known = self.known(id);
         if let Some(unclocked) = unclocked {
             known.since.note_power(unclocked);
         }
-        if !altered && memory.accepted.generation > known.accepted.generation {
+        if !altered && state.accepted.generation > known.accepted.generation {
             // The hold counts from the write, not from the start.
-            let began = memory.held_until.zip(memory.accepted.intent.owners.run);
+            let began = state.held_until.zip(state.accepted.intent.owners.run);
             let local = began.map_or(shows, |(until, hold)| Time(until.0.saturating_sub(hold.0)));
             known.since = Since { world, local, unclocked: Some(Span::ZERO) };
-            known.rejected_before = memory.let_go && memory.rejected.is_some();
-            known.accepted = memory.accepted;
+            known.rejected_before = state.let_go && state.rejected.is_some();
+            known.accepted = state.accepted;
         }
     }
 

@@ -239,8 +239,8 @@ fn is_true_of(reported: &Observed, machine: &Machine) -> bool {
 /// state, it may still act on the one before.
 fn status_is_true(status: Status, reported: &Observed, node: &Node, machine: &Machine) -> bool {
     let Some(process) = &machine.process else { return true };
-    let memory = process.node.agent().persistent_state();
-    if memory.accepted.generation != node.generation || process.write_failed {
+    let state = process.node.agent().persistent_state();
+    if state.accepted.generation != node.generation || process.write_failed {
         return true;
     }
     let refuses = machine.engine == Admission::Refusing;
@@ -250,7 +250,7 @@ fn status_is_true(status: Status, reported: &Observed, node: &Node, machine: &Ma
         Status::NoUpgradeInProgress | Status::UpgradePending | Status::TimeoutWaitingForCallsToClear => {
             refuses == held && !leaves
         }
-        Status::Preparing => memory.let_go && !refuses,
+        Status::Preparing => state.let_go && !refuses,
         Status::CouldNotCommunicate => false,
         Status::WaitingForCallsToClear => refuses && (machine.blind || !machine.calls.is_empty()) && !leaves,
         Status::UpgradeInProgress => refuses && !machine.blind && machine.calls.is_empty() && !leaves,

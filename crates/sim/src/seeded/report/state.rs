@@ -37,9 +37,9 @@ enum Part {
 /// What is true of a Conferencing Node's machine, and what its agent stores and observes.
 #[derive(Clone, Debug, PartialEq)]
 struct NodeTruth {
-    memory: PersistentState,
+    persistent_state: PersistentState,
     /// The contents of the disk, if they differ from what the program knows.
-    other_memory_on_disk: Option<PersistentState>,
+    other_state_on_disk: Option<PersistentState>,
     runs: Option<Release>,
     observes: Option<Observed>,
     confirmed: Release,
@@ -130,10 +130,10 @@ impl NodeTruth {
         let agent = machine.process.as_ref().map(|process| process.node.agent());
         // Observed at a fixed time, so that ages do not count as changes.
         let observes = agent.map(|agent| agent.observed(Time::default()));
-        let memory = agent.map_or(&disk.memory, Agent::persistent_state);
+        let state = agent.map_or(&disk.persistent_state, Agent::persistent_state);
         Self {
-            memory: memory.clone(),
-            other_memory_on_disk: Some(&disk.memory).filter(|stored| *stored != memory).cloned(),
+            persistent_state: state.clone(),
+            other_state_on_disk: Some(&disk.persistent_state).filter(|stored| *stored != state).cloned(),
             runs: observes.as_ref().map(|observes| observes.release),
             observes,
             confirmed: disk.confirmed.0,
@@ -154,8 +154,8 @@ impl NodeTruth {
     fn value(&self) -> Value {
         let release = |release: Option<Release>| release.map(|release| release.to_string());
         json!({
-            "memory": persistent(&self.memory),
-            "other_memory_on_disk": self.other_memory_on_disk.as_ref().map(persistent),
+            "persistent_state": persistent(&self.persistent_state),
+            "other_state_on_disk": self.other_state_on_disk.as_ref().map(persistent),
             "runs": release(self.runs),
             "observes": self.observes,
             "slots": {

@@ -20,7 +20,7 @@ pub(crate) const TRIES: u32 = 3;
 /// What survives a loss of power.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
-    pub(crate) memory: PersistentState,
+    pub(crate) persistent_state: PersistentState,
     /// The time that was stored with it.
     pub(crate) stamp: Stamp,
     /// The release in the confirmed slot.
@@ -106,7 +106,7 @@ impl Machine {
         Self {
             clock,
             disk: Disk {
-                memory: PersistentState::default(),
+                persistent_state: PersistentState::default(),
                 stamp,
                 confirmed,
                 other: None,
@@ -218,7 +218,7 @@ impl Machine {
     }
 
     /// Writes the persistent state. A write that fails at its last step leaves the new contents.
-    pub(crate) fn write(&mut self, memory: &PersistentState, world: Time) -> Written {
+    pub(crate) fn write(&mut self, state: &PersistentState, world: Time) -> Written {
         let (fails, at_last) = (self.draw.chance(500), self.draw.chance(250));
         let outcome = match (self.disk_fault, fails) {
             (None, _) | (Some(DiskFault::Fails), false) => Written::Durable,
@@ -227,7 +227,7 @@ impl Machine {
             (Some(DiskFault::Fails), true) => Written::NotDurable,
         };
         if outcome != Written::NotDurable {
-            self.disk.memory = memory.clone();
+            self.disk.persistent_state = state.clone();
             self.disk.stamp = self.clock.stamp(world);
         }
         outcome

@@ -224,8 +224,11 @@ impl World {
         let local = machine.clock.shows(self.now);
         let known = process.node.agent().observed(local);
         let broken = machine.unfit.then_some("a part of the call engine has failed");
-        let unfit =
-            process.write_failed.then_some("the memory cannot be written").or(broken).map(String::from);
+        let unfit = process
+            .write_failed
+            .then_some("the persistent state cannot be written")
+            .or(broken)
+            .map(String::from);
         let fault = machine.noticed_start_fault(self.now);
         if known.start_fault != fault {
             self.apply_to_node(id, AgentEvent::StartChecked { fault });

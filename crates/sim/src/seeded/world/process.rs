@@ -150,8 +150,8 @@ impl World {
         machine.clock.resume(self.now, machine.disk.stamp, machine.downtime);
         machine.downtime = Downtime::Program;
         machine.forget_reports();
-        Canary::alter_memory(canary, &mut machine.disk.memory);
-        let node = Reconciler::new(machine.disk.memory.clone(), machine.start_conditions());
+        Canary::alter_persistent_state(canary, &mut machine.disk.persistent_state);
+        let node = Reconciler::new(machine.disk.persistent_state.clone(), machine.start_conditions());
         machine.process =
             Some(Process { node, write_failed: false, job: None, reported: None, beside: None });
         machine.unanswered = 0;
