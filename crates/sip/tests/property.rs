@@ -228,7 +228,11 @@ fn promises(bytes: &[u8], seed: u64) {
 
 #[test]
 fn changed_messages_are_read_refused_and_answered_and_nothing_breaks() {
-    let corpus: Vec<Vec<u8>> = (0..64).map(|seed| legal(&mut Random(seed)).bytes).collect();
+    let corpus: Vec<Vec<u8>> = [include_str!("messages/rfc4475.txt"), include_str!("messages/rfc5118.txt")]
+        .iter()
+        .flat_map(|file| support::messages(file))
+        .map(|(_, bytes)| bytes)
+        .collect();
     for seed in 0..30_000 {
         let random = &mut Random(seed);
         let (one, other) = (random.below(corpus.len()), random.below(corpus.len()));
