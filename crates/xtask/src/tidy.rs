@@ -18,9 +18,10 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each crate may depend on.
-const DIRECTIONS: [(&str, &[&str]); 17] = [
+const DIRECTIONS: [(&str, &[&str]); 18] = [
     ("fleet", &[]),
     ("slots", &[]),
+    ("sip", &[]),
     ("call", &[]),
     ("faultfs", &[]),
     ("clock", &["fleet"]),
@@ -47,7 +48,9 @@ pub(crate) fn check() -> Result<(), Failed> {
     for name in files.iter().filter(|name| name.ends_with(".rs")) {
         faults.extend(file_faults(name, &read(name)?));
     }
-    faults.extend(core_faults()?);
+    for (name, allowed) in PURE {
+        faults.extend(pure_faults(name, allowed)?);
+    }
     faults.extend(duplicates::faults(&read("Cargo.lock")?));
     faults.extend(promises::path_faults(&read("ARCHITECTURE.md")?, &files));
     faults.extend(promises::scenario_faults(&files));
@@ -80,19 +83,20 @@ fn directions(metadata: &Value) -> Vec<String> {
     faults
 }
 
-/// The core stays pure: no standard library, and no dependency but serde.
-fn core_faults() -> Result<Vec<String>, Failed> {
-    let file = workspace().join("crates/fleet/src/lib.rs");
-    let text = fs::read_to_string(&file).map_err(|error| Failed::File(file, error))?;
+/// Crates that stay pure: no standard library, and no dependency but those named.
+const PURE: [(&str, &[&str]); 2] = [("fleet", &["serde"]), ("sip", &[])];
+
+/// What a pure crate uses and must not.
+fn pure_faults(name: &str, allowed: &[&str]) -> Result<Vec<String>, Failed> {
     let mut faults = Vec::new();
-    if !text.contains("#![no_std]") {
-        faults.push("the core must not use the standard library".into());
+    if !read(&format!("crates/{name}/src/lib.rs"))?.contains("#![no_std]") {
+        faults.push(format!("{name} must not use the standard library"));
     }
-    let tree = output(&mut cargo(&[
-        "tree", "-p", "fleet", "--edges", "normal", "--depth", "1", "--prefix", "none",
-    ]))?;
-    let others = tree.lines().skip(1).filter(|line| !line.starts_with("serde "));
-    faults.extend(others.map(|line| format!("the core must not use {line}")));
+    let tree =
+        output(&mut cargo(&["tree", "-p", name, "--edges", "normal", "--depth", "1", "--prefix", "none"]))?;
+    let crates = tree.lines().skip(1);
+    let others = crates.filter(|line| !allowed.contains(&line.split(' ').next().unwrap_or_default()));
+    faults.extend(others.map(|line| format!("{name} must not use {line}")));
     Ok(faults)
 }
 
