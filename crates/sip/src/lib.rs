@@ -55,5 +55,10 @@ pub mod framer;
 pub mod draft;
 pub mod reply;
 
+pub mod time;
+pub mod transport;
+
+pub mod transaction;
+
 #[cfg(test)]
 mod tests;
