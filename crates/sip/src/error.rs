@@ -74,7 +74,7 @@ pub enum Fault {
         /// What came.
         found: usize,
     },
-    /// A stream has no way to tell where the message ends: it has a body and no Content-Length (section 18.3).
+    /// Nothing says where in the stream the message ends: it has a body and no Content-Length (section 18.3).
     UnknownLength,
 }
 

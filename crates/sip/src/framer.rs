@@ -57,7 +57,7 @@ enum State {
     Body { head: Head, length: usize },
     /// In the body of a message that is too large, of which so many bytes are left to drop.
     Dropping { left: usize },
-    /// Behind the last message that could be told from the next.
+    /// Behind the last message whose end was known.
     Lost,
 }
 

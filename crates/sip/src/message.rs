@@ -185,8 +185,8 @@ pub(crate) fn refused(bytes: &[u8], head: Head, fault: Fault) -> Box<Refused> {
     Refused::new(fault, kind, fields)
 }
 
-/// The start line, if neither it nor a line behind it is wrong. Whoever speaks another version is told so before
-/// anything else is judged.
+/// The start line, if neither it nor a line behind it is wrong. Another version is found before anything else is
+/// judged.
 fn start_line(bytes: &[u8], head: &Head) -> Result<StartLine, Wrong> {
     match (StartLine::read(head.start_line.of(bytes)), head.fault) {
         (Ok(start_line), None) => Ok(start_line),

@@ -8,7 +8,7 @@ use sip::framer::{Frame, Framer};
 use sip::limits::{self, Limit};
 use sip::reply::Reply;
 
-use support::{frames, told};
+use support::{described, frames};
 
 fn options(call_id: &str, headers: &str, body: &str) -> String {
     format!(
@@ -21,12 +21,12 @@ fn options(call_id: &str, headers: &str, body: &str) -> String {
 fn check(stream: &str, expected: &[&str]) {
     let words = |frame: &Frame| match frame {
         Frame::Message(message) => message.headers().call_id().to_owned(),
-        Frame::Refused(_) | Frame::Lost(_) | Frame::Ping | Frame::Pong => told(frame),
+        Frame::Refused(_) | Frame::Lost(_) | Frame::Ping | Frame::Pong => described(frame),
     };
     let found: Vec<_> = frames(stream.as_bytes(), usize::MAX).iter().map(words).collect();
     assert_eq!(found, expected);
     for portion in [1, 2, 3, 5, 64] {
-        let kept = |told: &String| told != "ping" && told != "pong";
+        let kept = |described: &String| described != "ping" && described != "pong";
         let found: Vec<_> = frames(stream.as_bytes(), portion).iter().map(words).filter(kept).collect();
         let expected: Vec<_> = expected.iter().map(ToString::to_string).filter(kept).collect();
         assert_eq!(found, expected, "in portions of {portion}");
@@ -40,9 +40,9 @@ fn keep_alives_are_reported_between_messages() {
         &format!("\r\n\r\n{message}\r\n{message}\r\n\r\n\r\n\r\n"),
         &["ping", "one", "pong", "one", "ping"],
     );
-    let told: Vec<_> = frames(b"\r\n\r\n", 1).iter().map(told).collect();
-    assert_eq!(told, ["pong", "ping"]);
-    let odd: Vec<_> = frames(b"\r\n\r\n\r\n", 3).iter().map(support::told).collect();
+    let described: Vec<_> = frames(b"\r\n\r\n", 1).iter().map(described).collect();
+    assert_eq!(described, ["pong", "ping"]);
+    let odd: Vec<_> = frames(b"\r\n\r\n\r\n", 3).iter().map(support::described).collect();
     assert_eq!(odd, ["pong", "ping"]);
 }
 
@@ -69,7 +69,7 @@ fn wrong_message_of_known_end_does_not_end_the_stream() {
     for wrong in wrong {
         let stream = format!("{good}{wrong}{good}");
         let found = frames(stream.as_bytes(), usize::MAX);
-        let Frame::Refused(refused) = &found[1] else { panic!("{}", told(&found[1])) };
+        let Frame::Refused(refused) = &found[1] else { panic!("{}", described(&found[1])) };
         check(&stream, &["good", &format!("refused: {}", refused.fault()), "good"]);
     }
 }

@@ -11,7 +11,7 @@ use sip::reply::{Reply, Source};
 use sip::uri::Uri;
 use sip::value::Token;
 
-use support::{frames, malformed, request, told};
+use support::{described, frames, malformed, request};
 
 /// `SplitMix64`.
 struct Random(u64);
@@ -248,7 +248,11 @@ fn stream_gives_the_same_frames_in_any_portions() {
         let stream = changed(random, &made.concat(), &made[0]);
         let words = |portion| {
             let found = frames(&stream, portion);
-            found.iter().map(told).filter(|told| told != "ping" && told != "pong").collect::<Vec<_>>()
+            found
+                .iter()
+                .map(described)
+                .filter(|described| described != "ping" && described != "pong")
+                .collect::<Vec<_>>()
         };
         let whole = words(usize::MAX);
         for portion in [1, 3, 1 + random.below(200)] {

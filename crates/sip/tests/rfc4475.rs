@@ -25,7 +25,7 @@ use sip::uri::{Scheme, Uri};
 use sip::value::Token;
 use sip::via::Transport;
 
-use support::{frames, malformed, refused, request, response, told};
+use support::{described, frames, malformed, refused, request, response};
 
 fn messages() -> Vec<(String, Vec<u8>)> {
     support::messages(include_str!("messages/rfc4475.txt"))
@@ -94,14 +94,17 @@ fn every_message_is_read_answered_or_dropped_as_its_text_asks() {
 #[test]
 fn stream_makes_the_same_of_them_in_any_portions() {
     for ((name, bytes), (_, _, expected)) in messages().iter().zip(EXPECTED) {
-        let whole: Vec<String> = frames(bytes, usize::MAX).iter().map(told).collect();
+        let whole: Vec<String> = frames(bytes, usize::MAX).iter().map(described).collect();
         let first =
             whole.first().map_or("nothing", |first| first.split([' ', ':']).next().unwrap_or_default());
         assert_eq!(first, expected, "{name}: {whole:?}");
         for portion in [1, 2, 3, 7, 100] {
-            let found =
-                frames(bytes, portion).iter().map(told).filter(|told| told != "pong").collect::<Vec<_>>();
-            let expected: Vec<_> = whole.iter().filter(|told| *told != "pong").cloned().collect();
+            let found = frames(bytes, portion)
+                .iter()
+                .map(described)
+                .filter(|described| described != "pong")
+                .collect::<Vec<_>>();
+            let expected: Vec<_> = whole.iter().filter(|described| *described != "pong").cloned().collect();
             assert_eq!(found, expected, "{name} in portions of {portion}");
         }
     }
@@ -348,7 +351,7 @@ fn binary_part_of_a_body_is_kept() {
     let binary = b"\x00\xff\x80\xc3\r\n\r\nSIP/2.0 200 OK\r\nl: 7\r\n\r\n--ward 7\n\r\x1a\x00\xfe\r\n--ward 7/night=2?--";
     assert!(mpart01.body().windows(binary.len()).any(|found| found == binary));
     // Nothing in it is taken for a message or a line break behind one.
-    let twice: Vec<_> = frames(&bytes.repeat(2), usize::MAX).iter().map(told).collect();
+    let twice: Vec<_> = frames(&bytes.repeat(2), usize::MAX).iter().map(described).collect();
     assert!(twice.len() == 2 && twice[0] == twice[1] && twice[0].starts_with("message MESSAGE"), "{twice:?}");
 }
 
@@ -357,11 +360,13 @@ fn two_requests_in_a_datagram_are_one_and_in_a_stream_two() {
     let dblreq = find("dblreq");
     let only = request(&dblreq);
     assert_eq!((only.method(), only.body()), (Method::Register, &b""[..]));
-    let told: Vec<_> = frames(&dblreq, usize::MAX).iter().map(told).collect();
+    let described: Vec<_> = frames(&dblreq, usize::MAX).iter().map(described).collect();
     assert!(
-        told[0].starts_with("message REGISTER") && told[1] == "pong" && told[2].starts_with("message INVITE")
+        described[0].starts_with("message REGISTER")
+            && described[1] == "pong"
+            && described[2].starts_with("message INVITE")
     );
-    assert_eq!((only.headers().call_id(), told.len()), ("first.8080@198.51.100.8", 3));
+    assert_eq!((only.headers().call_id(), described.len()), ("first.8080@198.51.100.8", 3));
 }
 
 #[test]

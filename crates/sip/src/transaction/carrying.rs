@@ -117,7 +117,7 @@ impl Layer {
         if may_fall_back {
             self.fall_back(now, id);
         } else if transaction.machine.is_none() {
-            self.tell(Event::Failed { transaction: id });
+            self.notify(Event::Failed { transaction: id });
             self.table.settle(id);
         } else {
             self.advance(now, id, None, |machine, _| machine.failed(Failure::Unsent));

@@ -28,8 +28,8 @@ pub enum Effect {
     },
     /// Close a connection when all is written that was sent before.
     Close(Connection),
-    /// Tell the user.
-    Tell(Event),
+    /// Notify the user.
+    Notify(Event),
 }
 
 /// What the user of the layer is told.

@@ -131,8 +131,8 @@ impl Layer {
         }
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
-        self.effects.push(Effect::Tell(event));
+    pub(super) fn notify(&mut self, event: Event) {
+        self.effects.push(Effect::Notify(event));
     }
 
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
@@ -148,7 +148,7 @@ impl Layer {
         }
     }
 
-    /// Has the machine of a transaction take a step. `came` is what the user is told if the step delivers.
+    /// Has the machine of a transaction take a step. `came` is the event of which the user is notified if the step delivers.
     pub(super) fn advance(
         &mut self,
         now: Time,
@@ -180,7 +180,7 @@ impl Layer {
                     self.acknowledge(id, came.as_ref());
                     self.send(now, id);
                 }
-                Act::Deliver => came.take().into_iter().for_each(|event| self.tell(event)),
+                Act::Deliver => came.take().into_iter().for_each(|event| self.notify(event)),
                 Act::Timeout => self.gave_up(id, Event::Timeout { transaction: id }),
                 Act::Fail => self.gave_up(id, Event::Failed { transaction: id }),
             }
@@ -193,6 +193,6 @@ impl Layer {
         if self.table.get(id).is_some_and(|transaction| transaction.machine.is_none()) {
             self.stop_waiting(id);
         }
-        self.tell(event);
+        self.notify(event);
     }
 }

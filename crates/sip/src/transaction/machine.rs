@@ -68,9 +68,9 @@ pub(crate) enum Act {
     Acknowledge,
     /// Pass the message on that has come.
     Deliver,
-    /// Tell the user that what had to come has not come in time.
+    /// Notify the user that what had to come has not come in time.
     Timeout,
-    /// Tell the user that something could not be sent.
+    /// Notify the user that something could not be sent.
     Fail,
 }
 

@@ -44,7 +44,7 @@ impl Layer {
             self.answer_busy(&arrival, &request);
         } else {
             let transaction = self.begin(now, server, &arrival, &request);
-            self.tell(match invite {
+            self.notify(match invite {
                 Some(invite) => Event::Cancel { transaction, invite, arrival, request },
                 None => Event::Request { transaction, arrival, request },
             });
@@ -108,7 +108,7 @@ impl Layer {
                     machine.acknowledged(now, conditions)
                 });
             }
-            None => self.tell(event),
+            None => self.notify(event),
         }
     }
 

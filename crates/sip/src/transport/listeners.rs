@@ -1,4 +1,4 @@
-//! Which address of ours a peer is told: in Via, and in Contact.
+//! Which address of ours a peer is given: in Via, and in Contact.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -11,7 +11,7 @@ use crate::error::Malformed;
 use crate::host::Host;
 use crate::transport::flow::Protocol;
 
-/// A host and a port of ours as others are told.
+/// A host and a port of ours as others are given them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentBy {
     host: Box<str>,
@@ -57,7 +57,7 @@ pub struct Listener {
     pub protocol: Protocol,
     /// The address, which may be a wildcard. One of IPv6 takes IPv4 as well.
     pub address: SocketAddr,
-    /// What others are told instead of the address, such as the outer address of a NAT that maps one to one.
+    /// What others are given instead of the address, such as the outer address of a NAT that maps one to one.
     pub advertised: Option<SentBy>,
 }
 

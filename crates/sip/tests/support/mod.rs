@@ -91,7 +91,7 @@ pub(crate) fn frames(stream: &[u8], portion: usize) -> Vec<Frame> {
 }
 
 /// A frame in a few words, to be compared.
-pub(crate) fn told(frame: &Frame) -> String {
+pub(crate) fn described(frame: &Frame) -> String {
     match frame {
         Frame::Message(message) => format!("message {}", message.bytes().escape_ascii()),
         Frame::Refused(refused) => format!("refused: {}", refused.fault()),

@@ -5,7 +5,7 @@ use sip::transport::flow::Protocol;
 
 use crate::kit::{BOTH, Side, their};
 
-/// A side with an INVITE that has been told to the user as transaction 1.
+/// A side with an INVITE that has been described to the user as transaction 1.
 fn invited(protocol: Protocol) -> Side {
     let mut side = Side::new(protocol);
     assert_eq!(side.came(their("INVITE", "1")), "request 1 INVITE");

@@ -204,7 +204,7 @@ impl Side {
             }
             Effect::Open { peer, .. } => format!("open {}", who(peer)),
             Effect::Close(Connection(number)) => format!("close {number}"),
-            Effect::Tell(event) => self.event(event),
+            Effect::Notify(event) => self.event(event),
         }
     }
 

@@ -224,7 +224,7 @@ fn peer_is_told_the_address_that_it_can_reach() {
         address: at(address),
         advertised: advertised.map(|(host, port)| SentBy::new(host, port).expect("a host")),
     };
-    let told = |listeners: &[Listener], protocol, local: &str| {
+    let described = |listeners: &[Listener], protocol, local: &str| {
         Listeners(listeners.to_vec()).sent_by(protocol, local.parse().expect("an address")).to_string()
     };
     let some = [
@@ -232,13 +232,13 @@ fn peer_is_told_the_address_that_it_can_reach() {
         listener(Protocol::Udp, "[::]:5080", None),
         listener(Protocol::TCP, "0.0.0.0:5090", Some(("203.0.113.5", 5060))),
     ];
-    assert_eq!(told(&some, Protocol::Udp, "192.0.2.2"), "192.0.2.2:5070");
-    assert_eq!(told(&some, Protocol::Udp, "2001:db8::2"), "[2001:db8::2]:5080");
-    assert_eq!(told(&some, Protocol::Udp, "::ffff:198.51.100.1"), "198.51.100.1:5080");
-    assert_eq!(told(&some, Protocol::TCP, "10.0.0.2"), "203.0.113.5:5060");
+    assert_eq!(described(&some, Protocol::Udp, "192.0.2.2"), "192.0.2.2:5070");
+    assert_eq!(described(&some, Protocol::Udp, "2001:db8::2"), "[2001:db8::2]:5080");
+    assert_eq!(described(&some, Protocol::Udp, "::ffff:198.51.100.1"), "198.51.100.1:5080");
+    assert_eq!(described(&some, Protocol::TCP, "10.0.0.2"), "203.0.113.5:5060");
     // A listener of IPv4 takes nothing of IPv6.
-    assert_eq!(told(&some, Protocol::TCP, "2001:db8::2"), "[2001:db8::2]:5060");
-    assert_eq!(told(&some, Protocol::TLS, "10.0.0.2"), "10.0.0.2:5061");
+    assert_eq!(described(&some, Protocol::TCP, "2001:db8::2"), "[2001:db8::2]:5060");
+    assert_eq!(described(&some, Protocol::TLS, "10.0.0.2"), "10.0.0.2:5061");
     assert!(SentBy::new("a b", 5060).is_err());
     assert_eq!(settings().listeners.0.len(), 3);
 }

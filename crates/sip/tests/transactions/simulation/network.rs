@@ -72,7 +72,7 @@ impl Network {
         self.queue.keys().next().map(|(at, _)| *at)
     }
 
-    /// The parcels that arrive now, as what their side is told.
+    /// The parcels that arrive now, as what their side is described.
     pub(super) fn arrived(&mut self, now: u64) -> Vec<(usize, Input)> {
         let mut inputs = Vec::new();
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= now) {
@@ -104,7 +104,7 @@ impl Network {
             },
             Effect::Open { peer, .. } => self.open(now, from, peer),
             Effect::Close(connection) => self.close(now, connection),
-            Effect::Tell(_) => panic!("this is for the user"),
+            Effect::Notify(_) => panic!("this is for the user"),
         }
     }
 

@@ -64,7 +64,7 @@ pub(super) struct User {
 
 impl User {
     /// What it does when something has happened, and after how many milliseconds.
-    pub(super) fn told(&mut self, random: &mut Random, event: Event) -> Vec<(u64, Action)> {
+    pub(super) fn described(&mut self, random: &mut Random, event: Event) -> Vec<(u64, Action)> {
         match event {
             Event::Request { transaction, arrival, request } => {
                 self.asked(random, transaction, arrival, request)
