@@ -32,7 +32,7 @@ pub enum Effect {
     Notify(Event),
 }
 
-/// What the user of the layer is told.
+/// What the user of the layer is notified of.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A request has come that is to be responded to. One that is not INVITE must be within 64 × T1.
