@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use edge::listen::collide;
 use fleet::policy::Policy;
 use serde::Deserialize;
 use thiserror::Error;
@@ -131,6 +132,10 @@ impl Settings {
         if !(1..=NAMES_MAX).contains(&names.len()) {
             return Err(("[manager] names".into(), format!("must list 1 to {NAMES_MAX} names or addresses")));
         }
+        if collide(people, nodes) {
+            let rule = format!("and people ({people}) cannot both be listened on; give one another port");
+            return Err((format!("[manager] nodes ({nodes})"), rule));
+        }
         if fetch_rate == Some(0) {
             return Err((
                 "[manager] fetch_rate".into(),
@@ -219,6 +224,8 @@ mod tests {
         check(&format!("{MANAGER}fetchrate = 3"), "fetchrate");
         check(&format!("{MANAGER}fetch_rate = 0"), "fetch_rate");
         check(&MANAGER.replace("[\"127.0.0.10\"]", "[]"), "names");
+        check(&MANAGER.replace(":8444", ":8443"), "nodes (127.0.0.10:8443) and people");
+        check(&MANAGER.replace("127.0.0.10:8444", "0.0.0.0:8443"), "cannot both be listened on");
         check(&format!("{MANAGER}[policy]\nnodes_at_once = 0"), "nodes_at_once");
         check(&format!("{MANAGER}[policy]\ndrain_limit_seconds = 0"), "drain_limit_seconds");
         let most = fleet::platform::NODES_AT_MOST;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::SourceRate;
+use edge::listen::collide;
 use fleet::time::Span;
 use serde::Deserialize;
 use slots::{MACHINE_FILE, MACHINE_FILE_MAX};
@@ -24,7 +25,7 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The contents of the file cannot be used.
-    #[error("the settings {} cannot be used: {reason}; correct the file and start again", path.display())]
+    #[error("the settings {} cannot be used: {reason}; correct the file", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -120,6 +121,11 @@ impl Settings {
     fn parse(text: &str) -> Result<Self, String> {
         let MachineFile { boot, node, calls } = toml::from_str(text).map_err(|error| error.to_string())?;
         let NodeTable { sip, media, media_ports, web } = node;
+        if collide(sip, web) {
+            return Err(format!(
+                "sip ({sip}) and web ({web}) cannot both be listened on; give one another port"
+            ));
+        }
         let mut settings = call::Settings::new(sip, media);
         if let Some((first, last)) = media_ports {
             settings.media_ports = first..=last;
@@ -183,6 +189,17 @@ mod tests {
         let default = call::Settings::new("127.0.1.1:5060".parse().unwrap(), "127.0.1.1".parse().unwrap());
         assert_eq!(settings.calls, default);
         assert_eq!(settings.confirm_within, Span::seconds(slots::CONFIRM_WITHIN_SECONDS));
+    }
+
+    #[test]
+    fn sip_and_web_on_one_address_are_refused() {
+        let check = |web: &str, expected: bool| {
+            let settings = Settings::parse(&NODE.replace("127.0.1.1:8080", web));
+            assert_eq!(settings.is_err_and(|error| error.contains("web")), expected, "{web}");
+        };
+        check("127.0.1.1:5060", true);
+        check("0.0.0.0:5060", true);
+        check("127.0.1.2:5060", false);
     }
 
     #[test]
