@@ -349,7 +349,13 @@ async fn keep_populated(shared: Arc<Shared>) {
 }
 
 async fn keep_checking(shared: Arc<Shared>) {
-    while shared.stop.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await.is_some() {
+    loop {
+        // Calls that hang up at the end are no lack of calls, however late this task runs.
+        tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => break,
+            () = tokio::time::sleep(CHECK_INTERVAL) => {}
+        }
         shared.state.judge();
         shared.state.note_population(shared.settings.minimum);
     }
