@@ -72,7 +72,8 @@ fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> R
         Some((Joining::OtherVersion, name, contact)) => {
             // The answer to the machine names both versions.
             let _ = link.refuse(id, (&name, contact), peer, Reason::OtherRelease);
-            Err(Refusal::Release(release))
+            let manager = link.committer.read(|fleet, _| fleet.platform.release);
+            Err(Refusal::Release { machine: release, manager })
         }
         None => Err(Refusal::NotRegistered),
     }

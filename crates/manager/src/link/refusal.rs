@@ -28,11 +28,20 @@ pub enum Refusal {
     /// The certificate belongs to another registration of its node's number.
     #[error("the registration that this certificate belongs to has ended")]
     RegistrationEnded,
-    /// The machine has another version than a new node must have (R29); none when it does not report one, as
-    /// release 34.
-    #[error("this machine has release {} and the Management Node has {}; a new node must join with the latter",
-        .0.map_or("34".into(), |release| release.to_string()), Release::PRESENT)]
-    Release(Option<Release>),
+    /// As [`Self::Release`], where the two are not at hand.
+    #[error(
+        "this machine has another release than the Management Node; a new node must join with the latter"
+    )]
+    OtherRelease,
+    /// The machine has another version than a new node must have (R29).
+    #[error("this machine has release {} and the Management Node has {manager}; a new node must join with the latter",
+        .machine.map_or("34".into(), |release| release.to_string()))]
+    Release {
+        /// What the machine runs; none when it does not report it, as release 34.
+        machine: Option<Release>,
+        /// What the Management Node runs.
+        manager: Release,
+    },
     /// The enrolment token is unknown, spent or expired.
     #[error("the enrolment token is not valid any more")]
     Token,
@@ -84,7 +93,7 @@ impl Refusal {
                  `pitlane-node enrol --replace`, which shuts the other out",
             ),
             // Not one of the statuses that release 34 takes for a wrong token.
-            Self::Release(_) => (
+            Self::Release { .. } | Self::OtherRelease => (
                 StatusCode::BAD_REQUEST,
                 "release",
                 "install the release of the Management Node on this machine, and use the same enrolment file again",
@@ -123,7 +132,7 @@ impl From<Reason> for Refusal {
             | Reason::RejectsOurCertificate
             | Reason::NoCertificate => Self::NoCertificate,
             Reason::WrongToken => Self::Token,
-            Reason::OtherRelease => Self::Release(None),
+            Reason::OtherRelease => Self::OtherRelease,
         }
     }
 }

@@ -252,6 +252,9 @@ fn earlier() -> Release {
 #[tokio::test]
 async fn new_machine_with_another_version_is_refused_with_both_named_and_its_file_stays_good_r29() {
     let server = Server::start(TIMING).await;
+    let running = Release::NEXT;
+    let started = Event::ManagerStarted { release: running, fell_back: None, wall: None };
+    server.committer.apply(started).await.unwrap();
     let (token, key) = (server.register(1).await, KeyPair::generate().unwrap());
     for (release, named) in [(Some(earlier()), earlier().to_string()), (None, "release 34 ".into())] {
         let refused = server.enrol_with(&token, &key, release).await;
@@ -259,11 +262,12 @@ async fn new_machine_with_another_version_is_refused_with_both_named_and_its_fil
         let said: Value = refused.json().await.unwrap();
         assert_eq!(said["kind"], "release");
         let sentence = said["error"].as_str().unwrap();
-        assert!(sentence.contains(&named) && sentence.contains(&Release::PRESENT.to_string()), "{sentence}");
+        assert!(sentence.contains(&named) && sentence.contains(&running.to_string()), "{sentence}");
     }
     assert_eq!(server.last_refusal(1), Some(Reason::OtherRelease));
     // After its upgrade it uses the same file, with another key.
-    assert_eq!(server.enrol(&token, &KeyPair::generate().unwrap()).await.status(), StatusCode::OK);
+    let upgraded = server.enrol_with(&token, &KeyPair::generate().unwrap(), Some(running)).await;
+    assert_eq!(upgraded.status(), StatusCode::OK);
 }
 
 #[tokio::test]
