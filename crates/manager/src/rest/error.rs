@@ -1,6 +1,7 @@
 //! Refusals of the management API. Each carries the keys of the compatible API that existing tools read, and
 //! beside them a stable `kind`, a sentence, and a `hint` that says what to do next.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::Json;
@@ -139,12 +140,12 @@ impl Refusal {
 
 /// The errors in the fields of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FieldErrors(pub(crate) BTreeMap<&'static str, Vec<String>>);
+pub(crate) struct FieldErrors(pub(crate) BTreeMap<Cow<'static, str>, Vec<String>>);
 
 impl FieldErrors {
     /// Adds an error in a field.
-    pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.entry(field).or_default().push(message.into());
+    pub(crate) fn add(&mut self, field: impl Into<Cow<'static, str>>, message: impl Into<String>) {
+        self.0.entry(field.into()).or_default().push(message.into());
     }
 
     /// An error in one field.

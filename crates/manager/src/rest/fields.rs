@@ -274,8 +274,8 @@ mod tests {
         assert_eq!(
             errors,
             [
-                ("kind", vec!["Choose one of A, B.".to_string()]),
-                ("name", vec!["This field is required.".to_string()])
+                ("kind".into(), vec!["Choose one of A, B.".to_string()]),
+                ("name".into(), vec!["This field is required.".to_string()])
             ]
         );
     }

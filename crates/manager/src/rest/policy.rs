@@ -9,7 +9,8 @@ use crate::policy::{NUMBERS, named_after};
 /// Reads the overrides of a start request.
 ///
 /// # Errors
-/// Every field that is wrong; fields that a policy does not have are ignored.
+/// Every field that is wrong, or that a policy does not have: whoever misspells a limit must not start a run
+/// without it. `name` is ignored, because a policy is shown with it.
 pub(crate) fn overridden(standing: &Policy, given: &Map<String, Value>) -> Result<Policy, FieldErrors> {
     let mut errors = FieldErrors::default();
     let mut policy = standing.clone();
@@ -21,6 +22,11 @@ pub(crate) fn overridden(standing: &Policy, given: &Map<String, Value>) -> Resul
             errors.add(number.name, format!("Enter a whole number from {least} to {most}."));
         }
     }
+    let known = |name: &str| name == "name" || NUMBERS.iter().any(|number| number.name == name);
+    given
+        .keys()
+        .filter(|name| !known(name))
+        .for_each(|name| errors.add(name.clone(), "A policy has no such field."));
     if errors.0.is_empty() { Ok(named_after(standing, policy)) } else { Err(errors) }
 }
 
@@ -46,7 +52,7 @@ mod tests {
     #[test]
     fn start_overrides_only_what_it_names() {
         assert_eq!(given(json!({})).unwrap(), Policy::standard());
-        let policy = given(json!({"nodes_at_once": 3, "drain_limit_seconds": 90, "colour": 1})).unwrap();
+        let policy = given(json!({"nodes_at_once": 3, "drain_limit_seconds": 90, "name": "x"})).unwrap();
         let name = "standard, adapted".into();
         let expected =
             Policy { name, nodes_at_once: 3, drain_limit: Span::seconds(90), ..Policy::standard() };
@@ -58,6 +64,8 @@ mod tests {
         let errors = given(json!({"nodes_at_once": 0, "drain_limit_seconds": "x", "rest_seconds": -1}));
         let named: Vec<_> = errors.unwrap_err().0.into_keys().collect();
         assert_eq!(named, ["drain_limit_seconds", "nodes_at_once", "rest_seconds"]);
+        let unknown = given(json!({"nodes_at_one": 2})).unwrap_err().0;
+        assert_eq!(unknown.into_keys().collect::<Vec<_>>(), ["nodes_at_one"]);
         assert!(given(json!({"run_limit_seconds": 7 * 24 * 3_600 + 1})).is_err());
     }
 }

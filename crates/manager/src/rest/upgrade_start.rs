@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 async fn check(State(api): State<Api>, Fields(body): Fields) -> Result<Json<Value>, Refusal> {
+    only_known(&body, "upgrade_check")?;
     let policy = policy_of(&api, &body, "upgrade_check")?;
     let held = package_of(&api, &body, "upgrade_check").await?;
     let mut answer = checked(&api, &held).await?;
@@ -38,11 +39,22 @@ async fn check(State(api): State<Api>, Fields(body): Fields) -> Result<Json<Valu
 }
 
 async fn start(State(api): State<Api>, Fields(body): Fields) -> Result<Response, Refusal> {
+    only_known(&body, "upgrade_start")?;
     let policy = policy_of(&api, &body, "upgrade_start")?;
     let _not_removed_meanwhile = api.packages.lock().await;
     let held = package_of(&api, &body, "upgrade_start").await?;
     let data = begin(&api, &held, policy).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "success", "data": data}))).into_response())
+}
+
+/// Refuses fields that a start does not have. Elsewhere they are ignored; here, whoever misspells one would start the
+/// newest package with the default policy.
+fn only_known(body: &Map<String, Value>, resource: &'static str) -> Result<(), Refusal> {
+    let mut errors = FieldErrors::default();
+    let unknown = body.keys().filter(|name| !matches!(name.as_str(), "package" | "policy"));
+    unknown
+        .for_each(|name| errors.add(name.clone(), "A start has no such field; it has package and policy."));
+    if errors.0.is_empty() { Ok(()) } else { Err(errors.refusal(resource, Kind::Invalid)) }
 }
 
 /// The blockers and warnings of a start of this package now, with the releases.

@@ -44,6 +44,11 @@ async fn start_takes_overrides_and_refuses_a_second_one() {
     kit.report(1, OLD).await;
     let wrong = kit.call("POST", START, json!({"policy": {"nodes_at_once": 0}})).await.expect(400);
     assert!(wrong["upgrade_start"]["nodes_at_once"].is_array(), "{wrong}");
+    for misspelt in [json!({"pakage": "x"}), json!({"policy": {"first_node": 1}})] {
+        let refused = kit.call("POST", START, misspelt).await.expect(400);
+        let named = refused["upgrade_start"].as_object().unwrap().keys().next().cloned();
+        assert!(matches!(named.as_deref(), Some("pakage" | "first_node")), "{refused}");
+    }
     kit.call("POST", START, json!({"package": "x"})).await.expect(400);
     kit.call("POST", START, json!({"package": "0".repeat(64)})).await.expect(404);
     let policy = json!({"nodes_at_once": 3, "drain_limit_seconds": 90});
