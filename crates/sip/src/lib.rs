@@ -1,11 +1,11 @@
-//! SIP (RFC 3261) without I/O: the syntax of messages, the rules of transports, and transactions.
+//! SIP (RFC 3261) without I/O: the syntax of messages, the rules of transports, transactions, and dialogs.
 //!
 //! [`message::datagram`] reads a datagram, [`framer::Framer`] the messages of a stream. Either gives a
 //! [`message::Message`], or a [`refused::Refused`] that says what is wrong, which status is owed for it, and carries
 //! the headers that an answer needs. [`draft`] and [`reply`] write requests and responses.
 //!
 //! [`transaction`] holds the four state machines of transactions, with [`transport`] below them: what a message came
-//! over, and where an answer or a request goes. Dialogs are not here.
+//! over, and where an answer or a request goes. [`dialog`] holds dialogs, as plain data.
 //!
 //! What is read stays as it came: a message owns its bytes once, headers are ranges of them in their order, and an
 //! accessor parses the one header that it is asked for. What goes out again is copied byte for byte.
@@ -62,6 +62,8 @@ pub mod time;
 pub mod transport;
 
 pub mod transaction;
+
+pub mod dialog;
 
 #[cfg(test)]
 mod tests;

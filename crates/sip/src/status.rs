@@ -17,6 +17,10 @@ impl Status {
     pub const REQUEST_ENTITY_TOO_LARGE: Self = Self(413);
     /// 414 Request-URI Too Long.
     pub const REQUEST_URI_TOO_LONG: Self = Self(414);
+    /// 491 Request Pending.
+    pub const REQUEST_PENDING: Self = Self(491);
+    /// 500 Server Internal Error.
+    pub const SERVER_INTERNAL_ERROR: Self = Self(500);
     /// 505 Version Not Supported.
     pub const VERSION_NOT_SUPPORTED: Self = Self(505);
     /// 513 Message Too Large.
