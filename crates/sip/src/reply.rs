@@ -21,7 +21,7 @@ use crate::via::Via;
 pub struct Source {
     /// `received`, instead of any that the sender has written.
     pub received: Option<IpAddr>,
-    /// The value of `rport`, when the sender asks for it.
+    /// The value of `rport`, when the sender requests it.
     pub rport: Option<u16>,
 }
 

@@ -7,7 +7,7 @@ use crate::value::Value;
 
 /// CSeq: the order of the requests of one side of a dialog.
 ///
-/// RFC 3261 asks for numbers below 2^31; every number of 32 bits is read, for it can be answered.
+/// RFC 3261 requires numbers below 2^31; every number of 32 bits is read, for it can be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CSeq<'a> {
     /// The number.

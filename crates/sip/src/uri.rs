@@ -140,7 +140,7 @@ impl<'a> SipUri<'a> {
         self.user.map(|user| escape::decoded(user.split_once(';').map_or(user, |(number, _)| number)))
     }
 
-    /// The transport that it asks for, in any case.
+    /// Its transport parameter, in any case.
     pub fn transport(self) -> Option<&'a str> {
         self.params.value("transport")
     }

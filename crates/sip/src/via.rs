@@ -74,7 +74,7 @@ pub struct Via<'a> {
 pub enum Rport {
     /// Nothing: the answer goes to the port of `sent-by`.
     Absent,
-    /// The sender asks for the answer at the port that it sent from.
+    /// The sender requests the response at its source port.
     Asked,
     /// The port, filled in by the receiver.
     Given(u16),

@@ -70,7 +70,7 @@ impl Layer {
         }
     }
 
-    /// Asks for a connection to be closed. That it is, the shell says.
+    /// Requests that a connection is closed. The shell reports when it is.
     pub(super) fn close(&mut self, flow: Flow) {
         if let Link::Connection(_, connection) = flow.link {
             self.effects.push(Effect::Close(connection));

@@ -1,4 +1,4 @@
-//! What the layer wants of the shell, and what it tells its user.
+//! The effects that the shell performs for the layer, and the events that the layer gives its user.
 
 use alloc::sync::Arc;
 use core::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What the shell tells the layer.
+//! What the shell reports to the layer: the events of sockets and connections.
 
 use alloc::boxed::Box;
 use core::net::SocketAddr;

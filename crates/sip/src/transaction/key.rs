@@ -1,7 +1,7 @@
-//! What a message is matched to its transaction by (RFC 3261 sections 17.1.3, 17.2.3 and 8.2.2.2).
+//! The key by which a message is matched to its transaction (RFC 3261 sections 17.1.3, 17.2.3 and 8.2.2.2).
 //!
-//! A key is the parts in one piece of memory that its copies share, with a zero byte between them: none of the parts but the last can hold
-//! one.
+//! A key holds its parts in one piece of memory that its copies share, with a zero byte between them: no part but the
+//! last can contain one.
 
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -46,7 +46,7 @@ impl ServerKey {
         Self::by_branch(&via, method).unwrap_or_else(|| Self::old(request, &via, method))
     }
 
-    /// That which a response belongs to, if its Via tells.
+    /// The key of the transaction that a response belongs to; none if its Via has no branch with the magic cookie.
     pub(crate) fn of_response(response: &Response) -> Option<Self> {
         let headers = response.headers();
         Self::by_branch(&headers.top_via(), headers.cseq().method)

@@ -1,5 +1,5 @@
-//! The layer: every transaction and every connection, driven by what the shell tells, by what the user gives, and by
-//! time.
+//! The layer: every transaction and every connection. Its inputs are the shell's events, the user's requests and
+//! responses, and time.
 
 use alloc::vec::Vec;
 use core::mem;

@@ -1,4 +1,4 @@
-//! What the four machines share: what they act on, what they want done, and retransmission with growing pauses.
+//! What the four machines share: their inputs, their actions, and retransmission with growing pauses.
 //!
 //! A machine is the state of one transaction and nothing else. Each function takes the state and gives the next one,
 //! `None` when the transaction is over, and what is to be done, in order. Messages stay with the layer.
@@ -59,7 +59,7 @@ impl Resend {
     }
 }
 
-/// What a machine wants done.
+/// An action of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// Send what the transaction has sent last: its request, its ACK or its response.

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::via;
 
-/// A transport that this engine speaks.
+/// A transport that this engine supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// UDP.
@@ -108,7 +108,7 @@ pub struct Peer {
     /// Its address.
     pub remote: SocketAddr,
     /// The name that its certificate must have (RFC 5922). A connection that was made without, or that the peer
-    /// has made, is not used for a request that asks for a name.
+    /// has made, is not used for a request that requires a name.
     pub name: Option<Arc<str>>,
 }
 

@@ -2,7 +2,7 @@
 //! answer goes, which transport and which connection a request takes, and what stands in its Via.
 //!
 //! It relies on the shell for sockets and for names: an address here is one that a socket has or can be sent to.
-//! It never opens a connection; it asks for one.
+//! It never opens a connection; it requests one.
 
 pub mod flow;
 pub mod listeners;

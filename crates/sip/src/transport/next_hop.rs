@@ -25,9 +25,9 @@ pub struct NextHop<'a> {
 pub enum Unroutable {
     /// The URI is neither `sip:` nor `sips:`.
     Scheme,
-    /// The URI asks for a transport that this engine does not speak.
+    /// The URI requires a transport that this engine does not support.
     Transport,
-    /// The URI is `sips:` and asks for UDP, which cannot be secured.
+    /// The URI is `sips:` and requires UDP, which cannot be secured.
     Insecure,
     /// The first Route does not follow its grammar.
     Route(FieldError),
@@ -37,8 +37,8 @@ impl fmt::Display for Unroutable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scheme => f.write_str("a request goes to a sip: or sips: URI only"),
-            Self::Transport => f.write_str("the URI asks for another transport than UDP, TCP and TLS"),
-            Self::Insecure => f.write_str("a sips: URI asks for UDP, which cannot be secured"),
+            Self::Transport => f.write_str("the URI requires another transport than UDP, TCP and TLS"),
+            Self::Insecure => f.write_str("a sips: URI requires UDP, which cannot be secured"),
             Self::Route(error) => write!(f, "{error}"),
         }
     }
@@ -72,7 +72,7 @@ impl<'a> NextHop<'a> {
     }
 }
 
-/// The transport that a URI asks for, else the one of its scheme.
+/// The transport parameter of a URI, else the transport of its scheme.
 fn protocol(uri: SipUri<'_>) -> Result<Protocol, Unroutable> {
     let asked = uri.transport();
     let is = |name: &str| asked.is_some_and(|asked| asked.eq_ignore_ascii_case(name));
