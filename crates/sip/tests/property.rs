@@ -11,25 +11,16 @@ use sip::reply::{Reply, Source};
 use sip::uri::Uri;
 use sip::value::Token;
 
+use support::random::Random;
 use support::{described, frames, malformed, request};
 
-/// `SplitMix64`.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).expect("it is below a usize")
+    fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("it is below a usize")
     }
 
     fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
+        of[self.index(of.len())]
     }
 
     /// White space where it may stand.
@@ -45,7 +36,7 @@ impl Random {
     /// A name in any case.
     fn cased(&mut self, name: &str) -> String {
         let cased = |letter: char| {
-            if self.below(2) == 0 { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+            if self.index(2) == 0 { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
         };
         name.chars().map(cased).collect()
     }
@@ -72,13 +63,13 @@ const NAMES: [(&str, &str); 5] = [
 
 /// An address in a random form, and what it is to read back as: display name, URI, tag.
 fn address(random: &mut Random) -> (String, String, String, String) {
-    let (written, name) = NAMES[random.below(NAMES.len())];
+    let (written, name) = NAMES[random.index(NAMES.len())];
     let uri = random.pick(&URIS);
-    let tag = format!("t{}", random.below(1000));
+    let tag = format!("t{}", random.index(1000));
     let (s1, s2, s3, s4) = (random.space(), random.space(), random.space(), random.space());
     let other = random.pick(&["", ";x", ";y=\"a;b,c\\\"\"", " ; z = [::1]"]);
     let parameter = random.cased("tag");
-    let bare = written.is_empty() && !uri.contains(['?', ',', ';']) && random.below(2) == 0;
+    let bare = written.is_empty() && !uri.contains(['?', ',', ';']) && random.index(2) == 0;
     let uri_part = if bare { uri.to_owned() } else { format!("{written}{s1}<{uri}>") };
     let text = format!("{uri_part}{other}{s2};{s3}{parameter}{s4}={}{tag}", random.space());
     (text, name.to_owned(), uri.to_owned(), tag)
@@ -96,11 +87,11 @@ struct Made {
 /// A legal request: headers in any order, in any case or compact, alone or joined by commas.
 fn legal(random: &mut Random) -> Made {
     let from = address(random);
-    let contacts: Vec<_> = (0..random.below(4)).map(|_| address(random)).collect();
+    let contacts: Vec<_> = (0..random.index(4)).map(|_| address(random)).collect();
     let branches: Vec<String> =
-        (0..=random.below(5)).map(|n| format!("z9hG4bK{n}x{}", random.below(100))).collect();
+        (0..=random.index(5)).map(|n| format!("z9hG4bK{n}x{}", random.index(100))).collect();
     let sequence = u32::try_from(random.next() >> 33).expect("31 bits");
-    let body: Vec<u8> = (0..random.below(60)).map(|_| random.next().to_le_bytes()[0]).collect();
+    let body: Vec<u8> = (0..random.index(60)).map(|_| random.next().to_le_bytes()[0]).collect();
     let mut headers: Vec<Vec<(String, String)>> = Vec::new();
     let vias = branches.iter().map(|branch| {
         let (s, g) = (random.space(), random.gap());
@@ -121,10 +112,10 @@ fn legal(random: &mut Random) -> Made {
     headers.push(vec![(random.pick(&["Content-Length", "l"]).to_owned(), body.len().to_string())]);
     let mut head = "INVITE sip:meet@b SIP/2.0\r\n".to_owned();
     while !headers.is_empty() {
-        let group = headers.swap_remove(random.below(headers.len()));
+        let group = headers.swap_remove(random.index(headers.len()));
         let mut open = false;
         for (name, value) in group {
-            if open && random.below(2) == 0 {
+            if open && random.index(2) == 0 {
                 head += &format!("{},{}{value}", random.space(), random.space());
             } else {
                 let end = if open { "\r\n" } else { "" };
@@ -167,19 +158,19 @@ fn legal_messages_in_any_form_read_back_as_what_they_were_made_of() {
 /// Changes a message at random: bytes, pieces taken out, doubled, or moved in from elsewhere.
 fn changed(random: &mut Random, bytes: &[u8], other: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    for _ in 0..=random.below(3) {
+    for _ in 0..=random.index(3) {
         let length = bytes.len().max(1);
-        let (one, two) = (random.below(length), random.below(length));
+        let (one, two) = (random.index(length), random.index(length));
         let (from, to) = (one.min(two), one.max(two).min(one.min(two) + 40).min(bytes.len()));
-        match random.below(4) {
-            0 if !bytes.is_empty() => bytes[from] = b"\r\n :;,<>\"\\%@[]()=/?*\0\xff9aS"[random.below(25)],
+        match random.index(4) {
+            0 if !bytes.is_empty() => bytes[from] = b"\r\n :;,<>\"\\%@[]()=/?*\0\xff9aS"[random.index(25)],
             1 => drop(bytes.drain(from..to)),
             2 => {
                 let piece = bytes[from..to].to_vec();
                 bytes.splice(from..from, piece);
             }
             _ => {
-                let at = random.below(other.len());
+                let at = random.index(other.len());
                 let piece = other[at..other.len().min(at + 20)].to_vec();
                 bytes.splice(from..to, piece);
             }
@@ -235,7 +226,7 @@ fn changed_messages_are_read_refused_and_answered_and_nothing_breaks() {
         .collect();
     for seed in 0..30_000 {
         let random = &mut Random(seed);
-        let (one, other) = (random.below(corpus.len()), random.below(corpus.len()));
+        let (one, other) = (random.index(corpus.len()), random.index(corpus.len()));
         promises(&changed(random, &corpus[one], &corpus[other]), seed);
     }
 }
@@ -255,7 +246,7 @@ fn stream_gives_the_same_frames_in_any_portions() {
                 .collect::<Vec<_>>()
         };
         let whole = words(usize::MAX);
-        for portion in [1, 3, 1 + random.below(200)] {
+        for portion in [1, 3, 1 + random.index(200)] {
             assert_eq!(words(portion), whole, "seed {seed}, portions of {portion}");
         }
     }

@@ -1,5 +1,7 @@
 //! Messages of test files, and what several tests do with messages.
 
+pub(crate) mod random;
+
 use sip::fields::{Contacts, Fields};
 use sip::framer::{Frame, Framer};
 use sip::message::{self, Message, Request, Response};
