@@ -90,14 +90,14 @@ impl FromRequestParts<Link> for Caller {
             link.refusals.record_unauthenticated(peer.address.ip(), Reason::NoCertificate);
             return Err(Refusal::NoCertificate);
         };
-        match link.status_of(&shown).await? {
+        match link.status_of(&shown).await {
             Ok(registration) => Ok(Self { node: shown.node, registration, shown }),
-            Err(reason) => {
+            Err(refusal) => {
                 let node = |fleet: &Fleet, _| {
                     fleet.nodes().get(shown.node).map(|node| (node.name.clone(), node.contact))
                 };
                 let (name, contact) = link.committer.read(node).unwrap_or_default();
-                Err(link.refuse(shown.node, (&name, contact), &peer, reason))
+                Err(link.refuse(shown.node, (&name, contact), &peer, refusal))
             }
         }
     }
@@ -106,19 +106,18 @@ impl FromRequestParts<Link> for Caller {
 impl Caller {
     /// Checks its certificate again: a request may have been held for a while.
     pub(crate) async fn check_still_valid(&self, link: &Link) -> Result<(), Refusal> {
-        let status = link.status_of(&self.shown).await?;
-        status.map(|_| ()).map_err(Refusal::from)
+        link.status_of(&self.shown).await.map(|_| ())
     }
 }
 
 impl Link {
     /// The registration for which a certificate counts now, or why it does not count.
-    async fn status_of(&self, shown: &Certificate) -> Result<Result<RegistrationId, Reason>, StoreError> {
+    async fn status_of(&self, shown: &Certificate) -> Result<RegistrationId, Refusal> {
         if self.committer.read(|fleet, _| fleet.nodes().get(shown.node).is_none()) {
-            return Ok(Err(Reason::NotRegistered));
+            return Err(Refusal::NotRegistered);
         }
         if shown.is_expired(self.committer.wall()) {
-            return Ok(Err(Reason::Expired));
+            return Err(Refusal::Expired);
         }
         let shown = *shown;
         let status = move |connection: &rusqlite::Connection| {
@@ -130,29 +129,27 @@ impl Link {
             }
             known @ (CertificateStatus::Valid(_) | CertificateStatus::Ended) => known,
         };
-        Ok(match status {
+        match status {
             CertificateStatus::Valid(registration) | CertificateStatus::ValidFromNow(registration, _) => {
                 Ok(registration)
             }
-            CertificateStatus::Ended => Err(Reason::RegistrationEnded),
-        })
+            CertificateStatus::Ended => Err(Refusal::RegistrationEnded),
+        }
     }
 
-    /// Notes that a node is refused.
+    /// Records that a node is refused, if that concerns its identity.
     pub(super) fn refuse(
         &self,
         node: NodeId,
         (name, contact): (&str, Contact),
         peer: &Peer,
-        reason: Reason,
+        refusal: Refusal,
     ) -> Refusal {
-        self.refusals.record_node(
-            node,
-            name,
-            contact,
-            Refused { reason, address: peer.address.ip(), at: self.committer.now() },
-        );
-        reason.into()
+        if let Some(reason) = refusal.reason() {
+            let refused = Refused { reason, address: peer.address.ip(), at: self.committer.now() };
+            self.refusals.record_node(node, name, contact, refused);
+        }
+        refusal
     }
 }
 

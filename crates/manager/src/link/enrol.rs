@@ -65,15 +65,14 @@ async fn wrong_token(link: &Link, peer: &Peer) -> Refusal {
 fn may_join(link: &Link, peer: &Peer, id: NodeId, release: Option<Release>) -> Result<(), Refusal> {
     let decided = link.committer.read(|fleet, _| {
         let node = fleet.nodes().get(id)?;
-        Some((fleet.joining(id, release)?, node.name.clone(), node.contact))
+        let manager = fleet.platform.release;
+        Some((fleet.joining(id, release)?, manager, node.name.clone(), node.contact))
     });
     match decided {
         Some((Joining::Joins | Joining::OutOfService, ..)) => Ok(()),
-        Some((Joining::OtherVersion, name, contact)) => {
-            // The answer to the machine names both versions.
-            let _ = link.refuse(id, (&name, contact), peer, Reason::OtherRelease);
-            let manager = link.committer.read(|fleet, _| fleet.platform.release);
-            Err(Refusal::Release { machine: release, manager })
+        Some((Joining::OtherVersion, manager, name, contact)) => {
+            let refusal = Refusal::Release { machine: release, manager };
+            Err(link.refuse(id, (&name, contact), peer, refusal))
         }
         None => Err(Refusal::NotRegistered),
     }

@@ -28,11 +28,6 @@ pub enum Refusal {
     /// The certificate belongs to another registration of its node's number.
     #[error("the registration that this certificate belongs to has ended")]
     RegistrationEnded,
-    /// As [`Self::Release`], where the two are not at hand.
-    #[error(
-        "this machine has another release than the Management Node; a new node must join with the latter"
-    )]
-    OtherRelease,
     /// The machine has another version than a new node must have (R29).
     #[error("this machine has release {} and the Management Node has {manager}; a new node must join with the latter",
         .machine.map_or("34".into(), |release| release.to_string()))]
@@ -67,6 +62,25 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The reason that is recorded and shown of a node that is refused; none for a refusal that says nothing about
+    /// its identity.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::NoCertificate => Some(Reason::NoCertificate),
+            Self::NotRegistered => Some(Reason::NotRegistered),
+            Self::Expired => Some(Reason::Expired),
+            Self::RegistrationEnded => Some(Reason::RegistrationEnded),
+            Self::Release { .. } => Some(Reason::OtherRelease),
+            Self::Token => Some(Reason::WrongToken),
+            Self::Duplicate(_)
+            | Self::Protocol(_)
+            | Self::Malformed(_)
+            | Self::Body
+            | Self::Authority(_)
+            | Self::Store(_) => None,
+        }
+    }
+
     /// The status, the stable kind, and what to do.
     fn answer(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
@@ -93,7 +107,7 @@ impl Refusal {
                  `pitlane-node enrol --replace`, which shuts the other out",
             ),
             // Not one of the statuses that release 34 takes for a wrong token.
-            Self::Release { .. } | Self::OtherRelease => (
+            Self::Release { .. } => (
                 StatusCode::BAD_REQUEST,
                 "release",
                 "install the release of the Management Node on this machine, and use the same enrolment file again",
@@ -117,22 +131,6 @@ impl Refusal {
             Self::Store(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store", "see the log of the Management Node")
             }
-        }
-    }
-}
-
-impl From<Reason> for Refusal {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::Expired => Self::Expired,
-            Reason::RegistrationEnded => Self::RegistrationEnded,
-            Reason::NotRegistered => Self::NotRegistered,
-            Reason::OtherAuthority
-            | Reason::UnusableCertificate
-            | Reason::RejectsOurCertificate
-            | Reason::NoCertificate => Self::NoCertificate,
-            Reason::WrongToken => Self::Token,
-            Reason::OtherRelease => Self::OtherRelease,
         }
     }
 }
