@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
-use wire::report::SENTENCE_CHARACTERS;
+use wire::report::{SENTENCE_CHARACTERS, cut};
 
 use super::Committer;
 use crate::gate::{Gate, GateState};
@@ -214,8 +214,8 @@ impl Driver {
     }
 
     /// The Management Node has checked itself. An unchanged result is no event.
-    async fn checked(&self, fault: Option<String>) -> Result<(), StoreError> {
-        let fault: Option<String> = fault.map(|fault| fault.chars().take(SENTENCE_CHARACTERS).collect());
+    async fn checked(&self, mut fault: Option<String>) -> Result<(), StoreError> {
+        fault.iter_mut().for_each(|fault| cut(fault, SENTENCE_CHARACTERS));
         let news =
             |fleet: &Fleet| (fleet.platform.start_fault != fault).then_some(Event::ManagerChecked { fault });
         self.committer.apply_if(news).await

@@ -82,7 +82,8 @@ fn sanitise(report: &mut Report) {
     report.sentences().for_each(|text| {
         cut(text, SENTENCE_CHARACTERS);
         if let Cow::Owned(visible) = visible(text) {
-            *text = visible.chars().take(SENTENCE_CHARACTERS).collect();
+            *text = visible;
+            cut(text, SENTENCE_CHARACTERS);
         }
     });
 }
