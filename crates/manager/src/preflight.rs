@@ -49,7 +49,8 @@ impl Faults {
 /// root directory, from `slot` when it lies in one. `held` is what the calling process itself has open. Call it within a tokio
 /// runtime, where blocking is allowed.
 pub async fn check(
-    (root, slot): (&Path, Option<Slot>),
+    root: &Path,
+    slot: Option<Slot>,
     release: Release,
     held: &Held,
     trial: StoreTrial,
@@ -154,7 +155,7 @@ impl Drop for Copy {
 pub async fn own(own: OwnMachine, held: Held) -> Option<String> {
     let runtime = Handle::current();
     let work = spawn_blocking(move || {
-        runtime.block_on(check((own.layout.root(), Some(own.slot)), own.release, &held, StoreTrial::LeftOut))
+        runtime.block_on(check(own.layout.root(), Some(own.slot), own.release, &held, StoreTrial::LeftOut))
     });
     match timeout(OWN_WITHIN, work).await {
         Ok(Ok(faults)) => faults_in_one(&faults),
@@ -175,7 +176,7 @@ mod tests {
     use crate::testing::Bench;
 
     async fn faults(bench: &Bench, held: &Held) -> Vec<String> {
-        let found = check((bench.root(), Some(Slot::A)), Release::PRESENT, held, StoreTrial::OnACopy).await;
+        let found = check(bench.root(), Some(Slot::A), Release::PRESENT, held, StoreTrial::OnACopy).await;
         found.iter().map(ToString::to_string).collect()
     }
 
@@ -273,6 +274,7 @@ mod tests {
             assert!(found.len() == 1 && found[0].contains(named) && !found[0].contains('\n'), "{found:?}");
         };
         check(&text.replace("people", "peeple"), "peeple").await;
+        check(&text.replace("127.0.0.1:0", "127.0.0.1:8443"), "cannot both be listened on").await;
         check(&text.replace("[\"127.0.0.1\"]", "[\"no name\"]"), "no name").await;
     }
 }

@@ -75,7 +75,7 @@ async fn check_of_a_machine_that_would_start_finds_nothing_and_changes_nothing()
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_keeps_a_node_from_starting_is_named_by_its_check() {
     type Spoil = fn(&TestMachine) -> Option<UdpSocket>;
-    let spoils: [(&str, Spoil); 9] = [
+    let spoils: [(&str, Spoil); 10] = [
         ("sipp", |machine| {
             edit(machine, "sip =", "sipp =");
             None
@@ -95,6 +95,10 @@ async fn whatever_keeps_a_node_from_starting_is_named_by_its_check() {
         (":5060", |machine| Some(UdpSocket::bind(machine.sip).unwrap())),
         ("192.0.2.1:8080", |machine| {
             edit(machine, &format!("web = \"{}\"", machine.web), "web = \"192.0.2.1:8080\"");
+            None
+        }),
+        ("cannot both be listened on", |machine| {
+            edit(machine, &format!("web = \"{}\"", machine.web), &format!("web = \"{}\"", machine.sip));
             None
         }),
         ("agent.json", |machine| {
