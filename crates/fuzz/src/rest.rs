@@ -226,10 +226,9 @@ impl Platform {
 async fn serve(root: &Path) -> (Committer, Router) {
     let layout = Layout::new(root);
     let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).expect("a store");
-    let committer =
-        take_over(connection, layout.store(Slot::A), Policy::standard(), (Release::PRESENT, None))
-            .await
-            .expect("a committer");
+    let committer = take_over(connection, layout.store(Slot::A), Policy::standard(), Release::PRESENT, None)
+        .await
+        .expect("a committer");
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let router = router(Context {
         release: Release::PRESENT,

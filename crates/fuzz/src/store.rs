@@ -93,7 +93,7 @@ async fn start(root: &Path) -> Result<(), StoreError> {
     let layout = Layout::new(root);
     let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {})?;
     let committer =
-        take_over(connection, layout.store(Slot::A), Policy::standard(), (Release::PRESENT, None)).await?;
+        take_over(connection, layout.store(Slot::A), Policy::standard(), Release::PRESENT, None).await?;
     committer.read(|fleet, now| {
         for id in fleet.nodes().ids() {
             let _ = (fleet.wanted(id), fleet.status(id), fleet.waits(id, now));

@@ -94,7 +94,7 @@ fn check(root: &Path, slot: Option<Slot>, held: &Held) -> ExitCode {
     });
     let slot = slot.or_else(|| Machine::open(root).slot_of_this_program());
     let checked = tokio::runtime::Runtime::new()
-        .map(|runtime| runtime.block_on(preflight::check((root, slot), RELEASE, held, StoreTrial::OnACopy)));
+        .map(|runtime| runtime.block_on(preflight::check(root, slot, RELEASE, held, StoreTrial::OnACopy)));
     match checked {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(faults) => {

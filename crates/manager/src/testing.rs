@@ -76,7 +76,7 @@ impl Bench {
     pub(crate) async fn committer(&self) -> Committer {
         let layout = self.layout();
         let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
-        take_over(connection, layout.store(Slot::A), Policy::standard(), (Release::PRESENT, None))
+        take_over(connection, layout.store(Slot::A), Policy::standard(), Release::PRESENT, None)
             .await
             .unwrap()
     }
@@ -86,7 +86,7 @@ impl Bench {
         let layout = self.layout();
         let connection = open_store(&layout, ReleaseStatus::Confirmed, Slot::A, &mut || {}).unwrap();
         let (clocks, path) = (Arc::new(clocks.clone()), layout.store(Slot::A));
-        take_over_on(clocks, connection, path, Policy::standard(), (Release::PRESENT, None)).await.unwrap()
+        take_over_on(clocks, connection, path, Policy::standard(), Release::PRESENT, None).await.unwrap()
     }
 
     /// The release after this one, signed, as an uploaded file. The checks of its programs succeed.

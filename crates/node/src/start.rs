@@ -127,7 +127,7 @@ impl Found {
         let state_file = PersistentStateFile::new(&state);
         let (durable, clock) = state_file.load()?;
         let unconfirmed = UnconfirmedFile::new(&state);
-        let start = find_start(&machine, (slot, release), &unconfirmed)?;
+        let start = find_start(&machine, slot, release, &unconfirmed)?;
         let confirmation =
             (!start.confirmed).then(|| Confirmation::begin(settings.confirm_within, clock.now()));
         let identity = Identity::load(root)?;
@@ -213,7 +213,8 @@ impl Found {
 /// The conditions of this start, from the slots.
 fn find_start(
     machine: &Machine,
-    (slot, release): (Slot, Release),
+    slot: Slot,
+    release: Release,
     unconfirmed: &UnconfirmedFile,
 ) -> Result<Start, StartError> {
     let record = machine.record()?;

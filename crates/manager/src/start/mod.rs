@@ -142,9 +142,10 @@ pub async fn take_over(
     connection: Connection,
     path: PathBuf,
     policy: Policy,
-    start: (Release, Option<&FellBack>),
+    release: Release,
+    fell_back: Option<&FellBack>,
 ) -> Result<Committer, StoreError> {
-    take_over_on(Arc::new(clock::Machine), connection, path, policy, start).await
+    take_over_on(Arc::new(clock::Machine), connection, path, policy, release, fell_back).await
 }
 
 /// The same with other clocks than this machine's.
@@ -153,7 +154,8 @@ pub(crate) async fn take_over_on(
     mut connection: Connection,
     path: PathBuf,
     policy: Policy,
-    (release, fell_back): (Release, Option<&FellBack>),
+    release: Release,
+    fell_back: Option<&FellBack>,
 ) -> Result<Committer, StoreError> {
     let fleet = match store::load(&connection)? {
         Some(fleet) => fleet,

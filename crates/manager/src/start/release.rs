@@ -81,7 +81,7 @@ impl Prepared {
         let mut extend = || warn_of_failure(supervision.extend(STEP_WITHIN));
         let connection = open_store(&own.layout, release_status, own.slot, &mut extend)?;
         let (path, policy) = (own.layout.store(own.slot), settings.policy.clone());
-        let committer = take_over(connection, path, policy, (own.release, record.fell_back.as_ref())).await?;
+        let committer = take_over(connection, path, policy, own.release, record.fell_back.as_ref()).await?;
         Ok(Self { own, settings, authority, listeners, committer })
     }
 

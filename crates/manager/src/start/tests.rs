@@ -75,7 +75,7 @@ async fn started_in_a(bench: &Bench) -> Committer {
     assert_eq!(found, ReleaseStatus::Confirmed);
     let path = own.layout.store(Slot::A);
     let connection = open_store(&own.layout, found, Slot::A, &mut || {}).unwrap();
-    take_over(connection, path, Policy::standard(), (Release::PRESENT, record.fell_back.as_ref()))
+    take_over(connection, path, Policy::standard(), Release::PRESENT, record.fell_back.as_ref())
         .await
         .unwrap()
 }
@@ -139,7 +139,7 @@ async fn release_that_is_tried_leaves_the_old_store_as_it_is_byte_for_byte() {
     let connection = open_store(&own.layout, found, Slot::B, &mut || asked.set(asked.get() + 1)).unwrap();
     assert!(asked.get() > 0, "no time was asked for");
     let committer =
-        take_over(connection, own.layout.store(Slot::B), Policy::standard(), (Release::PRESENT, None))
+        take_over(connection, own.layout.store(Slot::B), Policy::standard(), Release::PRESENT, None)
             .await
             .unwrap();
     committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was not copied"));
@@ -213,7 +213,7 @@ async fn try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_ne
     fs::write(path.with_extension("db-wal"), "of another store").unwrap();
     let connection = open_store(&own.layout, ReleaseStatus::Unconfirmed, Slot::B, &mut || {}).unwrap();
     let committer =
-        take_over(connection, path.clone(), Policy::standard(), (Release::PRESENT, None)).await.unwrap();
+        take_over(connection, path.clone(), Policy::standard(), Release::PRESENT, None).await.unwrap();
     let (id, name) = (fleet::node::NodeId(2), "node2".into());
     committer.apply(Event::NodeAdded { id, name, duty: fleet::node::Duty::Bursting }).await.unwrap();
     assert_eq!(names(&committer), 2);
@@ -222,7 +222,7 @@ async fn try_that_was_killed_before_it_confirmed_itself_leaves_nothing_to_the_ne
     let (found, _) = release_status(&own).unwrap();
     assert_eq!(found, ReleaseStatus::Unconfirmed);
     let connection = open_store(&own.layout, found, Slot::B, &mut || {}).unwrap();
-    let committer = take_over(connection, path, Policy::standard(), (Release::PRESENT, None)).await.unwrap();
+    let committer = take_over(connection, path, Policy::standard(), Release::PRESENT, None).await.unwrap();
     assert_eq!(names(&committer), 1, "a try that came to nothing is remembered");
     committer.read(|fleet, _| assert!(fleet.platform.run.is_some(), "the run was lost"));
 }
@@ -335,7 +335,7 @@ async fn restart_that_is_not_the_runs_own_lifts_the_lock_r10() {
         Event::ManagerStarted { release, fell_back: None, wall: None },
     );
     store::initialise(&mut connection, &fleet).unwrap();
-    let committer = take_over(connection, path, Policy::standard(), (Release::PRESENT, None)).await.unwrap();
+    let committer = take_over(connection, path, Policy::standard(), Release::PRESENT, None).await.unwrap();
     committer.read(|fleet, _| assert_eq!(fleet.platform.run.as_ref().unwrap().lock, Lock::Lifted));
 }
 
