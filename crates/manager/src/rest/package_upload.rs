@@ -5,6 +5,7 @@
 //! relies on `upload_admission` for whether there may be another upload, and on `upload_store` for rows and
 //! bytes.
 
+use axum::body::HttpBody as _;
 use axum::extract::multipart::Multipart;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -150,7 +151,8 @@ fn total_size(body: &Map<String, Value>) -> u64 {
 
 /// Handles one form with the whole package in its field `package`.
 async fn upload_form(api: Api, owner: String, request: Request) -> Result<Response, Refusal> {
-    let announced = content_length(request.headers()).unwrap_or(PACKAGE_BYTES);
+    // A body sent in chunks does not say how long it is: it needs the disk space of the largest package.
+    let announced = request.body().size_hint().exact().unwrap_or(PACKAGE_BYTES);
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|_| malformed("the form cannot be read", "send it as multipart/form-data"))?;
     let announced = UploadRequest { owner, total_size: announced.clamp(1, PACKAGE_BYTES), head: None };
