@@ -73,6 +73,11 @@ impl Dialog {
         self.unacknowledged.take_if(|unacknowledged| unacknowledged.sequence == number).is_some()
     }
 
+    /// Waits for no ACK any more: the user ends a dialog that it cannot wait with, such as when it shuts down.
+    pub fn await_no_ack(&mut self) {
+        self.unacknowledged = None;
+    }
+
     /// Takes the target from Contact. Without one that can be used it stays.
     pub(crate) fn refresh_target(&mut self, fields: &Fields) {
         if let Ok(Some(target)) = creation::target(fields) {

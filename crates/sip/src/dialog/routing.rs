@@ -1,4 +1,4 @@
-//! Request-URI and Route of a request within a dialog (RFC 3261 section 12.2.1.1).
+//! Request-URI and Route of a request within a dialog (RFC 3261 section 12.2.1.1), and where it goes.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,7 +6,10 @@ use alloc::vec::Vec;
 
 use crate::address::Address;
 use crate::dialog::state::Dialog;
+use crate::error::FieldError;
 use crate::escape;
+use crate::name::Name;
+use crate::transport::next_hop::{NextHop, Unroutable};
 use crate::uri::Uri;
 use crate::value::Value;
 
@@ -28,6 +31,20 @@ impl Path {
                 Self { uri: as_request_uri(Uri::Sip(router)), routes }
             }
             Some(_) | None => Self { uri: dialog.target.clone(), routes: dialog.routes.clone() },
+        }
+    }
+}
+
+impl Dialog {
+    /// Where its requests go: to the first router, else to the target.
+    ///
+    /// # Errors
+    /// They cannot be sent anywhere.
+    pub fn next_hop(&self) -> Result<NextHop<'_>, Unroutable> {
+        let of_field = |name| move |why| Unroutable::Route(FieldError { name, why });
+        match self.routes.first() {
+            Some(route) => NextHop::of(Address::whole(route).map_err(of_field(Name::RecordRoute))?.uri),
+            None => NextHop::of(Uri::new(self.target.as_bytes()).map_err(of_field(Name::Contact))?),
         }
     }
 }

@@ -120,6 +120,11 @@ impl Dialog {
         self.routes.iter().map(Vec::as_slice)
     }
 
+    /// The CSeq of our last request; `None` before the first one of a UAS.
+    pub const fn last_sequence(&self) -> Option<u32> {
+        self.local_sequence
+    }
+
     /// The bytes that its addresses, target and routes take.
     pub(crate) fn size(&self) -> usize {
         let id = &self.id;

@@ -38,6 +38,17 @@ impl fmt::Display for Unanswerable {
 impl core::error::Error for Unanswerable {}
 
 impl Layer {
+    /// Forgets a request of another without a response: what its sender gets when it sends more than it may. If it
+    /// comes again it is a new one.
+    pub fn abandon(&mut self, id: TransactionId) {
+        let Some(transaction) = self.table.get_mut(id) else { return };
+        if transaction.server().is_some() {
+            transaction.machine = None;
+            self.stop_waiting(id);
+            self.table.settle(id);
+        }
+    }
+
     /// Responds to a request of another. A 2xx to an INVITE may be given again and again, until its ACK comes:
     /// repeating it is up to the user (RFC 6026 section 7.1).
     ///

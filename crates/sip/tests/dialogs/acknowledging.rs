@@ -42,6 +42,17 @@ fn a_2xx_is_repeated_until_64_t1() {
 }
 
 #[test]
+fn dialog_that_awaits_no_ack_any_more_repeats_nothing_and_may_be_ended() {
+    let mut dialog = as_uas(200);
+    assert!(dialog.request(Method::Bye).is_err());
+    dialog.await_no_ack();
+    assert_eq!(dialog.next_deadline(), None);
+    assert_eq!(dialog.last_sequence(), None);
+    assert!(dialog.request(Method::Bye).is_ok());
+    assert_eq!(dialog.last_sequence(), Some(1));
+}
+
+#[test]
 fn nothing_is_repeated_before_its_time_and_nothing_but_2xx() {
     let mut dialog = as_uas(200);
     assert_eq!(dialog.pass_time(Time(499), &TIMERS), []);

@@ -1,5 +1,6 @@
 //! What others can make grow has a bound.
 
+use sip::transaction::TransactionId;
 use sip::transaction::input::Input;
 use sip::transaction::outgoing::Unsendable;
 use sip::transaction::settings::Settings;
@@ -54,6 +55,26 @@ fn flood_of_long_requests_is_bounded_in_bytes_also_when_it_is_answered() {
     side.until(32_000);
     assert_eq!((side.layer.load().kept, side.entries()), (0, 0));
     assert!(side.came(new("INVITE", 999, 7_000)).starts_with("request"));
+}
+
+#[test]
+fn request_that_is_abandoned_gets_no_answer_and_leaves_nothing() {
+    for method in ["INVITE", "OPTIONS"] {
+        let mut side = Side::new(Protocol::Udp);
+        assert_eq!(side.came(their(method, "1")), format!("request 1 {method}"));
+        side.layer.abandon(TransactionId(1));
+        assert_eq!(side.until(100_000), "");
+        assert_eq!(side.entries(), 0);
+        assert_eq!(side.came(their(method, "1")), format!("request 2 {method}"), "it is a new one");
+    }
+}
+
+#[test]
+fn request_of_ours_cannot_be_abandoned() {
+    let mut side = Side::new(Protocol::Udp);
+    side.request("OPTIONS");
+    side.layer.abandon(TransactionId(1));
+    assert_eq!(side.layer.load().ours, 1);
 }
 
 #[test]
