@@ -3,24 +3,24 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sip::transport::flow::Protocol;
+use sip::transport::listeners::{Listener, Listeners};
 use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Admission, Admitter};
+use crate::admission::Admission;
+use crate::calls::{Calls, Stats};
+use crate::driver::{Driver, watch};
 use crate::media::ports::PortPool;
 use crate::media::thread::{self, Command};
-use crate::registry::{CallRegistry, Calls, Stats};
+use crate::probe::{self, ProbeError, Probed};
 use crate::rooms::Rooms;
 use crate::settings::{Settings, SettingsError};
-use crate::sip::probe::{self, Expected, ProbeError, Probed};
-use crate::sip::reply::Replies;
-use crate::sip::stack::Stack;
-use crate::sip::uas::{Dialogs, Uas};
+use crate::signalling::UserAgent;
+use crate::sockets::{self, Connections};
 use crate::time::Clock;
 
 /// How long a shut-down waits for the BYEs of the calls that are still there.
@@ -53,9 +53,9 @@ pub enum StartError {
 
 /// A running call engine: it answers SIP and mixes the audio of its calls until it is shut down or dropped.
 pub struct CallEngine {
-    uas: Arc<Uas>,
+    driver: Arc<Driver>,
     bound: SocketAddr,
-    cancel: CancellationToken,
+    media_address: std::net::IpAddr,
     probes: Arc<Semaphore>,
     media: Option<JoinHandle<()>>,
 }
@@ -73,35 +73,31 @@ impl CallEngine {
     ) -> Result<CallEngine, StartError> {
         settings.check()?;
         let clock = Clock::start();
-        let admitter = Admitter::new(admission, settings.call_limit, settings.source_rate);
-        let registry = CallRegistry::new(clock, admitter);
         let address = settings.sip;
-        let replies = Replies::new();
-        let stack = Stack::open(&settings, clock, replies.gate())
-            .await
-            .map_err(|source| StartError::Sip { address, source })?;
+        let opened = sockets::bind(settings.sip).await;
+        let opened = opened.map_err(|source| StartError::Sip { address, source })?;
+        let bound = opened.address;
+        let media_address = settings.media;
+        let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
+        let ports = PortPool::new(settings.media, settings.media_ports.clone());
+        let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
         let (media, thread) =
-            thread::start(clock, settings.media_timeout, Arc::clone(&registry)).map_err(StartError::Media)?;
-        let uas = Arc::new(Uas {
-            endpoint: stack.endpoint(),
-            registry,
-            rooms: RwLock::new(rooms),
-            media,
-            ports: PortPool::new(settings.media, settings.media_ports.clone()),
-            settings,
-            clock,
-            connections: Arc::clone(&stack.connections),
-            address: stack.address,
-            stopping: CancellationToken::new(),
-            dialogs: Dialogs::default(),
-            replies,
-            expected: Arc::new(Expected::default()),
-            legs: AtomicU64::default(),
-        });
-        let bound = stack.bound;
-        let cancel = stack.run(&uas);
-        let probes = Arc::new(Semaphore::new(1));
-        Ok(CallEngine { uas, bound, cancel, probes, media: Some(thread) })
+            thread::start(clock, settings.media_timeout, failing(&failure)).map_err(StartError::Media)?;
+        let agent = UserAgent::new(settings, listeners(bound), rooms, admission, seed());
+        let (driver, events) = Driver::new(clock, agent, opened.datagrams, connections, media, ports);
+        let _ = failure.set(Arc::downgrade(&driver));
+        watch("SIP datagrams", &driver, Arc::clone(&driver).receive());
+        watch("SIP timers", &driver, Arc::clone(&driver).keep_time());
+        watch("media events", &driver, Arc::clone(&driver).carry(events));
+        watch("SIP listener", &driver, sockets::accept(opened.listener, Arc::clone(&driver)));
+        watch("SIP connection reaper", &driver, Arc::clone(&driver).close_idle());
+        Ok(CallEngine {
+            driver,
+            bound,
+            media_address,
+            probes: Arc::new(Semaphore::new(1)),
+            media: Some(thread),
+        })
     }
 
     /// Where SIP is answered, with the real port if the settings have port 0.
@@ -113,24 +109,30 @@ impl CallEngine {
     /// Opens or closes the node for new calls. When this returns after a close, no further INVITE is
     /// admitted, and every call admitted before is in [`CallEngine::calls`].
     pub fn set_admission(&self, admission: Admission) {
-        self.uas.registry.set_admission(admission);
+        self.driver.act(|agent, _| {
+            agent.set_admission(admission);
+            Vec::new()
+        });
     }
 
     /// Replaces all rooms. Running calls stay where they are.
     pub fn set_rooms(&self, rooms: Rooms) {
-        *self.uas.rooms.write().unwrap_or_else(PoisonError::into_inner) = rooms;
+        self.driver.act(|agent, _| {
+            agent.set_rooms(rooms);
+            Vec::new()
+        });
     }
 
     /// The calls, now and as they change.
     #[must_use]
     pub fn calls(&self) -> watch::Receiver<Calls> {
-        self.uas.registry.watch()
+        self.driver.calls()
     }
 
     /// Statistics of calls since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.uas.registry.stats()
+        self.driver.stats()
     }
 
     /// Checks that the engine carries a call: it calls itself at its own SIP address, and audio must come back. The
@@ -143,9 +145,9 @@ impl CallEngine {
         let permit = tokio::time::timeout(PROBE_WAIT, Arc::clone(&self.probes).acquire_owned()).await;
         // The leg of the probe before holds the permit until the media thread has released it.
         let Ok(Ok(permit)) = permit else { return Err(ProbeError::MediaStuck) };
-        let target = probe::Target { sip: self.bound, media: self.uas.settings.media };
-        let probed = probe::call(target, &self.uas.expected, permit).await;
-        let is_stuck = self.uas.media.still_for() >= MEDIA_STILL;
+        let target = probe::Target { sip: self.bound, media: self.media_address };
+        let probed = probe::call(target, &self.driver, permit).await;
+        let is_stuck = self.driver.media.still_for() >= MEDIA_STILL;
         match probed {
             Ok(Probed::Full) | Err(ProbeError::NoSound(_)) if is_stuck => Err(ProbeError::MediaStuck),
             probed @ (Ok(Probed::Carried | Probed::Full) | Err(_)) => probed,
@@ -155,15 +157,15 @@ impl CallEngine {
     /// Ends the calls that are left with a BYE and closes all sockets.
     pub async fn shut_down(mut self) {
         self.set_admission(Admission::Closed(crate::admission::Closed::maintenance_mode()));
-        self.uas.stopping.cancel();
+        self.driver.act(UserAgent::shut_down);
         let mut calls = self.calls();
         let gone = calls.wait_for(|calls| match calls {
             Calls::Known { count, .. } => *count == 0,
             Calls::Unknown => true,
         });
         let _ = tokio::time::timeout(BYE_TIMEOUT, gone).await;
-        self.cancel.cancel();
-        self.uas.media.tell(Command::Stop);
+        self.driver.cancel.cancel();
+        self.driver.media.tell(Command::Stop);
         if let Some(thread) = self.media.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -174,9 +176,38 @@ impl Drop for CallEngine {
     /// Ends calls, tasks and thread of an engine that is dropped without a shut-down. Each call still sends its BYE
     /// while the runtime lives, but that is neither awaited nor repeated: [`CallEngine::shut_down`] does so.
     fn drop(&mut self) {
-        self.uas.stopping.cancel();
-        self.cancel.cancel();
-        self.uas.media.tell(Command::Stop);
+        // Without a runtime its tasks are gone, and with them whoever would take an answer.
+        if Arc::strong_count(&self.driver) > 1 {
+            self.driver.act(UserAgent::shut_down);
+        }
+        self.driver.cancel.cancel();
+        self.driver.media.tell(Command::Stop);
+        self.driver.forget_calls();
+    }
+}
+
+/// Both listeners, by which far ends are told where this node is reached.
+fn listeners(bound: SocketAddr) -> Listeners {
+    let one = |protocol| Listener { protocol, address: bound, advertised: None };
+    Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)])
+}
+
+/// Random bytes of the system.
+fn seed() -> [u8; 32] {
+    let halves = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+    let mut seed = [0; 32];
+    let bytes = halves.iter().flat_map(|half| half.as_bytes());
+    seed.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    seed
+}
+
+/// What the media thread calls when it has failed. The driver is made after the thread.
+fn failing(driver: &Arc<OnceLock<Weak<Driver>>>) -> impl FnOnce() + Send + 'static {
+    let driver = Arc::clone(driver);
+    move || {
+        if let Some(driver) = driver.get().and_then(Weak::upgrade) {
+            driver.fail();
+        }
     }
 }
 
@@ -185,13 +216,12 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::audio::Codec;
-    use crate::media::leg::Plan;
+    use crate::audio::{Codec, Participant};
+    use crate::calls::Ticket;
+    use crate::media::leg::{Outgoing, Plan};
     use crate::media::shard::LegId;
     use crate::media::thread::Join;
-    use crate::registry::Entry;
     use crate::sdp::Direction;
-    use crate::sip::new_stream;
 
     /// An engine with a leg whose far end is silent. The handler of that silence blocks the media thread until the
     /// sender of the returned channel is dropped.
@@ -201,7 +231,6 @@ mod tests {
         settings.media_timeout = Duration::from_millis(100);
         let engine = CallEngine::start(settings, Rooms::default(), Admission::Open).await.expect("engine");
         let (hold, held) = mpsc::channel::<()>();
-        let Entry::Admitted(ticket) = engine.uas.registry.admit(address) else { panic!("not admitted") };
         let plan = Plan {
             codec: Codec::Pcmu,
             payload_type: 0,
@@ -209,13 +238,13 @@ mod tests {
             remote: None,
             direction: Direction::SendReceive,
         };
-        engine.uas.media.tell(Command::Join(Box::new(Join {
+        engine.driver.media.tell(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),
             room: "blocked".into(),
             plan,
-            outgoing: new_stream(),
-            port: engine.uas.ports.open().expect("port"),
-            ticket: Arc::new(ticket),
+            outgoing: Outgoing { ssrc: 1, sequence: 1, timestamp: 1 },
+            port: engine.driver.ports.open().expect("port"),
+            ticket: Ticket::new(Participant(u64::MAX), || {}),
             on_silence: Box::new(move || {
                 let _ = held.recv();
             }),
@@ -226,7 +255,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn blocked_media_thread_is_detected_until_it_runs_again() {
         let (engine, hold) = blocked().await;
-        while engine.uas.media.still_for() < MEDIA_STILL {
+        while engine.driver.media.still_for() < MEDIA_STILL {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         for _ in 0..2 {

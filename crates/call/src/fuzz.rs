@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant, SILENCE, Tag};
 use crate::media::leg::{Leg, Outgoing, Plan};
 use crate::sdp::{self, Agreed, Local};
-use crate::sip::fuzz::read_request;
+use crate::signalling::fuzz::datagrams;
 use crate::time::Time;
 
 /// The media address of this node in these inputs.
@@ -30,9 +30,12 @@ pub fn session_description(offer: &[u8]) {
     assert_eq!(again.remote, Some(HERE), "{answer}");
 }
 
-/// Reads a SIP message as the call engine does before and after it admits a call.
-pub fn message(datagram: &[u8]) {
-    read_request(datagram);
+/// Gives datagrams to the signalling of a call engine.
+///
+/// # Panics
+/// It breaks one of its promises.
+pub fn messages<'a>(messages: impl Iterator<Item = &'a [u8]>) {
+    datagrams(messages);
 }
 
 /// Passes datagrams to the leg of a call, each in a tick of its own, and takes its audio.

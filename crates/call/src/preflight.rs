@@ -3,12 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use tokio_util::sync::CancellationToken;
-
 use crate::engine::StartError;
 use crate::media::ports::{PortError, available};
 use crate::settings::Settings;
-use crate::sip::transport;
+use crate::sockets;
 
 /// For how many calls there must be free media ports, or for as many as the range allows: enough to confirm a
 /// release with probes, and for the first callers. How many more there are is the operator's choice of the range.
@@ -43,11 +41,9 @@ pub async fn preflight(settings: &Settings, trial: Trial) -> Vec<PreflightError>
         return faults;
     }
     let address = settings.sip;
-    let cancel = CancellationToken::new();
-    if let Err(source) = transport::bind(trial.sip, &cancel).await {
+    if let Err(source) = sockets::bind(trial.sip).await {
         faults.push(StartError::Sip { address, source }.into());
     }
-    cancel.cancel();
     if let Err(error) = media(settings, trial.held_ports) {
         faults.push(PreflightError::Media(error));
     }

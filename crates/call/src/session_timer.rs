@@ -1,6 +1,6 @@
 //! Session timers (RFC 4028): how long a call lasts without a refresh.
 //!
-//! Pure: reads and writes header values, decides when to refresh and when to end the call. Sending is done in `sip`.
+//! Pure: writes header values, decides when to refresh and when to end the call. Reading and sending is done in `signalling`.
 
 use std::time::Duration;
 
@@ -50,28 +50,6 @@ pub(crate) struct Asked {
 pub(crate) struct TooShort {
     /// The value of Min-SE.
     pub(crate) min_se: u64,
-}
-
-impl Asked {
-    /// Reads the values of Session-Expires and Min-SE. A malformed value counts as absent.
-    pub(crate) fn read(session_expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Asked {
-        let number = |text: &str| text.split(';').next()?.trim().parse().ok();
-        let refresher = session_expires.and_then(|value| {
-            let lower = value.to_ascii_lowercase();
-            let name = lower.split(';').find_map(|p| p.trim().strip_prefix("refresher="))?.trim().to_owned();
-            match name.as_str() {
-                "uac" => Some(true),
-                "uas" => Some(false),
-                _ => None,
-            }
-        });
-        Asked {
-            expires: session_expires.and_then(number),
-            refresher_is_sender: refresher,
-            min_se: min_se.and_then(number),
-            supported,
-        }
-    }
 }
 
 /// A running session timer.
@@ -174,6 +152,9 @@ impl SessionTimer {
 
 #[cfg(test)]
 mod tests {
+    use sip::session::{Refresher as Side, SessionExpires};
+    use sip::value::Value as _;
+
     use super::*;
 
     const POLICY: Policy = Policy { interval: Duration::from_secs(1800), shortest: Duration::from_secs(90) };
@@ -193,12 +174,12 @@ mod tests {
             assert_eq!(timer.request_header(), "4294967295;refresher=uac");
             assert_eq!(timer.refresh_at(), Some(Time(3_600_000)));
             assert_eq!(timer.lapses_at(), Time(7_168_000));
-            let handed_back = Asked::read(Some("4294967295;refresher=uas"), None, true);
+            let handed_back = read(Some("4294967295;refresher=uas"), None, true);
             let refreshed = timer.confirmed(Time(3_600_000), handed_back);
             assert_eq!(refreshed.refresh_at(), Some(Time(7_200_000)));
         }
         let longer = Policy { interval: Duration::from_secs(10_000), ..POLICY };
-        let timer = SessionTimer::agree(Time(0), Asked::read(None, Some(endless), true), longer);
+        let timer = SessionTimer::agree(Time(0), read(None, Some(endless), true), longer);
         assert_eq!(timer.expect("agreed").refresh_at(), Some(Time(5_000_000)));
     }
 
@@ -212,8 +193,18 @@ mod tests {
         check(u32::MAX, 600);
     }
 
+    fn read(expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Asked {
+        let expires = expires.and_then(|text| SessionExpires::whole(text.as_bytes()).ok());
+        Asked {
+            expires: expires.map(|expires| expires.seconds),
+            refresher_is_sender: expires.and_then(|expires| Some(expires.refresher? == Side::Uac)),
+            min_se: min_se.and_then(|text| text.parse().ok()),
+            supported,
+        }
+    }
+
     fn agree(expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Result<SessionTimer, TooShort> {
-        SessionTimer::agree(Time(0), Asked::read(expires, min_se, supported), POLICY)
+        SessionTimer::agree(Time(0), read(expires, min_se, supported), POLICY)
     }
 
     #[test]
@@ -258,7 +249,7 @@ mod tests {
         assert_eq!(timer.request_header(), "600;refresher=uac");
         let same = timer.confirmed(Time(5), Asked::default());
         assert_eq!(same, SessionTimer { refreshed: Time(5), ..timer });
-        let theirs = timer.confirmed(Time(5), Asked::read(Some("300;refresher=uas"), None, true));
+        let theirs = timer.confirmed(Time(5), read(Some("300;refresher=uas"), None, true));
         assert_eq!((theirs.refresher, theirs.interval.as_secs()), (Refresher::FarEnd, 300));
     }
 }

@@ -88,13 +88,14 @@ async fn maintenance_mode_does_not_touch_running_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn options_reports_the_capabilities_or_maintenance_mode() {
     let engine = engine(settings(34)).await;
-    let a = caller(&engine, 34, 2).await;
+    let mut a = caller(&engine, 34, 2).await;
     a.send(&a.request("OPTIONS", "1", "", "")).await;
     let answer = a.expect("SIP/2.0 200").await;
     assert!(header(&answer, "Allow").contains("INVITE"));
     assert_eq!(header(&answer, "Accept"), "application/sdp");
 
     engine.set_admission(Admission::Closed(Closed { reason: "Moving house".into() }));
+    a.sequence += 1;
     a.send(&a.request("OPTIONS", "2", "", "")).await;
     let answer = a.expect("SIP/2.0 503").await;
     assert_eq!(header(&answer, "Reason"), "SIP;cause=503;text=\"Moving house\"");
@@ -327,15 +328,16 @@ async fn tcp_connection_with_a_call_is_not_idle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_over_the_limits_are_not_read() {
+async fn messages_over_the_limits_are_refused_and_begin_no_call() {
     let engine = engine(settings(46)).await;
     let a = caller(&engine, 46, 2).await;
     let offer = a.offer(Codec::Pcmu, "sendrecv");
-    let many: String = (0..200).map(|n| format!("X-{n}: x\r\n")).collect();
-    let long = format!("X: {}\r\n", "x".repeat(5000));
+    let many: String = (0..300).map(|n| format!("X-{n}: x\r\n")).collect();
+    let long = format!("X: {}\r\n", "x".repeat(9000));
     for headers in [many, long] {
         a.send(&a.request("INVITE", "x", &format!("{headers}Content-Type: application/sdp\r\n"), &offer))
             .await;
+        a.expect("SIP/2.0 513").await;
     }
     a.send(&a.request("OPTIONS", "last", "", "")).await;
     a.expect("SIP/2.0 200").await;

@@ -105,12 +105,13 @@ async fn call_ends_with_its_bye_though_the_far_end_does_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn call_whose_far_end_never_reads_the_answer_to_its_update_ends() {
+async fn call_whose_far_end_never_reads_the_answer_to_its_update_ends_with_its_session() {
     let engine = engine(settings(63)).await;
     let (mut a, mut tcp) = unread_call(&engine, 63).await;
     let flood = async {
         while count(&engine) == 1 {
-            let update = long(&a, "UPDATE", &a.sequence.to_string(), "", "");
+            let timer = "Supported: timer\r\nSession-Expires: 2;refresher=uac\r\n";
+            let update = long(&a, "UPDATE", &a.sequence.to_string(), timer, "");
             a.sequence += 1;
             if tcp.write_all(update.as_bytes()).await.is_err() {
                 break;

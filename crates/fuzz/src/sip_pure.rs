@@ -84,7 +84,7 @@ pub(crate) fn run(data: &[u8]) {
     match data.split_first() {
         Some((b'o', offer)) => call::fuzz::session_description(offer),
         Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
-        Some((_, message)) => call::fuzz::message(message),
+        Some((_, messages)) => call::fuzz::messages(parts(messages).into_iter()),
         None => {}
     }
 }
@@ -100,7 +100,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
     let mut seeds = vec![tagged(b'r', &sound)];
     seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));
-    seeds.extend(crate::sip::call().iter().map(|message| tagged(b'm', message.as_bytes())));
+    let call: Vec<_> = crate::sip::call().into_iter().map(String::into_bytes).collect();
+    seeds.push(tagged(b'm', &joined(&call)));
     seeds
 }
 

@@ -22,7 +22,7 @@ const DIRECTIONS: [(&str, &[&str]); 18] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("sip", &[]),
-    ("call", &[]),
+    ("call", &["sip"]),
     ("faultfs", &[]),
     ("clock", &["fleet"]),
     ("edge", &[]),
@@ -86,6 +86,36 @@ fn directions(metadata: &Value) -> Vec<String> {
 /// Crates that stay pure: no standard library, and no dependency but those named.
 const PURE: [(&str, &[&str]); 2] = [("fleet", &["serde"]), ("sip", &[])];
 
+/// The parts of a crate that decide and do no I/O.
+const PURE_PARTS: [&str; 4] = [
+    "crates/call/src/signalling/",
+    "crates/call/src/audio/",
+    "crates/call/src/sdp",
+    "crates/call/src/session_timer",
+];
+/// What does I/O, reads a clock, starts a task or draws random numbers of the system.
+const IMPURE: [&str; 10] = [
+    "tokio",
+    "rustix",
+    "nix::",
+    "std::fs",
+    "std::thread",
+    "std::time::Instant",
+    "SystemTime",
+    "UdpSocket",
+    "TcpStream",
+    "Uuid",
+];
+
+/// What a file of a pure part uses and must not.
+fn impurities(name: &str, text: &str) -> Vec<String> {
+    if !PURE_PARTS.iter().any(|part| name.starts_with(part)) {
+        return Vec::new();
+    }
+    let found = IMPURE.iter().filter(|word| text.contains(**word));
+    found.map(|word| format!("{name} decides and does no I/O: it must not use {word}")).collect()
+}
+
 /// What a pure crate uses and must not.
 fn pure_faults(name: &str, allowed: &[&str]) -> Result<Vec<String>, Failed> {
     let mut faults = Vec::new();
@@ -120,6 +150,7 @@ fn file_faults(name: &str, text: &str) -> Vec<String> {
     }
     if !tests {
         faults.extend(log_fault(name, text));
+        faults.extend(impurities(name, text));
     }
     if !name.ends_with("xtask/src/tidy.rs") {
         for marker in MARKERS.iter().filter(|marker| text.contains(**marker)) {

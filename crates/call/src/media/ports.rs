@@ -6,13 +6,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::audio::TICK;
-
 /// How many ports are tried for one leg when other programs sit in the range.
 const MAX_TRIES: usize = 64;
-
-/// How long a caller waits for the port of a probe, in ticks: half a second, a ring that nobody notices.
-const PROBE_TICKS: u32 = 25;
 
 /// No port could be had for a leg.
 #[derive(Debug, thiserror::Error)]
@@ -50,18 +45,12 @@ pub(crate) struct PortPool {
 struct State {
     next: u16,
     used: BTreeSet<u16>,
-    /// The one of them that a probe has.
-    lent: Option<u16>,
 }
 
 impl PortPool {
     pub(crate) fn new(address: IpAddr, range: RangeInclusive<u16>) -> Arc<PortPool> {
         let next = first_even(&range);
-        Arc::new(PortPool {
-            address,
-            range,
-            state: Mutex::new(State { next, used: BTreeSet::new(), lent: None }),
-        })
+        Arc::new(PortPool { address, range, state: Mutex::new(State { next, used: BTreeSet::new() }) })
     }
 
     /// Opens a port that no call needs: as [`PortPool::open`], but never the last free one of a range
@@ -71,25 +60,7 @@ impl PortPool {
         if used > 0 && used + 1 >= self.pairs() {
             return Err(self.exhausted());
         }
-        let port = self.open()?;
-        self.lock().lent = Some(port.address.port());
-        Ok(port)
-    }
-
-    /// Waits while nothing but a probe's port is in a caller's way, as when calls have taken all others since
-    /// the probe began. It comes back within two ticks.
-    pub(crate) async fn wait_for_probe(&self) {
-        for _ in 0..PROBE_TICKS {
-            if !self.is_full_by_a_probe() {
-                return;
-            }
-            tokio::time::sleep(TICK).await;
-        }
-    }
-
-    fn is_full_by_a_probe(&self) -> bool {
-        let state = self.lock();
-        state.lent.is_some() && u32::try_from(state.used.len()).is_ok_and(|used| used >= self.pairs())
+        self.open()
     }
 
     /// Opens the next free port. Ports are taken in turn, so that late packets of an ended call do not
@@ -191,9 +162,7 @@ pub(crate) struct MediaPort {
 
 impl Drop for MediaPort {
     fn drop(&mut self) {
-        let mut state = self.pool.lock();
-        state.used.remove(&self.address.port());
-        state.lent.take_if(|port| *port == self.address.port());
+        self.pool.lock().used.remove(&self.address.port());
     }
 }
 
@@ -226,24 +195,6 @@ mod tests {
         assert!(single.open_spare().is_ok(), "a node for one call is probed while it has none");
         let _only = single.open().expect("the only one");
         assert!(matches!(single.open_spare(), Err(PortError::Exhausted(..))));
-    }
-
-    #[tokio::test]
-    async fn a_caller_waits_for_the_last_port_when_only_a_probe_has_it() {
-        let pool = PortPool::new([127, 91, 0, 5].into(), 30_000..=30_003);
-        let lent = pool.open_spare().expect("none is used");
-        let call = pool.open().expect("the other one");
-        let mut waiting = Box::pin(pool.wait_for_probe());
-        tokio::select! {
-            biased;
-            () = &mut waiting => panic!("a probe has the last one"),
-            () = std::future::ready(()) => {}
-        }
-        drop(lent);
-        waiting.await;
-        let _next = pool.open().expect("it came back");
-        pool.wait_for_probe().await;
-        drop(call);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::audio::TICK;
-use crate::registry::{CallRegistry, Ticket};
+use crate::calls::Ticket;
 use crate::rooms::RoomName;
 use crate::time::{Clock, Time};
 
@@ -54,7 +54,7 @@ pub(crate) struct Join {
     pub(crate) plan: Plan,
     pub(crate) outgoing: Outgoing,
     pub(crate) port: MediaPort,
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) ticket: Ticket,
     pub(crate) on_silence: OnSilence,
 }
 
@@ -79,38 +79,35 @@ impl MediaHandle {
     }
 }
 
-/// Starts the thread.
+/// Starts the thread. `failed` is called when it ends otherwise than by [`Command::Stop`].
 ///
 /// # Errors
 /// The system refuses another thread.
 pub(crate) fn start(
     clock: Clock,
     media_timeout: Duration,
-    registry: Arc<CallRegistry>,
+    failed: impl FnOnce() + Send + 'static,
 ) -> io::Result<(MediaHandle, JoinHandle<()>)> {
     let (commands, receiver) = mpsc::channel();
     let ticked_at = Arc::new(AtomicU64::new(clock.now().0));
     let handle = MediaHandle { commands, clock, ticked_at: Arc::clone(&ticked_at) };
     let thread = std::thread::Builder::new().name("call-media".into()).spawn(move || {
-        let mut alarm = Alarm { registry, armed: true };
+        let mut alarm = Alarm(Some(Box::new(failed)));
         let shard = Shard::new(media_timeout);
         Worker { clock, shard, sockets: BTreeMap::new(), ticked_at }.run(&receiver);
-        alarm.armed = false;
+        alarm.0 = None;
     })?;
     Ok((handle, thread))
 }
 
-/// Tells the registry when the thread ends otherwise than by [`Command::Stop`].
-struct Alarm {
-    registry: Arc<CallRegistry>,
-    armed: bool,
-}
+/// Calls its function when the thread ends by a panic.
+struct Alarm(Option<Box<dyn FnOnce() + Send>>);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if self.armed {
+        if let Some(failed) = self.0.take() {
             tracing::error!("the media thread has failed; calls are unknown until the node restarts");
-            self.registry.fail();
+            failed();
         }
     }
 }
@@ -118,7 +115,7 @@ impl Drop for Alarm {
 struct Socket {
     port: MediaPort,
     on_silence: OnSilence,
-    _ticket: Arc<Ticket>,
+    _ticket: Ticket,
 }
 
 struct Worker {

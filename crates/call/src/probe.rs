@@ -10,7 +10,6 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -21,7 +20,8 @@ use crate::audio::{Codec, FRAME_SAMPLES, TICK};
 use crate::rtp::{HEADER_BYTES, Header};
 use crate::sdp;
 
-use super::message::SDP;
+use crate::driver::Driver;
+use crate::signalling::{FULL, SDP};
 
 /// How long an answer may take before the request is repeated.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -30,8 +30,6 @@ const TRIES: u32 = 4;
 /// How long sound may take to come back. The media thread answers within two ticks, 40 ms; on a machine
 /// that is too busy to do so within this time, callers hear nothing either.
 const SOUND_WITHIN: Duration = Duration::from_secs(1);
-/// The status that answers a probe when all media ports are in use by calls.
-pub(super) const FULL: u16 = 486;
 /// The largest answer that is read, in bytes; one of ours has some 800.
 const ANSWER_BYTES: usize = 4096;
 /// Mu-law for silence.
@@ -88,37 +86,12 @@ pub enum ProbeError {
     MediaStuck,
 }
 
-/// The one call that the engine expects of itself, while it does.
-#[derive(Debug, Default)]
-pub(crate) struct Expected(Mutex<Option<Invitation>>);
-
-#[derive(Debug)]
-struct Invitation {
-    alias: String,
-    from: SocketAddr,
-    turn: OwnedSemaphorePermit,
-}
-
-impl Expected {
-    /// Whether a call is the expected one. It is good for once.
-    pub(super) fn admit(&self, alias: Option<&str>, from: SocketAddr) -> Option<OwnedSemaphorePermit> {
-        let mut expected = self.lock();
-        let invitation =
-            expected.take_if(|invitation| alias == Some(&invitation.alias) && from == invitation.from)?;
-        Some(invitation.turn)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Invitation>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Takes the invitation back, however the probe ends.
-struct Invited(Arc<Expected>);
+struct Invited<'d>(&'d Driver);
 
-impl Drop for Invited {
+impl Drop for Invited<'_> {
     fn drop(&mut self) {
-        self.0.lock().take();
+        self.0.expect_no_probe();
     }
 }
 
@@ -129,20 +102,19 @@ pub(crate) struct Target {
     pub(crate) media: IpAddr,
 }
 
-/// Calls the engine at `target`. The call is over soon after this returns; `turn` comes back when its
+/// Calls the engine of `driver` at `target`. The call is over soon after this returns; the permit comes back when its
 /// signalling and its media are gone.
 ///
 /// # Errors
 /// See [`ProbeError`].
 pub(crate) async fn call(
     target: Target,
-    expected: &Arc<Expected>,
-    turn: OwnedSemaphorePermit,
+    driver: &Driver,
+    permit: OwnedSemaphorePermit,
 ) -> Result<Probed, ProbeError> {
     let caller = Caller::open(target).await?;
-    let invitation = Invitation { alias: caller.alias.clone(), from: caller.from, turn };
-    *expected.lock() = Some(invitation);
-    let invited = Invited(Arc::clone(expected));
+    driver.expect_probe(caller.alias.clone(), caller.from, permit);
+    let invited = Invited(driver);
     let answer = caller.invite().await?;
     drop(invited);
     if answer.status != 200 {
@@ -351,27 +323,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::Semaphore;
-
     use super::*;
-
-    #[test]
-    fn a_probe_is_admitted_once_by_its_alias_and_its_address_together() {
-        let expected = Expected::default();
-        let from: SocketAddr = ([127, 0, 0, 1], 4000).into();
-        let turns = Arc::new(Semaphore::new(1));
-        assert!(expected.admit(Some("probe-1"), from).is_none(), "none is expected");
-        let turn = Arc::clone(&turns).try_acquire_owned().expect("the first turn");
-        *expected.lock() = Some(Invitation { alias: "probe-1".into(), from, turn });
-        assert!(expected.admit(Some("probe-2"), from).is_none());
-        assert!(expected.admit(None, from).is_none());
-        assert!(expected.admit(Some("probe-1"), ([127, 0, 0, 1], 4001).into()).is_none());
-        let turn = expected.admit(Some("probe-1"), from).expect("the expected one");
-        assert!(expected.admit(Some("probe-1"), from).is_none(), "it was good for once");
-        assert_eq!(turns.available_permits(), 0);
-        drop(turn);
-        assert_eq!(turns.available_permits(), 1);
-    }
 
     #[test]
     fn the_reason_of_a_refusal_is_passed_on() {

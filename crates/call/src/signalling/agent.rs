@@ -1,0 +1,303 @@
+//! The user agent: the state of all calls, and which event goes where.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
+use std::net::SocketAddr;
+
+use sip::dialog::id::DialogId;
+use sip::dialog::settings::Settings as DialogSettings;
+use sip::dialog::table::{Dialogs, Place};
+use sip::dialog::timing::Due;
+use sip::message::Request;
+use sip::time::{Millis, Time as SipTime};
+use sip::transaction::TransactionId;
+use sip::transaction::effect::{Effect, Event};
+use sip::transaction::layer::Layer;
+use sip::transaction::settings::{Settings as LayerSettings, Timers};
+use sip::transport::flow::Connection;
+use sip::transport::listeners::Listeners;
+
+use crate::admission::{Admission, Admitter};
+use crate::audio::Participant;
+use crate::calls::Stats;
+use crate::rooms::Rooms;
+use crate::settings::Settings;
+use crate::time::Time;
+
+use super::call::{Call, Progress, Received};
+use super::calls::CallTable;
+use super::ending::End;
+use super::input::{Input, NoPort, Output};
+use super::random::Random;
+use super::response::Response;
+
+/// The probe that is expected, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ExpectedProbe {
+    pub(super) alias: String,
+    pub(super) from: SocketAddr,
+}
+
+/// All signalling of a node. See [`crate::signalling`] for what it decides and what it relies on.
+pub(crate) struct UserAgent {
+    pub(super) settings: Settings,
+    pub(super) listeners: Listeners,
+    pub(super) timers: Timers,
+    pub(super) random: Random,
+    pub(super) admitter: Admitter,
+    pub(super) rooms: Rooms,
+    pub(super) stats: Stats,
+    pub(super) layer: Layer,
+    pub(super) dialogs: Dialogs,
+    pub(super) calls: CallTable,
+    pub(super) by_dialog: BTreeMap<DialogId, Participant>,
+    /// The calls of the INVITEs that have no final response.
+    pub(super) by_invite: BTreeMap<TransactionId, Participant>,
+    /// The calls of our requests that have no final response, with their CSeq.
+    pub(super) requests: BTreeMap<TransactionId, (Participant, u32)>,
+    pub(super) expected: Option<ExpectedProbe>,
+    /// The probe that there is.
+    pub(super) probe: Option<Participant>,
+    /// Why the system refused the last media port that was asked for.
+    pub(super) media_fault: Option<String>,
+    pub(super) effects: VecDeque<Effect>,
+    pub(super) outputs: Vec<Output>,
+    time: Time,
+}
+
+impl UserAgent {
+    /// A user agent without calls. `seed` is drawn at random and differs from that of every other process.
+    pub(crate) fn new(
+        settings: Settings,
+        listeners: Listeners,
+        rooms: Rooms,
+        admission: Admission,
+        seed: [u8; 32],
+    ) -> UserAgent {
+        let t1 = Millis(settings.t1_ms.into());
+        let timers = Timers { t1, ..Timers::default() };
+        let layer = LayerSettings { timers, listeners: listeners.clone(), ..LayerSettings::default() };
+        let dialogs = DialogSettings { timers, ..DialogSettings::default() };
+        let mut random = Random::new(seed);
+        UserAgent {
+            admitter: Admitter::new(admission, settings.call_limit, settings.source_rate),
+            layer: Layer::new(layer, random.number()),
+            dialogs: Dialogs::new(dialogs),
+            settings,
+            listeners,
+            timers,
+            random,
+            rooms,
+            stats: Stats::default(),
+            calls: CallTable::default(),
+            by_dialog: BTreeMap::new(),
+            by_invite: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            expected: None,
+            probe: None,
+            media_fault: None,
+            effects: VecDeque::new(),
+            outputs: Vec::new(),
+            time: Time::default(),
+        }
+    }
+
+    /// Opens or closes the node for new calls. Running ones are not touched.
+    pub(crate) fn set_admission(&mut self, admission: Admission) {
+        self.admitter.set(admission);
+    }
+
+    /// Replaces all rooms. Running calls stay where they are.
+    pub(crate) fn set_rooms(&mut self, rooms: Rooms) {
+        self.rooms = rooms;
+    }
+
+    /// A call to this alias from this address is the engine's own: it is admitted once, whatever the admission is.
+    pub(crate) fn expect_probe(&mut self, alias: String, from: SocketAddr) {
+        self.expected = Some(ExpectedProbe { alias, from });
+    }
+
+    /// No probe is expected any more. Whether one was.
+    pub(crate) fn expect_no_probe(&mut self) -> bool {
+        self.expected.take().is_some()
+    }
+
+    /// What happened to calls.
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// How many callers' calls there are, and when the oldest began.
+    pub(crate) fn counted(&self) -> (u32, Option<Time>) {
+        (self.calls.count(), self.calls.oldest())
+    }
+
+    /// The connections that calls use.
+    pub(crate) fn connections(&self) -> BTreeSet<Connection> {
+        self.calls.connections()
+    }
+
+    /// When [`Self::pass_time`] is owed if nothing happens before.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        let calls = self.calls.next_deadline().map(|(at, _)| at);
+        let layers = [self.layer.next_deadline(), self.dialogs.next_deadline()];
+        layers.into_iter().flatten().map(|at| Time(at.0)).chain(calls).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn pass_time(&mut self, now: Time) -> Vec<Output> {
+        self.time = self.time.max(now);
+        let effects = self.layer.pass_time(self.now());
+        self.effects.extend(effects);
+        self.work();
+        for (dialog, due) in self.dialogs.pass_time(self.now()) {
+            self.on_due(&dialog, due);
+            self.work();
+        }
+        while let Some((_, id)) = self.calls.next_deadline().filter(|(at, _)| *at <= self.time) {
+            self.with_call(id, Self::on_deadline);
+            self.work();
+        }
+        mem::take(&mut self.outputs)
+    }
+
+    /// Takes in what has happened.
+    pub(crate) fn handle(&mut self, now: Time, input: Input) -> Vec<Output> {
+        self.time = self.time.max(now);
+        match input {
+            Input::Transport(input) => {
+                let effects = self.layer.apply(self.now(), input);
+                self.effects.extend(effects);
+            }
+            Input::PortOpened { call, address } => {
+                self.media_fault = None;
+                self.with_call(call, |agent, call| agent.on_port(call, address));
+            }
+            Input::NoPort { call, why } => {
+                if let NoPort::Refused(text) = &why {
+                    self.media_fault = Some(text.clone());
+                }
+                self.with_call(call, |agent, call| agent.on_no_port(call, &why));
+            }
+            Input::Silent(call) => {
+                self.with_call(call, |agent, call| agent.end(call, End::MediaTimeout));
+            }
+            Input::Released(call) => {
+                self.with_call(call, |_, call| call.media = super::call::Media::None);
+            }
+        }
+        self.work();
+        mem::take(&mut self.outputs)
+    }
+
+    /// Ends all calls.
+    pub(crate) fn shut_down(&mut self, now: Time) -> Vec<Output> {
+        self.time = self.time.max(now);
+        for id in self.calls.ids() {
+            self.with_call(id, |agent, call| agent.end(call, End::ShutDown));
+        }
+        self.work();
+        mem::take(&mut self.outputs)
+    }
+
+    /// The present moment, for the layers below.
+    pub(super) fn now(&self) -> SipTime {
+        SipTime(self.time.0)
+    }
+
+    /// The present moment.
+    pub(super) fn time(&self) -> Time {
+        self.time
+    }
+
+    /// Changes a call, and forgets it when it is over then.
+    pub(super) fn with_call<T>(
+        &mut self,
+        id: Participant,
+        change: impl FnOnce(&mut UserAgent, &mut Call) -> T,
+    ) -> Option<T> {
+        let mut call = self.calls.take(id)?;
+        let result = change(self, &mut call);
+        if let Some(over) = self.calls.put(call)
+            && self.probe.take_if(|probe| *probe == over.id).is_some()
+        {
+            self.outputs.push(Output::ProbeOver);
+        }
+        Some(result)
+    }
+
+    /// Performs what the layer wants done, until nothing is left.
+    fn work(&mut self) {
+        while let Some(effect) = self.effects.pop_front() {
+            match effect {
+                Effect::Send { flow, bytes } => self.outputs.push(Output::Send { flow, bytes }),
+                Effect::Open { peer, local } => self.outputs.push(Output::Connect { peer, local }),
+                Effect::Close(connection) => self.outputs.push(Output::Disconnect(connection)),
+                Effect::Notify(event) => self.on_event(event),
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Request { transaction, arrival, request } => {
+                self.on_request(Received { transaction, arrival, request });
+            }
+            Event::Cancel { transaction, invite, arrival, request } => {
+                self.respond(&Received { transaction, arrival, request }, &Response::new(200, Vec::new()));
+                if let Some(call) = self.by_invite.get(&invite).copied() {
+                    self.with_call(call, Self::on_cancel);
+                }
+            }
+            Event::Ack { request, .. } => self.on_ack(&request),
+            Event::Response { transaction, response, .. } => self.on_response(transaction, &response),
+            Event::Timeout { transaction } | Event::Failed { transaction } => {
+                let timed_out = matches!(event, Event::Timeout { .. });
+                self.on_no_response(transaction, timed_out);
+            }
+        }
+    }
+
+    fn on_request(&mut self, received: Received) {
+        match self.dialogs.place(&received.request) {
+            Place::Outside => self.outside(received),
+            Place::Unknown => self.refuse_unknown(&received),
+            Place::Within(dialog) => match self.by_dialog.get(&dialog).copied() {
+                Some(call) => {
+                    self.with_call(call, |agent, call| agent.within(call, received));
+                }
+                None => self.refuse_unknown(&received),
+            },
+        }
+    }
+
+    fn on_ack(&mut self, ack: &Request) {
+        let Place::Within(dialog) = self.dialogs.place(ack) else { return };
+        let is_first = self.dialogs.change(&dialog, |dialog| dialog.ack_received(ack)) == Some(true);
+        if let Some(call) = self.by_dialog.get(&dialog).copied().filter(|_| is_first) {
+            self.with_call(call, |agent, call| agent.confirmed(call, ack));
+        }
+    }
+
+    fn on_due(&mut self, dialog: &DialogId, due: Due) {
+        let Some(call) = self.by_dialog.get(dialog).copied() else { return };
+        self.with_call(call, |agent, call| match due {
+            Due::Repeat(bytes) => agent.repeat_answer(call, &bytes),
+            Due::NoAck => agent.end(call, End::NoAck),
+            Due::Retry => agent.send_refresh(call),
+        });
+    }
+
+    fn on_deadline(&mut self, call: &mut Call) {
+        match call.progress {
+            Progress::Opening { .. } => self.open_port(call),
+            Progress::Ringing { .. } => self.answer(call),
+            Progress::Ending { .. } => self.forget(call),
+            Progress::Answered | Progress::Confirmed if self.time >= call.timer.lapses_at() => {
+                self.end(call, End::SessionLapsed);
+            }
+            Progress::Answered | Progress::Confirmed => self.send_refresh(call),
+            Progress::Over => {}
+        }
+    }
+}

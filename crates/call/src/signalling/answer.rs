@@ -1,0 +1,206 @@
+//! The answer to a new call: its media port, its ringing, its 200, and the ACK.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::dialog::creation::NoDialog;
+use sip::dialog::state::Dialog;
+use sip::dialog::table::NotKept;
+use sip::message::{Request, Response as SentResponse};
+
+use crate::admission::Refusal;
+use crate::audio::TICK;
+use crate::sdp;
+
+use super::agent::UserAgent;
+use super::call::{Call, Media, Progress, Purpose, Received};
+use super::ending::End;
+use super::headers;
+use super::input::{NoPort, Output};
+use super::response::{Refused, Response};
+
+/// How often a caller's port is tried again while a probe has the last one, in ticks: half a second, a ring that
+/// nobody notices. A probe takes two ticks.
+const PROBE_TRIES: u32 = 25;
+/// The status that answers a probe when all media ports are in use by calls.
+pub(crate) const FULL: u16 = 486;
+
+impl UserAgent {
+    /// Asks for the media port of a new call.
+    pub(super) fn open_port(&mut self, call: &mut Call) {
+        let Progress::Opening { tries, .. } = call.progress else { return };
+        call.progress = Progress::Opening { tries: tries + 1, retry: None };
+        call.media = Media::Port;
+        self.outputs.push(Output::OpenPort { call: call.id, spare: call.purpose == Purpose::Probe });
+    }
+
+    /// There is no port for a new call. The response to a caller says no more than that; that to a probe says why.
+    pub(super) fn on_no_port(&mut self, call: &mut Call, why: &NoPort) {
+        call.media = Media::None;
+        let Progress::Opening { tries, .. } = call.progress else { return };
+        let is_probed = self.probe.is_some();
+        if *why == NoPort::Exhausted && call.purpose == Purpose::Caller && is_probed && tries < PROBE_TRIES {
+            call.progress = Progress::Opening { tries, retry: Some(self.time() + TICK) };
+            return;
+        }
+        let response = match (call.purpose, why) {
+            (Purpose::Probe, NoPort::Exhausted) => Response::new(FULL, Vec::new()),
+            (Purpose::Probe, NoPort::Refused(text)) => Response::new(503, vec![headers::reason(503, text)]),
+            (Purpose::Caller, NoPort::Exhausted | NoPort::Refused(_)) => {
+                Response::new(503, headers::refusal(&Refusal::CallLimit))
+            }
+        };
+        self.refuse(
+            call,
+            Refused {
+                response,
+                count: match why {
+                    NoPort::Exhausted => |stats| stats.refused_limit += 1,
+                    NoPort::Refused(_) => |stats| stats.refused_resource += 1,
+                },
+            },
+        );
+    }
+
+    /// The port of a new call is open: it rings, or is answered at once.
+    pub(super) fn on_port(&mut self, call: &mut Call, address: SocketAddr) {
+        if !matches!(call.progress, Progress::Opening { .. }) {
+            // It was cancelled meanwhile.
+            return;
+        }
+        call.local.address = address;
+        let ring_time = match call.purpose {
+            Purpose::Caller => self.settings.ring_time,
+            Purpose::Probe => Duration::ZERO,
+        };
+        if ring_time.is_zero() {
+            return self.answer(call);
+        }
+        call.progress = Progress::Ringing { until: self.time() + ring_time };
+        let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else { return };
+        let contact = headers::contact(&self.listeners, call.flow, false);
+        self.send_within(call, &received, &Response::new(180, vec![contact]));
+    }
+
+    /// Sends the 200 to the INVITE that began the call.
+    pub(super) fn answer(&mut self, call: &mut Call) {
+        let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else {
+            return self.forget(call);
+        };
+        let response = self.agreement(call).with_description(description(call));
+        if !self.send_within(call, &received, &response) {
+            return;
+        }
+        self.by_invite.remove(&received.transaction);
+        call.progress = Progress::Answered;
+        self.tell_media(call);
+    }
+
+    /// A 200 with the headers of a session.
+    pub(super) fn agreement(&self, call: &Call) -> Response {
+        let dialog = call.dialog.as_ref().and_then(|id| self.dialogs.get(id));
+        let contact = headers::contact(&self.listeners, call.flow, headers::is_secure(dialog));
+        Response::new(200, headers::of_answer(contact, &call.timer))
+    }
+
+    /// Sends a response within the dialog of a call, which begins with the first one that has a tag. False when the
+    /// INVITE can begin no dialog, or no more are kept: then the call is refused.
+    pub(super) fn send_within(&mut self, call: &mut Call, received: &Received, response: &Response) -> bool {
+        let written = Self::written(received, response, &call.tag);
+        if let Err(response) = self.enter_dialog(call, received, &written) {
+            self.refuse(call, Refused { response, count: |stats| stats.not_acceptable += 1 });
+            return false;
+        }
+        if let Some(id) = &call.dialog {
+            let (now, timers) = (self.now(), self.timers);
+            let answered = self
+                .dialogs
+                .change(id, |dialog| dialog.response_sent(now, &timers, &received.request, &written));
+            if answered == Some(sip::dialog::answering::Answered::Ends) {
+                self.leave_dialog(call);
+            }
+        }
+        self.send_response(received, &written);
+        true
+    }
+
+    fn enter_dialog(
+        &mut self,
+        call: &mut Call,
+        received: &Received,
+        response: &SentResponse,
+    ) -> Result<(), Response> {
+        if call.dialog.is_some() || !(101..300).contains(&response.status().code()) {
+            return Ok(());
+        }
+        let protocol = received.arrival.flow.protocol();
+        let dialog = Dialog::as_uas(&received.request, response, protocol).map_err(|error| match error {
+            NoDialog::Method | NoDialog::Status | NoDialog::Tag => Response::new(500, Vec::new()),
+            NoDialog::Field(error) => Response::new(400, vec![headers::warning(399, &error.to_string())]),
+        })?;
+        let id = dialog.id().clone();
+        self.dialogs.insert(dialog).map_err(|error| match error {
+            NotKept::Exists => Response::new(482, Vec::new()),
+            NotKept::Full => Response::new(503, headers::refusal(&Refusal::CallLimit)),
+            NotKept::TooLarge => Response::new(513, Vec::new()),
+        })?;
+        self.by_dialog.insert(id.clone(), call.id);
+        call.dialog = Some(id);
+        Ok(())
+    }
+
+    /// Gives our 2xx to the transaction of its INVITE again.
+    pub(super) fn repeat_answer(&mut self, call: &Call, bytes: &[u8]) {
+        let Some(invite) = &call.invite else { return };
+        if let Ok(effects) = self.layer.respond(self.now(), invite.received.transaction, bytes) {
+            self.effects.extend(effects);
+        }
+    }
+
+    /// The first ACK for our last 200 has come.
+    pub(super) fn confirmed(&mut self, call: &mut Call, ack: &Request) {
+        let Some(invite) = call.invite.take() else { return };
+        if invite.offers {
+            match sdp::read_answer(ack.body()) {
+                Ok(agreed) => self.adopt(call, Some(agreed)),
+                Err(_) => return self.end(call, End::NoCodec),
+            }
+        }
+        self.confirm(call);
+        if let Some(received) = call.deferred.take() {
+            self.change(call, &received);
+        }
+    }
+
+    /// The far end has our answer: the call is carried, sound may leave.
+    pub(super) fn confirm(&mut self, call: &mut Call) {
+        if call.progress == Progress::Answered {
+            call.progress = Progress::Confirmed;
+            self.count(call.purpose, |stats| stats.carried += 1);
+            self.outputs.push(Output::Start(call.id));
+        }
+    }
+
+    /// Passes on to the media what was agreed; the first time, the leg joins its room.
+    pub(super) fn tell_media(&mut self, call: &mut Call) {
+        let Some(agreed) = &call.agreed else { return };
+        let plan = agreed.into();
+        match call.media {
+            Media::Port => {
+                call.media = Media::Leg;
+                let (room, outgoing) = (call.room.clone(), call.stream);
+                self.outputs.push(Output::Join { call: call.id, room, plan, outgoing });
+            }
+            Media::Leg => self.outputs.push(Output::Change { call: call.id, plan }),
+            Media::None | Media::Releasing => {}
+        }
+    }
+}
+
+/// Our session description: of what was agreed, or an offer when nothing was.
+pub(super) fn description(call: &Call) -> String {
+    match &call.agreed {
+        Some(agreed) => sdp::write_agreed(agreed, &call.local),
+        None => sdp::write_offer(&call.local),
+    }
+}

@@ -1,0 +1,137 @@
+//! One call as data.
+
+use sip::dialog::id::DialogId;
+use sip::message::Request;
+use sip::transaction::TransactionId;
+use sip::transport::arrival::Arrival;
+use sip::transport::flow::Flow;
+
+use crate::audio::Participant;
+use crate::media::leg::Outgoing;
+use crate::rooms::RoomName;
+use crate::sdp::{Agreed, Local};
+use crate::session_timer::SessionTimer;
+use crate::time::Time;
+
+/// A request of the far end that waits for its response.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub(super) transaction: TransactionId,
+    pub(super) arrival: Arrival,
+    pub(super) request: Request,
+}
+
+/// Whose call it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A caller's; it is counted.
+    Caller,
+    /// The engine's own, to itself; it is not counted.
+    Probe,
+}
+
+/// How far the signalling of a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Its media port is being opened, for so many times before; `retry` is when it is tried again.
+    Opening { tries: u32, retry: Option<Time> },
+    /// It rings until then.
+    Ringing { until: Time },
+    /// Our 200 is sent, and was never confirmed.
+    Answered,
+    /// The far end has our 200.
+    Confirmed,
+    /// Our BYE is sent; it waits for the answer until then.
+    Ending { until: Time },
+    /// Nothing of it is left.
+    Over,
+}
+
+/// The media of a call as the shell has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// No port, or it was released.
+    None,
+    /// A port is asked for or open, and no leg.
+    Port,
+    /// The leg is in its conference.
+    Leg,
+    /// It is being released.
+    Releasing,
+}
+
+/// An INVITE of the far end for which no ACK has come, or no final response was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Invite {
+    pub(super) received: Received,
+    /// The 200 carries an offer, so the ACK carries the answer.
+    pub(super) offers: bool,
+}
+
+/// Our refreshes of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refresh {
+    /// The session timer says when the next one is due.
+    ByTimer,
+    /// One was refused for now and is due again then.
+    RetryAt(Time),
+    /// One is in progress.
+    InProgress,
+}
+
+/// A call.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) id: Participant,
+    pub(super) purpose: Purpose,
+    pub(super) began: Time,
+    pub(super) room: RoomName,
+    /// Our tag in its dialog.
+    pub(super) tag: String,
+    pub(super) progress: Progress,
+    pub(super) media: Media,
+    pub(super) invite: Option<Invite>,
+    /// A change that has overtaken the ACK before it, and waits for that ACK.
+    pub(super) deferred: Option<Received>,
+    /// Its dialog, from the first response with a tag on.
+    pub(super) dialog: Option<DialogId>,
+    /// What the last request came over that named the far end's target.
+    pub(super) flow: Flow,
+    /// Our end of the stream; its address is that of the media port once there is one.
+    pub(super) local: Local,
+    pub(super) stream: Outgoing,
+    pub(super) agreed: Option<Agreed>,
+    pub(super) timer: SessionTimer,
+    pub(super) refresh: Refresh,
+}
+
+impl Call {
+    /// Whether nothing is left to wait for.
+    pub(super) fn is_over(&self) -> bool {
+        self.progress == Progress::Over && self.media == Media::None
+    }
+
+    /// When the session is to be refreshed by us; `None` while it is being refreshed, an ACK is missing, or the far
+    /// end does it.
+    pub(super) fn refresh_at(&self) -> Option<Time> {
+        match self.refresh {
+            _ if self.invite.is_some() => None,
+            Refresh::InProgress => None,
+            Refresh::RetryAt(at) => Some(at),
+            Refresh::ByTimer => self.timer.refresh_at(),
+        }
+    }
+
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match self.progress {
+            Progress::Opening { retry, .. } => retry,
+            Progress::Ringing { until } | Progress::Ending { until } => Some(until),
+            Progress::Answered | Progress::Confirmed => {
+                let lapse = self.timer.lapses_at();
+                Some(self.refresh_at().map_or(lapse, |refresh| refresh.min(lapse)))
+            }
+            Progress::Over => None,
+        }
+    }
+}

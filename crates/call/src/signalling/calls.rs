@@ -1,0 +1,83 @@
+//! The calls that there are, with their deadlines and their count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sip::transport::flow::{Connection, Link};
+
+use crate::audio::Participant;
+use crate::time::Time;
+
+use super::call::{Call, Purpose};
+
+/// All calls. A call is counted from its admission until its signalling and its media are gone.
+#[derive(Debug, Default)]
+pub(super) struct CallTable {
+    last: u64,
+    // Boxed, because a call is taken out and put back at every event.
+    all: BTreeMap<Participant, Box<Call>>,
+    deadlines: BTreeSet<(Time, Participant)>,
+    counted: u32,
+}
+
+impl CallTable {
+    /// The identifier of the next call. None is given twice.
+    pub(super) fn next_id(&mut self) -> Participant {
+        self.last += 1;
+        Participant(self.last)
+    }
+
+    /// Takes in a new call.
+    pub(super) fn insert(&mut self, call: Call) {
+        self.counted += u32::from(call.purpose == Purpose::Caller);
+        self.put(Box::new(call));
+    }
+
+    /// Takes a call out to change it. [`Self::put`] is owed.
+    pub(super) fn take(&mut self, id: Participant) -> Option<Box<Call>> {
+        let call = self.all.remove(&id)?;
+        call.deadline().map(|at| self.deadlines.remove(&(at, id)));
+        Some(call)
+    }
+
+    /// Puts a call back. One that is over is returned and no longer counted.
+    pub(super) fn put(&mut self, call: Box<Call>) -> Option<Box<Call>> {
+        if call.is_over() {
+            self.counted -= u32::from(call.purpose == Purpose::Caller);
+            return Some(call);
+        }
+        self.deadlines.extend(call.deadline().map(|at| (at, call.id)));
+        self.all.insert(call.id, call);
+        None
+    }
+
+    pub(super) fn ids(&self) -> Vec<Participant> {
+        self.all.keys().copied().collect()
+    }
+
+    /// How many callers' calls there are.
+    pub(super) fn count(&self) -> u32 {
+        self.counted
+    }
+
+    /// When the oldest callers' call began.
+    pub(super) fn oldest(&self) -> Option<Time> {
+        let callers = self.all.values().filter(|call| call.purpose == Purpose::Caller);
+        callers.map(|call| call.began).next()
+    }
+
+    /// The next deadline of a call.
+    pub(super) fn next_deadline(&self) -> Option<(Time, Participant)> {
+        self.deadlines.first().copied()
+    }
+
+    /// The connections that calls use.
+    pub(super) fn connections(&self) -> BTreeSet<Connection> {
+        let links = self.all.values().map(|call| call.flow.link);
+        links
+            .filter_map(|link| match link {
+                Link::Connection(_, connection) => Some(connection),
+                Link::Datagrams => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,141 @@
+//! How a call ends: why, what is sent, and what is released.
+
+use std::time::Duration;
+
+use sip::method::Method;
+
+use crate::calls::Stats;
+
+use super::agent::UserAgent;
+use super::call::{Call, Media, Progress};
+use super::headers::reason;
+use super::input::Output;
+use super::response::{Refused, Response, finish};
+
+/// How long the far end may take to answer our BYE before the call is counted as gone. The session is
+/// over when the BYE leaves (RFC 3261 section 15.1.1); this only lets a restart not cut it off.
+const BYE_WAIT: Duration = Duration::from_secs(4);
+
+/// Why a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    HungUp,
+    Cancelled,
+    NoAck,
+    NoCodec,
+    MediaTimeout,
+    SessionLapsed,
+    Refused,
+    ShutDown,
+}
+
+impl UserAgent {
+    /// Ends a call. One that is ending already goes on as it was.
+    pub(super) fn end(&mut self, call: &mut Call, end: End) {
+        match call.progress {
+            Progress::Opening { .. } | Progress::Ringing { .. } => self.end_unanswered(call, end),
+            Progress::Answered | Progress::Confirmed => self.end_answered(call, end),
+            Progress::Ending { .. } | Progress::Over => {}
+        }
+    }
+
+    fn end_unanswered(&mut self, call: &mut Call, end: End) {
+        let status = if end == End::ShutDown { 503 } else { 487 };
+        self.refuse(call, Refused { response: Response::new(status, Vec::new()), count: end.counter() });
+    }
+
+    fn end_answered(&mut self, call: &mut Call, end: End) {
+        self.count(call.purpose, end.counter());
+        self.release(call);
+        if let Some(received) = call.deferred.take() {
+            self.send_within(call, &received, &Response::new(487, Vec::new()));
+        }
+        call.invite = None;
+        let bye = end.bye().is_some_and(|(cause, text)| self.send_bye(call, cause, text));
+        // A half-open call has no far end to wait for (it may be forged): it is gone at once.
+        if bye && end != End::NoAck {
+            let until = self.time() + BYE_WAIT.min(self.settings.ack_timeout());
+            call.progress = Progress::Ending { until };
+        } else {
+            self.forget(call);
+        }
+    }
+
+    fn send_bye(&mut self, call: &Call, cause: u16, text: &str) -> bool {
+        let Some(id) = &call.dialog else { return false };
+        let drafted = self.dialogs.change(id, |dialog| {
+            dialog.await_no_ack();
+            dialog.request(Method::Bye)
+        });
+        let Some(Ok(draft)) = drafted else { return false };
+        self.send_request(call, finish(draft, &[reason(cause, text)], None))
+    }
+
+    /// Refuses a call that has no final response.
+    pub(super) fn refuse(&mut self, call: &mut Call, refused: Refused) {
+        self.count(call.purpose, refused.count);
+        self.release(call);
+        if let Some(invite) = call.invite.take() {
+            self.by_invite.remove(&invite.received.transaction);
+            let written = Self::written(&invite.received, &refused.response, &call.tag);
+            self.send_response(&invite.received, &written);
+        }
+        self.forget(call);
+    }
+
+    /// The far end gives up an INVITE that has no final response.
+    pub(super) fn on_cancel(&mut self, call: &mut Call) {
+        if matches!(call.progress, Progress::Opening { .. } | Progress::Ringing { .. }) {
+            self.end(call, End::Cancelled);
+        }
+    }
+
+    /// Nothing is left of the signalling of a call.
+    pub(super) fn forget(&mut self, call: &mut Call) {
+        call.progress = Progress::Over;
+        self.leave_dialog(call);
+    }
+
+    /// The dialog of a call is over.
+    pub(super) fn leave_dialog(&mut self, call: &mut Call) {
+        if let Some(id) = call.dialog.take() {
+            self.dialogs.remove(&id);
+            self.by_dialog.remove(&id);
+        }
+    }
+
+    fn release(&mut self, call: &mut Call) {
+        if matches!(call.media, Media::Port | Media::Leg) {
+            call.media = Media::Releasing;
+            self.outputs.push(Output::Release(call.id));
+        }
+    }
+}
+
+impl End {
+    /// Cause and text of the Reason in our BYE; `None` when no BYE is due.
+    fn bye(self) -> Option<(u16, &'static str)> {
+        match self {
+            End::HungUp | End::Cancelled => None,
+            End::NoAck => Some((408, "no ACK")),
+            End::NoCodec => Some((488, "no usable codec")),
+            End::MediaTimeout => Some((408, "media timeout")),
+            End::SessionLapsed => Some((408, "session timer lapsed")),
+            End::Refused => Some((481, "session refresh refused")),
+            End::ShutDown => Some((503, "shutting down")),
+        }
+    }
+
+    fn counter(self) -> fn(&mut Stats) {
+        match self {
+            End::HungUp => |stats| stats.ended_by_far_end += 1,
+            End::Cancelled => |stats| stats.cancelled += 1,
+            End::NoAck => |stats| stats.ended_without_ack += 1,
+            End::NoCodec => |stats| stats.not_acceptable += 1,
+            End::MediaTimeout => |stats| stats.ended_by_media_timeout += 1,
+            End::SessionLapsed => |stats| stats.ended_by_session_timer += 1,
+            End::Refused => |stats| stats.ended_by_refusal += 1,
+            End::ShutDown => |stats| stats.ended_by_shutdown += 1,
+        }
+    }
+}

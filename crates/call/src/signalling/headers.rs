@@ -1,0 +1,128 @@
+//! The headers of this node: what it can do, why it refuses, and what a request says about session timers.
+
+use sip::dialog::state::Dialog;
+use sip::draft::quoted;
+use sip::fields::Fields;
+use sip::message::Request;
+use sip::name::Name;
+use sip::session::Refresher as Side;
+use sip::transport::flow::{Flow, Protocol, Stream};
+use sip::transport::listeners::Listeners;
+
+use crate::admission::Refusal;
+use crate::session_timer::{Asked, Refresher, SessionTimer};
+
+/// A header to be written.
+pub(super) type Field = (Name, String);
+
+/// What this node can be asked to do.
+const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
+/// The body type that is understood.
+pub(crate) const SDP: &str = "application/sdp";
+/// The extension that is understood (RFC 4028).
+const TIMER: &str = "timer";
+
+/// When a caller may try again after maintenance mode refused it, in seconds. A drain takes minutes to
+/// an hour; callers that know another node go there at once.
+const RETRY_AFTER_MAINTENANCE: u32 = 120;
+/// When a caller may try again after a limit refused it, in seconds.
+const RETRY_AFTER_LIMIT: u32 = 10;
+
+/// `Allow`, for OPTIONS, for what agrees on a session, and for a method that is refused.
+pub(super) fn allow() -> Field {
+    (Name::Allow, ALLOW.into())
+}
+
+/// `Accept`, for OPTIONS, and for a body that is refused.
+pub(super) fn accept() -> Field {
+    (Name::Accept, SDP.into())
+}
+
+/// What this node can do, for OPTIONS.
+pub(super) fn abilities() -> Vec<Field> {
+    vec![allow(), accept(), (Name::Supported, TIMER.into())]
+}
+
+/// `Reason` as in RFC 3326, with a status of SIP as its cause.
+pub(super) fn reason(cause: u16, text: &str) -> Field {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    (Name::Reason, format!("SIP;cause={cause};text={}", quoted(&text)))
+}
+
+/// `Warning` (RFC 3261 section 20.43).
+pub(super) fn warning(code: u16, text: &str) -> Field {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    (Name::Warning, format!("{code} pitlane {}", quoted(&text)))
+}
+
+/// The headers of a 503 to a new call.
+pub(super) fn refusal(refusal: &Refusal) -> Vec<Field> {
+    let (text, seconds) = match refusal {
+        Refusal::Closed(closed) => (closed.reason.as_str(), RETRY_AFTER_MAINTENANCE),
+        Refusal::CallLimit => ("Out of resource", RETRY_AFTER_LIMIT),
+        Refusal::SourceRate => ("Too many calls from this address", RETRY_AFTER_LIMIT),
+    };
+    vec![(Name::RetryAfter, seconds.to_string()), reason(503, text)]
+}
+
+/// Our Contact, as the far end of this flow reaches us. Within a secure dialog it is a SIPS URI (RFC 3261 section
+/// 12.1.1).
+pub(super) fn contact(listeners: &Listeners, flow: Flow, secure: bool) -> Field {
+    let protocol = flow.protocol();
+    let address = listeners.sent_by(protocol, flow.local.ip());
+    let uri = match protocol {
+        _ if secure => format!("sips:{address}"),
+        Protocol::Udp => format!("sip:{address};transport=udp"),
+        Protocol::Stream(Stream::Tcp) => format!("sip:{address};transport=tcp"),
+        Protocol::Stream(Stream::Tls) => format!("sip:{address};transport=tls"),
+    };
+    (Name::Contact, format!("<{uri}>"))
+}
+
+/// Whether the dialog that this request begins is secure.
+pub(super) fn is_secure(dialog: Option<&Dialog>) -> bool {
+    dialog.is_some_and(Dialog::is_secure)
+}
+
+/// The extensions that a request requires and this node lacks, as the value of Unsupported.
+pub(super) fn lacking(request: &Request) -> Option<String> {
+    let required = request.headers().require().filter_map(Result::ok);
+    let lacking: Vec<_> =
+        required.map(|tag| tag.as_str()).filter(|tag| !tag.eq_ignore_ascii_case(TIMER)).collect();
+    (!lacking.is_empty()).then(|| lacking.join(", "))
+}
+
+/// What a message says about session timers. A malformed value counts as absent.
+pub(super) fn asked(headers: &Fields) -> Asked {
+    let expires = headers.session_expires().ok().flatten();
+    let has_timer = |name| headers.has_token(name, TIMER) == Ok(true);
+    Asked {
+        expires: expires.map(|expires| expires.seconds),
+        refresher_is_sender: expires.and_then(|expires| expires.refresher).map(|side| side == Side::Uac),
+        min_se: headers.min_se().ok().flatten().map(|min_se| min_se.seconds),
+        supported: has_timer(Name::Supported) || has_timer(Name::Require),
+    }
+}
+
+/// The headers of a 2xx that agrees on a session.
+pub(super) fn of_answer(contact: Field, timer: &SessionTimer) -> Vec<Field> {
+    let mut fields = vec![
+        contact,
+        allow(),
+        (Name::Supported, TIMER.into()),
+        (Name::SessionExpires, timer.response_header()),
+    ];
+    fields.extend((timer.refresher == Refresher::FarEnd).then(|| (Name::Require, TIMER.into())));
+    fields
+}
+
+/// The headers of a refresh of ours. `shortest` is the shortest interval that we accept, in seconds.
+pub(super) fn of_refresh(contact: Field, timer: &SessionTimer, shortest: u64) -> Vec<Field> {
+    vec![
+        contact,
+        allow(),
+        (Name::Supported, TIMER.into()),
+        (Name::SessionExpires, timer.request_header()),
+        (Name::MinSe, shortest.to_string()),
+    ]
+}

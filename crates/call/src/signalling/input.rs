@@ -1,0 +1,97 @@
+//! What the shell reports to the user agent, and what the user agent has it do.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use sip::transaction::input::Input as TransportInput;
+use sip::transport::flow::{Connection, Flow, Peer};
+
+use crate::audio::Participant;
+use crate::media::leg::{Outgoing, Plan};
+use crate::rooms::RoomName;
+
+/// What has happened. A call has one leg, which is named by the call.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// On a socket or a connection of SIP.
+    Transport(TransportInput),
+    /// A media port is open that [`Output::OpenPort`] asked for.
+    PortOpened {
+        /// Whose port.
+        call: Participant,
+        /// Its address, as the session description names it.
+        address: SocketAddr,
+    },
+    /// It cannot be opened.
+    NoPort {
+        /// Whose port.
+        call: Participant,
+        /// Why not.
+        why: NoPort,
+    },
+    /// Nothing was heard of the far end of a leg for the media timeout.
+    Silent(Participant),
+    /// The media port of a call is closed, and its leg is gone.
+    Released(Participant),
+}
+
+/// Why there is no media port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NoPort {
+    /// Calls have all of them.
+    Exhausted,
+    /// The system refuses one; the text says why.
+    Refused(String),
+}
+
+/// What is to be done, in order.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Send these bytes: as one datagram, or as the next bytes of the connection.
+    Send {
+        /// Over what.
+        flow: Flow,
+        /// A message, or the answer to a keep-alive.
+        bytes: Arc<[u8]>,
+    },
+    /// Open a connection. Its outcome is reported, always.
+    Connect {
+        /// Whom to.
+        peer: Peer,
+        /// The address of ours that it starts from.
+        local: IpAddr,
+    },
+    /// Close a connection when all is written that was sent before.
+    Disconnect(Connection),
+    /// Open a media port. Its outcome is reported, always.
+    OpenPort {
+        /// For which call.
+        call: Participant,
+        /// A probe never takes the last port that a caller could need.
+        spare: bool,
+    },
+    /// Put the leg into its conference, at its open port.
+    Join {
+        /// Which leg.
+        call: Participant,
+        /// The conference.
+        room: RoomName,
+        /// What was agreed.
+        plan: Plan,
+        /// Where its outgoing stream begins.
+        outgoing: Outgoing,
+    },
+    /// The call is confirmed: sound may leave.
+    Start(Participant),
+    /// Both ends agreed anew.
+    Change {
+        /// Which leg.
+        call: Participant,
+        /// What was agreed.
+        plan: Plan,
+    },
+    /// Take the leg out of its conference and close its port. [`Input::Released`] follows, always.
+    Release(Participant),
+    /// The probe is over, signalling and media.
+    ProbeOver,
+}

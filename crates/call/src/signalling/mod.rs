@@ -1,0 +1,40 @@
+//! The signalling of a node as one value without I/O: its calls by SIP, from their INVITE to their end.
+//!
+//! [`UserAgent`] takes the time and an [`Input`] and gives [`Output`]s; between two inputs, [`UserAgent::pass_time`] is
+//! owed at [`UserAgent::next_deadline`]. It decides everything about a call that is no sound: admission, the room, the
+//! answer, changes and refreshes of the session, and its end. Its count of calls is what a drain waits for (R4).
+//!
+//! It relies on crate `sip` for messages, transactions and dialogs, on [`crate::sdp`] for session descriptions, and on
+//! the shell for sockets, media ports, the media thread, and a seed of random numbers. It opens nothing, reads no
+//! clock, and starts no task.
+//!
+//! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
+//! begins a call, or belongs to none), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`.
+//!
+//! Not there: names that DNS resolves (a request of ours goes back to where the call came from instead), PRACK,
+//! registrations, and calls to the outside.
+
+mod agent;
+mod answer;
+mod call;
+mod calls;
+mod change;
+mod destination;
+mod ending;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
+mod headers;
+mod input;
+mod outside;
+mod random;
+mod refresh;
+mod response;
+mod within;
+
+pub(crate) use agent::UserAgent;
+pub(crate) use answer::FULL;
+pub(crate) use headers::SDP;
+pub(crate) use input::{Input, NoPort, Output};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Requests that belong to no dialog: a new call goes to the admission, all else is answered at once.
+
+use sip::message::Request;
+use sip::method::Method;
+use sip::uri::Uri;
+
+use crate::admission::{Admission, Refusal, Verdict};
+use crate::calls::Stats;
+use crate::rooms::RoomName;
+use crate::sdp::{Agreed, Local};
+use crate::session_timer::{Policy, SessionTimer, TooShort};
+
+use super::agent::{ExpectedProbe, UserAgent};
+use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
+use super::headers::{self, abilities, accept, allow};
+use super::response::{Refused, Response, of_description};
+
+/// What an INVITE agrees to before anything is opened for it.
+struct Terms {
+    room: RoomName,
+    agreed: Option<Agreed>,
+    timer: SessionTimer,
+}
+
+impl UserAgent {
+    /// A request outside of any dialog.
+    pub(super) fn outside(&mut self, received: Received) {
+        if received.request.method() == Method::Invite {
+            return self.new_call(received);
+        }
+        if !self.may_answer(&received) {
+            return;
+        }
+        let response = match received.request.method() {
+            Method::Options => self.options(),
+            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
+                Response::new(481, Vec::new())
+            }
+            Method::Register | Method::Subscribe | Method::Message | Method::Publish | Method::Refer => {
+                Response::new(405, vec![allow()])
+            }
+            Method::Invite | Method::Ack | Method::Cancel | Method::Other(_) => {
+                Response::new(501, vec![allow()])
+            }
+        };
+        self.respond(&received, &response);
+    }
+
+    /// A request within a dialog that there is not.
+    pub(super) fn refuse_unknown(&mut self, received: &Received) {
+        if self.may_answer(received) {
+            self.respond(received, &Response::new(481, Vec::new()));
+        }
+    }
+
+    /// Whether a request that begins no call is answered: not above the rate of its source.
+    fn may_answer(&mut self, received: &Received) -> bool {
+        let may = self.admitter.answer(self.time(), received.source());
+        if !may {
+            self.drop_unanswered(received);
+        }
+        may
+    }
+
+    fn drop_unanswered(&mut self, received: &Received) {
+        self.stats.dropped += 1;
+        self.layer.abandon(received.transaction);
+    }
+
+    /// The answer to OPTIONS: what this node can do, or why it takes no calls.
+    fn options(&self) -> Response {
+        match self.admitter.admission() {
+            Admission::Closed(closed) => {
+                Response::new(503, headers::refusal(&Refusal::Closed(closed.clone())))
+            }
+            Admission::Open if self.media_fault.is_some() => {
+                Response::new(503, headers::refusal(&Refusal::CallLimit))
+            }
+            Admission::Open => Response::new(200, abilities()),
+        }
+    }
+
+    fn new_call(&mut self, received: Received) {
+        let from = received.arrival.flow.remote;
+        let is_probe = |expected: &mut ExpectedProbe| {
+            expected.from == from
+                && dialled(&received.request).is_some_and(|(user, _)| user == expected.alias)
+        };
+        if self.expected.take_if(is_probe).is_some() {
+            return self.begin(Purpose::Probe, received);
+        }
+        match self.admitter.admit(self.time(), received.source(), self.calls.count()) {
+            Verdict::Admit => self.begin(Purpose::Caller, received),
+            Verdict::Refuse(refusal) => {
+                match &refusal {
+                    Refusal::Closed(_) => self.stats.refused_maintenance += 1,
+                    Refusal::CallLimit => self.stats.refused_limit += 1,
+                    Refusal::SourceRate => self.stats.refused_rate += 1,
+                }
+                self.respond(&received, &Response::new(503, headers::refusal(&refusal)));
+            }
+            Verdict::Drop => self.drop_unanswered(&received),
+        }
+    }
+
+    /// Begins a call that is admitted, or refuses it for what it says.
+    fn begin(&mut self, purpose: Purpose, received: Received) {
+        let terms = match self.terms(purpose, &received.request) {
+            Ok(terms) => terms,
+            Err(Refused { response, count }) => {
+                self.count(purpose, count);
+                return self.respond(&received, &response);
+            }
+        };
+        let id = self.calls.next_id();
+        if purpose == Purpose::Probe {
+            self.probe = Some(id);
+        }
+        self.by_invite.insert(received.transaction, id);
+        let offers = terms.agreed.is_none();
+        let mut call = Call {
+            id,
+            purpose,
+            began: self.time(),
+            room: terms.room,
+            tag: self.random.tag(),
+            progress: Progress::Opening { tries: 0, retry: None },
+            media: Media::None,
+            dialog: None,
+            flow: received.arrival.flow,
+            invite: Some(Invite { received, offers }),
+            deferred: None,
+            local: Local {
+                address: (self.settings.media, 0).into(),
+                session: self.random.number() >> 1,
+                version: 1,
+            },
+            stream: self.random.stream(),
+            agreed: terms.agreed,
+            timer: terms.timer,
+            refresh: Refresh::ByTimer,
+        };
+        self.open_port(&mut call);
+        self.calls.insert(call);
+    }
+
+    fn terms(&self, purpose: Purpose, invite: &Request) -> Result<Terms, Refused> {
+        let not_acceptable = |response| Refused { response, count: |stats| stats.not_acceptable += 1 };
+        if let Some(lacking) = headers::lacking(invite) {
+            let unsupported = vec![(sip::name::Name::Unsupported, lacking)];
+            return Err(not_acceptable(Response::new(420, unsupported)));
+        }
+        let Some((user, host)) = dialled(invite) else {
+            return Err(not_acceptable(Response::new(416, Vec::new())));
+        };
+        let room = match purpose {
+            // A probe is alone in a room whose name, its alias, no other has.
+            Purpose::Probe => Some(user.as_str().into()),
+            Purpose::Caller => self.rooms.find(&user, &host).cloned(),
+        };
+        let no_room =
+            || Refused { response: Response::new(404, Vec::new()), count: |stats| stats.not_found += 1 };
+        let room = room.or_else(|| self.rooms.find(number(&user), &host).cloned()).ok_or_else(no_room)?;
+        let agreed = read_body(invite).map_err(not_acceptable)?;
+        let timer = self.agree_timer(invite).map_err(not_acceptable)?;
+        Ok(Terms { room, agreed, timer })
+    }
+
+    /// Agrees on a session timer.
+    pub(super) fn agree_timer(&self, request: &Request) -> Result<SessionTimer, Response> {
+        let policy =
+            Policy { interval: self.settings.session_interval, shortest: self.settings.min_session_interval };
+        SessionTimer::agree(self.time(), headers::asked(request.headers()), policy).map_err(
+            |TooShort { min_se }| Response::new(422, vec![(sip::name::Name::MinSe, min_se.to_string())]),
+        )
+    }
+
+    /// Counts something that happened to a call, unless it is a probe.
+    pub(super) fn count(&mut self, purpose: Purpose, change: fn(&mut Stats)) {
+        if purpose == Purpose::Caller {
+            change(&mut self.stats);
+        }
+    }
+}
+
+impl Received {
+    /// Where it came from.
+    fn source(&self) -> std::net::IpAddr {
+        self.arrival.flow.remote.ip().to_canonical()
+    }
+}
+
+/// What the caller dials, user part and host; `None` for a scheme that is not understood.
+fn dialled(invite: &Request) -> Option<(String, String)> {
+    let text = |bytes: Option<std::borrow::Cow<'_, [u8]>>| {
+        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+    };
+    match invite.uri() {
+        Uri::Sip(uri) => Some((text(uri.decoded_user()), uri.host.to_string())),
+        Uri::Tel(uri) => {
+            let digits = uri.number.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')'));
+            Some((digits.collect(), String::new()))
+        }
+        Uri::Other(_) => None,
+    }
+}
+
+/// The number without the parameters of a telephone number (RFC 3261 section 19.1.6).
+fn number(user: &str) -> &str {
+    user.split_once(';').map_or(user, |(number, _)| number)
+}
+
+/// Reads the offer of a request; `None` when it makes none and wants ours.
+pub(super) fn read_body(request: &Request) -> Result<Option<Agreed>, Response> {
+    let not_understood = || Response::new(415, vec![accept()]);
+    if request.body().is_empty() {
+        return Ok(None);
+    }
+    let kind = request.headers().content_type().ok().flatten().ok_or_else(not_understood)?;
+    if !kind.is("application", "sdp") {
+        return Err(not_understood());
+    }
+    crate::sdp::read_offer(request.body()).map(Some).map_err(|error| of_description(&error))
+}

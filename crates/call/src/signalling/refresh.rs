@@ -1,0 +1,149 @@
+//! Requests of ours within a call: the refresh of its session, a re-INVITE with what is agreed already (RFC 4028
+//! section 7.4), and the responses to them.
+
+use std::time::Duration;
+
+use sip::dialog::responses::{Failure, Outcome};
+use sip::dialog::state::SentAck;
+use sip::message::Response as SentResponse;
+use sip::method::Method;
+use sip::transaction::TransactionId;
+use sip::transaction::outgoing::{Branch, Outgoing};
+
+use crate::sdp;
+
+use super::agent::UserAgent;
+use super::answer::description;
+use super::call::{Call, Progress, Refresh};
+use super::ending::End;
+use super::headers;
+use super::response::finish;
+
+/// When a refresh that was refused for now is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+/// When a refresh is tried again whose interval was too short.
+const RETRY_LONGER: Duration = Duration::from_secs(1);
+
+impl UserAgent {
+    /// Sends the refresh of a session.
+    pub(super) fn send_refresh(&mut self, call: &mut Call) {
+        call.refresh = Refresh::RetryAt(self.time() + RETRY);
+        let Some(id) = call.dialog.clone() else { return };
+        let dialog = self.dialogs.get(&id);
+        let contact = headers::contact(&self.listeners, call.flow, headers::is_secure(dialog));
+        let shortest = self.settings.min_session_interval.as_secs();
+        let fields = headers::of_refresh(contact, &call.timer, shortest);
+        let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
+        let Some(Ok(draft)) = drafted else { return };
+        if self.send_request(call, finish(draft, &fields, Some(&description(call)))) {
+            call.refresh = Refresh::InProgress;
+        }
+    }
+
+    /// Sends a request of ours within the dialog of a call. False when it cannot be sent.
+    pub(super) fn send_request(&mut self, call: &Call, bytes: Vec<u8>) -> bool {
+        let Some(dialog) = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)) else { return false };
+        let sequence = dialog.last_sequence().unwrap_or_default();
+        let destination = self.destination(dialog, call.flow);
+        let branch = Branch::new(self.random.branch());
+        let outgoing = Outgoing { bytes, destination, branch };
+        match self.layer.request(self.now(), outgoing) {
+            Ok((transaction, effects)) => {
+                self.requests.insert(transaction, (call.id, sequence));
+                self.effects.extend(effects);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// A response to a request of ours.
+    pub(super) fn on_response(&mut self, transaction: TransactionId, response: &SentResponse) {
+        let by_request = self.requests.get(&transaction).map(|(call, _)| *call);
+        let by_dialog = || self.by_dialog.get(&self.dialogs.of_response(response)?).copied();
+        let Some(id) = by_request.or_else(by_dialog) else { return };
+        if !response.status().is_provisional() {
+            self.requests.remove(&transaction);
+        }
+        self.with_call(id, |agent, call| agent.on_response_of(call, response));
+    }
+
+    fn on_response_of(&mut self, call: &mut Call, response: &SentResponse) {
+        let Some(id) = call.dialog.clone() else { return };
+        let (now, timers, random) = (self.now(), self.timers, self.random.number());
+        let outcome =
+            self.dialogs.change(&id, |dialog| dialog.response_received(now, &timers, response, random));
+        match outcome {
+            Some(Outcome::Acknowledge { sequence }) => {
+                self.acknowledge(call, sequence);
+                self.refreshed(call, response);
+            }
+            Some(Outcome::RepeatAck(sent)) => self.send_ack(call, sent),
+            Some(Outcome::RetryLater) => call.refresh = Refresh::ByTimer,
+            Some(Outcome::End) if matches!(call.progress, Progress::Ending { .. }) => self.forget(call),
+            Some(Outcome::End) => self.end(call, End::Refused),
+            Some(Outcome::Deliver) if !response.status().is_provisional() => {
+                self.not_refreshed(call, response)
+            }
+            Some(Outcome::Deliver | Outcome::Ignore) | None => {}
+        }
+    }
+
+    fn acknowledge(&mut self, call: &Call, sequence: u32) {
+        let Some(id) = &call.dialog else { return };
+        let Some(ack) = self.dialogs.get(id).and_then(|dialog| dialog.ack(sequence)) else { return };
+        let sent = SentAck { bytes: ack.finish().into(), random: self.random.branch() };
+        self.dialogs.change(id, |dialog| dialog.ack_sent(sequence, sent.clone()));
+        self.send_ack(call, sent);
+    }
+
+    fn send_ack(&mut self, call: &Call, sent: SentAck) {
+        let Some(dialog) = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)) else { return };
+        let destination = self.destination(dialog, call.flow);
+        let outgoing = Outgoing { bytes: sent.bytes.to_vec(), destination, branch: Branch::new(sent.random) };
+        if let Ok((_, effects)) = self.layer.request(self.now(), outgoing) {
+            self.effects.extend(effects);
+        }
+    }
+
+    /// The far end has agreed to our refresh.
+    fn refreshed(&mut self, call: &mut Call, response: &SentResponse) {
+        call.refresh = Refresh::ByTimer;
+        call.timer = call.timer.confirmed(self.time(), headers::asked(response.headers()));
+        if let Ok(agreed) = sdp::read_answer(response.body())
+            && call.agreed.as_ref() != Some(&agreed)
+        {
+            self.adopt(call, Some(agreed));
+        }
+    }
+
+    /// The far end has refused our refresh, and the call goes on.
+    fn not_refreshed(&mut self, call: &mut Call, response: &SentResponse) {
+        if response.headers().cseq().method != Method::Invite {
+            return;
+        }
+        let pause = if response.status().code() == 422 {
+            let min_se = headers::asked(response.headers()).min_se.unwrap_or_default();
+            call.timer = call.timer.lengthened(min_se);
+            RETRY_LONGER
+        } else {
+            RETRY
+        };
+        call.refresh = Refresh::RetryAt(self.time() + pause);
+    }
+
+    /// No response has come to a request of ours, or it could not be sent.
+    pub(super) fn on_no_response(&mut self, transaction: TransactionId, timed_out: bool) {
+        let Some((id, sequence)) = self.requests.remove(&transaction) else { return };
+        let failure = if timed_out { Failure::Timeout } else { Failure::Transport };
+        self.with_call(id, |agent, call| {
+            let Some(dialog) = call.dialog.clone() else { return };
+            let outcome = agent.dialogs.change(&dialog, |dialog| dialog.request_failed(sequence, failure));
+            match (call.progress, outcome) {
+                (Progress::Ending { .. }, _) => agent.forget(call),
+                (_, Some(Outcome::End)) => agent.end(call, End::SessionLapsed),
+                _ => call.refresh = Refresh::RetryAt(agent.time() + RETRY),
+            }
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! Responses: what is decided about a request, and how it is written and sent.
+
+use sip::draft::Draft;
+use sip::message::{self, Message, Response as SentResponse};
+use sip::name::Name;
+use sip::status::Status;
+use sip::value::Token;
+
+use crate::calls::Stats;
+use crate::sdp::SdpError;
+
+use super::agent::UserAgent;
+use super::call::Received;
+use super::headers::{self, Field, SDP};
+
+/// A response as it is decided.
+#[derive(Clone, Debug)]
+pub(super) struct Response {
+    status: u16,
+    fields: Vec<Field>,
+    description: Option<String>,
+}
+
+impl Response {
+    pub(super) fn new(status: u16, fields: Vec<Field>) -> Response {
+        Response { status, fields, description: None }
+    }
+
+    pub(super) fn with_description(self, description: String) -> Response {
+        Response { description: Some(description), ..self }
+    }
+}
+
+/// A refusal of a call that was admitted: the response, and what it counts as.
+pub(super) struct Refused {
+    pub(super) response: Response,
+    pub(super) count: fn(&mut Stats),
+}
+
+/// The refusal of a session description.
+pub(super) fn of_description(error: &SdpError) -> Response {
+    let code = match error {
+        SdpError::NoCodec => 305,
+        SdpError::TooLong | SdpError::Unreadable(_) => 399,
+    };
+    Response::new(488, vec![headers::warning(code, &error.to_string())])
+}
+
+/// Adds headers and the body. A value that cannot be written is left out.
+pub(super) fn finish(mut draft: Draft, fields: &[Field], description: Option<&str>) -> Vec<u8> {
+    for (name, value) in fields {
+        draft = draft.clone().field(*name, value).unwrap_or(draft);
+    }
+    match description {
+        None => draft.finish(),
+        Some(description) => {
+            draft.finish_with(SDP, description.as_bytes()).expect("the type has no control character")
+        }
+    }
+}
+
+impl UserAgent {
+    /// Writes a response. `tag` is ours; a request within a dialog has it already.
+    pub(super) fn written(received: &Received, response: &Response, tag: &str) -> SentResponse {
+        let status = Status::new(response.status).expect("it is one of ours");
+        let reply = received.arrival.reply(&received.request, status);
+        let reply = Token::new(tag).map_or(reply, |tag| reply.tagged(tag));
+        let draft = reply.draft().field(Name::Server, "Pitlane").expect("it has no control character");
+        let bytes = finish(draft, &response.fields, response.description.as_deref());
+        match message::datagram(&bytes) {
+            Ok(Message::Response(response)) => response,
+            Ok(Message::Request(_)) | Err(_) => unreachable!("a response of ours can be read"),
+        }
+    }
+
+    /// Gives a response to its transaction. One that is over has nobody who waits.
+    pub(super) fn send_response(&mut self, received: &Received, response: &SentResponse) {
+        if let Ok(effects) = self.layer.respond(self.now(), received.transaction, response.bytes()) {
+            self.effects.extend(effects);
+        }
+    }
+
+    /// Responds to a request that belongs to no dialog.
+    pub(super) fn respond(&mut self, received: &Received, response: &Response) {
+        let tag = self.random.tag();
+        self.send_response(received, &Self::written(received, response, &tag));
+    }
+}

@@ -1,0 +1,276 @@
+//! A user agent in a world of values: its far end is text, its media ports are always open.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::message;
+use sip::transaction::input::Input as TransportInput;
+use sip::transport::flow::{Connection, Flow, Link, Peer, Protocol, Stream};
+use sip::transport::listeners::{Listener, Listeners};
+
+use crate::admission::Admission;
+use crate::audio::Participant;
+use crate::calls::Stats;
+use crate::rooms::{Room, Rooms};
+use crate::settings::Settings;
+use crate::time::Time;
+
+use super::super::{Input, NoPort, Output, UserAgent};
+
+pub(super) const NODE: &str = "192.0.2.1:5060";
+pub(super) const PHONE: &str = "192.0.2.2:5062";
+
+pub(super) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
+                              m=audio 4000 RTP/AVP 0\r\n";
+
+pub(super) fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+/// What becomes of a media port.
+#[derive(Clone, Debug)]
+pub(super) enum Ports {
+    Open,
+    None(NoPort),
+    /// Their outcome is not known yet.
+    Pending,
+}
+
+pub(super) struct World {
+    pub(super) agent: UserAgent,
+    pub(super) now: Time,
+    pub(super) ports: Ports,
+    /// What was sent, with the address it went to, in order.
+    pub(super) sent: Vec<(Flow, String)>,
+    /// Everything else that was to be done.
+    pub(super) done: Vec<String>,
+    pub(super) opening: Vec<Peer>,
+}
+
+pub(super) fn settings() -> Settings {
+    let node = address(NODE);
+    let mut settings = Settings::new(node, node.ip());
+    settings.media_timeout = Duration::from_secs(60);
+    settings
+}
+
+impl World {
+    pub(super) fn new() -> World {
+        World::with(settings())
+    }
+
+    pub(super) fn with(settings: Settings) -> World {
+        let one = |protocol| Listener { protocol, address: settings.sip, advertised: None };
+        let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
+        let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
+        let rooms = Rooms::new([room("Meeting", "meet"), room("Number", "8000"), room("Odd", "team room")]);
+        let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [1; 32]);
+        let (sent, done, opening) = (Vec::new(), Vec::new(), Vec::new());
+        World { agent, now: Time(1000), ports: Ports::Open, sent, done, opening }
+    }
+
+    pub(super) fn act(&mut self, act: impl FnOnce(&mut UserAgent, Time) -> Vec<Output>) {
+        let mut outputs = act(&mut self.agent, self.now);
+        while !outputs.is_empty() {
+            let inputs: Vec<_> = outputs.drain(..).filter_map(|output| self.perform(output)).collect();
+            outputs = inputs.into_iter().flat_map(|input| self.agent.handle(self.now, input)).collect();
+        }
+    }
+
+    fn perform(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Send { flow, bytes } => {
+                self.sent.push((flow, String::from_utf8_lossy(&bytes).into_owned()));
+                None
+            }
+            Output::OpenPort { call, .. } => match &self.ports {
+                Ports::Open => Some(Input::PortOpened { call, address: address("192.0.2.1:40000") }),
+                Ports::None(why) => Some(Input::NoPort { call, why: why.clone() }),
+                Ports::Pending => None,
+            },
+            Output::Release(call) => {
+                self.done.push(format!("release {}", call.0));
+                Some(Input::Released(call))
+            }
+            Output::Connect { peer, .. } => {
+                self.opening.push(peer);
+                None
+            }
+            Output::Join { call, room, .. } => {
+                self.done.push(format!("join {} {room}", call.0));
+                None
+            }
+            Output::Start(call) => {
+                self.done.push(format!("start {}", call.0));
+                None
+            }
+            Output::Change { call, plan } => {
+                self.done.push(format!("change {} {:?}", call.0, plan.direction));
+                None
+            }
+            Output::Disconnect(_) => {
+                self.done.push("disconnect".into());
+                None
+            }
+            Output::ProbeOver => {
+                self.done.push("probe over".into());
+                None
+            }
+        }
+    }
+
+    /// Takes in a datagram.
+    pub(super) fn receive(&mut self, from: &str, text: &str) {
+        let read = message::datagram(text.as_bytes());
+        let input = TransportInput::Datagram { local: address(NODE), remote: address(from), read };
+        self.act(|agent, now| agent.handle(now, Input::Transport(input)));
+    }
+
+    /// Opens connection 1 of a far end.
+    pub(super) fn accept(&mut self, from: &str) -> Flow {
+        let link = Link::Connection(Stream::Tcp, Connection(1));
+        let flow = Flow { link, local: address(NODE), remote: address(from) };
+        self.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::Accepted(flow))));
+        flow
+    }
+
+    /// Takes in a message over connection 1.
+    pub(super) fn receive_over_connection(&mut self, text: &str) {
+        let mut framer = sip::framer::Framer::new();
+        framer.push(text.as_bytes());
+        while let Some(frame) = framer.next_frame() {
+            let input = TransportInput::Frame { connection: Connection(1), frame };
+            self.act(|agent, now| agent.handle(now, Input::Transport(input)));
+        }
+    }
+
+    /// Lets time pass, from deadline to deadline.
+    pub(super) fn pass(&mut self, length: Duration) {
+        let end = self.now + length;
+        while let Some(at) = self.agent.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.act(UserAgent::pass_time);
+        }
+        self.now = end;
+    }
+
+    pub(super) fn silent(&mut self, call: u64) {
+        self.act(|agent, now| agent.handle(now, Input::Silent(Participant(call))));
+    }
+
+    /// The messages that were sent since this was called last.
+    pub(super) fn take_sent(&mut self) -> Vec<String> {
+        self.sent.drain(..).map(|(_, text)| text).collect()
+    }
+
+    /// The only message that was sent since the last time.
+    pub(super) fn answer(&mut self) -> String {
+        let mut sent = self.take_sent();
+        assert_eq!(sent.len(), 1, "{sent:#?}");
+        sent.remove(0)
+    }
+
+    pub(super) fn take_done(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.done)
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.agent.counted().0
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.agent.stats()
+    }
+
+    /// A confirmed call of this phone.
+    pub(super) fn call(&mut self, phone: &mut Phone) {
+        self.receive(PHONE, &phone.invite(SDP));
+        let answer = self.answer();
+        assert!(answer.starts_with("SIP/2.0 200 OK"), "{answer}");
+        phone.answered(&answer);
+        self.receive(PHONE, &phone.ack(""));
+        assert!(self.sent.is_empty(), "an ACK is not answered");
+    }
+}
+
+/// The requests of a far end.
+pub(super) struct Phone {
+    pub(super) call_id: String,
+    pub(super) sequence: u32,
+    pub(super) tag: String,
+    pub(super) contact: String,
+    pub(super) via: String,
+    pub(super) target: String,
+    pub(super) extra: String,
+}
+
+impl Phone {
+    pub(super) fn new(call_id: &str) -> Phone {
+        Phone {
+            call_id: call_id.into(),
+            sequence: 1,
+            tag: String::new(),
+            contact: format!("<sip:phone@{PHONE}>"),
+            via: format!("SIP/2.0/UDP {PHONE}"),
+            target: "sip:meet@192.0.2.1".into(),
+            extra: String::new(),
+        }
+    }
+
+    pub(super) fn request(&self, method: &str, branch: &str, body: &str) -> String {
+        let Phone { call_id, sequence, tag, contact, via, target, extra } = self;
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "{method} {target} SIP/2.0\r\nVia: {via};branch=z9hG4bK{call_id}{branch}\r\nMax-Forwards: 70\r\n\
+             From: <sip:phone@example.com>;tag={call_id}\r\nTo: <sip:meet@192.0.2.1>{tag}\r\nCall-ID: {call_id}\r\n\
+             CSeq: {sequence} {method}\r\nContact: {contact}\r\n{extra}{kind}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    /// An INVITE. Its branch has the number of its CSeq.
+    pub(super) fn invite(&self, body: &str) -> String {
+        self.request("INVITE", &format!("i{}", self.sequence), body)
+    }
+
+    /// The tag of the node is known from now on.
+    pub(super) fn answered(&mut self, answer: &str) {
+        self.tag = format!(";tag={}", header(answer, "To").split("tag=").nth(1).expect("a tag"));
+    }
+
+    /// The ACK for a 2xx; the next request has the next CSeq.
+    pub(super) fn ack(&mut self, body: &str) -> String {
+        let ack = self.request("ACK", &format!("a{}", self.sequence), body);
+        self.sequence += 1;
+        ack
+    }
+
+    /// Another request within the call.
+    pub(super) fn next(&mut self, method: &str, body: &str) -> String {
+        let request = self.request(method, &format!("n{}", self.sequence), body);
+        self.sequence += 1;
+        request
+    }
+}
+
+/// A response to a request of the node.
+pub(super) fn response(request: &str, status: &str, headers: &str, body: &str) -> String {
+    let copied =
+        ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(request, name)));
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    format!(
+        "SIP/2.0 {status}\r\n{}{headers}{kind}Content-Length: {}\r\n\r\n{body}",
+        copied.concat(),
+        body.len()
+    )
+}
+
+pub(super) fn header<'t>(text: &'t str, name: &str) -> &'t str {
+    let start = format!("{name}: ");
+    text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+pub(super) fn has_header(text: &str, name: &str) -> bool {
+    let start = format!("{name}: ");
+    text.lines().any(|line| line.starts_with(&start))
+}

@@ -1,0 +1,109 @@
+//! Requests outside of any call, and INVITEs that begin none.
+
+use super::kit::{PHONE, Phone, SDP, World, header, settings};
+
+fn refusal(phone: &Phone, body: &str) -> String {
+    let mut world = World::new();
+    world.receive(PHONE, &phone.invite(body));
+    assert_eq!(world.count(), 0);
+    assert!(!world.take_done().iter().any(|done| done.starts_with("join")));
+    world.answer()
+}
+
+#[test]
+fn invite_that_cannot_be_taken_is_refused_with_what_is_wrong() {
+    let check = |change: fn(&mut Phone), body: &str, status: &str, with: &str| {
+        let mut phone = Phone::new("a");
+        change(&mut phone);
+        let refusal = refusal(&phone, body);
+        assert!(refusal.starts_with(&format!("SIP/2.0 {status}")), "{refusal}");
+        assert!(refusal.contains(with), "{refusal}");
+    };
+    check(|phone| phone.target = "sip:nobody@192.0.2.1".into(), SDP, "404", "");
+    check(|phone| phone.target = "mailto:meet@192.0.2.1".into(), SDP, "416", "");
+    check(
+        |phone| phone.extra = "Require: 100rel, timer, x\r\n".into(),
+        SDP,
+        "420",
+        "Unsupported: 100rel, x\r\n",
+    );
+    check(|phone| phone.extra = "Supported: timer\r\nx: 89\r\n".into(), SDP, "422", "Min-SE: 90\r\n");
+    check(|_| {}, "not a description", "488", "Warning: 399 pitlane");
+    check(|_| {}, &SDP.replace("AVP 0", "AVP 18"), "488", "Warning: 305 pitlane");
+    check(|phone| phone.contact = "<tel:1>".into(), SDP, "400", "Warning: 399 pitlane");
+}
+
+#[test]
+fn body_of_another_type_is_refused_with_what_is_accepted() {
+    let invite = Phone::new("a").invite(SDP).replace("application/sdp", "text/plain");
+    let mut world = World::new();
+    world.receive(PHONE, &invite);
+    let refusal = world.answer();
+    assert!(refusal.starts_with("SIP/2.0 415"), "{refusal}");
+    assert_eq!(header(&refusal, "Accept"), "application/sdp");
+}
+
+#[test]
+fn room_is_found_by_any_form_of_its_alias() {
+    let check = |target: &str| {
+        let (mut world, mut phone) = (World::new(), Phone::new("a"));
+        phone.target = target.into();
+        world.receive(PHONE, &phone.invite(SDP));
+        let answer = world.answer();
+        assert!(answer.starts_with("SIP/2.0 200"), "{target}: {answer}");
+    };
+    check("sip:MEET@192.0.2.1");
+    check("sip:m%65et@192.0.2.1;transport=udp");
+    check("sips:meet@192.0.2.1");
+    check("sip:team%20room@192.0.2.1");
+    check("sip:8000;phone-context=example.com@192.0.2.1;user=phone");
+    check("tel:80-00");
+}
+
+#[test]
+fn requests_outside_of_a_call_get_the_answers_of_the_rfcs() {
+    let mut world = World::new();
+    for (method, status) in [
+        ("OPTIONS", 200),
+        ("BYE", 481),
+        ("UPDATE", 481),
+        ("INFO", 481),
+        ("PRACK", 481),
+        ("NOTIFY", 481),
+        ("CANCEL", 481),
+        ("REGISTER", 405),
+        ("SUBSCRIBE", 405),
+        ("MESSAGE", 405),
+        ("REFER", 405),
+        ("FROBNICATE", 501),
+    ] {
+        world.receive(PHONE, &Phone::new(method).request(method, "x", ""));
+        let answer = world.answer();
+        assert!(answer.starts_with(&format!("SIP/2.0 {status}")), "{method}: {answer}");
+        let mut phone = Phone::new(&format!("tagged-{method}"));
+        phone.tag = ";tag=unknown".into();
+        if method != "CANCEL" {
+            world.receive(PHONE, &phone.request(method, "x", ""));
+            assert!(world.answer().starts_with("SIP/2.0 481"), "{method}");
+        }
+    }
+    world.receive(PHONE, &Phone::new("stray").request("ACK", "x", ""));
+    assert!(world.sent.is_empty(), "an ACK is never answered");
+}
+
+#[test]
+fn source_above_its_rate_is_refused_and_far_above_it_not_answered() {
+    let mut few = settings();
+    few.source_rate = crate::settings::SourceRate { admitted: 1, burst: 2, answered: 3 };
+    let mut world = World::with(few);
+    for n in 0..10 {
+        world.receive(PHONE, &Phone::new(&format!("c{n}")).invite(SDP));
+    }
+    let sent = world.take_sent();
+    let with = |status: &str| sent.iter().filter(|text| text.starts_with(status)).count();
+    assert_eq!((with("SIP/2.0 200"), with("SIP/2.0 503"), sent.len()), (2, 3, 5));
+    let stats = world.stats();
+    assert_eq!((stats.refused_rate, stats.dropped), (3, 5));
+    world.receive("192.0.2.7:5060", &Phone::new("other").invite(SDP));
+    assert!(world.answer().starts_with("SIP/2.0 200"), "another source is not concerned");
+}

@@ -1,0 +1,92 @@
+//! Where requests of the node go, and how it names itself.
+
+use std::net::SocketAddr;
+
+use sip::transport::flow::Link;
+
+use super::kit::{PHONE, Phone, SDP, World, address, header};
+
+/// Where the BYE of the node goes, over which kind of link, and the BYE.
+fn bye_after(change: fn(&mut Phone), from: &str) -> (SocketAddr, Link, String) {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    change(&mut phone);
+    world.receive(from, &phone.invite(SDP));
+    phone.answered(&world.answer());
+    world.receive(from, &phone.ack(""));
+    world.silent(1);
+    let (flow, bye) = world.sent.pop().unwrap_or_else(|| panic!("no BYE; {:?}", world.opening));
+    (flow.remote, flow.link, bye)
+}
+
+#[test]
+fn request_goes_to_the_contact_or_through_the_proxies_or_back() {
+    let check = |change: fn(&mut Phone), from: &str, to: &str, uri: &str| {
+        let (remote, _, bye) = bye_after(change, from);
+        assert_eq!(remote, address(to), "{bye}");
+        assert!(bye.starts_with(&format!("BYE {uri} SIP/2.0")), "{bye}");
+    };
+    check(|_| {}, PHONE, PHONE, "sip:phone@192.0.2.2:5062");
+    // Another port of the same address is where it listens.
+    check(
+        |phone| phone.contact = "<sip:p@192.0.2.2:7000>".into(),
+        PHONE,
+        "192.0.2.2:7000",
+        "sip:p@192.0.2.2:7000",
+    );
+    // A contact behind a NAT.
+    check(|phone| phone.contact = "<sip:p@10.0.0.5:7000>".into(), PHONE, PHONE, "sip:p@10.0.0.5:7000");
+    check(|phone| phone.contact = "<sip:p@phone.invalid>".into(), PHONE, PHONE, "sip:p@phone.invalid");
+    // Through a proxy, whatever the contact says.
+    let routed: fn(&mut Phone) = |phone| {
+        phone.extra = "Record-Route: <sip:198.51.100.9:5070;lr>\r\n".into();
+        phone.contact = "<sip:p@df7jal23ls0d.invalid;transport=ws>".into();
+    };
+    check(routed, PHONE, "198.51.100.9:5070", "sip:p@df7jal23ls0d.invalid;transport=ws");
+    let (_, _, bye) = bye_after(routed, PHONE);
+    assert_eq!(header(&bye, "Route"), "<sip:198.51.100.9:5070;lr>");
+    // A contact that this node cannot reach by its transport.
+    let unsupported: fn(&mut Phone) = |phone| phone.contact = "<sip:p@192.0.2.2:5061;transport=tls>".into();
+    check(unsupported, PHONE, PHONE, "sip:p@192.0.2.2:5061;transport=tls");
+}
+
+#[test]
+fn contact_over_tcp_is_called_over_tcp() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    phone.contact = "<sip:p@192.0.2.2:7000;transport=tcp>".into();
+    world.call(&mut phone);
+    world.silent(1);
+    assert_eq!(world.opening.len(), 1);
+    assert_eq!(world.opening[0].remote, address("192.0.2.2:7000"));
+}
+
+#[test]
+fn call_over_a_connection_is_answered_and_ended_over_it() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    phone.via = "SIP/2.0/TCP 10.0.0.5:5060".into();
+    let flow = world.accept("192.0.2.2:50123");
+    world.receive_over_connection(&phone.invite(SDP));
+    let (over, answer) = world.sent.pop().expect("an answer");
+    assert_eq!(over, flow);
+    assert_eq!(header(&answer, "Contact"), "<sip:192.0.2.1:5060;transport=tcp>");
+    phone.answered(&answer);
+    world.receive_over_connection(&phone.ack(""));
+    assert_eq!(world.agent.connections().len(), 1);
+    world.silent(1);
+    let (over, bye) = world.sent.pop().expect("a BYE");
+    assert_eq!(over, flow);
+    assert!(header(&bye, "Via").starts_with("SIP/2.0/TCP 192.0.2.1:5060;"), "{bye}");
+}
+
+#[test]
+fn target_follows_the_changes_of_the_far_end() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    world.call(&mut phone);
+    phone.contact = "<sip:p@198.51.100.3:6000>".into();
+    phone.via = "SIP/2.0/UDP 198.51.100.3:6000".into();
+    world.receive("198.51.100.3:6000", &phone.next("UPDATE", ""));
+    world.take_sent();
+    world.silent(1);
+    let (flow, bye) = world.sent.pop().expect("a BYE");
+    assert_eq!(flow.remote, address("198.51.100.3:6000"));
+    assert!(bye.starts_with("BYE sip:p@198.51.100.3:6000"), "{bye}");
+}

@@ -1,0 +1,73 @@
+//! Requests within the dialog of a call.
+
+use sip::dialog::receiving::Rejection;
+use sip::method::Method;
+use sip::name::Name;
+
+use super::agent::UserAgent;
+use super::call::{Call, Progress, Received};
+use super::ending::End;
+use super::headers::{abilities, allow};
+use super::response::Response;
+
+impl UserAgent {
+    /// A request of the far end within the dialog of a call.
+    pub(super) fn within(&mut self, call: &mut Call, received: Received) {
+        let Some(id) = call.dialog.clone() else { return };
+        let random = self.random.number();
+        let judged = self.dialogs.change(&id, |dialog| dialog.request_received(&received.request, random));
+        match judged {
+            Some(Ok(())) => self.accepted(call, received),
+            Some(Err(rejection)) => self.reject(call, &received, rejection),
+            None => self.refuse_unknown(&received),
+        }
+    }
+
+    fn reject(&mut self, call: &mut Call, received: &Received, rejection: Rejection) {
+        let retry = rejection.retry_after().map(|seconds| (Name::RetryAfter, seconds.to_string()));
+        let response = Response::new(rejection.status().code(), retry.into_iter().collect());
+        self.send_within(call, received, &response);
+    }
+
+    fn accepted(&mut self, call: &mut Call, received: Received) {
+        let response = match received.request.method() {
+            Method::Bye => return self.hang_up(call, &received),
+            Method::Invite | Method::Update => return self.change_or_defer(call, received),
+            Method::Options => Response::new(200, abilities()),
+            Method::Info => Response::new(200, Vec::new()),
+            // No reliable provisional response was sent, and nothing was subscribed to.
+            Method::Prack | Method::Notify => Response::new(481, Vec::new()),
+            Method::Message | Method::Publish | Method::Refer | Method::Register | Method::Subscribe => {
+                Response::new(405, vec![allow()])
+            }
+            Method::Ack | Method::Cancel | Method::Other(_) => Response::new(501, vec![allow()]),
+        };
+        self.send_within(call, &received, &response);
+    }
+
+    fn hang_up(&mut self, call: &mut Call, received: &Received) {
+        self.send_within(call, received, &Response::new(200, Vec::new()));
+        match call.progress {
+            Progress::Opening { .. } | Progress::Ringing { .. } => self.end(call, End::Cancelled),
+            Progress::Answered | Progress::Confirmed => {
+                self.confirm(call);
+                self.end(call, End::HungUp);
+            }
+            // Both sides have hung up at the same time.
+            Progress::Ending { .. } | Progress::Over => {}
+        }
+    }
+
+    /// A change that overtakes the ACK before it waits for that ACK: datagrams may change their order. A second one is
+    /// too early (RFC 3261 section 14.2).
+    fn change_or_defer(&mut self, call: &mut Call, received: Received) {
+        if call.invite.is_none() {
+            self.change(call, &received);
+        } else if call.deferred.is_none() && matches!(call.progress, Progress::Answered | Progress::Confirmed)
+        {
+            call.deferred = Some(received);
+        } else {
+            self.send_within(call, &received, &Response::new(500, vec![(Name::RetryAfter, "1".into())]));
+        }
+    }
+}

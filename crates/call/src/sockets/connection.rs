@@ -1,0 +1,101 @@
+//! One TCP connection: a task that reads and cuts the stream into messages, and one that writes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::net::sockopt;
+use sip::framer::Framer;
+use sip::transaction::input::Input as TransportInput;
+use sip::transport::flow::{Connection, Flow, Link, Stream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+
+use crate::driver::Driver;
+use crate::signalling::Input;
+
+use super::connections::Opened;
+use super::datagrams::canonical;
+
+/// How long a far end may leave unread what was sent to it over TCP, or not confirm it, before the
+/// system ends the connection. Whoever reads nothing for five seconds answers no SIP timer either.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The bytes that are read at a time.
+const PORTION: usize = 8 * 1024;
+
+/// A connection that is open and not yet known to the user agent.
+pub(super) struct Unserved {
+    stream: TcpStream,
+    opened: Opened,
+    pub(super) flow: Flow,
+}
+
+/// Takes a connection in. `None` when there are too many, or it is closed again already.
+pub(super) fn admit(driver: &Driver, stream: TcpStream) -> Option<Unserved> {
+    let addresses = || -> io::Result<(SocketAddr, SocketAddr)> {
+        sockopt::set_tcp_user_timeout(&stream, TCP_USER_TIMEOUT.as_millis() as u32)?;
+        stream.set_nodelay(true)?;
+        Ok((canonical(stream.local_addr()?), canonical(stream.peer_addr()?)))
+    };
+    let (local, remote) = addresses().ok()?;
+    let opened = driver.connections.add(remote, &driver.cancel)?;
+    let flow = Flow { link: Link::Connection(Stream::Tcp, opened.connection), local, remote };
+    Some(Unserved { stream, opened, flow })
+}
+
+impl Unserved {
+    /// Serves the connection until it is closed. The user agent knows it already.
+    pub(super) fn serve(self, driver: &Arc<Driver>) {
+        let Unserved { stream, opened: Opened { connection, queue, waiting, closed }, .. } = self;
+        let (reader, writer) = stream.into_split();
+        let all = write(writer, queue, waiting);
+        let cancelled = closed.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = cancelled.cancelled() => {}
+                () = all => cancelled.cancel(),
+            }
+        });
+        let driver = Arc::clone(driver);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = closed.cancelled() => {}
+                () = read(reader, connection, &driver) => closed.cancel(),
+            }
+            driver.connections.remove(connection);
+            driver.handle(Input::Transport(TransportInput::Closed(connection)));
+        });
+    }
+}
+
+async fn read(mut reader: OwnedReadHalf, connection: Connection, driver: &Arc<Driver>) {
+    let mut framer = Framer::new();
+    let mut portion = vec![0; PORTION];
+    while let Ok(length @ 1..) = reader.read(&mut portion).await {
+        driver.connections.heard(connection);
+        framer.push(&portion[..length]);
+        while let Some(frame) = framer.next_frame() {
+            driver.handle(Input::Transport(TransportInput::Frame { connection, frame }));
+        }
+    }
+}
+
+/// Writes what is queued until nothing more can come.
+async fn write(
+    mut writer: OwnedWriteHalf,
+    mut queue: mpsc::UnboundedReceiver<Arc<[u8]>>,
+    waiting: Arc<AtomicUsize>,
+) {
+    while let Some(bytes) = queue.recv().await {
+        if writer.write_all(&bytes).await.is_err() {
+            return;
+        }
+        waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+    }
+    // The far end may have closed it already.
+    let _ = writer.shutdown().await;
+}
