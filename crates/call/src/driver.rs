@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sip::message;
 use sip::transaction::input::Input as TransportInput;
@@ -24,6 +25,8 @@ use crate::signalling::{Input, NoPort, Output, UserAgent};
 use crate::sockets::{Connections, Datagrams};
 use crate::time::{Clock, Time};
 
+/// How long a name may take to be resolved.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
 /// The largest datagram there is (RFC 768).
 const DATAGRAM: usize = 65_535;
 
@@ -117,6 +120,7 @@ impl Driver {
                 }
                 Link::Connection(_, connection) => self.connections.send(connection, bytes),
             },
+            Output::Resolve(name) => self.resolve(name),
             Output::Connect { peer, local } => self.connect(peer, local),
             Output::Disconnect(connection) => self.connections.close(connection),
             Output::OpenPort { call, spare } => return Some(self.open_port(agent, call, spare)),
@@ -144,6 +148,18 @@ impl Driver {
             Output::ProbeOver => agent.probe = None,
         }
         None
+    }
+
+    /// Asks the system for the addresses of a name.
+    fn resolve(self: &Arc<Driver>, name: String) {
+        let driver = Arc::clone(self);
+        tokio::spawn(async move {
+            let found =
+                tokio::time::timeout(RESOLVE_LIMIT, tokio::net::lookup_host((name.as_str(), 0))).await;
+            let addresses: Vec<_> =
+                found.ok().and_then(Result::ok).into_iter().flatten().map(|address| address.ip()).collect();
+            driver.handle(Input::Resolved { name, addresses });
+        });
     }
 
     fn open_port(&self, agent: &mut Agent, call: Participant, spare: bool) -> Input {

@@ -28,6 +28,7 @@ use super::call::{Call, Progress, Received};
 use super::calls::CallTable;
 use super::ending::End;
 use super::input::{Input, NoPort, Output};
+use super::names::Names;
 use super::random::Random;
 use super::response::Response;
 
@@ -58,6 +59,7 @@ pub(crate) struct UserAgent {
     pub(super) expected: Option<ExpectedProbe>,
     /// The probe that there is.
     pub(super) probe: Option<Participant>,
+    pub(super) names: Names,
     /// Why the system refused the last media port that was asked for.
     pub(super) media_fault: Option<String>,
     pub(super) effects: VecDeque<Effect>,
@@ -95,6 +97,7 @@ impl UserAgent {
             requests: BTreeMap::new(),
             expected: None,
             probe: None,
+            names: Names::default(),
             media_fault: None,
             effects: VecDeque::new(),
             outputs: Vec::new(),
@@ -169,6 +172,7 @@ impl UserAgent {
                 let effects = self.layer.apply(self.now(), input);
                 self.effects.extend(effects);
             }
+            Input::Resolved { name, addresses } => self.names.learn(&name, addresses),
             Input::PortOpened { call, address } => {
                 self.media_fault = None;
                 self.with_call(call, |agent, call| agent.on_port(call, address));

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::dialog::answering::Answered;
 use sip::dialog::creation::NoDialog;
 use sip::dialog::state::Dialog;
 use sip::dialog::table::NotKept;
@@ -111,13 +112,15 @@ impl UserAgent {
             self.refuse(call, Refused { response, count: |stats| stats.not_acceptable += 1 });
             return false;
         }
-        if let Some(id) = &call.dialog {
+        if let Some(id) = call.dialog.clone() {
             let (now, timers) = (self.now(), self.timers);
             let answered = self
                 .dialogs
-                .change(id, |dialog| dialog.response_sent(now, &timers, &received.request, &written));
-            if answered == Some(sip::dialog::answering::Answered::Ends) {
-                self.leave_dialog(call);
+                .change(&id, |dialog| dialog.response_sent(now, &timers, &received.request, &written));
+            match answered {
+                Some(Answered::Ends) => self.leave_dialog(call),
+                Some(Answered::Continues) => self.resolve_next_hop(&id),
+                None => {}
             }
         }
         self.send_response(received, &written);

@@ -88,6 +88,7 @@ impl World {
                 Some(Input::PortOpened { call, address: ([127, 0, 0, 1], 40_000).into() })
             }
             Output::Release(call) => Some(Input::Released(call)),
+            Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             Output::Connect { peer, .. } => Some(Input::Transport(TransportInput::NotOpened(peer))),
             Output::Disconnect(_)
             | Output::Join { .. }

@@ -15,6 +15,13 @@ use crate::rooms::RoomName;
 pub(crate) enum Input {
     /// On a socket or a connection of SIP.
     Transport(TransportInput),
+    /// The addresses of a name that [`Output::Resolve`] asked for; none when there are none, or it took too long.
+    Resolved {
+        /// The name as it was asked for.
+        name: String,
+        /// Its addresses, the preferred one first.
+        addresses: Vec<IpAddr>,
+    },
     /// A media port is open that [`Output::OpenPort`] asked for.
     PortOpened {
         /// Whose port.
@@ -63,6 +70,8 @@ pub(crate) enum Output {
     },
     /// Close a connection when all is written that was sent before.
     Disconnect(Connection),
+    /// Resolve a name. Nothing waits for the outcome.
+    Resolve(String),
     /// Open a media port. Its outcome is reported, always.
     OpenPort {
         /// For which call.

@@ -11,8 +11,8 @@
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
 //! begins a call, or belongs to none), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`.
 //!
-//! Not there: names that DNS resolves (a request of ours goes back to where the call came from instead), PRACK,
-//! registrations, and calls to the outside.
+//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, registrations, and calls to the
+//! outside.
 
 mod agent;
 mod answer;
@@ -25,6 +25,7 @@ mod ending;
 pub(crate) mod fuzz;
 mod headers;
 mod input;
+mod names;
 mod outside;
 mod random;
 mod refresh;

@@ -109,6 +109,9 @@ impl UserAgent {
     /// The far end has agreed to our refresh.
     fn refreshed(&mut self, call: &mut Call, response: &SentResponse) {
         call.refresh = Refresh::ByTimer;
+        if let Some(id) = call.dialog.clone() {
+            self.resolve_next_hop(&id);
+        }
         call.timer = call.timer.confirmed(self.time(), headers::asked(response.headers()));
         if let Ok(agreed) = sdp::read_answer(response.body())
             && call.agreed.as_ref() != Some(&agreed)

@@ -1,6 +1,7 @@
 //! A user agent in a world of values: its far end is text, its media ports are always open.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sip::message;
@@ -45,6 +46,8 @@ pub(super) struct World {
     /// Everything else that was to be done.
     pub(super) done: Vec<String>,
     pub(super) opening: Vec<Peer>,
+    /// What DNS knows.
+    pub(super) names: BTreeMap<String, IpAddr>,
 }
 
 pub(super) fn settings() -> Settings {
@@ -66,7 +69,7 @@ impl World {
         let rooms = Rooms::new([room("Meeting", "meet"), room("Number", "8000"), room("Odd", "team room")]);
         let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [1; 32]);
         let (sent, done, opening) = (Vec::new(), Vec::new(), Vec::new());
-        World { agent, now: Time(1000), ports: Ports::Open, sent, done, opening }
+        World { agent, now: Time(1000), ports: Ports::Open, sent, done, opening, names: BTreeMap::new() }
     }
 
     pub(super) fn act(&mut self, act: impl FnOnce(&mut UserAgent, Time) -> Vec<Output>) {
@@ -91,6 +94,10 @@ impl World {
             Output::Release(call) => {
                 self.done.push(format!("release {}", call.0));
                 Some(Input::Released(call))
+            }
+            Output::Resolve(name) => {
+                let addresses = self.names.get(&name).copied().into_iter().collect();
+                Some(Input::Resolved { name, addresses })
             }
             Output::Connect { peer, .. } => {
                 self.opening.push(peer);

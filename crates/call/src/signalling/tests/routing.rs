@@ -90,3 +90,14 @@ fn target_follows_the_changes_of_the_far_end() {
     assert_eq!(flow.remote, address("198.51.100.3:6000"));
     assert!(bye.starts_with("BYE sip:p@198.51.100.3:6000"), "{bye}");
 }
+
+#[test]
+fn name_of_a_proxy_is_resolved_when_the_call_is_answered() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    world.names.insert("proxy.example.com".into(), [198, 51, 100, 9].into());
+    phone.extra = "Record-Route: <sip:proxy.example.com;lr>\r\n".into();
+    world.call(&mut phone);
+    world.silent(1);
+    let (flow, _) = world.sent.pop().expect("a BYE");
+    assert_eq!(flow.remote, address("198.51.100.9:5060"));
+}
