@@ -2,7 +2,7 @@
 //! other modules.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::media::ports::PortPool;
 use crate::media::thread::{self, Command};
 use crate::probe::{self, ProbeError, Probed};
 use crate::rooms::Rooms;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, TlsSettings};
 use crate::signalling::UserAgent;
-use crate::sockets::{self, Connections};
+use crate::sockets::{self, Connections, TlsError, TlsListener};
 use crate::time::Clock;
 
 /// How long a shut-down waits for the BYEs of the calls that are still there.
@@ -46,6 +46,16 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// SIP over TLS cannot be answered.
+    #[error(
+        "cannot answer SIP over TLS on {address}; free the port, or correct tls in the call engine's settings"
+    )]
+    Tls {
+        /// The address in the settings.
+        address: SocketAddr,
+        /// Why not.
+        source: TlsError,
+    },
     /// The system refuses a thread for media.
     #[error("cannot start the media thread")]
     Media(#[source] io::Error),
@@ -55,7 +65,8 @@ pub enum StartError {
 pub struct CallEngine {
     driver: Arc<Driver>,
     bound: SocketAddr,
-    media_address: std::net::IpAddr,
+    tls: Option<SocketAddr>,
+    media_address: IpAddr,
     probes: Arc<Semaphore>,
     media: Option<JoinHandle<()>>,
 }
@@ -77,23 +88,33 @@ impl CallEngine {
         let opened = sockets::bind(settings.sip).await;
         let opened = opened.map_err(|source| StartError::Sip { address, source })?;
         let bound = opened.address;
+        let tls = match &settings.tls {
+            Some(tls) => Some(tls_listener(tls).await?),
+            None => None,
+        };
+        let tls_address = tls.as_ref().map(|(_, address)| *address);
         let media_address = settings.media;
         let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
         let ports = PortPool::new(settings.media, settings.media_ports.clone());
         let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
         let (media, thread) =
             thread::start(clock, settings.media_timeout, failing(&failure)).map_err(StartError::Media)?;
-        let agent = UserAgent::new(settings, listeners(bound), rooms, admission, seed());
+        let listeners = listeners(bound, tls_address, settings.advertised);
+        let agent = UserAgent::new(settings, listeners, rooms, admission, seed());
         let (driver, events) = Driver::new(clock, agent, opened.datagrams, connections, media, ports);
         let _ = failure.set(Arc::downgrade(&driver));
         watch("SIP datagrams", &driver, Arc::clone(&driver).receive());
         watch("SIP timers", &driver, Arc::clone(&driver).keep_time());
         watch("media events", &driver, Arc::clone(&driver).carry(events));
         watch("SIP listener", &driver, sockets::accept(opened.listener, Arc::clone(&driver)));
+        if let Some((tls, _)) = tls {
+            watch("SIP listener of TLS", &driver, sockets::accept_tls(tls, Arc::clone(&driver)));
+        }
         watch("SIP connection reaper", &driver, Arc::clone(&driver).close_idle());
         Ok(CallEngine {
             driver,
             bound,
+            tls: tls_address,
             media_address,
             probes: Arc::new(Semaphore::new(1)),
             media: Some(thread),
@@ -104,6 +125,12 @@ impl CallEngine {
     #[must_use]
     pub fn sip_address(&self) -> SocketAddr {
         self.bound
+    }
+
+    /// Where SIP over TLS is answered, if it is.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls
     }
 
     /// Opens or closes the node for new calls. When this returns after a close, no further INVITE is
@@ -186,10 +213,23 @@ impl Drop for CallEngine {
     }
 }
 
-/// Both listeners, by which far ends are told where this node is reached.
-fn listeners(bound: SocketAddr) -> Listeners {
-    let one = |protocol| Listener { protocol, address: bound, advertised: None };
-    Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)])
+async fn tls_listener(settings: &TlsSettings) -> Result<(TlsListener, SocketAddr), StartError> {
+    let address = settings.address;
+    let failed = |source| StartError::Tls { address, source };
+    let listener = TlsListener::bind(settings).await.map_err(failed)?;
+    let bound = listener.address().map_err(|error| failed(error.into()))?;
+    Ok((listener, bound))
+}
+
+/// All listeners, by which far ends are told where this node is reached.
+fn listeners(bound: SocketAddr, tls: Option<SocketAddr>, advertised: Option<IpAddr>) -> Listeners {
+    let one = |protocol, address: SocketAddr| {
+        let advertised = advertised.map(|ip| SocketAddr::new(ip, address.port()).into());
+        Listener { protocol, address, advertised }
+    };
+    let mut listeners = vec![one(Protocol::Udp, bound), one(Protocol::TCP, bound)];
+    listeners.extend(tls.map(|address| one(Protocol::TLS, address)));
+    Listeners(listeners)
 }
 
 /// Random bytes of the system.

@@ -16,7 +16,7 @@
 //!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.
+//! Not implemented: video, WebRTC, RTCP (neither sent nor read), SRTP, registrations.
 
 mod calls;
 mod driver;
@@ -45,5 +45,6 @@ pub use engine::{CallEngine, StartError};
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};
 pub use rooms::{Room, RoomName, Rooms};
-pub use settings::{MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate};
+pub use settings::{MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate, TlsSettings};
+pub use sockets::{CertificateError, TlsError};
 pub use time::Time;

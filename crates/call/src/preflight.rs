@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::engine::StartError;
 use crate::media::ports::{PortError, available};
-use crate::settings::Settings;
-use crate::sockets;
+use crate::settings::{Settings, TlsSettings};
+use crate::sockets::{self, TlsListener};
 
 /// For how many calls there must be free media ports, or for as many as the range allows: enough to confirm a
 /// release with probes, and for the first callers. How many more there are is the operator's choice of the range.
@@ -18,6 +18,8 @@ pub struct Trial {
     /// Where to open the sockets of SIP: at the address of the settings, or at any port of that address if the
     /// checking process uses that one.
     pub sip: SocketAddr,
+    /// The same for SIP over TLS, if the settings have it.
+    pub tls: Option<SocketAddr>,
     /// How many media ports the checking process has open: one for each call.
     pub held_ports: u32,
 }
@@ -43,6 +45,12 @@ pub async fn preflight(settings: &Settings, trial: Trial) -> Vec<PreflightError>
     let address = settings.sip;
     if let Err(source) = sockets::bind(trial.sip).await {
         faults.push(StartError::Sip { address, source }.into());
+    }
+    if let Some(tls) = &settings.tls {
+        let tried = TlsSettings { address: trial.tls.unwrap_or(tls.address), ..tls.clone() };
+        if let Err(source) = TlsListener::bind(&tried).await {
+            faults.push(StartError::Tls { address: tls.address, source }.into());
+        }
     }
     if let Err(error) = media(settings, trial.held_ports) {
         faults.push(PreflightError::Media(error));
@@ -97,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn free_addresses_are_no_fault_and_are_free_again_afterwards() {
         let settings = settings(1);
-        let trial = Trial { sip: settings.sip, held_ports: 0 };
+        let trial = Trial { sip: settings.sip, tls: None, held_ports: 0 };
         assert_eq!(faults_of(&settings, trial).await, [] as [&str; 0]);
         assert_eq!(faults_of(&settings, trial).await, [] as [&str; 0]);
         let _tcp = TcpListener::bind(settings.sip).expect("it was closed");
@@ -110,10 +118,10 @@ mod tests {
         let _media: Vec<_> = [30_000, 30_002, 30_004]
             .map(|port| UdpSocket::bind((settings.media, port)).expect("bind"))
             .into();
-        let faults = faults_of(&settings, Trial { sip: settings.sip, held_ports: 0 }).await;
+        let faults = faults_of(&settings, Trial { sip: settings.sip, tls: None, held_ports: 0 }).await;
         assert!(faults.len() == 2 && faults[0].contains("127.91.1.2:5060"), "{faults:?}");
         assert!(faults[1].contains("0 free UDP ports for calls and 3 are needed"), "{faults:?}");
-        let held = Trial { sip: (settings.sip.ip(), 0).into(), held_ports: 3 };
+        let held = Trial { sip: (settings.sip.ip(), 0).into(), tls: None, held_ports: 3 };
         assert_eq!(faults_of(&settings, held).await, [] as [&str; 0]);
     }
 
@@ -121,7 +129,7 @@ mod tests {
     async fn address_that_is_not_on_this_machine_is_a_fault_though_the_asking_process_has_it() {
         let mut settings = settings(3);
         (settings.sip, settings.media) = (([192, 0, 2, 1], 5060).into(), [192, 0, 2, 1].into());
-        let held = Trial { sip: (settings.sip.ip(), 0).into(), held_ports: 500 };
+        let held = Trial { sip: (settings.sip.ip(), 0).into(), tls: None, held_ports: 500 };
         let faults = faults_of(&settings, held).await;
         assert!(faults.len() == 2 && faults.iter().all(|fault| fault.contains("192.0.2.1")), "{faults:?}");
     }

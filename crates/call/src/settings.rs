@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -19,6 +20,12 @@ pub struct Settings {
     pub sip: SocketAddr,
     /// The address that callers send their audio to; it is written into the session description.
     pub media: IpAddr,
+    /// The address that callers are told instead of those of SIP and media: the outer one of a NAT that maps one to one.
+    #[serde(default)]
+    pub advertised: Option<IpAddr>,
+    /// SIP over TLS, if it is wanted.
+    #[serde(default)]
+    pub tls: Option<TlsSettings>,
     /// The UDP ports for media. A call takes an even port and leaves the odd one above it free.
     #[serde(default = "default_media_ports")]
     pub media_ports: RangeInclusive<u16>,
@@ -53,6 +60,18 @@ pub struct Settings {
     pub tcp_idle: Duration,
 }
 
+/// SIP over TLS. The files are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// Where it is answered.
+    pub address: SocketAddr,
+    /// The certificate and those between it and the root, as PEM: its own first.
+    pub certificate: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
+}
+
 /// How many calls one source address may make: token buckets, in calls a second and calls in a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -78,6 +97,9 @@ pub enum SettingsError {
     /// `media` is 0.0.0.0 or ::.
     #[error("media = {0} cannot stand in a session description; set the address that callers reach")]
     MediaAddress(IpAddr),
+    /// `advertised` is 0.0.0.0 or ::.
+    #[error("advertised = {0} is no address that callers can reach; set the outer address, or leave it out")]
+    Advertised(IpAddr),
     /// There is no even port with an odd one above it.
     #[error("media_ports {0}-{1} holds no pair of ports; give a range that starts lower than it ends")]
     MediaPorts(u16, u16),
@@ -99,6 +121,8 @@ impl Settings {
         Settings {
             sip,
             media,
+            advertised: None,
+            tls: None,
             media_ports: default_media_ports(),
             call_limit: default_call_limit(),
             source_rate: SourceRate::default(),
@@ -130,6 +154,9 @@ impl Settings {
         }
         if self.media.is_unspecified() {
             return Err(SettingsError::MediaAddress(self.media));
+        }
+        if let Some(advertised) = self.advertised.filter(IpAddr::is_unspecified) {
+            return Err(SettingsError::Advertised(advertised));
         }
         let (first, last) = (*self.media_ports.start(), *self.media_ports.end());
         if last <= first.next_multiple_of(2) || first == 0 {
@@ -208,6 +235,7 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
         };
         check(|s| s.media = [0, 0, 0, 0].into(), "media = 0.0.0.0");
+        check(|s| s.advertised = Some([0, 0, 0, 0].into()), "advertised = 0.0.0.0");
         check(|s| s.media_ports = 40_001..=40_002, "media_ports");
         check(|s| s.media_timeout = Duration::from_secs(1801), "media_timeout");
         check(|s| s.session_interval = Duration::from_secs(89), "session_interval");

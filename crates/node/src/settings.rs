@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use call::SourceRate;
+use call::{SourceRate, TlsSettings};
 use edge::listen::collide;
 use fleet::time::Span;
 use serde::Deserialize;
@@ -73,8 +73,10 @@ impl Default for BootTable {
 struct NodeTable {
     sip: SocketAddr,
     media: IpAddr,
+    advertised: Option<IpAddr>,
     media_ports: Option<(u16, u16)>,
     web: SocketAddr,
+    sip_tls: Option<TlsSettings>,
 }
 
 #[derive(Default, Deserialize)]
@@ -120,13 +122,19 @@ impl Settings {
 
     fn parse(text: &str) -> Result<Self, String> {
         let MachineFile { boot, node, calls } = toml::from_str(text).map_err(|error| error.to_string())?;
-        let NodeTable { sip, media, media_ports, web } = node;
+        let NodeTable { sip, media, advertised, media_ports, web, sip_tls } = node;
         if collide(sip, web) {
             return Err(format!(
                 "sip ({sip}) and web ({web}) cannot both be listened on; give one another port"
             ));
         }
-        let mut settings = call::Settings::new(sip, media);
+        let tls = sip_tls.as_ref().map(|tls| tls.address);
+        if let Some(tls) = tls.filter(|tls| collide(*tls, sip) || collide(*tls, web)) {
+            return Err(format!(
+                "sip_tls ({tls}) cannot be listened on beside sip ({sip}) and web ({web}); give it another port"
+            ));
+        }
+        let mut settings = call::Settings { advertised, tls: sip_tls, ..call::Settings::new(sip, media) };
         if let Some((first, last)) = media_ports {
             settings.media_ports = first..=last;
         }
@@ -200,6 +208,22 @@ mod tests {
         check("127.0.1.1:5060", true);
         check("0.0.0.0:5060", true);
         check("127.0.1.2:5060", false);
+    }
+
+    #[test]
+    fn sip_over_tls_has_an_address_of_its_own() {
+        let settings = |address: &str| {
+            Settings::parse(&format!(
+                "{NODE}advertised = \"203.0.113.9\"\n\
+                 sip_tls = {{ address = \"{address}\", certificate = \"/c.pem\", key = \"/k.pem\" }}\n"
+            ))
+        };
+        let calls = settings("127.0.1.1:5061").unwrap().calls;
+        assert_eq!(calls.advertised, Some([203, 0, 113, 9].into()));
+        assert_eq!(calls.tls.unwrap().key, std::path::Path::new("/k.pem"));
+        for taken in ["127.0.1.1:5060", "0.0.0.0:8080"] {
+            assert!(settings(taken).unwrap_err().contains("sip_tls"), "{taken}");
+        }
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl UserAgent {
             // It was cancelled meanwhile.
             return;
         }
-        call.local.address = address;
+        let ip = self.settings.advertised.unwrap_or(address.ip());
+        call.local.address = SocketAddr::new(ip, address.port());
         let ring_time = match call.purpose {
             Purpose::Caller => self.settings.ring_time,
             Purpose::Probe => Duration::ZERO,
@@ -79,7 +80,7 @@ impl UserAgent {
         }
         call.progress = Progress::Ringing { until: self.time() + ring_time };
         let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else { return };
-        let contact = headers::contact(&self.listeners, call.flow, false);
+        let contact = headers::contact(&self.listeners, call.flow, call.secure);
         self.send_within(call, &received, &Response::new(180, vec![contact]));
     }
 
@@ -99,8 +100,7 @@ impl UserAgent {
 
     /// A 200 with the headers of a session.
     pub(super) fn agreement(&self, call: &Call) -> Response {
-        let dialog = call.dialog.as_ref().and_then(|id| self.dialogs.get(id));
-        let contact = headers::contact(&self.listeners, call.flow, headers::is_secure(dialog));
+        let contact = headers::contact(&self.listeners, call.flow, call.secure);
         Response::new(200, headers::of_answer(contact, &call.timer))
     }
 

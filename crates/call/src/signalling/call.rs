@@ -95,6 +95,8 @@ pub(super) struct Call {
     pub(super) deferred: Option<Received>,
     /// Its dialog, from the first response with a tag on.
     pub(super) dialog: Option<DialogId>,
+    /// Whether our Contact is a SIPS URI.
+    pub(super) secure: bool,
     /// What the last request came over that named the far end's target.
     pub(super) flow: Flow,
     /// Our end of the stream; its address is that of the media port once there is one.

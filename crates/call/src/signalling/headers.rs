@@ -1,13 +1,13 @@
 //! The headers of this node: what it can do, why it refuses, and what a request says about session timers.
 
-use sip::dialog::state::Dialog;
 use sip::draft::quoted;
-use sip::fields::Fields;
+use sip::fields::{Contacts, Fields};
 use sip::message::Request;
 use sip::name::Name;
 use sip::session::Refresher as Side;
 use sip::transport::flow::{Flow, Protocol, Stream};
 use sip::transport::listeners::Listeners;
+use sip::uri::{Scheme, Uri};
 
 use crate::admission::Refusal;
 use crate::session_timer::{Asked, Refresher, SessionTimer};
@@ -65,8 +65,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Vec<Field> {
     vec![(Name::RetryAfter, seconds.to_string()), reason(503, text)]
 }
 
-/// Our Contact, as the far end of this flow reaches us. Within a secure dialog it is a SIPS URI (RFC 3261 section
-/// 12.1.1).
+/// Our Contact, as the far end of this flow reaches us. Within a secure dialog it is a SIPS URI.
 pub(super) fn contact(listeners: &Listeners, flow: Flow, secure: bool) -> Field {
     let protocol = flow.protocol();
     let address = listeners.sent_by(protocol, flow.local.ip());
@@ -79,9 +78,19 @@ pub(super) fn contact(listeners: &Listeners, flow: Flow, secure: bool) -> Field 
     (Name::Contact, format!("<{uri}>"))
 }
 
-/// Whether the dialog that this request begins is secure.
-pub(super) fn is_secure(dialog: Option<&Dialog>) -> bool {
-    dialog.is_some_and(Dialog::is_secure)
+/// Whether our Contact in the dialog of this INVITE is a SIPS URI (RFC 3261 section 12.1.1): what the caller names is
+/// one. Over another transport than TLS that would name an address where nobody listens.
+pub(super) fn is_secure(invite: &Request, flow: Flow) -> bool {
+    let is_sips = |uri: Uri<'_>| uri.sip().is_some_and(|uri| uri.scheme == Scheme::Sips);
+    let headers = invite.headers();
+    let named = match (headers.record_routes().next(), headers.contacts()) {
+        (Some(route), _) => route.ok().map(|route| route.uri),
+        (None, Contacts::Listed(mut contacts)) => {
+            contacts.next().and_then(Result::ok).map(|contact| contact.uri)
+        }
+        (None, Contacts::All) => None,
+    };
+    flow.protocol() == Protocol::TLS && (is_sips(invite.uri()) || named.is_some_and(is_sips))
 }
 
 /// The extensions that a request requires and this node lacks, as the value of Unsupported.

@@ -127,6 +127,7 @@ impl UserAgent {
             progress: Progress::Opening { tries: 0, retry: None },
             media: Media::None,
             dialog: None,
+            secure: headers::is_secure(&received.request, received.arrival.flow),
             flow: received.arrival.flow,
             invite: Some(Invite { received, offers }),
             deferred: None,

@@ -29,8 +29,7 @@ impl UserAgent {
     pub(super) fn send_refresh(&mut self, call: &mut Call) {
         call.refresh = Refresh::RetryAt(self.time() + RETRY);
         let Some(id) = call.dialog.clone() else { return };
-        let dialog = self.dialogs.get(&id);
-        let contact = headers::contact(&self.listeners, call.flow, headers::is_secure(dialog));
+        let contact = headers::contact(&self.listeners, call.flow, call.secure);
         let shortest = self.settings.min_session_interval.as_secs();
         let fields = headers::of_refresh(contact, &call.timer, shortest);
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));

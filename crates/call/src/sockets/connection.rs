@@ -1,4 +1,4 @@
-//! One TCP connection: a task that reads and cuts the stream into messages, and one that writes.
+//! One connection, of TCP or TLS: a task that reads and cuts the stream into messages, and one that writes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,10 +10,11 @@ use rustix::net::sockopt;
 use sip::framer::Framer;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Flow, Link, Stream};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::driver::Driver;
 use crate::signalling::Input;
@@ -24,18 +25,20 @@ use super::datagrams::canonical;
 /// How long a far end may leave unread what was sent to it over TCP, or not confirm it, before the
 /// system ends the connection. Whoever reads nothing for five seconds answers no SIP timer either.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a handshake of TLS may take. A phone needs four messages on a network that may be slow.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// The bytes that are read at a time.
 const PORTION: usize = 8 * 1024;
 
-/// A connection that is open and not yet known to the user agent.
-pub(super) struct Unserved {
-    stream: TcpStream,
+/// A connection that counts, and is not yet known to the user agent.
+pub(super) struct Unserved<S> {
+    stream: S,
     opened: Opened,
     pub(super) flow: Flow,
 }
 
 /// Takes a connection in. `None` when there are too many, or it is closed again already.
-pub(super) fn admit(driver: &Driver, stream: TcpStream) -> Option<Unserved> {
+pub(super) fn admit(driver: &Driver, stream: TcpStream, kind: Stream) -> Option<Unserved<TcpStream>> {
     let addresses = || -> io::Result<(SocketAddr, SocketAddr)> {
         sockopt::set_tcp_user_timeout(&stream, TCP_USER_TIMEOUT.as_millis() as u32)?;
         stream.set_nodelay(true)?;
@@ -43,15 +46,38 @@ pub(super) fn admit(driver: &Driver, stream: TcpStream) -> Option<Unserved> {
     };
     let (local, remote) = addresses().ok()?;
     let opened = driver.connections.add(remote, &driver.cancel)?;
-    let flow = Flow { link: Link::Connection(Stream::Tcp, opened.connection), local, remote };
+    let flow = Flow { link: Link::Connection(kind, opened.connection), local, remote };
     Some(Unserved { stream, opened, flow })
 }
 
-impl Unserved {
+impl Unserved<TcpStream> {
+    /// Has TLS accept the connection; `None` when that fails, or takes too long.
+    pub(super) async fn secured(
+        self,
+        driver: &Driver,
+        acceptor: &TlsAcceptor,
+    ) -> Option<Unserved<TlsStream<TcpStream>>> {
+        let Unserved { stream, opened, flow } = self;
+        let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream));
+        let stream = tokio::select! {
+            () = opened.closed.cancelled() => None,
+            stream = handshake => stream.ok().and_then(Result::ok),
+        };
+        match stream {
+            Some(stream) => Some(Unserved { stream, opened, flow }),
+            None => {
+                driver.connections.remove(opened.connection);
+                None
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + 'static> Unserved<S> {
     /// Serves the connection until it is closed. The user agent knows it already.
     pub(super) fn serve(self, driver: &Arc<Driver>) {
         let Unserved { stream, opened: Opened { connection, queue, waiting, closed }, .. } = self;
-        let (reader, writer) = stream.into_split();
+        let (reader, writer) = tokio::io::split(stream);
         let all = write(writer, queue, waiting);
         let cancelled = closed.clone();
         tokio::spawn(async move {
@@ -72,7 +98,7 @@ impl Unserved {
     }
 }
 
-async fn read(mut reader: OwnedReadHalf, connection: Connection, driver: &Arc<Driver>) {
+async fn read(mut reader: impl AsyncRead + Unpin, connection: Connection, driver: &Arc<Driver>) {
     let mut framer = Framer::new();
     let mut portion = vec![0; PORTION];
     while let Ok(length @ 1..) = reader.read(&mut portion).await {
@@ -86,7 +112,7 @@ async fn read(mut reader: OwnedReadHalf, connection: Connection, driver: &Arc<Dr
 
 /// Writes what is queued until nothing more can come.
 async fn write(
-    mut writer: OwnedWriteHalf,
+    mut writer: impl AsyncWrite + Unpin,
     mut queue: mpsc::UnboundedReceiver<Arc<[u8]>>,
     waiting: Arc<AtomicUsize>,
 ) {

@@ -1,5 +1,6 @@
 //! Connections that others open, and those that the user agent has opened.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +8,15 @@ use std::time::Duration;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Peer, Stream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
 
 use crate::driver::Driver;
+use crate::settings::TlsSettings;
 use crate::signalling::Input;
 
 use super::connection;
+use super::tls::{CertificateError, Identity, LOOK};
 
 /// How long the listener waits after an error, most likely for want of file descriptors: the next try would fail at
 /// once as well.
@@ -24,7 +29,7 @@ pub(crate) async fn accept(listener: TcpListener, driver: Arc<Driver>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                if let Some(unserved) = connection::admit(&driver, stream) {
+                if let Some(unserved) = connection::admit(&driver, stream, Stream::Tcp) {
                     driver.handle(Input::Transport(TransportInput::Accepted(unserved.flow)));
                     unserved.serve(&driver);
                 }
@@ -34,6 +39,79 @@ pub(crate) async fn accept(listener: TcpListener, driver: Arc<Driver>) {
     }
 }
 
+/// The listener of SIP over TLS.
+pub(crate) struct TlsListener {
+    listener: TcpListener,
+    identity: Arc<Identity>,
+    acceptor: TlsAcceptor,
+}
+
+impl TlsListener {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// The address cannot be had, or the certificate cannot be used.
+    pub(crate) async fn bind(settings: &TlsSettings) -> Result<TlsListener, TlsError> {
+        let identity = Arc::new(Identity::load(settings)?);
+        let acceptor = identity.acceptor()?;
+        let listener = TcpListener::bind(settings.address).await?;
+        Ok(TlsListener { listener, identity, acceptor })
+    }
+
+    /// The address that was bound, with its real port.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// Why SIP over TLS cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The library refuses its settings.
+    #[error(transparent)]
+    Library(#[from] rustls::Error),
+    /// The address cannot be had.
+    #[error(transparent)]
+    Address(#[from] io::Error),
+}
+
+/// Accepts connections of TLS, within the limits, until it is cancelled.
+pub(crate) async fn accept_tls(tls: TlsListener, driver: Arc<Driver>) {
+    let TlsListener { listener, identity, acceptor } = tls;
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {
+                let identity = Arc::clone(&identity);
+                // Files may lie on a slow disk.
+                tokio::task::spawn_blocking(move || identity.refresh());
+            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => secure(stream, &driver, acceptor.clone()),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            },
+        }
+    }
+}
+
+/// Shakes hands with a far end, and serves its connection then.
+fn secure(stream: TcpStream, driver: &Arc<Driver>, acceptor: TlsAcceptor) {
+    let Some(unserved) = connection::admit(driver, stream, Stream::Tls) else { return };
+    let driver = Arc::clone(driver);
+    tokio::spawn(async move {
+        if let Some(secured) = unserved.secured(&driver, &acceptor).await {
+            driver.handle(Input::Transport(TransportInput::Accepted(secured.flow)));
+            secured.serve(&driver);
+        }
+    });
+}
+
 impl Driver {
     /// Opens a connection from an address of ours, and reports what becomes of it.
     pub(crate) fn connect(self: &Arc<Driver>, peer: Peer, local: IpAddr) {
@@ -41,10 +119,12 @@ impl Driver {
         tokio::spawn(async move {
             let stream = match peer.stream {
                 Stream::Tcp => tokio::time::timeout(CONNECT_LIMIT, open(local, peer.remote)).await.ok(),
-                // This node has no certificate for SIP.
+                // This node knows no authority that certifies phones and proxies: they open such connections.
                 Stream::Tls => None,
             };
-            let unserved = stream.and_then(Result::ok).and_then(|stream| connection::admit(&driver, stream));
+            let unserved = stream
+                .and_then(Result::ok)
+                .and_then(|stream| connection::admit(&driver, stream, Stream::Tcp));
             match unserved {
                 Some(unserved) => {
                     let flow = unserved.flow;
@@ -57,7 +137,7 @@ impl Driver {
     }
 }
 
-async fn open(local: IpAddr, remote: SocketAddr) -> std::io::Result<TcpStream> {
+async fn open(local: IpAddr, remote: SocketAddr) -> io::Result<TcpStream> {
     let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.bind((local, 0).into())?;
     socket.connect(remote).await

@@ -1,14 +1,18 @@
-//! The sockets of SIP: one UDP socket and one TCP listener on the same address and port, and the connections. They
+//! The sockets of SIP: one UDP socket and one TCP listener on the same address and port, a listener of TLS, and the
+//! connections. They
 //! pass on what comes in and send what is to be sent; what it means is for [`crate::signalling`] to decide.
 
 mod connection;
 mod connections;
 mod datagrams;
 mod listener;
+mod tls;
 
 pub(crate) use connections::Connections;
 pub(crate) use datagrams::Datagrams;
-pub(crate) use listener::accept;
+pub use listener::TlsError;
+pub(crate) use listener::{TlsListener, accept, accept_tls};
+pub use tls::CertificateError;
 
 use std::io;
 use std::net::SocketAddr;

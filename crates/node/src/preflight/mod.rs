@@ -46,7 +46,8 @@ pub async fn check(root: &Path, slot: Option<Slot>, held: &Held, release: Releas
     if let Some(Settings { calls, web, confirm_within: _ }) = settings {
         let listener = web::listen(held.try_at(web)).await;
         faults.of(listener.map_err(|error| web::CannotListen { address: web, ..error }));
-        let trial = Trial { sip: held.try_at(calls.sip), held_ports: held.calls };
+        let tls = calls.tls.as_ref().map(|tls| held.try_at(tls.address));
+        let trial = Trial { sip: held.try_at(calls.sip), tls, held_ports: held.calls };
         for error in call::preflight(&calls, trial).await {
             faults.of(Err::<(), _>(error));
         }
