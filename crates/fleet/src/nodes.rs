@@ -287,3 +287,72 @@ fn presence(node: &Node) -> Presence {
     let absent = (waits && node.contact.is_lost()) || (queued && node.duplicate().is_some());
     if absent { Presence::Absent } else { Presence::Working }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+    use crate::progress::Attempt;
+
+    const ONE: NodeId = NodeId(1);
+    const TWO: NodeId = NodeId(2);
+
+    fn node(progress: Progress, result: Option<AttemptResult>) -> Node {
+        Node { progress, result, ..Node::new(String::from("node"), Duty::Bursting) }
+    }
+
+    fn draining() -> Progress {
+        Attempt::enters(Time(0), 1, Phase::Draining { until: Time(5) })
+    }
+
+    /// Two nodes with a result each, in the same rank.
+    fn nodes() -> Nodes {
+        let mut nodes = Nodes::default();
+        nodes.insert(ONE, node(draining(), Some(AttemptResult::Failed)));
+        let pending = Progress::Pending { tried: 1, rests_until: None };
+        nodes.insert(TWO, node(pending, Some(AttemptResult::Failed)));
+        nodes
+    }
+
+    #[test]
+    fn index_follows_every_change_of_a_record() {
+        let mut nodes = nodes();
+        assert!(nodes.index_is_true());
+        assert_eq!((nodes.results(), nodes.working()), (Results { upgraded: 0, failed: 2 }, 2));
+        nodes.edit(ONE, |node| {
+            node.progress = Progress::Upgraded { at: Time(6) };
+            node.result = Some(AttemptResult::Upgraded);
+        });
+        assert!(nodes.index_is_true());
+        assert_eq!((nodes.results(), nodes.working()), (Results { upgraded: 1, failed: 1 }, 1));
+        assert_eq!((nodes.places().len(), nodes.next_deadline()), (0, None));
+        let removed = nodes.remove(TWO);
+        assert!(nodes.index_is_true() && removed.is_some());
+        assert_eq!((nodes.results(), nodes.working()), (Results { upgraded: 1, failed: 0 }, 0));
+        nodes.insert(ONE, node(draining(), None));
+        assert!(nodes.index_is_true(), "the record before is still listed");
+    }
+
+    #[test]
+    fn index_that_differs_from_the_records_is_noticed() {
+        let mut nodes = nodes();
+        nodes.index.places.remove(&ONE);
+        assert!(!nodes.index_is_true());
+    }
+
+    /// A change that leaves what is wanted of the node as it was is not a new desired state.
+    #[test]
+    fn record_is_stored_when_it_has_changed_and_its_generation_rises_with_what_is_wanted() {
+        let mut nodes = nodes();
+        nodes.take_changed();
+        let before = nodes.get(ONE).map(|node| node.generation);
+        nodes.edit(ONE, |_| ());
+        assert!(nodes.take_changed().is_empty());
+        nodes.edit(ONE, |node| node.reported_at = Time(7));
+        assert_eq!(nodes.take_changed(), [ONE].into());
+        assert_eq!(nodes.get(ONE).map(|node| node.generation), before);
+        nodes.edit(ONE, |node| node.operator_maintenance = Some(String::new()));
+        assert!(nodes.get(ONE).map(|node| node.generation) > before);
+    }
+}

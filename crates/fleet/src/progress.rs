@@ -267,3 +267,43 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNTIL: Time = Time(9);
+
+    #[test]
+    fn each_state_decides_place_maintenance_mode_and_what_the_end_of_the_run_may_spare() {
+        let attempt = |phase| Progress::Attempt(Attempt { tried: 2, since: Time(3), phase });
+        let releasing = attempt(Phase::Releasing { ending: Ending::TimedOut });
+        let names = ["holds a place", "is under way", "can be spared", "holds maintenance mode"];
+        for (progress, expected) in [
+            (Progress::Idle, [false, false, false, false]),
+            (Progress::Pending { tried: 2, rests_until: Some(UNTIL) }, [false, false, true, false]),
+            (attempt(Phase::Starting { until: UNTIL }), [true, true, true, false]),
+            (attempt(Phase::Preparing { until: UNTIL }), [true, true, true, true]),
+            (attempt(Phase::Draining { until: UNTIL }), [true, true, true, true]),
+            (attempt(Phase::Installing { drain_until: Time(1), stuck_at: UNTIL }), [true, true, true, true]),
+            (attempt(Phase::Rebooting { stuck_at: UNTIL }), [true, true, false, true]),
+            (releasing.clone(), [true, false, false, false]),
+            (Progress::Upgraded { at: Time(3) }, [false, false, false, false]),
+            (Progress::Failed { why: Failure::Lost, at: Time(3) }, [false, false, false, false]),
+        ] {
+            let found = [
+                progress.holds_place(),
+                progress.is_under_way(),
+                progress.can_be_spared(),
+                progress.holds_maintenance(),
+            ];
+            assert_eq!(found, expected, "{names:?} of {progress:?}");
+            let attempted = progress.holds_place();
+            let queued = matches!(progress, Progress::Pending { .. });
+            assert_eq!(progress.since(), attempted.then_some(Time(3)), "{progress:?}");
+            assert_eq!(progress.tried(), (attempted || queued).then_some(2), "{progress:?}");
+            let has_deadline = (attempted || queued) && progress != releasing;
+            assert_eq!(progress.deadline(), has_deadline.then_some(UNTIL), "{progress:?}");
+        }
+    }
+}

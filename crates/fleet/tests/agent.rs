@@ -1,6 +1,6 @@
 //! The node's own guard of its calls: it holds whatever the platform sends, and in whatever order that arrives.
 
-use fleet::agent::{Agent, AgentEvent, FallBack, PersistentState, Refusal, Refuse, Start};
+use fleet::agent::{Agent, AgentEvent, AgentFact, FallBack, PersistentState, Refusal, Refuse, Start};
 use fleet::desired::{Assignment, Depth, Desired, Generation, Intent, Owners, RunId};
 use fleet::observed::{Admission, Calls, ReleaseState, Staging};
 use fleet::time::{Span, Time};
@@ -234,4 +234,126 @@ fn node_that_came_back_without_its_new_slot_leaves_again() {
         agent.apply(Time(2), event);
     }
     assert_eq!(agent.wanted().leave, Some(software(1)));
+}
+
+/// The Management Node shows how long the oldest call has lasted, and the node is not asked again for it.
+#[test]
+fn oldest_call_that_is_reported_grows_older_with_time() {
+    let mut agent = Agent::new(PersistentState::default(), start());
+    let oldest = Some(Span::seconds(30));
+    agent.apply(Time(1_000), AgentEvent::Calls(Calls::Known { count: 2, oldest }));
+    let grown = Calls::Known { count: 2, oldest: Some(Span::seconds(34)) };
+    assert_eq!(agent.observed(Time(5_000)).calls, grown);
+}
+
+#[test]
+fn package_that_is_fetched_is_reported_while_it_is_the_one_that_is_wanted() {
+    const OTHER: Sha256 = Sha256([8; 32]);
+    for (fetched, reported) in [
+        (PACKAGE, Staging::Fetching { manifest: PACKAGE, percent: 40 }),
+        // Its fetching has not ended yet.
+        (OTHER, Staging::Nothing),
+    ] {
+        let mut agent = Agent::new(PersistentState::default(), start());
+        agent.accept(Time(0), drained(2, Depth::Stage)).unwrap();
+        agent.apply(Time(1), AgentEvent::Fetching { manifest: fetched, percent: 47 });
+        assert_eq!(agent.observed(Time(1)).staging, reported);
+        agent.accept(Time(2), in_service(3)).unwrap();
+        assert_eq!(agent.observed(Time(2)).staging, Staging::Nothing, "nothing is wanted any more");
+    }
+}
+
+#[test]
+fn release_that_lies_staged_for_its_turn_is_known_until_it_is_rejected() {
+    let mut agent = Agent::new(PersistentState::default(), start());
+    agent.accept(Time(0), drained(2, Depth::Stage)).unwrap();
+    assert_eq!((agent.staged_to_take(), agent.wanted().stage), (None, Some(software(1))));
+    agent.apply(Time(1), AgentEvent::Staged { manifest: PACKAGE });
+    assert_eq!((agent.staged_to_take(), agent.wanted().stage), (Some(software(1)), None));
+    agent.apply(Time(2), AgentEvent::Rejected { software: software(1), why: "it would not start".into() });
+    assert_eq!((agent.staged_to_take(), agent.wanted().stage), (None, None));
+}
+
+#[test]
+fn fall_back_rejects_the_software_that_the_node_had_left_for_and_nothing_else() {
+    let mut left = ready_to_leave();
+    left.apply(Time(1), AgentEvent::Leaving { software: software(1) });
+    for (manifest, runs, rejected) in [
+        (PACKAGE, OLD, true),
+        (Sha256([8; 32]), OLD, false),
+        // The fall-back is an earlier one: the release that was selected runs.
+        (PACKAGE, NEW, false),
+    ] {
+        let fell_back = FallBack { manifest, at: 7, why: "it crashed at start".into() };
+        let start = Start { release: runs, fell_back: Some(fell_back), ..start() };
+        let agent = Agent::new(left.persistent_state().clone(), start);
+        let state = agent.persistent_state();
+        assert_eq!(state.rejected.is_some(), rejected, "{manifest}, {runs}");
+        assert_eq!(state.selected, (runs == NEW).then_some(software(1)), "{manifest}, {runs}");
+    }
+}
+
+#[test]
+fn slot_that_cannot_be_selected_rejects_the_release_and_the_node_goes_on_with_its_own() {
+    let mut agent = ready_to_leave();
+    agent.apply(Time(1), AgentEvent::Leaving { software: software(1) });
+    let why = String::from("the disk is full");
+    let facts = agent.apply(Time(2), AgentEvent::Rejected { software: software(1), why: why.clone() });
+    assert_eq!(facts, [AgentFact::Rejected(why)]);
+    assert_eq!(agent.observed(Time(2)).release_state, ReleaseState::Confirmed);
+    assert_eq!((agent.persistent_state().selected, agent.wanted().restart), (None, None));
+    // A release that has not confirmed itself does not do so by that.
+    let start = Start { release: NEW, confirmed: false, ..start() };
+    let mut trying = Agent::new(PersistentState::default(), start);
+    trying.apply(Time(1), AgentEvent::Rejected { software: software(1), why: "it is damaged".into() });
+    assert_eq!(trying.observed(Time(1)).release_state, ReleaseState::Trying);
+}
+
+#[test]
+fn release_confirms_itself_once() {
+    let start = Start { release: NEW, confirmed: false, staged: None, fell_back: None };
+    let mut agent = Agent::new(PersistentState::default(), start);
+    assert_eq!(agent.apply(Time(1), AgentEvent::Confirmed), [AgentFact::Confirmed]);
+    assert_eq!(agent.apply(Time(2), AgentEvent::Confirmed), []);
+    let mut leaving = ready_to_leave();
+    leaving.apply(Time(1), AgentEvent::Leaving { software: software(1) });
+    assert_eq!(leaving.apply(Time(2), AgentEvent::Confirmed), []);
+    assert_eq!(leaving.observed(Time(2)).release_state, ReleaseState::Leaving);
+}
+
+#[test]
+fn node_that_is_not_fit_refuses_calls_and_says_each_reason_once() {
+    let mut agent = Agent::new(PersistentState::default(), start());
+    let mut says = |why: Option<&str>| {
+        let facts = agent.apply(Time(1), AgentEvent::Fitness { unfit: why.map(String::from) });
+        assert_eq!((agent.unfit(), agent.wanted().refuse_calls.is_some()), (why, why.is_some()));
+        facts
+    };
+    assert_eq!(says(None), []);
+    assert_eq!(says(Some("no audio")), [AgentFact::Unfit("no audio".into())]);
+    assert_eq!(says(Some("no audio")), []);
+    assert_eq!(says(Some("no socket")), [AgentFact::Unfit("no socket".into())]);
+    assert_eq!(says(None), []);
+}
+
+#[test]
+fn change_of_the_owners_is_reported_and_nothing_else_that_is_wanted() {
+    let mut agent = Agent::new(PersistentState::default(), start());
+    let owners = Owners { run: Some(HOLD), ..Owners::default() };
+    assert_eq!(agent.accept(Time(0), in_service(1)), Ok(vec![]));
+    assert_eq!(agent.accept(Time(0), drained(2, Depth::Stage)), Ok(vec![AgentFact::Owners(owners)]));
+    assert_eq!(agent.accept(Time(0), drained(3, Depth::Install)), Ok(vec![]));
+    assert_eq!(agent.accept(Time(0), in_service(4)), Ok(vec![AgentFact::Owners(Owners::default())]));
+}
+
+/// Each desired state renews the lease.
+#[test]
+fn node_keeps_the_maintenance_mode_of_a_run_for_the_lease_from_the_last_desired_state_on() {
+    let mut agent = Agent::new(PersistentState::default(), start());
+    for (now, n) in [(5, 1), (900, 2)] {
+        agent.accept(Time(now), drained(n, Depth::Stage)).unwrap();
+        assert_eq!(agent.next_deadline(), Some(Time(now) + HOLD));
+    }
+    assert_eq!(agent.apply(Time(900 + HOLD.0 - 1), AgentEvent::DeadlinePassed), []);
+    assert_eq!(agent.apply(Time(900 + HOLD.0), AgentEvent::DeadlinePassed), [AgentFact::LetGo]);
 }

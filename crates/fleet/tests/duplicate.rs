@@ -5,8 +5,9 @@ mod support;
 
 use core::net::{IpAddr, Ipv4Addr};
 
+use fleet::desired::Generation;
 use fleet::fact::{Fact, NodeFact};
-use fleet::node::{Duty, NodeId};
+use fleet::node::{Contact, Duty, NodeId};
 use fleet::observed::{Admission, Calls, Observed, ReleaseState, Staging};
 use fleet::platform::{Blocker, Event, Fleet, Warning};
 use fleet::policy::Policy;
@@ -428,4 +429,132 @@ fn neither_of_two_machines_is_kept_out_of_service_as_restored() {
     assert!(is_duplicate(&fleet) && !held(&fleet));
     in_turn(&mut fleet, at, 20, &mut [&mut original, &mut copy]);
     assert!(is_duplicate(&fleet) && !held(&fleet));
+}
+
+/// A message that was doubled or overtaken shows of no process that it runs.
+#[test]
+fn reports_that_alternate_without_a_later_time_are_no_duplicate() {
+    for (step, detected) in [(0, false), (1, true)] {
+        let mut fleet = platform();
+        let (one, copy) = (Reporter::new(NODE, 1, 1), Reporter::unnumbered(NODE));
+        for n in 0..20 {
+            let who = if n % 2 == 0 { &one } else { &copy };
+            let message = who.report(&fleet, 5 + n * step);
+            arrives(&mut fleet, 100 + n, message);
+        }
+        assert_eq!(is_duplicate(&fleet), detected);
+    }
+}
+
+#[test]
+fn report_is_late_when_it_was_made_before_the_last_one() {
+    for (made_at, taken) in [(99, false), (100, true), (101, true)] {
+        let mut fleet = platform();
+        let mut node = Reporter::new(NODE, 1, 0);
+        node.sends_report(&mut fleet, 100);
+        node.calls = 4;
+        let message = node.report(&fleet, made_at);
+        arrives(&mut fleet, 110, message);
+        let calls = fleet.nodes().get(NODE).unwrap().observed.clone().unwrap().calls;
+        assert_eq!(matches!(calls, Calls::Known { count: 4, .. }), taken, "made at {made_at}");
+    }
+}
+
+/// Whether a report that arrives now would be used, and whether it would change anything.
+fn judged(fleet: &Fleet, at: u64, Message(id, observed): &Message) -> (bool, bool) {
+    (fleet.believes(*id, Time(at), observed), fleet.is_news(*id, Time(at), observed))
+}
+
+/// The one of the two whose reports are not used.
+fn unbelieved<'a>(fleet: &Fleet, at: u64, one: &'a mut Reporter, copy: &'a mut Reporter) -> &'a mut Reporter {
+    let [first, second] = [&*one, &*copy].map(|who| judged(fleet, at, &who.report(fleet, at)).0);
+    assert_ne!(first, second, "both are used, or neither");
+    if first { copy } else { one }
+}
+
+#[test]
+fn reports_of_one_machine_alone_are_used_while_two_report_and_those_of_nobody_unknown() {
+    let (fleet, mut one, mut copy, other, at) = duplicated();
+    let at = at + 1;
+    unbelieved(&fleet, at, &mut one, &mut copy);
+    let Message(_, observed) = other.report(&fleet, at);
+    assert_eq!(judged(&fleet, at, &Message(OTHER, observed.clone())), (true, false));
+    assert_eq!(judged(&fleet, at, &Message(NodeId(9), observed)), (false, false));
+}
+
+#[test]
+fn report_of_the_machine_that_is_not_believed_is_news_when_it_has_accepted_a_later_generation() {
+    let (mut fleet, mut one, mut copy, _, at) = duplicated();
+    let at = at + 1;
+    fleet.apply(Time(at), Event::Maintenance { id: NODE, operator: Some("fan".into()) });
+    let wanted = fleet.wanted(NODE).unwrap().generation;
+    let who = unbelieved(&fleet, at, &mut one, &mut copy);
+    for (n, is_news) in [(wanted.n - 1, false), (wanted.n, false), (wanted.n + 1, true)] {
+        let Message(id, mut observed) = who.report(&fleet, at);
+        observed.generation = Generation { n, ..wanted };
+        assert_eq!(judged(&fleet, at, &Message(id, observed.clone())), (false, is_news), "generation {n}");
+        if is_news {
+            fleet.apply(Time(at), Event::Report { id, observed });
+        }
+    }
+    assert!(fleet.wanted(NODE).unwrap().generation > Generation { n: wanted.n + 1, ..wanted });
+}
+
+/// Also by a report that was overtaken, which shows of no process that it runs now.
+#[test]
+fn machine_that_is_not_believed_keeps_the_link_up() {
+    let (mut fleet, mut one, mut copy, _, at) = duplicated();
+    let who = unbelieved(&fleet, at + 1, &mut one, &mut copy);
+    let late = who.report(&fleet, 1);
+    let held = fleet.nodes().get(NODE).unwrap().observed.clone();
+    fleet.apply(Time(at), Event::LinkDown { id: NODE });
+    let lost_at = Time(at) + Policy::standard().silent_after;
+    fleet.apply(lost_at, Event::DeadlinePassed);
+    let now = lost_at.0 + 1;
+    assert_eq!(judged(&fleet, now, &late), (false, true));
+    let facts = arrives(&mut fleet, now, late);
+    let after = Time(now).since(Time(at));
+    assert_eq!(of(&facts, NODE), [NodeFact::ContactRestored { after }]);
+    let node = fleet.nodes().get(NODE).unwrap();
+    assert_eq!((node.contact, &node.observed), (Contact::Heard, &held));
+}
+
+/// Each of these records is an event that is stored.
+#[test]
+fn two_machines_that_go_on_reporting_are_recorded_once_a_minute_each() {
+    let (mut fleet, mut one, mut copy, _, at) = duplicated();
+    let (minutes, mut recorded) = (10, 0);
+    for n in 1..=minutes * 12 {
+        let who = if n % 2 == 0 { &mut one } else { &mut copy };
+        let now = at + n * EVERY / 2;
+        let (_, is_news) = judged(&fleet, now, &who.report(&fleet, now));
+        recorded += u64::from(is_news);
+        who.sends_report(&mut fleet, now);
+    }
+    assert!((minutes..=minutes * 2).contains(&recorded), "{recorded} in {minutes} minutes");
+}
+
+/// The processes of two machines are known, and one restart of each.
+#[test]
+fn two_processes_are_detected_although_two_others_have_reported_in_between() {
+    let mut fleet = platform();
+    for (n, (start, beside)) in
+        [(1, None), (2, Some(1)), (3, None), (4, None), (1, Some(2))].into_iter().enumerate()
+    {
+        assert!(!is_duplicate(&fleet));
+        let reporter = Reporter { beside: beside.map(StartId), ..Reporter::new(NODE, start, 0) };
+        let at = (n as u64 + 1) * EVERY;
+        let message = reporter.report(&fleet, at);
+        arrives(&mut fleet, at, message);
+    }
+    assert!(is_duplicate(&fleet));
+}
+
+#[test]
+fn machine_that_is_alone_again_is_named_no_other() {
+    let (mut fleet, mut one, _, _, at) = duplicated();
+    assert!(one.beside.is_some());
+    in_turn(&mut fleet, at, DUPLICATE_OVER.0 / EVERY * 2 + 60, &mut [&mut one]);
+    assert!(!is_duplicate(&fleet));
+    assert_eq!(one.beside, None);
 }

@@ -115,7 +115,9 @@ impl Machine {
 fn release_is_staged_and_checked_and_the_api_closed_before_the_slot_is_selected() {
     let mut machine = Machine::with_run();
     let ManagerWants::Stage(of) = machine.fleet.manager_wants() else { panic!() };
+    assert!(!machine.upgrade.is_wanted(&machine.fleet), "nothing is in flight");
     assert_eq!(machine.turn(), ["stage"]);
+    assert!(machine.upgrade.is_wanted(&machine.fleet));
     assert_eq!(machine.turn(), NOTHING, "one staging at a time");
     assert_eq!(machine.ends(), ["check"]);
     assert_eq!(machine.turn(), NOTHING, "one check at a time");

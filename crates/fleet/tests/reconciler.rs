@@ -38,6 +38,7 @@ struct Machine {
     writable: bool,
     engine: Admission,
     calls: u32,
+    unfit: Option<String>,
     check: ReleaseCheck,
     selection: Selection,
     done: Vec<&'static str>,
@@ -53,6 +54,7 @@ impl Machine {
             writable: true,
             engine: Admission::Refusing,
             calls: 0,
+            unfit: None,
             check: ReleaseCheck::Passed,
             selection: Selection::Selected,
             done: Vec::new(),
@@ -94,7 +96,7 @@ impl Machine {
                 }
                 ("persist", Some(Outcome::Persisted(durability)))
             }
-            Effect::CheckFitness => ("fitness", Some(Outcome::Fitness { unfit: None })),
+            Effect::CheckFitness => ("fitness", Some(Outcome::Fitness { unfit: self.unfit.clone() })),
             Effect::SetAdmission(refuse) => {
                 self.engine = if refuse.is_some() { Admission::Refusing } else { Admission::Admitting };
                 (if refuse.is_some() { "close" } else { "open" }, None)
@@ -302,4 +304,55 @@ fn effect_is_repeated_until_its_outcome_is_reported_and_another_outcome_changes_
     ] {
         assert_eq!((node.complete(Time(2), outcome), &*node), (Vec::new(), &before));
     }
+}
+
+#[test]
+fn desired_state_that_changes_the_owners_is_reported_when_it_is_durable() {
+    let mut machine = Machine::in_service(None);
+    machine.accept(desired(1, Some(HOLD), None));
+    assert_eq!(machine.facts, [], "it is not durable yet");
+    machine.turn();
+    let owners = Owners { run: Some(HOLD), ..Owners::default() };
+    assert_eq!(machine.facts, [AgentFact::Owners(owners)]);
+}
+
+#[test]
+fn what_is_in_flight_is_known_until_it_has_ended() {
+    let mut machine = Machine::in_service(None);
+    machine.accept(install(1));
+    assert_eq!(machine.node.staging(), None);
+    machine.turn();
+    assert_eq!(machine.node.staging(), Some(software(1)));
+    // The end of another one, which is late.
+    machine.node.staging_ended(machine.now, software(2), StagingOutcome::Cancelled);
+    assert_eq!(machine.node.staging(), Some(software(1)));
+    let facts = machine.node.staging_ended(machine.now, software(1), StagingOutcome::Staged);
+    assert_eq!((machine.node.staging(), facts), (None, vec![AgentFact::Staged(Sha256([1; 32]))]));
+    assert!(!machine.node.is_restarting());
+    machine.turn();
+    assert!(machine.node.is_restarting());
+}
+
+/// The shell writes the state from time to time although nothing has changed.
+#[test]
+fn state_that_the_shell_has_written_is_not_written_again() {
+    let left = PersistentState { selected: Some(software(1)), ..PersistentState::default() };
+    for rewritten in [false, true] {
+        let mut machine = Machine::new(left.clone(), start(None));
+        if rewritten {
+            machine.node.rewritten();
+        }
+        assert_eq!(machine.turn().contains(&"persist"), !rewritten);
+    }
+}
+
+#[test]
+fn node_that_is_not_fit_closes_in_the_same_turn_and_opens_when_it_is_fit_again() {
+    let mut machine = Machine::in_service(None);
+    machine.unfit = Some("no audio".into());
+    assert_eq!(machine.turn(), ["fitness", "close", "count", "report"]);
+    assert_eq!(machine.facts, [AgentFact::Unfit("no audio".into())]);
+    assert_eq!(machine.turn(), ["fitness", "close", "count"], "it is no news");
+    machine.unfit = None;
+    assert_eq!(machine.turn(), ["fitness", "open", "count", "report"]);
 }

@@ -97,6 +97,43 @@ fn repeat_goes_on_without_nodes_that_would_not_start_again_while_there_are_other
     assert_eq!(check.blockers, [Blocker::StartFault { node: "node1".into(), why: WHY.into() }]);
 }
 
+/// A machine that the run would not restart may stay as it is.
+#[test]
+fn fault_of_a_machine_that_the_run_does_not_restart_blocks_nothing_r9() {
+    for (duty, runs, lost, blocks, warns) in [
+        (Duty::AlwaysOn, 0, false, true, false),
+        (Duty::AlwaysOn, 1, false, false, false),
+        (Duty::Bursting, 0, false, false, true),
+        (Duty::Bursting, 1, false, false, false),
+        (Duty::Bursting, 0, true, false, false),
+    ] {
+        let mut fleet = platform();
+        fleet.apply(Time(1), Event::NodeChanged { id: NODE, name: "node1".into(), duty });
+        report(&mut fleet, NODE, 2, runs, fault());
+        if lost {
+            fleet.apply(Time(2), Event::LinkDown { id: NODE });
+            fleet.apply(Time(2) + Policy::standard().silent_after, Event::DeadlinePassed);
+        }
+        let check = fleet.check_start(&package(1), Time(3));
+        let (node, why) = (String::from("node1"), String::from(WHY));
+        let named =
+            |blocker: &Blocker| *blocker == Blocker::StartFault { node: node.clone(), why: why.clone() };
+        let warned =
+            |warning: &Warning| *warning == Warning::StartFault { node: node.clone(), why: why.clone() };
+        let found = (check.blockers.iter().any(named), check.warnings.iter().any(warned));
+        assert_eq!(found, (blocks, warns), "{duty:?} on {runs}, lost: {lost}: {check:?}");
+    }
+    // A repeat does not restart the Management Node.
+    for (runs, blocks) in [(0, true), (1, false)] {
+        let mut fleet = platform();
+        let started = Event::ManagerStarted { release: release(runs), fell_back: None, wall: None };
+        fleet.apply(Time(2), started);
+        fleet.apply(Time(3), Event::ManagerChecked { fault: fault() });
+        let found = fleet.check_start(&package(1), Time(3)).blockers;
+        assert_eq!(found.contains(&Blocker::ManagerStartFault { why: WHY.into() }), blocks, "{found:?}");
+    }
+}
+
 #[test]
 fn fault_of_a_manager_is_over_when_it_has_started() {
     let mut fleet = platform();
@@ -135,6 +172,16 @@ fn node_asks_for_a_check_before_it_leaves_service_and_not_at_any_other_time() {
     assert_eq!(agent.would_leave_service_for(&desired(2, hold, Depth::Stage)), Some(software()));
     assert_eq!(agent.would_leave_service_for(&desired(2, None, Depth::Stage)), None);
     assert_eq!(agent.would_leave_service_for(&desired(1, hold, Depth::Stage)), None, "it is not accepted");
+    let starts_with = |runs: u16, confirmed: bool| {
+        let start = Start { release: release(runs), confirmed, staged: None, fell_back: None };
+        Agent::new(PersistentState::default(), start).would_leave_service_for(&desired(2, hold, Depth::Stage))
+    };
+    assert_eq!(starts_with(0, true), Some(software()));
+    assert_eq!(starts_with(1, true), None, "it runs the release");
+    assert_eq!(starts_with(0, false), None, "what it runs may fall back");
+    let mut rejects = staged();
+    rejects.apply(Time(3), AgentEvent::Rejected { software: software(), why: WHY.into() });
+    assert_eq!(rejects.would_leave_service_for(&desired(2, hold, Depth::Stage)), None, "it is rejected");
     agent.accept(Time(3), desired(2, hold, Depth::Stage)).unwrap();
     assert_eq!(agent.would_leave_service_for(&desired(3, hold, Depth::Install)), None, "it is out already");
 }
