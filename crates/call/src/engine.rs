@@ -54,7 +54,7 @@ pub enum StartError {
         /// The address in the settings.
         address: SocketAddr,
         /// Why not.
-        source: TlsError,
+        source: Box<TlsError>,
     },
     /// The system refuses a thread for media.
     #[error("cannot start the media thread")]
@@ -215,7 +215,7 @@ impl Drop for CallEngine {
 
 async fn tls_listener(settings: &TlsSettings) -> Result<(TlsListener, SocketAddr), StartError> {
     let address = settings.address;
-    let failed = |source| StartError::Tls { address, source };
+    let failed = |source: TlsError| StartError::Tls { address, source: source.into() };
     let listener = TlsListener::bind(settings).await.map_err(failed)?;
     let bound = listener.address().map_err(|error| failed(error.into()))?;
     Ok((listener, bound))

@@ -49,7 +49,7 @@ pub async fn preflight(settings: &Settings, trial: Trial) -> Vec<PreflightError>
     if let Some(tls) = &settings.tls {
         let tried = TlsSettings { address: trial.tls.unwrap_or(tls.address), ..tls.clone() };
         if let Err(source) = TlsListener::bind(&tried).await {
-            faults.push(StartError::Tls { address: tls.address, source }.into());
+            faults.push(StartError::Tls { address: tls.address, source: source.into() }.into());
         }
     }
     if let Err(error) = media(settings, trial.held_ports) {
