@@ -207,6 +207,7 @@ mod tests {
             payload_type: 0,
             events: None,
             remote: None,
+            signalling: None,
             direction: Direction::SendReceive,
         };
         engine.uas.media.tell(Command::Join(Box::new(Join {

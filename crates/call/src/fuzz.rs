@@ -43,8 +43,8 @@ pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     let Ok(agreed) = sdp::read_offer(OFFER) else { return };
     let tag = Tag { participant: Participant(1), epoch: Epoch(1) };
     let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };
-    let mut leg = Leg::new(Time(0), tag, Plan::from(&agreed), start);
-    leg.start();
+    let mut leg = Leg::new(Time(0), tag, Plan::new(&agreed, None), start);
+    leg.start(Time(0));
     let mut sent = Vec::new();
     for (tick, datagram) in (0..).zip(datagrams) {
         let now = Time(20 * tick);

@@ -1,6 +1,6 @@
 //! One leg: a participant's stream to and from this node, here over RTP. Pure.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::audio::jitter::JitterBuffer;
@@ -9,7 +9,7 @@ use crate::rtp::Header;
 use crate::sdp::{Agreed, Direction};
 use crate::time::Time;
 
-use super::latch::Latch;
+use super::latch::{Arrival, FarEnd, Kind, Latch};
 
 /// Comfort noise (RFC 3389): a sign of life that makes no sound here.
 const COMFORT_NOISE: u8 = 13;
@@ -21,17 +21,44 @@ pub(crate) struct Plan {
     pub(crate) payload_type: u8,
     pub(crate) events: Option<u8>,
     pub(crate) remote: Option<SocketAddr>,
+    /// Where the call's signalling comes from: sound of a far end behind address translation comes from there too.
+    pub(crate) signalling: Option<IpAddr>,
     pub(crate) direction: Direction,
 }
 
-impl From<&Agreed> for Plan {
-    fn from(agreed: &Agreed) -> Plan {
+/// What a packet of an agreed payload type holds.
+enum Content {
+    Sound(Codec),
+    Sign,
+}
+
+impl Plan {
+    /// The plan of what was agreed with a far end whose signalling comes from `signalling`.
+    pub(crate) fn new(agreed: &Agreed, signalling: Option<IpAddr>) -> Plan {
         Plan {
             codec: agreed.codec,
             payload_type: agreed.payload_type,
             events: agreed.events,
             remote: agreed.remote,
+            signalling,
             direction: agreed.direction,
+        }
+    }
+
+    /// Where the far end is; `None` while it holds the call by naming no address (RFC 2543): it is where it was.
+    fn far_end(&self) -> Option<FarEnd> {
+        let held = self.remote.is_none() && !self.direction.sends();
+        (!held).then_some(FarEnd { declared: self.remote, signalling: self.signalling })
+    }
+
+    /// What a payload type stands for; `None` if it was not agreed.
+    fn content(&self, payload_type: u8) -> Option<Content> {
+        if payload_type == self.payload_type {
+            Some(Content::Sound(self.codec))
+        } else if payload_type == COMFORT_NOISE || Some(payload_type) == self.events {
+            Some(Content::Sign)
+        } else {
+            None
         }
     }
 }
@@ -75,7 +102,7 @@ impl Leg {
         Leg {
             tag,
             plan,
-            latch: Latch::new(plan.remote),
+            latch: Latch::new(FarEnd { declared: plan.remote, signalling: plan.signalling }),
             jitter: JitterBuffer::default(),
             incoming_ssrc: None,
             outgoing,
@@ -87,7 +114,8 @@ impl Leg {
     }
 
     /// The far end confirmed the call: sound may leave.
-    pub(crate) fn start(&mut self) {
+    pub(crate) fn start(&mut self, now: Time) {
+        self.latch.confirm(now);
         if self.sending == Sending::NotYet {
             self.sending = Sending::First;
         }
@@ -95,7 +123,9 @@ impl Leg {
 
     /// Both ends agreed anew (hold, resume, another address or codec).
     pub(crate) fn change(&mut self, now: Time, plan: Plan) {
-        self.latch.declare(plan.remote);
+        if let Some(far) = plan.far_end() {
+            self.latch.negotiate(now, far);
+        }
         if plan.codec != self.plan.codec || !plan.direction.receives() {
             self.jitter.clear();
         }
@@ -103,26 +133,33 @@ impl Leg {
         self.heard = now;
     }
 
-    /// Takes in a datagram. Only a packet of a type that was agreed can latch the source.
+    /// Takes in a datagram; what is not RTP of an agreed payload type from an accepted source is dropped.
     pub(crate) fn receive(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
         let Some((header, payload)) = Header::parse(datagram) else { return };
-        let is_sound = header.payload_type == self.plan.payload_type;
-        let is_life = header.payload_type == COMFORT_NOISE || Some(header.payload_type) == self.plan.events;
-        if !(is_sound || is_life) || !self.latch.believes(now, from) {
+        let Some(content) = self.plan.content(header.payload_type) else { return };
+        let kind = match content {
+            Content::Sound(_) => Kind::Sound,
+            Content::Sign => Kind::Sign,
+        };
+        let arrival = Arrival { from, kind, ssrc: header.ssrc, sequence: header.sequence };
+        if !self.latch.accepts(now, &arrival) {
             return;
         }
         self.heard = now;
-        if is_sound && self.plan.direction.receives() {
-            self.take_sound(&header, payload);
+        match content {
+            Content::Sound(codec) if self.plan.direction.receives() => {
+                self.take_sound(codec, &header, payload)
+            }
+            Content::Sound(_) | Content::Sign => {}
         }
     }
 
-    fn take_sound(&mut self, header: &Header, payload: &[u8]) {
+    fn take_sound(&mut self, codec: Codec, header: &Header, payload: &[u8]) {
         if self.incoming_ssrc.replace(header.ssrc).is_some_and(|old| old != header.ssrc) {
             self.jitter.clear();
         }
         self.samples.clear();
-        self.plan.codec.decode(payload, &mut self.samples);
+        codec.decode(payload, &mut self.samples);
         self.jitter.insert(header.timestamp, &self.samples);
     }
 

@@ -62,7 +62,7 @@ impl Shard {
                 self.conferences.entry(room).or_default().insert(leg);
             }
             Input::Start { leg } => {
-                self.legs.get_mut(&leg).into_iter().for_each(Leg::start);
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.start(now));
             }
             Input::Change { leg, plan } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.change(now, plan));

@@ -13,7 +13,8 @@ fn address(leg: u64) -> SocketAddr {
 
 fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
     let payload_type = codec.static_payload_type();
-    Plan { codec, payload_type, events: Some(101), remote: Some(address(leg)), direction }
+    let remote = Some(address(leg));
+    Plan { codec, payload_type, events: Some(101), remote, signalling: None, direction }
 }
 
 /// A datagram that went out: leg, where to, header, first sample.
@@ -38,6 +39,10 @@ impl World {
         self.shard.handle(self.now, Input::Start { leg: id });
     }
 
+    fn receive(&mut self, leg: u64, from: SocketAddr, datagram: &[u8]) {
+        self.shard.handle(self.now, Input::Datagram { leg: LegId(leg), from, datagram });
+    }
+
     fn change(&mut self, leg: u64, plan: Plan) {
         self.shard.handle(self.now, Input::Change { leg: LegId(leg), plan });
     }
@@ -46,9 +51,7 @@ impl World {
     /// went out: leg, where to, header, first sample.
     fn tick(&mut self, voices: &[(u64, Codec, i16)]) -> (Vec<Sent>, Vec<u64>) {
         for (leg, codec, loudness) in voices {
-            let datagram = packet(*codec, self.said, *loudness);
-            let input = Input::Datagram { leg: LegId(*leg), from: address(*leg), datagram: &datagram };
-            self.shard.handle(self.now, input);
+            self.receive(*leg, address(*leg), &packet(*codec, self.said, *loudness));
         }
         self.said += 1;
         let (mut sent, mut silent) = (Vec::new(), Vec::new());
@@ -77,17 +80,23 @@ impl World {
 }
 
 fn packet(codec: Codec, n: u32, loudness: i16) -> Vec<u8> {
-    let mut payload = Vec::new();
-    codec.encode(&[loudness; FRAME_SAMPLES], &mut payload);
+    packet_of(header(codec, n), codec, loudness)
+}
+
+fn header(codec: Codec, n: u32) -> Header {
     let timestamp = n.wrapping_mul(FRAME_SAMPLES as u32);
-    let header = Header {
+    Header {
         payload_type: codec.static_payload_type(),
         marker: false,
         sequence: n as u16,
         timestamp,
         ssrc: 1,
-    };
-    let mut datagram = Vec::new();
+    }
+}
+
+fn packet_of(header: Header, codec: Codec, loudness: i16) -> Vec<u8> {
+    let (mut payload, mut datagram) = (Vec::new(), Vec::new());
+    codec.encode(&[loudness; FRAME_SAMPLES], &mut payload);
     header.write(&payload, &mut datagram);
     datagram
 }
@@ -198,11 +207,121 @@ fn another_source_cannot_take_a_leg_over_nor_be_heard() {
         let datagram = packet(Codec::Pcmu, world.said, 8000);
         let sent = world.tick(&[(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)]).0;
         assert_eq!(sent[0].1, address(1));
-        let input = Input::Datagram { leg: LegId(1), from: address(66), datagram: &datagram };
-        world.shard.handle(world.now, input);
+        world.receive(1, address(66), &datagram);
     }
     let heard = world.heard_after(1, &[(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)]);
     near(&heard, &[(1, 0), (2, 1000)]);
+}
+
+/// From the first tick on, fifty ports of a stranger and fifty of the caller's own address send sound to every leg: while
+/// the caller talks, while it is silent for longer than any pause, and to a leg that never sends.
+#[test]
+fn sprayed_packets_are_neither_heard_nor_do_they_move_what_a_leg_is_sent() {
+    let mut world = World::new();
+    (1..=3).for_each(|leg| world.join(leg, "a", Codec::Pcmu));
+    // The third has sent once.
+    world.tick(&[(3, Codec::Pcmu, 0)]);
+    for tick in 0..1000 {
+        let voices = [(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)];
+        let talking = (100..300).contains(&tick) || tick >= 700;
+        let (sent, _) = world.tick(if talking { &voices } else { &voices[1..] });
+        for (leg, to, _, sample) in sent {
+            assert_eq!(to, address(leg), "tick {tick}");
+            assert!(i32::from(sample) < 1100, "{leg} hears {sample} in tick {tick}");
+        }
+        for port in 0..50 {
+            let header = Header { ssrc: 66, ..header(Codec::Pcmu, world.said) };
+            let datagram = packet_of(header, Codec::Pcmu, 8000);
+            world.receive(1, SocketAddr::new(address(66).ip(), 6000 + port), &datagram);
+            world.receive(3, SocketAddr::new(address(66).ip(), 6000 + port), &datagram);
+            if tick >= 100 {
+                world.receive(1, SocketAddr::new(address(1).ip(), 6000 + port), &datagram);
+            }
+        }
+    }
+    let heard = world.heard_after(5, &[(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)]);
+    near(&heard, &[(1, 0), (2, 1000), (3, 1000)]);
+}
+
+#[test]
+fn far_end_behind_address_translation_is_heard_and_sent_to_where_its_sound_comes_from() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.join(2, "a", Codec::Pcmu);
+    let private = Some(([10, 0, 0, 5], 5004).into());
+    let signalling = Some([198, 51, 100, 7].into());
+    world.change(1, Plan { remote: private, signalling, ..plan(1, Codec::Pcmu, Direction::SendReceive) });
+    assert_eq!(Some(world.tick(&[]).0[0].1), private);
+    for _ in 0..20 {
+        let datagram = packet(Codec::Pcmu, world.said, 1000);
+        world.receive(1, ([198, 51, 100, 7], 31_000).into(), &datagram);
+        let sent = world.tick(&[(2, Codec::Pcmu, 300)]).0;
+        assert_eq!(sent[0].1, ([198, 51, 100, 7], 31_000).into());
+    }
+    let heard = world.heard_after(1, &[(2, Codec::Pcmu, 300)]);
+    near(&heard, &[(1, 300), (2, 1000)]);
+}
+
+#[test]
+fn leg_without_a_usable_address_is_sent_nothing_until_its_sound_shows_one() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    let plan = plan(1, Codec::Pcmu, Direction::SendReceive);
+    world.change(1, Plan { remote: None, signalling: Some([198, 51, 100, 7].into()), ..plan });
+    assert_eq!(world.tick(&[]).0, []);
+    world.receive(1, ([198, 51, 100, 7], 31_000).into(), &packet(Codec::Pcmu, 0, 1000));
+    assert_eq!(world.tick(&[]).0[0].1, ([198, 51, 100, 7], 31_000).into());
+}
+
+#[test]
+fn stream_goes_on_over_a_new_ssrc_a_wrap_and_a_jump_of_its_numbers() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.join(2, "a", Codec::Pcmu);
+    let starts = [(1, 65_530, u32::MAX - 1000), (2, 30_000, 5), (2, 30_010, 3_000_000_000), (2, 9, 7)];
+    for (ssrc, sequence, timestamp) in starts {
+        let mut heard = Vec::new();
+        for n in 0..10 {
+            let header = Header {
+                payload_type: 0,
+                marker: false,
+                sequence: u16::wrapping_add(sequence, n),
+                timestamp: u32::wrapping_add(timestamp, u32::from(n) * FRAME_SAMPLES as u32),
+                ssrc,
+            };
+            world.receive(1, address(1), &packet_of(header, Codec::Pcmu, 1000));
+            heard = world.heard_after(1, &[]);
+        }
+        near(&heard, &[(1, 0), (2, 1000)]);
+    }
+}
+
+/// Datagrams of any bytes from any address, among them valid ones and shortened ones.
+#[test]
+fn no_datagram_breaks_a_leg_nor_moves_it() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.join(2, "a", Codec::Pcmu);
+    let mut seed = 11_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    for _ in 0..20_000 {
+        let mut datagram = packet(Codec::Pcmu, random(1 << 20) as u32, 8000);
+        datagram.truncate(random(datagram.len() + 1));
+        for _ in 0..random(4) {
+            if let Some(byte) = (!datagram.is_empty()).then(|| random(datagram.len())) {
+                datagram[byte] = random(256) as u8;
+            }
+        }
+        let from = [address(1), address(66)][random(2)];
+        world.receive(1, from, &datagram);
+        if random(10) == 0 {
+            let sent = world.tick(&[]).0;
+            assert!(sent.iter().all(|(leg, to, ..)| *to == address(*leg)), "{sent:?}");
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use rsipstack::sip::{Method, Request, Response};
 use rsipstack::transaction::Transaction;
 use tokio::sync::mpsc;
 
+use crate::media::leg::Plan;
 use crate::media::ports::MediaPort;
 use crate::media::shard::LegId;
 use crate::media::thread::{Command, Join};
@@ -297,7 +298,7 @@ impl Call {
 
     /// Tells the media what was agreed; the first time, the leg joins its room.
     pub(super) fn change_media(&mut self, agreed: &Agreed) {
-        let plan = agreed.into();
+        let plan = Plan::new(agreed, Some(self.dialog.flow().source().ip()));
         let command = match self.pending_join.take() {
             None => Command::Change(self.leg, plan),
             Some((room, port)) => {
