@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Admitter};
 use crate::media::ports::PortPool;
+use crate::media::random;
 use crate::media::thread::{self, Command};
 use crate::registry::{CallRegistry, Calls, Stats};
 use crate::rooms::Rooms;
@@ -87,7 +88,7 @@ impl CallEngine {
             registry,
             rooms: RwLock::new(rooms),
             media,
-            ports: PortPool::new(settings.media, settings.media_ports.clone()),
+            ports: PortPool::new(settings.media, settings.media_ports.clone(), clock, random::kernel),
             settings,
             clock,
             connections: Arc::clone(&stack.connections),

@@ -16,13 +16,10 @@ use crate::registry::{CallRegistry, Ticket};
 use crate::rooms::RoomName;
 use crate::time::{Clock, Time};
 
+use super::budget::Budget;
 use super::leg::{Outgoing, Plan};
 use super::ports::MediaPort;
 use super::shard::{Input, LegId, Output, Shard};
-
-/// The most datagrams read from one leg in one tick: ten times what a caller sends. The rest waits in
-/// the socket or is dropped there, so that one flooded leg does not delay the others.
-const MAX_DATAGRAMS: usize = 10;
 
 /// The largest datagram that is read; G.711 packets have some hundred bytes.
 const MAX_DATAGRAM: usize = 2048;
@@ -180,9 +177,13 @@ impl Worker {
     fn receive(&mut self) {
         let now = self.clock.now();
         let mut buffer = [0; MAX_DATAGRAM];
+        let mut budget = Budget::new();
         for (leg, socket) in &self.sockets {
-            for _ in 0..MAX_DATAGRAMS {
-                let Some((length, from)) = read(socket, &mut buffer) else { break };
+            let mut count = 0;
+            while budget.allows(count)
+                && let Some((length, from)) = read(socket, &mut buffer)
+            {
+                count += 1;
                 let datagram = &buffer[..length];
                 self.shard.handle(now, Input::Datagram { leg: *leg, from, datagram });
             }

@@ -150,8 +150,17 @@ impl Caller {
 
     pub async fn invite(&mut self, headers: &str, codec: Codec, direction: &str) -> String {
         let body = self.offer(codec, direction);
+        self.invite_for(headers, &body).await
+    }
+
+    /// An INVITE with this offer.
+    pub async fn invite_with(&mut self, offer: &str) -> String {
+        self.invite_for("", offer).await
+    }
+
+    async fn invite_for(&mut self, headers: &str, body: &str) -> String {
         let headers = format!("{headers}Content-Type: application/sdp\r\n");
-        self.send(&self.request("INVITE", &self.sequence.to_string(), &headers, &body)).await;
+        self.send(&self.request("INVITE", &self.sequence.to_string(), &headers, body)).await;
         let answer = self.expect("SIP/2.0 200").await;
         self.to_tag = format!(";tag={}", header(&answer, "To").split("tag=").nth(1).expect("tag"));
         let port = answer.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()).expect("port");
