@@ -208,6 +208,7 @@ mod tests {
             payload_type: 0,
             events: None,
             remote: None,
+            rtcp: None,
             signalling: None,
             direction: Direction::SendReceive,
         };

@@ -3,7 +3,7 @@
 //! A node starts a [`CallEngine`] with [`Settings`], [`Rooms`] and an [`Admission`], watches its
 //! [`Calls`], and closes its admission to drain it. That never changes running calls.
 //!
-//! The modules in reading order: `audio`, `rtp`, `sdp`, `session_timer`, `admission` and `media::shard` decide and
+//! The modules in reading order: `audio`, `rtp`, `rtcp`, `sdp`, `session_timer`, `admission` and `media::shard` decide and
 //! are pure (time and input in, output out); `registry` holds the set of calls and the admission under one lock;
 //! `media::thread` and `sip` do the I/O around them. Audio is tagged with participant and epoch, so that a leg of
 //! another kind, or a second leg of one participant on its way to another node, joins without a change of the mixer.
@@ -17,7 +17,7 @@
 //!
 //! The SIP stack logs every message in full at level `info`, so a node logs only its errors.
 //!
-//! Not implemented: video, WebRTC, RTCP (neither sent nor read), SRTP, TLS, registrations.
+//! Not implemented: video, WebRTC, SRTP, TLS, registrations.
 
 mod engine;
 #[cfg(feature = "fuzz")]
@@ -30,6 +30,7 @@ mod time;
 
 pub mod admission;
 pub mod audio;
+pub mod rtcp;
 pub mod rtp;
 
 mod media;

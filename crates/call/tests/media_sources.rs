@@ -1,12 +1,14 @@
-//! Whom a call hears, and where its sound goes, while others send to its port over real sockets.
+//! Whom a call hears, and where its sound and its RTCP go, over real sockets and while others send to its port.
 
 mod common;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use call::audio::{Codec, FRAME_SAMPLES};
+use call::rtcp::is_rtcp;
 use call::rtp::Header;
-use common::{Caller, address, engine, settings};
+use common::{BOUND, Caller, address, count, engine, header, settings, wait_for_calls};
 use tokio::net::UdpSocket;
 
 /// Sockets that send loud sound to a media port all at once.
@@ -40,7 +42,12 @@ impl Spray {
 
     /// Whether anything was sent back to one of them.
     fn got_sound(&self) -> bool {
-        self.0.iter().any(|socket| socket.try_recv(&mut [0; 2048]).is_ok())
+        let mut buffer = [0; 2048];
+        self.0.iter().any(|socket| {
+            // Its port may be the one above the caller's, to which the caller's reports go.
+            std::iter::from_fn(|| socket.try_recv(&mut buffer).ok().map(|length| is_rtcp(&buffer[..length])))
+                .any(|is_report| !is_report)
+        })
     }
 }
 
@@ -48,6 +55,9 @@ impl Spray {
 fn levels(listener: &Caller) -> Vec<i16> {
     let (mut buffer, mut levels) = ([0; 2048], Vec::new());
     while let Ok(length) = listener.rtp.try_recv(&mut buffer) {
+        if is_rtcp(&buffer[..length]) {
+            continue;
+        }
         let (_, payload) = Header::parse(&buffer[..length]).expect("RTP");
         let mut samples = Vec::new();
         Codec::Pcmu.decode(payload, &mut samples);
@@ -112,4 +122,54 @@ async fn caller_behind_address_translation_is_heard_and_hears() {
         }
     }
     panic!("never heard");
+}
+
+/// A caller that sends no sound and whose RTCP goes on lives longer than the media timeout; then it stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_caller_lives_by_its_rtcp_and_is_sent_reports() {
+    let mut settings = settings(72);
+    settings.media_timeout = Duration::from_secs(2);
+    let engine = engine(settings).await;
+    let mut a = Caller::new(&engine, address(72, 2), "silent").await;
+    let (rtp, rtcp) = pair(72, 2).await;
+    a.rtp = rtp;
+    a.call(Codec::Pcmu).await;
+    let media = a.media.expect("media");
+    let control = SocketAddr::new(media.ip(), media.port() + 1);
+    // An empty receiver report of stream 1, with a BYE of it: its stream is over, its call is not.
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1, 0x81, 203, 0, 1, 0, 0, 0, 1];
+    let mut sent_by_node = Vec::new();
+    for _ in 0..40 {
+        rtcp.send_to(&report, control).await.expect("send");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = rtcp.try_recv_from(&mut buffer) {
+            sent_by_node.push((from, buffer[..length].to_vec()));
+        }
+    }
+    assert_eq!(count(&engine), 1);
+    let (from, first) = sent_by_node.first().expect("a report within four seconds");
+    assert_eq!(*from, control);
+    // A sender report without a block, then a description whose first item is a CNAME.
+    assert_eq!((&first[..4], &first[28..30], first[36]), (&[0x80, 200, 0, 6][..], &[0x81, 202][..], 1));
+    let bye = a.expect("BYE ").await;
+    assert_eq!(header(&bye, "Reason"), "SIP;cause=408;text=\"media timeout\"");
+    wait_for_calls(&engine, 0).await;
+    engine.shut_down().await;
+}
+
+/// An even port and the odd one above it.
+async fn pair(test: u8, host: u8) -> (UdpSocket, UdpSocket) {
+    let open = async {
+        loop {
+            let even = UdpSocket::bind((address(test, host), 0)).await.expect("bind");
+            let port = even.local_addr().expect("local").port();
+            if port % 2 == 0
+                && let Ok(odd) = UdpSocket::bind((address(test, host), port + 1)).await
+            {
+                return (even, odd);
+            }
+        }
+    };
+    tokio::time::timeout(BOUND, open).await.expect("no pair of ports")
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crate::audio::jitter::JitterBuffer;
 use crate::audio::{Codec, FRAME_SAMPLES, Frame, Tag};
+use crate::rtcp;
 use crate::rtp::Header;
 use crate::sdp::{Agreed, Direction};
 use crate::time::Time;
 
+use super::control::{Channel, Control, Rtcp};
 use super::latch::{Arrival, FarEnd, Kind, Latch};
 
 /// Comfort noise (RFC 3389): a sign of life that makes no sound here.
@@ -21,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) payload_type: u8,
     pub(crate) events: Option<u8>,
     pub(crate) remote: Option<SocketAddr>,
+    /// Where RTCP is sent, if the far end can receive it.
+    pub(crate) rtcp: Option<Rtcp>,
     /// Where the call's signalling comes from: sound of a far end behind address translation comes from there too.
     pub(crate) signalling: Option<IpAddr>,
     pub(crate) direction: Direction,
@@ -40,6 +44,7 @@ impl Plan {
             payload_type: agreed.payload_type,
             events: agreed.events,
             remote: agreed.remote,
+            rtcp: agreed.remote.and_then(Rtcp::above),
             signalling,
             direction: agreed.direction,
         }
@@ -88,6 +93,7 @@ pub(crate) struct Leg {
     pub(crate) tag: Tag,
     plan: Plan,
     latch: Latch,
+    control: Control,
     jitter: JitterBuffer,
     incoming_ssrc: Option<u32>,
     outgoing: Outgoing,
@@ -103,6 +109,7 @@ impl Leg {
             tag,
             plan,
             latch: Latch::new(FarEnd { declared: plan.remote, signalling: plan.signalling }),
+            control: Control::new((u64::from(outgoing.ssrc) << 32) | u64::from(outgoing.timestamp)),
             jitter: JitterBuffer::default(),
             incoming_ssrc: None,
             outgoing,
@@ -116,6 +123,7 @@ impl Leg {
     /// The far end confirmed the call: sound may leave.
     pub(crate) fn start(&mut self, now: Time) {
         self.latch.confirm(now);
+        self.control.start(now);
         if self.sending == Sending::NotYet {
             self.sending = Sending::First;
         }
@@ -125,6 +133,9 @@ impl Leg {
     pub(crate) fn change(&mut self, now: Time, plan: Plan) {
         if let Some(far) = plan.far_end() {
             self.latch.negotiate(now, far);
+            if (plan.remote, plan.rtcp) != (self.plan.remote, self.plan.rtcp) {
+                self.control.forget_source();
+            }
         }
         if plan.codec != self.plan.codec || !plan.direction.receives() {
             self.jitter.clear();
@@ -133,8 +144,28 @@ impl Leg {
         self.heard = now;
     }
 
-    /// Takes in a datagram; what is not RTP of an agreed payload type from an accepted source is dropped.
-    pub(crate) fn receive(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
+    /// Takes in a datagram; what does not come from the far end, or is of no agreed type, is dropped.
+    pub(crate) fn receive(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
+        if rtcp::is_rtcp(datagram) {
+            self.receive_control(now, channel, from, datagram);
+        } else if channel == Channel::Media {
+            self.receive_media(now, from, datagram);
+        }
+    }
+
+    /// RTCP is a sign of life, and that of one who sends no sound. A BYE ends a stream, not the call.
+    fn receive_control(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
+        let Some(received) = rtcp::read(datagram) else { return };
+        let is_negotiated = self.plan.rtcp == Some(Rtcp::Address(from));
+        if !is_negotiated && !self.latch.accepts_control(now, from, received.ssrc) {
+            return;
+        }
+        self.heard = now;
+        let source = (channel == Channel::Control).then_some(from);
+        self.control.receive(now, &received, source);
+    }
+
+    fn receive_media(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
         let Some((header, payload)) = Header::parse(datagram) else { return };
         let Some(content) = self.plan.content(header.payload_type) else { return };
         let kind = match content {
@@ -146,6 +177,7 @@ impl Leg {
             return;
         }
         self.heard = now;
+        self.control.count_received(now, &header, kind == Kind::Sound);
         match content {
             Content::Sound(codec) if self.plan.direction.receives() => {
                 self.take_sound(codec, &header, payload)
@@ -193,7 +225,36 @@ impl Leg {
         self.payload.clear();
         self.plan.codec.encode(frame, &mut self.payload);
         header.write(&self.payload, datagram);
+        self.control.count_sent(&self.payload);
         Some(target)
+    }
+
+    /// Writes the RTCP report of this tick as a datagram, if one is due, and tells where it goes. Called before
+    /// [`Leg::hear`] in each tick, so that its time and its timestamp are of the same moment.
+    pub(crate) fn report(
+        &mut self,
+        now: Time,
+        cname: &str,
+        datagram: &mut Vec<u8>,
+    ) -> Option<(Channel, SocketAddr)> {
+        let Outgoing { ssrc, timestamp, .. } = self.outgoing;
+        let report = self.control.report(now, ssrc, timestamp, cname)?;
+        report.write(datagram);
+        // A far end that holds the call by naming no address wants no RTCP either (RFC 2543 appendix B.5).
+        self.plan.far_end().and_then(|_| self.control_target())
+    }
+
+    /// Where reports go: to the negotiated address, or to where its RTCP comes from if the far end is behind address
+    /// translation, as the source of its sound shows.
+    fn control_target(&self) -> Option<(Channel, SocketAddr)> {
+        let sound = self.latch.target();
+        let translated = sound.map(|sound| sound.ip()) != self.plan.remote.map(|remote| remote.ip());
+        let negotiated = match self.plan.rtcp {
+            Some(Rtcp::Muxed) => return sound.map(|sound| (Channel::Media, sound)),
+            Some(Rtcp::Address(address)) if !translated => Some(address),
+            Some(Rtcp::Address(_)) | None => None,
+        };
+        negotiated.or(self.control.source()).map(|address| (Channel::Control, address))
     }
 
     /// Lets ticks pass without sending.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::audio::{Codec, FRAME_SAMPLES};
+use crate::media::control::Rtcp;
 use crate::rtp::Header;
 use crate::sdp::Direction;
 
@@ -14,21 +15,26 @@ fn address(leg: u64) -> SocketAddr {
 fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
     let payload_type = codec.static_payload_type();
     let remote = Some(address(leg));
-    Plan { codec, payload_type, events: Some(101), remote, signalling: None, direction }
+    let (events, rtcp, signalling) = (Some(101), remote.and_then(Rtcp::above), None);
+    Plan { codec, payload_type, events, remote, rtcp, signalling, direction }
 }
 
 /// A datagram that went out: leg, where to, header, first sample.
 type Sent = (u64, SocketAddr, Header, i16);
 
+/// A report that went out: leg, from which port, where to, and its bytes.
+type Reported = (u64, Channel, SocketAddr, Vec<u8>);
+
 struct World {
     shard: Shard,
     now: Time,
     said: u32,
+    reports: Vec<Reported>,
 }
 
 impl World {
     fn new() -> World {
-        World { shard: Shard::new(TIMEOUT), now: Time(0), said: 0 }
+        World { shard: Shard::new(TIMEOUT, "node".into()), now: Time(0), said: 0, reports: Vec::new() }
     }
 
     fn join(&mut self, leg: u64, room: &str, codec: Codec) {
@@ -40,7 +46,11 @@ impl World {
     }
 
     fn receive(&mut self, leg: u64, from: SocketAddr, datagram: &[u8]) {
-        self.shard.handle(self.now, Input::Datagram { leg: LegId(leg), from, datagram });
+        self.receive_over(Channel::Media, leg, from, datagram);
+    }
+
+    fn receive_over(&mut self, channel: Channel, leg: u64, from: SocketAddr, datagram: &[u8]) {
+        self.shard.handle(self.now, Input::Datagram { leg: LegId(leg), channel, from, datagram });
     }
 
     fn change(&mut self, leg: u64, plan: Plan) {
@@ -55,8 +65,13 @@ impl World {
         }
         self.said += 1;
         let (mut sent, mut silent) = (Vec::new(), Vec::new());
+        let reports = &mut self.reports;
         self.shard.tick(self.now, |output| match output {
-            Output::Send { leg, to, datagram } => {
+            Output::Send { leg, channel, to, datagram } if crate::rtcp::is_rtcp(datagram) => {
+                reports.push((leg.0, channel, to, datagram.to_vec()));
+            }
+            Output::Send { leg, channel, to, datagram } => {
+                assert_eq!(channel, Channel::Media);
                 let (header, payload) = Header::parse(datagram).expect("RTP");
                 assert_eq!(payload.len(), FRAME_SAMPLES);
                 let mut samples = Vec::new();
@@ -308,7 +323,10 @@ fn no_datagram_breaks_a_leg_nor_moves_it() {
         (seed >> 33) as usize % below
     };
     for _ in 0..20_000 {
-        let mut datagram = packet(Codec::Pcmu, random(1 << 20) as u32, 8000);
+        let mut datagram = match random(2) {
+            0 => packet(Codec::Pcmu, random(1 << 20) as u32, 8000),
+            _ => rtcp(random(3) as u32),
+        };
         datagram.truncate(random(datagram.len() + 1));
         for _ in 0..random(4) {
             if let Some(byte) = (!datagram.is_empty()).then(|| random(datagram.len())) {
@@ -316,7 +334,8 @@ fn no_datagram_breaks_a_leg_nor_moves_it() {
             }
         }
         let from = [address(1), address(66)][random(2)];
-        world.receive(1, from, &datagram);
+        let channel = if random(4) == 0 { Channel::Control } else { Channel::Media };
+        world.receive_over(channel, 1, from, &datagram);
         if random(10) == 0 {
             let sent = world.tick(&[]).0;
             assert!(sent.iter().all(|(leg, to, ..)| *to == address(*leg)), "{sent:?}");
@@ -347,4 +366,106 @@ fn the_same_inputs_give_the_same_datagrams() {
         (0..50).map(|_| world.tick(&voices)).collect::<Vec<_>>()
     };
     assert_eq!(run(), run());
+}
+
+/// An empty receiver report of a stream.
+fn rtcp(ssrc: u32) -> Vec<u8> {
+    [&[0x80, 201, 0, 1], &ssrc.to_be_bytes()[..]].concat()
+}
+
+/// Who only listens, or is muted without comfort noise, is there as long as its RTCP comes, with a BYE too.
+#[test]
+fn silent_caller_whose_rtcp_comes_is_not_reported_silent_until_that_stops() {
+    let goodbye = |ssrc: u32| [rtcp(ssrc), vec![0x81, 203, 0, 1], ssrc.to_be_bytes().to_vec()].concat();
+    let from_its_port = (Channel::Control, ([192, 0, 2, 1], 5005).into());
+    for (channel, from) in [from_its_port, (Channel::Media, address(1)), (Channel::Control, address(1))] {
+        let mut world = World::new();
+        world.join(1, "a", Codec::Pcmu);
+        world.heard_after(5, &[(1, Codec::Pcmu, 1)]);
+        for tick in 0..9000 {
+            if tick % 250 == 0 {
+                world.receive_over(channel, 1, from, &if tick == 500 { goodbye(1) } else { rtcp(1) });
+            }
+            assert_eq!(world.tick(&[]).1, [0; 0], "{channel:?} {from} tick {tick}");
+        }
+        let silent: usize = (0..3000).map(|_| world.tick(&[]).1.len()).sum();
+        assert_eq!(silent, 1);
+    }
+}
+
+#[test]
+fn foreign_rtcp_is_no_sign_of_life_and_takes_no_report() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.heard_after(5, &[(1, Codec::Pcmu, 1)]);
+    let mut silent = 0;
+    for tick in 0..4000 {
+        if tick % 100 == 0 {
+            world.receive_over(Channel::Control, 1, ([192, 0, 2, 66], 5005).into(), &rtcp(1));
+            world.receive_over(Channel::Control, 1, ([192, 0, 2, 1], 7001).into(), &rtcp(66));
+        }
+        silent += world.tick(&[]).1.len();
+    }
+    assert_eq!(silent, 1);
+    let elsewhere = world.reports.iter().filter(|report| report.2 != ([192, 0, 2, 1], 5005).into());
+    assert_eq!(elsewhere.count(), 0);
+    assert!(world.reports.len() > 10);
+}
+
+#[test]
+fn reports_go_to_the_negotiated_port_or_to_where_rtcp_comes_from() {
+    let other: SocketAddr = ([192, 0, 2, 9], 7777).into();
+    let private = Some(([10, 0, 0, 5], 5004).into());
+    let public: SocketAddr = ([198, 51, 100, 7], 31_000).into();
+    let hidden = |plan: Plan| Plan { remote: private, signalling: Some(public.ip()), ..plan };
+    let check =
+        |change: &dyn Fn(Plan) -> Plan, from: Option<SocketAddr>, expected: Option<(Channel, SocketAddr)>| {
+            let mut world = World::new();
+            world.join(1, "a", Codec::Pcmu);
+            world.change(1, change(plan(1, Codec::Pcmu, Direction::SendReceive)));
+            world.receive(1, public, &packet(Codec::Pcmu, 1, 1));
+            if let Some(from) = from {
+                world.receive_over(Channel::Control, 1, from, &rtcp(1));
+            }
+            (0..1000).for_each(|_| drop(world.tick(&[])));
+            let targets: BTreeSet<_> =
+                world.reports.iter().map(|report| (report.1 == Channel::Media, report.2)).collect();
+            assert_eq!(
+                targets,
+                expected.into_iter().map(|(channel, to)| (channel == Channel::Media, to)).collect()
+            );
+        };
+    check(&|plan| plan, None, Some((Channel::Control, ([192, 0, 2, 1], 5005).into())));
+    check(&|plan| Plan { rtcp: Some(Rtcp::Address(other)), ..plan }, None, Some((Channel::Control, other)));
+    check(&|plan| Plan { rtcp: Some(Rtcp::Muxed), ..plan }, None, Some((Channel::Media, address(1))));
+    let elsewhere = Some(([192, 0, 2, 1], 9).into());
+    check(&|plan| plan, elsewhere, Some((Channel::Control, ([192, 0, 2, 1], 5005).into())));
+    check(&hidden, None, None);
+    let source = SocketAddr::new(public.ip(), 31_077);
+    check(&hidden, Some(source), Some((Channel::Control, source)));
+    check(&|plan| Plan { rtcp: Some(Rtcp::Muxed), ..hidden(plan) }, None, Some((Channel::Media, public)));
+    // Held as in RFC 2543.
+    check(&|plan| Plan { remote: None, direction: Direction::Inactive, ..plan }, None, None);
+}
+
+#[test]
+fn report_says_what_was_sent_and_what_was_lost() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    for n in 0..400 {
+        if n % 4 != 3 {
+            world.receive(1, address(1), &packet(Codec::Pcmu, n, 1));
+        }
+        world.tick(&[]);
+    }
+    let (_, _, _, report) = world.reports.last().expect("two reports in eight seconds");
+    let word = |at: usize| u32::from_be_bytes([report[at], report[at + 1], report[at + 2], report[at + 3]]);
+    assert_eq!(report[..4], [0x81, 200, 0, 12], "a sender report with one block");
+    let packets = word(20);
+    // Ours is stream 1 too; it began at timestamp 1000.
+    assert_eq!((word(4), word(16), word(24)), (1, 1000 + packets * 160, packets * 160));
+    assert_eq!(word(8), packets * 20 / 1000, "seconds");
+    assert!((63..=65).contains(&report[32]), "a quarter is lost: {}", report[32]);
+    assert_eq!(report[52..56], [0x81, 202, 0, 3]);
+    assert_eq!(report[60..66], *b"\x01\x04node");
 }

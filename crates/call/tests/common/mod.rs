@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use call::audio::{Codec, FRAME_SAMPLES};
+use call::rtcp::is_rtcp;
 use call::rtp::Header;
 use call::{Admission, CallEngine, Calls, Room, Rooms, Settings, SourceRate};
 use tokio::net::UdpSocket;
@@ -205,8 +206,16 @@ impl Caller {
     /// The next RTP packet: its header and its first sample.
     pub async fn hear(&self, codec: Codec) -> (Header, i16) {
         let mut buffer = [0; 2048];
-        let wait = tokio::time::timeout(BOUND, self.rtp.recv_from(&mut buffer));
-        let (length, _) = wait.await.expect("no sound").expect("receive");
+        // Reports to a caller with the port below may come too.
+        let next = async {
+            loop {
+                let length = self.rtp.recv(&mut buffer).await.expect("receive");
+                if !is_rtcp(&buffer[..length]) {
+                    return length;
+                }
+            }
+        };
+        let length = tokio::time::timeout(BOUND, next).await.expect("no sound");
         let (header, payload) = Header::parse(&buffer[..length]).expect("RTP");
         let mut samples = Vec::new();
         codec.decode(payload, &mut samples);
