@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::calls::{Calls, Stats};
 use crate::driver::{Driver, watch};
 use crate::media::ports::PortPool;
+use crate::media::random;
 use crate::media::thread::{self, Command};
 use crate::probe::{self, ProbeError, Probed};
 use crate::rooms::Rooms;
@@ -95,7 +96,7 @@ impl CallEngine {
         let tls_address = tls.as_ref().map(|(_, address)| *address);
         let media_address = settings.media;
         let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
-        let ports = PortPool::new(settings.media, settings.media_ports.clone());
+        let ports = PortPool::new(settings.media, settings.media_ports.clone(), clock, random::kernel);
         let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
         let (media, thread) =
             thread::start(clock, settings.media_timeout, failing(&failure)).map_err(StartError::Media)?;
@@ -232,12 +233,10 @@ fn listeners(bound: SocketAddr, tls: Option<SocketAddr>, advertised: Option<IpAd
     Listeners(listeners)
 }
 
-/// Random bytes of the system.
+/// Random bytes of the kernel.
 fn seed() -> [u8; 32] {
-    let halves = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
     let mut seed = [0; 32];
-    let bytes = halves.iter().flat_map(|half| half.as_bytes());
-    seed.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    seed.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random::kernel().to_be_bytes()));
     seed
 }
 
@@ -276,6 +275,8 @@ mod tests {
             payload_type: 0,
             events: None,
             remote: None,
+            rtcp: None,
+            signalling: None,
             direction: Direction::SendReceive,
         };
         engine.driver.media.tell(Command::Join(Box::new(Join {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant, SILENCE, Tag};
+use crate::media::control::Channel;
 use crate::media::leg::{Leg, Outgoing, Plan};
 use crate::sdp::{self, Agreed, Local};
 use crate::signalling::fuzz::datagrams;
@@ -46,15 +47,17 @@ pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     let Ok(agreed) = sdp::read_offer(OFFER) else { return };
     let tag = Tag { participant: Participant(1), epoch: Epoch(1) };
     let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };
-    let mut leg = Leg::new(Time(0), tag, Plan::from(&agreed), start);
-    leg.start();
+    let mut leg = Leg::new(Time(0), tag, Plan::new(&agreed, None), start);
+    leg.start(Time(0));
     let mut sent = Vec::new();
     for (tick, datagram) in (0..).zip(datagrams) {
         let now = Time(20 * tick);
         let from = SocketAddr::new(HERE.ip(), 1 + u16::from(datagram.first().is_some_and(|b| b % 3 == 0)));
-        leg.receive(now, from, datagram);
+        let channel = if datagram.len() % 2 == 0 { Channel::Media } else { Channel::Control };
+        leg.receive(now, channel, from, datagram);
         let frame = leg.say().unwrap_or(SILENCE);
         assert_eq!(frame.len(), FRAME_SAMPLES);
+        leg.report(now, "node", &mut sent);
         if leg.hear(&frame, &mut sent).is_some() {
             assert_eq!(sent.len(), crate::rtp::HEADER_BYTES + FRAME_SAMPLES);
         }

@@ -26,7 +26,7 @@ pub struct Settings {
     /// SIP over TLS, if it is wanted.
     #[serde(default)]
     pub tls: Option<TlsSettings>,
-    /// The UDP ports for media. A call takes an even port and leaves the odd one above it free.
+    /// The UDP ports for media. A call takes an even port for RTP and the odd one above it for RTCP.
     #[serde(default = "default_media_ports")]
     pub media_ports: RangeInclusive<u16>,
     /// The most calls at one time; the next is refused with "Out of resource".
@@ -35,7 +35,7 @@ pub struct Settings {
     /// How many calls one address may make.
     #[serde(default)]
     pub source_rate: SourceRate,
-    /// A call is ended when no media arrived from the far end for this long (R4: a vanished caller must not block a
+    /// A call is ended when neither RTP nor RTCP arrived from the far end for this long (R4: a vanished caller must not block a
     /// drain). At most [`MAX_MEDIA_TIMEOUT`].
     #[serde(default = "default_media_timeout", with = "seconds")]
     pub media_timeout: Duration,

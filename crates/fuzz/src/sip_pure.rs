@@ -96,7 +96,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         packet
     };
     let event = [0x80, 0xe5, 0, 9, 0, 0, 1, 64, 1, 2, 3, 4, 1, 10, 0, 160];
-    let sound = joined(&[sound(1), sound(2), event.to_vec(), sound(3), vec![0x80, 13, 0, 4], sound(4)]);
+    let report = [0x80, 201, 0, 1, 1, 2, 3, 4, 0x81, 203, 0, 1, 1, 2, 3, 4];
+    let control = report.to_vec();
+    let sound =
+        joined(&[sound(1), sound(2), event.to_vec(), sound(3), control, vec![0x80, 13, 0, 4], sound(4)]);
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
     let mut seeds = vec![tagged(b'r', &sound)];
     seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));

@@ -1,13 +1,26 @@
-//! The UDP ports for sound: one even port for each leg, the odd one above it left free for RTCP.
+//! The UDP ports for media: for each leg an even one for RTP and the odd one above it for RTCP (RFC 3550 section 11).
+//! Which one is next is decided in `pairs`.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::net::sockopt;
+
+use crate::time::Clock;
+
+use super::pairs::{Pairs, even};
+
 /// How many ports are tried for one leg when other programs sit in the range.
 const MAX_TRIES: usize = 64;
+
+/// The receive buffer of a port in bytes; the system doubles it for its own needs. It holds some eighty packets of
+/// sound, the most that are read in a tick: what comes above that is dropped at once and does not delay the rest.
+const RECEIVE_BUFFER: usize = 32 * 1024;
+
+/// A source of random numbers that nobody can guess.
+pub(crate) type Randomness = fn() -> u64;
 
 /// No port could be had for a leg.
 #[derive(Debug, thiserror::Error)]
@@ -38,68 +51,62 @@ pub(crate) enum PortError {
 pub(crate) struct PortPool {
     address: IpAddr,
     range: RangeInclusive<u16>,
+    clock: Clock,
+    random: Randomness,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    next: u16,
-    used: BTreeSet<u16>,
+    pairs: Pairs,
 }
 
 impl PortPool {
-    pub(crate) fn new(address: IpAddr, range: RangeInclusive<u16>) -> Arc<PortPool> {
-        let next = first_even(&range);
-        Arc::new(PortPool { address, range, state: Mutex::new(State { next, used: BTreeSet::new() }) })
+    pub(crate) fn new(
+        address: IpAddr,
+        range: RangeInclusive<u16>,
+        clock: Clock,
+        random: Randomness,
+    ) -> Arc<PortPool> {
+        let state = Mutex::new(State { pairs: Pairs::new(&range) });
+        Arc::new(PortPool { address, range, clock, random, state })
     }
 
     /// Opens a port that no call needs: as [`PortPool::open`], but never the last free one of a range
     /// that calls are using.
     pub(crate) fn open_spare(self: &Arc<PortPool>) -> Result<MediaPort, PortError> {
-        let used = u32::try_from(self.lock().used.len()).unwrap_or(u32::MAX);
-        if used > 0 && used + 1 >= self.pairs() {
+        let (used, all) = self.count();
+        if used > 0 && used + 1 >= all {
             return Err(self.exhausted());
         }
         self.open()
     }
 
-    /// Opens the next free port. Ports are taken in turn, so that late packets of an ended call do not
-    /// meet the next one.
+    /// How many pairs are used, and how many there are.
+    fn count(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.pairs.used(), state.pairs.all())
+    }
+
+    /// Opens a free port at random: who does not see the call's signalling cannot know where its sound goes.
     pub(crate) fn open(self: &Arc<PortPool>) -> Result<MediaPort, PortError> {
         let mut failure = self.exhausted();
         for _ in 0..MAX_TRIES {
-            let Some(port) = self.take() else { return Err(failure) };
+            let taken = self.lock().pairs.take(self.clock.now(), (self.random)());
+            let Some(port) = taken else { return Err(failure) };
             let address = SocketAddr::new(self.address, port);
-            match bind(address) {
-                Ok(socket) => return Ok(MediaPort { socket, address, pool: Arc::clone(self) }),
+            match bind_pair(address) {
+                Ok((socket, rtcp)) => {
+                    return Ok(MediaPort { socket, rtcp, address, pool: Arc::clone(self) });
+                }
                 Err(source) => {
-                    self.lock().used.remove(&port);
+                    self.lock().pairs.give_back(self.clock.now(), port);
                     let (first, last) = (*self.range.start(), *self.range.end());
                     failure = PortError::Refused { address: self.address, first, last, source };
                 }
             }
         }
         Err(failure)
-    }
-
-    fn take(&self) -> Option<u16> {
-        let mut state = self.lock();
-        let first = first_even(&self.range);
-        for _ in 0..self.pairs() {
-            let port = state.next;
-            let pair_after_next = u32::from(port) + 3;
-            let wraps = pair_after_next > u32::from(*self.range.end());
-            state.next = if wraps { first } else { port + 2 };
-            if state.used.insert(port) {
-                return Some(port);
-            }
-        }
-        None
-    }
-
-    /// How many pairs of ports the range holds.
-    fn pairs(&self) -> u32 {
-        (u32::from(*self.range.end()) + 1 - u32::from(first_even(&self.range))) / 2
     }
 
     fn exhausted(&self) -> PortError {
@@ -126,14 +133,13 @@ pub(crate) struct Available {
 
 /// Tries the ports of a range until `enough` could be opened. They are closed again.
 pub(crate) fn available(address: IpAddr, range: &RangeInclusive<u16>, enough: u32) -> Available {
-    let first = first_even(range);
-    let pairs = (u32::from(*range.end()) + 1).saturating_sub(u32::from(first)) / 2;
+    let pairs = u32::try_from(even(range).count()).unwrap_or(u32::MAX);
     let mut available = Available { pairs, found: 0, taken: 0, last: None };
-    for port in (first..*range.end()).step_by(2) {
+    for port in even(range) {
         if available.found >= enough {
             break;
         }
-        match bind(SocketAddr::new(address, port)) {
+        match bind_pair(SocketAddr::new(address, port)) {
             Ok(_) => available.found += 1,
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => available.taken += 1,
             Err(error) => available.last = Some(error),
@@ -142,56 +148,81 @@ pub(crate) fn available(address: IpAddr, range: &RangeInclusive<u16>, enough: u3
     available
 }
 
-fn first_even(range: &RangeInclusive<u16>) -> u16 {
-    range.start().checked_next_multiple_of(2).unwrap_or(u16::MAX - 1)
+/// Opens the port and the one above it.
+fn bind_pair(address: SocketAddr) -> io::Result<(UdpSocket, UdpSocket)> {
+    let above = SocketAddr::new(address.ip(), address.port() + 1);
+    Ok((bind(address)?, bind(above)?))
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
+    sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
     Ok(socket)
 }
 
-/// An open port; given back when dropped.
+/// An open port and the one above it; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct MediaPort {
     pub(crate) socket: UdpSocket,
+    pub(crate) rtcp: UdpSocket,
     pub(crate) address: SocketAddr,
     pool: Arc<PortPool>,
 }
 
 impl Drop for MediaPort {
     fn drop(&mut self) {
-        self.pool.lock().used.remove(&self.address.port());
+        let now = self.pool.clock.now();
+        self.pool.lock().pairs.give_back(now, self.address.port());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::random;
     use super::*;
 
+    fn pool(host: u8, range: RangeInclusive<u16>) -> Arc<PortPool> {
+        PortPool::new([127, 91, 0, host].into(), range, Clock::start(), random::kernel)
+    }
+
     #[test]
-    fn ports_are_even_taken_in_turn_and_given_back() {
-        let pool = PortPool::new([127, 91, 0, 1].into(), 30_001..=30_006);
+    fn ports_are_even_have_the_odd_one_above_them_and_are_given_back() {
+        let pool = self::pool(1, 30_001..=30_006);
         let open = || pool.open().map(|port| (port.address.port(), port));
         let (first, a) = open().expect("first");
         let (second, _b) = open().expect("second");
-        assert_eq!((first, second), (30_002, 30_004));
+        assert_eq!([first.min(second), first.max(second)], [30_002, 30_004]);
+        assert_eq!(a.rtcp.local_addr().expect("local").port(), first + 1);
         assert!(matches!(open(), Err(PortError::Exhausted(30_001, 30_006))));
         drop(a);
-        assert_eq!(open().expect("given back").0, 30_002);
+        assert_eq!(open().expect("given back").0, first);
+    }
+
+    #[test]
+    fn nobody_can_tell_the_next_port_from_the_last_ones() {
+        let pool = self::pool(6, 30_000..=39_999);
+        let ports: Vec<u16> = (0..20).map(|_| pool.open().expect("free").address.port()).collect();
+        let in_turn = ports.windows(2).filter(|pair| pair[1] == pair[0] + 2).count();
+        // Twenty of five thousand: that two follow each other happens in one of 260 runs, four in none.
+        assert!(in_turn < 4, "{ports:?}");
+        assert_eq!(
+            ports.iter().collect::<std::collections::BTreeSet<_>>().len(),
+            20,
+            "none twice: {ports:?}"
+        );
     }
 
     #[test]
     fn a_probe_never_takes_the_last_port_that_a_call_could_need() {
-        let pool = PortPool::new([127, 91, 0, 3].into(), 30_000..=30_005);
+        let pool = self::pool(3, 30_000..=30_005);
         let spare = || pool.open_spare().map(|port| port.address.port());
         assert!(spare().is_ok(), "three are free");
         let _a = pool.open().expect("first");
         assert!(spare().is_ok(), "two are free");
         let _b = pool.open().expect("second");
         assert!(matches!(spare(), Err(PortError::Exhausted(..))), "a caller may need it");
-        let single = PortPool::new([127, 91, 0, 3].into(), 30_010..=30_011);
+        let single = self::pool(3, 30_010..=30_011);
         assert!(single.open_spare().is_ok(), "a node for one call is probed while it has none");
         let _only = single.open().expect("the only one");
         assert!(matches!(single.open_spare(), Err(PortError::Exhausted(..))));
@@ -200,7 +231,7 @@ mod tests {
     #[test]
     fn a_refused_port_is_reported_in_the_same_words_each_time() {
         let _others = [30_000, 30_002].map(|port| UdpSocket::bind(("127.91.0.4", port)).expect("bind"));
-        let pool = PortPool::new([127, 91, 0, 4].into(), 30_000..=30_003);
+        let pool = self::pool(4, 30_000..=30_003);
         let said = [(); 3].map(|()| pool.open().map(drop).expect_err("taken").to_string());
         assert!(said[0].contains("between 30000 and 30003: Address already in use"), "{}", said[0]);
         assert!(said.iter().all(|text| *text == said[0]), "{said:?}");
@@ -208,8 +239,10 @@ mod tests {
 
     #[test]
     fn a_port_that_another_program_holds_is_passed_over() {
-        let _other = UdpSocket::bind("127.91.0.2:30002").expect("bind");
-        let pool = PortPool::new([127, 91, 0, 2].into(), 30_002..=30_005);
-        assert_eq!(pool.open().expect("the other pair").address.port(), 30_004);
+        for taken in ["127.91.0.2:30002", "127.91.0.2:30003"] {
+            let _other = UdpSocket::bind(taken).expect("bind");
+            let pool = self::pool(2, 30_002..=30_005);
+            assert_eq!(pool.open().expect("the other pair").address.port(), 30_004, "{taken}");
+        }
     }
 }

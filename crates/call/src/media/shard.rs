@@ -9,6 +9,7 @@ use crate::audio::{Epoch, Participant, Tag};
 use crate::rooms::RoomName;
 use crate::time::Time;
 
+use super::control::Channel;
 use super::leg::{Leg, Outgoing, Plan};
 
 /// Names a leg within its node.
@@ -27,14 +28,14 @@ pub(crate) enum Input<'a> {
     /// The leg's call is over.
     Leave { leg: LegId },
     /// A datagram came for a leg.
-    Datagram { leg: LegId, from: SocketAddr, datagram: &'a [u8] },
+    Datagram { leg: LegId, channel: Channel, from: SocketAddr, datagram: &'a [u8] },
 }
 
 /// What a shard wants done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Output<'a> {
-    /// Send this datagram from the leg's socket.
-    Send { leg: LegId, to: SocketAddr, datagram: &'a [u8] },
+    /// Send this datagram from one of the leg's sockets.
+    Send { leg: LegId, channel: Channel, to: SocketAddr, datagram: &'a [u8] },
     /// Nothing was heard of the far end for the media timeout.
     Silent { leg: LegId },
 }
@@ -43,14 +44,22 @@ pub(crate) enum Output<'a> {
 #[derive(Debug)]
 pub(crate) struct Shard {
     media_timeout: Duration,
+    cname: String,
     legs: BTreeMap<LegId, Leg>,
     conferences: BTreeMap<RoomName, BTreeSet<LegId>>,
     datagram: Vec<u8>,
 }
 
 impl Shard {
-    pub(crate) fn new(media_timeout: Duration) -> Shard {
-        Shard { media_timeout, legs: BTreeMap::new(), conferences: BTreeMap::new(), datagram: Vec::new() }
+    /// A shard without legs. `cname` is this node's name in RTCP; nobody else may have it (RFC 7022).
+    pub(crate) fn new(media_timeout: Duration, cname: String) -> Shard {
+        Shard {
+            media_timeout,
+            cname,
+            legs: BTreeMap::new(),
+            conferences: BTreeMap::new(),
+            datagram: Vec::new(),
+        }
     }
 
     /// Takes one input in. Inputs for legs that are not there are ignored: they have just left.
@@ -62,14 +71,14 @@ impl Shard {
                 self.conferences.entry(room).or_default().insert(leg);
             }
             Input::Start { leg } => {
-                self.legs.get_mut(&leg).into_iter().for_each(Leg::start);
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.start(now));
             }
             Input::Change { leg, plan } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.change(now, plan));
             }
             Input::Leave { leg } => self.leave(leg),
-            Input::Datagram { leg, from, datagram } => {
-                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, from, datagram));
+            Input::Datagram { leg, channel, from, datagram } => {
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, channel, from, datagram));
             }
         }
     }
@@ -95,9 +104,12 @@ impl Shard {
             }
             for id in members {
                 let Some(leg) = self.legs.get_mut(id) else { continue };
+                if let Some((channel, to)) = leg.report(now, &self.cname, &mut self.datagram) {
+                    output(Output::Send { leg: *id, channel, to, datagram: &self.datagram });
+                }
                 let frame = mix.heard_by(leg.tag.participant);
                 if let Some(to) = leg.hear(&frame, &mut self.datagram) {
-                    output(Output::Send { leg: *id, to, datagram: &self.datagram });
+                    output(Output::Send { leg: *id, channel: Channel::Media, to, datagram: &self.datagram });
                 }
                 if leg.fell_silent(now, self.media_timeout) {
                     output(Output::Silent { leg: *id });

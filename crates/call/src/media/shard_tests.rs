@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::audio::{Codec, FRAME_SAMPLES};
+use crate::media::control::Rtcp;
 use crate::rtp::Header;
 use crate::sdp::Direction;
 
@@ -13,21 +14,27 @@ fn address(leg: u64) -> SocketAddr {
 
 fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
     let payload_type = codec.static_payload_type();
-    Plan { codec, payload_type, events: Some(101), remote: Some(address(leg)), direction }
+    let remote = Some(address(leg));
+    let (events, rtcp, signalling) = (Some(101), remote.and_then(Rtcp::above), None);
+    Plan { codec, payload_type, events, remote, rtcp, signalling, direction }
 }
 
 /// A datagram that went out: leg, where to, header, first sample.
 type Sent = (u64, SocketAddr, Header, i16);
 
+/// A report that went out: leg, from which port, where to, and its bytes.
+type Reported = (u64, Channel, SocketAddr, Vec<u8>);
+
 struct World {
     shard: Shard,
     now: Time,
     said: u32,
+    reports: Vec<Reported>,
 }
 
 impl World {
     fn new() -> World {
-        World { shard: Shard::new(TIMEOUT), now: Time(0), said: 0 }
+        World { shard: Shard::new(TIMEOUT, "node".into()), now: Time(0), said: 0, reports: Vec::new() }
     }
 
     fn join(&mut self, leg: u64, room: &str, codec: Codec) {
@@ -38,6 +45,14 @@ impl World {
         self.shard.handle(self.now, Input::Start { leg: id });
     }
 
+    fn receive(&mut self, leg: u64, from: SocketAddr, datagram: &[u8]) {
+        self.receive_over(Channel::Media, leg, from, datagram);
+    }
+
+    fn receive_over(&mut self, channel: Channel, leg: u64, from: SocketAddr, datagram: &[u8]) {
+        self.shard.handle(self.now, Input::Datagram { leg: LegId(leg), channel, from, datagram });
+    }
+
     fn change(&mut self, leg: u64, plan: Plan) {
         self.shard.handle(self.now, Input::Change { leg: LegId(leg), plan });
     }
@@ -46,14 +61,17 @@ impl World {
     /// went out: leg, where to, header, first sample.
     fn tick(&mut self, voices: &[(u64, Codec, i16)]) -> (Vec<Sent>, Vec<u64>) {
         for (leg, codec, loudness) in voices {
-            let datagram = packet(*codec, self.said, *loudness);
-            let input = Input::Datagram { leg: LegId(*leg), from: address(*leg), datagram: &datagram };
-            self.shard.handle(self.now, input);
+            self.receive(*leg, address(*leg), &packet(*codec, self.said, *loudness));
         }
         self.said += 1;
         let (mut sent, mut silent) = (Vec::new(), Vec::new());
+        let reports = &mut self.reports;
         self.shard.tick(self.now, |output| match output {
-            Output::Send { leg, to, datagram } => {
+            Output::Send { leg, channel, to, datagram } if crate::rtcp::is_rtcp(datagram) => {
+                reports.push((leg.0, channel, to, datagram.to_vec()));
+            }
+            Output::Send { leg, channel, to, datagram } => {
+                assert_eq!(channel, Channel::Media);
                 let (header, payload) = Header::parse(datagram).expect("RTP");
                 assert_eq!(payload.len(), FRAME_SAMPLES);
                 let mut samples = Vec::new();
@@ -77,17 +95,23 @@ impl World {
 }
 
 fn packet(codec: Codec, n: u32, loudness: i16) -> Vec<u8> {
-    let mut payload = Vec::new();
-    codec.encode(&[loudness; FRAME_SAMPLES], &mut payload);
+    packet_of(header(codec, n), codec, loudness)
+}
+
+fn header(codec: Codec, n: u32) -> Header {
     let timestamp = n.wrapping_mul(FRAME_SAMPLES as u32);
-    let header = Header {
+    Header {
         payload_type: codec.static_payload_type(),
         marker: false,
         sequence: n as u16,
         timestamp,
         ssrc: 1,
-    };
-    let mut datagram = Vec::new();
+    }
+}
+
+fn packet_of(header: Header, codec: Codec, loudness: i16) -> Vec<u8> {
+    let (mut payload, mut datagram) = (Vec::new(), Vec::new());
+    codec.encode(&[loudness; FRAME_SAMPLES], &mut payload);
     header.write(&payload, &mut datagram);
     datagram
 }
@@ -198,11 +222,125 @@ fn another_source_cannot_take_a_leg_over_nor_be_heard() {
         let datagram = packet(Codec::Pcmu, world.said, 8000);
         let sent = world.tick(&[(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)]).0;
         assert_eq!(sent[0].1, address(1));
-        let input = Input::Datagram { leg: LegId(1), from: address(66), datagram: &datagram };
-        world.shard.handle(world.now, input);
+        world.receive(1, address(66), &datagram);
     }
     let heard = world.heard_after(1, &[(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)]);
     near(&heard, &[(1, 0), (2, 1000)]);
+}
+
+/// From the first tick on, fifty ports of a stranger and fifty of the caller's own address send sound to every leg: while
+/// the caller talks, while it is silent for longer than any pause, and to a leg that never sends.
+#[test]
+fn sprayed_packets_are_neither_heard_nor_do_they_move_what_a_leg_is_sent() {
+    let mut world = World::new();
+    (1..=3).for_each(|leg| world.join(leg, "a", Codec::Pcmu));
+    // The third has sent once.
+    world.tick(&[(3, Codec::Pcmu, 0)]);
+    for tick in 0..1000 {
+        let voices = [(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)];
+        let talking = (100..300).contains(&tick) || tick >= 700;
+        let (sent, _) = world.tick(if talking { &voices } else { &voices[1..] });
+        for (leg, to, _, sample) in sent {
+            assert_eq!(to, address(leg), "tick {tick}");
+            assert!(i32::from(sample) < 1100, "{leg} hears {sample} in tick {tick}");
+        }
+        for port in 0..50 {
+            let header = Header { ssrc: 66, ..header(Codec::Pcmu, world.said) };
+            let datagram = packet_of(header, Codec::Pcmu, 8000);
+            world.receive(1, SocketAddr::new(address(66).ip(), 6000 + port), &datagram);
+            world.receive(3, SocketAddr::new(address(66).ip(), 6000 + port), &datagram);
+            if tick >= 100 {
+                world.receive(1, SocketAddr::new(address(1).ip(), 6000 + port), &datagram);
+            }
+        }
+    }
+    let heard = world.heard_after(5, &[(1, Codec::Pcmu, 1000), (2, Codec::Pcmu, 0)]);
+    near(&heard, &[(1, 0), (2, 1000), (3, 1000)]);
+}
+
+#[test]
+fn far_end_behind_address_translation_is_heard_and_sent_to_where_its_sound_comes_from() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.join(2, "a", Codec::Pcmu);
+    let private = Some(([10, 0, 0, 5], 5004).into());
+    let signalling = Some([198, 51, 100, 7].into());
+    world.change(1, Plan { remote: private, signalling, ..plan(1, Codec::Pcmu, Direction::SendReceive) });
+    assert_eq!(Some(world.tick(&[]).0[0].1), private);
+    for _ in 0..20 {
+        let datagram = packet(Codec::Pcmu, world.said, 1000);
+        world.receive(1, ([198, 51, 100, 7], 31_000).into(), &datagram);
+        let sent = world.tick(&[(2, Codec::Pcmu, 300)]).0;
+        assert_eq!(sent[0].1, ([198, 51, 100, 7], 31_000).into());
+    }
+    let heard = world.heard_after(1, &[(2, Codec::Pcmu, 300)]);
+    near(&heard, &[(1, 300), (2, 1000)]);
+}
+
+#[test]
+fn leg_without_a_usable_address_is_sent_nothing_until_its_sound_shows_one() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    let plan = plan(1, Codec::Pcmu, Direction::SendReceive);
+    world.change(1, Plan { remote: None, signalling: Some([198, 51, 100, 7].into()), ..plan });
+    assert_eq!(world.tick(&[]).0, []);
+    world.receive(1, ([198, 51, 100, 7], 31_000).into(), &packet(Codec::Pcmu, 0, 1000));
+    assert_eq!(world.tick(&[]).0[0].1, ([198, 51, 100, 7], 31_000).into());
+}
+
+#[test]
+fn stream_goes_on_over_a_new_ssrc_a_wrap_and_a_jump_of_its_numbers() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.join(2, "a", Codec::Pcmu);
+    let starts = [(1, 65_530, u32::MAX - 1000), (2, 30_000, 5), (2, 30_010, 3_000_000_000), (2, 9, 7)];
+    for (ssrc, sequence, timestamp) in starts {
+        let mut heard = Vec::new();
+        for n in 0..10 {
+            let header = Header {
+                payload_type: 0,
+                marker: false,
+                sequence: u16::wrapping_add(sequence, n),
+                timestamp: u32::wrapping_add(timestamp, u32::from(n) * FRAME_SAMPLES as u32),
+                ssrc,
+            };
+            world.receive(1, address(1), &packet_of(header, Codec::Pcmu, 1000));
+            heard = world.heard_after(1, &[]);
+        }
+        near(&heard, &[(1, 0), (2, 1000)]);
+    }
+}
+
+/// Datagrams of any bytes from any address, among them valid ones and shortened ones.
+#[test]
+fn no_datagram_breaks_a_leg_nor_moves_it() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.join(2, "a", Codec::Pcmu);
+    let mut seed = 11_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    for _ in 0..20_000 {
+        let mut datagram = match random(2) {
+            0 => packet(Codec::Pcmu, random(1 << 20) as u32, 8000),
+            _ => rtcp(random(3) as u32),
+        };
+        datagram.truncate(random(datagram.len() + 1));
+        for _ in 0..random(4) {
+            if let Some(byte) = (!datagram.is_empty()).then(|| random(datagram.len())) {
+                datagram[byte] = random(256) as u8;
+            }
+        }
+        let from = [address(1), address(66)][random(2)];
+        let channel = if random(4) == 0 { Channel::Control } else { Channel::Media };
+        world.receive_over(channel, 1, from, &datagram);
+        if random(10) == 0 {
+            let sent = world.tick(&[]).0;
+            assert!(sent.iter().all(|(leg, to, ..)| *to == address(*leg)), "{sent:?}");
+        }
+    }
 }
 
 #[test]
@@ -228,4 +366,106 @@ fn the_same_inputs_give_the_same_datagrams() {
         (0..50).map(|_| world.tick(&voices)).collect::<Vec<_>>()
     };
     assert_eq!(run(), run());
+}
+
+/// An empty receiver report of a stream.
+fn rtcp(ssrc: u32) -> Vec<u8> {
+    [&[0x80, 201, 0, 1], &ssrc.to_be_bytes()[..]].concat()
+}
+
+/// Who only listens, or is muted without comfort noise, is there as long as its RTCP comes, with a BYE too.
+#[test]
+fn silent_caller_whose_rtcp_comes_is_not_reported_silent_until_that_stops() {
+    let goodbye = |ssrc: u32| [rtcp(ssrc), vec![0x81, 203, 0, 1], ssrc.to_be_bytes().to_vec()].concat();
+    let from_its_port = (Channel::Control, ([192, 0, 2, 1], 5005).into());
+    for (channel, from) in [from_its_port, (Channel::Media, address(1)), (Channel::Control, address(1))] {
+        let mut world = World::new();
+        world.join(1, "a", Codec::Pcmu);
+        world.heard_after(5, &[(1, Codec::Pcmu, 1)]);
+        for tick in 0..9000 {
+            if tick % 250 == 0 {
+                world.receive_over(channel, 1, from, &if tick == 500 { goodbye(1) } else { rtcp(1) });
+            }
+            assert_eq!(world.tick(&[]).1, [0; 0], "{channel:?} {from} tick {tick}");
+        }
+        let silent: usize = (0..3000).map(|_| world.tick(&[]).1.len()).sum();
+        assert_eq!(silent, 1);
+    }
+}
+
+#[test]
+fn foreign_rtcp_is_no_sign_of_life_and_takes_no_report() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    world.heard_after(5, &[(1, Codec::Pcmu, 1)]);
+    let mut silent = 0;
+    for tick in 0..4000 {
+        if tick % 100 == 0 {
+            world.receive_over(Channel::Control, 1, ([192, 0, 2, 66], 5005).into(), &rtcp(1));
+            world.receive_over(Channel::Control, 1, ([192, 0, 2, 1], 7001).into(), &rtcp(66));
+        }
+        silent += world.tick(&[]).1.len();
+    }
+    assert_eq!(silent, 1);
+    let elsewhere = world.reports.iter().filter(|report| report.2 != ([192, 0, 2, 1], 5005).into());
+    assert_eq!(elsewhere.count(), 0);
+    assert!(world.reports.len() > 10);
+}
+
+#[test]
+fn reports_go_to_the_negotiated_port_or_to_where_rtcp_comes_from() {
+    let other: SocketAddr = ([192, 0, 2, 9], 7777).into();
+    let private = Some(([10, 0, 0, 5], 5004).into());
+    let public: SocketAddr = ([198, 51, 100, 7], 31_000).into();
+    let hidden = |plan: Plan| Plan { remote: private, signalling: Some(public.ip()), ..plan };
+    let check =
+        |change: &dyn Fn(Plan) -> Plan, from: Option<SocketAddr>, expected: Option<(Channel, SocketAddr)>| {
+            let mut world = World::new();
+            world.join(1, "a", Codec::Pcmu);
+            world.change(1, change(plan(1, Codec::Pcmu, Direction::SendReceive)));
+            world.receive(1, public, &packet(Codec::Pcmu, 1, 1));
+            if let Some(from) = from {
+                world.receive_over(Channel::Control, 1, from, &rtcp(1));
+            }
+            (0..1000).for_each(|_| drop(world.tick(&[])));
+            let targets: BTreeSet<_> =
+                world.reports.iter().map(|report| (report.1 == Channel::Media, report.2)).collect();
+            assert_eq!(
+                targets,
+                expected.into_iter().map(|(channel, to)| (channel == Channel::Media, to)).collect()
+            );
+        };
+    check(&|plan| plan, None, Some((Channel::Control, ([192, 0, 2, 1], 5005).into())));
+    check(&|plan| Plan { rtcp: Some(Rtcp::Address(other)), ..plan }, None, Some((Channel::Control, other)));
+    check(&|plan| Plan { rtcp: Some(Rtcp::Muxed), ..plan }, None, Some((Channel::Media, address(1))));
+    let elsewhere = Some(([192, 0, 2, 1], 9).into());
+    check(&|plan| plan, elsewhere, Some((Channel::Control, ([192, 0, 2, 1], 5005).into())));
+    check(&hidden, None, None);
+    let source = SocketAddr::new(public.ip(), 31_077);
+    check(&hidden, Some(source), Some((Channel::Control, source)));
+    check(&|plan| Plan { rtcp: Some(Rtcp::Muxed), ..hidden(plan) }, None, Some((Channel::Media, public)));
+    // Held as in RFC 2543.
+    check(&|plan| Plan { remote: None, direction: Direction::Inactive, ..plan }, None, None);
+}
+
+#[test]
+fn report_says_what_was_sent_and_what_was_lost() {
+    let mut world = World::new();
+    world.join(1, "a", Codec::Pcmu);
+    for n in 0..400 {
+        if n % 4 != 3 {
+            world.receive(1, address(1), &packet(Codec::Pcmu, n, 1));
+        }
+        world.tick(&[]);
+    }
+    let (_, _, _, report) = world.reports.last().expect("two reports in eight seconds");
+    let word = |at: usize| u32::from_be_bytes([report[at], report[at + 1], report[at + 2], report[at + 3]]);
+    assert_eq!(report[..4], [0x81, 200, 0, 12], "a sender report with one block");
+    let packets = word(20);
+    // Ours is stream 1 too; it began at timestamp 1000.
+    assert_eq!((word(4), word(16), word(24)), (1, 1000 + packets * 160, packets * 160));
+    assert_eq!(word(8), packets * 20 / 1000, "seconds");
+    assert!((63..=65).contains(&report[32]), "a quarter is lost: {}", report[32]);
+    assert_eq!(report[52..56], [0x81, 202, 0, 3]);
+    assert_eq!(report[60..66], *b"\x01\x04node");
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
@@ -16,13 +16,12 @@ use crate::calls::Ticket;
 use crate::rooms::RoomName;
 use crate::time::{Clock, Time};
 
+use super::budget::Budget;
+use super::control::Channel;
 use super::leg::{Outgoing, Plan};
 use super::ports::MediaPort;
+use super::random;
 use super::shard::{Input, LegId, Output, Shard};
-
-/// The most datagrams read from one leg in one tick: ten times what a caller sends. The rest waits in
-/// the socket or is dropped there, so that one flooded leg does not delay the others.
-const MAX_DATAGRAMS: usize = 10;
 
 /// The largest datagram that is read; G.711 packets have some hundred bytes.
 const MAX_DATAGRAM: usize = 2048;
@@ -93,11 +92,16 @@ pub(crate) fn start(
     let handle = MediaHandle { commands, clock, ticked_at: Arc::clone(&ticked_at) };
     let thread = std::thread::Builder::new().name("call-media".into()).spawn(move || {
         let mut alarm = Alarm(Some(Box::new(failed)));
-        let shard = Shard::new(media_timeout);
+        let shard = Shard::new(media_timeout, cname());
         Worker { clock, shard, sockets: BTreeMap::new(), ticked_at }.run(&receiver);
         alarm.0 = None;
     })?;
     Ok((handle, thread))
+}
+
+/// A name for this engine that nobody else has (RFC 7022 section 4.2: at least 96 random bits).
+fn cname() -> String {
+    format!("{:016x}{:016x}", random::kernel(), random::kernel())
 }
 
 /// Calls its function when the thread ends by a panic.
@@ -177,11 +181,17 @@ impl Worker {
     fn receive(&mut self) {
         let now = self.clock.now();
         let mut buffer = [0; MAX_DATAGRAM];
-        for (leg, socket) in &self.sockets {
-            for _ in 0..MAX_DATAGRAMS {
-                let Some((length, from)) = read(socket, &mut buffer) else { break };
-                let datagram = &buffer[..length];
-                self.shard.handle(now, Input::Datagram { leg: *leg, from, datagram });
+        let mut budget = Budget::new();
+        for (leg, Socket { port, .. }) in &self.sockets {
+            for (channel, socket) in [(Channel::Media, &port.socket), (Channel::Control, &port.rtcp)] {
+                let mut count = 0;
+                while budget.allows(count)
+                    && let Some((length, from)) = read(socket, &mut buffer)
+                {
+                    count += 1;
+                    let datagram = &buffer[..length];
+                    self.shard.handle(now, Input::Datagram { leg: *leg, channel, from, datagram });
+                }
             }
         }
     }
@@ -189,10 +199,14 @@ impl Worker {
     fn tick(&mut self) {
         let sockets = &self.sockets;
         self.shard.tick(self.clock.now(), |output| match output {
-            Output::Send { leg, to, datagram } => {
-                if let Some(socket) = sockets.get(&leg) {
+            Output::Send { leg, channel, to, datagram } => {
+                if let Some(Socket { port, .. }) = sockets.get(&leg) {
+                    let socket = match channel {
+                        Channel::Media => &port.socket,
+                        Channel::Control => &port.rtcp,
+                    };
                     // A packet that cannot be sent is a lost packet.
-                    let _ = socket.port.socket.send_to(datagram, to);
+                    let _ = socket.send_to(datagram, to);
                 }
             }
             Output::Silent { leg } => sockets.get(&leg).into_iter().for_each(|socket| (socket.on_silence)()),
@@ -202,9 +216,9 @@ impl Worker {
 
 /// The next datagram of a socket. Errors of single datagrams (a refused port of the far end) are
 /// nothing to act on: silence is noticed by its timeout.
-fn read(socket: &Socket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+fn read(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
     loop {
-        match socket.port.socket.recv_from(buffer) {
+        match socket.recv_from(buffer) {
             Ok(received) => return Some(received),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(_) => return None,

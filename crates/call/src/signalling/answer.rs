@@ -11,6 +11,7 @@ use sip::message::{Request, Response as SentResponse};
 
 use crate::admission::Refusal;
 use crate::audio::TICK;
+use crate::media::leg::Plan;
 use crate::sdp;
 
 use super::agent::UserAgent;
@@ -187,7 +188,7 @@ impl UserAgent {
     /// Passes on to the media what was agreed; the first time, the leg joins its room.
     pub(super) fn tell_media(&mut self, call: &mut Call) {
         let Some(agreed) = &call.agreed else { return };
-        let plan = agreed.into();
+        let plan = Plan::new(agreed, Some(call.flow.remote.ip()));
         match call.media {
             Media::Port => {
                 call.media = Media::Leg;

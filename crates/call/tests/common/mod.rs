@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use call::audio::{Codec, FRAME_SAMPLES};
+use call::rtcp::is_rtcp;
 use call::rtp::Header;
 use call::{Admission, CallEngine, Calls, Room, Rooms, Settings, SourceRate};
 use tokio::net::UdpSocket;
@@ -150,8 +151,17 @@ impl Caller {
 
     pub async fn invite(&mut self, headers: &str, codec: Codec, direction: &str) -> String {
         let body = self.offer(codec, direction);
+        self.invite_for(headers, &body).await
+    }
+
+    /// An INVITE with this offer.
+    pub async fn invite_with(&mut self, offer: &str) -> String {
+        self.invite_for("", offer).await
+    }
+
+    async fn invite_for(&mut self, headers: &str, body: &str) -> String {
         let headers = format!("{headers}Content-Type: application/sdp\r\n");
-        self.send(&self.request("INVITE", &self.sequence.to_string(), &headers, &body)).await;
+        self.send(&self.request("INVITE", &self.sequence.to_string(), &headers, body)).await;
         let answer = self.expect("SIP/2.0 200").await;
         self.to_tag = format!(";tag={}", header(&answer, "To").split("tag=").nth(1).expect("tag"));
         let port = answer.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()).expect("port");
@@ -196,8 +206,16 @@ impl Caller {
     /// The next RTP packet: its header and its first sample.
     pub async fn hear(&self, codec: Codec) -> (Header, i16) {
         let mut buffer = [0; 2048];
-        let wait = tokio::time::timeout(BOUND, self.rtp.recv_from(&mut buffer));
-        let (length, _) = wait.await.expect("no sound").expect("receive");
+        // Reports to a caller with the port below may come too.
+        let next = async {
+            loop {
+                let length = self.rtp.recv(&mut buffer).await.expect("receive");
+                if !is_rtcp(&buffer[..length]) {
+                    return length;
+                }
+            }
+        };
+        let length = tokio::time::timeout(BOUND, next).await.expect("no sound");
         let (header, payload) = Header::parse(&buffer[..length]).expect("RTP");
         let mut samples = Vec::new();
         codec.decode(payload, &mut samples);
