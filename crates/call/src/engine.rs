@@ -190,7 +190,7 @@ mod tests {
     use crate::media::shard::LegId;
     use crate::media::thread::Join;
     use crate::registry::Entry;
-    use crate::sdp::Direction;
+    use crate::sdp::{Direction, PacketTime};
     use crate::sip::new_stream;
 
     /// An engine with a leg whose far end is silent. The handler of that silence blocks the media thread until the
@@ -205,9 +205,12 @@ mod tests {
         let plan = Plan {
             codec: Codec::Pcmu,
             payload_type: 0,
-            events: None,
+            packet_time: PacketTime::USUAL,
+            receives: Vec::new(),
             remote: None,
+            rtcp: None,
             direction: Direction::SendReceive,
+            held: false,
         };
         engine.uas.media.tell(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),

@@ -65,7 +65,9 @@ impl Shard {
                 self.legs.get_mut(&leg).into_iter().for_each(Leg::start);
             }
             Input::Change { leg, plan } => {
-                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.change(now, plan));
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.change(now, plan);
+                }
             }
             Input::Leave { leg } => self.leave(leg),
             Input::Datagram { leg, from, datagram } => {
@@ -95,8 +97,8 @@ impl Shard {
             }
             for id in members {
                 let Some(leg) = self.legs.get_mut(id) else { continue };
-                let frame = mix.heard_by(leg.tag.participant);
-                if let Some(to) = leg.hear(&frame, &mut self.datagram) {
+                leg.hear(&mix.heard_by(leg.tag.participant));
+                while let Some(to) = leg.next_packet(&mut self.datagram) {
                     output(Output::Send { leg: *id, to, datagram: &self.datagram });
                 }
                 if leg.fell_silent(now, self.media_timeout) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::audio::{Codec, FRAME_SAMPLES};
 use crate::rtp::Header;
-use crate::sdp::Direction;
+use crate::sdp::{Content, Direction, Format, PacketTime};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -13,7 +13,16 @@ fn address(leg: u64) -> SocketAddr {
 
 fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
     let payload_type = codec.static_payload_type();
-    Plan { codec, payload_type, events: Some(101), remote: Some(address(leg)), direction }
+    Plan {
+        codec,
+        payload_type,
+        packet_time: PacketTime::USUAL,
+        receives: vec![Format { payload_type, content: Content::Sound(codec) }],
+        remote: Some(address(leg)),
+        rtcp: None,
+        direction,
+        held: false,
+    }
 }
 
 /// A datagram that went out: leg, where to, header, first sample.

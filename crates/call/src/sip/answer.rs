@@ -10,7 +10,7 @@ use crate::media::leg::Outgoing;
 use crate::media::ports::{MediaPort, PortError};
 use crate::registry::{Purpose, Stats, Ticket};
 use crate::rooms::RoomName;
-use crate::sdp::{Agreed, Local};
+use crate::sdp::{Local, Negotiation, Offer};
 use crate::session_timer::{Policy, SessionTimer};
 
 use super::call::Call;
@@ -48,7 +48,7 @@ async fn begin_and_live(uas: &Arc<Uas>, ticket: Arc<Ticket>, prepared: Prepared,
 struct Prepared {
     room: RoomName,
     dialog: Dialog,
-    agreed: Option<Agreed>,
+    offer: Option<Offer>,
     timer: SessionTimer,
 }
 
@@ -64,9 +64,9 @@ fn prepare(uas: &Uas, ticket: &Ticket, invite: &Request, flow: Flow) -> Result<P
         count: |stats| stats.not_found += 1,
     })?;
     let dialog = Dialog::begin(invite, flow, uas.address).ok_or_else(|| refused(400, Vec::new()))?;
-    let agreed = negotiate::read_body(invite).map_err(|(status, headers)| refused(status, headers))?;
+    let offer = negotiate::read_body(invite).map_err(|(status, headers)| refused(status, headers))?;
     let timer = negotiate::agree_timer(uas, invite).map_err(|(status, headers)| refused(status, headers))?;
-    Ok(Prepared { room, dialog, agreed, timer })
+    Ok(Prepared { room, dialog, offer, timer })
 }
 
 /// The room that a call goes to. A probe is alone in a room whose name, its alias, no other has.
@@ -114,7 +114,7 @@ fn begin(
     prepared: Prepared,
     tx: Transaction,
 ) -> Result<(Call, ServerInvite), Failed> {
-    let Prepared { room, dialog, agreed, timer } = prepared;
+    let Prepared { room, dialog, offer, timer } = prepared;
     let port = match open_port(uas, ticket) {
         Ok(port) => port,
         Err(refused) => return Err((Box::new(tx), refused)),
@@ -125,12 +125,20 @@ fn begin(
     };
     let limit = uas.settings.ring_time + uas.settings.ack_timeout() * 2;
     let invite = ServerInvite::drive(tx, sender.clone(), limit);
-    let local = Local { address: port.address, session: random() >> 1, version: 1 };
+    let negotiation = Negotiation::new(Local { address: port.address, session: random() >> 1 });
     let hold = uas.connections.hold(dialog.flow().connection());
     let leg = uas.next_leg();
-    let call =
-        Call::new(Arc::clone(uas), Arc::clone(ticket), dialog, (sender, events), leg, local, timer, hold);
-    Ok((call.with_room(room, port, agreed), invite))
+    let call = Call::new(
+        Arc::clone(uas),
+        Arc::clone(ticket),
+        dialog,
+        (sender, events),
+        leg,
+        negotiation,
+        timer,
+        hold,
+    );
+    Ok((call.with_room(room, port, offer), invite))
 }
 
 /// Where a new outgoing stream starts. Sequence numbers start low, so that they do not wrap early.

@@ -13,7 +13,7 @@ use crate::media::shard::LegId;
 use crate::media::thread::{Command, Join};
 use crate::registry::{Purpose, Stats, Ticket};
 use crate::rooms::RoomName;
-use crate::sdp::{self, Agreed, Local};
+use crate::sdp::{Negotiation, Offer};
 use crate::session_timer::SessionTimer;
 use crate::time::Time;
 
@@ -82,8 +82,7 @@ pub(super) struct Call {
     pub(super) sender: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     leg: LegId,
-    pub(super) local: Local,
-    pub(super) agreed: Option<Agreed>,
+    pub(super) negotiation: Negotiation,
     pub(super) timer: SessionTimer,
     pub(super) hold: Hold,
     pub(super) unacked: Option<Unacked>,
@@ -102,7 +101,7 @@ impl Call {
         dialog: Dialog,
         (sender, events): (mpsc::Sender<Event>, mpsc::Receiver<Event>),
         leg: LegId,
-        local: Local,
+        negotiation: Negotiation,
         timer: SessionTimer,
         hold: Hold,
     ) -> Call {
@@ -113,8 +112,7 @@ impl Call {
             sender,
             events,
             leg,
-            local,
-            agreed: None,
+            negotiation,
             timer,
             hold,
             unacked: None,
@@ -127,9 +125,11 @@ impl Call {
     }
 
     /// The room the call goes to, its open port, and what its INVITE offered.
-    pub(super) fn with_room(mut self, room: RoomName, port: MediaPort, agreed: Option<Agreed>) -> Call {
+    pub(super) fn with_room(mut self, room: RoomName, port: MediaPort, offer: Option<Offer>) -> Call {
         self.pending_join = Some((room, port));
-        self.agreed = agreed;
+        if let Some(offer) = offer {
+            self.negotiation.answer_to(&offer);
+        }
         self
     }
 
@@ -138,10 +138,8 @@ impl Call {
         let end = match self.ring(&invite).await {
             ControlFlow::Break(end) => end,
             ControlFlow::Continue(()) => {
-                let offers = self.agreed.is_none();
-                if let Some(agreed) = self.agreed.clone() {
-                    self.change_media(&agreed);
-                }
+                let offers = self.negotiation.agreed().is_none();
+                self.change_media();
                 self.progress = Progress::Answered;
                 self.send_answer(&invite, offers);
                 self.talk().await
@@ -238,10 +236,11 @@ impl Call {
             return ControlFlow::Continue(());
         };
         if unacked.offers {
-            match sdp::read_answer(&ack.body) {
-                Ok(agreed) => self.adopt(Some(agreed)),
-                Err(_) => return ControlFlow::Break(End::NoCodec),
+            let answer = message::description(ack, &ack.body).ok().flatten().unwrap_or_default();
+            if self.negotiation.apply_answer(answer).is_err() {
+                return ControlFlow::Break(End::NoCodec);
             }
+            self.change_media();
         }
         self.confirm();
         if let Some(tx) = self.deferred.take() {
@@ -295,9 +294,9 @@ impl Call {
         }
     }
 
-    /// Tells the media what was agreed; the first time, the leg joins its room.
-    pub(super) fn change_media(&mut self, agreed: &Agreed) {
-        let plan = agreed.into();
+    /// Tells the media what was agreed, if anything; the first time, the leg joins its room.
+    pub(super) fn change_media(&mut self) {
+        let Some(plan) = self.negotiation.agreed().map(Into::into) else { return };
         let command = match self.pending_join.take() {
             None => Command::Change(self.leg, plan),
             Some((room, port)) => {

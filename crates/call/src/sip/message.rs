@@ -3,11 +3,12 @@
 use rsipstack::sip::prelude::{HasHeaders, HeadersExt};
 use rsipstack::sip::{Header, Request};
 
+use crate::sdp::{Unacceptable, body};
 use crate::session_timer::Asked;
 
 /// What this node can be asked to do.
 pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
-/// The only body type that is understood.
+/// The type of our bodies.
 pub(super) const SDP: &str = "application/sdp";
 /// The only extension that is understood.
 const TIMER: &str = "timer";
@@ -48,24 +49,28 @@ pub(super) fn lacking(request: &Request) -> Option<String> {
     (!lacking.is_empty()).then(|| lacking.join(", "))
 }
 
-/// What a request carries for the session.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Body<'r> {
-    /// Nothing: the far end wants our offer.
-    None,
-    /// A session description.
-    Sdp(&'r [u8]),
-    /// Something that is not understood.
-    Other,
+/// The session description that a message carries; `None` when it carries none and the far end wants our offer.
+///
+/// # Errors
+/// Its body is of a type that is not understood.
+pub(super) fn description<'m>(
+    message: &impl HeadersExt,
+    body: &'m [u8],
+) -> Result<Option<&'m [u8]>, Unacceptable> {
+    let kind = message.header_value("Content-Type").or_else(|| message.header_value("c"));
+    let disposition = message.header_value("Content-Disposition");
+    let encoding = message.header_value("Content-Encoding").or_else(|| message.header_value("e"));
+    let headers = body::Headers {
+        kind: kind.as_deref(),
+        disposition: disposition.as_deref(),
+        encoding: encoding.as_deref(),
+    };
+    body::description(headers, body)
 }
 
-pub(super) fn body(request: &Request) -> Body<'_> {
-    if request.body.is_empty() {
-        return Body::None;
-    }
-    let kind = request.header_value("Content-Type").unwrap_or_default();
-    let is_sdp = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP));
-    if is_sdp { Body::Sdp(&request.body) } else { Body::Other }
+/// Why a description is not accepted, for whoever operates the phone.
+pub(super) fn warning(fault: &Unacceptable) -> Header {
+    header("Warning", format!("{} pitlane \"{}\"", fault.warning_code(), fault.text()))
 }
 
 /// The number in CSeq.

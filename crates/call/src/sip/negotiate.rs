@@ -4,13 +4,13 @@
 use rsipstack::sip::{Header, Method, Request};
 use rsipstack::transaction::Transaction;
 
-use crate::sdp::{self, Agreed, SdpError};
+use crate::sdp::{Offer, Unacceptable, body};
 use crate::session_timer::{Refresher, SessionTimer, TooShort};
 
 use super::answer::policy;
 use super::call::{Call, Event, Unacked};
 use super::exchange::ServerInvite;
-use super::message::{self, ALLOW, Body, SDP};
+use super::message::{self, ALLOW, SDP};
 use super::reply::Reply;
 use super::uas::Uas;
 
@@ -18,19 +18,14 @@ use super::uas::Uas;
 pub(super) type Refusal = (u16, Vec<Header>);
 
 /// Reads the offer of a request; `None` when it makes none and wants ours.
-pub(super) fn read_body(request: &Request) -> Result<Option<Agreed>, Refusal> {
-    match message::body(request) {
-        Body::None => Ok(None),
-        Body::Other => Err((415, vec![message::header("Accept", SDP)])),
-        Body::Sdp(offer) => sdp::read_offer(offer).map(Some).map_err(|error| {
-            let (status, code) = match error {
-                SdpError::NoCodec => (488, 305),
-                SdpError::TooLong | SdpError::Unreadable(_) => (488, 399),
-            };
-            let text: String = error.to_string().replace(['"', '\r', '\n'], " ");
-            (status, vec![message::header("Warning", format!("{code} pitlane \"{text}\""))])
-        }),
-    }
+pub(super) fn read_body(request: &Request) -> Result<Option<Offer>, Refusal> {
+    let description = message::description(request, &request.body).map_err(|fault| refusal(&fault))?;
+    description.map(Offer::read).transpose().map_err(|fault| refusal(&fault))
+}
+
+fn refusal(fault: &Unacceptable) -> Refusal {
+    let accept = (fault.status() == 415).then(|| message::header("Accept", body::ACCEPTED));
+    (fault.status(), std::iter::once(message::warning(fault)).chain(accept).collect())
 }
 
 /// Agrees on a session timer.
@@ -55,30 +50,25 @@ impl Call {
         headers
     }
 
-    /// Our session description: of what was agreed, or an offer when nothing was.
-    pub(super) fn description(&self) -> String {
-        match &self.agreed {
-            Some(agreed) => sdp::write_agreed(agreed, &self.local),
-            None => sdp::write_offer(&self.local),
-        }
-    }
-
     /// A re-INVITE or UPDATE of the far end: hold, resume, another address, or a refresh of the session.
     pub(super) fn on_change(&mut self, tx: Transaction) {
         match self.review_change(&tx.original) {
             Err((status, headers)) => self.uas.reply(tx, status, headers),
-            Ok((agreed, timer)) => {
+            Ok((offer, timer)) => {
                 self.timer = timer;
                 self.retry_refresh_at = None;
                 self.dialog.refresh_target(&tx);
                 self.hold = self.uas.connections.hold(self.dialog.flow().connection());
-                let offers = agreed.is_none();
-                self.adopt(agreed);
+                let offers = offer.is_none();
+                if let Some(offer) = offer {
+                    self.negotiation.answer_to(&offer);
+                    self.change_media();
+                }
                 if tx.original.method == Method::Invite {
                     self.answer_invite(tx, offers);
                 } else {
                     let mut headers = self.session_headers();
-                    let body = (!offers).then(|| self.description().into_bytes());
+                    let body = (!offers).then(|| self.negotiation.description().into_bytes());
                     headers.extend(body.is_some().then(|| message::header("Content-Type", SDP)));
                     let events = self.sender.clone();
                     let lost = move || drop(events.try_send(Event::Unreachable));
@@ -89,15 +79,15 @@ impl Call {
     }
 
     /// Decides about a change; nothing has changed when it is refused.
-    fn review_change(&self, request: &Request) -> Result<(Option<Agreed>, SessionTimer), Refusal> {
+    fn review_change(&self, request: &Request) -> Result<(Option<Offer>, SessionTimer), Refusal> {
         if self.refreshing {
             return Err((491, Vec::new()));
         }
         if let Some(lacking) = message::lacking(request) {
             return Err((420, vec![message::header("Unsupported", lacking)]));
         }
-        let agreed = read_body(request)?;
-        Ok((agreed, agree_timer(&self.uas, request)?))
+        let offer = read_body(request)?;
+        Ok((offer, agree_timer(&self.uas, request)?))
     }
 
     fn answer_invite(&mut self, tx: Transaction, offers: bool) {
@@ -110,20 +100,11 @@ impl Call {
     pub(super) fn send_answer(&mut self, invite: &ServerInvite, offers: bool) {
         let mut headers = self.session_headers();
         headers.push(message::header("Content-Type", SDP));
-        let body = Some(self.description());
+        let body = Some(if offers { self.negotiation.offer() } else { self.negotiation.description() });
         let response = self.dialog.response(&self.uas.endpoint, &invite.request, 200, headers, body);
         let until = self.uas.clock.now() + self.uas.settings.ack_timeout();
         let sequence = message::sequence(&invite.request).unwrap_or_default();
         self.unacked = Some(Unacked { sequence, until, offers });
         invite.respond(response);
-    }
-
-    /// Takes over what was agreed anew; without an agreement everything stays as it is.
-    pub(super) fn adopt(&mut self, agreed: Option<Agreed>) {
-        if let Some(agreed) = agreed {
-            self.local.version += 1;
-            self.change_media(&agreed);
-            self.agreed = Some(agreed);
-        }
     }
 }

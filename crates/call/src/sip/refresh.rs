@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use rsipstack::sip::{Method, Response};
 
-use crate::sdp;
 use crate::time::Time;
 
 use super::answer::random;
@@ -36,7 +35,7 @@ impl Call {
             message::header("Min-SE", self.uas.settings.min_session_interval.as_secs().to_string()),
             message::header("Content-Type", SDP),
         ];
-        let request = self.dialog.request(Method::Invite, headers, self.description());
+        let request = self.dialog.request(Method::Invite, headers, self.negotiation.repeat_offer());
         let (endpoint, route) = (self.uas.endpoint.clone(), self.dialog.route());
         let (limit, events) = (self.uas.settings.ack_timeout() * 2, self.sender.clone());
         tokio::spawn(async move {
@@ -54,10 +53,11 @@ impl Call {
             200..=299 => {
                 self.timer = self.timer.confirmed(now, message::session_timer(&*answer));
                 self.dialog.refresh_target_from(&answer);
-                if let Ok(agreed) = sdp::read_answer(&answer.body)
-                    && self.agreed.as_ref() != Some(&agreed)
-                {
-                    self.adopt(Some(agreed));
+                let before = self.negotiation.agreed().cloned();
+                let description = message::description(&*answer, &answer.body).ok().flatten();
+                let agreed = description.and_then(|answer| self.negotiation.apply_answer(answer).ok());
+                if agreed.is_some() && agreed != before.as_ref() {
+                    self.change_media();
                 }
             }
             // The far end is gone, or does not know the call.
