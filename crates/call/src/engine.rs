@@ -260,7 +260,7 @@ mod tests {
     use crate::media::leg::{Outgoing, Plan};
     use crate::media::shard::LegId;
     use crate::media::thread::Join;
-    use crate::sdp::Direction;
+    use crate::sdp::{Direction, PacketTime};
 
     /// An engine with a leg whose far end is silent. The handler of that silence blocks the media thread until the
     /// sender of the returned channel is dropped.
@@ -273,11 +273,13 @@ mod tests {
         let plan = Plan {
             codec: Codec::Pcmu,
             payload_type: 0,
-            events: None,
+            packet_time: PacketTime::USUAL,
+            receives: Vec::new(),
             remote: None,
             rtcp: None,
             signalling: None,
             direction: Direction::SendReceive,
+            held: false,
         };
         engine.driver.media.tell(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),

@@ -8,27 +8,74 @@ use std::time::Duration;
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant, SILENCE, Tag};
 use crate::media::control::Channel;
 use crate::media::leg::{Leg, Outgoing, Plan};
-use crate::sdp::{self, Agreed, Local};
+use crate::sdp::body::{self, Headers};
+use crate::sdp::{Local, Negotiation, Offer, Unacceptable};
 use crate::signalling::fuzz::datagrams;
 use crate::time::Time;
 
 /// The media address of this node in these inputs.
 const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
-const LOCAL: Local = Local { address: HERE, session: 1, version: 1 };
+const LOCAL: Local = Local { address: HERE, session: 1 };
 
-/// Reads a session description as an offer and answers it.
+/// Reads the descriptions of a far end in one call, each as the answer to an offer of ours and then as an offer.
 ///
 /// # Panics
-/// The answer is not one that this node itself would read as the same agreement.
-pub fn session_description(offer: &[u8]) {
-    let Ok(agreed) = sdp::read_offer(offer) else { return };
-    let answer = sdp::write_agreed(&agreed, &LOCAL);
-    let media = |text: &[u8]| text.split(|byte| *byte == b'\n').filter(|l| l.starts_with(b"m=")).count();
-    assert_eq!(media(answer.as_bytes()), media(offer), "an answer repeats the offer's media lines: {answer}");
-    let again = sdp::read_answer(answer.as_bytes()).unwrap_or_else(|error| panic!("{error}: {answer}"));
-    let terms = |agreed: &Agreed| (agreed.codec, agreed.payload_type, agreed.events);
-    assert_eq!(terms(&again), terms(&agreed), "{answer}");
-    assert_eq!(again.remote, Some(HERE), "{answer}");
+/// One of our descriptions does not repeat the media lines of the call, or would be read as something else than was
+/// agreed; or the same offer has another answer the second time.
+pub fn session_descriptions<'a>(descriptions: impl Iterator<Item = &'a [u8]>) {
+    let mut call = Negotiation::new(LOCAL);
+    let mut lines = 1;
+    for description in descriptions {
+        let ours = call.offer();
+        assert_eq!(media_lines(ours.as_bytes()), lines, "an offer repeats the call's lines: {ours}");
+        if call.apply_answer(description).is_ok() {
+            assert_eq!(call.description(), ours, "an answer does not change our offer");
+        }
+        let Ok(offer) = Offer::read(description) else { continue };
+        lines = media_lines(description);
+        let answer = call.answer_to(&offer);
+        assert_eq!(call.answer_to(&offer), answer, "the same offer has the same answer");
+        assert_eq!(media_lines(answer.as_bytes()), lines, "an answer repeats the offer's lines: {answer}");
+        check_answer(&call, &answer);
+    }
+}
+
+/// An answer is read by the far end as what this node has agreed to.
+fn check_answer(call: &Negotiation, answer: &str) {
+    let offered = match Offer::read(answer.as_bytes()) {
+        Ok(offered) => offered,
+        // To an offer that is as long as may be.
+        Err(Unacceptable::TooLong { .. }) => return,
+        Err(error) => panic!("{error}: {answer}"),
+    };
+    let mut far = Negotiation::new(LOCAL);
+    far.answer_to(&offered);
+    let (Some(ours), Some(theirs)) = (call.agreed(), far.agreed()) else {
+        panic!("nothing agreed: {answer}")
+    };
+    assert_eq!((theirs.codec, &theirs.receives), (ours.codec, &ours.receives), "{answer}");
+    assert_eq!(theirs.remote, Some(HERE), "{answer}");
+}
+
+/// Finds the session description in the body of a message. The input is the Content-Type, the Content-Disposition and
+/// the body, each of the first two with a line end.
+///
+/// # Panics
+/// The description does not lie within the body.
+pub fn body(input: &[u8]) {
+    let mut parts = input.splitn(3, |byte| *byte == b'\n');
+    let mut header = || std::str::from_utf8(parts.next()?).ok().filter(|value| !value.is_empty());
+    let headers = Headers { kind: header(), disposition: header(), encoding: None };
+    let body = parts.next().unwrap_or_default();
+    match body::description(headers, body) {
+        Ok(Some(found)) => assert!(body.as_ptr_range().contains(&found.as_ptr()) || found.is_empty()),
+        Ok(None) => {}
+        Err(fault) => assert!((400..500).contains(&fault.status())),
+    }
+}
+
+fn media_lines(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"m=")).count()
 }
 
 /// Gives datagrams to the signalling of a call engine.
@@ -44,10 +91,13 @@ pub fn messages<'a>(messages: impl Iterator<Item = &'a [u8]>) {
 /// # Panics
 /// A frame or a packet does not have the length of a tick.
 pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
-    let Ok(agreed) = sdp::read_offer(OFFER) else { return };
+    let Ok(offer) = Offer::read(OFFER) else { return };
+    let mut call = Negotiation::new(LOCAL);
+    call.answer_to(&offer);
+    let Some(agreed) = call.agreed() else { return };
     let tag = Tag { participant: Participant(1), epoch: Epoch(1) };
     let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };
-    let mut leg = Leg::new(Time(0), tag, Plan::new(&agreed, None), start);
+    let mut leg = Leg::new(Time(0), tag, Plan::new(agreed, None), start);
     leg.start(Time(0));
     let mut sent = Vec::new();
     for (tick, datagram) in (0..).zip(datagrams) {
@@ -58,7 +108,8 @@ pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
         let frame = leg.say().unwrap_or(SILENCE);
         assert_eq!(frame.len(), FRAME_SAMPLES);
         leg.report(now, "node", &mut sent);
-        if leg.hear(&frame, &mut sent).is_some() {
+        leg.hear(&frame);
+        while leg.next_packet(&mut sent).is_some() {
             assert_eq!(sent.len(), crate::rtp::HEADER_BYTES + FRAME_SAMPLES);
         }
         leg.fell_silent(now, Duration::from_secs(1));

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::audio::{Codec, FRAME_SAMPLES, TICK};
 use crate::rtp::{HEADER_BYTES, Header};
-use crate::sdp;
+use crate::sdp::{Local, Negotiation};
 
 use crate::driver::Driver;
 use crate::signalling::{FULL, SDP};
@@ -181,7 +181,10 @@ impl Caller {
     /// Confirms the call and sends sound until some comes back.
     async fn talk(&self, answer: &Answer) -> Result<(), ProbeError> {
         let unusable = |why: &dyn ToString| ProbeError::NoMediaAddress(why.to_string());
-        let agreed = sdp::read_answer(answer.body().as_bytes()).map_err(|error| unusable(&error))?;
+        let from = self.declared.local_addr().map_err(|error| unusable(&error))?;
+        let mut negotiation = Negotiation::new(Local { address: from, session: 1 });
+        negotiation.offer();
+        let agreed = negotiation.apply_answer(answer.body().as_bytes()).map_err(|error| unusable(&error))?;
         let media = agreed.remote.ok_or_else(|| unusable(&"there is none"))?;
         self.acknowledge(answer, "ack").await;
         let until = Instant::now() + SOUND_WITHIN;

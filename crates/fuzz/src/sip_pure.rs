@@ -70,8 +70,19 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "a=recvonly\r\n",
     "a=inactive\r\n",
     "a=sendrecv\r\n",
+    "a=ptime:60\r\n",
+    "a=maxptime:",
+    "a=rtcp-mux\r\n",
+    "a=rtcp:9 IN IP4 ",
+    " RTP/SAVP ",
+    "CN/8000",
     "0.0.0.0",
     "[::1]",
+    "multipart/mixed;boundary=b",
+    "multipart/alternative",
+    "--b\r\n",
+    "--b--",
+    "Content-Disposition: session;handling=required",
     "4294967295",
     "18446744073709551615",
     "4294967296",
@@ -82,7 +93,8 @@ pub(crate) const DICTIONARY: &[&str] = &[
 /// The first byte selects the parser.
 pub(crate) fn run(data: &[u8]) {
     match data.split_first() {
-        Some((b'o', offer)) => call::fuzz::session_description(offer),
+        Some((b'o', offers)) => call::fuzz::session_descriptions(parts(offers).into_iter()),
+        Some((b'b', body)) => call::fuzz::body(body),
         Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
         Some((_, messages)) => call::fuzz::messages(parts(messages).into_iter()),
         None => {}
@@ -103,10 +115,16 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
     let mut seeds = vec![tagged(b'r', &sound)];
     seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));
+    seeds.push(tagged(b'o', &joined(&OFFERS.map(|offer| offer.as_bytes().to_vec()))));
+    seeds.push(tagged(b'b', BODY.as_bytes()));
     let call: Vec<_> = crate::sip::call().into_iter().map(String::into_bytes).collect();
     seeds.push(tagged(b'm', &joined(&call)));
     seeds
 }
+
+/// A body in parts, as [`call::fuzz::body`] reads it.
+const BODY: &str = "multipart/mixed;boundary=b\nsession\n--b\r\nContent-Type: application/isup\r\n\
+    Content-Disposition: signal;handling=optional\r\n\r\nx\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--\r\n";
 
 /// The offer of a phone, one on hold with video, and one as browsers write it.
 pub(crate) const OFFERS: [&str; 3] = [

@@ -25,32 +25,6 @@ const SPAN: u64 = 820_830;
 /// How many reports after its last packet a leg still reports as a sender (RFC 3550 section 6.3.8).
 const SENDER_FOR: u8 = 2;
 
-/// Where RTCP to the far end goes, as its session description says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rtcp {
-    /// To where the sound goes, over the same port of this node (RFC 5761, `a=rtcp-mux`).
-    #[cfg_attr(not(test), expect(dead_code, reason = "the session description is not read for it yet"))]
-    Muxed,
-    /// To this address (RFC 3605, `a=rtcp`).
-    Address(SocketAddr),
-}
-
-/// The socket that a datagram comes to or leaves from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Channel {
-    /// The even port.
-    Media,
-    /// The odd one above it.
-    Control,
-}
-
-impl Rtcp {
-    /// To the port above that of the sound, where it is unless the far end names another (RFC 3550 section 11).
-    pub(crate) fn above(sound: SocketAddr) -> Option<Rtcp> {
-        Some(Rtcp::Address(SocketAddr::new(sound.ip(), sound.port().checked_add(1)?)))
-    }
-}
-
 /// The RTCP of a leg.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {

@@ -3,50 +3,59 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::audio::activity::Activity;
 use crate::audio::jitter::JitterBuffer;
-use crate::audio::{Codec, FRAME_SAMPLES, Frame, Tag};
+use crate::audio::mixer::{Listener, Mixer};
+use crate::audio::{Codec, TICK, Tag};
 use crate::rtcp;
 use crate::rtp::Header;
-use crate::sdp::{Agreed, Direction};
+use crate::sdp::{Agreed, Content, Direction, Format, PacketTime, Rtcp};
 use crate::time::Time;
 
-use super::control::{Channel, Control, Rtcp};
+use super::control::{Channel, Control};
 use super::latch::{Arrival, FarEnd, Kind, Latch};
 
-/// Comfort noise (RFC 3389): a sign of life that makes no sound here.
+/// The static payload type of comfort noise (RFC 3551 section 6). Phones send it unasked: it counts as a sign of life
+/// whether it was agreed or not.
 const COMFORT_NOISE: u8 = 13;
 
 /// What a call agreed on for its leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
+    /// The codec that is sent.
     pub(crate) codec: Codec,
+    /// The payload type that it is sent with.
     pub(crate) payload_type: u8,
-    pub(crate) events: Option<u8>,
+    /// How much audio a packet that is sent holds.
+    pub(crate) packet_time: PacketTime,
+    /// All that is accepted.
+    pub(crate) receives: Vec<Format>,
+    /// Where audio is sent until the far end's source is known.
     pub(crate) remote: Option<SocketAddr>,
     /// Where RTCP is sent, if the far end can receive it.
     pub(crate) rtcp: Option<Rtcp>,
     /// Where the call's signalling comes from: sound of a far end behind address translation comes from there too.
     pub(crate) signalling: Option<IpAddr>,
+    /// The flow seen from this node.
     pub(crate) direction: Direction,
-}
-
-/// What a packet of an agreed payload type holds.
-enum Content {
-    Sound(Codec),
-    Sign,
+    /// The far end has put the call on hold: its audio is not for the conference.
+    pub(crate) held: bool,
 }
 
 impl Plan {
     /// The plan of what was agreed with a far end whose signalling comes from `signalling`.
     pub(crate) fn new(agreed: &Agreed, signalling: Option<IpAddr>) -> Plan {
+        let Agreed { codec, payload_type, packet_time, receives, remote, rtcp, direction, held } = agreed;
         Plan {
-            codec: agreed.codec,
-            payload_type: agreed.payload_type,
-            events: agreed.events,
-            remote: agreed.remote,
-            rtcp: agreed.remote.and_then(Rtcp::above),
+            codec: *codec,
+            payload_type: *payload_type,
+            packet_time: *packet_time,
+            receives: receives.clone(),
+            remote: *remote,
+            rtcp: *rtcp,
             signalling,
-            direction: agreed.direction,
+            direction: *direction,
+            held: *held,
         }
     }
 
@@ -56,14 +65,37 @@ impl Plan {
         (!held).then_some(FarEnd { declared: self.remote, signalling: self.signalling })
     }
 
-    /// What a payload type stands for; `None` if it was not agreed.
+    /// What a received packet carries; `None` when its payload type was not agreed.
     fn content(&self, payload_type: u8) -> Option<Content> {
-        if payload_type == self.payload_type {
-            Some(Content::Sound(self.codec))
-        } else if payload_type == COMFORT_NOISE || Some(payload_type) == self.events {
-            Some(Content::Sign)
-        } else {
-            None
+        let agreed = self.receives.iter().find(|format| format.payload_type == payload_type);
+        let noise = Content::Noise { clock_rate: 8000 };
+        agreed.map(|format| format.content).or((payload_type == COMFORT_NOISE).then_some(noise))
+    }
+
+    /// Whether the conference hears the far end.
+    fn is_heard(&self) -> bool {
+        self.direction.receives() && !self.held
+    }
+
+    /// The bytes of a packet that is sent; `None` for a codec whose payload of one tick is a packet, whatever its
+    /// length.
+    fn packet_bytes(&self) -> Option<usize> {
+        let per_tick = self.codec.bytes_per_tick()?;
+        Some(per_tick * self.packet_time.milliseconds() / TICK.as_millis() as usize)
+    }
+
+    /// How far a packet that is sent takes the timestamps.
+    fn packet_timestamps(&self) -> u32 {
+        let milliseconds = self.packet_time.milliseconds() as u32;
+        self.codec.timestamps_per_tick() * milliseconds / TICK.as_millis() as u32
+    }
+
+    /// How far so many bytes take the timestamps that are not a packet yet.
+    fn timestamps_of(&self, bytes: usize) -> u32 {
+        match self.codec.bytes_per_tick() {
+            Some(per_tick) => self.codec.timestamps_per_tick() * bytes as u32 / per_tick as u32,
+            None if bytes > 0 => self.codec.timestamps_per_tick(),
+            None => 0,
         }
     }
 }
@@ -73,6 +105,7 @@ impl Plan {
 pub(crate) struct Outgoing {
     pub(crate) ssrc: u32,
     pub(crate) sequence: u16,
+    /// Of the first sample of the next packet.
     pub(crate) timestamp: u32,
 }
 
@@ -94,29 +127,35 @@ pub(crate) struct Leg {
     plan: Plan,
     latch: Latch,
     control: Control,
+    /// The codec that the far end has sent last.
+    incoming: Codec,
     jitter: JitterBuffer,
+    activity: Activity,
     incoming_ssrc: Option<u32>,
     outgoing: Outgoing,
     sending: Sending,
     heard: Time,
-    samples: Vec<i16>,
-    payload: Vec<u8>,
+    listener: Listener,
+    /// What the participant hears, encoded, until there is enough for a packet.
+    unsent: Vec<u8>,
 }
 
 impl Leg {
     pub(crate) fn new(now: Time, tag: Tag, plan: Plan, outgoing: Outgoing) -> Leg {
         Leg {
             tag,
-            plan,
             latch: Latch::new(FarEnd { declared: plan.remote, signalling: plan.signalling }),
             control: Control::new((u64::from(outgoing.ssrc) << 32) | u64::from(outgoing.timestamp)),
-            jitter: JitterBuffer::default(),
+            incoming: plan.codec,
+            jitter: JitterBuffer::new(plan.codec),
+            activity: Activity::default(),
+            plan,
             incoming_ssrc: None,
             outgoing,
             sending: Sending::NotYet,
             heard: now,
-            samples: Vec::with_capacity(FRAME_SAMPLES),
-            payload: Vec::with_capacity(FRAME_SAMPLES),
+            listener: Listener::default(),
+            unsent: Vec::new(),
         }
     }
 
@@ -137,7 +176,11 @@ impl Leg {
                 self.control.forget_source();
             }
         }
-        if plan.codec != self.plan.codec || !plan.direction.receives() {
+        if plan.codec != self.plan.codec {
+            // Drops what waits for its packet in the codec before.
+            self.advance(0);
+        }
+        if !plan.is_heard() {
             self.jitter.clear();
         }
         self.plan = plan;
@@ -170,7 +213,7 @@ impl Leg {
         let Some(content) = self.plan.content(header.payload_type) else { return };
         let kind = match content {
             Content::Sound(_) => Kind::Sound,
-            Content::Sign => Kind::Sign,
+            Content::Events { .. } | Content::Noise { .. } => Kind::Sign,
         };
         let arrival = Arrival { from, kind, ssrc: header.ssrc, sequence: header.sequence };
         if !self.latch.accepts(now, &arrival) {
@@ -179,57 +222,68 @@ impl Leg {
         self.heard = now;
         self.control.count_received(now, &header, kind == Kind::Sound);
         match content {
-            Content::Sound(codec) if self.plan.direction.receives() => {
-                self.take_sound(codec, &header, payload)
-            }
-            Content::Sound(_) | Content::Sign => {}
+            Content::Sound(codec) if self.plan.is_heard() => self.take_sound(codec, &header, payload),
+            // Signs of life that make no sound here, and the music of a call on hold.
+            Content::Sound(_) | Content::Events { .. } | Content::Noise { .. } => {}
         }
     }
 
     fn take_sound(&mut self, codec: Codec, header: &Header, payload: &[u8]) {
+        if codec != self.incoming {
+            self.incoming = codec;
+            self.jitter = JitterBuffer::new(codec);
+        }
         if self.incoming_ssrc.replace(header.ssrc).is_some_and(|old| old != header.ssrc) {
             self.jitter.clear();
         }
-        self.samples.clear();
-        codec.decode(payload, &mut self.samples);
-        self.jitter.insert(header.timestamp, &self.samples);
+        self.jitter.insert(header.sequence, header.timestamp, payload);
     }
 
-    /// What the participant says in this tick.
-    pub(crate) fn say(&mut self) -> Option<Frame> {
-        self.jitter.pull()
-    }
-
-    /// Writes what the participant hears in this tick as a datagram, and tells where it goes.
-    /// The stream's clock goes on even when nothing is sent.
-    pub(crate) fn hear(&mut self, frame: &Frame, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
-        let timestamp = self.outgoing.timestamp;
-        self.skip(1);
-        if self.sending == Sending::NotYet {
-            return None;
+    /// Adds what the participant says in this tick.
+    pub(crate) fn say(&mut self, mixer: &mut Mixer) {
+        if let Some(samples) = self.jitter.pull() {
+            mixer.add(self.tag, self.incoming.rate(), self.activity.sound(samples));
         }
-        if !self.plan.direction.sends() {
+    }
+
+    /// Takes what the participant hears in this tick, for [`Leg::next_packet`]. The stream's clock goes on even when
+    /// nothing is sent.
+    pub(crate) fn hear(&mut self, mixer: &mut Mixer) {
+        let is_sent = self.sending != Sending::NotYet && self.plan.direction.sends();
+        if is_sent && self.latch.target().is_some() {
+            let payload = mixer.payload(self.tag.participant, self.plan.codec, &mut self.listener);
+            self.unsent.extend_from_slice(payload);
+            return;
+        }
+        self.advance(1);
+        if self.sending == Sending::On && !is_sent {
             self.sending = Sending::First;
-            return None;
         }
+    }
+
+    /// Writes the next packet that is full as a datagram, and returns where it goes. Packets of 10 ms are two in a tick,
+    /// those longer than a tick are one in some ticks.
+    pub(crate) fn next_packet(&mut self, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
         let target = self.latch.target()?;
+        let length = self.plan.packet_bytes().unwrap_or(self.unsent.len());
+        let payload = self.unsent.get(..length).filter(|payload| !payload.is_empty())?;
         let header = Header {
             payload_type: self.plan.payload_type,
             marker: self.sending == Sending::First,
             sequence: self.outgoing.sequence,
-            timestamp,
+            timestamp: self.outgoing.timestamp,
             ssrc: self.outgoing.ssrc,
         };
+        header.write(payload, datagram);
+        self.control.count_sent(payload);
+        self.unsent.drain(..length);
         self.sending = Sending::On;
         self.outgoing.sequence = self.outgoing.sequence.wrapping_add(1);
-        self.payload.clear();
-        self.plan.codec.encode(frame, &mut self.payload);
-        header.write(&self.payload, datagram);
-        self.control.count_sent(&self.payload);
+        self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(self.plan.packet_timestamps());
         Some(target)
     }
 
-    /// Writes the RTCP report of this tick as a datagram, if one is due, and tells where it goes. Called before
+    /// Writes the RTCP report of this tick as a datagram, if one is due, and returns where it goes. Called before
     /// [`Leg::hear`] in each tick, so that its time and its timestamp are of the same moment.
     pub(crate) fn report(
         &mut self,
@@ -238,6 +292,7 @@ impl Leg {
         datagram: &mut Vec<u8>,
     ) -> Option<(Channel, SocketAddr)> {
         let Outgoing { ssrc, timestamp, .. } = self.outgoing;
+        let timestamp = timestamp.wrapping_add(self.plan.timestamps_of(self.unsent.len()));
         let report = self.control.report(now, ssrc, timestamp, cname)?;
         report.write(datagram);
         // A far end that holds the call by naming no address wants no RTCP either (RFC 2543 appendix B.5).
@@ -257,10 +312,18 @@ impl Leg {
         negotiated.or(self.control.source()).map(|address| (Channel::Control, address))
     }
 
-    /// Lets ticks pass without sending.
+    /// Lets ticks pass in which nothing is said or heard.
     pub(crate) fn skip(&mut self, ticks: u32) {
-        let samples = (FRAME_SAMPLES as u32).wrapping_mul(ticks);
-        self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(samples);
+        self.jitter.skip(ticks);
+        self.advance(ticks);
+    }
+
+    /// Lets ticks pass without sending; what waited for its packet is dropped.
+    fn advance(&mut self, ticks: u32) {
+        let dropped = self.plan.timestamps_of(self.unsent.len());
+        let passed = self.plan.codec.timestamps_per_tick().wrapping_mul(ticks);
+        self.unsent.clear();
+        self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(passed).wrapping_add(dropped);
     }
 
     /// Whether nothing was heard for `timeout` although sound should come both ways; told again after
@@ -275,3 +338,7 @@ impl Leg {
         silent
     }
 }
+
+#[cfg(test)]
+#[path = "leg_tests.rs"]
+mod tests;

@@ -74,7 +74,9 @@ impl Shard {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.start(now));
             }
             Input::Change { leg, plan } => {
-                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.change(now, plan));
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.change(now, plan);
+                }
             }
             Input::Leave { leg } => self.leave(leg),
             Input::Datagram { leg, channel, from, datagram } => {
@@ -107,8 +109,8 @@ impl Shard {
                 if let Some((channel, to)) = leg.report(now, &self.cname, &mut self.datagram) {
                     output(Output::Send { leg: *id, channel, to, datagram: &self.datagram });
                 }
-                let frame = mix.heard_by(leg.tag.participant);
-                if let Some(to) = leg.hear(&frame, &mut self.datagram) {
+                leg.hear(mixer);
+                while let Some(to) = leg.next_packet(&mut self.datagram) {
                     output(Output::Send { leg: *id, channel: Channel::Media, to, datagram: &self.datagram });
                 }
                 if leg.fell_silent(now, self.media_timeout) {

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::audio::{Codec, FRAME_SAMPLES};
-use crate::media::control::Rtcp;
 use crate::rtp::Header;
-use crate::sdp::Direction;
+use crate::sdp::{Content, Direction, Format, PacketTime, Rtcp};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -15,8 +14,20 @@ fn address(leg: u64) -> SocketAddr {
 fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
     let payload_type = codec.static_payload_type();
     let remote = Some(address(leg));
-    let (events, rtcp, signalling) = (Some(101), remote.and_then(Rtcp::above), None);
-    Plan { codec, payload_type, events, remote, rtcp, signalling, direction }
+    Plan {
+        codec,
+        payload_type,
+        packet_time: PacketTime::USUAL,
+        receives: vec![
+            Format { payload_type, content: Content::Sound(codec) },
+            Format { payload_type: 101, content: Content::Events { clock_rate: 8000 } },
+        ],
+        remote,
+        rtcp: remote.map(|remote| Rtcp::Address(SocketAddr::new(remote.ip(), remote.port() + 1))),
+        signalling: None,
+        direction,
+        held: false,
+    }
 }
 
 /// A datagram that went out: leg, where to, header, first sample.

@@ -7,18 +7,20 @@ use sip::dialog::answering::Answered;
 use sip::dialog::creation::NoDialog;
 use sip::dialog::state::Dialog;
 use sip::dialog::table::NotKept;
+use sip::fields::Fields;
 use sip::message::{Request, Response as SentResponse};
 
 use crate::admission::Refusal;
 use crate::audio::TICK;
 use crate::media::leg::Plan;
-use crate::sdp;
+use crate::sdp::{Local, Negotiation};
 
 use super::agent::UserAgent;
 use super::call::{Call, Media, Progress, Purpose, Received};
 use super::ending::End;
 use super::headers;
 use super::input::{NoPort, Output};
+use super::outside::description_of;
 use super::response::{Refused, Response};
 
 /// How often a caller's port is tried again while a probe has the last one, in ticks: half a second, a ring that
@@ -71,7 +73,11 @@ impl UserAgent {
             return;
         }
         let ip = self.settings.advertised.unwrap_or(address.ip());
-        call.local.address = SocketAddr::new(ip, address.port());
+        let local = Local { address: SocketAddr::new(ip, address.port()), session: call.session };
+        let negotiation = call.negotiation.insert(Negotiation::new(local));
+        if let Some(offer) = call.offer.take() {
+            negotiation.answer_to(&offer);
+        }
         let ring_time = match call.purpose {
             Purpose::Caller => self.settings.ring_time,
             Purpose::Probe => Duration::ZERO,
@@ -164,11 +170,8 @@ impl UserAgent {
     /// The first ACK for our last 200 has come.
     pub(super) fn confirmed(&mut self, call: &mut Call, ack: &Request) {
         let Some(invite) = call.invite.take() else { return };
-        if invite.offers {
-            match sdp::read_answer(ack.body()) {
-                Ok(agreed) => self.adopt(call, Some(agreed)),
-                Err(_) => return self.end(call, End::NoCodec),
-            }
+        if invite.offers && !self.take_answer(call, ack.headers(), ack.body()) {
+            return self.end(call, End::NoCodec);
         }
         self.confirm(call);
         if let Some(received) = call.deferred.take() {
@@ -185,9 +188,23 @@ impl UserAgent {
         }
     }
 
-    /// Passes on to the media what was agreed; the first time, the leg joins its room.
+    /// Takes over the answer to an offer of ours. False when it cannot be used; then all stays as it was.
+    pub(super) fn take_answer(&mut self, call: &mut Call, headers: &Fields, body: &[u8]) -> bool {
+        let Some(negotiation) = &mut call.negotiation else { return false };
+        let before = negotiation.agreed().cloned();
+        let answer = description_of(headers, body).ok().flatten().unwrap_or_default();
+        if negotiation.apply_answer(answer).is_err() {
+            return false;
+        }
+        if negotiation.agreed() != before.as_ref() {
+            self.tell_media(call);
+        }
+        true
+    }
+
+    /// Passes on to the media what was agreed, if anything; the first time, the leg joins its room.
     pub(super) fn tell_media(&mut self, call: &mut Call) {
-        let Some(agreed) = &call.agreed else { return };
+        let Some(agreed) = call.negotiation.as_ref().and_then(Negotiation::agreed) else { return };
         let plan = Plan::new(agreed, Some(call.flow.remote.ip()));
         match call.media {
             Media::Port => {
@@ -201,10 +218,12 @@ impl UserAgent {
     }
 }
 
-/// Our session description: of what was agreed, or an offer when nothing was.
-pub(super) fn description(call: &Call) -> String {
-    match &call.agreed {
-        Some(agreed) => sdp::write_agreed(agreed, &call.local),
-        None => sdp::write_offer(&call.local),
+/// Our session description in a response: the answer to an offer, or an offer of ours.
+pub(super) fn description(call: &mut Call) -> String {
+    let offers = call.invite.as_ref().is_some_and(|invite| invite.offers);
+    match &mut call.negotiation {
+        Some(negotiation) if offers => negotiation.offer(),
+        Some(negotiation) => negotiation.description(),
+        None => String::new(),
     }
 }

@@ -9,7 +9,7 @@ use sip::transport::flow::Flow;
 use crate::audio::Participant;
 use crate::media::leg::Outgoing;
 use crate::rooms::RoomName;
-use crate::sdp::{Agreed, Local};
+use crate::sdp::{Negotiation, Offer};
 use crate::session_timer::SessionTimer;
 use crate::time::Time;
 
@@ -99,10 +99,13 @@ pub(super) struct Call {
     pub(super) secure: bool,
     /// What the last request came over that named the far end's target.
     pub(super) flow: Flow,
-    /// Our end of the stream; its address is that of the media port once there is one.
-    pub(super) local: Local,
+    /// The identifier of our session descriptions.
+    pub(super) session: u64,
+    /// What the INVITE offers, until there is a media port to answer with.
+    pub(super) offer: Option<Offer>,
+    /// All offers and answers of the call, from its media port on.
+    pub(super) negotiation: Option<Negotiation>,
     pub(super) stream: Outgoing,
-    pub(super) agreed: Option<Agreed>,
     pub(super) timer: SessionTimer,
     pub(super) refresh: Refresh,
 }

@@ -10,6 +10,7 @@ use sip::transport::listeners::Listeners;
 use sip::uri::{Scheme, Uri};
 
 use crate::admission::Refusal;
+use crate::sdp::body;
 use crate::session_timer::{Asked, Refresher, SessionTimer};
 
 /// A header to be written.
@@ -17,7 +18,7 @@ pub(super) type Field = (Name, String);
 
 /// What this node can be asked to do.
 const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
-/// The body type that is understood.
+/// The type of our bodies.
 pub(crate) const SDP: &str = "application/sdp";
 /// The extension that is understood (RFC 4028).
 const TIMER: &str = "timer";
@@ -35,7 +36,7 @@ pub(super) fn allow() -> Field {
 
 /// `Accept`, for OPTIONS, and for a body that is refused.
 pub(super) fn accept() -> Field {
-    (Name::Accept, SDP.into())
+    (Name::Accept, body::ACCEPTED.into())
 }
 
 /// What this node can do, for OPTIONS.

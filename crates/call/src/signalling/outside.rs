@@ -1,24 +1,26 @@
 //! Requests that belong to no dialog: a new call goes to the admission, all else is answered at once.
 
+use sip::fields::Fields;
 use sip::message::Request;
 use sip::method::Method;
+use sip::name::Name;
 use sip::uri::Uri;
 
 use crate::admission::{Admission, Refusal, Verdict};
 use crate::calls::Stats;
 use crate::rooms::RoomName;
-use crate::sdp::{Agreed, Local};
+use crate::sdp::{Offer, Unacceptable, body};
 use crate::session_timer::{Policy, SessionTimer, TooShort};
 
 use super::agent::{ExpectedProbe, UserAgent};
 use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
-use super::headers::{self, abilities, accept, allow};
-use super::response::{Refused, Response, of_description};
+use super::headers::{self, abilities, allow};
+use super::response::{Refused, Response, of_unacceptable};
 
 /// What an INVITE agrees to before anything is opened for it.
 struct Terms {
     room: RoomName,
-    agreed: Option<Agreed>,
+    offer: Option<Offer>,
     timer: SessionTimer,
 }
 
@@ -117,7 +119,7 @@ impl UserAgent {
             self.probe = Some(id);
         }
         self.by_invite.insert(received.transaction, id);
-        let offers = terms.agreed.is_none();
+        let offers = terms.offer.is_none();
         let mut call = Call {
             id,
             purpose,
@@ -131,13 +133,10 @@ impl UserAgent {
             flow: received.arrival.flow,
             invite: Some(Invite { received, offers }),
             deferred: None,
-            local: Local {
-                address: (self.settings.media, 0).into(),
-                session: self.random.number() >> 1,
-                version: 1,
-            },
+            session: self.random.number() >> 1,
             stream: self.random.stream(),
-            agreed: terms.agreed,
+            offer: terms.offer,
+            negotiation: None,
             timer: terms.timer,
             refresh: Refresh::ByTimer,
         };
@@ -148,7 +147,7 @@ impl UserAgent {
     fn terms(&self, purpose: Purpose, invite: &Request) -> Result<Terms, Refused> {
         let not_acceptable = |response| Refused { response, count: |stats| stats.not_acceptable += 1 };
         if let Some(lacking) = headers::lacking(invite) {
-            let unsupported = vec![(sip::name::Name::Unsupported, lacking)];
+            let unsupported = vec![(Name::Unsupported, lacking)];
             return Err(not_acceptable(Response::new(420, unsupported)));
         }
         let Some((user, host)) = dialled(invite) else {
@@ -162,9 +161,9 @@ impl UserAgent {
         let no_room =
             || Refused { response: Response::new(404, Vec::new()), count: |stats| stats.not_found += 1 };
         let room = room.or_else(|| self.rooms.find(number(&user), &host).cloned()).ok_or_else(no_room)?;
-        let agreed = read_body(invite).map_err(not_acceptable)?;
+        let offer = read_offer(invite).map_err(not_acceptable)?;
         let timer = self.agree_timer(invite).map_err(not_acceptable)?;
-        Ok(Terms { room, agreed, timer })
+        Ok(Terms { room, offer, timer })
     }
 
     /// Agrees on a session timer.
@@ -172,7 +171,7 @@ impl UserAgent {
         let policy =
             Policy { interval: self.settings.session_interval, shortest: self.settings.min_session_interval };
         SessionTimer::agree(self.time(), headers::asked(request.headers()), policy).map_err(
-            |TooShort { min_se }| Response::new(422, vec![(sip::name::Name::MinSe, min_se.to_string())]),
+            |TooShort { min_se }| Response::new(422, vec![(Name::MinSe, min_se.to_string())]),
         )
     }
 
@@ -212,14 +211,19 @@ fn number(user: &str) -> &str {
 }
 
 /// Reads the offer of a request; `None` when it makes none and wants ours.
-pub(super) fn read_body(request: &Request) -> Result<Option<Agreed>, Response> {
-    let not_understood = || Response::new(415, vec![accept()]);
-    if request.body().is_empty() {
-        return Ok(None);
-    }
-    let kind = request.headers().content_type().ok().flatten().ok_or_else(not_understood)?;
-    if !kind.is("application", "sdp") {
-        return Err(not_understood());
-    }
-    crate::sdp::read_offer(request.body()).map(Some).map_err(|error| of_description(&error))
+pub(super) fn read_offer(request: &Request) -> Result<Option<Offer>, Response> {
+    let described = description_of(request.headers(), request.body());
+    let offer = described.and_then(|description| description.map(Offer::read).transpose());
+    offer.map_err(|fault| of_unacceptable(&fault))
+}
+
+/// The session description that a message carries; `None` when it carries none.
+pub(super) fn description_of<'m>(headers: &Fields, bytes: &'m [u8]) -> Result<Option<&'m [u8]>, Unacceptable> {
+    let text = |name| headers.value(name).and_then(|value| std::str::from_utf8(value).ok());
+    let headers = body::Headers {
+        kind: text(Name::ContentType),
+        disposition: text(Name::ContentDisposition),
+        encoding: text(Name::ContentEncoding),
+    };
+    body::description(headers, bytes)
 }

@@ -10,10 +10,9 @@ use sip::method::Method;
 use sip::transaction::TransactionId;
 use sip::transaction::outgoing::{Branch, Outgoing};
 
-use crate::sdp;
+use crate::sdp::Negotiation;
 
 use super::agent::UserAgent;
-use super::answer::description;
 use super::call::{Call, Progress, Refresh};
 use super::ending::End;
 use super::headers;
@@ -34,7 +33,8 @@ impl UserAgent {
         let fields = headers::of_refresh(contact, &call.timer, shortest);
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
         let Some(Ok(draft)) = drafted else { return };
-        if self.send_request(call, finish(draft, &fields, Some(&description(call)))) {
+        let Some(offer) = call.negotiation.as_mut().map(Negotiation::repeat_offer) else { return };
+        if self.send_request(call, finish(draft, &fields, Some(&offer))) {
             call.refresh = Refresh::InProgress;
         }
     }
@@ -112,11 +112,8 @@ impl UserAgent {
             self.resolve_next_hop(&id);
         }
         call.timer = call.timer.confirmed(self.time(), headers::asked(response.headers()));
-        if let Ok(agreed) = sdp::read_answer(response.body())
-            && call.agreed.as_ref() != Some(&agreed)
-        {
-            self.adopt(call, Some(agreed));
-        }
+        // An answer that cannot be used leaves all as it was.
+        self.take_answer(call, response.headers(), response.body());
     }
 
     /// The far end has refused our refresh, and the call goes on.

@@ -7,7 +7,7 @@ use sip::status::Status;
 use sip::value::Token;
 
 use crate::calls::Stats;
-use crate::sdp::SdpError;
+use crate::sdp::Unacceptable;
 
 use super::agent::UserAgent;
 use super::call::Received;
@@ -37,13 +37,11 @@ pub(super) struct Refused {
     pub(super) count: fn(&mut Stats),
 }
 
-/// The refusal of a session description.
-pub(super) fn of_description(error: &SdpError) -> Response {
-    let code = match error {
-        SdpError::NoCodec => 305,
-        SdpError::TooLong | SdpError::Unreadable(_) => 399,
-    };
-    Response::new(488, vec![headers::warning(code, &error.to_string())])
+/// The refusal of a session description, or of a body that should hold one.
+pub(super) fn of_unacceptable(fault: &Unacceptable) -> Response {
+    let accept = (fault.status() == 415).then(headers::accept);
+    let fields = std::iter::once(headers::warning(fault.warning_code(), fault.text().as_ref())).chain(accept);
+    Response::new(fault.status(), fields.collect())
 }
 
 /// Adds headers and the body. A value that cannot be written is left out.

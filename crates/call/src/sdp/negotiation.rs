@@ -1,0 +1,204 @@
+//! All offers and answers of one call (RFC 3264), and what both ends agreed on last.
+//!
+//! Plain data: a copy of it goes on with the call in another process. The SIP side asks for our description, sends
+//! it, and says what became of it; the order of offers is its concern (RFC 3261 section 14).
+
+use std::net::SocketAddr;
+
+use crate::audio::Codec;
+
+use super::codecs::{self, Content};
+use super::description::{self, Medium};
+use super::formats::{self, Format};
+use super::numbers::Numbers;
+use super::offer::{self, Offer};
+use super::ours::{Line, Local, Ours};
+use super::packet_time::{self, PacketTime};
+use super::rtcp::{self, Rtcp};
+use super::unacceptable::Unacceptable;
+use super::{Direction, address, direction};
+
+/// What both ends agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// The codec that is sent.
+    pub(crate) codec: Codec,
+    /// The payload type that it is sent with: the far end's number.
+    pub(crate) payload_type: u8,
+    /// How much audio a packet of ours holds.
+    pub(crate) packet_time: PacketTime,
+    /// All that the far end may send, with our numbers.
+    pub(crate) receives: Vec<Format>,
+    /// The media address of the far end; `None` if it names none that this node can send to.
+    pub(crate) remote: Option<SocketAddr>,
+    /// Where RTCP goes; `None` if that is not known.
+    pub(crate) rtcp: Option<Rtcp>,
+    /// The flow seen from this node.
+    pub(crate) direction: Direction,
+    /// The far end has put the call on hold: what it sends, such as music, is for nobody. A far end that never wanted
+    /// to receive is not on hold when it only sends: it is there to talk.
+    pub(crate) held: bool,
+}
+
+/// The offers and answers of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Negotiation {
+    local: Local,
+    /// Of our description; counts its changes.
+    version: u64,
+    ours: Option<Ours>,
+    /// Our description is an offer that is not answered yet.
+    is_offered: bool,
+    agreed: Option<Agreed>,
+    numbers: Numbers,
+    /// The far end has taken part both ways, so that it is on hold when it no longer receives.
+    took_part: bool,
+}
+
+impl Negotiation {
+    /// A call in which nothing was offered yet.
+    pub(crate) fn new(local: Local) -> Negotiation {
+        Negotiation {
+            local,
+            version: 0,
+            ours: None,
+            is_offered: false,
+            agreed: None,
+            numbers: Numbers::default(),
+            took_part: false,
+        }
+    }
+
+    /// What both ends agreed on last.
+    pub(crate) fn agreed(&self) -> Option<&Agreed> {
+        self.agreed.as_ref()
+    }
+
+    /// Our description as it was last made by an answer or an offer; empty before.
+    pub(crate) fn description(&self) -> String {
+        self.ours.as_ref().map_or_else(String::new, |ours| ours.write(&self.local, self.version))
+    }
+
+    /// Agrees to an offer of the far end; returns our answer. Takes the first codec of the far end that this node has,
+    /// and with it telephone events and comfort noise of the same clock rate. An offer of ours that waits for its
+    /// answer is withdrawn.
+    pub(crate) fn answer_to(&mut self, offer: &Offer) -> String {
+        self.is_offered = false;
+        // The offer has a usable line, or it would not have been read.
+        if let Some((audio, medium, formats)) = offer.audio(self.ours.as_ref().map(|ours| ours.audio))
+            && let Some((sent, chosen)) = choose(&formats)
+        {
+            let mut give = |format: &Format| self.numbers.give(format.payload_type, format.content);
+            let formats: Vec<Format> = chosen.iter().map(&mut give).collect();
+            let mux = rtcp::offers_mux(medium);
+            let agreed = self.agreement(medium, sent, formats.clone(), mux, direction::of(medium));
+            let lines = offer.description.media().map(Line::of).collect();
+            self.describe(Ours { lines, audio, formats, direction: agreed.direction, mux });
+            self.settle(agreed);
+        }
+        self.description()
+    }
+
+    /// An offer of all that this node can do, both ways, whatever was agreed before: the far end asked for it by a
+    /// request without a description (RFC 3261 section 14.2, RFC 6337 section 5.1).
+    pub(crate) fn offer(&mut self) -> String {
+        let (lines, audio) = match &self.ours {
+            Some(ours) => (ours.lines.clone(), ours.audio),
+            None => (vec![Line::audio()], 0),
+        };
+        let formats = codecs::everything().into_iter().map(|content| self.numbers.offer(content)).collect();
+        // RFC 5761 section 5.1.1: what is to stay muxed is offered so again.
+        let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp == Some(Rtcp::Muxed));
+        self.describe(Ours { lines, audio, formats, direction: Direction::SendReceive, mux });
+        self.is_offered = true;
+        self.description()
+    }
+
+    /// Our description once more, as an offer that changes nothing: a refresh of the session (RFC 4028 section 7.4).
+    pub(crate) fn repeat_offer(&mut self) -> String {
+        if self.ours.is_none() {
+            return self.offer();
+        }
+        self.is_offered = true;
+        self.description()
+    }
+
+    /// Agrees to the answer to our offer: sends the first codec of the answer and accepts all that are both in it and in
+    /// our offer. What was agreed before stays when the answer is refused.
+    ///
+    /// # Errors
+    /// We have offered nothing, or the answer is over the limits, malformed, or without our audio.
+    pub(crate) fn apply_answer(&mut self, answer: &[u8]) -> Result<&Agreed, Unacceptable> {
+        let is_offered = std::mem::take(&mut self.is_offered);
+        let ours = self.ours.as_ref().filter(|_| is_offered).ok_or(Unacceptable::NotOffered)?;
+        let description = description::read(answer)?;
+        let medium = description.medium(ours.audio).ok_or(Unacceptable::NoAudio)?;
+        let offered = |content| ours.formats.iter().any(|format| format.content == content);
+        let by_number = |number| {
+            let format = ours.formats.iter().find(|format| format.payload_type == number);
+            format.map(|format| format.content)
+        };
+        let mut formats = formats::known_or(medium, by_number);
+        formats.retain(|format| offered(format.content));
+        offer::check(medium, &formats)?;
+        let sent = formats.iter().find_map(sound).ok_or(Unacceptable::NoAudio)?;
+        let answered = |format: &&Format| formats.iter().any(|far| far.content == format.content);
+        let receives = ours.formats.iter().filter(answered).copied().collect();
+        let mux = ours.mux && rtcp::offers_mux(medium);
+        let direction = direction::of(medium).limited_to(ours.direction);
+        let agreed = self.agreement(medium, sent, receives, mux, direction);
+        Ok(self.settle(agreed))
+    }
+
+    fn agreement(
+        &self,
+        medium: Medium<'_>,
+        (codec, payload_type): (Codec, u8),
+        receives: Vec<Format>,
+        mux: bool,
+        direction: Direction,
+    ) -> Agreed {
+        let ours = self.local.address;
+        let rtcp = if mux { Some(Rtcp::Muxed) } else { rtcp::address(medium, ours).map(Rtcp::Address) };
+        Agreed {
+            codec,
+            payload_type,
+            packet_time: packet_time::of(medium, codecs::entry(codec).packet_times),
+            receives,
+            remote: address::of(medium, ours),
+            rtcp,
+            direction,
+            held: self.took_part && !direction.sends(),
+        }
+    }
+
+    fn settle(&mut self, agreed: Agreed) -> &Agreed {
+        self.took_part |= agreed.direction == Direction::SendReceive;
+        self.agreed.insert(agreed)
+    }
+
+    /// Makes `ours` our description; the version rises exactly when it differs from the one before.
+    fn describe(&mut self, ours: Ours) {
+        if self.ours.as_ref() != Some(&ours) {
+            self.version += 1;
+            self.ours = Some(ours);
+        }
+    }
+}
+
+/// What an answer takes of the far end's formats: the first codec of ours, which is sent, and what goes beside it.
+fn choose(formats: &[Format]) -> Option<((Codec, u8), Vec<Format>)> {
+    let first = formats.iter().find(|format| sound(format).is_some())?;
+    let sent = sound(first)?;
+    let clock_rate = codecs::entry(sent.0).clock_rate;
+    let beside = [Content::Noise { clock_rate }, Content::Events { clock_rate }];
+    let beside = beside.iter().filter_map(|content| formats.iter().find(|format| format.content == *content));
+    Some((sent, std::iter::once(first).chain(beside).copied().collect()))
+}
+
+fn sound(format: &Format) -> Option<(Codec, u8)> {
+    match format.content {
+        Content::Sound(codec) => Some((codec, format.payload_type)),
+        Content::Events { .. } | Content::Noise { .. } => None,
+    }
+}

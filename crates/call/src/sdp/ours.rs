@@ -1,0 +1,89 @@
+//! Our own descriptions: what they say, and how it is written.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use super::description::Medium;
+use super::direction::Direction;
+use super::formats::Format;
+use super::packet_time::PacketTime;
+
+/// This node's end of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Local {
+    /// The media address of this node.
+    pub(crate) address: SocketAddr,
+    /// The session's id in `o=`, the same for the whole call.
+    pub(crate) session: u64,
+}
+
+/// A description of ours, without the version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ours {
+    /// All media lines of the call in order, ours among them: every offer and answer repeats them (RFC 3264 section 8).
+    pub(super) lines: Vec<Line>,
+    /// The place of the line that carries the audio. All others are refused.
+    pub(super) audio: usize,
+    /// What we accept, in our order of preference.
+    pub(super) formats: Vec<Format>,
+    pub(super) direction: Direction,
+    /// RTP and RTCP over one port (RFC 5761).
+    pub(super) mux: bool,
+}
+
+/// What an answer repeats of a media line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    media: String,
+    proto: String,
+    formats: String,
+}
+
+impl Line {
+    /// The line of our first offer, when the far end made none.
+    pub(super) fn audio() -> Line {
+        Line { media: "audio".into(), proto: "RTP/AVP".into(), formats: String::new() }
+    }
+
+    /// The line of ours that belongs to one of the far end's.
+    pub(super) fn of(medium: Medium<'_>) -> Line {
+        let media = medium.media;
+        Line { media: media.media.clone(), proto: media.proto.clone(), formats: media.fmt.clone() }
+    }
+}
+
+impl Ours {
+    /// The description as text.
+    pub(super) fn write(&self, local: &Local, version: u64) -> String {
+        let ip = local.address.ip();
+        let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
+        let session = local.session;
+        let mut text = format!(
+            "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=Conference\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
+        );
+        for (index, Line { media, proto, formats }) in self.lines.iter().enumerate() {
+            if index == self.audio {
+                self.write_audio(&mut text, local.address.port(), proto);
+            } else {
+                let _ = write!(text, "m={media} 0 {proto} {formats}\r\n");
+            }
+        }
+        text
+    }
+
+    fn write_audio(&self, text: &mut String, port: u16, proto: &str) {
+        let types: Vec<String> = self.formats.iter().map(|format| format.payload_type.to_string()).collect();
+        let _ = write!(text, "m=audio {port} {proto} {}\r\n", types.join(" "));
+        for Format { payload_type, content } in &self.formats {
+            let _ = write!(text, "a=rtpmap:{payload_type} {}\r\n", content.encoding());
+            if let Some(parameters) = content.parameters() {
+                let _ = write!(text, "a=fmtp:{payload_type} {parameters}\r\n");
+            }
+        }
+        let (packet_time, direction) = (PacketTime::USUAL.milliseconds(), self.direction.name());
+        let _ = write!(text, "a=ptime:{packet_time}\r\na={direction}\r\n");
+        if self.mux {
+            text.push_str("a=rtcp-mux\r\n");
+        }
+    }
+}
