@@ -5,7 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::audio::{Epoch, FRAME_SAMPLES, Participant, SILENCE, Tag};
+use crate::audio::mixer::Mixer;
+use crate::audio::{Epoch, FRAME_SAMPLES, Participant, Tag};
 use crate::media::leg::{Leg, Outgoing, Plan};
 use crate::sdp::{self, Agreed, Local};
 use crate::sip::fuzz::read_request;
@@ -38,21 +39,21 @@ pub fn message(datagram: &[u8]) {
 /// Passes datagrams to the leg of a call, each in a tick of its own, and takes its audio.
 ///
 /// # Panics
-/// A frame or a packet does not have the length of a tick.
+/// A packet does not have the length of a tick.
 pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     let Ok(agreed) = sdp::read_offer(OFFER) else { return };
     let tag = Tag { participant: Participant(1), epoch: Epoch(1) };
     let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };
     let mut leg = Leg::new(Time(0), tag, Plan::from(&agreed), start);
     leg.start();
-    let mut sent = Vec::new();
+    let (mut mixer, mut sent) = (Mixer::default(), Vec::new());
     for (tick, datagram) in (0..).zip(datagrams) {
         let now = Time(20 * tick);
         let from = SocketAddr::new(HERE.ip(), 1 + u16::from(datagram.first().is_some_and(|b| b % 3 == 0)));
         leg.receive(now, from, datagram);
-        let frame = leg.say().unwrap_or(SILENCE);
-        assert_eq!(frame.len(), FRAME_SAMPLES);
-        if leg.hear(&frame, &mut sent).is_some() {
+        mixer.begin();
+        leg.say(&mut mixer);
+        if leg.hear(&mut mixer, &mut sent).is_some() {
             assert_eq!(sent.len(), crate::rtp::HEADER_BYTES + FRAME_SAMPLES);
         }
         leg.fell_silent(now, Duration::from_secs(1));

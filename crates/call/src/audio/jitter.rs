@@ -4,13 +4,13 @@
 //! Its depth is fixed. Packets may have any length and arrive out of order or twice; gaps become silence; packets
 //! that are too late are dropped.
 
-use super::{FRAME_SAMPLES, Frame, RATE, SILENCE};
+use super::{FRAME_SAMPLES, Frame, Rate, SILENCE};
 
 /// How many samples are buffered before the first tick is returned: three ticks cover 40 ms of jitter.
 pub const DEPTH: usize = 3 * FRAME_SAMPLES;
 
 /// The most samples that are kept: 400 ms. A packet further ahead restarts the buffer.
-pub const CAPACITY: usize = RATE * 2 / 5;
+pub const CAPACITY: usize = Rate::Narrow.hertz() * 2 / 5;
 
 /// With this much more than [`DEPTH`], the far end's clock runs faster than ours and a tick is skipped.
 const SURPLUS: usize = 3 * FRAME_SAMPLES;

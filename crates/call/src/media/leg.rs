@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::audio::activity::Activity;
 use crate::audio::jitter::JitterBuffer;
-use crate::audio::{Codec, FRAME_SAMPLES, Frame, Tag};
+use crate::audio::mixer::{Listener, Mixer};
+use crate::audio::{Codec, FRAME_SAMPLES, Tag};
 use crate::rtp::Header;
 use crate::sdp::{Agreed, Direction};
 use crate::time::Time;
@@ -62,12 +64,13 @@ pub(crate) struct Leg {
     plan: Plan,
     latch: Latch,
     jitter: JitterBuffer,
+    activity: Activity,
     incoming_ssrc: Option<u32>,
     outgoing: Outgoing,
     sending: Sending,
     heard: Time,
     samples: Vec<i16>,
-    payload: Vec<u8>,
+    listener: Listener,
 }
 
 impl Leg {
@@ -77,12 +80,13 @@ impl Leg {
             plan,
             latch: Latch::new(plan.remote),
             jitter: JitterBuffer::default(),
+            activity: Activity::default(),
             incoming_ssrc: None,
             outgoing,
             sending: Sending::NotYet,
             heard: now,
             samples: Vec::with_capacity(FRAME_SAMPLES),
-            payload: Vec::with_capacity(FRAME_SAMPLES),
+            listener: Listener::default(),
         }
     }
 
@@ -126,14 +130,16 @@ impl Leg {
         self.jitter.insert(header.timestamp, &self.samples);
     }
 
-    /// What the participant says in this tick.
-    pub(crate) fn say(&mut self) -> Option<Frame> {
-        self.jitter.pull()
+    /// Adds what the participant says in this tick.
+    pub(crate) fn say(&mut self, mixer: &mut Mixer) {
+        if let Some(frame) = self.jitter.pull() {
+            mixer.add(self.tag, self.plan.codec.rate(), self.activity.sound(&frame));
+        }
     }
 
     /// Writes what the participant hears in this tick as a datagram, and tells where it goes.
     /// The stream's clock goes on even when nothing is sent.
-    pub(crate) fn hear(&mut self, frame: &Frame, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
+    pub(crate) fn hear(&mut self, mixer: &mut Mixer, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
         let timestamp = self.outgoing.timestamp;
         self.skip(1);
         if self.sending == Sending::NotYet {
@@ -153,9 +159,8 @@ impl Leg {
         };
         self.sending = Sending::On;
         self.outgoing.sequence = self.outgoing.sequence.wrapping_add(1);
-        self.payload.clear();
-        self.plan.codec.encode(frame, &mut self.payload);
-        header.write(&self.payload, datagram);
+        let payload = mixer.payload(self.tag.participant, self.plan.codec, &mut self.listener);
+        header.write(payload, datagram);
         Some(target)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::audio::mixer::Mix;
+use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, Participant, Tag};
 use crate::rooms::RoomName;
 use crate::time::Time;
@@ -44,8 +44,15 @@ pub(crate) enum Output<'a> {
 pub(crate) struct Shard {
     media_timeout: Duration,
     legs: BTreeMap<LegId, Leg>,
-    conferences: BTreeMap<RoomName, BTreeSet<LegId>>,
+    conferences: BTreeMap<RoomName, Conference>,
     datagram: Vec<u8>,
+}
+
+/// The legs of a conference, and its mixer.
+#[derive(Debug, Default)]
+struct Conference {
+    members: BTreeSet<LegId>,
+    mixer: Mixer,
 }
 
 impl Shard {
@@ -59,7 +66,7 @@ impl Shard {
             Input::Join { leg, room, participant, plan, outgoing } => {
                 let tag = Tag { participant, epoch: Epoch::default() };
                 self.legs.insert(leg, Leg::new(now, tag, plan, outgoing));
-                self.conferences.entry(room).or_default().insert(leg);
+                self.conferences.entry(room).or_default().members.insert(leg);
             }
             Input::Start { leg } => {
                 self.legs.get_mut(&leg).into_iter().for_each(Leg::start);
@@ -76,27 +83,22 @@ impl Shard {
 
     fn leave(&mut self, leg: LegId) {
         self.legs.remove(&leg);
-        self.conferences.retain(|_, members| {
-            members.remove(&leg);
-            !members.is_empty()
+        self.conferences.retain(|_, conference| {
+            conference.members.remove(&leg);
+            !conference.members.is_empty()
         });
     }
 
     /// Mixes one tick of every conference.
     pub(crate) fn tick(&mut self, now: Time, mut output: impl FnMut(Output<'_>)) {
-        for members in self.conferences.values() {
-            let mut mix = Mix::default();
-            for id in members {
-                if let Some(leg) = self.legs.get_mut(id)
-                    && let Some(frame) = leg.say()
-                {
-                    mix.add(leg.tag, &frame);
-                }
+        for Conference { members, mixer } in self.conferences.values_mut() {
+            mixer.begin();
+            for id in members.iter() {
+                self.legs.get_mut(id).into_iter().for_each(|leg| leg.say(mixer));
             }
-            for id in members {
+            for id in members.iter() {
                 let Some(leg) = self.legs.get_mut(id) else { continue };
-                let frame = mix.heard_by(leg.tag.participant);
-                if let Some(to) = leg.hear(&frame, &mut self.datagram) {
+                if let Some(to) = leg.hear(mixer, &mut self.datagram) {
                     output(Output::Send { leg: *id, to, datagram: &self.datagram });
                 }
                 if leg.fell_silent(now, self.media_timeout) {

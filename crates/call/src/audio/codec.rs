@@ -1,0 +1,55 @@
+//! The codecs by name: what a session description says of each, and the rate of its samples.
+
+use super::coder::{Decoder, Encoder};
+use super::{MAX_SAMPLES, Rate};
+
+/// The codecs of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Codec {
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+impl Codec {
+    /// All of them.
+    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+
+    /// The name in a session description (RFC 3551).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+
+    /// The payload type that needs no `rtpmap` (RFC 3551).
+    #[must_use]
+    pub fn static_payload_type(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+        }
+    }
+
+    /// The rate of the samples.
+    #[must_use]
+    pub fn rate(self) -> Rate {
+        match self {
+            Codec::Pcmu | Codec::Pcma => Rate::Narrow,
+        }
+    }
+
+    /// The samples of a payload that is the first of its stream, appended to `samples`.
+    pub fn decode(self, payload: &[u8], samples: &mut Vec<i16>) {
+        Decoder::new(self).decode(payload, samples);
+    }
+
+    /// The payload of some samples that are the first of their stream, appended to `payload`.
+    pub fn encode(self, samples: &[i16], payload: &mut Vec<u8>) {
+        let mut encoder = Encoder::new(self);
+        samples.chunks(MAX_SAMPLES).for_each(|samples| encoder.encode(samples, payload));
+    }
+}

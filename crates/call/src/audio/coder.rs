@@ -1,0 +1,77 @@
+//! Encoders and decoders: the state of a codec in one direction of a stream.
+
+use super::codec::Codec;
+use super::g711;
+
+/// Turns samples into payloads.
+#[derive(Debug)]
+pub enum Encoder {
+    /// G.711 mu-law, which has no state.
+    Pcmu,
+    /// G.711 A-law, which has no state.
+    Pcma,
+}
+
+impl Encoder {
+    /// An encoder at the beginning of a stream.
+    #[must_use]
+    pub fn new(codec: Codec) -> Encoder {
+        match codec {
+            Codec::Pcmu => Encoder::Pcmu,
+            Codec::Pcma => Encoder::Pcma,
+        }
+    }
+
+    /// Appends the payload of the samples of one tick to `payload`.
+    pub fn encode(&mut self, samples: &[i16], payload: &mut Vec<u8>) {
+        match self {
+            Encoder::Pcmu => payload.extend(samples.iter().map(|sample| g711::encode_ulaw(*sample))),
+            Encoder::Pcma => payload.extend(samples.iter().map(|sample| g711::encode_alaw(*sample))),
+        }
+    }
+}
+
+impl Encoder {
+    /// Whether a payload depends on those before.
+    pub(super) fn has_state(&self) -> bool {
+        match self {
+            Encoder::Pcmu | Encoder::Pcma => false,
+        }
+    }
+
+    /// An encoder in the same state, if it can be copied.
+    pub(super) fn copy(&self) -> Option<Encoder> {
+        match self {
+            Encoder::Pcmu => Some(Encoder::Pcmu),
+            Encoder::Pcma => Some(Encoder::Pcma),
+        }
+    }
+}
+
+/// Turns payloads into samples.
+#[derive(Debug)]
+pub enum Decoder {
+    /// G.711 mu-law, which has no state.
+    Pcmu,
+    /// G.711 A-law, which has no state.
+    Pcma,
+}
+
+impl Decoder {
+    /// A decoder at the beginning of a stream.
+    #[must_use]
+    pub fn new(codec: Codec) -> Decoder {
+        match codec {
+            Codec::Pcmu => Decoder::Pcmu,
+            Codec::Pcma => Decoder::Pcma,
+        }
+    }
+
+    /// Appends the samples of a payload to `samples`.
+    pub fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) {
+        match self {
+            Decoder::Pcmu => samples.extend(payload.iter().map(|byte| g711::ULAW[usize::from(*byte)])),
+            Decoder::Pcma => samples.extend(payload.iter().map(|byte| g711::ALAW[usize::from(*byte)])),
+        }
+    }
+}
