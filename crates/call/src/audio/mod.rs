@@ -6,9 +6,11 @@
 pub mod activity;
 mod codec;
 mod coder;
+pub mod conceal;
 pub mod g711;
 pub mod jitter;
 pub mod mixer;
+mod pitch;
 pub mod resample;
 #[cfg(test)]
 mod signal;
