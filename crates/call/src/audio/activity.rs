@@ -2,7 +2,7 @@
 
 /// The loudest sample of silence: -60 dB of full scale, below the noise of a quiet room at a phone. The smallest steps
 /// of A-law (8) lie below.
-const SILENT_PEAK: u16 = 32;
+pub(super) const SILENT_PEAK: u16 = 32;
 
 /// Ticks that silence must last before it counts, so that the quiet end of a word is not cut off.
 const HANGOVER: u32 = 10;
@@ -22,10 +22,15 @@ impl Default for Activity {
 impl Activity {
     /// The samples of a tick if they are sound, and none if they are silence.
     pub fn sound<'s>(&mut self, samples: &'s [i16]) -> &'s [i16] {
-        let peak = samples.iter().fold(0, |peak, sample| sample.unsigned_abs().max(peak));
+        let peak = peak(samples);
         self.silent_ticks = if peak > SILENT_PEAK { 0 } else { self.silent_ticks.saturating_add(1) };
         if self.silent_ticks > HANGOVER || peak == 0 { &[] } else { samples }
     }
+}
+
+/// The loudest sample.
+pub(super) fn peak(samples: &[i16]) -> u16 {
+    samples.iter().fold(0, |peak, sample| sample.unsigned_abs().max(peak))
 }
 
 #[cfg(test)]

@@ -42,6 +42,22 @@ impl Codec {
         }
     }
 
+    /// How far the RTP timestamp advances in a tick.
+    #[must_use]
+    pub fn timestamps_per_tick(self) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma => 160,
+        }
+    }
+
+    /// How far the RTP timestamp advances with a payload; 0 for one that cannot be decoded.
+    #[must_use]
+    pub fn timestamps(self, payload: &[u8]) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma => payload.len() as u32,
+        }
+    }
+
     /// The samples of a payload that is the first of its stream, appended to `samples`.
     pub fn decode(self, payload: &[u8], samples: &mut Vec<i16>) {
         Decoder::new(self).decode(payload, samples);

@@ -14,6 +14,7 @@ mod pitch;
 pub mod resample;
 #[cfg(test)]
 mod signal;
+mod stretch;
 
 use std::time::Duration;
 
@@ -31,12 +32,6 @@ pub const FRAME_SAMPLES: usize = Rate::Narrow.samples();
 
 /// The most samples of a tick at any rate.
 pub const MAX_SAMPLES: usize = Rate::Full.samples();
-
-/// The audio of one tick of G.711.
-pub type Frame = [i16; FRAME_SAMPLES];
-
-/// A silent tick of G.711.
-pub const SILENCE: Frame = [0; FRAME_SAMPLES];
 
 /// The rates of the codecs, in samples a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -69,7 +69,6 @@ pub(crate) struct Leg {
     outgoing: Outgoing,
     sending: Sending,
     heard: Time,
-    samples: Vec<i16>,
     listener: Listener,
 }
 
@@ -79,13 +78,12 @@ impl Leg {
             tag,
             plan,
             latch: Latch::new(plan.remote),
-            jitter: JitterBuffer::default(),
+            jitter: JitterBuffer::new(plan.codec),
             activity: Activity::default(),
             incoming_ssrc: None,
             outgoing,
             sending: Sending::NotYet,
             heard: now,
-            samples: Vec::with_capacity(FRAME_SAMPLES),
             listener: Listener::default(),
         }
     }
@@ -100,7 +98,9 @@ impl Leg {
     /// Both ends agreed anew (hold, resume, another address or codec).
     pub(crate) fn change(&mut self, now: Time, plan: Plan) {
         self.latch.declare(plan.remote);
-        if plan.codec != self.plan.codec || !plan.direction.receives() {
+        if plan.codec != self.plan.codec {
+            self.jitter = JitterBuffer::new(plan.codec);
+        } else if !plan.direction.receives() {
             self.jitter.clear();
         }
         self.plan = plan;
@@ -125,15 +125,13 @@ impl Leg {
         if self.incoming_ssrc.replace(header.ssrc).is_some_and(|old| old != header.ssrc) {
             self.jitter.clear();
         }
-        self.samples.clear();
-        self.plan.codec.decode(payload, &mut self.samples);
-        self.jitter.insert(header.timestamp, &self.samples);
+        self.jitter.insert(header.sequence, header.timestamp, payload);
     }
 
     /// Adds what the participant says in this tick.
     pub(crate) fn say(&mut self, mixer: &mut Mixer) {
-        if let Some(frame) = self.jitter.pull() {
-            mixer.add(self.tag, self.plan.codec.rate(), self.activity.sound(&frame));
+        if let Some(samples) = self.jitter.pull() {
+            mixer.add(self.tag, self.plan.codec.rate(), self.activity.sound(samples));
         }
     }
 
@@ -141,7 +139,7 @@ impl Leg {
     /// The stream's clock goes on even when nothing is sent.
     pub(crate) fn hear(&mut self, mixer: &mut Mixer, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
         let timestamp = self.outgoing.timestamp;
-        self.skip(1);
+        self.advance(1);
         if self.sending == Sending::NotYet {
             return None;
         }
@@ -164,8 +162,13 @@ impl Leg {
         Some(target)
     }
 
-    /// Lets ticks pass without sending.
+    /// Lets ticks pass in which nothing is said or heard.
     pub(crate) fn skip(&mut self, ticks: u32) {
+        self.jitter.skip(ticks);
+        self.advance(ticks);
+    }
+
+    fn advance(&mut self, ticks: u32) {
         let samples = (FRAME_SAMPLES as u32).wrapping_mul(ticks);
         self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(samples);
     }

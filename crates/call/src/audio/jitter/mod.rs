@@ -1,255 +1,284 @@
-//! The jitter buffer: orders samples by their timestamps, and returns one tick at a time. Relies on nothing but the
-//! timestamps; reads no clock.
+//! The jitter buffer: takes the packets of one stream as they come, and returns its samples one tick at a time.
 //!
-//! Its depth is fixed. Packets may have any length and arrive out of order or twice; gaps become silence; packets
-//! that are too late are dropped.
+//! It plays a stream as far behind its timestamps as its packets have lately been late, decodes in the order of the
+//! timestamps, conceals what is missing, and changes its delay by leaving out or repeating periods of the sound. Time is
+//! the number of ticks that were played; it reads no clock. Memory and delay are bounded.
 
-use super::{FRAME_SAMPLES, Frame, Rate, SILENCE};
+mod delay;
+mod packets;
 
-/// How many samples are buffered before the first tick is returned: three ticks cover 40 ms of jitter.
-pub const DEPTH: usize = 3 * FRAME_SAMPLES;
+use delay::Delay;
+use packets::{MAX_PAYLOAD, Packets, Seen};
 
-/// The most samples that are kept: 400 ms. A packet further ahead restarts the buffer.
-pub const CAPACITY: usize = Rate::Narrow.hertz() * 2 / 5;
+use super::activity::{SILENT_PEAK, peak};
+use super::conceal::Concealer;
+use super::{Codec, Decoder, stretch};
 
-/// With this much more than [`DEPTH`], the far end's clock runs faster than ours and a tick is skipped.
-const SURPLUS: usize = 3 * FRAME_SAMPLES;
+/// Ticks without a packet after which a stream has ended or paused: silence is no longer played.
+const PAUSE_TICKS: u32 = 25;
 
-/// Ticks without any samples after which the buffer fills up to [`DEPTH`] again before it plays.
-const DRY_TICKS: u32 = 5;
+/// Played this many ticks later than necessary (100 ms), a stream jumps; what is less is made up for by shortening.
+const CUT_TICKS: u32 = 5;
+
+/// Ticks between two changes of sound that is not silence: at most a tenth more or less.
+const STRETCH_TICKS: u32 = 5;
 
 /// The samples of one stream on their way to the mixer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct JitterBuffer {
-    ring: Vec<i16>,
+    codec: Codec,
+    decoder: Decoder,
+    concealer: Concealer,
+    /// Timestamps of a tick, and samples for each timestamp.
+    tick: u32,
+    samples_each: usize,
+    /// The time: timestamps of all ticks played.
+    now: u32,
+    delay: Delay,
+    seen: Seen,
+    packets: Packets,
     state: State,
+    /// The timestamp behind the last of `samples`.
+    next: u32,
+    /// Decoded samples; the first `played` of them were returned by the last pull.
+    samples: Vec<i16>,
+    played: usize,
+    unstretched: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing arrived yet, or nothing for a while.
-    Empty,
-    /// Samples are buffered until there are [`DEPTH`] of them. Times are RTP timestamps.
-    Gathering { start: u32, end: u32 },
-    /// Samples are returned from `next`; `end` is behind the last sample that arrived.
-    Playing { next: u32, end: u32, dry: u32 },
-}
-
-impl Default for JitterBuffer {
-    fn default() -> JitterBuffer {
-        JitterBuffer { ring: vec![0; CAPACITY], state: State::Empty }
-    }
+    Idle,
+    /// The first packet is not due yet.
+    Gathering,
+    /// Sound is played. `waited` timestamps were filled since there was no packet left: they stand in either for
+    /// packets that are late or for some that are lost, which is known when the next one comes.
+    Playing { waited: u32 },
 }
 
 impl JitterBuffer {
-    /// Takes the samples of one packet whose first has the RTP timestamp `at`.
-    pub fn insert(&mut self, at: u32, samples: &[i16]) {
-        if samples.is_empty() || samples.len() > CAPACITY / 2 {
-            return;
+    /// A buffer for a stream that begins now.
+    #[must_use]
+    pub fn new(codec: Codec) -> JitterBuffer {
+        let (rate, tick) = (codec.rate(), codec.timestamps_per_tick());
+        JitterBuffer {
+            codec,
+            decoder: Decoder::new(codec),
+            concealer: Concealer::new(rate),
+            tick,
+            samples_each: rate.samples() / tick as usize,
+            now: 0,
+            delay: Delay::new(tick),
+            seen: Seen::default(),
+            packets: Packets::default(),
+            state: State::Idle,
+            next: 0,
+            samples: Vec::with_capacity(3 * rate.samples()),
+            played: 0,
+            unstretched: 0,
         }
-        let (start, end) = match self.state {
-            State::Empty => (at, at),
-            State::Gathering { start, end } => (earlier(start, at), end),
-            State::Playing { next, end, .. } => (next, end),
-        };
-        let offset = distance(start, at);
-        let stop = at.wrapping_add(samples.len() as u32);
-        let end = later(end, stop);
-        if distance(start, end) > CAPACITY as i32 || offset < -(CAPACITY as i32) {
-            self.restart(at, samples);
-            return;
-        }
-        if distance(start, stop) <= 0 {
-            return;
-        }
-        self.write(at, samples, (-offset).max(0) as usize);
-        self.state = match self.state {
-            State::Empty | State::Gathering { .. } => State::Gathering { start, end },
-            State::Playing { next, .. } => State::Playing { next, end, dry: 0 },
-        };
     }
 
-    /// The next tick; `None` while the buffer fills up.
-    pub fn pull(&mut self) -> Option<Frame> {
-        if let State::Gathering { start, end } = self.state
-            && distance(start, end) >= DEPTH as i32
-        {
-            self.state = State::Playing { next: start, end, dry: 0 };
+    /// Takes one packet: its sequence number, the timestamp of its first sample, and its payload.
+    pub fn insert(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) {
+        let length = self.codec.timestamps(payload);
+        if length == 0 || payload.len() > MAX_PAYLOAD || self.seen.note(sequence) {
+            return;
         }
-        let State::Playing { mut next, end, dry } = self.state else { return None };
-        if distance(next, end) > (DEPTH + SURPLUS) as i32 {
-            self.read(next);
-            next = next.wrapping_add(FRAME_SAMPLES as u32);
+        let lateness = self.now.wrapping_sub(timestamp);
+        if self.delay.is_jump(lateness) {
+            self.clear();
         }
-        let frame = self.read(next);
-        let dry = if distance(next, end) > 0 { 0 } else { dry + 1 };
-        let next = next.wrapping_add(FRAME_SAMPLES as u32);
-        self.state =
-            if dry >= DRY_TICKS { State::Empty } else { State::Playing { next, end: later(end, next), dry } };
-        Some(frame)
+        self.delay.add(lateness);
+        if self.state == State::Idle {
+            self.next = self.now.wrapping_sub(self.delay.target());
+            self.state = State::Gathering;
+        }
+        let end = timestamp.wrapping_add(length);
+        if distance(self.next, end) > 0 {
+            self.packets.insert(timestamp, end, payload);
+        }
     }
 
-    /// Empties the buffer, as for a new stream.
+    /// The next tick; `None` before the first packet is due, and after a pause.
+    pub fn pull(&mut self) -> Option<&[i16]> {
+        let now = self.now;
+        self.now = now.wrapping_add(self.tick);
+        self.samples.drain(..self.played);
+        self.played = 0;
+        if !self.is_due() {
+            return None;
+        }
+        self.account_for_gap();
+        self.cut_surplus(now);
+        let count = self.codec.rate().samples();
+        self.fill(count);
+        self.stretch(now);
+        self.fill(count);
+        self.played = count;
+        Some(&self.samples[..count])
+    }
+
+    /// Lets ticks pass that nobody hears, because this thread was held up.
+    pub fn skip(&mut self, ticks: u32) {
+        self.delay.forget();
+        self.now = self.now.wrapping_add(self.tick.wrapping_mul(ticks));
+    }
+
+    /// Forgets the stream, for another one begins.
     pub fn clear(&mut self) {
-        self.ring.fill(0);
-        self.state = State::Empty;
+        self.pause();
+        self.delay.forget();
+        self.seen = Seen::default();
+        self.decoder = Decoder::new(self.codec);
     }
 
-    fn restart(&mut self, at: u32, samples: &[i16]) {
-        self.clear();
-        self.write(at, samples, 0);
-        self.state = State::Gathering { start: at, end: at.wrapping_add(samples.len() as u32) };
+    /// The timestamp of the next sample that is played.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        let ahead = (self.samples.len() - self.played) / self.samples_each;
+        self.next.wrapping_sub(ahead as u32)
     }
 
-    fn write(&mut self, at: u32, samples: &[i16], late: usize) {
-        for (n, sample) in samples.iter().enumerate().skip(late) {
-            let place = index(at.wrapping_add(n as u32));
-            self.ring[place] = *sample;
+    fn pause(&mut self) {
+        self.packets.clear();
+        self.samples.clear();
+        self.played = 0;
+        self.state = State::Idle;
+        self.concealer = Concealer::new(self.codec.rate());
+    }
+
+    /// Whether sound is to be played in this tick.
+    fn is_due(&mut self) -> bool {
+        match self.state {
+            State::Idle => false,
+            State::Gathering => {
+                let first = self.packets.first().map_or(self.next, |packet| packet.begin);
+                if distance(self.next, first) >= self.tick.cast_signed() {
+                    self.next = self.next.wrapping_add(self.tick);
+                    return false;
+                }
+                self.state = State::Playing { waited: 0 };
+                true
+            }
+            State::Playing { waited }
+                if waited > PAUSE_TICKS * self.tick && self.packets.first().is_none() =>
+            {
+                self.pause();
+                false
+            }
+            State::Playing { .. } => true,
         }
     }
 
-    /// Takes a tick out and leaves silence in the ring.
-    fn read(&mut self, from: u32) -> Frame {
-        let mut frame = SILENCE;
-        for (n, sample) in frame.iter_mut().enumerate() {
-            *sample = std::mem::take(&mut self.ring[index(from.wrapping_add(n as u32))]);
+    /// When a packet has come after some waiting, what was filled stands in for all that is missing before it.
+    fn account_for_gap(&mut self) {
+        if let (State::Playing { waited }, Some(first)) = (self.state, self.packets.first()) {
+            let gap = distance(self.next, first.begin).max(0).cast_unsigned();
+            self.next = self.next.wrapping_add(gap.min(waited));
+            self.state = State::Playing { waited: 0 };
         }
-        frame
     }
-}
 
-/// Timestamps wrap at 2^32, which is no multiple of the capacity: at the wrap (once in six days of one stream) up to
-/// one buffer of samples is returned in the wrong order.
-fn index(timestamp: u32) -> usize {
-    timestamp as usize % CAPACITY
+    /// How much later than necessary the sound is played, in timestamps.
+    fn surplus(&self, now: u32) -> i32 {
+        distance(self.delay.target(), now.wrapping_sub(self.position()))
+    }
+
+    /// Jumps over sound when far too much is buffered, as after a pause of the network or of this thread.
+    fn cut_surplus(&mut self, now: u32) {
+        let Some(end) = self.packets.end() else { return };
+        let surplus = self.surplus(now);
+        if surplus <= (CUT_TICKS * self.tick).cast_signed() {
+            return;
+        }
+        let position = self.position().wrapping_add_signed(surplus);
+        let to = if distance(position, end) < 0 { end } else { position };
+        if distance(self.next, to) > 0 {
+            self.next = to;
+            self.samples.clear();
+            self.concealer.cut();
+        }
+    }
+
+    /// Decodes or conceals until there are `count` samples.
+    fn fill(&mut self, count: usize) {
+        while self.samples.len() < count {
+            let missing = count - self.samples.len();
+            let Some(first) = self.packets.first() else {
+                let filled = self.conceal(missing);
+                if let State::Playing { waited } = &mut self.state {
+                    *waited = waited.saturating_add(filled);
+                }
+                continue;
+            };
+            let gap = distance(self.next, first.begin);
+            if gap > 0 {
+                let missing = missing.min(gap as usize * self.samples_each);
+                let filled = self.conceal(missing);
+                self.next = self.next.wrapping_add(filled);
+            } else {
+                self.decode();
+            }
+        }
+    }
+
+    /// Appends samples in place of missing ones; returns how many timestamps they cover.
+    fn conceal(&mut self, count: usize) -> u32 {
+        let begin = self.samples.len();
+        self.concealer.fill(count.next_multiple_of(self.samples_each), &mut self.samples);
+        ((self.samples.len() - begin) / self.samples_each) as u32
+    }
+
+    /// Decodes the first packet, without what of it was played already.
+    fn decode(&mut self) {
+        let Some(packet) = self.packets.pop() else { return };
+        let late = distance(packet.begin, self.next).max(0).cast_unsigned();
+        if distance(self.next, packet.end) > 0 {
+            let begin = self.samples.len();
+            self.decoder.decode(&packet.payload, &mut self.samples);
+            let behind = begin + late as usize * self.samples_each;
+            self.samples.drain(begin..behind.min(self.samples.len()));
+            self.concealer.resume(&mut self.samples[begin..]);
+            self.next = packet.end;
+        }
+        self.packets.give_back(packet);
+    }
+
+    /// Brings the delay nearer to the necessary one: at once in silence, by a period now and then in sound.
+    fn stretch(&mut self, now: u32) {
+        self.unstretched = self.unstretched.saturating_add(1);
+        let surplus = self.surplus(now);
+        let half = (self.tick / 2).cast_signed();
+        if self.packets.first().is_none()
+            || self.concealer.is_concealing()
+            || (-half / 2..=half).contains(&surplus)
+        {
+            return;
+        }
+        let step = surplus.clamp(-half, half);
+        let samples = step.unsigned_abs() as usize * self.samples_each;
+        if peak(&self.samples) <= SILENT_PEAK {
+            if surplus > 0 {
+                self.samples.drain(..samples);
+            } else {
+                self.samples.splice(..0, std::iter::repeat_n(0, samples));
+            }
+        } else if self.unstretched > STRETCH_TICKS {
+            let per_ms = self.codec.rate().hertz() / 1000;
+            let change = if surplus > 0 { stretch::shorten } else { stretch::lengthen };
+            if change(&mut self.samples, per_ms) > 0 {
+                self.unstretched = 0;
+            }
+        }
+    }
 }
 
 /// How far `to` lies ahead of `from`, across the wrap of timestamps.
 fn distance(from: u32, to: u32) -> i32 {
-    to.wrapping_sub(from) as i32
-}
-
-fn earlier(a: u32, b: u32) -> u32 {
-    if distance(a, b) < 0 { b } else { a }
-}
-
-fn later(a: u32, b: u32) -> u32 {
-    if distance(a, b) > 0 { b } else { a }
+    to.wrapping_sub(from).cast_signed()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const F: u32 = FRAME_SAMPLES as u32;
-
-    /// Packet `n` holds the value `n` only.
-    fn insert(buffer: &mut JitterBuffer, base: u32, n: u32) {
-        buffer.insert(base.wrapping_add(n * F), &[n as i16; FRAME_SAMPLES]);
-    }
-
-    fn pull(buffer: &mut JitterBuffer) -> Option<i16> {
-        let frame = buffer.pull()?;
-        assert!(frame.iter().all(|sample| *sample == frame[0]), "mixed frame {frame:?}");
-        Some(frame[0])
-    }
-
-    fn check(base: u32, arrivals: &[u32], expected: &[Option<i16>]) {
-        let mut buffer = JitterBuffer::default();
-        for n in arrivals {
-            insert(&mut buffer, base, *n);
-        }
-        let got: Vec<_> = expected.iter().map(|_| pull(&mut buffer)).collect();
-        assert_eq!(got, expected, "{arrivals:?}");
-    }
-
-    #[test]
-    fn playback_begins_once_the_buffer_is_deep_enough() {
-        check(1000, &[1, 2], &[None, None]);
-        check(1000, &[1, 2, 3], &[Some(1), Some(2), Some(3), Some(0)]);
-    }
-
-    #[test]
-    fn packets_out_of_order_and_twice_come_out_once_and_in_order() {
-        check(1000, &[2, 1, 3, 2, 4], &[Some(1), Some(2), Some(3), Some(4)]);
-    }
-
-    #[test]
-    fn lost_packet_is_a_tick_of_silence() {
-        check(1000, &[1, 2, 4], &[Some(1), Some(2), Some(0), Some(4)]);
-    }
-
-    #[test]
-    fn packet_after_its_tick_is_dropped() {
-        let mut buffer = JitterBuffer::default();
-        [1, 2, 4].iter().for_each(|n| insert(&mut buffer, 0, *n));
-        assert_eq!([pull(&mut buffer), pull(&mut buffer), pull(&mut buffer)], [Some(1), Some(2), Some(0)]);
-        insert(&mut buffer, 0, 3);
-        assert_eq!(pull(&mut buffer), Some(4));
-        assert_eq!(pull(&mut buffer), Some(0));
-    }
-
-    #[test]
-    fn packets_of_any_length_make_up_the_same_sound() {
-        let sound: Vec<i16> = (1..=480).collect();
-        for length in [1, 80, 160, 240, 480] {
-            let mut buffer = JitterBuffer::default();
-            for (n, packet) in sound.chunks(length).enumerate() {
-                buffer.insert((n * length) as u32, packet);
-            }
-            let got: Vec<i16> = (0..3).flat_map(|_| buffer.pull().expect("sound")).collect();
-            assert_eq!(got, sound, "packets of {length}");
-        }
-    }
-
-    #[test]
-    fn jump_of_the_timestamps_restarts_the_buffer() {
-        let mut buffer = JitterBuffer::default();
-        [1, 2, 3].iter().for_each(|n| insert(&mut buffer, 0, *n));
-        assert_eq!(pull(&mut buffer), Some(1));
-        [5, 6, 7].iter().for_each(|n| insert(&mut buffer, 3_000_000_000, *n));
-        assert_eq!([pull(&mut buffer), pull(&mut buffer)], [Some(5), Some(6)]);
-    }
-
-    #[test]
-    fn empty_buffer_fills_up_again_before_it_plays() {
-        let mut buffer = JitterBuffer::default();
-        [1, 2, 3].iter().for_each(|n| insert(&mut buffer, 0, *n));
-        let played: Vec<_> = (0..9).map(|_| pull(&mut buffer)).collect();
-        assert_eq!(played[..3], [Some(1), Some(2), Some(3)]);
-        assert_eq!(played[3..8], [Some(0); 5]);
-        assert_eq!(played[8], None);
-        insert(&mut buffer, 0, 20);
-        assert_eq!(pull(&mut buffer), None);
-    }
-
-    #[test]
-    fn far_end_with_a_faster_clock_does_not_add_delay_without_bound() {
-        let mut buffer = JitterBuffer::default();
-        let mut sent = 0;
-        let mut heard = 0;
-        for tick in 0..2000 {
-            let packets = if tick % 10 == 0 { 2 } else { 1 };
-            for _ in 0..packets {
-                insert(&mut buffer, 0, sent);
-                sent += 1;
-            }
-            heard = pull(&mut buffer).map_or(heard, |sample| sample as u32);
-        }
-        assert!(sent - heard <= 8, "sent {sent}, heard {heard}");
-    }
-
-    #[test]
-    fn no_stream_of_packets_causes_a_panic() {
-        let mut buffer = JitterBuffer::default();
-        let mut seed = 1_u32;
-        for _ in 0..100_000 {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let at = if seed & 0x100 == 0 { seed } else { seed % 5000 };
-            buffer.insert(at, &vec![1; (seed >> 20) as usize]);
-            if seed & 1 == 0 {
-                buffer.pull();
-            }
-        }
-    }
-}
+mod tests;
