@@ -1,7 +1,7 @@
 //! The codecs by name: what a session description says of each, and the rate of its samples.
 
 use super::coder::{Decoder, Encoder};
-use super::{MAX_SAMPLES, Rate};
+use super::{MAX_SAMPLES, Rate, TICKS_PER_SECOND};
 
 /// The codecs of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,11 +10,13 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722 at 64 kbit/s.
+    G722,
 }
 
 impl Codec {
     /// All of them.
-    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+    pub const ALL: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::G722];
 
     /// The name in a session description (RFC 3551).
     #[must_use]
@@ -22,6 +24,7 @@ impl Codec {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
         }
     }
 
@@ -31,6 +34,16 @@ impl Codec {
         match self {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
+            Codec::G722 => 9,
+        }
+    }
+
+    /// The clock of the RTP timestamps, as in `rtpmap`. That of G.722 is 8000 although its samples are 16,000 a second
+    /// (RFC 3551 section 4.5.2).
+    #[must_use]
+    pub fn clock_rate(self) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8000,
         }
     }
 
@@ -39,22 +52,21 @@ impl Codec {
     pub fn rate(self) -> Rate {
         match self {
             Codec::Pcmu | Codec::Pcma => Rate::Narrow,
+            Codec::G722 => Rate::Wide,
         }
     }
 
     /// How far the RTP timestamp advances in a tick.
     #[must_use]
     pub fn timestamps_per_tick(self) -> u32 {
-        match self {
-            Codec::Pcmu | Codec::Pcma => 160,
-        }
+        self.clock_rate() / TICKS_PER_SECOND as u32
     }
 
     /// How far the RTP timestamp advances with a payload; 0 for one that cannot be decoded.
     #[must_use]
     pub fn timestamps(self, payload: &[u8]) -> u32 {
         match self {
-            Codec::Pcmu | Codec::Pcma => payload.len() as u32,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => payload.len() as u32,
         }
     }
 

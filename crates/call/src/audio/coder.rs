@@ -1,7 +1,7 @@
 //! Encoders and decoders: the state of a codec in one direction of a stream.
 
 use super::codec::Codec;
-use super::g711;
+use super::{g711, g722};
 
 /// Turns samples into payloads.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub enum Encoder {
     Pcmu,
     /// G.711 A-law, which has no state.
     Pcma,
+    /// G.722.
+    G722(Box<g722::Encoder>),
 }
 
 impl Encoder {
@@ -19,6 +21,7 @@ impl Encoder {
         match codec {
             Codec::Pcmu => Encoder::Pcmu,
             Codec::Pcma => Encoder::Pcma,
+            Codec::G722 => Encoder::G722(Box::default()),
         }
     }
 
@@ -27,6 +30,7 @@ impl Encoder {
         match self {
             Encoder::Pcmu => payload.extend(samples.iter().map(|sample| g711::encode_ulaw(*sample))),
             Encoder::Pcma => payload.extend(samples.iter().map(|sample| g711::encode_alaw(*sample))),
+            Encoder::G722(encoder) => encoder.encode(samples, payload),
         }
     }
 }
@@ -36,6 +40,7 @@ impl Encoder {
     pub(super) fn has_state(&self) -> bool {
         match self {
             Encoder::Pcmu | Encoder::Pcma => false,
+            Encoder::G722(_) => true,
         }
     }
 
@@ -44,6 +49,7 @@ impl Encoder {
         match self {
             Encoder::Pcmu => Some(Encoder::Pcmu),
             Encoder::Pcma => Some(Encoder::Pcma),
+            Encoder::G722(encoder) => Some(Encoder::G722(encoder.clone())),
         }
     }
 }
@@ -55,6 +61,8 @@ pub enum Decoder {
     Pcmu,
     /// G.711 A-law, which has no state.
     Pcma,
+    /// G.722.
+    G722(Box<g722::Decoder>),
 }
 
 impl Decoder {
@@ -64,6 +72,7 @@ impl Decoder {
         match codec {
             Codec::Pcmu => Decoder::Pcmu,
             Codec::Pcma => Decoder::Pcma,
+            Codec::G722 => Decoder::G722(Box::default()),
         }
     }
 
@@ -72,6 +81,7 @@ impl Decoder {
         match self {
             Decoder::Pcmu => samples.extend(payload.iter().map(|byte| g711::ULAW[usize::from(*byte)])),
             Decoder::Pcma => samples.extend(payload.iter().map(|byte| g711::ALAW[usize::from(*byte)])),
+            Decoder::G722(decoder) => decoder.decode(payload, samples),
         }
     }
 }

@@ -8,6 +8,7 @@ mod codec;
 mod coder;
 pub mod conceal;
 pub mod g711;
+pub mod g722;
 pub mod jitter;
 pub mod mixer;
 mod pitch;
