@@ -171,7 +171,7 @@ pub(crate) fn write_agreed(agreed: &Agreed, local: &Local) -> String {
 /// Our offer to a far end that made none.
 pub(crate) fn write_offer(local: &Local) -> String {
     let mut text = session_lines(local);
-    let codecs = [Codec::Pcmu, Codec::Pcma].map(|codec| (codec, codec.static_payload_type()));
+    let codecs = [Codec::Pcmu, Codec::Pcma].map(|codec| (codec, codec.offered_payload_type()));
     audio_lines(&mut text, local, "RTP/AVP", &codecs, Some(EVENT_PAYLOAD_TYPE), Direction::SendReceive);
     text
 }

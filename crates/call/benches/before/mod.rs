@@ -1,4 +1,4 @@
-//! The audio of release 34.1, kept to measure the present one against: a jitter buffer of samples with a fixed depth, a
+//! The audio before decision 32, kept to measure the present one against: a jitter buffer of samples with a fixed depth, a
 //! mixer at 8 kHz, and a payload encoded for each listener.
 
 #![allow(missing_docs, unreachable_pub, reason = "kept as it was")]

@@ -1,7 +1,10 @@
 //! The codecs by name: what a session description says of each, and the rate of its samples.
 
 use super::coder::{Decoder, Encoder};
-use super::{MAX_SAMPLES, Rate, TICKS_PER_SECOND};
+use super::{Rate, TICKS_PER_SECOND, opus};
+
+/// The dynamic payload type of Opus that most endpoints offer.
+const OPUS_PAYLOAD_TYPE: u8 = 111;
 
 /// The codecs of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,30 +15,40 @@ pub enum Codec {
     Pcma,
     /// G.722 at 64 kbit/s.
     G722,
+    /// Opus.
+    Opus,
 }
 
 impl Codec {
     /// All of them.
-    pub const ALL: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::G722];
+    pub const ALL: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
 
-    /// The name in a session description (RFC 3551).
+    /// The name in a session description (RFC 3551, RFC 7587).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",
+            Codec::Opus => "opus",
         }
     }
 
     /// The payload type that needs no `rtpmap` (RFC 3551).
     #[must_use]
-    pub fn static_payload_type(self) -> u8 {
+    pub fn static_payload_type(self) -> Option<u8> {
         match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-            Codec::G722 => 9,
+            Codec::Pcmu => Some(0),
+            Codec::Pcma => Some(8),
+            Codec::G722 => Some(9),
+            Codec::Opus => None,
         }
+    }
+
+    /// The payload type in our own offers.
+    #[must_use]
+    pub fn offered_payload_type(self) -> u8 {
+        self.static_payload_type().unwrap_or(OPUS_PAYLOAD_TYPE)
     }
 
     /// The clock of the RTP timestamps, as in `rtpmap`. That of G.722 is 8000 although its samples are 16,000 a second
@@ -44,6 +57,25 @@ impl Codec {
     pub fn clock_rate(self) -> u32 {
         match self {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => 8000,
+            Codec::Opus => 48_000,
+        }
+    }
+
+    /// The channels in `rtpmap`. That of Opus always says 2, whatever is sent (RFC 7587 section 7).
+    #[must_use]
+    pub fn channels(self) -> u8 {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 1,
+            Codec::Opus => 2,
+        }
+    }
+
+    /// The format parameters of our descriptions: with Opus we can use what packets say about those before them.
+    #[must_use]
+    pub fn format_parameters(self) -> Option<&'static str> {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => None,
+            Codec::Opus => Some("useinbandfec=1"),
         }
     }
 
@@ -53,6 +85,7 @@ impl Codec {
         match self {
             Codec::Pcmu | Codec::Pcma => Rate::Narrow,
             Codec::G722 => Rate::Wide,
+            Codec::Opus => Rate::Full,
         }
     }
 
@@ -67,6 +100,7 @@ impl Codec {
     pub fn timestamps(self, payload: &[u8]) -> u32 {
         match self {
             Codec::Pcmu | Codec::Pcma | Codec::G722 => payload.len() as u32,
+            Codec::Opus => opus::samples(payload),
         }
     }
 
@@ -77,7 +111,6 @@ impl Codec {
 
     /// The payload of some samples that are the first of their stream, appended to `payload`.
     pub fn encode(self, samples: &[i16], payload: &mut Vec<u8>) {
-        let mut encoder = Encoder::new(self);
-        samples.chunks(MAX_SAMPLES).for_each(|samples| encoder.encode(samples, payload));
+        Encoder::new(self).encode(samples, payload);
     }
 }

@@ -1,7 +1,7 @@
 //! Encoders and decoders: the state of a codec in one direction of a stream.
 
 use super::codec::Codec;
-use super::{g711, g722};
+use super::{g711, g722, opus};
 
 /// Turns samples into payloads.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub enum Encoder {
     Pcma,
     /// G.722.
     G722(Box<g722::Encoder>),
+    /// Opus.
+    Opus(opus::Encoder),
 }
 
 impl Encoder {
@@ -22,6 +24,7 @@ impl Encoder {
             Codec::Pcmu => Encoder::Pcmu,
             Codec::Pcma => Encoder::Pcma,
             Codec::G722 => Encoder::G722(Box::default()),
+            Codec::Opus => Encoder::Opus(opus::Encoder::new()),
         }
     }
 
@@ -31,6 +34,7 @@ impl Encoder {
             Encoder::Pcmu => payload.extend(samples.iter().map(|sample| g711::encode_ulaw(*sample))),
             Encoder::Pcma => payload.extend(samples.iter().map(|sample| g711::encode_alaw(*sample))),
             Encoder::G722(encoder) => encoder.encode(samples, payload),
+            Encoder::Opus(encoder) => encoder.encode(samples, payload),
         }
     }
 }
@@ -40,7 +44,7 @@ impl Encoder {
     pub(super) fn has_state(&self) -> bool {
         match self {
             Encoder::Pcmu | Encoder::Pcma => false,
-            Encoder::G722(_) => true,
+            Encoder::G722(_) | Encoder::Opus(_) => true,
         }
     }
 
@@ -50,6 +54,7 @@ impl Encoder {
             Encoder::Pcmu => Some(Encoder::Pcmu),
             Encoder::Pcma => Some(Encoder::Pcma),
             Encoder::G722(encoder) => Some(Encoder::G722(encoder.clone())),
+            Encoder::Opus(_) => None,
         }
     }
 }
@@ -63,6 +68,8 @@ pub enum Decoder {
     Pcma,
     /// G.722.
     G722(Box<g722::Decoder>),
+    /// Opus.
+    Opus(opus::Decoder),
 }
 
 impl Decoder {
@@ -73,6 +80,7 @@ impl Decoder {
             Codec::Pcmu => Decoder::Pcmu,
             Codec::Pcma => Decoder::Pcma,
             Codec::G722 => Decoder::G722(Box::default()),
+            Codec::Opus => Decoder::Opus(opus::Decoder::new()),
         }
     }
 
@@ -82,6 +90,19 @@ impl Decoder {
             Decoder::Pcmu => samples.extend(payload.iter().map(|byte| g711::ULAW[usize::from(*byte)])),
             Decoder::Pcma => samples.extend(payload.iter().map(|byte| g711::ALAW[usize::from(*byte)])),
             Decoder::G722(decoder) => decoder.decode(payload, samples),
+            Decoder::Opus(decoder) => decoder.decode(payload, samples),
+        }
+    }
+
+    /// Appends at least `count` samples in place of those that are missing, from the packet that follows them if it is
+    /// there; false if the codec cannot.
+    pub(super) fn conceal(&mut self, count: usize, following: Option<&[u8]>, samples: &mut Vec<i16>) -> bool {
+        match self {
+            Decoder::Pcmu | Decoder::Pcma | Decoder::G722(_) => false,
+            Decoder::Opus(decoder) => {
+                decoder.conceal(count, following, samples);
+                true
+            }
         }
     }
 }

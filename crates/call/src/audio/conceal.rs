@@ -45,12 +45,6 @@ impl Concealer {
         Concealer { per_ms, history: vec![0; HISTORY_MS * per_ms], gap: None }
     }
 
-    /// Whether the last samples were no real sound.
-    #[must_use]
-    pub fn is_concealing(&self) -> bool {
-        self.gap.is_some()
-    }
-
     /// Appends `count` samples in place of those that are missing.
     pub fn fill(&mut self, count: usize, samples: &mut Vec<i16>) {
         let mut gap = self.gap.take().unwrap_or_else(|| self.begin());

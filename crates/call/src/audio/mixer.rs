@@ -65,9 +65,12 @@ struct Common {
     mixed_at: u64,
 }
 
+/// The common encoder of a codec, and what it has made of this tick.
 #[derive(Debug)]
 struct Encoded {
     encoder: Encoder,
+    /// Its state before this tick, if it can be copied.
+    before: Option<Encoder>,
     payload: Vec<u8>,
     encoded_at: u64,
 }
@@ -134,7 +137,10 @@ impl Mixer {
         self.mix(rate);
         if let Some(own) = own {
             self.others(own, rate, &mut listener.heard);
-            listener.encode_alone(self.encoder(codec), codec)
+            if !listener.has_own(codec) {
+                listener.own = Some((codec, self.encoder(codec).unwrap_or_else(|| Encoder::new(codec))));
+            }
+            listener.encode_alone()
         } else if listener.is_alone(codec) {
             listener.encode(&self.common[rate as usize].clipped)
         } else {
@@ -208,14 +214,16 @@ impl Mixer {
         if encoded.encoded_at != tick {
             encoded.encoded_at = tick;
             encoded.payload.clear();
+            encoded.before = encoded.encoder.copy();
             encoded.encoder.encode(&self.common[codec.rate() as usize].clipped, &mut encoded.payload);
         }
         &encoded.payload
     }
 
-    /// The common encoder of a codec, if there is one already.
-    fn encoder(&self, codec: Codec) -> Option<&Encoder> {
-        self.encoded[codec as usize].as_ref().map(|encoded| &encoded.encoder)
+    /// The common encoder of a codec as it was before this tick, if it can be copied.
+    fn encoder(&self, codec: Codec) -> Option<Encoder> {
+        let encoded = self.encoded[codec as usize].as_ref()?;
+        if encoded.encoded_at == self.tick { encoded.before.as_ref()?.copy() } else { encoded.encoder.copy() }
     }
 }
 
@@ -275,7 +283,7 @@ fn clip(sample: i32) -> i16 {
 
 impl Encoded {
     fn new(codec: Codec) -> Encoded {
-        Encoded { encoder: Encoder::new(codec), payload: Vec::new(), encoded_at: 0 }
+        Encoded { encoder: Encoder::new(codec), before: None, payload: Vec::new(), encoded_at: 0 }
     }
 }
 
@@ -283,19 +291,19 @@ impl Listener {
     /// Whether the listener still has an encoder of its own while it hears what all hear.
     fn is_alone(&mut self, codec: Codec) -> bool {
         self.alike += 1;
-        if self.alike > ALONE_TICKS || self.own.as_ref().is_some_and(|(own, _)| *own != codec) {
+        if self.alike > ALONE_TICKS || !self.has_own(codec) {
             self.own = None;
         }
         self.own.as_ref().is_some_and(|(_, encoder)| encoder.has_state())
     }
 
-    /// Encodes what it alone hears. Its stream goes on from where the common one is.
-    fn encode_alone(&mut self, common: Option<&Encoder>, codec: Codec) -> &[u8] {
+    fn has_own(&self, codec: Codec) -> bool {
+        self.own.as_ref().is_some_and(|(own, _)| *own == codec)
+    }
+
+    /// Encodes what it alone hears. Its stream goes on from where the common one was.
+    fn encode_alone(&mut self) -> &[u8] {
         self.alike = 0;
-        if self.own.as_ref().is_none_or(|(own, _)| *own != codec) {
-            let copy = common.and_then(Encoder::copy);
-            self.own = Some((codec, copy.unwrap_or_else(|| Encoder::new(codec))));
-        }
         let heard = std::mem::take(&mut self.heard);
         self.encode(&heard);
         self.heard = heard;

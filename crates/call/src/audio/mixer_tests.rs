@@ -1,5 +1,6 @@
 //! The mixer: who hears what, at which rate, and what is encoded once.
 
+use super::super::signal::{snr, tone};
 use super::super::{Decoder, Epoch, FRAME_SAMPLES};
 use super::*;
 
@@ -137,4 +138,36 @@ fn all_silent_listeners_of_a_codec_get_the_same_payload_and_speakers_their_own()
         assert!(level.abs_diff(expected) <= 32, "{levels:?}");
     }
     assert!(listeners[2].payload.is_empty() && listeners[3].payload.is_empty(), "encoded alone");
+}
+
+/// What a listener hears of a steady tone of another member, while it speaks itself in some ticks.
+fn tone_for_one_who_speaks(codec: Codec) -> Vec<i16> {
+    let (rate, mut mixer) = (codec.rate(), Mixer::default());
+    let (mut alone, mut silent, mut decoder) =
+        (Listener::default(), Listener::default(), Decoder::new(codec));
+    let mut heard = Vec::new();
+    for (tick, sound) in tone(rate, 250.0, 8000.0, 120).chunks_exact(rate.samples()).enumerate() {
+        mixer.begin();
+        mixer.add(tag(1, 0), rate, sound);
+        if (30..50).contains(&tick) {
+            mixer.add(tag(2, 0), rate, &vec![3000; rate.samples()]);
+        }
+        mixer.payload(Participant(3), codec, &mut silent);
+        decoder.decode(mixer.payload(Participant(2), codec, &mut alone), &mut heard);
+    }
+    assert!(alone.own.is_none(), "{codec:?}: the common encoder is enough again");
+    heard
+}
+
+#[test]
+fn who_speaks_and_stops_hears_the_others_without_a_break() {
+    for (codec, least) in [(Codec::Pcma, 30.0), (Codec::G722, 30.0), (Codec::Opus, 8.0)] {
+        let heard = tone_for_one_who_speaks(codec);
+        let ticks =
+            |from: usize, to: usize| &heard[from * codec.rate().samples()..to * codec.rate().samples()];
+        for window in [ticks(20, 40), ticks(45, 65), ticks(70, 90)] {
+            let snr = snr(codec.rate(), 250.0, window);
+            assert!(snr > least, "{codec:?}: {snr:.1} dB");
+        }
+    }
 }

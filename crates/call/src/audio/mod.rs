@@ -11,6 +11,7 @@ pub mod g711;
 pub mod g722;
 pub mod jitter;
 pub mod mixer;
+pub mod opus;
 mod pitch;
 pub mod resample;
 #[cfg(test)]

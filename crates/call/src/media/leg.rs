@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::audio::activity::Activity;
 use crate::audio::jitter::JitterBuffer;
 use crate::audio::mixer::{Listener, Mixer};
-use crate::audio::{Codec, FRAME_SAMPLES, Tag};
+use crate::audio::{Codec, Tag};
 use crate::rtp::Header;
 use crate::sdp::{Agreed, Direction};
 use crate::time::Time;
@@ -169,8 +169,8 @@ impl Leg {
     }
 
     fn advance(&mut self, ticks: u32) {
-        let samples = (FRAME_SAMPLES as u32).wrapping_mul(ticks);
-        self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(samples);
+        let timestamps = self.plan.codec.timestamps_per_tick().wrapping_mul(ticks);
+        self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(timestamps);
     }
 
     /// Whether nothing was heard for `timeout` although sound should come both ways; told again after

@@ -12,7 +12,7 @@ fn address(leg: u64) -> SocketAddr {
 }
 
 fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
-    let payload_type = codec.static_payload_type();
+    let payload_type = codec.offered_payload_type();
     Plan { codec, payload_type, events: Some(101), remote: Some(address(leg)), direction }
 }
 
@@ -81,7 +81,7 @@ fn packet(codec: Codec, n: u32, loudness: i16) -> Vec<u8> {
     codec.encode(&[loudness; FRAME_SAMPLES], &mut payload);
     let timestamp = n.wrapping_mul(FRAME_SAMPLES as u32);
     let header = Header {
-        payload_type: codec.static_payload_type(),
+        payload_type: codec.offered_payload_type(),
         marker: false,
         sequence: n as u16,
         timestamp,

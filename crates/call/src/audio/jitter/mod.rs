@@ -23,6 +23,9 @@ const CUT_TICKS: u32 = 5;
 /// Ticks between two changes of sound that is not silence: at most a tenth more or less.
 const STRETCH_TICKS: u32 = 5;
 
+/// Ticks (100 ms) after which silence stands in for missing sound.
+const CONCEALED_TICKS: usize = 5;
+
 /// The samples of one stream on their way to the mixer.
 #[derive(Debug)]
 pub struct JitterBuffer {
@@ -44,6 +47,8 @@ pub struct JitterBuffer {
     samples: Vec<i16>,
     played: usize,
     unstretched: u32,
+    /// Samples that stand in for missing ones since the last packet.
+    concealed: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +82,7 @@ impl JitterBuffer {
             samples: Vec::with_capacity(3 * rate.samples()),
             played: 0,
             unstretched: 0,
+            concealed: 0,
         }
     }
 
@@ -145,6 +151,7 @@ impl JitterBuffer {
         self.packets.clear();
         self.samples.clear();
         self.played = 0;
+        self.concealed = 0;
         self.state = State::Idle;
         self.concealer = Concealer::new(self.codec.rate());
     }
@@ -215,7 +222,9 @@ impl JitterBuffer {
             };
             let gap = distance(self.next, first.begin);
             if gap > 0 {
-                let missing = missing.min(gap as usize * self.samples_each);
+                let gap = gap as usize * self.samples_each;
+                // A decoder that conceals by the following packet needs the whole gap before it.
+                let missing = if gap <= 2 * count { gap } else { missing.min(gap) };
                 let filled = self.conceal(missing);
                 self.next = self.next.wrapping_add(filled);
             } else {
@@ -227,8 +236,16 @@ impl JitterBuffer {
     /// Appends samples in place of missing ones; returns how many timestamps they cover.
     fn conceal(&mut self, count: usize) -> u32 {
         let begin = self.samples.len();
-        self.concealer.fill(count.next_multiple_of(self.samples_each), &mut self.samples);
-        ((self.samples.len() - begin) / self.samples_each) as u32
+        let count = count.next_multiple_of(self.samples_each);
+        let following = self.packets.first().map(|packet| &packet.payload[..]);
+        if self.concealed > CONCEALED_TICKS * self.codec.rate().samples() {
+            self.samples.resize(begin + count, 0);
+        } else if !self.decoder.conceal(count, following, &mut self.samples) {
+            self.concealer.fill(count, &mut self.samples);
+        }
+        let filled = self.samples.len() - begin;
+        self.concealed += filled;
+        (filled / self.samples_each) as u32
     }
 
     /// Decodes the first packet, without what of it was played already.
@@ -238,10 +255,13 @@ impl JitterBuffer {
         if distance(self.next, packet.end) > 0 {
             let begin = self.samples.len();
             self.decoder.decode(&packet.payload, &mut self.samples);
-            let behind = begin + late as usize * self.samples_each;
-            self.samples.drain(begin..behind.min(self.samples.len()));
+            // What cannot be decoded is silence.
+            let length = packet.end.wrapping_sub(packet.begin) as usize * self.samples_each;
+            self.samples.resize(begin + length, 0);
+            self.samples.drain(begin..begin + late as usize * self.samples_each);
             self.concealer.resume(&mut self.samples[begin..]);
             self.next = packet.end;
+            self.concealed = 0;
         }
         self.packets.give_back(packet);
     }
@@ -251,10 +271,7 @@ impl JitterBuffer {
         self.unstretched = self.unstretched.saturating_add(1);
         let surplus = self.surplus(now);
         let half = (self.tick / 2).cast_signed();
-        if self.packets.first().is_none()
-            || self.concealer.is_concealing()
-            || (-half / 2..=half).contains(&surplus)
-        {
+        if self.packets.first().is_none() || self.concealed > 0 || (-half / 2..=half).contains(&surplus) {
             return;
         }
         let step = surplus.clamp(-half, half);

@@ -2,7 +2,8 @@
 
 use std::f64::consts::TAU;
 
-use super::super::signal::power;
+use super::super::Encoder;
+use super::super::signal::{power, tone};
 use super::*;
 
 const MS_PER_TICK: f64 = 20.0;
@@ -371,6 +372,50 @@ fn no_stream_of_packets_causes_a_panic() {
         }
         if random.below(100) == 0 {
             buffer.skip(random.below(1000));
+        }
+    }
+}
+
+/// How loud a tone is behind a network that loses some packets, two of them in a row now and then.
+fn loudness_of(codec: Codec, is_lost: impl Fn(u16) -> bool) -> f64 {
+    let rate = codec.rate();
+    let (mut encoder, mut buffer) = (Encoder::new(codec), JitterBuffer::new(codec));
+    let mut heard = Vec::new();
+    for (n, sound) in (0..).zip(tone(rate, 250.0, AMPLITUDE, 300).chunks_exact(rate.samples())) {
+        let mut payload = Vec::new();
+        encoder.encode(sound, &mut payload);
+        if !is_lost(n) {
+            let timestamp = (u32::MAX - 10_000).wrapping_add(u32::from(n) * codec.timestamps_per_tick());
+            buffer.insert(n, timestamp, &payload);
+        }
+        if let Some(samples) = buffer.pull() {
+            assert_eq!(samples.len(), rate.samples());
+            heard.extend_from_slice(samples);
+        }
+    }
+    power(&heard[20 * rate.samples()..]) / (AMPLITUDE * AMPLITUDE / 2.0)
+}
+
+#[test]
+fn every_codec_is_played_whole_and_with_losses() {
+    for codec in Codec::ALL {
+        let (whole, with_losses) = (loudness_of(codec, |_| false), loudness_of(codec, |n| n % 20 < 2));
+        assert!((0.8..1.1).contains(&whole), "{codec:?}: {whole}");
+        assert!(with_losses > 0.75 * whole, "{codec:?}: {with_losses} of {whole}");
+    }
+}
+
+#[test]
+fn no_payload_of_any_codec_causes_a_panic() {
+    let mut random = Random(5);
+    for codec in Codec::ALL {
+        let mut buffer = JitterBuffer::new(codec);
+        for n in 0..5000_u32 {
+            let payload: Vec<u8> = (0..random.below(300)).map(|_| random.below(256) as u8).collect();
+            let jitter = random.below(4 * codec.timestamps_per_tick());
+            buffer.insert(n as u16, n * codec.timestamps_per_tick() + jitter, &payload);
+            assert!(buffer.pull().is_none_or(|samples| samples.len() == codec.rate().samples()));
+            assert!(buffer.samples.capacity() < 40 * codec.rate().samples());
         }
     }
 }
