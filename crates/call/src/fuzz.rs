@@ -5,7 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::audio::{Epoch, FRAME_SAMPLES, Participant, SILENCE, Tag};
+use crate::audio::mixer::Mixer;
+use crate::audio::{Epoch, FRAME_SAMPLES, Participant, Tag};
 use crate::media::control::Channel;
 use crate::media::leg::{Leg, Outgoing, Plan};
 use crate::sdp::body::{self, Headers};
@@ -89,7 +90,7 @@ pub fn messages<'a>(messages: impl Iterator<Item = &'a [u8]>) {
 /// Passes datagrams to the leg of a call, each in a tick of its own, and takes its audio.
 ///
 /// # Panics
-/// A frame or a packet does not have the length of a tick.
+/// A packet does not have the length of a tick.
 pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     let Ok(offer) = Offer::read(OFFER) else { return };
     let mut call = Negotiation::new(LOCAL);
@@ -99,16 +100,16 @@ pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };
     let mut leg = Leg::new(Time(0), tag, Plan::new(agreed, None), start);
     leg.start(Time(0));
-    let mut sent = Vec::new();
+    let (mut mixer, mut sent) = (Mixer::default(), Vec::new());
     for (tick, datagram) in (0..).zip(datagrams) {
         let now = Time(20 * tick);
         let from = SocketAddr::new(HERE.ip(), 1 + u16::from(datagram.first().is_some_and(|b| b % 3 == 0)));
         let channel = if datagram.len() % 2 == 0 { Channel::Media } else { Channel::Control };
         leg.receive(now, channel, from, datagram);
-        let frame = leg.say().unwrap_or(SILENCE);
-        assert_eq!(frame.len(), FRAME_SAMPLES);
+        mixer.begin();
+        leg.say(&mut mixer);
         leg.report(now, "node", &mut sent);
-        leg.hear(&frame);
+        leg.hear(&mut mixer);
         while leg.next_packet(&mut sent).is_some() {
             assert_eq!(sent.len(), crate::rtp::HEADER_BYTES + FRAME_SAMPLES);
         }

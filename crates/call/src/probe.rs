@@ -256,7 +256,7 @@ impl Caller {
         let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
         let port = self.declared.local_addr().map_or(0, |address| address.port());
         let mut offer = format!("v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
-        let _ = write!(offer, "m=audio {port} RTP/AVP {}\r\n", Codec::Pcmu.static_payload_type());
+        let _ = write!(offer, "m=audio {port} RTP/AVP {}\r\n", Codec::Pcmu.offered_payload_type());
         offer
     }
 }
@@ -304,7 +304,7 @@ impl Answer {
 /// One tick of silence.
 fn packet(sent: u16) -> Vec<u8> {
     let header = Header {
-        payload_type: Codec::Pcmu.static_payload_type(),
+        payload_type: Codec::Pcmu.offered_payload_type(),
         marker: sent == 0,
         sequence: sent,
         timestamp: u32::from(sent) * FRAME_SAMPLES as u32,

@@ -6,7 +6,9 @@ use std::process::Command;
 use crate::run::{Failed, cargo, run};
 
 /// A program, and the Debian package that contains it.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 8] = [
+    // libopus is compiled in.
+    ("cmake", "cmake"),
     ("sipp", "sip-tester"),
     ("baresip", "baresip"),
     ("minisign", "minisign"),

@@ -1,26 +1,71 @@
 //! Audio: codecs, the jitter buffer and the mixer. Pure: no sockets, no clock, no threads.
+//!
+//! Every codec has its rate, and a tick has as many samples as that rate gives. A conference is added up at each rate
+//! that its members speak at; what crosses from one rate to another is converted once for all who hear it.
 
+pub mod activity;
+mod codec;
+mod coder;
+pub mod conceal;
 pub mod g711;
+pub mod g722;
 pub mod jitter;
 pub mod mixer;
+pub mod opus;
+mod pitch;
+pub mod resample;
+#[cfg(test)]
+mod signal;
+mod stretch;
 
 use std::time::Duration;
+
+pub use codec::Codec;
+pub use coder::{Decoder, Encoder};
 
 /// The length of audio that is mixed at a time.
 pub const TICK: Duration = Duration::from_millis(20);
 
-/// The rate conferences are mixed at, in samples a second. G.711 needs no resampling at this rate;
-/// a conference with wider codecs is to be mixed at 48,000, and only this constant and the codecs change.
-pub const RATE: usize = 8000;
+/// Ticks in a second.
+const TICKS_PER_SECOND: usize = 50;
 
-/// Samples in a tick.
-pub const FRAME_SAMPLES: usize = RATE / 50;
+/// Samples in a tick of G.711.
+pub const FRAME_SAMPLES: usize = Rate::Narrow.samples();
 
-/// The audio of one tick.
-pub type Frame = [i16; FRAME_SAMPLES];
+/// The most samples of a tick at any rate.
+pub const MAX_SAMPLES: usize = Rate::Full.samples();
 
-/// A silent tick.
-pub const SILENCE: Frame = [0; FRAME_SAMPLES];
+/// The rates of the codecs, in samples a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rate {
+    /// 8000: G.711.
+    Narrow,
+    /// 16,000: G.722.
+    Wide,
+    /// 48,000: Opus.
+    Full,
+}
+
+impl Rate {
+    /// All of them, the lowest first.
+    pub const ALL: [Rate; 3] = [Rate::Narrow, Rate::Wide, Rate::Full];
+
+    /// Samples a second.
+    #[must_use]
+    pub const fn hertz(self) -> usize {
+        match self {
+            Rate::Narrow => 8000,
+            Rate::Wide => 16_000,
+            Rate::Full => 48_000,
+        }
+    }
+
+    /// Samples of a tick.
+    #[must_use]
+    pub const fn samples(self) -> usize {
+        self.hertz() / TICKS_PER_SECOND
+    }
+}
 
 /// The participant and the leg that a frame comes from. A participant whose call moves has two legs for a moment; the
 /// one with the higher epoch is the newer.
@@ -39,50 +84,3 @@ pub struct Participant(pub u64);
 /// A leg of a participant; see [`Tag`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(pub u32);
-
-/// The codecs of a leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// G.711 mu-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-}
-
-impl Codec {
-    /// The name in a session description (RFC 3551).
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Codec::Pcmu => "PCMU",
-            Codec::Pcma => "PCMA",
-        }
-    }
-
-    /// The payload type that needs no `rtpmap` (RFC 3551).
-    #[must_use]
-    pub fn static_payload_type(self) -> u8 {
-        match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-        }
-    }
-
-    /// The samples of a payload, appended to `samples`.
-    pub fn decode(self, payload: &[u8], samples: &mut Vec<i16>) {
-        let one = match self {
-            Codec::Pcmu => g711::decode_ulaw,
-            Codec::Pcma => g711::decode_alaw,
-        };
-        samples.extend(payload.iter().map(|byte| one(*byte)));
-    }
-
-    /// The payload of some samples, appended to `payload`.
-    pub fn encode(self, samples: &[i16], payload: &mut Vec<u8>) {
-        let one = match self {
-            Codec::Pcmu => g711::encode_ulaw,
-            Codec::Pcma => g711::encode_alaw,
-        };
-        payload.extend(samples.iter().map(|sample| one(*sample)));
-    }
-}

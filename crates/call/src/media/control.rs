@@ -25,6 +25,15 @@ const SPAN: u64 = 820_830;
 /// How many reports after its last packet a leg still reports as a sender (RFC 3550 section 6.3.8).
 const SENDER_FOR: u8 = 2;
 
+/// The socket that a datagram comes to or leaves from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// The even port.
+    Media,
+    /// The odd one above it.
+    Control,
+}
+
 /// The RTCP of a leg.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
@@ -63,11 +72,11 @@ impl Control {
         self.source = None;
     }
 
-    /// Counts a packet of the far end.
-    pub(crate) fn count_received(&mut self, now: Time, header: &Header, is_sound: bool) {
+    /// Counts a packet of the far end; see [`Reception::count`].
+    pub(crate) fn count_received(&mut self, now: Time, header: &Header, clock_rate: Option<u32>) {
         let same = self.reception.filter(|reception| reception.ssrc() == header.ssrc);
         let mut reception = same.unwrap_or_else(|| Reception::new(header));
-        reception.count(now, header, is_sound);
+        reception.count(now, header, clock_rate);
         self.reception = Some(reception);
     }
 
@@ -174,7 +183,7 @@ mod tests {
         let header = Header { payload_type: 0, marker: false, sequence: 1, timestamp: 0, ssrc: 5 };
         let mut reported = |now: u64, goodbye: Option<u32>, comes: bool| {
             if comes {
-                control.count_received(Time(now), &header, true);
+                control.count_received(Time(now), &header, Some(8000));
             }
             if let Some(ssrc) = goodbye {
                 control.receive(Time(now), &Received { ssrc, sent_at: None, ends: true }, None);

@@ -211,16 +211,16 @@ impl Leg {
     fn receive_media(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
         let Some((header, payload)) = Header::parse(datagram) else { return };
         let Some(content) = self.plan.content(header.payload_type) else { return };
-        let kind = match content {
-            Content::Sound(_) => Kind::Sound,
-            Content::Events { .. } | Content::Noise { .. } => Kind::Sign,
+        let (kind, clock_rate) = match content {
+            Content::Sound(codec) => (Kind::Sound, Some(codec.clock_rate())),
+            Content::Events { .. } | Content::Noise { .. } => (Kind::Sign, None),
         };
         let arrival = Arrival { from, kind, ssrc: header.ssrc, sequence: header.sequence };
         if !self.latch.accepts(now, &arrival) {
             return;
         }
         self.heard = now;
-        self.control.count_received(now, &header, kind == Kind::Sound);
+        self.control.count_received(now, &header, clock_rate);
         match content {
             Content::Sound(codec) if self.plan.is_heard() => self.take_sound(codec, &header, payload),
             // Signs of life that make no sound here, and the music of a call on hold.
@@ -229,14 +229,23 @@ impl Leg {
     }
 
     fn take_sound(&mut self, codec: Codec, header: &Header, payload: &[u8]) {
-        if codec != self.incoming {
+        let law = |codec| matches!(codec, Codec::Pcmu | Codec::Pcma);
+        if codec != self.incoming && !(law(codec) && law(self.incoming)) {
             self.incoming = codec;
             self.jitter = JitterBuffer::new(codec);
         }
         if self.incoming_ssrc.replace(header.ssrc).is_some_and(|old| old != header.ssrc) {
             self.jitter.clear();
         }
-        self.jitter.insert(header.sequence, header.timestamp, payload);
+        if codec == self.incoming {
+            self.jitter.insert(header.sequence, header.timestamp, payload);
+        } else {
+            // A far end may change between both laws of G.711 at any packet: sound goes on in the one that it began in.
+            let (mut samples, mut converted) = (Vec::new(), Vec::new());
+            codec.decode(payload, &mut samples);
+            self.incoming.encode(&samples, &mut converted);
+            self.jitter.insert(header.sequence, header.timestamp, &converted);
+        }
     }
 
     /// Adds what the participant says in this tick.

@@ -2,7 +2,6 @@
 //!
 //! Packets are read once in a tick, so the jitter has that resolution: it is too large or too small by up to a tick.
 
-use crate::audio::RATE;
 use crate::rtcp::Block;
 use crate::rtp::Header;
 use crate::time::Time;
@@ -11,8 +10,6 @@ use crate::time::Time;
 const MAX_DROPOUT: u16 = 3000;
 /// A sequence number that is less than this behind is late, not a jump.
 const MAX_MISORDER: u16 = 100;
-/// How many samples there are in a millisecond.
-const SAMPLES_PER_MS: u64 = RATE as u64 / 1000;
 
 /// Statistics of one stream.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +59,15 @@ impl Reception {
         self.ssrc
     }
 
-    /// Counts a packet. `is_sound`: its timestamp is that of the moment it was sent (that of an event is not).
-    pub(crate) fn count(&mut self, now: Time, header: &Header, is_sound: bool) {
+    /// Counts a packet. `clock_rate` is that of its timestamp, in ticks a second, if that is of the moment it was sent:
+    /// the timestamp of an event is not.
+    pub(crate) fn count(&mut self, now: Time, header: &Header, clock_rate: Option<u32>) {
         if !self.advance(header.sequence) {
             return;
         }
         self.received = self.received.wrapping_add(1);
-        if is_sound {
-            self.measure(now, header.timestamp);
+        if let Some(clock_rate) = clock_rate {
+            self.measure(now, header.timestamp, clock_rate);
         }
     }
 
@@ -92,13 +90,13 @@ impl Reception {
         true
     }
 
-    fn measure(&mut self, now: Time, timestamp: u32) {
-        let arrived = now.0.wrapping_mul(SAMPLES_PER_MS) as u32;
+    fn measure(&mut self, now: Time, timestamp: u32, clock_rate: u32) {
+        let arrived = now.0.wrapping_mul(u64::from(clock_rate / 1000)) as u32;
         let transit = arrived.wrapping_sub(timestamp);
         if let Some(last) = self.transit.replace(transit) {
             let change = (transit.wrapping_sub(last) as i32).unsigned_abs();
             // A jump of the timestamps is no jitter.
-            if change < RATE as u32 {
+            if change < clock_rate {
                 self.jitter = self.jitter.wrapping_add(change).wrapping_sub((self.jitter + 8) >> 4);
             }
         }
@@ -150,7 +148,7 @@ mod tests {
     fn after(sequences: &[u16]) -> Reception {
         let mut reception = Reception::new(&header(sequences[0], 0));
         for (n, sequence) in (0..).zip(sequences) {
-            reception.count(Time(20 * n), &header(*sequence, 160 * n as u32), true);
+            reception.count(Time(20 * n), &header(*sequence, 160 * n as u32), Some(8000));
         }
         reception
     }
@@ -168,7 +166,7 @@ mod tests {
     fn share_of_losses_is_that_since_the_last_report() {
         let mut reception = after(&[1, 3]);
         assert_eq!(reception.block(Time(0)).fraction_lost, 85);
-        [4, 5, 6].iter().for_each(|n| reception.count(Time(0), &header(*n, 0), false));
+        [4, 5, 6].iter().for_each(|n| reception.count(Time(0), &header(*n, 0), None));
         let block = reception.block(Time(0));
         assert_eq!((block.fraction_lost, block.lost), (0, 1));
         assert_eq!(reception.block(Time(0)).fraction_lost, 0, "nothing came");
@@ -188,11 +186,11 @@ mod tests {
         let mut reception = Reception::new(&header(0, 0));
         for n in 0..2000 {
             let late = if n % 2 == 0 { 0 } else { 10 };
-            reception.count(Time(20 * n + late), &header(n as u16, 160 * n as u32), true);
+            reception.count(Time(20 * n + late), &header(n as u16, 160 * n as u32), Some(8000));
         }
         // Each spacing is off by 10 ms, which are 80 samples.
         assert!((78..=80).contains(&reception.block(Time(0)).jitter), "{reception:?}");
-        reception.count(Time(40_000), &header(2000, 3_000_000_000), true);
+        reception.count(Time(40_000), &header(2000, 3_000_000_000), Some(8000));
         assert!(reception.block(Time(0)).jitter <= 80, "a jump is no jitter");
     }
 
@@ -212,7 +210,7 @@ mod tests {
         for _ in 0..200_000 {
             let number = random.next();
             let header = header((number >> 48) as u16, number as u32);
-            reception.count(Time(number >> 20), &header, number & 1 == 0);
+            reception.count(Time(number >> 20), &header, (number & 1 == 0).then_some(8000));
             if number & 0xf0 == 0 {
                 reception.report(Time(number >> 10), number);
                 reception.block(Time(number >> 30));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::audio::mixer::Mix;
+use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, Participant, Tag};
 use crate::rooms::RoomName;
 use crate::time::Time;
@@ -46,8 +46,15 @@ pub(crate) struct Shard {
     media_timeout: Duration,
     cname: String,
     legs: BTreeMap<LegId, Leg>,
-    conferences: BTreeMap<RoomName, BTreeSet<LegId>>,
+    conferences: BTreeMap<RoomName, Conference>,
     datagram: Vec<u8>,
+}
+
+/// The legs of a conference, and its mixer.
+#[derive(Debug, Default)]
+struct Conference {
+    members: BTreeSet<LegId>,
+    mixer: Mixer,
 }
 
 impl Shard {
@@ -68,7 +75,7 @@ impl Shard {
             Input::Join { leg, room, participant, plan, outgoing } => {
                 let tag = Tag { participant, epoch: Epoch::default() };
                 self.legs.insert(leg, Leg::new(now, tag, plan, outgoing));
-                self.conferences.entry(room).or_default().insert(leg);
+                self.conferences.entry(room).or_default().members.insert(leg);
             }
             Input::Start { leg } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.start(now));
@@ -87,24 +94,20 @@ impl Shard {
 
     fn leave(&mut self, leg: LegId) {
         self.legs.remove(&leg);
-        self.conferences.retain(|_, members| {
-            members.remove(&leg);
-            !members.is_empty()
+        self.conferences.retain(|_, conference| {
+            conference.members.remove(&leg);
+            !conference.members.is_empty()
         });
     }
 
     /// Mixes one tick of every conference.
     pub(crate) fn tick(&mut self, now: Time, mut output: impl FnMut(Output<'_>)) {
-        for members in self.conferences.values() {
-            let mut mix = Mix::default();
-            for id in members {
-                if let Some(leg) = self.legs.get_mut(id)
-                    && let Some(frame) = leg.say()
-                {
-                    mix.add(leg.tag, &frame);
-                }
+        for Conference { members, mixer } in self.conferences.values_mut() {
+            mixer.begin();
+            for id in members.iter() {
+                self.legs.get_mut(id).into_iter().for_each(|leg| leg.say(mixer));
             }
-            for id in members {
+            for id in members.iter() {
                 let Some(leg) = self.legs.get_mut(id) else { continue };
                 if let Some((channel, to)) = leg.report(now, &self.cname, &mut self.datagram) {
                     output(Output::Send { leg: *id, channel, to, datagram: &self.datagram });

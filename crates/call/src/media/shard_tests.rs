@@ -12,7 +12,7 @@ fn address(leg: u64) -> SocketAddr {
 }
 
 fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
-    let payload_type = codec.static_payload_type();
+    let payload_type = codec.offered_payload_type();
     let remote = Some(address(leg));
     Plan {
         codec,
@@ -112,7 +112,7 @@ fn packet(codec: Codec, n: u32, loudness: i16) -> Vec<u8> {
 fn header(codec: Codec, n: u32) -> Header {
     let timestamp = n.wrapping_mul(FRAME_SAMPLES as u32);
     Header {
-        payload_type: codec.static_payload_type(),
+        payload_type: codec.offered_payload_type(),
         marker: false,
         sequence: n as u16,
         timestamp,

@@ -36,8 +36,24 @@ pub(super) struct Entry {
 /// The packet times of a codec that has no frames of its own.
 const ANY_PACKET_TIME: &[u8] = &[10, 20, 30, 40, 50, 60];
 
-/// All codecs, in the order in which we offer them.
-pub(super) static TABLE: [Entry; 2] = [
+/// All codecs, in the order in which we offer them: the best sound first.
+pub(super) static TABLE: [Entry; 4] = [
+    Entry {
+        codec: Codec::Opus,
+        clock_rate: 48_000,
+        channels: 2,
+        payload_type: 111,
+        packet_times: &[20],
+        parameters: Some("useinbandfec=1"),
+    },
+    Entry {
+        codec: Codec::G722,
+        clock_rate: 8000,
+        channels: 1,
+        payload_type: 9,
+        packet_times: ANY_PACKET_TIME,
+        parameters: None,
+    },
     Entry {
         codec: Codec::Pcmu,
         clock_rate: 8000,

@@ -170,9 +170,8 @@ impl UserAgent {
     pub(super) fn agree_timer(&self, request: &Request) -> Result<SessionTimer, Response> {
         let policy =
             Policy { interval: self.settings.session_interval, shortest: self.settings.min_session_interval };
-        SessionTimer::agree(self.time(), headers::asked(request.headers()), policy).map_err(
-            |TooShort { min_se }| Response::new(422, vec![(Name::MinSe, min_se.to_string())]),
-        )
+        SessionTimer::agree(self.time(), headers::asked(request.headers()), policy)
+            .map_err(|TooShort { min_se }| Response::new(422, vec![(Name::MinSe, min_se.to_string())]))
     }
 
     /// Counts something that happened to a call, unless it is a probe.
@@ -218,7 +217,10 @@ pub(super) fn read_offer(request: &Request) -> Result<Option<Offer>, Response> {
 }
 
 /// The session description that a message carries; `None` when it carries none.
-pub(super) fn description_of<'m>(headers: &Fields, bytes: &'m [u8]) -> Result<Option<&'m [u8]>, Unacceptable> {
+pub(super) fn description_of<'m>(
+    headers: &Fields,
+    bytes: &'m [u8],
+) -> Result<Option<&'m [u8]>, Unacceptable> {
     let text = |name| headers.value(name).and_then(|value| std::str::from_utf8(value).ok());
     let headers = body::Headers {
         kind: text(Name::ContentType),

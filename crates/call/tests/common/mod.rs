@@ -125,7 +125,7 @@ impl Caller {
             "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\na={direction}\r\n",
             self.sequence,
             rtp.port(),
-            codec.static_payload_type(),
+            codec.offered_payload_type(),
             ip = rtp.ip(),
         )
     }
@@ -191,7 +191,7 @@ impl Caller {
         let mut payload = Vec::new();
         codec.encode(&[level; FRAME_SAMPLES], &mut payload);
         let header = Header {
-            payload_type: codec.static_payload_type(),
+            payload_type: codec.offered_payload_type(),
             marker: false,
             sequence: self.sent as u16,
             timestamp: self.sent * FRAME_SAMPLES as u32,
