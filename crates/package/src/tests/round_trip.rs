@@ -135,6 +135,11 @@ fn slot_that_was_changed_is_noticed() {
         std::os::unix::fs::symlink("/bin/sh", slot.join("slot.json")).unwrap();
     };
     check(&reserved, "holds slot.json as something else than a plain file, which");
+    let executable = |slot: &std::path::Path| {
+        fs::write(slot.join("slot.json"), "{}").unwrap();
+        fs::set_permissions(slot.join("slot.json"), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    check(&executable, "holds slot.json as something else than a plain file, which");
 }
 
 #[test]
