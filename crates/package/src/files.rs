@@ -40,3 +40,40 @@ pub(crate) fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usiz
     }
     Ok(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader whose reads end in this way, one after the other.
+    struct Scripted(Vec<io::Result<u8>>);
+
+    impl Read for Scripted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            buffer[0] = self.0.remove(0)?;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn interrupted_read_is_repeated_and_any_other_error_is_returned() {
+        let mut buffer = [0; 3];
+        let interrupted = || Err(io::ErrorKind::Interrupted.into());
+        let mut reader = Scripted(vec![Ok(1), interrupted(), Ok(2)]);
+        assert_eq!(fill(&mut reader, &mut buffer).unwrap(), 2);
+        assert_eq!(buffer, [1, 2, 0]);
+        let mut reader = Scripted(vec![Ok(1), Err(io::ErrorKind::TimedOut.into()), Ok(2)]);
+        assert_eq!(fill(&mut reader, &mut buffer).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn only_an_existing_directory_is_made_durable() {
+        let dir = tempfile::tempdir().unwrap();
+        sync_dir(dir.path()).unwrap();
+        sync_dir(Path::new("")).unwrap();
+        assert!(sync_dir(&dir.path().join("nowhere")).is_err());
+    }
+}

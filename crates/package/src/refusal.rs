@@ -289,3 +289,21 @@ pub(crate) fn quoted(sentence: &str) -> String {
 fn list(keys: &[KeyId]) -> String {
     keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_itself_is_accepted() {
+        at_most("a number", 5, 5).unwrap();
+        assert!(matches!(at_most("a number", 6, 5), Err(Refusal::TooLarge { is: 6, limit: 5, .. })));
+    }
+
+    #[test]
+    fn printable_text_is_quoted_as_it_is_up_to_its_limit() {
+        assert_eq!(quoted("\"bin\\sh\" ~\t"), "\"bin\\sh\" ~\\t");
+        assert_eq!(quoted(&"x".repeat(SENTENCE)), "x".repeat(SENTENCE));
+        assert_eq!(quoted(&"x".repeat(SENTENCE + 1)), "x".repeat(SENTENCE) + " ...");
+    }
+}

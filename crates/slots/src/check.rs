@@ -98,7 +98,7 @@ impl Machine {
             command.env_remove(name);
         }
         let not_run = |source: io::Error| CheckFailed::NotRun { program: program.clone(), source };
-        let mut child = spawn(&mut command).map_err(not_run)?;
+        let mut child = again_while_busy(|| command.spawn()).map_err(not_run)?;
         let output = output_of(&mut child);
         let ended = ends_within(&child, within);
         // Its children end with it. Before `wait`, its process id cannot be reused.
@@ -149,17 +149,15 @@ fn ends_within(child: &Child, within: Duration) -> io::Result<Ended> {
     }
 }
 
-fn spawn(command: &mut Command) -> io::Result<Child> {
-    let mut tries = BUSY_TRIES;
-    loop {
-        match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries > 0 => {
-                tries -= 1;
-                thread::sleep(BUSY_PAUSE);
-            }
-            spawned => return spawned,
+/// Starts a program, again as long as it is open for writing.
+fn again_while_busy<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..BUSY_TRIES {
+        match start() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::sleep(BUSY_PAUSE),
+            started => return started,
         }
     }
+    start()
 }
 
 /// Reads the output in a thread, so that a program with much output does not block on the pipe.
@@ -275,6 +273,35 @@ mod tests {
         check("127.0.0.1:5060", "0.0.0.0:5060", "0.0.0.0:0");
         check("127.0.0.1:5060", "127.0.0.1:5061", "127.0.0.1:5061");
         check("127.0.0.1:5060", "127.0.0.2:5060", "127.0.0.2:5060");
+    }
+
+    #[test]
+    fn start_is_tried_again_while_the_program_is_open_for_writing_and_no_longer() {
+        let check =
+            |error: io::ErrorKind, failures: u32, starts: u32, expected: Result<(), io::ErrorKind>| {
+                let mut started = 0;
+                let result = again_while_busy(|| {
+                    started += 1;
+                    if started > failures { Ok(()) } else { Err(error.into()) }
+                });
+                assert_eq!((started, result.map_err(|error| error.kind())), (starts, expected));
+            };
+        let busy = io::ErrorKind::ExecutableFileBusy;
+        check(busy, BUSY_TRIES, BUSY_TRIES + 1, Ok(()));
+        check(busy, u32::MAX, BUSY_TRIES + 1, Err(busy));
+        check(io::ErrorKind::NotFound, 1, 1, Err(io::ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn process_that_holds_nothing_passes_no_arguments_to_the_check() {
+        assert!(Held::default().arguments().is_empty());
+    }
+
+    #[test]
+    fn faults_are_reported_as_one_text_and_no_fault_as_none() {
+        assert_eq!(faults_in_one(&[]), None);
+        let faults = [Fault::new("no room"), Fault::new("port 5060 is taken")];
+        assert_eq!(faults_in_one(&faults).unwrap(), "no room; port 5060 is taken");
     }
 
     #[test]

@@ -127,3 +127,35 @@ fn kind_of(found: &fs::Metadata) -> Kind {
         Kind::Data
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_is_read_up_to_its_limit_and_refused_beyond_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(RealDisk.read(&path, 5).unwrap(), b"12345");
+        assert_eq!(RealDisk.read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn only_what_is_missing_is_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        assert_eq!(RealDisk.kind(&path).unwrap(), None);
+        fs::write(&path, "").unwrap();
+        assert_eq!(RealDisk.kind(&path).unwrap(), Some(Kind::Data));
+        assert_eq!(RealDisk.kind(&path.join("below")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn what_is_missing_cannot_be_made_durable() {
+        let dir = tempfile::tempdir().unwrap();
+        RealDisk.sync_dir(dir.path()).unwrap();
+        assert!(RealDisk.sync_dir(&dir.path().join("nowhere")).is_err());
+        assert!(RealDisk.sync_file(&dir.path().join("nothing")).is_err());
+    }
+}

@@ -8,8 +8,8 @@ use serde::Deserialize;
 /// Its name in the root directory.
 pub const MACHINE_FILE: &str = "machine.toml";
 
-/// Largest accepted `machine.toml`, in bytes: far above any real one, far below what would hurt.
-pub const MACHINE_FILE_MAX: u64 = 1024 * 1024;
+/// Largest accepted `machine.toml`, in bytes (1 MiB): far above any real one, far below what would hurt.
+pub const MACHINE_FILE_MAX: u64 = 1_048_576;
 
 /// `[boot] confirm_within_seconds` where it is not set. Five minutes cover the migration of a large
 /// store on a slow disk.
@@ -68,4 +68,25 @@ fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), St
         return Ok(());
     }
     Err(format!("[boot] {name} is {value}; it may be {} to {}", allowed.start(), allowed.end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boot_table_is_refused_beyond_the_allowed_values() {
+        let check = |confirm_within_seconds: u64, tries: u64, stop_grace_seconds: u64, expected: &str| {
+            let refused = BootTable { confirm_within_seconds, tries, stop_grace_seconds }.check().err();
+            assert_eq!(refused.unwrap_or_default(), expected);
+        };
+        assert_eq!(BootTable::default().check(), Ok(()));
+        check(1, 1, 0, "");
+        check(86_400, 100, 3_600, "");
+        check(0, 1, 0, "[boot] confirm_within_seconds is 0; it may be 1 to 86400");
+        check(86_401, 1, 0, "[boot] confirm_within_seconds is 86401; it may be 1 to 86400");
+        check(1, 0, 0, "[boot] tries is 0; it may be 1 to 100");
+        check(1, 101, 0, "[boot] tries is 101; it may be 1 to 100");
+        check(1, 1, 3_601, "[boot] stop_grace_seconds is 3601; it may be 0 to 3600");
+    }
 }

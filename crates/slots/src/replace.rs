@@ -89,7 +89,8 @@ mod tests {
         let path = dir.path().join("state.json");
         replace_file(&path, b"old", 0o600).unwrap();
         fs::create_dir(beside(&path)).unwrap();
-        assert!(replace_file(&path, b"new", 0o600).is_err());
+        let refused = replace_file(&path, b"new", 0o600).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::IsADirectory, "the first refusal is reported");
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     }
 

@@ -157,4 +157,12 @@ mod tests {
             assert!(wrong.fault().is_some(), "{manifest:?} was accepted");
         }
     }
+    #[test]
+    fn version_that_is_empty_too_long_or_not_printable_is_a_fault() {
+        let fault = |version: &str| SlotIdentity { version: version.into(), ..identity() }.fault();
+        assert_eq!(fault(&"3".repeat(32)), None);
+        for version in ["", "34\n1", &"3".repeat(33)] {
+            assert!(fault(version).is_some(), "{version:?} was accepted");
+        }
+    }
 }

@@ -66,6 +66,14 @@ fn each_line_of_a_release_that_would_not_start_is_a_fault() {
 }
 
 #[test]
+fn twenty_faults_of_several_hundred_characters_are_all_reported() {
+    let script = "for fault in $(seq 20); do printf '%0700d\\n' $fault; done; exit 1";
+    let failed = check(script, WITHIN).unwrap_err();
+    let CheckFailed::Faults(faults) = &failed else { panic!("{failed:?}") };
+    assert!(faults.len() == 20 && faults.iter().all(|fault| fault.len() == 700), "{failed}");
+}
+
+#[test]
 fn release_that_cannot_answer_would_not_start() {
     let said = |script: &str| check(script, WITHIN).unwrap_err().to_string();
     assert!(said("exit 7").contains("exit status 7"), "{}", said("exit 7"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use slots::{Attempt, Error, Machine, Slot, SlotIdentity, UnixMillis, Why};
+use slots::{Attempt, Error, FellBack, Machine, Slot, SlotIdentity, Stranded, UnixMillis, Why};
 use tempfile::TempDir;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -214,6 +214,20 @@ fn missing_or_damaged_record_is_named_and_never_guessed() {
 }
 
 #[test]
+fn record_of_up_to_16_kib_is_read_and_a_longer_one_is_damaged() {
+    let (root, machine) = installed();
+    let before = machine.record().unwrap();
+    let write = |length: usize| {
+        let record = "{\"format\":1,\"confirmed\":\"a\"}";
+        fs::write(root.path().join("boot.json"), format!("{record:length$}")).unwrap();
+    };
+    write(16_384);
+    assert_eq!(machine.record().unwrap(), before);
+    write(16_385);
+    assert!(matches!(machine.record(), Err(Error::RecordDamaged { .. })));
+}
+
+#[test]
 fn record_that_cannot_be_read_is_not_reported_as_damaged() {
     let (root, machine) = staged();
     let path = root.path().join("boot.json");
@@ -240,4 +254,39 @@ fn program_refuses_a_slot_of_another_release() {
         assert!(matches!(refused, Err(Error::Disagrees { .. })));
     }
     assert!(matches!(machine.check_compiled(Slot::B, "1", 100), Err(Error::SlotDamaged { .. })));
+}
+
+#[test]
+fn confirmed_release_that_does_not_start_is_recorded_once_with_the_last_fall_back() {
+    let (_root, machine) = selected();
+    let stranded = |exit: &str| Stranded { exit: exit.into() };
+    machine.note_stranded(stranded("while another release is tried")).unwrap();
+    machine.fall_back(Why::NeverConfirmed { within_seconds: 300 }, NOW).unwrap();
+    assert_eq!(machine.record().unwrap().fell_back.unwrap().stranded, None);
+    machine.note_stranded(stranded("exit status 1")).unwrap();
+    machine.note_stranded(stranded("exit status 2")).unwrap();
+    assert_eq!(machine.record().unwrap().fell_back.unwrap().stranded, Some(stranded("exit status 1")));
+}
+
+#[test]
+fn earlier_fall_back_is_left_as_it_is_while_a_release_is_tried() {
+    let (root, machine) = selected();
+    let mut record = machine.record().unwrap();
+    let manifest = identity(3).manifest;
+    record.fell_back = Some(FellBack { manifest, why: Why::Unknown, at: NOW, stranded: None });
+    fs::write(root.path().join("boot.json"), serde_json::to_vec(&record).unwrap()).unwrap();
+    machine.note_stranded(Stranded { exit: "exit status 1".into() }).unwrap();
+    assert_eq!(machine.record().unwrap(), record);
+}
+
+#[test]
+fn program_finds_the_slot_that_it_runs_from() {
+    let root = tempfile::tempdir().unwrap();
+    let machine = Machine::open(root.path());
+    assert_eq!(machine.root(), root.path());
+    assert_eq!(machine.slot_of_this_program(), None);
+    let program = std::env::current_exe().unwrap();
+    fs::create_dir_all(root.path().join("slots/a")).unwrap();
+    symlink(program.parent().unwrap(), root.path().join("slots/b")).unwrap();
+    assert_eq!(machine.slot_of_this_program(), Some(Slot::B));
 }

@@ -215,3 +215,18 @@ fn is_protected(text: &str) -> bool {
     let decoded = text.lines().nth(1).and_then(|line| STANDARD.decode(line).ok());
     decoded.is_some_and(|key| key.get(2..4) == Some(b"Sc"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_exists_is_distinguished_from_a_disk_that_refuses() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("test.key");
+        write_new(&file, "secret", 0o600).unwrap();
+        assert!(matches!(write_new(&file, "another", 0o600), Err(KeyError::Exists { .. })));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "secret");
+        assert!(matches!(write_new(&dir.path().join("x/y"), "", 0o600), Err(KeyError::Io { .. })));
+    }
+}

@@ -61,6 +61,8 @@ fn expired_package_is_not_accepted_for_an_upgrade_and_is_still_verified() {
     let refusal = built.taken_on(jiff::civil::date(2027, 11, 24)).unwrap_err();
     assert!(refusal.to_string().contains("until 2027-11-23, and this machine's clock says 2027-11-24"));
     assert_eq!(verify_file(&package, &kit.trusted).unwrap().manifest().valid_until, Some(last));
+    kit.recipe.valid_until = Some(kit.recipe.released);
+    kit.build();
     kit.recipe.valid_until = Some(jiff::civil::date(2026, 11, 22));
     let wrong = build(&kit.recipe, &kit.key, &kit.at("wrong.pkg")).unwrap_err();
     assert!(matches!(wrong, BuildError::Refused(Refusal::BadManifest { .. })), "{wrong:?}");

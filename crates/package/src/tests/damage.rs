@@ -51,6 +51,16 @@ fn package_truncated_anywhere_is_refused_as_truncated() {
 }
 
 #[test]
+fn truncated_package_is_refused_alike_without_a_key() {
+    let kit = Kit::small();
+    let good = kit.bytes();
+    for length in [0, 100, 512, good.len() / 2, good.len() - 1] {
+        let said = refused(check_undamaged(&good[..length]));
+        assert_eq!(said, refused(verify(&good[..length], &kit.trusted)));
+    }
+}
+
+#[test]
 fn anything_after_the_end_is_refused() {
     let kit = Kit::small();
     let good = kit.bytes();

@@ -28,6 +28,11 @@ fn field_that_a_later_release_added_is_ignored() {
 }
 
 #[test]
+fn protocol_may_have_one_version_alone() {
+    forge(&|manifest| manifest["protocols"]["wire"] = json!({"min": 2, "max": 2})).unwrap();
+}
+
+#[test]
 fn another_format_or_product_is_refused_before_the_rest_is_read() {
     let other = |format: u32| {
         move |manifest: &mut Value| {

@@ -55,6 +55,17 @@ fn directory_without_a_public_key_trusts_nothing_and_is_reported() {
 }
 
 #[test]
+fn up_to_64_public_keys_are_trusted_and_more_are_refused() {
+    let kit = Kit::small();
+    for n in 1..limits::MAX_KEYS {
+        fs::copy(kit.at("trust/test.pub"), kit.at(&format!("trust/{n}.pub"))).unwrap();
+    }
+    assert_eq!(TrustedKeys::load(&kit.at("trust")).unwrap().ids().len(), 64);
+    fs::copy(kit.at("trust/test.pub"), kit.at("trust/one-more.pub")).unwrap();
+    assert!(matches!(TrustedKeys::load(&kit.at("trust")), Err(KeyError::TooMany { .. })));
+}
+
+#[test]
 fn damaged_public_key_is_named() {
     let kit = Kit::small();
     for text in ["", "untrusted comment: x\n", "x\nAAAA\n", "x\nnot base64!\n"] {
@@ -145,4 +156,14 @@ fn signature_written_in_any_other_way_is_refused() {
     check(&good.replacen("signature of", "signature  of", 1));
     check(&good.replacen("=\n", "\n", 1));
     check(&good.replacen("trusted comment: ", "trusted comment:", 2));
+    check(&good.replacen("\ntrusted comment: ", "\ntrusted comment:", 1));
+    check(&good.replacen("pitlane 34.1", "pitlane\u{7}34.1", 1));
+}
+
+#[test]
+fn tab_in_the_signed_comment_is_accepted() {
+    let kit = Kit::small();
+    let (_, built) = kit.build();
+    let signature = kit.key.sign(built.manifest_bytes(), "pitlane\t34.1").unwrap();
+    verify_manifest(built.manifest_bytes(), signature.as_bytes(), &kit.trusted).unwrap();
 }

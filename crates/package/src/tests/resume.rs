@@ -1,6 +1,7 @@
 //! Downloads that are interrupted, and pieces that arrive damaged.
 
 use std::fs;
+use std::io::BufWriter;
 
 use crate::*;
 
@@ -93,4 +94,37 @@ fn name_of_a_payload_depends_on_every_piece() {
     let name = payload.name();
     payload.pieces.swap(0, 1);
     assert_ne!(payload.name(), name);
+}
+
+#[test]
+fn payload_truncated_in_a_later_piece_is_refused_with_the_bytes_that_there_are() {
+    let (kit, built, served) = three_pieces();
+    let payload = built.payload(Role::Node);
+    fs::write(kit.at("partial"), &served[..PIECE_SIZE as usize + 5]).unwrap();
+    let said = refused(kit.unpack(&kit.at("partial"), payload));
+    let expected = format!("payload-node.tar.zst ends after 4194309 of {}", payload.size);
+    assert!(said.starts_with(&expected), "{said}");
+}
+
+#[test]
+fn pieces_are_cut_at_4_mib_and_an_empty_write_adds_none() {
+    let check = |length: u64, expected: usize| {
+        let mut writer = PieceWriter::new(std::io::sink());
+        assert_eq!(writer.write(&[]).unwrap(), 0);
+        writer.write_all(&vec![0; length as usize]).unwrap();
+        let (size, pieces) = writer.finish().unwrap();
+        assert_eq!((size, pieces.len()), (length, expected));
+    };
+    check(0, 0);
+    check(1, 1);
+    check(PIECE_SIZE, 1);
+    check(PIECE_SIZE + 1, 2);
+}
+
+#[test]
+fn flush_reaches_the_disk_below() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut writer = PieceWriter::new(BufWriter::new(full));
+    writer.write_all(b"x").unwrap();
+    assert!(writer.flush().is_err());
 }

@@ -125,6 +125,13 @@ fn slot_that_was_changed_is_noticed() {
         std::os::unix::fs::symlink("../../moved", slot.join(program)).unwrap();
     };
     check(&link, "it is not a regular file");
+    // Without O_NONBLOCK the check would wait for a writer.
+    let pipe = |slot: &std::path::Path| {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        fs::remove_file(slot.join(program)).unwrap();
+        mknodat(CWD, slot.join(program), FileType::Fifo, Mode::from_raw_mode(0o755), 0).unwrap();
+    };
+    check(&pipe, "it is not a regular file");
     check(
         &|slot| fs::write(slot.join("share/doc/readme"), "read my").unwrap(),
         "share/doc/readme is not the",
@@ -135,6 +142,11 @@ fn slot_that_was_changed_is_noticed() {
         std::os::unix::fs::symlink("/bin/sh", slot.join("slot.json")).unwrap();
     };
     check(&reserved, "holds slot.json as something else than a plain file, which");
+    let executable = |slot: &std::path::Path| {
+        fs::write(slot.join("slot.json"), "{}").unwrap();
+        fs::set_permissions(slot.join("slot.json"), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    check(&executable, "holds slot.json as something else than a plain file, which");
 }
 
 #[test]
