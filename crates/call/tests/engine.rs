@@ -92,7 +92,7 @@ async fn options_reports_the_capabilities_or_maintenance_mode() {
     a.send(&a.request("OPTIONS", "1", "", "")).await;
     let answer = a.expect("SIP/2.0 200").await;
     assert!(header(&answer, "Allow").contains("INVITE"));
-    assert_eq!(header(&answer, "Accept"), "application/sdp");
+    assert_eq!(header(&answer, "Accept"), "application/sdp, multipart/mixed, multipart/alternative");
 
     engine.set_admission(Admission::Closed(Closed { reason: "Moving house".into() }));
     a.sequence += 1;

@@ -30,7 +30,7 @@ async fn invite_without_a_description_after_a_hold_is_offered_everything() {
     a.ack().await;
 
     let offer = invite(&a, "", "", "200").await;
-    assert!(offer.contains(" RTP/AVP 0 8 101\r\n") && offer.contains("a=sendrecv\r\n"), "{offer}");
+    assert!(offer.contains(" RTP/AVP 111 9 0 8 101 96\r\n") && offer.contains("a=sendrecv\r\n"), "{offer}");
     let answer = a.offer(Codec::Pcmu, "sendrecv").replace("RTP/AVP 0", "RTP/AVP 8 0");
     a.send(&a.request("ACK", "ack", SDP, &answer)).await;
     a.sequence += 1;

@@ -1,4 +1,6 @@
-//! What this node can send and receive, by its names in descriptions. A new codec is an entry of [`TABLE`].
+//! What this node can send and receive, by its names in descriptions. A new codec is an entry of [`ORDER`].
+
+use std::collections::BTreeSet;
 
 use crate::audio::Codec;
 
@@ -19,58 +21,8 @@ pub(crate) enum Content {
     },
 }
 
-/// A codec as descriptions name it (RFC 3551 section 6, or the RFC of its payload format).
-pub(super) struct Entry {
-    pub(super) codec: Codec,
-    /// Of the RTP timestamp, which need not be that of the samples: G.722 samples at 16,000 and counts at 8000.
-    pub(super) clock_rate: u32,
-    pub(super) channels: u8,
-    /// The static payload type; from [`FIRST_DYNAMIC`] on, the one that we offer if it is free.
-    pub(super) payload_type: u8,
-    /// How much audio a packet can hold, in milliseconds.
-    pub(super) packet_times: &'static [u8],
-    /// What we write in `fmtp`.
-    pub(super) parameters: Option<&'static str>,
-}
-
-/// The packet times of a codec that has no frames of its own.
-const ANY_PACKET_TIME: &[u8] = &[10, 20, 30, 40, 50, 60];
-
 /// All codecs, in the order in which we offer them: the best sound first.
-pub(super) static TABLE: [Entry; 4] = [
-    Entry {
-        codec: Codec::Opus,
-        clock_rate: 48_000,
-        channels: 2,
-        payload_type: 111,
-        packet_times: &[20],
-        parameters: Some("useinbandfec=1"),
-    },
-    Entry {
-        codec: Codec::G722,
-        clock_rate: 8000,
-        channels: 1,
-        payload_type: 9,
-        packet_times: ANY_PACKET_TIME,
-        parameters: None,
-    },
-    Entry {
-        codec: Codec::Pcmu,
-        clock_rate: 8000,
-        channels: 1,
-        payload_type: 0,
-        packet_times: ANY_PACKET_TIME,
-        parameters: None,
-    },
-    Entry {
-        codec: Codec::Pcma,
-        clock_rate: 8000,
-        channels: 1,
-        payload_type: 8,
-        packet_times: ANY_PACKET_TIME,
-        parameters: None,
-    },
-];
+pub(super) const ORDER: [Codec; Codec::ALL.len()] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
 
 /// The first of the payload types that a description gives a meaning.
 pub(super) const FIRST_DYNAMIC: u8 = 96;
@@ -91,33 +43,33 @@ const NOISE_PAYLOAD_TYPE: u8 = 13;
 
 /// The names of all codecs, for whoever offers none of them.
 pub(super) fn names() -> String {
-    let names: Vec<_> = TABLE.iter().map(|entry| entry.codec.name()).collect();
-    names.join(", ")
+    ORDER.map(Codec::name).join(", ")
 }
 
-/// The entry of a codec.
-pub(super) fn entry(codec: Codec) -> &'static Entry {
-    // Every codec has one, which a test holds.
-    TABLE.iter().find(|entry| entry.codec == codec).unwrap_or(&TABLE[0])
-}
-
-/// All that we offer: the codecs, and telephone events for each of their clock rates.
-pub(super) fn everything() -> Vec<Content> {
-    let mut all: Vec<Content> = TABLE.iter().map(|entry| Content::Sound(entry.codec)).collect();
-    for entry in &TABLE {
-        let events = Content::Events { clock_rate: entry.clock_rate };
-        if !all.contains(&events) {
-            all.push(events);
-        }
+/// How much audio a packet of a codec can hold, in milliseconds.
+pub(super) fn packet_times(codec: Codec) -> &'static [u8] {
+    match codec.bytes_per_tick() {
+        Some(_) => &[10, 20, 30, 40, 50, 60],
+        // Its payload is a packet, and is made once in a tick.
+        None => &[20],
     }
-    all
+}
+
+/// All that we offer: the codecs, and telephone events for each of their clock rates. Those of 8000 come first, so that
+/// they have the usual payload type.
+pub(super) fn everything() -> Vec<Content> {
+    let clock_rates = BTreeSet::from(ORDER.map(Codec::clock_rate));
+    ORDER
+        .into_iter()
+        .map(Content::Sound)
+        .chain(clock_rates.into_iter().map(|clock_rate| Content::Events { clock_rate }))
+        .collect()
 }
 
 impl Content {
     /// What a payload type carries without an `rtpmap`.
     pub(super) fn of_static(payload_type: u8) -> Option<Content> {
-        let codec = TABLE.iter().find(|entry| entry.payload_type == payload_type).map(|entry| entry.codec);
-        match codec.filter(|_| payload_type < FIRST_DYNAMIC) {
+        match ORDER.into_iter().find(|codec| codec.static_payload_type() == Some(payload_type)) {
             Some(codec) => Some(Content::Sound(codec)),
             None => (payload_type == NOISE_PAYLOAD_TYPE).then_some(Content::Noise { clock_rate: 8000 }),
         }
@@ -130,11 +82,11 @@ impl Content {
         let (name, clock_rate) = (parts.next()?, parts.next()?.parse().ok()?);
         let channels: u8 = parts.next().map_or(Ok(1), str::parse).ok()?;
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let codec = TABLE.iter().find(|entry| {
-            is(entry.codec.name()) && (entry.clock_rate, entry.channels) == (clock_rate, channels)
+        let codec = ORDER.into_iter().find(|codec| {
+            is(codec.name()) && (codec.clock_rate(), codec.channels()) == (clock_rate, channels)
         });
         match codec {
-            Some(entry) => Some(Content::Sound(entry.codec)),
+            Some(codec) => Some(Content::Sound(codec)),
             None if channels != 1 => None,
             None if is(EVENTS) => Some(Content::Events { clock_rate }),
             None if is(NOISE) => Some(Content::Noise { clock_rate }),
@@ -148,12 +100,10 @@ impl Content {
             Content::Events { clock_rate } => format!("{EVENTS}/{clock_rate}"),
             Content::Noise { clock_rate } => format!("{NOISE}/{clock_rate}"),
             Content::Sound(codec) => {
-                let Entry { clock_rate, channels, .. } = entry(codec);
-                let name = codec.name();
-                if *channels == 1 {
-                    format!("{name}/{clock_rate}")
-                } else {
-                    format!("{name}/{clock_rate}/{channels}")
+                let (name, clock_rate) = (codec.name(), codec.clock_rate());
+                match codec.channels() {
+                    1 => format!("{name}/{clock_rate}"),
+                    channels => format!("{name}/{clock_rate}/{channels}"),
                 }
             }
         }
@@ -164,7 +114,7 @@ impl Content {
         match self {
             Content::Events { .. } => Some(EVENTS_PARAMETERS),
             Content::Noise { .. } => None,
-            Content::Sound(codec) => entry(codec).parameters,
+            Content::Sound(codec) => codec.format_parameters(),
         }
     }
 
@@ -173,7 +123,7 @@ impl Content {
         match self {
             Content::Events { .. } => EVENTS_PAYLOAD_TYPE,
             Content::Noise { .. } => NOISE_PAYLOAD_TYPE,
-            Content::Sound(codec) => entry(codec).payload_type,
+            Content::Sound(codec) => codec.offered_payload_type(),
         }
     }
 }

@@ -163,7 +163,7 @@ impl Negotiation {
         Agreed {
             codec,
             payload_type,
-            packet_time: packet_time::of(medium, codecs::entry(codec).packet_times),
+            packet_time: packet_time::of(medium, codecs::packet_times(codec)),
             receives,
             remote: address::of(medium, ours),
             rtcp,
@@ -190,7 +190,7 @@ impl Negotiation {
 fn choose(formats: &[Format]) -> Option<((Codec, u8), Vec<Format>)> {
     let first = formats.iter().find(|format| sound(format).is_some())?;
     let sent = sound(first)?;
-    let clock_rate = codecs::entry(sent.0).clock_rate;
+    let clock_rate = sent.0.clock_rate();
     let beside = [Content::Noise { clock_rate }, Content::Events { clock_rate }];
     let beside = beside.iter().filter_map(|content| formats.iter().find(|format| format.content == *content));
     Some((sent, std::iter::once(first).chain(beside).copied().collect()))

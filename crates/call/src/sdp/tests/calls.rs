@@ -3,8 +3,10 @@
 use super::*;
 use crate::audio::Codec;
 
-const EVERYTHING: &str = "m=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
-    a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+const EVERYTHING: &str = "m=audio 40000 RTP/AVP 111 9 0 8 101 96\r\na=rtpmap:111 opus/48000/2\r\n\
+    a=fmtp:111 useinbandfec=1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+    a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtpmap:96 telephone-event/48000\r\na=fmtp:96 0-15\r\n\
+    a=ptime:20\r\na=sendrecv\r\n";
 
 /// Gives the answer to the offer of `call`.
 fn answered(call: &mut Negotiation, media: &str) -> Agreed {
@@ -107,7 +109,7 @@ fn our_offer_keeps_the_numbers_that_the_call_has() {
         &mut call,
         "m=audio 5004 RTP/AVP 101 96\r\na=rtpmap:101 PCMA/8000\r\na=rtpmap:96 telephone-event/8000\r\n",
     );
-    assert_eq!(media_lines(&call.offer()), ["m=audio 40000 RTP/AVP 0 101 96"]);
+    assert_eq!(media_lines(&call.offer()), ["m=audio 40000 RTP/AVP 111 9 0 101 96 97"]);
 }
 
 #[test]
@@ -156,12 +158,12 @@ fn lines_keep_their_order_and_new_ones_are_appended() {
     let (video, audio) = ("m=video 5006 RTP/AVP 96\r\n", "m=audio 5004 RTP/AVP 0\r\n");
     answer_in(&mut call, &format!("{video}{audio}"));
     let refused = "m=video 0 RTP/AVP 96";
-    assert_eq!(media_lines(&call.offer()), [refused, "m=audio 40000 RTP/AVP 0 8 101"]);
+    assert_eq!(media_lines(&call.offer()), [refused, "m=audio 40000 RTP/AVP 111 9 0 8 101 96"]);
     answered(&mut call, "m=video 0 RTP/AVP 96\r\nm=audio 5004 RTP/AVP 8\r\n");
     let (text, _) = answer_in(&mut call, &format!("{video}{audio}m=application 5070 UDP/BFCP *\r\n"));
     let bfcp = "m=application 0 UDP/BFCP *";
     assert_eq!(media_lines(&text), [refused, "m=audio 40000 RTP/AVP 0", bfcp]);
-    assert_eq!(media_lines(&call.offer()), [refused, "m=audio 40000 RTP/AVP 0 8 101", bfcp]);
+    assert_eq!(media_lines(&call.offer()), [refused, "m=audio 40000 RTP/AVP 111 9 0 8 101 96", bfcp]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn check(media: &str, status: u16, code: u16, words: &str) {
 
 #[test]
 fn offer_without_a_codec_of_ours_is_refused_with_both_sides_codecs() {
-    check("m=audio 5004 RTP/AVP 18\r\n", 488, 305, "offered 18; supported PCMU, PCMA");
+    check("m=audio 5004 RTP/AVP 18\r\n", 488, 305, "offered 18; supported opus, G722, PCMU, PCMA");
     check(
         "m=audio 5004 RTP/AVP 97 18\r\na=rtpmap:97 iLBC/8000\r\na=rtpmap:18 G729/8000\r\n",
         488,

@@ -170,7 +170,7 @@ fn change_that_is_refused_changes_nothing() {
     world.call(&mut phone);
     world.take_done();
     for (body, extra, status) in [
-        ("nonsense", "", "488"),
+        ("nonsense", "", "400"),
         (SDP, "Require: 100rel\r\n", "420"),
         (SDP, "Supported: timer\r\nSession-Expires: 10\r\n", "422"),
     ] {

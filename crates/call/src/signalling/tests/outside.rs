@@ -28,7 +28,7 @@ fn invite_that_cannot_be_taken_is_refused_with_what_is_wrong() {
         "Unsupported: 100rel, x\r\n",
     );
     check(|phone| phone.extra = "Supported: timer\r\nx: 89\r\n".into(), SDP, "422", "Min-SE: 90\r\n");
-    check(|_| {}, "not a description", "488", "Warning: 399 pitlane");
+    check(|_| {}, "not a description", "400", "Warning: 399 pitlane");
     check(|_| {}, &SDP.replace("AVP 0", "AVP 18"), "488", "Warning: 305 pitlane");
     check(|phone| phone.contact = "<tel:1>".into(), SDP, "400", "Warning: 399 pitlane");
 }
@@ -40,7 +40,7 @@ fn body_of_another_type_is_refused_with_what_is_accepted() {
     world.receive(PHONE, &invite);
     let refusal = world.answer();
     assert!(refusal.starts_with("SIP/2.0 415"), "{refusal}");
-    assert_eq!(header(&refusal, "Accept"), "application/sdp");
+    assert_eq!(header(&refusal, "Accept"), "application/sdp, multipart/mixed, multipart/alternative");
 }
 
 #[test]
