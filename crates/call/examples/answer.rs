@@ -1,5 +1,5 @@
-//! A call engine without a node, for tests with phones: `cargo run -p call --example answer 127.0.0.1:5060`. Its room
-//! is `meet`; a line on standard input (`close`, `open`) sets the admission, the end of the input stops it.
+//! A call engine without a node, for tests with phones: `cargo run -p call --example answer 127.0.0.1:5060`, with a
+//! media address behind it if that of SIP is a wildcard. Its room is `meet`; a line on standard input (`close`, `open`) sets the admission, the end of the input stops it.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address: SocketAddr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5060".into()).parse()?;
-    let mut settings = Settings::new(address, address.ip());
+    let media = std::env::args().nth(2).map_or(Ok(address.ip()), |media| media.parse())?;
+    let mut settings = Settings::new(address, media);
     settings.call_limit = 2000;
     settings.source_rate = SourceRate { admitted: 1000, burst: 2000, answered: 2000 };
     let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
@@ -22,7 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             "open" => engine.set_admission(Admission::Open),
             _ => {}
         }
-        println!("{:?} {:?}", *engine.calls().borrow(), engine.stats());
+        let calls = *engine.calls().borrow();
+        println!("{calls:?} {:?}", engine.stats());
     }
     engine.shut_down().await;
     Ok(())

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sip::message;
@@ -40,6 +40,8 @@ pub(crate) struct Driver {
     agent: Mutex<Agent>,
     datagrams: Datagrams,
     calls: watch::Sender<Calls>,
+    /// Held while the calls are published, so that an older count never follows a newer one.
+    published: Mutex<Published>,
     failed: AtomicBool,
     /// The deadline that the timer waits for, in milliseconds.
     armed: AtomicU64,
@@ -56,6 +58,13 @@ struct Agent {
     probe: Option<OwnedSemaphorePermit>,
 }
 
+/// What was published last.
+struct Published {
+    calls: Calls,
+    /// The engine is dropped, and nothing follows.
+    is_final: bool,
+}
+
 impl Driver {
     /// A driver of a user agent without calls, and the events of its media, for [`Self::carry`].
     pub(crate) fn new(
@@ -67,7 +76,8 @@ impl Driver {
         ports: Arc<PortPool>,
     ) -> (Arc<Driver>, mpsc::UnboundedReceiver<Input>) {
         let (media_events, receiver) = mpsc::unbounded_channel();
-        let (calls, _) = watch::channel(Calls::Known { count: 0, oldest: None });
+        let none = Calls::Known { count: 0, oldest: None };
+        let (calls, _) = watch::channel(none);
         let driver = Driver {
             clock,
             connections,
@@ -77,6 +87,7 @@ impl Driver {
             agent: Mutex::new(Agent { agent, ports: BTreeMap::new(), probe: None }),
             datagrams,
             calls,
+            published: Mutex::new(Published { calls: none, is_final: false }),
             failed: AtomicBool::new(false),
             armed: AtomicU64::new(u64::MAX),
             earlier: Notify::new(),
@@ -100,11 +111,12 @@ impl Driver {
                 outputs.extend(agent.agent.handle(now, input));
             }
         }
-        self.publish(&agent.agent);
         let deadline = agent.agent.next_deadline().map_or(u64::MAX, |at| at.0);
         if deadline < self.armed.load(Ordering::Relaxed) {
             self.earlier.notify_one();
         }
+        drop(agent);
+        self.publish();
     }
 
     /// Performs one output. Returns its outcome if that is known at once.
@@ -192,24 +204,36 @@ impl Driver {
 
     /// A part of the engine has failed: from now on the calls are unknown.
     pub(crate) fn fail(&self) {
-        let agent = self.lock();
         self.failed.store(true, Ordering::Relaxed);
-        self.publish(&agent.agent);
+        self.publish();
     }
 
     /// The engine is dropped: nobody waits for the ends of its calls.
     pub(crate) fn forget_calls(&self) {
+        let mut published = self.published();
+        published.is_final = true;
         self.calls.send_replace(Calls::Known { count: 0, oldest: None });
     }
 
-    fn publish(&self, agent: &UserAgent) {
+    /// Sends the calls to those who watch them, if they have changed. Without the lock of the user agent: who reads the
+    /// calls may ask the engine for something else before letting go of them.
+    fn publish(&self) {
+        let mut published = self.published();
         let calls = if self.failed.load(Ordering::Relaxed) {
             Calls::Unknown
         } else {
-            let (count, oldest) = agent.counted();
+            let (count, oldest) = self.lock().agent.counted();
             Calls::Known { count, oldest: oldest.map(|at| self.clock.instant(at)) }
         };
-        self.calls.send_if_modified(|before| std::mem::replace(before, calls) != calls);
+        if !published.is_final && published.calls != calls {
+            published.calls = calls;
+            self.calls.send_replace(calls);
+        }
+    }
+
+    fn published(&self) -> MutexGuard<'_, Published> {
+        // Nothing under it panics.
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next call to this alias from this address is the engine's own. The permit is released when it is over.

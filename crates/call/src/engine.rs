@@ -151,7 +151,8 @@ impl CallEngine {
         });
     }
 
-    /// The calls, now and as they change.
+    /// The calls, now and as they change. A borrow of them is not held over another call of this engine: what changes
+    /// them waits for it.
     #[must_use]
     pub fn calls(&self) -> watch::Receiver<Calls> {
         self.driver.calls()

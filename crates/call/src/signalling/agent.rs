@@ -24,7 +24,7 @@ use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::time::Time;
 
-use super::call::{Call, Progress, Received};
+use super::call::{Call, Progress, Received, Refresh};
 use super::calls::CallTable;
 use super::ending::End;
 use super::input::{Input, NoPort, Output};
@@ -248,9 +248,12 @@ impl UserAgent {
                 self.on_request(Received { transaction, arrival, request });
             }
             Event::Cancel { transaction, invite, arrival, request } => {
-                self.respond(&Received { transaction, arrival, request }, &Response::new(200, Vec::new()));
-                if let Some(call) = self.by_invite.get(&invite).copied() {
-                    self.with_call(call, Self::on_cancel);
+                let received = Received { transaction, arrival, request };
+                match self.by_invite.get(&invite).copied() {
+                    Some(call) => {
+                        self.with_call(call, |agent, call| agent.on_cancel(call, &received, invite));
+                    }
+                    None => self.respond(&received, &Response::new(200, Vec::new())),
                 }
             }
             Event::Ack { request, .. } => self.on_ack(&request),
@@ -288,7 +291,9 @@ impl UserAgent {
         self.with_call(call, |agent, call| match due {
             Due::Repeat(bytes) => agent.repeat_answer(call, &bytes),
             Due::NoAck => agent.end(call, End::NoAck),
-            Due::Retry => agent.send_refresh(call),
+            // Unless the far end has refreshed the session meanwhile.
+            Due::Retry if call.refresh == Refresh::Delayed => agent.send_refresh(call),
+            Due::Retry => {}
         });
     }
 

@@ -175,6 +175,7 @@ impl UserAgent {
         }
         self.confirm(call);
         if let Some(received) = call.deferred.take() {
+            self.by_invite.remove(&received.transaction);
             self.change(call, &received);
         }
     }

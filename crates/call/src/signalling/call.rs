@@ -75,6 +75,8 @@ pub(super) enum Refresh {
     ByTimer,
     /// One was refused for now and is due again then.
     RetryAt(Time),
+    /// One was refused because of a request of the far end, and the dialog says when it is due again.
+    Delayed,
     /// One is in progress.
     InProgress,
 }
@@ -99,6 +101,8 @@ pub(super) struct Call {
     pub(super) secure: bool,
     /// What the last request came over that named the far end's target.
     pub(super) flow: Flow,
+    /// Whether the far end is behind address translation, by what that request says of its sender.
+    pub(super) is_translated: bool,
     /// The identifier of our session descriptions.
     pub(super) session: u64,
     /// What the INVITE offers, until there is a media port to answer with.
@@ -116,12 +120,17 @@ impl Call {
         self.progress == Progress::Over && self.media == Media::None
     }
 
+    /// Whether an offer of ours waits for its answer: in a refresh, or in a 200 whose ACK is missing.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.refresh == Refresh::InProgress || self.invite.as_ref().is_some_and(|invite| invite.offers)
+    }
+
     /// When the session is to be refreshed by us; `None` while it is being refreshed, an ACK is missing, or the far
     /// end does it.
     pub(super) fn refresh_at(&self) -> Option<Time> {
         match self.refresh {
             _ if self.invite.is_some() => None,
-            Refresh::InProgress => None,
+            Refresh::Delayed | Refresh::InProgress => None,
             Refresh::RetryAt(at) => Some(at),
             Refresh::ByTimer => self.timer.refresh_at(),
         }

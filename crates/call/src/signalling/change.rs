@@ -1,7 +1,6 @@
 //! Changes of a session by the far end: a re-INVITE or an UPDATE for hold, resume, another address, or a refresh.
 
 use sip::method::Method;
-use sip::name::Name;
 
 use crate::sdp::Offer;
 use crate::session_timer::SessionTimer;
@@ -9,7 +8,7 @@ use crate::session_timer::SessionTimer;
 use super::agent::UserAgent;
 use super::answer::description;
 use super::call::{Call, Invite, Received, Refresh};
-use super::headers;
+use super::destination::is_translated;
 use super::outside::read_offer;
 use super::response::Response;
 
@@ -26,6 +25,7 @@ impl UserAgent {
         call.timer = timer;
         call.refresh = Refresh::ByTimer;
         call.flow = received.arrival.flow;
+        call.is_translated = is_translated(received);
         let is_invite = received.request.method() == Method::Invite;
         let offers = offer.is_none();
         if let (Some(offer), Some(negotiation)) = (offer, &mut call.negotiation) {
@@ -42,13 +42,11 @@ impl UserAgent {
     }
 
     fn review(&self, call: &Call, received: &Received) -> Result<(Option<Offer>, SessionTimer), Response> {
-        if call.refresh == Refresh::InProgress {
+        let offer = read_offer(&received.request)?;
+        // Our offer has no answer yet (RFC 3311 section 5.2); without one of theirs there is no conflict.
+        if offer.is_some() && call.awaits_answer() {
             return Err(Response::new(491, Vec::new()));
         }
-        if let Some(lacking) = headers::lacking(&received.request) {
-            return Err(Response::new(420, vec![(Name::Unsupported, lacking)]));
-        }
-        let offer = read_offer(&received.request)?;
         Ok((offer, self.agree_timer(&received.request)?))
     }
 }

@@ -8,37 +8,43 @@ use sip::transport::flow::{Destination, Flow, Link, Peer, Protocol, Stream};
 use sip::transport::next_hop::NextHop;
 
 use super::agent::UserAgent;
+use super::call::{Call, Received};
 use super::input::Output;
 
 impl UserAgent {
-    /// Where a request within a call goes whose far end was last heard over this flow.
+    /// Where a request within a call goes.
     ///
-    /// A connection is used again as long as it is open: behind a NAT there is no other way. Datagrams go to the next
-    /// hop that the dialog names, unless that is a target (and no proxy) at another address than its requests come
-    /// from: then it is behind a NAT, too. Where the next hop is a name that is not resolved, or of a transport that this
-    /// node does not listen on, the request goes back to where those of the far end come from.
-    pub(super) fn destination(&self, dialog: &Dialog, flow: Flow) -> Destination {
-        let Some((protocol, address)) = dialog.next_hop().ok().and_then(|hop| self.usable(hop, flow)) else {
+    /// A far end behind address translation gets it over what its own requests come over: there is no other way. So it
+    /// is when the next hop is a name that is not resolved, or of a transport over which this node opens no
+    /// connections. Any other request goes to the next hop that the dialog names, over the connection that the call
+    /// came over if that leads there: proxies and phones that opened it expect it to be used.
+    pub(super) fn destination(&self, dialog: &Dialog, call: &Call) -> Destination {
+        let flow = call.flow;
+        let is_routed = dialog.routes().next().is_some();
+        let hop = dialog.next_hop().ok().and_then(|hop| self.usable(hop, flow));
+        let Some((protocol, address)) = hop.filter(|_| is_routed || !call.is_translated) else {
             return Destination::back_over(flow);
         };
-        let is_routed = dialog.routes().next().is_some();
-        let is_translated = !is_routed && address.ip() != flow.remote.ip().to_canonical();
+        let leads_there = address.ip() == flow.remote.ip().to_canonical();
         match (flow.link, protocol) {
-            (Link::Connection(stream, connection), _) => {
-                let stream = match protocol {
-                    Protocol::Stream(stream) => stream,
-                    Protocol::Udp => stream,
-                };
+            (Link::Connection(stream, connection), _) if leads_there => {
                 let peer = Peer { stream, remote: address, name: None };
                 Destination::Stream { local: flow.local.ip(), connection: Some(connection), peer }
             }
-            (Link::Datagrams, _) if is_translated => Destination::back_over(flow),
-            (Link::Datagrams, Protocol::Udp) => Destination::Datagrams { local: flow.local, remote: address },
-            (Link::Datagrams, Protocol::Stream(stream)) => {
+            (_, Protocol::Udp) => {
+                Destination::Datagrams { local: self.datagram_address(flow), remote: address }
+            }
+            (_, Protocol::Stream(stream)) => {
                 let peer = Peer { stream, remote: address, name: None };
                 Destination::Stream { local: flow.local.ip(), connection: None, peer }
             }
         }
+    }
+
+    /// The address of ours that datagrams leave from towards the far end of a flow.
+    fn datagram_address(&self, flow: Flow) -> SocketAddr {
+        let port = self.listeners.0.iter().find(|listener| listener.protocol == Protocol::Udp);
+        SocketAddr::new(flow.local.ip(), port.map_or(flow.local.port(), |listener| listener.address.port()))
     }
 
     /// Has the name of the next hop of a dialog resolved, if it is one, so that its address is known when a request is
@@ -58,11 +64,20 @@ impl UserAgent {
         let address = SocketAddr::new(hop.host.address().or_else(resolved)?.to_canonical(), hop.port);
         let is_reachable =
             !address.ip().is_unspecified() && address.port() != 0 && address.is_ipv4() == ours.is_ipv4();
-        let listens = |protocol| self.listeners.0.iter().any(|listener| listener.protocol == protocol);
         let is_supported = match hop.protocol {
             Protocol::Udp | Protocol::Stream(Stream::Tcp) => true,
-            Protocol::Stream(Stream::Tls) => listens(Protocol::TLS),
+            // Others open such connections; see `sockets`.
+            Protocol::Stream(Stream::Tls) => flow.protocol() == Protocol::TLS,
         };
         (is_reachable && is_supported).then_some((hop.protocol, address))
     }
+}
+
+/// Whether the sender of a request is behind address translation: nobody has forwarded the request, and the topmost Via
+/// names its sender by another address than it came from, or by a name.
+pub(super) fn is_translated(received: &Received) -> bool {
+    let headers = received.request.headers();
+    let is_forwarded = headers.vias().nth(1).is_some();
+    let sent_by = headers.top_via().host.address().map(|address| address.to_canonical());
+    !is_forwarded && sent_by != Some(received.arrival.flow.remote.ip().to_canonical())
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use sip::method::Method;
+use sip::transaction::TransactionId;
 
 use crate::calls::Stats;
 
 use super::agent::UserAgent;
-use super::call::{Call, Media, Progress};
+use super::call::{Call, Media, Progress, Received};
 use super::headers::reason;
 use super::input::Output;
 use super::response::{Refused, Response, finish};
@@ -48,6 +49,7 @@ impl UserAgent {
         self.count(call.purpose, end.counter());
         self.release(call);
         if let Some(received) = call.deferred.take() {
+            self.by_invite.remove(&received.transaction);
             self.send_within(call, &received, &Response::new(487, Vec::new()));
         }
         call.invite = None;
@@ -83,9 +85,14 @@ impl UserAgent {
         self.forget(call);
     }
 
-    /// The far end gives up an INVITE that has no final response.
-    pub(super) fn on_cancel(&mut self, call: &mut Call) {
-        if matches!(call.progress, Progress::Opening { .. } | Progress::Ringing { .. }) {
+    /// The far end gives up an INVITE that has no final response: the one that began the call, or a change that waits.
+    pub(super) fn on_cancel(&mut self, call: &mut Call, cancel: &Received, invite: TransactionId) {
+        let written = Self::written(cancel, &Response::new(200, Vec::new()), &call.tag);
+        self.send_response(cancel, &written);
+        if let Some(received) = call.deferred.take_if(|received| received.transaction == invite) {
+            self.by_invite.remove(&invite);
+            self.send_within(call, &received, &Response::new(487, Vec::new()));
+        } else if matches!(call.progress, Progress::Opening { .. } | Progress::Ringing { .. }) {
             self.end(call, End::Cancelled);
         }
     }

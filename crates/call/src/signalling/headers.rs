@@ -68,7 +68,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Vec<Field> {
 
 /// Our Contact, as the far end of this flow reaches us. Within a secure dialog it is a SIPS URI.
 pub(super) fn contact(listeners: &Listeners, flow: Flow, secure: bool) -> Field {
-    let protocol = flow.protocol();
+    let protocol = if secure { Protocol::TLS } else { flow.protocol() };
     let address = listeners.sent_by(protocol, flow.local.ip());
     let uri = match protocol {
         _ if secure => format!("sips:{address}"),
@@ -80,8 +80,8 @@ pub(super) fn contact(listeners: &Listeners, flow: Flow, secure: bool) -> Field 
 }
 
 /// Whether our Contact in the dialog of this INVITE is a SIPS URI (RFC 3261 section 12.1.1): what the caller names is
-/// one. Over another transport than TLS that would name an address where nobody listens.
-pub(super) fn is_secure(invite: &Request, flow: Flow) -> bool {
+/// one. A node without a listener of TLS would name an address where nobody listens.
+pub(super) fn is_secure(invite: &Request, listeners: &Listeners) -> bool {
     let is_sips = |uri: Uri<'_>| uri.sip().is_some_and(|uri| uri.scheme == Scheme::Sips);
     let headers = invite.headers();
     let named = match (headers.record_routes().next(), headers.contacts()) {
@@ -91,7 +91,8 @@ pub(super) fn is_secure(invite: &Request, flow: Flow) -> bool {
         }
         (None, Contacts::All) => None,
     };
-    flow.protocol() == Protocol::TLS && (is_sips(invite.uri()) || named.is_some_and(is_sips))
+    let listens = listeners.0.iter().any(|listener| listener.protocol == Protocol::TLS);
+    listens && (is_sips(invite.uri()) || named.is_some_and(is_sips))
 }
 
 /// The extensions that a request requires and this node lacks, as the value of Unsupported.

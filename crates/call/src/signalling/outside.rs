@@ -14,6 +14,7 @@ use crate::session_timer::{Policy, SessionTimer, TooShort};
 
 use super::agent::{ExpectedProbe, UserAgent};
 use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
+use super::destination::is_translated;
 use super::headers::{self, abilities, allow};
 use super::response::{Refused, Response, of_unacceptable};
 
@@ -32,6 +33,10 @@ impl UserAgent {
         }
         if !self.may_answer(&received) {
             return;
+        }
+        if let Some(lacking) = headers::lacking(&received.request) {
+            let unsupported = vec![(Name::Unsupported, lacking)];
+            return self.respond(&received, &Response::new(420, unsupported));
         }
         let response = match received.request.method() {
             Method::Options => self.options(),
@@ -129,8 +134,9 @@ impl UserAgent {
             progress: Progress::Opening { tries: 0, retry: None },
             media: Media::None,
             dialog: None,
-            secure: headers::is_secure(&received.request, received.arrival.flow),
+            secure: headers::is_secure(&received.request, &self.listeners),
             flow: received.arrival.flow,
+            is_translated: is_translated(&received),
             invite: Some(Invite { received, offers }),
             deferred: None,
             session: self.random.number() >> 1,

@@ -43,7 +43,7 @@ impl UserAgent {
     pub(super) fn send_request(&mut self, call: &Call, bytes: Vec<u8>) -> bool {
         let Some(dialog) = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)) else { return false };
         let sequence = dialog.last_sequence().unwrap_or_default();
-        let destination = self.destination(dialog, call.flow);
+        let destination = self.destination(dialog, call);
         let branch = Branch::new(self.random.branch());
         let outgoing = Outgoing { bytes, destination, branch };
         match self.layer.request(self.now(), outgoing) {
@@ -78,7 +78,7 @@ impl UserAgent {
                 self.refreshed(call, response);
             }
             Some(Outcome::RepeatAck(sent)) => self.send_ack(call, sent),
-            Some(Outcome::RetryLater) => call.refresh = Refresh::ByTimer,
+            Some(Outcome::RetryLater) => call.refresh = Refresh::Delayed,
             Some(Outcome::End) if matches!(call.progress, Progress::Ending { .. }) => self.forget(call),
             Some(Outcome::End) => self.end(call, End::Refused),
             Some(Outcome::Deliver) if !response.status().is_provisional() => {
@@ -98,7 +98,7 @@ impl UserAgent {
 
     fn send_ack(&mut self, call: &Call, sent: SentAck) {
         let Some(dialog) = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)) else { return };
-        let destination = self.destination(dialog, call.flow);
+        let destination = self.destination(dialog, call);
         let outgoing = Outgoing { bytes: sent.bytes.to_vec(), destination, branch: Branch::new(sent.random) };
         if let Ok((_, effects)) = self.layer.request(self.now(), outgoing) {
             self.effects.extend(effects);

@@ -78,9 +78,11 @@ impl UserAgent {
         }
     }
 
-    /// Responds to a request that belongs to no dialog.
+    /// Responds to a request that belongs to no dialog, and keeps nothing of it (RFC 3261 section 8.2.7): when the
+    /// request comes again it gets the same response. So a stream of them takes no room from the calls.
     pub(super) fn respond(&mut self, received: &Received, response: &Response) {
-        let tag = self.random.tag();
+        let tag = self.layer.stateless_tag(received.request.headers());
         self.send_response(received, &Self::written(received, response, &tag));
+        self.layer.abandon(received.transaction);
     }
 }

@@ -7,7 +7,7 @@ use sip::name::Name;
 use super::agent::UserAgent;
 use super::call::{Call, Progress, Received};
 use super::ending::End;
-use super::headers::{abilities, allow};
+use super::headers::{self, abilities, allow};
 use super::response::Response;
 
 impl UserAgent {
@@ -30,10 +30,19 @@ impl UserAgent {
     }
 
     fn accepted(&mut self, call: &mut Call, received: Received) {
+        if let Some(lacking) = headers::lacking(&received.request) {
+            let unsupported = vec![(Name::Unsupported, lacking)];
+            self.send_within(call, &received, &Response::new(420, unsupported));
+            return;
+        }
         let response = match received.request.method() {
             Method::Bye => return self.hang_up(call, &received),
             Method::Invite | Method::Update => return self.change_or_defer(call, received),
             Method::Options => Response::new(200, abilities()),
+            // RFC 6086 section 4.2.2: this node knows no package.
+            Method::Info if received.request.headers().others("Info-Package").next().is_some() => {
+                Response::new(469, Vec::new())
+            }
             Method::Info => Response::new(200, Vec::new()),
             // No reliable provisional response was sent, and nothing was subscribed to.
             Method::Prack | Method::Notify => Response::new(481, Vec::new()),
@@ -58,13 +67,15 @@ impl UserAgent {
         }
     }
 
-    /// A change that overtakes the ACK before it waits for that ACK: datagrams may change their order. A second one is
-    /// too early (RFC 3261 section 14.2).
+    /// An INVITE that overtakes the ACK before it waits for that ACK: datagrams may change their order. A second one is
+    /// too early (RFC 3261 section 14.2). An UPDATE waits for nothing (RFC 3311 section 5.2).
     fn change_or_defer(&mut self, call: &mut Call, received: Received) {
-        if call.invite.is_none() {
+        let is_update = received.request.method() == Method::Update;
+        let is_answered = matches!(call.progress, Progress::Answered | Progress::Confirmed);
+        if is_answered && (call.invite.is_none() || is_update) {
             self.change(call, &received);
-        } else if call.deferred.is_none() && matches!(call.progress, Progress::Answered | Progress::Confirmed)
-        {
+        } else if is_answered && call.deferred.is_none() {
+            self.by_invite.insert(received.transaction, call.id);
             call.deferred = Some(received);
         } else {
             self.send_within(call, &received, &Response::new(500, vec![(Name::RetryAfter, "1".into())]));

@@ -13,6 +13,7 @@ use sip::transport::flow::{Connection, Flow, Link, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -27,6 +28,8 @@ use super::datagrams::canonical;
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a handshake of TLS may take. A phone needs four messages on a network that may be slow.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a message may take from its first byte to its last: one that goes on for longer holds a place for nothing.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(30);
 /// The bytes that are read at a time.
 const PORTION: usize = 8 * 1024;
 
@@ -101,13 +104,27 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Unserved<S> {
 async fn read(mut reader: impl AsyncRead + Unpin, connection: Connection, driver: &Arc<Driver>) {
     let mut framer = Framer::new();
     let mut portion = vec![0; PORTION];
-    while let Ok(length @ 1..) = reader.read(&mut portion).await {
+    let mut begun = None;
+    loop {
+        let read = reader.read(&mut portion);
+        let Ok(Ok(length @ 1..)) = timeout_at(begun.unwrap_or_else(far), read).await else { return };
         driver.connections.heard(connection);
         framer.push(&portion[..length]);
         while let Some(frame) = framer.next_frame() {
             driver.handle(Input::Transport(TransportInput::Frame { connection, frame }));
+            begun = None;
+        }
+        if framer.is_between() {
+            begun = None;
+        } else {
+            begun.get_or_insert_with(|| Instant::now() + MESSAGE_LIMIT);
         }
     }
+}
+
+/// A moment that does not come.
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(86_400 * 365)
 }
 
 /// Writes what is queued until nothing more can come.

@@ -53,11 +53,11 @@ impl Layer {
 
     /// Whether this ACK is for an answer that was given without a transaction: such an ACK means nothing.
     pub(super) fn answered_at_once(&self, ack: &Request) -> bool {
-        ack.headers().to().tag() == Some(&self.tag(ack.headers()))
+        ack.headers().to().tag() == Some(&self.stateless_tag(ack.headers()))
     }
 
     fn draft(&self, arrival: &Arrival, reply: Reply<'_>, fields: &Fields) -> Draft {
-        let tag = self.tag(fields);
+        let tag = self.stateless_tag(fields);
         let tag = Token::new(&tag).expect("hexadecimal digits are a token");
         reply.seen_from(arrival.source).tagged(tag).draft()
     }
@@ -71,9 +71,9 @@ impl Layer {
         self.put(flow, draft.finish().into());
     }
 
-    /// A tag for To that is the same when the request comes again, and in its ACK. It is no secret: who guesses it
+    /// A tag for To of an answer without a transaction, that is the same when the request comes again, and in its ACK. It is no secret: who guesses it
     /// gets an ACK ignored.
-    fn tag(&self, fields: &Fields) -> String {
+    pub fn stateless_tag(&self, fields: &Fields) -> String {
         // FNV-1a, from the seed on.
         let mut hash = self.seed ^ 0xcbf2_9ce4_8422_2325;
         for name in [Name::CallId, Name::From] {

@@ -327,3 +327,51 @@ fn requests_within_a_call_get_the_answers_of_the_rfcs() {
     assert!(world.answer().starts_with("SIP/2.0 500"), "out of order");
     assert_eq!(world.count(), 1);
 }
+
+#[test]
+fn update_waits_for_no_ack_and_conflicts_with_an_offer_of_ours_alone() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    world.receive(PHONE, &phone.invite(""));
+    phone.answered(&world.answer());
+    let ack = phone.ack(SDP);
+    world.receive(PHONE, &phone.next("UPDATE", SDP));
+    assert!(world.answer().starts_with("SIP/2.0 491"));
+    world.receive(PHONE, &phone.next("UPDATE", ""));
+    assert!(world.answer().starts_with("SIP/2.0 200"));
+    world.receive(PHONE, &ack);
+    assert_eq!(world.stats().carried, 1);
+}
+
+#[test]
+fn change_that_waits_can_be_cancelled() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    world.receive(PHONE, &phone.invite(SDP));
+    phone.answered(&world.answer());
+    let ack = phone.ack("");
+    let held = SDP.replace("RTP/AVP 0\r\n", "RTP/AVP 0\r\na=inactive\r\n");
+    world.receive(PHONE, &phone.invite(&held));
+    world.receive(PHONE, &phone.request("CANCEL", &format!("i{}", phone.sequence), ""));
+    let sent = world.take_sent();
+    assert!(sent[0].starts_with("SIP/2.0 200") && sent[1].starts_with("SIP/2.0 487"), "{sent:?}");
+    world.receive(PHONE, &ack);
+    assert_eq!(world.take_done(), ["join 1 Meeting", "start 1"]);
+    assert_eq!(world.count(), 1);
+}
+
+#[test]
+fn required_extension_that_is_not_supported_is_refused_in_every_request() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    world.call(&mut phone);
+    phone.extra = "Require: nothingSupportsThis\r\n".into();
+    for method in ["OPTIONS", "INFO", "UPDATE", "BYE"] {
+        world.receive(PHONE, &phone.next(method, ""));
+        let refusal = world.answer();
+        assert!(refusal.starts_with("SIP/2.0 420"), "{method}: {refusal}");
+        assert_eq!(header(&refusal, "Unsupported"), "nothingSupportsThis");
+    }
+    let mut other = Phone::new("b");
+    other.extra = phone.extra.clone();
+    world.receive(PHONE, &other.request("OPTIONS", "o", ""));
+    assert!(world.answer().starts_with("SIP/2.0 420"));
+    assert_eq!(world.count(), 1);
+}

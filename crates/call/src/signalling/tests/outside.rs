@@ -107,3 +107,20 @@ fn source_above_its_rate_is_refused_and_far_above_it_not_answered() {
     world.receive("192.0.2.7:5060", &Phone::new("other").invite(SDP));
     assert!(world.answer().starts_with("SIP/2.0 200"), "another source is not concerned");
 }
+
+#[test]
+fn stream_of_requests_without_a_call_leaves_nothing_and_each_gets_the_same_answer_again() {
+    let mut world = World::new();
+    for n in 0..100 {
+        let options = Phone::new(&format!("o{n}")).request("OPTIONS", "x", "");
+        let invite =
+            Phone { target: "sip:nobody@192.0.2.1".into(), ..Phone::new(&format!("i{n}")) }.invite(SDP);
+        for request in [options, invite] {
+            world.receive(PHONE, &request);
+            let answer = world.answer();
+            world.receive(PHONE, &request);
+            assert_eq!(world.answer(), answer);
+        }
+    }
+    assert_eq!(world.agent.next_deadline(), None);
+}

@@ -61,6 +61,8 @@ fn refresh_that_is_refused_for_now_is_tried_again() {
         let (mut world, _, refresh) = refreshing();
         world.receive(PHONE, &response(&refresh, status, headers, ""));
         assert!(world.answer().starts_with("ACK "));
+        world.pass(Duration::ZERO);
+        assert_eq!(world.take_sent(), [] as [&str; 0], "{status}");
         world.pass(Duration::from_secs(pause));
         let again = world.take_sent();
         assert!(again[0].starts_with("INVITE "), "{status}: {again:?}");
@@ -95,9 +97,40 @@ fn change_of_the_far_end_during_our_refresh_is_pending() {
         world.receive(PHONE, &phone.next(method, SDP));
         assert!(world.answer().starts_with("SIP/2.0 491"));
     }
+    world.receive(PHONE, &phone.next("UPDATE", ""));
+    assert!(world.answer().starts_with("SIP/2.0 200"), "it offers nothing");
     world.receive(PHONE, &response(&refresh, "200 OK", "", SDP));
     world.take_sent();
     phone.sequence += 1;
     world.receive(PHONE, &phone.invite(SDP));
     assert!(world.take_sent().iter().any(|text| text.starts_with("SIP/2.0 200")));
+}
+
+#[test]
+fn refresh_that_is_pending_again_and_again_is_sent_at_most_every_time_it_is_due() {
+    let (mut world, _, mut refresh) = refreshing();
+    let mut refreshes = 0;
+    while world.count() == 1 {
+        world.receive(PHONE, &response(&refresh, "491 Request Pending", "", ""));
+        world.pass(Duration::from_secs(2));
+        for text in world.take_sent() {
+            if text.starts_with("INVITE ") {
+                refreshes += 1;
+                refresh = text;
+            }
+        }
+    }
+    assert!((300..900).contains(&refreshes), "{refreshes} in the 868 s until the session lapses");
+}
+
+#[test]
+fn change_of_the_far_end_replaces_a_refresh_that_is_pending() {
+    let (mut world, mut phone, refresh) = refreshing();
+    world.receive(PHONE, &response(&refresh, "491 Request Pending", "", ""));
+    world.take_sent();
+    world.receive(PHONE, &phone.invite(SDP));
+    assert!(world.answer().starts_with("SIP/2.0 200"));
+    world.receive(PHONE, &phone.ack(""));
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.take_sent(), [] as [&str; 0]);
 }

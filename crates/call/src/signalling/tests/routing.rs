@@ -33,8 +33,24 @@ fn request_goes_to_the_contact_or_through_the_proxies_or_back() {
         "192.0.2.2:7000",
         "sip:p@192.0.2.2:7000",
     );
-    // A contact behind a NAT.
-    check(|phone| phone.contact = "<sip:p@10.0.0.5:7000>".into(), PHONE, PHONE, "sip:p@10.0.0.5:7000");
+    // Another address is where it wants to be called, unless its Via shows that it is behind a NAT.
+    check(
+        |phone| phone.contact = "<sip:p@192.0.2.7:7000>".into(),
+        PHONE,
+        "192.0.2.7:7000",
+        "sip:p@192.0.2.7:7000",
+    );
+    let hidden: fn(&mut Phone) = |phone| {
+        phone.contact = "<sip:p@10.0.0.5:7000>".into();
+        phone.via = "SIP/2.0/UDP 10.0.0.5:7000;rport".into();
+    };
+    check(hidden, PHONE, PHONE, "sip:p@10.0.0.5:7000");
+    // Through a proxy that does not want to be in the way.
+    let forwarded: fn(&mut Phone) = |phone| {
+        phone.contact = "<sip:p@192.0.2.7:7000>".into();
+        phone.via = "SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bKp, SIP/2.0/UDP 192.0.2.7:7000".into();
+    };
+    check(forwarded, PHONE, "192.0.2.7:7000", "sip:p@192.0.2.7:7000");
     check(|phone| phone.contact = "<sip:p@phone.invalid>".into(), PHONE, PHONE, "sip:p@phone.invalid");
     // Through a proxy, whatever the contact says.
     let routed: fn(&mut Phone) = |phone| {
@@ -100,4 +116,25 @@ fn name_of_a_proxy_is_resolved_when_the_call_is_answered() {
     world.silent(1);
     let (flow, _) = world.sent.pop().expect("a BYE");
     assert_eq!(flow.remote, address("198.51.100.9:5060"));
+}
+
+#[test]
+fn request_goes_over_its_connection_only_where_that_leads() {
+    let over = |extra: &str| {
+        let (mut world, mut phone) = (World::new(), Phone::new("a"));
+        phone.via = "SIP/2.0/TCP 192.0.2.2:5062".into();
+        phone.extra = extra.into();
+        world.accept("192.0.2.2:50123");
+        world.receive_over_connection(&phone.invite(SDP));
+        phone.answered(&world.answer());
+        world.receive_over_connection(&phone.ack(""));
+        world.silent(1);
+        (world.sent.pop().map(|(flow, _)| flow.remote), world.opening.pop().map(|peer| peer.remote))
+    };
+    assert_eq!(over(""), (Some(address("192.0.2.2:50123")), None));
+    assert_eq!(over("Record-Route: <sip:192.0.2.2:5080;lr>\r\n"), (Some(address("192.0.2.2:50123")), None));
+    let elsewhere = "Record-Route: <sip:198.51.100.9:5080;transport=tcp;lr>\r\n";
+    assert_eq!(over(elsewhere), (None, Some(address("198.51.100.9:5080"))));
+    let by_datagrams = "Record-Route: <sip:198.51.100.9:5080;lr>\r\n";
+    assert_eq!(over(by_datagrams), (Some(address("198.51.100.9:5080")), None));
 }
