@@ -39,7 +39,7 @@ impl UserAgent {
             return self.respond(&received, &Response::new(420, unsupported));
         }
         let response = match received.request.method() {
-            Method::Options => self.options(),
+            Method::Options => self.options(&received.request),
             Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
                 Response::new(481, Vec::new())
             }
@@ -74,8 +74,9 @@ impl UserAgent {
         self.layer.abandon(received.transaction);
     }
 
-    /// The answer to OPTIONS: what this node can do, or why it takes no calls.
-    fn options(&self) -> Response {
+    /// The answer to OPTIONS: what this node can do, or why it, or the room that is asked for, takes no calls. The status
+    /// is that of an INVITE (RFC 3261 section 11.2). Without a user part the node itself is asked for.
+    fn options(&self, request: &Request) -> Response {
         match self.admitter.admission() {
             Admission::Closed(closed) => {
                 Response::new(503, headers::refusal(&Refusal::Closed(closed.clone())))
@@ -83,8 +84,19 @@ impl UserAgent {
             Admission::Open if self.media_fault.is_some() => {
                 Response::new(503, headers::refusal(&Refusal::CallLimit))
             }
-            Admission::Open => Response::new(200, abilities()),
+            Admission::Open => match dialled(request) {
+                None => Response::new(416, Vec::new()),
+                Some((user, host)) if !user.is_empty() && self.room(&user, &host).is_none() => {
+                    Response::new(404, Vec::new())
+                }
+                Some(_) => Response::new(200, abilities()),
+            },
         }
+    }
+
+    /// The room that has an alias, which may be a telephone number with parameters.
+    fn room(&self, user: &str, host: &str) -> Option<&RoomName> {
+        self.rooms.find(user, host).or_else(|| self.rooms.find(number(user), host))
     }
 
     fn new_call(&mut self, received: Received) {
@@ -159,14 +171,13 @@ impl UserAgent {
         let Some((user, host)) = dialled(invite) else {
             return Err(not_acceptable(Response::new(416, Vec::new())));
         };
-        let room = match purpose {
-            // A probe is alone in a room whose name, its alias, no other has.
-            Purpose::Probe => Some(user.as_str().into()),
-            Purpose::Caller => self.rooms.find(&user, &host).cloned(),
-        };
         let no_room =
             || Refused { response: Response::new(404, Vec::new()), count: |stats| stats.not_found += 1 };
-        let room = room.or_else(|| self.rooms.find(number(&user), &host).cloned()).ok_or_else(no_room)?;
+        let room = match purpose {
+            // A probe is alone in a room whose name, its alias, no other has.
+            Purpose::Probe => user.as_str().into(),
+            Purpose::Caller => self.room(&user, &host).cloned().ok_or_else(no_room)?,
+        };
         let offer = read_offer(invite).map_err(not_acceptable)?;
         let timer = self.agree_timer(invite).map_err(not_acceptable)?;
         Ok(Terms { room, offer, timer })

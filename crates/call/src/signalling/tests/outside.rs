@@ -92,6 +92,23 @@ fn requests_outside_of_a_call_get_the_answers_of_the_rfcs() {
 }
 
 #[test]
+fn options_are_answered_as_an_invite_would_be() {
+    let mut world = World::new();
+    let mut check = |target: &str, status: &str| {
+        let mut phone = Phone::new(target);
+        phone.target = target.into();
+        world.receive(PHONE, &phone.request("OPTIONS", "x", ""));
+        let answer = world.answer();
+        assert!(answer.starts_with(&format!("SIP/2.0 {status}")), "{target}: {answer}");
+    };
+    check("sip:192.0.2.1", "200");
+    check("sip:meet@192.0.2.1", "200");
+    check("tel:80-00", "200");
+    check("sip:nobody@192.0.2.1", "404");
+    check("mailto:meet@192.0.2.1", "416");
+}
+
+#[test]
 fn source_above_its_rate_is_refused_and_far_above_it_not_answered() {
     let mut few = settings();
     few.source_rate = crate::settings::SourceRate { admitted: 1, burst: 2, answered: 3 };
