@@ -6,11 +6,14 @@ use std::process::Command;
 use crate::run::{Failed, cargo, run};
 
 /// A program, and the Debian package that contains it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 11] = [
     // libopus is compiled in.
     ("cmake", "cmake"),
     ("sipp", "sip-tester"),
+    ("sipsak", "sipsak"),
     ("baresip", "baresip"),
+    ("linphonec", "linphone-cli"),
+    (PROXY, "kamailio"),
     ("minisign", "minisign"),
     // Network namespaces, virtual links and their limits for tests.
     ("ip", "iproute2"),
@@ -21,6 +24,9 @@ const NEEDED: [(&str, &str); 8] = [
     // Earlier releases are built from their commits.
     ("git", "git"),
 ];
+
+/// A SIP proxy. Its package starts a service.
+const PROXY: &str = "kamailio";
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<(), Failed> {
@@ -36,8 +42,11 @@ pub(crate) fn install() -> Result<(), Failed> {
             "the tests need these Debian packages, install them by hand: {missing}"
         )));
     }
-    run(apt().args(["update", "-qq"]))?;
-    run(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
+    if !is_there(PROXY) {
+        mask_the_proxy()?;
+    }
+    run(as_root("apt-get").args(["update", "-qq"]))?;
+    run(as_root("apt-get").args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
 }
 
 /// The tests run last; that their runner is there is checked first.
@@ -53,21 +62,33 @@ pub(crate) fn check_nextest() -> Result<(), Failed> {
     ))
 }
 
-fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+/// Keeps systemd from starting a proxy on the addresses of this machine when its package is installed: the tests start
+/// proxies of their own.
+fn mask_the_proxy() -> Result<(), Failed> {
+    if !is_there("systemctl") {
+        return Ok(());
+    }
+    run(as_root("systemctl").args(["--quiet", "mask", "kamailio.service"]))
 }
 
-/// `apt-get`, through sudo where there is one and it is needed.
-fn apt() -> Command {
+/// Whether a program is in the search path, or where those of the system's services are.
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let services = std::path::PathBuf::from("/usr/sbin");
+    std::env::split_paths(&path).chain([services]).any(|folder| folder.join(program).is_file())
+}
+
+/// A program of the system, through sudo where there is one and it is needed.
+fn as_root(program: &str) -> Command {
     let mut command = if is_there("sudo") && !is_root() {
         let mut sudo = Command::new("sudo");
-        sudo.arg("apt-get");
+        // sudo passes no environment on.
+        sudo.args(["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", program]);
         sudo
     } else {
-        Command::new("apt-get")
+        Command::new(program)
     };
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
     command
 }
 
