@@ -1,6 +1,8 @@
-//! A running engine on an address of its own, sipp, and a small caller made of plain sockets.
+//! A running engine on an address of its own, other programs that call it, and a small caller made of plain sockets.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
+
+pub mod program;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -17,9 +19,11 @@ use tokio::process::Command;
 /// The longest wait for a condition: longer than anything here takes, even on a busy machine.
 pub const BOUND: Duration = Duration::from_secs(30);
 
-/// The node's address of a test; callers get the ones after it.
+/// The node's address of a test; callers get the ones after it. Another run of the same test on this machine has others:
+/// the ports of one address are taken in turn.
 pub fn address(test: u8, host: u8) -> IpAddr {
-    Ipv4Addr::new(127, 88, test, host).into()
+    let process = 128 | (std::process::id() & 0x3f) as u8;
+    Ipv4Addr::new(127, process, test, host).into()
 }
 
 /// The settings of a test: short timers, no limit that is not the test's subject.
@@ -67,19 +71,41 @@ pub async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 /// Runs sipp against the engine; the test fails when sipp does.
 pub async fn sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) {
     let output = try_sipp(engine, caller, arguments).await;
+    check_sipp(&output, &format!("{:?}", engine.stats()));
+}
+
+/// Fails when sipp did, and shows what else is known.
+pub fn check_sipp(output: &Output, known: &str) {
     let text =
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     let tail: String =
         text.lines().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
-    assert!(output.status.success(), "sipp {arguments:?}: {tail}\n{:?}", engine.stats());
+    assert!(output.status.success(), "sipp: {tail}\n{known}");
 }
 
+/// Runs sipp against the engine. It may report failures.
 pub async fn try_sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) -> Output {
+    run_sipp(engine.sip_address(), caller, arguments).await
+}
+
+/// Runs sipp against an address. It may report failures.
+pub async fn run_sipp(target: SocketAddr, caller: IpAddr, arguments: &[&str]) -> Output {
     let ip = caller.to_string();
     Command::new("sipp")
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp"))
-        .arg(engine.sip_address().to_string())
-        .args(["-i", &ip, "-mi", &ip, "-nostdin", "-timeout", "30s", "-timeout_error"])
+        .arg(target.to_string())
+        .args([
+            "-i",
+            &ip,
+            "-p",
+            &program::free_port(caller).to_string(),
+            "-mi",
+            &ip,
+            "-nostdin",
+            "-timeout",
+            "30s",
+            "-timeout_error",
+        ])
         .args(arguments)
         .stdin(Stdio::null())
         .kill_on_drop(true)
