@@ -2,7 +2,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
+pub mod baresip;
 pub mod program;
+pub mod tone;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;

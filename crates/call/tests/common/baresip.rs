@@ -1,0 +1,117 @@
+//! Phones of baresip that send a tone, record what they receive, and are operated over its control port.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::program::{Program, free_port};
+use super::{BOUND, tone, wait_until};
+
+/// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the session
+/// description says (decision 31).
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// How much of a tone is heard at least, in windows of 100 ms.
+const HEARD: usize = 10;
+
+pub struct Baresip {
+    program: Program,
+    control: SocketAddr,
+    folder: TempDir,
+}
+
+impl Baresip {
+    /// Calls a URI over the transport that it names.
+    pub fn dial(hertz: u32, uri: &str) -> Baresip {
+        let ip = HOST;
+        let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
+        let (sip, control) = (SocketAddr::new(ip, free_port(ip)), SocketAddr::new(ip, free_port(ip)));
+        let path = folder.path().display();
+        let config = format!(
+            "sip_listen {sip}\nnet_interface {ip}\nctrl_tcp_listen {control}\n\
+             audio_source ausine,{hertz}\naudio_player aufile,{path}/played.wav\n\
+             audio_alert aufile,{path}/alert.wav\n\
+             ausrc_srate 48000\nauplay_srate 48000\nausrc_channels 2\nauplay_channels 2\n\
+             snd_path {path}\nmodule_path /usr/lib/baresip/modules\n\
+             module g711.so\nmodule aufile.so\nmodule ausine.so\nmodule sndfile.so\n\
+             module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+        );
+        let account = format!("<sip:tone{hertz}@{sip}>;regint=0;audio_codecs=PCMA\n");
+        for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
+            fs::write(folder.path().join(name), text).expect("a file of the phone");
+        }
+        let mut command = Command::new("baresip");
+        command.arg("-f").arg(folder.path()).args(["-e", &format!("/dial {uri}")]).stdin(Stdio::null());
+        let program = Program::start(&mut command, &folder.path().join("log"));
+        Baresip { program, control, folder }
+    }
+
+    pub async fn established(&mut self) {
+        self.program.wait_for("Call established", 1).await;
+    }
+
+    /// Waits until the phone has received a tone for a second from now on.
+    pub async fn hears(&mut self, hertz: u32) {
+        let heard = |folder: &TempDir| -> usize {
+            let files = fs::read_dir(folder.path()).expect("the phone's folder").flatten();
+            let received = files.filter(|file| file.file_name().to_string_lossy().ends_with("-dec.wav"));
+            received.map(|file| tone::windows(&file.path(), hertz)).sum()
+        };
+        let before = heard(&self.folder);
+        let what = format!("{hertz} Hz");
+        self.program.wait_until(&what, |_| heard(&self.folder) >= before + HEARD).await;
+    }
+
+    /// Waits until the node has refreshed the session twice.
+    pub async fn is_refreshed(&mut self) {
+        // The first time is that of the call itself.
+        self.program.wait_for("stream: update 'audio'", 3).await;
+    }
+
+    pub async fn hold(&mut self) {
+        self.change("hold").await;
+    }
+
+    pub async fn resume(&mut self) {
+        self.change("resume").await;
+    }
+
+    /// A change of the session by a re-INVITE: it is over when the phone reports the answer.
+    async fn change(&mut self, command: &str) {
+        let control = self.control;
+        let message = format!("{{\"command\":\"{command}\"}}");
+        let netstring = format!("{}:{message},", message.len());
+        let changed = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(control).expect("the phone has a control port");
+            stream.set_read_timeout(Some(BOUND)).expect("a timeout");
+            stream.write_all(netstring.as_bytes()).expect("the phone reads commands");
+            let (mut events, mut buffer) = (String::new(), [0; 4096]);
+            while !events.contains("CALL_REMOTE_SDP") {
+                let length = stream.read(&mut buffer).unwrap_or_else(|error| panic!("{error}: {events}"));
+                assert!(length > 0, "the phone closed its control port: {events}");
+                events.push_str(&String::from_utf8_lossy(&buffer[..length]));
+            }
+        });
+        changed.await.expect("the phone changes the session");
+        assert!(!self.is_over(), "{}", self.program.written());
+    }
+
+    /// Whether its call has ended, by whichever side.
+    pub fn is_over(&self) -> bool {
+        self.program.written().contains("session closed") || self.program.written().contains("terminated (")
+    }
+
+    /// Waits until the node has ended the call.
+    pub async fn wait_for_hang_up(self) {
+        wait_until("the phone's call ends", || self.is_over()).await;
+    }
+
+    /// Hangs up and ends.
+    pub async fn hang_up(self) {
+        assert!(!self.is_over(), "the call has ended already: {}", self.program.written());
+        self.program.stop().await;
+    }
+}
