@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
 pub mod baresip;
+pub mod kamailio;
 pub mod program;
 pub mod tone;
 
