@@ -65,10 +65,10 @@ impl Site {
     }
 
     /// A phone that calls the room through the proxy, and the index of the node that carries its call.
-    async fn phone(&self, host: u8, hertz: u32, transport: &str) -> (Baresip, usize) {
+    async fn phone(&self, hertz: u32, transport: &str) -> (Baresip, usize) {
         let before = [count(&self.nodes[0]), count(&self.nodes[1])];
         let uri = format!("sip:meet@{};transport={transport}", self.proxy.address);
-        let mut phone = Baresip::dial(address(self.test, host), hertz, &uri);
+        let mut phone = Baresip::dial(hertz, &uri);
         phone.established().await;
         let node = (0..2).find(|node| count(&self.nodes[*node]) > before[*node]);
         (phone, node.expect("a node carries the call"))
@@ -145,8 +145,8 @@ async fn call_that_is_cancelled_through_a_proxy_ends() {
 /// The proxy does not know that the node is in maintenance mode until the node refuses a call.
 async fn drain(test: u8, transport: &str) {
     let site = Site::new(test, transport, &[], Duration::ZERO).await;
-    let (mut staying, drained) = site.phone(20, 400, transport).await;
-    let (other, open) = site.phone(21, 1000, transport).await;
+    let (mut staying, drained) = site.phone(400, transport).await;
+    let (other, open) = site.phone(1000, transport).await;
     assert_ne!(drained, open, "the proxy distributes calls");
 
     site.nodes[drained].set_admission(maintenance_mode());
@@ -226,7 +226,7 @@ async fn proxy_that_asks_by_options_sends_no_call_to_a_node_in_maintenance_mode(
 #[tokio::test(flavor = "multi_thread")]
 async fn node_hangs_up_through_a_proxy_that_has_closed_the_idle_connection() {
     let site = Site::new(116, "tcp", &["LIFETIME=1"], Duration::ZERO).await;
-    let (phone, node) = site.phone(20, 400, "udp").await;
+    let (phone, node) = site.phone(400, "udp").await;
     let node = site.nodes[node].sip_address();
     let connection = std::net::TcpStream::connect(node).expect("the node listens");
     assert!(connections_to(node) > 0, "the table is misread");
