@@ -38,6 +38,8 @@ mod media;
 mod sdp;
 mod session_timer;
 mod signalling;
+#[cfg(test)]
+mod simulation;
 mod sockets;
 
 pub use admission::{Admission, Closed};

@@ -135,6 +135,17 @@ impl UserAgent {
         (self.calls.count(), self.calls.oldest())
     }
 
+    /// How much there is of calls, dialogs and transactions: none when there are no calls and all is over.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> usize {
+        self.calls.ids().len()
+            + self.dialogs.count()
+            + self.by_dialog.len()
+            + self.by_invite.len()
+            + self.requests.len()
+            + self.layer.load().entries
+    }
+
     /// The connections that calls use.
     pub(crate) fn connections(&self) -> BTreeSet<Connection> {
         self.calls.connections()

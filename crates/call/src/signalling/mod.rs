@@ -38,4 +38,7 @@ pub(crate) use headers::SDP;
 pub(crate) use input::{Input, NoPort, Output};
 
 #[cfg(test)]
+pub(crate) use tests::kit;
+
+#[cfg(test)]
 mod tests;

@@ -18,39 +18,39 @@ use crate::time::Time;
 
 use super::super::{Input, NoPort, Output, UserAgent};
 
-pub(super) const NODE: &str = "192.0.2.1:5060";
-pub(super) const PHONE: &str = "192.0.2.2:5062";
+pub(crate) const NODE: &str = "192.0.2.1:5060";
+pub(crate) const PHONE: &str = "192.0.2.2:5062";
 
-pub(super) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
+pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
                               m=audio 4000 RTP/AVP 0\r\n";
 
-pub(super) fn address(text: &str) -> SocketAddr {
+pub(crate) fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
 /// What becomes of a media port.
 #[derive(Clone, Debug)]
-pub(super) enum Ports {
+pub(crate) enum Ports {
     Open,
     None(NoPort),
     /// Their outcome is not known yet.
     Pending,
 }
 
-pub(super) struct World {
-    pub(super) agent: UserAgent,
-    pub(super) now: Time,
-    pub(super) ports: Ports,
+pub(crate) struct World {
+    pub(crate) agent: UserAgent,
+    pub(crate) now: Time,
+    pub(crate) ports: Ports,
     /// What was sent, with the address it went to, in order.
-    pub(super) sent: Vec<(Flow, String)>,
+    pub(crate) sent: Vec<(Flow, String)>,
     /// Everything else that was to be done.
-    pub(super) done: Vec<String>,
-    pub(super) opening: Vec<Peer>,
+    pub(crate) done: Vec<String>,
+    pub(crate) opening: Vec<Peer>,
     /// What DNS knows.
-    pub(super) names: BTreeMap<String, IpAddr>,
+    pub(crate) names: BTreeMap<String, IpAddr>,
 }
 
-pub(super) fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let node = address(NODE);
     let mut settings = Settings::new(node, node.ip());
     settings.media_timeout = Duration::from_secs(60);
@@ -58,11 +58,11 @@ pub(super) fn settings() -> Settings {
 }
 
 impl World {
-    pub(super) fn new() -> World {
+    pub(crate) fn new() -> World {
         World::with(settings())
     }
 
-    pub(super) fn with(settings: Settings) -> World {
+    pub(crate) fn with(settings: Settings) -> World {
         let one = |protocol| Listener { protocol, address: settings.sip, advertised: None };
         let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
         let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
@@ -72,7 +72,7 @@ impl World {
         World { agent, now: Time(1000), ports: Ports::Open, sent, done, opening, names: BTreeMap::new() }
     }
 
-    pub(super) fn act(&mut self, act: impl FnOnce(&mut UserAgent, Time) -> Vec<Output>) {
+    pub(crate) fn act(&mut self, act: impl FnOnce(&mut UserAgent, Time) -> Vec<Output>) {
         let mut outputs = act(&mut self.agent, self.now);
         while !outputs.is_empty() {
             let inputs: Vec<_> = outputs.drain(..).filter_map(|output| self.perform(output)).collect();
@@ -127,14 +127,14 @@ impl World {
     }
 
     /// Takes in a datagram.
-    pub(super) fn receive(&mut self, from: &str, text: &str) {
+    pub(crate) fn receive(&mut self, from: &str, text: &str) {
         let read = message::datagram(text.as_bytes());
         let input = TransportInput::Datagram { local: address(NODE), remote: address(from), read };
         self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }
 
     /// Opens connection 1 of a far end.
-    pub(super) fn accept(&mut self, from: &str) -> Flow {
+    pub(crate) fn accept(&mut self, from: &str) -> Flow {
         let link = Link::Connection(Stream::Tcp, Connection(1));
         let flow = Flow { link, local: address(NODE), remote: address(from) };
         self.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::Accepted(flow))));
@@ -142,7 +142,7 @@ impl World {
     }
 
     /// Takes in a message over connection 1.
-    pub(super) fn receive_over_connection(&mut self, text: &str) {
+    pub(crate) fn receive_over_connection(&mut self, text: &str) {
         let mut framer = sip::framer::Framer::new();
         framer.push(text.as_bytes());
         while let Some(frame) = framer.next_frame() {
@@ -152,7 +152,7 @@ impl World {
     }
 
     /// Lets time pass, from deadline to deadline.
-    pub(super) fn pass(&mut self, length: Duration) {
+    pub(crate) fn pass(&mut self, length: Duration) {
         let end = self.now + length;
         while let Some(at) = self.agent.next_deadline().filter(|at| *at <= end) {
             self.now = self.now.max(at);
@@ -161,36 +161,36 @@ impl World {
         self.now = end;
     }
 
-    pub(super) fn silent(&mut self, call: u64) {
+    pub(crate) fn silent(&mut self, call: u64) {
         self.act(|agent, now| agent.handle(now, Input::Silent(Participant(call))));
     }
 
     /// The messages that were sent since this was called last.
-    pub(super) fn take_sent(&mut self) -> Vec<String> {
+    pub(crate) fn take_sent(&mut self) -> Vec<String> {
         self.sent.drain(..).map(|(_, text)| text).collect()
     }
 
     /// The only message that was sent since the last time.
-    pub(super) fn answer(&mut self) -> String {
+    pub(crate) fn answer(&mut self) -> String {
         let mut sent = self.take_sent();
         assert_eq!(sent.len(), 1, "{sent:#?}");
         sent.remove(0)
     }
 
-    pub(super) fn take_done(&mut self) -> Vec<String> {
+    pub(crate) fn take_done(&mut self) -> Vec<String> {
         std::mem::take(&mut self.done)
     }
 
-    pub(super) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.agent.counted().0
     }
 
-    pub(super) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         self.agent.stats()
     }
 
     /// A confirmed call of this phone.
-    pub(super) fn call(&mut self, phone: &mut Phone) {
+    pub(crate) fn call(&mut self, phone: &mut Phone) {
         self.receive(PHONE, &phone.invite(SDP));
         let answer = self.answer();
         assert!(answer.starts_with("SIP/2.0 200 OK"), "{answer}");
@@ -201,18 +201,19 @@ impl World {
 }
 
 /// The requests of a far end.
-pub(super) struct Phone {
-    pub(super) call_id: String,
-    pub(super) sequence: u32,
-    pub(super) tag: String,
-    pub(super) contact: String,
-    pub(super) via: String,
-    pub(super) target: String,
-    pub(super) extra: String,
+#[derive(Clone)]
+pub(crate) struct Phone {
+    pub(crate) call_id: String,
+    pub(crate) sequence: u32,
+    pub(crate) tag: String,
+    pub(crate) contact: String,
+    pub(crate) via: String,
+    pub(crate) target: String,
+    pub(crate) extra: String,
 }
 
 impl Phone {
-    pub(super) fn new(call_id: &str) -> Phone {
+    pub(crate) fn new(call_id: &str) -> Phone {
         Phone {
             call_id: call_id.into(),
             sequence: 1,
@@ -224,7 +225,7 @@ impl Phone {
         }
     }
 
-    pub(super) fn request(&self, method: &str, branch: &str, body: &str) -> String {
+    pub(crate) fn request(&self, method: &str, branch: &str, body: &str) -> String {
         let Phone { call_id, sequence, tag, contact, via, target, extra } = self;
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         format!(
@@ -236,24 +237,24 @@ impl Phone {
     }
 
     /// An INVITE. Its branch has the number of its CSeq.
-    pub(super) fn invite(&self, body: &str) -> String {
+    pub(crate) fn invite(&self, body: &str) -> String {
         self.request("INVITE", &format!("i{}", self.sequence), body)
     }
 
     /// The tag of the node is known from now on.
-    pub(super) fn answered(&mut self, answer: &str) {
+    pub(crate) fn answered(&mut self, answer: &str) {
         self.tag = format!(";tag={}", header(answer, "To").split("tag=").nth(1).expect("a tag"));
     }
 
     /// The ACK for a 2xx; the next request has the next CSeq.
-    pub(super) fn ack(&mut self, body: &str) -> String {
+    pub(crate) fn ack(&mut self, body: &str) -> String {
         let ack = self.request("ACK", &format!("a{}", self.sequence), body);
         self.sequence += 1;
         ack
     }
 
     /// Another request within the call.
-    pub(super) fn next(&mut self, method: &str, body: &str) -> String {
+    pub(crate) fn next(&mut self, method: &str, body: &str) -> String {
         let request = self.request(method, &format!("n{}", self.sequence), body);
         self.sequence += 1;
         request
@@ -261,7 +262,7 @@ impl Phone {
 }
 
 /// A response to a request of the node.
-pub(super) fn response(request: &str, status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn response(request: &str, status: &str, headers: &str, body: &str) -> String {
     let copied =
         ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(request, name)));
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
@@ -272,12 +273,12 @@ pub(super) fn response(request: &str, status: &str, headers: &str, body: &str) -
     )
 }
 
-pub(super) fn header<'t>(text: &'t str, name: &str) -> &'t str {
+pub(crate) fn header<'t>(text: &'t str, name: &str) -> &'t str {
     let start = format!("{name}: ");
     text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
-pub(super) fn has_header(text: &str, name: &str) -> bool {
+pub(crate) fn has_header(text: &str, name: &str) -> bool {
     let start = format!("{name}: ");
     text.lines().any(|line| line.starts_with(&start))
 }

@@ -1,0 +1,54 @@
+//! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits, a
+//! network that loses, doubles, delays and reorders, and a stranger who forges. A world follows from its seed.
+//!
+//! The callers write their messages by hand and share nothing with the node's dialogs, so that both sides would have to
+//! be wrong in the same way. What must hold is in `oracle`, each promise with a world that breaks it on purpose.
+
+mod caller;
+mod network;
+mod oracle;
+mod world;
+
+use world::{Sabotage, World};
+
+/// The seeds of a run of the tests. More are run by `SEEDS=10000 cargo nextest run -p call simulation`.
+const SEEDS: u64 = 1000;
+
+#[test]
+fn calls_keep_their_promises_over_a_bad_network() {
+    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let mut carried = 0;
+    for seed in 0..seeds {
+        let mut world = World::new(seed, Sabotage::None);
+        world.run().unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        carried += world.carried();
+    }
+    assert!(carried > 3 * seeds, "{carried} calls in {seeds} worlds: they are about nothing");
+}
+
+#[test]
+fn world_is_the_same_for_the_same_seed() {
+    let trace = |seed| {
+        let mut world = World::new(seed, Sabotage::None);
+        world.run().expect("a world that keeps its promises");
+        world.trace
+    };
+    assert_eq!(trace(7), trace(7));
+    assert_ne!(trace(7), trace(8));
+}
+
+#[test]
+fn each_promise_that_is_broken_is_noticed() {
+    for (sabotage, expected) in [
+        (Sabotage::KeepLegs, "outlives"),
+        (Sabotage::LoseStart, "does not hear"),
+        (Sabotage::MixOwnSound, "does not hear"),
+        (Sabotage::SendToStranger, "a stranger"),
+        (Sabotage::HangUpInMaintenance, "ended by the node"),
+        (Sabotage::CountNothing, "are counted"),
+    ] {
+        let broken = (0..50).find_map(|seed| World::new(seed, sabotage).run().err());
+        let broken = broken.unwrap_or_else(|| panic!("{sabotage:?} is not noticed"));
+        assert!(broken.contains(expected), "{sabotage:?}: {broken}");
+    }
+}
