@@ -82,7 +82,9 @@ impl World {
         World {
             now: 1000,
             agent,
-            callers: (0..CALLERS).map(|number| Caller::new(number, random.next() % 3 == 0)).collect(),
+            callers: (0..CALLERS)
+                .map(|number| Caller::new(number, random.next().is_multiple_of(3)))
+                .collect(),
             trace: 0,
             sabotage,
             network: Network::new(random.next()),
