@@ -60,7 +60,7 @@ const WHOLE: [Stage; 8] = [
 ];
 
 const QUICK: [Stage; 6] = [
-    ("tools", |_| tools::check_nextest()),
+    ("tools", |_| tools::check_nextest().and_then(|()| tools::install_for_builds())),
     ("format", |_| format()),
     ("tidiness", |_| tidy::check()),
     ("lints", |_| lints()),

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use crate::run::{Failed, cargo, run, workspace};
+use crate::tools;
 
 /// The programs that are upgraded.
 const UPGRADED: [&str; 2] = ["pitlane-manager", "pitlane-node"];
@@ -55,6 +56,7 @@ pub(crate) fn dir() -> PathBuf {
 
 /// Builds the present release and the next with the profile of daily work.
 pub(crate) fn build() -> Result<Releases, Failed> {
+    tools::install_for_builds()?;
     let built = workspace().join("target/debug");
     let dir = dir();
     eprintln!("xtask: building the release after this one ({NEXT})");

@@ -1,14 +1,18 @@
-//! The tools that the tests need: installs missing Debian packages, and names the command for those that do not
-//! come from Debian.
+//! The tools that a build and the tests need: installs missing Debian packages, and names the command for those that
+//! do not come from Debian.
 
 use std::process::Command;
 
 use crate::run::{Failed, cargo, run};
 
 /// A program, and the Debian package that contains it.
-const NEEDED: [(&str, &str); 11] = [
-    // libopus is compiled in.
-    ("cmake", "cmake"),
+type Tool = (&'static str, &'static str);
+
+/// What a build needs: libopus is compiled in.
+const FOR_BUILDS: [Tool; 1] = [("cmake", "cmake")];
+
+/// What the tests need besides.
+const FOR_TESTS: [Tool; 10] = [
     ("sipp", "sip-tester"),
     ("sipsak", "sipsak"),
     ("baresip", "baresip"),
@@ -28,21 +32,30 @@ const NEEDED: [(&str, &str); 11] = [
 /// A SIP proxy. Its package starts a service.
 const PROXY: &str = "kamailio";
 
-/// Installs what is missing.
+/// Installs what the tests need and is missing.
 pub(crate) fn install() -> Result<(), Failed> {
     check_nextest()?;
+    install_missing(&[&FOR_BUILDS[..], &FOR_TESTS].concat())
+}
+
+/// Installs what a build needs and is missing.
+pub(crate) fn install_for_builds() -> Result<(), Failed> {
+    install_missing(&FOR_BUILDS)
+}
+
+fn install_missing(tools: &[Tool]) -> Result<(), Failed> {
     let missing: Vec<&str> =
-        NEEDED.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+        tools.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if !is_there("apt-get") {
         let missing = missing.join(", ");
         return Err(Failed::Tool(format!(
-            "the tests need these Debian packages, install them by hand: {missing}"
+            "these Debian packages are needed, install them by hand: {missing}"
         )));
     }
-    if !is_there(PROXY) {
+    if missing.contains(&PROXY) {
         mask_the_proxy()?;
     }
     run(as_root("apt-get").args(["update", "-qq"]))?;
