@@ -1,8 +1,9 @@
 //! Downloads that are interrupted, and pieces that arrive damaged.
 
 use std::fs;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read as _};
 
+use crate::pieces::CheckedPieces;
 use crate::*;
 
 use super::*;
@@ -85,6 +86,16 @@ fn piece_is_verified_with_its_position_and_length() {
         assert!(!check_piece(payload, index + 1, piece));
         assert!(!check_piece(payload, index, &piece[1..]));
     }
+}
+
+#[test]
+fn verified_payload_is_read_to_its_end_in_any_portions() {
+    let (_kit, built, served) = three_pieces();
+    let mut pieces = CheckedPieces::new(&served[..], built.payload(Role::Node));
+    let mut read = vec![0; 7];
+    pieces.read_exact(&mut read).unwrap();
+    pieces.read_to_end(&mut read).unwrap();
+    assert!(read == served);
 }
 
 #[test]
