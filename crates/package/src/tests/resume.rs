@@ -77,6 +77,16 @@ fn only_a_damaged_piece_is_fetched_again() {
 }
 
 #[test]
+fn damaged_piece_is_found_when_it_is_complete_in_whatever_portions_it_arrives() {
+    let (kit, built, mut served) = three_pieces();
+    let (piece, portion) = (PIECE_SIZE as usize, 77_777);
+    served[100] ^= 1;
+    let mut download = Download::open(&kit.at("partial"), built.payload(Role::Node)).unwrap();
+    let refused = served.chunks(portion).position(|portion| download.write(portion).is_err());
+    assert_eq!((refused, download.at()), (Some(piece / portion), 0));
+}
+
+#[test]
 fn piece_is_verified_with_its_position_and_length() {
     let (_kit, built, served) = three_pieces();
     let payload = built.payload(Role::Node);
