@@ -42,8 +42,6 @@ pub(super) struct ExpectedProbe {
 /// All signalling of a node. See [`crate::signalling`] for what it decides and what it relies on.
 pub(crate) struct UserAgent {
     pub(super) settings: Settings,
-    pub(super) listeners: Listeners,
-    pub(super) timers: Timers,
     pub(super) random: Random,
     pub(super) admitter: Admitter,
     pub(super) rooms: Rooms,
@@ -60,8 +58,8 @@ pub(crate) struct UserAgent {
     /// The probe that there is.
     pub(super) probe: Option<Participant>,
     pub(super) names: Names,
-    /// Why the system refused the last media port that was asked for.
-    pub(super) media_fault: Option<String>,
+    /// The system refused the last media port that was asked for.
+    pub(super) port_refused: bool,
     pub(super) effects: VecDeque<Effect>,
     pub(super) outputs: Vec<Output>,
     time: Time,
@@ -78,7 +76,7 @@ impl UserAgent {
     ) -> UserAgent {
         let t1 = Millis(settings.t1_ms.into());
         let timers = Timers { t1, ..Timers::default() };
-        let layer = LayerSettings { timers, listeners: listeners.clone(), ..LayerSettings::default() };
+        let layer = LayerSettings { timers, listeners, ..LayerSettings::default() };
         let dialogs = DialogSettings { timers, ..DialogSettings::default() };
         let mut random = Random::new(seed);
         UserAgent {
@@ -86,8 +84,6 @@ impl UserAgent {
             layer: Layer::new(layer, random.number()),
             dialogs: Dialogs::new(dialogs),
             settings,
-            listeners,
-            timers,
             random,
             rooms,
             stats: Stats::default(),
@@ -98,7 +94,7 @@ impl UserAgent {
             expected: None,
             probe: None,
             names: Names::default(),
-            media_fault: None,
+            port_refused: false,
             effects: VecDeque::new(),
             outputs: Vec::new(),
             time: Time::default(),
@@ -185,13 +181,11 @@ impl UserAgent {
             }
             Input::Resolved { name, addresses } => self.names.learn(&name, addresses),
             Input::PortOpened { call, address } => {
-                self.media_fault = None;
+                self.port_refused = false;
                 self.with_call(call, |agent, call| agent.on_port(call, address));
             }
             Input::NoPort { call, why } => {
-                if let NoPort::Refused(text) = &why {
-                    self.media_fault = Some(text.clone());
-                }
+                self.port_refused |= matches!(why, NoPort::Refused(_));
                 self.with_call(call, |agent, call| agent.on_no_port(call, &why));
             }
             Input::Silent(call) => {
@@ -213,6 +207,16 @@ impl UserAgent {
         }
         self.work();
         mem::take(&mut self.outputs)
+    }
+
+    /// Where this node is reached.
+    pub(super) fn listeners(&self) -> &Listeners {
+        &self.layer.settings().listeners
+    }
+
+    /// The timers of transactions and dialogs.
+    pub(super) fn timers(&self) -> Timers {
+        self.layer.settings().timers
     }
 
     /// The present moment, for the layers below.

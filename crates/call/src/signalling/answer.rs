@@ -18,7 +18,7 @@ use crate::sdp::{Local, Negotiation};
 use super::agent::UserAgent;
 use super::call::{Call, Media, Progress, Purpose, Received};
 use super::ending::End;
-use super::headers;
+use super::headers::{self, Field};
 use super::input::{NoPort, Output};
 use super::outside::description_of;
 use super::response::{Refused, Response};
@@ -87,7 +87,7 @@ impl UserAgent {
         }
         call.progress = Progress::Ringing { until: self.time() + ring_time };
         let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else { return };
-        let contact = headers::contact(&self.listeners, call.flow, call.secure);
+        let contact = self.contact(call);
         self.send_within(call, &received, &Response::new(180, vec![contact]));
     }
 
@@ -105,9 +105,14 @@ impl UserAgent {
         self.tell_media(call);
     }
 
+    /// Our Contact in the dialog of a call.
+    pub(super) fn contact(&self, call: &Call) -> Field {
+        headers::contact(self.listeners(), call.flow, call.secure)
+    }
+
     /// A 200 with the headers of a session.
     pub(super) fn agreement(&self, call: &Call) -> Response {
-        let contact = headers::contact(&self.listeners, call.flow, call.secure);
+        let contact = self.contact(call);
         Response::new(200, headers::of_answer(contact, &call.timer))
     }
 
@@ -120,7 +125,7 @@ impl UserAgent {
             return false;
         }
         if let Some(id) = call.dialog.clone() {
-            let (now, timers) = (self.now(), self.timers);
+            let (now, timers) = (self.now(), self.timers());
             let answered = self
                 .dialogs
                 .change(&id, |dialog| dialog.response_sent(now, &timers, &received.request, &written));

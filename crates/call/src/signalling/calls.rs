@@ -61,8 +61,8 @@ impl CallTable {
 
     /// When the oldest callers' call began.
     pub(super) fn oldest(&self) -> Option<Time> {
-        let callers = self.all.values().filter(|call| call.purpose == Purpose::Caller);
-        callers.map(|call| call.began).next()
+        let oldest = self.all.values().find(|call| call.purpose == Purpose::Caller);
+        oldest.map(|call| call.began)
     }
 
     /// The next deadline of a call.

@@ -43,7 +43,7 @@ impl UserAgent {
 
     /// The address of ours that datagrams leave from towards the far end of a flow.
     fn datagram_address(&self, flow: Flow) -> SocketAddr {
-        let port = self.listeners.0.iter().find(|listener| listener.protocol == Protocol::Udp);
+        let port = self.listeners().0.iter().find(|listener| listener.protocol == Protocol::Udp);
         SocketAddr::new(flow.local.ip(), port.map_or(flow.local.port(), |listener| listener.address.port()))
     }
 

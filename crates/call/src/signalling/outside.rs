@@ -15,7 +15,7 @@ use crate::session_timer::{Policy, SessionTimer, TooShort};
 use super::agent::{ExpectedProbe, UserAgent};
 use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
 use super::destination::is_translated;
-use super::headers::{self, abilities, allow};
+use super::headers::{self, abilities};
 use super::response::{Refused, Response, of_unacceptable};
 
 /// What an INVITE agrees to before anything is opened for it.
@@ -35,20 +35,22 @@ impl UserAgent {
             return;
         }
         if let Some(lacking) = headers::lacking(&received.request) {
-            let unsupported = vec![(Name::Unsupported, lacking)];
-            return self.respond(&received, &Response::new(420, unsupported));
+            return self.respond(&received, &Response::of_lacking(lacking));
         }
         let response = match received.request.method() {
             Method::Options => self.options(&received.request),
             Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
                 Response::new(481, Vec::new())
             }
-            Method::Register | Method::Subscribe | Method::Message | Method::Publish | Method::Refer => {
-                Response::new(405, vec![allow()])
-            }
-            Method::Invite | Method::Ack | Method::Cancel | Method::Other(_) => {
-                Response::new(501, vec![allow()])
-            }
+            method @ (Method::Register
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Refer
+            | Method::Invite
+            | Method::Ack
+            | Method::Cancel
+            | Method::Other(_)) => Response::of_method(method),
         };
         self.respond(&received, &response);
     }
@@ -81,9 +83,7 @@ impl UserAgent {
             Admission::Closed(closed) => {
                 Response::new(503, headers::refusal(&Refusal::Closed(closed.clone())))
             }
-            Admission::Open if self.media_fault.is_some() => {
-                Response::new(503, headers::refusal(&Refusal::CallLimit))
-            }
+            Admission::Open if self.port_refused => Response::new(503, headers::refusal(&Refusal::CallLimit)),
             Admission::Open => match dialled(request) {
                 None => Response::new(416, Vec::new()),
                 Some((user, host)) if !user.is_empty() && self.room(&user, &host).is_none() => {
@@ -146,7 +146,7 @@ impl UserAgent {
             progress: Progress::Opening { tries: 0, retry: None },
             media: Media::None,
             dialog: None,
-            secure: headers::is_secure(&received.request, &self.listeners),
+            secure: headers::is_secure(&received.request, self.listeners()),
             flow: received.arrival.flow,
             is_translated: is_translated(&received),
             invite: Some(Invite { received, offers }),
@@ -165,8 +165,7 @@ impl UserAgent {
     fn terms(&self, purpose: Purpose, invite: &Request) -> Result<Terms, Refused> {
         let not_acceptable = |response| Refused { response, count: |stats| stats.not_acceptable += 1 };
         if let Some(lacking) = headers::lacking(invite) {
-            let unsupported = vec![(Name::Unsupported, lacking)];
-            return Err(not_acceptable(Response::new(420, unsupported)));
+            return Err(not_acceptable(Response::of_lacking(lacking)));
         }
         let Some((user, host)) = dialled(invite) else {
             return Err(not_acceptable(Response::new(416, Vec::new())));

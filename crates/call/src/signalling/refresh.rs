@@ -28,7 +28,7 @@ impl UserAgent {
     pub(super) fn send_refresh(&mut self, call: &mut Call) {
         call.refresh = Refresh::RetryAt(self.time() + RETRY);
         let Some(id) = call.dialog.clone() else { return };
-        let contact = headers::contact(&self.listeners, call.flow, call.secure);
+        let contact = self.contact(call);
         let shortest = self.settings.min_session_interval.as_secs();
         let fields = headers::of_refresh(contact, &call.timer, shortest);
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
@@ -69,7 +69,7 @@ impl UserAgent {
 
     fn on_response_of(&mut self, call: &mut Call, response: &SentResponse) {
         let Some(id) = call.dialog.clone() else { return };
-        let (now, timers, random) = (self.now(), self.timers, self.random.number());
+        let (now, timers, random) = (self.now(), self.timers(), self.random.number());
         let outcome =
             self.dialogs.change(&id, |dialog| dialog.response_received(now, &timers, response, random));
         match outcome {

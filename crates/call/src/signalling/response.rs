@@ -2,6 +2,7 @@
 
 use sip::draft::Draft;
 use sip::message::{self, Message, Response as SentResponse};
+use sip::method::Method;
 use sip::name::Name;
 use sip::status::Status;
 use sip::value::Token;
@@ -26,6 +27,29 @@ impl Response {
         Response { status, fields, description: None }
     }
 
+    /// The refusal of a request that requires extensions that this node lacks.
+    pub(super) fn of_lacking(extensions: String) -> Response {
+        Response::new(420, vec![(Name::Unsupported, extensions)])
+    }
+
+    /// The refusal of a method: one that is known and not offered here, or one that is unknown.
+    pub(super) fn of_method(method: Method<'_>) -> Response {
+        let status = match method {
+            Method::Message | Method::Publish | Method::Refer | Method::Register | Method::Subscribe => 405,
+            Method::Invite
+            | Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Options
+            | Method::Prack
+            | Method::Update
+            | Method::Info
+            | Method::Notify
+            | Method::Other(_) => 501,
+        };
+        Response::new(status, vec![headers::allow()])
+    }
+
     pub(super) fn with_description(self, description: String) -> Response {
         Response { description: Some(description), ..self }
     }
@@ -44,10 +68,10 @@ pub(super) fn of_unacceptable(fault: &Unacceptable) -> Response {
     Response::new(fault.status(), fields.collect())
 }
 
-/// Adds headers and the body. A value that cannot be written is left out.
+/// Adds headers and the body.
 pub(super) fn finish(mut draft: Draft, fields: &[Field], description: Option<&str>) -> Vec<u8> {
     for (name, value) in fields {
-        draft = draft.clone().field(*name, value).unwrap_or(draft);
+        draft = draft.field(*name, value).expect("control characters were taken out when it was made");
     }
     match description {
         None => draft.finish(),

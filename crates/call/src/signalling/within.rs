@@ -7,7 +7,7 @@ use sip::name::Name;
 use super::agent::UserAgent;
 use super::call::{Call, Progress, Received};
 use super::ending::End;
-use super::headers::{self, abilities, allow};
+use super::headers::{self, abilities};
 use super::response::Response;
 
 impl UserAgent {
@@ -31,8 +31,7 @@ impl UserAgent {
 
     fn accepted(&mut self, call: &mut Call, received: Received) {
         if let Some(lacking) = headers::lacking(&received.request) {
-            let unsupported = vec![(Name::Unsupported, lacking)];
-            self.send_within(call, &received, &Response::new(420, unsupported));
+            self.send_within(call, &received, &Response::of_lacking(lacking));
             return;
         }
         let response = match received.request.method() {
@@ -46,10 +45,14 @@ impl UserAgent {
             Method::Info => Response::new(200, Vec::new()),
             // No reliable provisional response was sent, and nothing was subscribed to.
             Method::Prack | Method::Notify => Response::new(481, Vec::new()),
-            Method::Message | Method::Publish | Method::Refer | Method::Register | Method::Subscribe => {
-                Response::new(405, vec![allow()])
-            }
-            Method::Ack | Method::Cancel | Method::Other(_) => Response::new(501, vec![allow()]),
+            method @ (Method::Message
+            | Method::Publish
+            | Method::Refer
+            | Method::Register
+            | Method::Subscribe
+            | Method::Ack
+            | Method::Cancel
+            | Method::Other(_)) => Response::of_method(method),
         };
         self.send_within(call, &received, &response);
     }
