@@ -33,3 +33,5 @@ pub mod overlap;
 pub mod timing;
 
 pub mod table;
+
+pub mod exported;

@@ -8,6 +8,7 @@ mod support;
 mod acknowledging;
 mod creation;
 mod ending;
+mod export;
 mod overlap;
 mod receiving;
 mod routing;
