@@ -55,6 +55,10 @@ pub struct Stats {
     pub ended_by_refusal: u64,
     /// Calls ended because the engine was shut down.
     pub ended_by_shutdown: u64,
+    /// Calls that were taken over from another process.
+    pub taken_over: u64,
+    /// Calls that another process has taken over.
+    pub handed_over: u64,
 }
 
 /// Held by the leg of a call. Reports that the leg and its port are gone when it is dropped.

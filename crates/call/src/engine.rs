@@ -1,6 +1,7 @@
 //! The engine: starts, connects and stops its parts, and is the interface to the node. Decisions on calls are in the
 //! other modules.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
@@ -9,16 +10,19 @@ use std::time::Duration;
 
 use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
 use crate::admission::Admission;
+use crate::audio::Participant;
 use crate::calls::{Calls, Stats};
 use crate::driver::{Driver, watch};
+use crate::handover::{self, Given};
 use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread::{self, Command};
 use crate::probe::{self, ProbeError, Probed};
-use crate::rooms::Rooms;
+use crate::rooms::{RoomName, Rooms};
 use crate::settings::{Settings, SettingsError, TlsSettings};
 use crate::signalling::UserAgent;
 use crate::sockets::{self, Connections, TlsError, TlsListener};
@@ -181,6 +185,29 @@ impl CallEngine {
             Ok(Probed::Full) | Err(ProbeError::NoSound(_)) if is_stuck => Err(ProbeError::MediaStuck),
             probed @ (Ok(Probed::Carried | Probed::Full) | Err(_)) => probed,
         }
+    }
+
+    /// The conferences that callers are in.
+    #[must_use]
+    pub fn conferences(&self) -> BTreeSet<RoomName> {
+        self.driver.conferences()
+    }
+
+    /// Gives the calls of a conference to the engine of another process that takes calls over at the other end of this
+    /// connection; returns what has become of each call. A call that is not moved goes on here. See
+    /// [`crate::handover`].
+    pub async fn give_conference(
+        &self,
+        room: &RoomName,
+        connection: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> BTreeMap<Participant, Given> {
+        handover::give(&self.driver, room, connection).await
+    }
+
+    /// Takes the calls over that the engine of another process gives away at the other end of this connection, whatever
+    /// the admission is; returns how many there are when that process closes the connection.
+    pub async fn take_calls(&self, connection: impl AsyncRead + AsyncWrite + Unpin) -> usize {
+        handover::take(&self.driver, connection).await
     }
 
     /// Ends the calls that are left with a BYE and closes all sockets.

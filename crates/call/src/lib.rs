@@ -23,6 +23,7 @@ mod driver;
 mod engine;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod handover;
 mod preflight;
 mod probe;
 mod rooms;

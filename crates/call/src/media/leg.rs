@@ -7,6 +7,7 @@ use crate::audio::activity::Activity;
 use crate::audio::jitter::JitterBuffer;
 use crate::audio::mixer::{Listener, Mixer};
 use crate::audio::{Codec, TICK, Tag};
+use crate::handover::message::ExportedStream;
 use crate::rtcp;
 use crate::rtp::Header;
 use crate::sdp::{Agreed, Content, Direction, Format, PacketTime, Rtcp};
@@ -166,6 +167,21 @@ impl Leg {
         if self.sending == Sending::NotYet {
             self.sending = Sending::First;
         }
+    }
+
+    /// Where the outgoing stream has come to. What waits for its packet is not counted: it is not sent.
+    pub(crate) fn stream(&self) -> ExportedStream {
+        let Outgoing { ssrc, sequence, timestamp } = self.outgoing;
+        let (packets, octets) = self.control.sent();
+        ExportedStream { ssrc, sequence, timestamp, packets, octets, target: self.latch.target() }
+    }
+
+    /// The outgoing stream goes on from where another process has left it.
+    pub(crate) fn resume(&mut self, stream: ExportedStream) {
+        let ExportedStream { ssrc, sequence, timestamp, packets, octets, target } = stream;
+        self.outgoing = Outgoing { ssrc, sequence, timestamp };
+        self.control.resume(packets, octets);
+        self.latch.resume(target);
     }
 
     /// Both ends agreed anew (hold, resume, another address or codec).

@@ -20,6 +20,7 @@ mod packet_time;
 mod rtcp;
 mod unacceptable;
 
+mod exported;
 mod negotiation;
 mod offer;
 mod ours;
@@ -28,6 +29,7 @@ pub(crate) mod body;
 
 pub(crate) use codecs::Content;
 pub(crate) use direction::Direction;
+pub(crate) use exported::NoSession;
 pub(crate) use formats::Format;
 pub(crate) use negotiation::{Agreed, Negotiation};
 pub(crate) use offer::Offer;

@@ -12,11 +12,12 @@ use sip::message::{Request, Response as SentResponse};
 
 use crate::admission::Refusal;
 use crate::audio::TICK;
+use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::Plan;
 use crate::sdp::{Local, Negotiation};
 
 use super::agent::UserAgent;
-use super::call::{Call, Media, Progress, Purpose, Received};
+use super::call::{Call, Import, Media, Progress, Purpose, Received};
 use super::ending::End;
 use super::headers::{self, Field};
 use super::input::{NoPort, Output};
@@ -41,6 +42,9 @@ impl UserAgent {
     /// There is no port for a new call. The response to a caller says no more than that; that to a probe says why.
     pub(super) fn on_no_port(&mut self, call: &mut Call, why: &NoPort) {
         call.media = Media::None;
+        if call.progress == Progress::Importing(Import::Opening) {
+            return self.leave_to_other(call, NotTakenOver::NoPort, Changed::No);
+        }
         let Progress::Opening { tries, .. } = call.progress else { return };
         let is_probed = self.probe.is_some();
         if *why == NoPort::Exhausted && call.purpose == Purpose::Caller && is_probed && tries < PROBE_TRIES {
@@ -66,14 +70,27 @@ impl UserAgent {
         );
     }
 
-    /// The port of a new call is open: it rings, or is answered at once.
+    /// The media port of a call is open.
     pub(super) fn on_port(&mut self, call: &mut Call, address: SocketAddr) {
-        if !matches!(call.progress, Progress::Opening { .. }) {
-            // It was cancelled meanwhile.
-            return;
+        let address = SocketAddr::new(self.settings.advertised.unwrap_or(address.ip()), address.port());
+        match call.progress {
+            Progress::Opening { .. } => self.ring(call, address),
+            Progress::Importing(Import::Opening) => self.probe_far_end(call, address),
+            // It has ended meanwhile.
+            Progress::Ringing { .. }
+            | Progress::Answered
+            | Progress::Confirmed
+            | Progress::Exported { .. }
+            | Progress::Moved { .. }
+            | Progress::Importing(_)
+            | Progress::Ending { .. }
+            | Progress::Over => {}
         }
-        let ip = self.settings.advertised.unwrap_or(address.ip());
-        let local = Local { address: SocketAddr::new(ip, address.port()), session: call.session };
+    }
+
+    /// A new call rings, or is answered at once.
+    fn ring(&mut self, call: &mut Call, address: SocketAddr) {
+        let local = Local { address, session: call.session };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
             negotiation.answer_to(&offer);

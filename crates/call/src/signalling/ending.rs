@@ -36,6 +36,14 @@ impl UserAgent {
         match call.progress {
             Progress::Opening { .. } | Progress::Ringing { .. } => self.end_unanswered(call, end),
             Progress::Answered | Progress::Confirmed => self.end_answered(call, end),
+            // The process that has the call goes on with it.
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_)
+                if end == End::ShutDown =>
+            {
+                self.leave(call);
+            }
+            // It is silent here because it may be heard there already.
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_) => {}
             Progress::Ending { .. } | Progress::Over => {}
         }
     }
@@ -111,7 +119,7 @@ impl UserAgent {
         }
     }
 
-    fn release(&mut self, call: &mut Call) {
+    pub(super) fn release(&mut self, call: &mut Call) {
         if matches!(call.media, Media::Port | Media::Leg) {
             call.media = Media::Releasing;
             self.outputs.push(Output::Release(call.id));

@@ -100,6 +100,9 @@ impl World {
             | Output::Join { .. }
             | Output::Start(_)
             | Output::Change { .. }
+            | Output::HandOut(_)
+            | Output::Resume { .. }
+            | Output::Handover { .. }
             | Output::ProbeOver => None,
         }
     }

@@ -9,7 +9,8 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`.
+//! begins a call, or belongs to none), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`, and
+//! `exporting` and `importing` (a call that moves to another process).
 //!
 //! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, registrations, and calls to the
 //! outside.
@@ -21,9 +22,11 @@ mod calls;
 mod change;
 mod destination;
 mod ending;
+mod exporting;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 mod headers;
+mod importing;
 mod input;
 mod names;
 mod outside;
@@ -35,7 +38,7 @@ mod within;
 pub(crate) use agent::UserAgent;
 pub(crate) use answer::FULL;
 pub(crate) use headers::SDP;
-pub(crate) use input::{Input, NoPort, Output};
+pub(crate) use input::{Handover, Input, NoPort, Output};
 
 #[cfg(test)]
 pub(crate) use tests::kit;
