@@ -25,6 +25,9 @@ mod taker;
 pub(crate) use exchange::{give, take};
 pub use giver::Given;
 
+#[cfg(test)]
+mod tests;
+
 /// Why a call is not exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotExported {

@@ -4,5 +4,6 @@ mod calls;
 mod handover;
 pub(crate) mod kit;
 mod outside;
+mod recorded;
 mod refreshes;
 mod routing;
