@@ -1,5 +1,5 @@
-//! The parts of a call that need no socket: a message, a session description, the RTP of a far end. They run many times
-//! faster than the engine.
+//! The parts of a call that need no socket: messages, a session description, the RTP of a far end, a call that another
+//! process gives away. They run many times faster than the engine.
 
 use crate::input::{joined, parts};
 
@@ -88,6 +88,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "4294967296",
     "\n%%\n",
     "$TAG",
+    "$REQUEST",
 ];
 
 /// The first byte selects the parser.
@@ -96,6 +97,7 @@ pub(crate) fn run(data: &[u8]) {
         Some((b'o', offers)) => call::fuzz::session_descriptions(parts(offers).into_iter()),
         Some((b'b', body)) => call::fuzz::body(body),
         Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
+        Some((b'h', moved)) => call::fuzz::handover(parts(moved).into_iter()),
         Some((_, messages)) => call::fuzz::messages(parts(messages).into_iter()),
         None => {}
     }
@@ -119,8 +121,24 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     seeds.push(tagged(b'b', BODY.as_bytes()));
     let call: Vec<_> = crate::sip::call().into_iter().map(String::into_bytes).collect();
     seeds.push(tagged(b'm', &joined(&call)));
+    let recorded = [PLAIN_CALL, PROXIED_CALL].map(|call| {
+        let moved = [call, PROBED, TAKEN_OVER, HUNG_UP].map(|part| part.as_bytes().to_vec());
+        tagged(b'h', &joined(&moved))
+    });
+    seeds.extend(recorded);
     seeds
 }
+
+/// Calls as they move from one process to another, and what their far ends say then.
+const PLAIN_CALL: &str = include_str!("../../call/tests/recorded/34.1/call-plain.json");
+const PROXIED_CALL: &str = include_str!("../../call/tests/recorded/34.1/call-proxied.json");
+const PROBED: &str = "SIP/2.0 200 OK\r\n$REQUESTContent-Length: 0\r\n\r\n";
+const TAKEN_OVER: &str = "SIP/2.0 200 OK\r\n$REQUESTContact: <sip:a@127.0.0.2>\r\nContent-Type: application/sdp\r\n\
+    Content-Length: 101\r\n\r\nv=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0 8\r\na=sendrecv\r\n";
+const HUNG_UP: &str = "BYE sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKbye\r\n\
+    From: <sip:phone@example.com>;tag=plain\r\nTo: <sip:meet@192.0.2.1>;tag=3c253fa74c0a7bf5\r\nCall-ID: plain\r\n\
+    CSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
 
 /// A body in parts, as [`call::fuzz::body`] reads it.
 const BODY: &str = "multipart/mixed;boundary=b\nsession\n--b\r\nContent-Type: application/isup\r\n\
