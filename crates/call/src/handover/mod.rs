@@ -16,11 +16,11 @@ use sip::error::FieldError;
 use crate::sdp::NoSession;
 
 mod exchange;
-mod giver;
+pub(crate) mod giver;
 mod latin1;
 pub mod message;
-mod protocol;
-mod taker;
+pub(crate) mod protocol;
+pub(crate) mod taker;
 
 pub(crate) use exchange::{give, take};
 pub use giver::Given;

@@ -153,6 +153,13 @@ impl UserAgent {
             + self.layer.load().entries
     }
 
+    /// The Call-ID of a call that has a dialog.
+    #[cfg(test)]
+    pub(crate) fn call_id_of(&self, call: Participant) -> Option<String> {
+        let of = |(id, of): (&DialogId, &Participant)| (*of == call).then(|| id.call_id().to_owned());
+        self.by_dialog.iter().find_map(of)
+    }
+
     /// The connections that calls use.
     pub(crate) fn connections(&self) -> BTreeSet<Connection> {
         self.calls.connections()
