@@ -63,8 +63,17 @@ impl World {
     }
 
     pub(crate) fn with(settings: Settings) -> World {
-        let one = |protocol| Listener { protocol, address: settings.sip, advertised: None };
-        let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
+        World::listening(settings, &[(Protocol::Udp, NODE), (Protocol::TCP, NODE)])
+    }
+
+    /// A world whose node listens there.
+    pub(crate) fn listening(settings: Settings, listeners: &[(Protocol, &str)]) -> World {
+        let one = |&(protocol, at): &(Protocol, &str)| Listener {
+            protocol,
+            address: address(at),
+            advertised: None,
+        };
+        let listeners = Listeners(listeners.iter().map(one).collect());
         let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
         let rooms = Rooms::new([room("Meeting", "meet"), room("Number", "8000"), room("Odd", "team room")]);
         let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [1; 32]);

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use sip::transport::flow::Link;
+use sip::transport::flow::{Link, Protocol};
 
-use super::kit::{PHONE, Phone, SDP, World, address, header};
+use super::kit::{NODE, PHONE, Phone, SDP, World, address, header, settings};
 
 /// Where the BYE of the node goes, over which kind of link, and the BYE.
 fn bye_after(change: fn(&mut Phone), from: &str) -> (SocketAddr, Link, String) {
@@ -137,4 +137,31 @@ fn request_goes_over_its_connection_only_where_that_leads() {
     assert_eq!(over(elsewhere), (None, Some(address("198.51.100.9:5080"))));
     let by_datagrams = "Record-Route: <sip:198.51.100.9:5080;lr>\r\n";
     assert_eq!(over(by_datagrams), (Some(address("198.51.100.9:5080")), None));
+}
+
+#[test]
+fn contact_of_a_secure_call_names_the_listener_of_tls_if_there_is_one() {
+    let contact = |listeners: &[(Protocol, &str)], change: fn(&mut Phone)| {
+        let (mut world, mut phone) = (World::listening(settings(), listeners), Phone::new("a"));
+        change(&mut phone);
+        world.receive(PHONE, &phone.invite(SDP));
+        header(&world.answer(), "Contact").to_owned()
+    };
+    let plain = [(Protocol::Udp, NODE), (Protocol::TCP, NODE)];
+    let with_tls = [plain[0], plain[1], (Protocol::TLS, "192.0.2.1:5071")];
+    let dialled: fn(&mut Phone) = |phone| phone.target = "sips:meet@192.0.2.1".into();
+    let named: fn(&mut Phone) = |phone| phone.contact = "<sips:phone@192.0.2.2>".into();
+    let routed: fn(&mut Phone) =
+        |phone| phone.extra = "Record-Route: <sips:198.51.100.9;lr>, <sip:198.51.100.8;lr>\r\n".into();
+    for change in [dialled, named, routed] {
+        assert_eq!(contact(&with_tls, change), "<sips:192.0.2.1:5071>");
+        assert_eq!(contact(&plain, change), "<sip:192.0.2.1:5060;transport=udp>");
+    }
+    assert_eq!(contact(&with_tls, |_| {}), "<sip:192.0.2.1:5060;transport=udp>");
+    // What the topmost proxy names counts, and not the Contact behind it.
+    let insecure: fn(&mut Phone) = |phone| {
+        phone.contact = "<sips:phone@192.0.2.2>".into();
+        phone.extra = "Record-Route: <sip:198.51.100.9;lr>\r\n".into();
+    };
+    assert_eq!(contact(&with_tls, insecure), "<sip:192.0.2.1:5060;transport=udp>");
 }
