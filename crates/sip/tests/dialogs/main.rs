@@ -9,6 +9,7 @@ mod acknowledging;
 mod creation;
 mod ending;
 mod overlap;
+mod provisional;
 mod receiving;
 mod routing;
 mod sending;
