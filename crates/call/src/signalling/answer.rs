@@ -86,9 +86,7 @@ impl UserAgent {
             return self.answer(call);
         }
         call.progress = Progress::Ringing { until: self.time() + ring_time };
-        let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else { return };
-        let contact = self.contact(call);
-        self.send_within(call, &received, &Response::new(180, vec![contact]));
+        self.ring(call);
     }
 
     /// Sends the 200 to the INVITE that began the call.
@@ -164,8 +162,8 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Gives our 2xx to the transaction of its INVITE again.
-    pub(super) fn repeat_answer(&mut self, call: &Call, bytes: &[u8]) {
+    /// Gives our 2xx or our reliable provisional response to the transaction of its INVITE again.
+    pub(super) fn repeat_response(&mut self, call: &Call, bytes: &[u8]) {
         let Some(invite) = &call.invite else { return };
         if let Ok(effects) = self.layer.respond(self.now(), invite.received.transaction, bytes) {
             self.effects.extend(effects);

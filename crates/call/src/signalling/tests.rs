@@ -4,4 +4,5 @@ mod calls;
 pub(crate) mod kit;
 mod outside;
 mod refreshes;
+mod ringing;
 mod routing;

@@ -172,7 +172,7 @@ fn change_that_is_refused_changes_nothing() {
     world.take_done();
     for (body, extra, status) in [
         ("nonsense", "", "400"),
-        (SDP, "Require: 100rel\r\n", "420"),
+        (SDP, "Require: replaces\r\n", "420"),
         (SDP, "Supported: timer\r\nSession-Expires: 10\r\n", "422"),
     ] {
         phone.extra = extra.into();
