@@ -142,9 +142,14 @@ impl World {
         self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }
 
-    /// Opens connection 1 of a far end.
+    /// Opens connection 1 of a far end, over TCP.
     pub(crate) fn accept(&mut self, from: &str) -> Flow {
-        let link = Link::Connection(Stream::Tcp, Connection(1));
+        self.accept_over(Stream::Tcp, from)
+    }
+
+    /// Opens connection 1 of a far end.
+    pub(crate) fn accept_over(&mut self, stream: Stream, from: &str) -> Flow {
+        let link = Link::Connection(stream, Connection(1));
         let flow = Flow { link, local: address(NODE), remote: address(from) };
         self.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::Accepted(flow))));
         flow
@@ -158,6 +163,12 @@ impl World {
             let input = TransportInput::Frame { connection: Connection(1), frame };
             self.act(|agent, now| agent.handle(now, Input::Transport(input)));
         }
+    }
+
+    /// Connection 1 breaks.
+    pub(crate) fn close(&mut self) {
+        let input = TransportInput::Closed(Connection(1));
+        self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }
 
     /// Lets time pass, from deadline to deadline.
