@@ -45,7 +45,7 @@ pub struct Stats {
     pub cancelled: u64,
     /// Calls ended by the far end.
     pub ended_by_far_end: u64,
-    /// Calls ended because their answer was never confirmed by an ACK.
+    /// Calls ended because their answer was never confirmed by an ACK, or their ringing by a PRACK.
     pub ended_without_ack: u64,
     /// Calls ended because no media arrived from the far end.
     pub ended_by_media_timeout: u64,

@@ -25,7 +25,7 @@ use crate::media::shard::LegId;
 use crate::media::thread::{Command, Join, MediaHandle};
 use crate::rooms::RoomName;
 use crate::signalling::{Handover, Input, NoPort, Output, UserAgent};
-use crate::sockets::{Connections, Datagrams};
+use crate::sockets::{Connections, Datagrams, Identity, Refused};
 use crate::time::{Clock, Time};
 
 /// How long a name may take to be resolved.
@@ -40,6 +40,9 @@ pub(crate) struct Driver {
     pub(crate) cancel: CancellationToken,
     pub(crate) media: MediaHandle,
     pub(crate) ports: Arc<PortPool>,
+    /// How connections of TLS are opened, if there is TLS.
+    pub(crate) identity: Option<Arc<Identity>>,
+    pub(crate) refused: Refused,
     agent: Mutex<Agent>,
     datagrams: Datagrams,
     calls: watch::Sender<Calls>,
@@ -88,6 +91,7 @@ impl Driver {
         agent: UserAgent,
         datagrams: Datagrams,
         connections: Connections,
+        identity: Option<Arc<Identity>>,
         media: MediaHandle,
         ports: Arc<PortPool>,
     ) -> (Arc<Driver>, mpsc::UnboundedReceiver<Input>) {
@@ -100,6 +104,8 @@ impl Driver {
             cancel: CancellationToken::new(),
             media,
             ports,
+            identity,
+            refused: Refused::default(),
             agent: Mutex::new(Agent {
                 agent,
                 ports: BTreeMap::new(),

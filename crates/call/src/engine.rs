@@ -106,7 +106,9 @@ impl CallEngine {
             thread::start(clock, settings.media_timeout, failing(&failure)).map_err(StartError::Media)?;
         let listeners = listeners(bound, tls_address, settings.advertised);
         let agent = UserAgent::new(settings, listeners, rooms, admission, seed());
-        let (driver, events) = Driver::new(clock, agent, opened.datagrams, connections, media, ports);
+        let identity = tls.as_ref().map(|(listener, _)| listener.identity());
+        let (driver, events) =
+            Driver::new(clock, agent, opened.datagrams, connections, identity, media, ports);
         let _ = failure.set(Arc::downgrade(&driver));
         watch("SIP datagrams", &driver, Arc::clone(&driver).receive());
         watch("SIP timers", &driver, Arc::clone(&driver).keep_time());

@@ -51,6 +51,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "advertised",
     "sip_tls",
     "certificate",
+    "trust",
     "web",
     "call_limit",
     "source_rate",

@@ -334,8 +334,9 @@ impl UserAgent {
     fn on_due(&mut self, dialog: &DialogId, due: Due) {
         let Some(call) = self.by_dialog.get(dialog).copied() else { return };
         self.with_call(call, |agent, call| match due {
-            Due::Repeat(bytes) => agent.repeat_answer(call, &bytes),
+            Due::Repeat(bytes) => agent.repeat_response(call, &bytes),
             Due::NoAck => agent.end(call, End::NoAck),
+            Due::NoPrack => agent.end(call, End::NoPrack),
             // Unless the far end has refreshed the session meanwhile.
             Due::Retry if call.refresh == Refresh::Delayed => agent.send_refresh(call),
             Due::Retry => {}

@@ -74,7 +74,7 @@ impl UserAgent {
     pub(super) fn on_port(&mut self, call: &mut Call, address: SocketAddr) {
         let address = SocketAddr::new(self.settings.advertised.unwrap_or(address.ip()), address.port());
         match call.progress {
-            Progress::Opening { .. } => self.ring(call, address),
+            Progress::Opening { .. } => self.take_port(call, address),
             Progress::Importing(Import::Opening) => self.probe_far_end(call, address),
             // It has ended meanwhile.
             Progress::Ringing { .. }
@@ -88,8 +88,8 @@ impl UserAgent {
         }
     }
 
-    /// A new call rings, or is answered at once.
-    fn ring(&mut self, call: &mut Call, address: SocketAddr) {
+    /// A new call has its port: it rings, or is answered at once.
+    fn take_port(&mut self, call: &mut Call, address: SocketAddr) {
         let local = Local { address, session: call.session };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
@@ -103,9 +103,7 @@ impl UserAgent {
             return self.answer(call);
         }
         call.progress = Progress::Ringing { until: self.time() + ring_time };
-        let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else { return };
-        let contact = self.contact(call);
-        self.send_within(call, &received, &Response::new(180, vec![contact]));
+        self.ring(call);
     }
 
     /// Sends the 200 to the INVITE that began the call.
@@ -181,8 +179,8 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Gives our 2xx to the transaction of its INVITE again.
-    pub(super) fn repeat_answer(&mut self, call: &Call, bytes: &[u8]) {
+    /// Gives our 2xx or our reliable provisional response to the transaction of its INVITE again.
+    pub(super) fn repeat_response(&mut self, call: &Call, bytes: &[u8]) {
         let Some(invite) = &call.invite else { return };
         if let Ok(effects) = self.layer.respond(self.now(), invite.received.transaction, bytes) {
             self.effects.extend(effects);

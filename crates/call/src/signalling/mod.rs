@@ -9,11 +9,11 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`, and
-//! `exporting` and `importing` (a call that moves to another process).
+//! begins a call, or belongs to none), `ringing`, `answer`, `within` (a request of a call), `change`, `refresh`,
+//! `ending`, and `exporting` and `importing` (a call that moves to another process).
 //!
-//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, registrations, and calls to the
-//! outside.
+//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), reliable provisional responses of the far
+//! end, registrations, and calls to the outside.
 
 mod agent;
 mod answer;
@@ -33,6 +33,7 @@ mod outside;
 mod random;
 mod refresh;
 mod response;
+mod ringing;
 mod within;
 
 pub(crate) use agent::UserAgent;

@@ -6,4 +6,5 @@ pub(crate) mod kit;
 mod outside;
 mod recorded;
 mod refreshes;
+mod ringing;
 mod routing;

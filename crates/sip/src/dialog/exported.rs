@@ -1,6 +1,7 @@
 //! A dialog as values that another process can go on with, and the way back. Whoever carries them chooses their form.
 //!
-//! Only a dialog at rest is exported: confirmed, without an INVITE or an ACK that is missing. So nothing of a
+//! Only a dialog at rest is exported: confirmed, without an INVITE in progress, and without an ACK or a PRACK
+//! that is missing. So nothing of a
 //! transaction goes along.
 
 use alloc::string::{String, ToString};
@@ -42,7 +43,8 @@ pub struct Exported {
 impl Dialog {
     /// The dialog for another process; `None` when it is not at rest.
     pub fn export(&self) -> Option<Exported> {
-        if self.phase != Phase::Confirmed || !self.may_invite() || self.retry.is_some() {
+        let awaits_nothing = self.retry.is_none() && self.reliable.is_none();
+        if self.phase != Phase::Confirmed || !self.may_invite() || !awaits_nothing {
             return None;
         }
         Some(Exported {
@@ -97,6 +99,7 @@ impl Dialog {
             remote_sequence,
             our_invite: None,
             their_invite: None,
+            reliable: None,
             unacknowledged: None,
             acks: Vec::new(),
             retry: None,

@@ -10,6 +10,7 @@ mod creation;
 mod ending;
 mod export;
 mod overlap;
+mod provisional;
 mod receiving;
 mod routing;
 mod sending;

@@ -73,8 +73,18 @@ impl World {
     }
 
     pub(crate) fn with(settings: Settings) -> World {
-        let one = |protocol| Listener { protocol, address: settings.sip, advertised: None };
-        let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
+        let here = settings.sip.to_string();
+        World::listening(settings, &[(Protocol::Udp, &here), (Protocol::TCP, &here)])
+    }
+
+    /// A world whose node listens there.
+    pub(crate) fn listening(settings: Settings, listeners: &[(Protocol, &str)]) -> World {
+        let one = |&(protocol, at): &(Protocol, &str)| Listener {
+            protocol,
+            address: address(at),
+            advertised: None,
+        };
+        let listeners = Listeners(listeners.iter().map(one).collect());
         let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
         let rooms = Rooms::new([room("Meeting", "meet"), room("Number", "8000"), room("Odd", "team room")]);
         let (sip, media) = (settings.sip, SocketAddr::new(settings.media, 40_000));
@@ -166,9 +176,14 @@ impl World {
         self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }
 
-    /// Opens connection 1 of a far end.
+    /// Opens connection 1 of a far end, over TCP.
     pub(crate) fn accept(&mut self, from: &str) -> Flow {
-        let link = Link::Connection(Stream::Tcp, Connection(1));
+        self.accept_over(Stream::Tcp, from)
+    }
+
+    /// Opens connection 1 of a far end.
+    pub(crate) fn accept_over(&mut self, stream: Stream, from: &str) -> Flow {
+        let link = Link::Connection(stream, Connection(1));
         let flow = Flow { link, local: address(NODE), remote: address(from) };
         self.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::Accepted(flow))));
         flow
@@ -182,6 +197,12 @@ impl World {
             let input = TransportInput::Frame { connection: Connection(1), frame };
             self.act(|agent, now| agent.handle(now, Input::Transport(input)));
         }
+    }
+
+    /// Connection 1 breaks.
+    pub(crate) fn close(&mut self) {
+        let input = TransportInput::Closed(Connection(1));
+        self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }
 
     /// Lets time pass, from deadline to deadline.
