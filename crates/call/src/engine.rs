@@ -11,6 +11,7 @@ use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
 use tokio::sync::{Semaphore, watch};
 
+use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::calls::{Calls, Stats};
 use crate::driver::{Driver, watch};
@@ -147,6 +148,14 @@ impl CallEngine {
     pub fn set_rooms(&self, rooms: Rooms) {
         self.driver.act(|agent, _| {
             agent.set_rooms(rooms);
+            Vec::new()
+        });
+    }
+
+    /// Replaces all accounts. Calls of those that are gone stay.
+    pub fn set_accounts(&self, accounts: Accounts) {
+        self.driver.act(|agent, _| {
+            agent.set_accounts(accounts);
             Vec::new()
         });
     }

@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::signalling::Algorithm;
+
 /// The longest `media_timeout` that may be set. With a longer one a vanished caller could block a drain for longer
 /// than a drain may take.
 pub const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(1800);
+/// The longest realm, in bytes: it stands in every challenge.
+const LONGEST_REALM: usize = 128;
 
 /// The settings of the call engine. Durations are whole seconds in files (`session_interval = 1800`).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -58,6 +62,40 @@ pub struct Settings {
     /// A TCP connection that carries no call is closed when nothing came over it for this long.
     #[serde(default = "default_tcp_idle", with = "seconds")]
     pub tcp_idle: Duration,
+    /// How accounts are asked who they are.
+    #[serde(default)]
+    pub authentication: AuthenticationSettings,
+}
+
+/// How accounts are asked who they are: by digest (RFC 7616, RFC 8760).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthenticationSettings {
+    /// What phones show their users, and what hashes of passwords are made with: the same on all nodes.
+    pub realm: String,
+    /// The algorithms that are asked for, the preferred one first. SHA-256 is one of them.
+    pub algorithms: Vec<Algorithm>,
+}
+
+impl Default for AuthenticationSettings {
+    fn default() -> AuthenticationSettings {
+        AuthenticationSettings { realm: "pitlane".into(), algorithms: vec![Algorithm::Sha256] }
+    }
+}
+
+impl AuthenticationSettings {
+    fn check(&self) -> Result<(), SettingsError> {
+        let is_wrong = |character: char| matches!(character, '"' | '\\' | ':') || character.is_control();
+        if self.realm.is_empty() || self.realm.len() > LONGEST_REALM || self.realm.contains(is_wrong) {
+            return Err(SettingsError::Realm(self.realm.clone()));
+        }
+        let places = self.algorithms.iter().enumerate();
+        let mut again = places.filter(|(place, algorithm)| self.algorithms[..*place].contains(algorithm));
+        if again.next().is_some() || !self.algorithms.contains(&Algorithm::Sha256) {
+            return Err(SettingsError::Algorithms);
+        }
+        Ok(())
+    }
 }
 
 /// SIP over TLS. The files are read again when they change.
@@ -72,7 +110,7 @@ pub struct TlsSettings {
     pub key: PathBuf,
 }
 
-/// How many calls one source address may make: token buckets, in calls a second and calls in a burst.
+/// How many calls one source address may make, and how often it may be wrong: token buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceRate {
@@ -82,12 +120,16 @@ pub struct SourceRate {
     pub burst: u32,
     /// Answers a second (503 to calls, any answer to other requests); requests above that rate are dropped unanswered.
     pub answered: u32,
+    /// Requests with wrong credentials a minute, and at once. Above that rate credentials are not looked at, but for those
+    /// of a device that has shown its secret before.
+    pub failed: u32,
 }
 
 impl Default for SourceRate {
     /// A trunk or a proxy is one source, so the figures are those of a busy trunk, not of a person.
     fn default() -> SourceRate {
-        SourceRate { admitted: 50, burst: 200, answered: 500 }
+        // 60 guesses a minute find no password of six random letters within 500 years.
+        SourceRate { admitted: 50, burst: 200, answered: 500, failed: 60 }
     }
 }
 
@@ -112,6 +154,16 @@ pub enum SettingsError {
     /// A limit of zero would refuse everything.
     #[error("{0} is 0; set at least 1")]
     Zero(&'static str),
+    /// It cannot stand in a challenge.
+    #[error(
+        "the realm {0:?} cannot be used; it has 1 to 128 bytes, no quotes, backslashes, colons or control characters"
+    )]
+    Realm(String),
+    /// An algorithm stands twice, or SHA-256 is missing.
+    #[error(
+        "the algorithms of authentication name SHA-256, and none twice; add SHA-512-256 and MD5 as phones need them"
+    )]
+    Algorithms,
 }
 
 impl Settings {
@@ -133,6 +185,7 @@ impl Settings {
             t1_ms: default_t1_ms(),
             tcp_connections: default_tcp_connections(),
             tcp_idle: default_tcp_idle(),
+            authentication: AuthenticationSettings::default(),
         }
     }
 
@@ -148,6 +201,7 @@ impl Settings {
             ("source_rate.admitted", self.source_rate.admitted),
             ("source_rate.burst", self.source_rate.burst),
             ("source_rate.answered", self.source_rate.answered),
+            ("source_rate.failed", self.source_rate.failed),
         ];
         if let Some((name, _)) = zero.into_iter().find(|(_, value)| *value == 0) {
             return Err(SettingsError::Zero(name));
@@ -168,7 +222,7 @@ impl Settings {
         if self.session_interval < self.min_session_interval || self.session_interval.as_secs() == 0 {
             return Err(SettingsError::SessionInterval(self.session_interval, self.min_session_interval));
         }
-        Ok(())
+        self.authentication.check()
     }
 
     /// 64 times T1: how long an answered call waits for its ACK (RFC 3261 section 13.3.1.4).
@@ -240,6 +294,11 @@ mod tests {
         check(|s| s.media_timeout = Duration::from_secs(1801), "media_timeout");
         check(|s| s.session_interval = Duration::from_secs(89), "session_interval");
         check(|s| s.call_limit = 0, "call_limit is 0");
+        check(|s| s.source_rate.failed = 0, "source_rate.failed is 0");
+        check(|s| s.authentication.realm = "a\"b".into(), "the realm");
+        check(|s| s.authentication.realm = String::new(), "the realm");
+        check(|s| s.authentication.algorithms = vec![Algorithm::Md5], "the algorithms");
+        check(|s| s.authentication.algorithms = vec![Algorithm::Sha256; 2], "the algorithms");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use call::{Admission, CallEngine, Closed, Rooms, Settings};
+use call::{Admission, CallEngine, Callers, Closed, Rooms, Settings};
 use callers::call_log::Drain;
 use callers::time::Millis;
 use callers::tone::Tone;
@@ -33,7 +33,11 @@ fn own_address() -> SocketAddr {
 }
 
 fn rooms() -> Rooms {
-    Rooms::new(ALIASES.map(|alias| call::Room { name: alias.to_owned(), aliases: vec![alias.to_owned()] }))
+    Rooms::new(ALIASES.map(|alias| call::Room {
+        name: alias.to_owned(),
+        aliases: vec![alias.to_owned()],
+        callers: Callers::Anyone,
+    }))
 }
 
 fn node(name: &str, engine: &CallEngine) -> Node {

@@ -17,6 +17,7 @@ use sip::transaction::settings::{Settings as LayerSettings, Timers};
 use sip::transport::flow::Connection;
 use sip::transport::listeners::Listeners;
 
+use crate::accounts::Accounts;
 use crate::admission::{Admission, Admitter};
 use crate::audio::Participant;
 use crate::calls::Stats;
@@ -24,6 +25,7 @@ use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::time::Time;
 
+use super::authentication::Authenticator;
 use super::call::{Call, Progress, Received, Refresh};
 use super::calls::CallTable;
 use super::ending::End;
@@ -45,6 +47,8 @@ pub(crate) struct UserAgent {
     pub(super) random: Random,
     pub(super) admitter: Admitter,
     pub(super) rooms: Rooms,
+    pub(super) accounts: Accounts,
+    pub(super) authenticator: Authenticator,
     pub(super) stats: Stats,
     pub(super) layer: Layer,
     pub(super) dialogs: Dialogs,
@@ -83,9 +87,11 @@ impl UserAgent {
             admitter: Admitter::new(admission, settings.call_limit, settings.source_rate),
             layer: Layer::new(layer, random.number()),
             dialogs: Dialogs::new(dialogs),
+            authenticator: Authenticator::new(random.key()),
             settings,
             random,
             rooms,
+            accounts: Accounts::default(),
             stats: Stats::default(),
             calls: CallTable::default(),
             by_dialog: BTreeMap::new(),
@@ -109,6 +115,11 @@ impl UserAgent {
     /// Replaces all rooms. Running calls stay where they are.
     pub(crate) fn set_rooms(&mut self, rooms: Rooms) {
         self.rooms = rooms;
+    }
+
+    /// Replaces all accounts. Calls of those that are gone stay.
+    pub(crate) fn set_accounts(&mut self, accounts: Accounts) {
+        self.accounts = accounts;
     }
 
     /// A call to this alias from this address is the engine's own: it is admitted once, whatever the admission is.

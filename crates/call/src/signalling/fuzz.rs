@@ -8,7 +8,7 @@ use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
 
 use crate::admission::Admission;
-use crate::rooms::{Room, Rooms};
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
@@ -26,7 +26,8 @@ pub(crate) fn datagrams<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     let here: SocketAddr = ([127, 0, 0, 1], 5060).into();
     let there: SocketAddr = ([127, 0, 0, 2], 5060).into();
     let listeners = Listeners(vec![Listener { protocol: Protocol::Udp, address: here, advertised: None }]);
-    let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
+    let rooms =
+        Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone }]);
     let settings = Settings::new(here, here.ip());
     let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [7; 32]);
     let mut world = World { agent, now: Time(0), tag: String::new() };

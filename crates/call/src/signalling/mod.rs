@@ -9,15 +9,17 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`.
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`.
 //!
 //! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, registrations, and calls to the
 //! outside.
 
 mod agent;
 mod answer;
+mod authentication;
 mod call;
 mod calls;
+mod challenge;
 mod change;
 mod destination;
 mod ending;
@@ -34,6 +36,7 @@ mod within;
 
 pub(crate) use agent::UserAgent;
 pub(crate) use answer::FULL;
+pub use authentication::Algorithm;
 pub(crate) use headers::SDP;
 pub(crate) use input::{Input, NoPort, Output};
 

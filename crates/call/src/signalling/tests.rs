@@ -1,7 +1,9 @@
 //! Calls by plain messages, without a socket: what is answered, what is released, what is counted.
 
+mod authentication;
 mod calls;
 pub(crate) mod kit;
 mod outside;
 mod refreshes;
 mod routing;
+pub(crate) mod user;

@@ -12,7 +12,7 @@ use sip::transport::listeners::{Listener, Listeners};
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::Stats;
-use crate::rooms::{Room, Rooms};
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
@@ -65,8 +65,17 @@ impl World {
     pub(crate) fn with(settings: Settings) -> World {
         let one = |protocol| Listener { protocol, address: settings.sip, advertised: None };
         let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
-        let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
-        let rooms = Rooms::new([room("Meeting", "meet"), room("Number", "8000"), room("Odd", "team room")]);
+        let room = |name: &str, alias: &str, callers| Room {
+            name: name.into(),
+            aliases: vec![alias.into()],
+            callers,
+        };
+        let rooms = Rooms::new([
+            room("Meeting", "meet", Callers::Anyone),
+            room("Number", "8000", Callers::Anyone),
+            room("Odd", "team room", Callers::Anyone),
+            room("Board", "board", Callers::Accounts),
+        ]);
         let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [1; 32]);
         let (sent, done, opening) = (Vec::new(), Vec::new(), Vec::new());
         World { agent, now: Time(1000), ports: Ports::Open, sent, done, opening, names: BTreeMap::new() }
