@@ -127,6 +127,21 @@ impl Accounts {
         self.by_username.is_empty()
     }
 
+    /// The alias that `user@host` is: the whole address first, then the user part alone, as with rooms.
+    #[must_use]
+    pub fn alias(&self, user: &str, host: &str) -> Option<Arc<str>> {
+        let user = user.to_lowercase();
+        let address = format!("{user}@{}", host.to_lowercase());
+        let found = [address, user].into_iter().find_map(|alias| self.by_alias.get_key_value(alias.as_str()));
+        found.map(|(alias, _)| Arc::clone(alias))
+    }
+
+    /// The account that may register an alias.
+    #[must_use]
+    pub fn owner(&self, alias: &str) -> Option<&Account> {
+        self.get(self.by_alias.get(alias)?)
+    }
+
     /// The account of a username.
     #[must_use]
     pub fn get(&self, username: &str) -> Option<&Account> {
@@ -188,6 +203,22 @@ mod tests {
         check(vec![with(hash("abc"))], "MD5 hash of the account \"ann\" does not have 32");
         check(vec![with(hash(&"x".repeat(32)))], "hexadecimal");
         assert!(Accounts::new([account("ann", &["a", "A"]), account("Ann", &["b"])]).is_ok());
+    }
+
+    #[test]
+    fn alias_is_found_by_whole_address_or_user_part_in_any_case() {
+        let all = [account("ann", &["ann", "desk@Example.com"]), account("bob", &["Desk"])];
+        let accounts = Accounts::new(all).expect("accounts");
+        let check = |user: &str, host: &str, expected: Option<(&str, &str)>| {
+            let alias = accounts.alias(user, host);
+            let owner = alias.as_deref().and_then(|alias| accounts.owner(alias));
+            let found = alias.as_deref().zip(owner.map(|owner| owner.username.as_str()));
+            assert_eq!(found, expected, "{user}@{host}");
+        };
+        check("ANN", "anywhere", Some(("ann", "ann")));
+        check("desk", "example.COM", Some(("desk@example.com", "ann")));
+        check("desk", "elsewhere.com", Some(("desk", "bob")));
+        check("nobody", "example.com", None);
     }
 
     #[test]

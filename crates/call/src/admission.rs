@@ -136,6 +136,12 @@ impl Admitter {
         source.take_answer(now, rate)
     }
 
+    /// Whether a device of `source` may be registered: as often as it may call.
+    pub fn register(&mut self, now: Time, source: IpAddr) -> bool {
+        let rate = self.rate;
+        self.source(now, source).registrations.take(now, rate.admitted, rate.burst, 1)
+    }
+
     /// Whether credentials of `source` are looked at: not when too many were wrong.
     pub fn may_fail(&mut self, now: Time, source: IpAddr) -> bool {
         let rate = self.rate;
@@ -186,6 +192,7 @@ struct Source {
     calls: Bucket,
     answers: Bucket,
     failures: Bucket,
+    registrations: Bucket,
 }
 
 impl SourceRate {
@@ -198,7 +205,12 @@ impl SourceRate {
 impl Source {
     fn full(now: Time, rate: SourceRate) -> Source {
         let full = |burst| Bucket::full(now, burst);
-        Source { calls: full(rate.burst), answers: full(rate.answered), failures: full(rate.failures()) }
+        Source {
+            calls: full(rate.burst),
+            answers: full(rate.answered),
+            failures: full(rate.failures()),
+            registrations: full(rate.burst),
+        }
     }
 
     fn take_answer(&mut self, now: Time, rate: SourceRate) -> bool {
@@ -209,7 +221,9 @@ impl Source {
         self.calls.fill(now, rate.admitted, rate.burst);
         self.answers.fill(now, rate.answered, rate.answered);
         self.failures.fill(now, rate.failed, rate.failures());
+        self.registrations.fill(now, rate.admitted, rate.burst);
         self.calls.holds(rate.burst)
+            && self.registrations.holds(rate.burst)
             && self.answers.holds(rate.answered)
             && self.failures.holds(rate.failures())
     }
@@ -315,6 +329,17 @@ mod tests {
             assert_eq!(admitter.admit(Time(0), HERE, 0), Verdict::Admit);
             assert_eq!(admitter.challenge(Time(0), HERE), answered);
         }
+    }
+
+    #[test]
+    fn source_may_register_as_often_as_it_may_call_and_beside_that() {
+        let mut admitter = open();
+        for _ in 0..3 {
+            assert!(admitter.register(Time(0), HERE));
+        }
+        assert!(!admitter.register(Time(499), HERE));
+        assert!(admitter.register(Time(500), HERE));
+        assert_eq!(admitter.admit(Time(500), HERE, 0), Verdict::Admit);
     }
 
     #[test]

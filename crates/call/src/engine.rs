@@ -152,7 +152,8 @@ impl CallEngine {
         });
     }
 
-    /// Replaces all accounts. Calls of those that are gone stay.
+    /// Replaces all accounts. Calls of those that are gone stay; devices stay registered whose account has the same
+    /// secret and alias.
     pub fn set_accounts(&self, accounts: Accounts) {
         self.driver.act(|agent, _| {
             agent.set_accounts(accounts);

@@ -16,7 +16,7 @@
 //!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, SRTP, registrations.
+//! Not implemented: video, WebRTC, SRTP.
 
 mod accounts;
 mod calls;
@@ -51,7 +51,8 @@ pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};
 pub use rooms::{Callers, Room, RoomName, Rooms};
 pub use settings::{
-    AuthenticationSettings, MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate, TlsSettings,
+    AuthenticationSettings, MAX_MEDIA_TIMEOUT, RegistrationSettings, Settings, SettingsError, SourceRate,
+    TlsSettings,
 };
 pub use signalling::Algorithm;
 pub use sockets::{CertificateError, TlsError};

@@ -13,6 +13,8 @@ use crate::signalling::Algorithm;
 /// The longest `media_timeout` that may be set. With a longer one a vanished caller could block a drain for longer
 /// than a drain may take.
 pub const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(1800);
+/// The longest registration: a day.
+const LONGEST_EXPIRES: Duration = Duration::from_secs(86_400);
 /// The longest realm, in bytes: it stands in every challenge.
 const LONGEST_REALM: usize = 128;
 
@@ -65,6 +67,9 @@ pub struct Settings {
     /// How accounts are asked who they are.
     #[serde(default)]
     pub authentication: AuthenticationSettings,
+    /// How long devices are registered.
+    #[serde(default)]
+    pub registration: RegistrationSettings,
 }
 
 /// How accounts are asked who they are: by digest (RFC 7616, RFC 8760).
@@ -75,6 +80,34 @@ pub struct AuthenticationSettings {
     pub realm: String,
     /// The algorithms that are asked for, the preferred one first. SHA-256 is one of them.
     pub algorithms: Vec<Algorithm>,
+}
+
+/// How long devices are registered. A device asks for its time; what it gets lies between these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrationSettings {
+    /// The shortest time; a shorter one is refused (RFC 3261 section 10.2.8). In maintenance mode devices get this one.
+    #[serde(with = "seconds")]
+    pub min_expires: Duration,
+    /// The longest time, and that of a device that asks for none. A node that restarts has forgotten its devices, and
+    /// they are not reached until they register anew.
+    #[serde(with = "seconds")]
+    pub max_expires: Duration,
+}
+
+impl Default for RegistrationSettings {
+    fn default() -> RegistrationSettings {
+        RegistrationSettings { min_expires: Duration::from_secs(60), max_expires: Duration::from_secs(600) }
+    }
+}
+
+impl RegistrationSettings {
+    fn check(self) -> Result<(), SettingsError> {
+        let RegistrationSettings { min_expires, max_expires } = self;
+        let is_good =
+            min_expires >= Duration::from_secs(1) && (min_expires..=LONGEST_EXPIRES).contains(&max_expires);
+        if is_good { Ok(()) } else { Err(SettingsError::Expires(min_expires, max_expires)) }
+    }
 }
 
 impl Default for AuthenticationSettings {
@@ -164,6 +197,11 @@ pub enum SettingsError {
         "the algorithms of authentication name SHA-256, and none twice; add SHA-512-256 and MD5 as phones need them"
     )]
     Algorithms,
+    /// Registrations would last for no time, or for too long.
+    #[error(
+        "registrations last from {0:?} to {1:?}; set at least one second, at most a day, and the shorter time first"
+    )]
+    Expires(Duration, Duration),
 }
 
 impl Settings {
@@ -186,6 +224,7 @@ impl Settings {
             tcp_connections: default_tcp_connections(),
             tcp_idle: default_tcp_idle(),
             authentication: AuthenticationSettings::default(),
+            registration: RegistrationSettings::default(),
         }
     }
 
@@ -222,7 +261,8 @@ impl Settings {
         if self.session_interval < self.min_session_interval || self.session_interval.as_secs() == 0 {
             return Err(SettingsError::SessionInterval(self.session_interval, self.min_session_interval));
         }
-        self.authentication.check()
+        self.authentication.check()?;
+        self.registration.check()
     }
 
     /// 64 times T1: how long an answered call waits for its ACK (RFC 3261 section 13.3.1.4).
@@ -295,6 +335,9 @@ mod tests {
         check(|s| s.session_interval = Duration::from_secs(89), "session_interval");
         check(|s| s.call_limit = 0, "call_limit is 0");
         check(|s| s.source_rate.failed = 0, "source_rate.failed is 0");
+        check(|s| s.registration.min_expires = Duration::ZERO, "registrations last");
+        check(|s| s.registration.max_expires = Duration::from_secs(59), "registrations last");
+        check(|s| s.registration.max_expires = Duration::from_secs(86_401), "registrations last");
         check(|s| s.authentication.realm = "a\"b".into(), "the realm");
         check(|s| s.authentication.realm = String::new(), "the realm");
         check(|s| s.authentication.algorithms = vec![Algorithm::Md5], "the algorithms");

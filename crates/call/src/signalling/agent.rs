@@ -32,6 +32,7 @@ use super::ending::End;
 use super::input::{Input, NoPort, Output};
 use super::names::Names;
 use super::random::Random;
+use super::registrar::Bindings;
 use super::response::Response;
 
 /// The probe that is expected, and from where.
@@ -49,6 +50,7 @@ pub(crate) struct UserAgent {
     pub(super) rooms: Rooms,
     pub(super) accounts: Accounts,
     pub(super) authenticator: Authenticator,
+    pub(super) bindings: Bindings,
     pub(super) stats: Stats,
     pub(super) layer: Layer,
     pub(super) dialogs: Dialogs,
@@ -92,6 +94,7 @@ impl UserAgent {
             random,
             rooms,
             accounts: Accounts::default(),
+            bindings: Bindings::default(),
             stats: Stats::default(),
             calls: CallTable::default(),
             by_dialog: BTreeMap::new(),
@@ -117,9 +120,14 @@ impl UserAgent {
         self.rooms = rooms;
     }
 
-    /// Replaces all accounts. Calls of those that are gone stay.
+    /// Replaces all accounts. Calls of those that are gone stay; devices stay registered whose account has the same
+    /// secret and alias.
     pub(crate) fn set_accounts(&mut self, accounts: Accounts) {
-        self.accounts = accounts;
+        let before = mem::replace(&mut self.accounts, accounts);
+        self.bindings.retain(|alias| {
+            let owners = (before.owner(alias), self.accounts.owner(alias));
+            matches!(owners, (Some(was), Some(is)) if was.username == is.username && was.secret == is.secret)
+        });
     }
 
     /// A call to this alias from this address is the engine's own: it is admitted once, whatever the admission is.
@@ -153,21 +161,30 @@ impl UserAgent {
             + self.layer.load().entries
     }
 
-    /// The connections that calls use.
+    /// The connections that calls use, and over which registered devices are reached.
     pub(crate) fn connections(&self) -> BTreeSet<Connection> {
-        self.calls.connections()
+        let mut used = self.calls.connections();
+        used.extend(self.bindings.connections());
+        used
     }
 
     /// When [`Self::pass_time`] is owed if nothing happens before.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let calls = self.calls.next_deadline().map(|(at, _)| at);
+        let calls = self.calls.next_deadline().map(|(at, _)| at).into_iter();
         let layers = [self.layer.next_deadline(), self.dialogs.next_deadline()];
-        layers.into_iter().flatten().map(|at| Time(at.0)).chain(calls).min()
+        layers
+            .into_iter()
+            .flatten()
+            .map(|at| Time(at.0))
+            .chain(calls)
+            .chain(self.bindings.next_deadline())
+            .min()
     }
 
     /// Does what is due.
     pub(crate) fn pass_time(&mut self, now: Time) -> Vec<Output> {
         self.time = self.time.max(now);
+        self.bindings.pass_time(self.time);
         let effects = self.layer.pass_time(self.now());
         self.effects.extend(effects);
         self.work();

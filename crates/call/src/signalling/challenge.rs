@@ -40,7 +40,8 @@ impl UserAgent {
         let Some(credentials) = Credentials::of(&received.request, settings) else {
             return Err(self.challenge(Reason::NoCredentials));
         };
-        if !self.authenticator.knows(&credentials) && !self.admitter.may_fail(now, source) {
+        let is_known = self.authenticator.knows(&credentials) || self.has_device(&credentials, received);
+        if !is_known && !self.admitter.may_fail(now, source) {
             self.stats.unchecked_credentials += 1;
             return Err(unchecked());
         }
@@ -54,6 +55,14 @@ impl UserAgent {
                 Err(self.challenge(Reason::NoCredentials))
             }
         }
+    }
+
+    /// Whether a device of the account that the credentials name is registered from where they come from.
+    fn has_device(&self, credentials: &Credentials<'_>, received: &Received) -> bool {
+        let account = self.accounts.get(credentials.username());
+        let aliases = account.into_iter().flat_map(|account| &account.aliases);
+        let mut bindings = aliases.flat_map(|alias| self.bindings.of(&alias.to_lowercase()));
+        bindings.any(|binding| binding.flow == received.arrival.flow)
     }
 
     fn challenge(&mut self, reason: Reason) -> Response {

@@ -9,10 +9,9 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`.
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`; `registrar` beside them.
 //!
-//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, registrations, and calls to the
-//! outside.
+//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, and calls to the outside.
 
 mod agent;
 mod answer;
@@ -31,6 +30,7 @@ mod names;
 mod outside;
 mod random;
 mod refresh;
+mod registrar;
 mod response;
 mod within;
 

@@ -37,6 +37,9 @@ impl UserAgent {
         if let Some(lacking) = headers::lacking(&received.request) {
             return self.respond(&received, &Response::of_lacking(lacking));
         }
+        if received.request.method() == Method::Register {
+            return self.register(&received);
+        }
         let response = match received.request.method() {
             Method::Options => self.options(&received.request),
             Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
@@ -213,10 +216,15 @@ impl Received {
 
 /// What the caller dials, user part and host; `None` for a scheme that is not understood.
 pub(super) fn dialled(invite: &Request) -> Option<(String, String)> {
+    address_of(invite.uri())
+}
+
+/// User part and host of a URI; `None` for a scheme that is not understood.
+pub(super) fn address_of(uri: Uri<'_>) -> Option<(String, String)> {
     let text = |bytes: Option<std::borrow::Cow<'_, [u8]>>| {
         String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
     };
-    match invite.uri() {
+    match uri {
         Uri::Sip(uri) => Some((text(uri.decoded_user()), uri.host.to_string())),
         Uri::Tel(uri) => {
             let digits = uri.number.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')'));

@@ -2,8 +2,10 @@
 
 mod authentication;
 mod calls;
+pub(crate) mod device;
 pub(crate) mod kit;
 mod outside;
 mod refreshes;
+mod registrations;
 mod routing;
 pub(crate) mod user;

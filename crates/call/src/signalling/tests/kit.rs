@@ -186,6 +186,12 @@ impl World {
         sent.remove(0)
     }
 
+    /// The only answer to a datagram.
+    pub(crate) fn exchange(&mut self, from: &str, text: &str) -> String {
+        self.receive(from, text);
+        self.answer()
+    }
+
     pub(crate) fn take_done(&mut self) -> Vec<String> {
         std::mem::take(&mut self.done)
     }
