@@ -78,7 +78,8 @@ pub struct Settings {
 pub struct AuthenticationSettings {
     /// What phones show their users, and what hashes of passwords are made with: the same on all nodes.
     pub realm: String,
-    /// The algorithms that are asked for, the preferred one first. SHA-256 is one of them.
+    /// The algorithms that are asked for, the preferred one first. Some phones that know MD5 alone fail at any other
+    /// challenge beside it: they need it to be the only one.
     pub algorithms: Vec<Algorithm>,
 }
 
@@ -124,7 +125,7 @@ impl AuthenticationSettings {
         }
         let places = self.algorithms.iter().enumerate();
         let mut again = places.filter(|(place, algorithm)| self.algorithms[..*place].contains(algorithm));
-        if again.next().is_some() || !self.algorithms.contains(&Algorithm::Sha256) {
+        if again.next().is_some() || self.algorithms.is_empty() {
             return Err(SettingsError::Algorithms);
         }
         Ok(())
@@ -192,9 +193,9 @@ pub enum SettingsError {
         "the realm {0:?} cannot be used; it has 1 to 128 bytes, no quotes, backslashes, colons or control characters"
     )]
     Realm(String),
-    /// An algorithm stands twice, or SHA-256 is missing.
+    /// An algorithm stands twice, or there is none.
     #[error(
-        "the algorithms of authentication name SHA-256, and none twice; add SHA-512-256 and MD5 as phones need them"
+        "algorithms of authentication are missing, or one stands twice; set SHA-256, unless phones need others"
     )]
     Algorithms,
     /// Registrations would last for no time, or for too long.
@@ -340,8 +341,8 @@ mod tests {
         check(|s| s.registration.max_expires = Duration::from_secs(86_401), "registrations last");
         check(|s| s.authentication.realm = "a\"b".into(), "the realm");
         check(|s| s.authentication.realm = String::new(), "the realm");
-        check(|s| s.authentication.algorithms = vec![Algorithm::Md5], "the algorithms");
-        check(|s| s.authentication.algorithms = vec![Algorithm::Sha256; 2], "the algorithms");
+        check(|s| s.authentication.algorithms = Vec::new(), "algorithms");
+        check(|s| s.authentication.algorithms = vec![Algorithm::Sha256; 2], "algorithms");
     }
 
     #[test]

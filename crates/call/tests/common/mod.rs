@@ -4,6 +4,7 @@
 
 pub mod baresip;
 pub mod kamailio;
+pub mod linphone;
 pub mod program;
 pub mod tone;
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// A hash function of digest authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Algorithm {
-    /// SHA-256, which every account can be asked for.
+    /// SHA-256, which is asked for unless the settings say otherwise.
     #[serde(rename = "SHA-256")]
     Sha256,
     /// SHA-512/256.

@@ -19,8 +19,6 @@ pub(super) const NONCES: usize = 32 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Used {
     by_nonce: BTreeMap<Nonce, Use>,
-    /// A nonce that was issued up to then and has no entry may have had one that gave its place to another.
-    forgotten: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -56,17 +54,15 @@ impl Used {
         Ok(())
     }
 
+    /// Makes an entry. In a full table the oldest nonce gives its place, and none that is older gets one: so what has
+    /// given its place is good no more, until it is too old anyway.
     fn begin(&mut self, nonce: Nonce, used: Use) -> Result<(), Stale> {
-        if self.forgotten.is_some_and(|forgotten| nonce.issued <= forgotten) {
-            return Err(Stale);
-        }
         if self.by_nonce.len() >= NONCES
             && let Some(oldest) = self.by_nonce.first_entry()
         {
             if nonce < *oldest.key() {
                 return Err(Stale);
             }
-            self.forgotten = Some(oldest.key().issued);
             oldest.remove();
         }
         self.by_nonce.insert(nonce, used);

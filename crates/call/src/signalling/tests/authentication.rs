@@ -88,6 +88,16 @@ fn wrong_credentials_are_challenged_anew_and_counted() {
 }
 
 #[test]
+fn account_that_there_is_not_has_no_secret_that_could_be_shown() {
+    let mut world = world();
+    let challenge = invite(&mut world, &mut phone("a"));
+    let mut phone = phone("b");
+    let line = header(&challenge, "WWW-Authenticate");
+    phone.extra = User::new("nobody").answer_by(line, "INVITE", &phone.target, |_, _| String::new());
+    assert!(is_challenge(&invite(&mut world, &mut phone)));
+}
+
+#[test]
 fn credentials_that_cannot_be_judged_count_as_none() {
     let mut world = world();
     let challenge = invite(&mut world, &mut phone("a"));

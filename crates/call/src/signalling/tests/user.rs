@@ -44,6 +44,20 @@ impl User {
     }
 
     pub(crate) fn answer_to(&mut self, challenge: &str, method: &str, uri: &str) -> String {
+        let (password, realm) = (self.password.clone(), param(challenge, "realm"));
+        self.answer_by(challenge, method, uri, |algorithm, name| {
+            algorithm.hash(&[name, realm, &password].map(|value: &str| value.as_bytes()))
+        })
+    }
+
+    /// The same with another hash of the secret.
+    pub(crate) fn answer_by(
+        &mut self,
+        challenge: &str,
+        method: &str,
+        uri: &str,
+        ha1: impl FnOnce(Algorithm, &str) -> String,
+    ) -> String {
         let (realm, nonce) = (param(challenge, "realm"), param(challenge, "nonce"));
         let name = param(challenge, "algorithm");
         let algorithm = match name {
@@ -54,7 +68,7 @@ impl User {
         };
         self.count += 1;
         let count = format!("{:08x}", self.count);
-        let ha1 = algorithm.hash(&[&self.name, realm, &self.password].map(|value: &str| value.as_bytes()));
+        let ha1 = ha1(algorithm, &self.name);
         let ha2 = algorithm.hash(&[method.as_bytes(), uri.as_bytes()]);
         let parts = [&ha1, nonce, &count, "cnonce", "auth", &ha2];
         let response = algorithm.hash(&parts.map(|value: &str| value.as_bytes()));
