@@ -37,6 +37,10 @@ pub struct Stats {
     pub refused_rate: u64,
     /// Requests not answered at all because their source far exceeded its rate.
     pub dropped: u64,
+    /// Requests whose credentials were wrong: of no account, or with another secret.
+    pub wrong_credentials: u64,
+    /// Requests whose credentials were not looked at, because too many of their source had been wrong.
+    pub unchecked_credentials: u64,
     /// Calls to an alias that no room has.
     pub not_found: u64,
     /// Calls refused for another reason: no codec, a malformed request, an extension that is not supported.

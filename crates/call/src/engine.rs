@@ -13,6 +13,7 @@ use sip::transport::listeners::{Listener, Listeners};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
+use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::{Calls, Stats};
@@ -153,6 +154,15 @@ impl CallEngine {
     pub fn set_rooms(&self, rooms: Rooms) {
         self.driver.act(|agent, _| {
             agent.set_rooms(rooms);
+            Vec::new()
+        });
+    }
+
+    /// Replaces all accounts. Calls of those that are gone stay; devices stay registered whose account has the same
+    /// secret and alias.
+    pub fn set_accounts(&self, accounts: Accounts) {
+        self.driver.act(|agent, _| {
+            agent.set_accounts(accounts);
             Vec::new()
         });
     }

@@ -16,8 +16,9 @@
 //!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, SRTP, registrations.
+//! Not implemented: video, WebRTC, SRTP.
 
+mod accounts;
 mod calls;
 mod driver;
 mod engine;
@@ -43,12 +44,17 @@ mod signalling;
 mod simulation;
 mod sockets;
 
+pub use accounts::{Account, AccountError, Accounts, Secret};
 pub use admission::{Admission, Closed};
 pub use calls::{Calls, Stats};
 pub use engine::{CallEngine, StartError};
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};
-pub use rooms::{Room, RoomName, Rooms};
-pub use settings::{MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate, TlsSettings};
+pub use rooms::{Callers, Room, RoomName, Rooms};
+pub use settings::{
+    AuthenticationSettings, MAX_MEDIA_TIMEOUT, RegistrationSettings, Settings, SettingsError, SourceRate,
+    TlsSettings,
+};
+pub use signalling::Algorithm;
 pub use sockets::{CertificateError, TlsError};
 pub use time::Time;

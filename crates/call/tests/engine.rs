@@ -262,7 +262,7 @@ async fn callers_above_the_call_limit_are_refused_as_out_of_resource() {
 #[tokio::test(flavor = "multi_thread")]
 async fn source_above_its_rate_is_refused_and_far_above_it_is_not_answered() {
     let mut settings = settings(43);
-    settings.source_rate = SourceRate { admitted: 1, burst: 2, answered: 3 };
+    settings.source_rate = SourceRate { admitted: 1, burst: 2, answered: 3, ..SourceRate::default() };
     let engine = engine(settings).await;
     for n in 0..20 {
         let a = Caller::new(&engine, address(43, 2), &format!("flood-{n}")).await;

@@ -6,7 +6,7 @@ mod own_address;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use call::{Admission, CallEngine, Closed, Rooms, Settings};
+use call::{Admission, CallEngine, Callers, Closed, Rooms, Settings};
 use callers::call_log::Drain;
 use callers::time::Millis;
 use callers::tone::Tone;
@@ -27,7 +27,11 @@ async fn engine() -> CallEngine {
 }
 
 fn rooms() -> Rooms {
-    Rooms::new(ALIASES.map(|alias| call::Room { name: alias.to_owned(), aliases: vec![alias.to_owned()] }))
+    Rooms::new(ALIASES.map(|alias| call::Room {
+        name: alias.to_owned(),
+        aliases: vec![alias.to_owned()],
+        callers: Callers::Anyone,
+    }))
 }
 
 fn node(name: &str, engine: &CallEngine) -> Node {

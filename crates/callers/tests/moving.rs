@@ -76,7 +76,11 @@ impl SecondEngine {
 
 async fn first_engine() -> CallEngine {
     let address = own_address();
-    let rooms = Rooms::new([Room { name: "lobby".into(), aliases: vec!["lobby".into()] }]);
+    let rooms = Rooms::new([Room {
+        name: "lobby".into(),
+        aliases: vec!["lobby".into()],
+        callers: call::Callers::Anyone,
+    }]);
     CallEngine::start(Settings::new(address, address.ip()), rooms, Admission::Open).await.expect("engine")
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use call::{Closed, Stats};
+use call::{Callers, Closed, Stats};
 use fleet::observed::{Admission, Calls};
 use fleet::time::Span;
 
@@ -27,12 +27,11 @@ pub fn admission(admission: Admission) -> call::Admission {
 
 /// The rooms of a configuration.
 pub fn rooms(configuration: &wire::Configuration) -> call::Rooms {
-    call::Rooms::new(
-        configuration
-            .rooms
-            .iter()
-            .map(|room| call::Room { name: room.name.clone(), aliases: room.aliases.clone() }),
-    )
+    call::Rooms::new(configuration.rooms.iter().map(|room| call::Room {
+        name: room.name.clone(),
+        aliases: room.aliases.clone(),
+        callers: Callers::Anyone,
+    }))
 }
 
 /// What the operator is shown of the engine's counts.
@@ -46,6 +45,8 @@ pub fn tally(stats: Stats) -> wire::Tally {
         handed_over: _,
         refused_rate,
         dropped: _,
+        wrong_credentials: _,
+        unchecked_credentials: _,
         not_found,
         not_acceptable,
         cancelled: _,

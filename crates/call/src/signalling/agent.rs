@@ -17,6 +17,7 @@ use sip::transaction::settings::{Settings as LayerSettings, Timers};
 use sip::transport::flow::Connection;
 use sip::transport::listeners::Listeners;
 
+use crate::accounts::Accounts;
 use crate::admission::{Admission, Admitter};
 use crate::audio::Participant;
 use crate::calls::Stats;
@@ -25,12 +26,14 @@ use crate::rooms::{RoomName, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
+use super::authentication::Authenticator;
 use super::call::{Call, Import, Progress, Received, Refresh};
 use super::calls::CallTable;
 use super::ending::End;
 use super::input::{Handover, Input, NoPort, Output};
 use super::names::Names;
 use super::random::Random;
+use super::registrar::Bindings;
 use super::response::Response;
 
 /// The probe that is expected, and from where.
@@ -46,6 +49,9 @@ pub(crate) struct UserAgent {
     pub(super) random: Random,
     pub(super) admitter: Admitter,
     pub(super) rooms: Rooms,
+    pub(super) accounts: Accounts,
+    pub(super) authenticator: Authenticator,
+    pub(super) bindings: Bindings,
     pub(super) stats: Stats,
     pub(super) layer: Layer,
     pub(super) dialogs: Dialogs,
@@ -84,9 +90,12 @@ impl UserAgent {
             admitter: Admitter::new(admission, settings.call_limit, settings.source_rate),
             layer: Layer::new(layer, random.number()),
             dialogs: Dialogs::new(dialogs),
+            authenticator: Authenticator::new(random.key()),
             settings,
             random,
             rooms,
+            accounts: Accounts::default(),
+            bindings: Bindings::default(),
             stats: Stats::default(),
             calls: CallTable::default(),
             by_dialog: BTreeMap::new(),
@@ -110,6 +119,16 @@ impl UserAgent {
     /// Replaces all rooms. Running calls stay where they are.
     pub(crate) fn set_rooms(&mut self, rooms: Rooms) {
         self.rooms = rooms;
+    }
+
+    /// Replaces all accounts. Calls of those that are gone stay; devices stay registered whose account has the same
+    /// secret and alias.
+    pub(crate) fn set_accounts(&mut self, accounts: Accounts) {
+        let before = mem::replace(&mut self.accounts, accounts);
+        self.bindings.retain(|alias| {
+            let owners = (before.owner(alias), self.accounts.owner(alias));
+            matches!(owners, (Some(was), Some(is)) if was.username == is.username && was.secret == is.secret)
+        });
     }
 
     /// A call to this alias from this address is the engine's own: it is admitted once, whatever the admission is.
@@ -160,21 +179,30 @@ impl UserAgent {
         self.by_dialog.iter().find_map(of)
     }
 
-    /// The connections that calls use.
+    /// The connections that calls use, and over which registered devices are reached.
     pub(crate) fn connections(&self) -> BTreeSet<Connection> {
-        self.calls.connections()
+        let mut used = self.calls.connections();
+        used.extend(self.bindings.connections());
+        used
     }
 
     /// When [`Self::pass_time`] is owed if nothing happens before.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let calls = self.calls.next_deadline().map(|(at, _)| at);
+        let calls = self.calls.next_deadline().map(|(at, _)| at).into_iter();
         let layers = [self.layer.next_deadline(), self.dialogs.next_deadline()];
-        layers.into_iter().flatten().map(|at| Time(at.0)).chain(calls).min()
+        layers
+            .into_iter()
+            .flatten()
+            .map(|at| Time(at.0))
+            .chain(calls)
+            .chain(self.bindings.next_deadline())
+            .min()
     }
 
     /// Does what is due.
     pub(crate) fn pass_time(&mut self, now: Time) -> Vec<Output> {
         self.advance_to(now);
+        self.bindings.pass_time(self.time);
         let effects = self.layer.pass_time(self.now());
         self.effects.extend(effects);
         self.work();

@@ -11,7 +11,7 @@ use sip::transport::listeners::{Listener, Listeners};
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::handover::message::ExportedCall;
-use crate::rooms::{Room, Rooms};
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
@@ -65,7 +65,11 @@ struct World {
 impl World {
     fn new() -> World {
         let here = Listener { protocol: Protocol::Udp, address: HERE, advertised: None };
-        let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
+        let rooms = Rooms::new([Room {
+            name: "Meeting".into(),
+            aliases: vec!["meet".into()],
+            callers: Callers::Anyone,
+        }]);
         let settings = Settings::new(HERE, HERE.ip());
         let agent = UserAgent::new(settings, Listeners(vec![here]), rooms, Admission::Open, [7; 32]);
         World { agent, now: Time(0), tag: String::new(), request: String::new() }

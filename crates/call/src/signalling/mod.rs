@@ -9,16 +9,19 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `ringing`, `answer`, `within` (a request of a call), `change`, `refresh`,
-//! `ending`, and `exporting` and `importing` (a call that moves to another process).
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `ringing`, `answer`, `within` (a
+//! request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
+//! process); `registrar` beside them.
 //!
 //! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), reliable provisional responses of the far
-//! end, registrations, and calls to the outside.
+//! end, and calls to the outside.
 
 mod agent;
 mod answer;
+mod authentication;
 mod call;
 mod calls;
+mod challenge;
 mod change;
 mod destination;
 mod ending;
@@ -32,12 +35,14 @@ mod names;
 mod outside;
 mod random;
 mod refresh;
+mod registrar;
 mod response;
 mod ringing;
 mod within;
 
 pub(crate) use agent::UserAgent;
 pub(crate) use answer::FULL;
+pub use authentication::Algorithm;
 pub(crate) use headers::SDP;
 pub(crate) use input::{Handover, Input, NoPort, Output};
 

@@ -1,10 +1,14 @@
 //! Calls by plain messages, without a socket: what is answered, what is released, what is counted.
 
+mod authentication;
 mod calls;
+pub(crate) mod device;
 mod handover;
 pub(crate) mod kit;
 mod outside;
 mod recorded;
 mod refreshes;
+mod registrations;
 mod ringing;
 mod routing;
+pub(crate) mod user;

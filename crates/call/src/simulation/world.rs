@@ -13,7 +13,7 @@ use crate::audio::Participant;
 use crate::media::control::Channel;
 use crate::media::random::Sequence;
 use crate::media::shard::{Input as MediaInput, LegId, Output as MediaOutput, Shard};
-use crate::rooms::{Room, Rooms};
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::{Settings, SourceRate};
 use crate::signalling::{Input, Output, UserAgent};
 use crate::time::Time;
@@ -71,10 +71,15 @@ impl World {
     pub(super) fn new(seed: u64, sabotage: Sabotage) -> World {
         let node: SocketAddr = NODE.parse().expect("an address");
         let mut settings = Settings::new(node, node.ip());
-        settings.source_rate = SourceRate { admitted: 1000, burst: 1000, answered: 1000 };
+        settings.source_rate =
+            SourceRate { admitted: 1000, burst: 1000, answered: 1000, ..SourceRate::default() };
         let listeners =
             Listeners(vec![Listener { protocol: Protocol::Udp, address: node, advertised: None }]);
-        let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
+        let rooms = Rooms::new([Room {
+            name: "Meeting".into(),
+            aliases: vec!["meet".into()],
+            callers: Callers::Anyone,
+        }]);
         let mut random = Sequence::new(seed);
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&random.next().to_be_bytes());

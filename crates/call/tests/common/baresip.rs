@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -19,6 +20,7 @@ const HEARD: usize = 10;
 
 pub struct Baresip {
     program: Program,
+    sip: SocketAddr,
     control: SocketAddr,
     folder: TempDir,
 }
@@ -26,6 +28,26 @@ pub struct Baresip {
 impl Baresip {
     /// Calls a URI over the transport that it names.
     pub fn dial(hertz: u32, uri: &str) -> Baresip {
+        Baresip::start(
+            hertz,
+            |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"),
+            &["-e", &format!("/dial {uri}")],
+        )
+    }
+
+    /// Starts a phone without an account that answers calls by itself. It is reached at its address.
+    pub fn answering(hertz: u32) -> Baresip {
+        Baresip::start(hertz, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto"), &[])
+    }
+
+    /// Starts a phone that registers at a node, with the transport as a parameter, and answers calls by itself.
+    pub fn registered(hertz: u32, node: &str, user: &str, password: &str) -> Baresip {
+        let account =
+            format!("<sip:{user}@{node}>;auth_user={user};auth_pass={password};regint=60;answermode=auto");
+        Baresip::start(hertz, |_| account, &[])
+    }
+
+    fn start(hertz: u32, account: impl FnOnce(SocketAddr) -> String, arguments: &[&str]) -> Baresip {
         let ip = HOST;
         let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
         let (sip, control) = (SocketAddr::new(ip, free_port(ip)), SocketAddr::new(ip, free_port(ip)));
@@ -39,14 +61,29 @@ impl Baresip {
              module g711.so\nmodule aufile.so\nmodule ausine.so\nmodule sndfile.so\n\
              module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
         );
-        let account = format!("<sip:tone{hertz}@{sip}>;regint=0;audio_codecs=PCMA\n");
+        let account = account(sip) + ";audio_codecs=PCMA\n";
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             fs::write(folder.path().join(name), text).expect("a file of the phone");
         }
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(folder.path()).args(["-e", &format!("/dial {uri}")]).stdin(Stdio::null());
+        command.arg("-f").arg(folder.path()).args(arguments).stdin(Stdio::null());
         let program = Program::start(&mut command, &folder.path().join("log"));
-        Baresip { program, control, folder }
+        Baresip { program, sip, control, folder }
+    }
+
+    /// Where it is called.
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// Waits until it is registered.
+    pub async fn is_registered(&mut self) {
+        self.program.wait_for("200 OK", 1).await;
+    }
+
+    /// Calls a URI.
+    pub async fn call(&mut self, uri: &str) {
+        self.command("dial", uri, "CALL_ESTABLISHED").await;
     }
 
     pub async fn established(&mut self) {
@@ -81,22 +118,29 @@ impl Baresip {
 
     /// A change of the session by a re-INVITE: it is over when the phone reports the answer.
     async fn change(&mut self, command: &str) {
+        self.command(command, "", "CALL_REMOTE_SDP").await;
+        assert!(!self.is_over(), "{}", self.program.written());
+    }
+
+    /// Gives it a command, and waits for an event.
+    async fn command(&mut self, command: &str, parameters: &str, event: &'static str) {
         let control = self.control;
-        let message = format!("{{\"command\":\"{command}\"}}");
+        let message = format!("{{\"command\":\"{command}\",\"params\":\"{parameters}\"}}");
         let netstring = format!("{}:{message},", message.len());
         let changed = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(control).expect("the phone has a control port");
             stream.set_read_timeout(Some(BOUND)).expect("a timeout");
             stream.write_all(netstring.as_bytes()).expect("the phone reads commands");
             let (mut events, mut buffer) = (String::new(), [0; 4096]);
-            while !events.contains("CALL_REMOTE_SDP") {
+            let until = Instant::now() + BOUND;
+            while !events.contains(event) {
+                assert!(Instant::now() < until, "no {event}: {events}");
                 let length = stream.read(&mut buffer).unwrap_or_else(|error| panic!("{error}: {events}"));
                 assert!(length > 0, "the phone closed its control port: {events}");
                 events.push_str(&String::from_utf8_lossy(&buffer[..length]));
             }
         });
-        changed.await.expect("the phone changes the session");
-        assert!(!self.is_over(), "{}", self.program.written());
+        changed.await.expect("the phone does what it is told");
     }
 
     /// Whether its call has ended, by whichever side.

@@ -4,6 +4,7 @@
 
 pub mod baresip;
 pub mod kamailio;
+pub mod linphone;
 pub mod program;
 pub mod tls;
 pub mod tone;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use call::audio::{Codec, FRAME_SAMPLES};
 use call::rtcp::is_rtcp;
 use call::rtp::Header;
-use call::{Admission, CallEngine, Calls, Room, Rooms, Settings, SourceRate};
+use call::{Admission, CallEngine, Callers, Calls, Room, Rooms, Settings, SourceRate};
 use tokio::net::UdpSocket;
 use tokio::process::Command;
 
@@ -35,14 +36,23 @@ pub fn settings(test: u8) -> Settings {
     let node = address(test, 1);
     let mut settings = Settings::new(SocketAddr::new(node, 0), node);
     settings.media_ports = 20_000..=29_999;
-    settings.source_rate = SourceRate { admitted: 100_000, burst: 100_000, answered: 100_000 };
+    settings.source_rate =
+        SourceRate { admitted: 100_000, burst: 100_000, answered: 100_000, failed: 100_000 };
     settings.min_session_interval = Duration::from_secs(2);
     settings
 }
 
 pub fn rooms() -> Rooms {
-    let room = |name: &str, alias: &str| Room { name: name.to_owned(), aliases: vec![alias.to_owned()] };
-    Rooms::new([room("Meeting", "meet"), room("Other", "other@example.com")])
+    let room = |name: &str, alias: &str, callers| Room {
+        name: name.to_owned(),
+        aliases: vec![alias.to_owned()],
+        callers,
+    };
+    Rooms::new([
+        room("Meeting", "meet", Callers::Anyone),
+        room("Other", "other@example.com", Callers::Anyone),
+        room("Board", "board", Callers::Accounts),
+    ])
 }
 
 pub async fn engine(settings: Settings) -> CallEngine {

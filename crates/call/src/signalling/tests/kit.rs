@@ -13,7 +13,7 @@ use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::Stats;
 use crate::handover::message::ExportedStream;
-use crate::rooms::{Room, Rooms};
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
@@ -85,8 +85,17 @@ impl World {
             advertised: None,
         };
         let listeners = Listeners(listeners.iter().map(one).collect());
-        let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
-        let rooms = Rooms::new([room("Meeting", "meet"), room("Number", "8000"), room("Odd", "team room")]);
+        let room = |name: &str, alias: &str, callers| Room {
+            name: name.into(),
+            aliases: vec![alias.into()],
+            callers,
+        };
+        let rooms = Rooms::new([
+            room("Meeting", "meet", Callers::Anyone),
+            room("Number", "8000", Callers::Anyone),
+            room("Odd", "team room", Callers::Anyone),
+            room("Board", "board", Callers::Accounts),
+        ]);
         let (sip, media) = (settings.sip, SocketAddr::new(settings.media, 40_000));
         let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [1; 32]);
         World {
@@ -229,6 +238,12 @@ impl World {
         let mut sent = self.take_sent();
         assert_eq!(sent.len(), 1, "{sent:#?}");
         sent.remove(0)
+    }
+
+    /// The only answer to a datagram.
+    pub(crate) fn exchange(&mut self, from: &str, text: &str) -> String {
+        self.receive(from, text);
+        self.answer()
     }
 
     pub(crate) fn take_done(&mut self) -> Vec<String> {

@@ -111,7 +111,8 @@ fn options_are_answered_as_an_invite_would_be() {
 #[test]
 fn source_above_its_rate_is_refused_and_far_above_it_not_answered() {
     let mut few = settings();
-    few.source_rate = crate::settings::SourceRate { admitted: 1, burst: 2, answered: 3 };
+    few.source_rate =
+        crate::settings::SourceRate { admitted: 1, burst: 2, answered: 3, ..Default::default() };
     let mut world = World::with(few);
     for n in 0..10 {
         world.receive(PHONE, &Phone::new(&format!("c{n}")).invite(SDP));

@@ -29,8 +29,12 @@ fn check(name: &str, message: &impl Serialize) {
     assert_eq!(text, recorded, "{name}: a later release would read this; record it as a release of its own");
 }
 
+/// What is exported, with the same tag and number of the session whatever was drawn before them.
 fn export(world: &mut World) -> ExportedCall {
-    world.agent.export(world.now, Participant(1)).expect("it is at rest")
+    let mut call = world.agent.export(world.now, Participant(1)).expect("it is at rest");
+    call.dialog.local = b"<sip:meet@192.0.2.1>;tag=3c253fa74c0a7bf5".to_vec();
+    call.session.id = 4_306_458_165_686_741_432;
+    call
 }
 
 /// A call over UDP with one codec.

@@ -16,7 +16,7 @@ use crate::handover::message::ExportedStream;
 use crate::handover::protocol::{FromGiver, FromTaker};
 use crate::handover::taker::Taker;
 use crate::media::random::Sequence;
-use crate::rooms::{Room, Rooms};
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::signalling::{Handover, Input, Output, UserAgent};
 use crate::time::Time;
@@ -104,7 +104,8 @@ impl Node {
     fn new(number: usize) -> Node {
         let address = node(number);
         let listener = Listener { protocol: Protocol::Udp, address, advertised: None };
-        let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
+        let meeting = Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone };
+        let rooms = Rooms::new([meeting]);
         let mut settings = Settings::new(address, address.ip());
         settings.session_interval = REFRESH * 2;
         let seed = [number as u8; 32];
