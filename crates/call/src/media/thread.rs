@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Its call is confirmed.
     Start(LegId),
     /// Its call agreed on something new.
-    Change(LegId, Plan),
+    Change(LegId, Box<Plan>),
     /// Its call is over: the socket is closed and the ticket given back.
     Leave(LegId),
     /// End the thread.
@@ -159,7 +159,7 @@ impl Worker {
                 Ok(Command::Join(join)) => self.join(*join),
                 Ok(Command::Start(leg)) => self.shard.handle(self.clock.now(), Input::Start { leg }),
                 Ok(Command::Change(leg, plan)) => {
-                    self.shard.handle(self.clock.now(), Input::Change { leg, plan });
+                    self.shard.handle(self.clock.now(), Input::Change { leg, plan: *plan });
                 }
                 Ok(Command::Leave(leg)) => {
                     self.shard.handle(self.clock.now(), Input::Leave { leg });

@@ -9,11 +9,12 @@ use sip::dialog::state::Dialog;
 use sip::dialog::table::NotKept;
 use sip::fields::Fields;
 use sip::message::{Request, Response as SentResponse};
+use sip::transport::flow::Protocol;
 
 use crate::admission::Refusal;
 use crate::audio::TICK;
 use crate::media::leg::Plan;
-use crate::sdp::{Local, Negotiation};
+use crate::sdp::{Local, Negotiation, Path};
 
 use super::agent::UserAgent;
 use super::call::{Call, Media, Progress, Purpose, Received};
@@ -73,10 +74,12 @@ impl UserAgent {
             return;
         }
         let ip = self.settings.advertised.unwrap_or(address.ip());
-        let local = Local { address: SocketAddr::new(ip, address.port()), session: call.session };
+        let path = if call.flow.protocol() == Protocol::TLS { Path::Secure } else { Path::Open };
+        let address = SocketAddr::new(ip, address.port());
+        let local = Local { address, session: call.session, path };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
-            negotiation.answer_to(&offer);
+            negotiation.answer_to(&offer, self.random.generator());
         }
         let ring_time = match call.purpose {
             Purpose::Caller => self.settings.ring_time,
@@ -96,7 +99,7 @@ impl UserAgent {
         let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else {
             return self.forget(call);
         };
-        let response = self.agreement(call).with_description(description(call));
+        let response = self.agreement(call).with_description(self.description(call));
         if !self.send_within(call, &received, &response) {
             return;
         }
@@ -222,14 +225,14 @@ impl UserAgent {
             Media::None | Media::Releasing => {}
         }
     }
-}
 
-/// Our session description in a response: the answer to an offer, or an offer of ours.
-pub(super) fn description(call: &mut Call) -> String {
-    let offers = call.invite.as_ref().is_some_and(|invite| invite.offers);
-    match &mut call.negotiation {
-        Some(negotiation) if offers => negotiation.offer(),
-        Some(negotiation) => negotiation.description(),
-        None => String::new(),
+    /// Our session description in a response: the answer to an offer, or an offer of ours.
+    pub(super) fn description(&mut self, call: &mut Call) -> String {
+        let offers = call.invite.as_ref().is_some_and(|invite| invite.offers);
+        match &mut call.negotiation {
+            Some(negotiation) if offers => negotiation.offer(self.random.generator()),
+            Some(negotiation) => negotiation.description(),
+            None => String::new(),
+        }
     }
 }

@@ -10,8 +10,6 @@ use sip::method::Method;
 use sip::transaction::TransactionId;
 use sip::transaction::outgoing::{Branch, Outgoing};
 
-use crate::sdp::Negotiation;
-
 use super::agent::UserAgent;
 use super::call::{Call, Progress, Refresh};
 use super::ending::End;
@@ -33,7 +31,8 @@ impl UserAgent {
         let fields = headers::of_refresh(contact, &call.timer, shortest);
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
         let Some(Ok(draft)) = drafted else { return };
-        let Some(offer) = call.negotiation.as_mut().map(Negotiation::repeat_offer) else { return };
+        let Some(negotiation) = &mut call.negotiation else { return };
+        let offer = negotiation.repeat_offer(self.random.generator());
         if self.send_request(call, finish(draft, &fields, Some(&offer))) {
             call.refresh = Refresh::InProgress;
         }
