@@ -2,52 +2,24 @@
 
 mod common;
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use call::{CallEngine, Settings, TlsSettings};
-use common::{BOUND, address, engine, header, settings, wait_for_calls};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use call::rtp::Header;
+use call::srtp::{MasterKey, Received, Receiver, Suite};
+use call::{CallEngine, TlsSettings};
+use common::certificate::{certified, tls_engine};
+use common::{BOUND, address, header, settings, wait_for_calls};
+use rcgen::KeyPair;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
-/// An authority, and the files of a certificate of it.
-struct Certified {
-    roots: RootCertStore,
-    settings: TlsSettings,
-}
-
-fn certified(dir: &Path, address: SocketAddr) -> Certified {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("key");
-    let root = authority.self_signed(&key).expect("certificate");
-    let own = KeyPair::generate().expect("key");
-    let names = vec!["node.example.com".to_owned()];
-    let leaf = CertificateParams::new(names).expect("names");
-    let leaf = leaf.signed_by(&own, &Issuer::from_params(&authority, &key)).expect("certificate");
-    let (certificate, private) = (dir.join("chain.pem"), dir.join("key.pem"));
-    std::fs::write(&certificate, leaf.pem()).expect("write");
-    std::fs::write(&private, own.serialize_pem()).expect("write");
-    let mut roots = RootCertStore::empty();
-    roots.add(root.der().clone()).expect("root");
-    Certified { roots, settings: TlsSettings { address, certificate, key: private } }
-}
-
-async fn tls_engine(test: u8, dir: &TempDir, change: fn(&mut Settings)) -> (CallEngine, RootCertStore) {
-    let certified = certified(dir.path(), (address(test, 1), 0).into());
-    let mut settings = settings(test);
-    settings.tls = Some(certified.settings);
-    change(&mut settings);
-    (engine(settings).await, certified.roots)
-}
 
 /// A far end over TLS.
 struct FarEnd {
@@ -121,6 +93,38 @@ async fn call_over_tls_is_secure_and_ended_over_its_connection() {
     let answer = format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", copied.concat());
     a.stream.write_all(answer.as_bytes()).await.expect("write");
     ending.await.expect("the engine ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offer_over_tls_names_keys_and_sound_is_sent_under_the_one_that_is_chosen() {
+    let dir = TempDir::new().expect("directory");
+    let (engine, roots) = tls_engine(133, &dir, |_| {}).await;
+    let mut a = FarEnd::connect(&engine, roots).await;
+    a.send("INVITE", 1, "").await;
+    let offer = a.expect("SIP/2.0 200").await;
+    a.tag = format!(";tag={}", header(&offer, "To").split("tag=").nth(1).expect("tag"));
+    assert!(offer.contains(" RTP/AVP "), "{offer}");
+    let (_, key) = offer.split_once("a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:").expect("a key");
+    let key = BASE64_STANDARD.decode(&key[..40]).expect("base64");
+    let rtp = UdpSocket::bind((address(133, 2), 0)).await.expect("bind");
+    let here = rtp.local_addr().expect("local");
+    let answer = format!(
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n\
+         a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:{}\r\n",
+        here.port(),
+        "A".repeat(40),
+        ip = here.ip(),
+    );
+    a.send("ACK", 1, &answer).await;
+    let (mut datagram, mut opened) = ([0; 2048], Vec::new());
+    let length = timeout(BOUND, rtp.recv(&mut datagram)).await.expect("nothing").expect("receive");
+    let key = MasterKey::new(Suite::AesCm128Sha32, &key).expect("a key");
+    assert!(Receiver::new(Received::new(key, 0)).open(&datagram[..length], None, &mut opened));
+    assert_eq!(
+        Header::parse(&opened).map(|(header, sound)| (header.payload_type, sound.len())),
+        Some((0, 160))
+    );
+    engine.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,13 @@ pub struct Baresip {
 impl Baresip {
     /// Calls a URI over the transport that it names.
     pub fn dial(hertz: u32, uri: &str) -> Baresip {
+        Baresip::dial_with(hertz, uri, None)
+    }
+
+    /// Calls a URI with a protection of its sound: a value of `mediaenc` and the module that has it.
+    pub fn dial_with(hertz: u32, uri: &str, protection: Option<(&str, &str)>) -> Baresip {
+        let encryption = protection.map_or_else(String::new, |(value, _)| format!(";mediaenc={value}"));
+        let module = protection.map_or_else(String::new, |(_, module)| format!("module {module}.so\n"));
         let ip = HOST;
         let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
         let (sip, control) = (SocketAddr::new(ip, free_port(ip)), SocketAddr::new(ip, free_port(ip)));
@@ -37,9 +44,9 @@ impl Baresip {
              ausrc_srate 48000\nauplay_srate 48000\nausrc_channels 2\nauplay_channels 2\n\
              snd_path {path}\nmodule_path /usr/lib/baresip/modules\n\
              module g711.so\nmodule aufile.so\nmodule ausine.so\nmodule sndfile.so\n\
-             module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+             {module}module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
         );
-        let account = format!("<sip:tone{hertz}@{sip}>;regint=0;audio_codecs=PCMA\n");
+        let account = format!("<sip:tone{hertz}@{sip}>;regint=0;audio_codecs=PCMA{encryption}\n");
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             fs::write(folder.path().join(name), text).expect("a file of the phone");
         }

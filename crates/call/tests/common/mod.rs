@@ -3,7 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
 pub mod baresip;
+pub mod certificate;
 pub mod kamailio;
+pub mod linphone;
 pub mod program;
 pub mod tone;
 
