@@ -173,13 +173,15 @@ fn new_key_of_the_far_end_counts_at_once_and_the_old_one_for_packets_under_way()
     let (mut leg, mut old, mut new) = (leg(OUTGOING), Far::new(2), Far::new(3));
     receive(&mut leg, 0, DECLARED, &old.sound());
     leg.change(Time(0), plan(Security::Keys(keys(1, 3))));
-    let mut counts = |now: u64, far: &mut Far| {
+    let counts = |leg: &mut Leg, now: u64, far: &mut Far| {
         leg.heard = Time(0);
-        receive(&mut leg, now, DECLARED, &far.sound());
+        receive(leg, now, DECLARED, &far.sound());
         leg.heard == Time(now)
     };
     new.sequence = 500;
-    assert!(counts(20_000, &mut old), "the far end has not changed yet");
+    receive(&mut leg, 18_000, DECLARED, &new.report());
+    let mut counts = |now: u64, far: &mut Far| counts(&mut leg, now, far);
+    assert!(counts(20_000, &mut old), "a report under the new key is no sound");
     assert!(counts(20_020, &mut new));
     assert!(counts(21_019, &mut old), "still under way");
     assert!(!counts(21_020, &mut old));
