@@ -219,7 +219,7 @@ impl Driver {
                 })));
             }
             Output::Start(call) => self.media.tell(Command::Start(LegId(call.0))),
-            Output::Change { call, plan } => self.media.tell(Command::Change(LegId(call.0), plan)),
+            Output::Change { call, plan } => self.media.tell(Command::Change(LegId(call.0), Box::new(plan))),
             Output::Release(call) => {
                 if agent.ports.remove(&call).is_some() {
                     return Some(Input::Released(call));

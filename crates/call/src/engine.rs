@@ -300,7 +300,7 @@ mod tests {
     use crate::media::leg::{Outgoing, Plan};
     use crate::media::shard::LegId;
     use crate::media::thread::Join;
-    use crate::sdp::{Direction, PacketTime};
+    use crate::sdp::{Direction, PacketTime, Security};
 
     /// An engine with a leg whose far end is silent. The handler of that silence blocks the media thread until the
     /// sender of the returned channel is dropped.
@@ -320,6 +320,7 @@ mod tests {
             signalling: None,
             direction: Direction::SendReceive,
             held: false,
+            security: Security::Plain,
         };
         engine.driver.media.tell(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),

@@ -2,22 +2,17 @@
 
 mod common;
 
-use call::{CallEngine, Settings, TlsSettings};
-use common::tls::{Authority, FarEnd, ok};
-use common::{address, engine, header, settings, wait_for_calls};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use call::rtp::Header;
+use call::srtp::{MasterKey, Received, Receiver, Suite};
+use call::{CallEngine, TlsSettings};
+use common::tls::{Authority, FarEnd, ok, tls_engine};
+use common::{BOUND, address, header, settings, wait_for_calls};
 use rcgen::KeyPair;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
-use tokio_rustls::rustls::RootCertStore;
-
-async fn tls_engine(test: u8, dir: &TempDir, change: fn(&mut Settings)) -> (CallEngine, RootCertStore) {
-    let authority = Authority::new();
-    let mut settings = settings(test);
-    settings.tls = Some(authority.node(dir.path(), (address(test, 1), 0).into()));
-    change(&mut settings);
-    (engine(settings).await, authority.roots())
-}
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn call_over_tls_is_secure_and_ended_over_its_connection() {
@@ -37,6 +32,36 @@ async fn call_over_tls_is_secure_and_ended_over_its_connection() {
     assert!(header(&bye, "Via").starts_with("SIP/2.0/TLS "), "{bye}");
     a.connection.send(&ok(&bye, "", "")).await;
     ending.await.expect("the engine ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offer_over_tls_names_keys_and_sound_is_sent_under_the_one_that_is_chosen() {
+    let dir = TempDir::new().expect("directory");
+    let (engine, roots) = tls_engine(133, &dir, |_| {}).await;
+    let mut a = FarEnd::connect(&engine, roots).await;
+    let offer = a.invite("").await;
+    assert!(offer.contains(" RTP/AVP "), "{offer}");
+    let (_, key) = offer.split_once("a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:").expect("a key");
+    let key = BASE64_STANDARD.decode(&key[..40]).expect("base64");
+    let rtp = UdpSocket::bind((address(133, 2), 0)).await.expect("bind");
+    let here = rtp.local_addr().expect("local");
+    let answer = format!(
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n\
+         a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:{}\r\n",
+        here.port(),
+        "A".repeat(40),
+        ip = here.ip(),
+    );
+    a.send("ACK", 1, &answer).await;
+    let (mut datagram, mut opened) = ([0; 2048], Vec::new());
+    let length = timeout(BOUND, rtp.recv(&mut datagram)).await.expect("nothing").expect("receive");
+    let key = MasterKey::new(Suite::AesCm128Sha32, &key).expect("a key");
+    assert!(Receiver::new(Received::new(key, 0)).open(&datagram[..length], None, &mut opened));
+    assert_eq!(
+        Header::parse(&opened).map(|(header, sound)| (header.payload_type, sound.len())),
+        Some((0, 160))
+    );
+    engine.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,6 +75,12 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "a=rtcp-mux\r\n",
     "a=rtcp:9 IN IP4 ",
     " RTP/SAVP ",
+    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:",
+    "AES_CM_128_HMAC_SHA1_32",
+    "AEAD_AES_256_GCM",
+    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB",
+    "|2^31|1:4",
+    " UNENCRYPTED_SRTP",
     "CN/8000",
     "0.0.0.0",
     "[::1]",
@@ -98,13 +104,14 @@ pub(crate) fn run(data: &[u8]) {
         Some((b'b', body)) => call::fuzz::body(body),
         Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
         Some((b'h', moved)) => call::fuzz::handover(parts(moved).into_iter()),
+        Some((b's', sound)) => call::fuzz::protected_media(parts(sound).into_iter()),
         Some((_, messages)) => call::fuzz::messages(parts(messages).into_iter()),
         None => {}
     }
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let sound = |sequence: u8| {
+    let packet = |sequence: u8| {
         let mut packet = vec![0x80, 0, 0, sequence, 0, 0, 0, 160, 1, 2, 3, 4];
         packet.resize(172, 0x55);
         packet
@@ -113,9 +120,11 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let report = [0x80, 201, 0, 1, 1, 2, 3, 4, 0x81, 203, 0, 1, 1, 2, 3, 4];
     let control = report.to_vec();
     let sound =
-        joined(&[sound(1), sound(2), event.to_vec(), sound(3), control, vec![0x80, 13, 0, 4], sound(4)]);
+        joined(&[packet(1), packet(2), event.to_vec(), packet(3), control, vec![0x80, 13, 0, 4], packet(4)]);
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
     let mut seeds = vec![tagged(b'r', &sound)];
+    let sealed = [&packet(1)[..], &packet(2), &report, &event].map(|packet| tagged(1, packet));
+    seeds.push(tagged(b's', &joined(&[&sealed[..], &[packet(3), report.to_vec()]].concat())));
     seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));
     seeds.push(tagged(b'o', &joined(&OFFERS.map(|offer| offer.as_bytes().to_vec()))));
     seeds.push(tagged(b'b', BODY.as_bytes()));
@@ -144,8 +153,8 @@ const HUNG_UP: &str = "BYE sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;b
 const BODY: &str = "multipart/mixed;boundary=b\nsession\n--b\r\nContent-Type: application/isup\r\n\
     Content-Disposition: signal;handling=optional\r\n\r\nx\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--\r\n";
 
-/// The offer of a phone, one on hold with video, and one as browsers write it.
-pub(crate) const OFFERS: [&str; 3] = [
+/// The offer of a phone, one on hold with video, one as browsers write it, and one of a phone whose sound is protected.
+pub(crate) const OFFERS: [&str; 4] = [
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=call\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n\
      a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
      a=ptime:20\r\na=sendrecv\r\n",
@@ -153,4 +162,8 @@ pub(crate) const OFFERS: [&str; 3] = [
      a=rtpmap:96 H264/90000\r\nm=audio 4000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n",
     "v=0\r\no=- 9 2 IN IP6 ::1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 RTP/AVPF 111 9 100\r\nc=IN IP6 ::1\r\n\
      a=rtcp:9 IN IP6 ::1\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:100 PCMA/8000/1\r\na=recvonly\r\n",
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 8\r\n\
+     a=crypto:1 AEAD_AES_128_GCM inline:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw==\r\n\
+     a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB|2^20|1:4 WSH=64\r\n\
+     m=audio 4002 RTP/AVP 8\r\n",
 ];

@@ -97,6 +97,11 @@ impl Control {
         self.sender_for = SENDER_FOR;
     }
 
+    /// What is sent from now on is another stream.
+    pub(crate) fn begin_stream(&mut self) {
+        self.sent = Sent::default();
+    }
+
     /// Takes in RTCP of the far end. `source` is where its RTCP comes from, if reports are to go there.
     pub(crate) fn receive(&mut self, now: Time, received: &Received, source: Option<SocketAddr>) {
         self.source = source.or(self.source);

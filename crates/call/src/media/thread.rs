@@ -43,7 +43,7 @@ pub(crate) enum Command {
     /// Its call is confirmed.
     Start(LegId),
     /// Its call agreed on something new.
-    Change(LegId, Plan),
+    Change(LegId, Box<Plan>),
     /// Another process has sent its stream so far.
     Resume(LegId, ExportedStream),
     /// Its call is over: the socket is closed and the ticket given back.
@@ -167,7 +167,7 @@ impl Worker {
                 Ok(Command::Join(join)) => self.join(*join),
                 Ok(Command::Start(leg)) => self.shard.handle(self.clock.now(), Input::Start { leg }),
                 Ok(Command::Change(leg, plan)) => {
-                    self.shard.handle(self.clock.now(), Input::Change { leg, plan });
+                    self.shard.handle(self.clock.now(), Input::Change { leg, plan: *plan });
                 }
                 Ok(Command::Resume(leg, stream)) => {
                     self.shard.handle(self.clock.now(), Input::Resume { leg, stream });

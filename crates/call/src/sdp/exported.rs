@@ -13,19 +13,26 @@ use super::direction::Direction;
 use super::formats::Format;
 use super::negotiation::{Agreed, Negotiation};
 use super::numbers::Numbers;
-use super::ours::{Line, Local, Ours};
+use super::ours::{Line, Local, Ours, Path};
 use super::packet_time::PacketTime;
 use super::rtcp::Rtcp;
+use super::security::Security;
 
 /// What is wrong with a session of another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoSession(pub(crate) &'static str);
 
 impl Negotiation {
+    /// Whether sound is encrypted. Such a session is not exported: its keys and counts of packets do not go along.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.agreed.as_ref().is_some_and(|agreed| agreed.security != Security::Plain)
+    }
+
     /// What goes along with the call; `None` while an offer of ours is not answered, or nothing was agreed.
     pub(crate) fn export(&self) -> Option<ExportedSession> {
         let (ours, agreed) = (self.ours.as_ref()?, self.agreed.as_ref()?);
-        let Ours { lines, audio, formats, direction, mux } = ours;
+        // Keys that were offered to a far end that has taken none are offered no more.
+        let Ours { lines, audio, formats, direction, mux, keys: _ } = ours;
         (!self.is_offered).then(|| ExportedSession {
             id: self.local.session,
             origin: self.origin,
@@ -45,7 +52,7 @@ impl Negotiation {
     ///
     /// # Errors
     /// It could not have been exported, or names a codec that this release has not.
-    pub(crate) fn import(session: &ExportedSession) -> Result<Negotiation, NoSession> {
+    pub(crate) fn import(session: &ExportedSession, path: Path) -> Result<Negotiation, NoSession> {
         let lines = import_lines(&session.lines)?;
         if session.audio >= lines.len() {
             return Err(NoSession("no media line carries the audio"));
@@ -56,9 +63,10 @@ impl Negotiation {
             formats: import_formats(&session.formats)?,
             direction: Direction::import(session.direction),
             mux: session.rtcp_mux,
+            keys: Vec::new(),
         };
         Ok(Negotiation {
-            local: Local { address: SocketAddr::new(session.origin, 0), session: session.id },
+            local: Local { address: SocketAddr::new(session.origin, 0), session: session.id, path },
             origin: session.origin,
             version: session.version,
             ours: Some(ours),
@@ -78,7 +86,8 @@ impl Negotiation {
 
 impl Agreed {
     fn export(&self) -> ExportedAgreement {
-        let Agreed { codec, payload_type, packet_time, receives, remote, rtcp, direction, held } = self;
+        let Agreed { codec, payload_type, packet_time, receives, remote, rtcp, direction, held, security: _ } =
+            self;
         ExportedAgreement {
             sends: Format { payload_type: *payload_type, content: Content::Sound(*codec) }.export(),
             packet_ms: packet_time.milliseconds() as u8,
@@ -108,6 +117,7 @@ impl Agreed {
             }),
             direction: Direction::import(agreed.direction),
             held: agreed.held,
+            security: Security::Plain,
         })
     }
 }

@@ -5,10 +5,20 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::handover::message::ExportedLine;
 
+use super::crypto::Named;
 use super::description::{MAX_BYTES, Medium};
 use super::direction::Direction;
 use super::formats::Format;
 use super::packet_time::PacketTime;
+
+/// How the descriptions of a call travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Whoever is on the way can read the keys in them.
+    Open,
+    /// Encrypted.
+    Secure,
+}
 
 /// This node's end of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +27,7 @@ pub(crate) struct Local {
     pub(crate) address: SocketAddr,
     /// The session's id in `o=`, the same for the whole call.
     pub(crate) session: u64,
+    pub(crate) path: Path,
 }
 
 /// A description of ours, without the version.
@@ -31,13 +42,15 @@ pub(super) struct Ours {
     pub(super) direction: Direction,
     /// RTP and RTCP over one port (RFC 5761).
     pub(super) mux: bool,
+    /// The keys that we name for what we send: in an answer one, if the line is protected.
+    pub(super) keys: Vec<Named>,
 }
 
 /// What an answer repeats of a media line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     media: String,
-    proto: String,
+    pub(super) proto: String,
     formats: String,
 }
 
@@ -102,6 +115,7 @@ impl Ours {
         if self.mux {
             text.push_str("a=rtcp-mux\r\n");
         }
+        self.keys.iter().for_each(|key| key.write(text));
     }
 }
 

@@ -18,6 +18,7 @@ use crate::sdp::{Local, Negotiation};
 
 use super::agent::UserAgent;
 use super::call::{Call, Import, Media, Progress, Purpose, Received};
+use super::destination::media_path;
 use super::ending::End;
 use super::headers::{self, Field};
 use super::input::{NoPort, Output};
@@ -90,10 +91,10 @@ impl UserAgent {
 
     /// A new call has its port: it rings, or is answered at once.
     fn take_port(&mut self, call: &mut Call, address: SocketAddr) {
-        let local = Local { address, session: call.session };
+        let local = Local { address, session: call.session, path: media_path(call.flow) };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
-            negotiation.answer_to(&offer);
+            negotiation.answer_to(&offer, self.random.generator());
         }
         let ring_time = match call.purpose {
             Purpose::Caller => self.settings.ring_time,
@@ -111,7 +112,7 @@ impl UserAgent {
         let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else {
             return self.forget(call);
         };
-        let response = self.agreement(call).with_description(description(call));
+        let response = self.agreement(call).with_description(self.description(call));
         if !self.send_within(call, &received, &response) {
             return;
         }
@@ -237,14 +238,14 @@ impl UserAgent {
             Media::None | Media::Releasing => {}
         }
     }
-}
 
-/// Our session description in a response: the answer to an offer, or an offer of ours.
-pub(super) fn description(call: &mut Call) -> String {
-    let offers = call.invite.as_ref().is_some_and(|invite| invite.offers);
-    match &mut call.negotiation {
-        Some(negotiation) if offers => negotiation.offer(),
-        Some(negotiation) => negotiation.description(),
-        None => String::new(),
+    /// Our session description in a response: the answer to an offer, or an offer of ours.
+    pub(super) fn description(&mut self, call: &mut Call) -> String {
+        let offers = call.invite.as_ref().is_some_and(|invite| invite.offers);
+        match &mut call.negotiation {
+            Some(negotiation) if offers => negotiation.offer(self.random.generator()),
+            Some(negotiation) => negotiation.description(),
+            None => String::new(),
+        }
     }
 }

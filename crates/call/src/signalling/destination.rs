@@ -9,6 +9,8 @@ use sip::host::Host;
 use sip::transport::flow::{Destination, Flow, Link, Peer, Protocol, Stream};
 use sip::transport::next_hop::NextHop;
 
+use crate::sdp::Path;
+
 use super::agent::UserAgent;
 use super::call::{Call, Received};
 use super::input::Output;
@@ -98,4 +100,9 @@ pub(super) fn is_translated(received: &Received) -> bool {
     let is_forwarded = headers.vias().nth(1).is_some();
     let sent_by = headers.top_via().host.address().map(|address| address.to_canonical());
     !is_forwarded && sent_by != Some(received.arrival.flow.remote.ip().to_canonical())
+}
+
+/// Who can read the keys in the descriptions of a call whose signalling comes over this flow.
+pub(super) fn media_path(flow: Flow) -> Path {
+    if flow.protocol() == Protocol::TLS { Path::Secure } else { Path::Open }
 }

@@ -15,7 +15,6 @@ use crate::handover::message::{
     ExportedCall, ExportedDialog, ExportedPath, ExportedTimer, FORMAT, Transport,
 };
 use crate::handover::{Changed, NotExported};
-use crate::sdp::Negotiation;
 use crate::session_timer::Refresher;
 use crate::time::Time;
 
@@ -43,6 +42,10 @@ impl UserAgent {
         if call.purpose == Purpose::Probe || call.media != Media::Leg {
             return Err(NotExported::Unknown);
         }
+        let negotiation = call.negotiation.as_ref().ok_or(NotExported::Unknown)?;
+        if negotiation.is_protected() {
+            return Err(NotExported::Protected);
+        }
         if call.progress != Progress::Confirmed || call.deferred.is_some() {
             return Err(NotExported::Busy);
         }
@@ -54,7 +57,7 @@ impl UserAgent {
             dialog: export_dialog(dialog).ok_or(NotExported::Busy)?,
             path: self.export_path(call, dialog)?,
             timer: self.export_timer(call),
-            session: call.negotiation.as_ref().and_then(Negotiation::export).ok_or(NotExported::Busy)?,
+            session: negotiation.export().ok_or(NotExported::Busy)?,
         };
         call.progress = Progress::Exported { until: self.time() + self.settings.ack_timeout() + EXTRA };
         Ok(exported)

@@ -26,6 +26,7 @@ use crate::time::Time;
 
 use super::agent::UserAgent;
 use super::call::{Call, Import, Media, Progress, Purpose, Refresh};
+use super::destination::media_path;
 use super::headers;
 use super::input::{Handover, Output};
 use super::response::finish;
@@ -62,8 +63,8 @@ impl UserAgent {
         if self.calls.count() >= self.settings.call_limit {
             return Err(NotImported::Full);
         }
-        let negotiation = Negotiation::import(&session)?;
         let flow = self.import_flow(&path)?;
+        let negotiation = Negotiation::import(&session, media_path(flow))?;
         let dialog = import_dialog(dialog)?;
         if let (Some(address), Ok(hop)) = (path.next_hop, dialog.next_hop()) {
             self.names.ask(self.time(), &hop.host.to_string());

@@ -11,7 +11,6 @@ use sip::transaction::TransactionId;
 use sip::transaction::outgoing::{Branch, Outgoing};
 
 use crate::handover::{Changed, NotTakenOver};
-use crate::sdp::Negotiation;
 
 use super::agent::UserAgent;
 use super::call::{Call, Progress, Refresh};
@@ -34,7 +33,8 @@ impl UserAgent {
         let fields = headers::of_refresh(contact, &call.timer, shortest);
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
         let Some(Ok(draft)) = drafted else { return };
-        let Some(offer) = call.negotiation.as_mut().map(Negotiation::repeat_offer) else { return };
+        let Some(negotiation) = &mut call.negotiation else { return };
+        let offer = negotiation.repeat_offer(self.random.generator());
         if self.send_request(call, finish(draft, &fields, Some(&offer))) {
             call.refresh = Refresh::InProgress;
         }

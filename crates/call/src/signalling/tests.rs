@@ -4,6 +4,7 @@ mod authentication;
 mod calls;
 pub(crate) mod device;
 mod handover;
+mod keys;
 pub(crate) mod kit;
 mod outside;
 mod recorded;

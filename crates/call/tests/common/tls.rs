@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use call::{CallEngine, TlsSettings};
+use call::{CallEngine, Settings, TlsSettings};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -15,7 +16,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use super::{BOUND, header};
+use super::{BOUND, address, engine, header, settings};
 
 /// The name that a node is certified for.
 pub const NODE: &str = "node.example.com";
@@ -87,6 +88,15 @@ impl Authority {
     }
 }
 
+/// An engine of a test that listens for TLS as well, and the authority that a far end trusts.
+pub async fn tls_engine(test: u8, dir: &TempDir, change: fn(&mut Settings)) -> (CallEngine, RootCertStore) {
+    let authority = Authority::new();
+    let mut settings = settings(test);
+    settings.tls = Some(authority.node(dir.path(), (address(test, 1), 0).into()));
+    change(&mut settings);
+    (engine(settings).await, authority.roots())
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
@@ -138,7 +148,8 @@ impl FarEnd {
         FarEnd { connection, call_id: "secure".into(), extra: String::new(), tag: String::new() }
     }
 
-    async fn send(&mut self, method: &str, sequence: u32, body: &str) {
+    /// Sends a request. That of another method than INVITE is within the dialog of the answer before it.
+    pub async fn send(&mut self, method: &str, sequence: u32, body: &str) {
         let here = self.connection.0.get_ref().0.local_addr().expect("local");
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let FarEnd { call_id, extra, tag, .. } = self;
@@ -152,11 +163,17 @@ impl FarEnd {
         self.connection.send(&text).await;
     }
 
-    /// Calls the room. Returns the answer.
-    pub async fn call(&mut self) -> String {
-        self.send("INVITE", 1, DESCRIPTION).await;
+    /// Calls the room with a body. Returns the answer; the ACK is owed.
+    pub async fn invite(&mut self, body: &str) -> String {
+        self.send("INVITE", 1, body).await;
         let answer = self.connection.expect("SIP/2.0 200").await;
         self.tag = format!(";tag={}", header(&answer, "To").split("tag=").nth(1).expect("tag"));
+        answer
+    }
+
+    /// Calls the room. Returns the answer.
+    pub async fn call(&mut self) -> String {
+        let answer = self.invite(DESCRIPTION).await;
         self.send("ACK", 1, "").await;
         answer
     }
