@@ -1,5 +1,6 @@
 //! Converts between the types of the call engine and those of the core and of the messages. It decides nothing.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use call::{Callers, Closed, Stats};
@@ -25,12 +26,13 @@ pub fn admission(admission: Admission) -> call::Admission {
     }
 }
 
-/// The rooms of a configuration.
-pub fn rooms(configuration: &wire::Configuration) -> call::Rooms {
+/// The rooms of a configuration, of which these take calls of accounts alone, by name.
+pub fn rooms(configuration: &wire::Configuration, for_accounts: &BTreeSet<String>) -> call::Rooms {
+    let callers = |name: &str| if for_accounts.contains(name) { Callers::Accounts } else { Callers::Anyone };
     call::Rooms::new(configuration.rooms.iter().map(|room| call::Room {
         name: room.name.clone(),
         aliases: room.aliases.clone(),
-        callers: Callers::Anyone,
+        callers: callers(&room.name),
     }))
 }
 

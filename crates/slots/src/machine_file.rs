@@ -1,7 +1,7 @@
 //! `machine.toml`: its file name, its size limit and its `[boot]` table with defaults, which boot reads and every
 //! release checks. Its other tables belong to the programs that read them.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use serde::Deserialize;
 
@@ -63,6 +63,15 @@ impl BootTable {
     }
 }
 
+/// What is wrong in the text of a `machine.toml` and in which line, without the line itself: it may hold a password.
+#[must_use]
+pub fn describe_fault(text: &str, place: Option<Range<usize>>, message: &str) -> String {
+    match place.and_then(|place| text.get(..place.start)) {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message.to_owned(),
+    }
+}
+
 fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
     if allowed.contains(&value) {
         return Ok(());
@@ -73,6 +82,15 @@ fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fault_is_described_without_its_line() {
+        let text = "[node]\npassword = 5\n";
+        assert_eq!(describe_fault(text, Some(7..19), "no text"), "line 2: no text");
+        assert_eq!(describe_fault(text, Some(0..6), "no text"), "line 1: no text");
+        assert_eq!(describe_fault(text, Some(999..1000), "no text"), "no text");
+        assert_eq!(describe_fault(text, None, "no text"), "no text");
+    }
 
     #[test]
     fn boot_table_is_refused_beyond_the_allowed_values() {
