@@ -120,7 +120,7 @@ impl World {
             Output::Send { bytes, .. } => {
                 match message::datagram(&bytes) {
                     Ok(Message::Response(response)) => {
-                        self.tag = response.headers().to().tag().unwrap_or_default().into();
+                        self.tag = response.headers().to_tag().unwrap_or_default().into();
                     }
                     Ok(Message::Request(request)) => self.request = repeated(&request),
                     // The answer to a message that cannot be read has its headers, as they came.
