@@ -10,7 +10,7 @@ use std::ops::Sub;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use call::{Admission, CallEngine, Room, Rooms, Settings, SourceRate};
+use call::{Admission, CallEngine, Callers, Room, Rooms, Settings, SourceRate};
 
 /// The unit of CPU time in `/proc`: Linux has it at 100 a second on all machines.
 const CLOCK_TICK: Duration = Duration::from_millis(10);
@@ -62,8 +62,10 @@ async fn input_ends() {
 async fn engine(address: IpAddr) -> CallEngine {
     let mut settings = Settings::new(SocketAddr::new(address, 0), address);
     settings.call_limit = 5000;
-    settings.source_rate = SourceRate { admitted: 10_000, burst: 10_000, answered: 10_000 };
-    let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
+    settings.source_rate =
+        SourceRate { admitted: 10_000, burst: 10_000, answered: 10_000, ..SourceRate::default() };
+    let rooms =
+        Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone }]);
     CallEngine::start(settings, rooms, Admission::Open).await.expect("the engine starts")
 }
 
