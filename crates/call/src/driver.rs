@@ -208,7 +208,7 @@ impl Driver {
             Output::Join { call, room, plan, outgoing } => {
                 let port = agent.ports.remove(&call)?;
                 let (silent, released) = (self.media_events.clone(), self.media_events.clone());
-                self.media.tell(Command::Join(Box::new(Join {
+                self.media.send(Command::Join(Box::new(Join {
                     leg: LegId(call.0),
                     room,
                     plan,
@@ -218,20 +218,20 @@ impl Driver {
                     on_silence: Box::new(move || drop(silent.send(Input::Silent(call)))),
                 })));
             }
-            Output::Start(call) => self.media.tell(Command::Start(LegId(call.0))),
-            Output::Change { call, plan } => self.media.tell(Command::Change(LegId(call.0), Box::new(plan))),
+            Output::Start(call) => self.media.send(Command::Start(LegId(call.0))),
+            Output::Change { call, plan } => self.media.send(Command::Change(LegId(call.0), Box::new(plan))),
             Output::Release(call) => {
                 if agent.ports.remove(&call).is_some() {
                     return Some(Input::Released(call));
                 }
-                self.media.tell(Command::Leave(LegId(call.0)));
+                self.media.send(Command::Leave(LegId(call.0)));
             }
             Output::HandOut(call) => {
                 let handed_out = self.media_events.clone();
                 let report = move |stream| drop(handed_out.send(Input::HandedOut { call, stream }));
-                self.media.tell(Command::HandOut(LegId(call.0), Box::new(report)));
+                self.media.send(Command::HandOut(LegId(call.0), Box::new(report)));
             }
-            Output::Resume { call, stream } => self.media.tell(Command::Resume(LegId(call.0), stream)),
+            Output::Resume { call, stream } => self.media.send(Command::Resume(LegId(call.0), stream)),
             Output::Handover { call, event } => {
                 // Whoever has stopped moving it wants no report.
                 let _ = agent.handovers.get(&call).map(|reports| reports.send((call, event)));

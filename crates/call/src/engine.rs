@@ -233,7 +233,7 @@ impl CallEngine {
         });
         let _ = tokio::time::timeout(BYE_TIMEOUT, gone).await;
         self.driver.cancel.cancel();
-        self.driver.media.tell(Command::Stop);
+        self.driver.media.send(Command::Stop);
         if let Some(thread) = self.media.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -249,7 +249,7 @@ impl Drop for CallEngine {
             self.driver.act(UserAgent::shut_down);
         }
         self.driver.cancel.cancel();
-        self.driver.media.tell(Command::Stop);
+        self.driver.media.send(Command::Stop);
         self.driver.forget_calls();
     }
 }
@@ -322,7 +322,7 @@ mod tests {
             held: false,
             security: Security::Plain,
         };
-        engine.driver.media.tell(Command::Join(Box::new(Join {
+        engine.driver.media.send(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),
             room: "blocked".into(),
             plan,

@@ -4,8 +4,8 @@
 //! [`Calls`], and closes its admission to drain it. That never changes running calls.
 //!
 //! The modules in reading order: `signalling` (all that is decided about calls by SIP, on crate `sip`), `sdp`,
-//! `session_timer`, `admission`, `rooms`, and `audio`, `rtp`, `rtcp`, `srtp` and `media::shard` for their sound decide and are pure
-//! (time and input in, output out). `driver` gives them the time and what happens, and performs what they decide;
+//! `session_timer`, `admission`, `rooms`, `accounts`, and `audio`, `rtp`, `rtcp`, `srtp` and `media::shard` for their sound
+//! decide and are pure (time and input in, output out). [`handover`] moves calls to another process. `driver` gives them the time and what happens, and performs what they decide;
 //! `sockets` and `media::thread` do the I/O. Audio is tagged with participant and epoch, so that a leg of another kind,
 //! or a second leg of one participant on its way to another node, joins without a change of the mixer.
 //!
@@ -16,7 +16,8 @@
 //!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, SRTP with keys of a handshake (DTLS-SRTP).
+//! Not implemented: video, WebRTC, SRTP with keys of a handshake (DTLS-SRTP), calls to the outside and to registered
+//! devices.
 
 mod accounts;
 mod calls;

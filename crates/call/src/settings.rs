@@ -26,7 +26,7 @@ pub struct Settings {
     pub sip: SocketAddr,
     /// The address that callers send their audio to; it is written into the session description.
     pub media: IpAddr,
-    /// The address that callers are told instead of those of SIP and media: the outer one of a NAT that maps one to one.
+    /// The address that callers are given instead of those of SIP and media: the outer one of a NAT that maps one to one.
     #[serde(default)]
     pub advertised: Option<IpAddr>,
     /// SIP over TLS, if it is wanted.

@@ -3,8 +3,8 @@
 //! The process that has the call exports it as a message ([`message`]). The other one imports it: it opens a media port,
 //! restores the dialog, and asks the far end by an OPTIONS whether it answers there. When all calls of a conference
 //! have answered, re-INVITEs bring the far ends over; for each that has agreed, the first process hands out its leg,
-//! and the stream goes on at the other with the same source, sequence and timestamps. At every moment exactly one
-//! process has a call: whoever fails leaves it to the other.
+//! and the stream goes on at the other with the same source, sequence and timestamps. The sound of a
+//! call leaves from one process at a time, and whoever fails leaves the call to the other.
 //!
 //! What is decided is in `signalling::exporting` and `signalling::importing`; `giver` and `taker` say
 //! which step follows which, and `exchange` carries the messages between two engines over any connection of bytes. Nothing of it is used by a run yet.

@@ -414,7 +414,7 @@ impl Leg {
         self.protection.as_ref().map(Protection::state)
     }
 
-    /// Whether nothing was heard for `timeout` although sound should come both ways; told again after
+    /// Whether nothing was heard for `timeout` although sound should come both ways; reported again after
     /// each further `timeout`. While the far end holds the call, or only listens, its session timer
     /// decides instead.
     pub(crate) fn fell_silent(&mut self, now: Time, timeout: Duration) -> bool {

@@ -36,7 +36,7 @@ pub(crate) type OnSilence = Box<dyn Fn() + Send>;
 /// Called when a leg is taken out for another process.
 pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
 
-/// What the thread is told.
+/// What the thread is to do.
 pub(crate) enum Command {
     /// A leg joins.
     Join(Box<Join>),
@@ -76,7 +76,7 @@ pub(crate) struct MediaHandle {
 impl MediaHandle {
     /// Sends a command. When the thread is gone the registry says so already, and the command is dropped
     /// with all that it holds.
-    pub(crate) fn tell(&self, command: Command) {
+    pub(crate) fn send(&self, command: Command) {
         let _ = self.commands.send(command);
     }
 

@@ -65,9 +65,7 @@ impl Line {
         let media = medium.media;
         Line { media: media.media.clone(), proto: media.proto.clone(), formats: media.fmt.clone() }
     }
-}
 
-impl Line {
     /// The line for another process.
     pub(super) fn export(&self) -> ExportedLine {
         let Line { media, proto, formats } = self.clone();

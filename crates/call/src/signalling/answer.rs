@@ -118,7 +118,7 @@ impl UserAgent {
         }
         self.by_invite.remove(&received.transaction);
         call.progress = Progress::Answered;
-        self.tell_media(call);
+        self.update_media(call);
     }
 
     /// Our Contact in the dialog of a call.
@@ -219,13 +219,13 @@ impl UserAgent {
             return false;
         }
         if negotiation.agreed() != before.as_ref() {
-            self.tell_media(call);
+            self.update_media(call);
         }
         true
     }
 
     /// Passes on to the media what was agreed, if anything; the first time, the leg joins its room.
-    pub(super) fn tell_media(&mut self, call: &mut Call) {
+    pub(super) fn update_media(&mut self, call: &mut Call) {
         let Some(agreed) = call.negotiation.as_ref().and_then(Negotiation::agreed) else { return };
         let plan = Plan::new(agreed, Some(call.flow.remote.ip()));
         match call.media {

@@ -139,9 +139,11 @@ impl Call {
         self.progress == Progress::Over && self.media == Media::None
     }
 
-    /// Whether it is a callers' call of this node: one that another process has taken over is not any more.
+    /// Whether it is a callers' call of this node: one that another process has taken over is not any more when its leg
+    /// has left.
     pub(super) fn is_counted(&self) -> bool {
-        self.purpose == Purpose::Caller && !matches!(self.progress, Progress::Moved { .. }) && !self.is_over()
+        let has_left = matches!(self.progress, Progress::Moved { .. } | Progress::Over);
+        self.purpose == Purpose::Caller && !(has_left && self.media == Media::None)
     }
 
     /// Whether an offer of ours waits for its answer: in a refresh, or in a 200 whose ACK is missing.

@@ -156,10 +156,17 @@ impl UserAgent {
     pub(crate) fn end_moved(&mut self, now: Time, id: Participant) -> Vec<Output> {
         self.advance_to(now);
         self.with_call(id, |agent, call| {
-            agent.count(call.purpose, |stats| stats.ended_by_far_end += 1);
+            agent.count_end(call);
             agent.leave(call);
         });
         self.finish()
+    }
+
+    /// Counts that the far end of a call has hung up, at the process of both that has the call.
+    pub(super) fn count_end(&mut self, call: &Call) {
+        if !matches!(call.progress, Progress::Moved { .. } | Progress::Importing(_)) {
+            self.count(call.purpose, |stats| stats.ended_by_far_end += 1);
+        }
     }
 
     /// The CSeq of our last request within the dialog of a call.

@@ -2,7 +2,7 @@
 //!
 //! First an OPTIONS within the dialog shows whether the far end answers this process: some answer whoever called first,
 //! and a call of theirs stays where it is. Then a re-INVITE brings the far end here. When anything fails, this side
-//! forgets the call without a word to the far end, for it goes on at the other.
+//! forgets the call and sends no BYE, for it goes on at the other.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -223,7 +223,7 @@ impl UserAgent {
         call.progress = Progress::Confirmed;
         self.refreshed(call, response);
         if call.media == Media::Port {
-            self.tell_media(call);
+            self.update_media(call);
         }
         self.stats.taken_over += 1;
         self.report(call, Handover::TakenOver);
@@ -231,6 +231,7 @@ impl UserAgent {
 
     /// The far end has hung up while its call was moved: the other process has it as well.
     pub(super) fn end_elsewhere(&mut self, call: &mut Call) {
+        self.count_end(call);
         self.leave(call);
         self.report(call, Handover::Ended);
     }
@@ -242,7 +243,7 @@ impl UserAgent {
         self.report(call, Handover::NotTakenOver { last_sequence, changed, why });
     }
 
-    /// Forgets a call without a word to its far end.
+    /// Forgets a call without a BYE.
     pub(super) fn leave(&mut self, call: &mut Call) {
         self.release(call);
         self.forget(call);

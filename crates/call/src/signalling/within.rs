@@ -66,11 +66,9 @@ impl UserAgent {
                 self.confirm(call);
                 self.end(call, End::HungUp);
             }
-            Progress::Exported { .. } | Progress::Moved { .. } => {
-                self.count(call.purpose, |stats| stats.ended_by_far_end += 1);
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_) => {
                 self.end_elsewhere(call);
             }
-            Progress::Importing(_) => self.end_elsewhere(call),
             // Both sides have hung up at the same time.
             Progress::Ending { .. } | Progress::Over => {}
         }

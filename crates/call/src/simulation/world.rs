@@ -239,7 +239,7 @@ impl World {
         oracle::everyone_hears_everyone_else(self)
     }
 
-    /// The translator binds callers anew in the middle of their calls, and some of them tell the node.
+    /// The translator binds callers anew in the middle of their calls, and some of them send a re-INVITE for that.
     fn bind_anew(&mut self) -> Result<(), String> {
         let behind = |caller: &Caller| caller.habits.access == Access::Translated && caller.is_settled();
         let numbers: Vec<usize> = (0..CALLERS).filter(|number| behind(&self.callers[*number])).collect();

@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use call::CallEngine;
 use tempfile::TempDir;
 
 use super::program::{Program, free_port};
-use super::{BOUND, tone, wait_until};
+use super::{BOUND, tone, wait_for_calls, wait_until};
 
 /// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the session
 /// description says (decision 31).
@@ -153,7 +154,7 @@ impl Baresip {
                 events.push_str(&String::from_utf8_lossy(&buffer[..length]));
             }
         });
-        changed.await.expect("the phone does what it is told");
+        changed.await.expect("the phone carries out the command");
     }
 
     /// Whether its call has ended, by whichever side.
@@ -171,4 +172,23 @@ impl Baresip {
         assert!(!self.is_over(), "the call has ended already: {}", self.program.written());
         self.program.stop().await;
     }
+}
+
+/// Two phones in one room, with tones of 400 and 1000 Hz, hear each other, also after a hold, until one hangs up and the
+/// engine ends the call of the other.
+pub async fn hear_each_other(engine: CallEngine, mut low: Baresip, mut high: Baresip) {
+    low.established().await;
+    high.established().await;
+    low.hears(1000).await;
+    high.hears(400).await;
+
+    // What this version of baresip receives after a hold is not in its recording.
+    low.hold().await;
+    low.resume().await;
+    high.hears(400).await;
+
+    low.hang_up().await;
+    wait_for_calls(&engine, 1).await;
+    engine.shut_down().await;
+    high.wait_for_hang_up().await;
 }

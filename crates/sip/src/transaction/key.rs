@@ -60,7 +60,7 @@ impl ServerKey {
         let branch = via.transaction()?;
         let port = via.port.unwrap_or(default_port(via.transport));
         let mut key = String::with_capacity(USUAL);
-        // Writing to a string does not fail. The method alone is told apart by case.
+        // Writing to a string does not fail. Case counts in the method alone.
         let _ = write!(key, "{BRANCH}\0{}\0", method.as_str());
         let behind = key.len();
         let _ = write!(key, "{branch}\0{}\0{port}\0", via.host);

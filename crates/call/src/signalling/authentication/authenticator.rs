@@ -83,7 +83,7 @@ impl Authenticator {
         realm: &str,
     ) -> Judgement {
         let ha1 = account.and_then(|account| account.ha1(credentials.algorithm, realm));
-        // Without an account there is as much to do, so that the time tells nobody which accounts there are.
+        // The same hashes are made without an account, so that the response time does not reveal which accounts exist.
         let expected = credentials.expected(ha1.as_deref().unwrap_or_default(), method);
         let is_equal = verify_slices_are_equal(expected.as_bytes(), &credentials.response).is_ok();
         if ha1.is_none() || !is_equal {

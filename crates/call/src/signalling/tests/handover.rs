@@ -221,18 +221,33 @@ fn far_end_that_hangs_up_while_its_call_moves_is_heard_at_either_node() {
     assert_eq!((taking.reports.as_slice(), taking.count()), (&[Handover::Ended][..], 0));
     giving.act(|agent, now| agent.end_moved(now, CALL));
     assert_eq!((giving.count(), giving.take_sent()), (0, Vec::new()));
+    assert_eq!((giving.stats().ended_by_far_end, taking.stats().ended_by_far_end), (1, 0));
 }
 
 #[test]
-fn bye_that_crosses_the_move_is_answered_and_reported() {
+fn call_is_counted_until_its_leg_has_left() {
+    let mut giving = calling(&mut Phone::new("a"));
+    export(&mut giving);
+    let (handed_out, outputs) = giving.agent.hand_out(giving.now, CALL);
+    assert!(handed_out);
+    assert_eq!(giving.count(), 1, "a drain waits for the leg");
+    giving.act(|_, _| outputs);
+    assert_eq!(giving.count(), 0);
+}
+
+#[test]
+fn bye_that_crosses_the_move_is_answered_reported_and_counted_where_the_call_is() {
     let mut phone = Phone::new("a");
     let mut giving = calling(&mut phone);
-    export(&mut giving);
+    let (mut taking, invite) = taking_over(export(&mut giving));
+    taking.receive(PHONE, &response(&invite, "200 OK", "", SDP));
     giving.act(|agent, now| agent.hand_out(now, CALL).1);
     giving.reports.clear();
     giving.receive(PHONE, &phone.next("BYE", ""));
     assert!(giving.answer().starts_with("SIP/2.0 200 "));
     assert_eq!(giving.reports, [Handover::Ended]);
+    taking.act(|agent, now| agent.end_moved(now, CALL));
+    assert_eq!((giving.stats().ended_by_far_end, taking.stats().ended_by_far_end), (0, 1));
     giving.pass(Duration::from_secs(40));
     assert_eq!(giving.agent.entries(), 0);
 }

@@ -32,7 +32,7 @@ const UNREST: u64 = 60_000;
 const SETTLE: u64 = 240_000;
 /// How often the node that has a call refreshes its session: a CSeq that both have used is noticed then.
 const REFRESH: Duration = Duration::from_secs(60);
-/// How long a far end is silent before a node is told so.
+/// How long a far end is silent before its node has an input for that.
 const SILENCE: u64 = 60_000;
 
 const STREAM: ExportedStream =
