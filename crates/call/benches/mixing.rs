@@ -1,6 +1,7 @@
 //! Benchmark: what the audio of one G.711 leg costs in a conference, as a ratio to what it cost with a mixer at 8 kHz
 //! that encoded for each listener, measured in the same run. Measured is the way from a payload that came to the payload that is sent: jitter buffer,
-//! decoder, mixer, encoder. Half of the legs have PCMU, half PCMA.
+//! decoder, mixer, encoder. Half of the legs have PCMU, half PCMA. Then, for each suite, what SRTP adds to a leg: one packet
+//! opened and one sealed.
 //!
 //! `cargo bench -p call`
 
@@ -13,6 +14,8 @@ use call::audio::activity::Activity;
 use call::audio::jitter::JitterBuffer;
 use call::audio::mixer::{Listener, Mixer};
 use call::audio::{Codec, Epoch, FRAME_SAMPLES, Participant, Rate, Tag};
+use call::rtp::Header;
+use call::srtp::{MasterKey, Received, Receiver, Sender, Sent, Suite};
 
 /// Ticks of a round: 5 s of sound.
 const TICKS: u32 = 250;
@@ -24,6 +27,61 @@ fn main() {
     for (legs, speakers) in [(10, 3), (10, 10), (100, 3), (100, 100)] {
         compare(legs, speakers);
     }
+    for suite in Suite::ALL {
+        compare_protected(suite);
+    }
+}
+
+/// A conference in which few of many speak, with and without protection.
+fn compare_protected(suite: Suite) {
+    let (legs, speakers, payloads) = (100, 3, Payloads::new());
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(legs * TICKS);
+    let mut rounds: Vec<(f64, f64)> =
+        (0..ROUNDS).map(|_| (each(new(legs, speakers, &payloads)), each(protection(suite, legs)))).collect();
+    let ratio = |(plain, added): (f64, f64)| (plain + added) / plain;
+    rounds.sort_by(|a, b| ratio(*a).total_cmp(&ratio(*b)));
+    let (first, median, last) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
+    println!("{}: a leg and tick {:.2} µs, protection {:.2} µs more", suite.name(), median.0, median.1);
+    println!(
+        "protected / plain, {legs} legs of which {speakers} speak = {:.2}x (median of {ROUNDS}; {:.2}x to {:.2}x)",
+        ratio(median),
+        ratio(first),
+        ratio(last)
+    );
+}
+
+/// Opens a packet of each leg and seals another one, in each tick.
+fn protection(suite: Suite, legs: u32) -> Duration {
+    let length = (28..=44).find(|length| MasterKey::new(suite, &vec![1; *length]).is_some()).unwrap_or(0);
+    let key = |n: u8| MasterKey::new(suite, &vec![n; length]).expect("a key");
+    let mut ends: Vec<_> = (0..legs)
+        .map(|_| {
+            let (sender, receiver) =
+                (Sender::new(Sent::new(key(1))), Receiver::new(Received::new(key(2), 0)));
+            (sender, receiver, Sender::new(Sent::new(key(2))))
+        })
+        .collect();
+    let packet = |sequence: u32| {
+        let header =
+            Header { payload_type: 0, marker: false, sequence: sequence as u16, timestamp: 0, ssrc: 1 };
+        let mut packet = Vec::new();
+        header.write(&[0x55; FRAME_SAMPLES], &mut packet);
+        packet
+    };
+    let (mut spent, mut opened) = (Duration::ZERO, Vec::new());
+    for tick in 0..TICKS {
+        let mut packets: Vec<Vec<u8>> = vec![packet(tick); ends.len()];
+        for (packet, (.., far)) in packets.iter_mut().zip(&mut ends) {
+            assert!(far.seal(packet));
+        }
+        let began = cpu_time();
+        for (packet, (sender, receiver, _)) in packets.iter().zip(&mut ends) {
+            assert!(receiver.open(packet, None, &mut opened) && sender.seal(&mut opened));
+            black_box(&opened);
+        }
+        spent += cpu_time() - began;
+    }
+    spent
 }
 
 fn compare(legs: u32, speakers: u32) {

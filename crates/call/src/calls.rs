@@ -49,7 +49,7 @@ pub struct Stats {
     pub cancelled: u64,
     /// Calls ended by the far end.
     pub ended_by_far_end: u64,
-    /// Calls ended because their answer was never confirmed by an ACK.
+    /// Calls ended because their answer was never confirmed by an ACK, or their ringing by a PRACK.
     pub ended_without_ack: u64,
     /// Calls ended because no media arrived from the far end.
     pub ended_by_media_timeout: u64,
@@ -59,6 +59,10 @@ pub struct Stats {
     pub ended_by_refusal: u64,
     /// Calls ended because the engine was shut down.
     pub ended_by_shutdown: u64,
+    /// Calls that were taken over from another process.
+    pub taken_over: u64,
+    /// Calls that another process has taken over.
+    pub handed_over: u64,
 }
 
 /// Held by the leg of a call. Reports that the leg and its port are gone when it is dropped.

@@ -1,6 +1,7 @@
 //! The engine: starts, connects and stops its parts, and is the interface to the node. Decisions on calls are in the
 //! other modules.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
@@ -9,17 +10,20 @@ use std::time::Duration;
 
 use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
 use crate::accounts::Accounts;
 use crate::admission::Admission;
+use crate::audio::Participant;
 use crate::calls::{Calls, Stats};
 use crate::driver::{Driver, watch};
+use crate::handover::{self, Given};
 use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread::{self, Command};
 use crate::probe::{self, ProbeError, Probed};
-use crate::rooms::Rooms;
+use crate::rooms::{RoomName, Rooms};
 use crate::settings::{Settings, SettingsError, TlsSettings};
 use crate::signalling::UserAgent;
 use crate::sockets::{self, Connections, TlsError, TlsListener};
@@ -103,7 +107,9 @@ impl CallEngine {
             thread::start(clock, settings.media_timeout, failing(&failure)).map_err(StartError::Media)?;
         let listeners = listeners(bound, tls_address, settings.advertised);
         let agent = UserAgent::new(settings, listeners, rooms, admission, seed());
-        let (driver, events) = Driver::new(clock, agent, opened.datagrams, connections, media, ports);
+        let identity = tls.as_ref().map(|(listener, _)| listener.identity());
+        let (driver, events) =
+            Driver::new(clock, agent, opened.datagrams, connections, identity, media, ports);
         let _ = failure.set(Arc::downgrade(&driver));
         watch("SIP datagrams", &driver, Arc::clone(&driver).receive());
         watch("SIP timers", &driver, Arc::clone(&driver).keep_time());
@@ -193,6 +199,29 @@ impl CallEngine {
         }
     }
 
+    /// The conferences that callers are in.
+    #[must_use]
+    pub fn conferences(&self) -> BTreeSet<RoomName> {
+        self.driver.conferences()
+    }
+
+    /// Gives the calls of a conference to the engine of another process that takes calls over at the other end of this
+    /// connection; returns what has become of each call. A call that is not moved goes on here. See
+    /// [`crate::handover`].
+    pub async fn give_conference(
+        &self,
+        room: &RoomName,
+        connection: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> BTreeMap<Participant, Given> {
+        handover::give(&self.driver, room, connection).await
+    }
+
+    /// Takes the calls over that the engine of another process gives away at the other end of this connection, whatever
+    /// the admission is; returns how many there are when that process closes the connection.
+    pub async fn take_calls(&self, connection: impl AsyncRead + AsyncWrite + Unpin) -> usize {
+        handover::take(&self.driver, connection).await
+    }
+
     /// Ends the calls that are left with a BYE and closes all sockets.
     pub async fn shut_down(mut self) {
         self.set_admission(Admission::Closed(crate::admission::Closed::maintenance_mode()));
@@ -271,7 +300,7 @@ mod tests {
     use crate::media::leg::{Outgoing, Plan};
     use crate::media::shard::LegId;
     use crate::media::thread::Join;
-    use crate::sdp::{Direction, PacketTime};
+    use crate::sdp::{Direction, PacketTime, Security};
 
     /// An engine with a leg whose far end is silent. The handler of that silence blocks the media thread until the
     /// sender of the returned channel is dropped.
@@ -291,6 +320,7 @@ mod tests {
             signalling: None,
             direction: Direction::SendReceive,
             held: false,
+            security: Security::Plain,
         };
         engine.driver.media.tell(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),

@@ -5,18 +5,23 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
 use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant, Tag};
 use crate::media::control::Channel;
 use crate::media::leg::{Leg, Outgoing, Plan};
+use crate::rtp::HEADER_BYTES;
 use crate::sdp::body::{self, Headers};
-use crate::sdp::{Local, Negotiation, Offer, Unacceptable};
-use crate::signalling::fuzz::datagrams;
+use crate::sdp::{Local, Negotiation, Offer, Path, Security, Unacceptable};
+use crate::signalling::fuzz;
+use crate::srtp::{MasterKey, Sender, Sent, Suite};
 use crate::time::Time;
 
 /// The media address of this node in these inputs.
 const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
-const LOCAL: Local = Local { address: HERE, session: 1 };
+const LOCAL: Local = Local { address: HERE, session: 1, path: Path::Secure };
 
 /// Reads the descriptions of a far end in one call, each as the answer to an offer of ours and then as an offer.
 ///
@@ -25,17 +30,18 @@ const LOCAL: Local = Local { address: HERE, session: 1 };
 /// agreed; or the same offer has another answer the second time.
 pub fn session_descriptions<'a>(descriptions: impl Iterator<Item = &'a [u8]>) {
     let mut call = Negotiation::new(LOCAL);
+    let mut random = generator();
     let mut lines = 1;
     for description in descriptions {
-        let ours = call.offer();
+        let ours = call.offer(&mut random);
         assert_eq!(media_lines(ours.as_bytes()), lines, "an offer repeats the call's lines: {ours}");
         if call.apply_answer(description).is_ok() {
             assert_eq!(call.description(), ours, "an answer does not change our offer");
         }
         let Ok(offer) = Offer::read(description) else { continue };
         lines = media_lines(description);
-        let answer = call.answer_to(&offer);
-        assert_eq!(call.answer_to(&offer), answer, "the same offer has the same answer");
+        let answer = call.answer_to(&offer, &mut random);
+        assert_eq!(call.answer_to(&offer, &mut random), answer, "the same offer has the same answer");
         assert_eq!(media_lines(answer.as_bytes()), lines, "an answer repeats the offer's lines: {answer}");
         check_answer(&call, &answer);
     }
@@ -50,12 +56,22 @@ fn check_answer(call: &Negotiation, answer: &str) {
         Err(error) => panic!("{error}: {answer}"),
     };
     let mut far = Negotiation::new(LOCAL);
-    far.answer_to(&offered);
+    far.answer_to(&offered, &mut generator());
     let (Some(ours), Some(theirs)) = (call.agreed(), far.agreed()) else {
         panic!("nothing agreed: {answer}")
     };
     assert_eq!((theirs.codec, &theirs.receives), (ours.codec, &ours.receives), "{answer}");
     assert_eq!(theirs.remote, Some(HERE), "{answer}");
+    match (ours.security, theirs.security) {
+        (Security::Plain, Security::Plain) => {}
+        (Security::Keys(ours), Security::Keys(theirs)) => assert_eq!(theirs.theirs, ours.ours, "{answer}"),
+        (Security::Plain, Security::Keys(_)) | (Security::Keys(_), Security::Plain) => panic!("{answer}"),
+    }
+}
+
+/// The generator of keys: the same in each run.
+fn generator() -> StdRng {
+    StdRng::seed_from_u64(1)
 }
 
 /// Finds the session description in the body of a message. The input is the Content-Type, the Content-Disposition and
@@ -84,7 +100,16 @@ fn media_lines(text: &[u8]) -> usize {
 /// # Panics
 /// It breaks one of its promises.
 pub fn messages<'a>(messages: impl Iterator<Item = &'a [u8]>) {
-    datagrams(messages);
+    fuzz::datagrams(messages);
+}
+
+/// Has a call engine take a call over whose message is the first part, while the others arrive as datagrams.
+///
+/// # Panics
+/// It breaks one of its promises.
+pub fn handover<'a>(mut parts: impl Iterator<Item = &'a [u8]>) {
+    let call = parts.next().unwrap_or_default();
+    fuzz::handover(call, parts);
 }
 
 /// Passes datagrams to the leg of a call, each in a tick of its own, and takes its audio.
@@ -92,29 +117,70 @@ pub fn messages<'a>(messages: impl Iterator<Item = &'a [u8]>) {
 /// # Panics
 /// A packet does not have the length of a tick.
 pub fn media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
-    let Ok(offer) = Offer::read(OFFER) else { return };
-    let mut call = Negotiation::new(LOCAL);
-    call.answer_to(&offer);
-    let Some(agreed) = call.agreed() else { return };
-    let tag = Tag { participant: Participant(1), epoch: Epoch(1) };
-    let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };
-    let mut leg = Leg::new(Time(0), tag, Plan::new(agreed, None), start);
-    leg.start(Time(0));
-    let (mut mixer, mut sent) = (Mixer::default(), Vec::new());
+    let Some(mut leg) = leg(OFFER) else { return };
     for (tick, datagram) in (0..).zip(datagrams) {
-        let now = Time(20 * tick);
-        let from = SocketAddr::new(HERE.ip(), 1 + u16::from(datagram.first().is_some_and(|b| b % 3 == 0)));
-        let channel = if datagram.len() % 2 == 0 { Channel::Media } else { Channel::Control };
-        leg.receive(now, channel, from, datagram);
-        mixer.begin();
-        leg.say(&mut mixer);
-        leg.report(now, "node", &mut sent);
-        leg.hear(&mut mixer);
-        while leg.next_packet(&mut sent).is_some() {
-            assert_eq!(sent.len(), crate::rtp::HEADER_BYTES + FRAME_SAMPLES);
-        }
-        leg.fell_silent(now, Duration::from_secs(1));
+        receive(&mut leg, tick, datagram);
+        hear(&mut leg, tick, HEADER_BYTES + FRAME_SAMPLES);
     }
 }
 
+/// As [`media`], of a call whose packets are protected. A datagram that begins with an odd byte is what is behind that
+/// byte, sealed under the key of the far end; others are forged.
+///
+/// # Panics
+/// A forged datagram counts, or a packet does not have the length of a tick.
+pub fn protected_media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
+    let key = MasterKey::new(Suite::AesCm128Sha80, &[1; 30]);
+    let (Some(mut leg), Some(key)) = (leg(PROTECTED_OFFER), key) else { return };
+    let mut far = Sender::new(Sent::new(key));
+    for (tick, datagram) in (0..).zip(datagrams) {
+        match datagram.split_first() {
+            Some((first, packet)) if first % 2 == 1 => {
+                let mut packet = packet.to_vec();
+                // What is no packet is sent as it is.
+                let _ = far.seal(&mut packet);
+                receive(&mut leg, tick, &packet);
+            }
+            Some(_) | None => {
+                let before = leg.protected_state();
+                receive(&mut leg, tick, datagram);
+                assert_eq!(leg.protected_state(), before, "a forged packet counts");
+            }
+        }
+        hear(&mut leg, tick, HEADER_BYTES + FRAME_SAMPLES + 10);
+    }
+}
+
+/// The leg of a call with this offer, confirmed.
+fn leg(offer: &[u8]) -> Option<Leg> {
+    let mut call = Negotiation::new(LOCAL);
+    call.answer_to(&Offer::read(offer).ok()?, &mut generator());
+    let tag = Tag { participant: Participant(1), epoch: Epoch(1) };
+    let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };
+    let mut leg = Leg::new(Time(0), tag, Plan::new(call.agreed()?, None), start);
+    leg.start(Time(0));
+    Some(leg)
+}
+
+/// Passes a datagram to a leg, from one of two ports to one of its own.
+fn receive(leg: &mut Leg, tick: u64, datagram: &[u8]) {
+    let from = SocketAddr::new(HERE.ip(), 1 + u16::from(datagram.first().is_some_and(|b| b % 3 == 0)));
+    let channel = if datagram.len().is_multiple_of(2) { Channel::Media } else { Channel::Control };
+    leg.receive(Time(20 * tick), channel, from, datagram);
+}
+
+/// Takes the audio of a tick, whose packets have this length.
+fn hear(leg: &mut Leg, tick: u64, length: usize) {
+    let (mut mixer, mut sent, now) = (Mixer::default(), Vec::new(), Time(20 * tick));
+    mixer.begin();
+    leg.say(&mut mixer);
+    leg.report(now, "node", &mut sent);
+    leg.hear(&mut mixer);
+    while leg.next_packet(&mut sent).is_some() {
+        assert_eq!(sent.len(), length);
+    }
+    leg.fell_silent(now, Duration::from_secs(1));
+}
+
+const PROTECTED_OFFER: &[u8] = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/SAVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n";
 const OFFER: &[u8] = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";

@@ -4,7 +4,7 @@
 //! [`Calls`], and closes its admission to drain it. That never changes running calls.
 //!
 //! The modules in reading order: `signalling` (all that is decided about calls by SIP, on crate `sip`), `sdp`,
-//! `session_timer`, `admission`, `rooms`, and `audio`, `rtp`, `rtcp` and `media::shard` for their sound decide and are pure
+//! `session_timer`, `admission`, `rooms`, and `audio`, `rtp`, `rtcp`, `srtp` and `media::shard` for their sound decide and are pure
 //! (time and input in, output out). `driver` gives them the time and what happens, and performs what they decide;
 //! `sockets` and `media::thread` do the I/O. Audio is tagged with participant and epoch, so that a leg of another kind,
 //! or a second leg of one participant on its way to another node, joins without a change of the mixer.
@@ -16,7 +16,7 @@
 //!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, SRTP.
+//! Not implemented: video, WebRTC, SRTP with keys of a handshake (DTLS-SRTP).
 
 mod accounts;
 mod calls;
@@ -24,6 +24,7 @@ mod driver;
 mod engine;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod handover;
 mod preflight;
 mod probe;
 mod rooms;
@@ -34,6 +35,7 @@ pub mod admission;
 pub mod audio;
 pub mod rtcp;
 pub mod rtp;
+pub mod srtp;
 
 mod media;
 mod sdp;

@@ -12,13 +12,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use tokio::net::UdpSocket;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::audio::{Codec, FRAME_SAMPLES, TICK};
 use crate::rtp::{HEADER_BYTES, Header};
-use crate::sdp::{Local, Negotiation};
+use crate::sdp::{Local, Negotiation, Path};
 
 use crate::driver::Driver;
 use crate::signalling::{FULL, SDP};
@@ -182,8 +184,9 @@ impl Caller {
     async fn talk(&self, answer: &Answer) -> Result<(), ProbeError> {
         let unusable = |why: &dyn ToString| ProbeError::NoMediaAddress(why.to_string());
         let from = self.declared.local_addr().map_err(|error| unusable(&error))?;
-        let mut negotiation = Negotiation::new(Local { address: from, session: 1 });
-        negotiation.offer();
+        let mut negotiation = Negotiation::new(Local { address: from, session: 1, path: Path::Open });
+        // Over an open path no key is made.
+        negotiation.offer(&mut StdRng::from_seed([0; 32]));
         let agreed = negotiation.apply_answer(answer.body().as_bytes()).map_err(|error| unusable(&error))?;
         let media = agreed.remote.ok_or_else(|| unusable(&"there is none"))?;
         self.acknowledge(answer, "ack").await;

@@ -26,6 +26,15 @@ impl Header {
     /// than the payload).
     #[must_use]
     pub fn parse(datagram: &[u8]) -> Option<(Header, &[u8])> {
+        let (header, rest) = Header::split(datagram)?;
+        let is_padded = datagram.first().is_some_and(|flags| flags & 0x20 != 0);
+        Some((header, if is_padded { strip_padding(rest)? } else { rest }))
+    }
+
+    /// The header of a datagram and all that is behind it with its padding, which is what SRTP encrypts; `None` if it is
+    /// not RTP (wrong version, truncated).
+    #[must_use]
+    pub fn split(datagram: &[u8]) -> Option<(Header, &[u8])> {
         let (fixed, mut rest) = datagram.split_first_chunk::<HEADER_BYTES>()?;
         let [flags, kind, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3] = *fixed;
         if flags >> 6 != VERSION {
@@ -34,9 +43,6 @@ impl Header {
         rest = rest.get(usize::from(flags & 0x0f) * 4..)?;
         if flags & 0x10 != 0 {
             rest = skip_extension(rest)?;
-        }
-        if flags & 0x20 != 0 {
-            rest = strip_padding(rest)?;
         }
         let header = Header {
             payload_type: kind & 0x7f,

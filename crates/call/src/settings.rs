@@ -142,6 +142,10 @@ pub struct TlsSettings {
     pub certificate: PathBuf,
     /// Its private key, as PEM.
     pub key: PathBuf,
+    /// The certificates of the authorities that certify proxies and phones, as PEM. Without it this node opens no
+    /// connections of TLS: others open them.
+    #[serde(default)]
+    pub trust: Option<PathBuf>,
 }
 
 /// How many calls one source address may make, and how often it may be wrong: token buckets.

@@ -86,7 +86,8 @@ async fn refusal_of_a_description_says_why() {
     let a = caller(&engine, 93, 2).await;
     let offer = a.offer(Codec::Pcmu, "sendrecv");
     let refusals = [
-        (offer.replace("RTP/AVP", "RTP/SAVP"), "488", "302 pitlane \"audio over RTP/SAVP is not supported; "),
+        (offer.replace("RTP/AVP", "RTP/XYZ"), "488", "302 pitlane \"audio over RTP/XYZ is not supported; "),
+        (offer.replace("RTP/AVP", "RTP/SAVP"), "488", "306 pitlane \"no SRTP suite in common: supported "),
         (
             offer.replace("RTP/AVP 0", "RTP/AVP 18"),
             "488",

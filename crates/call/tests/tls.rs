@@ -2,103 +2,17 @@
 
 mod common;
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-
-use call::{CallEngine, Settings, TlsSettings};
-use common::{BOUND, address, engine, header, settings, wait_for_calls};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use call::rtp::Header;
+use call::srtp::{MasterKey, Received, Receiver, Suite};
+use call::{CallEngine, TlsSettings};
+use common::tls::{Authority, FarEnd, ok, tls_engine};
+use common::{BOUND, address, header, settings, wait_for_calls};
+use rcgen::KeyPair;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
-/// An authority, and the files of a certificate of it.
-struct Certified {
-    roots: RootCertStore,
-    settings: TlsSettings,
-}
-
-fn certified(dir: &Path, address: SocketAddr) -> Certified {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("key");
-    let root = authority.self_signed(&key).expect("certificate");
-    let own = KeyPair::generate().expect("key");
-    let names = vec!["node.example.com".to_owned()];
-    let leaf = CertificateParams::new(names).expect("names");
-    let leaf = leaf.signed_by(&own, &Issuer::from_params(&authority, &key)).expect("certificate");
-    let (certificate, private) = (dir.join("chain.pem"), dir.join("key.pem"));
-    std::fs::write(&certificate, leaf.pem()).expect("write");
-    std::fs::write(&private, own.serialize_pem()).expect("write");
-    let mut roots = RootCertStore::empty();
-    roots.add(root.der().clone()).expect("root");
-    Certified { roots, settings: TlsSettings { address, certificate, key: private } }
-}
-
-async fn tls_engine(test: u8, dir: &TempDir, change: fn(&mut Settings)) -> (CallEngine, RootCertStore) {
-    let certified = certified(dir.path(), (address(test, 1), 0).into());
-    let mut settings = settings(test);
-    settings.tls = Some(certified.settings);
-    change(&mut settings);
-    (engine(settings).await, certified.roots)
-}
-
-/// A far end over TLS.
-struct FarEnd {
-    stream: TlsStream<TcpStream>,
-    tag: String,
-}
-
-impl FarEnd {
-    async fn connect(engine: &CallEngine, roots: RootCertStore) -> FarEnd {
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().expect("versions");
-        let config = builder.with_root_certificates(roots).with_no_client_auth();
-        let tcp = TcpStream::connect(engine.tls_address().expect("TLS")).await.expect("connect");
-        let name = ServerName::try_from("node.example.com").expect("name");
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("handshake");
-        FarEnd { stream, tag: String::new() }
-    }
-
-    async fn send(&mut self, method: &str, sequence: u32, body: &str) {
-        let here = self.stream.get_ref().0.local_addr().expect("local");
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        let text = format!(
-            "{method} sips:meet@node.example.com SIP/2.0\r\nVia: SIP/2.0/TLS {here};branch=z9hG4bK{sequence}{method}\r\n\
-             Max-Forwards: 70\r\nFrom: <sips:a@example.com>;tag=a\r\nTo: <sips:meet@node.example.com>{}\r\n\
-             Call-ID: secure\r\nCSeq: {sequence} {method}\r\nContact: <sips:a@{here}>\r\n{kind}Content-Length: {}\r\n\r\n\
-             {body}",
-            self.tag,
-            body.len()
-        );
-        self.stream.write_all(text.as_bytes()).await.expect("write");
-    }
-
-    async fn expect(&mut self, start: &str) -> String {
-        let mut buffer = [0; 8192];
-        let length =
-            tokio::time::timeout(BOUND, self.stream.read(&mut buffer)).await.expect("nothing").expect("read");
-        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        assert!(text.starts_with(start), "{text}");
-        text
-    }
-
-    async fn call(&mut self) -> String {
-        let offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n\
-                     a=inactive\r\n";
-        self.send("INVITE", 1, offer).await;
-        let answer = self.expect("SIP/2.0 200").await;
-        self.tag = format!(";tag={}", header(&answer, "To").split("tag=").nth(1).expect("tag"));
-        self.send("ACK", 1, "").await;
-        answer
-    }
-}
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn call_over_tls_is_secure_and_ended_over_its_connection() {
@@ -114,13 +28,40 @@ async fn call_over_tls_is_secure_and_ended_over_its_connection() {
     assert_eq!(header(&answer, "Contact"), contact);
     wait_for_calls(&engine, 1).await;
     let ending = tokio::spawn(engine.shut_down());
-    let bye = a.expect("BYE sips:a@").await;
+    let bye = a.connection.expect("BYE sips:a@").await;
     assert!(header(&bye, "Via").starts_with("SIP/2.0/TLS "), "{bye}");
-    let copied =
-        ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(&bye, name)));
-    let answer = format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", copied.concat());
-    a.stream.write_all(answer.as_bytes()).await.expect("write");
+    a.connection.send(&ok(&bye, "", "")).await;
     ending.await.expect("the engine ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offer_over_tls_names_keys_and_sound_is_sent_under_the_one_that_is_chosen() {
+    let dir = TempDir::new().expect("directory");
+    let (engine, roots) = tls_engine(133, &dir, |_| {}).await;
+    let mut a = FarEnd::connect(&engine, roots).await;
+    let offer = a.invite("").await;
+    assert!(offer.contains(" RTP/AVP "), "{offer}");
+    let (_, key) = offer.split_once("a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:").expect("a key");
+    let key = BASE64_STANDARD.decode(&key[..40]).expect("base64");
+    let rtp = UdpSocket::bind((address(133, 2), 0)).await.expect("bind");
+    let here = rtp.local_addr().expect("local");
+    let answer = format!(
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n\
+         a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:{}\r\n",
+        here.port(),
+        "A".repeat(40),
+        ip = here.ip(),
+    );
+    a.send("ACK", 1, &answer).await;
+    let (mut datagram, mut opened) = ([0; 2048], Vec::new());
+    let length = timeout(BOUND, rtp.recv(&mut datagram)).await.expect("nothing").expect("receive");
+    let key = MasterKey::new(Suite::AesCm128Sha32, &key).expect("a key");
+    assert!(Receiver::new(Received::new(key, 0)).open(&datagram[..length], None, &mut opened));
+    assert_eq!(
+        Header::parse(&opened).map(|(header, sound)| (header.payload_type, sound.len())),
+        Some((0, 160))
+    );
+    engine.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,9 +80,9 @@ async fn advertised_address_stands_in_contact_and_session_description() {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificate_that_cannot_be_used_keeps_the_engine_from_starting_and_is_named() {
     let dir = TempDir::new().expect("directory");
-    let certified = certified(dir.path(), (address(72, 1), 0).into());
+    let good = Authority::new().trusting_node(dir.path(), (address(72, 1), 0).into());
     let check = async |change: fn(&mut TlsSettings), expected: &str| {
-        let mut tls = certified.settings.clone();
+        let mut tls = good.clone();
         change(&mut tls);
         let mut settings = settings(72);
         settings.tls = Some(tls);
@@ -158,7 +99,9 @@ async fn certificate_that_cannot_be_used_keeps_the_engine_from_starting_and_is_n
     check(|tls| tls.key = "/nonexistent/key.pem".into(), "cannot read /nonexistent/key.pem").await;
     check(|tls| tls.key = tls.certificate.clone(), "is not the PEM file").await;
     check(|tls| tls.certificate = tls.key.clone(), "it has no certificate").await;
-    std::fs::write(&certified.settings.key, KeyPair::generate().expect("key").serialize_pem())
-        .expect("write");
+    check(|tls| tls.trust = Some("/nonexistent/trust.pem".into()), "cannot read /nonexistent/trust.pem")
+        .await;
+    check(|tls| tls.trust = Some(tls.key.clone()), "it has no certificate").await;
+    std::fs::write(&good.key, KeyPair::generate().expect("key").serialize_pem()).expect("write");
     check(|_| {}, "cannot be used together").await;
 }

@@ -54,6 +54,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "advertised",
     "sip_tls",
     "certificate",
+    "trust",
     "web",
     "call_limit",
     "source_rate",

@@ -124,7 +124,7 @@ async fn send_stream(engine: &CallEngine, data: &[u8]) {
 
 /// A call from its INVITE to its BYE.
 pub(crate) fn call() -> Vec<String> {
-    let [offer, hold, browser] = OFFERS;
+    let [offer, hold, browser, protected] = OFFERS;
     let timer = "Supported: timer\r\nSession-Expires: 1800;refresher=uac\r\nMin-SE: 90\r\n";
     vec![
         request("INVITE", 1, timer, offer),
@@ -133,7 +133,8 @@ pub(crate) fn call() -> Vec<String> {
         request("ACK", 2, "", ""),
         request("UPDATE", 3, "x: 90;refresher=uas\r\n", browser),
         request("INFO", 4, "", ""),
-        request("BYE", 5, "Reason: SIP;cause=200\r\n", ""),
+        request("UPDATE", 5, "", protected),
+        request("BYE", 6, "Reason: SIP;cause=200\r\n", ""),
     ]
 }
 

@@ -1,5 +1,5 @@
-//! The parts of a call that need no socket: a message, a session description, the RTP of a far end. They run many times
-//! faster than the engine.
+//! The parts of a call that need no socket: messages, a session description, the RTP of a far end, a call that another
+//! process gives away. They run many times faster than the engine.
 
 use crate::input::{joined, parts};
 
@@ -75,6 +75,12 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "a=rtcp-mux\r\n",
     "a=rtcp:9 IN IP4 ",
     " RTP/SAVP ",
+    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:",
+    "AES_CM_128_HMAC_SHA1_32",
+    "AEAD_AES_256_GCM",
+    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB",
+    "|2^31|1:4",
+    " UNENCRYPTED_SRTP",
     "CN/8000",
     "0.0.0.0",
     "[::1]",
@@ -88,6 +94,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "4294967296",
     "\n%%\n",
     "$TAG",
+    "$REQUEST",
 ];
 
 /// The first byte selects the parser.
@@ -96,13 +103,15 @@ pub(crate) fn run(data: &[u8]) {
         Some((b'o', offers)) => call::fuzz::session_descriptions(parts(offers).into_iter()),
         Some((b'b', body)) => call::fuzz::body(body),
         Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
+        Some((b'h', moved)) => call::fuzz::handover(parts(moved).into_iter()),
+        Some((b's', sound)) => call::fuzz::protected_media(parts(sound).into_iter()),
         Some((_, messages)) => call::fuzz::messages(parts(messages).into_iter()),
         None => {}
     }
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let sound = |sequence: u8| {
+    let packet = |sequence: u8| {
         let mut packet = vec![0x80, 0, 0, sequence, 0, 0, 0, 160, 1, 2, 3, 4];
         packet.resize(172, 0x55);
         packet
@@ -111,23 +120,41 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let report = [0x80, 201, 0, 1, 1, 2, 3, 4, 0x81, 203, 0, 1, 1, 2, 3, 4];
     let control = report.to_vec();
     let sound =
-        joined(&[sound(1), sound(2), event.to_vec(), sound(3), control, vec![0x80, 13, 0, 4], sound(4)]);
+        joined(&[packet(1), packet(2), event.to_vec(), packet(3), control, vec![0x80, 13, 0, 4], packet(4)]);
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
     let mut seeds = vec![tagged(b'r', &sound)];
+    let sealed = [&packet(1)[..], &packet(2), &report, &event].map(|packet| tagged(1, packet));
+    seeds.push(tagged(b's', &joined(&[&sealed[..], &[packet(3), report.to_vec()]].concat())));
     seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));
     seeds.push(tagged(b'o', &joined(&OFFERS.map(|offer| offer.as_bytes().to_vec()))));
     seeds.push(tagged(b'b', BODY.as_bytes()));
     let call: Vec<_> = crate::sip::call().into_iter().map(String::into_bytes).collect();
     seeds.push(tagged(b'm', &joined(&call)));
+    let recorded = [PLAIN_CALL, PROXIED_CALL].map(|call| {
+        let moved = [call, PROBED, TAKEN_OVER, HUNG_UP].map(|part| part.as_bytes().to_vec());
+        tagged(b'h', &joined(&moved))
+    });
+    seeds.extend(recorded);
     seeds
 }
+
+/// Calls as they move from one process to another, and what their far ends say then.
+const PLAIN_CALL: &str = include_str!("../../call/tests/recorded/34.1/call-plain.json");
+const PROXIED_CALL: &str = include_str!("../../call/tests/recorded/34.1/call-proxied.json");
+const PROBED: &str = "SIP/2.0 200 OK\r\n$REQUESTContent-Length: 0\r\n\r\n";
+const TAKEN_OVER: &str = "SIP/2.0 200 OK\r\n$REQUESTContact: <sip:a@127.0.0.2>\r\nContent-Type: application/sdp\r\n\
+    Content-Length: 101\r\n\r\nv=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0 8\r\na=sendrecv\r\n";
+const HUNG_UP: &str = "BYE sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKbye\r\n\
+    From: <sip:phone@example.com>;tag=plain\r\nTo: <sip:meet@192.0.2.1>;tag=3c253fa74c0a7bf5\r\nCall-ID: plain\r\n\
+    CSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
 
 /// A body in parts, as [`call::fuzz::body`] reads it.
 const BODY: &str = "multipart/mixed;boundary=b\nsession\n--b\r\nContent-Type: application/isup\r\n\
     Content-Disposition: signal;handling=optional\r\n\r\nx\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--\r\n";
 
-/// The offer of a phone, one on hold with video, and one as browsers write it.
-pub(crate) const OFFERS: [&str; 3] = [
+/// The offer of a phone, one on hold with video, one as browsers write it, and one of a phone whose sound is protected.
+pub(crate) const OFFERS: [&str; 4] = [
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=call\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n\
      a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
      a=ptime:20\r\na=sendrecv\r\n",
@@ -135,4 +162,8 @@ pub(crate) const OFFERS: [&str; 3] = [
      a=rtpmap:96 H264/90000\r\nm=audio 4000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n",
     "v=0\r\no=- 9 2 IN IP6 ::1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 RTP/AVPF 111 9 100\r\nc=IN IP6 ::1\r\n\
      a=rtcp:9 IN IP6 ::1\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:100 PCMA/8000/1\r\na=recvonly\r\n",
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 8\r\n\
+     a=crypto:1 AEAD_AES_128_GCM inline:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw==\r\n\
+     a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB|2^20|1:4 WSH=64\r\n\
+     m=audio 4002 RTP/AVP 8\r\n",
 ];

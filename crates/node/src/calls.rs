@@ -43,6 +43,8 @@ pub fn tally(stats: Stats) -> wire::Tally {
         refused_maintenance,
         refused_limit,
         refused_resource,
+        taken_over: _,
+        handed_over: _,
         refused_rate,
         dropped: _,
         wrong_credentials: _,

@@ -87,9 +87,10 @@ fn directions(metadata: &Value) -> Vec<String> {
 const PURE: [(&str, &[&str]); 2] = [("fleet", &["serde"]), ("sip", &[])];
 
 /// The parts of a crate that decide and do no I/O.
-const PURE_PARTS: [&str; 4] = [
+const PURE_PARTS: [&str; 5] = [
     "crates/call/src/signalling/",
     "crates/call/src/audio/",
+    "crates/call/src/srtp/",
     "crates/call/src/sdp",
     "crates/call/src/session_timer",
 ];

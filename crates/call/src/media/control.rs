@@ -67,6 +67,16 @@ impl Control {
         }
     }
 
+    /// How many packets, and bytes in them, this node has sent.
+    pub(crate) fn sent(&self) -> (u32, u32) {
+        (self.sent.packets, self.sent.octets)
+    }
+
+    /// Another process has sent so many packets, and bytes in them, of the same stream.
+    pub(crate) fn resume(&mut self, packets: u32, octets: u32) {
+        self.sent = Sent { packets, octets, ..self.sent };
+    }
+
     /// The far end is at another address.
     pub(crate) fn forget_source(&mut self) {
         self.source = None;
@@ -85,6 +95,11 @@ impl Control {
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.octets = self.sent.octets.wrapping_add(payload.len() as u32);
         self.sender_for = SENDER_FOR;
+    }
+
+    /// What is sent from now on is another stream.
+    pub(crate) fn begin_stream(&mut self) {
+        self.sent = Sent::default();
     }
 
     /// Takes in RTCP of the far end. `source` is where its RTCP comes from, if reports are to go there.

@@ -123,6 +123,14 @@ impl Latch {
         Latch { far, target: far.declared, source: None, announced: None, window: Window::Unconfirmed }
     }
 
+    /// Another process has sent sound to this address: the source that it has accepted. Sound goes there until a source
+    /// is accepted here, which an address translator may give another port.
+    pub(crate) fn resume(&mut self, target: Option<SocketAddr>) {
+        if self.source.is_none() {
+            self.target = target.filter(|target| self.far.has(canonical(*target).ip())).or(self.target);
+        }
+    }
+
     /// The far end confirmed the call: from now on it can send.
     pub(crate) fn confirm(&mut self, now: Time) {
         if self.window == Window::Unconfirmed {
@@ -175,6 +183,17 @@ impl Latch {
         }
     }
 
+    /// Follows an RTP packet that the far end alone can have made, and that has not come before: wherever it comes from,
+    /// sound goes there. A late one and those from where the far end was before a negotiation move nothing.
+    pub(crate) fn follow(&mut self, now: Time, arrival: &Arrival) {
+        let from = canonical(arrival.from);
+        match &mut self.source {
+            Some(source) if source.address == from && source.is_leaving(now) => source.hear(now, arrival),
+            Some(source) if source.address != from && !source.precedes(arrival) => {}
+            Some(_) | None => self.settle(now, arrival),
+        }
+    }
+
     /// Whether an RTCP packet is accepted that comes from another address than the negotiated one.
     pub(crate) fn accepts_control(&mut self, now: Time, from: SocketAddr, ssrc: u32) -> bool {
         let from = canonical(from);
@@ -197,7 +216,7 @@ impl Latch {
     fn accepts_known(&mut self, now: Time, arrival: &Arrival) -> bool {
         let Some(source) = &mut self.source else { return false };
         match source.standing {
-            Standing::Replaceable { settles_from } if now < settles_from => source.hear(now, arrival),
+            Standing::Replaceable { .. } if source.is_leaving(now) => source.hear(now, arrival),
             Standing::Replaceable { .. } if !self.far.has(source.address.ip()) => return false,
             Standing::Replaceable { .. } => self.settle(now, arrival),
             Standing::Settled => source.hear(now, arrival),
@@ -264,6 +283,20 @@ impl Latch {
 }
 
 impl Source {
+    /// Whether what comes from it may have been sent before the last negotiation.
+    fn is_leaving(&self, now: Time) -> bool {
+        match self.standing {
+            Standing::Settled => false,
+            Standing::Replaceable { settles_from } => now < settles_from,
+        }
+    }
+
+    /// Whether a packet of elsewhere is later than the last one of this source.
+    fn precedes(&self, arrival: &Arrival) -> bool {
+        let ahead = arrival.sequence.wrapping_sub(self.sequence);
+        self.ssrc != arrival.ssrc || (1..1 << 15).contains(&ahead)
+    }
+
     fn hear(&mut self, now: Time, arrival: &Arrival) {
         let newer = arrival.sequence.wrapping_sub(self.sequence) < 1 << 15;
         if newer || self.ssrc != arrival.ssrc {

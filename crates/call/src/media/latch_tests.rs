@@ -192,6 +192,29 @@ fn control_packets_are_accepted_by_address_or_by_the_stream_they_belong_to() {
     assert!(!latch.accepts_control(Time(60_000), at("203.0.113.9:9"), OURS));
 }
 
+#[test]
+fn genuine_packet_is_followed_from_anywhere_unless_it_is_late_or_from_before_a_negotiation() {
+    let mut latch = latch("10.0.0.5:5004", "198.51.100.7");
+    let mut follow = |ms, from: &str, ssrc, sequence, expected: &str| {
+        latch.follow(Time(ms), &sound(from, ssrc, sequence));
+        assert_eq!(latch.target(), Some(at(expected)), "{ms} {from} {sequence}");
+    };
+    let (here, there) = ("203.0.113.9:9", "203.0.113.77:11");
+    follow(0, here, OURS, 65_534, here);
+    follow(20, there, OURS, 65_533, here);
+    follow(20, there, OURS, 1, there);
+    follow(40, here, OURS, 0, there);
+    follow(60, here, THEIRS, 0, here);
+    latch.negotiate(Time(20_000), far("10.0.0.5:6000", "198.51.100.7"));
+    let mut follow = |ms, from: &str, sequence, expected: &str| {
+        latch.follow(Time(ms), &sound(from, THEIRS, sequence));
+        assert_eq!(latch.target(), Some(at(expected)), "{ms} {from} {sequence}");
+    };
+    follow(20_999, here, 1, "10.0.0.5:6000");
+    follow(21_000, here, 2, here);
+    follow(21_020, "10.0.0.5:6000", 3, "10.0.0.5:6000");
+}
+
 /// Whatever a third party sends that knows everything but the SSRC and cannot send from the far end's addresses, or only
 /// from its translated one: once the far end is heard, it stays the only source.
 #[test]
@@ -227,4 +250,21 @@ fn no_sequence_of_foreign_packets_moves_a_leg() {
             assert_eq!(latch.target(), Some(at("198.51.100.7:9")));
         }
     }
+}
+
+#[test]
+fn sound_goes_on_to_the_source_that_another_process_has_accepted_but_nowhere_else() {
+    let translated = "198.51.100.7:40001";
+    let mut latch = latch("10.0.0.5:5004", "198.51.100.7");
+    latch.resume(Some(at(translated)));
+    assert_eq!(latch.target(), Some(at(translated)));
+    assert!(latch.accepts(Time(10), &sound("198.51.100.7:40002", OURS, 1)), "it has another port for us");
+    latch.resume(Some(at(translated)));
+    assert_eq!(latch.target(), Some(at("198.51.100.7:40002")), "who was heard here counts");
+
+    let mut latch = self::latch(DECLARED, "198.51.100.7");
+    latch.resume(Some(at("203.0.113.9:5004")));
+    assert_eq!(latch.target(), Some(at(DECLARED)), "a stranger");
+    latch.resume(None);
+    assert_eq!(latch.target(), Some(at(DECLARED)));
 }

@@ -1,5 +1,6 @@
 //! One leg: a participant's stream to and from this node, here over RTP. Pure.
 
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -7,13 +8,15 @@ use crate::audio::activity::Activity;
 use crate::audio::jitter::JitterBuffer;
 use crate::audio::mixer::{Listener, Mixer};
 use crate::audio::{Codec, TICK, Tag};
+use crate::handover::message::ExportedStream;
 use crate::rtcp;
 use crate::rtp::Header;
-use crate::sdp::{Agreed, Content, Direction, Format, PacketTime, Rtcp};
+use crate::sdp::{Agreed, Content, Direction, Format, PacketTime, Rtcp, Security};
 use crate::time::Time;
 
 use super::control::{Channel, Control};
 use super::latch::{Arrival, FarEnd, Kind, Latch};
+use super::protection::Protection;
 
 /// The static payload type of comfort noise (RFC 3551 section 6). Phones send it unasked: it counts as a sign of life
 /// whether it was agreed or not.
@@ -40,12 +43,15 @@ pub(crate) struct Plan {
     pub(crate) direction: Direction,
     /// The far end has put the call on hold: its audio is not for the conference.
     pub(crate) held: bool,
+    /// How the packets of both directions are protected.
+    pub(crate) security: Security,
 }
 
 impl Plan {
     /// The plan of what was agreed with a far end whose signalling comes from `signalling`.
     pub(crate) fn new(agreed: &Agreed, signalling: Option<IpAddr>) -> Plan {
-        let Agreed { codec, payload_type, packet_time, receives, remote, rtcp, direction, held } = agreed;
+        let Agreed { codec, payload_type, packet_time, receives, remote, rtcp, direction, held, security } =
+            agreed;
         Plan {
             codec: *codec,
             payload_type: *payload_type,
@@ -56,6 +62,7 @@ impl Plan {
             signalling,
             direction: *direction,
             held: *held,
+            security: *security,
         }
     }
 
@@ -70,6 +77,14 @@ impl Plan {
         let agreed = self.receives.iter().find(|format| format.payload_type == payload_type);
         let noise = Content::Noise { clock_rate: 8000 };
         agreed.map(|format| format.content).or((payload_type == COMFORT_NOISE).then_some(noise))
+    }
+
+    /// What protects the packets from now on, if they are not in the clear.
+    fn protection(&self) -> Option<Protection> {
+        match &self.security {
+            Security::Plain => None,
+            Security::Keys(keys) => Some(Protection::new(keys)),
+        }
     }
 
     /// Whether the conference hears the far end.
@@ -127,6 +142,10 @@ pub(crate) struct Leg {
     plan: Plan,
     latch: Latch,
     control: Control,
+    /// Of a leg whose packets are not in the clear.
+    protection: Option<Protection>,
+    /// The datagram that is read, in the clear.
+    opened: Vec<u8>,
     /// The codec that the far end has sent last.
     incoming: Codec,
     jitter: JitterBuffer,
@@ -149,6 +168,8 @@ impl Leg {
             incoming: plan.codec,
             jitter: JitterBuffer::new(plan.codec),
             activity: Activity::default(),
+            protection: plan.protection(),
+            opened: Vec::new(),
             plan,
             incoming_ssrc: None,
             outgoing,
@@ -168,6 +189,21 @@ impl Leg {
         }
     }
 
+    /// Where the outgoing stream has come to. What waits for its packet is not counted: it is not sent.
+    pub(crate) fn stream(&self) -> ExportedStream {
+        let Outgoing { ssrc, sequence, timestamp } = self.outgoing;
+        let (packets, octets) = self.control.sent();
+        ExportedStream { ssrc, sequence, timestamp, packets, octets, target: self.latch.target() }
+    }
+
+    /// The outgoing stream goes on from where another process has left it.
+    pub(crate) fn resume(&mut self, stream: ExportedStream) {
+        let ExportedStream { ssrc, sequence, timestamp, packets, octets, target } = stream;
+        self.outgoing = Outgoing { ssrc, sequence, timestamp };
+        self.control.resume(packets, octets);
+        self.latch.resume(target);
+    }
+
     /// Both ends agreed anew (hold, resume, another address or codec).
     pub(crate) fn change(&mut self, now: Time, plan: Plan) {
         if let Some(far) = plan.far_end() {
@@ -183,12 +219,41 @@ impl Leg {
         if !plan.is_heard() {
             self.jitter.clear();
         }
+        self.protect(&plan);
         self.plan = plan;
         self.heard = now;
     }
 
+    /// Goes on as agreed in `plan`. A far end may go on counting our packets over a change of our key or begin anew
+    /// (RFC 3711 section 3.3.1, RFC 4568 section 7.1.4). Once the sequence numbers have wrapped it matters, and another
+    /// SSRC leaves no choice: its count begins anew for all.
+    fn protect(&mut self, plan: &Plan) {
+        let (Some(protection), Security::Keys(keys)) = (&mut self.protection, &plan.security) else {
+            self.protection = plan.protection();
+            return;
+        };
+        let sent = protection.sent();
+        if sent.key != keys.ours && sent.rollover(self.outgoing.ssrc) > 0 {
+            self.outgoing.ssrc = self.outgoing.ssrc.wrapping_add(1);
+            self.control.begin_stream();
+        }
+        protection.renew(keys);
+    }
+
     /// Takes in a datagram; what does not come from the far end, or is of no agreed type, is dropped.
     pub(crate) fn receive(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
+        let Some(protection) = &mut self.protection else {
+            return self.read(now, channel, from, datagram);
+        };
+        let mut opened = mem::take(&mut self.opened);
+        if protection.open(now, datagram, &mut opened) {
+            self.read(now, channel, from, &opened);
+        }
+        self.opened = opened;
+    }
+
+    /// Takes in a datagram in the clear. In a protected leg it is genuine.
+    fn read(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
         if rtcp::is_rtcp(datagram) {
             self.receive_control(now, channel, from, datagram);
         } else if channel == Channel::Media {
@@ -199,8 +264,8 @@ impl Leg {
     /// RTCP is a sign of life, and that of one who sends no sound. A BYE ends a stream, not the call.
     fn receive_control(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
         let Some(received) = rtcp::read(datagram) else { return };
-        let is_negotiated = self.plan.rtcp == Some(Rtcp::Address(from));
-        if !is_negotiated && !self.latch.accepts_control(now, from, received.ssrc) {
+        let is_known = self.protection.is_some() || self.plan.rtcp == Some(Rtcp::Address(from));
+        if !is_known && !self.latch.accepts_control(now, from, received.ssrc) {
             return;
         }
         self.heard = now;
@@ -216,7 +281,9 @@ impl Leg {
             Content::Events { .. } | Content::Noise { .. } => (Kind::Sign, None),
         };
         let arrival = Arrival { from, kind, ssrc: header.ssrc, sequence: header.sequence };
-        if !self.latch.accepts(now, &arrival) {
+        if self.protection.is_some() {
+            self.latch.follow(now, &arrival);
+        } else if !self.latch.accepts(now, &arrival) {
             return;
         }
         self.heard = now;
@@ -289,7 +356,12 @@ impl Leg {
         self.sending = Sending::On;
         self.outgoing.sequence = self.outgoing.sequence.wrapping_add(1);
         self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(self.plan.packet_timestamps());
-        Some(target)
+        self.seal(datagram).then_some(target)
+    }
+
+    /// Protects a datagram in a protected leg. False if it must not be sent.
+    fn seal(&mut self, datagram: &mut Vec<u8>) -> bool {
+        self.protection.as_mut().is_none_or(|protection| protection.seal(datagram))
     }
 
     /// Writes the RTCP report of this tick as a datagram, if one is due, and returns where it goes. Called before
@@ -305,7 +377,8 @@ impl Leg {
         let report = self.control.report(now, ssrc, timestamp, cname)?;
         report.write(datagram);
         // A far end that holds the call by naming no address wants no RTCP either (RFC 2543 appendix B.5).
-        self.plan.far_end().and_then(|_| self.control_target())
+        let target = self.plan.far_end().and_then(|_| self.control_target())?;
+        self.seal(datagram).then_some(target)
     }
 
     /// Where reports go: to the negotiated address, or to where its RTCP comes from if the far end is behind address
@@ -335,6 +408,12 @@ impl Leg {
         self.outgoing.timestamp = self.outgoing.timestamp.wrapping_add(passed).wrapping_add(dropped);
     }
 
+    /// How far its protection has come, if its packets are not in the clear.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn protected_state(&self) -> Option<super::protection::State> {
+        self.protection.as_ref().map(Protection::state)
+    }
+
     /// Whether nothing was heard for `timeout` although sound should come both ways; told again after
     /// each further `timeout`. While the far end holds the call, or only listens, its session timer
     /// decides instead.
@@ -348,6 +427,9 @@ impl Leg {
     }
 }
 
+#[cfg(test)]
+#[path = "leg_protected_tests.rs"]
+mod protected_tests;
 #[cfg(test)]
 #[path = "leg_tests.rs"]
 mod tests;

@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant, Rate};
-use crate::sdp::{Local, Negotiation, Offer};
+use crate::sdp::tests::generator;
+use crate::sdp::{Local, Negotiation, Offer, Path};
 
 const HERE: &str = "198.51.100.7:40000";
 
 /// A call in which the far end has offered this, and its leg, confirmed.
 fn leg(media: &str) -> (Negotiation, Leg) {
-    let mut call = Negotiation::new(Local { address: HERE.parse().expect("address"), session: 7 });
+    let mut call =
+        Negotiation::new(Local { address: HERE.parse().expect("address"), session: 7, path: Path::Open });
     let plan = agree(&mut call, media);
     let tag = Tag { participant: Participant(1), epoch: Epoch(0) };
     let mut leg =
@@ -19,7 +21,7 @@ fn leg(media: &str) -> (Negotiation, Leg) {
 
 fn agree(call: &mut Negotiation, media: &str) -> Plan {
     let offer = format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5004 RTP/AVP {media}");
-    call.answer_to(&Offer::read(offer.as_bytes()).expect("offer"));
+    call.answer_to(&Offer::read(offer.as_bytes()).expect("offer"), &mut generator());
     Plan::new(call.agreed().expect("an agreement"), None)
 }
 
@@ -28,7 +30,7 @@ fn source() -> SocketAddr {
 }
 
 /// What somebody else says in one tick.
-fn spoken(loudness: i16) -> Mixer {
+pub(super) fn spoken(loudness: i16) -> Mixer {
     let mut mixer = Mixer::default();
     mixer.begin();
     let tag = Tag { participant: Participant(2), epoch: Epoch(0) };
@@ -74,7 +76,7 @@ fn heard(leg: &mut Leg, packets: &[(u8, Codec)]) -> i16 {
 }
 
 /// The loudest sample that another participant hears of this leg in one tick.
-fn said(leg: &mut Leg) -> i16 {
+pub(super) fn said(leg: &mut Leg) -> i16 {
     let mut mixer = Mixer::default();
     mixer.begin();
     leg.say(&mut mixer);
@@ -172,8 +174,9 @@ fn music_of_a_call_on_hold_is_not_heard_but_a_presenter_is() {
 
 #[test]
 fn each_codec_of_an_answer_is_received() {
-    let mut call = Negotiation::new(Local { address: HERE.parse().expect("address"), session: 7 });
-    call.offer();
+    let mut call =
+        Negotiation::new(Local { address: HERE.parse().expect("address"), session: 7, path: Path::Open });
+    call.offer(&mut generator());
     let answer = b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5004 RTP/AVP 8 0\r\n";
     let plan = Plan::new(call.apply_answer(answer).expect("an agreement"), None);
     let tag = Tag { participant: Participant(1), epoch: Epoch(0) };
@@ -196,4 +199,17 @@ fn only_what_was_agreed_is_taken() {
         let is_heard = !leg.fell_silent(later, Duration::from_secs(1));
         assert_eq!(is_heard, is_agreed, "payload type {payload_type}");
     }
+}
+
+#[test]
+fn stream_goes_on_in_another_process_where_it_was_left() {
+    let (_, mut here) = leg("0");
+    let sent: Vec<Header> = (0..10).flat_map(|_| tick(&mut here, 1000)).map(|(header, _)| header).collect();
+    let (_, mut there) = leg("0");
+    there.resume(here.stream());
+    let (next, _) = tick(&mut there, 1000).remove(0);
+    let last = sent.last().expect("packets");
+    assert_eq!((next.ssrc, next.sequence), (last.ssrc, last.sequence.wrapping_add(1)));
+    assert_eq!(next.timestamp, last.timestamp.wrapping_add(160));
+    assert_eq!((there.stream().packets, there.stream().octets), (11, 11 * 160), "as its reports say");
 }

@@ -9,6 +9,7 @@ pub(crate) mod latch;
 pub(crate) mod leg;
 pub(crate) mod pairs;
 pub(crate) mod ports;
+pub(crate) mod protection;
 pub(crate) mod random;
 pub(crate) mod reception;
 pub(crate) mod shard;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, Participant, Tag};
+use crate::handover::message::ExportedStream;
 use crate::rooms::RoomName;
 use crate::time::Time;
 
@@ -25,6 +26,8 @@ pub(crate) enum Input<'a> {
     Start { leg: LegId },
     /// The leg's call agreed on something new.
     Change { leg: LegId, plan: Plan },
+    /// Another process has sent the leg's stream so far.
+    Resume { leg: LegId, stream: ExportedStream },
     /// The leg's call is over.
     Leave { leg: LegId },
     /// A datagram came for a leg.
@@ -85,11 +88,21 @@ impl Shard {
                     leg.change(now, plan);
                 }
             }
+            Input::Resume { leg, stream } => {
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.resume(stream));
+            }
             Input::Leave { leg } => self.leave(leg),
             Input::Datagram { leg, channel, from, datagram } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, channel, from, datagram));
             }
         }
+    }
+
+    /// Takes a leg out of its conference; returns where its stream has come to.
+    pub(crate) fn hand_out(&mut self, leg: LegId) -> Option<ExportedStream> {
+        let stream = self.legs.get(&leg).map(Leg::stream);
+        self.leave(leg);
+        stream
     }
 
     fn leave(&mut self, leg: LegId) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::audio::{Codec, FRAME_SAMPLES};
 use crate::rtp::Header;
-use crate::sdp::{Content, Direction, Format, PacketTime, Rtcp};
+use crate::sdp::{Content, Direction, Format, PacketTime, Rtcp, Security};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -27,6 +27,7 @@ fn plan(leg: u64, codec: Codec, direction: Direction) -> Plan {
         signalling: None,
         direction,
         held: false,
+        security: Security::Plain,
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::TICK;
 use crate::calls::Ticket;
+use crate::handover::message::ExportedStream;
 use crate::rooms::RoomName;
 use crate::time::{Clock, Time};
 
@@ -32,6 +33,9 @@ const MAX_CATCH_UP: u32 = 5;
 /// Called once when nothing is heard of a leg's far end any more.
 pub(crate) type OnSilence = Box<dyn Fn() + Send>;
 
+/// Called when a leg is taken out for another process.
+pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
+
 /// What the thread is told.
 pub(crate) enum Command {
     /// A leg joins.
@@ -39,9 +43,13 @@ pub(crate) enum Command {
     /// Its call is confirmed.
     Start(LegId),
     /// Its call agreed on something new.
-    Change(LegId, Plan),
+    Change(LegId, Box<Plan>),
+    /// Another process has sent its stream so far.
+    Resume(LegId, ExportedStream),
     /// Its call is over: the socket is closed and the ticket given back.
     Leave(LegId),
+    /// As [`Command::Leave`]; the function is called first, with where its stream has come to.
+    HandOut(LegId, OnHandOut),
     /// End the thread.
     Stop,
 }
@@ -159,7 +167,16 @@ impl Worker {
                 Ok(Command::Join(join)) => self.join(*join),
                 Ok(Command::Start(leg)) => self.shard.handle(self.clock.now(), Input::Start { leg }),
                 Ok(Command::Change(leg, plan)) => {
-                    self.shard.handle(self.clock.now(), Input::Change { leg, plan });
+                    self.shard.handle(self.clock.now(), Input::Change { leg, plan: *plan });
+                }
+                Ok(Command::Resume(leg, stream)) => {
+                    self.shard.handle(self.clock.now(), Input::Resume { leg, stream });
+                }
+                Ok(Command::HandOut(leg, report)) => {
+                    if let Some(stream) = self.shard.hand_out(leg) {
+                        report(stream);
+                    }
+                    self.sockets.remove(&leg);
                 }
                 Ok(Command::Leave(leg)) => {
                     self.shard.handle(self.clock.now(), Input::Leave { leg });

@@ -6,20 +6,23 @@
 //! the status of a refusal.
 //!
 //! In reading order: `description` reads bytes within limits; `address`, `direction`, `formats`, `packet_time` and
-//! `rtcp` each read one concept of a media line; `codecs` is the table of what this node can do, and `numbers` the
+//! `rtcp` each read one concept of a media line, `crypto` and `security` how it is protected; `codecs` is the table of what this node can do, and `numbers` the
 //! payload types that it has given; `offer` selects the line to answer, `negotiation` decides, and `ours` is what is
 //! written. `body` finds the description in the body of a message.
 
 mod address;
 mod codecs;
+mod crypto;
 mod description;
 mod direction;
 mod formats;
 mod numbers;
 mod packet_time;
 mod rtcp;
+mod security;
 mod unacceptable;
 
+mod exported;
 mod negotiation;
 mod offer;
 mod ours;
@@ -28,13 +31,15 @@ pub(crate) mod body;
 
 pub(crate) use codecs::Content;
 pub(crate) use direction::Direction;
+pub(crate) use exported::NoSession;
 pub(crate) use formats::Format;
 pub(crate) use negotiation::{Agreed, Negotiation};
 pub(crate) use offer::Offer;
-pub(crate) use ours::Local;
+pub(crate) use ours::{Local, Path};
 pub(crate) use packet_time::PacketTime;
 pub(crate) use rtcp::Rtcp;
+pub(crate) use security::{Keys, Security};
 pub(crate) use unacceptable::Unacceptable;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

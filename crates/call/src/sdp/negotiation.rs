@@ -3,7 +3,9 @@
 //! Plain data: a copy of it goes on with the call in another process. The SIP side asks for our description, sends
 //! it, and says what became of it; the order of offers is its concern (RFC 3261 section 14).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+use rand::Rng;
 
 use crate::audio::Codec;
 
@@ -11,10 +13,11 @@ use super::codecs::{self, Content};
 use super::description::{self, Medium};
 use super::formats::{self, Format};
 use super::numbers::Numbers;
-use super::offer::{self, Offer};
+use super::offer::{self, Audio, Offer};
 use super::ours::{Line, Local, Ours};
 use super::packet_time::{self, PacketTime};
 use super::rtcp::{self, Rtcp};
+use super::security::{self, Security};
 use super::unacceptable::Unacceptable;
 use super::{Direction, address, direction};
 
@@ -38,21 +41,25 @@ pub(crate) struct Agreed {
     /// The far end has put the call on hold: what it sends, such as music, is for nobody. A far end that never wanted
     /// to receive is not on hold when it only sends: it is there to talk.
     pub(crate) held: bool,
+    /// How the packets of both directions are protected.
+    pub(crate) security: Security,
 }
 
 /// The offers and answers of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Negotiation {
-    local: Local,
+    pub(super) local: Local,
+    /// The address in `o=`: the first one of the call, wherever its media goes later (RFC 3264 section 8).
+    pub(super) origin: IpAddr,
     /// Of our description; counts its changes.
-    version: u64,
-    ours: Option<Ours>,
+    pub(super) version: u64,
+    pub(super) ours: Option<Ours>,
     /// Our description is an offer that is not answered yet.
-    is_offered: bool,
-    agreed: Option<Agreed>,
-    numbers: Numbers,
+    pub(super) is_offered: bool,
+    pub(super) agreed: Option<Agreed>,
+    pub(super) numbers: Numbers,
     /// The far end has taken part both ways, so that it is on hold when it no longer receives.
-    took_part: bool,
+    pub(super) took_part: bool,
 }
 
 impl Negotiation {
@@ -60,6 +67,7 @@ impl Negotiation {
     pub(crate) fn new(local: Local) -> Negotiation {
         Negotiation {
             local,
+            origin: local.address.ip(),
             version: 0,
             ours: None,
             is_offered: false,
@@ -76,32 +84,35 @@ impl Negotiation {
 
     /// Our description as it was last made by an answer or an offer; empty before.
     pub(crate) fn description(&self) -> String {
-        self.ours.as_ref().map_or_else(String::new, |ours| ours.write(&self.local, self.version))
+        self.ours.as_ref().map_or_else(String::new, |ours| ours.write(&self.local, self.origin, self.version))
     }
 
     /// Agrees to an offer of the far end; returns our answer. Takes the first codec of the far end that this node has,
     /// and with it telephone events and comfort noise of the same clock rate. An offer of ours that waits for its
-    /// answer is withdrawn.
-    pub(crate) fn answer_to(&mut self, offer: &Offer) -> String {
+    /// answer is withdrawn. `random` makes our key if one is needed.
+    pub(crate) fn answer_to(&mut self, offer: &Offer, random: &mut dyn Rng) -> String {
         self.is_offered = false;
         // The offer has a usable line, or it would not have been read.
-        if let Some((audio, medium, formats)) = offer.audio(self.ours.as_ref().map(|ours| ours.audio))
-            && let Some((sent, chosen)) = choose(&formats)
+        if let Some(audio) = offer.audio(self.ours.as_ref().map(|ours| ours.audio))
+            && let Some((sent, chosen)) = choose(&audio.formats)
         {
+            let Audio { index, medium, means, .. } = audio;
             let mut give = |format: &Format| self.numbers.give(format.payload_type, format.content);
             let formats: Vec<Format> = chosen.iter().map(&mut give).collect();
             let mux = rtcp::offers_mux(medium);
             let agreed = self.agreement(medium, sent, formats.clone(), mux, direction::of(medium));
+            let (security, keys) = security::answer(means, self.agreed.as_ref(), agreed.remote, random);
             let lines = offer.description.media().map(Line::of).collect();
-            self.describe(Ours { lines, audio, formats, direction: agreed.direction, mux });
-            self.settle(agreed);
+            self.describe(Ours { lines, audio: index, formats, direction: agreed.direction, mux, keys });
+            self.settle(Agreed { security, ..agreed });
         }
         self.description()
     }
 
     /// An offer of all that this node can do, both ways, whatever was agreed before: the far end asked for it by a
-    /// request without a description (RFC 3261 section 14.2, RFC 6337 section 5.1).
-    pub(crate) fn offer(&mut self) -> String {
+    /// request without a description (RFC 3261 section 14.2, RFC 6337 section 5.1). `random` makes the keys that it
+    /// names.
+    pub(crate) fn offer(&mut self, random: &mut dyn Rng) -> String {
         let (lines, audio) = match &self.ours {
             Some(ours) => (ours.lines.clone(), ours.audio),
             None => (vec![Line::audio()], 0),
@@ -109,15 +120,16 @@ impl Negotiation {
         let formats = codecs::everything().into_iter().map(|content| self.numbers.offer(content)).collect();
         // RFC 5761 section 5.1.1: what is to stay muxed is offered so again.
         let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp == Some(Rtcp::Muxed));
-        self.describe(Ours { lines, audio, formats, direction: Direction::SendReceive, mux });
+        let keys = security::keys_to_offer(self.agreed.as_ref(), self.local.path, random);
+        self.describe(Ours { lines, audio, formats, direction: Direction::SendReceive, mux, keys });
         self.is_offered = true;
         self.description()
     }
 
     /// Our description once more, as an offer that changes nothing: a refresh of the session (RFC 4028 section 7.4).
-    pub(crate) fn repeat_offer(&mut self) -> String {
+    pub(crate) fn repeat_offer(&mut self, random: &mut dyn Rng) -> String {
         if self.ours.is_none() {
-            return self.offer();
+            return self.offer(random);
         }
         self.is_offered = true;
         self.description()
@@ -140,14 +152,17 @@ impl Negotiation {
         };
         let mut formats = formats::known_or(medium, by_number);
         formats.retain(|format| offered(format.content));
-        offer::check(medium, &formats)?;
+        offer::check_kind(medium)?;
+        let transport = ours.lines.get(ours.audio).map_or("", |line| &line.proto);
+        let security = security::answered(medium, transport, &ours.keys)?;
+        offer::check_codec(medium, &formats)?;
         let sent = formats.iter().find_map(sound).ok_or(Unacceptable::NoAudio)?;
         let answered = |format: &&Format| formats.iter().any(|far| far.content == format.content);
         let receives = ours.formats.iter().filter(answered).copied().collect();
         let mux = ours.mux && rtcp::offers_mux(medium);
         let direction = direction::of(medium).limited_to(ours.direction);
         let agreed = self.agreement(medium, sent, receives, mux, direction);
-        Ok(self.settle(agreed))
+        Ok(self.settle(Agreed { security, ..agreed }))
     }
 
     fn agreement(
@@ -169,6 +184,7 @@ impl Negotiation {
             rtcp,
             direction,
             held: self.took_part && !direction.sends(),
+            security: Security::Plain,
         }
     }
 

@@ -3,12 +3,23 @@
 use super::codecs::Content;
 use super::description::{self, Description, Medium};
 use super::formats::{self, Format};
+use super::security::{self, Means};
 use super::unacceptable::Unacceptable;
 
 /// An offer that can be answered: one of its audio lines is usable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(super) description: Description,
+}
+
+/// A media line that can carry the call's audio.
+pub(super) struct Audio<'o> {
+    /// Its place among the media lines.
+    pub(super) index: usize,
+    pub(super) medium: Medium<'o>,
+    /// Those of its formats that this node knows.
+    pub(super) formats: Vec<Format>,
+    pub(super) means: Means,
 }
 
 impl Offer {
@@ -18,53 +29,53 @@ impl Offer {
     /// It is over the limits, malformed, or without audio that this node supports.
     pub(crate) fn read(offer: &[u8]) -> Result<Offer, Unacceptable> {
         let description = description::read(offer)?;
-        if description.media().any(|medium| usable(medium).is_ok()) {
+        if description.media().any(|medium| usable(0, medium).is_ok()) {
             return Ok(Offer { description });
         }
-        let nearest = description.media().filter_map(|medium| usable(medium).err()).max_by_key(nearness);
+        let nearest = description.media().filter_map(|medium| usable(0, medium).err()).max_by_key(nearness);
         Err(nearest.unwrap_or(Unacceptable::NoAudio))
     }
 
-    /// The line that is answered, and its formats: the one that carries the call's audio already, if it is still
-    /// usable, else the first that is.
-    pub(super) fn audio(&self, current: Option<usize>) -> Option<(usize, Medium<'_>, Vec<Format>)> {
-        let usable_at = |index: usize| {
-            let medium = self.description.medium(index)?;
-            usable(medium).ok().map(|formats| (index, medium, formats))
-        };
-        current.and_then(usable_at).or_else(|| (0..self.description.media().count()).find_map(usable_at))
+    /// The line that is answered: the one that carries the call's audio already, if it is still usable, else the first
+    /// that is protected, else the first that is usable.
+    pub(super) fn audio(&self, current: Option<usize>) -> Option<Audio<'_>> {
+        let usable_at = |index| usable(index, self.description.medium(index)?).ok();
+        let all = || (0..self.description.media().count()).filter_map(usable_at);
+        let protected = || all().find(|audio| audio.means != Means::Plain);
+        current.and_then(usable_at).or_else(protected).or_else(|| all().next())
     }
 }
 
-/// The formats of a media line that can carry the call's audio.
+/// The media line at a place, if it can carry the call's audio.
 ///
 /// # Errors
-/// It is not audio, is disabled (port 0), is encrypted, or has no codec of ours.
-pub(super) fn usable(medium: Medium<'_>) -> Result<Vec<Format>, Unacceptable> {
+/// It is not audio, is disabled (port 0), has a transport or a protection that is not supported, or no codec of ours.
+fn usable(index: usize, medium: Medium<'_>) -> Result<Audio<'_>, Unacceptable> {
+    check_kind(medium)?;
+    let means = security::offered(medium)?;
     let formats = formats::known(medium);
-    check(medium, &formats)?;
-    Ok(formats)
+    check_codec(medium, &formats)?;
+    Ok(Audio { index, medium, formats, means })
 }
 
-/// As [`usable`], with the formats read by the caller.
-pub(super) fn check(medium: Medium<'_>, formats: &[Format]) -> Result<(), Unacceptable> {
+/// Whether a media line is audio with a port.
+pub(super) fn check_kind(medium: Medium<'_>) -> Result<(), Unacceptable> {
     let media = medium.media;
-    if !media.media.eq_ignore_ascii_case("audio") || media.port == 0 {
-        return Err(Unacceptable::NoAudio);
-    }
-    if !["RTP/AVP", "RTP/AVPF"].iter().any(|profile| media.proto.eq_ignore_ascii_case(profile)) {
-        return Err(Unacceptable::Transport(media.proto.clone()));
-    }
-    if !formats.iter().any(|format| matches!(format.content, Content::Sound(_))) {
-        return Err(Unacceptable::NoCodec { offered: formats::names(medium) });
-    }
-    Ok(())
+    let is_audio = media.media.eq_ignore_ascii_case("audio") && media.port != 0;
+    is_audio.then_some(()).ok_or(Unacceptable::NoAudio)
+}
+
+/// Whether one of the formats of a media line is a codec.
+pub(super) fn check_codec(medium: Medium<'_>, formats: &[Format]) -> Result<(), Unacceptable> {
+    let has_codec = formats.iter().any(|format| matches!(format.content, Content::Sound(_)));
+    has_codec.then_some(()).ok_or_else(|| Unacceptable::NoCodec { offered: formats::names(medium) })
 }
 
 /// How near a line with this fault is to a usable one: of several, the nearest is named.
 fn nearness(fault: &Unacceptable) -> u8 {
     match fault {
-        Unacceptable::NoCodec { .. } => 2,
+        Unacceptable::NoCodec { .. } => 3,
+        Unacceptable::NoSuite { .. } => 2,
         Unacceptable::Transport(_) => 1,
         Unacceptable::NoAudio
         | Unacceptable::TooLong { .. }

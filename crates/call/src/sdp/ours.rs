@@ -1,12 +1,24 @@
 //! Our own descriptions: what they say, and how it is written.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::description::Medium;
+use crate::handover::message::ExportedLine;
+
+use super::crypto::Named;
+use super::description::{MAX_BYTES, Medium};
 use super::direction::Direction;
 use super::formats::Format;
 use super::packet_time::PacketTime;
+
+/// How the descriptions of a call travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Whoever is on the way can read the keys in them.
+    Open,
+    /// Encrypted.
+    Secure,
+}
 
 /// This node's end of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +27,7 @@ pub(crate) struct Local {
     pub(crate) address: SocketAddr,
     /// The session's id in `o=`, the same for the whole call.
     pub(crate) session: u64,
+    pub(crate) path: Path,
 }
 
 /// A description of ours, without the version.
@@ -29,13 +42,15 @@ pub(super) struct Ours {
     pub(super) direction: Direction,
     /// RTP and RTCP over one port (RFC 5761).
     pub(super) mux: bool,
+    /// The keys that we name for what we send: in an answer one, if the line is protected.
+    pub(super) keys: Vec<Named>,
 }
 
 /// What an answer repeats of a media line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     media: String,
-    proto: String,
+    pub(super) proto: String,
     formats: String,
 }
 
@@ -52,15 +67,30 @@ impl Line {
     }
 }
 
+impl Line {
+    /// The line for another process.
+    pub(super) fn export(&self) -> ExportedLine {
+        let Line { media, proto, formats } = self.clone();
+        ExportedLine { media, profile: proto, formats }
+    }
+
+    /// A line of another process; `None` if it would be read as something else when it is written.
+    pub(super) fn import(line: &ExportedLine) -> Option<Line> {
+        let ExportedLine { media, profile, formats } = line.clone();
+        let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let are_words = formats.is_empty() || formats.split(' ').all(is_word);
+        let is_short = media.len() + profile.len() + formats.len() <= MAX_BYTES;
+        let is_line = is_word(&media) && is_word(&profile) && are_words && is_short;
+        is_line.then_some(Line { media, proto: profile, formats })
+    }
+}
+
 impl Ours {
     /// The description as text.
-    pub(super) fn write(&self, local: &Local, version: u64) -> String {
-        let ip = local.address.ip();
-        let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
-        let session = local.session;
-        let mut text = format!(
-            "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=Conference\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
-        );
+    pub(super) fn write(&self, local: &Local, origin: IpAddr, version: u64) -> String {
+        let (session, origin, media) = (local.session, connection(origin), connection(local.address.ip()));
+        let mut text =
+            format!("v=0\r\no=- {session} {version} {origin}\r\ns=Conference\r\nc={media}\r\nt=0 0\r\n");
         for (index, Line { media, proto, formats }) in self.lines.iter().enumerate() {
             if index == self.audio {
                 self.write_audio(&mut text, local.address.port(), proto);
@@ -85,5 +115,12 @@ impl Ours {
         if self.mux {
             text.push_str("a=rtcp-mux\r\n");
         }
+        self.keys.iter().for_each(|key| key.write(text));
     }
+}
+
+/// An address as `o=` and `c=` name it (RFC 8866 sections 5.2 and 5.7).
+fn connection(ip: IpAddr) -> String {
+    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
+    format!("IN {family} {ip}")
 }

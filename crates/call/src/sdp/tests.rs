@@ -3,9 +3,15 @@
 mod answers;
 mod bodies;
 mod calls;
+mod keys;
 mod properties;
 mod reading;
 mod refusals;
+
+use std::cell::Cell;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 
 use super::*;
 
@@ -13,7 +19,13 @@ use super::*;
 const HEAD: &str = "v=0\r\no=caller 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n";
 
 fn local() -> Local {
-    Local { address: "198.51.100.7:40000".parse().expect("address"), session: 7 }
+    Local { address: "198.51.100.7:40000".parse().expect("address"), session: 7, path: Path::Open }
+}
+
+/// A generator that has given nothing yet, another one at each call.
+pub(crate) fn generator() -> StdRng {
+    thread_local!(static SEED: Cell<u64> = const { Cell::new(0) });
+    StdRng::seed_from_u64(SEED.replace(SEED.get() + 1))
 }
 
 fn call() -> Negotiation {
@@ -38,7 +50,7 @@ fn answer(media: &str) -> (String, Agreed) {
 /// What a call answers to its next offer, and what is agreed then.
 fn answer_in(call: &mut Negotiation, media: &str) -> (String, Agreed) {
     let offer = offer(media).unwrap_or_else(|error| panic!("{error}: {media}"));
-    let answer = call.answer_to(&offer);
+    let answer = call.answer_to(&offer, &mut generator());
     (answer, call.agreed().expect("an agreement").clone())
 }
 

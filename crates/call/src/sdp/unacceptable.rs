@@ -1,6 +1,8 @@
 //! Why a description or a body is not accepted: the status, the warning code, and words for whoever operates the
 //! phone. Plain data: the headers are written by the SIP side.
 
+use crate::srtp::Suite;
+
 use super::codecs;
 
 /// The most characters of a warning's text.
@@ -25,9 +27,15 @@ pub(crate) enum Unacceptable {
     /// No audio line with a port.
     #[error("no audio is offered; offer an audio line with a port other than 0")]
     NoAudio,
-    /// Audio over a transport that is not supported, such as SRTP.
-    #[error("audio over {0} is not supported; offer it over RTP/AVP, without encryption")]
+    /// Audio over a transport that is not supported, such as one whose keys come from a handshake.
+    #[error("audio over {0} is not supported; offer it over RTP/SAVP or RTP/AVP")]
     Transport(String),
+    /// Audio over SRTP without a suite of ours.
+    #[error("no SRTP suite in common: supported {}; offered {offered}", suites())]
+    NoSuite {
+        /// The suites of the far end.
+        offered: String,
+    },
     /// Audio without a codec of ours.
     #[error("no audio codec in common: offered {offered}; supported {}", codecs::names())]
     NoCodec {
@@ -45,6 +53,11 @@ pub(crate) enum Unacceptable {
     Multipart(&'static str),
 }
 
+/// The names of all suites, for whoever offers none of them.
+fn suites() -> String {
+    Suite::ALL.map(Suite::name).join(", ")
+}
+
 impl Unacceptable {
     /// The status of the response (RFC 3261 section 21.4).
     pub(crate) fn status(&self) -> u16 {
@@ -54,6 +67,7 @@ impl Unacceptable {
             Unacceptable::TooLong { .. }
             | Unacceptable::NoAudio
             | Unacceptable::Transport(_)
+            | Unacceptable::NoSuite { .. }
             | Unacceptable::NoCodec { .. }
             | Unacceptable::NotOffered => 488,
         }
@@ -65,6 +79,7 @@ impl Unacceptable {
             Unacceptable::Transport(_) => 302,
             Unacceptable::NoAudio => 304,
             Unacceptable::NoCodec { .. } => 305,
+            Unacceptable::NoSuite { .. } => 306,
             Unacceptable::TooLong { .. }
             | Unacceptable::Unreadable(_)
             | Unacceptable::NotOffered

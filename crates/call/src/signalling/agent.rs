@@ -21,15 +21,16 @@ use crate::accounts::Accounts;
 use crate::admission::{Admission, Admitter};
 use crate::audio::Participant;
 use crate::calls::Stats;
-use crate::rooms::Rooms;
+use crate::handover::{Changed, NotTakenOver};
+use crate::rooms::{RoomName, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
 use super::authentication::Authenticator;
-use super::call::{Call, Progress, Received, Refresh};
+use super::call::{Call, Import, Progress, Received, Refresh};
 use super::calls::CallTable;
 use super::ending::End;
-use super::input::{Input, NoPort, Output};
+use super::input::{Handover, Input, NoPort, Output};
 use super::names::Names;
 use super::random::Random;
 use super::registrar::Bindings;
@@ -145,6 +146,16 @@ impl UserAgent {
         self.stats
     }
 
+    /// The callers' calls in a conference.
+    pub(crate) fn calls_in(&self, room: &RoomName) -> Vec<Participant> {
+        self.calls.callers().filter(|call| call.room == *room).map(|call| call.id).collect()
+    }
+
+    /// The conferences that callers are in.
+    pub(crate) fn conferences(&self) -> BTreeSet<RoomName> {
+        self.calls.callers().map(|call| call.room.clone()).collect()
+    }
+
     /// How many callers' calls there are, and when the oldest began.
     pub(crate) fn counted(&self) -> (u32, Option<Time>) {
         (self.calls.count(), self.calls.oldest())
@@ -159,6 +170,13 @@ impl UserAgent {
             + self.by_invite.len()
             + self.requests.len()
             + self.layer.load().entries
+    }
+
+    /// The Call-ID of a call that has a dialog.
+    #[cfg(test)]
+    pub(crate) fn call_id_of(&self, call: Participant) -> Option<String> {
+        let of = |(id, of): (&DialogId, &Participant)| (*of == call).then(|| id.call_id().to_owned());
+        self.by_dialog.iter().find_map(of)
     }
 
     /// The connections that calls use, and over which registered devices are reached.
@@ -183,7 +201,7 @@ impl UserAgent {
 
     /// Does what is due.
     pub(crate) fn pass_time(&mut self, now: Time) -> Vec<Output> {
-        self.time = self.time.max(now);
+        self.advance_to(now);
         self.bindings.pass_time(self.time);
         let effects = self.layer.pass_time(self.now());
         self.effects.extend(effects);
@@ -196,12 +214,12 @@ impl UserAgent {
             self.with_call(id, Self::on_deadline);
             self.work();
         }
-        mem::take(&mut self.outputs)
+        self.finish()
     }
 
     /// Takes in what has happened.
     pub(crate) fn handle(&mut self, now: Time, input: Input) -> Vec<Output> {
-        self.time = self.time.max(now);
+        self.advance_to(now);
         match input {
             Input::Transport(input) => {
                 let effects = self.layer.apply(self.now(), input);
@@ -219,20 +237,32 @@ impl UserAgent {
             Input::Silent(call) => {
                 self.with_call(call, |agent, call| agent.end(call, End::MediaTimeout));
             }
+            Input::HandedOut { call, stream } => {
+                self.with_call(call, |agent, call| agent.report(call, Handover::Stream(stream)));
+            }
             Input::Released(call) => {
                 self.with_call(call, |_, call| call.media = super::call::Media::None);
             }
         }
-        self.work();
-        mem::take(&mut self.outputs)
+        self.finish()
     }
 
     /// Ends all calls.
     pub(crate) fn shut_down(&mut self, now: Time) -> Vec<Output> {
-        self.time = self.time.max(now);
+        self.advance_to(now);
         for id in self.calls.ids() {
             self.with_call(id, |agent, call| agent.end(call, End::ShutDown));
         }
+        self.finish()
+    }
+
+    /// An input begins. The time never goes back.
+    pub(super) fn advance_to(&mut self, now: Time) {
+        self.time = self.time.max(now);
+    }
+
+    /// What an input has led to.
+    pub(super) fn finish(&mut self) -> Vec<Output> {
         self.work();
         mem::take(&mut self.outputs)
     }
@@ -332,8 +362,9 @@ impl UserAgent {
     fn on_due(&mut self, dialog: &DialogId, due: Due) {
         let Some(call) = self.by_dialog.get(dialog).copied() else { return };
         self.with_call(call, |agent, call| match due {
-            Due::Repeat(bytes) => agent.repeat_answer(call, &bytes),
+            Due::Repeat(bytes) => agent.repeat_response(call, &bytes),
             Due::NoAck => agent.end(call, End::NoAck),
+            Due::NoPrack => agent.end(call, End::NoPrack),
             // Unless the far end has refreshed the session meanwhile.
             Due::Retry if call.refresh == Refresh::Delayed => agent.send_refresh(call),
             Due::Retry => {}
@@ -344,7 +375,15 @@ impl UserAgent {
         match call.progress {
             Progress::Opening { .. } => self.open_port(call),
             Progress::Ringing { .. } => self.answer(call),
-            Progress::Ending { .. } => self.forget(call),
+            Progress::Ending { .. } | Progress::Moved { .. } => self.forget(call),
+            Progress::Exported { .. } => self.recover(call),
+            Progress::Importing(Import::Probing { .. }) => {
+                self.leave_to_other(call, NotTakenOver::NoAnswer, Changed::No);
+            }
+            Progress::Importing(Import::Ready { .. }) => {
+                self.leave_to_other(call, NotTakenOver::TooLate, Changed::No);
+            }
+            Progress::Importing(Import::Opening | Import::TakingOver) => {}
             Progress::Answered | Progress::Confirmed if self.time >= call.timer.lapses_at() => {
                 self.end(call, End::SessionLapsed);
             }

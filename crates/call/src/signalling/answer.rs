@@ -12,11 +12,13 @@ use sip::message::{Request, Response as SentResponse};
 
 use crate::admission::Refusal;
 use crate::audio::TICK;
+use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::Plan;
 use crate::sdp::{Local, Negotiation};
 
 use super::agent::UserAgent;
-use super::call::{Call, Media, Progress, Purpose, Received};
+use super::call::{Call, Import, Media, Progress, Purpose, Received};
+use super::destination::media_path;
 use super::ending::End;
 use super::headers::{self, Field};
 use super::input::{NoPort, Output};
@@ -41,6 +43,9 @@ impl UserAgent {
     /// There is no port for a new call. The response to a caller says no more than that; that to a probe says why.
     pub(super) fn on_no_port(&mut self, call: &mut Call, why: &NoPort) {
         call.media = Media::None;
+        if call.progress == Progress::Importing(Import::Opening) {
+            return self.leave_to_other(call, NotTakenOver::NoPort, Changed::No);
+        }
         let Progress::Opening { tries, .. } = call.progress else { return };
         let is_probed = self.probe.is_some();
         if *why == NoPort::Exhausted && call.purpose == Purpose::Caller && is_probed && tries < PROBE_TRIES {
@@ -66,17 +71,30 @@ impl UserAgent {
         );
     }
 
-    /// The port of a new call is open: it rings, or is answered at once.
+    /// The media port of a call is open.
     pub(super) fn on_port(&mut self, call: &mut Call, address: SocketAddr) {
-        if !matches!(call.progress, Progress::Opening { .. }) {
-            // It was cancelled meanwhile.
-            return;
+        let address = SocketAddr::new(self.settings.advertised.unwrap_or(address.ip()), address.port());
+        match call.progress {
+            Progress::Opening { .. } => self.take_port(call, address),
+            Progress::Importing(Import::Opening) => self.probe_far_end(call, address),
+            // It has ended meanwhile.
+            Progress::Ringing { .. }
+            | Progress::Answered
+            | Progress::Confirmed
+            | Progress::Exported { .. }
+            | Progress::Moved { .. }
+            | Progress::Importing(_)
+            | Progress::Ending { .. }
+            | Progress::Over => {}
         }
-        let ip = self.settings.advertised.unwrap_or(address.ip());
-        let local = Local { address: SocketAddr::new(ip, address.port()), session: call.session };
+    }
+
+    /// A new call has its port: it rings, or is answered at once.
+    fn take_port(&mut self, call: &mut Call, address: SocketAddr) {
+        let local = Local { address, session: call.session, path: media_path(call.flow) };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
-            negotiation.answer_to(&offer);
+            negotiation.answer_to(&offer, self.random.generator());
         }
         let ring_time = match call.purpose {
             Purpose::Caller => self.settings.ring_time,
@@ -86,9 +104,7 @@ impl UserAgent {
             return self.answer(call);
         }
         call.progress = Progress::Ringing { until: self.time() + ring_time };
-        let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else { return };
-        let contact = self.contact(call);
-        self.send_within(call, &received, &Response::new(180, vec![contact]));
+        self.ring(call);
     }
 
     /// Sends the 200 to the INVITE that began the call.
@@ -96,7 +112,7 @@ impl UserAgent {
         let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else {
             return self.forget(call);
         };
-        let response = self.agreement(call).with_description(description(call));
+        let response = self.agreement(call).with_description(self.description(call));
         if !self.send_within(call, &received, &response) {
             return;
         }
@@ -164,8 +180,8 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Gives our 2xx to the transaction of its INVITE again.
-    pub(super) fn repeat_answer(&mut self, call: &Call, bytes: &[u8]) {
+    /// Gives our 2xx or our reliable provisional response to the transaction of its INVITE again.
+    pub(super) fn repeat_response(&mut self, call: &Call, bytes: &[u8]) {
         let Some(invite) = &call.invite else { return };
         if let Ok(effects) = self.layer.respond(self.now(), invite.received.transaction, bytes) {
             self.effects.extend(effects);
@@ -222,14 +238,14 @@ impl UserAgent {
             Media::None | Media::Releasing => {}
         }
     }
-}
 
-/// Our session description in a response: the answer to an offer, or an offer of ours.
-pub(super) fn description(call: &mut Call) -> String {
-    let offers = call.invite.as_ref().is_some_and(|invite| invite.offers);
-    match &mut call.negotiation {
-        Some(negotiation) if offers => negotiation.offer(),
-        Some(negotiation) => negotiation.description(),
-        None => String::new(),
+    /// Our session description in a response: the answer to an offer, or an offer of ours.
+    pub(super) fn description(&mut self, call: &mut Call) -> String {
+        let offers = call.invite.as_ref().is_some_and(|invite| invite.offers);
+        match &mut call.negotiation {
+            Some(negotiation) if offers => negotiation.offer(self.random.generator()),
+            Some(negotiation) => negotiation.description(),
+            None => String::new(),
+        }
     }
 }

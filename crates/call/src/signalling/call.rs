@@ -41,10 +41,29 @@ pub(super) enum Progress {
     Answered,
     /// The far end has our 200.
     Confirmed,
+    /// It was exported to another process, and goes on here. Nothing is said of it by then: that process is lost.
+    Exported { until: Time },
+    /// Another process has taken it over; messages for it may still arrive until then.
+    Moved { until: Time },
+    /// It is being taken over from another process.
+    Importing(Import),
     /// Our BYE is sent; it waits for the answer until then.
     Ending { until: Time },
     /// Nothing of it is left.
     Over,
+}
+
+/// How far a call has come that is being taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Import {
+    /// Its media port is being opened.
+    Opening,
+    /// The far end is asked whether it answers here.
+    Probing { until: Time },
+    /// It does; the other calls of the conference are waited for.
+    Ready { until: Time },
+    /// Our re-INVITE is in progress.
+    TakingOver,
 }
 
 /// The media of a call as the shell has it.
@@ -120,6 +139,11 @@ impl Call {
         self.progress == Progress::Over && self.media == Media::None
     }
 
+    /// Whether it is a callers' call of this node: one that another process has taken over is not any more.
+    pub(super) fn is_counted(&self) -> bool {
+        self.purpose == Purpose::Caller && !matches!(self.progress, Progress::Moved { .. }) && !self.is_over()
+    }
+
     /// Whether an offer of ours waits for its answer: in a refresh, or in a 200 whose ACK is missing.
     pub(super) fn awaits_answer(&self) -> bool {
         self.refresh == Refresh::InProgress || self.invite.as_ref().is_some_and(|invite| invite.offers)
@@ -140,7 +164,12 @@ impl Call {
     pub(super) fn deadline(&self) -> Option<Time> {
         match self.progress {
             Progress::Opening { retry, .. } => retry,
-            Progress::Ringing { until } | Progress::Ending { until } => Some(until),
+            Progress::Ringing { until }
+            | Progress::Ending { until }
+            | Progress::Exported { until }
+            | Progress::Moved { until }
+            | Progress::Importing(Import::Probing { until } | Import::Ready { until }) => Some(until),
+            Progress::Importing(Import::Opening | Import::TakingOver) => None,
             Progress::Answered | Progress::Confirmed => {
                 let lapse = self.timer.lapses_at();
                 Some(self.refresh_at().map_or(lapse, |refresh| refresh.min(lapse)))

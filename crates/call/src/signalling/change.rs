@@ -6,7 +6,6 @@ use crate::sdp::Offer;
 use crate::session_timer::SessionTimer;
 
 use super::agent::UserAgent;
-use super::answer::description;
 use super::call::{Call, Invite, Received, Refresh};
 use super::destination::is_translated;
 use super::outside::read_offer;
@@ -29,7 +28,7 @@ impl UserAgent {
         let is_invite = received.request.method() == Method::Invite;
         let offers = offer.is_none();
         if let (Some(offer), Some(negotiation)) = (offer, &mut call.negotiation) {
-            negotiation.answer_to(&offer);
+            negotiation.answer_to(&offer, self.random.generator());
             self.tell_media(call);
         }
         if is_invite {
@@ -37,7 +36,7 @@ impl UserAgent {
         }
         let response = self.agreement(call);
         let response =
-            if is_invite || !offers { response.with_description(description(call)) } else { response };
+            if is_invite || !offers { response.with_description(self.description(call)) } else { response };
         self.send_within(call, received, &response);
     }
 

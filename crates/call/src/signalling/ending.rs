@@ -23,6 +23,7 @@ pub(super) enum End {
     HungUp,
     Cancelled,
     NoAck,
+    NoPrack,
     NoCodec,
     MediaTimeout,
     SessionLapsed,
@@ -36,13 +37,20 @@ impl UserAgent {
         match call.progress {
             Progress::Opening { .. } | Progress::Ringing { .. } => self.end_unanswered(call, end),
             Progress::Answered | Progress::Confirmed => self.end_answered(call, end),
+            // The process that has the call goes on with it.
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_)
+                if end == End::ShutDown =>
+            {
+                self.leave(call);
+            }
+            // It is silent here because it may be heard there already.
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_) => {}
             Progress::Ending { .. } | Progress::Over => {}
         }
     }
 
     fn end_unanswered(&mut self, call: &mut Call, end: End) {
-        let status = if end == End::ShutDown { 503 } else { 487 };
-        self.refuse(call, Refused { response: Response::new(status, Vec::new()), count: end.counter() });
+        self.refuse(call, Refused { response: end.refusal(), count: end.counter() });
     }
 
     fn end_answered(&mut self, call: &mut Call, end: End) {
@@ -111,7 +119,7 @@ impl UserAgent {
         }
     }
 
-    fn release(&mut self, call: &mut Call) {
+    pub(super) fn release(&mut self, call: &mut Call) {
         if matches!(call.media, Media::Port | Media::Leg) {
             call.media = Media::Releasing;
             self.outputs.push(Output::Release(call.id));
@@ -123,7 +131,7 @@ impl End {
     /// Cause and text of the Reason in our BYE; `None` when no BYE is due.
     fn bye(self) -> Option<(u16, &'static str)> {
         match self {
-            End::HungUp | End::Cancelled => None,
+            End::HungUp | End::Cancelled | End::NoPrack => None,
             End::NoAck => Some((408, "no ACK")),
             End::NoCodec => Some((488, "no usable codec")),
             End::MediaTimeout => Some((408, "media timeout")),
@@ -133,11 +141,26 @@ impl End {
         }
     }
 
+    /// The final response to an INVITE that has none.
+    fn refusal(self) -> Response {
+        match self {
+            End::ShutDown => Response::new(503, Vec::new()),
+            End::NoPrack => Response::new(504, vec![reason(504, "no PRACK")]),
+            End::HungUp
+            | End::Cancelled
+            | End::NoAck
+            | End::NoCodec
+            | End::MediaTimeout
+            | End::SessionLapsed
+            | End::Refused => Response::new(487, Vec::new()),
+        }
+    }
+
     fn counter(self) -> fn(&mut Stats) {
         match self {
             End::HungUp => |stats| stats.ended_by_far_end += 1,
             End::Cancelled => |stats| stats.cancelled += 1,
-            End::NoAck => |stats| stats.ended_without_ack += 1,
+            End::NoAck | End::NoPrack => |stats| stats.ended_without_ack += 1,
             End::NoCodec => |stats| stats.not_acceptable += 1,
             End::MediaTimeout => |stats| stats.ended_by_media_timeout += 1,
             End::SessionLapsed => |stats| stats.ended_by_session_timer += 1,

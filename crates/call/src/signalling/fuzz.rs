@@ -1,19 +1,24 @@
 //! A user agent that takes any datagrams, for the fuzz targets: what it promises for every input.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use sip::message::{self, Message};
+use sip::message::{self, Message, Request};
+use sip::name::Name;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
 
 use crate::admission::Admission;
+use crate::audio::Participant;
+use crate::handover::message::ExportedCall;
 use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
 use super::{Input, Output, UserAgent};
 
+const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
+const THERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 5060);
 /// Longer than any transaction, dialog or BYE lasts.
 const LONG: u64 = 120_000;
 
@@ -23,37 +28,74 @@ const LONG: u64 = 120_000;
 /// It sends what is no SIP message, has another number of calls than of legs it was given, or keeps a call that has
 /// ended.
 pub(crate) fn datagrams<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
-    let here: SocketAddr = ([127, 0, 0, 1], 5060).into();
-    let there: SocketAddr = ([127, 0, 0, 2], 5060).into();
-    let listeners = Listeners(vec![Listener { protocol: Protocol::Udp, address: here, advertised: None }]);
-    let rooms =
-        Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone }]);
-    let settings = Settings::new(here, here.ip());
-    let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [7; 32]);
-    let mut world = World { agent, now: Time(0), tag: String::new() };
+    let mut world = World::new();
     for datagram in datagrams {
         world.pass(1000);
-        let read = message::datagram(&world.filled_in(datagram));
-        let input = TransportInput::Datagram { local: here, remote: there, read };
-        world.act(|agent, now| agent.handle(now, Input::Transport(input)));
+        world.receive(datagram);
     }
-    world.act(UserAgent::shut_down);
-    world.pass(LONG);
-    assert_eq!(world.agent.counted(), (0, None), "a call outlives its end");
+    world.end();
 }
 
-/// A user agent, the time, and the tag of its last response.
+/// Has a user agent take a call over from another process, while the datagrams arrive.
+///
+/// # Panics
+/// As [`datagrams`].
+pub(crate) fn handover<'a>(call: &[u8], datagrams: impl Iterator<Item = &'a [u8]>) {
+    let Ok(exported) = serde_json::from_slice::<ExportedCall>(call) else { return };
+    let mut world = World::new();
+    world.act(|agent, now| agent.import(now, exported).1);
+    for datagram in datagrams {
+        // Within the time that a probe has.
+        world.pass(100);
+        world.receive(datagram);
+        world.act(|agent, now| agent.take_over(now, Participant(1)));
+        world.act(|agent, now| agent.go_on(now, Participant(1), None));
+    }
+    world.end();
+}
+
+/// A user agent, the time, the tag of its last response, and the headers of its last request that a response repeats.
 struct World {
     agent: UserAgent,
     now: Time,
     tag: String,
+    request: String,
 }
 
 impl World {
-    /// The datagram with its placeholders replaced: both addresses, and the tag of the last response.
+    fn new() -> World {
+        let here = Listener { protocol: Protocol::Udp, address: HERE, advertised: None };
+        let rooms = Rooms::new([Room {
+            name: "Meeting".into(),
+            aliases: vec!["meet".into()],
+            callers: Callers::Anyone,
+        }]);
+        let settings = Settings::new(HERE, HERE.ip());
+        let agent = UserAgent::new(settings, Listeners(vec![here]), rooms, Admission::Open, [7; 32]);
+        World { agent, now: Time(0), tag: String::new(), request: String::new() }
+    }
+
+    fn receive(&mut self, datagram: &[u8]) {
+        let read = message::datagram(&self.filled_in(datagram));
+        let input = TransportInput::Datagram { local: HERE, remote: THERE, read };
+        self.act(|agent, now| agent.handle(now, Input::Transport(input)));
+    }
+
+    fn end(mut self) {
+        self.act(UserAgent::shut_down);
+        self.pass(LONG);
+        assert_eq!(self.agent.counted(), (0, None), "a call outlives its end");
+    }
+
+    /// The datagram with its placeholders replaced: both addresses, the tag of the last response, and what a response
+    /// repeats of the last request.
     fn filled_in(&self, datagram: &[u8]) -> Vec<u8> {
-        let filled =
-            [(&b"$TAG"[..], self.tag.as_str()), (b"$HERE", "127.0.0.2:5060"), (b"$THERE", "127.0.0.1:5060")];
+        let filled = [
+            (&b"$TAG"[..], self.tag.as_str()),
+            (b"$HERE", "127.0.0.2:5060"),
+            (b"$THERE", "127.0.0.1:5060"),
+            (b"$REQUEST", self.request.as_str()),
+        ];
         filled
             .into_iter()
             .fold(datagram.to_vec(), |bytes, (name, value)| replaced(&bytes, name, value.as_bytes()))
@@ -80,7 +122,7 @@ impl World {
                     Ok(Message::Response(response)) => {
                         self.tag = response.headers().to().tag().unwrap_or_default().into();
                     }
-                    Ok(Message::Request(_)) => {}
+                    Ok(Message::Request(request)) => self.request = repeated(&request),
                     // The answer to a message that cannot be read has its headers, as they came.
                     Err(_) => {
                         let is_refusal =
@@ -101,9 +143,21 @@ impl World {
             | Output::Join { .. }
             | Output::Start(_)
             | Output::Change { .. }
+            | Output::HandOut(_)
+            | Output::Resume { .. }
+            | Output::Handover { .. }
             | Output::ProbeOver => None,
         }
     }
+}
+
+/// The headers of a request that its response repeats (RFC 3261 section 8.2.6.2).
+fn repeated(request: &Request) -> String {
+    let line = |name: Name| {
+        let value = String::from_utf8_lossy(request.headers().value(name).unwrap_or_default());
+        format!("{}: {value}\r\n", name.as_str())
+    };
+    [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq].map(line).concat()
 }
 
 fn replaced(bytes: &[u8], name: &[u8], value: &[u8]) -> Vec<u8> {

@@ -17,11 +17,15 @@ use crate::session_timer::{Asked, Refresher, SessionTimer};
 pub(super) type Field = (Name, String);
 
 /// What this node can be asked to do.
-const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
+const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 /// The type of our bodies.
 pub(crate) const SDP: &str = "application/sdp";
-/// The extension that is understood (RFC 4028).
+/// Session timers (RFC 4028).
 const TIMER: &str = "timer";
+/// Reliable provisional responses (RFC 3262).
+const RELIABLE: &str = "100rel";
+/// The extensions that a request may require. Those of ours name session timers alone: this node sends no PRACK.
+const SUPPORTED: &str = "timer, 100rel";
 
 /// When a caller may try again after maintenance mode refused it, in seconds. A drain takes minutes to
 /// an hour; callers that know another node go there at once.
@@ -41,7 +45,7 @@ pub(super) fn accept() -> Field {
 
 /// What this node can do, for OPTIONS.
 pub(super) fn abilities() -> Vec<Field> {
-    vec![allow(), accept(), (Name::Supported, TIMER.into())]
+    vec![allow(), accept(), (Name::Supported, SUPPORTED.into())]
 }
 
 /// `Reason` as in RFC 3326, with a status of SIP as its cause.
@@ -98,9 +102,18 @@ pub(super) fn is_secure(invite: &Request, listeners: &Listeners) -> bool {
 /// The extensions that a request requires and this node lacks, as the value of Unsupported.
 pub(super) fn lacking(request: &Request) -> Option<String> {
     let required = request.headers().require().filter_map(Result::ok);
-    let lacking: Vec<_> =
-        required.map(|tag| tag.as_str()).filter(|tag| !tag.eq_ignore_ascii_case(TIMER)).collect();
-    (!lacking.is_empty()).then(|| lacking.join(", "))
+    let lacking: Vec<_> = required.filter(|tag| !tag.is(TIMER) && !tag.is(RELIABLE)).collect();
+    (!lacking.is_empty()).then(|| lacking.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", "))
+}
+
+/// Whether provisional responses to an INVITE must be reliable (RFC 3262 section 3).
+pub(super) fn requires_reliability(invite: &Request) -> bool {
+    invite.headers().has_token(Name::Require, RELIABLE) == Ok(true)
+}
+
+/// The headers of a reliable provisional response with this RSeq.
+pub(super) fn reliable(rseq: u32) -> [Field; 2] {
+    [(Name::Require, RELIABLE.into()), (Name::RSeq, rseq.to_string())]
 }
 
 /// What a message says about session timers. A malformed value counts as absent.
@@ -120,7 +133,7 @@ pub(super) fn of_answer(contact: Field, timer: &SessionTimer) -> Vec<Field> {
     let mut fields = vec![
         contact,
         allow(),
-        (Name::Supported, TIMER.into()),
+        (Name::Supported, SUPPORTED.into()),
         (Name::SessionExpires, timer.response_header()),
     ];
     fields.extend((timer.refresher == Refresher::FarEnd).then(|| (Name::Require, TIMER.into())));

@@ -9,9 +9,12 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`; `registrar` beside them.
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `ringing`, `answer`, `within` (a
+//! request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
+//! process); `registrar` beside them.
 //!
-//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, and calls to the outside.
+//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), reliable provisional responses of the far
+//! end, and calls to the outside.
 
 mod agent;
 mod answer;
@@ -22,9 +25,11 @@ mod challenge;
 mod change;
 mod destination;
 mod ending;
+mod exporting;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 mod headers;
+mod importing;
 mod input;
 mod names;
 mod outside;
@@ -32,13 +37,14 @@ mod random;
 mod refresh;
 mod registrar;
 mod response;
+mod ringing;
 mod within;
 
 pub(crate) use agent::UserAgent;
 pub(crate) use answer::FULL;
 pub use authentication::Algorithm;
 pub(crate) use headers::SDP;
-pub(crate) use input::{Input, NoPort, Output};
+pub(crate) use input::{Handover, Input, NoPort, Output};
 
 #[cfg(test)]
 pub(crate) use tests::kit;

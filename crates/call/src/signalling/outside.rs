@@ -191,11 +191,14 @@ impl UserAgent {
         Ok(Terms { room, offer, timer })
     }
 
+    /// The intervals of sessions that are accepted.
+    pub(super) fn policy(&self) -> Policy {
+        Policy { interval: self.settings.session_interval, shortest: self.settings.min_session_interval }
+    }
+
     /// Agrees on a session timer.
     pub(super) fn agree_timer(&self, request: &Request) -> Result<SessionTimer, Response> {
-        let policy =
-            Policy { interval: self.settings.session_interval, shortest: self.settings.min_session_interval };
-        SessionTimer::agree(self.time(), headers::asked(request.headers()), policy)
+        SessionTimer::agree(self.time(), headers::asked(request.headers()), self.policy())
             .map_err(|TooShort { min_se }| Response::new(422, vec![(Name::MinSe, min_se.to_string())]))
     }
 

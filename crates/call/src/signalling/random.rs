@@ -15,6 +15,11 @@ impl Random {
         Random(StdRng::from_seed(seed))
     }
 
+    /// For keys.
+    pub(super) fn generator(&mut self) -> &mut StdRng {
+        &mut self.0
+    }
+
     pub(super) fn number(&mut self) -> u64 {
         self.0.next_u64()
     }

@@ -10,7 +10,7 @@ use sip::method::Method;
 use sip::transaction::TransactionId;
 use sip::transaction::outgoing::{Branch, Outgoing};
 
-use crate::sdp::Negotiation;
+use crate::handover::{Changed, NotTakenOver};
 
 use super::agent::UserAgent;
 use super::call::{Call, Progress, Refresh};
@@ -33,7 +33,8 @@ impl UserAgent {
         let fields = headers::of_refresh(contact, &call.timer, shortest);
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
         let Some(Ok(draft)) = drafted else { return };
-        let Some(offer) = call.negotiation.as_mut().map(Negotiation::repeat_offer) else { return };
+        let Some(negotiation) = &mut call.negotiation else { return };
+        let offer = negotiation.repeat_offer(self.random.generator());
         if self.send_request(call, finish(draft, &fields, Some(&offer))) {
             call.refresh = Refresh::InProgress;
         }
@@ -72,6 +73,9 @@ impl UserAgent {
         let (now, timers, random) = (self.now(), self.timers(), self.random.number());
         let outcome =
             self.dialogs.change(&id, |dialog| dialog.response_received(now, &timers, response, random));
+        if let Progress::Importing(import) = call.progress {
+            return self.on_import_response(call, import, outcome, response);
+        }
         match outcome {
             Some(Outcome::Acknowledge { sequence }) => {
                 self.acknowledge(call, sequence);
@@ -88,7 +92,7 @@ impl UserAgent {
         }
     }
 
-    fn acknowledge(&mut self, call: &Call, sequence: u32) {
+    pub(super) fn acknowledge(&mut self, call: &Call, sequence: u32) {
         let Some(id) = &call.dialog else { return };
         let Some(ack) = self.dialogs.get(id).and_then(|dialog| dialog.ack(sequence)) else { return };
         let sent = SentAck { bytes: ack.finish().into(), random: self.random.branch() };
@@ -106,7 +110,7 @@ impl UserAgent {
     }
 
     /// The far end has agreed to our refresh.
-    fn refreshed(&mut self, call: &mut Call, response: &SentResponse) {
+    pub(super) fn refreshed(&mut self, call: &mut Call, response: &SentResponse) {
         call.refresh = Refresh::ByTimer;
         if let Some(id) = call.dialog.clone() {
             self.resolve_next_hop(&id);
@@ -139,6 +143,11 @@ impl UserAgent {
             let Some(dialog) = call.dialog.clone() else { return };
             let outcome = agent.dialogs.change(&dialog, |dialog| dialog.request_failed(sequence, failure));
             match (call.progress, outcome) {
+                (Progress::Importing(_), _) => {
+                    let changed = if timed_out { Changed::Perhaps } else { Changed::No };
+                    agent.leave_to_other(call, NotTakenOver::NoAnswer, changed);
+                }
+                (Progress::Exported { .. } | Progress::Moved { .. }, _) => {}
                 (Progress::Ending { .. }, _) => agent.forget(call),
                 (_, Some(Outcome::End)) => agent.end(call, End::SessionLapsed),
                 _ => call.refresh = Refresh::RetryAt(agent.time() + RETRY),

@@ -3,9 +3,13 @@
 mod authentication;
 mod calls;
 pub(crate) mod device;
+mod handover;
+mod keys;
 pub(crate) mod kit;
 mod outside;
+mod recorded;
 mod refreshes;
 mod registrations;
+mod ringing;
 mod routing;
 pub(crate) mod user;

@@ -5,6 +5,7 @@
 //! be wrong in the same way. What must hold is in `oracle`, each promise with a world that breaks it on purpose.
 
 mod caller;
+mod moving;
 mod network;
 mod oracle;
 mod world;

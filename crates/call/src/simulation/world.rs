@@ -348,6 +348,8 @@ impl World {
             }
             Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             Output::Connect { peer, .. } => Some(Input::Transport(TransportInput::NotOpened(peer))),
+            // No call of this world is moved.
+            Output::HandOut(_) | Output::Resume { .. } | Output::Handover { .. } => None,
             Output::Disconnect(_) | Output::ProbeOver => None,
         }
     }

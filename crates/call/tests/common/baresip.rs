@@ -28,26 +28,39 @@ pub struct Baresip {
 impl Baresip {
     /// Calls a URI over the transport that it names.
     pub fn dial(hertz: u32, uri: &str) -> Baresip {
+        Baresip::dial_with(hertz, uri, None)
+    }
+
+    /// Calls a URI with a protection of its sound: a value of `mediaenc` and the module that has it.
+    pub fn dial_with(hertz: u32, uri: &str, protection: Option<(&str, &str)>) -> Baresip {
+        let encryption = protection.map_or_else(String::new, |(value, _)| format!(";mediaenc={value}"));
         Baresip::start(
             hertz,
-            |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"),
+            protection.map(|(_, module)| module),
+            |sip| format!("<sip:tone{hertz}@{sip}>;regint=0{encryption}"),
             &["-e", &format!("/dial {uri}")],
         )
     }
 
     /// Starts a phone without an account that answers calls by itself. It is reached at its address.
     pub fn answering(hertz: u32) -> Baresip {
-        Baresip::start(hertz, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto"), &[])
+        Baresip::start(hertz, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto"), &[])
     }
 
     /// Starts a phone that registers at a node, with the transport as a parameter, and answers calls by itself.
     pub fn registered(hertz: u32, node: &str, user: &str, password: &str) -> Baresip {
         let account =
             format!("<sip:{user}@{node}>;auth_user={user};auth_pass={password};regint=60;answermode=auto");
-        Baresip::start(hertz, |_| account, &[])
+        Baresip::start(hertz, None, |_| account, &[])
     }
 
-    fn start(hertz: u32, account: impl FnOnce(SocketAddr) -> String, arguments: &[&str]) -> Baresip {
+    fn start(
+        hertz: u32,
+        module: Option<&str>,
+        account: impl FnOnce(SocketAddr) -> String,
+        arguments: &[&str],
+    ) -> Baresip {
+        let module = module.map_or_else(String::new, |module| format!("module {module}.so\n"));
         let ip = HOST;
         let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
         let (sip, control) = (SocketAddr::new(ip, free_port(ip)), SocketAddr::new(ip, free_port(ip)));
@@ -59,7 +72,7 @@ impl Baresip {
              ausrc_srate 48000\nauplay_srate 48000\nausrc_channels 2\nauplay_channels 2\n\
              snd_path {path}\nmodule_path /usr/lib/baresip/modules\n\
              module g711.so\nmodule aufile.so\nmodule ausine.so\nmodule sndfile.so\n\
-             module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+             {module}module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
         );
         let account = account(sip) + ";audio_codecs=PCMA\n";
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {

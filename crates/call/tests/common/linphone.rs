@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ pub struct Linphone {
 impl Linphone {
     /// Starts a phone without an account.
     pub async fn start(ip: IpAddr, hertz: u32) -> Linphone {
-        Linphone::start_with(ip, hertz, "auto_net_state_mon=0\n").await
+        Linphone::start_with(ip, hertz, "auto_net_state_mon=0\n", &[]).await
     }
 
     /// Starts a phone that registers at a node over a transport, and waits until it is registered.
@@ -35,7 +35,7 @@ impl Linphone {
              reg_expires=60\nreg_sendregister=1\npublish=0\n\n\
              [auth_info_0]\nusername={user}\npasswd={password}\nrealm=pitlane\ndomain={host}\n\n"
         );
-        let mut phone = Linphone::start_with(ip, hertz, &account).await;
+        let mut phone = Linphone::start_with(ip, hertz, &account, &[]).await;
         let until = Instant::now() + BOUND;
         for asked in 1.. {
             phone.command("status register");
@@ -49,17 +49,22 @@ impl Linphone {
         phone
     }
 
-    async fn start_with(ip: IpAddr, hertz: u32, account: &str) -> Linphone {
+    /// Starts a phone with more lines of the section `sip` of its configuration, and what may follow it, and with more
+    /// files in its home.
+    async fn start_with(ip: IpAddr, hertz: u32, sip: &str, files: &[(&str, String)]) -> Linphone {
         let folder = tempfile::Builder::new().prefix("linphone-").tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         // Its core does not start without its database, and it makes no folder for that.
         fs::create_dir_all(path(".local/share/linphone")).expect("a folder");
         fs::create_dir_all(path(".config/linphone")).expect("a folder");
-        let (sip, media) = (SocketAddr::new(ip, free_port(ip)), free_port(ip));
-        let port = sip.port();
+        for (name, text) in files {
+            fs::create_dir_all(path(name).parent().expect("a folder")).expect("a folder");
+            fs::write(path(name), text).expect("a file of the phone");
+        }
+        let (port, tls, media) = (free_port(ip), free_port(ip), free_port(ip));
         let config = format!(
-            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\ncontact=sip:linphone@{ip}\n\
-             bind_address={ip}\nguess_hostname=0\nuse_ipv6=0\nipv6_migration_done=1\n{account}\n\
+            "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\ncontact=sip:linphone@{ip}\n\
+             bind_address={ip}\nguess_hostname=0\nuse_ipv6=0\nipv6_migration_done=1\n{sip}\n\
              [rtp]\naudio_rtp_port={media}\nbind_address={ip}\n\n\
              [audio_codec_0]\nmime=opus\nrate=48000\nchannels=2\nenabled=0\n"
         );
@@ -81,6 +86,19 @@ impl Linphone {
     /// Starts a phone without an account that calls a URI.
     pub async fn dial(ip: IpAddr, hertz: u32, uri: &str) -> Linphone {
         let mut phone = Linphone::start(ip, hertz).await;
+        phone.call(uri).await;
+        phone
+    }
+
+    /// As [`Linphone::dial`], with more lines of the section `sip` of its configuration, and more files in its home.
+    pub async fn dial_with(
+        ip: IpAddr,
+        hertz: u32,
+        uri: &str,
+        sip: &str,
+        files: &[(&str, String)],
+    ) -> Linphone {
+        let mut phone = Linphone::start_with(ip, hertz, &format!("auto_net_state_mon=0\n{sip}"), files).await;
         phone.call(uri).await;
         phone
     }

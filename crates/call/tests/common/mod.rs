@@ -6,6 +6,7 @@ pub mod baresip;
 pub mod kamailio;
 pub mod linphone;
 pub mod program;
+pub mod tls;
 pub mod tone;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -69,6 +69,7 @@ impl Dialog {
             our_invite: None,
             their_invite: Some(sequence),
             unacknowledged: None,
+            reliable: None,
             acks: Vec::new(),
             retry: None,
         })
@@ -106,6 +107,7 @@ impl Dialog {
             our_invite: Some(sequence),
             their_invite: None,
             unacknowledged: None,
+            reliable: None,
             acks: Vec::new(),
             retry: None,
         })

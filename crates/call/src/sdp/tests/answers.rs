@@ -81,8 +81,11 @@ fn answer_names_our_address_in_its_family() {
     let head = "v=0\r\no=- 7 1 IN IP4 198.51.100.7\r\ns=Conference\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=";
     assert!(text.starts_with(head), "{text}");
 
-    let mut six =
-        Negotiation::new(Local { address: "[2001:db8::7]:40000".parse().expect("address"), session: 7 });
+    let mut six = Negotiation::new(Local {
+        address: "[2001:db8::7]:40000".parse().expect("address"),
+        session: 7,
+        path: Path::Open,
+    });
     let (text, _) = answer_in(&mut six, "m=audio 5004 RTP/AVP 0\r\n");
     let head = "v=0\r\no=- 7 1 IN IP6 2001:db8::7\r\ns=Conference\r\nc=IN IP6 2001:db8::7\r\nt=0 0\r\nm=";
     assert!(text.starts_with(head), "{text}");

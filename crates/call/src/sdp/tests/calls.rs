@@ -22,7 +22,7 @@ fn held(call: &mut Negotiation, direction: &str) -> (Direction, bool) {
 
 #[test]
 fn our_first_offer_names_everything() {
-    let text = call().offer();
+    let text = call().offer(&mut generator());
     assert_eq!(media_part(&text), EVERYTHING);
     assert_eq!(version(&text), 1);
 }
@@ -33,7 +33,7 @@ fn offer_after_a_hold_names_everything_again_both_ways() {
         let mut call = call();
         answer_in(&mut call, "m=audio 5004 RTP/AVP 8\r\n");
         held(&mut call, direction);
-        let offer = call.offer();
+        let offer = call.offer(&mut generator());
         assert_eq!(media_part(&offer), EVERYTHING, "{direction}");
         let agreed = answered(&mut call, "m=audio 5004 RTP/AVP 8 0\r\n");
         assert_eq!((agreed.direction, agreed.held), (Direction::SendReceive, false));
@@ -43,7 +43,7 @@ fn offer_after_a_hold_names_everything_again_both_ways() {
 #[test]
 fn of_an_answer_with_several_codecs_the_first_is_sent_and_all_are_received() {
     let mut call = call();
-    call.offer();
+    call.offer(&mut generator());
     let agreed = answered(
         &mut call,
         "m=audio 5004 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:40\r\n",
@@ -56,7 +56,7 @@ fn of_an_answer_with_several_codecs_the_first_is_sent_and_all_are_received() {
 #[test]
 fn payload_types_may_differ_in_the_two_directions() {
     let mut call = call();
-    call.offer();
+    call.offer(&mut generator());
     let agreed = answered(
         &mut call,
         "m=audio 5004 RTP/AVP 97 110 99\r\na=rtpmap:97 PCMA/8000\r\na=rtpmap:110 telephone-event/8000\r\n\
@@ -71,7 +71,7 @@ fn payload_types_may_differ_in_the_two_directions() {
 #[test]
 fn answer_may_leave_out_what_our_numbers_mean() {
     let mut call = call();
-    call.offer();
+    call.offer(&mut generator());
     let agreed = answered(&mut call, "m=audio 5004 RTP/AVP 0 101\r\n");
     assert_eq!(formats(&agreed.receives)[1], (101, "telephone-event/8000".into()));
 }
@@ -109,7 +109,7 @@ fn our_offer_keeps_the_numbers_that_the_call_has() {
         &mut call,
         "m=audio 5004 RTP/AVP 101 96\r\na=rtpmap:101 PCMA/8000\r\na=rtpmap:96 telephone-event/8000\r\n",
     );
-    assert_eq!(media_lines(&call.offer()), ["m=audio 40000 RTP/AVP 111 9 0 101 96 97"]);
+    assert_eq!(media_lines(&call.offer(&mut generator())), ["m=audio 40000 RTP/AVP 111 9 0 101 96 97"]);
 }
 
 #[test]
@@ -136,9 +136,9 @@ fn version_rises_exactly_when_our_description_changes() {
     assert_eq!(next("m=audio 5004 RTP/AVP 0\r\n"), 3);
     assert_eq!(next("m=audio 5004 RTP/AVP 8\r\n"), 4);
     assert_eq!(next("m=audio 5004 RTP/AVP 8\r\nm=video 0 RTP/AVP 96\r\n"), 5);
-    assert_eq!(version(&call.repeat_offer()), 5);
-    assert_eq!(version(&call.offer()), 6);
-    assert_eq!(version(&call.offer()), 6);
+    assert_eq!(version(&call.repeat_offer(&mut generator())), 5);
+    assert_eq!(version(&call.offer(&mut generator())), 6);
+    assert_eq!(version(&call.offer(&mut generator())), 6);
     answered(&mut call, "m=audio 5004 RTP/AVP 8\r\n");
     assert!(call.description().starts_with("v=0\r\no=- 7 6 IN IP4 198.51.100.7\r\n"));
 }
@@ -147,9 +147,13 @@ fn version_rises_exactly_when_our_description_changes() {
 fn repeated_offer_is_our_last_description_and_changes_nothing() {
     let mut call = call();
     let (text, before) = answer_in(&mut call, "m=audio 5004 RTP/AVP 8\r\na=sendonly\r\n");
-    assert_eq!(call.repeat_offer(), text);
+    assert_eq!(call.repeat_offer(&mut generator()), text);
     assert_eq!(answered(&mut call, "m=audio 5004 RTP/AVP 8\r\na=sendonly\r\n"), before);
-    assert_eq!(self::call().repeat_offer(), self::call().offer(), "there is nothing to repeat yet");
+    assert_eq!(
+        self::call().repeat_offer(&mut generator()),
+        self::call().offer(&mut generator()),
+        "there is nothing to repeat yet"
+    );
 }
 
 #[test]
@@ -158,12 +162,18 @@ fn lines_keep_their_order_and_new_ones_are_appended() {
     let (video, audio) = ("m=video 5006 RTP/AVP 96\r\n", "m=audio 5004 RTP/AVP 0\r\n");
     answer_in(&mut call, &format!("{video}{audio}"));
     let refused = "m=video 0 RTP/AVP 96";
-    assert_eq!(media_lines(&call.offer()), [refused, "m=audio 40000 RTP/AVP 111 9 0 8 101 96"]);
+    assert_eq!(
+        media_lines(&call.offer(&mut generator())),
+        [refused, "m=audio 40000 RTP/AVP 111 9 0 8 101 96"]
+    );
     answered(&mut call, "m=video 0 RTP/AVP 96\r\nm=audio 5004 RTP/AVP 8\r\n");
     let (text, _) = answer_in(&mut call, &format!("{video}{audio}m=application 5070 UDP/BFCP *\r\n"));
     let bfcp = "m=application 0 UDP/BFCP *";
     assert_eq!(media_lines(&text), [refused, "m=audio 40000 RTP/AVP 0", bfcp]);
-    assert_eq!(media_lines(&call.offer()), [refused, "m=audio 40000 RTP/AVP 111 9 0 8 101 96", bfcp]);
+    assert_eq!(
+        media_lines(&call.offer(&mut generator())),
+        [refused, "m=audio 40000 RTP/AVP 111 9 0 8 101 96", bfcp]
+    );
 }
 
 #[test]
@@ -177,7 +187,7 @@ fn audio_stays_on_its_line_while_that_is_usable() {
     assert_eq!(port(&mut call, "m=audio 5004 RTP/AVP 0\r\nm=audio 0 RTP/AVP 0\r\n"), 5004);
     // Fewer lines than before is against RFC 3264 section 8, but an answer has as many as its offer.
     assert_eq!(port(&mut call, second), 5006);
-    assert_eq!(media_lines(&call.offer()).len(), 1);
+    assert_eq!(media_lines(&call.offer(&mut generator())).len(), 1);
 }
 
 #[test]
@@ -219,10 +229,10 @@ fn far_end_on_hold_stays_so_when_it_answers_our_offer_with_hold() {
     let mut call = call();
     held(&mut call, "sendrecv");
     held(&mut call, "sendonly");
-    call.offer();
+    call.offer(&mut generator());
     let agreed = answered(&mut call, "m=audio 5004 RTP/AVP 0\r\na=sendonly\r\n");
     assert_eq!((agreed.direction, agreed.held), (Direction::ReceiveOnly, true));
-    call.repeat_offer();
+    call.repeat_offer(&mut generator());
     let agreed = answered(&mut call, "m=audio 5004 RTP/AVP 0\r\na=recvonly\r\n");
     assert_eq!(agreed.direction, Direction::SendOnly, "limited by both");
 }
@@ -231,7 +241,7 @@ fn far_end_on_hold_stays_so_when_it_answers_our_offer_with_hold() {
 fn answer_allows_no_more_than_our_offer() {
     let mut call = call();
     held(&mut call, "sendonly");
-    call.repeat_offer();
+    call.repeat_offer(&mut generator());
     let agreed = answered(&mut call, "m=audio 5004 RTP/AVP 0\r\na=sendrecv\r\n");
     assert_eq!(agreed.direction, Direction::ReceiveOnly);
 }
@@ -239,14 +249,14 @@ fn answer_allows_no_more_than_our_offer() {
 #[test]
 fn mux_that_was_agreed_is_offered_again_and_no_other() {
     let mut call = call();
-    assert!(!call.offer().contains("rtcp-mux"));
+    assert!(!call.offer(&mut generator()).contains("rtcp-mux"));
     let agreed = answered(&mut call, "m=audio 5004 RTP/AVP 0\r\na=rtcp-mux\r\n");
     assert_eq!(agreed.rtcp, Some(Rtcp::Address("192.0.2.1:5005".parse().expect("address"))));
 
     answer_in(&mut call, "m=audio 5004 RTP/AVP 0\r\na=rtcp-mux\r\n");
-    assert!(call.offer().contains("a=rtcp-mux\r\n"));
+    assert!(call.offer(&mut generator()).contains("a=rtcp-mux\r\n"));
     assert_eq!(answered(&mut call, "m=audio 5004 RTP/AVP 0\r\na=rtcp-mux\r\n").rtcp, Some(Rtcp::Muxed));
-    call.offer();
+    call.offer(&mut generator());
     assert_ne!(answered(&mut call, "m=audio 5004 RTP/AVP 0\r\n").rtcp, Some(Rtcp::Muxed));
 }
 
@@ -255,7 +265,7 @@ fn copy_of_a_negotiation_goes_on_as_the_original() {
     let mut call = call();
     answer_in(&mut call, "m=audio 5004 RTP/AVP 96\r\na=rtpmap:96 PCMA/8000\r\n");
     let mut copy = call.clone();
-    assert_eq!(copy.offer(), call.offer());
+    assert_eq!(copy.offer(&mut generator()), call.offer(&mut generator()));
     let answer = "m=audio 5004 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
     assert_eq!(answered(&mut copy, answer), answered(&mut call, answer));
     assert_eq!(copy, call);

@@ -54,6 +54,10 @@ fn medium(random: &mut Random) -> String {
             "a=maxptime:7\r\n",
             "a=rtcp-mux\r\n",
             "a=rtcp:9\r\n",
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n",
+            "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC\r\n",
+            "a=crypto:3 AES_CM_128_HMAC_SHA1_32 inline:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD|1:4\r\n",
+            "a=crypto:4 F8_128_HMAC_SHA1_80 inline:x\r\n",
             "c=IN IP4 0.0.0.0\r\n",
             "c=IN IP4 224.0.0.1\r\n",
             "c=IN IP6 2001:db8::1\r\n",
@@ -82,6 +86,9 @@ fn check_written(text: &str, lines: usize, agreed: Option<&Agreed>) {
         assert!(audio.attributes.iter().any(named), "{map} is missing: {text}");
     }
     assert!(audio.attributes.iter().any(|a| a.attribute == agreed.direction.name()), "{text}");
+    let keys = audio.attributes.iter().filter(|a| a.attribute == "crypto").count();
+    assert_eq!(keys, usize::from(agreed.security != Security::Plain), "{text}");
+    assert!(agreed.security != Security::Plain || !audio.proto.contains("SAVP"), "{text}");
 }
 
 #[test]
@@ -89,12 +96,14 @@ fn random_calls_keep_their_lines_versions_and_numbers() {
     let mut random = Random(1);
     let mut answered = 0;
     for _ in 0..400 {
-        let (mut call, mut last, mut lines) = (call(), String::new(), 1);
+        let path = [Path::Open, Path::Secure][random.below(2)];
+        let mut call = Negotiation::new(Local { path, ..local() });
+        let (mut last, mut lines) = (String::new(), 1);
         let mut meanings = std::collections::BTreeMap::new();
         for _ in 0..30 {
             let text = match random.below(4) {
-                0 => call.offer(),
-                1 => call.repeat_offer(),
+                0 => call.offer(&mut generator()),
+                1 => call.repeat_offer(&mut generator()),
                 _ => {
                     let count = 1 + random.below(4);
                     let media: Vec<String> = (0..count).map(|_| medium(&mut random)).collect();
@@ -103,7 +112,7 @@ fn random_calls_keep_their_lines_versions_and_numbers() {
                         let _ = call.apply_answer(text.as_bytes());
                         call.description()
                     } else if let Ok(offer) = Offer::read(text.as_bytes()) {
-                        let answer = call.answer_to(&offer);
+                        let answer = call.answer_to(&offer, &mut generator());
                         (answered, lines) = (answered + 1, count);
                         check_written(&answer, lines, call.agreed());
                         answer
@@ -147,12 +156,12 @@ fn mutated_descriptions_neither_panic_nor_inject_lines() {
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"m=")).count();
         if let Ok(offer) = Offer::read(&bytes) {
             let mut call = call();
-            let answer = call.answer_to(&offer);
+            let answer = call.answer_to(&offer, &mut generator());
             check_written(&answer, lines, call.agreed());
             answered += 1;
         }
         let mut call = call();
-        call.offer();
+        call.offer(&mut generator());
         let _ = call.apply_answer(&bytes);
     }
     assert!(answered > 1000, "only {answered} offers were answered");

@@ -64,7 +64,8 @@ fn audio_is_sent_to_nothing_but_a_unicast_address_of_our_family() {
     ] {
         check(nowhere, None);
     }
-    let mut six = Negotiation::new(Local { address: address("[2001:db8::7]:40000"), session: 7 });
+    let mut six =
+        Negotiation::new(Local { address: address("[2001:db8::7]:40000"), session: 7, path: Path::Open });
     for (connection, expected) in [
         ("IN IP6 2001:db8::9", Some("[2001:db8::9]:5004")),
         ("IN IP6 fe80::1", None),
@@ -180,7 +181,7 @@ fn text_that_is_not_utf_8_is_read() {
         b"v=0\r\ns=caf\xe9\r\nc=IN IP4 192.0.2.1\r\nm=audio 5004 RTP/AVP 0\r\na=label:\xe9\r\n".to_vec();
     assert!(Offer::read(&offer).is_ok());
     offer.extend(b"m=video 0 RTP/AVP \xe9\r\n");
-    let answer = call().answer_to(&Offer::read(&offer).expect("offer"));
+    let answer = call().answer_to(&Offer::read(&offer).expect("offer"), &mut generator());
     assert_eq!(media_lines(&answer), ["m=audio 40000 RTP/AVP 0", "m=video 0 RTP/AVP _"]);
 }
 

@@ -24,12 +24,32 @@ fn offer_without_a_codec_of_ours_is_refused_with_both_sides_codecs() {
 }
 
 #[test]
-fn encrypted_audio_is_refused_unless_another_line_is_usable() {
-    for profile in ["RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVPF", "RTP/XYZ"] {
-        let encrypted =
-            format!("m=audio 5004 {profile} 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n");
-        check(&encrypted, 488, 302, &format!("audio over {profile} is not supported; offer it over RTP/AVP"));
-        let (text, _) = answer(&format!("{encrypted}m=audio 5006 RTP/AVP 0\r\n"));
+fn transport_that_is_unknown_is_refused_unless_another_line_is_usable() {
+    for profile in ["UDP/TLS/RTP/SAVPF", "RTP/XYZ"] {
+        let unknown = format!("m=audio 5004 {profile} 0\r\n");
+        check(
+            &unknown,
+            488,
+            302,
+            &format!("audio over {profile} is not supported; offer it over RTP/SAVP or"),
+        );
+        let (text, _) = answer(&format!("{unknown}m=audio 5006 RTP/AVP 0\r\n"));
+        assert_eq!(media_lines(&text), [format!("m=audio 0 {profile} 0"), "m=audio 40000 RTP/AVP 0".into()]);
+    }
+}
+
+#[test]
+fn audio_over_srtp_without_a_suite_of_ours_is_refused_with_the_names_of_both_sides() {
+    let known = "no SRTP suite in common: supported AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32, \
+                 AEAD_AES_128_GCM, AEAD_AES_256_GCM; offered";
+    for profile in ["RTP/SAVP", "RTP/SAVPF"] {
+        let line = format!("m=audio 5004 {profile} 0\r\n");
+        check(&line, 488, 306, &format!("{known} none"));
+        let unknown = "a=crypto:1 F8_128_HMAC_SHA1_80 inline:x\r\na=crypto:2 X inline:y\r\n";
+        check(&format!("{line}{unknown}"), 488, 306, &format!("{known} F8_128_HMAC_SHA1_80, X"));
+        let unusable = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n";
+        check(&format!("{line}{unusable}"), 488, 306, "offered AES_CM_128_HMAC_SHA1_80 with parameters");
+        let (text, _) = answer(&format!("{line}{unknown}m=audio 5006 RTP/AVP 0\r\n"));
         assert_eq!(media_lines(&text), [format!("m=audio 0 {profile} 0"), "m=audio 40000 RTP/AVP 0".into()]);
     }
 }
@@ -43,10 +63,11 @@ fn offer_without_audio_is_refused() {
 
 #[test]
 fn line_that_is_nearest_to_a_usable_one_is_named() {
-    let (none, encrypted, codec) =
-        ("m=video 1 RTP/AVP 96\r\n", "m=audio 1 RTP/SAVP 0\r\n", "m=audio 1 RTP/AVP 18\r\n");
-    check(&format!("{none}{encrypted}{none}"), 488, 302, "RTP/SAVP");
-    check(&format!("{codec}{encrypted}{none}"), 488, 305, "18");
+    let (none, unknown) = ("m=video 1 RTP/AVP 96\r\n", "m=audio 1 RTP/XYZ 0\r\n");
+    let (suite, codec) = ("m=audio 1 RTP/SAVP 0\r\n", "m=audio 1 RTP/AVP 18\r\n");
+    check(&format!("{none}{unknown}{none}"), 488, 302, "RTP/XYZ");
+    check(&format!("{suite}{unknown}{none}"), 488, 306, "no SRTP suite");
+    check(&format!("{codec}{suite}{unknown}"), 488, 305, "18");
 }
 
 #[test]
@@ -103,11 +124,12 @@ fn answer_without_our_audio_is_refused_and_what_was_agreed_stays() {
     for (media, words) in [
         ("m=audio 0 RTP/AVP 0\r\n", "no audio"),
         ("m=audio 5004 RTP/AVP 18\r\n", "no audio codec in common"),
-        ("m=audio 5004 RTP/SAVP 0\r\n", "RTP/SAVP"),
+        ("m=audio 5004 RTP/SAVP 0\r\n", "no SRTP suite"),
+        ("m=audio 5004 RTP/XYZ 0\r\n", "RTP/XYZ"),
         ("", "no audio"),
         ("v=x", "cannot be read"),
     ] {
-        call.offer();
+        call.offer(&mut generator());
         let fault = call.apply_answer(description(media).as_bytes()).expect_err(media);
         assert!(fault.text().contains(words), "{fault}");
         assert_eq!(call.agreed(), Some(&before), "{media}");
@@ -119,10 +141,10 @@ fn answer_without_an_offer_is_refused() {
     let text = description("m=audio 5004 RTP/AVP 0\r\n");
     let mut call = call();
     assert_eq!(call.apply_answer(text.as_bytes()), Err(Unacceptable::NotOffered));
-    call.offer();
+    call.offer(&mut generator());
     assert!(call.apply_answer(text.as_bytes()).is_ok());
     assert_eq!(call.apply_answer(text.as_bytes()), Err(Unacceptable::NotOffered));
-    call.offer();
-    call.answer_to(&Offer::read(text.as_bytes()).expect("offer"));
+    call.offer(&mut generator());
+    call.answer_to(&Offer::read(text.as_bytes()).expect("offer"), &mut generator());
     assert_eq!(call.apply_answer(text.as_bytes()), Err(Unacceptable::NotOffered));
 }

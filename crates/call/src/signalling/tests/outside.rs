@@ -22,10 +22,10 @@ fn invite_that_cannot_be_taken_is_refused_with_what_is_wrong() {
     check(|phone| phone.target = "sip:nobody@192.0.2.1".into(), SDP, "404", "");
     check(|phone| phone.target = "mailto:meet@192.0.2.1".into(), SDP, "416", "");
     check(
-        |phone| phone.extra = "Require: 100rel, timer, x\r\n".into(),
+        |phone| phone.extra = "Require: 100REL, replaces, timer, x\r\n".into(),
         SDP,
         "420",
-        "Unsupported: 100rel, x\r\n",
+        "Unsupported: replaces, x\r\n",
     );
     check(|phone| phone.extra = "Supported: timer\r\nx: 89\r\n".into(), SDP, "422", "Min-SE: 90\r\n");
     check(|_| {}, "not a description", "400", "Warning: 399 pitlane");

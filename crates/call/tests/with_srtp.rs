@@ -1,0 +1,68 @@
+//! Phones whose sound is protected by keys of the session descriptions (RFC 4568), over TLS and in the clear.
+
+mod common;
+
+use call::CallEngine;
+use common::baresip::Baresip;
+use common::linphone::Linphone;
+use common::tls::tls_engine;
+use common::{address, wait_for_calls};
+use tempfile::TempDir;
+
+fn room(engine: &CallEngine, transport: &str) -> String {
+    let tls = engine.tls_address().filter(|_| transport == "tls");
+    format!("sip:meet@{};transport={transport}", tls.unwrap_or(engine.sip_address()))
+}
+
+/// Two phones of baresip, one of them with another protection, or none, that hear each other before and after a hold.
+async fn two_of_baresip(test: u8, transport: &str, first: &str, second: Option<&str>) {
+    let dir = TempDir::new().expect("directory");
+    let (engine, _) = tls_engine(test, &dir, |_| {}).await;
+    let uri = room(&engine, transport);
+    let mut low = Baresip::dial_with(400, &uri, Some((first, "srtp")));
+    let mut high = Baresip::dial_with(1000, &uri, second.map(|value| (value, "srtp")));
+    low.established().await;
+    high.established().await;
+    low.hears(1000).await;
+    high.hears(400).await;
+    low.hold().await;
+    low.resume().await;
+    high.hears(400).await;
+    low.hang_up().await;
+    wait_for_calls(&engine, 1).await;
+    engine.shut_down().await;
+    high.wait_for_hang_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_of_baresip_hear_each_other_by_srtp_over_tls() {
+    two_of_baresip(130, "tls", "srtp-mand", Some("srtp-mandf")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phone_of_baresip_that_may_protect_its_sound_hears_one_that_does_not() {
+    two_of_baresip(131, "udp", "srtp", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn linphone_and_baresip_hear_each_other_by_srtp_over_tls() {
+    let dir = TempDir::new().expect("directory");
+    let (engine, _) = tls_engine(132, &dir, |_| {}).await;
+    let uri = room(&engine, "tls");
+    let mut other = Baresip::dial_with(1000, &uri, Some(("srtp-mand", "srtp")));
+    other.established().await;
+    let srtp =
+        "media_encryption=srtp\nmedia_encryption_mandatory=1\nverify_server_certs=0\nverify_server_cn=0\n";
+    let mut phone = Linphone::dial_with(address(132, 3), 400, &uri, srtp, &[]).await;
+    phone.hears(1000).await;
+    other.hears(400).await;
+    phone.hold().await;
+    phone.resume().await;
+    phone.hears(1000).await;
+    other.hears(400).await;
+    phone.hang_up().await;
+    wait_for_calls(&engine, 1).await;
+    other.hang_up().await;
+    wait_for_calls(&engine, 0).await;
+    engine.shut_down().await;
+}
