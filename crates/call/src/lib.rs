@@ -20,11 +20,14 @@
 
 mod accounts;
 mod calls;
+mod dial;
 mod driver;
 mod engine;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod handover;
+mod logins;
+mod outgoing_call;
 mod preflight;
 mod probe;
 mod rooms;
@@ -48,7 +51,10 @@ mod sockets;
 pub use accounts::{Account, AccountError, Accounts, Secret};
 pub use admission::{Admission, Closed};
 pub use calls::{Calls, Stats};
+pub use dial::{DialError, DialOptions, DialTarget};
 pub use engine::{CallEngine, StartError};
+pub use logins::{Login, Logins};
+pub use outgoing_call::OutgoingCall;
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};
 pub use rooms::{Callers, Room, RoomName, Rooms};

@@ -146,6 +146,7 @@ impl World {
             | Output::HandOut(_)
             | Output::Resume { .. }
             | Output::Handover { .. }
+            | Output::Dialled { .. }
             | Output::ProbeOver => None,
         }
     }

@@ -72,7 +72,7 @@ impl UserAgent {
             }
             Progress::Importing(_) => self.end_elsewhere(call),
             // Both sides have hung up at the same time.
-            Progress::Ending { .. } | Progress::Over => {}
+            Progress::Calling { .. } | Progress::GivenUp | Progress::Ending { .. } | Progress::Over => {}
         }
     }
 

@@ -350,7 +350,7 @@ impl World {
             Output::Connect { peer, .. } => Some(Input::Transport(TransportInput::NotOpened(peer))),
             // No call of this world is moved.
             Output::HandOut(_) | Output::Resume { .. } | Output::Handover { .. } => None,
-            Output::Disconnect(_) | Output::ProbeOver => None,
+            Output::Disconnect(_) | Output::Dialled { .. } | Output::ProbeOver => None,
         }
     }
 }

@@ -13,4 +13,4 @@ mod asked;
 mod bindings;
 mod register;
 
-pub(super) use bindings::Bindings;
+pub(super) use bindings::{Binding, Bindings};
