@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use sip::transaction::input::Input as TransportInput;
+use sip::transport::flow::{Connection, Flow, Link, Stream};
+
 use crate::accounts::Secret;
 use crate::admission::{Admission, Closed};
 use crate::logins::{Login, Logins};
 
+use super::super::Input;
 use super::far_end::{FAR, answer, request, to};
-use super::kit::{SDP, World, has_header, header};
+use super::kit::{SDP, World, address, has_header, header};
 
 const CONTACT: &str = "Contact: <sip:bob@192.0.2.7:5070>\r\n";
 
@@ -180,4 +184,24 @@ fn requests_of_the_call_answer_the_challenges_of_a_provider() {
     assert_eq!(world.take_sent(), [] as [&str; 0], "the login is refused");
     world.pass(Duration::from_secs(4));
     assert_eq!(world.count(), 0);
+}
+
+#[test]
+fn connection_that_was_opened_for_a_call_is_in_use_until_its_end() {
+    let mut world = World::new();
+    world.try_to_dial(&to("sip:bob@192.0.2.7:5070;transport=tcp")).expect("dialled");
+    let peer = world.opening.pop().expect("a connection");
+    let link = Link::Connection(Stream::Tcp, Connection(1));
+    let flow = Flow { link, local: address("192.0.2.1:49152"), remote: peer.remote };
+    world.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::Opened { peer, flow })));
+    let (over, invite) = world.sent.pop().expect("an INVITE");
+    assert_eq!(over, flow);
+    assert!(header(&invite, "Via").starts_with("SIP/2.0/TCP 192.0.2.1:5060;"), "{invite}");
+    world.receive_over_connection(&answer(&invite, "200 OK", "bob", CONTACT, SDP));
+    assert_eq!(world.agent.connections().len(), 1);
+    world.take_sent();
+    world.hang_up(1);
+    let (_, bye) = world.sent.pop().expect("a BYE");
+    world.receive_over_connection(&answer(&bye, "200 OK", "", "", ""));
+    assert_eq!((world.count(), world.agent.connections().len()), (0, 0));
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use sip::transport::flow::{Protocol, Stream};
+
 use crate::dial::DialError;
 
 use super::device::Device;
 use super::far_end::{answer, to_device};
-use super::kit::{PHONE, SDP, World, address, header};
+use super::kit::{PHONE, SDP, World, address, header, settings};
 use super::user::{account, accounts};
 
 fn world() -> World {
@@ -85,4 +87,36 @@ fn devices_are_tried_from_the_last_registered_one_on() {
     world.receive("192.0.2.2:5060", &answer(&third, "200 OK", "c", "Contact: <sip:c@192.0.2.2>\r\n", SDP));
     assert_eq!(world.take_done(), ["join 1 Meeting", "dialled 1: answered", "start 1"]);
     assert_eq!(world.count(), 1);
+}
+
+#[test]
+fn keys_are_offered_over_tls_and_to_no_other_device() {
+    let (node, secure) = ("192.0.2.1:5060", "192.0.2.1:5061");
+    let listeners = [(Protocol::Udp, node), (Protocol::TCP, node), (Protocol::TLS, secure)];
+    let mut world = World::listening(settings(), &listeners);
+    world.agent.set_accounts(accounts([account("ann", &["ann"])]));
+    let mut ann = Device::new("ann");
+    ann.register(&mut world, "Contact: <sip:ann@192.0.2.3>\r\n");
+    ann.via = "SIP/2.0/TLS 192.0.2.2:5061".into();
+    world.accept_over(Stream::Tls, "192.0.2.2:50123");
+    let request = ann.request("Contact: <sips:ann@192.0.2.2:5061>\r\n");
+    world.receive_over_connection(&request);
+    assert!(world.answer().starts_with("SIP/2.0 200"));
+    let first = world.dial(&to_device("ann"));
+    assert!(first.starts_with("INVITE sips:ann@192.0.2.2:5061 ") && first.contains("a=crypto:"), "{first}");
+    assert_eq!(header(&first, "Contact"), "<sips:192.0.2.1:5061>");
+    world.receive_over_connection(&answer(&first, "480 Away", "a", "", ""));
+    let second = world.take_sent().pop().expect("an INVITE");
+    assert!(second.starts_with("INVITE sip:ann@192.0.2.3 ") && !second.contains("a=crypto:"), "{second}");
+    assert_eq!(header(&second, "Contact"), "<sip:192.0.2.1:5060;transport=udp>");
+}
+
+#[test]
+fn user_who_declines_everywhere_is_called_nowhere_else() {
+    let (mut world, mut ann) = (world(), Device::new("ann"));
+    ann.register(&mut world, "Contact: <sip:ann@192.0.2.3>, <sip:ann@192.0.2.4>\r\n");
+    let first = world.dial(&to_device("ann"));
+    world.receive("192.0.2.4:5060", &answer(&first, "603 Decline", "a", "", ""));
+    assert!(world.answer().starts_with("ACK "));
+    assert_eq!(world.take_done(), ["dialled 1: the call was refused with 603 Decline", "release 1"]);
 }
