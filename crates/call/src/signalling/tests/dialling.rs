@@ -347,3 +347,27 @@ fn longer_session_is_agreed_to() {
     assert_eq!(after_ack(&mut world), [] as [&str; 0]);
     has_failed(&mut world, "the call was refused with 422 Too Small");
 }
+
+#[test]
+fn call_that_waits_for_its_media_port_can_be_given_up() {
+    let mut world = World::new();
+    world.ports = Ports::Pending;
+    world.try_to_dial(&to(BOB)).expect("it is tried");
+    world.hang_up(1);
+    has_failed(&mut world, "the call was hung up before it was answered");
+    world.act(|agent, now| agent.handle(now, port_opened()));
+    assert_eq!(world.take_sent(), [] as [&str; 0]);
+}
+
+#[test]
+fn node_that_listens_everywhere_calls_from_its_media_address() {
+    let mut settings = settings();
+    settings.sip = super::kit::address("0.0.0.0:5060");
+    let mut world = World::with(settings);
+    world.try_to_dial(&to(BOB)).expect("dialled");
+    let (flow, invite) = world.sent.pop().expect("an INVITE");
+    assert_eq!(flow.local, super::kit::address("192.0.2.1:5060"));
+    assert!(header(&invite, "Via").starts_with("SIP/2.0/UDP 192.0.2.1:5060;"), "{invite}");
+    assert_eq!(header(&invite, "Contact"), "<sip:192.0.2.1:5060;transport=udp>");
+    assert!(header(&invite, "From").contains("<sip:meet@192.0.2.1:5060>"), "{invite}");
+}
