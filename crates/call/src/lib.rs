@@ -14,6 +14,9 @@
 //! reports itself unfit: it takes no new calls, and asks for a restart at a quiet time. Only a restart of the whole
 //! program repairs it.
 //!
+//! [`CallEngine::dial`] calls somebody outside. Who may call a room that asks for it, and which devices may register,
+//! are its [`Accounts`].
+//!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
 //! Not implemented: video, WebRTC, SRTP with keys of a handshake (DTLS-SRTP).
