@@ -63,13 +63,25 @@ impl BootTable {
     }
 }
 
-/// What is wrong in the text of a `machine.toml` and in which line, without the line itself: it may hold a password.
+/// What is wrong in the text of a `machine.toml`, in which line, and with which setting, without its value: that may be a
+/// password.
 #[must_use]
 pub fn describe_fault(text: &str, place: Option<Range<usize>>, message: &str) -> String {
-    match place.and_then(|place| text.get(..place.start)) {
-        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-        None => message.to_owned(),
+    let Some(before) = place.and_then(|place| text.get(..place.start)) else { return message.to_owned() };
+    let begin = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[begin..].lines().next().unwrap_or_default();
+    let number = before.matches('\n').count() + 1;
+    match setting(line) {
+        Some(name) => format!("line {number}, {name}: {message}"),
+        None => format!("line {number}: {message}"),
     }
+}
+
+/// The name of the setting in a line, if it has one.
+fn setting(line: &str) -> Option<&str> {
+    let name = line.split_once('=')?.0.trim();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
 fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
@@ -86,7 +98,9 @@ mod tests {
     #[test]
     fn fault_is_described_without_its_line() {
         let text = "[node]\npassword = 5\n";
-        assert_eq!(describe_fault(text, Some(7..19), "no text"), "line 2: no text");
+        assert_eq!(describe_fault(text, Some(7..19), "no text"), "line 2, password: no text");
+        assert_eq!(describe_fault(text, Some(18..19), "no text"), "line 2, password: no text");
+        assert_eq!(describe_fault("a b = 5", Some(0..1), "no text"), "line 1: no text");
         assert_eq!(describe_fault(text, Some(0..6), "no text"), "line 1: no text");
         assert_eq!(describe_fault(text, Some(999..1000), "no text"), "no text");
         assert_eq!(describe_fault(text, None, "no text"), "no text");

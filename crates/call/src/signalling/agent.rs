@@ -329,7 +329,7 @@ impl UserAgent {
                 Effect::Send { flow, bytes } => self.outputs.push(Output::Send { flow, bytes }),
                 Effect::Open { peer, local } => self.outputs.push(Output::Connect { peer, local }),
                 Effect::Close(connection) => self.outputs.push(Output::Disconnect(connection)),
-                Effect::Notify(event) => self.on_event(event),
+                Effect::Notify(event) => self.on_event(*event),
             }
         }
     }

@@ -179,7 +179,7 @@ impl World {
             Output::Send { bytes, .. } => {
                 match message::datagram(&bytes) {
                     Ok(Message::Response(response)) => {
-                        self.tag = response.headers().to().tag().unwrap_or_default().into();
+                        self.tag = response.headers().to_tag().unwrap_or_default().into();
                         let mut authorizations = Authorizations::default();
                         if authorizations.learn(&response, &logins("pitlane")).is_ok() {
                             self.authorizations = authorizations;

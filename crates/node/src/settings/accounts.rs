@@ -181,8 +181,8 @@ mod tests {
             assert!(!error.contains("geheim") && !error.contains("4711"), "{error}");
         };
         check("", "\"ann\" has no secret");
-        check("password = 4711", "line 7: a secret is not a text");
-        check("password = \"geheim", "line 7: ");
+        check("password = 4711", "line 7, password: a secret is not a text");
+        check("password = \"geheim", "line 7, password: ");
         check("passwort = 'geheim'", "passwort");
         check("ha1 = { MD5 = 'geheim' }", "hexadecimal");
         check("ha1 = { MD4 = 'geheim' }", "MD4");

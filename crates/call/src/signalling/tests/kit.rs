@@ -337,8 +337,10 @@ impl Phone {
 
 /// A response to a request of the node.
 pub(crate) fn response(request: &str, status: &str, headers: &str, body: &str) -> String {
-    let copied =
-        ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(request, name)));
+    let vias = request.lines().filter(|line| line.starts_with("Via: ")).map(|via| format!("{via}\r\n"));
+    let others =
+        ["From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(request, name)));
+    let copied: Vec<String> = vias.chain(others).collect();
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     format!(
         "SIP/2.0 {status}\r\n{}{headers}{kind}Content-Length: {}\r\n\r\n{body}",
