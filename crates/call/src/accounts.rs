@@ -37,12 +37,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Account {
-    /// The hash that an answer by this algorithm is made from; `None` when the account has none.
-    pub(crate) fn ha1(&self, algorithm: Algorithm, realm: &str) -> Option<String> {
-        match &self.secret {
+impl Secret {
+    /// The hash that an answer by this algorithm is made from; `None` when there is none.
+    pub(crate) fn ha1(&self, algorithm: Algorithm, username: &str, realm: &str) -> Option<String> {
+        match self {
             Secret::Password(password) => {
-                Some(algorithm.hash(&[&self.username, realm, password].map(|value: &str| value.as_bytes())))
+                Some(algorithm.hash(&[username, realm, password].map(|value: &str| value.as_bytes())))
             }
             Secret::Hashes(hashes) => hashes.get(&algorithm).map(|hash| hash.to_ascii_lowercase()),
         }
@@ -223,12 +223,12 @@ mod tests {
 
     #[test]
     fn hash_is_that_of_the_password_for_each_algorithm() {
-        let mut ann = account("ann", &[]);
-        let by_password = ann.ha1(Algorithm::Md5, "pitlane").expect("a password has all");
+        let secret = Secret::Password("secret".into());
+        let by_password = secret.ha1(Algorithm::Md5, "ann", "pitlane").expect("a password has all");
         assert_eq!(by_password, Algorithm::Md5.hash(&[b"ann", b"pitlane", b"secret"]));
-        ann.secret = Secret::Hashes(BTreeMap::from([(Algorithm::Md5, by_password.to_uppercase())]));
-        assert_eq!(ann.ha1(Algorithm::Md5, "any"), Some(by_password));
-        assert_eq!(ann.ha1(Algorithm::Sha256, "any"), None);
+        let hashes = Secret::Hashes(BTreeMap::from([(Algorithm::Md5, by_password.to_uppercase())]));
+        assert_eq!(hashes.ha1(Algorithm::Md5, "any", "any"), Some(by_password));
+        assert_eq!(hashes.ha1(Algorithm::Sha256, "any", "any"), None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum Calls {
 /// What happened to calls since the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Calls that were answered and confirmed by the caller's ACK.
+    /// Calls that were answered and confirmed by the caller's ACK, or dialled and answered.
     pub carried: u64,
     /// Calls refused in maintenance mode.
     pub refused_maintenance: u64,
@@ -41,6 +41,10 @@ pub struct Stats {
     pub wrong_credentials: u64,
     /// Requests whose credentials were not looked at, because too many of their source had been wrong.
     pub unchecked_credentials: u64,
+    /// Calls that this node has dialled.
+    pub dialled: u64,
+    /// Calls that this node has dialled and nobody has answered.
+    pub not_answered: u64,
     /// Calls to an alias that no room has.
     pub not_found: u64,
     /// Calls refused for another reason: no codec, a malformed request, an extension that is not supported.
@@ -57,6 +61,8 @@ pub struct Stats {
     pub ended_by_session_timer: u64,
     /// Calls ended because the far end answered a refresh with an error that ends a call.
     pub ended_by_refusal: u64,
+    /// Calls that were dialled, answered, and hung up by whoever had dialled them.
+    pub hung_up: u64,
     /// Calls ended because the engine was shut down.
     pub ended_by_shutdown: u64,
     /// Calls that were taken over from another process.

@@ -13,18 +13,20 @@ use std::time::Duration;
 use sip::message;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::Link;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::audio::Participant;
 use crate::calls::{Calls, Stats, Ticket};
+use crate::dial::DialError;
 use crate::handover::message::ExportedCall;
 use crate::handover::{NotExported, NotImported};
 use crate::media::ports::{MediaPort, PortError, PortPool};
 use crate::media::shard::LegId;
 use crate::media::thread::{Command, Join, MediaHandle};
+use crate::outgoing_call::OutgoingCall;
 use crate::rooms::RoomName;
-use crate::signalling::{Handover, Input, NoPort, Output, UserAgent};
+use crate::signalling::{Dial, Handover, Input, NoPort, Output, UserAgent};
 use crate::sockets::{Connections, Datagrams, Identity, Refused};
 use crate::time::{Clock, Time};
 
@@ -64,6 +66,8 @@ struct Agent {
     probe: Option<OwnedSemaphorePermit>,
     /// Who moves a call.
     handovers: BTreeMap<Participant, HandoverReports>,
+    /// Who waits for the answer to a call that is dialled.
+    dialled: BTreeMap<Participant, oneshot::Sender<Result<(), DialError>>>,
 }
 
 /// Takes the reports of calls that are moved.
@@ -111,6 +115,7 @@ impl Driver {
                 ports: BTreeMap::new(),
                 probe: None,
                 handovers: BTreeMap::new(),
+                dialled: BTreeMap::new(),
             }),
             datagrams,
             calls,
@@ -150,6 +155,20 @@ impl Driver {
         drop(agent);
         self.publish();
         result
+    }
+
+    /// Makes a call. Its outcome is reported.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn dial(self: &Arc<Driver>, dial: &Dial) -> Result<OutgoingCall, DialError> {
+        let (waiting, outcome) = oneshot::channel();
+        let begun = self.act_on(|agent, now| {
+            let (begun, outputs) = agent.agent.dial(now, dial);
+            agent.dialled.extend(begun.iter().copied().zip([waiting]));
+            (begun, outputs)
+        });
+        begun.map(|call| OutgoingCall::new(call, Arc::downgrade(self), outcome))
     }
 
     /// Exports all calls of a conference, each as far as it can be. What becomes of them is reported.
@@ -235,6 +254,10 @@ impl Driver {
             Output::Handover { call, event } => {
                 // Whoever has stopped moving it wants no report.
                 let _ = agent.handovers.get(&call).map(|reports| reports.send((call, event)));
+            }
+            Output::Dialled { call, outcome } => {
+                // Whoever waits for no answer wants no report.
+                let _ = agent.dialled.remove(&call).map(|waiting| waiting.send(outcome));
             }
             Output::ProbeOver => agent.probe = None,
         }

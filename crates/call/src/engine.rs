@@ -17,15 +17,18 @@ use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::{Calls, Stats};
+use crate::dial::{DialError, DialOptions, DialTarget};
 use crate::driver::{Driver, watch};
 use crate::handover::{self, Given};
+use crate::logins::Logins;
 use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread::{self, Command};
+use crate::outgoing_call::OutgoingCall;
 use crate::probe::{self, ProbeError, Probed};
 use crate::rooms::{RoomName, Rooms};
 use crate::settings::{Settings, SettingsError, TlsSettings};
-use crate::signalling::UserAgent;
+use crate::signalling::{Dial, UserAgent};
 use crate::sockets::{self, Connections, TlsError, TlsListener};
 use crate::time::Clock;
 
@@ -165,6 +168,28 @@ impl CallEngine {
             agent.set_accounts(accounts);
             Vec::new()
         });
+    }
+
+    /// Replaces all logins, which calls to the outside are made with.
+    pub fn set_logins(&self, logins: Logins) {
+        self.driver.act(|agent, _| {
+            agent.set_logins(logins);
+            Vec::new()
+        });
+    }
+
+    /// Calls somebody outside into a room. The call is in [`CallEngine::calls`] when this returns, and is one like any
+    /// other from its answer on, for which nothing here waits: [`OutgoingCall::answered`] does.
+    ///
+    /// # Errors
+    /// The call cannot be made; see [`DialError`].
+    pub fn dial(
+        &self,
+        room: &RoomName,
+        target: DialTarget,
+        options: DialOptions,
+    ) -> Result<OutgoingCall, DialError> {
+        self.driver.dial(&Dial { room: room.clone(), target, options })
     }
 
     /// The calls, now and as they change. A borrow of them is not held over another call of this engine: what changes

@@ -14,6 +14,9 @@
 //! reports itself unfit: it takes no new calls, and asks for a restart at a quiet time. Only a restart of the whole
 //! program repairs it.
 //!
+//! [`CallEngine::dial`] calls somebody outside. Who may call a room that asks for it, and which devices may register,
+//! are its [`Accounts`].
+//!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
 //! Not implemented: video, WebRTC, SRTP with keys of a handshake (DTLS-SRTP), calls to the outside and to registered
@@ -21,11 +24,14 @@
 
 mod accounts;
 mod calls;
+mod dial;
 mod driver;
 mod engine;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod handover;
+mod logins;
+mod outgoing_call;
 mod preflight;
 mod probe;
 mod rooms;
@@ -49,7 +55,10 @@ mod sockets;
 pub use accounts::{Account, AccountError, Accounts, Secret};
 pub use admission::{Admission, Closed};
 pub use calls::{Calls, Stats};
+pub use dial::{DialError, DialOptions, DialTarget};
 pub use engine::{CallEngine, StartError};
+pub use logins::{Login, Logins};
+pub use outgoing_call::OutgoingCall;
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};
 pub use rooms::{Callers, Room, RoomName, Rooms};

@@ -76,6 +76,12 @@ impl Rooms {
         self.by_alias.get(&address).or_else(|| self.by_alias.get(&user))
     }
 
+    /// An alias of a room, by which it can be called; `None` if there is no such room.
+    #[must_use]
+    pub fn alias(&self, room: &RoomName) -> Option<&str> {
+        self.by_alias.iter().find(|(_, name)| *name == room).map(|(alias, _)| alias.as_str())
+    }
+
     /// Who may call a room.
     #[must_use]
     pub fn callers(&self, room: &RoomName) -> Callers {

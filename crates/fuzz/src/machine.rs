@@ -42,6 +42,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "[authentication]",
     "[registration]",
     "[[accounts]]",
+    "[[logins]]",
     "[policy]",
     "people",
     "nodes",
@@ -229,7 +230,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
          [calls]\ncall_limit = 9\nsource_rate = { admitted = 1 }\nring_time_seconds = 1\n[boot]\n\
          confirm_within_seconds = 9\n[authentication]\nrealm = \"r\"\nalgorithms = [\"MD5\"]\nrooms = [\"standup\"]\n\
          [registration]\nmin_expires_seconds = 5\n[[accounts]]\nusername = \"ann\"\npassword = \"p\"\n\
-         aliases = [\"ann\"]\n[[accounts]]\nusername = \"bob\"\nha1 = { MD5 = \"0123456789abcdef0123456789abcdef\" }\n"
+         aliases = [\"ann\"]\n[[accounts]]\nusername = \"bob\"\nha1 = { MD5 = \"0123456789abcdef0123456789abcdef\" }\n\
+         [[logins]]\nrealm = \"p\"\nusername = \"u\"\npassword = \"p\"\n"
             .into(),
         format!("a{}", accepted_state()),
         "c{\"revision\":3,\"rooms\":[{\"name\":\"standup\",\"aliases\":[\"meet\"]}]}".into(),

@@ -95,6 +95,23 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "\n%%\n",
     "$TAG",
     "$REQUEST",
+    "$AUTH",
+    "REGISTER ",
+    "DIAL sip:b@127.0.0.2",
+    "DIAL ann",
+    "HANG UP",
+    "SIP/2.0 302 Moved\r\n",
+    "SIP/2.0 401 Unauthorized\r\n",
+    "Contact: *\r\n",
+    "Expires: 0\r\n",
+    ";expires=",
+    ";q=0.5",
+    "Authorization: ",
+    "Proxy-Authenticate: ",
+    "WWW-Authenticate: ",
+    "Digest realm=\"provider\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256",
+    ", stale=true",
+    "Path: ",
 ];
 
 /// The first byte selects the parser.
@@ -130,6 +147,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     seeds.push(tagged(b'b', BODY.as_bytes()));
     let call: Vec<_> = crate::sip::call().into_iter().map(String::into_bytes).collect();
     seeds.push(tagged(b'm', &joined(&call)));
+    seeds.push(tagged(b'm', &joined(&registered())));
+    seeds.push(tagged(b'm', &joined(&admitted())));
+    seeds.extend([DIALLED, REDIRECTED, GIVEN_UP].map(|dialled| tagged(b'm', &joined(dialled))));
     let recorded = [PLAIN_CALL, PROXIED_CALL].map(|call| {
         let moved = [call, PROBED, TAKEN_OVER, HUNG_UP].map(|part| part.as_bytes().to_vec());
         tagged(b'h', &joined(&moved))
@@ -137,6 +157,60 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     seeds.extend(recorded);
     seeds
 }
+
+/// A device that registers, is called, is shown, and goes.
+fn registered() -> Vec<String> {
+    let register = |sequence: u32, headers: &str| {
+        format!(
+            "REGISTER sip:$THERE SIP/2.0\r\nVia: SIP/2.0/UDP $HERE;branch=z9hG4bKr{sequence}\r\n\
+             From: <sip:ann@$THERE>;tag=r\r\nTo: <sip:ann@$THERE>\r\nCall-ID: r\r\nCSeq: {sequence} REGISTER\r\n\
+             Max-Forwards: 70\r\n{headers}$AUTHContent-Length: 0\r\n\r\n"
+        )
+    };
+    let contacts = "Contact: <sip:ann@$HERE>;expires=60, <sip:ann@127.0.0.3>\r\n";
+    vec![
+        register(1, contacts),
+        register(2, contacts),
+        "DIAL ann".into(),
+        PROBED.replace("200 OK", "480 Away"),
+        TAKEN_OVER.into(),
+        "HANG UP".into(),
+        PROBED.into(),
+        register(3, ""),
+        register(4, "Contact: *\r\nExpires: 0\r\n"),
+    ]
+}
+
+/// A call to a room that takes accounts alone.
+fn admitted() -> Vec<String> {
+    let invite = |sequence: u32| {
+        format!(
+            "INVITE sip:board@$THERE SIP/2.0\r\nVia: SIP/2.0/UDP $HERE;branch=z9hG4bKb{sequence}\r\n\
+             From: <sip:ann@$THERE>;tag=b\r\nTo: <sip:board@$THERE>\r\nCall-ID: b\r\nCSeq: {sequence} INVITE\r\n\
+             Max-Forwards: 70\r\nContact: <sip:ann@$HERE>\r\n$AUTHContent-Length: 0\r\n\r\n"
+        )
+    };
+    vec![invite(1), invite(2)]
+}
+
+/// Calls that are dialled: challenged and answered, with a fork; redirected; and hung up before their answer.
+const DIALLED: &[&str] = &[
+    "DIAL sip:b@127.0.0.2;transport=udp",
+    "SIP/2.0 407 Who\r\n$REQUESTProxy-Authenticate: Digest realm=\"provider\", nonce=\"n\", qop=\"auth\"\r\n\
+     Content-Length: 0\r\n\r\n",
+    TAKEN_OVER,
+];
+const REDIRECTED: &[&str] = &[
+    "DIAL sip:b@127.0.0.2",
+    "SIP/2.0 302 Moved\r\n$REQUESTContact: <sip:c@127.0.0.3>;q=0.2, <sip:d@127.0.0.4>\r\nContent-Length: 0\r\n\r\n",
+    "SIP/2.0 422 Too small\r\n$REQUESTMin-SE: 2000\r\nContent-Length: 0\r\n\r\n",
+];
+const GIVEN_UP: &[&str] = &[
+    "DIAL sip:b@127.0.0.2",
+    "SIP/2.0 180 Ringing\r\n$REQUESTContent-Length: 0\r\n\r\n",
+    "HANG UP",
+    TAKEN_OVER,
+];
 
 /// Calls as they move from one process to another, and what their far ends say then.
 const PLAIN_CALL: &str = include_str!("../../call/tests/recorded/34.1/call-plain.json");

@@ -10,13 +10,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use call::{Accounts, SourceRate, TlsSettings};
+use call::{Accounts, Logins, SourceRate, TlsSettings};
 use edge::listen::collide;
 use fleet::time::Span;
 use serde::Deserialize;
 use slots::{MACHINE_FILE, MACHINE_FILE_MAX, describe_fault};
 
-use accounts::{AccountTable, AuthenticationTable, RegistrationTable};
+use accounts::{AccountTable, AuthenticationTable, LoginTable, RegistrationTable};
 
 /// The settings of this machine cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// The rooms that take calls of accounts alone, by name.
     pub account_rooms: BTreeSet<String>,
+    /// What the node shows to those who ask its calls who it is.
+    pub logins: Logins,
     /// Where callers and load balancers ask whether the node takes calls.
     pub web: SocketAddr,
     /// How long boot gives a new release to confirm itself.
@@ -67,6 +69,8 @@ struct MachineFile {
     registration: RegistrationTable,
     #[serde(default)]
     accounts: Vec<AccountTable>,
+    #[serde(default)]
+    logins: Vec<LoginTable>,
 }
 
 /// Boot checks this table; here only the one setting is of interest.
@@ -138,7 +142,7 @@ impl Settings {
     fn parse(text: &str) -> Result<Self, String> {
         let described = |error: toml::de::Error| describe_fault(text, error.span(), error.message());
         let file: MachineFile = toml::from_str(text).map_err(described)?;
-        let MachineFile { boot, node, calls, authentication, registration, accounts } = file;
+        let MachineFile { boot, node, calls, authentication, registration, accounts, logins } = file;
         let NodeTable { sip, media, advertised, media_ports, web, sip_tls } = node;
         if collide(sip, web) {
             return Err(format!(
@@ -160,9 +164,14 @@ impl Settings {
         (settings.authentication, account_rooms) = authentication.over(&settings.authentication);
         settings.registration = registration.over(settings.registration);
         settings.check().map_err(|error| error.to_string())?;
-        let (accounts, confirm_within) =
-            (accounts::accounts(accounts)?, Span::seconds(boot.confirm_within_seconds));
-        Ok(Self { calls: settings, accounts, account_rooms, web, confirm_within })
+        Ok(Self {
+            calls: settings,
+            accounts: accounts::accounts(accounts)?,
+            account_rooms,
+            logins: accounts::logins(logins)?,
+            web,
+            confirm_within: Span::seconds(boot.confirm_within_seconds),
+        })
     }
 }
 

@@ -83,6 +83,7 @@ pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Endi
     let closed = calls::admission(Admission::Refusing);
     let engine = CallEngine::start(found.settings.calls.clone(), rooms, closed).await?;
     engine.set_accounts(found.settings.accounts.clone());
+    engine.set_logins(found.settings.logins.clone());
     info!("{} in slot {}, SIP on {}", release, boot.slot(), engine.sip_address());
     let mut addresses = vec![engine.sip_address()];
     addresses.extend(web.local_addr());

@@ -22,6 +22,7 @@ use crate::admission::{Admission, Admitter};
 use crate::audio::Participant;
 use crate::calls::Stats;
 use crate::handover::{Changed, NotTakenOver};
+use crate::logins::Logins;
 use crate::rooms::{RoomName, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
@@ -52,6 +53,7 @@ pub(crate) struct UserAgent {
     pub(super) accounts: Accounts,
     pub(super) authenticator: Authenticator,
     pub(super) bindings: Bindings,
+    pub(super) logins: Logins,
     pub(super) stats: Stats,
     pub(super) layer: Layer,
     pub(super) dialogs: Dialogs,
@@ -59,6 +61,10 @@ pub(crate) struct UserAgent {
     pub(super) by_dialog: BTreeMap<DialogId, Participant>,
     /// The calls of the INVITEs that have no final response.
     pub(super) by_invite: BTreeMap<TransactionId, Participant>,
+    /// The calls that are dialled of the INVITEs of ours that have no final response.
+    pub(super) by_our_invite: BTreeMap<TransactionId, Participant>,
+    /// The calls that are dialled and wait for the address of a name.
+    pub(super) awaited_names: BTreeMap<String, Vec<Participant>>,
     /// The calls of our requests that have no final response, with their CSeq.
     pub(super) requests: BTreeMap<TransactionId, (Participant, u32)>,
     pub(super) expected: Option<ExpectedProbe>,
@@ -96,10 +102,13 @@ impl UserAgent {
             rooms,
             accounts: Accounts::default(),
             bindings: Bindings::default(),
+            logins: Logins::default(),
             stats: Stats::default(),
             calls: CallTable::default(),
             by_dialog: BTreeMap::new(),
             by_invite: BTreeMap::new(),
+            by_our_invite: BTreeMap::new(),
+            awaited_names: BTreeMap::new(),
             requests: BTreeMap::new(),
             expected: None,
             probe: None,
@@ -129,6 +138,11 @@ impl UserAgent {
             let owners = (before.owner(alias), self.accounts.owner(alias));
             matches!(owners, (Some(was), Some(is)) if was.username == is.username && was.secret == is.secret)
         });
+    }
+
+    /// Replaces all logins.
+    pub(crate) fn set_logins(&mut self, logins: Logins) {
+        self.logins = logins;
     }
 
     /// A call to this alias from this address is the engine's own: it is admitted once, whatever the admission is.
@@ -168,6 +182,8 @@ impl UserAgent {
             + self.dialogs.count()
             + self.by_dialog.len()
             + self.by_invite.len()
+            + self.by_our_invite.len()
+            + self.awaited_names.len()
             + self.requests.len()
             + self.layer.load().entries
     }
@@ -225,7 +241,10 @@ impl UserAgent {
                 let effects = self.layer.apply(self.now(), input);
                 self.effects.extend(effects);
             }
-            Input::Resolved { name, addresses } => self.names.learn(&name, addresses),
+            Input::Resolved { name, addresses } => {
+                self.names.learn(&name, addresses);
+                self.on_resolved(&name);
+            }
             Input::PortOpened { call, address } => {
                 self.port_refused = false;
                 self.with_call(call, |agent, call| agent.on_port(call, address));
@@ -330,7 +349,9 @@ impl UserAgent {
                 }
             }
             Event::Ack { request, .. } => self.on_ack(&request),
-            Event::Response { transaction, response, .. } => self.on_response(transaction, &response),
+            Event::Response { transaction, flow, response } => {
+                self.on_response(transaction, flow, &response);
+            }
             Event::Timeout { transaction } | Event::Failed { transaction } => {
                 let timed_out = matches!(event, Event::Timeout { .. });
                 self.on_no_response(transaction, timed_out);
@@ -375,6 +396,7 @@ impl UserAgent {
         match call.progress {
             Progress::Opening { .. } => self.open_port(call),
             Progress::Ringing { .. } => self.answer(call),
+            Progress::Calling { .. } => self.not_answered(call),
             Progress::Ending { .. } | Progress::Moved { .. } => self.forget(call),
             Progress::Exported { .. } => self.recover(call),
             Progress::Importing(Import::Probing { .. }) => {
@@ -388,7 +410,7 @@ impl UserAgent {
                 self.end(call, End::SessionLapsed);
             }
             Progress::Answered | Progress::Confirmed => self.send_refresh(call),
-            Progress::Over => {}
+            Progress::GivenUp | Progress::Over => {}
         }
     }
 }

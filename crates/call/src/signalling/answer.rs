@@ -12,6 +12,7 @@ use sip::message::{Request, Response as SentResponse};
 
 use crate::admission::Refusal;
 use crate::audio::TICK;
+use crate::dial::DialError;
 use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::Plan;
 use crate::sdp::{Local, Negotiation};
@@ -52,6 +53,9 @@ impl UserAgent {
             call.progress = Progress::Opening { tries, retry: Some(self.time() + TICK) };
             return;
         }
+        if call.dialling.is_some() {
+            return self.dial_failed(call, DialError::NoMediaPort(why.to_string()));
+        }
         let response = match (call.purpose, why) {
             (Purpose::Probe, NoPort::Exhausted) => Response::new(FULL, Vec::new()),
             (Purpose::Probe, NoPort::Refused(text)) => Response::new(503, vec![headers::reason(503, text)]),
@@ -79,6 +83,8 @@ impl UserAgent {
             Progress::Importing(Import::Opening) => self.probe_far_end(call, address),
             // It has ended meanwhile.
             Progress::Ringing { .. }
+            | Progress::Calling { .. }
+            | Progress::GivenUp
             | Progress::Answered
             | Progress::Confirmed
             | Progress::Exported { .. }
@@ -89,8 +95,11 @@ impl UserAgent {
         }
     }
 
-    /// A new call has its port: it rings, or is answered at once.
+    /// A new call has its port: it rings, or is answered at once. One that this node dials begins to be tried.
     fn take_port(&mut self, call: &mut Call, address: SocketAddr) {
+        if call.dialling.is_some() {
+            return self.begin_trying(call, address);
+        }
         let local = Local { address, session: call.session, path: media_path(call.flow) };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
@@ -123,7 +132,7 @@ impl UserAgent {
 
     /// Our Contact in the dialog of a call.
     pub(super) fn contact(&self, call: &Call) -> Field {
-        headers::contact(self.listeners(), call.flow, call.secure)
+        headers::contact(self.listeners(), call.flow.protocol(), call.flow.local.ip(), call.secure)
     }
 
     /// A 200 with the headers of a session.

@@ -13,6 +13,9 @@ use crate::sdp::{Negotiation, Offer};
 use crate::session_timer::SessionTimer;
 use crate::time::Time;
 
+use super::authentication::Authorizations;
+use super::dialling::Dialling;
+
 /// A request of the far end that waits for its response.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
@@ -24,7 +27,7 @@ pub(super) struct Received {
 /// Whose call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A caller's; it is counted.
+    /// A caller's, or one that this node has dialled; it is counted.
     Caller,
     /// The engine's own, to itself; it is not counted.
     Probe,
@@ -37,7 +40,11 @@ pub(super) enum Progress {
     Opening { tries: u32, retry: Option<Time> },
     /// It rings until then.
     Ringing { until: Time },
-    /// Our 200 is sent, and was never confirmed.
+    /// This node has dialled it, and waits for an answer until then.
+    Calling { until: Time },
+    /// This node has given it up, and its INVITE has no final response yet.
+    GivenUp,
+    /// Our 200 is sent, and was never confirmed; or that of the far end has just come.
     Answered,
     /// The far end has our 200.
     Confirmed,
@@ -118,7 +125,8 @@ pub(super) struct Call {
     pub(super) dialog: Option<DialogId>,
     /// Whether our Contact is a SIPS URI.
     pub(super) secure: bool,
-    /// What the last request came over that named the far end's target.
+    /// What the last request came over that named the far end's target, or its answer to our INVITE; before that answer,
+    /// what that INVITE goes over.
     pub(super) flow: Flow,
     /// Whether the far end is behind address translation, by what that request says of its sender.
     pub(super) is_translated: bool,
@@ -131,6 +139,10 @@ pub(super) struct Call {
     pub(super) stream: Outgoing,
     pub(super) timer: SessionTimer,
     pub(super) refresh: Refresh,
+    /// What is left to be tried until the answer of a call that this node dials.
+    pub(super) dialling: Option<Box<Dialling>>,
+    /// The challenges that our requests answer.
+    pub(super) authorizations: Authorizations,
 }
 
 impl Call {
@@ -167,11 +179,12 @@ impl Call {
         match self.progress {
             Progress::Opening { retry, .. } => retry,
             Progress::Ringing { until }
+            | Progress::Calling { until }
             | Progress::Ending { until }
             | Progress::Exported { until }
             | Progress::Moved { until }
             | Progress::Importing(Import::Probing { until } | Import::Ready { until }) => Some(until),
-            Progress::Importing(Import::Opening | Import::TakingOver) => None,
+            Progress::Importing(Import::Opening | Import::TakingOver) | Progress::GivenUp => None,
             Progress::Answered | Progress::Confirmed => {
                 let lapse = self.timer.lapses_at();
                 Some(self.refresh_at().map_or(lapse, |refresh| refresh.min(lapse)))

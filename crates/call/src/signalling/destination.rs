@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sip::dialog::id::DialogId;
 use sip::dialog::state::Dialog;
 use sip::host::Host;
-use sip::transport::flow::{Destination, Flow, Link, Peer, Protocol, Stream};
+use sip::transport::flow::{Connection, Destination, Flow, Link, Peer, Protocol, Stream};
 use sip::transport::next_hop::NextHop;
 
 use crate::sdp::Path;
@@ -14,6 +14,9 @@ use crate::sdp::Path;
 use super::agent::UserAgent;
 use super::call::{Call, Received};
 use super::input::Output;
+
+/// A connection that there is not.
+const NO_CONNECTION: Connection = Connection(0);
 
 impl UserAgent {
     /// Where a request within a call goes.
@@ -24,9 +27,13 @@ impl UserAgent {
     /// there: proxies and phones that opened it expect it to be used. A next hop that requires TLS is reached over no
     /// connection of TCP.
     pub(super) fn destination(&self, dialog: &Dialog, call: &Call) -> Destination {
-        let flow = call.flow;
         let is_routed = dialog.routes().next().is_some();
         let hop = dialog.next_hop().ok().filter(|_| is_routed || !call.is_translated);
+        self.toward(hop, call.flow)
+    }
+
+    /// Where a request goes that has this next hop, if that counts, and whose far end is at the end of a flow.
+    pub(super) fn toward(&self, hop: Option<NextHop<'_>>, flow: Flow) -> Destination {
         let Some((hop, address)) = hop.and_then(|hop| Some((hop, self.usable(hop, flow)?))) else {
             return Destination::back_over(flow);
         };
@@ -64,8 +71,27 @@ impl UserAgent {
         }
     }
 
+    /// The address of ours that others are called from over a transport. One that listens everywhere calls from where
+    /// its sound comes from. `None` if this node has no such transport.
+    pub(super) fn own_address(&self, protocol: Protocol) -> Option<SocketAddr> {
+        let bound = self.listeners().0.iter().find(|listener| listener.protocol == protocol)?.address;
+        let ip = if bound.ip().is_unspecified() { self.settings.media } else { bound.ip() };
+        Some(SocketAddr::new(ip, bound.port()))
+    }
+
+    /// What requests to an address go over that nothing has come from yet. A connection is opened when one is sent.
+    pub(super) fn flow_to(&self, protocol: Protocol, remote: SocketAddr) -> Option<Flow> {
+        let local = self.own_address(protocol)?;
+        let link = match protocol {
+            Protocol::Udp => Link::Datagrams,
+            Protocol::Stream(stream) => Link::Connection(stream, NO_CONNECTION),
+        };
+        let is_usable = local.ip().to_canonical().is_ipv4() == remote.ip().to_canonical().is_ipv4();
+        is_usable.then_some(Flow { link, local, remote })
+    }
+
     /// The address of a next hop that can be reached from where the flow ends.
-    fn usable(&self, hop: NextHop<'_>, flow: Flow) -> Option<SocketAddr> {
+    pub(super) fn usable(&self, hop: NextHop<'_>, flow: Flow) -> Option<SocketAddr> {
         let ours = flow.local.ip().to_canonical();
         let resolved = || self.names.find(&hop.host.to_string(), ours);
         let address = SocketAddr::new(hop.host.address().or_else(resolved)?.to_canonical(), hop.port);

@@ -6,6 +6,7 @@ use sip::method::Method;
 use sip::transaction::TransactionId;
 
 use crate::calls::Stats;
+use crate::dial::DialError;
 
 use super::agent::UserAgent;
 use super::call::{Call, Media, Progress, Received};
@@ -28,6 +29,8 @@ pub(super) enum End {
     MediaTimeout,
     SessionLapsed,
     Refused,
+    /// Whoever has dialled it hangs up.
+    Disconnected,
     ShutDown,
 }
 
@@ -35,6 +38,9 @@ impl UserAgent {
     /// Ends a call. One that is ending already goes on as it was.
     pub(super) fn end(&mut self, call: &mut Call, end: End) {
         match call.progress {
+            Progress::Opening { .. } | Progress::Calling { .. } if call.dialling.is_some() => {
+                self.give_up(call, end.of_dialled());
+            }
             Progress::Opening { .. } | Progress::Ringing { .. } => self.end_unanswered(call, end),
             Progress::Answered | Progress::Confirmed => self.end_answered(call, end),
             // The process that has the call goes on with it.
@@ -45,7 +51,7 @@ impl UserAgent {
             }
             // It is silent here because it may be heard there already.
             Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_) => {}
-            Progress::Ending { .. } | Progress::Over => {}
+            Progress::Calling { .. } | Progress::GivenUp | Progress::Ending { .. } | Progress::Over => {}
         }
     }
 
@@ -71,14 +77,16 @@ impl UserAgent {
         }
     }
 
-    fn send_bye(&mut self, call: &Call, cause: u16, text: &str) -> bool {
+    fn send_bye(&mut self, call: &mut Call, cause: u16, text: &str) -> bool {
+        let mut fields = vec![reason(cause, text)];
+        fields.extend(self.credentials(call, Method::Bye));
         let Some(id) = &call.dialog else { return false };
         let drafted = self.dialogs.change(id, |dialog| {
             dialog.await_no_ack();
             dialog.request(Method::Bye)
         });
         let Some(Ok(draft)) = drafted else { return false };
-        self.send_request(call, finish(draft, &[reason(cause, text)], None))
+        self.send_request(call, finish(draft, &fields, None))
     }
 
     /// Refuses a call that has no final response.
@@ -137,6 +145,7 @@ impl End {
             End::MediaTimeout => Some((408, "media timeout")),
             End::SessionLapsed => Some((408, "session timer lapsed")),
             End::Refused => Some((481, "session refresh refused")),
+            End::Disconnected => Some((200, "hung up")),
             End::ShutDown => Some((503, "shutting down")),
         }
     }
@@ -152,7 +161,24 @@ impl End {
             | End::NoCodec
             | End::MediaTimeout
             | End::SessionLapsed
-            | End::Refused => Response::new(487, Vec::new()),
+            | End::Refused
+            | End::Disconnected => Response::new(487, Vec::new()),
+        }
+    }
+
+    /// Why a call that is dialled has no answer.
+    fn of_dialled(self) -> DialError {
+        match self {
+            End::ShutDown => DialError::ShutDown,
+            End::HungUp
+            | End::Cancelled
+            | End::NoAck
+            | End::NoPrack
+            | End::NoCodec
+            | End::MediaTimeout
+            | End::SessionLapsed
+            | End::Refused
+            | End::Disconnected => DialError::HungUp,
         }
     }
 
@@ -165,6 +191,7 @@ impl End {
             End::MediaTimeout => |stats| stats.ended_by_media_timeout += 1,
             End::SessionLapsed => |stats| stats.ended_by_session_timer += 1,
             End::Refused => |stats| stats.ended_by_refusal += 1,
+            End::Disconnected => |stats| stats.hung_up += 1,
             End::ShutDown => |stats| stats.ended_by_shutdown += 1,
         }
     }

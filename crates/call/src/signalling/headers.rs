@@ -1,11 +1,13 @@
 //! The headers of this node: what it can do, why it refuses, and what a request says about session timers.
 
+use std::net::IpAddr;
+
 use sip::draft::quoted;
 use sip::fields::{Contacts, Fields};
 use sip::message::Request;
 use sip::name::Name;
 use sip::session::Refresher as Side;
-use sip::transport::flow::{Flow, Protocol, Stream};
+use sip::transport::flow::{Protocol, Stream};
 use sip::transport::listeners::Listeners;
 use sip::uri::{Scheme, Uri};
 
@@ -70,10 +72,10 @@ pub(super) fn refusal(refusal: &Refusal) -> Vec<Field> {
     vec![(Name::RetryAfter, seconds.to_string()), reason(503, text)]
 }
 
-/// Our Contact, as the far end of this flow reaches us. Within a secure dialog it is a SIPS URI.
-pub(super) fn contact(listeners: &Listeners, flow: Flow, secure: bool) -> Field {
-    let protocol = if secure { Protocol::TLS } else { flow.protocol() };
-    let address = listeners.sent_by(protocol, flow.local.ip());
+/// Our Contact, as a far end reaches us at this address over this transport. Within a secure dialog it is a SIPS URI.
+pub(super) fn contact(listeners: &Listeners, protocol: Protocol, local: IpAddr, secure: bool) -> Field {
+    let protocol = if secure { Protocol::TLS } else { protocol };
+    let address = listeners.sent_by(protocol, local);
     let uri = match protocol {
         _ if secure => format!("sips:{address}"),
         Protocol::Udp => format!("sip:{address};transport=udp"),

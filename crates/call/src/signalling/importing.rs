@@ -13,7 +13,7 @@ use sip::dialog::responses::Outcome;
 use sip::dialog::state::{Dialog, Role};
 use sip::message::Response as SentResponse;
 use sip::method::Method;
-use sip::transport::flow::{Connection, Flow, Link, Protocol, Stream};
+use sip::transport::flow::{Flow, Protocol};
 
 use crate::audio::Participant;
 use crate::handover::message::{
@@ -25,6 +25,7 @@ use crate::session_timer::{Refresher, SessionTimer};
 use crate::time::Time;
 
 use super::agent::UserAgent;
+use super::authentication::Authorizations;
 use super::call::{Call, Import, Media, Progress, Purpose, Refresh};
 use super::destination::media_path;
 use super::headers;
@@ -36,8 +37,6 @@ use super::response::finish;
 const PROBE_LIMIT: Duration = Duration::from_millis(700);
 /// How long a call that has answered waits for the others of its conference.
 const READY_LIMIT: Duration = Duration::from_secs(10);
-/// A connection that there is not: one is opened when a request is to be sent.
-const NO_CONNECTION: Connection = Connection(0);
 
 impl UserAgent {
     /// Takes in a call of another process, and probes its far end. [`Handover::Ready`] follows, or
@@ -95,6 +94,8 @@ impl UserAgent {
             stream: self.random.stream(),
             timer: self.import_timer(timer),
             refresh: Refresh::ByTimer,
+            dialling: None,
+            authorizations: Authorizations::default(),
         });
         self.outputs.push(Output::OpenPort { call: call_id, spare: false });
         Ok(call_id)
@@ -111,17 +112,12 @@ impl UserAgent {
     }
 
     fn import_flow(&self, path: &ExportedPath) -> Result<Flow, NotImported> {
-        let (link, protocol) = match path.transport {
-            Transport::Udp => (Link::Datagrams, Protocol::Udp),
-            Transport::Tcp => (Link::Connection(Stream::Tcp, NO_CONNECTION), Protocol::TCP),
-            Transport::Tls => (Link::Connection(Stream::Tls, NO_CONNECTION), Protocol::TLS),
+        let protocol = match path.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::TCP,
+            Transport::Tls => Protocol::TLS,
         };
-        let listener = self.listeners().0.iter().find(|listener| listener.protocol == protocol);
-        let bound = listener.ok_or(NotImported::Transport)?.address;
-        let ip = if bound.ip().is_unspecified() { self.settings.media } else { bound.ip() };
-        let is_usable = ip.to_canonical().is_ipv4() == path.remote.ip().to_canonical().is_ipv4();
-        let local = is_usable.then_some(SocketAddr::new(ip, bound.port()));
-        Ok(Flow { link, local: local.ok_or(NotImported::Transport)?, remote: path.remote })
+        self.flow_to(protocol, path.remote).ok_or(NotImported::Transport)
     }
 
     fn import_timer(&self, timer: ExportedTimer) -> SessionTimer {

@@ -7,6 +7,7 @@ use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Flow, Peer};
 
 use crate::audio::Participant;
+use crate::dial::DialError;
 use crate::handover::message::ExportedStream;
 use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::{Outgoing, Plan};
@@ -52,11 +53,13 @@ pub(crate) enum Input {
 }
 
 /// Why there is no media port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPort {
     /// Calls have all of them.
+    #[error("calls have all of them")]
     Exhausted,
     /// The system refuses one; the text says why.
+    #[error("{0}")]
     Refused(String),
 }
 
@@ -125,6 +128,13 @@ pub(crate) enum Output {
         call: Participant,
         /// What has become of it.
         event: Handover,
+    },
+    /// A call that was dialled is answered, or failed. Follows once for each.
+    Dialled {
+        /// Which call.
+        call: Participant,
+        /// What has become of it.
+        outcome: Result<(), DialError>,
     },
     /// The probe is over, signalling and media.
     ProbeOver,

@@ -13,6 +13,7 @@ use crate::sdp::{Offer, Unacceptable, body};
 use crate::session_timer::{Policy, SessionTimer, TooShort};
 
 use super::agent::{ExpectedProbe, UserAgent};
+use super::authentication::Authorizations;
 use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
 use super::destination::is_translated;
 use super::headers::{self, abilities};
@@ -166,6 +167,8 @@ impl UserAgent {
             negotiation: None,
             timer: terms.timer,
             refresh: Refresh::ByTimer,
+            dialling: None,
+            authorizations: Authorizations::default(),
         };
         self.open_port(&mut call);
         self.calls.insert(call);

@@ -3,6 +3,10 @@
 mod authentication;
 mod calls;
 pub(crate) mod device;
+mod dialled;
+mod dialling;
+mod dialling_devices;
+pub(crate) mod far_end;
 mod handover;
 mod keys;
 pub(crate) mod kit;

@@ -70,7 +70,7 @@ impl UserAgent {
                 self.end_elsewhere(call);
             }
             // Both sides have hung up at the same time.
-            Progress::Ending { .. } | Progress::Over => {}
+            Progress::Calling { .. } | Progress::GivenUp | Progress::Ending { .. } | Progress::Over => {}
         }
     }
 

@@ -77,7 +77,11 @@ impl World {
             Output::Release(call) => Some(self.release(call)),
             Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             // No call of these worlds is moved: see `moving`.
-            Output::HandOut(_) | Output::Resume { .. } | Output::Handover { .. } | Output::ProbeOver => None,
+            Output::HandOut(_)
+            | Output::Resume { .. }
+            | Output::Handover { .. }
+            | Output::Dialled { .. }
+            | Output::ProbeOver => None,
         })
     }
 

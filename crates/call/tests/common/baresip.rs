@@ -48,6 +48,11 @@ impl Baresip {
         Baresip::start(hertz, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto"), &[])
     }
 
+    /// Starts a phone without an account that rings until its user answers, which nobody does.
+    pub fn ringing(hertz: u32) -> Baresip {
+        Baresip::start(hertz, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"), &[])
+    }
+
     /// Starts a phone that registers at a node, with the transport as a parameter, and answers calls by itself.
     pub fn registered(hertz: u32, node: &str, user: &str, password: &str) -> Baresip {
         let account =
@@ -88,6 +93,16 @@ impl Baresip {
     /// Where it is called.
     pub fn sip(&self) -> SocketAddr {
         self.sip
+    }
+
+    /// Waits until it can be called.
+    pub async fn is_ready(&mut self) {
+        self.program.wait_for("baresip is ready", 1).await;
+    }
+
+    /// Waits until it rings.
+    pub async fn rings(&mut self) {
+        self.program.wait_for("Incoming call from", 1).await;
     }
 
     /// Waits until it is registered.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Linphone {
     program: Program,
+    sip: SocketAddr,
     folder: TempDir,
 }
 
@@ -51,7 +52,7 @@ impl Linphone {
 
     /// Starts a phone with more lines of the section `sip` of its configuration, and what may follow it, and with more
     /// files in its home.
-    async fn start_with(ip: IpAddr, hertz: u32, sip: &str, files: &[(&str, String)]) -> Linphone {
+    async fn start_with(ip: IpAddr, hertz: u32, more: &str, files: &[(&str, String)]) -> Linphone {
         let folder = tempfile::Builder::new().prefix("linphone-").tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         // Its core does not start without its database, and it makes no folder for that.
@@ -64,7 +65,7 @@ impl Linphone {
         let (port, tls, media) = (free_port(ip), free_port(ip), free_port(ip));
         let config = format!(
             "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\ncontact=sip:linphone@{ip}\n\
-             bind_address={ip}\nguess_hostname=0\nuse_ipv6=0\nipv6_migration_done=1\n{sip}\n\
+             bind_address={ip}\nguess_hostname=0\nuse_ipv6=0\nipv6_migration_done=1\n{more}\n\
              [rtp]\naudio_rtp_port={media}\nbind_address={ip}\n\n\
              [audio_codec_0]\nmime=opus\nrate=48000\nchannels=2\nenabled=0\n"
         );
@@ -74,7 +75,8 @@ impl Linphone {
         // It answers by itself.
         command.env("HOME", folder.path()).args(["-a", "-c"]).arg(path("config")).stdin(Stdio::piped());
         let program = Program::start(&mut command, &path("log"));
-        let mut phone = Linphone { program, folder };
+        let sip = SocketAddr::new(ip, port);
+        let mut phone = Linphone { program, sip, folder };
         phone.program.wait_for("linphonec>", 1).await;
         let (sent, received) = (phone.folder.path().join("sent.wav"), phone.received());
         phone.command("soundcard use files");
@@ -114,6 +116,11 @@ impl Linphone {
         self.program.wait_for("Media streams established", 1).await;
     }
 
+    /// Where it is called, over UDP and TCP.
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
     fn received(&self) -> std::path::PathBuf {
         self.folder.path().join("received.wav")
     }
@@ -143,6 +150,11 @@ impl Linphone {
     pub async fn is_refreshed(&mut self) {
         // The first time is that of the call itself.
         self.program.wait_for("Media streams established", 3).await;
+    }
+
+    /// Waits until the node has ended the call.
+    pub async fn wait_for_hang_up(mut self) {
+        self.program.wait_for("ended (No error)", 1).await;
     }
 
     pub async fn hang_up(mut self) {

@@ -1,10 +1,13 @@
 //! The tables of `machine.toml` on accounts, until the Management Node configures them: who may register devices and
-//! call rooms that take accounts alone. Earlier releases ignore these tables. No fault shows a secret.
+//! call rooms that take accounts alone, and what this node shows to those who ask who it is. Earlier releases ignore
+//! these tables. No fault shows a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use call::{Account, Accounts, Algorithm, AuthenticationSettings, RegistrationSettings, Secret};
+use call::{
+    Account, Accounts, Algorithm, AuthenticationSettings, Login, Logins, RegistrationSettings, Secret,
+};
 use serde::{Deserialize, Deserializer, de};
 
 /// How accounts are asked who they are, and in which rooms.
@@ -34,6 +37,17 @@ pub(super) struct AccountTable {
     ha1: BTreeMap<Algorithm, Hidden>,
     #[serde(default)]
     aliases: Vec<String>,
+}
+
+/// A login for those who ask calls of this node for one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginTable {
+    realm: String,
+    username: String,
+    password: Option<Hidden>,
+    #[serde(default)]
+    ha1: BTreeMap<Algorithm, Hidden>,
 }
 
 /// A secret in the file.
@@ -87,19 +101,40 @@ pub(super) fn accounts(tables: Vec<AccountTable>) -> Result<Accounts, String> {
     Accounts::new(accounts).map_err(|error| error.to_string())
 }
 
+/// The logins of their tables.
+pub(super) fn logins(tables: Vec<LoginTable>) -> Result<Logins, String> {
+    let logins = tables.into_iter().map(LoginTable::login).collect::<Result<Vec<_>, _>>()?;
+    Ok(Logins::new(logins))
+}
+
 impl AccountTable {
     fn account(self) -> Result<Account, String> {
         let Self { username, password, ha1, aliases } = self;
-        let secret = match (password, ha1.is_empty()) {
-            (Some(_), false) => {
-                return Err(format!("the account {username:?} has a password and ha1; give it one of them"));
-            }
-            (Some(Hidden(password)), true) => Secret::Password(password),
-            (None, _) => {
-                Secret::Hashes(ha1.into_iter().map(|(algorithm, Hidden(hash))| (algorithm, hash)).collect())
-            }
-        };
+        let secret = secret(&format!("the account {username:?}"), password, ha1)?;
         Ok(Account { username, secret, aliases })
+    }
+}
+
+impl LoginTable {
+    fn login(self) -> Result<Login, String> {
+        let Self { realm, username, password, ha1 } = self;
+        if password.is_none() && ha1.is_empty() {
+            return Err(format!("the login of {realm:?} has no secret; set password or ha1"));
+        }
+        let secret = secret(&format!("the login of {realm:?}"), password, ha1)?;
+        Ok(Login { realm, username, secret })
+    }
+}
+
+/// The secret of an account or a login, which is one of the two.
+fn secret(whose: &str, password: Option<Hidden>, ha1: BTreeMap<Algorithm, Hidden>) -> Result<Secret, String> {
+    match password {
+        Some(_) if !ha1.is_empty() => Err(format!("{whose} has a password and ha1; give it one of them")),
+        Some(Hidden(password)) => Ok(Secret::Password(password)),
+        None => {
+            let hashes = ha1.into_iter().map(|(algorithm, Hidden(hash))| (algorithm, hash));
+            Ok(Secret::Hashes(hashes.collect()))
+        }
     }
 }
 
@@ -117,7 +152,8 @@ mod tests {
             "{NODE}[authentication]\nrealm = 'video'\nalgorithms = ['SHA-512-256', 'MD5']\nrooms = ['Board']\n\
              [registration]\nmax_expires_seconds = 90\n\
              [[accounts]]\nusername = 'ann'\npassword = 'geheim'\naliases = ['ann', 'sales']\n\
-             [[accounts]]\nusername = 'bob'\nha1 = {{ SHA-512-256 = '{HASH}' }}\n"
+             [[accounts]]\nusername = 'bob'\nha1 = {{ SHA-512-256 = '{HASH}' }}\n\
+             [[logins]]\nrealm = 'provider'\nusername = 'trunk'\npassword = 'geheim'\n"
         );
         let settings = Settings::parse(&text).unwrap();
         let expected = AuthenticationSettings {
@@ -131,6 +167,8 @@ mod tests {
         assert_eq!(secret("ann"), Secret::Password("geheim".into()));
         assert_eq!(secret("bob"), Secret::Hashes([(Algorithm::Sha512Over256, HASH.into())].into()));
         assert_eq!(settings.accounts.owner("sales").unwrap().username, "ann");
+        let login = settings.logins.get("provider").unwrap();
+        assert_eq!((login.username.as_str(), &login.secret), ("trunk", &secret("ann")));
         assert!(!format!("{settings:?}").contains("geheim"));
     }
 
@@ -150,6 +188,10 @@ mod tests {
         check("ha1 = { MD4 = 'geheim' }", "MD4");
         check("password = 'geheim'\nha1 = { MD5 = 'geheim' }", "one of them");
         check("password = 'geheim'\n[[accounts]]\nusername = 'ann'\npassword = 'geheim'", "two accounts");
+        let login = "[[logins]]\nrealm = 'r'\nusername = 'u'\n";
+        check(&format!("password = 'geheim'\n{login}"), "the login of \"r\" has no secret");
+        let both = "password = 'geheim'\nha1 = { MD5 = 'geheim' }";
+        check(&format!("password = 'geheim'\n{login}{both}"), "the login of \"r\" has a password and ha1");
         check("password = 'geheim'\n[authentication]\nalgorithms = []", "algorithms");
     }
 }

@@ -82,7 +82,8 @@ impl Authenticator {
         account: Option<&Account>,
         realm: &str,
     ) -> Judgement {
-        let ha1 = account.and_then(|account| account.ha1(credentials.algorithm, realm));
+        let ha1 =
+            account.and_then(|account| account.secret.ha1(credentials.algorithm, &account.username, realm));
         // The same hashes are made without an account, so that the response time does not reveal which accounts exist.
         let expected = credentials.expected(ha1.as_deref().unwrap_or_default(), method);
         let is_equal = verify_slices_are_equal(expected.as_bytes(), &credentials.response).is_ok();

@@ -10,7 +10,7 @@ use sip::uri::Uri;
 use crate::settings::AuthenticationSettings;
 
 use super::algorithm::Algorithm;
-use super::digest::Answered;
+use super::digest::{Answered, Quality};
 
 /// Credentials for our realm that can be judged.
 #[derive(Clone, Debug)]
@@ -81,8 +81,7 @@ impl<'a> Credentials<'a> {
             algorithm: self.algorithm,
             nonce: &self.nonce,
             uri: &self.uri,
-            count: &self.count_text,
-            cnonce: &self.cnonce,
+            quality: Quality::Auth { count: &self.count_text, cnonce: &self.cnonce },
         };
         answered.response(ha1, method)
     }

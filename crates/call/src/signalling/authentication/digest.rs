@@ -10,10 +10,16 @@ pub(super) struct Answered<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) nonce: &'a [u8],
     pub(super) uri: &'a [u8],
-    /// The number of requests with this nonce, in eight digits.
-    pub(super) count: &'a [u8],
-    /// A nonce of the client.
-    pub(super) cnonce: &'a [u8],
+    pub(super) quality: Quality<'a>,
+}
+
+/// `qop`, with what it brings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Quality<'a> {
+    /// `auth`: the number of requests with this nonce, in eight digits, and a nonce of the client.
+    Auth { count: &'a [u8], cnonce: &'a [u8] },
+    /// None, as servers of RFC 2069 have it (RFC 3261 section 22.4).
+    Absent,
 }
 
 impl Answered<'_> {
@@ -21,7 +27,12 @@ impl Answered<'_> {
     pub(super) fn response(&self, ha1: &str, method: Method<'_>) -> String {
         let target = self.algorithm.hash(&[method.as_str().as_bytes(), self.uri]);
         let (ha1, target) = (ha1.as_bytes(), target.as_bytes());
-        self.algorithm.hash(&[ha1, self.nonce, self.count, self.cnonce, b"auth", target])
+        match self.quality {
+            Quality::Auth { count, cnonce } => {
+                self.algorithm.hash(&[ha1, self.nonce, count, cnonce, b"auth", target])
+            }
+            Quality::Absent => self.algorithm.hash(&[ha1, self.nonce, target]),
+        }
     }
 }
 
@@ -33,7 +44,8 @@ mod tests {
     fn check(algorithm: Algorithm, who: [&str; 3], of: [&str; 3], expected: &str) {
         let [nonce, cnonce, uri] = of.map(str::as_bytes);
         let ha1 = algorithm.hash(&who.map(str::as_bytes));
-        let answered = Answered { algorithm, nonce, uri, count: b"00000001", cnonce };
+        let quality = Quality::Auth { count: b"00000001", cnonce };
+        let answered = Answered { algorithm, nonce, uri, quality };
         assert_eq!(answered.response(&ha1, Method::Other("GET")), expected, "{algorithm}");
     }
 
@@ -57,5 +69,14 @@ mod tests {
         ];
         let expected = "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5";
         check(Algorithm::Sha512Over256, who, of, expected);
+    }
+    #[test]
+    fn response_without_quality_is_that_of_rfc_2069() {
+        // The example of its section 2.4, as corrected by erratum 749.
+        let algorithm = Algorithm::Md5;
+        let ha1 = algorithm.hash(&[b"Mufasa", b"testrealm@host.com", b"CircleOfLife"]);
+        let nonce = b"dcd98b7102dd2f0e8b11d0f600bfb0c093";
+        let answered = Answered { algorithm, nonce, uri: b"/dir/index.html", quality: Quality::Absent };
+        assert_eq!(answered.response(&ha1, Method::Other("GET")), "1949323746fe6a43ef61f9606e7febea");
     }
 }

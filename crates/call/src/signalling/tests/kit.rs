@@ -171,6 +171,11 @@ impl World {
                 self.reports.push(event);
                 Vec::new()
             }
+            Output::Dialled { call, outcome } => {
+                let outcome = outcome.map_or_else(|error| error.to_string(), |()| "answered".into());
+                self.done.push(format!("dialled {}: {outcome}", call.0));
+                Vec::new()
+            }
             Output::ProbeOver => {
                 self.done.push("probe over".into());
                 Vec::new()

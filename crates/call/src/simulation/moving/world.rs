@@ -386,6 +386,7 @@ impl World {
             | Output::Join { .. }
             | Output::Change { .. }
             | Output::Resume { .. }
+            | Output::Dialled { .. }
             | Output::ProbeOver => {}
         }
         Vec::new()
