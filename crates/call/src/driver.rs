@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audio::Participant;
 use crate::calls::{Calls, Stats, Ticket};
 use crate::dial::DialError;
-use crate::handover::message::ExportedCall;
+use crate::handover::message::{ExportedCall, ExportedReceived};
 use crate::handover::{NotExported, NotImported};
 use crate::media::ports::{MediaPort, PortError, PortPool};
 use crate::media::shard::LegId;
@@ -171,15 +171,28 @@ impl Driver {
         begun.map(|call| OutgoingCall::new(call, Arc::downgrade(self), outcome))
     }
 
+    /// How far the streams have come of those in a conference whose sound is encrypted.
+    pub(crate) async fn received(&self, room: &RoomName) -> BTreeMap<Participant, Vec<ExportedReceived>> {
+        let (sender, received) = oneshot::channel();
+        let report = |streams| drop(sender.send(streams));
+        self.media.send(Command::Received(room.clone(), Box::new(report)));
+        // A thread that has failed carries no call.
+        received.await.unwrap_or_default()
+    }
+
     /// Exports all calls of a conference, each as far as it can be. What becomes of them is reported.
     pub(crate) fn export(
         self: &Arc<Driver>,
         room: &RoomName,
+        mut received: BTreeMap<Participant, Vec<ExportedReceived>>,
         reports: &HandoverReports,
     ) -> Vec<(Participant, Result<ExportedCall, NotExported>)> {
         self.act_on(|agent, now| {
             let calls = agent.agent.calls_in(room);
-            let exported = calls.into_iter().map(|call| (call, agent.agent.export(now, call)));
+            let exported = calls.into_iter().map(|call| {
+                let received = received.remove(&call).unwrap_or_default();
+                (call, agent.agent.export(now, call, received))
+            });
             let exported: Vec<_> = exported.collect();
             exported.iter().for_each(|(call, _)| agent.report_to(*call, reports));
             (exported, Vec::new())
@@ -249,6 +262,9 @@ impl Driver {
                 let handed_out = self.media_events.clone();
                 let report = move |stream| drop(handed_out.send(Input::HandedOut { call, stream }));
                 self.media.send(Command::HandOut(LegId(call.0), Box::new(report)));
+            }
+            Output::GoOnReceiving { call, received } => {
+                self.media.send(Command::GoOnReceiving(LegId(call.0), received));
             }
             Output::Resume { call, stream } => self.media.send(Command::Resume(LegId(call.0), stream)),
             Output::Handover { call, event } => {

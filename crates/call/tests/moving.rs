@@ -27,10 +27,12 @@ async fn move_conference(from: &CallEngine, to: &CallEngine) -> (BTreeMap<Partic
     tokio::join!(give, to.take_calls(there))
 }
 
-async fn phones_of_baresip_move(test: u8, transport: &str) {
+/// One of the phones may protect its sound, by a value of `mediaenc`.
+async fn phones_of_baresip_move(test: u8, transport: &str, protection: Option<&str>) {
     let (first, second) = two_engines(test).await;
     let room = format!("sip:meet@{};transport={transport}", first.sip_address());
-    let (mut low, mut high) = (Baresip::dial(400, &room), Baresip::dial(1000, &room));
+    let mut low = Baresip::dial_with(400, &room, protection.map(|value| (value, "srtp")));
+    let mut high = Baresip::dial(1000, &room);
     low.established().await;
     high.established().await;
     low.hears(1000).await;
@@ -53,12 +55,17 @@ async fn phones_of_baresip_move(test: u8, transport: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_of_baresip_move_and_hear_each_other_over_udp() {
-    phones_of_baresip_move(125, "udp").await;
+    phones_of_baresip_move(125, "udp", None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_of_baresip_move_and_hear_each_other_over_tcp() {
-    phones_of_baresip_move(126, "tcp").await;
+    phones_of_baresip_move(126, "tcp", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phone_of_baresip_moves_with_its_encrypted_sound() {
+    phones_of_baresip_move(128, "udp", Some("srtp-mand")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

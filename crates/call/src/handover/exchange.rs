@@ -40,7 +40,8 @@ pub(crate) async fn give(
 ) -> BTreeMap<Participant, Given> {
     let (sender, mut reports) = mpsc::unbounded_channel();
     let mut peer = Peer::new(connection);
-    let (mut giver, steps) = Giver::begin(driver.export(room, &sender));
+    let received = driver.received(room).await;
+    let (mut giver, steps) = Giver::begin(driver.export(room, received, &sender));
     let mut steps = VecDeque::from(steps);
     loop {
         while let Some(step) = steps.pop_front() {

@@ -5,6 +5,7 @@
 //! release adds has a default and unknown fields are ignored; `tests/handover/recorded/` has messages of every release
 //! so far, and the tests read them.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub struct ExportedCall {
     pub timer: ExportedTimer,
     /// What was offered and agreed (RFC 3264).
     pub session: ExportedSession,
+    /// How far each stream of the far end has come, if its sound is encrypted.
+    #[serde(default)]
+    pub received: Vec<ExportedReceived>,
 }
 
 /// A confirmed dialog (RFC 3261 section 12) without a request in progress. Values of headers are as in a message, but
@@ -125,6 +129,31 @@ pub struct ExportedSession {
     pub numbers: Vec<ExportedFormat>,
     /// Whether sound was ever agreed both ways: only then is a far end that no longer receives on hold.
     pub took_part: bool,
+    /// The keys of SRTP, if the sound is encrypted.
+    #[serde(default)]
+    pub keys: Option<ExportedKeys>,
+}
+
+/// The keys of both directions, named by the session descriptions (RFC 4568). They are secret: whoever carries the message
+/// lets nobody read it, and [`fmt::Debug`] shows the suite alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedKeys {
+    /// The suite, by its name in descriptions.
+    pub suite: String,
+    /// The tag of the node's key in its descriptions.
+    pub tag: u32,
+    /// The node's master key and salt, in base64.
+    pub ours: String,
+    /// Those of the far end.
+    pub theirs: String,
+    /// How many bytes of each packet of the far end identify its key.
+    pub theirs_mki: u8,
+}
+
+impl fmt::Debug for ExportedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExportedKeys").field("suite", &self.suite).finish_non_exhaustive()
+    }
 }
 
 /// A media line.
@@ -206,4 +235,28 @@ pub struct ExportedStream {
     pub octets: u32,
     /// Where it sends to, if that is known: the accepted source of the far end.
     pub target: Option<SocketAddr>,
+    /// How far it has come under its key, if it is encrypted. Nobody else may go on from there: two packets of the same
+    /// source and index under one key reveal their content.
+    #[serde(default)]
+    pub sealed: Option<ExportedSealed>,
+}
+
+/// How far an encrypted stream of the node has come (RFC 3711).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedSealed {
+    /// How often the sequence number has wrapped before its next packet.
+    pub rollover: u64,
+    /// The index of its last control packet.
+    pub control: u32,
+}
+
+/// How far an encrypted stream of the far end has come. What is older than that counts as received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedReceived {
+    /// Its synchronisation source.
+    pub ssrc: u32,
+    /// The highest index of its packets of sound: the sequence number with its wraps above it.
+    pub sound: Option<u64>,
+    /// The highest index of its control packets.
+    pub control: Option<u32>,
 }

@@ -37,9 +37,6 @@ pub enum NotExported {
     /// A request within it is in progress, or it was not answered yet. A moment later it may be exported.
     #[error("a request within the call is in progress; try again in a moment")]
     Busy,
-    /// Its sound is encrypted.
-    #[error("its sound is encrypted, and its keys do not move")]
-    Protected,
     /// Its far end is reached over its own connection alone.
     #[error("the far end is behind an address translator and is reached over its connection alone")]
     Unreachable,

@@ -16,7 +16,7 @@ fn call() -> ExportedCall {
 }
 
 fn stream() -> ExportedStream {
-    ExportedStream { ssrc: 1, sequence: 2, timestamp: 3, packets: 4, octets: 5, target: None }
+    ExportedStream { ssrc: 1, sequence: 2, timestamp: 3, packets: 4, octets: 5, target: None, sealed: None }
 }
 
 const A: Participant = Participant(1);

@@ -8,10 +8,11 @@ use crate::audio::activity::Activity;
 use crate::audio::jitter::JitterBuffer;
 use crate::audio::mixer::{Listener, Mixer};
 use crate::audio::{Codec, TICK, Tag};
-use crate::handover::message::ExportedStream;
+use crate::handover::message::{ExportedReceived, ExportedStream};
 use crate::rtcp;
 use crate::rtp::Header;
 use crate::sdp::{Agreed, Content, Direction, Format, PacketTime, Rtcp, Security};
+use crate::srtp::Received;
 use crate::time::Time;
 
 use super::control::{Channel, Control};
@@ -193,13 +194,29 @@ impl Leg {
     pub(crate) fn stream(&self) -> ExportedStream {
         let Outgoing { ssrc, sequence, timestamp } = self.outgoing;
         let (packets, octets) = self.control.sent();
-        ExportedStream { ssrc, sequence, timestamp, packets, octets, target: self.latch.target() }
+        let sealed = self.protection.as_ref().map(|protection| protection.export_sealed(ssrc));
+        ExportedStream { ssrc, sequence, timestamp, packets, octets, target: self.latch.target(), sealed }
+    }
+
+    /// How far the streams of the far end have come, if they are encrypted.
+    pub(crate) fn received(&self) -> Option<Vec<ExportedReceived>> {
+        self.protection.as_ref().map(Protection::export_received)
+    }
+
+    /// The streams of the far end go on from where another process has seen them.
+    pub(crate) fn go_on_receiving(&mut self, received: Received) {
+        if let (Some(protection), Security::Keys(keys)) = (&mut self.protection, &self.plan.security) {
+            protection.go_on_receiving(keys, received);
+        }
     }
 
     /// The outgoing stream goes on from where another process has left it.
     pub(crate) fn resume(&mut self, stream: ExportedStream) {
-        let ExportedStream { ssrc, sequence, timestamp, packets, octets, target } = stream;
+        let ExportedStream { ssrc, sequence, timestamp, packets, octets, target, sealed } = stream;
         self.outgoing = Outgoing { ssrc, sequence, timestamp };
+        if let (Some(protection), Some(sealed)) = (&mut self.protection, sealed) {
+            protection.resume((ssrc, sequence), sealed);
+        }
         self.control.resume(packets, octets);
         self.latch.resume(target);
     }

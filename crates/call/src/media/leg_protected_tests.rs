@@ -5,7 +5,7 @@ use super::tests::{said, spoken};
 use super::*;
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant};
 use crate::sdp::{Keys, PacketTime};
-use crate::srtp::{MasterKey, Received, Receiver, Sender, Sent, Suite};
+use crate::srtp::{MasterKey, Received, Receiver, Sender, Sent, Stream, Suite};
 
 const DECLARED: &str = "192.0.2.1:5004";
 const ELSEWHERE: &str = "203.0.113.9:1234";
@@ -248,12 +248,102 @@ fn leg_that_becomes_protected_takes_nothing_in_the_clear_any_more_and_back() {
     assert_eq!(counts(&mut leg, 4, clear.plain()), (true, 172));
 }
 
+/// A leg of another process that goes on from this one, under the keys 1 and `theirs`, and has not said anything yet.
+fn moved(leg: &Leg, received: &[ExportedReceived], theirs: u8) -> Leg {
+    let stream = |it: &ExportedReceived| Stream::after(it.ssrc, it.sound, it.control).expect("indices");
+    let received = Received { key: key(2), mki: 0, streams: received.iter().map(stream).collect() };
+    let security = Security::Keys(keys(1, theirs));
+    let own = Outgoing { ssrc: 70, sequence: 7000, timestamp: 0 };
+    let mut other = Leg::new(Time(0), leg.tag, plan(security), own);
+    other.go_on_receiving(received);
+    other
+}
+
+#[test]
+fn encrypted_stream_goes_on_in_another_process_wherever_its_numbers_wrap() {
+    for before in 3..9 {
+        let mut receiver = Receiver::new(Received::new(key(1), 0));
+        let mut opened = Vec::new();
+        let mut here = leg(Outgoing { sequence: 65_530, ..OUTGOING });
+        for _ in 0..before {
+            assert!(receiver.open(&sent(&mut here).0, None, &mut opened));
+        }
+        let mut report = Vec::new();
+        assert!(here.report(Time(10_000), "node", &mut report).is_some());
+        assert!(receiver.open(&report, None, &mut opened));
+
+        let mut there = moved(&here, &[], 2);
+        there.resume(here.stream());
+        there.start(Time(0));
+        for number in 0..9 {
+            assert!(receiver.open(&sent(&mut there).0, None, &mut opened), "{number} after {before}");
+            let sequence = Header::parse(&opened).map(|(header, _)| header.sequence);
+            assert_eq!(sequence, Some(65_530_u16.wrapping_add(before + number)));
+        }
+        assert!(there.report(Time(20_000), "node", &mut report).is_some());
+        assert!(receiver.open(&report, None, &mut opened), "its index is a new one");
+    }
+}
+
+#[test]
+fn encrypted_sound_of_the_far_end_goes_on_in_another_process_and_does_not_come_again() {
+    let (mut here, mut far) = (leg(OUTGOING), Far::new(2));
+    let last = (9, (5 << 16) | 7);
+    far.sender = Sender::new(Sent { sound: Some(last), ..Sent::new(key(2)) });
+    far.sequence = 8;
+    here.go_on_receiving(Received {
+        key: key(2),
+        mki: 0,
+        streams: vec![Stream::after(last.0, Some(last.1), None).expect("an index")],
+    });
+    let (first, report, second) = (far.sound(), far.report(), far.sound());
+    [&first, &report].into_iter().for_each(|datagram| receive(&mut here, 0, DECLARED, datagram));
+    let received = here.received().expect("it is encrypted");
+    assert_eq!(received, [ExportedReceived { ssrc: 9, sound: Some((5 << 16) | 8), control: Some(1) }]);
+
+    let counts = |leg: &mut Leg, datagram: &[u8]| {
+        leg.heard = Time(0);
+        receive(leg, 20, DECLARED, datagram);
+        leg.heard == Time(20)
+    };
+    let mut there = moved(&here, &received, 2);
+    assert!(!counts(&mut there, &first) && !counts(&mut there, &report), "they have come");
+    assert!(counts(&mut there, &second), "its wraps are known");
+    // The far end has taken another key when it came over, and goes on counting.
+    let mut there = moved(&here, &received, 3);
+    far.sender = Sender::new(Sent { key: key(3), ..*far.sender.sent() });
+    assert!(counts(&mut there, &far.sound()) && counts(&mut there, &second));
+}
+
+#[test]
+fn another_process_that_knows_no_stream_begins_its_own_under_the_same_key() {
+    let mut here = leg(OUTGOING);
+    sent(&mut here);
+    let mut there = moved(&here, &[], 2);
+    there.start(Time(0));
+    let mut opened = Vec::new();
+    assert!(Receiver::new(Received::new(key(1), 0)).open(&sent(&mut there).0, None, &mut opened));
+    assert_eq!(Header::parse(&opened).map(|(header, _)| header.ssrc), Some(70), "no index comes twice");
+}
+
 #[test]
 fn what_cannot_be_sealed_is_not_sent() {
-    let mut leg = leg(OUTGOING);
+    for moves in [false, true] {
+        check_that_nothing_is_sealed(moves);
+    }
+}
+
+fn check_that_nothing_is_sealed(moves: bool) {
+    let mut leg = leg(Outgoing { sequence: 0, ..OUTGOING });
     let state = leg.protected_state().expect("a protection");
     let spent = Sent { sound: Some((7, (1 << 48) - 1)), control: (1 << 31) - 1, ..state.sent };
     leg.protection = Some(Protection::restore(State { sent: spent, ..state }));
+    if moves {
+        let stream = leg.stream();
+        leg = moved(&leg, &[], 2);
+        leg.resume(stream);
+        leg.start(Time(0));
+    }
     leg.hear(&mut spoken(500));
     let mut datagram = Vec::new();
     assert_eq!(leg.next_packet(&mut datagram), None);

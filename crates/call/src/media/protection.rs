@@ -1,14 +1,16 @@
 //! SRTP of one leg: a packet that is sent is sealed under our key, one that is received counts only when it is genuine and
 //! has not come before. Pure.
 //!
-//! What both directions have come to is plain data, [`State`], from which another protection goes on: under other keys,
-//! and later in another process (not there yet). Relies on [`crate::srtp`] for packets and streams, and on the session descriptions for the keys. Knows no addresses.
+//! What both directions have come to is plain data, [`State`], from which another protection goes on under other keys.
+//! Another process goes on from less: how far the streams have come. Relies on [`crate::srtp`] for packets and streams,
+//! and on the session descriptions for the keys. Knows no addresses.
 
 use std::time::Duration;
 
+use crate::handover::message::{ExportedReceived, ExportedSealed};
 use crate::rtcp::is_rtcp;
 use crate::sdp::Keys;
-use crate::srtp::{Received, Receiver, Sender, Sent};
+use crate::srtp::{Received, Receiver, Sender, Sent, Stream};
 use crate::time::Time;
 
 /// How long packets under a key that was replaced may still arrive, once there was sound under the new one.
@@ -94,6 +96,35 @@ impl Protection {
     /// What was sent.
     pub(crate) fn sent(&self) -> &Sent {
         self.sender.sent()
+    }
+
+    /// How far our stream has come, for another process.
+    pub(crate) fn export_sealed(&self, ssrc: u32) -> ExportedSealed {
+        let sent = self.sent();
+        ExportedSealed { rollover: sent.rollover(ssrc), control: sent.control }
+    }
+
+    /// Our stream goes on from where another process has left it, with a packet of this number.
+    pub(crate) fn resume(&mut self, next: (u32, u16), sealed: ExportedSealed) {
+        let ExportedSealed { rollover, control } = sealed;
+        self.sender = Sender::new(Sent::before(self.sent().key, next, rollover, control));
+    }
+
+    /// How far the streams of the far end have come, for another process.
+    pub(crate) fn export_received(&self) -> Vec<ExportedReceived> {
+        let export = |Stream { ssrc, sound, control }: &Stream| ExportedReceived {
+            ssrc: *ssrc,
+            sound: sound.map(|window| window.highest),
+            control: control.and_then(|window| window.highest.try_into().ok()),
+        };
+        self.receiver.received().streams.iter().map(export).collect()
+    }
+
+    /// The streams of the far end go on from where another process has seen them. They may be under a key that the far
+    /// end has replaced since.
+    pub(crate) fn go_on_receiving(&mut self, keys: &Keys, received: Received) {
+        let before = State { sent: *self.sent(), received, replaced: None };
+        *self = Protection::restore(before.renewed(keys));
     }
 
     /// Seals a packet; false if it cannot be, and then it must not be sent.

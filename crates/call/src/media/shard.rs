@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, Participant, Tag};
-use crate::handover::message::ExportedStream;
+use crate::handover::message::{ExportedReceived, ExportedStream};
 use crate::rooms::RoomName;
+use crate::srtp::Received;
 use crate::time::Time;
 
 use super::control::Channel;
@@ -26,6 +27,8 @@ pub(crate) enum Input<'a> {
     Start { leg: LegId },
     /// The leg's call agreed on something new.
     Change { leg: LegId, plan: Plan },
+    /// Another process has received so much of the far end, whose sound is encrypted.
+    GoOnReceiving { leg: LegId, received: Received },
     /// Another process has sent the leg's stream so far.
     Resume { leg: LegId, stream: ExportedStream },
     /// The leg's call is over.
@@ -88,6 +91,11 @@ impl Shard {
                     leg.change(now, plan);
                 }
             }
+            Input::GoOnReceiving { leg, received } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.go_on_receiving(received);
+                }
+            }
             Input::Resume { leg, stream } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.resume(stream));
             }
@@ -96,6 +104,13 @@ impl Shard {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, channel, from, datagram));
             }
         }
+    }
+
+    /// How far the streams of those in a conference have come whose sound is encrypted.
+    pub(crate) fn received(&self, room: &RoomName) -> BTreeMap<Participant, Vec<ExportedReceived>> {
+        let members = self.conferences.get(room).into_iter().flat_map(|conference| &conference.members);
+        let legs = members.filter_map(|leg| self.legs.get(leg));
+        legs.filter_map(|leg| Some((leg.tag.participant, leg.received()?))).collect()
     }
 
     /// Takes a leg out of its conference; returns where its stream has come to.

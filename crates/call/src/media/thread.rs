@@ -11,10 +11,11 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::audio::TICK;
+use crate::audio::{Participant, TICK};
 use crate::calls::Ticket;
-use crate::handover::message::ExportedStream;
+use crate::handover::message::{ExportedReceived, ExportedStream};
 use crate::rooms::RoomName;
+use crate::srtp::Received;
 use crate::time::{Clock, Time};
 
 use super::budget::Budget;
@@ -36,6 +37,9 @@ pub(crate) type OnSilence = Box<dyn Fn() + Send>;
 /// Called when a leg is taken out for another process.
 pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
 
+/// Called with how far the encrypted streams of a conference have come.
+pub(crate) type OnReceived = Box<dyn FnOnce(BTreeMap<Participant, Vec<ExportedReceived>>) + Send>;
+
 /// What the thread is to do.
 pub(crate) enum Command {
     /// A leg joins.
@@ -44,12 +48,16 @@ pub(crate) enum Command {
     Start(LegId),
     /// Its call agreed on something new.
     Change(LegId, Box<Plan>),
+    /// Another process has received so much of its far end.
+    GoOnReceiving(LegId, Box<Received>),
     /// Another process has sent its stream so far.
     Resume(LegId, ExportedStream),
     /// Its call is over: the socket is closed and the ticket given back.
     Leave(LegId),
     /// As [`Command::Leave`]; the function is called first, with where its stream has come to.
     HandOut(LegId, OnHandOut),
+    /// The function is called with how far those of a conference have come whose sound is encrypted.
+    Received(RoomName, OnReceived),
     /// End the thread.
     Stop,
 }
@@ -169,6 +177,10 @@ impl Worker {
                 Ok(Command::Change(leg, plan)) => {
                     self.shard.handle(self.clock.now(), Input::Change { leg, plan: *plan });
                 }
+                Ok(Command::GoOnReceiving(leg, received)) => {
+                    self.shard.handle(self.clock.now(), Input::GoOnReceiving { leg, received: *received });
+                }
+                Ok(Command::Received(room, report)) => report(self.shard.received(&room)),
                 Ok(Command::Resume(leg, stream)) => {
                     self.shard.handle(self.clock.now(), Input::Resume { leg, stream });
                 }

@@ -15,9 +15,9 @@ const NAME: &str = "crypto";
 /// The only method there is to name a key (RFC 4568 section 6.1).
 const METHOD: &str = "inline:";
 /// The longest tag, in digits (RFC 4568 section 9.1).
-const TAG_DIGITS: usize = 9;
+pub(super) const TAG_DIGITS: usize = 9;
 /// The longest identifier of a master key in packets, in bytes (RFC 4568 section 6.1).
-const MAX_MKI: u8 = 128;
+pub(super) const MAX_MKI: u8 = 128;
 /// The most suites that a refusal names.
 const MOST_NAMES: usize = 6;
 
@@ -48,9 +48,19 @@ pub(super) struct Named {
 impl Named {
     pub(super) fn write(&self, text: &mut String) {
         let Named { tag, key } = self;
-        let encoded = BASE64.encode(key.key_and_salt());
-        let _ = write!(text, "a={NAME}:{tag} {} {METHOD}{encoded}\r\n", key.suite().name());
+        let (suite, encoded) = (key.suite().name(), encoded(key));
+        let _ = write!(text, "a={NAME}:{tag} {suite} {METHOD}{encoded}\r\n");
     }
+}
+
+/// A key and its salt in base64.
+pub(super) fn encoded(key: &MasterKey) -> String {
+    BASE64.encode(key.key_and_salt())
+}
+
+/// The key of a suite in base64; `None` if it is none.
+pub(super) fn decoded(suite: Suite, text: &str) -> Option<MasterKey> {
+    MasterKey::new(suite, &BASE64.decode(text).ok()?)
 }
 
 /// The keys of a media line that can be used, in the far end's order, which is that of its preference.
@@ -78,9 +88,9 @@ fn read(value: &str) -> Option<Crypto> {
     let method = parameters.get(..METHOD.len()).filter(|method| method.eq_ignore_ascii_case(METHOD))?;
     // Several keys need an identifier in each packet that says which one it is under; nobody offers them.
     let mut key = parameters[method.len()..].split('|');
-    let key_and_salt = BASE64.decode(key.next()?).ok()?;
+    let theirs = decoded(suite, key.next()?)?;
     let mki = read_rest(key)?;
-    fields.all(is_harmless).then_some(Crypto { tag, key: MasterKey::new(suite, &key_and_salt)?, mki })
+    fields.all(is_harmless).then_some(Crypto { tag, key: theirs, mki })
 }
 
 /// What follows a key: how many packets it is for, and how it is identified in them. Returns the bytes of the latter. A

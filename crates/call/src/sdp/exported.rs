@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use crate::audio::Codec;
 use crate::handover::message::{
-    self, ExportedAgreement, ExportedFormat, ExportedLine, ExportedRtcp, ExportedSession,
+    self, ExportedAgreement, ExportedFormat, ExportedKeys, ExportedLine, ExportedRtcp, ExportedSession,
 };
+use crate::srtp::Suite;
 
 use super::codecs::{self, Content, LAST};
+use super::crypto::{self, MAX_MKI, Named, TAG_DIGITS};
 use super::description::{MAX_FORMATS, MAX_MEDIA};
 use super::direction::Direction;
 use super::formats::Format;
@@ -16,23 +18,17 @@ use super::numbers::Numbers;
 use super::ours::{Line, Local, Ours, Path};
 use super::packet_time::PacketTime;
 use super::rtcp::Rtcp;
-use super::security::Security;
+use super::security::{Keys, Security};
 
 /// What is wrong with a session of another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoSession(pub(crate) &'static str);
 
 impl Negotiation {
-    /// Whether sound is encrypted. Such a session is not exported: its keys and counts of packets do not go along.
-    pub(crate) fn is_protected(&self) -> bool {
-        self.agreed.as_ref().is_some_and(|agreed| agreed.security != Security::Plain)
-    }
-
     /// What goes along with the call; `None` while an offer of ours is not answered, or nothing was agreed.
     pub(crate) fn export(&self) -> Option<ExportedSession> {
         let (ours, agreed) = (self.ours.as_ref()?, self.agreed.as_ref()?);
-        // Keys that were offered to a far end that has taken none are offered no more.
-        let Ours { lines, audio, formats, direction, mux, keys: _ } = ours;
+        let Ours { lines, audio, formats, direction, mux, keys } = ours;
         (!self.is_offered).then(|| ExportedSession {
             id: self.local.session,
             origin: self.origin,
@@ -45,6 +41,7 @@ impl Negotiation {
             agreed: agreed.export(),
             numbers: export_all(self.numbers.given()),
             took_part: self.took_part,
+            keys: agreed.security.export(keys),
         })
     }
 
@@ -54,6 +51,8 @@ impl Negotiation {
     /// It could not have been exported, or names a codec that this release has not.
     pub(crate) fn import(session: &ExportedSession, path: Path) -> Result<Negotiation, NoSession> {
         let lines = import_lines(&session.lines)?;
+        let (security, keys) =
+            session.keys.as_ref().map_or(Ok((Security::Plain, Vec::new())), import_keys)?;
         if session.audio >= lines.len() {
             return Err(NoSession("no media line carries the audio"));
         }
@@ -63,7 +62,7 @@ impl Negotiation {
             formats: import_formats(&session.formats)?,
             direction: Direction::import(session.direction),
             mux: session.rtcp_mux,
-            keys: Vec::new(),
+            keys,
         };
         Ok(Negotiation {
             local: Local { address: SocketAddr::new(session.origin, 0), session: session.id, path },
@@ -71,7 +70,7 @@ impl Negotiation {
             version: session.version,
             ours: Some(ours),
             is_offered: false,
-            agreed: Some(Agreed::import(&session.agreed)?),
+            agreed: Some(Agreed { security, ..Agreed::import(&session.agreed)? }),
             numbers: Numbers::of(&import_formats(&session.numbers)?),
             took_part: session.took_part,
         })
@@ -120,6 +119,33 @@ impl Agreed {
             security: Security::Plain,
         })
     }
+}
+
+impl Security {
+    /// `named` are the keys of our last description. Those that the far end has not taken are offered no more.
+    fn export(&self, named: &[Named]) -> Option<ExportedKeys> {
+        let Security::Keys(Keys { ours, theirs, mki }) = self else { return None };
+        let tag = named.iter().find(|named| named.key == *ours).map_or(1, |named| named.tag);
+        Some(ExportedKeys {
+            suite: ours.suite().name().to_owned(),
+            tag,
+            ours: crypto::encoded(ours),
+            theirs: crypto::encoded(theirs),
+            theirs_mki: *mki,
+        })
+    }
+}
+
+/// What protects a session, and the key that our next description names.
+fn import_keys(keys: &ExportedKeys) -> Result<(Security, Vec<Named>), NoSession> {
+    let ExportedKeys { suite, tag, ours, theirs, theirs_mki } = keys;
+    let suite = Suite::named(suite).ok_or(NoSession("this release has not its suite of SRTP"))?;
+    let key = |text| crypto::decoded(suite, text).ok_or(NoSession("a key of SRTP has a wrong length"));
+    if *theirs_mki > MAX_MKI || tag.to_string().len() > TAG_DIGITS {
+        return Err(NoSession("a key of SRTP has a wrong tag or identifier"));
+    }
+    let (ours, theirs) = (key(ours)?, key(theirs)?);
+    Ok((Security::Keys(Keys { ours, theirs, mki: *theirs_mki }), vec![Named { tag: *tag, key: ours }]))
 }
 
 fn import_packet_time(codec: Codec, milliseconds: u8) -> Result<PacketTime, NoSession> {

@@ -242,6 +242,9 @@ impl UserAgent {
                 call.media = Media::Leg;
                 let (room, outgoing) = (call.room.clone(), call.stream);
                 self.outputs.push(Output::Join { call: call.id, room, plan, outgoing });
+                let received = call.received.take();
+                let go_on = received.map(|received| Output::GoOnReceiving { call: call.id, received });
+                self.outputs.extend(go_on);
             }
             Media::Leg => self.outputs.push(Output::Change { call: call.id, plan }),
             Media::None | Media::Releasing => {}

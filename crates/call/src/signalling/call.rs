@@ -11,6 +11,7 @@ use crate::media::leg::Outgoing;
 use crate::rooms::RoomName;
 use crate::sdp::{Negotiation, Offer};
 use crate::session_timer::SessionTimer;
+use crate::srtp;
 use crate::time::Time;
 
 use super::authentication::Authorizations;
@@ -137,6 +138,8 @@ pub(super) struct Call {
     /// All offers and answers of the call, from its media port on.
     pub(super) negotiation: Option<Negotiation>,
     pub(super) stream: Outgoing,
+    /// What another process has received of the far end, whose sound is encrypted, until there is a leg.
+    pub(super) received: Option<Box<srtp::Received>>,
     pub(super) timer: SessionTimer,
     pub(super) refresh: Refresh,
     /// What is left to be tried until the answer of a call that this node dials.

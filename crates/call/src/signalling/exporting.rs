@@ -12,7 +12,7 @@ use sip::transport::flow::{Link, Stream};
 
 use crate::audio::Participant;
 use crate::handover::message::{
-    ExportedCall, ExportedDialog, ExportedPath, ExportedTimer, FORMAT, Transport,
+    ExportedCall, ExportedDialog, ExportedPath, ExportedReceived, ExportedTimer, FORMAT, Transport,
 };
 use crate::handover::{Changed, NotExported};
 use crate::session_timer::Refresher;
@@ -29,23 +29,31 @@ const EXTRA: Duration = Duration::from_secs(15);
 const JUMP: u32 = 1000;
 
 impl UserAgent {
-    /// Exports a call. It goes on here until [`Self::hand_out`] or [`Self::take_back`] is called for it, which is owed.
+    /// Exports a call, of which `received` has come if its sound is encrypted. It goes on here until [`Self::hand_out`] or
+    /// [`Self::take_back`] is called for it, which is owed.
     ///
     /// # Errors
     /// It cannot be moved, or not now.
-    pub(crate) fn export(&mut self, now: Time, id: Participant) -> Result<ExportedCall, NotExported> {
+    pub(crate) fn export(
+        &mut self,
+        now: Time,
+        id: Participant,
+        received: Vec<ExportedReceived>,
+    ) -> Result<ExportedCall, NotExported> {
         self.advance_to(now);
-        self.with_call(id, Self::export_call).unwrap_or(Err(NotExported::Unknown))
+        let exported = self.with_call(id, |agent, call| agent.export_call(call, received));
+        exported.unwrap_or(Err(NotExported::Unknown))
     }
 
-    fn export_call(&mut self, call: &mut Call) -> Result<ExportedCall, NotExported> {
+    fn export_call(
+        &mut self,
+        call: &mut Call,
+        received: Vec<ExportedReceived>,
+    ) -> Result<ExportedCall, NotExported> {
         if call.purpose == Purpose::Probe || call.media != Media::Leg {
             return Err(NotExported::Unknown);
         }
         let negotiation = call.negotiation.as_ref().ok_or(NotExported::Unknown)?;
-        if negotiation.is_protected() {
-            return Err(NotExported::Protected);
-        }
         if call.progress != Progress::Confirmed || call.deferred.is_some() {
             return Err(NotExported::Busy);
         }
@@ -58,6 +66,7 @@ impl UserAgent {
             path: self.export_path(call, dialog)?,
             timer: self.export_timer(call),
             session: negotiation.export().ok_or(NotExported::Busy)?,
+            received,
         };
         call.progress = Progress::Exported { until: self.time() + self.settings.ack_timeout() + EXTRA };
         Ok(exported)

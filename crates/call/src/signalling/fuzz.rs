@@ -207,6 +207,7 @@ impl World {
             | Output::Start(_)
             | Output::Change { .. }
             | Output::HandOut(_)
+            | Output::GoOnReceiving { .. }
             | Output::Resume { .. }
             | Output::Handover { .. }
             | Output::ProbeOver => None,

@@ -17,11 +17,13 @@ use sip::transport::flow::{Flow, Protocol};
 
 use crate::audio::Participant;
 use crate::handover::message::{
-    ExportedCall, ExportedDialog, ExportedPath, ExportedStream, ExportedTimer, FORMAT, Transport,
+    ExportedCall, ExportedDialog, ExportedPath, ExportedReceived, ExportedStream, ExportedTimer, FORMAT,
+    Transport,
 };
 use crate::handover::{Changed, NotImported, NotTakenOver};
-use crate::sdp::Negotiation;
+use crate::sdp::{Negotiation, NoSession, Security};
 use crate::session_timer::{Refresher, SessionTimer};
+use crate::srtp::{MAX_STREAMS, Received, Stream};
 use crate::time::Time;
 
 use super::agent::UserAgent;
@@ -55,7 +57,7 @@ impl UserAgent {
     }
 
     fn import_call(&mut self, exported: ExportedCall) -> Result<Participant, NotImported> {
-        let ExportedCall { format, room, age_ms, dialog, path, timer, session } = exported;
+        let ExportedCall { format, room, age_ms, dialog, path, timer, session, received } = exported;
         if format > FORMAT {
             return Err(NotImported::Format(format));
         }
@@ -64,6 +66,7 @@ impl UserAgent {
         }
         let flow = self.import_flow(&path)?;
         let negotiation = Negotiation::import(&session, media_path(flow))?;
+        let received = import_received(&negotiation, &received)?;
         let dialog = import_dialog(dialog)?;
         if let (Some(address), Ok(hop)) = (path.next_hop, dialog.next_hop()) {
             self.names.ask(self.time(), &hop.host.to_string());
@@ -92,6 +95,7 @@ impl UserAgent {
             offer: None,
             negotiation: Some(negotiation),
             stream: self.random.stream(),
+            received,
             timer: self.import_timer(timer),
             refresh: Refresh::ByTimer,
             dialling: None,
@@ -244,6 +248,23 @@ impl UserAgent {
         self.release(call);
         self.forget(call);
     }
+}
+
+/// What the other process has received under the key of the far end; `None` if its sound is not encrypted.
+fn import_received(
+    negotiation: &Negotiation,
+    streams: &[ExportedReceived],
+) -> Result<Option<Box<Received>>, NoSession> {
+    let Some(Security::Keys(keys)) = negotiation.agreed().map(|agreed| &agreed.security) else {
+        return Ok(None);
+    };
+    if streams.len() > MAX_STREAMS {
+        return Err(NoSession("too many streams of the far end are encrypted"));
+    }
+    let import = |received: &ExportedReceived| Stream::after(received.ssrc, received.sound, received.control);
+    let streams: Option<Vec<_>> = streams.iter().map(import).collect();
+    let streams = streams.ok_or(NoSession("a packet of the far end has an index beyond 48 bits"))?;
+    Ok(Some(Box::new(Received { key: keys.theirs, mki: keys.mki, streams })))
 }
 
 fn import_dialog(dialog: ExportedDialog) -> Result<Dialog, NotImported> {

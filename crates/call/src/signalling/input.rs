@@ -12,6 +12,7 @@ use crate::handover::message::ExportedStream;
 use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::{Outgoing, Plan};
 use crate::rooms::RoomName;
+use crate::srtp::Received;
 
 /// What has happened. A call has one leg, which is named by the call.
 #[derive(Debug)]
@@ -115,6 +116,13 @@ pub(crate) enum Output {
     Release(Participant),
     /// As [`Output::Release`], and [`Input::HandedOut`] comes first.
     HandOut(Participant),
+    /// The streams of the far end, which are encrypted, go on from where another process has seen them.
+    GoOnReceiving {
+        /// Which leg.
+        call: Participant,
+        /// What it has seen.
+        received: Box<Received>,
+    },
     /// The outgoing stream of the leg goes on from where another process has left it.
     Resume {
         /// Which leg.

@@ -163,6 +163,7 @@ impl UserAgent {
             deferred: None,
             session: self.random.number() >> 1,
             stream: self.random.stream(),
+            received: None,
             offer: terms.offer,
             negotiation: None,
             timer: terms.timer,

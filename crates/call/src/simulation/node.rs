@@ -78,6 +78,7 @@ impl World {
             Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             // No call of these worlds is moved: see `moving`.
             Output::HandOut(_)
+            | Output::GoOnReceiving { .. }
             | Output::Resume { .. }
             | Output::Handover { .. }
             | Output::Dialled { .. }

@@ -27,6 +27,19 @@ pub struct Stream {
     pub control: Option<Window>,
 }
 
+impl Stream {
+    /// A stream of which everything up to these indices counts as having come; `None` if there are no such indices.
+    #[must_use]
+    pub fn after(ssrc: u32, sound: Option<u64>, control: Option<u32>) -> Option<Stream> {
+        let window = |highest: Option<u64>| highest.map(Window::after);
+        let windows = (window(sound), window(control.map(u64::from)));
+        match windows {
+            (Some(None), _) | (_, Some(None)) => None,
+            (sound, control) => Some(Stream { ssrc, sound: sound.flatten(), control: control.flatten() }),
+        }
+    }
+}
+
 /// What has come under a master key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {

@@ -12,6 +12,9 @@ use super::window::Window;
 /// The index of the last control packet under one key (RFC 3711 section 9.2).
 const LAST_CONTROL: u32 = (1 << 31) - 1;
 
+/// After so many wraps of the sequence number no index is left under one key (RFC 3711 section 3.3.1).
+const ALL_WRAPS: u64 = 1 << 32;
+
 /// How far a sender has come. A process that goes on from it makes the packets after those, so the one before must make
 /// no more: two packets with the same index under the same key reveal their content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +34,19 @@ impl Sent {
         Sent { key, sound: None, control: 0 }
     }
 
-    /// How often the sequence number of a stream has wrapped.
+    /// How often the sequence number of a stream has wrapped before its next packet.
     #[must_use]
-    pub fn rollover(&self, ssrc: u32) -> u32 {
-        let index = self.sound.filter(|(last, _)| *last == ssrc).map_or(0, |(_, index)| index);
-        (index >> 16) as u32
+    pub fn rollover(&self, ssrc: u32) -> u64 {
+        let next = self.sound.filter(|(last, _)| *last == ssrc).map_or(0, |(_, index)| index + 1);
+        next >> 16
+    }
+
+    /// What was sent when the next packet of a stream has this sequence number and so many wraps before it.
+    #[must_use]
+    pub fn before(key: MasterKey, (ssrc, sequence): (u32, u16), rollover: u64, control: u32) -> Sent {
+        let next = (rollover.min(ALL_WRAPS) << 16) | u64::from(sequence);
+        let sound = next.checked_sub(1).map(|last| (ssrc, last));
+        Sent { key, sound, control: control.min(LAST_CONTROL) }
     }
 }
 

@@ -22,6 +22,11 @@ impl Window {
         Window { highest: index, seen: 1 }
     }
 
+    /// Of a stream of which everything up to this index counts as having come; `None` if there is no such index.
+    pub(super) fn after(highest: u64) -> Option<Window> {
+        (highest < END).then_some(Window { highest, seen: u128::MAX })
+    }
+
     /// The index of a sequence number: the nearest to the highest one (RFC 3711 appendix A). `None` before the first
     /// packet that there can be, and after the last.
     pub(super) fn index(&self, sequence: u16) -> Option<u64> {

@@ -71,6 +71,7 @@ impl UserAgent {
             offer: None,
             negotiation: None,
             stream: self.random.stream(),
+            received: None,
             timer: self.proposed_timer(),
             refresh: Refresh::ByTimer,
             dialling: Some(Box::new(dialling)),

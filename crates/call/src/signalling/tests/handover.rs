@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::handover::message::ExportedCall;
+use crate::handover::message::{ExportedCall, ExportedKeys, ExportedReceived};
 use crate::handover::{Changed, NotExported, NotImported, NotTakenOver};
 use crate::settings::Settings;
 
@@ -29,7 +29,7 @@ fn calling(phone: &mut Phone) -> World {
 }
 
 fn export(world: &mut World) -> ExportedCall {
-    world.agent.export(world.now, CALL).expect("it is at rest")
+    world.agent.export(world.now, CALL, Vec::new()).expect("it is at rest")
 }
 
 /// The node that takes a call over, and its probe.
@@ -97,6 +97,32 @@ fn call_moves_with_its_dialog_session_and_stream() {
     taking.pass(Duration::from_secs(40));
     assert_eq!((giving.agent.entries(), taking.agent.entries()), (0, 0));
     assert_eq!(giving.take_sent(), [] as [&str; 0]);
+}
+
+/// The session description of the phone with a key that is this letter.
+fn encrypted(letter: &str) -> String {
+    let key = letter.repeat(40);
+    SDP.replace("RTP/AVP", "RTP/SAVP") + &format!("a=crypto:5 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n")
+}
+
+#[test]
+fn encrypted_call_moves_with_its_keys_and_the_count_of_its_packets() {
+    let (mut giving, mut phone) = (World::new(), Phone::new("a"));
+    giving.receive(PHONE, &phone.invite(&encrypted("A")));
+    let answer = giving.answer();
+    phone.answered(&answer);
+    giving.receive(PHONE, &phone.ack(""));
+    let received = vec![ExportedReceived { ssrc: 9, sound: Some(70_000), control: Some(3) }];
+    let exported = giving.agent.export(giving.now, CALL, received.clone()).expect("it is at rest");
+    assert_eq!(exported.received, received);
+    assert!(!format!("{exported:?}").contains("AAAA"), "keys are secret");
+
+    let (mut taking, invite) = taking_over(exported);
+    let key_line = |text: &str| text.lines().find(|line| line.starts_with("a=crypto")).map(str::to_owned);
+    assert!(invite.contains("RTP/SAVP"), "{invite}");
+    assert_eq!(key_line(&invite), key_line(&answer), "our key stays, so that no packet is lost");
+    taking.receive(PHONE, &response(&invite, "200 OK", "", &encrypted("C")));
+    assert_eq!(taking.take_done(), ["join 1 Meeting", "go on receiving 1 with 1 streams"]);
 }
 
 #[test]
@@ -177,7 +203,7 @@ fn exported_call_answers_its_far_end_but_changes_nothing_and_asks_for_nothing() 
     let mut giving = calling(&mut phone);
     giving.pass(Duration::from_secs(899));
     export(&mut giving);
-    assert_eq!(giving.agent.export(giving.now, CALL), Err(NotExported::Busy), "once");
+    assert_eq!(giving.agent.export(giving.now, CALL, Vec::new()), Err(NotExported::Busy), "once");
     giving.pass(Duration::from_secs(10));
     assert_eq!(giving.take_sent(), [] as [&str; 0], "its refresh waits");
     giving.receive(PHONE, &phone.next("INFO", ""));
@@ -267,7 +293,7 @@ fn call_that_has_just_moved_away_may_come_back() {
 #[test]
 fn call_that_is_not_at_rest_is_not_exported() {
     let check = |world: &mut World, expected| {
-        assert_eq!(world.agent.export(world.now, CALL).map(drop), Err(expected));
+        assert_eq!(world.agent.export(world.now, CALL, Vec::new()).map(drop), Err(expected));
     };
     let mut unanswered = World::new();
     check(&mut unanswered, NotExported::Unknown);
@@ -281,14 +307,6 @@ fn call_that_is_not_at_rest_is_not_exported() {
     let mut changing = calling(&mut phone);
     changing.receive(PHONE, &phone.invite(SDP));
     check(&mut changing, NotExported::Busy);
-    let mut protected = World::new();
-    let mut phone = Phone::new("a");
-    let key = "A".repeat(40);
-    let keys = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n");
-    protected.receive(PHONE, &phone.invite(&(SDP.replace("RTP/AVP", "RTP/SAVP") + &keys)));
-    phone.answered(&protected.answer());
-    protected.receive(PHONE, &phone.ack(""));
-    check(&mut protected, NotExported::Protected);
     let mut translated = World::new();
     let mut phone = Phone::new("a");
     phone.via = "SIP/2.0/TCP 10.0.0.1".into();
@@ -317,7 +335,11 @@ fn call_over_a_connection_goes_to_the_target_over_a_new_one() {
 
 #[test]
 fn call_that_cannot_be_carried_is_not_imported_and_leaves_nothing() {
-    let exported = export(&mut calling(&mut Phone::new("a")));
+    let (mut giving, mut phone) = (World::new(), Phone::new("a"));
+    giving.receive(PHONE, &phone.invite(&encrypted("A")));
+    phone.answered(&giving.answer());
+    giving.receive(PHONE, &phone.ack(""));
+    let exported = export(&mut giving);
     let check = |settings: Settings, change: fn(&mut ExportedCall), expected: &str| {
         let mut world = World::with(settings);
         let mut exported = exported.clone();
@@ -334,6 +356,18 @@ fn call_that_cannot_be_carried_is_not_imported_and_leaves_nothing() {
     check(other_settings(), |call| call.session.agreed.sends.encoding = "EVS/16000".into(), "has not one");
     check(other_settings(), |call| call.session.formats[0].number = 128, "beyond 127");
     check(other_settings(), |call| call.session.lines[0].media = "audio 0\r\nm=video".into(), "characters");
+    fn keys(call: &mut ExportedCall, change: fn(&mut ExportedKeys)) {
+        change(call.session.keys.as_mut().expect("keys"));
+    }
+    check(other_settings(), |call| keys(call, |keys| keys.suite = "F8_128_HMAC_SHA1_80".into()), "its suite");
+    check(other_settings(), |call| keys(call, |keys| keys.ours.truncate(36)), "wrong length");
+    check(other_settings(), |call| keys(call, |keys| keys.tag = 1_000_000_000), "tag or identifier");
+    check(other_settings(), |call| keys(call, |keys| keys.theirs_mki = 129), "tag or identifier");
+    fn stream(ssrc: u32) -> ExportedReceived {
+        ExportedReceived { ssrc, sound: Some(1 << 48), control: None }
+    }
+    check(other_settings(), |call| call.received = vec![stream(1)], "beyond 48 bits");
+    check(other_settings(), |call| call.received = (0..65).map(stream).collect(), "too many streams");
     check(other_settings(), |call| call.path.remote = address("[2001:db8::1]:5060"), "no listener");
     let mut full = other_settings();
     full.call_limit = 0;

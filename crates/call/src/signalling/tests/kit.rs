@@ -39,8 +39,15 @@ pub(crate) enum Ports {
 }
 
 /// Where the stream of every leg has come to.
-pub(crate) const STREAM: ExportedStream =
-    ExportedStream { ssrc: 7, sequence: 8, timestamp: 9, packets: 10, octets: 11, target: None };
+pub(crate) const STREAM: ExportedStream = ExportedStream {
+    ssrc: 7,
+    sequence: 8,
+    timestamp: 9,
+    packets: 10,
+    octets: 11,
+    target: None,
+    sealed: None,
+};
 
 pub(crate) struct World {
     pub(crate) agent: UserAgent,
@@ -162,6 +169,10 @@ impl World {
             Output::HandOut(call) => {
                 self.done.push(format!("hand out {}", call.0));
                 vec![Input::HandedOut { call, stream: STREAM }, Input::Released(call)]
+            }
+            Output::GoOnReceiving { call, received } => {
+                self.done.push(format!("go on receiving {} with {} streams", call.0, received.streams.len()));
+                Vec::new()
             }
             Output::Resume { call, stream } => {
                 self.done.push(format!("resume {} at {}", call.0, stream.sequence));

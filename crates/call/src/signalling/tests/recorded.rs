@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::audio::Participant;
-use crate::handover::message::{ExportedCall, ExportedStream};
+use crate::handover::message::{ExportedCall, ExportedReceived, ExportedSealed, ExportedStream};
 
-use super::kit::{PHONE, Phone, World};
+use super::kit::{PHONE, Phone, SDP, World};
 
 /// The release whose messages this one writes. A new one gets a folder of its own when a message changes.
 const RELEASE: &str = "34.1";
@@ -30,10 +30,11 @@ fn check(name: &str, message: &impl Serialize) {
 }
 
 /// What is exported, with the same tag and number of the session whatever was drawn before them.
-fn export(world: &mut World) -> ExportedCall {
-    let mut call = world.agent.export(world.now, Participant(1)).expect("it is at rest");
+fn export(world: &mut World, received: Vec<ExportedReceived>) -> ExportedCall {
+    let mut call = world.agent.export(world.now, Participant(1), received).expect("it is at rest");
     call.dialog.local = b"<sip:meet@192.0.2.1>;tag=3c253fa74c0a7bf5".to_vec();
     call.session.id = 4_306_458_165_686_741_432;
+    call.session.keys.iter_mut().for_each(|keys| keys.ours = "B".repeat(keys.ours.len()));
     call
 }
 
@@ -42,7 +43,23 @@ fn plain() -> ExportedCall {
     let mut world = World::new();
     world.call(&mut Phone::new("plain"));
     world.pass(std::time::Duration::from_secs(100));
-    export(&mut world)
+    export(&mut world, Vec::new())
+}
+
+/// A call whose sound is encrypted.
+fn encrypted() -> ExportedCall {
+    let mut world = World::new();
+    let mut phone = Phone::new("encrypted");
+    let key = "A".repeat(40);
+    let keys = format!("a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:{key}|2^31|1:4\r\n");
+    world.receive(PHONE, &phone.invite(&(SDP.replace("RTP/AVP", "RTP/SAVP") + &keys)));
+    phone.answered(&world.answer());
+    world.receive(PHONE, &phone.ack(""));
+    let received = [
+        ExportedReceived { ssrc: 9, sound: None, control: Some(3) },
+        ExportedReceived { ssrc: u32::MAX, sound: Some((1 << 48) - 1), control: None },
+    ];
+    export(&mut world, received.into())
 }
 
 /// A call through two proxies over a connection, with our offer, a video line, and then put on hold; its caller
@@ -66,13 +83,14 @@ fn proxied() -> ExportedCall {
     world.receive_over_connection(&phone.invite(&held));
     world.take_sent();
     world.receive_over_connection(&phone.ack(""));
-    export(&mut world)
+    export(&mut world, Vec::new())
 }
 
 #[test]
 fn messages_are_written_as_they_were_recorded() {
     check("call-plain.json", &plain());
     check("call-proxied.json", &proxied());
+    check("call-encrypted.json", &encrypted());
     let target = Some("192.0.2.2:4000".parse().expect("an address"));
     let stream = ExportedStream {
         ssrc: u32::MAX,
@@ -81,8 +99,11 @@ fn messages_are_written_as_they_were_recorded() {
         packets: 5000,
         octets: 800_000,
         target,
+        sealed: None,
     };
     check("stream.json", &stream);
+    let sealed = Some(ExportedSealed { rollover: 3, control: 77 });
+    check("stream-encrypted.json", &ExportedStream { sealed, ..stream });
 }
 
 #[test]
@@ -105,7 +126,7 @@ fn calls_of_every_release_so_far_are_imported() {
             assert!(stream.is_ok(), "{}: {stream:?}", file.display());
         }
     }
-    assert!(imported >= 2);
+    assert!(imported >= 3);
 }
 
 #[test]

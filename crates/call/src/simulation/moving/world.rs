@@ -35,8 +35,15 @@ const REFRESH: Duration = Duration::from_secs(60);
 /// How long a far end is silent before its node has an input for that.
 const SILENCE: u64 = 60_000;
 
-const STREAM: ExportedStream =
-    ExportedStream { ssrc: 7, sequence: 8, timestamp: 9, packets: 10, octets: 11, target: None };
+const STREAM: ExportedStream = ExportedStream {
+    ssrc: 7,
+    sequence: 8,
+    timestamp: 9,
+    packets: 10,
+    octets: 11,
+    target: None,
+    sealed: None,
+};
 
 /// What fails in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +196,7 @@ impl World {
         let now = Time(self.now);
         let agent = &mut self.nodes[0].agent;
         let calls = agent.calls_in(&"Meeting".into());
-        let exported = calls.into_iter().map(|call| (call, agent.export(now, call))).collect();
+        let exported = calls.into_iter().map(|call| (call, agent.export(now, call, Vec::new()))).collect();
         let (giver, steps) = Giver::begin(exported);
         self.nodes[0].giver = Some(giver);
         self.nodes[1].taker = Some(Taker::default());
@@ -385,6 +392,7 @@ impl World {
             | Output::Disconnect(_)
             | Output::Join { .. }
             | Output::Change { .. }
+            | Output::GoOnReceiving { .. }
             | Output::Resume { .. }
             | Output::Dialled { .. }
             | Output::ProbeOver => {}
