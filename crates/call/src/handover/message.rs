@@ -2,7 +2,7 @@
 //!
 //! The message has types of its own, so that the engine's types can change without it. Its form is the one that serde
 //! gives these types; whoever carries it chooses the encoding (JSON where nothing speaks against it). A field that a
-//! release adds has a default and unknown fields are ignored; `tests/handover/recorded/` has messages of every release
+//! release adds has a default and unknown fields are ignored; `tests/recorded/` has messages of every release
 //! so far, and the tests read them.
 
 use std::fmt;
