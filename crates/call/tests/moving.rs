@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use call::audio::Participant;
 use call::handover::{Given, NotTakenOver};
 use call::{CallEngine, Settings};
-use common::baresip::Baresip;
 use common::{address, count, engine, settings, wait_for_calls};
+use phones::baresip::Baresip;
 use std::net::SocketAddr;
 
 /// Both engines of a test, at addresses of their own and the same port.

@@ -3,9 +3,9 @@
 mod common;
 
 use call::{Account, Accounts, Algorithm, CallEngine, Secret, Settings, Stats};
-use common::baresip::Baresip;
-use common::linphone::Linphone;
 use common::{address, count, engine, settings, sipp, wait_for_calls};
+use phones::baresip::Baresip;
+use phones::linphone::Linphone;
 use tokio::process::Command;
 
 /// An engine with the accounts ann and bob, whose passwords are their names backwards.

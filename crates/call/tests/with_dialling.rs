@@ -8,10 +8,10 @@ use call::{
     Account, Accounts, Algorithm, CallEngine, DialError, DialOptions, DialTarget, Login, Logins,
     OutgoingCall, Secret,
 };
-use common::baresip::Baresip;
-use common::linphone::Linphone;
-use common::program::free_port;
 use common::{address, check_sipp, engine, settings, start_sipp, wait_for_calls};
+use phones::baresip::Baresip;
+use phones::linphone::Linphone;
+use phones::program::free_port;
 
 fn dial(engine: &CallEngine, target: DialTarget) -> OutgoingCall {
     engine.dial(&"Meeting".into(), target, DialOptions::default()).expect("it can be dialled")

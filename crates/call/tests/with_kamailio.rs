@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use call::{Admission, CallEngine, Closed};
-use common::baresip::Baresip;
-use common::kamailio::Kamailio;
 use common::{address, check_sipp, count, engine, run_sipp, settings, wait_for_calls, wait_until};
+use phones::baresip::Baresip;
+use phones::kamailio::Kamailio;
 use tokio::task::JoinSet;
 
 struct Site {

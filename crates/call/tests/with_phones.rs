@@ -5,9 +5,9 @@ mod common;
 use std::time::Duration;
 
 use call::CallEngine;
-use common::baresip::{self, Baresip};
-use common::linphone::Linphone;
-use common::{address, engine, settings, wait_for_calls};
+use common::{address, engine, hear_each_other, settings, wait_for_calls};
+use phones::baresip::Baresip;
+use phones::linphone::Linphone;
 
 fn room(engine: &CallEngine, transport: &str) -> String {
     format!("sip:meet@{};transport={transport}", engine.sip_address())
@@ -17,7 +17,7 @@ async fn two_of_baresip(test: u8, transport: &str) {
     let engine = engine(settings(test)).await;
     let low = Baresip::dial(400, &room(&engine, transport));
     let high = Baresip::dial(1000, &room(&engine, transport));
-    baresip::hear_each_other(engine, low, high).await;
+    hear_each_other(engine, low, high).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,10 @@
 mod common;
 
 use call::CallEngine;
-use common::baresip::{self, Baresip};
-use common::linphone::Linphone;
 use common::tls::tls_engine;
-use common::{address, wait_for_calls};
+use common::{address, hear_each_other, wait_for_calls};
+use phones::baresip::Baresip;
+use phones::linphone::Linphone;
 use tempfile::TempDir;
 
 fn room(engine: &CallEngine, transport: &str) -> String {
@@ -21,7 +21,7 @@ async fn two_of_baresip(test: u8, transport: &str, first: &str, second: Option<&
     let uri = room(&engine, transport);
     let low = Baresip::dial_with(400, &uri, Some((first, "srtp")));
     let high = Baresip::dial_with(1000, &uri, second.map(|value| (value, "srtp")));
-    baresip::hear_each_other(engine, low, high).await;
+    hear_each_other(engine, low, high).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

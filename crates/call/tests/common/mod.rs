@@ -2,28 +2,26 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
-pub mod baresip;
-pub mod kamailio;
-pub mod linphone;
-pub mod program;
 pub mod tls;
-pub mod tone;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::process::{Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::Duration;
 
 use call::audio::{Codec, FRAME_SAMPLES};
 use call::rtcp::is_rtcp;
 use call::rtp::Header;
 use call::{Admission, CallEngine, Callers, Calls, Room, Rooms, Settings, SourceRate};
+use phones::baresip::Baresip;
+use phones::sipp;
+pub use phones::sipp::check as check_sipp;
+pub use phones::{BOUND, wait_until};
 use tokio::net::UdpSocket;
-use tokio::process::Command;
 use tokio::task::JoinHandle;
 
-/// The longest wait for a condition: longer than anything here takes, even on a busy machine.
-pub const BOUND: Duration = Duration::from_secs(30);
+/// How long a run of sipp may last.
+const SIPP_LIMIT: [&str; 3] = ["-timeout", "30s", "-timeout_error"];
 
 /// The node's address of a test; callers get the ones after it. Another run of the same test on this machine has others:
 /// the ports of one address are taken in turn.
@@ -74,28 +72,10 @@ pub fn count(engine: &CallEngine) -> u32 {
     }
 }
 
-pub async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let waited = tokio::time::timeout(BOUND, async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    assert!(waited.await.is_ok(), "never: {what}");
-}
-
 /// Runs sipp against the engine; the test fails when sipp does.
 pub async fn sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) {
     let output = try_sipp(engine, caller, arguments).await;
     check_sipp(&output, &format!("{:?}", engine.stats()));
-}
-
-/// Fails when sipp did, and shows what else is known.
-pub fn check_sipp(output: &Output, known: &str) {
-    let text =
-        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    let tail: String =
-        text.lines().rev().take(60).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
-    assert!(output.status.success(), "sipp: {tail}\n{known}");
 }
 
 /// Runs sipp against the engine. It may report failures.
@@ -105,26 +85,17 @@ pub async fn try_sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) -
 
 /// Runs sipp against an address. It may report failures.
 pub async fn run_sipp(target: SocketAddr, caller: IpAddr, arguments: &[&str]) -> Output {
-    let target = target.to_string();
-    let arguments = [&[target.as_str()], arguments].concat();
-    sipp_at(caller, program::free_port(caller), &arguments).output().await.expect("sipp is installed")
+    sipp::run(&scenarios(), target, caller, &[&SIPP_LIMIT, arguments].concat()).await
 }
 
 /// Starts a sipp that is called. What it reports comes when it has ended.
 pub fn start_sipp(ip: IpAddr, port: u16, arguments: &[&str]) -> JoinHandle<std::io::Result<Output>> {
-    let mut sipp = sipp_at(ip, port, arguments);
+    let mut sipp = sipp::command(&scenarios(), ip, port, &[&SIPP_LIMIT, arguments].concat());
     tokio::spawn(async move { sipp.output().await })
 }
 
-fn sipp_at(ip: IpAddr, port: u16, arguments: &[&str]) -> Command {
-    let (ip, port) = (ip.to_string(), port.to_string());
-    let mut sipp = Command::new("sipp");
-    sipp.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp"))
-        .args(arguments)
-        .args(["-i", &ip, "-p", &port, "-mi", &ip, "-nostdin", "-timeout", "30s", "-timeout_error"])
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    sipp
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp")
 }
 
 /// Waits until a program accepts connections.
@@ -265,6 +236,25 @@ impl Caller {
         codec.decode(payload, &mut samples);
         (header, samples[0])
     }
+}
+
+/// Two phones in one room, with tones of 400 and 1000 Hz, hear each other, also after a hold, until one hangs up and the
+/// engine ends the call of the other.
+pub async fn hear_each_other(engine: CallEngine, mut low: Baresip, mut high: Baresip) {
+    low.established().await;
+    high.established().await;
+    low.hears(1000).await;
+    high.hears(400).await;
+
+    // What this version of baresip receives after a hold is not in its recording.
+    low.hold().await;
+    low.resume().await;
+    high.hears(400).await;
+
+    low.hang_up().await;
+    wait_for_calls(&engine, 1).await;
+    engine.shut_down().await;
+    high.wait_for_hang_up().await;
 }
 
 pub fn header<'t>(text: &'t str, name: &str) -> &'t str {

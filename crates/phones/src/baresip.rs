@@ -6,11 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use call::CallEngine;
 use tempfile::TempDir;
 
-use super::program::{Program, free_port};
-use super::{BOUND, tone, wait_for_calls, wait_until};
+use crate::program::{Program, free_port};
+use crate::{BOUND, tone, wait_until};
 
 /// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the session
 /// description says (decision 31).
@@ -19,6 +18,7 @@ const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How much of a tone is heard at least, in windows of 100 ms.
 const HEARD: usize = 10;
 
+/// A phone of baresip.
 pub struct Baresip {
     program: Program,
     sip: SocketAddr,
@@ -115,6 +115,7 @@ impl Baresip {
         self.command("dial", uri, "CALL_ESTABLISHED").await;
     }
 
+    /// Waits until its call is answered.
     pub async fn established(&mut self) {
         self.program.wait_for("Call established", 1).await;
     }
@@ -137,10 +138,12 @@ impl Baresip {
         self.program.wait_for("stream: update 'audio'", 3).await;
     }
 
+    /// Puts its call on hold.
     pub async fn hold(&mut self) {
         self.change("hold").await;
     }
 
+    /// Takes its call off hold.
     pub async fn resume(&mut self) {
         self.change("resume").await;
     }
@@ -187,23 +190,4 @@ impl Baresip {
         assert!(!self.is_over(), "the call has ended already: {}", self.program.written());
         self.program.stop().await;
     }
-}
-
-/// Two phones in one room, with tones of 400 and 1000 Hz, hear each other, also after a hold, until one hangs up and the
-/// engine ends the call of the other.
-pub async fn hear_each_other(engine: CallEngine, mut low: Baresip, mut high: Baresip) {
-    low.established().await;
-    high.established().await;
-    low.hears(1000).await;
-    high.hears(400).await;
-
-    // What this version of baresip receives after a hold is not in its recording.
-    low.hold().await;
-    low.resume().await;
-    high.hears(400).await;
-
-    low.hang_up().await;
-    wait_for_calls(&engine, 1).await;
-    engine.shut_down().await;
-    high.wait_for_hang_up().await;
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::BOUND;
+use crate::BOUND;
 
 /// How often a condition is looked at.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// A running program.
 pub struct Program {
     name: String,
     child: Child,

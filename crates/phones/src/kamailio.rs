@@ -6,13 +6,16 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::program::{Program, free_port};
+use crate::program::{Program, free_port};
 
 /// Where Debian puts it; not every user has that folder in the search path.
 const PROGRAM: &str = "/usr/sbin/kamailio";
 
+/// A proxy.
 pub struct Kamailio {
+    /// Where it is reached, over UDP and TCP.
     pub address: SocketAddr,
+    /// The proxy itself, which writes down each request within a call.
     pub program: Program,
     _folder: TempDir,
 }
@@ -29,7 +32,7 @@ impl Kamailio {
         let mut command = Command::new(PROGRAM);
         command
             .arg("-f")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kamailio/kamailio.cfg"))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kamailio.cfg"))
             // In the foreground, in this process group, with its messages on standard error.
             .args(["-DD", "-E"])
             // Megabytes of memory, shared and for each process.

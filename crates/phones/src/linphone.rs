@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::program::{Program, free_port};
-use super::{BOUND, tone};
+use crate::program::{Program, free_port};
+use crate::{BOUND, tone};
 
 /// How often it is asked whether it is registered.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A phone of Linphone.
 pub struct Linphone {
     program: Program,
     sip: SocketAddr,
@@ -129,6 +130,7 @@ impl Linphone {
         writeln!(self.program.input(), "{line}").expect("the phone runs");
     }
 
+    /// Waits until the phone has received a tone for a second from now on.
     pub async fn hears(&mut self, hertz: u32) {
         let file = self.received();
         let before = tone::windows(&file, hertz);
@@ -136,11 +138,13 @@ impl Linphone {
         self.program.wait_until(&what, |_| tone::windows(&file, hertz) >= before + 10).await;
     }
 
+    /// Puts its call on hold.
     pub async fn hold(&mut self) {
         self.command("pause");
         self.program.wait_for("is now paused", 1).await;
     }
 
+    /// Takes its call off hold.
     pub async fn resume(&mut self) {
         self.command("resume");
         self.program.wait_for("Media streams established", 2).await;
@@ -157,6 +161,7 @@ impl Linphone {
         self.program.wait_for("ended (No error)", 1).await;
     }
 
+    /// Hangs up, and waits until its call is over.
     pub async fn hang_up(mut self) {
         self.command("terminate");
         self.program.wait_for("ended (No error)", 1).await;
