@@ -86,6 +86,7 @@ pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Endi
     engine.set_logins(found.settings.logins.clone());
     info!("{} in slot {}, SIP on {}", release, boot.slot(), engine.sip_address());
     let mut addresses = vec![engine.sip_address()];
+    addresses.extend(engine.tls_address());
     addresses.extend(web.local_addr());
     let (machine, slot) = (found.machine.clone(), found.slot);
     let asker = Asker { machine, slot, release, addresses, calls: engine.calls(), turn: Arc::default() };

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -123,13 +124,17 @@ impl Baresip {
     /// Waits until the phone has received a tone for a second from now on.
     pub async fn hears(&mut self, hertz: u32) {
         let heard = |folder: &TempDir| -> usize {
-            let files = fs::read_dir(folder.path()).expect("the phone's folder").flatten();
-            let received = files.filter(|file| file.file_name().to_string_lossy().ends_with("-dec.wav"));
-            received.map(|file| tone::windows(&file.path(), hertz)).sum()
+            received(folder).iter().map(|file| tone::windows(file, hertz)).sum()
         };
         let before = heard(&self.folder);
         let what = format!("{hertz} Hz");
         self.program.wait_until(&what, |_| heard(&self.folder) >= before + HEARD).await;
+    }
+
+    /// The longest time for which it has not heard a tone since it has heard that first; `None` if it never has.
+    #[must_use]
+    pub fn longest_gap(&self, hertz: u32) -> Option<Duration> {
+        received(&self.folder).iter().filter_map(|file| tone::longest_gap(file, hertz)).max()
     }
 
     /// Waits until the node has refreshed the session twice.
@@ -190,4 +195,10 @@ impl Baresip {
         assert!(!self.is_over(), "the call has ended already: {}", self.program.written());
         self.program.stop().await;
     }
+}
+
+/// The files with what a phone has received and decoded.
+fn received(folder: &TempDir) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder.path()).expect("the phone's folder").flatten().map(|file| file.path());
+    files.filter(|file| file.to_string_lossy().ends_with("-dec.wav")).collect()
 }

@@ -138,6 +138,12 @@ impl Linphone {
         self.program.wait_until(&what, |_| tone::windows(&file, hertz) >= before + 10).await;
     }
 
+    /// The longest time for which it has not heard a tone since it has heard that first; `None` if it never has.
+    #[must_use]
+    pub fn longest_gap(&self, hertz: u32) -> Option<Duration> {
+        tone::longest_gap(&self.received(), hertz)
+    }
+
     /// Puts its call on hold.
     pub async fn hold(&mut self) {
         self.command("pause");

@@ -8,19 +8,19 @@ use tokio::process::Command;
 
 use crate::program::free_port;
 
-/// Runs it against an address. `folder` has the scenarios that the arguments name. It may report failures.
-pub async fn run(folder: &Path, target: SocketAddr, caller: IpAddr, arguments: &[&str]) -> Output {
+/// Runs it against an address. It may report failures.
+pub async fn run(target: SocketAddr, caller: IpAddr, arguments: &[&str]) -> Output {
     let target = target.to_string();
     let arguments = [&[target.as_str()], arguments].concat();
-    command(folder, caller, free_port(caller), &arguments).output().await.expect("sipp is installed")
+    command(caller, free_port(caller), &arguments).output().await.expect("sipp is installed")
 }
 
-/// The command that starts it at an address of its own. It ends when it is dropped.
+/// The command that starts it at an address of its own, in the folder with the scenarios. It ends when it is dropped.
 #[must_use]
-pub fn command(folder: &Path, ip: IpAddr, port: u16, arguments: &[&str]) -> Command {
+pub fn command(ip: IpAddr, port: u16, arguments: &[&str]) -> Command {
     let (ip, port) = (ip.to_string(), port.to_string());
     let mut sipp = Command::new("sipp");
-    sipp.current_dir(folder)
+    sipp.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("sipp"))
         .args(arguments)
         .args(["-i", &ip, "-p", &port, "-mi", &ip, "-nostdin"])
         .stdin(Stdio::null())

@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 use std::path::Path;
+use std::time::Duration;
 
 const RATE: u32 = 8000;
 /// 100 ms: all tones of the tests have a whole number of periods in it.
@@ -29,8 +30,24 @@ pub fn write(file: &Path, hertz: u32, seconds: u32) {
     std::fs::write(file, bytes).expect("a writable folder");
 }
 
-/// In how many windows of a file, which may be still written to, a tone is most of what is heard.
+/// In how many windows of 100 ms of a file, which may be still written to, a tone is most of what is heard.
+#[must_use]
 pub fn windows(file: &Path, hertz: u32) -> usize {
+    heard(file, hertz).into_iter().filter(|heard| *heard).count()
+}
+
+/// The longest time without a tone between its first and its last window in a file; `None` if it is in none.
+#[must_use]
+pub fn longest_gap(file: &Path, hertz: u32) -> Option<Duration> {
+    let heard = heard(file, hertz);
+    let (first, last) = (heard.iter().position(|heard| *heard)?, heard.iter().rposition(|heard| *heard)?);
+    let gaps = heard[first..=last].split(|heard| *heard).map(<[bool]>::len);
+    let longest = gaps.max().and_then(|windows| u32::try_from(windows).ok())?;
+    Some(Duration::from_millis(100) * longest)
+}
+
+/// Whether a tone is most of what is heard, for each window of a file.
+fn heard(file: &Path, hertz: u32) -> Vec<bool> {
     let bytes = std::fs::read(file).unwrap_or_default();
     let samples: Vec<f64> = bytes
         .get(HEADER..)
@@ -43,7 +60,7 @@ pub fn windows(file: &Path, hertz: u32) -> usize {
         let is_known = rate == RATE.to_le_bytes() || rate == [0; 4];
         assert!(is_known, "{} is not at 8 kHz", file.display());
     }
-    samples.chunks_exact(WINDOW).filter(|window| is_mostly(window, hertz)).count()
+    samples.chunks_exact(WINDOW).map(|window| is_mostly(window, hertz)).collect()
 }
 
 fn is_mostly(window: &[f64], hertz: u32) -> bool {
@@ -55,4 +72,25 @@ fn is_mostly(window: &[f64], hertz: u32) -> bool {
     let (cosine, sine) = (part(f64::cos), part(f64::sin));
     let length = window.len() as f64;
     energy > SILENCE * length && 2.0 * (cosine * cosine + sine * sine) / length > energy / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tone_is_found_where_it_is_and_its_longest_gap_is_measured() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("tone.wav");
+        write(&file, 400, 2);
+        assert_eq!((windows(&file, 400), windows(&file, 1000)), (20, 0));
+        assert_eq!(longest_gap(&file, 1000), None);
+        let mut bytes = std::fs::read(&file).expect("a file");
+        let window = |n: usize| HEADER + n * WINDOW * 2;
+        bytes[window(3)..window(4)].fill(0);
+        bytes[window(9)..window(14)].fill(0);
+        bytes[window(18)..].fill(0);
+        std::fs::write(&file, bytes).expect("a writable folder");
+        assert_eq!((windows(&file, 400), longest_gap(&file, 400)), (12, Some(Duration::from_millis(500))));
+    }
 }

@@ -18,10 +18,11 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each crate may depend on.
-const DIRECTIONS: [(&str, &[&str]); 18] = [
+const DIRECTIONS: [(&str, &[&str]); 19] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("sip", &[]),
+    ("phones", &[]),
     ("call", &["sip"]),
     ("faultfs", &[]),
     ("clock", &["fleet"]),

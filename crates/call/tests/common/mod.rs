@@ -5,7 +5,6 @@
 pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
@@ -85,17 +84,13 @@ pub async fn try_sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) -
 
 /// Runs sipp against an address. It may report failures.
 pub async fn run_sipp(target: SocketAddr, caller: IpAddr, arguments: &[&str]) -> Output {
-    sipp::run(&scenarios(), target, caller, &[&SIPP_LIMIT, arguments].concat()).await
+    sipp::run(target, caller, &[&SIPP_LIMIT, arguments].concat()).await
 }
 
 /// Starts a sipp that is called. What it reports comes when it has ended.
 pub fn start_sipp(ip: IpAddr, port: u16, arguments: &[&str]) -> JoinHandle<std::io::Result<Output>> {
-    let mut sipp = sipp::command(&scenarios(), ip, port, &[&SIPP_LIMIT, arguments].concat());
+    let mut sipp = sipp::command(ip, port, &[&SIPP_LIMIT, arguments].concat());
     tokio::spawn(async move { sipp.output().await })
-}
-
-fn scenarios() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp")
 }
 
 /// Waits until a program accepts connections.
