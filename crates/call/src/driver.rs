@@ -1,7 +1,7 @@
 //! The shell around the user agent: gives it the time and what has happened, and performs what it decides.
 //!
 //! One lock covers the user agent and the order in which its outputs are performed. Nothing that is performed waits:
-//! datagrams are sent or lost, messages of a connection are queued, commands of the media thread as well. So a call
+//! datagrams are sent or lost, messages of a connection are queued, commands of the media threads as well. So a call
 //! that was admitted before the node was closed is counted when the close returns (R3), and a drain never sees "no
 //! calls" too early (R4).
 
@@ -23,7 +23,7 @@ use crate::handover::message::{ExportedCall, ExportedReceived};
 use crate::handover::{NotExported, NotImported};
 use crate::media::ports::{MediaPort, PortError, PortPool};
 use crate::media::shard::LegId;
-use crate::media::thread::{Command, Join, MediaHandle};
+use crate::media::thread::{Command, Join, MediaThreads};
 use crate::outgoing_call::OutgoingCall;
 use crate::rooms::RoomName;
 use crate::signalling::{Dial, Handover, Input, NoPort, Output, UserAgent};
@@ -40,7 +40,7 @@ pub(crate) struct Driver {
     pub(crate) clock: Clock,
     pub(crate) connections: Connections,
     pub(crate) cancel: CancellationToken,
-    pub(crate) media: MediaHandle,
+    pub(crate) media: MediaThreads,
     pub(crate) ports: Arc<PortPool>,
     /// How connections of TLS are opened, if there is TLS.
     pub(crate) identity: Option<Arc<Identity>>,
@@ -96,7 +96,7 @@ impl Driver {
         datagrams: Datagrams,
         connections: Connections,
         identity: Option<Arc<Identity>>,
-        media: MediaHandle,
+        media: MediaThreads,
         ports: Arc<PortPool>,
     ) -> (Arc<Driver>, mpsc::UnboundedReceiver<Input>) {
         let (media_events, receiver) = mpsc::unbounded_channel();

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::handover::{self, Given};
 use crate::logins::Logins;
 use crate::media::ports::PortPool;
 use crate::media::random;
-use crate::media::thread::{self, Command};
+use crate::media::thread;
 use crate::outgoing_call::OutgoingCall;
 use crate::probe::{self, ProbeError, Probed};
 use crate::rooms::{RoomName, Rooms};
@@ -35,9 +36,12 @@ use crate::time::Clock;
 /// How long a shut-down waits for the BYEs of the calls that are still there.
 const BYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the media thread may take between two ticks of 20 ms. On a machine that delays it for longer, no call
-/// has any audio.
+/// How long a media thread may take between two ticks of 20 ms. On a machine that delays it for longer, its calls have
+/// no audio.
 const MEDIA_STILL: Duration = Duration::from_secs(1);
+/// The most media threads that are started unless the settings say how many: each of them wakes up fifty times a second,
+/// and on a machine with more cores signalling and other programs need some as well.
+const MOST_USUAL_MEDIA_THREADS: u32 = 8;
 /// How long a probe waits for the end of the one before, which takes one tick from its BYE.
 const PROBE_WAIT: Duration = Duration::from_secs(3);
 
@@ -66,7 +70,7 @@ pub enum StartError {
         source: Box<TlsError>,
     },
     /// The system refuses a thread for media.
-    #[error("cannot start the media thread")]
+    #[error("cannot start the media threads")]
     Media(#[source] io::Error),
 }
 
@@ -77,7 +81,7 @@ pub struct CallEngine {
     tls: Option<SocketAddr>,
     media_address: IpAddr,
     probes: Arc<Semaphore>,
-    media: Option<JoinHandle<()>>,
+    media: Vec<JoinHandle<()>>,
 }
 
 impl CallEngine {
@@ -106,8 +110,9 @@ impl CallEngine {
         let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
         let ports = PortPool::new(settings.media, settings.media_ports.clone(), clock, random::kernel);
         let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
-        let (media, thread) =
-            thread::start(clock, settings.media_timeout, failing(&failure)).map_err(StartError::Media)?;
+        let threads = settings.media_threads.unwrap_or_else(usual_media_threads);
+        let started = thread::start(clock, settings.media_timeout, threads, failing(&failure));
+        let (media, joins) = started.map_err(StartError::Media)?;
         let listeners = listeners(bound, tls_address, settings.advertised);
         let agent = UserAgent::new(settings, listeners, rooms, admission, seed());
         let identity = tls.as_ref().map(|(listener, _)| listener.identity());
@@ -128,7 +133,7 @@ impl CallEngine {
             tls: tls_address,
             media_address,
             probes: Arc::new(Semaphore::new(1)),
-            media: Some(thread),
+            media: joins,
         })
     }
 
@@ -219,7 +224,10 @@ impl CallEngine {
         let probed = probe::call(target, &self.driver, permit).await;
         let is_stuck = self.driver.media.still_for() >= MEDIA_STILL;
         match probed {
-            Ok(Probed::Full) | Err(ProbeError::NoSound(_)) if is_stuck => Err(ProbeError::MediaStuck),
+            // The call may have been carried by another thread than the one that is stuck.
+            Ok(Probed::Carried | Probed::Full) | Err(ProbeError::NoSound(_)) if is_stuck => {
+                Err(ProbeError::MediaStuck)
+            }
             probed @ (Ok(Probed::Carried | Probed::Full) | Err(_)) => probed,
         }
     }
@@ -258,10 +266,10 @@ impl CallEngine {
         });
         let _ = tokio::time::timeout(BYE_TIMEOUT, gone).await;
         self.driver.cancel.cancel();
-        self.driver.media.send(Command::Stop);
-        if let Some(thread) = self.media.take() {
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        }
+        self.driver.media.stop();
+        let joins = std::mem::take(&mut self.media);
+        let ended = move || joins.into_iter().for_each(|thread| drop(thread.join()));
+        let _ = tokio::task::spawn_blocking(ended).await;
     }
 }
 
@@ -274,7 +282,7 @@ impl Drop for CallEngine {
             self.driver.act(UserAgent::shut_down);
         }
         self.driver.cancel.cancel();
-        self.driver.media.send(Command::Stop);
+        self.driver.media.stop();
         self.driver.forget_calls();
     }
 }
@@ -305,8 +313,15 @@ fn seed() -> [u8; 32] {
     seed
 }
 
-/// What the media thread calls when it has failed. The driver is made after the thread.
-fn failing(driver: &Arc<OnceLock<Weak<Driver>>>) -> impl FnOnce() + Send + 'static {
+/// One for each core, as far as that pays.
+fn usual_media_threads() -> NonZeroU32 {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = u32::try_from(cores).unwrap_or(u32::MAX).min(MOST_USUAL_MEDIA_THREADS);
+    NonZeroU32::new(threads).unwrap_or(NonZeroU32::MIN)
+}
+
+/// What a media thread calls when it has failed. The driver is made after the threads.
+fn failing(driver: &Arc<OnceLock<Weak<Driver>>>) -> impl Fn() + Clone + Send + 'static {
     let driver = Arc::clone(driver);
     move || {
         if let Some(driver) = driver.get().and_then(Weak::upgrade) {
@@ -323,18 +338,21 @@ mod tests {
     use crate::audio::{Codec, Participant};
     use crate::calls::Ticket;
     use crate::media::leg::{Outgoing, Plan};
+    use crate::media::placement::FEW;
     use crate::media::shard::LegId;
-    use crate::media::thread::Join;
+    use crate::media::thread::{Command, Join};
     use crate::sdp::{Direction, PacketTime, Security};
 
-    /// An engine with a leg whose far end is silent. The handler of that silence blocks the media thread until the
-    /// sender of the returned channel is dropped.
-    async fn blocked() -> (CallEngine, mpsc::Sender<()>) {
-        let address = [127, 91, 1, 1].into();
+    async fn engine(host: u8, media_threads: u32) -> CallEngine {
+        let address = [127, 91, 1, host].into();
         let mut settings = Settings::new((address, 0).into(), address);
         settings.media_timeout = Duration::from_millis(100);
-        let engine = CallEngine::start(settings, Rooms::default(), Admission::Open).await.expect("engine");
-        let (hold, held) = mpsc::channel::<()>();
+        settings.media_threads = NonZeroU32::new(media_threads);
+        CallEngine::start(settings, Rooms::default(), Admission::Open).await.expect("engine")
+    }
+
+    /// A leg joins a room of its own. Its far end is silent, and the handler of that silence is given.
+    fn join(engine: &CallEngine, leg: u64, on_silence: impl Fn() + Send + 'static) {
         let plan = Plan {
             codec: Codec::Pcmu,
             payload_type: 0,
@@ -348,25 +366,39 @@ mod tests {
             security: Security::Plain,
         };
         engine.driver.media.send(Command::Join(Box::new(Join {
-            leg: LegId(u64::MAX),
-            room: "blocked".into(),
+            leg: LegId(leg),
+            room: format!("room {leg}").as_str().into(),
             plan,
             outgoing: Outgoing { ssrc: 1, sequence: 1, timestamp: 1 },
             port: engine.driver.ports.open().expect("port"),
-            ticket: Ticket::new(Participant(u64::MAX), || {}),
-            on_silence: Box::new(move || {
-                let _ = held.recv();
-            }),
+            ticket: Ticket::new(Participant(leg), || {}),
+            on_silence: Box::new(on_silence),
         })));
-        (engine, hold)
+    }
+
+    async fn until(what: &str, condition: impl Fn() -> bool) {
+        let met = async {
+            while !condition() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(20), met).await.is_ok(), "never: {what}");
+    }
+
+    /// Blocks the media thread that the next conference comes to, until the sender that is returned is dropped.
+    async fn block(engine: &CallEngine, leg: u64) -> mpsc::Sender<()> {
+        let (hold, held) = mpsc::channel::<()>();
+        join(engine, leg, move || {
+            let _ = held.recv();
+        });
+        until("it is still", || engine.driver.media.still_for() >= MEDIA_STILL).await;
+        hold
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn blocked_media_thread_is_detected_until_it_runs_again() {
-        let (engine, hold) = blocked().await;
-        while engine.driver.media.still_for() < MEDIA_STILL {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let engine = engine(1, 1).await;
+        let hold = block(&engine, u64::MAX).await;
         for _ in 0..2 {
             let probed = engine.probe_call().await;
             assert!(matches!(probed, Err(ProbeError::MediaStuck)), "{probed:?}");
@@ -374,5 +406,48 @@ mod tests {
         drop(hold);
         assert_eq!(engine.probe_call().await.expect("it moves again"), Probed::Carried);
         engine.shut_down().await;
+    }
+
+    /// One of two threads is blocked: the one that the next conference comes to when there are so many legs. The other one
+    /// carries the probe.
+    async fn check_one_of_two(host: u8, legs: u32) {
+        let engine = engine(host, 2).await;
+        join_legs(&engine, 0, legs);
+        let hold = block(&engine, u64::MAX).await;
+        // Then the next conference begins with the other one, whichever is blocked.
+        join_legs(&engine, 1000, FEW + 1);
+        let permit = Arc::clone(&engine.probes).acquire_owned().await.expect("permit");
+        let target = probe::Target { sip: engine.bound, media: engine.media_address };
+        let carried = probe::call(target, &engine.driver, permit).await;
+        assert_eq!(carried.expect("the other one works"), Probed::Carried, "{legs}");
+        let probed = engine.probe_call().await;
+        assert!(matches!(probed, Err(ProbeError::MediaStuck)), "{legs}: {probed:?}");
+        drop(hold);
+        until("both move", || engine.driver.media.still_for() < MEDIA_STILL).await;
+        assert_eq!(engine.probe_call().await.expect("both move"), Probed::Carried, "{legs}");
+        engine.shut_down().await;
+    }
+
+    /// So many legs join, each a room of its own. Their numbers begin with this one.
+    fn join_legs(engine: &CallEngine, first: u64, legs: u32) {
+        (first..).zip(0..legs).for_each(|(leg, _)| join(engine, leg, || {}));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn blocked_thread_stops_no_other_and_is_detected_whichever_it_is() {
+        check_one_of_two(2, 0).await;
+        check_one_of_two(3, FEW).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn any_media_thread_that_fails_makes_the_calls_unknown() {
+        for (host, legs) in [(4, 0), (5, FEW)] {
+            let engine = engine(host, 2).await;
+            join_legs(&engine, 0, legs);
+            join(&engine, u64::MAX, || panic!("for the test"));
+            let mut calls = engine.calls();
+            let unknown = calls.wait_for(|calls| *calls == Calls::Unknown);
+            assert!(tokio::time::timeout(Duration::from_secs(20), unknown).await.is_ok(), "{legs}");
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! `sockets` and `media::thread` do the I/O. Audio is tagged with participant and epoch, so that a leg of another kind,
 //! or a second leg of one participant on its way to another node, joins without a change of the mixer.
 //!
-//! When a part of the engine fails (its sockets, its timers, its media thread), the calls stay
+//! When a part of the engine fails (its sockets, its timers, a media thread), the calls stay
 //! [`Calls::Unknown`]: nothing is restarted under running calls, because it is not known which are left. The node
 //! reports itself unfit: it takes no new calls, and asks for a restart at a quiet time. Only a restart of the whole
 //! program repairs it.

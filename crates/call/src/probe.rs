@@ -81,9 +81,9 @@ pub enum ProbeError {
         "no packet of sound came back from the media address {0}; look for a packet filter on this machine"
     )]
     NoSound(IpAddr),
-    /// The media thread does not move.
+    /// A media thread does not move.
     #[error(
-        "the media thread is stuck: no call hears anything; if that lasts, restart the node at a quiet time"
+        "a media thread is stuck: its calls hear nothing; if that lasts, restart the node at a quiet time"
     )]
     MediaStuck,
 }

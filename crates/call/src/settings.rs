@@ -2,6 +2,7 @@
 //! part.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(1800);
 const LONGEST_EXPIRES: Duration = Duration::from_secs(86_400);
 /// The longest realm, in bytes: it stands in every challenge.
 const LONGEST_REALM: usize = 128;
+
+/// The most media threads that may be set: as many as the largest machines have cores for.
+const MAX_MEDIA_THREADS: u32 = 256;
 
 /// The settings of the call engine. Durations are whole seconds in files (`session_interval = 1800`).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -45,6 +49,9 @@ pub struct Settings {
     /// drain). At most [`MAX_MEDIA_TIMEOUT`].
     #[serde(default = "default_media_timeout", with = "seconds")]
     pub media_timeout: Duration,
+    /// How many threads mix conferences, each of them its own. One for each core, and 8 at most, unless it is set.
+    #[serde(default)]
+    pub media_threads: Option<NonZeroU32>,
     /// The session interval we ask for (RFC 4028).
     #[serde(default = "default_session_interval", with = "seconds")]
     pub session_interval: Duration,
@@ -186,6 +193,9 @@ pub enum SettingsError {
     /// Too long or zero.
     #[error("media_timeout is {0:?}; set between 1 and 1800 seconds")]
     MediaTimeout(Duration),
+    /// More threads than any machine has cores for.
+    #[error("media_threads is {0}; set at most 256")]
+    MediaThreads(u32),
     /// The interval is shorter than the shortest one.
     #[error("session_interval is {0:?}; set at least min_session_interval, which is {1:?}")]
     SessionInterval(Duration, Duration),
@@ -222,6 +232,7 @@ impl Settings {
             call_limit: default_call_limit(),
             source_rate: SourceRate::default(),
             media_timeout: default_media_timeout(),
+            media_threads: None,
             session_interval: default_session_interval(),
             min_session_interval: default_min_session_interval(),
             ring_time: Duration::ZERO,
@@ -262,6 +273,9 @@ impl Settings {
         }
         if self.media_timeout.is_zero() || self.media_timeout > MAX_MEDIA_TIMEOUT {
             return Err(SettingsError::MediaTimeout(self.media_timeout));
+        }
+        if let Some(threads) = self.media_threads.filter(|threads| threads.get() > MAX_MEDIA_THREADS) {
+            return Err(SettingsError::MediaThreads(threads.get()));
         }
         if self.session_interval < self.min_session_interval || self.session_interval.as_secs() == 0 {
             return Err(SettingsError::SessionInterval(self.session_interval, self.min_session_interval));
@@ -337,6 +351,7 @@ mod tests {
         check(|s| s.advertised = Some([0, 0, 0, 0].into()), "advertised = 0.0.0.0");
         check(|s| s.media_ports = 40_001..=40_002, "media_ports");
         check(|s| s.media_timeout = Duration::from_secs(1801), "media_timeout");
+        check(|s| s.media_threads = NonZeroU32::new(257), "media_threads is 257");
         check(|s| s.session_interval = Duration::from_secs(89), "session_interval");
         check(|s| s.call_limit = 0, "call_limit is 0");
         check(|s| s.source_rate.failed = 0, "source_rate.failed is 0");

@@ -1,4 +1,4 @@
-//! Media: the legs of calls, the conferences they are in, and the thread that carries their sound.
+//! Media: the legs of calls, the conferences they are in, and the threads that carry their sound.
 //!
 //! All but `ports` and `thread` are pure: datagrams, time and random numbers in, datagrams out. Those two are their
 //! shell. A leg of another kind (WebRTC, another node) joins at [`leg::Leg`].
@@ -8,6 +8,7 @@ pub(crate) mod control;
 pub(crate) mod latch;
 pub(crate) mod leg;
 pub(crate) mod pairs;
+pub(crate) mod placement;
 pub(crate) mod ports;
 pub(crate) mod protection;
 pub(crate) mod random;

@@ -1,14 +1,16 @@
-//! The thread that carries sound: it drains the sockets, ticks the shard, and sends what comes out.
+//! The threads that carry sound: each drains the sockets of its shard, ticks it, and sends what comes out. Which shard a
+//! conference is in is decided in `placement`.
 //!
-//! A thread of its own and not the async pool, so that a busy pool does not make ticks late.
+//! Threads of their own and not the async pool, so that a busy pool does not make ticks late.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use crate::audio::{Participant, TICK};
@@ -21,6 +23,7 @@ use crate::time::{Clock, Time};
 use super::budget::Budget;
 use super::control::Channel;
 use super::leg::{Outgoing, Plan};
+use super::placement::{Placement, ShardId};
 use super::ports::MediaPort;
 use super::random;
 use super::shard::{Input, LegId, Output, Shard};
@@ -40,7 +43,7 @@ pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
 /// Called with how far the encrypted streams of a conference have come.
 pub(crate) type OnReceived = Box<dyn FnOnce(BTreeMap<Participant, Vec<ExportedReceived>>) + Send>;
 
-/// What the thread is to do.
+/// What the thread of a leg or a conference is to do.
 pub(crate) enum Command {
     /// A leg joins.
     Join(Box<Join>),
@@ -58,6 +61,11 @@ pub(crate) enum Command {
     HandOut(LegId, OnHandOut),
     /// The function is called with how far those of a conference have come whose sound is encrypted.
     Received(RoomName, OnReceived),
+}
+
+/// What a thread is to do.
+enum Order {
+    Command(Command),
     /// End the thread.
     Stop,
 }
@@ -73,46 +81,92 @@ pub(crate) struct Join {
     pub(crate) on_silence: OnSilence,
 }
 
-/// The way to talk to the thread.
-#[derive(Clone, Debug)]
-pub(crate) struct MediaHandle {
-    commands: Sender<Command>,
+/// The way to talk to the threads.
+#[derive(Debug)]
+pub(crate) struct MediaThreads {
     clock: Clock,
+    threads: BTreeMap<ShardId, Handle>,
+    placement: Mutex<Placement>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    orders: Sender<Order>,
     ticked_at: Arc<AtomicU64>,
+    thread: Thread,
 }
 
-impl MediaHandle {
-    /// Sends a command. When the thread is gone the registry says so already, and the command is dropped
-    /// with all that it holds.
+impl MediaThreads {
+    /// Sends a command to the thread of its leg. When the thread is gone the registry says so already, and the command
+    /// is dropped with all that it holds, as it is when the leg has left.
     pub(crate) fn send(&self, command: Command) {
-        let _ = self.commands.send(command);
+        // Nothing under it panics.
+        let mut placement = self.placement.lock().unwrap_or_else(PoisonError::into_inner);
+        let shard = match &command {
+            Command::Join(join) => Some(placement.join(join.leg, &join.room)),
+            Command::Start(leg)
+            | Command::Change(leg, _)
+            | Command::GoOnReceiving(leg, _)
+            | Command::Resume(leg, _) => placement.find(*leg),
+            Command::Received(room, _) => placement.find_conference(room),
+            Command::Leave(leg) | Command::HandOut(leg, _) => placement.leave(*leg),
+        };
+        if let Some(handle) = shard.and_then(|shard| self.threads.get(&shard)) {
+            let _ = handle.orders.send(Order::Command(command));
+        }
     }
 
-    /// How long ago the thread finished its last tick.
+    /// Ends the threads, whatever legs there are. They do not wait for their next tick.
+    pub(crate) fn stop(&self) {
+        for Handle { orders, thread, .. } in self.threads.values() {
+            let _ = orders.send(Order::Stop);
+            thread.unpark();
+        }
+    }
+
+    /// How long ago the thread that is furthest behind finished its last tick.
     pub(crate) fn still_for(&self) -> Duration {
-        self.clock.now().since(Time(self.ticked_at.load(Ordering::Relaxed)))
+        let now = self.clock.now();
+        let last = |handle: &Handle| now.since(Time(handle.ticked_at.load(Ordering::Relaxed)));
+        self.threads.values().map(last).max().unwrap_or_default()
     }
 }
 
-/// Starts the thread. `failed` is called when it ends otherwise than by [`Command::Stop`].
+/// Starts so many threads. `failed` is called by each one that ends otherwise than by [`MediaThreads::stop`].
 ///
 /// # Errors
-/// The system refuses another thread.
+/// The system refuses another thread; none is left.
 pub(crate) fn start(
     clock: Clock,
     media_timeout: Duration,
+    count: NonZeroU32,
+    failed: impl Fn() + Clone + Send + 'static,
+) -> io::Result<(MediaThreads, Vec<JoinHandle<()>>)> {
+    let cname = cname();
+    let started = (0..count.get()).map(|shard| {
+        let (handle, thread) =
+            start_one(shard, clock, Shard::new(media_timeout, cname.clone()), failed.clone())?;
+        Ok(((ShardId(shard), handle), thread))
+    });
+    let (threads, joins) = started.collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
+    Ok((MediaThreads { clock, threads, placement: Mutex::new(Placement::new(count)) }, joins))
+}
+
+fn start_one(
+    number: u32,
+    clock: Clock,
+    shard: Shard,
     failed: impl FnOnce() + Send + 'static,
-) -> io::Result<(MediaHandle, JoinHandle<()>)> {
-    let (commands, receiver) = mpsc::channel();
+) -> io::Result<(Handle, JoinHandle<()>)> {
+    let (orders, receiver) = mpsc::channel();
     let ticked_at = Arc::new(AtomicU64::new(clock.now().0));
-    let handle = MediaHandle { commands, clock, ticked_at: Arc::clone(&ticked_at) };
-    let thread = std::thread::Builder::new().name("call-media".into()).spawn(move || {
+    let worker = Worker { clock, shard, sockets: BTreeMap::new(), ticked_at: Arc::clone(&ticked_at) };
+    let join = thread::Builder::new().name(format!("call-media-{number}")).spawn(move || {
         let mut alarm = Alarm(Some(Box::new(failed)));
-        let shard = Shard::new(media_timeout, cname());
-        Worker { clock, shard, sockets: BTreeMap::new(), ticked_at }.run(&receiver);
+        worker.run(&receiver);
         alarm.0 = None;
     })?;
-    Ok((handle, thread))
+    Ok((Handle { orders, ticked_at, thread: join.thread().clone() }, join))
 }
 
 /// A name for this engine that nobody else has (RFC 7022 section 4.2: at least 96 random bits).
@@ -126,7 +180,7 @@ struct Alarm(Option<Box<dyn FnOnce() + Send>>);
 impl Drop for Alarm {
     fn drop(&mut self) {
         if let Some(failed) = self.0.take() {
-            tracing::error!("the media thread has failed; calls are unknown until the node restarts");
+            tracing::error!("a media thread has failed; calls are unknown until the node restarts");
             failed();
         }
     }
@@ -146,13 +200,17 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, commands: &Receiver<Command>) {
+    fn run(mut self, orders: &Receiver<Order>) {
         let mut next = Instant::now() + TICK;
         loop {
-            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            thread::park_timeout(next.saturating_duration_since(Instant::now()));
             // Right before the tick, so that who joins while the thread sleeps is in the very next one.
-            if !self.obey(commands) {
+            if !self.obey(orders) {
                 return;
+            }
+            // Woken early, by nothing that ends the thread.
+            if Instant::now() < next {
+                continue;
             }
             self.receive();
             let behind = Instant::now().saturating_duration_since(next).as_millis() / TICK.as_millis();
@@ -169,33 +227,36 @@ impl Worker {
     }
 
     /// Carries out what has been asked for; false when the thread is to end.
-    fn obey(&mut self, commands: &Receiver<Command>) -> bool {
+    fn obey(&mut self, orders: &Receiver<Order>) -> bool {
         loop {
-            match commands.try_recv() {
-                Ok(Command::Join(join)) => self.join(*join),
-                Ok(Command::Start(leg)) => self.shard.handle(self.clock.now(), Input::Start { leg }),
-                Ok(Command::Change(leg, plan)) => {
-                    self.shard.handle(self.clock.now(), Input::Change { leg, plan: *plan });
-                }
-                Ok(Command::GoOnReceiving(leg, received)) => {
-                    self.shard.handle(self.clock.now(), Input::GoOnReceiving { leg, received: *received });
-                }
-                Ok(Command::Received(room, report)) => report(self.shard.received(&room)),
-                Ok(Command::Resume(leg, stream)) => {
-                    self.shard.handle(self.clock.now(), Input::Resume { leg, stream });
-                }
-                Ok(Command::HandOut(leg, report)) => {
-                    if let Some(stream) = self.shard.hand_out(leg) {
-                        report(stream);
-                    }
-                    self.sockets.remove(&leg);
-                }
-                Ok(Command::Leave(leg)) => {
-                    self.shard.handle(self.clock.now(), Input::Leave { leg });
-                    self.sockets.remove(&leg);
-                }
+            match orders.try_recv() {
+                Ok(Order::Command(command)) => self.carry_out(command),
                 Err(TryRecvError::Empty) => return true,
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let now = self.clock.now();
+        match command {
+            Command::Join(join) => self.join(*join),
+            Command::Start(leg) => self.shard.handle(now, Input::Start { leg }),
+            Command::Change(leg, plan) => self.shard.handle(now, Input::Change { leg, plan: *plan }),
+            Command::GoOnReceiving(leg, received) => {
+                self.shard.handle(now, Input::GoOnReceiving { leg, received: *received });
+            }
+            Command::Received(room, report) => report(self.shard.received(&room)),
+            Command::Resume(leg, stream) => self.shard.handle(now, Input::Resume { leg, stream }),
+            Command::HandOut(leg, report) => {
+                if let Some(stream) = self.shard.hand_out(leg) {
+                    report(stream);
+                }
+                self.sockets.remove(&leg);
+            }
+            Command::Leave(leg) => {
+                self.shard.handle(now, Input::Leave { leg });
+                self.sockets.remove(&leg);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! answer, changes and refreshes of the session, and its end. Its count of calls is what a drain waits for (R4).
 //!
 //! It relies on crate `sip` for messages, transactions and dialogs, on [`crate::sdp`] for session descriptions, and on
-//! the shell for sockets, media ports, the media thread, and a seed of random numbers. It opens nothing, reads no
+//! the shell for sockets, media ports, the media threads, and a seed of random numbers. It opens nothing, reads no
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that

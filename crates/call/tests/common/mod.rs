@@ -103,6 +103,8 @@ pub struct Caller {
     pub sip: UdpSocket,
     pub rtp: UdpSocket,
     pub id: String,
+    /// Whom it calls.
+    pub alias: String,
     pub to_tag: String,
     pub sequence: u32,
     pub media: Option<SocketAddr>,
@@ -114,15 +116,16 @@ impl Caller {
         let sip = UdpSocket::bind((ip, 0)).await.expect("bind");
         sip.connect(engine.sip_address()).await.expect("connect");
         let rtp = UdpSocket::bind((ip, 0)).await.expect("bind");
-        Caller { sip, rtp, id: id.to_owned(), to_tag: String::new(), sequence: 1, media: None, sent: 0 }
+        let (id, alias) = (id.to_owned(), "meet".to_owned());
+        Caller { sip, rtp, id, alias, to_tag: String::new(), sequence: 1, media: None, sent: 0 }
     }
 
     pub fn request(&self, method: &str, branch: &str, headers: &str, body: &str) -> String {
         let (from, node) = (self.sip.local_addr().expect("local"), self.sip.peer_addr().expect("peer"));
-        let (id, sequence, tag) = (&self.id, self.sequence, &self.to_tag);
+        let (id, alias, sequence, tag) = (&self.id, &self.alias, self.sequence, &self.to_tag);
         format!(
-            "{method} sip:meet@{node} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{id}{branch}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:caller@{from}>;tag={id}\r\nTo: <sip:meet@{node}>{tag}\r\n\
+            "{method} sip:{alias}@{node} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{id}{branch}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:caller@{from}>;tag={id}\r\nTo: <sip:{alias}@{node}>{tag}\r\n\
              Call-ID: {id}\r\nCSeq: {sequence} {method}\r\nContact: <sip:caller@{from}>\r\n{headers}\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
