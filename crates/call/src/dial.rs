@@ -74,8 +74,9 @@ pub enum DialError {
         /// The reason phrase, as it came.
         reason: String,
     },
-    /// The far end wants to know who calls, and there is no login for its realm and one of its algorithms.
-    #[error("the far end asks for a login of the realm {0:?}, and there is none that it takes")]
+    /// The far end wants to know who calls, and there is no login for its realm and one of its algorithms at the host
+    /// that was dialled.
+    #[error("the far end asks for a login of the realm {0:?}, and there is none for its host that it takes")]
     NoLogin(String),
     /// The far end does not take the login of its realm.
     #[error("the far end does not take the login of the realm {0:?}")]

@@ -109,6 +109,7 @@ async fn phone_that_is_given_up_stops_ringing() {
 async fn provider(test: u8, transport: &str, password: &str) -> Result<(), DialError> {
     let engine = engine(settings(test)).await;
     let login = Login {
+        host: address(test, 2).to_string(),
         realm: "provider".into(),
         username: "trunk".into(),
         secret: Secret::Password(password.into()),

@@ -94,7 +94,7 @@ impl World {
         let (aliases, secret) = (vec!["ann".into()], secret());
         let ann = Account { username: "ann".into(), secret, aliases };
         agent.set_accounts(Accounts::new([ann]).unwrap_or_default());
-        agent.set_logins(logins("provider"));
+        agent.set_logins(logins("127.0.0.2", "provider"));
         World {
             agent,
             now: Time(0),
@@ -180,8 +180,8 @@ impl World {
                 match message::datagram(&bytes) {
                     Ok(Message::Response(response)) => {
                         self.tag = response.headers().to_tag().unwrap_or_default().into();
-                        let mut authorizations = Authorizations::default();
-                        if authorizations.learn(&response, &logins("pitlane")).is_ok() {
+                        let mut authorizations = Authorizations::at(Some("pitlane".into()));
+                        if authorizations.learn(&response, &logins("pitlane", "pitlane")).is_ok() {
                             self.authorizations = authorizations;
                         }
                     }
@@ -222,9 +222,10 @@ fn secret() -> Secret {
     Secret::Password("nna".into())
 }
 
-/// Ann's login of a realm.
-fn logins(realm: &str) -> Logins {
-    Logins::new([Login { realm: realm.into(), username: "ann".into(), secret: secret() }])
+/// Ann's login of a realm at a host.
+fn logins(host: &str, realm: &str) -> Logins {
+    let (host, realm, username) = (host.into(), realm.into(), "ann".into());
+    Logins::new([Login { host, realm, username, secret: secret() }])
 }
 
 /// The headers of a request that its response repeats (RFC 3261 section 8.2.6.2).

@@ -19,6 +19,9 @@ const REALMS: usize = 4;
 /// The challenges of a call that its next requests answer, and what its last INVITE had.
 #[derive(Clone, Debug, Default)]
 pub(in crate::signalling) struct Authorizations {
+    /// The host whose logins are shown: the one that whoever has dialled the call has named. Without it no challenge is
+    /// answered: else anybody who calls this node, or is called for somebody else, could have it sign with any login.
+    host: Option<String>,
     all: Vec<Authorization>,
     last: Vec<Field>,
 }
@@ -44,13 +47,18 @@ impl fmt::Debug for Authorization {
 /// Why a challenge is not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::signalling) enum NotAnswered {
-    /// There is no login for the realm.
+    /// There is no login for the realm at the host that was dialled.
     NoLogin(String),
     /// The login of the realm was refused.
     Wrong(String),
 }
 
 impl Authorizations {
+    /// Those of a call for which this host was named, if one was.
+    pub(in crate::signalling) fn at(host: Option<String>) -> Authorizations {
+        Authorizations { host, ..Authorizations::default() }
+    }
+
     /// Takes in the challenges of a 401 or 407 to the last request, which may be sent again then.
     ///
     /// # Errors
@@ -60,7 +68,8 @@ impl Authorizations {
         response: &Response,
         logins: &Logins,
     ) -> Result<(), NotAnswered> {
-        let chosen = challenge::answerable(response, logins);
+        let host = self.host.as_deref();
+        let chosen = host.map(|host| challenge::answerable(response, logins, host)).unwrap_or_default();
         if chosen.is_empty() {
             return Err(NotAnswered::NoLogin(challenge::realm(response)));
         }
@@ -135,9 +144,20 @@ mod tests {
 
     fn logins() -> Logins {
         let secret = Secret::Password("Circle of Life".into());
-        let login =
-            |realm: &str| Login { realm: realm.into(), username: "Mufasa".into(), secret: secret.clone() };
+        let login = |realm: &str| Login {
+            host: HOST.into(),
+            realm: realm.into(),
+            username: "Mufasa".into(),
+            secret: secret.clone(),
+        };
         Logins::new(["http-auth@example.org", "proxy"].map(login))
+    }
+
+    const HOST: &str = "Provider.example";
+
+    /// Those of a call to the host of the logins.
+    fn dialled() -> Authorizations {
+        Authorizations::at(Some("provider.EXAMPLE".into()))
     }
 
     fn challenged(headers: &str) -> Response {
@@ -154,7 +174,7 @@ mod tests {
     const NONCE: &str = "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\"";
 
     fn learned(headers: &str) -> Result<Vec<String>, NotAnswered> {
-        let mut authorizations = Authorizations::default();
+        let mut authorizations = dialled();
         authorizations.learn(&challenged(headers), &logins())?;
         let fields = authorizations.next(Method::Invite, "/dir/index.html", 1);
         Ok(fields.into_iter().map(|(name, value)| format!("{name}: {value}")).collect())
@@ -204,8 +224,19 @@ mod tests {
     }
 
     #[test]
+    fn login_of_another_host_is_shown_to_nobody() {
+        let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"proxy\", {NONCE}\r\n"));
+        for host in [None, Some("other.example"), Some("example")] {
+            let mut authorizations = Authorizations::at(host.map(str::to_owned));
+            let refused = authorizations.learn(&challenge, &logins());
+            assert_eq!(refused, Err(NotAnswered::NoLogin("proxy".into())), "{host:?}");
+            assert_eq!(authorizations.next(Method::Invite, "sip:a@b", 1), []);
+        }
+    }
+
+    #[test]
     fn login_is_wrong_when_the_answer_to_a_fresh_nonce_is_challenged_again() {
-        let mut authorizations = Authorizations::default();
+        let mut authorizations = dialled();
         let challenge = |stale: &str| {
             challenged(&format!("WWW-Authenticate: Digest realm=\"proxy\", {NONCE}, qop=\"auth\"{stale}\r\n"))
         };
@@ -226,12 +257,13 @@ mod tests {
     fn realms_of_a_call_are_bounded() {
         let realms: Vec<_> = (0..5).map(|n| n.to_string()).collect();
         let login = |realm: &String| Login {
+            host: HOST.into(),
             realm: realm.clone(),
             username: "a".into(),
             secret: Secret::Password("b".into()),
         };
         let logins = Logins::new(realms.iter().map(login));
-        let mut authorizations = Authorizations::default();
+        let mut authorizations = dialled();
         for (n, realm) in realms.iter().enumerate() {
             let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"{realm}\", {NONCE}\r\n"));
             assert_eq!(authorizations.learn(&challenge, &logins).is_ok(), n < 4);

@@ -31,13 +31,17 @@ pub(super) enum Asked {
     Nothing,
 }
 
-/// The challenges of a response that have a login, one for each realm, with its secret: the first that we know the
-/// algorithm of (RFC 8760 section 2.4).
-pub(super) fn answerable<'l>(response: &Response, logins: &'l Logins) -> Vec<(Challenge, &'l Login, String)> {
+/// The challenges of a response that have a login at this host, one for each realm, with its secret: the first that we
+/// know the algorithm of (RFC 8760 section 2.4).
+pub(super) fn answerable<'l>(
+    response: &Response,
+    logins: &'l Logins,
+    host: &str,
+) -> Vec<(Challenge, &'l Login, String)> {
     let mut chosen: Vec<(Challenge, &Login, String)> = Vec::new();
     for challenge in challenges(response).filter_map(|(auth, name)| Challenge::read(&auth, name)) {
         let is_chosen = chosen.iter().any(|(other, ..)| other.is_for_the_same(&challenge));
-        let Some(login) = logins.get(&challenge.realm).filter(|_| !is_chosen) else { continue };
+        let Some(login) = logins.get(host, &challenge.realm).filter(|_| !is_chosen) else { continue };
         if let Some(ha1) = login.secret.ha1(challenge.algorithm, &login.username, &challenge.realm) {
             chosen.push((challenge, login, ha1));
         }

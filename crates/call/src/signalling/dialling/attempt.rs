@@ -48,7 +48,7 @@ impl UserAgent {
     /// Tries the next target. Without one, the call has failed for the reason of the one before.
     pub(super) fn try_next(&mut self, call: &mut Call) {
         while let Some(target) = call.dialling.as_mut().and_then(|dialling| dialling.targets.next()) {
-            call.negotiation = None;
+            (call.negotiation, call.authorizations) = (None, target.authorizations());
             match self.try_target(call, target) {
                 Ok(()) => return,
                 Err(failure) => call.dialling.iter_mut().for_each(|it| it.failure.clone_from(&failure)),
@@ -97,7 +97,7 @@ impl UserAgent {
                 let hop = NextHop::of(uri).ok().filter(|_| !is_translated);
                 Ok(Place::Known(flow, self.toward(hop, flow)))
             }
-            By::Uri => {
+            By::Uri | By::Redirection => {
                 let hop = NextHop::of(uri).map_err(|why| of_target(&target.uri, &why.to_string()))?;
                 self.place_of_hop(target, hop)
             }

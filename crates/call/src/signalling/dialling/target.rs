@@ -8,6 +8,7 @@ use sip::message::Response;
 use sip::transport::flow::Flow;
 use sip::uri::Uri;
 
+use crate::signalling::authentication::Authorizations;
 use crate::signalling::registrar::Binding;
 
 /// The most targets of one call, those of redirections included. An alias has eight contacts at most.
@@ -26,8 +27,10 @@ pub(super) struct Target {
 /// How a target is reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum By {
-    /// As its URI says.
+    /// As its URI says, which whoever has dialled has named.
     Uri,
+    /// As its URI says, which a redirection has named.
+    Redirection,
     /// As the device has registered.
     Registration { flow: Flow, is_translated: bool },
 }
@@ -63,7 +66,7 @@ impl Targets {
         for (place, (_, uri)) in named.into_iter().enumerate() {
             if self.known.len() < TARGETS && !self.knows(&uri) {
                 self.known.push(uri.clone());
-                self.left.insert(place.min(self.left.len()), Target { uri, by: By::Uri });
+                self.left.insert(place.min(self.left.len()), Target { uri, by: By::Redirection });
             }
         }
         self.left.len() > before
@@ -83,6 +86,18 @@ impl Target {
     pub(super) fn of(binding: &Binding) -> Target {
         let Binding { uri, flow, is_translated, .. } = binding;
         Target { uri: uri.clone(), by: By::Registration { flow: *flow, is_translated: *is_translated } }
+    }
+
+    /// What challenges of this target are answered with: logins of the host that whoever has dialled has named, and none
+    /// if somebody else has named the target.
+    pub(super) fn authorizations(&self) -> Authorizations {
+        match self.by {
+            By::Uri => {
+                let read = Uri::new(self.uri.as_bytes()).ok();
+                Authorizations::at(read.and_then(Uri::sip).map(|uri| uri.host.to_string()))
+            }
+            By::Redirection | By::Registration { .. } => Authorizations::default(),
+        }
     }
 }
 

@@ -5,13 +5,11 @@ use std::time::Duration;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Flow, Link, Stream};
 
-use crate::accounts::Secret;
 use crate::admission::{Admission, Closed};
-use crate::logins::{Login, Logins};
 
 use super::super::Input;
 use super::far_end::{FAR, answer, request, to};
-use super::kit::{SDP, World, address, has_header, header};
+use super::kit::{SDP, World, address, header};
 
 const CONTACT: &str = "Contact: <sip:bob@192.0.2.7:5070>\r\n";
 
@@ -152,38 +150,6 @@ fn silent_far_end_is_hung_up() {
     world.dialled();
     world.silent(1);
     assert_eq!(header(&world.answer(), "Reason"), "SIP;cause=408;text=\"media timeout\"");
-}
-
-#[test]
-fn requests_of_the_call_answer_the_challenges_of_a_provider() {
-    let mut world = World::new();
-    let secret = Secret::Password("geheim".into());
-    world.agent.set_logins(Logins::new([Login { realm: "pbx".into(), username: "trunk".into(), secret }]));
-    world.dialled();
-    let challenge = |nonce: &str| {
-        format!("Proxy-Authenticate: Digest realm=\"pbx\", nonce=\"{nonce}\", qop=\"auth\"\r\n")
-    };
-    world.pass(Duration::from_secs(900));
-    let refresh = world.answer();
-    assert!(!has_header(&refresh, "Proxy-Authorization"));
-    world.receive(FAR, &answer(&refresh, "407 Who", "", &challenge("n1"), ""));
-    world.take_sent();
-    world.pass(Duration::ZERO);
-    let refresh = world.answer();
-    assert!(header(&refresh, "Proxy-Authorization").contains("nonce=\"n1\""), "{refresh}");
-    world.receive(FAR, &answer(&refresh, "200 OK", "", CONTACT, SDP));
-    let ack = world.answer();
-    assert_eq!(header(&ack, "Proxy-Authorization"), header(&refresh, "Proxy-Authorization"));
-    world.hang_up(1);
-    let bye = world.answer();
-    assert!(header(&bye, "Proxy-Authorization").contains("nc=00000002"), "{bye}");
-    world.receive(FAR, &answer(&bye, "407 Who", "", &challenge("n2"), ""));
-    let bye = world.answer();
-    assert!(header(&bye, "Proxy-Authorization").contains("nonce=\"n2\""), "{bye}");
-    world.receive(FAR, &answer(&bye, "407 Who", "", &challenge("n3"), ""));
-    assert_eq!(world.take_sent(), [] as [&str; 0], "the login is refused");
-    world.pass(Duration::from_secs(4));
-    assert_eq!(world.count(), 0);
 }
 
 #[test]

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use sip::transaction::input::Input as TransportInput;
 
-use crate::accounts::Secret;
 use crate::admission::{Admission, Closed};
 use crate::dial::{DialError, DialOptions};
-use crate::logins::{Login, Logins};
 
 use super::super::{Input, NoPort, UserAgent};
-use super::far_end::{FAR, answer, to};
+use super::far_end::{FAR, after_ack, answer, has_failed, to};
 use super::kit::{Ports, SDP, World, header, settings};
 
 const BOB: &str = "sip:bob@192.0.2.7:5070";
@@ -19,23 +17,6 @@ fn world_dialling() -> (World, String) {
     let mut world = World::new();
     let invite = world.dial(&to(BOB));
     (world, invite)
-}
-
-/// Nothing is left of a call that has failed for this reason.
-fn has_failed(world: &mut World, reason: &str) {
-    let done = world.take_done();
-    assert_eq!(done, [format!("dialled 1: {reason}"), "release 1".into()], "in this order");
-    world.pass(Duration::from_secs(300));
-    assert_eq!((world.count(), world.agent.entries()), (0, 0));
-    assert_eq!((world.stats().dialled, world.stats().not_answered), (1, 1));
-}
-
-/// The ACK that the transaction sends for a refusal, and what follows it.
-fn after_ack(world: &mut World) -> Vec<String> {
-    let mut sent = world.take_sent();
-    assert!(sent[0].starts_with("ACK "), "{sent:?}");
-    sent.remove(0);
-    sent
 }
 
 #[test]
@@ -271,70 +252,6 @@ fn redirections_are_bounded_and_never_lead_back() {
     }
     assert_eq!(targets, 12);
     has_failed(&mut world, "the call was refused with 302 Moved");
-}
-
-const CHALLENGE: &str =
-    "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n1\", algorithm=SHA-256, qop=\"auth\"\r\n";
-
-fn logins() -> Logins {
-    let secret = Secret::Password("geheim".into());
-    Logins::new([Login { realm: "pbx".into(), username: "trunk".into(), secret }])
-}
-
-#[test]
-fn challenge_without_a_login_fails_and_one_with_a_login_is_answered() {
-    let (mut world, invite) = world_dialling();
-    world.receive(FAR, &answer(&invite, "401 Unauthorized", "bob", CHALLENGE, ""));
-    world.take_sent();
-    let reason = "the far end asks for a login of the realm \"pbx\", and there is none that it takes";
-    has_failed(&mut world, reason);
-
-    let mut world = World::new();
-    world.agent.set_logins(logins());
-    let invite = world.dial(&to(BOB));
-    world.receive(FAR, &answer(&invite, "407 Proxy", "bob", &CHALLENGE.replace("WWW-", "Proxy-"), ""));
-    let sent = after_ack(&mut world);
-    assert_eq!(header(&sent[0], "Call-ID"), header(&invite, "Call-ID"));
-    assert_eq!(header(&sent[0], "CSeq"), "2 INVITE");
-    let credentials = header(&sent[0], "Proxy-Authorization");
-    assert!(
-        credentials.starts_with("Digest username=\"trunk\", realm=\"pbx\", nonce=\"n1\", "),
-        "{credentials}"
-    );
-    let body = |text: &str| text.split("\r\n\r\n").nth(1).expect("a body").to_owned();
-    assert_eq!(body(&sent[0]), body(&invite), "the same offer");
-    world.receive(FAR, &answer(&sent[0], "200 OK", "bob", "Contact: <sip:bob@192.0.2.7:5070>\r\n", SDP));
-    let ack = world.answer();
-    assert_eq!(header(&ack, "Proxy-Authorization"), credentials, "those of the INVITE");
-    assert_eq!(world.take_done(), ["join 1 Meeting", "dialled 1: answered", "start 1"]);
-}
-
-#[test]
-fn login_that_is_refused_is_not_tried_again() {
-    let mut world = World::new();
-    world.agent.set_logins(logins());
-    let invite = world.dial(&to(BOB));
-    world.receive(FAR, &answer(&invite, "401 Unauthorized", "bob", CHALLENGE, ""));
-    let again = after_ack(&mut world);
-    world.receive(FAR, &answer(&again[0], "401 Unauthorized", "bob", CHALLENGE, ""));
-    assert_eq!(after_ack(&mut world), [] as [&str; 0]);
-    has_failed(&mut world, "the far end does not take the login of the realm \"pbx\"");
-}
-
-#[test]
-fn far_end_that_challenges_for_ever_is_given_up() {
-    let mut world = World::new();
-    world.agent.set_logins(logins());
-    let mut invite = world.dial(&to(BOB));
-    let mut invites = 1;
-    let stale = CHALLENGE.replace("qop", "stale=true, qop");
-    loop {
-        world.receive(FAR, &answer(&invite, "401 Unauthorized", "bob", &stale, ""));
-        let Some(again) = after_ack(&mut world).pop() else { break };
-        (invite, invites) = (again, invites + 1);
-    }
-    assert_eq!(invites, 24);
-    has_failed(&mut world, "sip:bob@192.0.2.7:5070 cannot be reached from this node");
 }
 
 #[test]
