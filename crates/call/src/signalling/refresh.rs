@@ -83,6 +83,10 @@ impl UserAgent {
         let (now, timers, random) = (self.now(), self.timers(), self.random.number());
         let outcome =
             self.dialogs.change(&id, |dialog| dialog.response_received(now, &timers, response, random));
+        // A 2xx that comes again, as often as the far end likes, is no response to a request in progress.
+        if !matches!(outcome, None | Some(Outcome::RepeatAck(_) | Outcome::Ignore)) {
+            call.authorizations.heard(response.status());
+        }
         if let Progress::Importing(import) = call.progress {
             return self.on_import_response(call, import, outcome, response);
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use sip::draft::quoted;
 use sip::message::Response;
 use sip::method::Method;
+use sip::status::Status;
 
 use crate::logins::Logins;
 use crate::signalling::headers::Field;
@@ -15,6 +16,9 @@ use super::digest::{Answered, Quality};
 
 /// The most realms that one call is asked for: a proxy, one behind it, and the far end.
 const REALMS: usize = 4;
+/// The most challenges in a row: each realm asks for credentials, and once more because the nonce has expired. A far end
+/// decides when it challenges, and each answer is a transaction of this node.
+const CHALLENGES: usize = 2 * REALMS;
 
 /// The challenges of a call that its next requests answer, and what its last INVITE had.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +28,8 @@ pub(in crate::signalling) struct Authorizations {
     host: Option<String>,
     all: Vec<Authorization>,
     last: Vec<Field>,
+    /// The challenges since the last other final response.
+    challenges: usize,
 }
 
 #[derive(Clone)]
@@ -49,7 +55,7 @@ impl fmt::Debug for Authorization {
 pub(in crate::signalling) enum NotAnswered {
     /// There is no login for the realm at the host that was dialled.
     NoLogin(String),
-    /// The login of the realm was refused.
+    /// The login of the realm was refused, or is asked for without an end.
     Wrong(String),
 }
 
@@ -73,6 +79,10 @@ impl Authorizations {
         if chosen.is_empty() {
             return Err(NotAnswered::NoLogin(challenge::realm(response)));
         }
+        if self.challenges == CHALLENGES {
+            return Err(NotAnswered::Wrong(challenge::realm(response)));
+        }
+        self.challenges += 1;
         for (challenge, login, ha1) in chosen {
             let place = self.all.iter().position(|known| known.challenge.is_for_the_same(&challenge));
             // A nonce that was used before that request may have been too old for it.
@@ -87,6 +97,14 @@ impl Authorizations {
             self.all.push(Authorization { challenge, username: login.username.clone(), ha1, count: 0 });
         }
         Ok(())
+    }
+
+    /// A response to a request in progress has come. After a final one that is no challenge, the next challenge is the
+    /// first again.
+    pub(in crate::signalling) fn heard(&mut self, status: Status) {
+        if !status.is_provisional() && !matches!(status.code(), 401 | 407) {
+            self.challenges = 0;
+        }
     }
 
     /// The headers of the next request, which is to this URI. `random` makes the client's nonce.

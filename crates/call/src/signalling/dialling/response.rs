@@ -54,6 +54,7 @@ impl UserAgent {
             return self.dial_failed(call, DialError::Unusable("it begins no dialog".into()));
         };
         call.dialling = None;
+        call.authorizations.heard(response.status());
         call.progress = Progress::Answered;
         self.acknowledge(call, sequence);
         call.timer = call.timer.confirmed(self.time(), headers::asked(response.headers()));
