@@ -14,6 +14,7 @@ use crate::signalling::ending::End;
 use crate::signalling::headers;
 use crate::signalling::input::Output;
 
+use super::late::TOO_LATE;
 use super::state::Step;
 use super::target::Target;
 
@@ -34,12 +35,8 @@ impl UserAgent {
         }
         self.with_call(id, |agent, call| match (call.progress, response.status().code()) {
             (Progress::GivenUp, ..200) => agent.cancel_invite(transaction),
-            (Progress::GivenUp, code) => {
-                if code < 300 {
-                    agent.refuse_answer(transaction, flow, response);
-                }
-                agent.forget(call);
-            }
+            (Progress::GivenUp, 200..300) => agent.answered_too_late(call, transaction, flow, response),
+            (Progress::GivenUp, _) => agent.forget(call),
             (_, ..200) => {}
             (_, 200..300) => agent.answered(call, transaction, flow, response),
             (_, _) => agent.refused(call, response),
@@ -66,6 +63,24 @@ impl UserAgent {
             self.outputs.push(Output::Dialled { call: call.id, outcome });
             self.end(call, End::NoCodec);
         }
+    }
+
+    /// Somebody has answered a call that was given up before the CANCEL came there. It is acknowledged and ended as one
+    /// that was answered in time, so that the ACK and the BYE have the credentials that they need.
+    fn answered_too_late(
+        &mut self,
+        call: &mut Call,
+        transaction: TransactionId,
+        flow: Flow,
+        response: &SentResponse,
+    ) {
+        call.flow = flow;
+        let Some(sequence) = self.enter_dialled(call, transaction, response) else {
+            self.refuse_answer(transaction, flow, response);
+            return self.forget(call);
+        };
+        self.acknowledge(call, sequence);
+        self.end_by_bye(call, TOO_LATE.0, TOO_LATE.1);
     }
 
     /// Makes the dialog of our INVITE and its 2xx. The CSeq that an ACK is owed for; `None` when there is no dialog.

@@ -206,8 +206,14 @@ fn answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     world.receive(FAR, &accepted);
     let sent = world.take_sent();
     assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:?}");
-    assert_eq!(world.count(), 0);
-    assert!(!world.take_done().iter().any(|done| done.starts_with("join")));
+    assert_eq!(world.count(), 1, "until the BYE is answered");
+    world.receive(FAR, &accepted);
+    assert_eq!(world.answer(), sent[0], "the answer came again");
+    world.receive(FAR, &answer(&sent[1], "200 OK", "", "", ""));
+    assert_eq!((world.count(), world.stats().not_answered), (0, 1));
+    assert_eq!(world.take_done(), ["dialled 1: the call was hung up before it was answered", "release 1"]);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.agent.entries(), 0);
 }
 
 #[test]

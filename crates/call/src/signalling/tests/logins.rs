@@ -121,6 +121,47 @@ fn requests_of_the_call_answer_the_challenges_of_a_provider() {
     assert_eq!(world.count(), 0);
 }
 
+/// An INVITE with credentials that a provider has asked for, which rings.
+fn ringing(world: &mut World) -> String {
+    let invite = world.dial(&to(BOB));
+    world.receive(FAR, &answer(&invite, "407 Who", "bob", &CHALLENGE.replace("WWW-", "Proxy-"), ""));
+    let invite = after_ack(world).pop().expect("an INVITE");
+    world.receive(FAR, &answer(&invite, "180 Ringing", "bob", "", ""));
+    invite
+}
+
+#[test]
+fn answer_that_crosses_the_cancel_is_ended_with_the_credentials_of_its_invite() {
+    let mut world = world();
+    let invite = ringing(&mut world);
+    world.hang_up(1);
+    assert!(world.answer().starts_with("CANCEL "));
+    world.receive(FAR, &answer(&invite, "200 OK", "bob", CONTACT, SDP));
+    let sent = world.take_sent();
+    assert_eq!(header(&sent[0], "Proxy-Authorization"), header(&invite, "Proxy-Authorization"));
+    assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:?}");
+    assert!(header(&sent[1], "Proxy-Authorization").contains("nc=00000002"), "{}", sent[1]);
+    let challenge = CHALLENGE.replace("WWW-", "Proxy-").replace("n1", "n2");
+    world.receive(FAR, &answer(&sent[1], "407 Who", "", &challenge, ""));
+    let bye = world.answer();
+    assert!(header(&bye, "Proxy-Authorization").contains("nonce=\"n2\""), "{bye}");
+    assert_eq!(world.count(), 1, "until the BYE is answered");
+    world.receive(FAR, &answer(&bye, "200 OK", "", "", ""));
+    assert_eq!(world.count(), 0);
+}
+
+#[test]
+fn answer_of_a_second_fork_is_acknowledged_with_the_credentials_of_its_invite() {
+    let mut world = world();
+    let invite = ringing(&mut world);
+    world.receive(FAR, &answer(&invite, "200 OK", "bob", CONTACT, SDP));
+    world.take_sent();
+    world.receive(FAR, &answer(&invite, "200 OK", "other", CONTACT, SDP));
+    let ack = world.take_sent().remove(0);
+    assert!(ack.starts_with("ACK ") && header(&ack, "To").ends_with(";tag=other"), "{ack}");
+    assert_eq!(header(&ack, "Proxy-Authorization"), header(&invite, "Proxy-Authorization"));
+}
+
 /// How many refreshes are sent at once to a far end that answers each with the next of these challenges, and repeats the
 /// answer to the call.
 fn refreshes_at_once(challenges: [&str; 2]) -> usize {
