@@ -63,6 +63,8 @@ pub(crate) struct UserAgent {
     pub(super) by_invite: BTreeMap<TransactionId, Participant>,
     /// The calls that are dialled of the INVITEs of ours that have no final response.
     pub(super) by_our_invite: BTreeMap<TransactionId, Participant>,
+    /// How many answers that no call waits for have come to INVITEs of ours, as long as those have a transaction.
+    pub(super) late_answers: BTreeMap<TransactionId, u32>,
     /// The calls that are dialled and wait for the address of a name.
     pub(super) awaited_names: BTreeMap<String, Vec<Participant>>,
     /// The calls of our requests that have no final response, with their CSeq.
@@ -108,6 +110,7 @@ impl UserAgent {
             by_dialog: BTreeMap::new(),
             by_invite: BTreeMap::new(),
             by_our_invite: BTreeMap::new(),
+            late_answers: BTreeMap::new(),
             awaited_names: BTreeMap::new(),
             requests: BTreeMap::new(),
             expected: None,
@@ -183,6 +186,7 @@ impl UserAgent {
             + self.by_dialog.len()
             + self.by_invite.len()
             + self.by_our_invite.len()
+            + self.late_answers.len()
             + self.awaited_names.len()
             + self.requests.len()
             + self.layer.load().entries
@@ -221,6 +225,7 @@ impl UserAgent {
         self.bindings.pass_time(self.time);
         let effects = self.layer.pass_time(self.now());
         self.effects.extend(effects);
+        self.late_answers.retain(|invite, _| self.layer.request_of(*invite).is_some());
         self.work();
         for (dialog, due) in self.dialogs.pass_time(self.now()) {
             self.on_due(&dialog, due);

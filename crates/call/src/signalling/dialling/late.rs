@@ -1,5 +1,5 @@
 //! Answers that nobody waits for any more: of a second fork, or to a call that has ended (RFC 3261 section 13.2.2.4).
-//! Each gets its ACK and a BYE, and nothing is kept of it: if it comes again, so do they.
+//! Each gets its ACK and a BYE, and nothing is kept of it: if it comes again, so do they, a few times for each INVITE.
 
 use sip::dialog::state::Dialog;
 use sip::message::{Request, Response as SentResponse};
@@ -16,6 +16,10 @@ use crate::signalling::response::finish;
 /// Cause and text of the Reason in the BYE that ends such an answer.
 pub(super) const TOO_LATE: (u16, &str) = (487, "answered too late");
 
+/// The most such answers to one INVITE, repeated ones included, that are acknowledged and ended. A far end may send 2xx of
+/// ever new tags for 64 × T1, and each costs a transaction.
+const ANSWERS: u32 = 8;
+
 impl UserAgent {
     /// Ends what a 2xx to an INVITE of ours has begun that no call waits for.
     pub(in crate::signalling) fn refuse_answer(
@@ -28,6 +32,11 @@ impl UserAgent {
         let is_new =
             |invite: &&Request| invite.method() == Method::Invite && invite.headers().to().tag().is_none();
         let Some(invite) = self.layer.request_of(transaction).filter(is_new) else { return };
+        let answers = self.late_answers.entry(transaction).or_default();
+        if *answers == ANSWERS {
+            return;
+        }
+        *answers += 1;
         let sequence = invite.headers().cseq().number;
         let credentials = credentials_of(invite);
         let Ok(mut dialog) = Dialog::as_uac(invite, response, flow.protocol()) else { return };

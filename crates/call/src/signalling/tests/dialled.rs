@@ -107,6 +107,21 @@ fn answer_of_a_second_fork_is_acknowledged_and_ended() {
 }
 
 #[test]
+fn answers_of_ever_new_forks_are_ended_a_few_times() {
+    let mut world = World::new();
+    let (invite, _) = world.dialled();
+    for tag in 0..100 {
+        let other = answer(&invite, "200 OK", &tag.to_string(), "Contact: <sip:other@192.0.2.8>\r\n", SDP);
+        world.receive(FAR, &other);
+    }
+    let byes = world.take_sent().into_iter().filter(|text| text.starts_with("BYE ")).count();
+    assert_eq!((byes, world.count()), (8, 1));
+    world.hang_up(1);
+    world.pass(Duration::from_secs(120));
+    assert_eq!((world.count(), world.agent.entries()), (0, 0));
+}
+
+#[test]
 fn answer_without_a_codec_of_ours_is_acknowledged_and_ended() {
     for body in ["", "nonsense", &SDP.replace("AVP 0", "AVP 18")] {
         let mut world = World::new();
