@@ -114,7 +114,7 @@ async fn provider(test: u8, transport: &str, password: &str) -> Result<(), DialE
         username: "trunk".into(),
         secret: Secret::Password(password.into()),
     };
-    engine.set_logins(Logins::new([login]));
+    engine.set_logins(Logins::new([login]).expect("a login"));
     let host = address(test, 2);
     let port = free_port(host);
     let flag = if transport == "udp" { "u1" } else { "t1" };

@@ -225,7 +225,7 @@ fn secret() -> Secret {
 /// Ann's login of a realm at a host.
 fn logins(host: &str, realm: &str) -> Logins {
     let (host, realm, username) = (host.into(), realm.into(), "ann".into());
-    Logins::new([Login { host, realm, username, secret: secret() }])
+    Logins::new([Login { host, realm, username, secret: secret() }]).unwrap_or_default()
 }
 
 /// The headers of a request that its response repeats (RFC 3261 section 8.2.6.2).

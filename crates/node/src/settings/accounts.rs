@@ -105,7 +105,7 @@ pub(super) fn accounts(tables: Vec<AccountTable>) -> Result<Accounts, String> {
 /// The logins of their tables.
 pub(super) fn logins(tables: Vec<LoginTable>) -> Result<Logins, String> {
     let logins = tables.into_iter().map(LoginTable::login).collect::<Result<Vec<_>, _>>()?;
-    Ok(Logins::new(logins))
+    Logins::new(logins).map_err(|error| error.to_string())
 }
 
 impl AccountTable {
@@ -119,9 +119,6 @@ impl AccountTable {
 impl LoginTable {
     fn login(self) -> Result<Login, String> {
         let Self { host, realm, username, password, ha1 } = self;
-        if password.is_none() && ha1.is_empty() {
-            return Err(format!("the login of {realm:?} has no secret; set password or ha1"));
-        }
         let secret = secret(&format!("the login of {realm:?}"), password, ha1)?;
         Ok(Login { host, realm, username, secret })
     }
@@ -191,6 +188,11 @@ mod tests {
         check("password = 'geheim'\n[[accounts]]\nusername = 'ann'\npassword = 'geheim'", "two accounts");
         let login = "[[logins]]\nhost = 'h'\nrealm = 'r'\nusername = 'u'\n";
         check(&format!("password = 'geheim'\n{login}"), "the login of \"r\" has no secret");
+        check(&format!("password = 'geheim'\n{login}password = ''"), "the login of \"r\" has no secret");
+        let right = format!("{login}password = 'geheim'\n");
+        check(&format!("password = 'geheim'\n{right}{right}"), "two logins");
+        check(&format!("password = 'geheim'\n{}", right.replace("'u'", "\"u\\tv\"")), "\"u\\tv\"");
+        check(&format!("password = 'geheim'\n{}", right.replace("host = 'h'\n", "")), "host");
         let both = "password = 'geheim'\nha1 = { MD5 = 'geheim' }";
         check(&format!("password = 'geheim'\n{login}{both}"), "the login of \"r\" has a password and ha1");
         check("password = 'geheim'\n[authentication]\nalgorithms = []", "algorithms");

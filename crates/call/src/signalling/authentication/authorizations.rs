@@ -168,7 +168,7 @@ mod tests {
             username: "Mufasa".into(),
             secret: secret.clone(),
         };
-        Logins::new(["http-auth@example.org", "proxy"].map(login))
+        Logins::new(["http-auth@example.org", "proxy"].map(login)).expect("logins")
     }
 
     const HOST: &str = "Provider.example";
@@ -280,7 +280,7 @@ mod tests {
             username: "a".into(),
             secret: Secret::Password("b".into()),
         };
-        let logins = Logins::new(realms.iter().map(login));
+        let logins = Logins::new(realms.iter().map(login)).expect("logins");
         let mut authorizations = dialled();
         for (n, realm) in realms.iter().enumerate() {
             let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"{realm}\", {NONCE}\r\n"));

@@ -31,7 +31,9 @@ fn with_logins(settings: Settings) -> World {
         username: "trunk".into(),
         secret: Secret::Password("geheim".into()),
     };
-    world.agent.set_logins(Logins::new([(2, "pbx"), (7, "pbx"), (7, "other"), (9, "pbx")].map(login)));
+    world.agent.set_logins(
+        Logins::new([(2, "pbx"), (7, "pbx"), (7, "other"), (9, "pbx")].map(login)).expect("logins"),
+    );
     world
 }
 
