@@ -8,7 +8,7 @@ use sip::transaction::TransactionId;
 use sip::transaction::outgoing::{Branch, Outgoing};
 use sip::transport::flow::{Destination, Flow};
 use sip::transport::next_hop::NextHop;
-use sip::uri::{Scheme, Uri};
+use sip::uri::Uri;
 
 use crate::dial::DialError;
 use crate::sdp::{Local, Negotiation};
@@ -21,7 +21,7 @@ use crate::signalling::response::finish;
 
 use super::begin::of_target;
 use super::state::{Dialling, Step};
-use super::target::{By, Target};
+use super::target::{By, Target, is_secure};
 
 /// The most INVITEs of one call: one for each target, and some again with credentials or a longer session.
 const INVITES: u32 = 24;
@@ -150,7 +150,7 @@ impl UserAgent {
             return None;
         }
         *sequence += 1;
-        call.secure = read.sip().is_some_and(|uri| uri.scheme == Scheme::Sips);
+        call.secure = is_secure(uri);
         let local = Local { address: (*media)?, session: call.session, path: media_path(call.flow) };
         let negotiation = call.negotiation.get_or_insert_with(|| Negotiation::new(local));
         let offer = negotiation.repeat_offer(self.random.generator());

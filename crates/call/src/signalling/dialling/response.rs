@@ -117,8 +117,10 @@ impl UserAgent {
             401 | 407 => self.learn_challenge(call, response),
             422 => lengthen(call, response),
             300..303 => {
-                let redirected =
-                    call.dialling.as_mut().is_some_and(|dialling| dialling.targets.redirect(response));
+                let redirected = call
+                    .dialling
+                    .as_mut()
+                    .is_some_and(|dialling| dialling.targets.redirect(&target, response));
                 // The next target is one of those, or the one after this.
                 return if redirected { self.try_next(call) } else { self.target_failed(call, of(response)) };
             }

@@ -6,7 +6,7 @@ use sip::address::Address;
 use sip::fields::Contacts;
 use sip::message::Response;
 use sip::transport::flow::Flow;
-use sip::uri::Uri;
+use sip::uri::{Scheme, Uri};
 
 use crate::signalling::authentication::Authorizations;
 use crate::signalling::registrar::Binding;
@@ -55,12 +55,14 @@ impl Targets {
         self.left.pop_front()
     }
 
-    /// Has the contacts of a redirection tried next, the preferred one first (RFC 3261 section 8.1.3.4), but for those
-    /// that were known before. Whether there are any.
-    pub(super) fn redirect(&mut self, response: &Response) -> bool {
+    /// Has the contacts tried next that a target redirects to, the preferred one first (RFC 3261 section 8.1.3.4), but for
+    /// those that were known before. From a SIPS URI only another one is followed: who dials it wants every hop secured
+    /// (section 26.2.2). Whether there are any.
+    pub(super) fn redirect(&mut self, from: &Target, response: &Response) -> bool {
         let Contacts::Listed(contacts) = response.headers().contacts() else { return false };
         let mut named: Vec<_> =
             contacts.filter_map(Result::ok).take(TARGETS).filter_map(of_contact).collect();
+        named.retain(|(_, uri)| !is_secure(&from.uri) || is_secure(uri));
         named.sort_by_key(|(preference, _)| std::cmp::Reverse(*preference));
         let before = self.left.len();
         for (place, (_, uri)) in named.into_iter().enumerate() {
@@ -99,6 +101,12 @@ impl Target {
             By::Redirection | By::Registration { .. } => Authorizations::default(),
         }
     }
+}
+
+/// Whether a URI is a SIPS URI.
+pub(super) fn is_secure(uri: &str) -> bool {
+    let read = Uri::new(uri.as_bytes()).ok();
+    read.and_then(Uri::sip).is_some_and(|uri| uri.scheme == Scheme::Sips)
 }
 
 /// The preference and the URI of a contact that can be called.

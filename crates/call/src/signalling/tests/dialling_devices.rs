@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Protocol, Stream};
 
 use crate::dial::DialError;
 
+use super::super::Input;
 use super::device::Device;
 use super::far_end::{answer, to_device};
 use super::kit::{PHONE, SDP, World, address, header, settings};
@@ -109,6 +111,31 @@ fn keys_are_offered_over_tls_and_to_no_other_device() {
     let second = world.take_sent().pop().expect("an INVITE");
     assert!(second.starts_with("INVITE sip:ann@192.0.2.3 ") && !second.contains("a=crypto:"), "{second}");
     assert_eq!(header(&second, "Contact"), "<sip:192.0.2.1:5060;transport=udp>");
+}
+
+#[test]
+fn redirection_of_a_sips_uri_leads_to_sips_uris_alone() {
+    let listeners = [(Protocol::Udp, "192.0.2.1:5060"), (Protocol::TLS, "192.0.2.1:5061")];
+    let mut world = World::listening(settings(), &listeners);
+    world.agent.set_accounts(accounts([account("ann", &["ann"])]));
+    let mut ann = Device::new("ann");
+    ann.register(&mut world, "");
+    ann.via = "SIP/2.0/TLS 192.0.2.2:5061".into();
+    world.accept_over(Stream::Tls, "192.0.2.2:50123");
+    let request = ann.request("Contact: <sips:ann@192.0.2.2:5061>\r\n");
+    world.receive_over_connection(&request);
+    assert!(world.answer().starts_with("SIP/2.0 200"));
+    let invite = world.dial(&to_device("ann"));
+    assert!(invite.starts_with("INVITE sips:ann@192.0.2.2:5061 "), "{invite}");
+    let contacts = "Contact: <sip:ann@192.0.2.3>, <sips:ann@192.0.2.4>\r\n";
+    world.receive_over_connection(&answer(&invite, "302 Moved", "a", contacts, ""));
+    assert!(world.answer().starts_with("ACK "));
+    let peer = world.opening.pop().expect("a connection");
+    assert_eq!((peer.stream, peer.remote), (Stream::Tls, address("192.0.2.4:5061")));
+    world.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::NotOpened(peer))));
+    assert_eq!(world.take_sent(), [] as [&str; 0], "the other one is not tried");
+    let reason = "dialled 1: sips:ann@192.0.2.4 cannot be reached from this node";
+    assert_eq!(world.take_done(), [reason, "release 1"]);
 }
 
 #[test]
