@@ -163,14 +163,15 @@ impl UserAgent {
         self.stats
     }
 
-    /// The callers' calls in a conference.
+    /// The callers' calls in a conference, but for those that have left it.
     pub(crate) fn calls_in(&self, room: &RoomName) -> Vec<Participant> {
-        self.calls.callers().filter(|call| call.room == *room).map(|call| call.id).collect()
+        let calls = self.calls.callers().filter(|call| call.room == *room && !call.has_left());
+        calls.map(|call| call.id).collect()
     }
 
     /// The conferences that callers are in.
     pub(crate) fn conferences(&self) -> BTreeSet<RoomName> {
-        self.calls.callers().map(|call| call.room.clone()).collect()
+        self.calls.callers().filter(|call| !call.has_left()).map(|call| call.room.clone()).collect()
     }
 
     /// How many callers' calls there are, and when the oldest began.

@@ -158,6 +158,20 @@ impl Call {
         self.purpose == Purpose::Caller && !(has_left && self.media == Media::None)
     }
 
+    /// Whether nothing is left of it in its conference that could move: it was given up, is ending, or has moved.
+    pub(super) fn has_left(&self) -> bool {
+        match self.progress {
+            Progress::GivenUp | Progress::Ending { .. } | Progress::Moved { .. } | Progress::Over => true,
+            Progress::Opening { .. }
+            | Progress::Ringing { .. }
+            | Progress::Calling { .. }
+            | Progress::Answered
+            | Progress::Confirmed
+            | Progress::Exported { .. }
+            | Progress::Importing(_) => false,
+        }
+    }
+
     /// Whether an offer of ours waits for its answer: in a refresh, or in a 200 whose ACK is missing.
     pub(super) fn awaits_answer(&self) -> bool {
         self.refresh == Refresh::InProgress || self.invite.as_ref().is_some_and(|invite| invite.offers)

@@ -39,15 +39,15 @@ impl UserAgent {
     }
 
     fn export_call(&mut self, call: &mut Call) -> Result<ExportedCall, NotExported> {
-        if call.purpose == Purpose::Probe || call.media != Media::Leg {
+        if call.purpose == Purpose::Probe || call.has_left() {
             return Err(NotExported::Unknown);
+        }
+        if call.progress != Progress::Confirmed || call.deferred.is_some() {
+            return Err(NotExported::Busy);
         }
         let negotiation = call.negotiation.as_ref().ok_or(NotExported::Unknown)?;
         if negotiation.is_protected() {
             return Err(NotExported::Protected);
-        }
-        if call.progress != Progress::Confirmed || call.deferred.is_some() {
-            return Err(NotExported::Busy);
         }
         let dialog = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)).ok_or(NotExported::Unknown)?;
         let exported = ExportedCall {

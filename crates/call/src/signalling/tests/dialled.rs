@@ -6,10 +6,12 @@ use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Flow, Link, Stream};
 
 use crate::admission::{Admission, Closed};
+use crate::handover::NotExported;
 
 use super::super::Input;
 use super::far_end::{FAR, answer, request, to};
-use super::kit::{SDP, World, address, header};
+use super::handover::{CALL, export, import, other_settings};
+use super::kit::{SDP, STREAM, World, address, header};
 
 const CONTACT: &str = "Contact: <sip:bob@192.0.2.7:5070>\r\n";
 
@@ -165,6 +167,46 @@ fn silent_far_end_is_hung_up() {
     world.dialled();
     world.silent(1);
     assert_eq!(header(&world.answer(), "Reason"), "SIP;cause=408;text=\"media timeout\"");
+}
+
+#[test]
+fn call_that_rings_or_was_given_up_does_not_move() {
+    let mut world = World::new();
+    let invite = world.dial(&to("sip:bob@192.0.2.7:5070"));
+    world.receive(FAR, &answer(&invite, "180 Ringing", "bob", "", ""));
+    assert_eq!(world.agent.export(world.now, CALL).map(drop), Err(NotExported::Busy));
+    assert_eq!(world.agent.calls_in(&"Meeting".into()), [CALL]);
+    world.hang_up(1);
+    assert_eq!(world.count(), 1);
+    assert_eq!(world.agent.export(world.now, CALL).map(drop), Err(NotExported::Unknown));
+    assert_eq!((world.agent.calls_in(&"Meeting".into()), world.agent.conferences().len()), (vec![], 0));
+}
+
+#[test]
+fn answered_call_moves_to_another_process() {
+    let mut giving = World::new();
+    let (invite, accepted) = giving.dialled();
+    let mut taking = World::with(other_settings());
+    assert_eq!(import(&mut taking, export(&mut giving)), Ok(CALL));
+    let probe = taking.answer();
+    assert!(probe.starts_with("OPTIONS sip:bob@192.0.2.7:5070 "), "{probe}");
+    assert_eq!(header(&probe, "CSeq"), "2 OPTIONS");
+    taking.receive(FAR, &answer(&probe, "200 OK", "", "", ""));
+    taking.act(|agent, now| agent.take_over(now, CALL));
+    let again = taking.answer();
+    assert_eq!((header(&again, "From"), header(&again, "CSeq")), (header(&invite, "From"), "3 INVITE"));
+    assert_eq!(header(&again, "To"), header(&accepted, "To"));
+    taking.receive(FAR, &answer(&again, "200 OK", "", CONTACT, SDP));
+    assert!(taking.answer().starts_with("ACK "));
+    giving.act(|agent, now| agent.hand_out(now, CALL).1);
+    taking.act(|agent, now| agent.go_on(now, CALL, Some(STREAM)));
+    assert_eq!((giving.count(), taking.count()), (0, 1));
+    assert_eq!(taking.take_done(), ["join 1 Meeting", "resume 1 at 8", "start 1"]);
+    taking.receive(FAR, &request(&accepted, "BYE", 1, ""));
+    assert!(taking.answer().starts_with("SIP/2.0 200"));
+    giving.pass(Duration::from_secs(40));
+    taking.pass(Duration::from_secs(40));
+    assert_eq!((giving.agent.entries(), taking.agent.entries()), (0, 0));
 }
 
 #[test]
