@@ -37,6 +37,9 @@ pub enum DialError {
     /// The node has as many calls as it may have.
     #[error("the node has as many calls as it may have; end some, or raise call_limit")]
     CallLimit,
+    /// The node has no room for what the call needs in its tables of requests and dialogs.
+    #[error("the node has as many requests or dialogs as it may have; try again in a moment")]
+    Full,
     /// There is no such room, or it has no alias.
     #[error("there is no Virtual Meeting Room {0:?} with an alias")]
     NoRoom(String),

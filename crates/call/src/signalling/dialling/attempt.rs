@@ -5,7 +5,7 @@ use sip::method::Method;
 use sip::name::Name;
 use sip::sequence::CSeq;
 use sip::transaction::TransactionId;
-use sip::transaction::outgoing::{Branch, Outgoing};
+use sip::transaction::outgoing::{Branch, Outgoing, Unsendable};
 use sip::transport::flow::{Destination, Flow};
 use sip::transport::next_hop::NextHop;
 use sip::uri::Uri;
@@ -23,8 +23,6 @@ use super::begin::of_target;
 use super::state::{Dialling, Step};
 use super::target::{By, Target, is_secure};
 
-/// The most INVITEs of one call: one for each target, and some again with credentials or a longer session.
-const INVITES: u32 = 24;
 /// The hops of a request (RFC 3261 section 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
 
@@ -47,7 +45,11 @@ impl UserAgent {
 
     /// Tries the next target. Without one, the call has failed for the reason of the one before.
     pub(super) fn try_next(&mut self, call: &mut Call) {
-        while let Some(target) = call.dialling.as_mut().and_then(|dialling| dialling.targets.next()) {
+        let next = |call: &mut Call| {
+            let dialling = call.dialling.as_mut().filter(|dialling| dialling.may_invite());
+            dialling.and_then(|dialling| dialling.targets.next())
+        };
+        while let Some(target) = next(call) {
             (call.negotiation, call.authorizations) = (None, target.authorizations());
             match self.try_target(call, target) {
                 Ok(()) => return,
@@ -61,7 +63,7 @@ impl UserAgent {
     /// Sends an INVITE to a target, or waits for its address.
     ///
     /// # Errors
-    /// It cannot be reached.
+    /// It cannot be reached, or the node is full.
     pub(super) fn try_target(&mut self, call: &mut Call, target: Target) -> Result<(), DialError> {
         let step = match self.place(&target)? {
             Place::Known(flow, destination) => {
@@ -137,7 +139,14 @@ impl UserAgent {
         let bytes = self.written_invite(call, &target.uri, &destination).ok_or_else(unreachable)?;
         let branch = Branch::new(self.random.branch());
         let outgoing = Outgoing { bytes, destination, branch };
-        let (transaction, effects) = self.layer.request(self.now(), outgoing).map_err(|_| unreachable())?;
+        let sent = self.layer.request(self.now(), outgoing);
+        let (transaction, effects) = sent.map_err(|error| match error {
+            Unsendable::Full => DialError::Full,
+            Unsendable::NotARequest
+            | Unsendable::Cancel
+            | Unsendable::BranchInUse
+            | Unsendable::NothingToCancel => unreachable(),
+        })?;
         self.by_our_invite.insert(transaction, call.id);
         self.effects.extend(effects);
         Ok(transaction)
@@ -146,9 +155,6 @@ impl UserAgent {
     fn written_invite(&mut self, call: &mut Call, uri: &str, destination: &Destination) -> Option<Vec<u8>> {
         let read = Uri::new(uri.as_bytes()).ok()?;
         let Dialling { call_id, from, to, sequence, media, .. } = call.dialling.as_mut()?.as_mut();
-        if *sequence >= INVITES {
-            return None;
-        }
         *sequence += 1;
         call.secure = is_secure(uri);
         let local = Local { address: (*media)?, session: call.session, path: media_path(call.flow) };

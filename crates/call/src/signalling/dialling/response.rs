@@ -2,6 +2,7 @@
 
 use sip::dialog::responses::Outcome;
 use sip::dialog::state::Dialog;
+use sip::dialog::table::NotKept;
 use sip::message::Response as SentResponse;
 use sip::transaction::TransactionId;
 use sip::transport::flow::Flow;
@@ -16,7 +17,6 @@ use crate::signalling::input::Output;
 
 use super::late::TOO_LATE;
 use super::state::Step;
-use super::target::Target;
 
 /// The most of a reason phrase that is kept, in bytes.
 const REASON: usize = 128;
@@ -46,9 +46,12 @@ impl UserAgent {
     /// Somebody has answered: the call is one like any other from now on.
     fn answered(&mut self, call: &mut Call, transaction: TransactionId, flow: Flow, response: &SentResponse) {
         call.flow = flow;
-        let Some(sequence) = self.enter_dialled(call, transaction, response) else {
-            self.refuse_answer(transaction, flow, response);
-            return self.dial_failed(call, DialError::Unusable("it begins no dialog".into()));
+        let sequence = match self.enter_dialled(call, transaction, response) {
+            Ok(sequence) => sequence,
+            Err(failure) => {
+                self.refuse_answer(transaction, flow, response);
+                return self.dial_failed(call, failure);
+            }
         };
         call.dialling = None;
         call.authorizations.heard(response.status());
@@ -75,7 +78,7 @@ impl UserAgent {
         response: &SentResponse,
     ) {
         call.flow = flow;
-        let Some(sequence) = self.enter_dialled(call, transaction, response) else {
+        let Ok(sequence) = self.enter_dialled(call, transaction, response) else {
             self.refuse_answer(transaction, flow, response);
             return self.forget(call);
         };
@@ -83,29 +86,36 @@ impl UserAgent {
         self.end_by_bye(call, TOO_LATE.0, TOO_LATE.1);
     }
 
-    /// Makes the dialog of our INVITE and its 2xx. The CSeq that an ACK is owed for; `None` when there is no dialog.
+    /// Makes the dialog of our INVITE and its 2xx. The CSeq that an ACK is owed for.
+    ///
+    /// # Errors
+    /// There is no dialog.
     fn enter_dialled(
         &mut self,
         call: &mut Call,
         transaction: TransactionId,
         response: &SentResponse,
-    ) -> Option<u32> {
-        let dialog =
-            Dialog::as_uac(self.layer.request_of(transaction)?, response, call.flow.protocol()).ok()?;
+    ) -> Result<u32, DialError> {
+        let no_dialog = || DialError::Unusable("it begins no dialog".into());
+        let invite = self.layer.request_of(transaction).ok_or_else(no_dialog)?;
+        let dialog = Dialog::as_uac(invite, response, call.flow.protocol()).map_err(|_| no_dialog())?;
         let id = dialog.id().clone();
-        self.dialogs.insert(dialog).ok()?;
+        self.dialogs.insert(dialog).map_err(not_kept)?;
         self.by_dialog.insert(id.clone(), call.id);
         call.dialog = Some(id.clone());
         self.resolve_next_hop(&id);
         let (now, timers, random) = (self.now(), self.timers(), self.random.number());
         let received = |dialog: &mut Dialog| dialog.response_received(now, &timers, response, random);
-        match self.dialogs.change(&id, received)? {
-            Outcome::Acknowledge { sequence } => Some(sequence),
-            Outcome::Deliver
-            | Outcome::RepeatAck(_)
-            | Outcome::RetryLater
-            | Outcome::End
-            | Outcome::Ignore => None,
+        match self.dialogs.change(&id, received) {
+            Some(Outcome::Acknowledge { sequence }) => Ok(sequence),
+            Some(
+                Outcome::Deliver
+                | Outcome::RepeatAck(_)
+                | Outcome::RetryLater
+                | Outcome::End
+                | Outcome::Ignore,
+            )
+            | None => Err(no_dialog()),
         }
     }
 
@@ -128,11 +138,10 @@ impl UserAgent {
             600.. => return self.dial_failed(call, of(response)),
             _ => Err(of(response)),
         };
-        self.ask_again(call, target, again);
-    }
-
-    fn ask_again(&mut self, call: &mut Call, target: Target, again: Result<(), DialError>) {
-        if let Err(failure) = again.and_then(|()| self.try_target(call, target)) {
+        let may_invite = call.dialling.as_ref().is_some_and(|dialling| dialling.may_invite());
+        let again =
+            again.and_then(|()| if may_invite { self.try_target(call, target) } else { Err(of(response)) });
+        if let Err(failure) = again {
             self.target_failed(call, failure);
         }
     }
@@ -148,6 +157,15 @@ impl UserAgent {
     pub(super) fn target_failed(&mut self, call: &mut Call, failure: DialError) {
         call.dialling.iter_mut().for_each(|dialling| dialling.failure.clone_from(&failure));
         self.try_next(call);
+    }
+}
+
+/// Why the dialog of an answer is not kept.
+fn not_kept(why: NotKept) -> DialError {
+    match why {
+        NotKept::Full => DialError::Full,
+        NotKept::Exists => DialError::Unusable("its tag is that of another call".into()),
+        NotKept::TooLarge => DialError::Unusable("its addresses and routes are too long".into()),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use sip::dialog::settings::Settings as DialogSettings;
+use sip::dialog::table::Dialogs;
 use sip::transaction::input::Input as TransportInput;
+use sip::transaction::layer::Layer;
+use sip::transaction::settings::Settings as LayerSettings;
 
 use crate::admission::{Admission, Closed};
 use crate::dial::{DialError, DialOptions};
@@ -269,6 +273,37 @@ fn longer_session_is_agreed_to() {
     world.receive(FAR, &answer(&again[0], "422 Too Small", "bob", "Min-SE: 3600\r\n", ""));
     assert_eq!(after_ack(&mut world), [] as [&str; 0]);
     has_failed(&mut world, "the call was refused with 422 Too Small");
+}
+
+#[test]
+fn far_end_that_wants_an_ever_longer_session_is_given_up() {
+    let (mut world, mut invite) = world_dialling();
+    let mut invites = 1;
+    loop {
+        let min_se = format!("Min-SE: {}\r\n", 2000 + invites);
+        world.receive(FAR, &answer(&invite, "422 Too Small", "bob", &min_se, ""));
+        let Some(again) = after_ack(&mut world).pop() else { break };
+        (invite, invites) = (again, invites + 1);
+    }
+    assert_eq!(invites, 24);
+    has_failed(&mut world, "the call was refused with 422 Too Small");
+}
+
+#[test]
+fn full_node_says_so() {
+    let full = "the node has as many requests or dialogs as it may have; try again in a moment";
+    let mut world = World::new();
+    let settings = LayerSettings { client_transactions: 0, ..world.agent.layer.settings().clone() };
+    world.agent.layer = Layer::new(settings, 1);
+    world.try_to_dial(&to(BOB)).expect("it is tried");
+    has_failed(&mut world, full);
+
+    let (mut world, invite) = world_dialling();
+    world.agent.dialogs = Dialogs::new(DialogSettings { dialogs: 0, ..DialogSettings::default() });
+    world.receive(FAR, &answer(&invite, "200 OK", "bob", "Contact: <sip:bob@192.0.2.7:5070>\r\n", SDP));
+    let sent = world.take_sent();
+    assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:?}");
+    has_failed(&mut world, full);
 }
 
 #[test]
