@@ -33,23 +33,26 @@ impl UserAgent {
         if !response.status().is_provisional() {
             self.by_our_invite.remove(&transaction);
         }
-        self.with_call(id, |agent, call| match (call.progress, response.status().code()) {
-            (Progress::GivenUp, ..200) => agent.cancel_invite(transaction),
-            (Progress::GivenUp, 200..300) => agent.answered_too_late(call, transaction, flow, response),
-            (Progress::GivenUp, _) => agent.forget(call),
-            (_, ..200) => {}
-            (_, 200..300) => agent.answered(call, transaction, flow, response),
-            (_, _) => agent.refused(call, response),
+        self.with_call(id, |agent, call| {
+            // The connection that was opened for the INVITE is known from its first response on, and is in use.
+            call.flow = flow;
+            match (call.progress, response.status().code()) {
+                (Progress::GivenUp, ..200) => agent.cancel_invite(transaction),
+                (Progress::GivenUp, 200..300) => agent.answered_too_late(call, transaction, response),
+                (Progress::GivenUp, _) => agent.forget(call),
+                (_, ..200) => {}
+                (_, 200..300) => agent.answered(call, transaction, response),
+                (_, _) => agent.refused(call, response),
+            }
         });
     }
 
     /// Somebody has answered: the call is one like any other from now on.
-    fn answered(&mut self, call: &mut Call, transaction: TransactionId, flow: Flow, response: &SentResponse) {
-        call.flow = flow;
+    fn answered(&mut self, call: &mut Call, transaction: TransactionId, response: &SentResponse) {
         let sequence = match self.enter_dialled(call, transaction, response) {
             Ok(sequence) => sequence,
             Err(failure) => {
-                self.refuse_answer(transaction, flow, response);
+                self.refuse_answer(transaction, call.flow, response);
                 return self.dial_failed(call, failure);
             }
         };
@@ -70,16 +73,9 @@ impl UserAgent {
 
     /// Somebody has answered a call that was given up before the CANCEL came there. It is acknowledged and ended as one
     /// that was answered in time, so that the ACK and the BYE have the credentials that they need.
-    fn answered_too_late(
-        &mut self,
-        call: &mut Call,
-        transaction: TransactionId,
-        flow: Flow,
-        response: &SentResponse,
-    ) {
-        call.flow = flow;
+    fn answered_too_late(&mut self, call: &mut Call, transaction: TransactionId, response: &SentResponse) {
         let Ok(sequence) = self.enter_dialled(call, transaction, response) else {
-            self.refuse_answer(transaction, flow, response);
+            self.refuse_answer(transaction, call.flow, response);
             return self.forget(call);
         };
         self.acknowledge(call, sequence);

@@ -220,6 +220,8 @@ fn connection_that_was_opened_for_a_call_is_in_use_until_its_end() {
     let (over, invite) = world.sent.pop().expect("an INVITE");
     assert_eq!(over, flow);
     assert!(header(&invite, "Via").starts_with("SIP/2.0/TCP 192.0.2.1:5060;"), "{invite}");
+    world.receive_over_connection(&answer(&invite, "180 Ringing", "bob", "", ""));
+    assert!(world.agent.connections().contains(&Connection(1)), "it rings");
     world.receive_over_connection(&answer(&invite, "200 OK", "bob", CONTACT, SDP));
     assert!(world.agent.connections().contains(&Connection(1)));
     world.take_sent();
