@@ -142,13 +142,13 @@ pub(super) fn of_answer(contact: Field, timer: &SessionTimer) -> Vec<Field> {
     fields
 }
 
-/// The headers of a refresh of ours. `shortest` is the shortest interval that we accept, in seconds.
-pub(super) fn of_refresh(contact: Field, timer: &SessionTimer, shortest: u64) -> Vec<Field> {
+/// The headers of a refresh of ours, or of an INVITE that begins a call.
+pub(super) fn of_refresh(contact: Field, timer: &SessionTimer) -> Vec<Field> {
     vec![
         contact,
         allow(),
         (Name::Supported, TIMER.into()),
         (Name::SessionExpires, timer.request_header()),
-        (Name::MinSe, shortest.to_string()),
+        (Name::MinSe, timer.shortest.as_secs().to_string()),
     ]
 }

@@ -30,8 +30,7 @@ impl UserAgent {
         call.refresh = Refresh::RetryAt(self.time() + RETRY);
         let Some(id) = call.dialog.clone() else { return };
         let contact = self.contact(call);
-        let shortest = self.settings.min_session_interval.as_secs();
-        let mut fields = headers::of_refresh(contact, &call.timer, shortest);
+        let mut fields = headers::of_refresh(contact, &call.timer);
         fields.extend(self.credentials(call, Method::Invite));
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
         let Some(Ok(draft)) = drafted else { return };

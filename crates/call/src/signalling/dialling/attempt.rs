@@ -169,8 +169,7 @@ impl UserAgent {
             .and_then(|draft| draft.field(Name::MaxForwards, MAX_FORWARDS));
         let (protocol, local) = (destination.protocol(), destination.local());
         let contact = headers::contact(self.listeners(), protocol, local, call.secure);
-        let mut fields =
-            headers::of_refresh(contact, &call.timer, self.settings.min_session_interval.as_secs());
+        let mut fields = headers::of_refresh(contact, &call.timer);
         fields.extend(call.authorizations.next(Method::Invite, uri, self.random.number()));
         Some(finish(draft.ok()?, &fields, Some(&offer)))
     }

@@ -270,6 +270,7 @@ fn longer_session_is_agreed_to() {
     world.receive(FAR, &answer(&invite, "422 Too Small", "bob", "Min-SE: 3600\r\n", ""));
     let again = after_ack(&mut world);
     assert_eq!(header(&again[0], "Session-Expires"), "3600;refresher=uac");
+    assert_eq!(header(&again[0], "Min-SE"), "3600", "the largest that was asked for");
     world.receive(FAR, &answer(&again[0], "422 Too Small", "bob", "Min-SE: 3600\r\n", ""));
     assert_eq!(after_ack(&mut world), [] as [&str; 0]);
     has_failed(&mut world, "the call was refused with 422 Too Small");
