@@ -44,7 +44,7 @@ impl UserAgent {
     fn registration(&mut self, received: &Received) -> Result<Response, Response> {
         let headers = received.request.headers();
         if self.accounts.is_empty() {
-            return Err(Response::of_method(received.request.method()));
+            return Err(Response::of_method(received.request.method(), headers::allow()));
         }
         if headers.others("Path").next().is_some() {
             return Err(Response::of_lacking("path".into()));
