@@ -1,6 +1,7 @@
 //! Session timers (RFC 4028): how long a call lasts without a refresh.
 //!
-//! Pure: writes header values, decides when to refresh and when to end the call. Reading and sending is done in `signalling`.
+//! Pure: writes header values, decides when to refresh and when to end the call. Reading and sending is done in
+//! `signalling`.
 
 use std::time::Duration;
 
@@ -113,9 +114,9 @@ impl SessionTimer {
         SessionTimer { interval: interval.min(self.interval), refresher, refreshed: now, ..self }.watched()
     }
 
-    /// Adopts the Min-SE, in seconds, of a far end that finds our interval too short (422). The next requests repeat the
-    /// largest one (RFC 4028 section 7.4), so that a proxy does not shorten the interval again. One that is longer than
-    /// the longest interval is not adopted: the refresh is tried again unchanged, and the session expires unless
+    /// Adopts the Min-SE, in seconds, of a far end that finds our interval too short (422). The next requests repeat
+    /// the largest one (RFC 4028 section 7.4), so that a proxy does not shorten the interval again. One that is longer
+    /// than the longest interval is not adopted: the refresh is tried again unchanged, and the session expires unless
     /// that succeeds.
     pub(crate) fn lengthened(self, min_se: u32) -> SessionTimer {
         let asked = Duration::from_secs(min_se.into());

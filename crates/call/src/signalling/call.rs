@@ -125,8 +125,8 @@ pub(super) struct Call {
     pub(super) dialog: Option<DialogId>,
     /// Whether our Contact is a SIPS URI.
     pub(super) secure: bool,
-    /// What the last request came over that named the far end's target, or its last response to the INVITE by which this
-    /// node dials; before one comes, what that INVITE goes over.
+    /// What the last request came over that named the far end's target, or its last response to the INVITE by which
+    /// this node dials; before one comes, what that INVITE goes over.
     pub(super) flow: Flow,
     /// Whether the far end is behind address translation, by what that request says of its sender.
     pub(super) is_translated: bool,

@@ -27,8 +27,8 @@ const THERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)
 /// Longer than any transaction, dialog or BYE lasts.
 const LONG: u64 = 120_000;
 
-/// Gives the datagrams to a user agent, a second after each other, and then ends it. `DIAL` with a URI or an alias behind it
-/// has it dial, and `HANG UP` has it hang up what it has dialled.
+/// Gives the datagrams to a user agent, a second after each other, and then ends it. `DIAL` with a URI or an alias
+/// behind it has it dial, and `HANG UP` has it hang up what it has dialled.
 ///
 /// # Panics
 /// It sends what is no SIP message, has another number of calls than of legs it was given, keeps a call that has ended,
@@ -140,8 +140,8 @@ impl World {
         assert_eq!(dialled, outcomes, "a call that was dialled has one outcome");
     }
 
-    /// The datagram with its placeholders replaced: both addresses, the tag of the last response, what a response repeats
-    /// of the last request, and the credentials of ann.
+    /// The datagram with its placeholders replaced: both addresses, the tag of the last response, what a response
+    /// repeats of the last request, and the credentials of ann.
     fn filled_in(&mut self, datagram: &[u8]) -> Vec<u8> {
         let addressed = replaced(datagram, b"$THERE", b"127.0.0.1:5060");
         let mut words = addressed.split(|byte| *byte == b' ').map(String::from_utf8_lossy);

@@ -80,8 +80,8 @@ impl UserAgent {
         self.layer.abandon(received.transaction);
     }
 
-    /// The answer to OPTIONS: what this node can do, or why it, or the room that is asked for, takes no calls. The status
-    /// is that of an INVITE (RFC 3261 section 11.2). Without a user part the node itself is asked for.
+    /// The answer to OPTIONS: what this node can do, or why it, or the room that is asked for, takes no calls. The
+    /// status is that of an INVITE (RFC 3261 section 11.2). Without a user part the node itself is asked for.
     fn options(&self, request: &Request) -> Response {
         match self.admitter.admission() {
             Admission::Closed(closed) => {

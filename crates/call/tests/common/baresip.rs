@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use super::program::{Program, free_port};
 use super::{BOUND, tone, wait_for_calls, wait_until};
 
-/// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the session
-/// description says (decision 31).
+/// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the
+/// session description says (decision 31).
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// How much of a tone is heard at least, in windows of 100 ms.
@@ -189,8 +189,8 @@ impl Baresip {
     }
 }
 
-/// Two phones in one room, with tones of 400 and 1000 Hz, hear each other, also after a hold, until one hangs up and the
-/// engine ends the call of the other.
+/// Two phones in one room, with tones of 400 and 1000 Hz, hear each other, also after a hold, until one hangs up and
+/// the engine ends the call of the other.
 pub async fn hear_each_other(engine: CallEngine, mut low: Baresip, mut high: Baresip) {
     low.established().await;
     high.established().await;

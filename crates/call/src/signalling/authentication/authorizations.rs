@@ -16,8 +16,8 @@ use super::digest::{Answered, Quality};
 
 /// The most realms that one call is asked for: a proxy, one behind it, and the far end.
 const REALMS: usize = 4;
-/// The most challenges in a row: each realm asks for credentials, and once more because the nonce has expired. A far end
-/// decides when it challenges, and each answer is a transaction of this node.
+/// The most challenges in a row: each realm asks for credentials, and once more because the nonce has expired. A far
+/// end decides when it challenges, and each answer is a transaction of this node.
 const CHALLENGES: usize = 2 * REALMS;
 
 /// The challenges of a call that its next requests answer, and what its last INVITE had.

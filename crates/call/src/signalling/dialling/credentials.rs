@@ -17,7 +17,8 @@ impl UserAgent {
         call.authorizations.next(method, &target, self.random.number())
     }
 
-    /// Whether a response to a request of ours within a call is a challenge that is answered: the request is sent again.
+    /// Whether a response to a request of ours within a call is a challenge that is answered: the request is sent
+    /// again.
     pub(in crate::signalling) fn answers_challenge(
         &mut self,
         call: &mut Call,

@@ -16,8 +16,8 @@ use crate::signalling::response::finish;
 /// Cause and text of the Reason in the BYE that ends such an answer.
 pub(super) const TOO_LATE: (u16, &str) = (487, "answered too late");
 
-/// The most such answers to one INVITE, repeated ones included, that are acknowledged and ended. A far end may send 2xx of
-/// ever new tags for 64 × T1, and each costs a transaction.
+/// The most such answers to one INVITE, repeated ones included, that are acknowledged and ended. A far end may send 2xx
+/// of ever new tags for 64 × T1, and each costs a transaction.
 const ANSWERS: u32 = 8;
 
 impl UserAgent {

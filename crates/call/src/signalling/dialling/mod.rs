@@ -8,8 +8,8 @@
 //! answer that nobody waits for any more), `credentials`.
 //!
 //! Not there: sound before the answer (RFC 3960), several devices that ring at the same time, reliable provisional
-//! responses (RFC 3262, which this node does not offer), proxies of our own in front of all targets, and logins in a call
-//! that has moved to another process.
+//! responses (RFC 3262, which this node does not offer), proxies of our own in front of all targets, and logins in a
+//! call that has moved to another process.
 
 mod attempt;
 mod begin;

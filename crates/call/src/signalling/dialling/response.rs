@@ -130,7 +130,7 @@ impl UserAgent {
                 // The next target is one of those, or the one after this.
                 return if redirected { self.try_next(call) } else { self.target_failed(call, of(response)) };
             }
-            // Nowhere is anybody who takes it (section 21.6).
+            // No other target takes it either (section 21.6).
             600.. => return self.dial_failed(call, of(response)),
             _ => Err(of(response)),
         };

@@ -55,9 +55,9 @@ impl Targets {
         self.left.pop_front()
     }
 
-    /// Has the contacts tried next that a target redirects to, the preferred one first (RFC 3261 section 8.1.3.4), but for
-    /// those that were known before. From a SIPS URI only another one is followed: who dials it wants every hop secured
-    /// (section 26.2.2). Whether there are any.
+    /// Has the contacts tried next that a target redirects to, the preferred one first (RFC 3261 section 8.1.3.4), but
+    /// for those that were known before. From a SIPS URI only another one is followed: who dials it wants every hop
+    /// secured (section 26.2.2). Whether there are any.
     pub(super) fn redirect(&mut self, from: &Target, response: &Response) -> bool {
         let Contacts::Listed(contacts) = response.headers().contacts() else { return false };
         let mut named: Vec<_> =
@@ -90,8 +90,8 @@ impl Target {
         Target { uri: uri.clone(), by: By::Registration { flow: *flow, is_translated: *is_translated } }
     }
 
-    /// What challenges of this target are answered with: logins of the host that whoever has dialled has named, and none
-    /// if somebody else has named the target.
+    /// What challenges of this target are answered with: logins of the host that whoever has dialled has named, and
+    /// none if somebody else has named the target.
     pub(super) fn authorizations(&self) -> Authorizations {
         match self.by {
             By::Uri => {

@@ -164,8 +164,8 @@ fn answer_of_a_second_fork_is_acknowledged_with_the_credentials_of_its_invite() 
     assert_eq!(header(&ack, "Proxy-Authorization"), header(&invite, "Proxy-Authorization"));
 }
 
-/// How many refreshes are sent at once to a far end that answers each with the next of these challenges, and repeats the
-/// answer to the call.
+/// How many refreshes are sent at once to a far end that answers each with the next of these challenges, and repeats
+/// the answer to the call.
 fn refreshes_at_once(challenges: [&str; 2]) -> usize {
     let interval = Duration::from_secs(20);
     let short = Settings { session_interval: interval, min_session_interval: interval, ..settings() };
