@@ -157,6 +157,7 @@ mod tests {
 
     use crate::accounts::Secret;
     use crate::logins::Login;
+    use crate::signalling::Algorithm;
 
     use super::*;
 
@@ -286,6 +287,16 @@ mod tests {
             let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"{realm}\", {NONCE}\r\n"));
             assert_eq!(authorizations.learn(&challenge, &logins).is_ok(), n < 4);
         }
-        assert!(!format!("{authorizations:?}").contains("ha1"));
+    }
+
+    #[test]
+    fn hash_of_a_secret_is_in_no_debug_form() {
+        let mut authorizations = dialled();
+        let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"proxy\", {NONCE}\r\n"));
+        assert_eq!(authorizations.learn(&challenge, &logins()), Ok(()));
+        let ha1 = Algorithm::Md5.hash(&[b"Mufasa", b"proxy", b"Circle of Life"]);
+        assert_eq!(authorizations.all[0].ha1, ha1);
+        let shown = format!("{authorizations:?}");
+        assert!(shown.contains("Mufasa") && !shown.contains(&ha1), "{shown}");
     }
 }
