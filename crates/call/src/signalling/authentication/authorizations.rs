@@ -238,6 +238,10 @@ mod tests {
         check(&format!("Digest realm=\"proxy\", {NONCE}, qop=\"auth-int\""), "proxy");
         check("Digest realm=\"proxy\", nonce=\"a\tb\"", "proxy");
         check("Digest realm=\"proxy\"", "proxy");
+        check(&format!("Digest realm=\"proxy\", nonce=\"{}\"", "a".repeat(1025)), "proxy");
+        check(&format!("Digest realm=\"proxy\", {NONCE}, opaque=\"{}\"", "a".repeat(1025)), "proxy");
+        let longest = format!("WWW-Authenticate: Digest realm=\"proxy\", nonce=\"{}\"\r\n", "a".repeat(1024));
+        assert!(learned(&longest).is_ok());
         check("Basic realm=\"proxy\"", "proxy");
         assert_eq!(learned(""), Err(NotAnswered::NoLogin(String::new())));
     }
