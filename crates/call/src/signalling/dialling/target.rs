@@ -60,15 +60,15 @@ impl Targets {
     /// secured (section 26.2.2). Whether there are any.
     pub(super) fn redirect(&mut self, from: &Target, response: &Response) -> bool {
         let Contacts::Listed(contacts) = response.headers().contacts() else { return false };
-        let mut named: Vec<_> =
-            contacts.filter_map(Result::ok).take(TARGETS).filter_map(of_contact).collect();
+        let mut named: Vec<_> = contacts.filter_map(Result::ok).filter_map(of_contact).collect();
         named.retain(|(_, uri)| !is_secure(&from.uri) || is_secure(uri));
         named.sort_by_key(|(preference, _)| std::cmp::Reverse(*preference));
         let before = self.left.len();
-        for (place, (_, uri)) in named.into_iter().enumerate() {
+        for (_, uri) in named {
             if self.known.len() < TARGETS && !self.knows(&uri) {
                 self.known.push(uri.clone());
-                self.left.insert(place.min(self.left.len()), Target { uri, by: By::Redirection });
+                let place = self.left.len() - before;
+                self.left.insert(place, Target { uri, by: By::Redirection });
             }
         }
         self.left.len() > before

@@ -248,6 +248,16 @@ fn redirection_is_followed_in_the_order_of_preference() {
 }
 
 #[test]
+fn preferred_contact_is_followed_wherever_it_stands() {
+    let (mut world, invite) = world_dialling();
+    let others: Vec<_> = (0..20).map(|n| format!("<sip:n{n}@192.0.2.8>;q=0.1")).collect();
+    let contacts = format!("Contact: {}, <sip:best@192.0.2.9>;q=0.9\r\n", others.join(", "));
+    world.receive(FAR, &answer(&invite, "302 Moved", "bob", &contacts, ""));
+    let sent = after_ack(&mut world);
+    assert!(sent[0].starts_with("INVITE sip:best@192.0.2.9 "), "{sent:?}");
+}
+
+#[test]
 fn redirections_are_bounded_and_never_lead_back() {
     let (mut world, mut invite) = world_dialling();
     let mut targets = 1;

@@ -114,6 +114,18 @@ fn keys_are_offered_over_tls_and_to_no_other_device() {
 }
 
 #[test]
+fn contacts_of_a_redirection_come_before_the_other_devices() {
+    let (mut world, mut ann) = (world(), Device::new("ann"));
+    ann.register(&mut world, "Contact: <sip:ann@192.0.2.3>, <sip:ann@192.0.2.4>\r\n");
+    let first = world.dial(&to_device("ann"));
+    // The first one was tried already, and takes no place.
+    let contacts = "Contact: <sip:ann@192.0.2.4>;q=0.9, <sip:x@192.0.2.5>;q=0.1\r\n";
+    world.receive("192.0.2.4:5060", &answer(&first, "302 Moved", "a", contacts, ""));
+    let second = world.take_sent().pop().expect("an INVITE");
+    assert!(second.starts_with("INVITE sip:x@192.0.2.5 "), "{second}");
+}
+
+#[test]
 fn redirection_of_a_sips_uri_leads_to_sips_uris_alone() {
     let listeners = [(Protocol::Udp, "192.0.2.1:5060"), (Protocol::TLS, "192.0.2.1:5061")];
     let mut world = World::listening(settings(), &listeners);
