@@ -192,6 +192,21 @@ fn far_end_that_challenges_for_ever_within_a_call_is_not_answered_for_ever() {
 }
 
 #[test]
+fn credentials_are_for_the_request_uri_behind_a_strict_router_as_well() {
+    let mut world = world();
+    let invite = world.dial(&to(BOB));
+    let routed = "Record-Route: <sip:router@192.0.2.7:5070>\r\nContact: <sip:bob@192.0.2.8>\r\n";
+    world.receive(FAR, &answer(&invite, "200 OK", "bob", routed, SDP));
+    world.take_sent();
+    world.hang_up(1);
+    let bye = world.answer();
+    world.receive(FAR, &answer(&bye, "401 Unauthorized", "", CHALLENGE, ""));
+    let bye = world.answer();
+    assert!(bye.starts_with("BYE sip:router@192.0.2.7:5070 SIP/2.0\r\n"), "{bye}");
+    assert!(header(&bye, "Authorization").contains("uri=\"sip:router@192.0.2.7:5070\""), "{bye}");
+}
+
+#[test]
 fn challenges_of_other_requests_do_not_add_up() {
     let mut world = world();
     world.dialled();
