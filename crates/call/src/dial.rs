@@ -8,6 +8,7 @@ pub enum DialTarget {
     /// A `sip:` or `sips:` URI, over the transport that it names.
     Uri(String),
     /// The devices that are registered as an alias, the last registered one first, over what each has registered over.
+    /// Each rings for an equal share of the time that is left.
     Device(String),
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct UserAgent {
     pub(super) by_invite: BTreeMap<TransactionId, Participant>,
     /// The calls that are dialled of the INVITEs of ours that have no final response.
     pub(super) by_our_invite: BTreeMap<TransactionId, Participant>,
+    /// The INVITEs of ours without a final response whose targets have had their turn.
+    pub(super) cancelled_invites: BTreeSet<TransactionId>,
     /// How many answers that no call waits for have come to INVITEs of ours, as long as those have a transaction.
     pub(super) late_answers: BTreeMap<TransactionId, u32>,
     /// The calls that are dialled and wait for the address of a name.
@@ -110,6 +112,7 @@ impl UserAgent {
             by_dialog: BTreeMap::new(),
             by_invite: BTreeMap::new(),
             by_our_invite: BTreeMap::new(),
+            cancelled_invites: BTreeSet::new(),
             late_answers: BTreeMap::new(),
             awaited_names: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -187,6 +190,7 @@ impl UserAgent {
             + self.by_dialog.len()
             + self.by_invite.len()
             + self.by_our_invite.len()
+            + self.cancelled_invites.len()
             + self.late_answers.len()
             + self.awaited_names.len()
             + self.requests.len()
@@ -402,7 +406,7 @@ impl UserAgent {
         match call.progress {
             Progress::Opening { .. } => self.open_port(call),
             Progress::Ringing { .. } => self.answer(call),
-            Progress::Calling { .. } => self.not_answered(call),
+            Progress::Calling { .. } => self.on_turn_over(call),
             Progress::Ending { .. } | Progress::Moved { .. } => self.forget(call),
             Progress::Exported { .. } => self.recover(call),
             Progress::Importing(Import::Probing { .. }) => {

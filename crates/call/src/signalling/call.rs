@@ -40,8 +40,8 @@ pub(super) enum Progress {
     Opening { tries: u32, retry: Option<Time> },
     /// It rings until then.
     Ringing { until: Time },
-    /// This node has dialled it, and waits for an answer until then.
-    Calling { until: Time },
+    /// This node has dialled it, and waits for an answer until then; the turn of the present target ends at `turn`.
+    Calling { until: Time, turn: Time },
     /// This node has given it up, and its INVITE has no final response yet.
     GivenUp,
     /// Our 200 is sent, and was never confirmed; or that of the far end has just come.
@@ -193,7 +193,7 @@ impl Call {
         match self.progress {
             Progress::Opening { retry, .. } => retry,
             Progress::Ringing { until }
-            | Progress::Calling { until }
+            | Progress::Calling { turn: until, .. }
             | Progress::Ending { until }
             | Progress::Exported { until }
             | Progress::Moved { until }

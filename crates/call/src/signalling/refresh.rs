@@ -63,6 +63,9 @@ impl UserAgent {
         if self.by_our_invite.contains_key(&transaction) {
             return self.on_invite_response(transaction, flow, response);
         }
+        if self.cancelled_invites.contains(&transaction) {
+            return self.on_cancelled_response(transaction, flow, response);
+        }
         let by_request = self.requests.get(&transaction).map(|(call, _)| *call);
         let by_dialog = || self.by_dialog.get(&self.dialogs.of_response(response)?).copied();
         let Some(id) = by_request.or_else(by_dialog) else {
@@ -152,7 +155,7 @@ impl UserAgent {
 
     /// No response has come to a request of ours, or it could not be sent.
     pub(super) fn on_no_response(&mut self, transaction: TransactionId, timed_out: bool) {
-        if self.on_no_invite_response(transaction, timed_out) {
+        if self.on_no_invite_response(transaction, timed_out) || self.cancelled_invites.remove(&transaction) {
             return;
         }
         let Some((id, sequence)) = self.requests.remove(&transaction) else { return };

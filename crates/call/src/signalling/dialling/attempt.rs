@@ -39,7 +39,8 @@ impl UserAgent {
     pub(in crate::signalling) fn begin_trying(&mut self, call: &mut Call, media: std::net::SocketAddr) {
         let Some(dialling) = &mut call.dialling else { return };
         dialling.media = Some(media);
-        call.progress = Progress::Calling { until: self.time() + dialling.answer_within };
+        let until = self.time() + dialling.answer_within;
+        call.progress = Progress::Calling { until, turn: until };
         self.try_next(call);
     }
 
@@ -51,6 +52,7 @@ impl UserAgent {
         };
         while let Some(target) = next(call) {
             (call.negotiation, call.authorizations) = (None, target.authorizations());
+            self.begin_turn(call);
             match self.try_target(call, target) {
                 Ok(()) => return,
                 Err(failure) => call.dialling.iter_mut().for_each(|it| it.failure.clone_from(&failure)),

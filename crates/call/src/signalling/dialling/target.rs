@@ -55,6 +55,11 @@ impl Targets {
         self.left.pop_front()
     }
 
+    /// How many are left to be tried.
+    pub(super) fn left(&self) -> u32 {
+        u32::try_from(self.left.len()).unwrap_or(u32::MAX - 1)
+    }
+
     /// Has the contacts tried next that a target redirects to, the preferred one first (RFC 3261 section 8.1.3.4), but
     /// for those that were known before. From a SIPS URI only another one is followed: who dials it wants every hop
     /// secured (section 26.2.2). Whether there are any.

@@ -113,6 +113,53 @@ fn keys_are_offered_over_tls_and_to_no_other_device() {
     assert_eq!(header(&second, "Contact"), "<sip:192.0.2.1:5060;transport=udp>");
 }
 
+/// A call to ann, who has two devices; the INVITE to the second one, whose turn has begun while the first one rang, and
+/// that to the first one.
+fn second_turn(ringing: bool) -> (World, String, String) {
+    let (mut world, mut ann) = (world(), Device::new("ann"));
+    ann.register(&mut world, "Contact: <sip:ann@192.0.2.3>, <sip:ann@192.0.2.4>\r\n");
+    let first = world.dial(&to_device("ann"));
+    if ringing {
+        world.receive("192.0.2.4:5060", &answer(&first, "180 Ringing", "a", "", ""));
+    }
+    world.pass(Duration::from_millis(29_999));
+    assert!(world.take_sent().iter().all(|text| *text == first));
+    world.pass(Duration::from_millis(1));
+    let mut sent = world.take_sent();
+    let second = sent.pop().expect("an INVITE");
+    assert!(second.starts_with("INVITE sip:ann@192.0.2.3 "), "{second}");
+    assert_eq!(sent.iter().any(|text| text.starts_with("CANCEL sip:ann@192.0.2.4 ")), ringing);
+    (world, second, first)
+}
+
+#[test]
+fn device_where_nobody_answers_leaves_the_others_their_share_of_the_time() {
+    let (mut world, second, first) = second_turn(true);
+    world.receive("192.0.2.4:5060", &answer(&first, "487 Request Terminated", "a", "", ""));
+    assert!(world.answer().starts_with("ACK "));
+    world.receive("192.0.2.3:5060", &answer(&second, "200 OK", "b", "Contact: <sip:b@192.0.2.3>\r\n", SDP));
+    assert_eq!(world.take_done(), ["join 1 Meeting", "dialled 1: answered", "start 1"]);
+
+    let (mut world, second, _) = second_turn(true);
+    world.receive("192.0.2.3:5060", &answer(&second, "180 Ringing", "b", "", ""));
+    world.pass(Duration::from_secs(30));
+    assert!(world.take_sent().pop().expect("a CANCEL").starts_with("CANCEL sip:ann@192.0.2.3 "));
+    assert_eq!(world.take_done(), ["dialled 1: nobody has answered within 60s", "release 1"]);
+    world.pass(Duration::from_secs(64));
+    assert_eq!((world.count(), world.agent.entries()), (0, 0));
+}
+
+#[test]
+fn device_whose_turn_is_over_is_cancelled_late_and_its_answer_is_ended() {
+    let (mut world, _, first) = second_turn(false);
+    world.receive("192.0.2.4:5060", &answer(&first, "180 Ringing", "a", "", ""));
+    assert!(world.answer().starts_with("CANCEL sip:ann@192.0.2.4 "));
+    world.receive("192.0.2.4:5060", &answer(&first, "200 OK", "a", "Contact: <sip:a@192.0.2.4>\r\n", SDP));
+    let sent = world.take_sent();
+    assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:?}");
+    assert_eq!((world.count(), world.take_done().len()), (1, 0), "the second one rings");
+}
+
 #[test]
 fn contacts_of_a_redirection_come_before_the_other_devices() {
     let (mut world, mut ann) = (world(), Device::new("ann"));
