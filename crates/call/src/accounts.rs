@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::signalling::Algorithm;
 
-/// The longest username and the longest alias, in bytes: an address of mail has at most 254 (RFC 5321).
-const LONGEST: usize = 254;
+/// The longest username, alias and realm, in bytes: an address of mail has at most 254 (RFC 5321).
+pub(crate) const LONGEST: usize = 254;
 
 /// An account as the operator configures it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,29 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Why a secret cannot be used.
+pub(crate) enum SecretFault {
+    /// There is nothing to know.
+    Missing,
+    /// The hash of this algorithm is none.
+    Hash(Algorithm),
+}
+
 impl Secret {
+    /// Why it cannot be used, if it cannot.
+    pub(crate) fn fault(&self) -> Option<SecretFault> {
+        let is_none = |(algorithm, hash): &(&Algorithm, &String)| {
+            hash.len() != algorithm.digits() || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        match self {
+            Secret::Password(password) => password.is_empty().then_some(SecretFault::Missing),
+            Secret::Hashes(hashes) if hashes.is_empty() => Some(SecretFault::Missing),
+            Secret::Hashes(hashes) => {
+                hashes.iter().find(is_none).map(|(algorithm, _)| SecretFault::Hash(*algorithm))
+            }
+        }
+    }
+
     /// The hash that an answer by this algorithm is made from; `None` when there is none.
     pub(crate) fn ha1(&self, algorithm: Algorithm, username: &str, realm: &str) -> Option<String> {
         match self {
@@ -151,24 +173,24 @@ impl Accounts {
 
 fn check(account: &Account) -> Result<(), AccountError> {
     let Account { username, secret, aliases } = account;
-    let is_wrong = |character: char| matches!(character, '"' | '\\' | ':') || character.is_control();
-    if username.is_empty() || username.len() > LONGEST || username.contains(is_wrong) {
+    if !is_username(username) {
         return Err(AccountError::Username(username.clone()));
     }
     if aliases.iter().any(|alias| alias.is_empty() || alias.len() > LONGEST) {
         return Err(AccountError::Alias(username.clone()));
     }
-    let wrong = match secret {
-        Secret::Password(password) if password.is_empty() => {
-            return Err(AccountError::NoSecret(username.clone()));
-        }
-        Secret::Hashes(hashes) if hashes.is_empty() => return Err(AccountError::NoSecret(username.clone())),
-        Secret::Password(_) => None,
-        Secret::Hashes(hashes) => hashes.iter().find(|(algorithm, hash)| {
-            hash.len() != algorithm.digits() || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())
-        }),
-    };
-    wrong.map_or(Ok(()), |(algorithm, _)| Err(AccountError::Hash(username.clone(), *algorithm)))
+    match secret.fault() {
+        Some(SecretFault::Missing) => Err(AccountError::NoSecret(username.clone())),
+        Some(SecretFault::Hash(algorithm)) => Err(AccountError::Hash(username.clone(), algorithm)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a text can be a username: it is not empty or too long, and has no characters that phones write in different
+/// ways.
+pub(crate) fn is_username(text: &str) -> bool {
+    let is_wrong = |character: char| matches!(character, '"' | '\\' | ':') || character.is_control();
+    !text.is_empty() && text.len() <= LONGEST && !text.contains(is_wrong)
 }
 
 #[cfg(test)]

@@ -128,7 +128,8 @@ impl Admitter {
         self.source(now, source).take_answer(now, rate)
     }
 
-    /// A call that was admitted is only asked who calls: it counts as an answer and not as a call. Whether it is answered.
+    /// A call that was admitted is only asked who calls: it counts as an answer and not as a call. Whether it is
+    /// answered.
     pub fn challenge(&mut self, now: Time, source: IpAddr) -> bool {
         let rate = self.rate;
         let source = self.source(now, source);

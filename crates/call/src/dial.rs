@@ -8,6 +8,7 @@ pub enum DialTarget {
     /// A `sip:` or `sips:` URI, over the transport that it names.
     Uri(String),
     /// The devices that are registered as an alias, the last registered one first, over what each has registered over.
+    /// Each rings for an equal share of the time that is left.
     Device(String),
 }
 
@@ -37,6 +38,9 @@ pub enum DialError {
     /// The node has as many calls as it may have.
     #[error("the node has as many calls as it may have; end some, or raise call_limit")]
     CallLimit,
+    /// The node has no room for what the call needs in its tables of requests and dialogs.
+    #[error("the node has as many requests or dialogs as it may have; try again in a moment")]
+    Full,
     /// There is no such room, or it has no alias.
     #[error("there is no Virtual Meeting Room {0:?} with an alias")]
     NoRoom(String),
@@ -74,8 +78,9 @@ pub enum DialError {
         /// The reason phrase, as it came.
         reason: String,
     },
-    /// The far end wants to know who calls, and there is no login for its realm and one of its algorithms.
-    #[error("the far end asks for a login of the realm {0:?}, and there is none that it takes")]
+    /// The far end wants to know who calls, and there is no login for its realm and one of its algorithms at the host
+    /// that was dialled.
+    #[error("the far end asks for a login of the realm {0:?}, and there is none for its host that it takes")]
     NoLogin(String),
     /// The far end does not take the login of its realm.
     #[error("the far end does not take the login of the realm {0:?}")]

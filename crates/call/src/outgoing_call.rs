@@ -1,4 +1,4 @@
-//! The hand of whoever has dialled a call: its answer, and hanging up.
+//! A call that was dialled, for its owner: waits for its answer, and hangs it up.
 
 use std::sync::Weak;
 

@@ -1,6 +1,7 @@
 //! Session timers (RFC 4028): how long a call lasts without a refresh.
 //!
-//! Pure: writes header values, decides when to refresh and when to end the call. Reading and sending is done in `signalling`.
+//! Pure: writes header values, decides when to refresh and when to end the call. Reading and sending is done in
+//! `signalling`.
 
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(crate) struct TooShort {
 pub(crate) struct SessionTimer {
     /// The agreed interval, as it is announced.
     pub(crate) interval: Duration,
+    /// The shortest interval that we and the far end accept, as far as we know: Min-SE of our requests.
+    pub(crate) shortest: Duration,
     /// The longest interval we rely on; a longer one is agreed to, but refreshed by us this often.
     pub(crate) longest: Duration,
     /// Who refreshes.
@@ -85,7 +88,7 @@ impl SessionTimer {
             (true, Some(true) | None) => Refresher::FarEnd,
         };
         let longest = MAX_INTERVAL.max(policy.interval);
-        Ok(SessionTimer { interval, longest, refresher, refreshed: now }.watched())
+        Ok(SessionTimer { interval, shortest: policy.shortest, longest, refresher, refreshed: now }.watched())
     }
 
     /// Goes on with the timer of another process.
@@ -97,7 +100,7 @@ impl SessionTimer {
     ) -> SessionTimer {
         let interval = interval.max(policy.shortest);
         let longest = MAX_INTERVAL.max(policy.interval);
-        SessionTimer { interval, longest, refresher, refreshed }.watched()
+        SessionTimer { interval, shortest: policy.shortest, longest, refresher, refreshed }.watched()
     }
 
     /// Reads the far end's 200 to our refresh. Without Session-Expires we go on refreshing by ourselves.
@@ -111,13 +114,16 @@ impl SessionTimer {
         SessionTimer { interval: interval.min(self.interval), refresher, refreshed: now, ..self }.watched()
     }
 
-    /// Adopts the Min-SE, in seconds, of a far end that finds our interval too short (422). One that is longer than
-    /// the longest interval is not adopted: the refresh is tried again unchanged, and the session expires unless
+    /// Adopts the Min-SE, in seconds, of a far end that finds our interval too short (422). The next requests repeat
+    /// the largest one (RFC 4028 section 7.4), so that a proxy does not shorten the interval again. One that is longer
+    /// than the longest interval is not adopted: the refresh is tried again unchanged, and the session expires unless
     /// that succeeds.
     pub(crate) fn lengthened(self, min_se: u32) -> SessionTimer {
         let asked = Duration::from_secs(min_se.into());
-        let interval = if asked > self.longest { self.interval } else { self.interval.max(asked) };
-        SessionTimer { interval, ..self }
+        if asked > self.longest {
+            return self;
+        }
+        SessionTimer { interval: self.interval.max(asked), shortest: self.shortest.max(asked), ..self }
     }
 
     /// Makes us the refresher if the agreed interval is longer than the longest one, whoever was named: the far end
@@ -174,7 +180,8 @@ mod tests {
     /// A session that we refresh.
     fn of(seconds: u64) -> SessionTimer {
         let interval = Duration::from_secs(seconds);
-        SessionTimer { interval, longest: MAX_INTERVAL, refresher: Refresher::Us, refreshed: Time(0) }
+        let (shortest, longest) = (POLICY.shortest, MAX_INTERVAL);
+        SessionTimer { interval, shortest, longest, refresher: Refresher::Us, refreshed: Time(0) }
     }
 
     #[test]
@@ -197,12 +204,16 @@ mod tests {
 
     #[test]
     fn refresh_found_too_short_is_lengthened_within_the_limit_only() {
-        let check = |min_se, expected| assert_eq!(of(600).lengthened(min_se).interval.as_secs(), expected);
-        check(0, 600);
-        check(900, 900);
-        check(7200, 7200);
-        check(7201, 600);
-        check(u32::MAX, 600);
+        let check = |min_se, expected, shortest| {
+            let timer = of(600).lengthened(min_se);
+            assert_eq!((timer.interval.as_secs(), timer.shortest.as_secs()), (expected, shortest));
+        };
+        check(0, 600, 90);
+        check(300, 600, 300);
+        check(900, 900, 900);
+        check(7200, 7200, 7200);
+        check(7201, 600, 90);
+        check(u32::MAX, 600, 90);
     }
 
     fn read(expires: Option<&str>, min_se: Option<&str>, supported: bool) -> Asked {

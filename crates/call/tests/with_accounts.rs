@@ -1,4 +1,5 @@
-//! Devices of accounts, of baresip, Linphone, sipp and sipsak: they register, and call a room that takes accounts alone.
+//! Devices of accounts, of baresip, Linphone, sipp and sipsak: they register, and call a room that takes accounts
+//! alone.
 
 mod common;
 

@@ -105,15 +105,16 @@ async fn phone_that_is_given_up_stops_ringing() {
     engine.shut_down().await;
 }
 
-/// Dials a provider of sipp with this password. What became of the call, and whether sipp is content.
+/// Dials a provider of sipp with this password. Checks that sipp has received what it expects, and returns the outcome of the call.
 async fn provider(test: u8, transport: &str, password: &str) -> Result<(), DialError> {
     let engine = engine(settings(test)).await;
     let login = Login {
+        host: address(test, 2).to_string(),
         realm: "provider".into(),
         username: "trunk".into(),
         secret: Secret::Password(password.into()),
     };
-    engine.set_logins(Logins::new([login]));
+    engine.set_logins(Logins::new([login]).expect("a login"));
     let host = address(test, 2);
     let port = free_port(host);
     let flag = if transport == "udp" { "u1" } else { "t1" };
@@ -141,5 +142,5 @@ async fn provider_takes_the_right_login_with_the_call_and_its_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn provider_that_does_not_take_the_login_refuses_the_call() {
     let refused = DialError::Refused { status: 403, reason: "Forbidden".into() };
-    assert_eq!(provider(148, "tcp", "guess").await, Err(refused));
+    assert_eq!(provider(157, "tcp", "guess").await, Err(refused));
 }

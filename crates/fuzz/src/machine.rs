@@ -231,7 +231,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
          confirm_within_seconds = 9\n[authentication]\nrealm = \"r\"\nalgorithms = [\"MD5\"]\nrooms = [\"standup\"]\n\
          [registration]\nmin_expires_seconds = 5\n[[accounts]]\nusername = \"ann\"\npassword = \"p\"\n\
          aliases = [\"ann\"]\n[[accounts]]\nusername = \"bob\"\nha1 = { MD5 = \"0123456789abcdef0123456789abcdef\" }\n\
-         [[logins]]\nrealm = \"p\"\nusername = \"u\"\npassword = \"p\"\n"
+         [[logins]]\nhost = \"h\"\nrealm = \"p\"\nusername = \"u\"\npassword = \"p\"\n"
             .into(),
         format!("a{}", accepted_state()),
         "c{\"revision\":3,\"rooms\":[{\"name\":\"standup\",\"aliases\":[\"meet\"]}]}".into(),

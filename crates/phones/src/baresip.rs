@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use crate::program::{Program, free_port};
 use crate::{BOUND, tone, wait_until};
 
-/// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the session
-/// description says (decision 31).
+/// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the
+/// session description says (decision 31).
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// How much of a tone is heard at least, in windows of 100 ms.

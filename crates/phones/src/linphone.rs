@@ -1,5 +1,5 @@
-//! Phones of Linphone without a sound card: they play a file and record what they receive. They are operated by lines on
-//! their standard input.
+//! Phones of Linphone without a sound card: they play a file and record what they receive. They are operated by lines
+//! on their standard input.
 
 use std::fs;
 use std::io::Write;

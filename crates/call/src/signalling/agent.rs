@@ -63,6 +63,10 @@ pub(crate) struct UserAgent {
     pub(super) by_invite: BTreeMap<TransactionId, Participant>,
     /// The calls that are dialled of the INVITEs of ours that have no final response.
     pub(super) by_our_invite: BTreeMap<TransactionId, Participant>,
+    /// The INVITEs of ours without a final response whose targets have had their turn.
+    pub(super) cancelled_invites: BTreeSet<TransactionId>,
+    /// How many answers that no call waits for have come to INVITEs of ours, as long as those have a transaction.
+    pub(super) late_answers: BTreeMap<TransactionId, u32>,
     /// The calls that are dialled and wait for the address of a name.
     pub(super) awaited_names: BTreeMap<String, Vec<Participant>>,
     /// The calls of our requests that have no final response, with their CSeq.
@@ -108,6 +112,8 @@ impl UserAgent {
             by_dialog: BTreeMap::new(),
             by_invite: BTreeMap::new(),
             by_our_invite: BTreeMap::new(),
+            cancelled_invites: BTreeSet::new(),
+            late_answers: BTreeMap::new(),
             awaited_names: BTreeMap::new(),
             requests: BTreeMap::new(),
             expected: None,
@@ -160,14 +166,15 @@ impl UserAgent {
         self.stats
     }
 
-    /// The callers' calls in a conference.
+    /// The callers' calls in a conference, but for those that have left it.
     pub(crate) fn calls_in(&self, room: &RoomName) -> Vec<Participant> {
-        self.calls.callers().filter(|call| call.room == *room).map(|call| call.id).collect()
+        let calls = self.calls.callers().filter(|call| call.room == *room && !call.has_left());
+        calls.map(|call| call.id).collect()
     }
 
     /// The conferences that callers are in.
     pub(crate) fn conferences(&self) -> BTreeSet<RoomName> {
-        self.calls.callers().map(|call| call.room.clone()).collect()
+        self.calls.callers().filter(|call| !call.has_left()).map(|call| call.room.clone()).collect()
     }
 
     /// How many callers' calls there are, and when the oldest began.
@@ -183,6 +190,8 @@ impl UserAgent {
             + self.by_dialog.len()
             + self.by_invite.len()
             + self.by_our_invite.len()
+            + self.cancelled_invites.len()
+            + self.late_answers.len()
             + self.awaited_names.len()
             + self.requests.len()
             + self.layer.load().entries
@@ -221,6 +230,7 @@ impl UserAgent {
         self.bindings.pass_time(self.time);
         let effects = self.layer.pass_time(self.now());
         self.effects.extend(effects);
+        self.late_answers.retain(|invite, _| self.layer.request_of(*invite).is_some());
         self.work();
         for (dialog, due) in self.dialogs.pass_time(self.now()) {
             self.on_due(&dialog, due);
@@ -396,7 +406,7 @@ impl UserAgent {
         match call.progress {
             Progress::Opening { .. } => self.open_port(call),
             Progress::Ringing { .. } => self.answer(call),
-            Progress::Calling { .. } => self.not_answered(call),
+            Progress::Calling { .. } => self.on_turn_over(call),
             Progress::Ending { .. } | Progress::Moved { .. } => self.forget(call),
             Progress::Exported { .. } => self.recover(call),
             Progress::Importing(Import::Probing { .. }) => {

@@ -41,8 +41,8 @@ pub(super) enum Progress {
     Opening { tries: u32, retry: Option<Time> },
     /// It rings until then.
     Ringing { until: Time },
-    /// This node has dialled it, and waits for an answer until then.
-    Calling { until: Time },
+    /// This node has dialled it, and waits for an answer until then; the turn of the present target ends at `turn`.
+    Calling { until: Time, turn: Time },
     /// This node has given it up, and its INVITE has no final response yet.
     GivenUp,
     /// Our 200 is sent, and was never confirmed; or that of the far end has just come.
@@ -126,8 +126,8 @@ pub(super) struct Call {
     pub(super) dialog: Option<DialogId>,
     /// Whether our Contact is a SIPS URI.
     pub(super) secure: bool,
-    /// What the last request came over that named the far end's target, or its answer to our INVITE; before that answer,
-    /// what that INVITE goes over.
+    /// What the last request came over that named the far end's target, or its last response to the INVITE by which
+    /// this node dials; before one comes, what that INVITE goes over.
     pub(super) flow: Flow,
     /// Whether the far end is behind address translation, by what that request says of its sender.
     pub(super) is_translated: bool,
@@ -161,6 +161,20 @@ impl Call {
         self.purpose == Purpose::Caller && !(has_left && self.media == Media::None)
     }
 
+    /// Whether nothing is left of it in its conference that could move: it was given up, is ending, or has moved.
+    pub(super) fn has_left(&self) -> bool {
+        match self.progress {
+            Progress::GivenUp | Progress::Ending { .. } | Progress::Moved { .. } | Progress::Over => true,
+            Progress::Opening { .. }
+            | Progress::Ringing { .. }
+            | Progress::Calling { .. }
+            | Progress::Answered
+            | Progress::Confirmed
+            | Progress::Exported { .. }
+            | Progress::Importing(_) => false,
+        }
+    }
+
     /// Whether an offer of ours waits for its answer: in a refresh, or in a 200 whose ACK is missing.
     pub(super) fn awaits_answer(&self) -> bool {
         self.refresh == Refresh::InProgress || self.invite.as_ref().is_some_and(|invite| invite.offers)
@@ -182,7 +196,7 @@ impl Call {
         match self.progress {
             Progress::Opening { retry, .. } => retry,
             Progress::Ringing { until }
-            | Progress::Calling { until }
+            | Progress::Calling { turn: until, .. }
             | Progress::Ending { until }
             | Progress::Exported { until }
             | Progress::Moved { until }

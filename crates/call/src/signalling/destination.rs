@@ -109,8 +109,8 @@ impl UserAgent {
     }
 }
 
-/// Whom a connection to this host leads to. With TLS a name is what its certificate must be for, however it was resolved
-/// (RFC 5922 section 7.2).
+/// Whom a connection to this host leads to. With TLS a name is what its certificate must be for, however it was
+/// resolved (RFC 5922 section 7.2).
 fn peer(stream: Stream, remote: SocketAddr, host: Host<'_>) -> Peer {
     let name = match (stream, host) {
         (Stream::Tls, Host::Name(name)) => Some(Arc::from(name.to_ascii_lowercase())),

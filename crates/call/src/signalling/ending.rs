@@ -67,9 +67,17 @@ impl UserAgent {
             self.send_within(call, &received, &Response::new(487, Vec::new()));
         }
         call.invite = None;
-        let bye = end.bye().is_some_and(|(cause, text)| self.send_bye(call, cause, text));
+        let Some((cause, text)) = end.bye() else { return self.forget(call) };
+        self.end_by_bye(call, cause, text);
         // A half-open call has no far end to wait for (it may be forged): it is gone at once.
-        if bye && end != End::NoAck {
+        if end == End::NoAck {
+            self.forget(call);
+        }
+    }
+
+    /// Sends our BYE, and keeps the call until it is answered.
+    pub(super) fn end_by_bye(&mut self, call: &mut Call, cause: u16, text: &str) {
+        if self.send_bye(call, cause, text) {
             let until = self.time() + BYE_WAIT.min(self.settings.ack_timeout());
             call.progress = Progress::Ending { until };
         } else {

@@ -50,13 +50,13 @@ impl UserAgent {
         call: &mut Call,
         received: Vec<ExportedReceived>,
     ) -> Result<ExportedCall, NotExported> {
-        if call.purpose == Purpose::Probe || call.media != Media::Leg {
+        if call.purpose == Purpose::Probe || call.has_left() {
             return Err(NotExported::Unknown);
         }
-        let negotiation = call.negotiation.as_ref().ok_or(NotExported::Unknown)?;
         if call.progress != Progress::Confirmed || call.deferred.is_some() {
             return Err(NotExported::Busy);
         }
+        let negotiation = call.negotiation.as_ref().ok_or(NotExported::Unknown)?;
         let dialog = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)).ok_or(NotExported::Unknown)?;
         let exported = ExportedCall {
             format: FORMAT,

@@ -27,8 +27,8 @@ const THERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)
 /// Longer than any transaction, dialog or BYE lasts.
 const LONG: u64 = 120_000;
 
-/// Gives the datagrams to a user agent, a second after each other, and then ends it. `DIAL` with a URI or an alias behind it
-/// has it dial, and `HANG UP` has it hang up what it has dialled.
+/// Gives the datagrams to a user agent, a second after each other, and then ends it. `DIAL` with a URI or an alias
+/// behind it has it dial, and `HANG UP` has it hang up what it has dialled.
 ///
 /// # Panics
 /// It sends what is no SIP message, has another number of calls than of legs it was given, keeps a call that has ended,
@@ -94,7 +94,7 @@ impl World {
         let (aliases, secret) = (vec!["ann".into()], secret());
         let ann = Account { username: "ann".into(), secret, aliases };
         agent.set_accounts(Accounts::new([ann]).unwrap_or_default());
-        agent.set_logins(logins("provider"));
+        agent.set_logins(logins("127.0.0.2", "provider"));
         World {
             agent,
             now: Time(0),
@@ -140,8 +140,8 @@ impl World {
         assert_eq!(dialled, outcomes, "a call that was dialled has one outcome");
     }
 
-    /// The datagram with its placeholders replaced: both addresses, the tag of the last response, what a response repeats
-    /// of the last request, and the credentials of ann.
+    /// The datagram with its placeholders replaced: both addresses, the tag of the last response, what a response
+    /// repeats of the last request, and the credentials of ann.
     fn filled_in(&mut self, datagram: &[u8]) -> Vec<u8> {
         let addressed = replaced(datagram, b"$THERE", b"127.0.0.1:5060");
         let mut words = addressed.split(|byte| *byte == b' ').map(String::from_utf8_lossy);
@@ -180,8 +180,8 @@ impl World {
                 match message::datagram(&bytes) {
                     Ok(Message::Response(response)) => {
                         self.tag = response.headers().to_tag().unwrap_or_default().into();
-                        let mut authorizations = Authorizations::default();
-                        if authorizations.learn(&response, &logins("pitlane")).is_ok() {
+                        let mut authorizations = Authorizations::at(Some("pitlane".into()));
+                        if authorizations.learn(&response, &logins("pitlane", "pitlane")).is_ok() {
                             self.authorizations = authorizations;
                         }
                     }
@@ -223,9 +223,10 @@ fn secret() -> Secret {
     Secret::Password("nna".into())
 }
 
-/// Ann's login of a realm.
-fn logins(realm: &str) -> Logins {
-    Logins::new([Login { realm: realm.into(), username: "ann".into(), secret: secret() }])
+/// Ann's login of a realm at a host.
+fn logins(host: &str, realm: &str) -> Logins {
+    let (host, realm, username) = (host.into(), realm.into(), "ann".into());
+    Logins::new([Login { host, realm, username, secret: secret() }]).unwrap_or_default()
 }
 
 /// The headers of a request that its response repeats (RFC 3261 section 8.2.6.2).

@@ -18,7 +18,7 @@ use crate::session_timer::{Asked, Refresher, SessionTimer};
 /// A header to be written.
 pub(super) type Field = (Name, String);
 
-/// What this node can be asked to do.
+/// What this node can be asked to do within a call.
 const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 /// The type of our bodies.
 pub(crate) const SDP: &str = "application/sdp";
@@ -35,9 +35,14 @@ const RETRY_AFTER_MAINTENANCE: u32 = 120;
 /// When a caller may try again after a limit refused it, in seconds.
 const RETRY_AFTER_LIMIT: u32 = 10;
 
-/// `Allow`, for OPTIONS, for what agrees on a session, and for a method that is refused.
+/// `Allow` within a call: for OPTIONS, for what agrees on a session, and for a method that is refused.
 pub(super) fn allow() -> Field {
     (Name::Allow, ALLOW.into())
+}
+
+/// `Allow` outside of calls, of a node at which devices register.
+pub(super) fn allow_with_register() -> Field {
+    (Name::Allow, format!("{ALLOW}, REGISTER"))
 }
 
 /// `Accept`, for OPTIONS, and for a body that is refused.
@@ -46,8 +51,8 @@ pub(super) fn accept() -> Field {
 }
 
 /// What this node can do, for OPTIONS.
-pub(super) fn abilities() -> Vec<Field> {
-    vec![allow(), accept(), (Name::Supported, SUPPORTED.into())]
+pub(super) fn abilities(allow: Field) -> Vec<Field> {
+    vec![allow, accept(), (Name::Supported, SUPPORTED.into())]
 }
 
 /// `Reason` as in RFC 3326, with a status of SIP as its cause.
@@ -142,13 +147,13 @@ pub(super) fn of_answer(contact: Field, timer: &SessionTimer) -> Vec<Field> {
     fields
 }
 
-/// The headers of a refresh of ours. `shortest` is the shortest interval that we accept, in seconds.
-pub(super) fn of_refresh(contact: Field, timer: &SessionTimer, shortest: u64) -> Vec<Field> {
+/// The headers of a refresh of ours, or of an INVITE that begins a call.
+pub(super) fn of_refresh(contact: Field, timer: &SessionTimer) -> Vec<Field> {
     vec![
         contact,
         allow(),
         (Name::Supported, TIMER.into()),
         (Name::SessionExpires, timer.request_header()),
-        (Name::MinSe, shortest.to_string()),
+        (Name::MinSe, timer.shortest.as_secs().to_string()),
     ]
 }

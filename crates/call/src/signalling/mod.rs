@@ -9,8 +9,8 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `ringing`, `answer`, `within` (a
-//! request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `ringing`, `answer`, `within`
+//! (a request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
 //! process); `registrar` and `dialling` (calls to the outside) beside them.
 //!
 //! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), and reliable provisional responses of the

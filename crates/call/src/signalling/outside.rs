@@ -16,7 +16,7 @@ use super::agent::{ExpectedProbe, UserAgent};
 use super::authentication::Authorizations;
 use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
 use super::destination::is_translated;
-use super::headers::{self, abilities};
+use super::headers::{self, Field, abilities};
 use super::response::{Refused, Response, of_unacceptable};
 
 /// What an INVITE agrees to before anything is opened for it.
@@ -54,7 +54,7 @@ impl UserAgent {
             | Method::Invite
             | Method::Ack
             | Method::Cancel
-            | Method::Other(_)) => Response::of_method(method),
+            | Method::Other(_)) => Response::of_method(method, self.allow_outside()),
         };
         self.respond(&received, &response);
     }
@@ -80,8 +80,8 @@ impl UserAgent {
         self.layer.abandon(received.transaction);
     }
 
-    /// The answer to OPTIONS: what this node can do, or why it, or the room that is asked for, takes no calls. The status
-    /// is that of an INVITE (RFC 3261 section 11.2). Without a user part the node itself is asked for.
+    /// The answer to OPTIONS: what this node can do, or why it, or the room that is asked for, takes no calls. The
+    /// status is that of an INVITE (RFC 3261 section 11.2). Without a user part the node itself is asked for.
     fn options(&self, request: &Request) -> Response {
         match self.admitter.admission() {
             Admission::Closed(closed) => {
@@ -93,9 +93,14 @@ impl UserAgent {
                 Some((user, host)) if !user.is_empty() && self.room(&user, &host).is_none() => {
                     Response::new(404, Vec::new())
                 }
-                Some(_) => Response::new(200, abilities()),
+                Some(_) => Response::new(200, abilities(self.allow_outside())),
             },
         }
+    }
+
+    /// What this node can be asked to do outside of calls.
+    fn allow_outside(&self) -> Field {
+        if self.accounts.is_empty() { headers::allow() } else { headers::allow_with_register() }
     }
 
     /// The room that has an alias, which may be a telephone number with parameters.

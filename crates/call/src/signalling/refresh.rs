@@ -30,8 +30,7 @@ impl UserAgent {
         call.refresh = Refresh::RetryAt(self.time() + RETRY);
         let Some(id) = call.dialog.clone() else { return };
         let contact = self.contact(call);
-        let shortest = self.settings.min_session_interval.as_secs();
-        let mut fields = headers::of_refresh(contact, &call.timer, shortest);
+        let mut fields = headers::of_refresh(contact, &call.timer);
         fields.extend(self.credentials(call, Method::Invite));
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
         let Some(Ok(draft)) = drafted else { return };
@@ -64,6 +63,9 @@ impl UserAgent {
         if self.by_our_invite.contains_key(&transaction) {
             return self.on_invite_response(transaction, flow, response);
         }
+        if self.cancelled_invites.contains(&transaction) {
+            return self.on_cancelled_response(transaction, flow, response);
+        }
         let by_request = self.requests.get(&transaction).map(|(call, _)| *call);
         let by_dialog = || self.by_dialog.get(&self.dialogs.of_response(response)?).copied();
         let Some(id) = by_request.or_else(by_dialog) else {
@@ -83,6 +85,10 @@ impl UserAgent {
         let (now, timers, random) = (self.now(), self.timers(), self.random.number());
         let outcome =
             self.dialogs.change(&id, |dialog| dialog.response_received(now, &timers, response, random));
+        // A 2xx that comes again, as often as the far end likes, is no response to a request in progress.
+        if !matches!(outcome, None | Some(Outcome::RepeatAck(_) | Outcome::Ignore)) {
+            call.authorizations.heard(response.status());
+        }
         if let Progress::Importing(import) = call.progress {
             return self.on_import_response(call, import, outcome, response);
         }
@@ -149,7 +155,7 @@ impl UserAgent {
 
     /// No response has come to a request of ours, or it could not be sent.
     pub(super) fn on_no_response(&mut self, transaction: TransactionId, timed_out: bool) {
-        if self.on_no_invite_response(transaction, timed_out) {
+        if self.on_no_invite_response(transaction, timed_out) || self.cancelled_invites.remove(&transaction) {
             return;
         }
         let Some((id, sequence)) = self.requests.remove(&transaction) else { return };

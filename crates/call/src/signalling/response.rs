@@ -32,8 +32,9 @@ impl Response {
         Response::new(420, vec![(Name::Unsupported, extensions)])
     }
 
-    /// The refusal of a method: one that is known and not offered here, or one that is unknown.
-    pub(super) fn of_method(method: Method<'_>) -> Response {
+    /// The refusal of a method: one that is known and not offered here, or one that is unknown. `allow` has those that
+    /// are offered.
+    pub(super) fn of_method(method: Method<'_>, allow: Field) -> Response {
         let status = match method {
             Method::Message | Method::Publish | Method::Refer | Method::Register | Method::Subscribe => 405,
             Method::Invite
@@ -47,7 +48,7 @@ impl Response {
             | Method::Notify
             | Method::Other(_) => 501,
         };
-        Response::new(status, vec![headers::allow()])
+        Response::new(status, vec![allow])
     }
 
     pub(super) fn with_description(self, description: String) -> Response {

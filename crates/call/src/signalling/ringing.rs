@@ -11,9 +11,9 @@ use super::response::Response;
 impl UserAgent {
     /// Says that a call rings.
     ///
-    /// A far end that only supports reliable responses gets a plain one: its loss costs no more than a tone. To one that
-    /// requires them and has made no offer, nothing is said: the first reliable response would have to carry our offer
-    /// (section 5), and our 200 carries it.
+    /// A far end that only supports reliable responses gets a plain one: its loss costs no more than a tone. To one
+    /// that requires them and has made no offer, nothing is said: the first reliable response would have to carry our
+    /// offer (section 5), and our 200 carries it.
     pub(super) fn ring(&mut self, call: &mut Call) {
         let Some(Invite { received, offers }) = call.invite.clone() else { return };
         let mut fields = vec![self.contact(call)];

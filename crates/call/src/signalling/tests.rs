@@ -10,6 +10,7 @@ pub(crate) mod far_end;
 mod handover;
 mod keys;
 pub(crate) mod kit;
+mod logins;
 mod outside;
 mod recorded;
 mod refreshes;

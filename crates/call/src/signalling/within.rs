@@ -37,7 +37,7 @@ impl UserAgent {
         let response = match received.request.method() {
             Method::Bye => return self.hang_up(call, &received),
             Method::Invite | Method::Update => return self.change_or_defer(call, received),
-            Method::Options => Response::new(200, abilities()),
+            Method::Options => Response::new(200, abilities(headers::allow())),
             // RFC 6086 section 4.2.2: this node knows no package.
             Method::Info if received.request.headers().others("Info-Package").next().is_some() => {
                 Response::new(469, Vec::new())
@@ -53,7 +53,7 @@ impl UserAgent {
             | Method::Subscribe
             | Method::Ack
             | Method::Cancel
-            | Method::Other(_)) => Response::of_method(method),
+            | Method::Other(_)) => Response::of_method(method, headers::allow()),
         };
         self.send_within(call, &received, &response);
     }

@@ -39,10 +39,11 @@ pub(super) struct AccountTable {
     aliases: Vec<String>,
 }
 
-/// A login for those who ask calls of this node for one.
+/// A login for a provider that asks calls of this node for one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoginTable {
+    host: String,
     realm: String,
     username: String,
     password: Option<Hidden>,
@@ -104,7 +105,7 @@ pub(super) fn accounts(tables: Vec<AccountTable>) -> Result<Accounts, String> {
 /// The logins of their tables.
 pub(super) fn logins(tables: Vec<LoginTable>) -> Result<Logins, String> {
     let logins = tables.into_iter().map(LoginTable::login).collect::<Result<Vec<_>, _>>()?;
-    Ok(Logins::new(logins))
+    Logins::new(logins).map_err(|error| error.to_string())
 }
 
 impl AccountTable {
@@ -117,12 +118,9 @@ impl AccountTable {
 
 impl LoginTable {
     fn login(self) -> Result<Login, String> {
-        let Self { realm, username, password, ha1 } = self;
-        if password.is_none() && ha1.is_empty() {
-            return Err(format!("the login of {realm:?} has no secret; set password or ha1"));
-        }
+        let Self { host, realm, username, password, ha1 } = self;
         let secret = secret(&format!("the login of {realm:?}"), password, ha1)?;
-        Ok(Login { realm, username, secret })
+        Ok(Login { host, realm, username, secret })
     }
 }
 
@@ -153,7 +151,7 @@ mod tests {
              [registration]\nmax_expires_seconds = 90\n\
              [[accounts]]\nusername = 'ann'\npassword = 'geheim'\naliases = ['ann', 'sales']\n\
              [[accounts]]\nusername = 'bob'\nha1 = {{ SHA-512-256 = '{HASH}' }}\n\
-             [[logins]]\nrealm = 'provider'\nusername = 'trunk'\npassword = 'geheim'\n"
+             [[logins]]\nhost = 'sip.provider'\nrealm = 'provider'\nusername = 'trunk'\npassword = 'geheim'\n"
         );
         let settings = Settings::parse(&text).unwrap();
         let expected = AuthenticationSettings {
@@ -167,7 +165,7 @@ mod tests {
         assert_eq!(secret("ann"), Secret::Password("geheim".into()));
         assert_eq!(secret("bob"), Secret::Hashes([(Algorithm::Sha512Over256, HASH.into())].into()));
         assert_eq!(settings.accounts.owner("sales").unwrap().username, "ann");
-        let login = settings.logins.get("provider").unwrap();
+        let login = settings.logins.get("SIP.provider", "provider").unwrap();
         assert_eq!((login.username.as_str(), &login.secret), ("trunk", &secret("ann")));
         assert!(!format!("{settings:?}").contains("geheim"));
     }
@@ -188,8 +186,13 @@ mod tests {
         check("ha1 = { MD4 = 'geheim' }", "MD4");
         check("password = 'geheim'\nha1 = { MD5 = 'geheim' }", "one of them");
         check("password = 'geheim'\n[[accounts]]\nusername = 'ann'\npassword = 'geheim'", "two accounts");
-        let login = "[[logins]]\nrealm = 'r'\nusername = 'u'\n";
+        let login = "[[logins]]\nhost = 'h'\nrealm = 'r'\nusername = 'u'\n";
         check(&format!("password = 'geheim'\n{login}"), "the login of \"r\" has no secret");
+        check(&format!("password = 'geheim'\n{login}password = ''"), "the login of \"r\" has no secret");
+        let right = format!("{login}password = 'geheim'\n");
+        check(&format!("password = 'geheim'\n{right}{right}"), "two logins");
+        check(&format!("password = 'geheim'\n{}", right.replace("'u'", "\"u\\tv\"")), "\"u\\tv\"");
+        check(&format!("password = 'geheim'\n{}", right.replace("host = 'h'\n", "")), "host");
         let both = "password = 'geheim'\nha1 = { MD5 = 'geheim' }";
         check(&format!("password = 'geheim'\n{login}{both}"), "the login of \"r\" has a password and ha1");
         check("password = 'geheim'\n[authentication]\nalgorithms = []", "algorithms");

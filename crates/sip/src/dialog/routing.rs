@@ -36,6 +36,13 @@ impl Path {
 }
 
 impl Dialog {
+    /// The Request-URI of its next request: the target, or a strict router before it.
+    pub fn request_uri(&self) -> String {
+        let uri = Path::of(self).uri;
+        let without_headers = Uri::new(uri.as_bytes()).map(|read| read.without_headers().to_string());
+        without_headers.unwrap_or(uri)
+    }
+
     /// Where its requests go: to the first router, else to the target.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::fmt;
 use sip::draft::quoted;
 use sip::message::Response;
 use sip::method::Method;
+use sip::status::Status;
 
 use crate::logins::Logins;
 use crate::signalling::headers::Field;
@@ -15,12 +16,20 @@ use super::digest::{Answered, Quality};
 
 /// The most realms that one call is asked for: a proxy, one behind it, and the far end.
 const REALMS: usize = 4;
+/// The most challenges in a row: each realm asks for credentials, and once more because the nonce has expired. A far
+/// end decides when it challenges, and each answer is a transaction of this node.
+const CHALLENGES: usize = 2 * REALMS;
 
 /// The challenges of a call that its next requests answer, and what its last INVITE had.
 #[derive(Clone, Debug, Default)]
 pub(in crate::signalling) struct Authorizations {
+    /// The host whose logins are shown: the one that whoever has dialled the call has named. Without it no challenge is
+    /// answered: else anybody who calls this node, or is called for somebody else, could have it sign with any login.
+    host: Option<String>,
     all: Vec<Authorization>,
     last: Vec<Field>,
+    /// The challenges since the last other final response.
+    challenges: usize,
 }
 
 #[derive(Clone)]
@@ -44,13 +53,18 @@ impl fmt::Debug for Authorization {
 /// Why a challenge is not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::signalling) enum NotAnswered {
-    /// There is no login for the realm.
+    /// There is no login for the realm at the host that was dialled.
     NoLogin(String),
-    /// The login of the realm was refused.
+    /// The login of the realm was refused, or is asked for without an end.
     Wrong(String),
 }
 
 impl Authorizations {
+    /// Those of a call for which this host was named, if one was.
+    pub(in crate::signalling) fn at(host: Option<String>) -> Authorizations {
+        Authorizations { host, ..Authorizations::default() }
+    }
+
     /// Takes in the challenges of a 401 or 407 to the last request, which may be sent again then.
     ///
     /// # Errors
@@ -60,10 +74,15 @@ impl Authorizations {
         response: &Response,
         logins: &Logins,
     ) -> Result<(), NotAnswered> {
-        let chosen = challenge::answerable(response, logins);
+        let host = self.host.as_deref();
+        let chosen = host.map(|host| challenge::answerable(response, logins, host)).unwrap_or_default();
         if chosen.is_empty() {
             return Err(NotAnswered::NoLogin(challenge::realm(response)));
         }
+        if self.challenges == CHALLENGES {
+            return Err(NotAnswered::Wrong(challenge::realm(response)));
+        }
+        self.challenges += 1;
         for (challenge, login, ha1) in chosen {
             let place = self.all.iter().position(|known| known.challenge.is_for_the_same(&challenge));
             // A nonce that was used before that request may have been too old for it.
@@ -78,6 +97,14 @@ impl Authorizations {
             self.all.push(Authorization { challenge, username: login.username.clone(), ha1, count: 0 });
         }
         Ok(())
+    }
+
+    /// A response to a request in progress has come. After a final one that is no challenge, the next challenge is the
+    /// first again.
+    pub(in crate::signalling) fn heard(&mut self, status: Status) {
+        if !status.is_provisional() && !matches!(status.code(), 401 | 407) {
+            self.challenges = 0;
+        }
     }
 
     /// The headers of the next request, which is to this URI. `random` makes the client's nonce.
@@ -130,14 +157,26 @@ mod tests {
 
     use crate::accounts::Secret;
     use crate::logins::Login;
+    use crate::signalling::Algorithm;
 
     use super::*;
 
     fn logins() -> Logins {
         let secret = Secret::Password("Circle of Life".into());
-        let login =
-            |realm: &str| Login { realm: realm.into(), username: "Mufasa".into(), secret: secret.clone() };
-        Logins::new(["http-auth@example.org", "proxy"].map(login))
+        let login = |realm: &str| Login {
+            host: HOST.into(),
+            realm: realm.into(),
+            username: "Mufasa".into(),
+            secret: secret.clone(),
+        };
+        Logins::new(["http-auth@example.org", "proxy"].map(login)).expect("logins")
+    }
+
+    const HOST: &str = "Provider.example";
+
+    /// Those of a call to the host of the logins.
+    fn dialled() -> Authorizations {
+        Authorizations::at(Some("provider.EXAMPLE".into()))
     }
 
     fn challenged(headers: &str) -> Response {
@@ -154,7 +193,7 @@ mod tests {
     const NONCE: &str = "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\"";
 
     fn learned(headers: &str) -> Result<Vec<String>, NotAnswered> {
-        let mut authorizations = Authorizations::default();
+        let mut authorizations = dialled();
         authorizations.learn(&challenged(headers), &logins())?;
         let fields = authorizations.next(Method::Invite, "/dir/index.html", 1);
         Ok(fields.into_iter().map(|(name, value)| format!("{name}: {value}")).collect())
@@ -199,13 +238,28 @@ mod tests {
         check(&format!("Digest realm=\"proxy\", {NONCE}, qop=\"auth-int\""), "proxy");
         check("Digest realm=\"proxy\", nonce=\"a\tb\"", "proxy");
         check("Digest realm=\"proxy\"", "proxy");
+        check(&format!("Digest realm=\"proxy\", nonce=\"{}\"", "a".repeat(1025)), "proxy");
+        check(&format!("Digest realm=\"proxy\", {NONCE}, opaque=\"{}\"", "a".repeat(1025)), "proxy");
+        let longest = format!("WWW-Authenticate: Digest realm=\"proxy\", nonce=\"{}\"\r\n", "a".repeat(1024));
+        assert!(learned(&longest).is_ok());
         check("Basic realm=\"proxy\"", "proxy");
         assert_eq!(learned(""), Err(NotAnswered::NoLogin(String::new())));
     }
 
     #[test]
+    fn login_of_another_host_is_shown_to_nobody() {
+        let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"proxy\", {NONCE}\r\n"));
+        for host in [None, Some("other.example"), Some("example")] {
+            let mut authorizations = Authorizations::at(host.map(str::to_owned));
+            let refused = authorizations.learn(&challenge, &logins());
+            assert_eq!(refused, Err(NotAnswered::NoLogin("proxy".into())), "{host:?}");
+            assert_eq!(authorizations.next(Method::Invite, "sip:a@b", 1), []);
+        }
+    }
+
+    #[test]
     fn login_is_wrong_when_the_answer_to_a_fresh_nonce_is_challenged_again() {
-        let mut authorizations = Authorizations::default();
+        let mut authorizations = dialled();
         let challenge = |stale: &str| {
             challenged(&format!("WWW-Authenticate: Digest realm=\"proxy\", {NONCE}, qop=\"auth\"{stale}\r\n"))
         };
@@ -226,16 +280,27 @@ mod tests {
     fn realms_of_a_call_are_bounded() {
         let realms: Vec<_> = (0..5).map(|n| n.to_string()).collect();
         let login = |realm: &String| Login {
+            host: HOST.into(),
             realm: realm.clone(),
             username: "a".into(),
             secret: Secret::Password("b".into()),
         };
-        let logins = Logins::new(realms.iter().map(login));
-        let mut authorizations = Authorizations::default();
+        let logins = Logins::new(realms.iter().map(login)).expect("logins");
+        let mut authorizations = dialled();
         for (n, realm) in realms.iter().enumerate() {
             let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"{realm}\", {NONCE}\r\n"));
             assert_eq!(authorizations.learn(&challenge, &logins).is_ok(), n < 4);
         }
-        assert!(!format!("{authorizations:?}").contains("ha1"));
+    }
+
+    #[test]
+    fn hash_of_a_secret_is_in_no_debug_form() {
+        let mut authorizations = dialled();
+        let challenge = challenged(&format!("WWW-Authenticate: Digest realm=\"proxy\", {NONCE}\r\n"));
+        assert_eq!(authorizations.learn(&challenge, &logins()), Ok(()));
+        let ha1 = Algorithm::Md5.hash(&[b"Mufasa", b"proxy", b"Circle of Life"]);
+        assert_eq!(authorizations.all[0].ha1, ha1);
+        let shown = format!("{authorizations:?}");
+        assert!(shown.contains("Mufasa") && !shown.contains(&ha1), "{shown}");
     }
 }

@@ -8,6 +8,9 @@ use crate::logins::{Login, Logins};
 
 use super::algorithm::Algorithm;
 
+/// The longest realm, nonce and opaque, in bytes: a call keeps them, and repeats them in each request.
+const LONGEST: usize = 1024;
+
 /// A challenge that can be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Challenge {
@@ -31,13 +34,17 @@ pub(super) enum Asked {
     Nothing,
 }
 
-/// The challenges of a response that have a login, one for each realm, with its secret: the first that we know the
-/// algorithm of (RFC 8760 section 2.4).
-pub(super) fn answerable<'l>(response: &Response, logins: &'l Logins) -> Vec<(Challenge, &'l Login, String)> {
+/// The challenges of a response that have a login at this host, one for each realm, with its secret: the first that we
+/// know the algorithm of (RFC 8760 section 2.4).
+pub(super) fn answerable<'l>(
+    response: &Response,
+    logins: &'l Logins,
+    host: &str,
+) -> Vec<(Challenge, &'l Login, String)> {
     let mut chosen: Vec<(Challenge, &Login, String)> = Vec::new();
     for challenge in challenges(response).filter_map(|(auth, name)| Challenge::read(&auth, name)) {
         let is_chosen = chosen.iter().any(|(other, ..)| other.is_for_the_same(&challenge));
-        let Some(login) = logins.get(&challenge.realm).filter(|_| !is_chosen) else { continue };
+        let Some(login) = logins.get(host, &challenge.realm).filter(|_| !is_chosen) else { continue };
         if let Some(ha1) = login.secret.ha1(challenge.algorithm, &login.username, &challenge.realm) {
             chosen.push((challenge, login, ha1));
         }
@@ -66,10 +73,14 @@ impl Challenge {
             Some(offered) if offers_auth(&offered) => Asked::Auth,
             Some(_) => return None,
         };
+        let opaque = match auth.param("opaque") {
+            Some(_) => Some(text(auth, "opaque")?),
+            None => None,
+        };
         Some(Challenge {
             realm: text(auth, "realm").filter(|_| auth.is_digest())?,
             nonce: text(auth, "nonce")?,
-            opaque: text(auth, "opaque"),
+            opaque,
             algorithm: Algorithm::named(auth.param("algorithm").as_deref())?,
             quality,
             is_stale: auth.param("stale").is_some_and(|stale| stale.eq_ignore_ascii_case(b"true")),
@@ -87,8 +98,8 @@ fn offers_auth(offered: &[u8]) -> bool {
     offered.split(|byte| *byte == b',').any(|one| one.trim_ascii().eq_ignore_ascii_case(b"auth"))
 }
 
-/// A parameter that can be written again.
+/// A parameter that can be kept and written again.
 fn text(auth: &Auth<'_>, name: &str) -> Option<String> {
     let text = String::from_utf8(auth.param(name)?.into_owned()).ok()?;
-    (!text.contains(char::is_control)).then_some(text)
+    (text.len() <= LONGEST && !text.contains(char::is_control)).then_some(text)
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Authenticator`] writes the challenges of this node and judges the credentials of others; it relies on its user
 //! for accounts, time and random numbers, and for limiting how often a sender may be wrong. It keeps nothing of a
-//! sender that has not shown a secret, and never writes a secret anywhere. [`Authorizations`] is the other side: what this
-//! node answers to those who challenge its own requests.
+//! sender that has not shown a secret, and never writes a secret anywhere. [`Authorizations`] is the other side: what
+//! this node answers to those who challenge its own requests.
 //!
 //! Not there: `auth-int`, the protection of bodies, which no phone asks for; `-sess` algorithms; `userhash`.
 

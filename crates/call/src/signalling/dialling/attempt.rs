@@ -5,10 +5,10 @@ use sip::method::Method;
 use sip::name::Name;
 use sip::sequence::CSeq;
 use sip::transaction::TransactionId;
-use sip::transaction::outgoing::{Branch, Outgoing};
+use sip::transaction::outgoing::{Branch, Outgoing, Unsendable};
 use sip::transport::flow::{Destination, Flow};
 use sip::transport::next_hop::NextHop;
-use sip::uri::{Scheme, Uri};
+use sip::uri::Uri;
 
 use crate::dial::DialError;
 use crate::sdp::{Local, Negotiation};
@@ -21,10 +21,8 @@ use crate::signalling::response::finish;
 
 use super::begin::of_target;
 use super::state::{Dialling, Step};
-use super::target::{By, Target};
+use super::target::{By, Target, is_secure};
 
-/// The most INVITEs of one call: one for each target, and some again with credentials or a longer session.
-const INVITES: u32 = 24;
 /// The hops of a request (RFC 3261 section 8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
 
@@ -41,14 +39,20 @@ impl UserAgent {
     pub(in crate::signalling) fn begin_trying(&mut self, call: &mut Call, media: std::net::SocketAddr) {
         let Some(dialling) = &mut call.dialling else { return };
         dialling.media = Some(media);
-        call.progress = Progress::Calling { until: self.time() + dialling.answer_within };
+        let until = self.time() + dialling.answer_within;
+        call.progress = Progress::Calling { until, turn: until };
         self.try_next(call);
     }
 
     /// Tries the next target. Without one, the call has failed for the reason of the one before.
     pub(super) fn try_next(&mut self, call: &mut Call) {
-        while let Some(target) = call.dialling.as_mut().and_then(|dialling| dialling.targets.next()) {
-            call.negotiation = None;
+        let next = |call: &mut Call| {
+            let dialling = call.dialling.as_mut().filter(|dialling| dialling.may_invite());
+            dialling.and_then(|dialling| dialling.targets.next())
+        };
+        while let Some(target) = next(call) {
+            (call.negotiation, call.authorizations) = (None, target.authorizations());
+            self.begin_turn(call);
             match self.try_target(call, target) {
                 Ok(()) => return,
                 Err(failure) => call.dialling.iter_mut().for_each(|it| it.failure.clone_from(&failure)),
@@ -61,7 +65,7 @@ impl UserAgent {
     /// Sends an INVITE to a target, or waits for its address.
     ///
     /// # Errors
-    /// It cannot be reached.
+    /// It cannot be reached, or the node is full.
     pub(super) fn try_target(&mut self, call: &mut Call, target: Target) -> Result<(), DialError> {
         let step = match self.place(&target)? {
             Place::Known(flow, destination) => {
@@ -97,7 +101,7 @@ impl UserAgent {
                 let hop = NextHop::of(uri).ok().filter(|_| !is_translated);
                 Ok(Place::Known(flow, self.toward(hop, flow)))
             }
-            By::Uri => {
+            By::Uri | By::Redirection => {
                 let hop = NextHop::of(uri).map_err(|why| of_target(&target.uri, &why.to_string()))?;
                 self.place_of_hop(target, hop)
             }
@@ -137,7 +141,14 @@ impl UserAgent {
         let bytes = self.written_invite(call, &target.uri, &destination).ok_or_else(unreachable)?;
         let branch = Branch::new(self.random.branch());
         let outgoing = Outgoing { bytes, destination, branch };
-        let (transaction, effects) = self.layer.request(self.now(), outgoing).map_err(|_| unreachable())?;
+        let sent = self.layer.request(self.now(), outgoing);
+        let (transaction, effects) = sent.map_err(|error| match error {
+            Unsendable::Full => DialError::Full,
+            Unsendable::NotARequest
+            | Unsendable::Cancel
+            | Unsendable::BranchInUse
+            | Unsendable::NothingToCancel => unreachable(),
+        })?;
         self.by_our_invite.insert(transaction, call.id);
         self.effects.extend(effects);
         Ok(transaction)
@@ -146,11 +157,8 @@ impl UserAgent {
     fn written_invite(&mut self, call: &mut Call, uri: &str, destination: &Destination) -> Option<Vec<u8>> {
         let read = Uri::new(uri.as_bytes()).ok()?;
         let Dialling { call_id, from, to, sequence, media, .. } = call.dialling.as_mut()?.as_mut();
-        if *sequence >= INVITES {
-            return None;
-        }
         *sequence += 1;
-        call.secure = read.sip().is_some_and(|uri| uri.scheme == Scheme::Sips);
+        call.secure = is_secure(uri);
         let local = Local { address: (*media)?, session: call.session, path: media_path(call.flow) };
         let negotiation = call.negotiation.get_or_insert_with(|| Negotiation::new(local));
         let offer = negotiation.repeat_offer(self.random.generator());
@@ -163,8 +171,7 @@ impl UserAgent {
             .and_then(|draft| draft.field(Name::MaxForwards, MAX_FORWARDS));
         let (protocol, local) = (destination.protocol(), destination.local());
         let contact = headers::contact(self.listeners(), protocol, local, call.secure);
-        let mut fields =
-            headers::of_refresh(contact, &call.timer, self.settings.min_session_interval.as_secs());
+        let mut fields = headers::of_refresh(contact, &call.timer);
         fields.extend(call.authorizations.next(Method::Invite, uri, self.random.number()));
         Some(finish(draft.ok()?, &fields, Some(&offer)))
     }

@@ -20,8 +20,8 @@ use crate::time::Time;
 use super::state::{Dialling, Step};
 use super::target::{By, Target, Targets};
 
-/// The longest time until an answer, whatever is asked for: as long as an INVITE waits (RFC 3261 section 13.3.1.1 has three
-/// minutes).
+/// The longest time until an answer, whatever is asked for: as long as an INVITE waits (RFC 3261 section 13.3.1.1 has
+/// three minutes).
 const LONGEST_WAIT: Duration = Duration::from_secs(180);
 
 /// A call to be made.

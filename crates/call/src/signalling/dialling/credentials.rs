@@ -12,12 +12,13 @@ use crate::signalling::response::finish;
 impl UserAgent {
     /// The credentials of our next request within a call.
     pub(in crate::signalling) fn credentials(&mut self, call: &mut Call, method: Method<'_>) -> Vec<Field> {
-        let target = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)).map(Dialog::target);
-        let Some(target) = target.map(str::to_owned) else { return Vec::new() };
-        call.authorizations.next(method, &target, self.random.number())
+        let uri = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)).map(Dialog::request_uri);
+        let Some(uri) = uri else { return Vec::new() };
+        call.authorizations.next(method, &uri, self.random.number())
     }
 
-    /// Whether a response to a request of ours within a call is a challenge that is answered: the request is sent again.
+    /// Whether a response to a request of ours within a call is a challenge that is answered: the request is sent
+    /// again.
     pub(in crate::signalling) fn answers_challenge(
         &mut self,
         call: &mut Call,

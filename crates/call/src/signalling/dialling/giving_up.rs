@@ -20,12 +20,6 @@ impl UserAgent {
         self.finish()
     }
 
-    /// The time until an answer is over.
-    pub(in crate::signalling) fn not_answered(&mut self, call: &mut Call) {
-        let within = call.dialling.as_ref().map(|dialling| dialling.answer_within).unwrap_or_default();
-        self.give_up(call, DialError::NotAnswered(within));
-    }
-
     /// Gives a call up that has no answer. If its INVITE is out, the call stays until that has ended: a device that
     /// rings must hear of it.
     pub(in crate::signalling) fn give_up(&mut self, call: &mut Call, why: DialError) {

@@ -2,6 +2,7 @@
 
 use sip::dialog::responses::Outcome;
 use sip::dialog::state::Dialog;
+use sip::dialog::table::NotKept;
 use sip::message::Response as SentResponse;
 use sip::transaction::TransactionId;
 use sip::transport::flow::Flow;
@@ -14,8 +15,8 @@ use crate::signalling::ending::End;
 use crate::signalling::headers;
 use crate::signalling::input::Output;
 
+use super::late::TOO_LATE;
 use super::state::Step;
-use super::target::Target;
 
 /// The most of a reason phrase that is kept, in bytes.
 const REASON: usize = 128;
@@ -32,28 +33,31 @@ impl UserAgent {
         if !response.status().is_provisional() {
             self.by_our_invite.remove(&transaction);
         }
-        self.with_call(id, |agent, call| match (call.progress, response.status().code()) {
-            (Progress::GivenUp, ..200) => agent.cancel_invite(transaction),
-            (Progress::GivenUp, code) => {
-                if code < 300 {
-                    agent.refuse_answer(transaction, flow, response);
-                }
-                agent.forget(call);
+        self.with_call(id, |agent, call| {
+            // The connection that was opened for the INVITE is known from its first response on, and is in use.
+            call.flow = flow;
+            match (call.progress, response.status().code()) {
+                (Progress::GivenUp, ..200) => agent.cancel_invite(transaction),
+                (Progress::GivenUp, 200..300) => agent.answered_too_late(call, transaction, response),
+                (Progress::GivenUp, _) => agent.forget(call),
+                (_, ..200) => {}
+                (_, 200..300) => agent.answered(call, transaction, response),
+                (_, _) => agent.refused(call, response),
             }
-            (_, ..200) => {}
-            (_, 200..300) => agent.answered(call, transaction, flow, response),
-            (_, _) => agent.refused(call, response),
         });
     }
 
     /// Somebody has answered: the call is one like any other from now on.
-    fn answered(&mut self, call: &mut Call, transaction: TransactionId, flow: Flow, response: &SentResponse) {
-        call.flow = flow;
-        let Some(sequence) = self.enter_dialled(call, transaction, response) else {
-            self.refuse_answer(transaction, flow, response);
-            return self.dial_failed(call, DialError::Unusable("it begins no dialog".into()));
+    fn answered(&mut self, call: &mut Call, transaction: TransactionId, response: &SentResponse) {
+        let sequence = match self.enter_dialled(call, transaction, response) {
+            Ok(sequence) => sequence,
+            Err(failure) => {
+                self.refuse_answer(transaction, call.flow, response);
+                return self.dial_failed(call, failure);
+            }
         };
         call.dialling = None;
+        call.authorizations.heard(response.status());
         call.progress = Progress::Answered;
         self.acknowledge(call, sequence);
         call.timer = call.timer.confirmed(self.time(), headers::asked(response.headers()));
@@ -67,29 +71,47 @@ impl UserAgent {
         }
     }
 
-    /// Makes the dialog of our INVITE and its 2xx. The CSeq that an ACK is owed for; `None` when there is no dialog.
+    /// Somebody has answered a call that was given up before the CANCEL came there. It is acknowledged and ended as one
+    /// that was answered in time, so that the ACK and the BYE have the credentials that they need.
+    fn answered_too_late(&mut self, call: &mut Call, transaction: TransactionId, response: &SentResponse) {
+        let Ok(sequence) = self.enter_dialled(call, transaction, response) else {
+            self.refuse_answer(transaction, call.flow, response);
+            return self.forget(call);
+        };
+        self.acknowledge(call, sequence);
+        self.end_by_bye(call, TOO_LATE.0, TOO_LATE.1);
+    }
+
+    /// Makes the dialog of our INVITE and its 2xx. The CSeq that an ACK is owed for.
+    ///
+    /// # Errors
+    /// There is no dialog.
     fn enter_dialled(
         &mut self,
         call: &mut Call,
         transaction: TransactionId,
         response: &SentResponse,
-    ) -> Option<u32> {
-        let dialog =
-            Dialog::as_uac(self.layer.request_of(transaction)?, response, call.flow.protocol()).ok()?;
+    ) -> Result<u32, DialError> {
+        let no_dialog = || DialError::Unusable("it begins no dialog".into());
+        let invite = self.layer.request_of(transaction).ok_or_else(no_dialog)?;
+        let dialog = Dialog::as_uac(invite, response, call.flow.protocol()).map_err(|_| no_dialog())?;
         let id = dialog.id().clone();
-        self.dialogs.insert(dialog).ok()?;
+        self.dialogs.insert(dialog).map_err(not_kept)?;
         self.by_dialog.insert(id.clone(), call.id);
         call.dialog = Some(id.clone());
         self.resolve_next_hop(&id);
         let (now, timers, random) = (self.now(), self.timers(), self.random.number());
         let received = |dialog: &mut Dialog| dialog.response_received(now, &timers, response, random);
-        match self.dialogs.change(&id, received)? {
-            Outcome::Acknowledge { sequence } => Some(sequence),
-            Outcome::Deliver
-            | Outcome::RepeatAck(_)
-            | Outcome::RetryLater
-            | Outcome::End
-            | Outcome::Ignore => None,
+        match self.dialogs.change(&id, received) {
+            Some(Outcome::Acknowledge { sequence }) => Ok(sequence),
+            Some(
+                Outcome::Deliver
+                | Outcome::RepeatAck(_)
+                | Outcome::RetryLater
+                | Outcome::End
+                | Outcome::Ignore,
+            )
+            | None => Err(no_dialog()),
         }
     }
 
@@ -101,20 +123,21 @@ impl UserAgent {
             401 | 407 => self.learn_challenge(call, response),
             422 => lengthen(call, response),
             300..303 => {
-                let redirected =
-                    call.dialling.as_mut().is_some_and(|dialling| dialling.targets.redirect(response));
+                let redirected = call
+                    .dialling
+                    .as_mut()
+                    .is_some_and(|dialling| dialling.targets.redirect(&target, response));
                 // The next target is one of those, or the one after this.
                 return if redirected { self.try_next(call) } else { self.target_failed(call, of(response)) };
             }
-            // Nowhere is anybody who takes it (section 21.6).
+            // No other target takes it either (section 21.6).
             600.. => return self.dial_failed(call, of(response)),
             _ => Err(of(response)),
         };
-        self.ask_again(call, target, again);
-    }
-
-    fn ask_again(&mut self, call: &mut Call, target: Target, again: Result<(), DialError>) {
-        if let Err(failure) = again.and_then(|()| self.try_target(call, target)) {
+        let may_invite = call.dialling.as_ref().is_some_and(|dialling| dialling.may_invite());
+        let again =
+            again.and_then(|()| if may_invite { self.try_target(call, target) } else { Err(of(response)) });
+        if let Err(failure) = again {
             self.target_failed(call, failure);
         }
     }
@@ -130,6 +153,15 @@ impl UserAgent {
     pub(super) fn target_failed(&mut self, call: &mut Call, failure: DialError) {
         call.dialling.iter_mut().for_each(|dialling| dialling.failure.clone_from(&failure));
         self.try_next(call);
+    }
+}
+
+/// Why the dialog of an answer is not kept.
+fn not_kept(why: NotKept) -> DialError {
+    match why {
+        NotKept::Full => DialError::Full,
+        NotKept::Exists => DialError::Unusable("its tag is that of another call".into()),
+        NotKept::TooLarge => DialError::Unusable("its addresses and routes are too long".into()),
     }
 }
 

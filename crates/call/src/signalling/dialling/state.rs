@@ -9,6 +9,9 @@ use crate::dial::DialError;
 
 use super::target::{Target, Targets};
 
+/// The most INVITEs of one call: one for each target, and some again with credentials or a longer session.
+const INVITES: u32 = 24;
+
 /// A call that is dialled and has no answer.
 #[derive(Clone, Debug)]
 pub(in crate::signalling) struct Dialling {
@@ -25,6 +28,13 @@ pub(in crate::signalling) struct Dialling {
     pub(super) step: Step,
     /// Why the target before was not reached.
     pub(super) failure: DialError,
+}
+
+impl Dialling {
+    /// Whether another INVITE may be sent.
+    pub(super) fn may_invite(&self) -> bool {
+        self.sequence < INVITES
+    }
 }
 
 /// What is waited for.

@@ -6,8 +6,9 @@ use sip::address::Address;
 use sip::fields::Contacts;
 use sip::message::Response;
 use sip::transport::flow::Flow;
-use sip::uri::Uri;
+use sip::uri::{Scheme, Uri};
 
+use crate::signalling::authentication::Authorizations;
 use crate::signalling::registrar::Binding;
 
 /// The most targets of one call, those of redirections included. An alias has eight contacts at most.
@@ -26,8 +27,10 @@ pub(super) struct Target {
 /// How a target is reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum By {
-    /// As its URI says.
+    /// As its URI says, which whoever has dialled has named.
     Uri,
+    /// As its URI says, which a redirection has named.
+    Redirection,
     /// As the device has registered.
     Registration { flow: Flow, is_translated: bool },
 }
@@ -52,18 +55,25 @@ impl Targets {
         self.left.pop_front()
     }
 
-    /// Has the contacts of a redirection tried next, the preferred one first (RFC 3261 section 8.1.3.4), but for those
-    /// that were known before. Whether there are any.
-    pub(super) fn redirect(&mut self, response: &Response) -> bool {
+    /// How many are left to be tried.
+    pub(super) fn left(&self) -> u32 {
+        u32::try_from(self.left.len()).unwrap_or(u32::MAX - 1)
+    }
+
+    /// Has the contacts tried next that a target redirects to, the preferred one first (RFC 3261 section 8.1.3.4), but
+    /// for those that were known before. From a SIPS URI only another one is followed: who dials it wants every hop
+    /// secured (section 26.2.2). Whether there are any.
+    pub(super) fn redirect(&mut self, from: &Target, response: &Response) -> bool {
         let Contacts::Listed(contacts) = response.headers().contacts() else { return false };
-        let mut named: Vec<_> =
-            contacts.filter_map(Result::ok).take(TARGETS).filter_map(of_contact).collect();
+        let mut named: Vec<_> = contacts.filter_map(Result::ok).filter_map(of_contact).collect();
+        named.retain(|(_, uri)| !is_secure(&from.uri) || is_secure(uri));
         named.sort_by_key(|(preference, _)| std::cmp::Reverse(*preference));
         let before = self.left.len();
-        for (place, (_, uri)) in named.into_iter().enumerate() {
+        for (_, uri) in named {
             if self.known.len() < TARGETS && !self.knows(&uri) {
                 self.known.push(uri.clone());
-                self.left.insert(place.min(self.left.len()), Target { uri, by: By::Uri });
+                let place = self.left.len() - before;
+                self.left.insert(place, Target { uri, by: By::Redirection });
             }
         }
         self.left.len() > before
@@ -84,6 +94,24 @@ impl Target {
         let Binding { uri, flow, is_translated, .. } = binding;
         Target { uri: uri.clone(), by: By::Registration { flow: *flow, is_translated: *is_translated } }
     }
+
+    /// What challenges of this target are answered with: logins of the host that whoever has dialled has named, and
+    /// none if somebody else has named the target.
+    pub(super) fn authorizations(&self) -> Authorizations {
+        match self.by {
+            By::Uri => {
+                let read = Uri::new(self.uri.as_bytes()).ok();
+                Authorizations::at(read.and_then(Uri::sip).map(|uri| uri.host.to_string()))
+            }
+            By::Redirection | By::Registration { .. } => Authorizations::default(),
+        }
+    }
+}
+
+/// Whether a URI is a SIPS URI.
+pub(super) fn is_secure(uri: &str) -> bool {
+    let read = Uri::new(uri.as_bytes()).ok();
+    read.and_then(Uri::sip).is_some_and(|uri| uri.scheme == Scheme::Sips)
 }
 
 /// The preference and the URI of a contact that can be called.

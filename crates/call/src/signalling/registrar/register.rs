@@ -1,9 +1,9 @@
 //! REGISTER: who may change which bindings, and the answer (RFC 3261 section 10.3).
 //!
-//! In maintenance mode a device that is not registered here is refused, and goes to another node. One that is registered is
-//! kept, for the shortest time there is: phones that are refused show their users a fault, and many try again only
-//! after minutes. So they stay reachable if the node goes back to service, and if it restarts they register anew
-//! within that time.
+//! In maintenance mode a device that is not registered here is refused, and goes to another node. One that is
+//! registered is kept, for the shortest time there is: phones that are refused show their users a fault, and many try
+//! again only after minutes. So they stay reachable if the node goes back to service, and if it restarts they register
+//! anew within that time.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl UserAgent {
     fn registration(&mut self, received: &Received) -> Result<Response, Response> {
         let headers = received.request.headers();
         if self.accounts.is_empty() {
-            return Err(Response::of_method(received.request.method()));
+            return Err(Response::of_method(received.request.method(), headers::allow()));
         }
         if headers.others("Path").next().is_some() {
             return Err(Response::of_lacking("path".into()));

@@ -5,13 +5,13 @@ use std::time::Duration;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Flow, Link, Stream};
 
-use crate::accounts::Secret;
 use crate::admission::{Admission, Closed};
-use crate::logins::{Login, Logins};
+use crate::handover::NotExported;
 
 use super::super::Input;
 use super::far_end::{FAR, answer, request, to};
-use super::kit::{SDP, World, address, has_header, header};
+use super::handover::{CALL, export, import, other_settings};
+use super::kit::{SDP, STREAM, World, address, header};
 
 const CONTACT: &str = "Contact: <sip:bob@192.0.2.7:5070>\r\n";
 
@@ -109,6 +109,21 @@ fn answer_of_a_second_fork_is_acknowledged_and_ended() {
 }
 
 #[test]
+fn answers_of_ever_new_forks_are_ended_a_few_times() {
+    let mut world = World::new();
+    let (invite, _) = world.dialled();
+    for tag in 0..100 {
+        let other = answer(&invite, "200 OK", &tag.to_string(), "Contact: <sip:other@192.0.2.8>\r\n", SDP);
+        world.receive(FAR, &other);
+    }
+    let byes = world.take_sent().into_iter().filter(|text| text.starts_with("BYE ")).count();
+    assert_eq!((byes, world.count()), (8, 1));
+    world.hang_up(1);
+    world.pass(Duration::from_secs(120));
+    assert_eq!((world.count(), world.agent.entries()), (0, 0));
+}
+
+#[test]
 fn answer_without_a_codec_of_ours_is_acknowledged_and_ended() {
     for body in ["", "nonsense", &SDP.replace("AVP 0", "AVP 18")] {
         let mut world = World::new();
@@ -155,35 +170,43 @@ fn silent_far_end_is_hung_up() {
 }
 
 #[test]
-fn requests_of_the_call_answer_the_challenges_of_a_provider() {
+fn call_that_rings_or_was_given_up_does_not_move() {
     let mut world = World::new();
-    let secret = Secret::Password("geheim".into());
-    world.agent.set_logins(Logins::new([Login { realm: "pbx".into(), username: "trunk".into(), secret }]));
-    world.dialled();
-    let challenge = |nonce: &str| {
-        format!("Proxy-Authenticate: Digest realm=\"pbx\", nonce=\"{nonce}\", qop=\"auth\"\r\n")
-    };
-    world.pass(Duration::from_secs(900));
-    let refresh = world.answer();
-    assert!(!has_header(&refresh, "Proxy-Authorization"));
-    world.receive(FAR, &answer(&refresh, "407 Who", "", &challenge("n1"), ""));
-    world.take_sent();
-    world.pass(Duration::ZERO);
-    let refresh = world.answer();
-    assert!(header(&refresh, "Proxy-Authorization").contains("nonce=\"n1\""), "{refresh}");
-    world.receive(FAR, &answer(&refresh, "200 OK", "", CONTACT, SDP));
-    let ack = world.answer();
-    assert_eq!(header(&ack, "Proxy-Authorization"), header(&refresh, "Proxy-Authorization"));
+    let invite = world.dial(&to("sip:bob@192.0.2.7:5070"));
+    world.receive(FAR, &answer(&invite, "180 Ringing", "bob", "", ""));
+    assert_eq!(world.agent.export(world.now, CALL, Vec::new()).map(drop), Err(NotExported::Busy));
+    assert_eq!(world.agent.calls_in(&"Meeting".into()), [CALL]);
     world.hang_up(1);
-    let bye = world.answer();
-    assert!(header(&bye, "Proxy-Authorization").contains("nc=00000002"), "{bye}");
-    world.receive(FAR, &answer(&bye, "407 Who", "", &challenge("n2"), ""));
-    let bye = world.answer();
-    assert!(header(&bye, "Proxy-Authorization").contains("nonce=\"n2\""), "{bye}");
-    world.receive(FAR, &answer(&bye, "407 Who", "", &challenge("n3"), ""));
-    assert_eq!(world.take_sent(), [] as [&str; 0], "the login is refused");
-    world.pass(Duration::from_secs(4));
-    assert_eq!(world.count(), 0);
+    assert_eq!(world.count(), 1);
+    assert_eq!(world.agent.export(world.now, CALL, Vec::new()).map(drop), Err(NotExported::Unknown));
+    assert_eq!((world.agent.calls_in(&"Meeting".into()), world.agent.conferences().len()), (vec![], 0));
+}
+
+#[test]
+fn answered_call_moves_to_another_process() {
+    let mut giving = World::new();
+    let (invite, accepted) = giving.dialled();
+    let mut taking = World::with(other_settings());
+    assert_eq!(import(&mut taking, export(&mut giving)), Ok(CALL));
+    let probe = taking.answer();
+    assert!(probe.starts_with("OPTIONS sip:bob@192.0.2.7:5070 "), "{probe}");
+    assert_eq!(header(&probe, "CSeq"), "2 OPTIONS");
+    taking.receive(FAR, &answer(&probe, "200 OK", "", "", ""));
+    taking.act(|agent, now| agent.take_over(now, CALL));
+    let again = taking.answer();
+    assert_eq!((header(&again, "From"), header(&again, "CSeq")), (header(&invite, "From"), "3 INVITE"));
+    assert_eq!(header(&again, "To"), header(&accepted, "To"));
+    taking.receive(FAR, &answer(&again, "200 OK", "", CONTACT, SDP));
+    assert!(taking.answer().starts_with("ACK "));
+    giving.act(|agent, now| agent.hand_out(now, CALL).1);
+    taking.act(|agent, now| agent.go_on(now, CALL, Some(STREAM)));
+    assert_eq!((giving.count(), taking.count()), (0, 1));
+    assert_eq!(taking.take_done(), ["join 1 Meeting", "resume 1 at 8", "start 1"]);
+    taking.receive(FAR, &request(&accepted, "BYE", 1, ""));
+    assert!(taking.answer().starts_with("SIP/2.0 200"));
+    giving.pass(Duration::from_secs(40));
+    taking.pass(Duration::from_secs(40));
+    assert_eq!((giving.agent.entries(), taking.agent.entries()), (0, 0));
 }
 
 #[test]
@@ -197,6 +220,8 @@ fn connection_that_was_opened_for_a_call_is_in_use_until_its_end() {
     let (over, invite) = world.sent.pop().expect("an INVITE");
     assert_eq!(over, flow);
     assert!(header(&invite, "Via").starts_with("SIP/2.0/TCP 192.0.2.1:5060;"), "{invite}");
+    world.receive_over_connection(&answer(&invite, "180 Ringing", "bob", "", ""));
+    assert!(world.agent.connections().contains(&Connection(1)), "it rings");
     world.receive_over_connection(&answer(&invite, "200 OK", "bob", CONTACT, SDP));
     assert!(world.agent.connections().contains(&Connection(1)));
     world.take_sent();

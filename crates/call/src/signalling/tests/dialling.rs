@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use sip::dialog::settings::Settings as DialogSettings;
+use sip::dialog::table::Dialogs;
 use sip::transaction::input::Input as TransportInput;
+use sip::transaction::layer::Layer;
+use sip::transaction::settings::Settings as LayerSettings;
 
-use crate::accounts::Secret;
 use crate::admission::{Admission, Closed};
 use crate::dial::{DialError, DialOptions};
-use crate::logins::{Login, Logins};
 
 use super::super::{Input, NoPort, UserAgent};
-use super::far_end::{FAR, answer, to};
+use super::far_end::{FAR, after_ack, answer, has_failed, to};
 use super::kit::{Ports, SDP, World, header, settings};
 
 const BOB: &str = "sip:bob@192.0.2.7:5070";
@@ -19,23 +21,6 @@ fn world_dialling() -> (World, String) {
     let mut world = World::new();
     let invite = world.dial(&to(BOB));
     (world, invite)
-}
-
-/// Nothing is left of a call that has failed for this reason.
-fn has_failed(world: &mut World, reason: &str) {
-    let done = world.take_done();
-    assert_eq!(done, [format!("dialled 1: {reason}"), "release 1".into()], "in this order");
-    world.pass(Duration::from_secs(300));
-    assert_eq!((world.count(), world.agent.entries()), (0, 0));
-    assert_eq!((world.stats().dialled, world.stats().not_answered), (1, 1));
-}
-
-/// The ACK that the transaction sends for a refusal, and what follows it.
-fn after_ack(world: &mut World) -> Vec<String> {
-    let mut sent = world.take_sent();
-    assert!(sent[0].starts_with("ACK "), "{sent:?}");
-    sent.remove(0);
-    sent
 }
 
 #[test]
@@ -225,8 +210,14 @@ fn answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     world.receive(FAR, &accepted);
     let sent = world.take_sent();
     assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:?}");
-    assert_eq!(world.count(), 0);
-    assert!(!world.take_done().iter().any(|done| done.starts_with("join")));
+    assert_eq!(world.count(), 1, "until the BYE is answered");
+    world.receive(FAR, &accepted);
+    assert_eq!(world.answer(), sent[0], "the answer came again");
+    world.receive(FAR, &answer(&sent[1], "200 OK", "", "", ""));
+    assert_eq!((world.count(), world.stats().not_answered), (0, 1));
+    assert_eq!(world.take_done(), ["dialled 1: the call was hung up before it was answered", "release 1"]);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.agent.entries(), 0);
 }
 
 #[test]
@@ -257,6 +248,16 @@ fn redirection_is_followed_in_the_order_of_preference() {
 }
 
 #[test]
+fn preferred_contact_is_followed_wherever_it_stands() {
+    let (mut world, invite) = world_dialling();
+    let others: Vec<_> = (0..20).map(|n| format!("<sip:n{n}@192.0.2.8>;q=0.1")).collect();
+    let contacts = format!("Contact: {}, <sip:best@192.0.2.9>;q=0.9\r\n", others.join(", "));
+    world.receive(FAR, &answer(&invite, "302 Moved", "bob", &contacts, ""));
+    let sent = after_ack(&mut world);
+    assert!(sent[0].starts_with("INVITE sip:best@192.0.2.9 "), "{sent:?}");
+}
+
+#[test]
 fn redirections_are_bounded_and_never_lead_back() {
     let (mut world, mut invite) = world_dialling();
     let mut targets = 1;
@@ -273,79 +274,47 @@ fn redirections_are_bounded_and_never_lead_back() {
     has_failed(&mut world, "the call was refused with 302 Moved");
 }
 
-const CHALLENGE: &str =
-    "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n1\", algorithm=SHA-256, qop=\"auth\"\r\n";
-
-fn logins() -> Logins {
-    let secret = Secret::Password("geheim".into());
-    Logins::new([Login { realm: "pbx".into(), username: "trunk".into(), secret }])
-}
-
-#[test]
-fn challenge_without_a_login_fails_and_one_with_a_login_is_answered() {
-    let (mut world, invite) = world_dialling();
-    world.receive(FAR, &answer(&invite, "401 Unauthorized", "bob", CHALLENGE, ""));
-    world.take_sent();
-    let reason = "the far end asks for a login of the realm \"pbx\", and there is none that it takes";
-    has_failed(&mut world, reason);
-
-    let mut world = World::new();
-    world.agent.set_logins(logins());
-    let invite = world.dial(&to(BOB));
-    world.receive(FAR, &answer(&invite, "407 Proxy", "bob", &CHALLENGE.replace("WWW-", "Proxy-"), ""));
-    let sent = after_ack(&mut world);
-    assert_eq!(header(&sent[0], "Call-ID"), header(&invite, "Call-ID"));
-    assert_eq!(header(&sent[0], "CSeq"), "2 INVITE");
-    let credentials = header(&sent[0], "Proxy-Authorization");
-    assert!(
-        credentials.starts_with("Digest username=\"trunk\", realm=\"pbx\", nonce=\"n1\", "),
-        "{credentials}"
-    );
-    let body = |text: &str| text.split("\r\n\r\n").nth(1).expect("a body").to_owned();
-    assert_eq!(body(&sent[0]), body(&invite), "the same offer");
-    world.receive(FAR, &answer(&sent[0], "200 OK", "bob", "Contact: <sip:bob@192.0.2.7:5070>\r\n", SDP));
-    let ack = world.answer();
-    assert_eq!(header(&ack, "Proxy-Authorization"), credentials, "those of the INVITE");
-    assert_eq!(world.take_done(), ["join 1 Meeting", "dialled 1: answered", "start 1"]);
-}
-
-#[test]
-fn login_that_is_refused_is_not_tried_again() {
-    let mut world = World::new();
-    world.agent.set_logins(logins());
-    let invite = world.dial(&to(BOB));
-    world.receive(FAR, &answer(&invite, "401 Unauthorized", "bob", CHALLENGE, ""));
-    let again = after_ack(&mut world);
-    world.receive(FAR, &answer(&again[0], "401 Unauthorized", "bob", CHALLENGE, ""));
-    assert_eq!(after_ack(&mut world), [] as [&str; 0]);
-    has_failed(&mut world, "the far end does not take the login of the realm \"pbx\"");
-}
-
-#[test]
-fn far_end_that_challenges_for_ever_is_given_up() {
-    let mut world = World::new();
-    world.agent.set_logins(logins());
-    let mut invite = world.dial(&to(BOB));
-    let mut invites = 1;
-    let stale = CHALLENGE.replace("qop", "stale=true, qop");
-    loop {
-        world.receive(FAR, &answer(&invite, "401 Unauthorized", "bob", &stale, ""));
-        let Some(again) = after_ack(&mut world).pop() else { break };
-        (invite, invites) = (again, invites + 1);
-    }
-    assert_eq!(invites, 24);
-    has_failed(&mut world, "sip:bob@192.0.2.7:5070 cannot be reached from this node");
-}
-
 #[test]
 fn longer_session_is_agreed_to() {
     let (mut world, invite) = world_dialling();
     world.receive(FAR, &answer(&invite, "422 Too Small", "bob", "Min-SE: 3600\r\n", ""));
     let again = after_ack(&mut world);
     assert_eq!(header(&again[0], "Session-Expires"), "3600;refresher=uac");
+    assert_eq!(header(&again[0], "Min-SE"), "3600", "the largest that was asked for");
     world.receive(FAR, &answer(&again[0], "422 Too Small", "bob", "Min-SE: 3600\r\n", ""));
     assert_eq!(after_ack(&mut world), [] as [&str; 0]);
     has_failed(&mut world, "the call was refused with 422 Too Small");
+}
+
+#[test]
+fn far_end_that_wants_an_ever_longer_session_is_given_up() {
+    let (mut world, mut invite) = world_dialling();
+    let mut invites = 1;
+    loop {
+        let min_se = format!("Min-SE: {}\r\n", 2000 + invites);
+        world.receive(FAR, &answer(&invite, "422 Too Small", "bob", &min_se, ""));
+        let Some(again) = after_ack(&mut world).pop() else { break };
+        (invite, invites) = (again, invites + 1);
+    }
+    assert_eq!(invites, 24);
+    has_failed(&mut world, "the call was refused with 422 Too Small");
+}
+
+#[test]
+fn full_node_says_so() {
+    let full = "the node has as many requests or dialogs as it may have; try again in a moment";
+    let mut world = World::new();
+    let settings = LayerSettings { client_transactions: 0, ..world.agent.layer.settings().clone() };
+    world.agent.layer = Layer::new(settings, 1);
+    world.try_to_dial(&to(BOB)).expect("it is tried");
+    has_failed(&mut world, full);
+
+    let (mut world, invite) = world_dialling();
+    world.agent.dialogs = Dialogs::new(DialogSettings { dialogs: 0, ..DialogSettings::default() });
+    world.receive(FAR, &answer(&invite, "200 OK", "bob", "Contact: <sip:bob@192.0.2.7:5070>\r\n", SDP));
+    let sent = world.take_sent();
+    assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:?}");
+    has_failed(&mut world, full);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Protocol, Stream};
 
 use crate::dial::DialError;
 
+use super::super::Input;
 use super::device::Device;
 use super::far_end::{answer, to_device};
 use super::kit::{PHONE, SDP, World, address, header, settings};
@@ -109,6 +111,90 @@ fn keys_are_offered_over_tls_and_to_no_other_device() {
     let second = world.take_sent().pop().expect("an INVITE");
     assert!(second.starts_with("INVITE sip:ann@192.0.2.3 ") && !second.contains("a=crypto:"), "{second}");
     assert_eq!(header(&second, "Contact"), "<sip:192.0.2.1:5060;transport=udp>");
+}
+
+/// A call to ann, who has two devices; the INVITE to the second one, whose turn has begun while the first one rang, and
+/// that to the first one.
+fn second_turn(ringing: bool) -> (World, String, String) {
+    let (mut world, mut ann) = (world(), Device::new("ann"));
+    ann.register(&mut world, "Contact: <sip:ann@192.0.2.3>, <sip:ann@192.0.2.4>\r\n");
+    let first = world.dial(&to_device("ann"));
+    if ringing {
+        world.receive("192.0.2.4:5060", &answer(&first, "180 Ringing", "a", "", ""));
+    }
+    world.pass(Duration::from_millis(29_999));
+    assert!(world.take_sent().iter().all(|text| *text == first));
+    world.pass(Duration::from_millis(1));
+    let mut sent = world.take_sent();
+    let second = sent.pop().expect("an INVITE");
+    assert!(second.starts_with("INVITE sip:ann@192.0.2.3 "), "{second}");
+    assert_eq!(sent.iter().any(|text| text.starts_with("CANCEL sip:ann@192.0.2.4 ")), ringing);
+    (world, second, first)
+}
+
+#[test]
+fn device_where_nobody_answers_leaves_the_others_their_share_of_the_time() {
+    let (mut world, second, first) = second_turn(true);
+    world.receive("192.0.2.4:5060", &answer(&first, "487 Request Terminated", "a", "", ""));
+    assert!(world.answer().starts_with("ACK "));
+    world.receive("192.0.2.3:5060", &answer(&second, "200 OK", "b", "Contact: <sip:b@192.0.2.3>\r\n", SDP));
+    assert_eq!(world.take_done(), ["join 1 Meeting", "dialled 1: answered", "start 1"]);
+
+    let (mut world, second, _) = second_turn(true);
+    world.receive("192.0.2.3:5060", &answer(&second, "180 Ringing", "b", "", ""));
+    world.pass(Duration::from_secs(30));
+    assert!(world.take_sent().pop().expect("a CANCEL").starts_with("CANCEL sip:ann@192.0.2.3 "));
+    assert_eq!(world.take_done(), ["dialled 1: nobody has answered within 60s", "release 1"]);
+    world.pass(Duration::from_secs(64));
+    assert_eq!((world.count(), world.agent.entries()), (0, 0));
+}
+
+#[test]
+fn device_whose_turn_is_over_is_cancelled_late_and_its_answer_is_ended() {
+    let (mut world, _, first) = second_turn(false);
+    world.receive("192.0.2.4:5060", &answer(&first, "180 Ringing", "a", "", ""));
+    assert!(world.answer().starts_with("CANCEL sip:ann@192.0.2.4 "));
+    world.receive("192.0.2.4:5060", &answer(&first, "200 OK", "a", "Contact: <sip:a@192.0.2.4>\r\n", SDP));
+    let sent = world.take_sent();
+    assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:?}");
+    assert_eq!((world.count(), world.take_done().len()), (1, 0), "the second one rings");
+}
+
+#[test]
+fn contacts_of_a_redirection_come_before_the_other_devices() {
+    let (mut world, mut ann) = (world(), Device::new("ann"));
+    ann.register(&mut world, "Contact: <sip:ann@192.0.2.3>, <sip:ann@192.0.2.4>\r\n");
+    let first = world.dial(&to_device("ann"));
+    // The first one was tried already, and takes no place.
+    let contacts = "Contact: <sip:ann@192.0.2.4>;q=0.9, <sip:x@192.0.2.5>;q=0.1\r\n";
+    world.receive("192.0.2.4:5060", &answer(&first, "302 Moved", "a", contacts, ""));
+    let second = world.take_sent().pop().expect("an INVITE");
+    assert!(second.starts_with("INVITE sip:x@192.0.2.5 "), "{second}");
+}
+
+#[test]
+fn redirection_of_a_sips_uri_leads_to_sips_uris_alone() {
+    let listeners = [(Protocol::Udp, "192.0.2.1:5060"), (Protocol::TLS, "192.0.2.1:5061")];
+    let mut world = World::listening(settings(), &listeners);
+    world.agent.set_accounts(accounts([account("ann", &["ann"])]));
+    let mut ann = Device::new("ann");
+    ann.register(&mut world, "");
+    ann.via = "SIP/2.0/TLS 192.0.2.2:5061".into();
+    world.accept_over(Stream::Tls, "192.0.2.2:50123");
+    let request = ann.request("Contact: <sips:ann@192.0.2.2:5061>\r\n");
+    world.receive_over_connection(&request);
+    assert!(world.answer().starts_with("SIP/2.0 200"));
+    let invite = world.dial(&to_device("ann"));
+    assert!(invite.starts_with("INVITE sips:ann@192.0.2.2:5061 "), "{invite}");
+    let contacts = "Contact: <sip:ann@192.0.2.3>, <sips:ann@192.0.2.4>\r\n";
+    world.receive_over_connection(&answer(&invite, "302 Moved", "a", contacts, ""));
+    assert!(world.answer().starts_with("ACK "));
+    let peer = world.opening.pop().expect("a connection");
+    assert_eq!((peer.stream, peer.remote), (Stream::Tls, address("192.0.2.4:5061")));
+    world.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::NotOpened(peer))));
+    assert_eq!(world.take_sent(), [] as [&str; 0], "the other one is not tried");
+    let reason = "dialled 1: sips:ann@192.0.2.4 cannot be reached from this node";
+    assert_eq!(world.take_done(), [reason, "release 1"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Those whom the node calls: how it dials them, and what they answer.
 
+use std::time::Duration;
+
 use crate::audio::Participant;
 use crate::dial::{DialError, DialOptions, DialTarget};
 
@@ -71,4 +73,21 @@ pub(crate) fn request(answer: &str, method: &str, sequence: u32, body: &str) -> 
          Contact: <sip:bob@{FAR}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// Nothing is left of a call that has failed for this reason.
+pub(crate) fn has_failed(world: &mut World, reason: &str) {
+    let done = world.take_done();
+    assert_eq!(done, [format!("dialled 1: {reason}"), "release 1".into()], "in this order");
+    world.pass(Duration::from_secs(300));
+    assert_eq!((world.count(), world.agent.entries()), (0, 0));
+    assert_eq!((world.stats().dialled, world.stats().not_answered), (1, 1));
+}
+
+/// The ACK that the transaction sends for a refusal, and what follows it.
+pub(crate) fn after_ack(world: &mut World) -> Vec<String> {
+    let mut sent = world.take_sent();
+    assert!(sent[0].starts_with("ACK "), "{sent:?}");
+    sent.remove(0);
+    sent
 }

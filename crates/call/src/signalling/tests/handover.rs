@@ -14,9 +14,9 @@ use crate::audio::Participant;
 
 /// The node that takes calls over.
 const OTHER: &str = "192.0.2.3:5060";
-const CALL: Participant = Participant(1);
+pub(super) const CALL: Participant = Participant(1);
 
-fn other_settings() -> Settings {
+pub(super) fn other_settings() -> Settings {
     Settings::new(address(OTHER), address(OTHER).ip())
 }
 
@@ -28,7 +28,7 @@ fn calling(phone: &mut Phone) -> World {
     world
 }
 
-fn export(world: &mut World) -> ExportedCall {
+pub(super) fn export(world: &mut World) -> ExportedCall {
     world.agent.export(world.now, CALL, Vec::new()).expect("it is at rest")
 }
 
@@ -42,7 +42,7 @@ fn importing(exported: ExportedCall) -> (World, String) {
     (world, probe)
 }
 
-fn import(world: &mut World, exported: ExportedCall) -> Result<Participant, NotImported> {
+pub(super) fn import(world: &mut World, exported: ExportedCall) -> Result<Participant, NotImported> {
     let mut imported = None;
     world.act(|agent, now| {
         let (result, outputs) = agent.import(now, exported);

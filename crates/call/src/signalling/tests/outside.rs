@@ -1,6 +1,7 @@
 //! Requests outside of any call, and INVITEs that begin none.
 
 use super::kit::{PHONE, Phone, SDP, World, header, settings};
+use super::user::{account, accounts};
 
 fn refusal(phone: &Phone, body: &str) -> String {
     let mut world = World::new();
@@ -31,6 +32,25 @@ fn invite_that_cannot_be_taken_is_refused_with_what_is_wrong() {
     check(|_| {}, "not a description", "400", "Warning: 399 pitlane");
     check(|_| {}, &SDP.replace("AVP 0", "AVP 18"), "488", "Warning: 305 pitlane");
     check(|phone| phone.contact = "<tel:1>".into(), SDP, "400", "Warning: 399 pitlane");
+}
+
+#[test]
+fn register_is_allowed_outside_of_calls_where_there_are_accounts() {
+    let allowed = |world: &mut World, method: &str| {
+        let answer = world.exchange(PHONE, &Phone::new(method).request(method, "", ""));
+        header(&answer, "Allow").contains("REGISTER")
+    };
+    let mut world = World::new();
+    assert!(["OPTIONS", "REFER", "REGISTER"].into_iter().all(|method| !allowed(&mut world, method)));
+    world.agent.set_accounts(accounts([account("ann", &["ann"])]));
+    assert!(["OPTIONS", "MESSAGE", "FROBNICATE"].into_iter().all(|method| allowed(&mut world, method)));
+    let mut phone = Phone::new("a");
+    let answer = world.exchange(PHONE, &phone.invite(SDP));
+    phone.answered(&answer);
+    world.receive(PHONE, &phone.ack(""));
+    for answer in [answer, world.exchange(PHONE, &phone.next("REFER", ""))] {
+        assert!(!header(&answer, "Allow").contains("REGISTER"), "{answer}");
+    }
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn refresh_that_is_refused_for_now_is_tried_again() {
     check("491 Request Pending", "", 2);
     let longer = check("422 Session Interval Too Small", "Min-SE: 3600\r\n", 1);
     assert_eq!(header(&longer, "Session-Expires"), "3600;refresher=uac");
+    assert_eq!(header(&longer, "Min-SE"), "3600");
 }
 
 #[test]
