@@ -51,7 +51,7 @@ async fn requests_of_a_node_go_over_a_new_connection_when_the_proxy_has_closed_i
     let refreshed = "Contact: <sips:a@127.0.0.1>\r\nSession-Expires: 1800;refresher=uas\r\n";
     proxy.send(&ok(&refresh, refreshed, DESCRIPTION)).await;
     proxy.expect("ACK sips:a@").await;
-    drop(proxy);
+    proxy.close().await;
 
     let ending = tokio::spawn(engine.shut_down());
     let mut proxy = Secured::accept(&listener, &acceptor).await.expect("the node trusts the proxy");

@@ -116,6 +116,14 @@ impl Secured {
         self.0.write_all(text.as_bytes()).await.expect("write");
     }
 
+    /// Closes it, and waits until the node has closed it as well: what it sends later goes over another one.
+    pub async fn close(mut self) {
+        self.0.shutdown().await.expect("shutdown");
+        let mut rest = Vec::new();
+        // How the node closes it makes no difference.
+        let _ = tokio::time::timeout(BOUND, self.0.read_to_end(&mut rest)).await.expect("it stays open");
+    }
+
     /// The next message, which comes in one portion.
     pub async fn expect(&mut self, start: &str) -> String {
         let mut buffer = [0; 8192];
