@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::admission::Admission;
 use crate::calls::{Calls, Stats};
 use crate::driver::{Driver, watch};
+use crate::media::handshake::Identity;
 use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread::{self, Command};
@@ -22,7 +23,7 @@ use crate::rooms::Rooms;
 use crate::settings::{Settings, SettingsError, TlsSettings};
 use crate::signalling::UserAgent;
 use crate::sockets::{self, Connections, TlsError, TlsListener};
-use crate::time::Clock;
+use crate::time::{Clock, Time};
 
 /// How long a shut-down waits for the BYEs of the calls that are still there.
 const BYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,6 +61,9 @@ pub enum StartError {
     /// The system refuses a thread for media.
     #[error("cannot start the media thread")]
     Media(#[source] io::Error),
+    /// There is no certificate for the handshakes of calls.
+    #[error("cannot make a certificate for DTLS; does the system give random numbers?")]
+    Certificate(#[source] dimpl::certificate::CertificateError),
 }
 
 /// A running call engine: it answers SIP and mixes the audio of its calls until it is shut down or dropped.
@@ -98,10 +102,13 @@ impl CallEngine {
         let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
         let ports = PortPool::new(settings.media, settings.media_ports.clone(), clock, random::kernel);
         let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
-        let (media, thread) =
-            thread::start(clock, settings.media_timeout, failing(&failure)).map_err(StartError::Media)?;
+        let identity = Identity::generate(clock.instant(Time::default())).map_err(StartError::Certificate)?;
+        let certificate = identity.fingerprint();
+        let (media, thread) = thread::start(clock, settings.media_timeout, identity, failing(&failure))
+            .map_err(StartError::Media)?;
         let listeners = listeners(bound, tls_address, settings.advertised);
-        let agent = UserAgent::new(settings, listeners, rooms, admission, seed());
+        let mut agent = UserAgent::new(settings, listeners, rooms, admission, seed());
+        agent.set_certificate(certificate);
         let (driver, events) = Driver::new(clock, agent, opened.datagrams, connections, media, ports);
         let _ = failure.set(Arc::downgrade(&driver));
         watch("SIP datagrams", &driver, Arc::clone(&driver).receive());

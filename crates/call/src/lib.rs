@@ -16,7 +16,7 @@
 //!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, SRTP with keys of a handshake (DTLS-SRTP), registrations.
+//! Not implemented: video, WebRTC, ICE, registrations.
 
 mod calls;
 mod driver;

@@ -10,16 +10,21 @@ use crate::audio::mixer::{Listener, Mixer};
 use crate::audio::{Codec, TICK, Tag};
 use crate::rtcp;
 use crate::rtp::Header;
-use crate::sdp::{Agreed, Content, Direction, Format, PacketTime, Rtcp, Security};
+use crate::sdp::{Agreed, Content, Direction, Format, Keys, PacketTime, Rtcp, Security};
 use crate::time::Time;
 
 use super::control::{Channel, Control};
+use super::handshake::{Handshake, Identity, is_handshake};
 use super::latch::{Arrival, FarEnd, Kind, Latch};
 use super::protection::Protection;
 
 /// The static payload type of comfort noise (RFC 3551 section 6). Phones send it unasked: it counts as a sign of life
 /// whether it was agreed or not.
 const COMFORT_NOISE: u8 = 13;
+
+/// How long a handshake may take until the call has no sound for good. A far end repeats what is lost after 1, 2, 4 and 8
+/// seconds (RFC 6347 section 4.2.4.1).
+const KEYS_WITHIN: Duration = Duration::from_secs(15);
 
 /// What a call agreed on for its leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +66,7 @@ impl Plan {
             signalling,
             direction: *direction,
             held: *held,
-            security: *security,
+            security: security.clone(),
         }
     }
 
@@ -78,11 +83,11 @@ impl Plan {
         agreed.map(|format| format.content).or((payload_type == COMFORT_NOISE).then_some(noise))
     }
 
-    /// What protects the packets from now on, if they are not in the clear.
-    fn protection(&self) -> Option<Protection> {
+    /// The keys of the packets, if the descriptions name them.
+    fn keys(&self) -> Option<&Keys> {
         match &self.security {
-            Security::Plain => None,
-            Security::Keys(keys) => Some(Protection::new(keys)),
+            Security::Plain | Security::Handshake(_) => None,
+            Security::Keys(keys) => Some(keys),
         }
     }
 
@@ -141,8 +146,11 @@ pub(crate) struct Leg {
     plan: Plan,
     latch: Latch,
     control: Control,
-    /// Of a leg whose packets are not in the clear.
+    /// Of a leg whose packets are not in the clear, as soon as it has keys.
     protection: Option<Protection>,
+    handshake: Option<Handshake>,
+    /// Where the handshake is made with, if not with where sound goes.
+    handshake_from: Option<SocketAddr>,
     /// The datagram that is read, in the clear.
     opened: Vec<u8>,
     /// The codec that the far end has sent last.
@@ -167,7 +175,9 @@ impl Leg {
             incoming: plan.codec,
             jitter: JitterBuffer::new(plan.codec),
             activity: Activity::default(),
-            protection: plan.protection(),
+            protection: plan.keys().map(Protection::new),
+            handshake: None,
+            handshake_from: None,
             opened: Vec::new(),
             plan,
             incoming_ssrc: None,
@@ -185,6 +195,7 @@ impl Leg {
         self.control.start(now);
         if self.sending == Sending::NotYet {
             self.sending = Sending::First;
+            self.handshake.iter_mut().for_each(|handshake| handshake.since = now);
         }
     }
 
@@ -208,12 +219,21 @@ impl Leg {
         self.heard = now;
     }
 
-    /// Goes on as agreed in `plan`. A far end may go on counting our packets over a change of our key or begin anew
+    /// Protects the packets as agreed in `plan`. Under keys of a handshake they are protected as before until it is over.
+    fn protect(&mut self, plan: &Plan) {
+        match &plan.security {
+            Security::Plain => self.protection = None,
+            Security::Keys(keys) => self.take_keys(keys),
+            Security::Handshake(_) => {}
+        }
+    }
+
+    /// Goes on under these keys. A far end may go on counting our packets over a change of our key or begin anew
     /// (RFC 3711 section 3.3.1, RFC 4568 section 7.1.4). Once the sequence numbers have wrapped it matters, and another
     /// SSRC leaves no choice: its count begins anew for all.
-    fn protect(&mut self, plan: &Plan) {
-        let (Some(protection), Security::Keys(keys)) = (&mut self.protection, &plan.security) else {
-            self.protection = plan.protection();
+    fn take_keys(&mut self, keys: &Keys) {
+        let Some(protection) = &mut self.protection else {
+            self.protection = Some(Protection::new(keys));
             return;
         };
         let sent = protection.sent();
@@ -224,10 +244,62 @@ impl Leg {
         protection.renew(keys);
     }
 
+    /// Begins the handshake that was agreed, if it is not the one that there is. Called when the leg has joined, and after
+    /// each change.
+    pub(crate) fn begin_handshake(&mut self, now: Time, identity: &Identity) {
+        let Security::Handshake(agreed) = &self.plan.security else {
+            self.handshake = None;
+            return;
+        };
+        // Another address of the far end is another handshake (RFC 5763 section 6.6).
+        let is_other = |handshake: &Handshake| !handshake.is_for(agreed, self.plan.remote);
+        if self.handshake.as_ref().is_none_or(is_other) {
+            self.handshake = Some(Handshake::new(now, identity, agreed, self.plan.remote));
+            self.handshake_from = None;
+        }
+    }
+
+    /// Takes in a datagram of the handshake from an address that a source may have.
+    fn shake_hands(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
+        let Some(handshake) = self.handshake.as_mut().filter(|_| self.latch.admits(now, from)) else {
+            return;
+        };
+        self.handshake_from = Some(from);
+        if let Some(keys) = handshake.receive(now, datagram) {
+            self.latch.prove(from);
+            self.take_keys(&keys);
+            self.heard = now;
+        }
+    }
+
+    /// Writes the next datagram of the handshake, and returns where it goes. An answer to the INVITE that is not confirmed
+    /// begins nothing: see [`Sending::NotYet`].
+    pub(crate) fn next_handshake_packet(&mut self, now: Time, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
+        let handshake = self.handshake.as_mut()?;
+        let target = self.handshake_from.or(self.latch.target())?;
+        if self.handshake_from.is_none() && self.sending == Sending::NotYet {
+            return None;
+        }
+        handshake.pass_time(now);
+        *datagram = handshake.next_packet()?;
+        Some(target)
+    }
+
+    /// Whether sound has a way: in the clear, or under keys.
+    fn has_way(&self) -> bool {
+        self.plan.security == Security::Plain || self.protection.is_some()
+    }
+
     /// Takes in a datagram; what does not come from the far end, or is of no agreed type, is dropped.
     pub(crate) fn receive(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
+        if is_handshake(datagram) && channel == Channel::Media {
+            return self.shake_hands(now, from, datagram);
+        }
         let Some(protection) = &mut self.protection else {
-            return self.read(now, channel, from, datagram);
+            if self.has_way() {
+                self.read(now, channel, from, datagram);
+            }
+            return;
         };
         let mut opened = mem::take(&mut self.opened);
         if protection.open(now, datagram, &mut opened) {
@@ -309,7 +381,7 @@ impl Leg {
     /// Takes what the participant hears in this tick, for [`Leg::next_packet`]. The stream's clock goes on even when
     /// nothing is sent.
     pub(crate) fn hear(&mut self, mixer: &mut Mixer) {
-        let is_sent = self.sending != Sending::NotYet && self.plan.direction.sends();
+        let is_sent = self.sending != Sending::NotYet && self.plan.direction.sends() && self.has_way();
         if is_sent && self.latch.target().is_some() {
             let payload = mixer.payload(self.tag.participant, self.plan.codec, &mut self.listener);
             self.unsent.extend_from_slice(payload);
@@ -359,6 +431,9 @@ impl Leg {
         let Outgoing { ssrc, timestamp, .. } = self.outgoing;
         let timestamp = timestamp.wrapping_add(self.plan.timestamps_of(self.unsent.len()));
         let report = self.control.report(now, ssrc, timestamp, cname)?;
+        if !self.has_way() {
+            return None;
+        }
         report.write(datagram);
         // A far end that holds the call by naming no address wants no RTCP either (RFC 2543 appendix B.5).
         let target = self.plan.far_end().and_then(|_| self.control_target())?;
@@ -400,8 +475,14 @@ impl Leg {
 
     /// Whether nothing was heard for `timeout` although sound should come both ways; told again after
     /// each further `timeout`. While the far end holds the call, or only listens, its session timer
-    /// decides instead.
+    /// decides instead. A leg that has no keys for [`KEYS_WITHIN`] is silent for good.
     pub(crate) fn fell_silent(&mut self, now: Time, timeout: Duration) -> bool {
+        let waits = self.sending != Sending::NotYet && !self.has_way();
+        let handshake = self.handshake.as_mut().filter(|_| waits);
+        if let Some(handshake) = handshake.filter(|handshake| now.since(handshake.since) >= KEYS_WITHIN) {
+            handshake.since = now;
+            return true;
+        }
         let expected = self.plan.direction == Direction::SendReceive;
         let silent = expected && now.since(self.heard) >= timeout;
         if silent {
@@ -411,6 +492,9 @@ impl Leg {
     }
 }
 
+#[cfg(test)]
+#[path = "leg_handshake_tests.rs"]
+mod handshake_tests;
 #[cfg(test)]
 #[path = "leg_protected_tests.rs"]
 mod protected_tests;

@@ -5,6 +5,7 @@
 
 pub(crate) mod budget;
 pub(crate) mod control;
+pub(crate) mod handshake;
 pub(crate) mod latch;
 pub(crate) mod leg;
 pub(crate) mod pairs;

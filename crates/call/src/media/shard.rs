@@ -10,6 +10,7 @@ use crate::rooms::RoomName;
 use crate::time::Time;
 
 use super::control::Channel;
+use super::handshake::Identity;
 use super::leg::{Leg, Outgoing, Plan};
 
 /// Names a leg within its node.
@@ -45,6 +46,8 @@ pub(crate) enum Output<'a> {
 pub(crate) struct Shard {
     media_timeout: Duration,
     cname: String,
+    /// For handshakes; without it none is made.
+    identity: Option<Identity>,
     legs: BTreeMap<LegId, Leg>,
     conferences: BTreeMap<RoomName, Conference>,
     datagram: Vec<u8>,
@@ -63,10 +66,16 @@ impl Shard {
         Shard {
             media_timeout,
             cname,
+            identity: None,
             legs: BTreeMap::new(),
             conferences: BTreeMap::new(),
             datagram: Vec::new(),
         }
+    }
+
+    /// The same with what it shows in handshakes.
+    pub(crate) fn with_identity(self, identity: Identity) -> Shard {
+        Shard { identity: Some(identity), ..self }
     }
 
     /// Takes one input in. Inputs for legs that are not there are ignored: they have just left.
@@ -75,6 +84,7 @@ impl Shard {
             Input::Join { leg, room, participant, plan, outgoing } => {
                 let tag = Tag { participant, epoch: Epoch::default() };
                 self.legs.insert(leg, Leg::new(now, tag, plan, outgoing));
+                self.begin_handshake(now, leg);
                 self.conferences.entry(room).or_default().members.insert(leg);
             }
             Input::Start { leg } => {
@@ -84,11 +94,18 @@ impl Shard {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.change(now, plan);
                 }
+                self.begin_handshake(now, leg);
             }
             Input::Leave { leg } => self.leave(leg),
             Input::Datagram { leg, channel, from, datagram } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, channel, from, datagram));
             }
+        }
+    }
+
+    fn begin_handshake(&mut self, now: Time, leg: LegId) {
+        if let (Some(leg), Some(identity)) = (self.legs.get_mut(&leg), &self.identity) {
+            leg.begin_handshake(now, identity);
         }
     }
 
@@ -111,6 +128,9 @@ impl Shard {
                 let Some(leg) = self.legs.get_mut(id) else { continue };
                 if let Some((channel, to)) = leg.report(now, &self.cname, &mut self.datagram) {
                     output(Output::Send { leg: *id, channel, to, datagram: &self.datagram });
+                }
+                while let Some(to) = leg.next_handshake_packet(now, &mut self.datagram) {
+                    output(Output::Send { leg: *id, channel: Channel::Media, to, datagram: &self.datagram });
                 }
                 leg.hear(mixer);
                 while let Some(to) = leg.next_packet(&mut self.datagram) {

@@ -18,6 +18,7 @@ use crate::time::{Clock, Time};
 
 use super::budget::Budget;
 use super::control::Channel;
+use super::handshake::Identity;
 use super::leg::{Outgoing, Plan};
 use super::ports::MediaPort;
 use super::random;
@@ -85,6 +86,7 @@ impl MediaHandle {
 pub(crate) fn start(
     clock: Clock,
     media_timeout: Duration,
+    identity: Identity,
     failed: impl FnOnce() + Send + 'static,
 ) -> io::Result<(MediaHandle, JoinHandle<()>)> {
     let (commands, receiver) = mpsc::channel();
@@ -92,7 +94,7 @@ pub(crate) fn start(
     let handle = MediaHandle { commands, clock, ticked_at: Arc::clone(&ticked_at) };
     let thread = std::thread::Builder::new().name("call-media".into()).spawn(move || {
         let mut alarm = Alarm(Some(Box::new(failed)));
-        let shard = Shard::new(media_timeout, cname());
+        let shard = Shard::new(media_timeout, cname()).with_identity(identity);
         Worker { clock, shard, sockets: BTreeMap::new(), ticked_at }.run(&receiver);
         alarm.0 = None;
     })?;

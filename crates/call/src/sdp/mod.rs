@@ -6,7 +6,8 @@
 //! the status of a refusal.
 //!
 //! In reading order: `description` reads bytes within limits; `address`, `direction`, `formats`, `packet_time` and
-//! `rtcp` each read one concept of a media line, `crypto` and `security` how it is protected; `codecs` is the table of what this node can do, and `numbers` the
+//! `rtcp` each read one concept of a media line, `crypto`, `fingerprint`, `handshake` and
+//! `security` how it is protected; `codecs` is the table of what this node can do, and `numbers` the
 //! payload types that it has given; `offer` selects the line to answer, `negotiation` decides, and `ours` is what is
 //! written. `body` finds the description in the body of a message.
 
@@ -15,7 +16,9 @@ mod codecs;
 mod crypto;
 mod description;
 mod direction;
+mod fingerprint;
 mod formats;
+mod handshake;
 mod numbers;
 mod packet_time;
 mod rtcp;
@@ -30,7 +33,9 @@ pub(crate) mod body;
 
 pub(crate) use codecs::Content;
 pub(crate) use direction::Direction;
+pub(crate) use fingerprint::Fingerprint;
 pub(crate) use formats::Format;
+pub(crate) use handshake::{Handshake, Role};
 pub(crate) use negotiation::{Agreed, Negotiation};
 pub(crate) use offer::Offer;
 pub(crate) use ours::{Local, Path};

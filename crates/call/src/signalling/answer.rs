@@ -76,7 +76,7 @@ impl UserAgent {
         let ip = self.settings.advertised.unwrap_or(address.ip());
         let path = if call.flow.protocol() == Protocol::TLS { Path::Secure } else { Path::Open };
         let address = SocketAddr::new(ip, address.port());
-        let local = Local { address, session: call.session, path };
+        let local = Local { address, session: call.session, path, certificate: self.certificate };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
             negotiation.answer_to(&offer, self.random.generator());
