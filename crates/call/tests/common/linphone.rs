@@ -20,16 +20,26 @@ pub struct Linphone {
 
 impl Linphone {
     pub async fn dial(ip: IpAddr, hertz: u32, uri: &str) -> Linphone {
-        Linphone::dial_with(ip, hertz, uri, "").await
+        Linphone::dial_with(ip, hertz, uri, "", &[]).await
     }
 
-    /// As [`Linphone::dial`], with more lines of the section `sip` of its configuration.
-    pub async fn dial_with(ip: IpAddr, hertz: u32, uri: &str, sip: &str) -> Linphone {
+    /// As [`Linphone::dial`], with more lines of the section `sip` of its configuration, and more files in its home.
+    pub async fn dial_with(
+        ip: IpAddr,
+        hertz: u32,
+        uri: &str,
+        sip: &str,
+        files: &[(&str, String)],
+    ) -> Linphone {
         let folder = tempfile::Builder::new().prefix("linphone-").tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         // Its core does not start without its database, and it makes no folder for that.
         fs::create_dir_all(path(".local/share/linphone")).expect("a folder");
         fs::create_dir_all(path(".config/linphone")).expect("a folder");
+        for (name, text) in files {
+            fs::create_dir_all(path(name).parent().expect("a folder")).expect("a folder");
+            fs::write(path(name), text).expect("a file of the phone");
+        }
         let (port, tls, media) = (free_port(ip), free_port(ip), free_port(ip));
         let config = format!(
             "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\ncontact=sip:linphone@{ip}\n\
