@@ -259,6 +259,23 @@ fn agreement_on_the_same_handshake_keeps_its_keys_and_another_replaces_them_with
 }
 
 #[test]
+fn far_end_at_another_address_makes_another_handshake_and_one_on_hold_does_not() {
+    let (mut server, mut client) = sides();
+    pass((&mut server, &mut client), (0, 600), |_| false);
+    let before = server.keys().expect("keys").sent.key;
+    let (ours, theirs) = (server.identity.fingerprint(), client.identity.clone());
+    let again = |server: &mut Side, now: u64, from: &str| {
+        let mut moved = Side::new(from, plan(SERVER, Role::Client, ours), theirs.clone());
+        pass((server, &mut moved), (now, now + 600), |_| false);
+        server.keys().expect("keys").sent.key
+    };
+    server.change(600, Plan { remote: None, ..plan(CLIENT, Role::Server, theirs.fingerprint()) });
+    assert_eq!(again(&mut server, 600, CLIENT), before, "on hold");
+    server.change(1200, plan("192.0.2.9:5004", Role::Server, theirs.fingerprint()));
+    assert_ne!(again(&mut server, 1200, "192.0.2.9:5004"), before);
+}
+
+#[test]
 fn unconfirmed_call_begins_no_handshake() {
     let identity = identity();
     let tag = Tag { participant: Participant(1), epoch: Epoch(0) };

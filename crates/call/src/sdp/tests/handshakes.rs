@@ -82,6 +82,8 @@ fn line_without_a_certificate_that_can_be_checked_is_refused() {
         format!("a=fingerprint:sha-256 {}\r\n", &digest("01")[3..]),
         format!("a=fingerprint:sha-256 {}:00\r\n", digest("01")),
         format!("a=fingerprint:sha-256 {}\r\n", digest("+1")),
+        format!("a=fingerprint:sha-256 {}\r\n", digest("1")),
+        format!("a=fingerprint:sha-256 {}\r\n", digest("001")),
         format!("a=fingerprint:sha-256 {}\r\n", digest("\u{e9}")),
         format!("a=setup:holdconn\r\n{}", fingerprint("01")),
     ] {
