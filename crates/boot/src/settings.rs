@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use slots::{BootTable, MACHINE_FILE_MAX};
+use slots::{BootTable, MACHINE_FILE_MAX, describe_fault};
 
 use crate::report::{Failure, failed};
 
@@ -41,7 +41,8 @@ impl Settings {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let MachineFile { boot } = toml::from_str(text).map_err(|error| error.to_string())?;
+        let described = |error: toml::de::Error| describe_fault(text, error.span(), error.message());
+        let MachineFile { boot } = toml::from_str(text).map_err(described)?;
         boot.check()?;
         let BootTable { confirm_within_seconds, tries, stop_grace_seconds } = boot;
         Ok(Self {
@@ -81,6 +82,12 @@ mod tests {
         check("[boot]\ntries = 0", "tries");
         check("[boot]\nconfirm_within_seconds = 0", "confirm_within_seconds");
         check("[boot]\nstop_grace_seconds = 3601", "stop_grace_seconds");
-        check("[boot", "boot");
+        check("[boot", "line 1: ");
+    }
+
+    #[test]
+    fn reason_shows_nothing_of_a_line_that_may_hold_a_password() {
+        let reason = Settings::parse("[[accounts]]\npassword = \"geheim\n").unwrap_err();
+        assert!(reason.starts_with("line 2") && !reason.contains("geheim"), "{reason}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use call::{Admission, CallEngine, Closed, Room, Rooms, Settings, SourceRate};
+use call::{Admission, CallEngine, Callers, Closed, Room, Rooms, Settings, SourceRate};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
@@ -12,8 +12,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let media = std::env::args().nth(2).map_or(Ok(address.ip()), |media| media.parse())?;
     let mut settings = Settings::new(address, media);
     settings.call_limit = 2000;
-    settings.source_rate = SourceRate { admitted: 1000, burst: 2000, answered: 2000 };
-    let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
+    settings.source_rate =
+        SourceRate { admitted: 1000, burst: 2000, answered: 2000, ..SourceRate::default() };
+    let rooms =
+        Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone }]);
     let engine = CallEngine::start(settings, rooms, Admission::Open).await?;
     println!("answering on {}", engine.sip_address());
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

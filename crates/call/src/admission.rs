@@ -19,6 +19,10 @@ pub const MAINTENANCE_MODE: &str = "System in maintenance mode";
 /// under half a megabyte and far more sources than a node has calls.
 pub const MAX_SOURCES: usize = 4096;
 
+/// Failures are counted by the minute: one costs as many tokens, of which a second brings as many as there may be
+/// failures in a minute.
+const SECONDS: u32 = 60;
+
 /// The shortest time between two sweeps of a full table of sources.
 const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 
@@ -108,7 +112,7 @@ impl Admitter {
         let rate = self.rate;
         let source = self.source(now, source);
         let refusal = refusal.or_else(|| {
-            let in_rate = source.calls.take(now, rate.admitted, rate.burst);
+            let in_rate = source.calls.take(now, rate.admitted, rate.burst, 1);
             (!in_rate).then_some(Refusal::SourceRate)
         });
         match refusal {
@@ -122,6 +126,32 @@ impl Admitter {
     pub fn answer(&mut self, now: Time, source: IpAddr) -> bool {
         let rate = self.rate;
         self.source(now, source).take_answer(now, rate)
+    }
+
+    /// A call that was admitted is only asked who calls: it counts as an answer and not as a call. Whether it is answered.
+    pub fn challenge(&mut self, now: Time, source: IpAddr) -> bool {
+        let rate = self.rate;
+        let source = self.source(now, source);
+        source.calls.give_back(rate.burst);
+        source.take_answer(now, rate)
+    }
+
+    /// Whether a device of `source` may be registered: as often as it may call.
+    pub fn register(&mut self, now: Time, source: IpAddr) -> bool {
+        let rate = self.rate;
+        self.source(now, source).registrations.take(now, rate.admitted, rate.burst, 1)
+    }
+
+    /// Whether credentials of `source` are looked at: not when too many were wrong.
+    pub fn may_fail(&mut self, now: Time, source: IpAddr) -> bool {
+        let rate = self.rate;
+        self.source(now, source).failures.has(now, rate.failed, rate.failures())
+    }
+
+    /// Credentials of `source` were wrong.
+    pub fn failed(&mut self, now: Time, source: IpAddr) {
+        let rate = self.rate;
+        self.source(now, source).failures.take(now, rate.failed, rate.failures(), SECONDS);
     }
 
     fn source(&mut self, now: Time, address: IpAddr) -> &mut Source {
@@ -161,21 +191,41 @@ pub(crate) fn group(address: IpAddr) -> IpAddr {
 struct Source {
     calls: Bucket,
     answers: Bucket,
+    failures: Bucket,
+    registrations: Bucket,
+}
+
+impl SourceRate {
+    /// The tokens of the failures that there may be at once.
+    fn failures(self) -> u32 {
+        self.failed.saturating_mul(SECONDS)
+    }
 }
 
 impl Source {
     fn full(now: Time, rate: SourceRate) -> Source {
-        Source { calls: Bucket::full(now, rate.burst), answers: Bucket::full(now, rate.answered) }
+        let full = |burst| Bucket::full(now, burst);
+        Source {
+            calls: full(rate.burst),
+            answers: full(rate.answered),
+            failures: full(rate.failures()),
+            registrations: full(rate.burst),
+        }
     }
 
     fn take_answer(&mut self, now: Time, rate: SourceRate) -> bool {
-        self.answers.take(now, rate.answered, rate.answered)
+        self.answers.take(now, rate.answered, rate.answered, 1)
     }
 
     fn is_full(&mut self, now: Time, rate: SourceRate) -> bool {
         self.calls.fill(now, rate.admitted, rate.burst);
         self.answers.fill(now, rate.answered, rate.answered);
-        self.calls.holds(rate.burst) && self.answers.holds(rate.answered)
+        self.failures.fill(now, rate.failed, rate.failures());
+        self.registrations.fill(now, rate.admitted, rate.burst);
+        self.calls.holds(rate.burst)
+            && self.registrations.holds(rate.burst)
+            && self.answers.holds(rate.answered)
+            && self.failures.holds(rate.failures())
     }
 }
 
@@ -191,11 +241,21 @@ impl Bucket {
         Bucket { millitokens: u64::from(burst) * 1000, filled: now }
     }
 
-    fn take(&mut self, now: Time, per_second: u32, burst: u32) -> bool {
+    fn take(&mut self, now: Time, per_second: u32, burst: u32, tokens: u32) -> bool {
         self.fill(now, per_second, burst);
-        let taken = self.millitokens.checked_sub(1000);
+        let taken = self.millitokens.checked_sub(u64::from(tokens) * 1000);
         self.millitokens = taken.unwrap_or(self.millitokens);
         taken.is_some()
+    }
+
+    /// Whether a failure can be taken.
+    fn has(&mut self, now: Time, per_second: u32, burst: u32) -> bool {
+        self.fill(now, per_second, burst);
+        self.millitokens >= u64::from(SECONDS) * 1000
+    }
+
+    fn give_back(&mut self, burst: u32) {
+        self.millitokens = (self.millitokens + 1000).min(u64::from(burst) * 1000);
     }
 
     /// One token a second is one thousandth of a token a millisecond.
@@ -215,7 +275,7 @@ mod tests {
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const RATE: SourceRate = SourceRate { admitted: 2, burst: 3, answered: 4 };
+    const RATE: SourceRate = SourceRate { admitted: 2, burst: 3, answered: 4, failed: 2 };
 
     fn open() -> Admitter {
         Admitter::new(Admission::Open, 10, RATE)
@@ -260,6 +320,41 @@ mod tests {
         assert_eq!(admitter.admit(Time(499), HERE, 0), Verdict::Refuse(Refusal::SourceRate));
         assert_eq!(admitter.admit(Time(500), HERE, 0), Verdict::Admit);
         assert_eq!(admitter.admit(Time(500), HERE, 0), Verdict::Refuse(Refusal::SourceRate));
+    }
+
+    #[test]
+    fn call_that_is_only_asked_who_calls_counts_as_an_answer() {
+        let mut admitter = open();
+        for answered in [true, true, true, true, false] {
+            assert_eq!(admitter.admit(Time(0), HERE, 0), Verdict::Admit);
+            assert_eq!(admitter.challenge(Time(0), HERE), answered);
+        }
+    }
+
+    #[test]
+    fn source_may_register_as_often_as_it_may_call_and_beside_that() {
+        let mut admitter = open();
+        for _ in 0..3 {
+            assert!(admitter.register(Time(0), HERE));
+        }
+        assert!(!admitter.register(Time(499), HERE));
+        assert!(admitter.register(Time(500), HERE));
+        assert_eq!(admitter.admit(Time(500), HERE, 0), Verdict::Admit);
+    }
+
+    #[test]
+    fn source_may_fail_so_often_in_a_minute() {
+        let mut admitter = open();
+        let there = [10, 0, 0, 1].into();
+        for _ in 0..2 {
+            assert!(admitter.may_fail(Time(0), HERE));
+            admitter.failed(Time(0), HERE);
+        }
+        admitter.failed(Time(0), HERE);
+        assert!(!admitter.may_fail(Time(29_999), HERE) && admitter.may_fail(Time(0), there));
+        assert!(admitter.may_fail(Time(30_000), HERE));
+        admitter.failed(Time(30_000), HERE);
+        assert!(!admitter.may_fail(Time(59_999), HERE));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum Calls {
 /// What happened to calls since the engine started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Calls that were answered and confirmed by the caller's ACK.
+    /// Calls that were answered and confirmed by the caller's ACK, or dialled and answered.
     pub carried: u64,
     /// Calls refused in maintenance mode.
     pub refused_maintenance: u64,
@@ -37,6 +37,14 @@ pub struct Stats {
     pub refused_rate: u64,
     /// Requests not answered at all because their source far exceeded its rate.
     pub dropped: u64,
+    /// Requests whose credentials were wrong: of no account, or with another secret.
+    pub wrong_credentials: u64,
+    /// Requests whose credentials were not looked at, because too many of their source had been wrong.
+    pub unchecked_credentials: u64,
+    /// Calls that this node has dialled.
+    pub dialled: u64,
+    /// Calls that this node has dialled and nobody has answered.
+    pub not_answered: u64,
     /// Calls to an alias that no room has.
     pub not_found: u64,
     /// Calls refused for another reason: no codec, a malformed request, an extension that is not supported.
@@ -45,7 +53,7 @@ pub struct Stats {
     pub cancelled: u64,
     /// Calls ended by the far end.
     pub ended_by_far_end: u64,
-    /// Calls ended because their answer was never confirmed by an ACK.
+    /// Calls ended because their answer was never confirmed by an ACK, or their ringing by a PRACK.
     pub ended_without_ack: u64,
     /// Calls ended because no media arrived from the far end.
     pub ended_by_media_timeout: u64,
@@ -53,8 +61,14 @@ pub struct Stats {
     pub ended_by_session_timer: u64,
     /// Calls ended because the far end answered a refresh with an error that ends a call.
     pub ended_by_refusal: u64,
+    /// Calls that were dialled, answered, and hung up by whoever had dialled them.
+    pub hung_up: u64,
     /// Calls ended because the engine was shut down.
     pub ended_by_shutdown: u64,
+    /// Calls that were taken over from another process.
+    pub taken_over: u64,
+    /// Calls that another process has taken over.
+    pub handed_over: u64,
 }
 
 /// Held by the leg of a call. Reports that the leg and its port are gone when it is dropped.

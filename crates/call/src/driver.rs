@@ -5,7 +5,7 @@
 //! that was admitted before the node was closed is counted when the close returns (R3), and a drain never sees "no
 //! calls" too early (R4).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,16 +13,21 @@ use std::time::Duration;
 use sip::message;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::Link;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::audio::Participant;
 use crate::calls::{Calls, Stats, Ticket};
+use crate::dial::DialError;
+use crate::handover::message::ExportedCall;
+use crate::handover::{NotExported, NotImported};
 use crate::media::ports::{MediaPort, PortError, PortPool};
 use crate::media::shard::LegId;
 use crate::media::thread::{Command, Join, MediaHandle};
-use crate::signalling::{Input, NoPort, Output, UserAgent};
-use crate::sockets::{Connections, Datagrams};
+use crate::outgoing_call::OutgoingCall;
+use crate::rooms::RoomName;
+use crate::signalling::{Dial, Handover, Input, NoPort, Output, UserAgent};
+use crate::sockets::{Connections, Datagrams, Identity, Refused};
 use crate::time::{Clock, Time};
 
 /// How long a name may take to be resolved.
@@ -37,6 +42,9 @@ pub(crate) struct Driver {
     pub(crate) cancel: CancellationToken,
     pub(crate) media: MediaHandle,
     pub(crate) ports: Arc<PortPool>,
+    /// How connections of TLS are opened, if there is TLS.
+    pub(crate) identity: Option<Arc<Identity>>,
+    pub(crate) refused: Refused,
     agent: Mutex<Agent>,
     datagrams: Datagrams,
     calls: watch::Sender<Calls>,
@@ -56,6 +64,21 @@ struct Agent {
     ports: BTreeMap<Participant, MediaPort>,
     /// Held as long as the engine expects a call of itself, or has one.
     probe: Option<OwnedSemaphorePermit>,
+    /// Who moves a call.
+    handovers: BTreeMap<Participant, HandoverReports>,
+    /// Who waits for the answer to a call that is dialled.
+    dialled: BTreeMap<Participant, oneshot::Sender<Result<(), DialError>>>,
+}
+
+/// Takes the reports of calls that are moved.
+pub(crate) type HandoverReports = mpsc::UnboundedSender<(Participant, Handover)>;
+
+impl Agent {
+    /// Has the reports of a call sent to whoever moves it. Those who move none any more are forgotten.
+    fn report_to(&mut self, call: Participant, reports: &HandoverReports) {
+        self.handovers.retain(|_, reports| !reports.is_closed());
+        self.handovers.insert(call, reports.clone());
+    }
 }
 
 /// What was published last.
@@ -72,6 +95,7 @@ impl Driver {
         agent: UserAgent,
         datagrams: Datagrams,
         connections: Connections,
+        identity: Option<Arc<Identity>>,
         media: MediaHandle,
         ports: Arc<PortPool>,
     ) -> (Arc<Driver>, mpsc::UnboundedReceiver<Input>) {
@@ -84,7 +108,15 @@ impl Driver {
             cancel: CancellationToken::new(),
             media,
             ports,
-            agent: Mutex::new(Agent { agent, ports: BTreeMap::new(), probe: None }),
+            identity,
+            refused: Refused::default(),
+            agent: Mutex::new(Agent {
+                agent,
+                ports: BTreeMap::new(),
+                probe: None,
+                handovers: BTreeMap::new(),
+                dialled: BTreeMap::new(),
+            }),
             datagrams,
             calls,
             published: Mutex::new(Published { calls: none, is_final: false }),
@@ -103,9 +135,14 @@ impl Driver {
 
     /// Has the user agent act, and performs what it decides.
     pub(crate) fn act(self: &Arc<Driver>, act: impl FnOnce(&mut UserAgent, Time) -> Vec<Output>) {
+        self.act_on(|agent, now| ((), act(&mut agent.agent, now)));
+    }
+
+    fn act_on<T>(self: &Arc<Driver>, act: impl FnOnce(&mut Agent, Time) -> (T, Vec<Output>)) -> T {
         let now = self.clock.now();
         let mut agent = self.lock();
-        let mut outputs = VecDeque::from(act(&mut agent.agent, now));
+        let (result, outputs) = act(&mut agent, now);
+        let mut outputs = VecDeque::from(outputs);
         while let Some(output) = outputs.pop_front() {
             if let Some(input) = self.perform(&mut agent, output) {
                 outputs.extend(agent.agent.handle(now, input));
@@ -117,6 +154,57 @@ impl Driver {
         }
         drop(agent);
         self.publish();
+        result
+    }
+
+    /// Makes a call. Its outcome is reported.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn dial(self: &Arc<Driver>, dial: &Dial) -> Result<OutgoingCall, DialError> {
+        let (waiting, outcome) = oneshot::channel();
+        let begun = self.act_on(|agent, now| {
+            let (begun, outputs) = agent.agent.dial(now, dial);
+            agent.dialled.extend(begun.iter().copied().zip([waiting]));
+            (begun, outputs)
+        });
+        begun.map(|call| OutgoingCall::new(call, Arc::downgrade(self), outcome))
+    }
+
+    /// Exports all calls of a conference, each as far as it can be. What becomes of them is reported.
+    pub(crate) fn export(
+        self: &Arc<Driver>,
+        room: &RoomName,
+        reports: &HandoverReports,
+    ) -> Vec<(Participant, Result<ExportedCall, NotExported>)> {
+        self.act_on(|agent, now| {
+            let calls = agent.agent.calls_in(room);
+            let exported = calls.into_iter().map(|call| (call, agent.agent.export(now, call)));
+            let exported: Vec<_> = exported.collect();
+            exported.iter().for_each(|(call, _)| agent.report_to(*call, reports));
+            (exported, Vec::new())
+        })
+    }
+
+    /// Takes in a call of another process. What becomes of it is reported.
+    ///
+    /// # Errors
+    /// It cannot be carried here.
+    pub(crate) fn import(
+        self: &Arc<Driver>,
+        call: ExportedCall,
+        reports: &HandoverReports,
+    ) -> Result<Participant, NotImported> {
+        self.act_on(|agent, now| {
+            let (imported, outputs) = agent.agent.import(now, call);
+            imported.iter().for_each(|call| agent.report_to(*call, reports));
+            (imported, outputs)
+        })
+    }
+
+    /// Another process has taken a call over. False when it has ended meanwhile.
+    pub(crate) fn hand_out(self: &Arc<Driver>, call: Participant) -> bool {
+        self.act_on(|agent, now| agent.agent.hand_out(now, call))
     }
 
     /// Performs one output. Returns its outcome if that is known at once.
@@ -139,7 +227,7 @@ impl Driver {
             Output::Join { call, room, plan, outgoing } => {
                 let port = agent.ports.remove(&call)?;
                 let (silent, released) = (self.media_events.clone(), self.media_events.clone());
-                self.media.tell(Command::Join(Box::new(Join {
+                self.media.send(Command::Join(Box::new(Join {
                     leg: LegId(call.0),
                     room,
                     plan,
@@ -149,13 +237,27 @@ impl Driver {
                     on_silence: Box::new(move || drop(silent.send(Input::Silent(call)))),
                 })));
             }
-            Output::Start(call) => self.media.tell(Command::Start(LegId(call.0))),
-            Output::Change { call, plan } => self.media.tell(Command::Change(LegId(call.0), Box::new(plan))),
+            Output::Start(call) => self.media.send(Command::Start(LegId(call.0))),
+            Output::Change { call, plan } => self.media.send(Command::Change(LegId(call.0), Box::new(plan))),
             Output::Release(call) => {
                 if agent.ports.remove(&call).is_some() {
                     return Some(Input::Released(call));
                 }
-                self.media.tell(Command::Leave(LegId(call.0)));
+                self.media.send(Command::Leave(LegId(call.0)));
+            }
+            Output::HandOut(call) => {
+                let handed_out = self.media_events.clone();
+                let report = move |stream| drop(handed_out.send(Input::HandedOut { call, stream }));
+                self.media.send(Command::HandOut(LegId(call.0), Box::new(report)));
+            }
+            Output::Resume { call, stream } => self.media.send(Command::Resume(LegId(call.0), stream)),
+            Output::Handover { call, event } => {
+                // Whoever has stopped moving it wants no report.
+                let _ = agent.handovers.get(&call).map(|reports| reports.send((call, event)));
+            }
+            Output::Dialled { call, outcome } => {
+                // Whoever waits for no answer wants no report.
+                let _ = agent.dialled.remove(&call).map(|waiting| waiting.send(outcome));
             }
             Output::ProbeOver => agent.probe = None,
         }
@@ -196,6 +298,11 @@ impl Driver {
     /// The calls, now and as they change.
     pub(crate) fn calls(&self) -> watch::Receiver<Calls> {
         self.calls.subscribe()
+    }
+
+    /// The conferences that callers are in.
+    pub(crate) fn conferences(&self) -> BTreeSet<RoomName> {
+        self.lock().agent.conferences()
     }
 
     pub(crate) fn stats(&self) -> Stats {

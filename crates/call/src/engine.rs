@@ -1,6 +1,7 @@
 //! The engine: starts, connects and stops its parts, and is the interface to the node. Decisions on calls are in the
 //! other modules.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
@@ -9,19 +10,26 @@ use std::time::Duration;
 
 use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
+use crate::accounts::Accounts;
 use crate::admission::Admission;
+use crate::audio::Participant;
 use crate::calls::{Calls, Stats};
+use crate::dial::{DialError, DialOptions, DialTarget};
 use crate::driver::{Driver, watch};
+use crate::handover::{self, Given};
+use crate::logins::Logins;
 use crate::media::handshake::Identity;
 use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread::{self, Command};
+use crate::outgoing_call::OutgoingCall;
 use crate::probe::{self, ProbeError, Probed};
-use crate::rooms::Rooms;
+use crate::rooms::{RoomName, Rooms};
 use crate::settings::{Settings, SettingsError, TlsSettings};
-use crate::signalling::UserAgent;
+use crate::signalling::{Dial, UserAgent};
 use crate::sockets::{self, Connections, TlsError, TlsListener};
 use crate::time::{Clock, Time};
 
@@ -109,7 +117,9 @@ impl CallEngine {
         let listeners = listeners(bound, tls_address, settings.advertised);
         let mut agent = UserAgent::new(settings, listeners, rooms, admission, seed());
         agent.set_certificate(certificate);
-        let (driver, events) = Driver::new(clock, agent, opened.datagrams, connections, media, ports);
+        let identity = tls.as_ref().map(|(listener, _)| listener.identity());
+        let (driver, events) =
+            Driver::new(clock, agent, opened.datagrams, connections, identity, media, ports);
         let _ = failure.set(Arc::downgrade(&driver));
         watch("SIP datagrams", &driver, Arc::clone(&driver).receive());
         watch("SIP timers", &driver, Arc::clone(&driver).keep_time());
@@ -158,6 +168,37 @@ impl CallEngine {
         });
     }
 
+    /// Replaces all accounts. Calls of those that are gone stay; devices stay registered whose account has the same
+    /// secret and alias.
+    pub fn set_accounts(&self, accounts: Accounts) {
+        self.driver.act(|agent, _| {
+            agent.set_accounts(accounts);
+            Vec::new()
+        });
+    }
+
+    /// Replaces all logins, which calls to the outside are made with.
+    pub fn set_logins(&self, logins: Logins) {
+        self.driver.act(|agent, _| {
+            agent.set_logins(logins);
+            Vec::new()
+        });
+    }
+
+    /// Calls somebody outside into a room. The call is in [`CallEngine::calls`] when this returns, and is one like any
+    /// other from its answer on, for which nothing here waits: [`OutgoingCall::answered`] does.
+    ///
+    /// # Errors
+    /// The call cannot be made; see [`DialError`].
+    pub fn dial(
+        &self,
+        room: &RoomName,
+        target: DialTarget,
+        options: DialOptions,
+    ) -> Result<OutgoingCall, DialError> {
+        self.driver.dial(&Dial { room: room.clone(), target, options })
+    }
+
     /// The calls, now and as they change. A borrow of them is not held over another call of this engine: what changes
     /// them waits for it.
     #[must_use]
@@ -190,6 +231,29 @@ impl CallEngine {
         }
     }
 
+    /// The conferences that callers are in.
+    #[must_use]
+    pub fn conferences(&self) -> BTreeSet<RoomName> {
+        self.driver.conferences()
+    }
+
+    /// Gives the calls of a conference to the engine of another process that takes calls over at the other end of this
+    /// connection; returns what has become of each call. A call that is not moved goes on here. See
+    /// [`crate::handover`].
+    pub async fn give_conference(
+        &self,
+        room: &RoomName,
+        connection: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> BTreeMap<Participant, Given> {
+        handover::give(&self.driver, room, connection).await
+    }
+
+    /// Takes the calls over that the engine of another process gives away at the other end of this connection, whatever
+    /// the admission is; returns how many there are when that process closes the connection.
+    pub async fn take_calls(&self, connection: impl AsyncRead + AsyncWrite + Unpin) -> usize {
+        handover::take(&self.driver, connection).await
+    }
+
     /// Ends the calls that are left with a BYE and closes all sockets.
     pub async fn shut_down(mut self) {
         self.set_admission(Admission::Closed(crate::admission::Closed::maintenance_mode()));
@@ -201,7 +265,7 @@ impl CallEngine {
         });
         let _ = tokio::time::timeout(BYE_TIMEOUT, gone).await;
         self.driver.cancel.cancel();
-        self.driver.media.tell(Command::Stop);
+        self.driver.media.send(Command::Stop);
         if let Some(thread) = self.media.take() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -217,7 +281,7 @@ impl Drop for CallEngine {
             self.driver.act(UserAgent::shut_down);
         }
         self.driver.cancel.cancel();
-        self.driver.media.tell(Command::Stop);
+        self.driver.media.send(Command::Stop);
         self.driver.forget_calls();
     }
 }
@@ -290,7 +354,7 @@ mod tests {
             held: false,
             security: Security::Plain,
         };
-        engine.driver.media.tell(Command::Join(Box::new(Join {
+        engine.driver.media.send(Command::Join(Box::new(Join {
             leg: LegId(u64::MAX),
             room: "blocked".into(),
             plan,

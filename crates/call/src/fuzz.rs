@@ -17,7 +17,7 @@ use crate::media::leg::{Leg, Outgoing, Plan};
 use crate::rtp::HEADER_BYTES;
 use crate::sdp::body::{self, Headers};
 use crate::sdp::{Fingerprint, Local, Negotiation, Offer, Path, Security, Unacceptable};
-use crate::signalling::fuzz::datagrams;
+use crate::signalling::fuzz;
 use crate::srtp::{MasterKey, Sender, Sent, Suite};
 use crate::time::Time;
 
@@ -110,7 +110,16 @@ fn media_lines(text: &[u8]) -> usize {
 /// # Panics
 /// It breaks one of its promises.
 pub fn messages<'a>(messages: impl Iterator<Item = &'a [u8]>) {
-    datagrams(messages);
+    fuzz::datagrams(messages);
+}
+
+/// Has a call engine take a call over whose message is the first part, while the others arrive as datagrams.
+///
+/// # Panics
+/// It breaks one of its promises.
+pub fn handover<'a>(mut parts: impl Iterator<Item = &'a [u8]>) {
+    let call = parts.next().unwrap_or_default();
+    fuzz::handover(call, parts);
 }
 
 /// Passes datagrams to the leg of a call, each in a tick of its own, and takes its audio.

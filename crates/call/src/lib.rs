@@ -4,8 +4,8 @@
 //! [`Calls`], and closes its admission to drain it. That never changes running calls.
 //!
 //! The modules in reading order: `signalling` (all that is decided about calls by SIP, on crate `sip`), `sdp`,
-//! `session_timer`, `admission`, `rooms`, and `audio`, `rtp`, `rtcp`, `srtp` and `media::shard` for their sound decide and are pure
-//! (time and input in, output out). `driver` gives them the time and what happens, and performs what they decide;
+//! `session_timer`, `admission`, `rooms`, `accounts`, and `audio`, `rtp`, `rtcp`, `srtp` and `media::shard` for their sound
+//! decide and are pure (time and input in, output out). [`handover`] moves calls to another process. `driver` gives them the time and what happens, and performs what they decide;
 //! `sockets` and `media::thread` do the I/O. Audio is tagged with participant and epoch, so that a leg of another kind,
 //! or a second leg of one participant on its way to another node, joins without a change of the mixer.
 //!
@@ -14,15 +14,23 @@
 //! reports itself unfit: it takes no new calls, and asks for a restart at a quiet time. Only a restart of the whole
 //! program repairs it.
 //!
+//! [`CallEngine::dial`] calls somebody outside. Who may call a room that asks for it, and which devices may register,
+//! are its [`Accounts`].
+//!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, ICE, registrations.
+//! Not implemented: video, WebRTC, ICE.
 
+mod accounts;
 mod calls;
+mod dial;
 mod driver;
 mod engine;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod handover;
+mod logins;
+mod outgoing_call;
 mod preflight;
 mod probe;
 mod rooms;
@@ -43,12 +51,20 @@ mod signalling;
 mod simulation;
 mod sockets;
 
+pub use accounts::{Account, AccountError, Accounts, Secret};
 pub use admission::{Admission, Closed};
 pub use calls::{Calls, Stats};
+pub use dial::{DialError, DialOptions, DialTarget};
 pub use engine::{CallEngine, StartError};
+pub use logins::{Login, Logins};
+pub use outgoing_call::OutgoingCall;
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};
-pub use rooms::{Room, RoomName, Rooms};
-pub use settings::{MAX_MEDIA_TIMEOUT, Settings, SettingsError, SourceRate, TlsSettings};
+pub use rooms::{Callers, Room, RoomName, Rooms};
+pub use settings::{
+    AuthenticationSettings, MAX_MEDIA_TIMEOUT, RegistrationSettings, Settings, SettingsError, SourceRate,
+    TlsSettings,
+};
+pub use signalling::Algorithm;
 pub use sockets::{CertificateError, TlsError};
 pub use time::Time;

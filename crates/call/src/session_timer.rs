@@ -88,6 +88,18 @@ impl SessionTimer {
         Ok(SessionTimer { interval, longest, refresher, refreshed: now }.watched())
     }
 
+    /// Goes on with the timer of another process.
+    pub(crate) fn continued(
+        interval: Duration,
+        refresher: Refresher,
+        refreshed: Time,
+        policy: Policy,
+    ) -> SessionTimer {
+        let interval = interval.max(policy.shortest);
+        let longest = MAX_INTERVAL.max(policy.interval);
+        SessionTimer { interval, longest, refresher, refreshed }.watched()
+    }
+
     /// Reads the far end's 200 to our refresh. Without Session-Expires we go on refreshing by ourselves.
     pub(crate) fn confirmed(self, now: Time, answered: Asked) -> SessionTimer {
         let interval = answered.expires.map_or(self.interval, |s| Duration::from_secs(s.into()));

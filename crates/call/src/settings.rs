@@ -8,9 +8,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::signalling::Algorithm;
+
 /// The longest `media_timeout` that may be set. With a longer one a vanished caller could block a drain for longer
 /// than a drain may take.
 pub const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(1800);
+/// The longest registration: a day.
+const LONGEST_EXPIRES: Duration = Duration::from_secs(86_400);
+/// The longest realm, in bytes: it stands in every challenge.
+const LONGEST_REALM: usize = 128;
 
 /// The settings of the call engine. Durations are whole seconds in files (`session_interval = 1800`).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -20,7 +26,7 @@ pub struct Settings {
     pub sip: SocketAddr,
     /// The address that callers send their audio to; it is written into the session description.
     pub media: IpAddr,
-    /// The address that callers are told instead of those of SIP and media: the outer one of a NAT that maps one to one.
+    /// The address that callers are given instead of those of SIP and media: the outer one of a NAT that maps one to one.
     #[serde(default)]
     pub advertised: Option<IpAddr>,
     /// SIP over TLS, if it is wanted.
@@ -58,6 +64,72 @@ pub struct Settings {
     /// A TCP connection that carries no call is closed when nothing came over it for this long.
     #[serde(default = "default_tcp_idle", with = "seconds")]
     pub tcp_idle: Duration,
+    /// How accounts are asked who they are.
+    #[serde(default)]
+    pub authentication: AuthenticationSettings,
+    /// How long devices are registered.
+    #[serde(default)]
+    pub registration: RegistrationSettings,
+}
+
+/// How accounts are asked who they are: by digest (RFC 7616, RFC 8760).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthenticationSettings {
+    /// What phones show their users, and what hashes of passwords are made with: the same on all nodes.
+    pub realm: String,
+    /// The algorithms that are asked for, the preferred one first. Some phones that know MD5 alone fail at any other
+    /// challenge beside it: they need it to be the only one.
+    pub algorithms: Vec<Algorithm>,
+}
+
+/// How long devices are registered. A device asks for its time; what it gets lies between these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrationSettings {
+    /// The shortest time; a shorter one is refused (RFC 3261 section 10.2.8). In maintenance mode devices get this one.
+    #[serde(with = "seconds")]
+    pub min_expires: Duration,
+    /// The longest time, and that of a device that asks for none. A node that restarts has forgotten its devices, and
+    /// they are not reached until they register anew.
+    #[serde(with = "seconds")]
+    pub max_expires: Duration,
+}
+
+impl Default for RegistrationSettings {
+    fn default() -> RegistrationSettings {
+        RegistrationSettings { min_expires: Duration::from_secs(60), max_expires: Duration::from_secs(600) }
+    }
+}
+
+impl RegistrationSettings {
+    fn check(self) -> Result<(), SettingsError> {
+        let RegistrationSettings { min_expires, max_expires } = self;
+        let is_good =
+            min_expires >= Duration::from_secs(1) && (min_expires..=LONGEST_EXPIRES).contains(&max_expires);
+        if is_good { Ok(()) } else { Err(SettingsError::Expires(min_expires, max_expires)) }
+    }
+}
+
+impl Default for AuthenticationSettings {
+    fn default() -> AuthenticationSettings {
+        AuthenticationSettings { realm: "pitlane".into(), algorithms: vec![Algorithm::Sha256] }
+    }
+}
+
+impl AuthenticationSettings {
+    fn check(&self) -> Result<(), SettingsError> {
+        let is_wrong = |character: char| matches!(character, '"' | '\\' | ':') || character.is_control();
+        if self.realm.is_empty() || self.realm.len() > LONGEST_REALM || self.realm.contains(is_wrong) {
+            return Err(SettingsError::Realm(self.realm.clone()));
+        }
+        let places = self.algorithms.iter().enumerate();
+        let mut again = places.filter(|(place, algorithm)| self.algorithms[..*place].contains(algorithm));
+        if again.next().is_some() || self.algorithms.is_empty() {
+            return Err(SettingsError::Algorithms);
+        }
+        Ok(())
+    }
 }
 
 /// SIP over TLS. The files are read again when they change.
@@ -70,9 +142,13 @@ pub struct TlsSettings {
     pub certificate: PathBuf,
     /// Its private key, as PEM.
     pub key: PathBuf,
+    /// The certificates of the authorities that certify proxies and phones, as PEM. Without it this node opens no
+    /// connections of TLS: others open them.
+    #[serde(default)]
+    pub trust: Option<PathBuf>,
 }
 
-/// How many calls one source address may make: token buckets, in calls a second and calls in a burst.
+/// How many calls one source address may make, and how often it may be wrong: token buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceRate {
@@ -82,12 +158,16 @@ pub struct SourceRate {
     pub burst: u32,
     /// Answers a second (503 to calls, any answer to other requests); requests above that rate are dropped unanswered.
     pub answered: u32,
+    /// Requests with wrong credentials a minute, and at once. Above that rate credentials are not looked at, but for those
+    /// of a device that has shown its secret before.
+    pub failed: u32,
 }
 
 impl Default for SourceRate {
     /// A trunk or a proxy is one source, so the figures are those of a busy trunk, not of a person.
     fn default() -> SourceRate {
-        SourceRate { admitted: 50, burst: 200, answered: 500 }
+        // 60 guesses a minute find no password of six random letters within 500 years.
+        SourceRate { admitted: 50, burst: 200, answered: 500, failed: 60 }
     }
 }
 
@@ -112,6 +192,21 @@ pub enum SettingsError {
     /// A limit of zero would refuse everything.
     #[error("{0} is 0; set at least 1")]
     Zero(&'static str),
+    /// It cannot stand in a challenge.
+    #[error(
+        "the realm {0:?} cannot be used; it has 1 to 128 bytes, no quotes, backslashes, colons or control characters"
+    )]
+    Realm(String),
+    /// An algorithm stands twice, or there is none.
+    #[error(
+        "algorithms of authentication are missing, or one stands twice; set SHA-256, unless phones need others"
+    )]
+    Algorithms,
+    /// Registrations would last for no time, or for too long.
+    #[error(
+        "registrations last from {0:?} to {1:?}; set at least one second, at most a day, and the shorter time first"
+    )]
+    Expires(Duration, Duration),
 }
 
 impl Settings {
@@ -133,6 +228,8 @@ impl Settings {
             t1_ms: default_t1_ms(),
             tcp_connections: default_tcp_connections(),
             tcp_idle: default_tcp_idle(),
+            authentication: AuthenticationSettings::default(),
+            registration: RegistrationSettings::default(),
         }
     }
 
@@ -148,6 +245,7 @@ impl Settings {
             ("source_rate.admitted", self.source_rate.admitted),
             ("source_rate.burst", self.source_rate.burst),
             ("source_rate.answered", self.source_rate.answered),
+            ("source_rate.failed", self.source_rate.failed),
         ];
         if let Some((name, _)) = zero.into_iter().find(|(_, value)| *value == 0) {
             return Err(SettingsError::Zero(name));
@@ -168,7 +266,8 @@ impl Settings {
         if self.session_interval < self.min_session_interval || self.session_interval.as_secs() == 0 {
             return Err(SettingsError::SessionInterval(self.session_interval, self.min_session_interval));
         }
-        Ok(())
+        self.authentication.check()?;
+        self.registration.check()
     }
 
     /// 64 times T1: how long an answered call waits for its ACK (RFC 3261 section 13.3.1.4).
@@ -240,6 +339,14 @@ mod tests {
         check(|s| s.media_timeout = Duration::from_secs(1801), "media_timeout");
         check(|s| s.session_interval = Duration::from_secs(89), "session_interval");
         check(|s| s.call_limit = 0, "call_limit is 0");
+        check(|s| s.source_rate.failed = 0, "source_rate.failed is 0");
+        check(|s| s.registration.min_expires = Duration::ZERO, "registrations last");
+        check(|s| s.registration.max_expires = Duration::from_secs(59), "registrations last");
+        check(|s| s.registration.max_expires = Duration::from_secs(86_401), "registrations last");
+        check(|s| s.authentication.realm = "a\"b".into(), "the realm");
+        check(|s| s.authentication.realm = String::new(), "the realm");
+        check(|s| s.authentication.algorithms = Vec::new(), "algorithms");
+        check(|s| s.authentication.algorithms = vec![Algorithm::Sha256; 2], "algorithms");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 mod common;
 
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use call::audio::Codec;
 use call::{Admission, CallEngine, Calls, Closed, SourceRate};
-use common::{Caller, address, count, engine, header, settings, wait_for_calls, wait_until};
+use common::{BOUND, Caller, address, count, engine, header, settings, wait_for_calls, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 async fn caller(engine: &CallEngine, test: u8, host: u8) -> Caller {
     Caller::new(engine, address(test, host), &format!("caller-{test}-{host}")).await
@@ -261,7 +262,7 @@ async fn callers_above_the_call_limit_are_refused_as_out_of_resource() {
 #[tokio::test(flavor = "multi_thread")]
 async fn source_above_its_rate_is_refused_and_far_above_it_is_not_answered() {
     let mut settings = settings(43);
-    settings.source_rate = SourceRate { admitted: 1, burst: 2, answered: 3 };
+    settings.source_rate = SourceRate { admitted: 1, burst: 2, answered: 3, ..SourceRate::default() };
     let engine = engine(settings).await;
     for n in 0..20 {
         let a = Caller::new(&engine, address(43, 2), &format!("flood-{n}")).await;
@@ -425,4 +426,49 @@ async fn absurd_length_over_tcp_harms_only_its_own_connection() {
     a.bye().await;
     wait_for_calls(&engine, 0).await;
     engine.shut_down().await;
+}
+
+/// Who reads the calls holds up the thread that is to change them, and nobody else. So the caller here needs no thread of
+/// the runtime.
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_are_given_while_somebody_reads_the_calls_and_signalling_goes_on() {
+    let engine = Arc::new(engine(settings(151)).await);
+    let mut a = caller(&engine, 151, 2).await;
+    let offer = a.offer(Codec::Pcmu, "inactive");
+    let invite = a.request("INVITE", "x", "Content-Type: application/sdp\r\n", &offer);
+    let socket = a.sip.into_std().expect("a socket");
+    let (calls, asked) = (engine.calls(), Arc::clone(&engine));
+    let reader = tokio::task::spawn_blocking(move || {
+        let held = calls.borrow();
+        let answer = ask(&socket, &invite);
+        let (sender, stats) = mpsc::channel();
+        let asking = std::thread::spawn(move || sender.send(asked.stats()).is_ok());
+        let given = stats.recv_timeout(BOUND);
+        drop(held);
+        assert!(asking.join().expect("no panic"), "the reader waits for them");
+        (answer, given, socket)
+    });
+    let (answer, stats, socket) = reader.await.expect("no panic");
+    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+    assert_eq!(stats.expect("the statistics wait for the reader of the calls").carried, 0);
+    socket.set_nonblocking(true).expect("a socket");
+    a.sip = UdpSocket::from_std(socket).expect("a socket");
+    a.sequence += 1;
+    a.send(&a.request("OPTIONS", "after", "", "")).await;
+    a.expect("SIP/2.0 200").await;
+    wait_for_calls(&engine, 1).await;
+    a.to_tag = format!(";tag={}", header(&answer, "To").split("tag=").nth(1).expect("tag"));
+    a.bye().await;
+    wait_for_calls(&engine, 0).await;
+    Arc::into_inner(engine).expect("nobody else has it").shut_down().await;
+}
+
+/// The answer to a request, without the runtime.
+fn ask(socket: &std::net::UdpSocket, request: &str) -> String {
+    socket.set_nonblocking(false).expect("a socket");
+    socket.set_read_timeout(Some(BOUND)).expect("a socket");
+    socket.send(request.as_bytes()).expect("send");
+    let mut answer = vec![0; 4096];
+    let length = socket.recv(&mut answer).expect("an answer");
+    String::from_utf8_lossy(&answer[..length]).into_owned()
 }

@@ -197,3 +197,30 @@ async fn engine_that_is_dropped_still_sends_bye_to_its_calls() {
     let gone = calls.wait_for(|calls| matches!(calls, call::Calls::Known { count: 0, .. }));
     assert!(tokio::time::timeout(BOUND, gone).await.expect("the call stays").is_ok());
 }
+
+/// The clock is moved on whenever everything waits.
+#[tokio::test(start_paused = true)]
+async fn connection_over_which_a_message_does_not_end_is_closed_after_the_limit() {
+    let mut settings = settings(150);
+    settings.tcp_idle = Duration::from_secs(3600);
+    let engine = engine(settings).await;
+    let a = Caller::new(&engine, address(150, 2), "endless").await;
+    let mut tcp = TcpStream::connect(engine.sip_address()).await.expect("connect");
+    // By the clock of this test the system would keep single bytes back for ever.
+    tcp.set_nodelay(true).expect("a socket");
+    let options = a.request("OPTIONS", "x", "", "").replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+    // When the first message is answered the beginning of the second one has been read.
+    tcp.write_all(format!("{options}OPTIONS sip:meet").as_bytes()).await.expect("write");
+    let mut answer = vec![0; 4096];
+    let length = tcp.read(&mut answer).await.expect("answer");
+    assert!(answer[..length].starts_with(b"SIP/2.0 200"));
+    let mut closed = false;
+    for _ in 0..4 {
+        // What comes meanwhile gives it no more time.
+        closed = closed || tcp.write_all(b"t").await.is_err();
+        let read = tokio::time::timeout(Duration::from_secs(10), tcp.read(&mut [0; 10])).await;
+        closed = closed || matches!(read, Ok(Ok(0) | Err(_)));
+    }
+    assert!(closed, "a message without an end holds its connection");
+    engine.shut_down().await;
+}

@@ -2,75 +2,17 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use call::rtp::Header;
 use call::srtp::{MasterKey, Received, Receiver, Suite};
 use call::{CallEngine, TlsSettings};
-use common::certificate::{certified, tls_engine};
+use common::tls::{Authority, FarEnd, ok, tls_engine};
 use common::{BOUND, address, header, settings, wait_for_calls};
 use rcgen::KeyPair;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
-/// A far end over TLS.
-struct FarEnd {
-    stream: TlsStream<TcpStream>,
-    tag: String,
-}
-
-impl FarEnd {
-    async fn connect(engine: &CallEngine, roots: RootCertStore) -> FarEnd {
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().expect("versions");
-        let config = builder.with_root_certificates(roots).with_no_client_auth();
-        let tcp = TcpStream::connect(engine.tls_address().expect("TLS")).await.expect("connect");
-        let name = ServerName::try_from("node.example.com").expect("name");
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("handshake");
-        FarEnd { stream, tag: String::new() }
-    }
-
-    async fn send(&mut self, method: &str, sequence: u32, body: &str) {
-        let here = self.stream.get_ref().0.local_addr().expect("local");
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        let text = format!(
-            "{method} sips:meet@node.example.com SIP/2.0\r\nVia: SIP/2.0/TLS {here};branch=z9hG4bK{sequence}{method}\r\n\
-             Max-Forwards: 70\r\nFrom: <sips:a@example.com>;tag=a\r\nTo: <sips:meet@node.example.com>{}\r\n\
-             Call-ID: secure\r\nCSeq: {sequence} {method}\r\nContact: <sips:a@{here}>\r\n{kind}Content-Length: {}\r\n\r\n\
-             {body}",
-            self.tag,
-            body.len()
-        );
-        self.stream.write_all(text.as_bytes()).await.expect("write");
-    }
-
-    async fn expect(&mut self, start: &str) -> String {
-        let mut buffer = [0; 8192];
-        let length =
-            tokio::time::timeout(BOUND, self.stream.read(&mut buffer)).await.expect("nothing").expect("read");
-        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        assert!(text.starts_with(start), "{text}");
-        text
-    }
-
-    async fn call(&mut self) -> String {
-        let offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n\
-                     a=inactive\r\n";
-        self.send("INVITE", 1, offer).await;
-        let answer = self.expect("SIP/2.0 200").await;
-        self.tag = format!(";tag={}", header(&answer, "To").split("tag=").nth(1).expect("tag"));
-        self.send("ACK", 1, "").await;
-        answer
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn call_over_tls_is_secure_and_ended_over_its_connection() {
@@ -86,12 +28,9 @@ async fn call_over_tls_is_secure_and_ended_over_its_connection() {
     assert_eq!(header(&answer, "Contact"), contact);
     wait_for_calls(&engine, 1).await;
     let ending = tokio::spawn(engine.shut_down());
-    let bye = a.expect("BYE sips:a@").await;
+    let bye = a.connection.expect("BYE sips:a@").await;
     assert!(header(&bye, "Via").starts_with("SIP/2.0/TLS "), "{bye}");
-    let copied =
-        ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(&bye, name)));
-    let answer = format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", copied.concat());
-    a.stream.write_all(answer.as_bytes()).await.expect("write");
+    a.connection.send(&ok(&bye, "", "")).await;
     ending.await.expect("the engine ends");
 }
 
@@ -100,9 +39,7 @@ async fn offer_over_tls_names_keys_and_sound_is_sent_under_the_one_that_is_chose
     let dir = TempDir::new().expect("directory");
     let (engine, roots) = tls_engine(133, &dir, |_| {}).await;
     let mut a = FarEnd::connect(&engine, roots).await;
-    a.send("INVITE", 1, "").await;
-    let offer = a.expect("SIP/2.0 200").await;
-    a.tag = format!(";tag={}", header(&offer, "To").split("tag=").nth(1).expect("tag"));
+    let offer = a.invite("").await;
     assert!(offer.contains(" RTP/AVP "), "{offer}");
     let (_, key) = offer.split_once("a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:").expect("a key");
     let key = BASE64_STANDARD.decode(&key[..40]).expect("base64");
@@ -143,9 +80,9 @@ async fn advertised_address_stands_in_contact_and_session_description() {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificate_that_cannot_be_used_keeps_the_engine_from_starting_and_is_named() {
     let dir = TempDir::new().expect("directory");
-    let certified = certified(dir.path(), (address(72, 1), 0).into());
+    let good = Authority::new().trusting_node(dir.path(), (address(72, 1), 0).into());
     let check = async |change: fn(&mut TlsSettings), expected: &str| {
-        let mut tls = certified.settings.clone();
+        let mut tls = good.clone();
         change(&mut tls);
         let mut settings = settings(72);
         settings.tls = Some(tls);
@@ -162,7 +99,9 @@ async fn certificate_that_cannot_be_used_keeps_the_engine_from_starting_and_is_n
     check(|tls| tls.key = "/nonexistent/key.pem".into(), "cannot read /nonexistent/key.pem").await;
     check(|tls| tls.key = tls.certificate.clone(), "is not the PEM file").await;
     check(|tls| tls.certificate = tls.key.clone(), "it has no certificate").await;
-    std::fs::write(&certified.settings.key, KeyPair::generate().expect("key").serialize_pem())
-        .expect("write");
+    check(|tls| tls.trust = Some("/nonexistent/trust.pem".into()), "cannot read /nonexistent/trust.pem")
+        .await;
+    check(|tls| tls.trust = Some(tls.key.clone()), "it has no certificate").await;
+    std::fs::write(&good.key, KeyPair::generate().expect("key").serialize_pem()).expect("write");
     check(|_| {}, "cannot be used together").await;
 }

@@ -142,6 +142,15 @@ async fn call_that_is_cancelled_through_a_proxy_ends() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn prack_passes_a_proxy() {
+    let mut site = Site::new(153, "udp", &[], Duration::from_secs(2)).await;
+    site.sipp(&["prack"]).await;
+    assert_eq!(site.total(|stats| stats.ended_by_far_end), 2);
+    site.proxy.program.wait_for("within a call: PRACK", 2).await;
+    site.end(Vec::new()).await;
+}
+
 /// The proxy does not know that the node is in maintenance mode until the node refuses a call.
 async fn drain(test: u8, transport: &str) {
     let site = Site::new(test, transport, &[], Duration::ZERO).await;

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use call::CallEngine;
-use common::baresip::Baresip;
+use common::baresip::{self, Baresip};
 use common::linphone::Linphone;
 use common::{address, engine, settings, wait_for_calls};
 
@@ -15,22 +15,9 @@ fn room(engine: &CallEngine, transport: &str) -> String {
 
 async fn two_of_baresip(test: u8, transport: &str) {
     let engine = engine(settings(test)).await;
-    let mut low = Baresip::dial(400, &room(&engine, transport));
-    let mut high = Baresip::dial(1000, &room(&engine, transport));
-    low.established().await;
-    high.established().await;
-    low.hears(1000).await;
-    high.hears(400).await;
-
-    // What this version of baresip receives after a hold is not in its recording.
-    low.hold().await;
-    low.resume().await;
-    high.hears(400).await;
-
-    low.hang_up().await;
-    wait_for_calls(&engine, 1).await;
-    engine.shut_down().await;
-    high.wait_for_hang_up().await;
+    let low = Baresip::dial(400, &room(&engine, transport));
+    let high = Baresip::dial(1000, &room(&engine, transport));
+    baresip::hear_each_other(engine, low, high).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

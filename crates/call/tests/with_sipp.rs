@@ -76,6 +76,13 @@ async fn call_that_is_cancelled_while_it_rings_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ringing_is_reliable_for_a_caller_that_requires_it() {
+    // Longer than it would take to send it again.
+    let stats = each_transport(152, &["-sf", "prack.xml"], Duration::from_secs(2)).await;
+    assert_eq!((stats.carried, stats.ended_by_far_end), (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn session_that_is_not_refreshed_is_ended() {
     assert_eq!(scenario(8, "lapse").await.ended_by_session_timer, 3);
 }

@@ -4,9 +4,9 @@
 mod common;
 
 use call::CallEngine;
-use common::baresip::Baresip;
-use common::certificate::tls_engine;
+use common::baresip::{self, Baresip};
 use common::linphone::Linphone;
+use common::tls::tls_engine;
 use common::{address, wait_for_calls};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use tempfile::TempDir;
@@ -21,19 +21,9 @@ async fn two_of_baresip(test: u8, transport: &str, first: &str, second: Option<&
     let dir = TempDir::new().expect("directory");
     let (engine, _) = tls_engine(test, &dir, |_| {}).await;
     let uri = room(&engine, transport);
-    let mut low = Baresip::dial_with(400, &uri, Some((first, "srtp")));
-    let mut high = Baresip::dial_with(1000, &uri, second.map(|value| (value, "srtp")));
-    low.established().await;
-    high.established().await;
-    low.hears(1000).await;
-    high.hears(400).await;
-    low.hold().await;
-    low.resume().await;
-    high.hears(400).await;
-    low.hang_up().await;
-    wait_for_calls(&engine, 1).await;
-    engine.shut_down().await;
-    high.wait_for_hang_up().await;
+    let low = Baresip::dial_with(400, &uri, Some((first, "srtp")));
+    let high = Baresip::dial_with(1000, &uri, second.map(|value| (value, "srtp")));
+    baresip::hear_each_other(engine, low, high).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

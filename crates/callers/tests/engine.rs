@@ -1,10 +1,12 @@
 //! The callers against the call engine in the same process: the demo on a small scale.
 
+#[path = "support/own_address.rs"]
+mod own_address;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use call::{Admission, CallEngine, Closed, Rooms, Settings};
+use call::{Admission, CallEngine, Callers, Closed, Rooms, Settings};
 use callers::call_log::Drain;
 use callers::time::Millis;
 use callers::tone::Tone;
@@ -12,6 +14,7 @@ use callers::{
     Agent, CallId, CallLog, CallSettings, Cause, Codec, Crowd, CrowdSettings, Lengths, LiveCall, Node,
     NodeName, Pin, Room, Target, Transport,
 };
+use own_address::own_address;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Far longer than any wait takes on an idle machine.
@@ -23,17 +26,12 @@ async fn engine() -> CallEngine {
     CallEngine::start(Settings::new(address, address.ip()), rooms(), Admission::Open).await.unwrap()
 }
 
-/// An address that no other process uses. An ephemeral port would not do: an outgoing connection could occupy it when
-/// the engine is restarted.
-fn own_address() -> SocketAddr {
-    static TAKEN: AtomicU8 = AtomicU8::new(1);
-    let [low, high, ..] = std::process::id().to_le_bytes();
-    let host = TAKEN.fetch_add(1, Ordering::Relaxed);
-    SocketAddr::new(Ipv4Addr::new(127, 192 | (high & 0x1f), low, host).into(), 5060)
-}
-
 fn rooms() -> Rooms {
-    Rooms::new(ALIASES.map(|alias| call::Room { name: alias.to_owned(), aliases: vec![alias.to_owned()] }))
+    Rooms::new(ALIASES.map(|alias| call::Room {
+        name: alias.to_owned(),
+        aliases: vec![alias.to_owned()],
+        callers: Callers::Anyone,
+    }))
 }
 
 fn node(name: &str, engine: &CallEngine) -> Node {

@@ -39,6 +39,10 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "[node]",
     "[boot]",
     "[calls]",
+    "[authentication]",
+    "[registration]",
+    "[[accounts]]",
+    "[[logins]]",
     "[policy]",
     "people",
     "nodes",
@@ -51,6 +55,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "advertised",
     "sip_tls",
     "certificate",
+    "trust",
     "web",
     "call_limit",
     "source_rate",
@@ -60,6 +65,18 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "min_session_interval_seconds",
     "tcp_idle_seconds",
     "confirm_within_seconds",
+    "realm",
+    "algorithms",
+    "rooms",
+    "min_expires_seconds",
+    "max_expires_seconds",
+    "username",
+    "password",
+    "ha1",
+    "aliases",
+    "SHA-256",
+    "SHA-512-256",
+    "MD5",
     "\"stamp\"",
     "\"memory\"",
     "\"accepted\"",
@@ -211,7 +228,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             .into(),
         "m[node]\nsip = \"127.0.0.1:5060\"\nmedia = \"127.0.0.1\"\nmedia_ports = [4000, 5000]\nweb = \"[::1]:80\"\n\
          [calls]\ncall_limit = 9\nsource_rate = { admitted = 1 }\nring_time_seconds = 1\n[boot]\n\
-         confirm_within_seconds = 9\n"
+         confirm_within_seconds = 9\n[authentication]\nrealm = \"r\"\nalgorithms = [\"MD5\"]\nrooms = [\"standup\"]\n\
+         [registration]\nmin_expires_seconds = 5\n[[accounts]]\nusername = \"ann\"\npassword = \"p\"\n\
+         aliases = [\"ann\"]\n[[accounts]]\nusername = \"bob\"\nha1 = { MD5 = \"0123456789abcdef0123456789abcdef\" }\n\
+         [[logins]]\nrealm = \"p\"\nusername = \"u\"\npassword = \"p\"\n"
             .into(),
         format!("a{}", accepted_state()),
         "c{\"revision\":3,\"rooms\":[{\"name\":\"standup\",\"aliases\":[\"meet\"]}]}".into(),

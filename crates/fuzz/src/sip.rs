@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use call::{Admission, CallEngine, Calls, Room, Rooms, Settings};
+use call::{Admission, CallEngine, Callers, Calls, Room, Rooms, Settings};
 use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
@@ -29,7 +29,7 @@ pub(crate) fn run(data: &[u8]) {
     runtime().block_on(async {
         let mut settings = Settings::new((LOCALHOST, 0).into(), LOCALHOST);
         settings.t1_ms = 20;
-        let room = Room { name: "Standup".into(), aliases: vec!["meet".into()] };
+        let room = Room { name: "Standup".into(), aliases: vec!["meet".into()], callers: Callers::Anyone };
         let engine = CallEngine::start(settings, Rooms::new([room]), Admission::Open).await;
         let engine = engine.expect("an engine on the loopback");
         match data.split_first() {

@@ -1,5 +1,5 @@
-//! The parts of a call that need no socket: a message, a session description, the RTP of a far end. They run many times
-//! faster than the engine.
+//! The parts of a call that need no socket: messages, a session description, the RTP of a far end, a call that another
+//! process gives away. They run many times faster than the engine.
 
 use crate::input::{joined, parts};
 
@@ -98,6 +98,24 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "4294967296",
     "\n%%\n",
     "$TAG",
+    "$REQUEST",
+    "$AUTH",
+    "REGISTER ",
+    "DIAL sip:b@127.0.0.2",
+    "DIAL ann",
+    "HANG UP",
+    "SIP/2.0 302 Moved\r\n",
+    "SIP/2.0 401 Unauthorized\r\n",
+    "Contact: *\r\n",
+    "Expires: 0\r\n",
+    ";expires=",
+    ";q=0.5",
+    "Authorization: ",
+    "Proxy-Authenticate: ",
+    "WWW-Authenticate: ",
+    "Digest realm=\"provider\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256",
+    ", stale=true",
+    "Path: ",
 ];
 
 /// The first byte selects the parser.
@@ -106,8 +124,9 @@ pub(crate) fn run(data: &[u8]) {
         Some((b'o', offers)) => call::fuzz::session_descriptions(parts(offers).into_iter()),
         Some((b'b', body)) => call::fuzz::body(body),
         Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
+        Some((b'h', moved)) => call::fuzz::handover(parts(moved).into_iter()),
         Some((b's', sound)) => call::fuzz::protected_media(parts(sound).into_iter()),
-        Some((b'h', datagrams)) => call::fuzz::handshake(parts(datagrams).into_iter()),
+        Some((b'd', datagrams)) => call::fuzz::handshake(parts(datagrams).into_iter()),
         Some((_, messages)) => call::fuzz::messages(parts(messages).into_iter()),
         None => {}
     }
@@ -128,15 +147,87 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = vec![tagged(b'r', &sound)];
     let sealed = [&packet(1)[..], &packet(2), &report, &event].map(|packet| tagged(1, packet));
     seeds.push(tagged(b's', &joined(&[&sealed[..], &[packet(3), report.to_vec()]].concat())));
-    seeds.push(tagged(b'h', &joined(&[vec![0], CLIENT_HELLO.to_vec(), CLIENT_HELLO[..40].to_vec()])));
+    seeds.push(tagged(b'd', &joined(&[vec![0], CLIENT_HELLO.to_vec(), CLIENT_HELLO[..40].to_vec()])));
     seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));
     seeds.push(tagged(b'o', &joined(&OFFERS.map(|offer| offer.as_bytes().to_vec()))));
     seeds.push(tagged(b'b', BODY.as_bytes()));
     let call: Vec<_> = crate::sip::call().into_iter().map(String::into_bytes).collect();
     seeds.push(tagged(b'm', &joined(&call)));
+    seeds.push(tagged(b'm', &joined(&registered())));
+    seeds.push(tagged(b'm', &joined(&admitted())));
+    seeds.extend([DIALLED, REDIRECTED, GIVEN_UP].map(|dialled| tagged(b'm', &joined(dialled))));
+    let recorded = [PLAIN_CALL, PROXIED_CALL].map(|call| {
+        let moved = [call, PROBED, TAKEN_OVER, HUNG_UP].map(|part| part.as_bytes().to_vec());
+        tagged(b'h', &joined(&moved))
+    });
+    seeds.extend(recorded);
     seeds
 }
 
+/// A device that registers, is called, is shown, and goes.
+fn registered() -> Vec<String> {
+    let register = |sequence: u32, headers: &str| {
+        format!(
+            "REGISTER sip:$THERE SIP/2.0\r\nVia: SIP/2.0/UDP $HERE;branch=z9hG4bKr{sequence}\r\n\
+             From: <sip:ann@$THERE>;tag=r\r\nTo: <sip:ann@$THERE>\r\nCall-ID: r\r\nCSeq: {sequence} REGISTER\r\n\
+             Max-Forwards: 70\r\n{headers}$AUTHContent-Length: 0\r\n\r\n"
+        )
+    };
+    let contacts = "Contact: <sip:ann@$HERE>;expires=60, <sip:ann@127.0.0.3>\r\n";
+    vec![
+        register(1, contacts),
+        register(2, contacts),
+        "DIAL ann".into(),
+        PROBED.replace("200 OK", "480 Away"),
+        TAKEN_OVER.into(),
+        "HANG UP".into(),
+        PROBED.into(),
+        register(3, ""),
+        register(4, "Contact: *\r\nExpires: 0\r\n"),
+    ]
+}
+
+/// A call to a room that takes accounts alone.
+fn admitted() -> Vec<String> {
+    let invite = |sequence: u32| {
+        format!(
+            "INVITE sip:board@$THERE SIP/2.0\r\nVia: SIP/2.0/UDP $HERE;branch=z9hG4bKb{sequence}\r\n\
+             From: <sip:ann@$THERE>;tag=b\r\nTo: <sip:board@$THERE>\r\nCall-ID: b\r\nCSeq: {sequence} INVITE\r\n\
+             Max-Forwards: 70\r\nContact: <sip:ann@$HERE>\r\n$AUTHContent-Length: 0\r\n\r\n"
+        )
+    };
+    vec![invite(1), invite(2)]
+}
+
+/// Calls that are dialled: challenged and answered, with a fork; redirected; and hung up before their answer.
+const DIALLED: &[&str] = &[
+    "DIAL sip:b@127.0.0.2;transport=udp",
+    "SIP/2.0 407 Who\r\n$REQUESTProxy-Authenticate: Digest realm=\"provider\", nonce=\"n\", qop=\"auth\"\r\n\
+     Content-Length: 0\r\n\r\n",
+    TAKEN_OVER,
+];
+const REDIRECTED: &[&str] = &[
+    "DIAL sip:b@127.0.0.2",
+    "SIP/2.0 302 Moved\r\n$REQUESTContact: <sip:c@127.0.0.3>;q=0.2, <sip:d@127.0.0.4>\r\nContent-Length: 0\r\n\r\n",
+    "SIP/2.0 422 Too small\r\n$REQUESTMin-SE: 2000\r\nContent-Length: 0\r\n\r\n",
+];
+const GIVEN_UP: &[&str] = &[
+    "DIAL sip:b@127.0.0.2",
+    "SIP/2.0 180 Ringing\r\n$REQUESTContent-Length: 0\r\n\r\n",
+    "HANG UP",
+    TAKEN_OVER,
+];
+
+/// Calls as they move from one process to another, and what their far ends say then.
+const PLAIN_CALL: &str = include_str!("../../call/tests/recorded/34.1/call-plain.json");
+const PROXIED_CALL: &str = include_str!("../../call/tests/recorded/34.1/call-proxied.json");
+const PROBED: &str = "SIP/2.0 200 OK\r\n$REQUESTContent-Length: 0\r\n\r\n";
+const TAKEN_OVER: &str = "SIP/2.0 200 OK\r\n$REQUESTContact: <sip:a@127.0.0.2>\r\nContent-Type: application/sdp\r\n\
+    Content-Length: 101\r\n\r\nv=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 0 8\r\na=sendrecv\r\n";
+const HUNG_UP: &str = "BYE sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKbye\r\n\
+    From: <sip:phone@example.com>;tag=plain\r\nTo: <sip:meet@192.0.2.1>;tag=3c253fa74c0a7bf5\r\nCall-ID: plain\r\n\
+    CSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
 /// The beginning of a handshake of DTLS 1.2 without extensions: record, message, version, random number, suites.
 const CLIENT_HELLO: &[u8] = b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x37\x01\0\0\x2b\0\0\0\0\0\0\0\x2b\xfe\xfd\
     0123456789abcdef0123456789abcdef\0\0\0\x02\xc0\x2b\x01\0";

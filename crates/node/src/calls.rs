@@ -1,8 +1,9 @@
 //! Converts between the types of the call engine and those of the core and of the messages. It decides nothing.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use call::{Closed, Stats};
+use call::{Callers, Closed, Stats};
 use fleet::observed::{Admission, Calls};
 use fleet::time::Span;
 
@@ -25,14 +26,14 @@ pub fn admission(admission: Admission) -> call::Admission {
     }
 }
 
-/// The rooms of a configuration.
-pub fn rooms(configuration: &wire::Configuration) -> call::Rooms {
-    call::Rooms::new(
-        configuration
-            .rooms
-            .iter()
-            .map(|room| call::Room { name: room.name.clone(), aliases: room.aliases.clone() }),
-    )
+/// The rooms of a configuration, of which these take calls of accounts alone, by name.
+pub fn rooms(configuration: &wire::Configuration, for_accounts: &BTreeSet<String>) -> call::Rooms {
+    let callers = |name: &str| if for_accounts.contains(name) { Callers::Accounts } else { Callers::Anyone };
+    call::Rooms::new(configuration.rooms.iter().map(|room| call::Room {
+        name: room.name.clone(),
+        aliases: room.aliases.clone(),
+        callers: callers(&room.name),
+    }))
 }
 
 /// What the operator is shown of the engine's counts.
@@ -42,8 +43,15 @@ pub fn tally(stats: Stats) -> wire::Tally {
         refused_maintenance,
         refused_limit,
         refused_resource,
+        taken_over: _,
+        handed_over: _,
         refused_rate,
         dropped: _,
+        wrong_credentials: _,
+        unchecked_credentials: _,
+        dialled: _,
+        not_answered: _,
+        hung_up: _,
         not_found,
         not_acceptable,
         cancelled: _,

@@ -1,17 +1,22 @@
 //! Reads the tables of `machine.toml` that concern a Conferencing Node, and ignores other tables. They were written at
 //! installation and no upgrade changes them, so a later release must read them as well. It writes nothing.
 
+mod accounts;
+
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use call::{SourceRate, TlsSettings};
+use call::{Accounts, Logins, SourceRate, TlsSettings};
 use edge::listen::collide;
 use fleet::time::Span;
 use serde::Deserialize;
-use slots::{MACHINE_FILE, MACHINE_FILE_MAX};
+use slots::{MACHINE_FILE, MACHINE_FILE_MAX, describe_fault};
+
+use accounts::{AccountTable, AuthenticationTable, LoginTable, RegistrationTable};
 
 /// The settings of this machine cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,12 @@ pub enum SettingsError {
 pub struct Settings {
     /// How the call engine is set.
     pub calls: call::Settings,
+    /// Who may register devices and call rooms that take accounts alone.
+    pub accounts: Accounts,
+    /// The rooms that take calls of accounts alone, by name.
+    pub account_rooms: BTreeSet<String>,
+    /// What the node shows to those who ask its calls who it is.
+    pub logins: Logins,
     /// Where callers and load balancers ask whether the node takes calls.
     pub web: SocketAddr,
     /// How long boot gives a new release to confirm itself.
@@ -52,6 +63,14 @@ struct MachineFile {
     node: NodeTable,
     #[serde(default)]
     calls: CallsTable,
+    #[serde(default)]
+    authentication: AuthenticationTable,
+    #[serde(default)]
+    registration: RegistrationTable,
+    #[serde(default)]
+    accounts: Vec<AccountTable>,
+    #[serde(default)]
+    logins: Vec<LoginTable>,
 }
 
 /// Boot checks this table; here only the one setting is of interest.
@@ -121,7 +140,9 @@ impl Settings {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let MachineFile { boot, node, calls } = toml::from_str(text).map_err(|error| error.to_string())?;
+        let described = |error: toml::de::Error| describe_fault(text, error.span(), error.message());
+        let file: MachineFile = toml::from_str(text).map_err(described)?;
+        let MachineFile { boot, node, calls, authentication, registration, accounts, logins } = file;
         let NodeTable { sip, media, advertised, media_ports, web, sip_tls } = node;
         if collide(sip, web) {
             return Err(format!(
@@ -138,9 +159,19 @@ impl Settings {
         if let Some((first, last)) = media_ports {
             settings.media_ports = first..=last;
         }
-        let settings = calls.over(settings);
+        let mut settings = calls.over(settings);
+        let account_rooms;
+        (settings.authentication, account_rooms) = authentication.over(&settings.authentication);
+        settings.registration = registration.over(settings.registration);
         settings.check().map_err(|error| error.to_string())?;
-        Ok(Self { calls: settings, web, confirm_within: Span::seconds(boot.confirm_within_seconds) })
+        Ok(Self {
+            calls: settings,
+            accounts: accounts::accounts(accounts)?,
+            account_rooms,
+            logins: accounts::logins(logins)?,
+            web,
+            confirm_within: Span::seconds(boot.confirm_within_seconds),
+        })
     }
 }
 
@@ -189,7 +220,8 @@ impl CallsTable {
 mod tests {
     use super::*;
 
-    const NODE: &str = "[node]\nsip = \"127.0.1.1:5060\"\nmedia = \"127.0.1.1\"\nweb = \"127.0.1.1:8080\"\n";
+    pub(super) const NODE: &str =
+        "[node]\nsip = \"127.0.1.1:5060\"\nmedia = \"127.0.1.1\"\nweb = \"127.0.1.1:8080\"\n";
 
     #[test]
     fn what_is_not_set_has_a_default() {

@@ -79,9 +79,11 @@ pub async fn run(root: &Path, boot: Supervised, release: Release) -> Result<Endi
     let terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let found = Found::look(&root, boot.slot(), release)?;
     let web = web::listen(found.settings.web).await?;
-    let rooms = calls::rooms(&found.rooms);
+    let rooms = calls::rooms(&found.rooms, &found.settings.account_rooms);
     let closed = calls::admission(Admission::Refusing);
     let engine = CallEngine::start(found.settings.calls.clone(), rooms, closed).await?;
+    engine.set_accounts(found.settings.accounts.clone());
+    engine.set_logins(found.settings.logins.clone());
     info!("{} in slot {}, SIP on {}", release, boot.slot(), engine.sip_address());
     let mut addresses = vec![engine.sip_address()];
     addresses.extend(web.local_addr());
@@ -188,6 +190,7 @@ impl Found {
             state_file: self.state_file,
             configuration: self.configuration,
             revision: self.rooms.revision,
+            account_rooms: self.settings.account_rooms,
             engine,
             service,
             machine: self.machine,

@@ -12,6 +12,7 @@ use fleet::observed::{Admission, Calls, Staging};
 use fleet::time::Span;
 use fleet::version::Version;
 use slots::Slot;
+use tokio::net::UdpSocket;
 use wire::{Configuration, Room};
 
 use support::machine::TestMachine;
@@ -103,4 +104,46 @@ async fn node_that_is_asked_to_end_hangs_up() {
     assert!(node.ended().await.success());
     until("the caller is fake", || call.how_it_ended().is_some()).await;
     assert!(matches!(call.ended().await.cause, Cause::FarEndBye { .. }));
+}
+
+/// The answer to a REGISTER without credentials.
+async fn register(machine: &TestMachine) -> String {
+    let socket = UdpSocket::bind((LOOPBACK, 0)).await.unwrap();
+    socket.connect(machine.sip).await.unwrap();
+    let (node, here) = (machine.sip, socket.local_addr().unwrap());
+    let request = format!(
+        "REGISTER sip:{node} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKr\r\nMax-Forwards: 70\r\n\
+         From: <sip:ann@{node}>;tag=r\r\nTo: <sip:ann@{node}>\r\nCall-ID: r\r\nCSeq: 1 REGISTER\r\n\
+         Contact: <sip:ann@{here}>\r\nContent-Length: 0\r\n\r\n"
+    );
+    let mut answer = [0; 4096];
+    socket.send(request.as_bytes()).await.unwrap();
+    let length = socket.recv(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn room_that_the_settings_give_to_accounts_and_a_registrar_ask_who_it_is() {
+    let (machine, manager) = (TestMachine::installed(), Manager::start().await);
+    let accounts = "[authentication]\nrealm = \"video\"\nrooms = [\"Team\"]\n\
+                    [[accounts]]\nusername = \"ann\"\npassword = \"nna\"\naliases = [\"ann\"]\n[node]";
+    machine.set("[node]", accounts);
+    let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
+    let rooms = vec![room("Team", "team"), room("Lobby", "lobby")];
+    manager.with(|fake| fake.configuration = Configuration { revision: 1, rooms });
+    assert!(machine.enrol(&manager).await.status.success());
+    let mut node = machine.start(Slot::A);
+    let has_rooms = || manager.with(|fake| fake.seen.last().is_some_and(|sync| sync.configuration == 1));
+    until("the node has the rooms", has_rooms).await;
+    let admitting = || manager.last().is_some_and(|last| last.admission == Admission::Admitting);
+    until("calls are admitted", admitting).await;
+    let agent = Agent::open(LOOPBACK).await.unwrap();
+    match dial(&agent, &machine, 1).await {
+        Err(DialError::Refused { status: 401, .. }) => {}
+        other => panic!("a call without an account: {:?}", other.map(|call| call.id().clone())),
+    }
+    let answer = register(&machine).await;
+    assert!(answer.starts_with("SIP/2.0 401") && answer.contains("realm=\"video\""), "{answer}");
+    node.terminate();
+    assert!(node.ended().await.success());
 }

@@ -34,6 +34,12 @@ impl Span {
         Self { start: place(range.start), end: place(range.end) }
     }
 
+    /// The range of a part of these bytes.
+    pub(crate) fn within(bytes: &[u8], part: &[u8]) -> Self {
+        let start = part.as_ptr().addr() - bytes.as_ptr().addr();
+        Self::new(start..start + part.len())
+    }
+
     pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }

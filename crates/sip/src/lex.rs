@@ -9,11 +9,21 @@ use crate::error::Malformed;
 use crate::limits;
 use crate::steps;
 
-/// Whether a byte is one of `token`.
+/// Whether a byte is one of `token`. A table, because most bytes of a head are asked for.
 pub(crate) const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    TOKEN[byte as usize]
 }
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 /// Whether a byte is white space or part of a folded line.
 pub(crate) const fn is_space(byte: u8) -> bool {

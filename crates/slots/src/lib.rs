@@ -32,6 +32,7 @@ pub use error::Error;
 pub use machine::Machine;
 pub use machine_file::{
     BootTable, CONFIRM_WITHIN_SECONDS, MACHINE_FILE, MACHINE_FILE_MAX, STOP_GRACE_SECONDS, TRIES,
+    describe_fault,
 };
 pub use record::{FellBack, Record, Stranded, Trying, UnixMillis, Why};
 pub use replace::{replace_file, try_writing};

@@ -1,7 +1,7 @@
 //! `machine.toml`: its file name, its size limit and its `[boot]` table with defaults, which boot reads and every
 //! release checks. Its other tables belong to the programs that read them.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use serde::Deserialize;
 
@@ -63,6 +63,27 @@ impl BootTable {
     }
 }
 
+/// What is wrong in the text of a `machine.toml`, in which line, and with which setting, without its value: that may be a
+/// password.
+#[must_use]
+pub fn describe_fault(text: &str, place: Option<Range<usize>>, message: &str) -> String {
+    let Some(before) = place.and_then(|place| text.get(..place.start)) else { return message.to_owned() };
+    let begin = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[begin..].lines().next().unwrap_or_default();
+    let number = before.matches('\n').count() + 1;
+    match setting(line) {
+        Some(name) => format!("line {number}, {name}: {message}"),
+        None => format!("line {number}: {message}"),
+    }
+}
+
+/// The name of the setting in a line, if it has one.
+fn setting(line: &str) -> Option<&str> {
+    let name = line.split_once('=')?.0.trim();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
 fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
     if allowed.contains(&value) {
         return Ok(());
@@ -73,6 +94,17 @@ fn within(name: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fault_is_described_without_its_line() {
+        let text = "[node]\npassword = 5\n";
+        assert_eq!(describe_fault(text, Some(7..19), "no text"), "line 2, password: no text");
+        assert_eq!(describe_fault(text, Some(18..19), "no text"), "line 2, password: no text");
+        assert_eq!(describe_fault("a b = 5", Some(0..1), "no text"), "line 1: no text");
+        assert_eq!(describe_fault(text, Some(0..6), "no text"), "line 1: no text");
+        assert_eq!(describe_fault(text, Some(999..1000), "no text"), "no text");
+        assert_eq!(describe_fault(text, None, "no text"), "no text");
+    }
 
     #[test]
     fn boot_table_is_refused_beyond_the_allowed_values() {

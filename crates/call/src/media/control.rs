@@ -67,6 +67,16 @@ impl Control {
         }
     }
 
+    /// How many packets, and bytes in them, this node has sent.
+    pub(crate) fn sent(&self) -> (u32, u32) {
+        (self.sent.packets, self.sent.octets)
+    }
+
+    /// Another process has sent so many packets, and bytes in them, of the same stream.
+    pub(crate) fn resume(&mut self, packets: u32, octets: u32) {
+        self.sent = Sent { packets, octets, ..self.sent };
+    }
+
     /// The far end is at another address.
     pub(crate) fn forget_source(&mut self) {
         self.source = None;

@@ -123,6 +123,14 @@ impl Latch {
         Latch { far, target: far.declared, source: None, announced: None, window: Window::Unconfirmed }
     }
 
+    /// Another process has sent sound to this address: the source that it has accepted. Sound goes there until a source
+    /// is accepted here, which an address translator may give another port.
+    pub(crate) fn resume(&mut self, target: Option<SocketAddr>) {
+        if self.source.is_none() {
+            self.target = target.filter(|target| self.far.has(canonical(*target).ip())).or(self.target);
+        }
+    }
+
     /// The far end confirmed the call: from now on it can send.
     pub(crate) fn confirm(&mut self, now: Time) {
         if self.window == Window::Unconfirmed {

@@ -251,3 +251,20 @@ fn no_sequence_of_foreign_packets_moves_a_leg() {
         }
     }
 }
+
+#[test]
+fn sound_goes_on_to_the_source_that_another_process_has_accepted_but_nowhere_else() {
+    let translated = "198.51.100.7:40001";
+    let mut latch = latch("10.0.0.5:5004", "198.51.100.7");
+    latch.resume(Some(at(translated)));
+    assert_eq!(latch.target(), Some(at(translated)));
+    assert!(latch.accepts(Time(10), &sound("198.51.100.7:40002", OURS, 1)), "it has another port for us");
+    latch.resume(Some(at(translated)));
+    assert_eq!(latch.target(), Some(at("198.51.100.7:40002")), "who was heard here counts");
+
+    let mut latch = self::latch(DECLARED, "198.51.100.7");
+    latch.resume(Some(at("203.0.113.9:5004")));
+    assert_eq!(latch.target(), Some(at(DECLARED)), "a stranger");
+    latch.resume(None);
+    assert_eq!(latch.target(), Some(at(DECLARED)));
+}

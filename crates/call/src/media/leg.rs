@@ -8,6 +8,7 @@ use crate::audio::activity::Activity;
 use crate::audio::jitter::JitterBuffer;
 use crate::audio::mixer::{Listener, Mixer};
 use crate::audio::{Codec, TICK, Tag};
+use crate::handover::message::ExportedStream;
 use crate::rtcp;
 use crate::rtp::Header;
 use crate::sdp::{Agreed, Content, Direction, Format, Keys, PacketTime, Rtcp, Security};
@@ -197,6 +198,21 @@ impl Leg {
             self.sending = Sending::First;
             self.handshake.iter_mut().for_each(|handshake| handshake.since = now);
         }
+    }
+
+    /// Where the outgoing stream has come to. What waits for its packet is not counted: it is not sent.
+    pub(crate) fn stream(&self) -> ExportedStream {
+        let Outgoing { ssrc, sequence, timestamp } = self.outgoing;
+        let (packets, octets) = self.control.sent();
+        ExportedStream { ssrc, sequence, timestamp, packets, octets, target: self.latch.target() }
+    }
+
+    /// The outgoing stream goes on from where another process has left it.
+    pub(crate) fn resume(&mut self, stream: ExportedStream) {
+        let ExportedStream { ssrc, sequence, timestamp, packets, octets, target } = stream;
+        self.outgoing = Outgoing { ssrc, sequence, timestamp };
+        self.control.resume(packets, octets);
+        self.latch.resume(target);
     }
 
     /// Both ends agreed anew (hold, resume, another address or codec).
@@ -473,7 +489,7 @@ impl Leg {
         self.protection.as_ref().map(Protection::state)
     }
 
-    /// Whether nothing was heard for `timeout` although sound should come both ways; told again after
+    /// Whether nothing was heard for `timeout` although sound should come both ways; reported again after
     /// each further `timeout`. While the far end holds the call, or only listens, its session timer
     /// decides instead. A leg that has no keys for [`KEYS_WITHIN`] is silent for good.
     pub(crate) fn fell_silent(&mut self, now: Time, timeout: Duration) -> bool {

@@ -208,3 +208,16 @@ fn only_what_was_agreed_is_taken() {
         assert_eq!(is_heard, is_agreed, "payload type {payload_type}");
     }
 }
+
+#[test]
+fn stream_goes_on_in_another_process_where_it_was_left() {
+    let (_, mut here) = leg("0");
+    let sent: Vec<Header> = (0..10).flat_map(|_| tick(&mut here, 1000)).map(|(header, _)| header).collect();
+    let (_, mut there) = leg("0");
+    there.resume(here.stream());
+    let (next, _) = tick(&mut there, 1000).remove(0);
+    let last = sent.last().expect("packets");
+    assert_eq!((next.ssrc, next.sequence), (last.ssrc, last.sequence.wrapping_add(1)));
+    assert_eq!(next.timestamp, last.timestamp.wrapping_add(160));
+    assert_eq!((there.stream().packets, there.stream().octets), (11, 11 * 160), "as its reports say");
+}

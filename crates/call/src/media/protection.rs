@@ -1,8 +1,8 @@
 //! SRTP of one leg: a packet that is sent is sealed under our key, one that is received counts only when it is genuine and
 //! has not come before. Pure.
 //!
-//! What both directions have come to is plain data, [`State`]: a call moves to another process with it. Relies on
-//! [`crate::srtp`] for packets and streams, and on the session descriptions for the keys. Knows no addresses.
+//! What both directions have come to is plain data, [`State`], from which another protection goes on: under other keys,
+//! and later in another process (not there yet). Relies on [`crate::srtp`] for packets and streams, and on the session descriptions for the keys. Knows no addresses.
 
 use std::time::Duration;
 

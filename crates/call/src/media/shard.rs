@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, Participant, Tag};
+use crate::handover::message::ExportedStream;
 use crate::rooms::RoomName;
 use crate::time::Time;
 
@@ -26,6 +27,8 @@ pub(crate) enum Input<'a> {
     Start { leg: LegId },
     /// The leg's call agreed on something new.
     Change { leg: LegId, plan: Plan },
+    /// Another process has sent the leg's stream so far.
+    Resume { leg: LegId, stream: ExportedStream },
     /// The leg's call is over.
     Leave { leg: LegId },
     /// A datagram came for a leg.
@@ -96,6 +99,9 @@ impl Shard {
                 }
                 self.begin_handshake(now, leg);
             }
+            Input::Resume { leg, stream } => {
+                self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.resume(stream));
+            }
             Input::Leave { leg } => self.leave(leg),
             Input::Datagram { leg, channel, from, datagram } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, channel, from, datagram));
@@ -107,6 +113,13 @@ impl Shard {
         if let (Some(leg), Some(identity)) = (self.legs.get_mut(&leg), &self.identity) {
             leg.begin_handshake(now, identity);
         }
+    }
+
+    /// Takes a leg out of its conference; returns where its stream has come to.
+    pub(crate) fn hand_out(&mut self, leg: LegId) -> Option<ExportedStream> {
+        let stream = self.legs.get(&leg).map(Leg::stream);
+        self.leave(leg);
+        stream
     }
 
     fn leave(&mut self, leg: LegId) {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::TICK;
 use crate::calls::Ticket;
+use crate::handover::message::ExportedStream;
 use crate::rooms::RoomName;
 use crate::time::{Clock, Time};
 
@@ -33,7 +34,10 @@ const MAX_CATCH_UP: u32 = 5;
 /// Called once when nothing is heard of a leg's far end any more.
 pub(crate) type OnSilence = Box<dyn Fn() + Send>;
 
-/// What the thread is told.
+/// Called when a leg is taken out for another process.
+pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
+
+/// What the thread is to do.
 pub(crate) enum Command {
     /// A leg joins.
     Join(Box<Join>),
@@ -41,8 +45,12 @@ pub(crate) enum Command {
     Start(LegId),
     /// Its call agreed on something new.
     Change(LegId, Box<Plan>),
+    /// Another process has sent its stream so far.
+    Resume(LegId, ExportedStream),
     /// Its call is over: the socket is closed and the ticket given back.
     Leave(LegId),
+    /// As [`Command::Leave`]; the function is called first, with where its stream has come to.
+    HandOut(LegId, OnHandOut),
     /// End the thread.
     Stop,
 }
@@ -69,7 +77,7 @@ pub(crate) struct MediaHandle {
 impl MediaHandle {
     /// Sends a command. When the thread is gone the registry says so already, and the command is dropped
     /// with all that it holds.
-    pub(crate) fn tell(&self, command: Command) {
+    pub(crate) fn send(&self, command: Command) {
         let _ = self.commands.send(command);
     }
 
@@ -162,6 +170,15 @@ impl Worker {
                 Ok(Command::Start(leg)) => self.shard.handle(self.clock.now(), Input::Start { leg }),
                 Ok(Command::Change(leg, plan)) => {
                     self.shard.handle(self.clock.now(), Input::Change { leg, plan: *plan });
+                }
+                Ok(Command::Resume(leg, stream)) => {
+                    self.shard.handle(self.clock.now(), Input::Resume { leg, stream });
+                }
+                Ok(Command::HandOut(leg, report)) => {
+                    if let Some(stream) = self.shard.hand_out(leg) {
+                        report(stream);
+                    }
+                    self.sockets.remove(&leg);
                 }
                 Ok(Command::Leave(leg)) => {
                     self.shard.handle(self.clock.now(), Input::Leave { leg });

@@ -76,7 +76,7 @@ fn read(value: &str) -> Option<Crypto> {
     let suite = Suite::named(fields.next()?)?;
     let parameters = fields.next()?;
     let method = parameters.get(..METHOD.len()).filter(|method| method.eq_ignore_ascii_case(METHOD))?;
-    // Several keys would be told apart in each packet; nobody offers them.
+    // Several keys need an identifier in each packet that says which one it is under; nobody offers them.
     let mut key = parameters[method.len()..].split('|');
     let key_and_salt = BASE64.decode(key.next()?).ok()?;
     let mki = read_rest(key)?;

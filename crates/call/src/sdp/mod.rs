@@ -6,10 +6,10 @@
 //! the status of a refusal.
 //!
 //! In reading order: `description` reads bytes within limits; `address`, `direction`, `formats`, `packet_time` and
-//! `rtcp` each read one concept of a media line, `crypto`, `fingerprint`, `handshake` and
-//! `security` how it is protected; `codecs` is the table of what this node can do, and `numbers` the
-//! payload types that it has given; `offer` selects the line to answer, `negotiation` decides, and `ours` is what is
-//! written. `body` finds the description in the body of a message.
+//! `rtcp` each read one concept of a media line, `crypto`, `fingerprint`, `handshake` and `security` how it is protected;
+//! `codecs` is the table of what this node can do, and `numbers` the payload types that it has given; `offer` selects the
+//! line to answer, `negotiation` decides, `ours` is what is written, and `exported` what goes along with a call to another
+//! process. `body` finds the description in the body of a message.
 
 mod address;
 mod codecs;
@@ -25,6 +25,7 @@ mod rtcp;
 mod security;
 mod unacceptable;
 
+mod exported;
 mod negotiation;
 mod offer;
 mod ours;
@@ -33,6 +34,7 @@ pub(crate) mod body;
 
 pub(crate) use codecs::Content;
 pub(crate) use direction::Direction;
+pub(crate) use exported::NoSession;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use formats::Format;
 pub(crate) use handshake::{Handshake, Role};

@@ -3,7 +3,7 @@
 //! Plain data: a copy of it goes on with the call in another process. The SIP side asks for our description, sends
 //! it, and says what became of it; the order of offers is its concern (RFC 3261 section 14).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rand::Rng;
 
@@ -57,16 +57,18 @@ impl Agreed {
 /// The offers and answers of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Negotiation {
-    local: Local,
+    pub(super) local: Local,
+    /// The address in `o=`: the first one of the call, wherever its media goes later (RFC 3264 section 8).
+    pub(super) origin: IpAddr,
     /// Of our description; counts its changes.
-    version: u64,
-    ours: Option<Ours>,
+    pub(super) version: u64,
+    pub(super) ours: Option<Ours>,
     /// Our description is an offer that is not answered yet.
-    is_offered: bool,
-    agreed: Option<Agreed>,
-    numbers: Numbers,
+    pub(super) is_offered: bool,
+    pub(super) agreed: Option<Agreed>,
+    pub(super) numbers: Numbers,
     /// The far end has taken part both ways, so that it is on hold when it no longer receives.
-    took_part: bool,
+    pub(super) took_part: bool,
 }
 
 impl Negotiation {
@@ -74,6 +76,7 @@ impl Negotiation {
     pub(crate) fn new(local: Local) -> Negotiation {
         Negotiation {
             local,
+            origin: local.address.ip(),
             version: 0,
             ours: None,
             is_offered: false,
@@ -90,7 +93,7 @@ impl Negotiation {
 
     /// Our description as it was last made by an answer or an offer; empty before.
     pub(crate) fn description(&self) -> String {
-        self.ours.as_ref().map_or_else(String::new, |ours| ours.write(&self.local, self.version))
+        self.ours.as_ref().map_or_else(String::new, |ours| ours.write(&self.local, self.origin, self.version))
     }
 
     /// Agrees to an offer of the far end; returns our answer. Takes the first codec of the far end that this node has,

@@ -11,6 +11,16 @@ use super::formats::Format;
 pub(super) struct Numbers(BTreeMap<u8, Content>);
 
 impl Numbers {
+    /// The numbers that another process has given.
+    pub(super) fn of(given: &[Format]) -> Numbers {
+        Numbers(given.iter().map(|format| (format.payload_type, format.content)).collect())
+    }
+
+    /// All numbers that were given.
+    pub(super) fn given(&self) -> impl Iterator<Item = Format> {
+        self.0.iter().map(|(payload_type, content)| Format { payload_type: *payload_type, content: *content })
+    }
+
     /// The payload type by which the far end is to send `content`: `wanted`, which is the far end's own number, unless
     /// that has another meaning here.
     pub(super) fn give(&mut self, wanted: u8, content: Content) -> Format {

@@ -1,9 +1,11 @@
 //! Our own descriptions: what they say, and how it is written.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::description::Medium;
+use crate::handover::message::ExportedLine;
+
+use super::description::{MAX_BYTES, Medium};
 use super::direction::Direction;
 use super::fingerprint::Fingerprint;
 use super::formats::Format;
@@ -66,17 +68,30 @@ impl Line {
         let media = medium.media;
         Line { media: media.media.clone(), proto: media.proto.clone(), formats: media.fmt.clone() }
     }
+
+    /// The line for another process.
+    pub(super) fn export(&self) -> ExportedLine {
+        let Line { media, proto, formats } = self.clone();
+        ExportedLine { media, profile: proto, formats }
+    }
+
+    /// A line of another process; `None` if it would be read as something else when it is written.
+    pub(super) fn import(line: &ExportedLine) -> Option<Line> {
+        let ExportedLine { media, profile, formats } = line.clone();
+        let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let are_words = formats.is_empty() || formats.split(' ').all(is_word);
+        let is_short = media.len() + profile.len() + formats.len() <= MAX_BYTES;
+        let is_line = is_word(&media) && is_word(&profile) && are_words && is_short;
+        is_line.then_some(Line { media, proto: profile, formats })
+    }
 }
 
 impl Ours {
     /// The description as text.
-    pub(super) fn write(&self, local: &Local, version: u64) -> String {
-        let ip = local.address.ip();
-        let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
-        let session = local.session;
-        let mut text = format!(
-            "v=0\r\no=- {session} {version} IN {family} {ip}\r\ns=Conference\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
-        );
+    pub(super) fn write(&self, local: &Local, origin: IpAddr, version: u64) -> String {
+        let (session, origin, media) = (local.session, connection(origin), connection(local.address.ip()));
+        let mut text =
+            format!("v=0\r\no=- {session} {version} {origin}\r\ns=Conference\r\nc={media}\r\nt=0 0\r\n");
         for (index, Line { media, proto, formats }) in self.lines.iter().enumerate() {
             if index == self.audio {
                 self.write_audio(&mut text, local, proto);
@@ -104,4 +119,10 @@ impl Ours {
         }
         self.means.write(&local.certificate, text);
     }
+}
+
+/// An address as `o=` and `c=` name it (RFC 8866 sections 5.2 and 5.7).
+fn connection(ip: IpAddr) -> String {
+    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
+    format!("IN {family} {ip}")
 }

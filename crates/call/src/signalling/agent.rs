@@ -17,20 +17,25 @@ use sip::transaction::settings::{Settings as LayerSettings, Timers};
 use sip::transport::flow::Connection;
 use sip::transport::listeners::Listeners;
 
+use crate::accounts::Accounts;
 use crate::admission::{Admission, Admitter};
 use crate::audio::Participant;
 use crate::calls::Stats;
-use crate::rooms::Rooms;
+use crate::handover::{Changed, NotTakenOver};
+use crate::logins::Logins;
+use crate::rooms::{RoomName, Rooms};
 use crate::sdp::Fingerprint;
 use crate::settings::Settings;
 use crate::time::Time;
 
-use super::call::{Call, Progress, Received, Refresh};
+use super::authentication::Authenticator;
+use super::call::{Call, Import, Progress, Received, Refresh};
 use super::calls::CallTable;
 use super::ending::End;
-use super::input::{Input, NoPort, Output};
+use super::input::{Handover, Input, NoPort, Output};
 use super::names::Names;
 use super::random::Random;
+use super::registrar::Bindings;
 use super::response::Response;
 
 /// The probe that is expected, and from where.
@@ -46,6 +51,10 @@ pub(crate) struct UserAgent {
     pub(super) random: Random,
     pub(super) admitter: Admitter,
     pub(super) rooms: Rooms,
+    pub(super) accounts: Accounts,
+    pub(super) authenticator: Authenticator,
+    pub(super) bindings: Bindings,
+    pub(super) logins: Logins,
     pub(super) stats: Stats,
     pub(super) layer: Layer,
     pub(super) dialogs: Dialogs,
@@ -53,6 +62,10 @@ pub(crate) struct UserAgent {
     pub(super) by_dialog: BTreeMap<DialogId, Participant>,
     /// The calls of the INVITEs that have no final response.
     pub(super) by_invite: BTreeMap<TransactionId, Participant>,
+    /// The calls that are dialled of the INVITEs of ours that have no final response.
+    pub(super) by_our_invite: BTreeMap<TransactionId, Participant>,
+    /// The calls that are dialled and wait for the address of a name.
+    pub(super) awaited_names: BTreeMap<String, Vec<Participant>>,
     /// The calls of our requests that have no final response, with their CSeq.
     pub(super) requests: BTreeMap<TransactionId, (Participant, u32)>,
     pub(super) expected: Option<ExpectedProbe>,
@@ -86,13 +99,19 @@ impl UserAgent {
             admitter: Admitter::new(admission, settings.call_limit, settings.source_rate),
             layer: Layer::new(layer, random.number()),
             dialogs: Dialogs::new(dialogs),
+            authenticator: Authenticator::new(random.key()),
             settings,
             random,
             rooms,
+            accounts: Accounts::default(),
+            bindings: Bindings::default(),
+            logins: Logins::default(),
             stats: Stats::default(),
             calls: CallTable::default(),
             by_dialog: BTreeMap::new(),
             by_invite: BTreeMap::new(),
+            by_our_invite: BTreeMap::new(),
+            awaited_names: BTreeMap::new(),
             requests: BTreeMap::new(),
             expected: None,
             probe: None,
@@ -120,6 +139,21 @@ impl UserAgent {
         self.rooms = rooms;
     }
 
+    /// Replaces all accounts. Calls of those that are gone stay; devices stay registered whose account has the same
+    /// secret and alias.
+    pub(crate) fn set_accounts(&mut self, accounts: Accounts) {
+        let before = mem::replace(&mut self.accounts, accounts);
+        self.bindings.retain(|alias| {
+            let owners = (before.owner(alias), self.accounts.owner(alias));
+            matches!(owners, (Some(was), Some(is)) if was.username == is.username && was.secret == is.secret)
+        });
+    }
+
+    /// Replaces all logins.
+    pub(crate) fn set_logins(&mut self, logins: Logins) {
+        self.logins = logins;
+    }
+
     /// A call to this alias from this address is the engine's own: it is admitted once, whatever the admission is.
     pub(crate) fn expect_probe(&mut self, alias: String, from: SocketAddr) {
         self.expected = Some(ExpectedProbe { alias, from });
@@ -135,6 +169,16 @@ impl UserAgent {
         self.stats
     }
 
+    /// The callers' calls in a conference.
+    pub(crate) fn calls_in(&self, room: &RoomName) -> Vec<Participant> {
+        self.calls.callers().filter(|call| call.room == *room).map(|call| call.id).collect()
+    }
+
+    /// The conferences that callers are in.
+    pub(crate) fn conferences(&self) -> BTreeSet<RoomName> {
+        self.calls.callers().map(|call| call.room.clone()).collect()
+    }
+
     /// How many callers' calls there are, and when the oldest began.
     pub(crate) fn counted(&self) -> (u32, Option<Time>) {
         (self.calls.count(), self.calls.oldest())
@@ -147,25 +191,43 @@ impl UserAgent {
             + self.dialogs.count()
             + self.by_dialog.len()
             + self.by_invite.len()
+            + self.by_our_invite.len()
+            + self.awaited_names.len()
             + self.requests.len()
             + self.layer.load().entries
     }
 
-    /// The connections that calls use.
+    /// The Call-ID of a call that has a dialog.
+    #[cfg(test)]
+    pub(crate) fn call_id_of(&self, call: Participant) -> Option<String> {
+        let of = |(id, of): (&DialogId, &Participant)| (*of == call).then(|| id.call_id().to_owned());
+        self.by_dialog.iter().find_map(of)
+    }
+
+    /// The connections that calls use, and over which registered devices are reached.
     pub(crate) fn connections(&self) -> BTreeSet<Connection> {
-        self.calls.connections()
+        let mut used = self.calls.connections();
+        used.extend(self.bindings.connections());
+        used
     }
 
     /// When [`Self::pass_time`] is owed if nothing happens before.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        let calls = self.calls.next_deadline().map(|(at, _)| at);
+        let calls = self.calls.next_deadline().map(|(at, _)| at).into_iter();
         let layers = [self.layer.next_deadline(), self.dialogs.next_deadline()];
-        layers.into_iter().flatten().map(|at| Time(at.0)).chain(calls).min()
+        layers
+            .into_iter()
+            .flatten()
+            .map(|at| Time(at.0))
+            .chain(calls)
+            .chain(self.bindings.next_deadline())
+            .min()
     }
 
     /// Does what is due.
     pub(crate) fn pass_time(&mut self, now: Time) -> Vec<Output> {
-        self.time = self.time.max(now);
+        self.advance_to(now);
+        self.bindings.pass_time(self.time);
         let effects = self.layer.pass_time(self.now());
         self.effects.extend(effects);
         self.work();
@@ -177,18 +239,21 @@ impl UserAgent {
             self.with_call(id, Self::on_deadline);
             self.work();
         }
-        mem::take(&mut self.outputs)
+        self.finish()
     }
 
     /// Takes in what has happened.
     pub(crate) fn handle(&mut self, now: Time, input: Input) -> Vec<Output> {
-        self.time = self.time.max(now);
+        self.advance_to(now);
         match input {
             Input::Transport(input) => {
                 let effects = self.layer.apply(self.now(), input);
                 self.effects.extend(effects);
             }
-            Input::Resolved { name, addresses } => self.names.learn(&name, addresses),
+            Input::Resolved { name, addresses } => {
+                self.names.learn(&name, addresses);
+                self.on_resolved(&name);
+            }
             Input::PortOpened { call, address } => {
                 self.port_refused = false;
                 self.with_call(call, |agent, call| agent.on_port(call, address));
@@ -200,20 +265,32 @@ impl UserAgent {
             Input::Silent(call) => {
                 self.with_call(call, |agent, call| agent.end(call, End::MediaTimeout));
             }
+            Input::HandedOut { call, stream } => {
+                self.with_call(call, |agent, call| agent.report(call, Handover::Stream(stream)));
+            }
             Input::Released(call) => {
                 self.with_call(call, |_, call| call.media = super::call::Media::None);
             }
         }
-        self.work();
-        mem::take(&mut self.outputs)
+        self.finish()
     }
 
     /// Ends all calls.
     pub(crate) fn shut_down(&mut self, now: Time) -> Vec<Output> {
-        self.time = self.time.max(now);
+        self.advance_to(now);
         for id in self.calls.ids() {
             self.with_call(id, |agent, call| agent.end(call, End::ShutDown));
         }
+        self.finish()
+    }
+
+    /// An input begins. The time never goes back.
+    pub(super) fn advance_to(&mut self, now: Time) {
+        self.time = self.time.max(now);
+    }
+
+    /// What an input has led to.
+    pub(super) fn finish(&mut self) -> Vec<Output> {
         self.work();
         mem::take(&mut self.outputs)
     }
@@ -261,7 +338,7 @@ impl UserAgent {
                 Effect::Send { flow, bytes } => self.outputs.push(Output::Send { flow, bytes }),
                 Effect::Open { peer, local } => self.outputs.push(Output::Connect { peer, local }),
                 Effect::Close(connection) => self.outputs.push(Output::Disconnect(connection)),
-                Effect::Notify(event) => self.on_event(event),
+                Effect::Notify(event) => self.on_event(*event),
             }
         }
     }
@@ -281,7 +358,9 @@ impl UserAgent {
                 }
             }
             Event::Ack { request, .. } => self.on_ack(&request),
-            Event::Response { transaction, response, .. } => self.on_response(transaction, &response),
+            Event::Response { transaction, flow, response } => {
+                self.on_response(transaction, flow, &response);
+            }
             Event::Timeout { transaction } | Event::Failed { transaction } => {
                 let timed_out = matches!(event, Event::Timeout { .. });
                 self.on_no_response(transaction, timed_out);
@@ -313,8 +392,9 @@ impl UserAgent {
     fn on_due(&mut self, dialog: &DialogId, due: Due) {
         let Some(call) = self.by_dialog.get(dialog).copied() else { return };
         self.with_call(call, |agent, call| match due {
-            Due::Repeat(bytes) => agent.repeat_answer(call, &bytes),
+            Due::Repeat(bytes) => agent.repeat_response(call, &bytes),
             Due::NoAck => agent.end(call, End::NoAck),
+            Due::NoPrack => agent.end(call, End::NoPrack),
             // Unless the far end has refreshed the session meanwhile.
             Due::Retry if call.refresh == Refresh::Delayed => agent.send_refresh(call),
             Due::Retry => {}
@@ -325,12 +405,21 @@ impl UserAgent {
         match call.progress {
             Progress::Opening { .. } => self.open_port(call),
             Progress::Ringing { .. } => self.answer(call),
-            Progress::Ending { .. } => self.forget(call),
+            Progress::Calling { .. } => self.not_answered(call),
+            Progress::Ending { .. } | Progress::Moved { .. } => self.forget(call),
+            Progress::Exported { .. } => self.recover(call),
+            Progress::Importing(Import::Probing { .. }) => {
+                self.leave_to_other(call, NotTakenOver::NoAnswer, Changed::No);
+            }
+            Progress::Importing(Import::Ready { .. }) => {
+                self.leave_to_other(call, NotTakenOver::TooLate, Changed::No);
+            }
+            Progress::Importing(Import::Opening | Import::TakingOver) => {}
             Progress::Answered | Progress::Confirmed if self.time >= call.timer.lapses_at() => {
                 self.end(call, End::SessionLapsed);
             }
             Progress::Answered | Progress::Confirmed => self.send_refresh(call),
-            Progress::Over => {}
+            Progress::GivenUp | Progress::Over => {}
         }
     }
 }

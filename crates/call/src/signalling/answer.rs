@@ -9,15 +9,17 @@ use sip::dialog::state::Dialog;
 use sip::dialog::table::NotKept;
 use sip::fields::Fields;
 use sip::message::{Request, Response as SentResponse};
-use sip::transport::flow::Protocol;
 
 use crate::admission::Refusal;
 use crate::audio::TICK;
+use crate::dial::DialError;
+use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::Plan;
-use crate::sdp::{Local, Negotiation, Path};
+use crate::sdp::{Local, Negotiation};
 
 use super::agent::UserAgent;
-use super::call::{Call, Media, Progress, Purpose, Received};
+use super::call::{Call, Import, Media, Progress, Purpose, Received};
+use super::destination::media_path;
 use super::ending::End;
 use super::headers::{self, Field};
 use super::input::{NoPort, Output};
@@ -42,11 +44,17 @@ impl UserAgent {
     /// There is no port for a new call. The response to a caller says no more than that; that to a probe says why.
     pub(super) fn on_no_port(&mut self, call: &mut Call, why: &NoPort) {
         call.media = Media::None;
+        if call.progress == Progress::Importing(Import::Opening) {
+            return self.leave_to_other(call, NotTakenOver::NoPort, Changed::No);
+        }
         let Progress::Opening { tries, .. } = call.progress else { return };
         let is_probed = self.probe.is_some();
         if *why == NoPort::Exhausted && call.purpose == Purpose::Caller && is_probed && tries < PROBE_TRIES {
             call.progress = Progress::Opening { tries, retry: Some(self.time() + TICK) };
             return;
+        }
+        if call.dialling.is_some() {
+            return self.dial_failed(call, DialError::NoMediaPort(why.to_string()));
         }
         let response = match (call.purpose, why) {
             (Purpose::Probe, NoPort::Exhausted) => Response::new(FULL, Vec::new()),
@@ -67,15 +75,32 @@ impl UserAgent {
         );
     }
 
-    /// The port of a new call is open: it rings, or is answered at once.
+    /// The media port of a call is open.
     pub(super) fn on_port(&mut self, call: &mut Call, address: SocketAddr) {
-        if !matches!(call.progress, Progress::Opening { .. }) {
-            // It was cancelled meanwhile.
-            return;
+        let address = SocketAddr::new(self.settings.advertised.unwrap_or(address.ip()), address.port());
+        match call.progress {
+            Progress::Opening { .. } => self.take_port(call, address),
+            Progress::Importing(Import::Opening) => self.probe_far_end(call, address),
+            // It has ended meanwhile.
+            Progress::Ringing { .. }
+            | Progress::Calling { .. }
+            | Progress::GivenUp
+            | Progress::Answered
+            | Progress::Confirmed
+            | Progress::Exported { .. }
+            | Progress::Moved { .. }
+            | Progress::Importing(_)
+            | Progress::Ending { .. }
+            | Progress::Over => {}
         }
-        let ip = self.settings.advertised.unwrap_or(address.ip());
-        let path = if call.flow.protocol() == Protocol::TLS { Path::Secure } else { Path::Open };
-        let address = SocketAddr::new(ip, address.port());
+    }
+
+    /// A new call has its port: it rings, or is answered at once. One that this node dials begins to be tried.
+    fn take_port(&mut self, call: &mut Call, address: SocketAddr) {
+        if call.dialling.is_some() {
+            return self.begin_trying(call, address);
+        }
+        let path = media_path(call.flow);
         let local = Local { address, session: call.session, path, certificate: self.certificate };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
@@ -89,9 +114,7 @@ impl UserAgent {
             return self.answer(call);
         }
         call.progress = Progress::Ringing { until: self.time() + ring_time };
-        let Some(received) = call.invite.as_ref().map(|invite| invite.received.clone()) else { return };
-        let contact = self.contact(call);
-        self.send_within(call, &received, &Response::new(180, vec![contact]));
+        self.ring(call);
     }
 
     /// Sends the 200 to the INVITE that began the call.
@@ -105,12 +128,12 @@ impl UserAgent {
         }
         self.by_invite.remove(&received.transaction);
         call.progress = Progress::Answered;
-        self.tell_media(call);
+        self.update_media(call);
     }
 
     /// Our Contact in the dialog of a call.
     pub(super) fn contact(&self, call: &Call) -> Field {
-        headers::contact(self.listeners(), call.flow, call.secure)
+        headers::contact(self.listeners(), call.flow.protocol(), call.flow.local.ip(), call.secure)
     }
 
     /// A 200 with the headers of a session.
@@ -167,8 +190,8 @@ impl UserAgent {
         Ok(())
     }
 
-    /// Gives our 2xx to the transaction of its INVITE again.
-    pub(super) fn repeat_answer(&mut self, call: &Call, bytes: &[u8]) {
+    /// Gives our 2xx or our reliable provisional response to the transaction of its INVITE again.
+    pub(super) fn repeat_response(&mut self, call: &Call, bytes: &[u8]) {
         let Some(invite) = &call.invite else { return };
         if let Ok(effects) = self.layer.respond(self.now(), invite.received.transaction, bytes) {
             self.effects.extend(effects);
@@ -206,13 +229,13 @@ impl UserAgent {
             return false;
         }
         if negotiation.agreed() != before.as_ref() {
-            self.tell_media(call);
+            self.update_media(call);
         }
         true
     }
 
     /// Passes on to the media what was agreed, if anything; the first time, the leg joins its room.
-    pub(super) fn tell_media(&mut self, call: &mut Call) {
+    pub(super) fn update_media(&mut self, call: &mut Call) {
         let Some(agreed) = call.negotiation.as_ref().and_then(Negotiation::agreed) else { return };
         let plan = Plan::new(agreed, Some(call.flow.remote.ip()));
         match call.media {

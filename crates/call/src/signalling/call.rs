@@ -13,6 +13,9 @@ use crate::sdp::{Negotiation, Offer};
 use crate::session_timer::SessionTimer;
 use crate::time::Time;
 
+use super::authentication::Authorizations;
+use super::dialling::Dialling;
+
 /// A request of the far end that waits for its response.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
@@ -24,7 +27,7 @@ pub(super) struct Received {
 /// Whose call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A caller's; it is counted.
+    /// A caller's, or one that this node has dialled; it is counted.
     Caller,
     /// The engine's own, to itself; it is not counted.
     Probe,
@@ -37,14 +40,37 @@ pub(super) enum Progress {
     Opening { tries: u32, retry: Option<Time> },
     /// It rings until then.
     Ringing { until: Time },
-    /// Our 200 is sent, and was never confirmed.
+    /// This node has dialled it, and waits for an answer until then.
+    Calling { until: Time },
+    /// This node has given it up, and its INVITE has no final response yet.
+    GivenUp,
+    /// Our 200 is sent, and was never confirmed; or that of the far end has just come.
     Answered,
     /// The far end has our 200.
     Confirmed,
+    /// It was exported to another process, and goes on here. Nothing is said of it by then: that process is lost.
+    Exported { until: Time },
+    /// Another process has taken it over; messages for it may still arrive until then.
+    Moved { until: Time },
+    /// It is being taken over from another process.
+    Importing(Import),
     /// Our BYE is sent; it waits for the answer until then.
     Ending { until: Time },
     /// Nothing of it is left.
     Over,
+}
+
+/// How far a call has come that is being taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Import {
+    /// Its media port is being opened.
+    Opening,
+    /// The far end is asked whether it answers here.
+    Probing { until: Time },
+    /// It does; the other calls of the conference are waited for.
+    Ready { until: Time },
+    /// Our re-INVITE is in progress.
+    TakingOver,
 }
 
 /// The media of a call as the shell has it.
@@ -99,7 +125,8 @@ pub(super) struct Call {
     pub(super) dialog: Option<DialogId>,
     /// Whether our Contact is a SIPS URI.
     pub(super) secure: bool,
-    /// What the last request came over that named the far end's target.
+    /// What the last request came over that named the far end's target, or its answer to our INVITE; before that answer,
+    /// what that INVITE goes over.
     pub(super) flow: Flow,
     /// Whether the far end is behind address translation, by what that request says of its sender.
     pub(super) is_translated: bool,
@@ -112,12 +139,23 @@ pub(super) struct Call {
     pub(super) stream: Outgoing,
     pub(super) timer: SessionTimer,
     pub(super) refresh: Refresh,
+    /// What is left to be tried until the answer of a call that this node dials.
+    pub(super) dialling: Option<Box<Dialling>>,
+    /// The challenges that our requests answer.
+    pub(super) authorizations: Authorizations,
 }
 
 impl Call {
     /// Whether nothing is left to wait for.
     pub(super) fn is_over(&self) -> bool {
         self.progress == Progress::Over && self.media == Media::None
+    }
+
+    /// Whether it is a callers' call of this node: one that another process has taken over is not any more when its leg
+    /// has left.
+    pub(super) fn is_counted(&self) -> bool {
+        let has_left = matches!(self.progress, Progress::Moved { .. } | Progress::Over);
+        self.purpose == Purpose::Caller && !(has_left && self.media == Media::None)
     }
 
     /// Whether an offer of ours waits for its answer: in a refresh, or in a 200 whose ACK is missing.
@@ -140,7 +178,13 @@ impl Call {
     pub(super) fn deadline(&self) -> Option<Time> {
         match self.progress {
             Progress::Opening { retry, .. } => retry,
-            Progress::Ringing { until } | Progress::Ending { until } => Some(until),
+            Progress::Ringing { until }
+            | Progress::Calling { until }
+            | Progress::Ending { until }
+            | Progress::Exported { until }
+            | Progress::Moved { until }
+            | Progress::Importing(Import::Probing { until } | Import::Ready { until }) => Some(until),
+            Progress::Importing(Import::Opening | Import::TakingOver) | Progress::GivenUp => None,
             Progress::Answered | Progress::Confirmed => {
                 let lapse = self.timer.lapses_at();
                 Some(self.refresh_at().map_or(lapse, |refresh| refresh.min(lapse)))

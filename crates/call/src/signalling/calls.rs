@@ -7,16 +7,18 @@ use sip::transport::flow::{Connection, Link};
 use crate::audio::Participant;
 use crate::time::Time;
 
-use super::call::{Call, Purpose};
+use super::call::Call;
 
-/// All calls. A call is counted from its admission until its signalling and its media are gone.
+/// All calls. A call is counted from its admission until its signalling and its media are gone, or another process has
+/// taken it over.
 #[derive(Debug, Default)]
 pub(super) struct CallTable {
     last: u64,
     // Boxed, because a call is taken out and put back at every event.
     all: BTreeMap<Participant, Box<Call>>,
     deadlines: BTreeSet<(Time, Participant)>,
-    counted: u32,
+    /// The callers' calls of this node, the oldest first.
+    counted: BTreeSet<(Time, Participant)>,
 }
 
 impl CallTable {
@@ -28,7 +30,6 @@ impl CallTable {
 
     /// Takes in a new call.
     pub(super) fn insert(&mut self, call: Call) {
-        self.counted += u32::from(call.purpose == Purpose::Caller);
         self.put(Box::new(call));
     }
 
@@ -41,8 +42,12 @@ impl CallTable {
 
     /// Puts a call back. One that is over is returned and no longer counted.
     pub(super) fn put(&mut self, call: Box<Call>) -> Option<Box<Call>> {
+        if call.is_counted() {
+            self.counted.insert((call.began, call.id));
+        } else {
+            self.counted.remove(&(call.began, call.id));
+        }
         if call.is_over() {
-            self.counted -= u32::from(call.purpose == Purpose::Caller);
             return Some(call);
         }
         self.deadlines.extend(call.deadline().map(|at| (at, call.id)));
@@ -54,15 +59,19 @@ impl CallTable {
         self.all.keys().copied().collect()
     }
 
+    /// The callers' calls of this node.
+    pub(super) fn callers(&self) -> impl Iterator<Item = &Call> {
+        self.counted.iter().filter_map(|(_, id)| self.all.get(id)).map(Box::as_ref)
+    }
+
     /// How many callers' calls there are.
     pub(super) fn count(&self) -> u32 {
-        self.counted
+        u32::try_from(self.counted.len()).unwrap_or(u32::MAX)
     }
 
     /// When the oldest callers' call began.
     pub(super) fn oldest(&self) -> Option<Time> {
-        let oldest = self.all.values().find(|call| call.purpose == Purpose::Caller);
-        oldest.map(|call| call.began)
+        self.counted.first().map(|(began, _)| *began)
     }
 
     /// The next deadline of a call.

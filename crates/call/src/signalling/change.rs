@@ -29,7 +29,7 @@ impl UserAgent {
         let offers = offer.is_none();
         if let (Some(offer), Some(negotiation)) = (offer, &mut call.negotiation) {
             negotiation.answer_to(&offer, self.random.generator());
-            self.tell_media(call);
+            self.update_media(call);
         }
         if is_invite {
             call.invite = Some(Invite { received: received.clone(), offers });

@@ -6,6 +6,7 @@ use sip::method::Method;
 use sip::transaction::TransactionId;
 
 use crate::calls::Stats;
+use crate::dial::DialError;
 
 use super::agent::UserAgent;
 use super::call::{Call, Media, Progress, Received};
@@ -23,10 +24,13 @@ pub(super) enum End {
     HungUp,
     Cancelled,
     NoAck,
+    NoPrack,
     NoCodec,
     MediaTimeout,
     SessionLapsed,
     Refused,
+    /// Whoever has dialled it hangs up.
+    Disconnected,
     ShutDown,
 }
 
@@ -34,15 +38,25 @@ impl UserAgent {
     /// Ends a call. One that is ending already goes on as it was.
     pub(super) fn end(&mut self, call: &mut Call, end: End) {
         match call.progress {
+            Progress::Opening { .. } | Progress::Calling { .. } if call.dialling.is_some() => {
+                self.give_up(call, end.of_dialled());
+            }
             Progress::Opening { .. } | Progress::Ringing { .. } => self.end_unanswered(call, end),
             Progress::Answered | Progress::Confirmed => self.end_answered(call, end),
-            Progress::Ending { .. } | Progress::Over => {}
+            // The process that has the call goes on with it.
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_)
+                if end == End::ShutDown =>
+            {
+                self.leave(call);
+            }
+            // It is silent here because it may be heard there already.
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_) => {}
+            Progress::Calling { .. } | Progress::GivenUp | Progress::Ending { .. } | Progress::Over => {}
         }
     }
 
     fn end_unanswered(&mut self, call: &mut Call, end: End) {
-        let status = if end == End::ShutDown { 503 } else { 487 };
-        self.refuse(call, Refused { response: Response::new(status, Vec::new()), count: end.counter() });
+        self.refuse(call, Refused { response: end.refusal(), count: end.counter() });
     }
 
     fn end_answered(&mut self, call: &mut Call, end: End) {
@@ -63,14 +77,16 @@ impl UserAgent {
         }
     }
 
-    fn send_bye(&mut self, call: &Call, cause: u16, text: &str) -> bool {
+    fn send_bye(&mut self, call: &mut Call, cause: u16, text: &str) -> bool {
+        let mut fields = vec![reason(cause, text)];
+        fields.extend(self.credentials(call, Method::Bye));
         let Some(id) = &call.dialog else { return false };
         let drafted = self.dialogs.change(id, |dialog| {
             dialog.await_no_ack();
             dialog.request(Method::Bye)
         });
         let Some(Ok(draft)) = drafted else { return false };
-        self.send_request(call, finish(draft, &[reason(cause, text)], None))
+        self.send_request(call, finish(draft, &fields, None))
     }
 
     /// Refuses a call that has no final response.
@@ -111,7 +127,7 @@ impl UserAgent {
         }
     }
 
-    fn release(&mut self, call: &mut Call) {
+    pub(super) fn release(&mut self, call: &mut Call) {
         if matches!(call.media, Media::Port | Media::Leg) {
             call.media = Media::Releasing;
             self.outputs.push(Output::Release(call.id));
@@ -123,13 +139,46 @@ impl End {
     /// Cause and text of the Reason in our BYE; `None` when no BYE is due.
     fn bye(self) -> Option<(u16, &'static str)> {
         match self {
-            End::HungUp | End::Cancelled => None,
+            End::HungUp | End::Cancelled | End::NoPrack => None,
             End::NoAck => Some((408, "no ACK")),
             End::NoCodec => Some((488, "no usable codec")),
             End::MediaTimeout => Some((408, "media timeout")),
             End::SessionLapsed => Some((408, "session timer lapsed")),
             End::Refused => Some((481, "session refresh refused")),
+            End::Disconnected => Some((200, "hung up")),
             End::ShutDown => Some((503, "shutting down")),
+        }
+    }
+
+    /// The final response to an INVITE that has none.
+    fn refusal(self) -> Response {
+        match self {
+            End::ShutDown => Response::new(503, Vec::new()),
+            End::NoPrack => Response::new(504, vec![reason(504, "no PRACK")]),
+            End::HungUp
+            | End::Cancelled
+            | End::NoAck
+            | End::NoCodec
+            | End::MediaTimeout
+            | End::SessionLapsed
+            | End::Refused
+            | End::Disconnected => Response::new(487, Vec::new()),
+        }
+    }
+
+    /// Why a call that is dialled has no answer.
+    fn of_dialled(self) -> DialError {
+        match self {
+            End::ShutDown => DialError::ShutDown,
+            End::HungUp
+            | End::Cancelled
+            | End::NoAck
+            | End::NoPrack
+            | End::NoCodec
+            | End::MediaTimeout
+            | End::SessionLapsed
+            | End::Refused
+            | End::Disconnected => DialError::HungUp,
         }
     }
 
@@ -137,11 +186,12 @@ impl End {
         match self {
             End::HungUp => |stats| stats.ended_by_far_end += 1,
             End::Cancelled => |stats| stats.cancelled += 1,
-            End::NoAck => |stats| stats.ended_without_ack += 1,
+            End::NoAck | End::NoPrack => |stats| stats.ended_without_ack += 1,
             End::NoCodec => |stats| stats.not_acceptable += 1,
             End::MediaTimeout => |stats| stats.ended_by_media_timeout += 1,
             End::SessionLapsed => |stats| stats.ended_by_session_timer += 1,
             End::Refused => |stats| stats.ended_by_refusal += 1,
+            End::Disconnected => |stats| stats.hung_up += 1,
             End::ShutDown => |stats| stats.ended_by_shutdown += 1,
         }
     }

@@ -1,11 +1,13 @@
 //! The headers of this node: what it can do, why it refuses, and what a request says about session timers.
 
+use std::net::IpAddr;
+
 use sip::draft::quoted;
 use sip::fields::{Contacts, Fields};
 use sip::message::Request;
 use sip::name::Name;
 use sip::session::Refresher as Side;
-use sip::transport::flow::{Flow, Protocol, Stream};
+use sip::transport::flow::{Protocol, Stream};
 use sip::transport::listeners::Listeners;
 use sip::uri::{Scheme, Uri};
 
@@ -17,11 +19,15 @@ use crate::session_timer::{Asked, Refresher, SessionTimer};
 pub(super) type Field = (Name, String);
 
 /// What this node can be asked to do.
-const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
+const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 /// The type of our bodies.
 pub(crate) const SDP: &str = "application/sdp";
-/// The extension that is understood (RFC 4028).
+/// Session timers (RFC 4028).
 const TIMER: &str = "timer";
+/// Reliable provisional responses (RFC 3262).
+const RELIABLE: &str = "100rel";
+/// The extensions that a request may require. Those of ours name session timers alone: this node sends no PRACK.
+const SUPPORTED: &str = "timer, 100rel";
 
 /// When a caller may try again after maintenance mode refused it, in seconds. A drain takes minutes to
 /// an hour; callers that know another node go there at once.
@@ -41,7 +47,7 @@ pub(super) fn accept() -> Field {
 
 /// What this node can do, for OPTIONS.
 pub(super) fn abilities() -> Vec<Field> {
-    vec![allow(), accept(), (Name::Supported, TIMER.into())]
+    vec![allow(), accept(), (Name::Supported, SUPPORTED.into())]
 }
 
 /// `Reason` as in RFC 3326, with a status of SIP as its cause.
@@ -66,10 +72,10 @@ pub(super) fn refusal(refusal: &Refusal) -> Vec<Field> {
     vec![(Name::RetryAfter, seconds.to_string()), reason(503, text)]
 }
 
-/// Our Contact, as the far end of this flow reaches us. Within a secure dialog it is a SIPS URI.
-pub(super) fn contact(listeners: &Listeners, flow: Flow, secure: bool) -> Field {
-    let protocol = if secure { Protocol::TLS } else { flow.protocol() };
-    let address = listeners.sent_by(protocol, flow.local.ip());
+/// Our Contact, as a far end reaches us at this address over this transport. Within a secure dialog it is a SIPS URI.
+pub(super) fn contact(listeners: &Listeners, protocol: Protocol, local: IpAddr, secure: bool) -> Field {
+    let protocol = if secure { Protocol::TLS } else { protocol };
+    let address = listeners.sent_by(protocol, local);
     let uri = match protocol {
         _ if secure => format!("sips:{address}"),
         Protocol::Udp => format!("sip:{address};transport=udp"),
@@ -98,9 +104,18 @@ pub(super) fn is_secure(invite: &Request, listeners: &Listeners) -> bool {
 /// The extensions that a request requires and this node lacks, as the value of Unsupported.
 pub(super) fn lacking(request: &Request) -> Option<String> {
     let required = request.headers().require().filter_map(Result::ok);
-    let lacking: Vec<_> =
-        required.map(|tag| tag.as_str()).filter(|tag| !tag.eq_ignore_ascii_case(TIMER)).collect();
-    (!lacking.is_empty()).then(|| lacking.join(", "))
+    let lacking: Vec<_> = required.filter(|tag| !tag.is(TIMER) && !tag.is(RELIABLE)).collect();
+    (!lacking.is_empty()).then(|| lacking.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", "))
+}
+
+/// Whether provisional responses to an INVITE must be reliable (RFC 3262 section 3).
+pub(super) fn requires_reliability(invite: &Request) -> bool {
+    invite.headers().has_token(Name::Require, RELIABLE) == Ok(true)
+}
+
+/// The headers of a reliable provisional response with this RSeq.
+pub(super) fn reliable(rseq: u32) -> [Field; 2] {
+    [(Name::Require, RELIABLE.into()), (Name::RSeq, rseq.to_string())]
 }
 
 /// What a message says about session timers. A malformed value counts as absent.
@@ -120,7 +135,7 @@ pub(super) fn of_answer(contact: Field, timer: &SessionTimer) -> Vec<Field> {
     let mut fields = vec![
         contact,
         allow(),
-        (Name::Supported, TIMER.into()),
+        (Name::Supported, SUPPORTED.into()),
         (Name::SessionExpires, timer.response_header()),
     ];
     fields.extend((timer.refresher == Refresher::FarEnd).then(|| (Name::Require, TIMER.into())));

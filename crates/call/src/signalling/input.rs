@@ -7,6 +7,9 @@ use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Flow, Peer};
 
 use crate::audio::Participant;
+use crate::dial::DialError;
+use crate::handover::message::ExportedStream;
+use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::{Outgoing, Plan};
 use crate::rooms::RoomName;
 
@@ -38,16 +41,25 @@ pub(crate) enum Input {
     },
     /// Nothing was heard of the far end of a leg for the media timeout.
     Silent(Participant),
+    /// The leg of a call was taken out of its conference for another process; its stream has come so far.
+    HandedOut {
+        /// Which leg.
+        call: Participant,
+        /// Where its stream is.
+        stream: ExportedStream,
+    },
     /// The media port of a call is closed, and its leg is gone.
     Released(Participant),
 }
 
 /// Why there is no media port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoPort {
     /// Calls have all of them.
+    #[error("calls have all of them")]
     Exhausted,
     /// The system refuses one; the text says why.
+    #[error("{0}")]
     Refused(String),
 }
 
@@ -101,6 +113,54 @@ pub(crate) enum Output {
     },
     /// Take the leg out of its conference and close its port. [`Input::Released`] follows, always.
     Release(Participant),
+    /// As [`Output::Release`], and [`Input::HandedOut`] comes first.
+    HandOut(Participant),
+    /// The outgoing stream of the leg goes on from where another process has left it.
+    Resume {
+        /// Which leg.
+        call: Participant,
+        /// Where its stream is.
+        stream: ExportedStream,
+    },
+    /// Report to whoever moves this call.
+    Handover {
+        /// Which call.
+        call: Participant,
+        /// What has become of it.
+        event: Handover,
+    },
+    /// A call that was dialled is answered, or failed. Follows once for each.
+    Dialled {
+        /// Which call.
+        call: Participant,
+        /// What has become of it.
+        outcome: Result<(), DialError>,
+    },
     /// The probe is over, signalling and media.
     ProbeOver,
+}
+
+/// What becomes of a call that is being moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handover {
+    /// The far end of an imported call has answered here.
+    Ready {
+        /// The CSeq of the request that it has answered.
+        last_sequence: Option<u32>,
+    },
+    /// The far end has agreed, and is here from now on.
+    TakenOver,
+    /// The call goes on at the process that has exported it, and nothing is left of it here.
+    NotTakenOver {
+        /// The CSeq of the last request that was sent here.
+        last_sequence: Option<u32>,
+        /// Whether the far end may have been changed.
+        changed: Changed,
+        /// Why.
+        why: NotTakenOver,
+    },
+    /// The leg of an exported call is gone; its stream has come so far.
+    Stream(ExportedStream),
+    /// The far end has hung up.
+    Ended,
 }

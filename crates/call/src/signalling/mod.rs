@@ -9,33 +9,44 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `answer`, `within` (a request of a call), `change`, `refresh`, `ending`.
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `ringing`, `answer`, `within` (a
+//! request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
+//! process); `registrar` and `dialling` (calls to the outside) beside them.
 //!
-//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), PRACK, registrations, and calls to the
-//! outside.
+//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), and reliable provisional responses of the
+//! far end.
 
 mod agent;
 mod answer;
+mod authentication;
 mod call;
 mod calls;
+mod challenge;
 mod change;
 mod destination;
+mod dialling;
 mod ending;
+mod exporting;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 mod headers;
+mod importing;
 mod input;
 mod names;
 mod outside;
 mod random;
 mod refresh;
+mod registrar;
 mod response;
+mod ringing;
 mod within;
 
 pub(crate) use agent::UserAgent;
 pub(crate) use answer::FULL;
+pub use authentication::Algorithm;
+pub(crate) use dialling::Dial;
 pub(crate) use headers::SDP;
-pub(crate) use input::{Input, NoPort, Output};
+pub(crate) use input::{Handover, Input, NoPort, Output};
 
 #[cfg(test)]
 pub(crate) use tests::kit;

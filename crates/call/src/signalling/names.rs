@@ -20,6 +20,7 @@ pub(super) struct Names(BTreeMap<String, Name>);
 struct Name {
     addresses: Vec<IpAddr>,
     asked: Time,
+    is_awaited: bool,
 }
 
 impl Names {
@@ -34,16 +35,27 @@ impl Names {
                 return false;
             }
         }
-        let known = self.0.entry(name.to_owned()).or_insert(Name { addresses: Vec::new(), asked: now });
-        known.asked = now;
+        let known = self.0.entry(name.to_owned()).or_insert(Name {
+            addresses: Vec::new(),
+            asked: now,
+            is_awaited: true,
+        });
+        (known.asked, known.is_awaited) = (now, true);
         true
     }
 
     /// What the system has answered. A failure leaves what was known before.
     pub(super) fn learn(&mut self, name: &str, addresses: Vec<IpAddr>) {
-        if let Some(known) = self.0.get_mut(name).filter(|_| !addresses.is_empty()) {
+        let Some(known) = self.0.get_mut(name) else { return };
+        known.is_awaited = false;
+        if !addresses.is_empty() {
             known.addresses = addresses;
         }
+    }
+
+    /// Whether the system is asked for a name and has not answered.
+    pub(super) fn is_awaited(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|known| known.is_awaited)
     }
 
     /// The first address of a name of the same family as this one of ours.
@@ -64,9 +76,9 @@ mod tests {
         let (mut names, address) = (Names::default(), IpAddr::from([192, 0, 2, 9]));
         assert!(names.ask(Time(0), "proxy"));
         assert!(!names.ask(Time(59_999), "proxy"));
-        assert_eq!(names.find("proxy", OURS), None);
+        assert_eq!((names.find("proxy", OURS), names.is_awaited("proxy")), (None, true));
         names.learn("proxy", vec!["2001:db8::1".parse().expect("address"), address]);
-        assert_eq!(names.find("proxy", OURS), Some(address));
+        assert_eq!((names.find("proxy", OURS), names.is_awaited("proxy")), (Some(address), false));
         assert!(names.ask(Time(60_000), "proxy"));
         names.learn("proxy", Vec::new());
         assert_eq!(names.find("proxy", OURS), Some(address));

@@ -13,6 +13,7 @@ use crate::sdp::{Offer, Unacceptable, body};
 use crate::session_timer::{Policy, SessionTimer, TooShort};
 
 use super::agent::{ExpectedProbe, UserAgent};
+use super::authentication::Authorizations;
 use super::call::{Call, Invite, Media, Progress, Purpose, Received, Refresh};
 use super::destination::is_translated;
 use super::headers::{self, abilities};
@@ -36,6 +37,9 @@ impl UserAgent {
         }
         if let Some(lacking) = headers::lacking(&received.request) {
             return self.respond(&received, &Response::of_lacking(lacking));
+        }
+        if received.request.method() == Method::Register {
+            return self.register(&received);
         }
         let response = match received.request.method() {
             Method::Options => self.options(&received.request),
@@ -95,7 +99,7 @@ impl UserAgent {
     }
 
     /// The room that has an alias, which may be a telephone number with parameters.
-    fn room(&self, user: &str, host: &str) -> Option<&RoomName> {
+    pub(super) fn room(&self, user: &str, host: &str) -> Option<&RoomName> {
         self.rooms.find(user, host).or_else(|| self.rooms.find(number(user), host))
     }
 
@@ -109,7 +113,13 @@ impl UserAgent {
             return self.begin(Purpose::Probe, received);
         }
         match self.admitter.admit(self.time(), received.source(), self.calls.count()) {
-            Verdict::Admit => self.begin(Purpose::Caller, received),
+            Verdict::Admit => match self.authorise(&received) {
+                Ok(()) => self.begin(Purpose::Caller, received),
+                Err(response) if self.admitter.challenge(self.time(), received.source()) => {
+                    self.respond(&received, &response);
+                }
+                Err(_) => self.drop_unanswered(&received),
+            },
             Verdict::Refuse(refusal) => {
                 match &refusal {
                     Refusal::Closed(_) => self.stats.refused_maintenance += 1,
@@ -157,6 +167,8 @@ impl UserAgent {
             negotiation: None,
             timer: terms.timer,
             refresh: Refresh::ByTimer,
+            dialling: None,
+            authorizations: Authorizations::default(),
         };
         self.open_port(&mut call);
         self.calls.insert(call);
@@ -182,11 +194,14 @@ impl UserAgent {
         Ok(Terms { room, offer, timer })
     }
 
+    /// The intervals of sessions that are accepted.
+    pub(super) fn policy(&self) -> Policy {
+        Policy { interval: self.settings.session_interval, shortest: self.settings.min_session_interval }
+    }
+
     /// Agrees on a session timer.
     pub(super) fn agree_timer(&self, request: &Request) -> Result<SessionTimer, Response> {
-        let policy =
-            Policy { interval: self.settings.session_interval, shortest: self.settings.min_session_interval };
-        SessionTimer::agree(self.time(), headers::asked(request.headers()), policy)
+        SessionTimer::agree(self.time(), headers::asked(request.headers()), self.policy())
             .map_err(|TooShort { min_se }| Response::new(422, vec![(Name::MinSe, min_se.to_string())]))
     }
 
@@ -200,17 +215,22 @@ impl UserAgent {
 
 impl Received {
     /// Where it came from.
-    fn source(&self) -> std::net::IpAddr {
+    pub(super) fn source(&self) -> std::net::IpAddr {
         self.arrival.flow.remote.ip().to_canonical()
     }
 }
 
 /// What the caller dials, user part and host; `None` for a scheme that is not understood.
-fn dialled(invite: &Request) -> Option<(String, String)> {
+pub(super) fn dialled(invite: &Request) -> Option<(String, String)> {
+    address_of(invite.uri())
+}
+
+/// User part and host of a URI; `None` for a scheme that is not understood.
+pub(super) fn address_of(uri: Uri<'_>) -> Option<(String, String)> {
     let text = |bytes: Option<std::borrow::Cow<'_, [u8]>>| {
         String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
     };
-    match invite.uri() {
+    match uri {
         Uri::Sip(uri) => Some((text(uri.decoded_user()), uri.host.to_string())),
         Uri::Tel(uri) => {
             let digits = uri.number.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')'));

@@ -24,6 +24,13 @@ impl Random {
         self.0.next_u64()
     }
 
+    /// The bytes of a key.
+    pub(super) fn key(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
     /// The bytes of a branch.
     pub(super) fn branch(&mut self) -> [u8; 16] {
         let mut bytes = [0; 16];

@@ -9,6 +9,9 @@ use sip::message::Response as SentResponse;
 use sip::method::Method;
 use sip::transaction::TransactionId;
 use sip::transaction::outgoing::{Branch, Outgoing};
+use sip::transport::flow::Flow;
+
+use crate::handover::{Changed, NotTakenOver};
 
 use super::agent::UserAgent;
 use super::call::{Call, Progress, Refresh};
@@ -28,7 +31,8 @@ impl UserAgent {
         let Some(id) = call.dialog.clone() else { return };
         let contact = self.contact(call);
         let shortest = self.settings.min_session_interval.as_secs();
-        let fields = headers::of_refresh(contact, &call.timer, shortest);
+        let mut fields = headers::of_refresh(contact, &call.timer, shortest);
+        fields.extend(self.credentials(call, Method::Invite));
         let drafted = self.dialogs.change(&id, |dialog| dialog.request(Method::Invite));
         let Some(Ok(draft)) = drafted else { return };
         let Some(negotiation) = &mut call.negotiation else { return };
@@ -56,10 +60,18 @@ impl UserAgent {
     }
 
     /// A response to a request of ours.
-    pub(super) fn on_response(&mut self, transaction: TransactionId, response: &SentResponse) {
+    pub(super) fn on_response(&mut self, transaction: TransactionId, flow: Flow, response: &SentResponse) {
+        if self.by_our_invite.contains_key(&transaction) {
+            return self.on_invite_response(transaction, flow, response);
+        }
         let by_request = self.requests.get(&transaction).map(|(call, _)| *call);
         let by_dialog = || self.by_dialog.get(&self.dialogs.of_response(response)?).copied();
-        let Some(id) = by_request.or_else(by_dialog) else { return };
+        let Some(id) = by_request.or_else(by_dialog) else {
+            if response.status().is_success() {
+                self.refuse_answer(transaction, flow, response);
+            }
+            return;
+        };
         if !response.status().is_provisional() {
             self.requests.remove(&transaction);
         }
@@ -71,6 +83,9 @@ impl UserAgent {
         let (now, timers, random) = (self.now(), self.timers(), self.random.number());
         let outcome =
             self.dialogs.change(&id, |dialog| dialog.response_received(now, &timers, response, random));
+        if let Progress::Importing(import) = call.progress {
+            return self.on_import_response(call, import, outcome, response);
+        }
         match outcome {
             Some(Outcome::Acknowledge { sequence }) => {
                 self.acknowledge(call, sequence);
@@ -80,6 +95,7 @@ impl UserAgent {
             Some(Outcome::RetryLater) => call.refresh = Refresh::Delayed,
             Some(Outcome::End) if matches!(call.progress, Progress::Ending { .. }) => self.forget(call),
             Some(Outcome::End) => self.end(call, End::Refused),
+            Some(Outcome::Deliver) if self.answers_challenge(call, response) => {}
             Some(Outcome::Deliver) if !response.status().is_provisional() => {
                 self.not_refreshed(call, response)
             }
@@ -87,10 +103,11 @@ impl UserAgent {
         }
     }
 
-    fn acknowledge(&mut self, call: &Call, sequence: u32) {
+    pub(super) fn acknowledge(&mut self, call: &Call, sequence: u32) {
         let Some(id) = &call.dialog else { return };
         let Some(ack) = self.dialogs.get(id).and_then(|dialog| dialog.ack(sequence)) else { return };
-        let sent = SentAck { bytes: ack.finish().into(), random: self.random.branch() };
+        let bytes = finish(ack, call.authorizations.of_ack(), None).into();
+        let sent = SentAck { bytes, random: self.random.branch() };
         self.dialogs.change(id, |dialog| dialog.ack_sent(sequence, sent.clone()));
         self.send_ack(call, sent);
     }
@@ -105,7 +122,7 @@ impl UserAgent {
     }
 
     /// The far end has agreed to our refresh.
-    fn refreshed(&mut self, call: &mut Call, response: &SentResponse) {
+    pub(super) fn refreshed(&mut self, call: &mut Call, response: &SentResponse) {
         call.refresh = Refresh::ByTimer;
         if let Some(id) = call.dialog.clone() {
             self.resolve_next_hop(&id);
@@ -132,12 +149,20 @@ impl UserAgent {
 
     /// No response has come to a request of ours, or it could not be sent.
     pub(super) fn on_no_response(&mut self, transaction: TransactionId, timed_out: bool) {
+        if self.on_no_invite_response(transaction, timed_out) {
+            return;
+        }
         let Some((id, sequence)) = self.requests.remove(&transaction) else { return };
         let failure = if timed_out { Failure::Timeout } else { Failure::Transport };
         self.with_call(id, |agent, call| {
             let Some(dialog) = call.dialog.clone() else { return };
             let outcome = agent.dialogs.change(&dialog, |dialog| dialog.request_failed(sequence, failure));
             match (call.progress, outcome) {
+                (Progress::Importing(_), _) => {
+                    let changed = if timed_out { Changed::Perhaps } else { Changed::No };
+                    agent.leave_to_other(call, NotTakenOver::NoAnswer, changed);
+                }
+                (Progress::Exported { .. } | Progress::Moved { .. }, _) => {}
                 (Progress::Ending { .. }, _) => agent.forget(call),
                 (_, Some(Outcome::End)) => agent.end(call, End::SessionLapsed),
                 _ => call.refresh = Refresh::RetryAt(agent.time() + RETRY),

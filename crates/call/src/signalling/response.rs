@@ -97,7 +97,7 @@ impl UserAgent {
 
     /// Gives a response to its transaction. One that is over has nobody who waits.
     pub(super) fn send_response(&mut self, received: &Received, response: &SentResponse) {
-        if let Ok(effects) = self.layer.respond(self.now(), received.transaction, response.bytes()) {
+        if let Ok(effects) = self.layer.respond_with(self.now(), received.transaction, response) {
             self.effects.extend(effects);
         }
     }

@@ -43,8 +43,9 @@ impl UserAgent {
                 Response::new(469, Vec::new())
             }
             Method::Info => Response::new(200, Vec::new()),
-            // No reliable provisional response was sent, and nothing was subscribed to.
-            Method::Prack | Method::Notify => Response::new(481, Vec::new()),
+            Method::Prack => self.prack(call, &received.request),
+            // Nothing was subscribed to.
+            Method::Notify => Response::new(481, Vec::new()),
             method @ (Method::Message
             | Method::Publish
             | Method::Refer
@@ -65,8 +66,11 @@ impl UserAgent {
                 self.confirm(call);
                 self.end(call, End::HungUp);
             }
+            Progress::Exported { .. } | Progress::Moved { .. } | Progress::Importing(_) => {
+                self.end_elsewhere(call);
+            }
             // Both sides have hung up at the same time.
-            Progress::Ending { .. } | Progress::Over => {}
+            Progress::Calling { .. } | Progress::GivenUp | Progress::Ending { .. } | Progress::Over => {}
         }
     }
 

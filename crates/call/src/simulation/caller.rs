@@ -1,4 +1,4 @@
-//! A caller: its requests and their repetition, its answers to the node, and its sound. By the text of messages alone.
+//! A caller: its requests, its answers to the node, and its sound. By the text of messages alone.
 
 use std::net::SocketAddr;
 
@@ -6,9 +6,11 @@ use crate::audio::{Codec, FRAME_SAMPLES};
 use crate::rtp::Header;
 use crate::signalling::kit::{Phone, header, response};
 
-/// T1 and 64 × T1, in milliseconds.
-const T1: u64 = 500;
-const LIMIT: u64 = 64 * T1;
+use super::habits::{Access, Habits};
+use super::requests::{Requests, Transport};
+
+/// How long a caller waits with its refresh while a request of its own has no response, in milliseconds.
+const REFRESH_PAUSE: u64 = 500;
 
 /// How far a call has come, by what its caller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,7 @@ pub(super) enum State {
     Idle,
     Calling,
     Up,
+    /// It has hung up, or given up its INVITE.
     Ending,
     /// It is over, by whom this says.
     Over(By),
@@ -30,19 +33,9 @@ pub(super) enum By {
     Refusal,
 }
 
-/// A request that is repeated until its final response.
-struct Pending {
-    method: &'static str,
-    sequence: u32,
-    text: String,
-    next: u64,
-    pause: u64,
-    give_up: u64,
-    provisional: bool,
-}
-
 pub(super) struct Caller {
     pub(super) number: usize,
+    pub(super) habits: Habits,
     pub(super) phone: Phone,
     pub(super) state: State,
     pub(super) level: i16,
@@ -50,191 +43,243 @@ pub(super) struct Caller {
     pub(super) node: Option<SocketAddr>,
     /// What it wants: `sendrecv`, `sendonly`, or `inactive`.
     pub(super) direction: &'static str,
+    /// When the node has agreed to that, and what it had agreed to before.
+    pub(super) agreed: (u64, &'static str),
     pub(super) heard: Vec<i16>,
-    late_offer: bool,
-    pending: Vec<Pending>,
+    /// What should not have happened to a request of it.
+    pub(super) fault: Option<String>,
+    requests: Requests,
+    /// Its next 2xx to the INVITE has an offer, so that the ACK has the answer.
+    owes_answer: bool,
     /// The ACK for each 2xx by its CSeq.
     acks: Vec<(u32, String)>,
+    /// When it refreshes the session.
+    refresh: Option<u64>,
     sent: u32,
 }
 
 impl Caller {
-    pub(super) fn new(number: usize, late_offer: bool) -> Caller {
+    pub(super) fn new(number: usize, habits: Habits) -> Caller {
         let mut phone = Phone::new(&format!("caller{number}"));
-        let address = address(number);
-        phone.contact = format!("<sip:phone@{address}>");
-        phone.via = format!("SIP/2.0/UDP {address}");
+        (phone.via, phone.contact) = habits.names(number);
+        phone.extra = habits.headers();
+        let transport = match habits.access {
+            Access::Direct | Access::Proxied | Access::Translated => Transport::Datagrams,
+            Access::Connected => Transport::Connection,
+        };
         Caller {
             number,
+            habits,
             phone,
             state: State::Idle,
             level: 1000 << number,
             node: None,
             direction: "sendrecv",
+            agreed: (0, "sendrecv"),
             heard: Vec::new(),
-            late_offer,
-            pending: Vec::new(),
+            fault: None,
+            requests: Requests::new(transport),
+            owes_answer: habits.late_offer,
             acks: Vec::new(),
+            refresh: None,
             sent: 0,
         }
     }
 
+    /// Where it is called.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.habits.address(self.number)
+    }
+
+    /// Where it wants its sound.
+    pub(super) fn sound(&self) -> SocketAddr {
+        self.habits.sound(self.number)
+    }
+
     fn description(&self) -> String {
-        let ip = address(self.number).ip();
+        let sound = self.sound();
         format!(
             "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\na={}\r\n",
             self.phone.sequence,
-            sound(self.number).port(),
-            self.direction
+            sound.port(),
+            self.direction,
+            ip = sound.ip(),
         )
     }
 
-    /// Whether it waits for nothing.
+    /// Whether it is in a call and waits for nothing.
     pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_empty()
+        self.state == State::Up && self.requests.is_empty()
     }
 
     pub(super) fn next(&self) -> Option<u64> {
-        self.pending.iter().map(|pending| pending.next.min(pending.give_up)).min()
+        let refresh = self.refresh.filter(|_| self.state == State::Up);
+        self.requests.next().into_iter().chain(refresh).min()
     }
 
     /// Calls the room.
     pub(super) fn dial(&mut self, now: u64) -> String {
         self.state = State::Calling;
-        let body = if self.late_offer { String::new() } else { self.description() };
-        let text = self.phone.invite(&body);
-        self.ask("INVITE", now, text)
+        let body = if self.owes_answer { String::new() } else { self.description() };
+        let required = if self.habits.reliable { "Require: 100rel\r\n" } else { "" };
+        self.ask(now, "INVITE", &(self.timer() + required), &body)
     }
 
-    /// Changes the session, unless a change is under way.
+    /// Gives up its INVITE, when it knows that the node has it (RFC 3261 section 9.1).
+    pub(super) fn cancel(&mut self, now: u64) -> Option<String> {
+        let invite = self.requests.of("INVITE").filter(|invite| invite.is_heard)?;
+        let phone = Phone { sequence: invite.sequence, tag: String::new(), ..self.phone.clone() };
+        let text = phone.request("CANCEL", &branch("INVITE", phone.sequence), "");
+        self.state = State::Ending;
+        self.requests.add(now, "CANCEL", phone.sequence, text.clone());
+        Some(text)
+    }
+
+    /// Changes the session, unless a request is under way.
     pub(super) fn change(&mut self, now: u64, direction: &'static str) -> Option<String> {
-        if self.state != State::Up || !self.is_settled() {
+        if !self.is_settled() {
             return None;
         }
         self.direction = direction;
-        let text = self.phone.invite(&self.description());
-        Some(self.ask("INVITE", now, text))
+        Some(self.ask(now, "INVITE", &self.timer(), &self.description()))
     }
 
     /// Refreshes the session.
     pub(super) fn update(&mut self, now: u64) -> Option<String> {
-        if self.state != State::Up || !self.is_settled() {
-            return None;
-        }
-        let text = self.phone.request("UPDATE", &format!("n{}", self.phone.sequence), "");
-        Some(self.ask("UPDATE", now, text))
+        self.is_settled().then(|| self.ask(now, "UPDATE", &self.timer(), ""))
     }
 
     pub(super) fn hang_up(&mut self, now: u64) -> Option<String> {
-        if self.state != State::Up || !self.is_settled() {
+        if !self.is_settled() {
             return None;
         }
         self.state = State::Ending;
-        let text = self.phone.request("BYE", &format!("n{}", self.phone.sequence), "");
-        Some(self.ask("BYE", now, text))
+        Some(self.ask(now, "BYE", "", ""))
     }
 
-    /// Sends a request with the present CSeq; the next one has the next.
-    fn ask(&mut self, method: &'static str, now: u64, text: String) -> String {
-        let sequence = self.phone.sequence;
-        let (next, give_up) = (now + T1, now + LIMIT);
-        self.pending.push(Pending {
-            method,
-            sequence,
-            text: text.clone(),
-            next,
-            pause: T1,
-            give_up,
-            provisional: false,
-        });
-        if method != "INVITE" {
-            self.phone.sequence += 1;
-        }
+    /// What its requests say about session timers.
+    fn timer(&self) -> String {
+        let refreshes = "Supported: timer\r\nSession-Expires: 120;refresher=uac\r\n";
+        if self.habits.refreshes { refreshes.into() } else { String::new() }
+    }
+
+    /// Sends a request with the next CSeq.
+    fn ask(&mut self, now: u64, method: &'static str, headers: &str, body: &str) -> String {
+        let text = self.request(method, self.phone.sequence, headers, body);
+        self.requests.add(now, method, self.phone.sequence, text.clone());
+        self.phone.sequence += 1;
         text
     }
 
-    /// Repeats what is due.
+    fn request(&self, method: &str, sequence: u32, headers: &str, body: &str) -> String {
+        let extra = self.phone.extra.clone() + headers;
+        let phone = Phone { sequence, extra, ..self.phone.clone() };
+        phone.request(method, &branch(method, sequence), body)
+    }
+
+    /// Sends what is due.
     pub(super) fn pass_time(&mut self, now: u64) -> Vec<String> {
-        let mut sent = Vec::new();
-        for pending in &mut self.pending {
-            if pending.next <= now {
-                pending.pause = (pending.pause * 2).min(8 * T1);
-                pending.next = now + pending.pause;
-                sent.extend((!pending.provisional).then(|| pending.text.clone()));
-            }
+        let mut sent = self.requests.due(now);
+        if let Some(pending) = self.requests.given_up(now) {
+            self.fault = Some(format!("its {} is never answered", pending.method));
         }
-        let given_up: Vec<_> = self.pending.extract_if(.., |pending| pending.give_up <= now).collect();
-        for pending in given_up {
-            match pending.method {
-                // RFC 3261 section 8.1.3.1: a timeout counts as 408, which ends the dialog.
-                "INVITE" if self.state == State::Calling => self.state = State::Over(By::Refusal),
-                "BYE" => self.state = State::Over(By::Caller),
-                _ => {}
-            }
+        if self.state == State::Up && self.refresh.is_some_and(|at| at <= now) {
+            self.refresh = Some(now + REFRESH_PAUSE);
+            sent.extend(self.update(now));
         }
         sent
     }
 
+    /// Its connection has broken: what it still wants to know goes over another one.
+    pub(super) fn reconnected(&mut self) -> Vec<String> {
+        self.requests.again()
+    }
+
     /// Takes in a message of the node; returns what it sends then.
-    pub(super) fn receive(&mut self, text: &str) -> Vec<String> {
+    pub(super) fn receive(&mut self, now: u64, text: &str) -> Vec<String> {
         if !text.contains(&format!("Call-ID: {}\r\n", self.phone.call_id)) {
             return Vec::new();
         }
         match text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse::<u16>().ok()) {
-            Some(status) => self.answered(status, text),
+            Some(status) => self.answered(now, status, text),
             None => self.asked(text),
         }
     }
 
-    fn answered(&mut self, status: u16, text: &str) -> Vec<String> {
+    fn answered(&mut self, now: u64, status: u16, text: &str) -> Vec<String> {
         let mut cseq = header(text, "CSeq").split(' ');
         let sequence: u32 = cseq.next().and_then(|number| number.parse().ok()).expect("a number");
         let method = cseq.next().expect("a method");
-        let place = self.pending.iter().position(|p| p.sequence == sequence && p.method == method);
         if status < 200 {
-            place.into_iter().for_each(|place| self.pending[place].provisional = true);
-            return Vec::new();
+            return self.provisional(now, method, sequence, text).into_iter().collect();
         }
-        let is_new = place.map(|place| self.pending.remove(place)).is_some();
+        let pending = self.requests.answered(method, sequence);
+        let is_new = pending.is_some();
         match (method, status) {
-            ("INVITE", 200..=299) => self.accepted(sequence, text, is_new),
-            ("INVITE", _) => self.refused(sequence, text, is_new),
-            ("BYE", _) if is_new => {
-                self.state = State::Over(By::Caller);
-                Vec::new()
+            ("INVITE", 200..=299) => return self.accepted(now, sequence, text, is_new),
+            ("INVITE", _) => return self.refused(sequence, text, is_new),
+            ("BYE", _) if is_new => self.state = State::Over(By::Caller),
+            ("UPDATE", 200) if is_new => self.agree_refresh(now, text),
+            ("PRACK", 300..) if pending.is_some_and(|prack| !prack.is_sent_again) => {
+                let is_wanted = matches!(self.state, State::Calling | State::Up);
+                self.fault = is_wanted.then(|| format!("its PRACK is answered {status}"));
             }
-            _ => Vec::new(),
+            _ => {}
         }
+        Vec::new()
     }
 
-    fn accepted(&mut self, sequence: u32, text: &str, is_new: bool) -> Vec<String> {
+    /// A provisional response: a reliable one is acknowledged, once (RFC 3262 section 4).
+    fn provisional(&mut self, now: u64, method: &str, sequence: u32, text: &str) -> Option<String> {
+        let is_first = self.phone.tag.is_empty() && self.requests.of("INVITE").is_some();
+        self.requests.heard(method, sequence);
+        let rseq = text.lines().find_map(|line| line.strip_prefix("RSeq: ")).filter(|_| is_first)?;
+        self.phone.answered(text);
+        Some(self.ask(now, "PRACK", &format!("RAck: {rseq} {sequence} INVITE\r\n"), ""))
+    }
+
+    fn accepted(&mut self, now: u64, sequence: u32, text: &str, is_new: bool) -> Vec<String> {
         if !is_new {
             return self.acks.iter().filter(|(of, _)| *of == sequence).map(|(_, ack)| ack.clone()).collect();
         }
-        if self.state == State::Calling {
-            self.phone.answered(text);
-            self.state = State::Up;
-        }
+        self.phone.answered(text);
         let port = text.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
         self.node = port.map(|port| SocketAddr::new([192, 0, 2, 1].into(), port));
-        let offered = std::mem::take(&mut self.late_offer);
-        let body = if offered { self.description() } else { String::new() };
-        let ack = self.phone.ack(&body);
+        let body = if std::mem::take(&mut self.owes_answer) { self.description() } else { String::new() };
+        let ack = self.request("ACK", sequence, "", &body);
         self.acks.push((sequence, ack.clone()));
-        vec![ack]
+        self.agreed = (now, self.direction);
+        self.agree_refresh(now, text);
+        match self.state {
+            // Its CANCEL has crossed the answer.
+            State::Ending => vec![ack, self.ask(now, "BYE", "", "")],
+            State::Calling => {
+                self.state = State::Up;
+                vec![ack]
+            }
+            State::Idle | State::Up | State::Over(_) => vec![ack],
+        }
+    }
+
+    /// Reads who refreshes the session (RFC 4028 section 7.2): after half of its interval.
+    fn agree_refresh(&mut self, now: u64, text: &str) {
+        let (seconds, refresher) = header(text, "Session-Expires").split_once(';').expect("a refresher");
+        let interval: u64 = seconds.parse().expect("seconds");
+        self.refresh = (refresher == "refresher=uac").then_some(now + interval * 1000 / 2);
     }
 
     fn refused(&mut self, sequence: u32, text: &str, is_new: bool) -> Vec<String> {
         if is_new {
-            self.phone.sequence = sequence + 1;
-            if self.state == State::Calling {
-                self.state = State::Over(By::Refusal);
+            self.direction = self.agreed.1;
+            match self.state {
+                State::Calling => self.state = State::Over(By::Refusal),
+                State::Ending => self.state = State::Over(By::Caller),
+                State::Idle | State::Up | State::Over(_) => {}
             }
         }
-        let to = header(text, "To");
-        let ack = Phone { sequence, tag: String::new(), ..self.phone.clone() };
-        let ack = ack.request("ACK", &format!("i{sequence}"), "");
-        vec![ack.replace("To: <sip:meet@192.0.2.1>\r\n", &format!("To: {to}\r\n"))]
+        let phone = Phone { sequence, tag: String::new(), ..self.phone.clone() };
+        let ack = phone.request("ACK", &branch("INVITE", sequence), "");
+        vec![ack.replace("To: <sip:meet@192.0.2.1>\r\n", &format!("To: {}\r\n", header(text, "To")))]
     }
 
     /// A request of the node.
@@ -244,9 +289,12 @@ impl Caller {
             "BYE" => {
                 if !matches!(self.state, State::Over(_)) {
                     self.state = State::Over(if self.state == State::Ending { By::Caller } else { By::Node });
-                    self.pending.clear();
+                    self.requests.forget();
                 }
                 vec![response(text, "200 OK", "", "")]
+            }
+            "INVITE" if self.requests.of("INVITE").is_some() => {
+                vec![response(text, "491 Request Pending", "", "")]
             }
             "INVITE" if self.state == State::Up => {
                 let contact = format!("Contact: {}\r\n", self.phone.contact);
@@ -282,12 +330,12 @@ impl Caller {
     }
 }
 
-/// Where a caller is called.
-pub(super) fn address(number: usize) -> SocketAddr {
-    ([192, 0, 2, 10 + number as u8], 5062).into()
-}
-
-/// Where a caller wants its sound.
-pub(super) fn sound(number: usize) -> SocketAddr {
-    ([192, 0, 2, 10 + number as u8], 4000).into()
+/// The branch of a request. That of a CANCEL, and of the ACK for a refusal, is its INVITE's.
+fn branch(method: &str, sequence: u32) -> String {
+    let kind = match method {
+        "INVITE" => "i",
+        "ACK" => "a",
+        _ => "n",
+    };
+    format!("{kind}{sequence}")
 }

@@ -1,6 +1,13 @@
 //! What must hold in every world.
 
+use std::net::SocketAddr;
+
+use sip::transport::flow::Connection;
+
+use super::address;
 use super::caller::{By, Caller, State};
+use super::habits::Access;
+use super::proxy::PROXY;
 use super::world::World;
 
 /// How much of what was heard must be right: the first packets are from before all sound has begun.
@@ -17,14 +24,44 @@ pub(super) fn count_is_the_truth(world: &World) -> Result<(), String> {
     }
 }
 
-/// No call ends but by its caller: the network is never bad for long enough.
+/// No call ends but by its caller, and none is refused: the network is never bad for long enough.
 pub(super) fn is_ended_by_its_caller(world: &World, number: usize) -> Result<(), String> {
     match world.callers[number].state {
         State::Over(By::Node) => {
             Err(format!("at {} ms the call of caller {number} was ended by the node", world.now))
         }
-        State::Idle | State::Calling | State::Up | State::Ending | State::Over(_) => Ok(()),
+        State::Over(By::Refusal) => {
+            Err(format!("at {} ms caller {number} was refused by a node that takes calls", world.now))
+        }
+        State::Idle | State::Calling | State::Up | State::Ending | State::Over(By::Caller) => Ok(()),
     }
+}
+
+/// Every request of a caller is answered, with what it should be.
+pub(super) fn no_request_of_a_caller_fails(world: &World) -> Result<(), String> {
+    let failed = world.callers.iter().find_map(|caller| Some((caller.number, caller.fault.as_ref()?)));
+    match failed {
+        Some((number, fault)) => Err(format!("at {} ms caller {number} finds that {fault}", world.now)),
+        None => Ok(()),
+    }
+}
+
+/// What a caller behind a proxy gets comes from there.
+pub(super) fn comes_the_way_of_the_call(
+    world: &World,
+    number: usize,
+    from: SocketAddr,
+) -> Result<(), String> {
+    let is_proxied = world.callers[number].habits.access == Access::Proxied;
+    if is_proxied && from != address(PROXY) {
+        return Err(format!("at {} ms a message came to caller {number} past its proxy", world.now));
+    }
+    Ok(())
+}
+
+/// The node has closed a connection, though everything that came over it was right.
+pub(super) fn closes_a_connection(connection: Connection) -> String {
+    format!("the node closes {connection:?}, whose messages are right")
 }
 
 /// Everyone who is in a call both ways hears the sum of all others who are, and not itself.

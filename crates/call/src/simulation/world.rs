@@ -1,55 +1,46 @@
-//! The world: a node, its callers, a stranger, and time.
+//! The world: a node, its callers, a stranger, and what happens in the life of it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use sip::message;
-use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
 
 use crate::admission::{Admission, Closed};
 use crate::audio::Participant;
-use crate::media::control::Channel;
 use crate::media::random::Sequence;
-use crate::media::shard::{Input as MediaInput, LegId, Output as MediaOutput, Shard};
-use crate::rooms::{Room, Rooms};
+use crate::media::shard::{LegId, Shard};
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::{Settings, SourceRate};
-use crate::signalling::{Input, Output, UserAgent};
-use crate::time::Time;
+use crate::signalling::UserAgent;
+use crate::signalling::kit::NODE;
 
-use super::caller::{Caller, State, address, sound};
-use super::network::{End, Habits, Message, Network};
+use super::caller::{Caller, State};
+use super::habits::{Access, Habits};
+use super::network::{Network, Quality, SPARED};
 use super::oracle;
+use super::sabotage::Sabotage;
+use super::streams::Streams;
+use super::translator::{Binding, Outside, Translator};
 
-const NODE: &str = "192.0.2.1:5060";
 /// Who forges.
-const STRANGER: &str = "203.0.113.66:6666";
+pub(super) const STRANGER: &str = "203.0.113.66:6666";
 const CALLERS: usize = 4;
-/// How long callers do something at random, over a bad network.
+/// How long callers do something at random, over a bad network, in milliseconds.
 const UNREST: u64 = 20_000;
 /// How long all that is under way takes to end over a fair network.
 const SETTLE: u64 = 40_000;
-/// How long sound flows, and how much of it is judged.
+/// How long the network is poor afterwards: every session is refreshed meanwhile.
+const POOR: u64 = 50_000;
+/// How long sound flows that is judged.
 const SOUND: u64 = 2_000;
-
-/// A fault of the node that the oracle must notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sabotage {
-    None,
-    /// A leg stays in its conference after its call.
-    KeepLegs,
-    /// A call that is confirmed sends no sound.
-    LoseStart,
-    /// A caller's sound is mixed in under another name, so that it hears itself.
-    MixOwnSound,
-    /// A stranger gets the sound of a call.
-    SendToStranger,
-    /// Maintenance mode ends calls.
-    HangUpInMaintenance,
-    /// The count of calls stays at none.
-    CountNothing,
-}
+/// How long sound of a new source may take to be accepted: the pause of the one before, and the jitter buffer.
+const RESTORED: u64 = 800;
+/// The interval of all sessions: they are refreshed after a minute, and may be tried again twice before they lapse.
+const SESSION: Duration = Duration::from_secs(120);
+/// How long a proxy takes to start again.
+const RESTART: u64 = 1_500;
 
 pub(super) struct World {
     pub(super) now: u64,
@@ -57,43 +48,57 @@ pub(super) struct World {
     pub(super) callers: Vec<Caller>,
     /// Everything that was sent over the network, as one number.
     pub(super) trace: u64,
-    sabotage: Sabotage,
+    pub(super) sabotage: Sabotage,
     random: Sequence,
-    network: Network,
-    shard: Shard,
+    pub(super) network: Network,
+    pub(super) streams: Streams,
+    pub(super) translator: Translator,
+    /// The proxy forwards nothing before.
+    pub(super) proxy_from: u64,
+    pub(super) shard: Shard,
     /// The legs in the conference, and the port that each has.
     pub(super) legs: BTreeMap<LegId, SocketAddr>,
-    ports: BTreeMap<Participant, SocketAddr>,
-    last_port: u16,
+    pub(super) ports: BTreeMap<Participant, SocketAddr>,
+    pub(super) last_port: u16,
+    /// Where the translator had bound the sound of a caller before.
+    pub(super) bound_before: BTreeMap<SocketAddr, SocketAddr>,
+    /// What has happened how often.
+    pub(super) seen: BTreeMap<&'static str, u64>,
 }
 
 impl World {
     pub(super) fn new(seed: u64, sabotage: Sabotage) -> World {
-        let node: SocketAddr = NODE.parse().expect("an address");
-        let mut settings = Settings::new(node, node.ip());
-        settings.source_rate = SourceRate { admitted: 1000, burst: 1000, answered: 1000 };
-        let listeners =
-            Listeners(vec![Listener { protocol: Protocol::Udp, address: node, advertised: None }]);
-        let rooms = Rooms::new([Room { name: "Meeting".into(), aliases: vec!["meet".into()] }]);
         let mut random = Sequence::new(seed);
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&random.next().to_be_bytes());
-        let agent = UserAgent::new(settings.clone(), listeners, rooms, Admission::Open, bytes);
+        let ring_time = Duration::from_millis([0, 0, 1000, 4000][(random.next() % 4) as usize]);
+        let agent = agent(ring_time, bytes);
+        let callers = (0..CALLERS).map(|number| Caller::new(number, Habits::new(&mut random))).collect();
+        let mut streams = Streams::new(random.next());
+        streams.forgets_portions = sabotage == Sabotage::ForgetPortions;
         World {
             now: 1000,
+            shard: Shard::new(Duration::from_secs(60), "node".into()),
             agent,
-            callers: (0..CALLERS)
-                .map(|number| Caller::new(number, random.next().is_multiple_of(3)))
-                .collect(),
+            callers,
             trace: 0,
             sabotage,
             network: Network::new(random.next()),
+            streams,
             random,
-            shard: Shard::new(settings.media_timeout, "node".into()),
+            translator: Translator::default(),
+            proxy_from: 0,
             legs: BTreeMap::new(),
             ports: BTreeMap::new(),
             last_port: 40_000,
+            bound_before: BTreeMap::new(),
+            seen: BTreeMap::new(),
         }
+    }
+
+    /// Notes that something has happened.
+    pub(super) fn see(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
     }
 
     /// How many calls were confirmed.
@@ -101,42 +106,45 @@ impl World {
         self.agent.stats().carried
     }
 
+    /// How many callers are in a call.
+    pub(super) fn up(&self) -> usize {
+        self.callers.iter().filter(|caller| caller.state == State::Up).count()
+    }
+
     /// Lives the world to its end.
     ///
     /// # Errors
     /// The promise that was broken first.
     pub(super) fn run(&mut self) -> Result<(), String> {
+        if self.sabotage == Sabotage::RefuseCalls {
+            self.agent.set_admission(Admission::Closed(Closed::maintenance_mode()));
+        }
         self.unrest()?;
         self.calm(SETTLE)?;
-        for number in 0..CALLERS {
-            if let Some(text) = self.callers[number].change(self.now, "sendrecv") {
-                self.send(number, text);
-            }
-        }
-        self.calm(1000)?;
+        self.restore()?;
+        self.play()?;
+        self.bind_anew()?;
+        self.refresh()?;
+        self.restore()?;
         self.play()?;
         self.maintain()?;
-        for number in 0..CALLERS {
-            if let Some(text) = self.callers[number].hang_up(self.now) {
-                self.send(number, text);
-            }
-        }
-        self.calm(200_000)?;
+        self.end()?;
         oracle::is_empty(self)
     }
 
-    /// Callers call, change, refresh and hang up at random.
+    /// Callers call, change, refresh, give up and hang up at random; connections break, and the proxy is restarted.
     fn unrest(&mut self) -> Result<(), String> {
-        self.network.habits = Habits::Bad;
+        self.network.quality = Quality::Bad;
         let end = self.now + UNREST;
         while self.now < end {
             let pause = 1 + self.random.next() % 1500;
             self.pass(pause)?;
             let number = (self.random.next() % CALLERS as u64) as usize;
-            let (choice, now) = (self.random.next() % 8, self.now);
+            let (choice, now) = (self.random.next() % 10, self.now);
             let caller = &mut self.callers[number];
             let text = match (caller.state, choice) {
                 (State::Idle, _) => Some(caller.dial(now)),
+                (State::Calling, 0) => caller.cancel(now),
                 (_, 0) => caller.change(now, "sendonly"),
                 (_, 1) => caller.change(now, "inactive"),
                 (_, 2 | 3) => caller.change(now, "sendrecv"),
@@ -144,12 +152,53 @@ impl World {
                 (_, 5) => caller.hang_up(now),
                 _ => None,
             };
-            match text {
-                Some(text) => self.send(number, text),
-                None => self.forge(number),
+            match (text, choice, caller.habits.access) {
+                (Some(text), _, _) => self.send(number, text)?,
+                (None, 6, Access::Connected) => self.break_connections(number)?,
+                (None, 6, Access::Proxied) => self.restart_proxy(),
+                (None, _, _) => self.forge(number),
             }
         }
         Ok(())
+    }
+
+    fn restart_proxy(&mut self) {
+        self.see("restart of the proxy");
+        self.proxy_from = self.now + RESTART;
+    }
+
+    /// Every session is refreshed over a poor network. Connections break, the proxy is restarted, ports are bound anew,
+    /// and changes meet the refreshes.
+    fn refresh(&mut self) -> Result<(), String> {
+        self.network.quality = Quality::Poor;
+        for number in 0..CALLERS {
+            let (pause, choice) = (self.random.next() % (2 * POOR / CALLERS as u64), self.random.next() % 3);
+            self.pass(pause)?;
+            match (self.callers[number].habits.access, choice) {
+                // The refresh opens another one.
+                (Access::Connected, _) => self.break_connections(number)?,
+                (Access::Proxied, 0) => self.restart_proxy(),
+                (Access::Translated, 0) if self.is_at_rest(number) => self.bind(number, Binding::Ports),
+                (_, 0) => {}
+                (_, 1) => self.change(number, "sendonly")?,
+                (_, _) => self.change(number, "sendrecv")?,
+            }
+        }
+        self.pass(POOR)?;
+        self.calm(SETTLE)
+    }
+
+    /// Whether nothing of a call is under way that a poor network could have lost.
+    fn is_at_rest(&self, number: usize) -> bool {
+        let caller = &self.callers[number];
+        caller.is_settled() && caller.agreed.0 + SPARED < self.now
+    }
+
+    fn change(&mut self, number: usize, direction: &'static str) -> Result<(), String> {
+        match self.callers[number].change(self.now, direction) {
+            Some(text) => self.send(number, text),
+            None => Ok(()),
+        }
     }
 
     /// The stranger sends what a caller could have sent, without its tags.
@@ -159,191 +208,124 @@ impl World {
         phone.tag = ";tag=guessed".into();
         phone.sequence += 100;
         let text = phone.request("BYE", &format!("forged{}", self.now), "");
-        self.network.send(self.now, Message { to: End::Node, from: None, text });
+        let (from, to) = (super::address(STRANGER), super::address(NODE));
+        self.send_datagram(from, to, text);
     }
 
     /// Lets time pass over a fair network.
     fn calm(&mut self, length: u64) -> Result<(), String> {
-        self.network.habits = Habits::Fair;
+        self.network.quality = Quality::Fair;
         self.pass(length)
+    }
+
+    /// All who are in a call want it both ways again. The change of one meets a refresh of the node at times.
+    fn restore(&mut self) -> Result<(), String> {
+        let begin = self.now;
+        for _ in 0..3 {
+            for number in 0..CALLERS {
+                if self.callers[number].agreed.0 < begin {
+                    self.change(number, "sendrecv")?;
+                }
+            }
+            self.calm(2500)?;
+        }
+        Ok(())
     }
 
     /// Everybody sends sound, and so does the stranger; then what was heard is judged.
     fn play(&mut self) -> Result<(), String> {
         self.callers.iter_mut().for_each(|caller| caller.heard.clear());
-        let stranger: SocketAddr = STRANGER.parse().expect("an address");
-        for _ in 0..SOUND / 20 {
-            for number in 0..CALLERS {
-                let caller = &mut self.callers[number];
-                if let (State::Up, "sendrecv", Some(node)) = (caller.state, caller.direction, caller.node) {
-                    let datagram = caller.say();
-                    self.play_to(node, sound(number), &datagram);
-                    self.play_to(node, stranger, &datagram);
-                }
-            }
-            self.pass(20)?;
-            self.tick()?;
-        }
+        self.sound(SOUND)?;
         oracle::everyone_hears_everyone_else(self)
     }
 
-    fn play_to(&mut self, port: SocketAddr, from: SocketAddr, datagram: &[u8]) {
-        let leg = self.legs.iter().find(|(_, address)| **address == port).map(|(leg, _)| *leg);
-        if let Some(leg) = leg {
-            let input = MediaInput::Datagram { leg, channel: Channel::Media, from, datagram };
-            self.shard.handle(Time(self.now), input);
+    /// The translator binds callers anew in the middle of their calls, and some of them send a re-INVITE for that.
+    fn bind_anew(&mut self) -> Result<(), String> {
+        let behind = |caller: &Caller| caller.habits.access == Access::Translated && caller.is_settled();
+        let numbers: Vec<usize> = (0..CALLERS).filter(|number| behind(&self.callers[*number])).collect();
+        if numbers.is_empty() {
+            return Ok(());
         }
+        for number in numbers {
+            match self.random.next() % 4 {
+                0 => self.bind(number, Binding::Sound),
+                1 => self.bind(number, Binding::Ports),
+                2 => {
+                    self.bind(number, Binding::Ports);
+                    self.change(number, "sendrecv")?;
+                }
+                _ => {
+                    self.bind(number, Binding::Address);
+                    self.change(number, "sendrecv")?;
+                }
+            }
+        }
+        self.sound(RESTORED)?;
+        self.play()
     }
 
-    fn tick(&mut self) -> Result<(), String> {
-        let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
-        self.shard.tick(Time(self.now), |output| {
-            if let MediaOutput::Send { channel: Channel::Media, to, datagram, .. } = output {
-                sent.push((to, datagram.to_vec()));
+    /// The translator binds a caller anew.
+    fn bind(&mut self, number: usize, binding: Binding) {
+        let (signalling, sound) = (self.callers[number].address(), self.callers[number].sound());
+        let before = self.translator.outward(sound);
+        self.bound_before.insert(sound, before);
+        match binding {
+            Binding::Sound => {
+                self.see("new port for sound");
+                self.translator.bind(sound, Outside::First);
             }
-        });
-        if self.sabotage == Sabotage::SendToStranger {
-            sent.first_mut().into_iter().for_each(|(to, _)| *to = STRANGER.parse().expect("an address"));
+            Binding::Ports => {
+                self.see("new ports");
+                self.translator.bind(sound, Outside::First);
+                self.translator.bind(signalling, Outside::First);
+            }
+            Binding::Address => {
+                self.see("new address");
+                self.translator.bind(sound, Outside::Second);
+                self.translator.bind(signalling, Outside::Second);
+            }
         }
-        for (to, datagram) in sent {
-            let caller = self.callers.iter_mut().find(|caller| sound(caller.number) == to);
-            let caller = caller.ok_or(format!("sound goes to {to}, a stranger"))?;
-            caller.hear(&datagram);
-        }
-        Ok(())
     }
 
     /// Maintenance mode begins: calls go on, and nobody new is admitted.
     fn maintain(&mut self) -> Result<(), String> {
-        let up = |world: &World| world.callers.iter().filter(|caller| caller.state == State::Up).count();
-        let before = up(self);
+        let before = self.up();
         self.agent.set_admission(Admission::Closed(Closed::maintenance_mode()));
         if self.sabotage == Sabotage::HangUpInMaintenance {
             self.act(UserAgent::shut_down)?;
         }
         self.calm(30_000)?;
-        if up(self) == before {
+        if self.up() == before {
             Ok(())
         } else {
             Err("calls were ended by the node in maintenance mode".into())
         }
     }
 
-    fn send(&mut self, number: usize, text: String) {
-        self.note(&text);
-        let from = Some(End::Caller(number));
-        self.network.send(self.now, Message { to: End::Node, from, text });
-    }
-
-    fn note(&mut self, text: &str) {
-        let fold = |trace: u64, byte: u8| (trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        self.trace = text.bytes().fold(self.trace.wrapping_add(self.now), fold);
-    }
-
-    /// Lets time pass, from event to event.
-    fn pass(&mut self, length: u64) -> Result<(), String> {
-        let end = self.now + length;
-        loop {
-            let callers = self.callers.iter().filter_map(Caller::next).min();
-            let agent = self.agent.next_deadline().map(|at| at.0);
-            let next = [callers, agent, self.network.next()].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
-            self.now = self.now.max(next);
-            while let Some(message) = self.network.arrived(self.now) {
-                self.deliver(&message)?;
-            }
+    /// Everybody hangs up.
+    fn end(&mut self) -> Result<(), String> {
+        while self.up() > 0 {
             for number in 0..CALLERS {
-                for text in self.callers[number].pass_time(self.now) {
-                    self.send(number, text);
+                if let Some(text) = self.callers[number].hang_up(self.now) {
+                    self.send(number, text)?;
                 }
             }
-            self.act(UserAgent::pass_time)?;
+            self.calm(1000)?;
         }
-        self.now = end;
-        Ok(())
+        self.calm(200_000)
     }
+}
 
-    fn deliver(&mut self, message: &Message) -> Result<(), String> {
-        match message.to {
-            End::Caller(number) => {
-                for text in self.callers[number].receive(&message.text) {
-                    self.send(number, text);
-                }
-                oracle::is_ended_by_its_caller(self, number)
-            }
-            End::Node => {
-                let from = match message.from {
-                    Some(End::Caller(number)) => address(number),
-                    Some(End::Node) | None => STRANGER.parse().expect("an address"),
-                };
-                let read = message::datagram(message.text.as_bytes());
-                let local = NODE.parse().expect("an address");
-                let input = TransportInput::Datagram { local, remote: from, read };
-                self.act(|agent, now| agent.handle(now, Input::Transport(input)))
-            }
-        }
-    }
-
-    fn act(&mut self, act: impl FnOnce(&mut UserAgent, Time) -> Vec<Output>) -> Result<(), String> {
-        let mut outputs = act(&mut self.agent, Time(self.now));
-        while !outputs.is_empty() {
-            let inputs: Vec<_> = outputs.drain(..).filter_map(|output| self.perform(output)).collect();
-            let now = Time(self.now);
-            outputs = inputs.into_iter().flat_map(|input| self.agent.handle(now, input)).collect();
-        }
-        oracle::count_is_the_truth(self)
-    }
-
-    /// The calls that the node counts.
-    pub(super) fn counted(&self) -> usize {
-        if self.sabotage == Sabotage::CountNothing { 0 } else { self.agent.counted().0 as usize }
-    }
-
-    fn perform(&mut self, output: Output) -> Option<Input> {
-        let now = Time(self.now);
-        match output {
-            Output::Send { flow, bytes } => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                self.note(&text);
-                let number = (0..CALLERS).find(|number| address(*number) == flow.remote)?;
-                let from = Some(End::Node);
-                self.network.send(self.now, Message { to: End::Caller(number), from, text });
-                None
-            }
-            Output::OpenPort { call, .. } => {
-                self.last_port += 2;
-                let port = SocketAddr::new([192, 0, 2, 1].into(), self.last_port);
-                self.ports.insert(call, port);
-                Some(Input::PortOpened { call, address: port })
-            }
-            Output::Join { call, room, plan, outgoing } => {
-                let leg = LegId(call.0);
-                self.legs.extend(self.ports.get(&call).map(|port| (leg, *port)));
-                let participant = if self.sabotage == Sabotage::MixOwnSound { Participant(0) } else { call };
-                self.shard.handle(now, MediaInput::Join { leg, room, participant, plan, outgoing });
-                None
-            }
-            Output::Start(call) => {
-                if self.sabotage != Sabotage::LoseStart {
-                    self.shard.handle(now, MediaInput::Start { leg: LegId(call.0) });
-                }
-                None
-            }
-            Output::Change { call, plan } => {
-                self.shard.handle(now, MediaInput::Change { leg: LegId(call.0), plan });
-                None
-            }
-            Output::Release(call) => {
-                self.ports.remove(&call);
-                if self.sabotage != Sabotage::KeepLegs {
-                    self.legs.remove(&LegId(call.0));
-                    self.shard.handle(now, MediaInput::Leave { leg: LegId(call.0) });
-                }
-                Some(Input::Released(call))
-            }
-            Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
-            Output::Connect { peer, .. } => Some(Input::Transport(TransportInput::NotOpened(peer))),
-            Output::Disconnect(_) | Output::ProbeOver => None,
-        }
-    }
+/// The node.
+fn agent(ring_time: Duration, seed: [u8; 32]) -> UserAgent {
+    let node = super::address(NODE);
+    let mut settings = Settings::new(node, node.ip());
+    settings.source_rate =
+        SourceRate { admitted: 1000, burst: 1000, answered: 1000, ..SourceRate::default() };
+    (settings.ring_time, settings.session_interval) = (ring_time, SESSION);
+    let one = |protocol| Listener { protocol, address: node, advertised: None };
+    let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
+    let meeting = Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone };
+    let rooms = Rooms::new([meeting]);
+    UserAgent::new(settings, listeners, rooms, Admission::Open, seed)
 }

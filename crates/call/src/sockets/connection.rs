@@ -14,8 +14,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::driver::Driver;
 use crate::signalling::Input;
@@ -54,23 +52,26 @@ pub(super) fn admit(driver: &Driver, stream: TcpStream, kind: Stream) -> Option<
 }
 
 impl Unserved<TcpStream> {
-    /// Has TLS accept the connection; `None` when that fails, or takes too long.
-    pub(super) async fn secured(
+    /// Shakes hands by TLS.
+    ///
+    /// # Errors
+    /// That fails, or takes too long, or the connection is closed meanwhile.
+    pub(super) async fn secured<S, H: Future<Output = io::Result<S>>>(
         self,
         driver: &Driver,
-        acceptor: &TlsAcceptor,
-    ) -> Option<Unserved<TlsStream<TcpStream>>> {
+        handshake: impl FnOnce(TcpStream) -> H,
+    ) -> io::Result<Unserved<S>> {
         let Unserved { stream, opened, flow } = self;
-        let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream));
+        let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, handshake(stream));
         let stream = tokio::select! {
-            () = opened.closed.cancelled() => None,
-            stream = handshake => stream.ok().and_then(Result::ok),
+            () = opened.closed.cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
+            stream = handshake => stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
         };
         match stream {
-            Some(stream) => Some(Unserved { stream, opened, flow }),
-            None => {
+            Ok(stream) => Ok(Unserved { stream, opened, flow }),
+            Err(error) => {
                 driver.connections.remove(opened.connection);
-                None
+                Err(error)
             }
         }
     }

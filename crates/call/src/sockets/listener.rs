@@ -1,13 +1,13 @@
-//! Connections that others open, and those that the user agent has opened.
+//! Connections that others open.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sip::transaction::input::Input as TransportInput;
-use sip::transport::flow::{Peer, Stream};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use sip::transport::flow::Stream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
 
@@ -21,8 +21,6 @@ use super::tls::{CertificateError, Identity, LOOK};
 /// How long the listener waits after an error, most likely for want of file descriptors: the next try would fail at
 /// once as well.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may take to open. A transaction gives up after 32 s; a firewall never answers.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Accepts connections, within the limits, until it is cancelled.
 pub(crate) async fn accept(listener: TcpListener, driver: Arc<Driver>) {
@@ -56,6 +54,11 @@ impl TlsListener {
         let acceptor = identity.acceptor()?;
         let listener = TcpListener::bind(settings.address).await?;
         Ok(TlsListener { listener, identity, acceptor })
+    }
+
+    /// The certificate that it shows, and whom it trusts.
+    pub(crate) fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity)
     }
 
     /// The address that was bound, with its real port.
@@ -105,40 +108,9 @@ fn secure(stream: TcpStream, driver: &Arc<Driver>, acceptor: TlsAcceptor) {
     let Some(unserved) = connection::admit(driver, stream, Stream::Tls) else { return };
     let driver = Arc::clone(driver);
     tokio::spawn(async move {
-        if let Some(secured) = unserved.secured(&driver, &acceptor).await {
+        if let Ok(secured) = unserved.secured(&driver, |stream| acceptor.accept(stream)).await {
             driver.handle(Input::Transport(TransportInput::Accepted(secured.flow)));
             secured.serve(&driver);
         }
     });
-}
-
-impl Driver {
-    /// Opens a connection from an address of ours, and reports what becomes of it.
-    pub(crate) fn connect(self: &Arc<Driver>, peer: Peer, local: IpAddr) {
-        let driver = Arc::clone(self);
-        tokio::spawn(async move {
-            let stream = match peer.stream {
-                Stream::Tcp => tokio::time::timeout(CONNECT_LIMIT, open(local, peer.remote)).await.ok(),
-                // This node knows no authority that certifies phones and proxies: they open such connections.
-                Stream::Tls => None,
-            };
-            let unserved = stream
-                .and_then(Result::ok)
-                .and_then(|stream| connection::admit(&driver, stream, Stream::Tcp));
-            match unserved {
-                Some(unserved) => {
-                    let flow = unserved.flow;
-                    driver.handle(Input::Transport(TransportInput::Opened { peer, flow }));
-                    unserved.serve(&driver);
-                }
-                None => driver.handle(Input::Transport(TransportInput::NotOpened(peer))),
-            }
-        });
-    }
-}
-
-async fn open(local: IpAddr, remote: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.bind((local, 0).into())?;
-    socket.connect(remote).await
 }

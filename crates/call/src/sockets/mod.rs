@@ -1,18 +1,22 @@
 //! The sockets of SIP: one UDP socket and one TCP listener on the same address and port, a listener of TLS, and the
-//! connections. They
-//! pass on what comes in and send what is to be sent; what it means is for [`crate::signalling`] to decide.
+//! connections. They pass on what comes in and send what is to be sent; what it means is for [`crate::signalling`] to
+//! decide.
 
 mod connection;
 mod connections;
 mod datagrams;
 mod listener;
+mod opening;
+mod refused;
 mod tls;
 
 pub(crate) use connections::Connections;
 pub(crate) use datagrams::Datagrams;
 pub use listener::TlsError;
 pub(crate) use listener::{TlsListener, accept, accept_tls};
+pub(crate) use refused::Refused;
 pub use tls::CertificateError;
+pub(crate) use tls::Identity;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,18 +1,20 @@
-//! The certificate of SIP over TLS, read from files that are replaced while the node runs.
+//! The certificate of SIP over TLS and the authorities that are trusted, read from files that are replaced while the
+//! node runs.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::client::ClientConfig;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
-use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::settings::TlsSettings;
 
@@ -26,7 +28,7 @@ const FILE_BYTES: u64 = 256 * 1024;
 pub enum CertificateError {
     /// A file cannot be read.
     #[error(
-        "cannot read {path} for SIP over TLS; set certificate and key to files that the node's user can read"
+        "cannot read {path} for SIP over TLS; set certificate, key and trust to files that the node's user can read"
     )]
     File {
         /// Which one.
@@ -54,28 +56,36 @@ pub enum CertificateError {
     },
 }
 
-/// The certificate in use.
+/// The certificate in use, and whom this node trusts.
 #[derive(Debug)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     settings: TlsSettings,
     state: RwLock<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    files: Files,
+    changed: [Option<SystemTime>; 3],
+}
+
+/// What is in the files.
+#[derive(Debug)]
+struct Files {
     key: Arc<CertifiedKey>,
-    changed: [Option<SystemTime>; 2],
+    /// How this node opens connections, if it trusts anybody.
+    client: Option<Arc<ClientConfig>>,
 }
 
 impl Identity {
-    /// Reads the certificate.
+    /// Reads the files.
     ///
     /// # Errors
-    /// It cannot be used.
+    /// One cannot be used.
     pub(super) fn load(settings: &TlsSettings) -> Result<Identity, CertificateError> {
         let changed = changed(settings);
-        let key = Arc::new(read(settings)?);
-        Ok(Identity { settings: settings.clone(), state: RwLock::new(State { key, changed }) })
+        let files = read(settings)?;
+        Ok(Identity { settings: settings.clone(), state: RwLock::new(State { files, changed }) })
     }
 
     /// An acceptor of connections that always uses the certificate of the moment.
@@ -90,10 +100,16 @@ impl Identity {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Reads the files again if one has changed. What cannot be used leaves the certificate as it is.
+    /// A connector that shows the certificate of the moment, and accepts far ends that the authorities of the moment have
+    /// certified; `None` without authorities.
+    pub(super) fn connector(&self) -> Option<TlsConnector> {
+        self.state().files.client.clone().map(TlsConnector::from)
+    }
+
+    /// Reads the files again if one has changed. What cannot be used leaves all as it is.
     pub(super) fn refresh(&self) {
         let changed = changed(&self.settings);
-        if self.state.read().unwrap_or_else(PoisonError::into_inner).changed == changed {
+        if self.state().changed == changed {
             return;
         }
         let read = read(&self.settings);
@@ -101,21 +117,25 @@ impl Identity {
         // Also when it cannot be used: it is said once for each change.
         state.changed = changed;
         match read {
-            Ok(key) => {
-                state.key = Arc::new(key);
-                tracing::info!("the certificate of SIP over TLS was replaced");
+            Ok(files) => {
+                state.files = files;
+                tracing::info!("the certificate of SIP over TLS, or whom it trusts, was replaced");
             }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the new certificate of SIP over TLS cannot be used; the one before stays"
+                "the new files of SIP over TLS cannot be used; those before stay in use"
             ),
         }
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).key))
+        Some(Arc::clone(&self.state().files.key))
     }
 }
 
@@ -123,26 +143,51 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-fn changed(settings: &TlsSettings) -> [Option<SystemTime>; 2] {
-    [&settings.certificate, &settings.key]
-        .map(|path| fs::metadata(path).and_then(|file| file.modified()).ok())
+fn changed(settings: &TlsSettings) -> [Option<SystemTime>; 3] {
+    let TlsSettings { certificate, key, trust, address: _ } = settings;
+    [Some(certificate), Some(key), trust.as_ref()]
+        .map(|path| path.and_then(|path| fs::metadata(path).and_then(|file| file.modified()).ok()))
 }
 
-fn read(settings: &TlsSettings) -> Result<CertifiedKey, CertificateError> {
-    let pem =
-        |path: &Path, why: &dyn ToString| CertificateError::Pem { path: path.into(), why: why.to_string() };
+fn read(settings: &TlsSettings) -> Result<Files, CertificateError> {
+    let key = Arc::new(certified_key(settings)?);
+    let client = settings.trust.as_ref().map(|trust| client(trust, &key)).transpose()?;
+    Ok(Files { key, client: client.map(Arc::new) })
+}
+
+fn certified_key(settings: &TlsSettings) -> Result<CertifiedKey, CertificateError> {
     let (certificate, key) = (&settings.certificate, &settings.key);
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes(certificate)?).collect();
-    let chain = chain.map_err(|error| pem(certificate, &error))?;
-    if chain.is_empty() {
-        return Err(pem(certificate, &"it has no certificate"));
-    }
+    let chain = certificates(certificate)?;
     let private = PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| pem(key, &error))?;
     CertifiedKey::from_der(chain, private, &provider()).map_err(|source| CertificateError::Pair {
         certificate: certificate.clone(),
         key: key.clone(),
         source,
     })
+}
+
+/// How connections are opened to far ends that these authorities have certified. The library checks that the certificate
+/// is for the name or the address of the far end (RFC 5922 section 7.2), by its entries for DNS names and addresses.
+fn client(trust: &Path, key: &Arc<CertifiedKey>) -> Result<ClientConfig, CertificateError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(trust)? {
+        roots.add(authority).map_err(|error| pem(trust, &error))?;
+    }
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.expect("the provider has the versions of TLS that are usual");
+    let own = Arc::new(SingleCertAndKey::from(Arc::clone(key)));
+    Ok(builder.with_root_certificates(roots).with_client_cert_resolver(own))
+}
+
+/// The certificates in a file: one at least.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes(path)?).collect();
+    let all = all.map_err(|error| pem(path, &error))?;
+    if all.is_empty() { Err(pem(path, &"it has no certificate")) } else { Ok(all) }
+}
+
+fn pem(path: &Path, why: &dyn ToString) -> CertificateError {
+    CertificateError::Pem { path: path.into(), why: why.to_string() }
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, CertificateError> {
@@ -154,7 +199,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>, CertificateError> {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, KeyPair};
+    use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
+    use tokio_rustls::rustls::pki_types::ServerName;
 
     use super::*;
 
@@ -164,15 +210,14 @@ mod tests {
         let certificate = CertificateParams::default().self_signed(&key).expect("certificate");
         fs::write(&settings.certificate, certificate.pem()).expect("write");
         fs::write(&settings.key, key.serialize_pem()).expect("write");
-        change_time(settings, second);
+        change_time(&settings.certificate, second);
+        change_time(&settings.key, second);
         certificate.der().clone()
     }
 
-    fn change_time(settings: &TlsSettings, second: u64) {
-        for path in [&settings.certificate, &settings.key] {
-            let file = File::options().write(true).open(path).expect("file");
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).expect("time");
-        }
+    fn change_time(path: &Path, second: u64) {
+        let file = File::options().write(true).open(path).expect("file");
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).expect("time");
     }
 
     #[test]
@@ -180,21 +225,83 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let file = |name| dir.path().join(name);
         let address = ([127, 0, 0, 1], 0).into();
-        let settings = TlsSettings { address, certificate: file("chain.pem"), key: file("key.pem") };
+        let settings =
+            TlsSettings { address, certificate: file("chain.pem"), key: file("key.pem"), trust: None };
         let first = replace(&settings, 1);
         let identity = Identity::load(&settings).expect("a certificate");
-        let used = || identity.state.read().expect("lock").key.cert[0].clone();
+        let used = || identity.state().files.key.cert[0].clone();
         identity.refresh();
         assert_eq!(used(), first);
         let second = replace(&settings, 2);
         identity.refresh();
         assert_eq!(used(), second);
         fs::write(&settings.key, "half a file").expect("write");
-        change_time(&settings, 3);
+        change_time(&settings.key, 3);
         identity.refresh();
         assert_eq!(used(), second);
         fs::remove_file(&settings.key).expect("remove");
         identity.refresh();
         assert_eq!(used(), second);
+    }
+
+    /// An authority, and a far end that it has certified for this name.
+    fn certified(name: &str) -> (Certificate, TlsAcceptor) {
+        let (mut params, key) = (CertificateParams::default(), KeyPair::generate().expect("key"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&key).expect("certificate");
+        let own = KeyPair::generate().expect("key");
+        let leaf = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let leaf = leaf.signed_by(&own, &Issuer::from_params(&params, &key)).expect("certificate");
+        let own = PrivateKeyDer::from_pem_slice(own.serialize_pem().as_bytes()).expect("key");
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let builder = builder.expect("versions").with_no_client_auth();
+        let config = builder.with_single_cert(vec![leaf.der().clone()], own).expect("a pair");
+        (authority, TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// Whether a connection comes about to a far end that is reached by this name.
+    async fn accepts(identity: &Identity, name: &'static str, far_end: &TlsAcceptor) -> bool {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let connector = identity.connector().expect("authorities");
+        let name = ServerName::try_from(name).expect("a name");
+        let (ours, _) = tokio::join!(connector.connect(name, ours), far_end.accept(theirs));
+        ours.is_ok()
+    }
+
+    #[tokio::test]
+    async fn far_end_is_accepted_by_its_name_and_by_the_authorities_of_the_moment() {
+        let dir = tempfile::tempdir().expect("directory");
+        let file = |name| dir.path().join(name);
+        let (address, trust) = (([127, 0, 0, 1], 0).into(), file("trust.pem"));
+        let settings = TlsSettings {
+            address,
+            certificate: file("chain.pem"),
+            key: file("key.pem"),
+            trust: Some(trust.clone()),
+        };
+        let (first, far_end) = certified("proxy.example.com");
+        let (second, numbered) = certified("192.0.2.9");
+        let trusted = |pem: &str, at| {
+            fs::write(&trust, pem).expect("write");
+            change_time(&trust, at);
+        };
+        fs::write(&trust, first.pem()).expect("write");
+        replace(&settings, 1);
+        let identity = Identity::load(&settings).expect("a certificate");
+        assert!(accepts(&identity, "proxy.example.com", &far_end).await);
+        assert!(!accepts(&identity, "other.example.com", &far_end).await);
+        assert!(!accepts(&identity, "192.0.2.9", &numbered).await, "of another authority");
+        trusted(&second.pem(), 2);
+        identity.refresh();
+        assert!(!accepts(&identity, "proxy.example.com", &far_end).await);
+        assert!(accepts(&identity, "192.0.2.9", &numbered).await);
+        assert!(!accepts(&identity, "192.0.2.8", &numbered).await);
+        trusted("half a file", 3);
+        identity.refresh();
+        assert!(accepts(&identity, "192.0.2.9", &numbered).await, "those before stay");
+        trusted(&(first.pem() + &second.pem()), 4);
+        identity.refresh();
+        assert!(accepts(&identity, "proxy.example.com", &far_end).await);
+        assert!(accepts(&identity, "192.0.2.9", &numbered).await);
     }
 }

@@ -13,7 +13,7 @@ use super::window::Window;
 const LAST_CONTROL: u32 = (1 << 31) - 1;
 
 /// How far a sender has come. A process that goes on from it makes the packets after those, so the one before must make
-/// no more: two packets with the same index under the same key tell what is in them.
+/// no more: two packets with the same index under the same key reveal their content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// The master key.

@@ -1,6 +1,6 @@
 //! The packets of one stream that have come: which index a sequence number stands for, and whether it has come before.
 
-/// How many packets before the highest are told apart; RFC 3711 section 3.3.2 wants 64 at least. Two seconds and a half
+/// For how many packets up to the highest it is known whether they have come; RFC 3711 section 3.3.2 wants 64 at least. Two seconds and a half
 /// of packets of 20 ms: what is later than that is played by nobody.
 const WIDTH: u64 = 128;
 

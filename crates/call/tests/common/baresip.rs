@@ -4,11 +4,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
+use call::CallEngine;
 use tempfile::TempDir;
 
 use super::program::{Program, free_port};
-use super::{BOUND, tone, wait_until};
+use super::{BOUND, tone, wait_for_calls, wait_until};
 
 /// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the session
 /// description says (decision 31).
@@ -19,6 +21,7 @@ const HEARD: usize = 10;
 
 pub struct Baresip {
     program: Program,
+    sip: SocketAddr,
     control: SocketAddr,
     folder: TempDir,
 }
@@ -32,7 +35,38 @@ impl Baresip {
     /// Calls a URI with a protection of its sound: a value of `mediaenc` and the module that has it.
     pub fn dial_with(hertz: u32, uri: &str, protection: Option<(&str, &str)>) -> Baresip {
         let encryption = protection.map_or_else(String::new, |(value, _)| format!(";mediaenc={value}"));
-        let module = protection.map_or_else(String::new, |(_, module)| format!("module {module}.so\n"));
+        Baresip::start(
+            hertz,
+            protection.map(|(_, module)| module),
+            |sip| format!("<sip:tone{hertz}@{sip}>;regint=0{encryption}"),
+            &["-e", &format!("/dial {uri}")],
+        )
+    }
+
+    /// Starts a phone without an account that answers calls by itself. It is reached at its address.
+    pub fn answering(hertz: u32) -> Baresip {
+        Baresip::start(hertz, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto"), &[])
+    }
+
+    /// Starts a phone without an account that rings until its user answers, which nobody does.
+    pub fn ringing(hertz: u32) -> Baresip {
+        Baresip::start(hertz, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"), &[])
+    }
+
+    /// Starts a phone that registers at a node, with the transport as a parameter, and answers calls by itself.
+    pub fn registered(hertz: u32, node: &str, user: &str, password: &str) -> Baresip {
+        let account =
+            format!("<sip:{user}@{node}>;auth_user={user};auth_pass={password};regint=60;answermode=auto");
+        Baresip::start(hertz, None, |_| account, &[])
+    }
+
+    fn start(
+        hertz: u32,
+        module: Option<&str>,
+        account: impl FnOnce(SocketAddr) -> String,
+        arguments: &[&str],
+    ) -> Baresip {
+        let module = module.map_or_else(String::new, |module| format!("module {module}.so\n"));
         let ip = HOST;
         let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
         let (sip, control) = (SocketAddr::new(ip, free_port(ip)), SocketAddr::new(ip, free_port(ip)));
@@ -46,14 +80,39 @@ impl Baresip {
              module g711.so\nmodule aufile.so\nmodule ausine.so\nmodule sndfile.so\n\
              {module}module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
         );
-        let account = format!("<sip:tone{hertz}@{sip}>;regint=0;audio_codecs=PCMA{encryption}\n");
+        let account = account(sip) + ";audio_codecs=PCMA\n";
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             fs::write(folder.path().join(name), text).expect("a file of the phone");
         }
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(folder.path()).args(["-e", &format!("/dial {uri}")]).stdin(Stdio::null());
+        command.arg("-f").arg(folder.path()).args(arguments).stdin(Stdio::null());
         let program = Program::start(&mut command, &folder.path().join("log"));
-        Baresip { program, control, folder }
+        Baresip { program, sip, control, folder }
+    }
+
+    /// Where it is called.
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// Waits until it can be called.
+    pub async fn is_ready(&mut self) {
+        self.program.wait_for("baresip is ready", 1).await;
+    }
+
+    /// Waits until it rings.
+    pub async fn rings(&mut self) {
+        self.program.wait_for("Incoming call from", 1).await;
+    }
+
+    /// Waits until it is registered.
+    pub async fn is_registered(&mut self) {
+        self.program.wait_for("200 OK", 1).await;
+    }
+
+    /// Calls a URI.
+    pub async fn call(&mut self, uri: &str) {
+        self.command("dial", uri, "CALL_ESTABLISHED").await;
     }
 
     pub async fn established(&mut self) {
@@ -88,22 +147,29 @@ impl Baresip {
 
     /// A change of the session by a re-INVITE: it is over when the phone reports the answer.
     async fn change(&mut self, command: &str) {
+        self.command(command, "", "CALL_REMOTE_SDP").await;
+        assert!(!self.is_over(), "{}", self.program.written());
+    }
+
+    /// Gives it a command, and waits for an event.
+    async fn command(&mut self, command: &str, parameters: &str, event: &'static str) {
         let control = self.control;
-        let message = format!("{{\"command\":\"{command}\"}}");
+        let message = format!("{{\"command\":\"{command}\",\"params\":\"{parameters}\"}}");
         let netstring = format!("{}:{message},", message.len());
         let changed = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(control).expect("the phone has a control port");
             stream.set_read_timeout(Some(BOUND)).expect("a timeout");
             stream.write_all(netstring.as_bytes()).expect("the phone reads commands");
             let (mut events, mut buffer) = (String::new(), [0; 4096]);
-            while !events.contains("CALL_REMOTE_SDP") {
+            let until = Instant::now() + BOUND;
+            while !events.contains(event) {
+                assert!(Instant::now() < until, "no {event}: {events}");
                 let length = stream.read(&mut buffer).unwrap_or_else(|error| panic!("{error}: {events}"));
                 assert!(length > 0, "the phone closed its control port: {events}");
                 events.push_str(&String::from_utf8_lossy(&buffer[..length]));
             }
         });
-        changed.await.expect("the phone changes the session");
-        assert!(!self.is_over(), "{}", self.program.written());
+        changed.await.expect("the phone carries out the command");
     }
 
     /// Whether its call has ended, by whichever side.
@@ -121,4 +187,23 @@ impl Baresip {
         assert!(!self.is_over(), "the call has ended already: {}", self.program.written());
         self.program.stop().await;
     }
+}
+
+/// Two phones in one room, with tones of 400 and 1000 Hz, hear each other, also after a hold, until one hangs up and the
+/// engine ends the call of the other.
+pub async fn hear_each_other(engine: CallEngine, mut low: Baresip, mut high: Baresip) {
+    low.established().await;
+    high.established().await;
+    low.hears(1000).await;
+    high.hears(400).await;
+
+    // What this version of baresip receives after a hold is not in its recording.
+    low.hold().await;
+    low.resume().await;
+    high.hears(400).await;
+
+    low.hang_up().await;
+    wait_for_calls(&engine, 1).await;
+    engine.shut_down().await;
+    high.wait_for_hang_up().await;
 }

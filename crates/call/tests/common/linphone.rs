@@ -1,36 +1,58 @@
-//! Phones of Linphone that play a tone, record what they receive, and are operated by lines on their standard input.
+//! Phones of Linphone without a sound card: they play a file and record what they receive. They are operated by lines on
+//! their standard input.
 
 use std::fs;
 use std::io::Write;
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::program::{Program, free_port};
-use super::tone;
+use super::{BOUND, tone};
 
-/// A phone of Linphone without a sound card: it plays a file and records what it receives. It is operated by lines on
-/// its standard input.
+/// How often it is asked whether it is registered.
+const PAUSE: Duration = Duration::from_millis(100);
+
 pub struct Linphone {
     program: Program,
+    sip: SocketAddr,
     folder: TempDir,
 }
 
 impl Linphone {
-    pub async fn dial(ip: IpAddr, hertz: u32, uri: &str) -> Linphone {
-        Linphone::dial_with(ip, hertz, uri, "", &[]).await
+    /// Starts a phone without an account.
+    pub async fn start(ip: IpAddr, hertz: u32) -> Linphone {
+        Linphone::start_with(ip, hertz, "auto_net_state_mon=0\n", &[]).await
     }
 
-    /// As [`Linphone::dial`], with more lines of the section `sip` of its configuration, and more files in its home.
-    pub async fn dial_with(
-        ip: IpAddr,
-        hertz: u32,
-        uri: &str,
-        sip: &str,
-        files: &[(&str, String)],
-    ) -> Linphone {
+    /// Starts a phone that registers at a node over a transport, and waits until it is registered.
+    pub async fn registered(ip: IpAddr, hertz: u32, node: &str, user: &str, password: &str) -> Linphone {
+        let host = node.split(':').next().expect("a host");
+        let account = format!(
+            "auto_net_state_mon=1\ndefault_proxy=0\n\n[proxy_0]\nreg_proxy=<sip:{node}>\n\
+             reg_identity=<sip:{user}@{host}>\n\
+             reg_expires=60\nreg_sendregister=1\npublish=0\n\n\
+             [auth_info_0]\nusername={user}\npasswd={password}\nrealm=pitlane\ndomain={host}\n\n"
+        );
+        let mut phone = Linphone::start_with(ip, hertz, &account, &[]).await;
+        let until = Instant::now() + BOUND;
+        for asked in 1.. {
+            phone.command("status register");
+            phone.program.wait_for("registered", asked).await;
+            if phone.program.count("registered, identity=") > 0 {
+                break;
+            }
+            assert!(Instant::now() < until, "it is not registered: {}", phone.program.written());
+            tokio::time::sleep(PAUSE).await;
+        }
+        phone
+    }
+
+    /// Starts a phone with more lines of the section `sip` of its configuration, and what may follow it, and with more
+    /// files in its home.
+    async fn start_with(ip: IpAddr, hertz: u32, more: &str, files: &[(&str, String)]) -> Linphone {
         let folder = tempfile::Builder::new().prefix("linphone-").tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         // Its core does not start without its database, and it makes no folder for that.
@@ -43,27 +65,63 @@ impl Linphone {
         let (port, tls, media) = (free_port(ip), free_port(ip), free_port(ip));
         let config = format!(
             "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\ncontact=sip:linphone@{ip}\n\
-             bind_address={ip}\nguess_hostname=0\nuse_ipv6=0\nipv6_migration_done=1\nauto_net_state_mon=0\n{sip}\n\
+             bind_address={ip}\nguess_hostname=0\nuse_ipv6=0\nipv6_migration_done=1\n{more}\n\
              [rtp]\naudio_rtp_port={media}\nbind_address={ip}\n\n\
              [audio_codec_0]\nmime=opus\nrate=48000\nchannels=2\nenabled=0\n"
         );
         fs::write(path("config"), config).expect("a file of the phone");
         tone::write(&path("sent.wav"), hertz, 60);
         let mut command = Command::new("linphonec");
-        command.env("HOME", folder.path()).arg("-c").arg(path("config")).stdin(Stdio::piped());
+        // It answers by itself.
+        command.env("HOME", folder.path()).args(["-a", "-c"]).arg(path("config")).stdin(Stdio::piped());
         let program = Program::start(&mut command, &path("log"));
-        let mut phone = Linphone { program, folder };
+        let sip = SocketAddr::new(ip, port);
+        let mut phone = Linphone { program, sip, folder };
         phone.program.wait_for("linphonec>", 1).await;
         let (sent, received) = (phone.folder.path().join("sent.wav"), phone.received());
         phone.command("soundcard use files");
         phone.command(&format!("play {}", sent.display()));
         phone.command(&format!("record {}", received.display()));
-        phone.command(&format!("call {uri}"));
-        phone.program.wait_for("Media streams established", 1).await;
         phone
     }
 
-    fn received(&self) -> PathBuf {
+    /// Starts a phone without an account that calls a URI.
+    pub async fn dial(ip: IpAddr, hertz: u32, uri: &str) -> Linphone {
+        let mut phone = Linphone::start(ip, hertz).await;
+        phone.call(uri).await;
+        phone
+    }
+
+    /// As [`Linphone::dial`], with more lines of the section `sip` of its configuration, and more files in its home.
+    pub async fn dial_with(
+        ip: IpAddr,
+        hertz: u32,
+        uri: &str,
+        sip: &str,
+        files: &[(&str, String)],
+    ) -> Linphone {
+        let mut phone = Linphone::start_with(ip, hertz, &format!("auto_net_state_mon=0\n{sip}"), files).await;
+        phone.call(uri).await;
+        phone
+    }
+
+    /// Calls a URI, and waits until sound flows.
+    pub async fn call(&mut self, uri: &str) {
+        self.command(&format!("call {uri}"));
+        self.established().await;
+    }
+
+    /// Waits until the sound of its first call flows.
+    pub async fn established(&mut self) {
+        self.program.wait_for("Media streams established", 1).await;
+    }
+
+    /// Where it is called, over UDP and TCP.
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    fn received(&self) -> std::path::PathBuf {
         self.folder.path().join("received.wav")
     }
 
@@ -92,6 +150,11 @@ impl Linphone {
     pub async fn is_refreshed(&mut self) {
         // The first time is that of the call itself.
         self.program.wait_for("Media streams established", 3).await;
+    }
+
+    /// Waits until the node has ended the call.
+    pub async fn wait_for_hang_up(mut self) {
+        self.program.wait_for("ended (No error)", 1).await;
     }
 
     pub async fn hang_up(mut self) {

@@ -3,10 +3,10 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
 pub mod baresip;
-pub mod certificate;
 pub mod kamailio;
 pub mod linphone;
 pub mod program;
+pub mod tls;
 pub mod tone;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,9 +17,10 @@ use std::time::Duration;
 use call::audio::{Codec, FRAME_SAMPLES};
 use call::rtcp::is_rtcp;
 use call::rtp::Header;
-use call::{Admission, CallEngine, Calls, Room, Rooms, Settings, SourceRate};
+use call::{Admission, CallEngine, Callers, Calls, Room, Rooms, Settings, SourceRate};
 use tokio::net::UdpSocket;
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 
 /// The longest wait for a condition: longer than anything here takes, even on a busy machine.
 pub const BOUND: Duration = Duration::from_secs(30);
@@ -36,14 +37,23 @@ pub fn settings(test: u8) -> Settings {
     let node = address(test, 1);
     let mut settings = Settings::new(SocketAddr::new(node, 0), node);
     settings.media_ports = 20_000..=29_999;
-    settings.source_rate = SourceRate { admitted: 100_000, burst: 100_000, answered: 100_000 };
+    settings.source_rate =
+        SourceRate { admitted: 100_000, burst: 100_000, answered: 100_000, failed: 100_000 };
     settings.min_session_interval = Duration::from_secs(2);
     settings
 }
 
 pub fn rooms() -> Rooms {
-    let room = |name: &str, alias: &str| Room { name: name.to_owned(), aliases: vec![alias.to_owned()] };
-    Rooms::new([room("Meeting", "meet"), room("Other", "other@example.com")])
+    let room = |name: &str, alias: &str, callers| Room {
+        name: name.to_owned(),
+        aliases: vec![alias.to_owned()],
+        callers,
+    };
+    Rooms::new([
+        room("Meeting", "meet", Callers::Anyone),
+        room("Other", "other@example.com", Callers::Anyone),
+        room("Board", "board", Callers::Accounts),
+    ])
 }
 
 pub async fn engine(settings: Settings) -> CallEngine {
@@ -95,28 +105,31 @@ pub async fn try_sipp(engine: &CallEngine, caller: IpAddr, arguments: &[&str]) -
 
 /// Runs sipp against an address. It may report failures.
 pub async fn run_sipp(target: SocketAddr, caller: IpAddr, arguments: &[&str]) -> Output {
-    let ip = caller.to_string();
-    Command::new("sipp")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp"))
-        .arg(target.to_string())
-        .args([
-            "-i",
-            &ip,
-            "-p",
-            &program::free_port(caller).to_string(),
-            "-mi",
-            &ip,
-            "-nostdin",
-            "-timeout",
-            "30s",
-            "-timeout_error",
-        ])
+    let target = target.to_string();
+    let arguments = [&[target.as_str()], arguments].concat();
+    sipp_at(caller, program::free_port(caller), &arguments).output().await.expect("sipp is installed")
+}
+
+/// Starts a sipp that is called. What it reports comes when it has ended.
+pub fn start_sipp(ip: IpAddr, port: u16, arguments: &[&str]) -> JoinHandle<std::io::Result<Output>> {
+    let mut sipp = sipp_at(ip, port, arguments);
+    tokio::spawn(async move { sipp.output().await })
+}
+
+fn sipp_at(ip: IpAddr, port: u16, arguments: &[&str]) -> Command {
+    let (ip, port) = (ip.to_string(), port.to_string());
+    let mut sipp = Command::new("sipp");
+    sipp.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp"))
         .args(arguments)
+        .args(["-i", &ip, "-p", &port, "-mi", &ip, "-nostdin", "-timeout", "30s", "-timeout_error"])
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .expect("sipp is installed")
+        .kill_on_drop(true);
+    sipp
+}
+
+/// Waits until a program accepts connections.
+pub async fn wait_until_listening(ip: IpAddr, port: u16) {
+    wait_until("it listens", || std::net::TcpStream::connect((ip, port)).is_ok()).await;
 }
 
 /// A caller made of two UDP sockets, for what sipp cannot do.

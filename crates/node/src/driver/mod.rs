@@ -8,6 +8,7 @@ mod effects;
 mod faults;
 mod persist;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,6 +83,8 @@ pub struct Parts {
     pub configuration: ConfigurationFile,
     /// The revision of the valid configuration.
     pub revision: u64,
+    /// The rooms that take calls of accounts alone, by name.
+    pub account_rooms: BTreeSet<String>,
     /// The call engine, started with `admission`.
     pub engine: Arc<CallEngine>,
     /// What clients of callers are answered about new calls.

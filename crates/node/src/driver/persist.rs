@@ -139,7 +139,7 @@ impl Driver {
             return Durability::NotDurable;
         }
         self.written(StateFile::Configuration);
-        self.parts.engine.set_rooms(calls::rooms(configuration));
+        self.parts.engine.set_rooms(calls::rooms(configuration, &self.parts.account_rooms));
         self.parts.revision = configuration.revision;
         let (rooms, revision) = (configuration.rooms.len(), configuration.revision);
         info!("{rooms} Virtual Meeting Rooms, revision {revision}");

@@ -1,5 +1,5 @@
 //! Our responses within a dialog: a 2xx refreshes the target, and is repeated until its ACK comes (RFC 3261 sections
-//! 12.2.2, 12.3 and 13.3.1.4).
+//! 12.2.2, 12.3 and 13.3.1.4). A provisional one with RSeq is repeated as well.
 
 use crate::dialog::creation;
 use crate::dialog::state::{Dialog, Phase, Unacknowledged};
@@ -40,10 +40,15 @@ impl Dialog {
             return Answered::Ends;
         }
         let is_invite = cseq.method == Method::Invite && self.their_invite == Some(cseq.number);
-        if !is_invite || status.is_provisional() {
+        if !is_invite {
+            return Answered::Continues;
+        }
+        if status.is_provisional() {
+            self.provisional_sent(now, timers, response);
             return Answered::Continues;
         }
         self.their_invite = None;
+        self.repeat_no_provisional();
         if status.is_success() {
             self.accept_invite(now, timers, request, response);
             return Answered::Continues;

@@ -52,11 +52,11 @@ impl Dialog {
     pub fn as_uas(invite: &Request, response: &Response, protocol: Protocol) -> Result<Self, NoDialog> {
         let phase = phase(invite, response.status())?;
         let (request, answer) = (invite.headers(), response.headers());
-        let local_tag = answer.to().tag().ok_or(NoDialog::Tag)?;
+        let local_tag = answer.to_tag().ok_or(NoDialog::Tag)?;
         let missing = FieldError { name: Name::Contact, why: Malformed::MISSING };
         let sequence = request.cseq().number;
         Ok(Self {
-            id: DialogId::new(request.call_id(), local_tag, request.from().tag()),
+            id: DialogId::new(request.call_id(), local_tag, request.from_tag()),
             role: Role::Uas,
             phase,
             secure: is_secure(invite, protocol),
@@ -69,6 +69,7 @@ impl Dialog {
             our_invite: None,
             their_invite: Some(sequence),
             unacknowledged: None,
+            reliable: None,
             acks: Vec::new(),
             retry: None,
         })
@@ -85,8 +86,8 @@ impl Dialog {
     pub fn as_uac(invite: &Request, response: &Response, protocol: Protocol) -> Result<Self, NoDialog> {
         let phase = phase(invite, response.status())?;
         let (request, answer) = (invite.headers(), response.headers());
-        let local_tag = request.from().tag().ok_or(NoDialog::Tag)?;
-        let remote_tag = answer.to().tag();
+        let local_tag = request.from_tag().ok_or(NoDialog::Tag)?;
+        let remote_tag = answer.to_tag();
         if phase == Phase::Early && remote_tag.is_none() {
             return Err(NoDialog::Tag);
         }
@@ -106,6 +107,7 @@ impl Dialog {
             our_invite: Some(sequence),
             their_invite: None,
             unacknowledged: None,
+            reliable: None,
             acks: Vec::new(),
             retry: None,
         })

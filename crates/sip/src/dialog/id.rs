@@ -28,13 +28,13 @@ impl DialogId {
     /// That of a request of the other side; `None` without a tag in To, when it is outside of any dialog.
     pub fn of_request(request: &Request) -> Option<Self> {
         let headers = request.headers();
-        Some(Self::new(headers.call_id(), headers.to().tag()?, headers.from().tag()))
+        Some(Self::new(headers.call_id(), headers.to_tag()?, headers.from_tag()))
     }
 
     /// That of a response to a request of ours; `None` without a tag in From, which ours always have.
     pub fn of_response(response: &Response) -> Option<Self> {
         let headers = response.headers();
-        Some(Self::new(headers.call_id(), headers.from().tag()?, headers.to().tag()))
+        Some(Self::new(headers.call_id(), headers.from_tag()?, headers.to_tag()))
     }
 
     /// The Call-ID.

@@ -14,7 +14,7 @@ use crate::uri::Uri;
 const MAX_FORWARDS: u8 = 70;
 
 /// CSeq must stay below it (section 8.1.1.5).
-const SEQUENCE_END: u32 = 1 << 31;
+pub(crate) const SEQUENCE_END: u32 = 1 << 31;
 
 /// Why a request is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

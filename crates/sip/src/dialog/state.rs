@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::dialog::id::DialogId;
+use crate::dialog::provisional::Reliable;
 use crate::time::{Millis, Time};
 
 /// A dialog.
@@ -36,6 +37,8 @@ pub struct Dialog {
     pub(crate) their_invite: Option<u32>,
     /// Our 2xx for which no ACK has come.
     pub(crate) unacknowledged: Option<Unacknowledged>,
+    /// Our reliable provisional response for which no PRACK has come.
+    pub(crate) reliable: Option<Reliable>,
     /// The ACKs for each 2xx that may come again, the oldest first.
     pub(crate) acks: Vec<Ack>,
     /// When a re-INVITE of ours that was answered 491 is due again.

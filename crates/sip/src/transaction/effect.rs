@@ -1,5 +1,6 @@
 //! The effects that the shell performs for the layer, and the events that the layer gives its user.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::net::IpAddr;
 
@@ -29,7 +30,7 @@ pub enum Effect {
     /// Close a connection when all is written that was sent before.
     Close(Connection),
     /// Notify the user.
-    Notify(Event),
+    Notify(Box<Event>),
 }
 
 /// What the user of the layer is notified of.

@@ -3,9 +3,10 @@
 //! A key holds its parts in one piece of memory that its copies share, with a zero byte between them: no part but the
 //! last can contain one.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 
 use crate::message::{Request, Response};
 use crate::method::Method;
@@ -26,7 +27,9 @@ fn joined(parts: &[&[u8]]) -> Arc<[u8]> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ServerKey(Arc<[u8]>);
 
-const BRANCH: &[u8] = b"b";
+/// Room for a usual key, in bytes, so that it takes one allocation.
+const USUAL: usize = 128;
+const BRANCH: &str = "b";
 const OLD: &[u8] = b"o";
 
 impl ServerKey {
@@ -54,18 +57,22 @@ impl ServerKey {
 
     /// By branch, `sent-by` and method: the branch alone could be one that another sender has chosen as well.
     fn by_branch(via: &Via<'_>, method: Method<'_>) -> Option<Self> {
-        let branch = via.transaction()?.to_ascii_lowercase();
-        let host = via.host.to_string().to_ascii_lowercase();
-        let port = via.port.unwrap_or(default_port(via.transport)).to_string();
-        let parts = [BRANCH, method.as_str().as_bytes(), branch.as_bytes(), host.as_bytes(), port.as_bytes()];
-        Some(Self(joined(&parts)))
+        let branch = via.transaction()?;
+        let port = via.port.unwrap_or(default_port(via.transport));
+        let mut key = String::with_capacity(USUAL);
+        // Writing to a string does not fail. Case counts in the method alone.
+        let _ = write!(key, "{BRANCH}\0{}\0", method.as_str());
+        let behind = key.len();
+        let _ = write!(key, "{branch}\0{}\0{port}\0", via.host);
+        key[behind..].make_ascii_lowercase();
+        Some(Self(key.into_bytes().into()))
     }
 
     /// By the rules for senders of RFC 2543. The tag of To is left out: an ACK has that of the response, which
     /// [`Self::is_old`] has the caller compare, and no other request differs in it alone.
     fn old(request: &Request, via: &Via<'_>, method: Method<'_>) -> Self {
         let headers = request.headers();
-        let from = headers.from().tag().unwrap_or_default();
+        let from = headers.from_tag().unwrap_or_default();
         let number = headers.cseq().number.to_string();
         let uri = request.uri();
         let parts = [
@@ -104,10 +111,10 @@ impl MergeKey {
     /// Of a request outside of a dialog that may be answered with 482, and of no other.
     pub(crate) fn of(request: &Request) -> Option<Self> {
         let (headers, method) = (request.headers(), request.method());
-        if headers.to().tag().is_some() || matches!(method, Method::Ack | Method::Cancel) {
+        if headers.to_tag().is_some() || matches!(method, Method::Ack | Method::Cancel) {
             return None;
         }
-        let from = headers.from().tag().unwrap_or_default();
+        let from = headers.from_tag().unwrap_or_default();
         let number = headers.cseq().number.to_string();
         let parts =
             [method.as_str().as_bytes(), from.as_bytes(), number.as_bytes(), headers.call_id().as_bytes()];

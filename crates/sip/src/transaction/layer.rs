@@ -1,6 +1,7 @@
 //! The layer: every transaction and every connection. Its inputs are the shell's events, the user's requests and
 //! responses, and time.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -132,7 +133,7 @@ impl Layer {
     }
 
     pub(super) fn notify(&mut self, event: Event) {
-        self.effects.push(Effect::Notify(event));
+        self.effects.push(Effect::Notify(Box::new(event)));
     }
 
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {

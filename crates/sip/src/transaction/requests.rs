@@ -72,7 +72,7 @@ impl Layer {
     /// Whether another transaction may begin. There is one CANCEL for each INVITE at most, and what belongs to a
     /// dialog has room of its own.
     fn has_room_for(&self, request: &Request, server: &Server) -> bool {
-        let belongs = request.headers().to().tag().is_some() || request.method() == Method::Cancel;
+        let belongs = request.headers().to_tag().is_some() || request.method() == Method::Cancel;
         let Settings { server_transactions, reserved_for_dialogs, kept, kept_for_dialogs, .. } =
             self.settings;
         let (more, more_kept) = if belongs { (reserved_for_dialogs, kept_for_dialogs) } else { (0, 0) };
@@ -116,9 +116,7 @@ impl Layer {
     fn is_for(&self, id: TransactionId, key: &ServerKey, ack: &Request) -> bool {
         let response = || self.table.get(id)?.server()?.response.clone();
         match response().filter(|_| key.is_old()).map(|bytes| message::datagram(&bytes)) {
-            Some(Ok(Message::Response(response))) => {
-                response.headers().to().tag() == ack.headers().to().tag()
-            }
+            Some(Ok(Message::Response(response))) => response.headers().to_tag() == ack.headers().to_tag(),
             Some(Ok(Message::Request(_)) | Err(_)) | None => true,
         }
     }

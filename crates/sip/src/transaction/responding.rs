@@ -49,8 +49,7 @@ impl Layer {
         }
     }
 
-    /// Responds to a request of another. A 2xx to an INVITE may be given again and again, until its ACK comes:
-    /// repeating it is up to the user (RFC 6026 section 7.1).
+    /// Responds to a request of another with a response as bytes. See [`Self::respond_with`].
     ///
     /// # Errors
     /// Nothing is sent.
@@ -60,14 +59,28 @@ impl Layer {
         id: TransactionId,
         bytes: &[u8],
     ) -> Result<Vec<Effect>, Unanswerable> {
+        match message::datagram(bytes) {
+            Ok(Message::Response(response)) => self.respond_with(now, id, &response),
+            Ok(Message::Request(_)) | Err(_) => Err(Unanswerable::NotItsResponse),
+        }
+    }
+
+    /// Responds to a request of another. A 2xx to an INVITE may be given again and again, until its ACK comes:
+    /// repeating it is up to the user (RFC 6026 section 7.1).
+    ///
+    /// # Errors
+    /// Nothing is sent.
+    pub fn respond_with(
+        &mut self,
+        now: Time,
+        id: TransactionId,
+        response: &Response,
+    ) -> Result<Vec<Effect>, Unanswerable> {
         let transaction = self.table.get(id).ok_or(Unanswerable::Over)?;
         let (Some(server), Some(machine)) = (transaction.server(), transaction.machine) else {
             return Err(Unanswerable::Over);
         };
-        let Ok(Message::Response(response)) = message::datagram(bytes) else {
-            return Err(Unanswerable::NotItsResponse);
-        };
-        if !is_to(&response, &server.key, machine) {
+        if !is_to(response, &server.key, machine) {
             return Err(Unanswerable::NotItsResponse);
         }
         let conditions = self.conditions(&transaction.destination);

@@ -85,6 +85,11 @@ impl Layer {
         Ok((id, self.take_effects()))
     }
 
+    /// A request of ours as it was sent, as long as its transaction is there.
+    pub fn request_of(&self, id: TransactionId) -> Option<&Request> {
+        Some(&self.table.get(id)?.client()?.request)
+    }
+
     fn with_own_via(
         &self,
         bare: &[u8],

@@ -53,7 +53,7 @@ impl Layer {
 
     /// Whether this ACK is for an answer that was given without a transaction: such an ACK means nothing.
     pub(super) fn answered_at_once(&self, ack: &Request) -> bool {
-        ack.headers().to().tag() == Some(&self.stateless_tag(ack.headers()))
+        ack.headers().to_tag() == Some(&self.stateless_tag(ack.headers()))
     }
 
     fn draft(&self, arrival: &Arrival, reply: Reply<'_>, fields: &Fields) -> Draft {

@@ -114,6 +114,7 @@ fn ringing_call_can_be_cancelled_or_hung_up() {
         }
         let sent = world.take_sent();
         assert!(sent[0].starts_with("SIP/2.0 200") && sent[1].starts_with("SIP/2.0 487"), "{sent:?}");
+        assert_eq!(header(&sent[0], "To"), header(&sent[1], "To"), "RFC 3261 section 9.2");
         assert_eq!(world.take_done(), ["release 1"]);
         assert_eq!((world.count(), world.stats().cancelled), (0, 1));
     }
@@ -171,7 +172,7 @@ fn change_that_is_refused_changes_nothing() {
     world.take_done();
     for (body, extra, status) in [
         ("nonsense", "", "400"),
-        (SDP, "Require: 100rel\r\n", "420"),
+        (SDP, "Require: replaces\r\n", "420"),
         (SDP, "Supported: timer\r\nSession-Expires: 10\r\n", "422"),
     ] {
         phone.extra = extra.into();
@@ -322,6 +323,9 @@ fn requests_within_a_call_get_the_answers_of_the_rfcs() {
         assert!(answer.starts_with(&format!("SIP/2.0 {status}")), "{method}: {answer}");
         assert_eq!(has_header(&answer, "Allow"), has_allow, "{answer}");
     }
+    phone.extra = "Info-Package: dtmf\r\n".into();
+    world.receive(PHONE, &phone.next("INFO", ""));
+    assert!(world.answer().starts_with("SIP/2.0 469"), "a package that was not agreed on (RFC 6086)");
     phone.sequence -= 1;
     world.receive(PHONE, &phone.request("INFO", "again", ""));
     assert!(world.answer().starts_with("SIP/2.0 500"), "out of order");

@@ -12,11 +12,12 @@ use sip::transport::listeners::{Listener, Listeners};
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::Stats;
-use crate::rooms::{Room, Rooms};
+use crate::handover::message::ExportedStream;
+use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
 
-use super::super::{Input, NoPort, Output, UserAgent};
+use super::super::{Handover, Input, NoPort, Output, UserAgent};
 
 pub(crate) const NODE: &str = "192.0.2.1:5060";
 pub(crate) const PHONE: &str = "192.0.2.2:5062";
@@ -37,6 +38,10 @@ pub(crate) enum Ports {
     Pending,
 }
 
+/// Where the stream of every leg has come to.
+pub(crate) const STREAM: ExportedStream =
+    ExportedStream { ssrc: 7, sequence: 8, timestamp: 9, packets: 10, octets: 11, target: None };
+
 pub(crate) struct World {
     pub(crate) agent: UserAgent,
     pub(crate) now: Time,
@@ -46,6 +51,11 @@ pub(crate) struct World {
     /// Everything else that was to be done.
     pub(crate) done: Vec<String>,
     pub(crate) opening: Vec<Peer>,
+    /// What was reported of calls that are moved.
+    pub(crate) reports: Vec<Handover>,
+    pub(crate) sip: SocketAddr,
+    /// The address of every media port.
+    pub(crate) media: SocketAddr,
     /// What DNS knows.
     pub(crate) names: BTreeMap<String, IpAddr>,
 }
@@ -63,65 +73,112 @@ impl World {
     }
 
     pub(crate) fn with(settings: Settings) -> World {
-        let one = |protocol| Listener { protocol, address: settings.sip, advertised: None };
-        let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
-        let room = |name: &str, alias: &str| Room { name: name.into(), aliases: vec![alias.into()] };
-        let rooms = Rooms::new([room("Meeting", "meet"), room("Number", "8000"), room("Odd", "team room")]);
+        let here = settings.sip.to_string();
+        World::listening(settings, &[(Protocol::Udp, &here), (Protocol::TCP, &here)])
+    }
+
+    /// A world whose node listens there.
+    pub(crate) fn listening(settings: Settings, listeners: &[(Protocol, &str)]) -> World {
+        let one = |&(protocol, at): &(Protocol, &str)| Listener {
+            protocol,
+            address: address(at),
+            advertised: None,
+        };
+        let listeners = Listeners(listeners.iter().map(one).collect());
+        let room = |name: &str, alias: &str, callers| Room {
+            name: name.into(),
+            aliases: vec![alias.into()],
+            callers,
+        };
+        let rooms = Rooms::new([
+            room("Meeting", "meet", Callers::Anyone),
+            room("Number", "8000", Callers::Anyone),
+            room("Odd", "team room", Callers::Anyone),
+            room("Board", "board", Callers::Accounts),
+        ]);
+        let (sip, media) = (settings.sip, SocketAddr::new(settings.media, 40_000));
         let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [1; 32]);
-        let (sent, done, opening) = (Vec::new(), Vec::new(), Vec::new());
-        World { agent, now: Time(1000), ports: Ports::Open, sent, done, opening, names: BTreeMap::new() }
+        World {
+            agent,
+            now: Time(1000),
+            ports: Ports::Open,
+            sent: Vec::new(),
+            done: Vec::new(),
+            opening: Vec::new(),
+            reports: Vec::new(),
+            media,
+            sip,
+            names: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn act(&mut self, act: impl FnOnce(&mut UserAgent, Time) -> Vec<Output>) {
         let mut outputs = act(&mut self.agent, self.now);
         while !outputs.is_empty() {
-            let inputs: Vec<_> = outputs.drain(..).filter_map(|output| self.perform(output)).collect();
+            let inputs: Vec<_> = outputs.drain(..).flat_map(|output| self.perform(output)).collect();
             outputs = inputs.into_iter().flat_map(|input| self.agent.handle(self.now, input)).collect();
         }
     }
 
-    fn perform(&mut self, output: Output) -> Option<Input> {
+    fn perform(&mut self, output: Output) -> Vec<Input> {
         match output {
             Output::Send { flow, bytes } => {
                 self.sent.push((flow, String::from_utf8_lossy(&bytes).into_owned()));
-                None
+                Vec::new()
             }
             Output::OpenPort { call, .. } => match &self.ports {
-                Ports::Open => Some(Input::PortOpened { call, address: address("192.0.2.1:40000") }),
-                Ports::None(why) => Some(Input::NoPort { call, why: why.clone() }),
-                Ports::Pending => None,
+                Ports::Open => vec![Input::PortOpened { call, address: self.media }],
+                Ports::None(why) => vec![Input::NoPort { call, why: why.clone() }],
+                Ports::Pending => Vec::new(),
             },
             Output::Release(call) => {
                 self.done.push(format!("release {}", call.0));
-                Some(Input::Released(call))
+                vec![Input::Released(call)]
             }
             Output::Resolve(name) => {
                 let addresses = self.names.get(&name).copied().into_iter().collect();
-                Some(Input::Resolved { name, addresses })
+                vec![Input::Resolved { name, addresses }]
             }
             Output::Connect { peer, .. } => {
                 self.opening.push(peer);
-                None
+                Vec::new()
             }
             Output::Join { call, room, .. } => {
                 self.done.push(format!("join {} {room}", call.0));
-                None
+                Vec::new()
             }
             Output::Start(call) => {
                 self.done.push(format!("start {}", call.0));
-                None
+                Vec::new()
             }
             Output::Change { call, plan } => {
                 self.done.push(format!("change {} {:?}", call.0, plan.direction));
-                None
+                Vec::new()
             }
             Output::Disconnect(_) => {
                 self.done.push("disconnect".into());
-                None
+                Vec::new()
+            }
+            Output::HandOut(call) => {
+                self.done.push(format!("hand out {}", call.0));
+                vec![Input::HandedOut { call, stream: STREAM }, Input::Released(call)]
+            }
+            Output::Resume { call, stream } => {
+                self.done.push(format!("resume {} at {}", call.0, stream.sequence));
+                Vec::new()
+            }
+            Output::Handover { event, .. } => {
+                self.reports.push(event);
+                Vec::new()
+            }
+            Output::Dialled { call, outcome } => {
+                let outcome = outcome.map_or_else(|error| error.to_string(), |()| "answered".into());
+                self.done.push(format!("dialled {}: {outcome}", call.0));
+                Vec::new()
             }
             Output::ProbeOver => {
                 self.done.push("probe over".into());
-                None
+                Vec::new()
             }
         }
     }
@@ -129,13 +186,18 @@ impl World {
     /// Takes in a datagram.
     pub(crate) fn receive(&mut self, from: &str, text: &str) {
         let read = message::datagram(text.as_bytes());
-        let input = TransportInput::Datagram { local: address(NODE), remote: address(from), read };
+        let input = TransportInput::Datagram { local: self.sip, remote: address(from), read };
         self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }
 
-    /// Opens connection 1 of a far end.
+    /// Opens connection 1 of a far end, over TCP.
     pub(crate) fn accept(&mut self, from: &str) -> Flow {
-        let link = Link::Connection(Stream::Tcp, Connection(1));
+        self.accept_over(Stream::Tcp, from)
+    }
+
+    /// Opens connection 1 of a far end.
+    pub(crate) fn accept_over(&mut self, stream: Stream, from: &str) -> Flow {
+        let link = Link::Connection(stream, Connection(1));
         let flow = Flow { link, local: address(NODE), remote: address(from) };
         self.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::Accepted(flow))));
         flow
@@ -149,6 +211,12 @@ impl World {
             let input = TransportInput::Frame { connection: Connection(1), frame };
             self.act(|agent, now| agent.handle(now, Input::Transport(input)));
         }
+    }
+
+    /// Connection 1 breaks.
+    pub(crate) fn close(&mut self) {
+        let input = TransportInput::Closed(Connection(1));
+        self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }
 
     /// Lets time pass, from deadline to deadline.
@@ -175,6 +243,12 @@ impl World {
         let mut sent = self.take_sent();
         assert_eq!(sent.len(), 1, "{sent:#?}");
         sent.remove(0)
+    }
+
+    /// The only answer to a datagram.
+    pub(crate) fn exchange(&mut self, from: &str, text: &str) -> String {
+        self.receive(from, text);
+        self.answer()
     }
 
     pub(crate) fn take_done(&mut self) -> Vec<String> {
@@ -263,8 +337,10 @@ impl Phone {
 
 /// A response to a request of the node.
 pub(crate) fn response(request: &str, status: &str, headers: &str, body: &str) -> String {
-    let copied =
-        ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(request, name)));
+    let vias = request.lines().filter(|line| line.starts_with("Via: ")).map(|via| format!("{via}\r\n"));
+    let others =
+        ["From", "To", "Call-ID", "CSeq"].map(|name| format!("{name}: {}\r\n", header(request, name)));
+    let copied: Vec<String> = vias.chain(others).collect();
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     format!(
         "SIP/2.0 {status}\r\n{}{headers}{kind}Content-Length: {}\r\n\r\n{body}",

@@ -22,10 +22,10 @@ fn invite_that_cannot_be_taken_is_refused_with_what_is_wrong() {
     check(|phone| phone.target = "sip:nobody@192.0.2.1".into(), SDP, "404", "");
     check(|phone| phone.target = "mailto:meet@192.0.2.1".into(), SDP, "416", "");
     check(
-        |phone| phone.extra = "Require: 100rel, timer, x\r\n".into(),
+        |phone| phone.extra = "Require: 100REL, replaces, timer, x\r\n".into(),
         SDP,
         "420",
-        "Unsupported: 100rel, x\r\n",
+        "Unsupported: replaces, x\r\n",
     );
     check(|phone| phone.extra = "Supported: timer\r\nx: 89\r\n".into(), SDP, "422", "Min-SE: 90\r\n");
     check(|_| {}, "not a description", "400", "Warning: 399 pitlane");
@@ -111,7 +111,8 @@ fn options_are_answered_as_an_invite_would_be() {
 #[test]
 fn source_above_its_rate_is_refused_and_far_above_it_not_answered() {
     let mut few = settings();
-    few.source_rate = crate::settings::SourceRate { admitted: 1, burst: 2, answered: 3 };
+    few.source_rate =
+        crate::settings::SourceRate { admitted: 1, burst: 2, answered: 3, ..Default::default() };
     let mut world = World::with(few);
     for n in 0..10 {
         world.receive(PHONE, &Phone::new(&format!("c{n}")).invite(SDP));

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use sip::transport::flow::Link;
+use sip::transport::flow::{Link, Peer, Protocol, Stream};
 
-use super::kit::{PHONE, Phone, SDP, World, address, header};
+use crate::settings::TlsSettings;
+
+use super::kit::{NODE, PHONE, Phone, SDP, World, address, header, settings};
 
 /// Where the BYE of the node goes, over which kind of link, and the BYE.
 fn bye_after(change: fn(&mut Phone), from: &str) -> (SocketAddr, Link, String) {
@@ -137,4 +139,112 @@ fn request_goes_over_its_connection_only_where_that_leads() {
     assert_eq!(over(elsewhere), (None, Some(address("198.51.100.9:5080"))));
     let by_datagrams = "Record-Route: <sip:198.51.100.9:5080;lr>\r\n";
     assert_eq!(over(by_datagrams), (Some(address("198.51.100.9:5080")), None));
+}
+
+#[test]
+fn contact_of_a_secure_call_names_the_listener_of_tls_if_there_is_one() {
+    let contact = |listeners: &[(Protocol, &str)], change: fn(&mut Phone)| {
+        let (mut world, mut phone) = (World::listening(settings(), listeners), Phone::new("a"));
+        change(&mut phone);
+        world.receive(PHONE, &phone.invite(SDP));
+        header(&world.answer(), "Contact").to_owned()
+    };
+    let plain = [(Protocol::Udp, NODE), (Protocol::TCP, NODE)];
+    let with_tls = [plain[0], plain[1], (Protocol::TLS, "192.0.2.1:5071")];
+    let dialled: fn(&mut Phone) = |phone| phone.target = "sips:meet@192.0.2.1".into();
+    let named: fn(&mut Phone) = |phone| phone.contact = "<sips:phone@192.0.2.2>".into();
+    let routed: fn(&mut Phone) =
+        |phone| phone.extra = "Record-Route: <sips:198.51.100.9;lr>, <sip:198.51.100.8;lr>\r\n".into();
+    for change in [dialled, named, routed] {
+        assert_eq!(contact(&with_tls, change), "<sips:192.0.2.1:5071>");
+        assert_eq!(contact(&plain, change), "<sip:192.0.2.1:5060;transport=udp>");
+    }
+    assert_eq!(contact(&with_tls, |_| {}), "<sip:192.0.2.1:5060;transport=udp>");
+    // What the topmost proxy names counts, and not the Contact behind it.
+    let insecure: fn(&mut Phone) = |phone| {
+        phone.contact = "<sips:phone@192.0.2.2>".into();
+        phone.extra = "Record-Route: <sip:198.51.100.9;lr>\r\n".into();
+    };
+    assert_eq!(contact(&with_tls, insecure), "<sip:192.0.2.1:5060;transport=udp>");
+}
+
+/// A node that trusts an authority, or none.
+fn world_of_tls(trust: Option<&str>) -> World {
+    let mut settings = settings();
+    settings.tls = Some(TlsSettings {
+        address: address("192.0.2.1:5061"),
+        certificate: "chain.pem".into(),
+        key: "key.pem".into(),
+        trust: trust.map(Into::into),
+    });
+    let listeners = [(Protocol::Udp, NODE), (Protocol::TCP, NODE), (Protocol::TLS, "192.0.2.1:5061")];
+    World::listening(settings, &listeners)
+}
+
+/// Over what the BYE of a call by UDP goes, or whom a connection is opened to for it.
+fn bye_to(trust: Option<&str>, change: fn(&mut Phone)) -> Result<SocketAddr, Peer> {
+    let (mut world, mut phone) = (world_of_tls(trust), Phone::new("a"));
+    world.names.insert("Proxy.example.com".into(), [198, 51, 100, 9].into());
+    change(&mut phone);
+    world.call(&mut phone);
+    world.silent(1);
+    world.sent.pop().map(|(flow, _)| flow.remote).ok_or_else(|| world.opening.remove(0))
+}
+
+#[test]
+fn connection_of_tls_is_opened_to_the_name_of_the_next_hop_if_somebody_is_trusted() {
+    let peer = |remote: &str, name: Option<&str>| Peer {
+        stream: Stream::Tls,
+        remote: address(remote),
+        name: name.map(Into::into),
+    };
+    let named: fn(&mut Phone) =
+        |phone| phone.extra = "Record-Route: <sip:Proxy.example.com;transport=tls;lr>\r\n".into();
+    let secure: fn(&mut Phone) = |phone| phone.extra = "Record-Route: <sips:198.51.100.9:5071;lr>\r\n".into();
+    let contact: fn(&mut Phone) = |phone| phone.contact = "<sip:p@192.0.2.2:7000;transport=tls>".into();
+    for (change, expected) in [
+        (named, peer("198.51.100.9:5061", Some("proxy.example.com"))),
+        (secure, peer("198.51.100.9:5071", None)),
+        (contact, peer("192.0.2.2:7000", None)),
+    ] {
+        assert_eq!(bye_to(Some("trust.pem"), change), Err(expected));
+        assert_eq!(bye_to(None, change), Ok(address(PHONE)), "back to where the call came from");
+    }
+}
+
+#[test]
+fn call_over_tls_is_ended_over_its_connection_or_over_one_to_the_name_of_its_proxy() {
+    for is_closed in [false, true] {
+        let (mut world, mut phone) = (world_of_tls(Some("trust.pem")), Phone::new("a"));
+        world.names.insert("proxy.example.com".into(), [192, 0, 2, 2].into());
+        phone.via = "SIP/2.0/TLS 192.0.2.2:5061".into();
+        phone.extra = "Record-Route: <sip:proxy.example.com;transport=tls;lr>\r\n".into();
+        let flow = world.accept_over(Stream::Tls, "192.0.2.2:50123");
+        world.receive_over_connection(&phone.invite(SDP));
+        phone.answered(&world.answer());
+        world.receive_over_connection(&phone.ack(""));
+        if is_closed {
+            world.close();
+        }
+        world.silent(1);
+        let over = world.sent.pop().map(|(flow, _)| flow);
+        assert_eq!(over, (!is_closed).then_some(flow));
+        let name = world.opening.pop().map(|peer| (peer.stream, peer.remote, peer.name));
+        let expected = (Stream::Tls, address("192.0.2.2:5061"), Some("proxy.example.com".into()));
+        assert_eq!(name, is_closed.then_some(expected));
+    }
+}
+
+#[test]
+fn what_must_be_secured_goes_over_no_connection_of_tcp() {
+    let (mut world, mut phone) = (world_of_tls(Some("trust.pem")), Phone::new("a"));
+    phone.via = "SIP/2.0/TCP 192.0.2.2:5062".into();
+    phone.extra = "Record-Route: <sip:192.0.2.2;transport=tls;lr>\r\n".into();
+    world.accept("192.0.2.2:50123");
+    world.receive_over_connection(&phone.invite(SDP));
+    phone.answered(&world.answer());
+    world.receive_over_connection(&phone.ack(""));
+    world.silent(1);
+    assert_eq!((world.sent.len(), world.opening.len()), (0, 1));
+    assert_eq!(world.opening[0].stream, Stream::Tls);
 }

@@ -102,7 +102,7 @@ impl World {
     fn perform(&mut self, side: usize, effects: Vec<Effect>) {
         for effect in effects {
             if let Effect::Notify(event) = effect {
-                for (after, action) in self.users[side].described(&mut self.network.random, event) {
+                for (after, action) in self.users[side].described(&mut self.network.random, *event) {
                     self.plan(after, side, action);
                 }
                 continue;

@@ -1,0 +1,115 @@
+//! Benchmark of signalling: the CPU of a call that is set up and ended at once, as a ratio to that of the same call at a
+//! bare server on `rsipstack` in the same run; the calls that fail at 200 a second; and the memory of a call that stands.
+//!
+//! The engine is as it ships, with its media ports and its conference. The bare server has none: it answers an INVITE
+//! with a session description, and a BYE. Each is a process of its own, called over UDP on loopback by this one, so that
+//! the CPU of the callers is in neither figure. `cargo bench -p call --bench calls`
+
+mod client;
+mod servers;
+
+use std::thread;
+use std::time::Duration;
+
+use client::{After, Load, Pace};
+use servers::{Cpu, Kind, Server};
+
+/// Calls of a measurement.
+const CALLS: u32 = 2000;
+/// Its rounds, in which the two servers take turns. Odd, so that the median is one of them.
+const ROUNDS: u32 = 5;
+/// So many calls keep a server busy.
+const AT_ONCE: u32 = 20;
+const A_SECOND: u32 = 200;
+const STANDING: u32 = 500;
+
+/// What belongs to each of the two.
+struct Pair<T> {
+    engine: T,
+    bare: T,
+}
+
+fn main() {
+    if let Some(kind) = std::env::args().nth(1).and_then(|name| Kind::named(&name)) {
+        return servers::serve(kind);
+    }
+    let servers = Pair { engine: Server::start(Kind::Engine), bare: Server::start(Kind::Bare) };
+    place(&servers.engine, "warm-up", CALLS / 10, Pace::AtOnce(AT_ONCE));
+    place(&servers.bare, "warm-up", CALLS / 10, Pace::AtOnce(AT_ONCE));
+    compare_busy(&servers);
+    compare_at_a_rate(&servers);
+    compare_memory(&servers);
+}
+
+/// Places calls that are ended at once. Returns how many failed, and the CPU of all.
+fn place(server: &Server, name: &str, calls: u32, pace: Pace) -> (u32, Cpu) {
+    let before = server.cpu();
+    let load = Load { target: server.address, name, calls, pace, after: After::HangUp };
+    let failed = load.run();
+    (failed, server.cpu() - before)
+}
+
+/// Both servers in turn, with as many calls as they can take.
+fn compare_busy(servers: &Pair<Server>) {
+    let busy = |server, round| place(server, &format!("busy-{round}"), CALLS / ROUNDS, Pace::AtOnce(AT_ONCE));
+    let mut rounds: Vec<Pair<Cpu>> = (0..ROUNDS)
+        .map(|round| Pair { engine: busy(&servers.engine, round).1, bare: busy(&servers.bare, round).1 })
+        .collect();
+    println!("{CALLS} calls, {AT_ONCE} at a time; CPU of a call:");
+    println!("                  user     system        sum   calls a second of CPU");
+    print_cpu("engine", rounds.iter().map(|round| round.engine).sum());
+    print_cpu("bare rsipstack", rounds.iter().map(|round| round.bare).sum());
+    rounds.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    println!(
+        "engine / bare = {:.2}x (median of {ROUNDS}; {:.2}x to {:.2}x)",
+        ratio(&rounds[ROUNDS as usize / 2]),
+        ratio(&rounds[0]),
+        ratio(&rounds[ROUNDS as usize - 1])
+    );
+}
+
+/// Both servers at the same time, with a rate at which each message is one wake-up.
+fn compare_at_a_rate(servers: &Pair<Server>) {
+    let steady = |server| place(server, "steady", CALLS, Pace::Rate(A_SECOND));
+    let ((failed, engine), (bare_failed, bare)) = thread::scope(|scope| {
+        let bare = scope.spawn(|| steady(&servers.bare));
+        (steady(&servers.engine), bare.join().expect("a caller does not panic"))
+    });
+    println!("{CALLS} calls at {A_SECOND} a second, failures: {failed} (bare: {bare_failed})");
+    println!(
+        "CPU of a call: engine {:.3} ms, bare {:.3} ms; engine / bare = {:.2}x",
+        of_a_call(engine.sum),
+        of_a_call(bare.sum),
+        ratio(&Pair { engine, bare })
+    );
+}
+
+fn compare_memory(servers: &Pair<Server>) {
+    let each = |server: &Server| {
+        let before = server.resident();
+        let (pace, after) = (Pace::Rate(A_SECOND), After::Stand);
+        let failed = Load { target: server.address, name: "standing", calls: STANDING, pace, after }.run();
+        server.resident().saturating_sub(before) / u64::from((STANDING - failed).max(1))
+    };
+    let (engine, bare) = (each(&servers.engine), each(&servers.bare));
+    println!("memory of each of {STANDING} calls that stand: {engine} KiB (bare: {bare} KiB)");
+}
+
+fn ratio(cpu: &Pair<Cpu>) -> f64 {
+    cpu.engine.sum.as_secs_f64() / cpu.bare.sum.as_secs_f64()
+}
+
+fn print_cpu(name: &str, cpu: Cpu) {
+    println!(
+        "{name:<14} {:>5.2} ms  {:>6.2} ms  {:>6.3} ms   {:.0}",
+        of_a_call(cpu.user),
+        of_a_call(cpu.system),
+        of_a_call(cpu.sum),
+        f64::from(CALLS) / cpu.sum.as_secs_f64()
+    );
+}
+
+/// In milliseconds.
+fn of_a_call(cpu: Duration) -> f64 {
+    cpu.as_secs_f64() * 1000.0 / f64::from(CALLS)
+}

@@ -1,0 +1,31 @@
+//! Faults of the node that the oracle must notice.
+
+/// What the node does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sabotage {
+    None,
+    /// A leg stays in its conference after its call.
+    KeepLegs,
+    /// A call that is confirmed sends no sound.
+    LoseStart,
+    /// A caller's sound is mixed in under another name, so that it hears itself.
+    MixOwnSound,
+    /// A stranger gets the sound of a call.
+    SendToStranger,
+    /// Maintenance mode ends calls.
+    HangUpInMaintenance,
+    /// The count of calls stays at none.
+    CountNothing,
+    /// New calls are refused.
+    RefuseCalls,
+    /// Its requests go past the proxy of a call.
+    PassTheProxy,
+    /// Its requests through a proxy do not say that they are to pass it.
+    ForgetTheProxy,
+    /// It reads each portion of a connection as if it were the first.
+    ForgetPortions,
+    /// Sound goes to where a caller was before its translator has bound it anew.
+    KeepSource,
+    /// It answers no PRACK.
+    IgnorePrack,
+}

@@ -1,0 +1,224 @@
+//! How messages and sound get from one to the other, and what time does.
+
+use std::net::SocketAddr;
+
+use sip::message;
+use sip::transaction::input::Input as TransportInput;
+use sip::transport::flow::{Connection, Link};
+
+use crate::media::control::Channel;
+use crate::media::shard::{Input as MediaInput, Output as MediaOutput};
+use crate::signalling::kit::NODE;
+use crate::signalling::{Input, UserAgent};
+use crate::time::Time;
+
+use super::address;
+use super::caller::{Caller, State};
+use super::habits::Access;
+use super::network::Message;
+use super::oracle;
+use super::proxy::{self, PROXY};
+use super::sabotage::Sabotage;
+use super::streams::Arrived;
+use super::translator::Translator;
+use super::world::{STRANGER, World};
+
+impl World {
+    /// A caller sends a message.
+    pub(super) fn send(&mut self, number: usize, text: String) -> Result<(), String> {
+        let (access, from) = (self.callers[number].habits.access, self.callers[number].address());
+        let method = ["PRACK", "CANCEL", "UPDATE"].into_iter().find(|method| text.starts_with(method));
+        method.into_iter().for_each(|method| self.see(method));
+        match access {
+            Access::Direct => self.send_datagram(from, address(NODE), text),
+            Access::Proxied => self.send_datagram(from, address(PROXY), text),
+            Access::Translated => {
+                let outside = self.translator.outward(from);
+                self.send_datagram(outside, address(NODE), text);
+            }
+            Access::Connected => {
+                self.note(&text);
+                let connection = self.connection_of(number)?;
+                self.streams.send_to_node(self.now, self.network.quality, connection, text.as_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, text: String) {
+        self.note(&text);
+        self.network.send(self.now, Message { from, to, text });
+    }
+
+    /// The connection that a caller sends over. It opens one if there is none.
+    fn connection_of(&mut self, number: usize) -> Result<Connection, String> {
+        if let Some(connection) = self.streams.of_caller(number) {
+            return Ok(connection);
+        }
+        let remote = SocketAddr::new(self.callers[number].address().ip(), self.streams.next_port());
+        let flow = self.streams.open(number, address(NODE), remote);
+        self.act(|agent, now| agent.handle(now, Input::Transport(TransportInput::Accepted(flow))))?;
+        match flow.link {
+            Link::Connection(_, connection) => Ok(connection),
+            Link::Datagrams => Err("a connection is none".into()),
+        }
+    }
+
+    /// The connections of a caller break, and it opens another one if it waits for something.
+    pub(super) fn break_connections(&mut self, number: usize) -> Result<(), String> {
+        for connection in self.streams.break_those_of(number) {
+            self.see("broken connection");
+            let closed = Input::Transport(TransportInput::Closed(connection));
+            self.act(|agent, now| agent.handle(now, closed))?;
+        }
+        self.streams.may_refuse(number);
+        for text in self.callers[number].reconnected() {
+            self.send(number, text)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, text: &str) {
+        let fold = |trace: u64, byte: u8| (trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.trace = text.bytes().fold(self.trace.wrapping_add(self.now), fold);
+    }
+
+    /// Lets time pass, from event to event.
+    pub(super) fn pass(&mut self, length: u64) -> Result<(), String> {
+        let end = self.now + length;
+        loop {
+            let callers = self.callers.iter().filter_map(Caller::next).min();
+            let agent = self.agent.next_deadline().map(|at| at.0);
+            let next = [callers, agent, self.network.next(), self.streams.next()];
+            let next = next.into_iter().flatten().min().filter(|next| *next <= end);
+            let Some(next) = next else { break };
+            self.now = self.now.max(next);
+            while let Some(message) = self.network.arrived(self.now) {
+                self.deliver(message)?;
+            }
+            while let Some(arrived) = self.streams.arrived(self.now) {
+                self.take(arrived)?;
+            }
+            for number in 0..self.callers.len() {
+                let sent = self.callers[number].pass_time(self.now);
+                sent.into_iter().try_for_each(|text| self.send(number, text))?;
+            }
+            oracle::no_request_of_a_caller_fails(self)?;
+            self.act(UserAgent::pass_time)?;
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    fn deliver(&mut self, message: Message) -> Result<(), String> {
+        let Message { from, to, text } = message;
+        if to == address(NODE) {
+            if self.sabotage == Sabotage::IgnorePrack && text.starts_with("PRACK ") {
+                return Ok(());
+            }
+            let read = message::datagram(text.as_bytes());
+            let input = TransportInput::Datagram { local: to, remote: from, read };
+            return self.act(|agent, now| agent.handle(now, Input::Transport(input)));
+        }
+        if to == address(PROXY) {
+            return if self.now < self.proxy_from { Ok(()) } else { self.forward(&text) };
+        }
+        let inside = self.translator.inward(to).unwrap_or(to);
+        match self.callers.iter().position(|caller| caller.address() == inside) {
+            Some(number) => {
+                oracle::comes_the_way_of_the_call(self, number, from)?;
+                self.receive(number, &text)
+            }
+            // What a stranger is answered, and what a translator has no binding for any more.
+            None => Ok(()),
+        }
+    }
+
+    fn forward(&mut self, text: &str) -> Result<(), String> {
+        let (to, text) = proxy::forward(text)?;
+        self.send_datagram(address(PROXY), to, text);
+        Ok(())
+    }
+
+    /// Takes what has arrived over a connection.
+    fn take(&mut self, arrived: Arrived) -> Result<(), String> {
+        match arrived {
+            Arrived::AtNode { connection, frames } => frames.into_iter().try_for_each(|frame| {
+                let input = TransportInput::Frame { connection, frame };
+                self.act(|agent, now| agent.handle(now, Input::Transport(input)))
+            }),
+            Arrived::AtCaller { caller, messages } => {
+                messages.iter().try_for_each(|text| self.receive(caller, text))
+            }
+        }
+    }
+
+    fn receive(&mut self, number: usize, text: &str) -> Result<(), String> {
+        for text in self.callers[number].receive(self.now, text) {
+            self.send(number, text)?;
+        }
+        oracle::is_ended_by_its_caller(self, number)
+    }
+
+    /// Everybody sends sound for so long, and so does the stranger.
+    pub(super) fn sound(&mut self, length: u64) -> Result<(), String> {
+        for _ in 0..length / 20 {
+            for number in 0..self.callers.len() {
+                let caller = &mut self.callers[number];
+                if let (State::Up, "sendrecv", Some(node)) = (caller.state, caller.direction, caller.node) {
+                    let (datagram, inside) = (caller.say(), caller.sound());
+                    let from = match caller.habits.access {
+                        Access::Translated => self.translator.outward(inside),
+                        Access::Direct | Access::Proxied | Access::Connected => inside,
+                    };
+                    self.play_to(node, from, &datagram);
+                    self.play_to(node, address(STRANGER), &datagram);
+                }
+            }
+            self.pass(20)?;
+            self.tick()?;
+        }
+        Ok(())
+    }
+
+    fn play_to(&mut self, port: SocketAddr, from: SocketAddr, datagram: &[u8]) {
+        let leg = self.legs.iter().find(|(_, address)| **address == port).map(|(leg, _)| *leg);
+        if let Some(leg) = leg {
+            let input = MediaInput::Datagram { leg, channel: Channel::Media, from, datagram };
+            self.shard.handle(Time(self.now), input);
+        }
+    }
+
+    /// The node mixes once, and its sound arrives.
+    fn tick(&mut self) -> Result<(), String> {
+        let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+        self.shard.tick(Time(self.now), |output| {
+            if let MediaOutput::Send { channel: Channel::Media, to, datagram, .. } = output {
+                sent.push((to, datagram.to_vec()));
+            }
+        });
+        if self.sabotage == Sabotage::SendToStranger {
+            sent.first_mut().into_iter().for_each(|(to, _)| *to = address(STRANGER));
+        }
+        sent.into_iter().try_for_each(|(to, datagram)| self.hear(to, &datagram))
+    }
+
+    fn hear(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<(), String> {
+        let inside = self.translator.inward(to);
+        let before = inside.and_then(|inside| self.bound_before.get(&inside));
+        if self.sabotage == Sabotage::KeepSource && before.is_some() {
+            return Ok(());
+        }
+        let caller = self.callers.iter_mut().find(|caller| match caller.habits.access {
+            Access::Translated => inside == Some(caller.sound()),
+            Access::Direct | Access::Proxied | Access::Connected => caller.sound() == to,
+        });
+        match caller {
+            Some(caller) => caller.hear(datagram),
+            // Before the source of a call is known, sound goes to where its description says.
+            None if Translator::has(to) => {}
+            None => return Err(format!("sound goes to {to}, a stranger")),
+        }
+        Ok(())
+    }
+}
