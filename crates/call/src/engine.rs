@@ -21,7 +21,7 @@ use crate::dial::{DialError, DialOptions, DialTarget};
 use crate::driver::{Driver, watch};
 use crate::handover::{self, Given};
 use crate::logins::Logins;
-use crate::media::handshake::Identity;
+use crate::media::handshake::{Identity, IdentityError};
 use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread::{self, Command};
@@ -31,7 +31,7 @@ use crate::rooms::{RoomName, Rooms};
 use crate::settings::{Settings, SettingsError, TlsSettings};
 use crate::signalling::{Dial, UserAgent};
 use crate::sockets::{self, Connections, TlsError, TlsListener};
-use crate::time::{Clock, Time};
+use crate::time::Clock;
 
 /// How long a shut-down waits for the BYEs of the calls that are still there.
 const BYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ pub enum StartError {
     Media(#[source] io::Error),
     /// There is no certificate for the handshakes of calls.
     #[error("cannot make a certificate for DTLS; does the system give random numbers?")]
-    Certificate(#[source] dimpl::certificate::CertificateError),
+    Certificate(#[source] IdentityError),
 }
 
 /// A running call engine: it answers SIP and mixes the audio of its calls until it is shut down or dropped.
@@ -110,7 +110,7 @@ impl CallEngine {
         let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
         let ports = PortPool::new(settings.media, settings.media_ports.clone(), clock, random::kernel);
         let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
-        let identity = Identity::generate(clock.instant(Time::default())).map_err(StartError::Certificate)?;
+        let identity = Identity::generate().map_err(StartError::Certificate)?;
         let certificate = identity.fingerprint();
         let (media, thread) = thread::start(clock, settings.media_timeout, identity, failing(&failure))
             .map_err(StartError::Media)?;
@@ -361,7 +361,7 @@ mod tests {
             outgoing: Outgoing { ssrc: 1, sequence: 1, timestamp: 1 },
             port: engine.driver.ports.open().expect("port"),
             ticket: Ticket::new(Participant(u64::MAX), || {}),
-            on_silence: Box::new(move || {
+            on_silence: Box::new(move |_| {
                 let _ = held.recv();
             }),
         })));

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -168,7 +168,7 @@ pub fn protected_media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
 /// There are keys, although nobody has the certificate that the offer names.
 pub fn handshake<'a>(mut datagrams: impl Iterator<Item = &'a [u8]>) {
     static IDENTITY: OnceLock<Option<Identity>> = OnceLock::new();
-    let identity = IDENTITY.get_or_init(|| Identity::generate(Instant::now()).ok());
+    let identity = IDENTITY.get_or_init(|| Identity::generate().ok());
     let begins = datagrams.next().and_then(|first| first.first()).is_some_and(|first| first % 2 == 1);
     let setup = if begins { "passive" } else { "active" };
     let offer = format!(

@@ -57,6 +57,7 @@ pub use calls::{Calls, Stats};
 pub use dial::{DialError, DialOptions, DialTarget};
 pub use engine::{CallEngine, StartError};
 pub use logins::{Login, Logins};
+pub use media::handshake::IdentityError;
 pub use outgoing_call::OutgoingCall;
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};

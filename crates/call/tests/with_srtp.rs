@@ -8,7 +8,6 @@ use common::baresip::{self, Baresip};
 use common::linphone::Linphone;
 use common::tls::tls_engine;
 use common::{address, wait_for_calls};
-use rcgen::{CertificateParams, DnType, KeyPair};
 use tempfile::TempDir;
 
 fn room(engine: &CallEngine, transport: &str) -> String {
@@ -59,27 +58,27 @@ async fn linphone_and_baresip_hear_each_other_by_srtp_over_tls() {
     engine.shut_down().await;
 }
 
-/// A certificate that Linphone takes in place of one of its own, which has an RSA key, and such keys are not accepted.
-fn certificate_of_linphone() -> (&'static str, String) {
-    let name = "linphone-dtls-default-identity";
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    let key = KeyPair::generate().expect("key");
-    let certificate = params.self_signed(&key).expect("certificate");
-    let file = ".linphone-usr-crt/linphone-dtls-default-identity.pem";
-    (file, certificate.pem() + &key.serialize_pem())
+/// The key of the phone's certificate is an RSA key, which baresip makes.
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_of_baresip_hear_each_other_by_a_handshake_and_in_the_clear() {
+    let dir = TempDir::new().expect("directory");
+    let (engine, _) = tls_engine(170, &dir, |_| {}).await;
+    let uri = room(&engine, "udp");
+    let low = Baresip::dial_with(400, &uri, Some(("dtls_srtp", "dtls_srtp")));
+    let high = Baresip::dial_with(1000, &uri, None);
+    baresip::hear_each_other(engine, low, high).await;
 }
 
+/// The key of the phone's certificate is an RSA key, which Linphone makes.
 #[tokio::test(flavor = "multi_thread")]
 async fn linphone_and_baresip_hear_each_other_by_a_handshake_and_by_keys() {
     let dir = TempDir::new().expect("directory");
-    let (engine, _) = tls_engine(134, &dir, |_| {}).await;
+    let (engine, _) = tls_engine(171, &dir, |_| {}).await;
     let mut other = Baresip::dial_with(1000, &room(&engine, "tls"), Some(("srtp-mand", "srtp")));
     other.established().await;
     let dtls = "media_encryption=dtls\nmedia_encryption_mandatory=1\n";
     let uri = room(&engine, "udp");
-    let files = [certificate_of_linphone()];
-    let mut phone = Linphone::dial_with(address(134, 3), 400, &uri, dtls, &files).await;
+    let mut phone = Linphone::dial_with(address(171, 3), 400, &uri, dtls, &[]).await;
     phone.hears(1000).await;
     other.hears(400).await;
     phone.hold().await;

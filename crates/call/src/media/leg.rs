@@ -15,17 +15,13 @@ use crate::sdp::{Agreed, Content, Direction, Format, Keys, PacketTime, Rtcp, Sec
 use crate::time::Time;
 
 use super::control::{Channel, Control};
-use super::handshake::{Handshake, Identity, is_handshake};
+use super::handshake::{Handshake, Identity, NoKeys, is_handshake};
 use super::latch::{Arrival, FarEnd, Kind, Latch};
 use super::protection::Protection;
 
 /// The static payload type of comfort noise (RFC 3551 section 6). Phones send it unasked: it counts as a sign of life
 /// whether it was agreed or not.
 const COMFORT_NOISE: u8 = 13;
-
-/// How long a handshake may take until the call has no sound for good. A far end repeats what is lost after 1, 2, 4 and 8
-/// seconds (RFC 6347 section 4.2.4.1).
-const KEYS_WITHIN: Duration = Duration::from_secs(15);
 
 /// What a call agreed on for its leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,7 +192,7 @@ impl Leg {
         self.control.start(now);
         if self.sending == Sending::NotYet {
             self.sending = Sending::First;
-            self.handshake.iter_mut().for_each(|handshake| handshake.since = now);
+            self.handshake.iter_mut().for_each(|handshake| handshake.wait_from(now));
         }
     }
 
@@ -281,11 +277,15 @@ impl Leg {
             return;
         };
         self.handshake_from = Some(from);
-        if let Some(keys) = handshake.receive(now, datagram) {
-            self.latch.prove(from);
-            self.take_keys(&keys);
-            self.heard = now;
-        }
+        let keys = handshake.receive(now, datagram);
+        self.finish_handshake(now, keys);
+    }
+
+    fn finish_handshake(&mut self, now: Time, keys: Option<Keys>) {
+        let (Some(keys), Some(from)) = (keys, self.handshake_from) else { return };
+        self.latch.prove(from);
+        self.take_keys(&keys);
+        self.heard = now;
     }
 
     /// Writes the next datagram of the handshake, and returns where it goes. An answer to the INVITE that is not confirmed
@@ -296,8 +296,10 @@ impl Leg {
         if self.handshake_from.is_none() && self.sending == Sending::NotYet {
             return None;
         }
-        handshake.pass_time(now);
-        *datagram = handshake.next_packet()?;
+        let keys = handshake.pass_time(now);
+        let packet = handshake.next_packet();
+        self.finish_handshake(now, keys);
+        *datagram = packet?;
         Some(target)
     }
 
@@ -489,17 +491,19 @@ impl Leg {
         self.protection.as_ref().map(Protection::state)
     }
 
+    /// Why a handshake has given no keys for so long that none are expected any more. Under those of an earlier handshake
+    /// sound may go on all the same.
+    pub(crate) fn lacks_keys(&mut self, now: Time) -> Option<NoKeys> {
+        let waits = self.sending != Sending::NotYet && self.plan.far_end().is_some();
+        let why = self.handshake.as_mut().filter(|_| waits)?.expire(now)?;
+        (!self.has_way()).then_some(why)
+    }
+
     /// Whether nothing was heard for `timeout` although sound should come both ways; reported again after
     /// each further `timeout`. While the far end holds the call, or only listens, its session timer
-    /// decides instead. A leg that has no keys for [`KEYS_WITHIN`] is silent for good.
+    /// decides instead; while there are no keys, [`Leg::lacks_keys`] does.
     pub(crate) fn fell_silent(&mut self, now: Time, timeout: Duration) -> bool {
-        let waits = self.sending != Sending::NotYet && !self.has_way();
-        let handshake = self.handshake.as_mut().filter(|_| waits);
-        if let Some(handshake) = handshake.filter(|handshake| now.since(handshake.since) >= KEYS_WITHIN) {
-            handshake.since = now;
-            return true;
-        }
-        let expected = self.plan.direction == Direction::SendReceive;
+        let expected = self.plan.direction == Direction::SendReceive && self.has_way();
         let silent = expected && now.since(self.heard) >= timeout;
         if silent {
             self.heard = now;

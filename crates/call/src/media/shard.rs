@@ -11,7 +11,7 @@ use crate::rooms::RoomName;
 use crate::time::Time;
 
 use super::control::Channel;
-use super::handshake::Identity;
+use super::handshake::{Identity, NoKeys};
 use super::leg::{Leg, Outgoing, Plan};
 
 /// Names a leg within its node.
@@ -40,8 +40,17 @@ pub(crate) enum Input<'a> {
 pub(crate) enum Output<'a> {
     /// Send this datagram from one of the leg's sockets.
     Send { leg: LegId, channel: Channel, to: SocketAddr, datagram: &'a [u8] },
-    /// Nothing was heard of the far end for the media timeout.
-    Silent { leg: LegId },
+    /// The far end is not heard.
+    Silent { leg: LegId, why: Silence },
+}
+
+/// Why a far end is not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Nothing came for the media timeout.
+    Nothing,
+    /// Its handshake has given no keys.
+    NoKeys(NoKeys),
 }
 
 /// Some conferences and their legs.
@@ -149,8 +158,11 @@ impl Shard {
                 while let Some(to) = leg.next_packet(&mut self.datagram) {
                     output(Output::Send { leg: *id, channel: Channel::Media, to, datagram: &self.datagram });
                 }
+                if let Some(why) = leg.lacks_keys(now) {
+                    output(Output::Silent { leg: *id, why: Silence::NoKeys(why) });
+                }
                 if leg.fell_silent(now, self.media_timeout) {
-                    output(Output::Silent { leg: *id });
+                    output(Output::Silent { leg: *id, why: Silence::Nothing });
                 }
             }
         }

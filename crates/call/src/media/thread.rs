@@ -23,7 +23,7 @@ use super::handshake::Identity;
 use super::leg::{Outgoing, Plan};
 use super::ports::MediaPort;
 use super::random;
-use super::shard::{Input, LegId, Output, Shard};
+use super::shard::{Input, LegId, Output, Shard, Silence};
 
 /// The largest datagram that is read; G.711 packets have some hundred bytes.
 const MAX_DATAGRAM: usize = 2048;
@@ -31,8 +31,8 @@ const MAX_DATAGRAM: usize = 2048;
 /// Ticks that are made up for when the thread was held up; what is further behind is skipped.
 const MAX_CATCH_UP: u32 = 5;
 
-/// Called once when nothing is heard of a leg's far end any more.
-pub(crate) type OnSilence = Box<dyn Fn() + Send>;
+/// Called when nothing is heard of a leg's far end any more.
+pub(crate) type OnSilence = Box<dyn Fn(Silence) + Send>;
 
 /// Called when a leg is taken out for another process.
 pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
@@ -228,7 +228,9 @@ impl Worker {
                     let _ = socket.send_to(datagram, to);
                 }
             }
-            Output::Silent { leg } => sockets.get(&leg).into_iter().for_each(|socket| (socket.on_silence)()),
+            Output::Silent { leg, why } => {
+                sockets.get(&leg).into_iter().for_each(|socket| (socket.on_silence)(why));
+            }
         });
     }
 }

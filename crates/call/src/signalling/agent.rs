@@ -265,6 +265,9 @@ impl UserAgent {
             Input::Silent(call) => {
                 self.with_call(call, |agent, call| agent.end(call, End::MediaTimeout));
             }
+            Input::NoKeys(call) => {
+                self.with_call(call, |agent, call| agent.end(call, End::NoKeys));
+            }
             Input::HandedOut { call, stream } => {
                 self.with_call(call, |agent, call| agent.report(call, Handover::Stream(stream)));
             }

@@ -11,10 +11,9 @@ type Duplicate = (&'static str, &'static [&'static str], &'static str);
 const MINISIGN: &str = "minisign 0.10 uses scrypt 0.11, of the earlier generation of the RustCrypto crates";
 const STATERIGHT: &str = "stateright 0.31, in tests only, uses the earlier one";
 
-const DUPLICATES: [Duplicate; 19] = [
+const DUPLICATES: [Duplicate; 16] = [
     ("base64", &["0.22", "0.23"], "rsipstack 0.7.14, whose version is fixed, uses 0.22"),
     ("block-buffer", &["0.10", "0.12"], MINISIGN),
-    ("cipher", &["0.4", "0.5"], MINISIGN),
     ("cpufeatures", &["0.2", "0.3"], MINISIGN),
     ("crypto-common", &["0.1", "0.2"], MINISIGN),
     ("digest", &["0.10", "0.11"], MINISIGN),
@@ -28,8 +27,6 @@ const DUPLICATES: [Duplicate; 19] = [
         &["0.14", "0.15", "0.17"],
         "0.14 is stateright's; rsipstack enables tokio-util/full, with 0.15",
     ),
-    ("inout", &["0.1", "0.2"], MINISIGN),
-    ("nom", &["7", "8"], "the parser of certificates (x509-parser 0.18) uses 7"),
     ("r-efi", &["5", "6"], "not compiled: getrandom on UEFI"),
     ("rand", &["0.9", "0.10"], STATERIGHT),
     ("rand_core", &["0.9", "0.10"], STATERIGHT),

@@ -281,14 +281,15 @@ fn call_that_is_not_at_rest_is_not_exported() {
     let mut changing = calling(&mut phone);
     changing.receive(PHONE, &phone.invite(SDP));
     check(&mut changing, NotExported::Busy);
-    let mut protected = World::new();
-    let mut phone = Phone::new("a");
-    let key = "A".repeat(40);
-    let keys = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n");
-    protected.receive(PHONE, &phone.invite(&(SDP.replace("RTP/AVP", "RTP/SAVP") + &keys)));
-    phone.answered(&protected.answer());
-    protected.receive(PHONE, &phone.ack(""));
-    check(&mut protected, NotExported::Protected);
+    let keys = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40));
+    let certificate = format!("a=setup:actpass\r\na=fingerprint:sha-256 00{}\r\n", ":11".repeat(31));
+    for (profile, protection) in [("RTP/SAVP", keys), ("UDP/TLS/RTP/SAVP", certificate)] {
+        let (mut protected, mut phone) = (World::new(), Phone::new("a"));
+        protected.receive(PHONE, &phone.invite(&(SDP.replace("RTP/AVP", profile) + &protection)));
+        phone.answered(&protected.answer());
+        protected.receive(PHONE, &phone.ack(""));
+        check(&mut protected, NotExported::Protected);
+    }
     let mut translated = World::new();
     let mut phone = Phone::new("a");
     phone.via = "SIP/2.0/TCP 10.0.0.1".into();
