@@ -1,4 +1,4 @@
-//! One leg: a participant's stream to and from this node, here over RTP. Pure.
+//! One leg: a participant's stream to and from this node, here over RTP. Pure but for its handshake.
 
 use std::mem;
 use std::net::{IpAddr, SocketAddr};

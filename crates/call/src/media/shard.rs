@@ -1,4 +1,5 @@
-//! A shard: some conferences with all their legs, mixed tick by tick. Pure: no socket, no thread, no clock.
+//! A shard: some conferences with all their legs, mixed tick by tick. Pure: no socket, no thread, no clock, but for
+//! the handshakes of its legs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
