@@ -57,6 +57,8 @@ pub struct Stats {
     pub ended_without_ack: u64,
     /// Calls ended because no media arrived from the far end.
     pub ended_by_media_timeout: u64,
+    /// Calls ended because a handshake of DTLS gave no keys for their sound.
+    pub ended_without_keys: u64,
     /// Calls ended because their session timer lapsed.
     pub ended_by_session_timer: u64,
     /// Calls ended because the far end answered a refresh with an error that ends a call.

@@ -22,7 +22,7 @@ use crate::dial::DialError;
 use crate::handover::message::{ExportedCall, ExportedReceived};
 use crate::handover::{NotExported, NotImported};
 use crate::media::ports::{MediaPort, PortError, PortPool};
-use crate::media::shard::LegId;
+use crate::media::shard::{LegId, Silence};
 use crate::media::thread::{Command, Join, MediaThreads};
 use crate::outgoing_call::OutgoingCall;
 use crate::rooms::RoomName;
@@ -247,7 +247,7 @@ impl Driver {
                     outgoing,
                     port,
                     ticket: Ticket::new(call, move || drop(released.send(Input::Released(call)))),
-                    on_silence: Box::new(move || drop(silent.send(Input::Silent(call)))),
+                    on_silence: Box::new(move |why| drop(silent.send(silence(call, why)))),
                 })));
             }
             Output::Start(call) => self.media.send(Command::Start(LegId(call.0))),
@@ -448,6 +448,18 @@ impl Driver {
 fn is_unreachable(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
     matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+}
+
+/// What it means for a call that its far end is not heard. That a handshake gives no keys is for the operator to know: often
+/// it is a setting of the phone.
+fn silence(call: Participant, why: Silence) -> Input {
+    match why {
+        Silence::Nothing => Input::Silent(call),
+        Silence::NoKeys(why) => {
+            tracing::warn!(call = call.0, %why, "a call has no keys for its sound and ends");
+            Input::NoKeys(call)
+        }
+    }
 }
 
 /// Runs a part of the engine that must not end: when it does, what calls there are is unknown.

@@ -22,6 +22,7 @@ use crate::dial::{DialError, DialOptions, DialTarget};
 use crate::driver::{Driver, watch};
 use crate::handover::{self, Given};
 use crate::logins::Logins;
+use crate::media::handshake::{Identity, IdentityError};
 use crate::media::ports::PortPool;
 use crate::media::random;
 use crate::media::thread;
@@ -72,6 +73,9 @@ pub enum StartError {
     /// The system refuses a thread for media.
     #[error("cannot start the media threads")]
     Media(#[source] io::Error),
+    /// There is no certificate for the handshakes of calls.
+    #[error("cannot make a certificate for DTLS; does the system give random numbers?")]
+    Certificate(#[source] IdentityError),
 }
 
 /// A running call engine: it answers SIP and mixes the audio of its calls until it is shut down or dropped.
@@ -110,11 +114,14 @@ impl CallEngine {
         let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
         let ports = PortPool::new(settings.media, settings.media_ports.clone(), clock, random::kernel);
         let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
+        let identity = Identity::generate().map_err(StartError::Certificate)?;
+        let certificate = identity.fingerprint();
         let threads = settings.media_threads.unwrap_or_else(usual_media_threads);
-        let started = thread::start(clock, settings.media_timeout, threads, failing(&failure));
+        let started = thread::start(clock, settings.media_timeout, &identity, threads, failing(&failure));
         let (media, joins) = started.map_err(StartError::Media)?;
         let listeners = listeners(bound, tls_address, settings.advertised);
-        let agent = UserAgent::new(settings, listeners, rooms, admission, seed());
+        let mut agent = UserAgent::new(settings, listeners, rooms, admission, seed());
+        agent.set_certificate(certificate);
         let identity = tls.as_ref().map(|(listener, _)| listener.identity());
         let (driver, events) =
             Driver::new(clock, agent, opened.datagrams, connections, identity, media, ports);
@@ -372,7 +379,7 @@ mod tests {
             outgoing: Outgoing { ssrc: 1, sequence: 1, timestamp: 1 },
             port: engine.driver.ports.open().expect("port"),
             ticket: Ticket::new(Participant(leg), || {}),
-            on_silence: Box::new(on_silence),
+            on_silence: Box::new(move |_| on_silence()),
         })));
     }
 

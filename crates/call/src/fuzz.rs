@@ -3,6 +3,7 @@
 //! `fuzz`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rand::SeedableRng as _;
@@ -11,17 +12,22 @@ use rand::rngs::StdRng;
 use crate::audio::mixer::Mixer;
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant, Tag};
 use crate::media::control::Channel;
+use crate::media::handshake::Identity;
 use crate::media::leg::{Leg, Outgoing, Plan};
 use crate::rtp::HEADER_BYTES;
 use crate::sdp::body::{self, Headers};
-use crate::sdp::{Local, Negotiation, Offer, Path, Security, Unacceptable};
+use crate::sdp::{Fingerprint, Local, Negotiation, Offer, Path, Security, Unacceptable};
 use crate::signalling::fuzz;
 use crate::srtp::{MasterKey, Sender, Sent, Suite};
 use crate::time::Time;
 
 /// The media address of this node in these inputs.
 const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
-const LOCAL: Local = Local { address: HERE, session: 1, path: Path::Secure };
+
+/// This node's end of a call.
+fn local() -> Local {
+    Local { address: HERE, session: 1, path: Path::Secure, certificate: Fingerprint::of(b"node") }
+}
 
 /// Reads the descriptions of a far end in one call, each as the answer to an offer of ours and then as an offer.
 ///
@@ -29,7 +35,7 @@ const LOCAL: Local = Local { address: HERE, session: 1, path: Path::Secure };
 /// One of our descriptions does not repeat the media lines of the call, or would be read as something else than was
 /// agreed; or the same offer has another answer the second time.
 pub fn session_descriptions<'a>(descriptions: impl Iterator<Item = &'a [u8]>) {
-    let mut call = Negotiation::new(LOCAL);
+    let mut call = Negotiation::new(local());
     let mut random = generator();
     let mut lines = 1;
     for description in descriptions {
@@ -55,17 +61,21 @@ fn check_answer(call: &Negotiation, answer: &str) {
         Err(Unacceptable::TooLong { .. }) => return,
         Err(error) => panic!("{error}: {answer}"),
     };
-    let mut far = Negotiation::new(LOCAL);
+    let mut far = Negotiation::new(local());
     far.answer_to(&offered, &mut generator());
     let (Some(ours), Some(theirs)) = (call.agreed(), far.agreed()) else {
         panic!("nothing agreed: {answer}")
     };
     assert_eq!((theirs.codec, &theirs.receives), (ours.codec, &ours.receives), "{answer}");
     assert_eq!(theirs.remote, Some(HERE), "{answer}");
-    match (ours.security, theirs.security) {
+    match (&ours.security, &theirs.security) {
         (Security::Plain, Security::Plain) => {}
         (Security::Keys(ours), Security::Keys(theirs)) => assert_eq!(theirs.theirs, ours.ours, "{answer}"),
-        (Security::Plain, Security::Keys(_)) | (Security::Keys(_), Security::Plain) => panic!("{answer}"),
+        (Security::Handshake(ours), Security::Handshake(theirs)) => {
+            assert_ne!(theirs.role, ours.role, "{answer}");
+            assert_eq!(theirs.theirs, [local().certificate], "{answer}");
+        }
+        (Security::Plain | Security::Keys(_) | Security::Handshake(_), _) => panic!("{answer}"),
     }
 }
 
@@ -151,9 +161,34 @@ pub fn protected_media<'a>(datagrams: impl Iterator<Item = &'a [u8]>) {
     }
 }
 
+/// Passes datagrams to the leg of a call whose keys come of a handshake, which this node begins if the first byte of the
+/// first one is odd.
+///
+/// # Panics
+/// There are keys, although nobody has the certificate that the offer names.
+pub fn handshake<'a>(mut datagrams: impl Iterator<Item = &'a [u8]>) {
+    static IDENTITY: OnceLock<Option<Identity>> = OnceLock::new();
+    let identity = IDENTITY.get_or_init(|| Identity::generate().ok());
+    let begins = datagrams.next().and_then(|first| first.first()).is_some_and(|first| first % 2 == 1);
+    let setup = if begins { "passive" } else { "active" };
+    let offer = format!(
+        "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVP 0\r\na=setup:{setup}\r\n\
+         a=fingerprint:sha-256 00{}\r\n",
+        ":11".repeat(31)
+    );
+    let (Some(mut leg), Some(identity)) = (leg(offer.as_bytes()), identity) else { return };
+    leg.begin_handshake(Time(0), identity);
+    let mut sent = Vec::new();
+    for (tick, datagram) in (0..).zip(datagrams) {
+        receive(&mut leg, tick, datagram);
+        while leg.next_handshake_packet(Time(20 * tick), &mut sent).is_some() {}
+        assert!(leg.protected_state().is_none(), "keys of a foreign certificate");
+    }
+}
+
 /// The leg of a call with this offer, confirmed.
 fn leg(offer: &[u8]) -> Option<Leg> {
-    let mut call = Negotiation::new(LOCAL);
+    let mut call = Negotiation::new(local());
     call.answer_to(&Offer::read(offer).ok()?, &mut generator());
     let tag = Tag { participant: Participant(1), epoch: Epoch(1) };
     let start = Outgoing { ssrc: 1, sequence: u16::MAX, timestamp: u32::MAX };

@@ -19,8 +19,7 @@
 //!
 //! [`CallEngine::probe_call`], a real call to itself, checks whether the engine carries calls.
 //!
-//! Not implemented: video, WebRTC, SRTP with keys of a handshake (DTLS-SRTP), calls to the outside and to registered
-//! devices.
+//! Not implemented: video, WebRTC, ICE.
 
 mod accounts;
 mod calls;
@@ -58,6 +57,7 @@ pub use calls::{Calls, Stats};
 pub use dial::{DialError, DialOptions, DialTarget};
 pub use engine::{CallEngine, StartError};
 pub use logins::{Login, LoginError, Logins};
+pub use media::handshake::IdentityError;
 pub use outgoing_call::OutgoingCall;
 pub use preflight::{PreflightError, Trial, preflight};
 pub use probe::{ProbeError, Probed};

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::audio::{Codec, FRAME_SAMPLES, TICK};
 use crate::rtp::{HEADER_BYTES, Header};
-use crate::sdp::{Local, Negotiation, Path};
+use crate::sdp::{Fingerprint, Local, Negotiation, Path};
 
 use crate::driver::Driver;
 use crate::signalling::{FULL, SDP};
@@ -184,7 +184,12 @@ impl Caller {
     async fn talk(&self, answer: &Answer) -> Result<(), ProbeError> {
         let unusable = |why: &dyn ToString| ProbeError::NoMediaAddress(why.to_string());
         let from = self.declared.local_addr().map_err(|error| unusable(&error))?;
-        let mut negotiation = Negotiation::new(Local { address: from, session: 1, path: Path::Open });
+        let mut negotiation = Negotiation::new(Local {
+            address: from,
+            session: 1,
+            path: Path::Open,
+            certificate: Fingerprint::of(&[]),
+        });
         // Over an open path no key is made.
         negotiation.offer(&mut StdRng::from_seed([0; 32]));
         let agreed = negotiation.apply_answer(answer.body().as_bytes()).map_err(|error| unusable(&error))?;

@@ -244,6 +244,22 @@ async fn address_that_is_taken_is_an_error_that_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn caller_that_makes_no_handshake_is_ended_with_that_reason() {
+    let engine = engine(settings(172)).await;
+    let mut a = caller(&engine, 172, 2).await;
+    let certificate = format!("a=setup:active\r\na=fingerprint:sha-256 00{}\r\n", ":11".repeat(31));
+    let offer = a.offer(Codec::Pcmu, "sendrecv").replace("RTP/AVP", "UDP/TLS/RTP/SAVP");
+    a.invite_with(&(offer + &certificate)).await;
+    a.ack().await;
+    let bye = a.expect("BYE ").await;
+    assert_eq!(header(&bye, "Reason"), "SIP;cause=488;text=\"no keys by DTLS\"");
+    a.send(&answer_to(&bye, "")).await;
+    wait_for_calls(&engine, 0).await;
+    assert_eq!((engine.stats().ended_without_keys, engine.stats().ended_by_media_timeout), (1, 0));
+    engine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn callers_above_the_call_limit_are_refused_as_out_of_resource() {
     let mut settings = settings(42);
     settings.call_limit = 1;

@@ -1,4 +1,5 @@
-//! Phones whose sound is protected by keys of the session descriptions (RFC 4568), over TLS and in the clear.
+//! Phones whose sound is protected: by keys of the session descriptions (RFC 4568), over TLS and in the clear, and by
+//! those of a handshake (RFC 5763).
 
 mod common;
 
@@ -44,6 +45,40 @@ async fn linphone_and_baresip_hear_each_other_by_srtp_over_tls() {
     let srtp =
         "media_encryption=srtp\nmedia_encryption_mandatory=1\nverify_server_certs=0\nverify_server_cn=0\n";
     let mut phone = Linphone::dial_with(address(132, 3), 400, &uri, srtp, &[]).await;
+    phone.hears(1000).await;
+    other.hears(400).await;
+    phone.hold().await;
+    phone.resume().await;
+    phone.hears(1000).await;
+    other.hears(400).await;
+    phone.hang_up().await;
+    wait_for_calls(&engine, 1).await;
+    other.hang_up().await;
+    wait_for_calls(&engine, 0).await;
+    engine.shut_down().await;
+}
+
+/// The key of the phone's certificate is an RSA key, which baresip makes.
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_of_baresip_hear_each_other_by_a_handshake_and_in_the_clear() {
+    let dir = TempDir::new().expect("directory");
+    let (engine, _) = tls_engine(170, &dir, |_| {}).await;
+    let uri = room(&engine, "udp");
+    let low = Baresip::dial_with(400, &uri, Some(("dtls_srtp", "dtls_srtp")));
+    let high = Baresip::dial_with(1000, &uri, None);
+    hear_each_other(engine, low, high).await;
+}
+
+/// The key of the phone's certificate is an RSA key, which Linphone makes.
+#[tokio::test(flavor = "multi_thread")]
+async fn linphone_and_baresip_hear_each_other_by_a_handshake_and_by_keys() {
+    let dir = TempDir::new().expect("directory");
+    let (engine, _) = tls_engine(171, &dir, |_| {}).await;
+    let mut other = Baresip::dial_with(1000, &room(&engine, "tls"), Some(("srtp-mand", "srtp")));
+    other.established().await;
+    let dtls = "media_encryption=dtls\nmedia_encryption_mandatory=1\n";
+    let uri = room(&engine, "udp");
+    let mut phone = Linphone::dial_with(address(171, 3), 400, &uri, dtls, &[]).await;
     phone.hears(1000).await;
     other.hears(400).await;
     phone.hold().await;

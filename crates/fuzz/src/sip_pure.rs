@@ -80,6 +80,10 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "AEAD_AES_256_GCM",
     "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB",
     "|2^31|1:4",
+    " UDP/TLS/RTP/SAVPF ",
+    "a=setup:actpass\r\n",
+    "a=fingerprint:sha-256 ",
+    "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF",
     " UNENCRYPTED_SRTP",
     "CN/8000",
     "0.0.0.0",
@@ -122,6 +126,7 @@ pub(crate) fn run(data: &[u8]) {
         Some((b'r', sound)) => call::fuzz::media(parts(sound).into_iter()),
         Some((b'h', moved)) => call::fuzz::handover(parts(moved).into_iter()),
         Some((b's', sound)) => call::fuzz::protected_media(parts(sound).into_iter()),
+        Some((b'd', datagrams)) => call::fuzz::handshake(parts(datagrams).into_iter()),
         Some((_, messages)) => call::fuzz::messages(parts(messages).into_iter()),
         None => {}
     }
@@ -142,6 +147,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = vec![tagged(b'r', &sound)];
     let sealed = [&packet(1)[..], &packet(2), &report, &event].map(|packet| tagged(1, packet));
     seeds.push(tagged(b's', &joined(&[&sealed[..], &[packet(3), report.to_vec()]].concat())));
+    seeds.push(tagged(b'd', &joined(&[vec![0], CLIENT_HELLO.to_vec(), CLIENT_HELLO[..40].to_vec()])));
     seeds.extend(OFFERS.iter().map(|offer| tagged(b'o', offer.as_bytes())));
     seeds.push(tagged(b'o', &joined(&OFFERS.map(|offer| offer.as_bytes().to_vec()))));
     seeds.push(tagged(b'b', BODY.as_bytes()));
@@ -222,6 +228,9 @@ const TAKEN_OVER: &str = "SIP/2.0 200 OK\r\n$REQUESTContact: <sip:a@127.0.0.2>\r
 const HUNG_UP: &str = "BYE sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKbye\r\n\
     From: <sip:phone@example.com>;tag=plain\r\nTo: <sip:meet@192.0.2.1>;tag=3c253fa74c0a7bf5\r\nCall-ID: plain\r\n\
     CSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+/// The beginning of a handshake of DTLS 1.2 without extensions: record, message, version, random number, suites.
+const CLIENT_HELLO: &[u8] = b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x37\x01\0\0\x2b\0\0\0\0\0\0\0\x2b\xfe\xfd\
+    0123456789abcdef0123456789abcdef\0\0\0\x02\xc0\x2b\x01\0";
 
 /// A body in parts, as [`call::fuzz::body`] reads it.
 const BODY: &str = "multipart/mixed;boundary=b\nsession\n--b\r\nContent-Type: application/isup\r\n\

@@ -58,6 +58,7 @@ pub fn tally(stats: Stats) -> wire::Tally {
         ended_by_far_end: _,
         ended_without_ack,
         ended_by_media_timeout,
+        ended_without_keys,
         ended_by_session_timer,
         ended_by_refusal: _,
         ended_by_shutdown: _,
@@ -66,6 +67,6 @@ pub fn tally(stats: Stats) -> wire::Tally {
         carried,
         refused_maintenance,
         refused_other: refused_limit + refused_resource + refused_rate + not_found + not_acceptable,
-        vanished: ended_without_ack + ended_by_media_timeout + ended_by_session_timer,
+        vanished: ended_without_ack + ended_by_media_timeout + ended_without_keys + ended_by_session_timer,
     }
 }

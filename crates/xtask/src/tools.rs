@@ -8,8 +8,13 @@ use crate::run::{Failed, cargo, run};
 /// A program, and the Debian package that contains it.
 type Tool = (&'static str, &'static str);
 
-/// What a build needs: libopus is compiled in.
-const FOR_BUILDS: [Tool; 1] = [("cmake", "cmake")];
+/// What a build needs: libopus and OpenSSL are compiled in.
+const FOR_BUILDS: [Tool; 3] = [
+    ("cmake", "cmake"),
+    ("make", "make"),
+    // OpenSSL is configured by Perl with its modules. This program comes with them; `perl` itself is there without.
+    ("corelist", "perl"),
+];
 
 /// What the tests need besides.
 const FOR_TESTS: [Tool; 10] = [

@@ -37,6 +37,9 @@ pub enum NotExported {
     /// A request within it is in progress, or it was not answered yet. A moment later it may be exported.
     #[error("a request within the call is in progress; try again in a moment")]
     Busy,
+    /// The keys of its sound come of a handshake of DTLS.
+    #[error("the keys of its sound come of a handshake of DTLS, which does not move")]
+    Handshake,
     /// Its far end is reached over its own connection alone.
     #[error("the far end is behind an address translator and is reached over its connection alone")]
     Unreachable,

@@ -194,6 +194,21 @@ impl Latch {
         }
     }
 
+    /// Whether a handshake may be made with an address: the negotiated one, the source, and a known one as long as a
+    /// source may begin.
+    pub(crate) fn admits(&self, now: Time, from: SocketAddr) -> bool {
+        let from = canonical(from);
+        let is_source = self.source.is_some_and(|source| source.address == from);
+        self.far.declared == Some(from) || is_source || (self.is_open(now) && self.far.has(from.ip()))
+    }
+
+    /// The far end has proved by a handshake that it is at this address. Sound goes there until it comes from elsewhere.
+    pub(crate) fn prove(&mut self, from: SocketAddr) {
+        if self.source.is_none() {
+            self.target = Some(from);
+        }
+    }
+
     /// Whether an RTCP packet is accepted that comes from another address than the negotiated one.
     pub(crate) fn accepts_control(&mut self, now: Time, from: SocketAddr, ssrc: u32) -> bool {
         let from = canonical(from);

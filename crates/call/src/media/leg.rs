@@ -1,4 +1,4 @@
-//! One leg: a participant's stream to and from this node, here over RTP. Pure.
+//! One leg: a participant's stream to and from this node, here over RTP. Pure but for its handshake.
 
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
@@ -11,11 +11,12 @@ use crate::audio::{Codec, TICK, Tag};
 use crate::handover::message::{ExportedReceived, ExportedStream};
 use crate::rtcp;
 use crate::rtp::Header;
-use crate::sdp::{Agreed, Content, Direction, Format, PacketTime, Rtcp, Security};
+use crate::sdp::{Agreed, Content, Direction, Format, Keys, PacketTime, Rtcp, Security};
 use crate::srtp::Received;
 use crate::time::Time;
 
 use super::control::{Channel, Control};
+use super::handshake::{Handshake, Identity, NoKeys, is_handshake};
 use super::latch::{Arrival, FarEnd, Kind, Latch};
 use super::protection::Protection;
 
@@ -63,7 +64,7 @@ impl Plan {
             signalling,
             direction: *direction,
             held: *held,
-            security: *security,
+            security: security.clone(),
         }
     }
 
@@ -80,11 +81,11 @@ impl Plan {
         agreed.map(|format| format.content).or((payload_type == COMFORT_NOISE).then_some(noise))
     }
 
-    /// What protects the packets from now on, if they are not in the clear.
-    fn protection(&self) -> Option<Protection> {
+    /// The keys of the packets, if the descriptions name them.
+    fn keys(&self) -> Option<&Keys> {
         match &self.security {
-            Security::Plain => None,
-            Security::Keys(keys) => Some(Protection::new(keys)),
+            Security::Plain | Security::Handshake(_) => None,
+            Security::Keys(keys) => Some(keys),
         }
     }
 
@@ -143,8 +144,11 @@ pub(crate) struct Leg {
     plan: Plan,
     latch: Latch,
     control: Control,
-    /// Of a leg whose packets are not in the clear.
+    /// Of a leg whose packets are not in the clear, as soon as it has keys.
     protection: Option<Protection>,
+    handshake: Option<Handshake>,
+    /// Where the handshake is made with, if not with where sound goes.
+    handshake_from: Option<SocketAddr>,
     /// The datagram that is read, in the clear.
     opened: Vec<u8>,
     /// The codec that the far end has sent last.
@@ -169,7 +173,9 @@ impl Leg {
             incoming: plan.codec,
             jitter: JitterBuffer::new(plan.codec),
             activity: Activity::default(),
-            protection: plan.protection(),
+            protection: plan.keys().map(Protection::new),
+            handshake: None,
+            handshake_from: None,
             opened: Vec::new(),
             plan,
             incoming_ssrc: None,
@@ -187,6 +193,7 @@ impl Leg {
         self.control.start(now);
         if self.sending == Sending::NotYet {
             self.sending = Sending::First;
+            self.handshake.iter_mut().for_each(|handshake| handshake.wait_from(now));
         }
     }
 
@@ -241,12 +248,21 @@ impl Leg {
         self.heard = now;
     }
 
-    /// Goes on as agreed in `plan`. A far end may go on counting our packets over a change of our key or begin anew
+    /// Protects the packets as agreed in `plan`. Under keys of a handshake they are protected as before until it is over.
+    fn protect(&mut self, plan: &Plan) {
+        match &plan.security {
+            Security::Plain => self.protection = None,
+            Security::Keys(keys) => self.take_keys(keys),
+            Security::Handshake(_) => {}
+        }
+    }
+
+    /// Goes on under these keys. A far end may go on counting our packets over a change of our key or begin anew
     /// (RFC 3711 section 3.3.1, RFC 4568 section 7.1.4). Once the sequence numbers have wrapped it matters, and another
     /// SSRC leaves no choice: its count begins anew for all.
-    fn protect(&mut self, plan: &Plan) {
-        let (Some(protection), Security::Keys(keys)) = (&mut self.protection, &plan.security) else {
-            self.protection = plan.protection();
+    fn take_keys(&mut self, keys: &Keys) {
+        let Some(protection) = &mut self.protection else {
+            self.protection = Some(Protection::new(keys));
             return;
         };
         let sent = protection.sent();
@@ -257,10 +273,68 @@ impl Leg {
         protection.renew(keys);
     }
 
+    /// Begins the handshake that was agreed, if it is not the one that there is. Called when the leg has joined, and after
+    /// each change.
+    pub(crate) fn begin_handshake(&mut self, now: Time, identity: &Identity) {
+        let Security::Handshake(agreed) = &self.plan.security else {
+            self.handshake = None;
+            return;
+        };
+        // Another address of the far end is another handshake (RFC 5763 section 6.6).
+        let is_other = |handshake: &Handshake| !handshake.is_for(agreed, self.plan.remote);
+        if self.handshake.as_ref().is_none_or(is_other) {
+            self.handshake = Some(Handshake::new(now, identity, agreed, self.plan.remote));
+            self.handshake_from = None;
+        }
+    }
+
+    /// Takes in a datagram of the handshake from an address that a source may have.
+    fn shake_hands(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) {
+        let Some(handshake) = self.handshake.as_mut().filter(|_| self.latch.admits(now, from)) else {
+            return;
+        };
+        self.handshake_from = Some(from);
+        let keys = handshake.receive(now, datagram);
+        self.finish_handshake(now, keys);
+    }
+
+    fn finish_handshake(&mut self, now: Time, keys: Option<Keys>) {
+        let (Some(keys), Some(from)) = (keys, self.handshake_from) else { return };
+        self.latch.prove(from);
+        self.take_keys(&keys);
+        self.heard = now;
+    }
+
+    /// Writes the next datagram of the handshake, and returns where it goes. An answer to the INVITE that is not confirmed
+    /// begins nothing: see [`Sending::NotYet`].
+    pub(crate) fn next_handshake_packet(&mut self, now: Time, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
+        let handshake = self.handshake.as_mut()?;
+        let target = self.handshake_from.or(self.latch.target())?;
+        if self.handshake_from.is_none() && self.sending == Sending::NotYet {
+            return None;
+        }
+        let keys = handshake.pass_time(now);
+        let packet = handshake.next_packet();
+        self.finish_handshake(now, keys);
+        *datagram = packet?;
+        Some(target)
+    }
+
+    /// Whether sound has a way: in the clear, or under keys.
+    fn has_way(&self) -> bool {
+        self.plan.security == Security::Plain || self.protection.is_some()
+    }
+
     /// Takes in a datagram; what does not come from the far end, or is of no agreed type, is dropped.
     pub(crate) fn receive(&mut self, now: Time, channel: Channel, from: SocketAddr, datagram: &[u8]) {
+        if is_handshake(datagram) && channel == Channel::Media {
+            return self.shake_hands(now, from, datagram);
+        }
         let Some(protection) = &mut self.protection else {
-            return self.read(now, channel, from, datagram);
+            if self.has_way() {
+                self.read(now, channel, from, datagram);
+            }
+            return;
         };
         let mut opened = mem::take(&mut self.opened);
         if protection.open(now, datagram, &mut opened) {
@@ -342,7 +416,7 @@ impl Leg {
     /// Takes what the participant hears in this tick, for [`Leg::next_packet`]. The stream's clock goes on even when
     /// nothing is sent.
     pub(crate) fn hear(&mut self, mixer: &mut Mixer) {
-        let is_sent = self.sending != Sending::NotYet && self.plan.direction.sends();
+        let is_sent = self.sending != Sending::NotYet && self.plan.direction.sends() && self.has_way();
         if is_sent && self.latch.target().is_some() {
             let payload = mixer.payload(self.tag.participant, self.plan.codec, &mut self.listener);
             self.unsent.extend_from_slice(payload);
@@ -392,6 +466,9 @@ impl Leg {
         let Outgoing { ssrc, timestamp, .. } = self.outgoing;
         let timestamp = timestamp.wrapping_add(self.plan.timestamps_of(self.unsent.len()));
         let report = self.control.report(now, ssrc, timestamp, cname)?;
+        if !self.has_way() {
+            return None;
+        }
         report.write(datagram);
         // A far end that holds the call by naming no address wants no RTCP either (RFC 2543 appendix B.5).
         let target = self.plan.far_end().and_then(|_| self.control_target())?;
@@ -431,11 +508,19 @@ impl Leg {
         self.protection.as_ref().map(Protection::state)
     }
 
+    /// Why a handshake has given no keys for so long that none are expected any more. Under those of an earlier handshake
+    /// sound may go on all the same.
+    pub(crate) fn lacks_keys(&mut self, now: Time) -> Option<NoKeys> {
+        let waits = self.sending != Sending::NotYet && self.plan.far_end().is_some();
+        let why = self.handshake.as_mut().filter(|_| waits)?.expire(now)?;
+        (!self.has_way()).then_some(why)
+    }
+
     /// Whether nothing was heard for `timeout` although sound should come both ways; reported again after
     /// each further `timeout`. While the far end holds the call, or only listens, its session timer
-    /// decides instead.
+    /// decides instead; while there are no keys, [`Leg::lacks_keys`] does.
     pub(crate) fn fell_silent(&mut self, now: Time, timeout: Duration) -> bool {
-        let expected = self.plan.direction == Direction::SendReceive;
+        let expected = self.plan.direction == Direction::SendReceive && self.has_way();
         let silent = expected && now.since(self.heard) >= timeout;
         if silent {
             self.heard = now;
@@ -444,6 +529,9 @@ impl Leg {
     }
 }
 
+#[cfg(test)]
+#[path = "leg_handshake_tests.rs"]
+mod handshake_tests;
 #[cfg(test)]
 #[path = "leg_protected_tests.rs"]
 mod protected_tests;

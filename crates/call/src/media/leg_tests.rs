@@ -3,14 +3,18 @@
 use super::*;
 use crate::audio::{Epoch, FRAME_SAMPLES, Participant, Rate};
 use crate::sdp::tests::generator;
-use crate::sdp::{Local, Negotiation, Offer, Path};
+use crate::sdp::{Fingerprint, Local, Negotiation, Offer, Path};
 
 const HERE: &str = "198.51.100.7:40000";
 
 /// A call in which the far end has offered this, and its leg, confirmed.
 fn leg(media: &str) -> (Negotiation, Leg) {
-    let mut call =
-        Negotiation::new(Local { address: HERE.parse().expect("address"), session: 7, path: Path::Open });
+    let mut call = Negotiation::new(Local {
+        address: HERE.parse().expect("address"),
+        session: 7,
+        path: Path::Open,
+        certificate: Fingerprint::of(b"node"),
+    });
     let plan = agree(&mut call, media);
     let tag = Tag { participant: Participant(1), epoch: Epoch(0) };
     let mut leg =
@@ -174,8 +178,12 @@ fn music_of_a_call_on_hold_is_not_heard_but_a_presenter_is() {
 
 #[test]
 fn each_codec_of_an_answer_is_received() {
-    let mut call =
-        Negotiation::new(Local { address: HERE.parse().expect("address"), session: 7, path: Path::Open });
+    let mut call = Negotiation::new(Local {
+        address: HERE.parse().expect("address"),
+        session: 7,
+        path: Path::Open,
+        certificate: Fingerprint::of(b"node"),
+    });
     call.offer(&mut generator());
     let answer = b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 5004 RTP/AVP 8 0\r\n";
     let plan = Plan::new(call.apply_answer(answer).expect("an agreement"), None);

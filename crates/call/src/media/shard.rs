@@ -1,4 +1,5 @@
-//! A shard: some conferences with all their legs, mixed tick by tick. Pure: no socket, no thread, no clock.
+//! A shard: some conferences with all their legs, mixed tick by tick. Pure: no socket, no thread, no clock, but for
+//! the handshakes of its legs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use crate::srtp::Received;
 use crate::time::Time;
 
 use super::control::Channel;
+use super::handshake::{Identity, NoKeys};
 use super::leg::{Leg, Outgoing, Plan};
 
 /// Names a leg within its node.
@@ -42,8 +44,17 @@ pub(crate) enum Input<'a> {
 pub(crate) enum Output<'a> {
     /// Send this datagram from one of the leg's sockets.
     Send { leg: LegId, channel: Channel, to: SocketAddr, datagram: &'a [u8] },
-    /// Nothing was heard of the far end for the media timeout.
-    Silent { leg: LegId },
+    /// The far end is not heard.
+    Silent { leg: LegId, why: Silence },
+}
+
+/// Why a far end is not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// Nothing came for the media timeout.
+    Nothing,
+    /// Its handshake has given no keys.
+    NoKeys(NoKeys),
 }
 
 /// Some conferences and their legs.
@@ -51,6 +62,8 @@ pub(crate) enum Output<'a> {
 pub(crate) struct Shard {
     media_timeout: Duration,
     cname: String,
+    /// For handshakes; without it none is made.
+    identity: Option<Identity>,
     legs: BTreeMap<LegId, Leg>,
     conferences: BTreeMap<RoomName, Conference>,
     datagram: Vec<u8>,
@@ -69,10 +82,16 @@ impl Shard {
         Shard {
             media_timeout,
             cname,
+            identity: None,
             legs: BTreeMap::new(),
             conferences: BTreeMap::new(),
             datagram: Vec::new(),
         }
+    }
+
+    /// The same with what it shows in handshakes.
+    pub(crate) fn with_identity(self, identity: Identity) -> Shard {
+        Shard { identity: Some(identity), ..self }
     }
 
     /// Takes one input in. Inputs for legs that are not there are ignored: they have just left.
@@ -81,6 +100,7 @@ impl Shard {
             Input::Join { leg, room, participant, plan, outgoing } => {
                 let tag = Tag { participant, epoch: Epoch::default() };
                 self.legs.insert(leg, Leg::new(now, tag, plan, outgoing));
+                self.begin_handshake(now, leg);
                 self.conferences.entry(room).or_default().members.insert(leg);
             }
             Input::Start { leg } => {
@@ -90,6 +110,7 @@ impl Shard {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.change(now, plan);
                 }
+                self.begin_handshake(now, leg);
             }
             Input::GoOnReceiving { leg, received } => {
                 if let Some(leg) = self.legs.get_mut(&leg) {
@@ -103,6 +124,12 @@ impl Shard {
             Input::Datagram { leg, channel, from, datagram } => {
                 self.legs.get_mut(&leg).into_iter().for_each(|leg| leg.receive(now, channel, from, datagram));
             }
+        }
+    }
+
+    fn begin_handshake(&mut self, now: Time, leg: LegId) {
+        if let (Some(leg), Some(identity)) = (self.legs.get_mut(&leg), &self.identity) {
+            leg.begin_handshake(now, identity);
         }
     }
 
@@ -140,12 +167,18 @@ impl Shard {
                 if let Some((channel, to)) = leg.report(now, &self.cname, &mut self.datagram) {
                     output(Output::Send { leg: *id, channel, to, datagram: &self.datagram });
                 }
+                while let Some(to) = leg.next_handshake_packet(now, &mut self.datagram) {
+                    output(Output::Send { leg: *id, channel: Channel::Media, to, datagram: &self.datagram });
+                }
                 leg.hear(mixer);
                 while let Some(to) = leg.next_packet(&mut self.datagram) {
                     output(Output::Send { leg: *id, channel: Channel::Media, to, datagram: &self.datagram });
                 }
+                if let Some(why) = leg.lacks_keys(now) {
+                    output(Output::Silent { leg: *id, why: Silence::NoKeys(why) });
+                }
                 if leg.fell_silent(now, self.media_timeout) {
-                    output(Output::Silent { leg: *id });
+                    output(Output::Silent { leg: *id, why: Silence::Nothing });
                 }
             }
         }

@@ -91,7 +91,7 @@ impl World {
                 codec.decode(&payload[..1], &mut samples);
                 sent.push((leg.0, to, header, samples[0]));
             }
-            Output::Silent { leg } => silent.push(leg.0),
+            Output::Silent { leg, .. } => silent.push(leg.0),
         });
         self.now = self.now + crate::audio::TICK;
         (sent, silent)

@@ -22,11 +22,12 @@ use crate::time::{Clock, Time};
 
 use super::budget::Budget;
 use super::control::Channel;
+use super::handshake::Identity;
 use super::leg::{Outgoing, Plan};
 use super::placement::{Placement, ShardId};
 use super::ports::MediaPort;
 use super::random;
-use super::shard::{Input, LegId, Output, Shard};
+use super::shard::{Input, LegId, Output, Shard, Silence};
 
 /// The largest datagram that is read; G.711 packets have some hundred bytes.
 const MAX_DATAGRAM: usize = 2048;
@@ -34,8 +35,8 @@ const MAX_DATAGRAM: usize = 2048;
 /// Ticks that are made up for when the thread was held up; what is further behind is skipped.
 const MAX_CATCH_UP: u32 = 5;
 
-/// Called once when nothing is heard of a leg's far end any more.
-pub(crate) type OnSilence = Box<dyn Fn() + Send>;
+/// Called when nothing is heard of a leg's far end any more.
+pub(crate) type OnSilence = Box<dyn Fn(Silence) + Send>;
 
 /// Called when a leg is taken out for another process.
 pub(crate) type OnHandOut = Box<dyn FnOnce(ExportedStream) + Send>;
@@ -139,13 +140,14 @@ impl MediaThreads {
 pub(crate) fn start(
     clock: Clock,
     media_timeout: Duration,
+    identity: &Identity,
     count: NonZeroU32,
     failed: impl Fn() + Clone + Send + 'static,
 ) -> io::Result<(MediaThreads, Vec<JoinHandle<()>>)> {
     let cname = cname();
     let started = (0..count.get()).map(|shard| {
-        let (handle, thread) =
-            start_one(shard, clock, Shard::new(media_timeout, cname.clone()), failed.clone())?;
+        let legs = Shard::new(media_timeout, cname.clone()).with_identity(identity.clone());
+        let (handle, thread) = start_one(shard, clock, legs, failed.clone())?;
         Ok(((ShardId(shard), handle), thread))
     });
     let (threads, joins) = started.collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
@@ -299,7 +301,9 @@ impl Worker {
                     let _ = socket.send_to(datagram, to);
                 }
             }
-            Output::Silent { leg } => sockets.get(&leg).into_iter().for_each(|socket| (socket.on_silence)()),
+            Output::Silent { leg, why } => {
+                sockets.get(&leg).into_iter().for_each(|socket| (socket.on_silence)(why));
+            }
         });
     }
 }

@@ -107,6 +107,14 @@ impl<'d> Medium<'d> {
         self.media.attributes.iter().filter(named).filter_map(|a| a.value.as_deref()).map(str::trim)
     }
 
+    /// The values of an attribute of the media line, or else of the session.
+    pub(super) fn inherited(self, name: &str) -> impl Iterator<Item = &'d str> {
+        let of_session = self.session.attributes.iter().filter(move |_| !self.has(name));
+        let named = move |a: &&'d Attribute| a.attribute.eq_ignore_ascii_case(name);
+        let of_session = of_session.filter(named).filter_map(|a| a.value.as_deref()).map(str::trim);
+        self.values(name).chain(of_session)
+    }
+
     /// Whether the media line has an attribute.
     pub(super) fn has(self, name: &str) -> bool {
         self.media.attributes.iter().any(|a| a.attribute.eq_ignore_ascii_case(name))

@@ -12,23 +12,29 @@ use super::codecs::{self, Content, LAST};
 use super::crypto::{self, MAX_MKI, Named, TAG_DIGITS};
 use super::description::{MAX_FORMATS, MAX_MEDIA};
 use super::direction::Direction;
+use super::fingerprint::Fingerprint;
 use super::formats::Format;
 use super::negotiation::{Agreed, Negotiation};
 use super::numbers::Numbers;
 use super::ours::{Line, Local, Ours, Path};
 use super::packet_time::PacketTime;
 use super::rtcp::Rtcp;
-use super::security::{Keys, Security};
+use super::security::{Keys, OurMeans, Security};
 
 /// What is wrong with a session of another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoSession(pub(crate) &'static str);
 
 impl Negotiation {
+    /// Whether the keys of its sound come of a handshake. Such a session is not exported: the handshake does not go along.
+    pub(crate) fn has_handshake(&self) -> bool {
+        self.agreed.as_ref().is_some_and(|agreed| matches!(agreed.security, Security::Handshake(_)))
+    }
+
     /// What goes along with the call; `None` while an offer of ours is not answered, or nothing was agreed.
     pub(crate) fn export(&self) -> Option<ExportedSession> {
         let (ours, agreed) = (self.ours.as_ref()?, self.agreed.as_ref()?);
-        let Ours { lines, audio, formats, direction, mux, keys } = ours;
+        let Ours { lines, audio, formats, direction, mux, means } = ours;
         (!self.is_offered).then(|| ExportedSession {
             id: self.local.session,
             origin: self.origin,
@@ -41,18 +47,22 @@ impl Negotiation {
             agreed: agreed.export(),
             numbers: export_all(self.numbers.given()),
             took_part: self.took_part,
-            keys: agreed.security.export(keys),
+            keys: agreed.security.export(means),
         })
     }
 
-    /// Goes on with the session of another process. [`Self::move_to`] is owed before it is used.
+    /// Goes on with the session of another process. `certificate` is that of this one. [`Self::move_to`] is owed before it is used.
     ///
     /// # Errors
     /// It could not have been exported, or names a codec that this release has not.
-    pub(crate) fn import(session: &ExportedSession, path: Path) -> Result<Negotiation, NoSession> {
+    pub(crate) fn import(
+        session: &ExportedSession,
+        path: Path,
+        certificate: Fingerprint,
+    ) -> Result<Negotiation, NoSession> {
         let lines = import_lines(&session.lines)?;
-        let (security, keys) =
-            session.keys.as_ref().map_or(Ok((Security::Plain, Vec::new())), import_keys)?;
+        let (security, means) =
+            session.keys.as_ref().map_or(Ok((Security::Plain, OurMeans::Plain)), import_keys)?;
         if session.audio >= lines.len() {
             return Err(NoSession("no media line carries the audio"));
         }
@@ -62,10 +72,15 @@ impl Negotiation {
             formats: import_formats(&session.formats)?,
             direction: Direction::import(session.direction),
             mux: session.rtcp_mux,
-            keys,
+            means,
         };
         Ok(Negotiation {
-            local: Local { address: SocketAddr::new(session.origin, 0), session: session.id, path },
+            local: Local {
+                address: SocketAddr::new(session.origin, 0),
+                session: session.id,
+                path,
+                certificate,
+            },
             origin: session.origin,
             version: session.version,
             ours: Some(ours),
@@ -122,10 +137,14 @@ impl Agreed {
 }
 
 impl Security {
-    /// `named` are the keys of our last description. Those that the far end has not taken are offered no more.
-    fn export(&self, named: &[Named]) -> Option<ExportedKeys> {
+    /// `means` are those of our last description. Keys that the far end has not taken are offered no more.
+    fn export(&self, means: &OurMeans) -> Option<ExportedKeys> {
         let Security::Keys(Keys { ours, theirs, mki }) = self else { return None };
-        let tag = named.iter().find(|named| named.key == *ours).map_or(1, |named| named.tag);
+        let named = match means {
+            OurMeans::Keys(named) => named.iter().find(|named| named.key == *ours),
+            OurMeans::Plain | OurMeans::Handshake(_) => None,
+        };
+        let tag = named.map_or(1, |named| named.tag);
         Some(ExportedKeys {
             suite: ours.suite().name().to_owned(),
             tag,
@@ -137,7 +156,7 @@ impl Security {
 }
 
 /// What protects a session, and the key that our next description names.
-fn import_keys(keys: &ExportedKeys) -> Result<(Security, Vec<Named>), NoSession> {
+fn import_keys(keys: &ExportedKeys) -> Result<(Security, OurMeans), NoSession> {
     let ExportedKeys { suite, tag, ours, theirs, theirs_mki } = keys;
     let suite = Suite::named(suite).ok_or(NoSession("this release has not its suite of SRTP"))?;
     let key = |text| crypto::decoded(suite, text).ok_or(NoSession("a key of SRTP has a wrong length"));
@@ -145,7 +164,8 @@ fn import_keys(keys: &ExportedKeys) -> Result<(Security, Vec<Named>), NoSession>
         return Err(NoSession("a key of SRTP has a wrong tag or identifier"));
     }
     let (ours, theirs) = (key(ours)?, key(theirs)?);
-    Ok((Security::Keys(Keys { ours, theirs, mki: *theirs_mki }), vec![Named { tag: *tag, key: ours }]))
+    let means = OurMeans::Keys(vec![Named { tag: *tag, key: ours }]);
+    Ok((Security::Keys(Keys { ours, theirs, mki: *theirs_mki }), means))
 }
 
 fn import_packet_time(codec: Codec, milliseconds: u8) -> Result<PacketTime, NoSession> {

@@ -6,17 +6,19 @@
 //! the status of a refusal.
 //!
 //! In reading order: `description` reads bytes within limits; `address`, `direction`, `formats`, `packet_time` and
-//! `rtcp` each read one concept of a media line, `crypto` and `security` how it is protected; `codecs` is the table of
-//! what this node can do, and `numbers` the payload types that it has given; `offer` selects the line to answer,
-//! `negotiation` decides, `ours` is what is written, and `exported` what goes along with a call to another process.
-//! `body` finds the description in the body of a message.
+//! `rtcp` each read one concept of a media line, `crypto`, `fingerprint`, `handshake` and `security` how it is protected;
+//! `codecs` is the table of what this node can do, and `numbers` the payload types that it has given; `offer` selects the
+//! line to answer, `negotiation` decides, `ours` is what is written, and `exported` what goes along with a call to another
+//! process. `body` finds the description in the body of a message.
 
 mod address;
 mod codecs;
 mod crypto;
 mod description;
 mod direction;
+mod fingerprint;
 mod formats;
+mod handshake;
 mod numbers;
 mod packet_time;
 mod rtcp;
@@ -33,7 +35,9 @@ pub(crate) mod body;
 pub(crate) use codecs::Content;
 pub(crate) use direction::Direction;
 pub(crate) use exported::NoSession;
+pub(crate) use fingerprint::Fingerprint;
 pub(crate) use formats::Format;
+pub(crate) use handshake::{Handshake, Role};
 pub(crate) use negotiation::{Agreed, Negotiation};
 pub(crate) use offer::Offer;
 pub(crate) use ours::{Local, Path};

@@ -45,6 +45,15 @@ pub(crate) struct Agreed {
     pub(crate) security: Security,
 }
 
+impl Agreed {
+    /// The same with this protection. A handshake is made over the port of the audio alone, so RTCP over another one
+    /// has no keys.
+    fn protected(self, security: Security) -> Agreed {
+        let has_keys = self.rtcp == Some(Rtcp::Muxed) || !matches!(security, Security::Handshake(_));
+        Agreed { rtcp: self.rtcp.filter(|_| has_keys), security, ..self }
+    }
+}
+
 /// The offers and answers of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Negotiation {
@@ -101,10 +110,10 @@ impl Negotiation {
             let formats: Vec<Format> = chosen.iter().map(&mut give).collect();
             let mux = rtcp::offers_mux(medium);
             let agreed = self.agreement(medium, sent, formats.clone(), mux, direction::of(medium));
-            let (security, keys) = security::answer(means, self.agreed.as_ref(), agreed.remote, random);
+            let (security, means) = security::answer(means, self.agreed.as_ref(), agreed.remote, random);
             let lines = offer.description.media().map(Line::of).collect();
-            self.describe(Ours { lines, audio: index, formats, direction: agreed.direction, mux, keys });
-            self.settle(Agreed { security, ..agreed });
+            self.describe(Ours { lines, audio: index, formats, direction: agreed.direction, mux, means });
+            self.settle(agreed.protected(security));
         }
         self.description()
     }
@@ -120,8 +129,8 @@ impl Negotiation {
         let formats = codecs::everything().into_iter().map(|content| self.numbers.offer(content)).collect();
         // RFC 5761 section 5.1.1: what is to stay muxed is offered so again.
         let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp == Some(Rtcp::Muxed));
-        let keys = security::keys_to_offer(self.agreed.as_ref(), self.local.path, random);
-        self.describe(Ours { lines, audio, formats, direction: Direction::SendReceive, mux, keys });
+        let means = security::offer(self.agreed.as_ref(), self.local.path, random);
+        self.describe(Ours { lines, audio, formats, direction: Direction::SendReceive, mux, means });
         self.is_offered = true;
         self.description()
     }
@@ -154,7 +163,7 @@ impl Negotiation {
         formats.retain(|format| offered(format.content));
         offer::check_kind(medium)?;
         let transport = ours.lines.get(ours.audio).map_or("", |line| &line.proto);
-        let security = security::answered(medium, transport, &ours.keys)?;
+        let security = security::answered(medium, transport, &ours.means)?;
         offer::check_codec(medium, &formats)?;
         let sent = formats.iter().find_map(sound).ok_or(Unacceptable::NoAudio)?;
         let answered = |format: &&Format| formats.iter().any(|far| far.content == format.content);
@@ -162,7 +171,7 @@ impl Negotiation {
         let mux = ours.mux && rtcp::offers_mux(medium);
         let direction = direction::of(medium).limited_to(ours.direction);
         let agreed = self.agreement(medium, sent, receives, mux, direction);
-        Ok(self.settle(Agreed { security, ..agreed }))
+        Ok(self.settle(agreed.protected(security)))
     }
 
     fn agreement(

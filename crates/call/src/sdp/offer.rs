@@ -75,7 +75,7 @@ pub(super) fn check_codec(medium: Medium<'_>, formats: &[Format]) -> Result<(), 
 fn nearness(fault: &Unacceptable) -> u8 {
     match fault {
         Unacceptable::NoCodec { .. } => 3,
-        Unacceptable::NoSuite { .. } => 2,
+        Unacceptable::NoSuite { .. } | Unacceptable::NoFingerprint => 2,
         Unacceptable::Transport(_) => 1,
         Unacceptable::NoAudio
         | Unacceptable::TooLong { .. }

@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::handover::message::ExportedLine;
 
-use super::crypto::Named;
 use super::description::{MAX_BYTES, Medium};
 use super::direction::Direction;
+use super::fingerprint::Fingerprint;
 use super::formats::Format;
 use super::packet_time::PacketTime;
+use super::security::OurMeans;
 
 /// How the descriptions of a call travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) struct Local {
     /// The session's id in `o=`, the same for the whole call.
     pub(crate) session: u64,
     pub(crate) path: Path,
+    /// Of the certificate that this node shows in handshakes.
+    pub(crate) certificate: Fingerprint,
 }
 
 /// A description of ours, without the version.
@@ -42,8 +45,8 @@ pub(super) struct Ours {
     pub(super) direction: Direction,
     /// RTP and RTCP over one port (RFC 5761).
     pub(super) mux: bool,
-    /// The keys that we name for what we send: in an answer one, if the line is protected.
-    pub(super) keys: Vec<Named>,
+    /// What protects the line: in an answer one key at most.
+    pub(super) means: OurMeans,
 }
 
 /// What an answer repeats of a media line.
@@ -91,7 +94,7 @@ impl Ours {
             format!("v=0\r\no=- {session} {version} {origin}\r\ns=Conference\r\nc={media}\r\nt=0 0\r\n");
         for (index, Line { media, proto, formats }) in self.lines.iter().enumerate() {
             if index == self.audio {
-                self.write_audio(&mut text, local.address.port(), proto);
+                self.write_audio(&mut text, local, proto);
             } else {
                 let _ = write!(text, "m={media} 0 {proto} {formats}\r\n");
             }
@@ -99,7 +102,8 @@ impl Ours {
         text
     }
 
-    fn write_audio(&self, text: &mut String, port: u16, proto: &str) {
+    fn write_audio(&self, text: &mut String, local: &Local, proto: &str) {
+        let port = local.address.port();
         let types: Vec<String> = self.formats.iter().map(|format| format.payload_type.to_string()).collect();
         let _ = write!(text, "m=audio {port} {proto} {}\r\n", types.join(" "));
         for Format { payload_type, content } in &self.formats {
@@ -113,7 +117,7 @@ impl Ours {
         if self.mux {
             text.push_str("a=rtcp-mux\r\n");
         }
-        self.keys.iter().for_each(|key| key.write(text));
+        self.means.write(&local.certificate, text);
     }
 }
 

@@ -1,5 +1,5 @@
-//! How the packets of a media line are protected: by its transport and the keys that it names (RFC 3711, RFC 4568,
-//! RFC 8643).
+//! How the packets of a media line are protected: by its transport, and by the keys (RFC 4568, RFC 8643) or the
+//! certificates (RFC 5763) that it names.
 
 use std::net::SocketAddr;
 
@@ -9,17 +9,21 @@ use crate::srtp::{MasterKey, Suite};
 
 use super::crypto::{self, Crypto, Named};
 use super::description::Medium;
+use super::fingerprint::Fingerprint;
+use super::handshake::{self, Handshake, Role};
 use super::negotiation::Agreed;
 use super::ours::Path;
 use super::unacceptable::Unacceptable;
 
 /// How the packets of a call are protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Security {
     /// Not at all.
     Plain,
     /// By SRTP under keys that the descriptions name.
     Keys(Keys),
+    /// By SRTP under keys that come of a handshake of DTLS.
+    Handshake(Handshake),
 }
 
 /// The keys of both directions.
@@ -34,10 +38,34 @@ pub(crate) struct Keys {
 }
 
 /// What a media line of the far end offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Means {
     Plain,
     Key(Crypto),
+    Handshake(handshake::Far),
+}
+
+/// What a media line of ours names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum OurMeans {
+    Plain,
+    /// One for each suite.
+    Keys(Vec<Named>),
+    Handshake(Role),
+}
+
+impl OurMeans {
+    /// Writes the attributes; `certificate` is ours.
+    pub(super) fn write(&self, certificate: &Fingerprint, text: &mut String) {
+        match self {
+            OurMeans::Plain => {}
+            OurMeans::Keys(keys) => keys.iter().for_each(|key| key.write(text)),
+            OurMeans::Handshake(role) => {
+                role.write(text);
+                certificate.write(text);
+            }
+        }
+    }
 }
 
 /// What the transport of a media line demands.
@@ -45,8 +73,10 @@ pub(super) enum Means {
 enum Profile {
     /// RTP, which may be protected all the same if both ends name keys (RFC 8643).
     Optional,
-    /// SRTP.
+    /// SRTP, whose keys come from anywhere.
     Required,
+    /// SRTP, whose keys come of a handshake.
+    Handshake,
 }
 
 impl Profile {
@@ -55,6 +85,7 @@ impl Profile {
         match transport {
             _ if is_one_of(["RTP/AVP", "RTP/AVPF"]) => Some(Profile::Optional),
             _ if is_one_of(["RTP/SAVP", "RTP/SAVPF"]) => Some(Profile::Required),
+            _ if is_one_of(["UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"]) => Some(Profile::Handshake),
             _ => None,
         }
     }
@@ -65,60 +96,78 @@ impl Profile {
     }
 }
 
-/// What a media line of the far end offers: its first key that can be used.
+/// What a media line of the far end offers: its first key that can be used, else its certificate.
 ///
 /// # Errors
-/// Its transport is none of ours, or wants SRTP and names no key that can be used.
+/// Its transport is none of ours, or wants SRTP and names neither a key nor a certificate that can be used.
 pub(super) fn offered(medium: Medium<'_>) -> Result<Means, Unacceptable> {
-    match (Profile::of(medium)?, crypto::usable(medium).next()) {
-        (Profile::Optional | Profile::Required, Some(crypto)) => Ok(Means::Key(crypto)),
-        (Profile::Optional, None) => Ok(Means::Plain),
-        (Profile::Required, None) => Err(no_suite(medium)),
+    let key = || crypto::usable(medium).next().map(Means::Key);
+    let certificate = || handshake::of(medium).map(Means::Handshake);
+    match Profile::of(medium)? {
+        Profile::Optional => Ok(key().unwrap_or(Means::Plain)),
+        Profile::Required => key().or_else(certificate).ok_or_else(|| no_suite(medium)),
+        Profile::Handshake => certificate().ok_or(Unacceptable::NoFingerprint),
     }
 }
 
-/// What the answer of the far end makes of our line, whose transport and keys these are. The tag of the answer adds
-/// nothing: each suite is offered once.
+/// What the answer of the far end makes of our line, whose transport and means these are. The tag of a key adds nothing:
+/// each suite is offered once.
 ///
 /// # Errors
-/// The line or its answer wants SRTP, and the answer names no key for a suite that was offered.
+/// The line or its answer wants SRTP, and the answer names nothing that answers what was offered.
 pub(super) fn answered(
     medium: Medium<'_>,
     transport: &str,
-    named: &[Named],
+    means: &OurMeans,
 ) -> Result<Security, Unacceptable> {
-    let agreed = crypto::usable(medium).find_map(|Crypto { key: theirs, mki, .. }| {
-        let ours = named.iter().find(|ours| ours.key.suite() == theirs.suite())?.key;
-        Some(Security::Keys(Keys { ours, theirs, mki }))
-    });
-    match (Profile::of(medium)?, agreed) {
-        (Profile::Optional | Profile::Required, Some(agreed)) => Ok(agreed),
-        (Profile::Required, None) => Err(no_suite(medium)),
-        (Profile::Optional, None) => match Profile::named(transport) {
-            Some(Profile::Required) => Err(Unacceptable::Transport(medium.media.proto.clone())),
-            Some(Profile::Optional) | None => Ok(Security::Plain),
+    let is_optional = Profile::of(medium)? == Profile::Optional;
+    match means {
+        OurMeans::Plain if is_optional => Ok(Security::Plain),
+        OurMeans::Plain => Err(no_suite(medium)),
+        OurMeans::Keys(named) => match answered_key(medium, named) {
+            Some(keys) => Ok(Security::Keys(keys)),
+            None if !is_optional => Err(no_suite(medium)),
+            None if Profile::named(transport) == Some(Profile::Optional) => Ok(Security::Plain),
+            None => Err(Unacceptable::Transport(medium.media.proto.clone())),
         },
+        OurMeans::Handshake(role) => {
+            let agreed = handshake::of(medium).and_then(|far| far.answers(*role));
+            agreed.map(Security::Handshake).ok_or(Unacceptable::NoFingerprint)
+        }
     }
+}
+
+fn answered_key(medium: Medium<'_>, named: &[Named]) -> Option<Keys> {
+    crypto::usable(medium).find_map(|Crypto { key: theirs, mki, .. }| {
+        let ours = named.iter().find(|ours| ours.key.suite() == theirs.suite())?.key;
+        Some(Keys { ours, theirs, mki })
+    })
 }
 
 fn no_suite(medium: Medium<'_>) -> Unacceptable {
     Unacceptable::NoSuite { offered: crypto::names(medium) }
 }
 
-/// What this node agrees to, and the keys that its answer names. `before` is what was agreed before, and `remote` where the
-/// far end is now.
+/// What this node agrees to, and what its answer names. `before` is what was agreed before, and `remote` where the far end
+/// is now.
 pub(super) fn answer(
     means: Means,
     before: Option<&Agreed>,
     remote: Option<SocketAddr>,
     random: &mut dyn Rng,
-) -> (Security, Vec<Named>) {
+) -> (Security, OurMeans) {
     match means {
-        Means::Plain => (Security::Plain, Vec::new()),
+        Means::Plain => (Security::Plain, OurMeans::Plain),
         Means::Key(Crypto { tag, key: theirs, mki }) => {
             let kept = before.and_then(|before| kept_key(before, remote, &theirs));
             let ours = kept.unwrap_or_else(|| MasterKey::random(theirs.suite(), random));
-            (Security::Keys(Keys { ours, theirs, mki }), vec![Named { tag, key: ours }])
+            let named = OurMeans::Keys(vec![Named { tag, key: ours }]);
+            (Security::Keys(Keys { ours, theirs, mki }), named)
+        }
+        Means::Handshake(far) => {
+            let agreed = far.answered(before.and_then(role));
+            let means = OurMeans::Handshake(agreed.role);
+            (Security::Handshake(agreed), means)
         }
     }
 }
@@ -131,19 +180,29 @@ fn kept_key(before: &Agreed, remote: Option<SocketAddr>, theirs: &MasterKey) -> 
             let is_same_device = keys.theirs == *theirs || before.remote == remote;
             (is_same_device && keys.ours.suite() == theirs.suite()).then_some(keys.ours)
         }
-        Security::Plain => None,
+        Security::Plain | Security::Handshake(_) => None,
     }
 }
 
-/// The keys that a new offer of ours names: where there is SRTP, one for its suite; else one for each suite, if nobody
-/// but the far end can read them. They are new ones, because whoever asks for an offer within a call may have another
-/// device answer it.
-pub(super) fn keys_to_offer(before: Option<&Agreed>, path: Path, random: &mut dyn Rng) -> Vec<Named> {
-    let security = before.map_or(Security::Plain, |before| before.security);
-    let suites = match (security, path) {
-        (Security::Keys(keys), _) => vec![keys.ours.suite()],
-        (Security::Plain, Path::Secure) => Suite::ALL.to_vec(),
-        (Security::Plain, Path::Open) => Vec::new(),
+/// What this node was in the handshake before.
+fn role(before: &Agreed) -> Option<Role> {
+    match &before.security {
+        Security::Handshake(handshake) => Some(handshake.role),
+        Security::Plain | Security::Keys(_) => None,
+    }
+}
+
+/// What a new offer of ours names: what the line has already; else a key for each suite, if nobody but the far end can read
+/// them. Keys are new ones, because whoever asks for an offer within a call may have another device answer it.
+pub(super) fn offer(before: Option<&Agreed>, path: Path, random: &mut dyn Rng) -> OurMeans {
+    let mut keys = |suites: &[Suite]| {
+        let named = |(tag, suite): (u32, &Suite)| Named { tag, key: MasterKey::random(*suite, random) };
+        OurMeans::Keys((1..).zip(suites).map(named).collect())
     };
-    (1..).zip(suites).map(|(tag, suite)| Named { tag, key: MasterKey::random(suite, random) }).collect()
+    match (before.map(|before| &before.security), path) {
+        (Some(Security::Handshake(handshake)), _) => OurMeans::Handshake(handshake.role),
+        (Some(Security::Keys(before)), _) => keys(&[before.ours.suite()]),
+        (Some(Security::Plain) | None, Path::Secure) => keys(&Suite::ALL),
+        (Some(Security::Plain) | None, Path::Open) => OurMeans::Plain,
+    }
 }

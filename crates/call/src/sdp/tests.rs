@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod calls;
+mod handshakes;
 mod keys;
 mod properties;
 mod reading;
@@ -19,7 +20,12 @@ use super::*;
 const HEAD: &str = "v=0\r\no=caller 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n";
 
 fn local() -> Local {
-    Local { address: "198.51.100.7:40000".parse().expect("address"), session: 7, path: Path::Open }
+    Local {
+        address: "198.51.100.7:40000".parse().expect("address"),
+        session: 7,
+        path: Path::Open,
+        certificate: Fingerprint::of(b"node"),
+    }
 }
 
 /// A generator that has given nothing yet, another one at each call.

@@ -27,8 +27,8 @@ pub(crate) enum Unacceptable {
     /// No audio line with a port.
     #[error("no audio is offered; offer an audio line with a port other than 0")]
     NoAudio,
-    /// Audio over a transport that is not supported, such as one whose keys come from a handshake.
-    #[error("audio over {0} is not supported; offer it over RTP/SAVP or RTP/AVP")]
+    /// Audio over a transport that is not supported.
+    #[error("audio over {0} is not supported; offer it over UDP/TLS/RTP/SAVP, RTP/SAVP or RTP/AVP")]
     Transport(String),
     /// Audio over SRTP without a suite of ours.
     #[error("no SRTP suite in common: supported {}; offered {offered}", suites())]
@@ -36,6 +36,9 @@ pub(crate) enum Unacceptable {
         /// The suites of the far end.
         offered: String,
     },
+    /// Audio over DTLS without a certificate that can be checked.
+    #[error("no usable certificate for DTLS; name one by SHA-256, and setup actpass, active or passive")]
+    NoFingerprint,
     /// Audio without a codec of ours.
     #[error("no audio codec in common: offered {offered}; supported {}", codecs::names())]
     NoCodec {
@@ -68,6 +71,7 @@ impl Unacceptable {
             | Unacceptable::NoAudio
             | Unacceptable::Transport(_)
             | Unacceptable::NoSuite { .. }
+            | Unacceptable::NoFingerprint
             | Unacceptable::NoCodec { .. }
             | Unacceptable::NotOffered => 488,
         }
@@ -79,7 +83,7 @@ impl Unacceptable {
             Unacceptable::Transport(_) => 302,
             Unacceptable::NoAudio => 304,
             Unacceptable::NoCodec { .. } => 305,
-            Unacceptable::NoSuite { .. } => 306,
+            Unacceptable::NoSuite { .. } | Unacceptable::NoFingerprint => 306,
             Unacceptable::TooLong { .. }
             | Unacceptable::Unreadable(_)
             | Unacceptable::NotOffered

@@ -24,6 +24,7 @@ use crate::calls::Stats;
 use crate::handover::{Changed, NotTakenOver};
 use crate::logins::Logins;
 use crate::rooms::{RoomName, Rooms};
+use crate::sdp::Fingerprint;
 use crate::settings::Settings;
 use crate::time::Time;
 
@@ -75,6 +76,8 @@ pub(crate) struct UserAgent {
     /// The probe that there is.
     pub(super) probe: Option<Participant>,
     pub(super) names: Names,
+    /// Of the certificate that the media shows in handshakes.
+    pub(super) certificate: Fingerprint,
     /// The system refused the last media port that was asked for.
     pub(super) port_refused: bool,
     pub(super) effects: VecDeque<Effect>,
@@ -119,11 +122,17 @@ impl UserAgent {
             expected: None,
             probe: None,
             names: Names::default(),
+            certificate: Fingerprint::of(&[]),
             port_refused: false,
             effects: VecDeque::new(),
             outputs: Vec::new(),
             time: Time::default(),
         }
+    }
+
+    /// The certificate that the media shows in handshakes. Before it is known, no handshake can succeed.
+    pub(crate) fn set_certificate(&mut self, certificate: Fingerprint) {
+        self.certificate = certificate;
     }
 
     /// Opens or closes the node for new calls. Running ones are not touched.
@@ -265,6 +274,9 @@ impl UserAgent {
             }
             Input::Silent(call) => {
                 self.with_call(call, |agent, call| agent.end(call, End::MediaTimeout));
+            }
+            Input::NoKeys(call) => {
+                self.with_call(call, |agent, call| agent.end(call, End::NoKeys));
             }
             Input::HandedOut { call, stream } => {
                 self.with_call(call, |agent, call| agent.report(call, Handover::Stream(stream)));

@@ -100,7 +100,8 @@ impl UserAgent {
         if call.dialling.is_some() {
             return self.begin_trying(call, address);
         }
-        let local = Local { address, session: call.session, path: media_path(call.flow) };
+        let path = media_path(call.flow);
+        let local = Local { address, session: call.session, path, certificate: self.certificate };
         let negotiation = call.negotiation.insert(Negotiation::new(local));
         if let Some(offer) = call.offer.take() {
             negotiation.answer_to(&offer, self.random.generator());

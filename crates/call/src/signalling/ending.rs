@@ -27,6 +27,7 @@ pub(super) enum End {
     NoPrack,
     NoCodec,
     MediaTimeout,
+    NoKeys,
     SessionLapsed,
     Refused,
     /// Whoever has dialled it hangs up.
@@ -151,6 +152,7 @@ impl End {
             End::NoAck => Some((408, "no ACK")),
             End::NoCodec => Some((488, "no usable codec")),
             End::MediaTimeout => Some((408, "media timeout")),
+            End::NoKeys => Some((488, "no keys by DTLS")),
             End::SessionLapsed => Some((408, "session timer lapsed")),
             End::Refused => Some((481, "session refresh refused")),
             End::Disconnected => Some((200, "hung up")),
@@ -168,6 +170,7 @@ impl End {
             | End::NoAck
             | End::NoCodec
             | End::MediaTimeout
+            | End::NoKeys
             | End::SessionLapsed
             | End::Refused
             | End::Disconnected => Response::new(487, Vec::new()),
@@ -184,6 +187,7 @@ impl End {
             | End::NoPrack
             | End::NoCodec
             | End::MediaTimeout
+            | End::NoKeys
             | End::SessionLapsed
             | End::Refused
             | End::Disconnected => DialError::HungUp,
@@ -197,6 +201,7 @@ impl End {
             End::NoAck | End::NoPrack => |stats| stats.ended_without_ack += 1,
             End::NoCodec => |stats| stats.not_acceptable += 1,
             End::MediaTimeout => |stats| stats.ended_by_media_timeout += 1,
+            End::NoKeys => |stats| stats.ended_without_keys += 1,
             End::SessionLapsed => |stats| stats.ended_by_session_timer += 1,
             End::Refused => |stats| stats.ended_by_refusal += 1,
             End::Disconnected => |stats| stats.hung_up += 1,

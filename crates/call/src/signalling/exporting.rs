@@ -57,6 +57,9 @@ impl UserAgent {
             return Err(NotExported::Busy);
         }
         let negotiation = call.negotiation.as_ref().ok_or(NotExported::Unknown)?;
+        if negotiation.has_handshake() {
+            return Err(NotExported::Handshake);
+        }
         let dialog = call.dialog.as_ref().and_then(|id| self.dialogs.get(id)).ok_or(NotExported::Unknown)?;
         let exported = ExportedCall {
             format: FORMAT,

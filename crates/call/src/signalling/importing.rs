@@ -65,7 +65,7 @@ impl UserAgent {
             return Err(NotImported::Full);
         }
         let flow = self.import_flow(&path)?;
-        let negotiation = Negotiation::import(&session, media_path(flow))?;
+        let negotiation = Negotiation::import(&session, media_path(flow), self.certificate)?;
         let received = import_received(&negotiation, &received)?;
         let dialog = import_dialog(dialog)?;
         if let (Some(address), Ok(hop)) = (path.next_hop, dialog.next_hop()) {

@@ -42,6 +42,8 @@ pub(crate) enum Input {
     },
     /// Nothing was heard of the far end of a leg for the media timeout.
     Silent(Participant),
+    /// The handshake of a leg has given no keys in its time: its sound has no way.
+    NoKeys(Participant),
     /// The leg of a call was taken out of its conference for another process; its stream has come so far.
     HandedOut {
         /// Which leg.

@@ -43,7 +43,7 @@ impl Suite {
     }
 
     /// The length of its master key in bytes.
-    pub(super) fn key_bytes(self) -> usize {
+    pub(crate) fn key_bytes(self) -> usize {
         match self {
             Suite::AesCm128Sha80 | Suite::AesCm128Sha32 | Suite::AeadAes128Gcm => 16,
             Suite::AeadAes256Gcm => 32,
@@ -51,7 +51,7 @@ impl Suite {
     }
 
     /// The length of its master salt in bytes.
-    pub(super) fn salt_bytes(self) -> usize {
+    pub(crate) fn salt_bytes(self) -> usize {
         match self {
             Suite::AesCm128Sha80 | Suite::AesCm128Sha32 => 14,
             Suite::AeadAes128Gcm | Suite::AeadAes256Gcm => 12,

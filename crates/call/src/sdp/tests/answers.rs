@@ -85,6 +85,7 @@ fn answer_names_our_address_in_its_family() {
         address: "[2001:db8::7]:40000".parse().expect("address"),
         session: 7,
         path: Path::Open,
+        certificate: Fingerprint::of(b"node"),
     });
     let (text, _) = answer_in(&mut six, "m=audio 5004 RTP/AVP 0\r\n");
     let head = "v=0\r\no=- 7 1 IN IP6 2001:db8::7\r\ns=Conference\r\nc=IN IP6 2001:db8::7\r\nt=0 0\r\nm=";

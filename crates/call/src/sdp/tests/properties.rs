@@ -23,7 +23,7 @@ impl Random {
 fn medium(random: &mut Random) -> String {
     let kind = random.one_of(&["audio", "audio", "audio", "video", "application"]);
     let port = random.one_of(&["5004", "5004", "0", "6000/2", "65535"]);
-    let profile = random.one_of(&["RTP/AVP", "RTP/AVP", "RTP/AVPF", "RTP/SAVP"]);
+    let profile = random.one_of(&["RTP/AVP", "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVP"]);
     let formats = random.one_of(&[
         "0",
         "8 0",
@@ -58,6 +58,9 @@ fn medium(random: &mut Random) -> String {
             "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC\r\n",
             "a=crypto:3 AES_CM_128_HMAC_SHA1_32 inline:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD|1:4\r\n",
             "a=crypto:4 F8_128_HMAC_SHA1_80 inline:x\r\n",
+            "a=setup:actpass\r\n",
+            "a=setup:passive\r\n",
+            "a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n",
             "c=IN IP4 0.0.0.0\r\n",
             "c=IN IP4 224.0.0.1\r\n",
             "c=IN IP6 2001:db8::1\r\n",
@@ -86,8 +89,13 @@ fn check_written(text: &str, lines: usize, agreed: Option<&Agreed>) {
         assert!(audio.attributes.iter().any(named), "{map} is missing: {text}");
     }
     assert!(audio.attributes.iter().any(|a| a.attribute == agreed.direction.name()), "{text}");
-    let keys = audio.attributes.iter().filter(|a| a.attribute == "crypto").count();
-    assert_eq!(keys, usize::from(agreed.security != Security::Plain), "{text}");
+    let count = |name| audio.attributes.iter().filter(|a| a.attribute == name).count();
+    let expected = match agreed.security {
+        Security::Plain => (0, 0, 0),
+        Security::Keys(_) => (1, 0, 0),
+        Security::Handshake(_) => (0, 1, 1),
+    };
+    assert_eq!((count("crypto"), count("setup"), count("fingerprint")), expected, "{text}");
     assert!(agreed.security != Security::Plain || !audio.proto.contains("SAVP"), "{text}");
 }
 

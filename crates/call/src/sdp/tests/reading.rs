@@ -64,8 +64,12 @@ fn audio_is_sent_to_nothing_but_a_unicast_address_of_our_family() {
     ] {
         check(nowhere, None);
     }
-    let mut six =
-        Negotiation::new(Local { address: address("[2001:db8::7]:40000"), session: 7, path: Path::Open });
+    let mut six = Negotiation::new(Local {
+        address: address("[2001:db8::7]:40000"),
+        session: 7,
+        path: Path::Open,
+        certificate: Fingerprint::of(b"node"),
+    });
     for (connection, expected) in [
         ("IN IP6 2001:db8::9", Some("[2001:db8::9]:5004")),
         ("IN IP6 fe80::1", None),

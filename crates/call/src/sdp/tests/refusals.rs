@@ -25,13 +25,13 @@ fn offer_without_a_codec_of_ours_is_refused_with_both_sides_codecs() {
 
 #[test]
 fn transport_that_is_unknown_is_refused_unless_another_line_is_usable() {
-    for profile in ["UDP/TLS/RTP/SAVPF", "RTP/XYZ"] {
+    for profile in ["TCP/TLS/RTP/SAVPF", "RTP/XYZ"] {
         let unknown = format!("m=audio 5004 {profile} 0\r\n");
         check(
             &unknown,
             488,
             302,
-            &format!("audio over {profile} is not supported; offer it over RTP/SAVP or"),
+            &format!("audio over {profile} is not supported; offer it over UDP/TLS/RTP/SAVP"),
         );
         let (text, _) = answer(&format!("{unknown}m=audio 5006 RTP/AVP 0\r\n"));
         assert_eq!(media_lines(&text), [format!("m=audio 0 {profile} 0"), "m=audio 40000 RTP/AVP 0".into()]);

@@ -159,7 +159,8 @@ impl UserAgent {
         let Dialling { call_id, from, to, sequence, media, .. } = call.dialling.as_mut()?.as_mut();
         *sequence += 1;
         call.secure = is_secure(uri);
-        let local = Local { address: (*media)?, session: call.session, path: media_path(call.flow) };
+        let (address, path) = ((*media)?, media_path(call.flow));
+        let local = Local { address, session: call.session, path, certificate: self.certificate };
         let negotiation = call.negotiation.get_or_insert_with(|| Negotiation::new(local));
         let offer = negotiation.repeat_offer(self.random.generator());
         let cseq = CSeq { number: *sequence, method: Method::Invite };

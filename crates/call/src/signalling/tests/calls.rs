@@ -201,6 +201,16 @@ fn silent_far_end_is_hung_up_and_its_call_ends_though_it_does_not_answer() {
 }
 
 #[test]
+fn call_whose_handshake_gives_no_keys_is_hung_up_and_counted_as_such() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    world.call(&mut phone);
+    world.no_keys(1);
+    assert_eq!(header(&world.answer(), "Reason"), "SIP;cause=488;text=\"no keys by DTLS\"");
+    let stats = world.stats();
+    assert_eq!((stats.ended_without_keys, stats.ended_by_media_timeout), (1, 0));
+}
+
+#[test]
 fn both_sides_may_hang_up_at_the_same_time() {
     let (mut world, mut phone) = (World::new(), Phone::new("a"));
     world.call(&mut phone);

@@ -307,6 +307,12 @@ fn call_that_is_not_at_rest_is_not_exported() {
     let mut changing = calling(&mut phone);
     changing.receive(PHONE, &phone.invite(SDP));
     check(&mut changing, NotExported::Busy);
+    let (mut protected, mut phone) = (World::new(), Phone::new("a"));
+    let certificate = format!("a=setup:actpass\r\na=fingerprint:sha-256 00{}\r\n", ":11".repeat(31));
+    protected.receive(PHONE, &phone.invite(&(SDP.replace("RTP/AVP", "UDP/TLS/RTP/SAVP") + &certificate)));
+    phone.answered(&protected.answer());
+    protected.receive(PHONE, &phone.ack(""));
+    check(&mut protected, NotExported::Handshake);
     let mut translated = World::new();
     let mut phone = Phone::new("a");
     phone.via = "SIP/2.0/TCP 10.0.0.1".into();

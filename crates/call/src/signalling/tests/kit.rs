@@ -244,6 +244,10 @@ impl World {
         self.act(|agent, now| agent.handle(now, Input::Silent(Participant(call))));
     }
 
+    pub(crate) fn no_keys(&mut self, call: u64) {
+        self.act(|agent, now| agent.handle(now, Input::NoKeys(Participant(call))));
+    }
+
     /// The messages that were sent since this was called last.
     pub(crate) fn take_sent(&mut self) -> Vec<String> {
         self.sent.drain(..).map(|(_, text)| text).collect()
