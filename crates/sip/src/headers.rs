@@ -100,7 +100,10 @@ fn essentials(fields: &Fields) -> Result<Tags, FieldError> {
 fn tag(fields: &Fields, name: Name) -> Result<Option<Span>, FieldError> {
     let address = fields.required::<Address<'_>>(name)?;
     if address.params.has("tag") && address.tag().is_none() {
-        return Err(FieldError { name, why: Malformed("its tag is empty") });
+        return Err(FieldError { name, why: Malformed("its tag is empty or a quoted string") });
+    }
+    if address.params.is_ambiguous("tag") {
+        return Err(FieldError { name, why: Malformed("it has two different tags") });
     }
     Ok(address.tag().map(|tag| Span::within(&fields.bytes, tag.as_bytes())))
 }
@@ -122,6 +125,18 @@ mod tests {
     use crate::message;
 
     #[test]
+    fn tag_that_is_empty_quoted_or_one_of_two_is_refused() {
+        for wrong in ["<sip:a@b>;tag", "<sip:a@b>;tag=", "<sip:a@b>;tag=\"a\"", "<sip:a@b>;tag=a;x;TAG=b"] {
+            let text = format!(
+                "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nFrom: {wrong}\r\nTo: <sip:c@d>\r\n\
+                 Call-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            );
+            let fault = message::datagram(text.as_bytes()).map(|_| ()).map_err(|refused| refused.fault());
+            assert!(matches!(fault, Err(Fault::Field(error)) if error.name == Name::From), "{wrong}");
+        }
+    }
+
+    #[test]
     fn tags_are_those_of_the_addresses() {
         let check = |from: &str, to: &str| {
             let text = format!(
@@ -135,6 +150,8 @@ mod tests {
             (headers.from_tag().map(str::to_owned), headers.to_tag().map(str::to_owned))
         };
         let some = |tag: &str| Some(tag.to_owned());
+        let twice = check("<sip:a@b>;tag=a;Tag=a", "<sip:c@d>");
+        assert_eq!(twice, (some("a"), None));
         assert_eq!(check("<sip:a@b;tag=no>;tag=a1", "\"c;tag=no\" <sip:c@d>"), (some("a1"), None));
         assert_eq!(check("sip:a@b", "<sip:c@d> ; x=y ; TAG = b\u{fc}2"), (None, some("b\u{fc}2")));
     }

@@ -35,7 +35,8 @@ impl<'a, T: Value<'a>> List<'a, T> {
         self.collect()
     }
 
-    /// The place of the next element: behind a comma, or at the start of the next header that is not empty.
+    /// The place of the next element: behind a comma, or at the start of the next header. A header without an element
+    /// is gone over where the grammar has room for it; elsewhere the element is missing.
     fn place(&mut self) -> Result<Option<Cursor<'a>>, Malformed> {
         if let Some(mut value) = self.value.take() {
             if value.separator(b',') {
@@ -45,7 +46,7 @@ impl<'a, T: Value<'a>> List<'a, T> {
         }
         while let Some((next, text)) = self.fields.value_from(self.next, self.name) {
             self.next = next;
-            if !text.is_empty() {
+            if !(text.is_empty() && may_be_empty(self.name)) {
                 return Ok(Some(Cursor::new(text)));
             }
         }
@@ -64,6 +65,11 @@ impl<'a, T: Value<'a>> List<'a, T> {
         self.value = Some(cursor);
         Ok(Some(element))
     }
+}
+
+/// Whether the elements of a list stand in brackets in its grammar (RFC 3261 section 25.1).
+const fn may_be_empty(name: Name) -> bool {
+    matches!(name, Name::Accept | Name::Allow | Name::Supported)
 }
 
 impl<'a, T: Value<'a>> Iterator for List<'a, T> {

@@ -7,7 +7,8 @@ use crate::lex::Cursor;
 
 /// The parameters behind an element, as they came. They have been checked and counted.
 ///
-/// Names are found in any case. Of a name that stands twice the first counts: no grammar admits the second.
+/// Names are found in any case. Of a name that stands twice the first counts: no grammar admits the second. A message
+/// with two different tags or branches is refused.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Params<'a>(pub(crate) &'a [u8]);
 
@@ -54,11 +55,19 @@ impl<'a> Params<'a> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The value of a parameter that is a token, a host or an address, as it came: `None` when it has none or an
-    /// empty one.
+    /// The value of a parameter that is a token, a host or an address, as it came: `None` when it has none, an empty
+    /// one, or a quoted string, which is none of them.
     pub fn token(self, name: &str) -> Option<&'a str> {
         let text = core::str::from_utf8(self.find(name)?.value?).ok()?;
-        (!text.is_empty()).then_some(text)
+        (!text.is_empty() && !text.starts_with('"')).then_some(text)
+    }
+
+    /// Whether a parameter stands twice with different values (RFC 3261 section 7.3.1 forbids the second): whoever
+    /// reads the last one would understand another message than we do.
+    pub(crate) fn is_ambiguous(self, name: &str) -> bool {
+        let mut values =
+            self.iter().filter(|param| param.name.eq_ignore_ascii_case(name)).map(|param| param.value);
+        values.next().is_some_and(|first| values.any(|other| other != first))
     }
 }
 
@@ -102,7 +111,8 @@ mod tests {
         assert_eq!(params.token("tag"), Some("a1"));
         assert!(params.has("LR") && !params.has("a1"));
         assert_eq!(params.text("text").as_deref(), Some("a \"b\""));
-        assert_eq!(params.token("flag"), None);
+        assert_eq!((params.token("flag"), params.token("text")), (None, None));
+        assert!(params.is_ambiguous("TAG") && !params.is_ambiguous("lr"));
         assert_eq!(params.iter().count(), 5);
     }
 

@@ -44,12 +44,22 @@ fn last_word(text: &[u8]) -> &[u8] {
     &text[before..]
 }
 
-/// The numbers of `SIP-Version`.
-fn version(text: &[u8]) -> Option<(u32, u32)> {
+/// A `SIP-Version`. It is compared as a text, not as numbers (section 7.1): 2.00 is another version than 2.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    Ours,
+    Other,
+}
+
+fn version(text: &[u8]) -> Option<Version> {
     let (protocol, numbers) = text.split_at_checked(4)?;
     let dot = numbers.iter().position(|byte| *byte == b'.')?;
-    let numbers = (number(&numbers[..dot])?, number(&numbers[dot + 1..])?);
-    protocol.eq_ignore_ascii_case(b"SIP/").then_some(numbers)
+    let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let is_version = protocol.eq_ignore_ascii_case(b"SIP/")
+        && is_number(&numbers[..dot])
+        && is_number(&numbers[dot + 1..]);
+    let found = if numbers == b"2.0" { Version::Ours } else { Version::Other };
+    is_version.then_some(found)
 }
 
 /// A line that ends in a version.
@@ -60,7 +70,7 @@ fn request(line: &[u8]) -> Result<StartLine, Wrong> {
     let method = is_method.then(|| Span::new(0..space));
     let wrong = |fault| Err((Kind::Request { method }, fault));
     let version_at = line.len() - last_word(line).len();
-    if version(last_word(line.trim_ascii_end())) != Some((2, 0)) {
+    if version(last_word(line.trim_ascii_end())) != Some(Version::Ours) {
         return wrong(Fault::Version);
     }
     let Some(found) = method else {
@@ -83,8 +93,8 @@ fn request(line: &[u8]) -> Result<StartLine, Wrong> {
 fn response(line: &[u8]) -> Result<StartLine, Wrong> {
     let space = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
     match version(&line[..space]) {
-        Some((2, 0)) => {}
-        Some(_) => return Err((Kind::Response, Fault::Version)),
+        Some(Version::Ours) => {}
+        Some(Version::Other) => return Err((Kind::Response, Fault::Version)),
         None => return Err((Kind::NotSip, Fault::NotSip)),
     }
     let rest = line.get(space + 1..).unwrap_or_default();
@@ -129,7 +139,10 @@ mod tests {
 
     #[test]
     fn other_version_is_known_before_anything_else_is_judged() {
-        for line in ["OPTIONS sip:a SIP/4.0", "OPTIONS ? SIP/2.1", "SIP/3.0 200 OK"] {
+        let others = ["OPTIONS sip:a SIP/4.0", "OPTIONS ? SIP/2.1", "SIP/3.0 200 OK"];
+        let by_zeros =
+            ["OPTIONS sip:a SIP/2.00", "OPTIONS sip:a SIP/02.0", "SIP/2.00 200 OK", "SIP/02.0 200 OK"];
+        for line in others.into_iter().chain(by_zeros) {
             let wrong = StartLine::read(line.as_bytes());
             assert!(matches!(wrong, Err((_, Fault::Version))), "{line}: {wrong:?}");
         }

@@ -60,7 +60,8 @@ pub struct TelUri<'a> {
     pub params: UriParams<'a>,
 }
 
-/// `;name=value` behind a URI, escapes as they came. A name that stands twice counts where it stands first.
+/// `;name=value` behind a URI, escapes as they came. A name that stands twice counts where it stands first; where it
+/// has a meaning in RFC 3261 and another value, the URI is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct UriParams<'a>(&'a str);
 
@@ -92,6 +93,8 @@ impl<'a> Uri<'a> {
             tel(text, rest).map(Self::Tel)
         } else if rest.is_empty() {
             Err(Malformed("a URI has nothing behind its scheme"))
+        } else if !escape::is_valid(rest.as_bytes(), |byte| byte != b'%') {
+            Err(Malformed("an escape of a URI is wrong"))
         } else {
             Ok(Self::Other(text))
         }
@@ -200,11 +203,14 @@ fn userinfo(text: &str) -> Result<(&str, Option<&str>), Malformed> {
     }
 }
 
-/// `telephone-subscriber`. Which numbers are global or local, and what a local one needs, is not judged here.
+/// `telephone-subscriber`: a global number, which begins with a plus sign and has decimal digits alone, or a local one
+/// (RFC 3966 section 3). What parameters a local one needs is not judged here.
 fn tel<'a>(text: &'a str, rest: &'a str) -> Result<TelUri<'a>, Malformed> {
     let (number, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
-    let digits = number.strip_prefix('+').unwrap_or(number);
-    let fits = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'*' | b'#') || is_visual(byte);
+    let global = number.strip_prefix('+');
+    let digits = global.unwrap_or(number);
+    let is_local = |byte: u8| global.is_none() && (byte.is_ascii_hexdigit() || matches!(byte, b'*' | b'#'));
+    let fits = |byte: u8| byte.is_ascii_digit() || is_visual(byte) || is_local(byte);
     if !digits.bytes().all(fits) || digits.bytes().all(is_visual) {
         return Err(Malformed("the number of a tel: URI is wrong"));
     }
@@ -216,6 +222,10 @@ pub(crate) const fn is_visual(byte: u8) -> bool {
     matches!(byte, b'-' | b'.' | b'(' | b')')
 }
 
+/// The parameters with a meaning of their own (`uri-parameter`), which decide where a request goes. None may stand
+/// twice (section 19.1.1): whoever reads the last one would send it elsewhere.
+const NAMED: [&str; 6] = ["transport", "user", "method", "ttl", "maddr", "lr"];
+
 impl<'a> UriParams<'a> {
     /// Checks and counts `*( ";" pname [ "=" pvalue ] )`.
     fn new(text: &'a str) -> Result<Self, Malformed> {
@@ -223,6 +233,7 @@ impl<'a> UriParams<'a> {
         if all.is_none() && !text.is_empty() {
             return Err(Malformed("a URI goes on behind its host"));
         }
+        let mut found = [None; NAMED.len()];
         for (index, param) in all.into_iter().flat_map(|all| all.split(';')).enumerate() {
             let (name, value) = param.split_once('=').unwrap_or((param, ""));
             // An equals sign in a value can be understood in one way only, and base64 ends in them.
@@ -235,6 +246,12 @@ impl<'a> UriParams<'a> {
             }
             if !escape::is_valid(value.as_bytes(), fits) {
                 return Err(Malformed("the value of a parameter of a URI is wrong"));
+            }
+            let named = NAMED.iter().position(|known| escape::same_in_any_case(known, name));
+            if let Some(first) = named.map(|place| found[place].get_or_insert(value))
+                && !escape::same_in_any_case(first, value)
+            {
+                return Err(Malformed("a parameter of a URI has two different values"));
             }
         }
         Ok(Self(text))
@@ -313,6 +330,7 @@ mod tests {
         assert!(uri.headers.iter().eq([("Subject", "a%20b"), ("To", "sip:c%40d")]));
         assert_eq!((sip("sip:a:@b").password, sip("sip:a@b").password), (Some(""), None));
         assert_eq!((sip("sip:b").user, sip("sip:b").port), (None, None));
+        assert!(sip("sip:a@b;lr;LR;transport=udp;transport=UDP;x=1;x=2").is_loose());
         let text = "sip:a@b;lr?X=y";
         assert_eq!(Uri::new(text.as_bytes()).unwrap().without_headers(), "sip:a@b;lr");
     }
@@ -339,6 +357,8 @@ mod tests {
             "sip:a@b;",
             "sip:a@b;;c",
             "sip:a@b;=c",
+            "sip:a@b;transport=udp;lr;%74ransport=tcp",
+            "sip:a@b;maddr;maddr=192.0.2.1",
             "sip:a@b?c",
             "sip:a@b?=c",
             "sip:a@b?c=d&",
@@ -356,6 +376,10 @@ mod tests {
             "tel:+",
             "tel:a b",
             "tel:x",
+            "tel:+1a2",
+            "tel:+1#",
+            "gopher://a/%4",
+            "urn:%zz",
             "x:",
         ] {
             assert!(Uri::new(wrong.as_bytes()).is_err(), "{wrong}");

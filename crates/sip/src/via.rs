@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use crate::error::Malformed;
 use crate::host::{self, Host};
-use crate::lex::{Cursor, is_space};
+use crate::lex::{Cursor, is_space, number};
 use crate::params::Params;
 use crate::value::Value;
 
@@ -108,7 +108,8 @@ impl<'a> Via<'a> {
         match self.params.find("rport") {
             None => Rport::Absent,
             Some(_) => {
-                let port = self.params.token("rport").and_then(|port| port.parse().ok());
+                let port = self.params.token("rport").and_then(|port| number(port.as_bytes()));
+                let port = port.and_then(|port| u16::try_from(port).ok());
                 port.map_or(Rport::Asked, Rport::Given)
             }
         }
@@ -139,6 +140,12 @@ impl<'a> Value<'a> for Via<'a> {
         let host = Host::read(cursor)?;
         let port = host::port(cursor, true)?;
         let params = Params(cursor.params()?);
+        if params.has("branch") && params.token("branch").is_none() {
+            return Err(Malformed("its branch is empty or a quoted string"));
+        }
+        if params.is_ambiguous("branch") {
+            return Err(Malformed("it has two different branches"));
+        }
         Ok(Self { text: cursor.since(mark), transport, host, port, params })
     }
 }
@@ -175,13 +182,22 @@ mod tests {
         assert_eq!(via("SIP/2.0/UDP a;received=[2001:db8:b:7::255]").received(), address);
         assert_eq!(via("SIP/2.0/UDP a;received=2001:db8:b:7::255;rport=5").received(), address);
         assert_eq!(via("SIP/2.0/UDP a;received=2001:db8:b:7::255;rport=5").rport(), Rport::Given(5));
+        assert_eq!(via("SIP/2.0/UDP a;rport=+5").rport(), Rport::Asked);
     }
 
     #[test]
     fn malformed_elements_are_refused() {
-        for wrong in
-            ["", "SIP/2.0", "SIP/2.0/UDP", "SIP/2.0/UDP a:", "SIP/2.0/UDP a:99999", "SIP/2.0/UDP a;;b"]
-        {
+        for wrong in [
+            "",
+            "SIP/2.0",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP a:",
+            "SIP/2.0/UDP a:99999",
+            "SIP/2.0/UDP a;;b",
+            "SIP/2.0/UDP a;branch",
+            "SIP/2.0/UDP a;branch=\"b\"",
+            "SIP/2.0/UDP a;branch=b;Branch=c",
+        ] {
             assert!(Via::whole(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

@@ -13,7 +13,7 @@ use sip::name::Name;
 use sip::session::Refresher;
 use sip::via::Transport;
 
-use support::{refused, request, response};
+use support::{malformed, refused, request, response};
 
 /// A request with these lines in its head beside the usual ones, and a body.
 fn with(line: &str, headers: &str, body: &str) -> Vec<u8> {
@@ -112,6 +112,10 @@ fn several_headers_and_one_with_commas_are_the_same() {
     assert_eq!(uris(&message::Message::Request(three)), expected);
     let empty = request(&invite("Supported:\r\nAllow: \r\n", ""));
     assert_eq!((empty.headers().supported().count(), empty.headers().allow().count()), (0, 0));
+    for wrong in ["Route:\r\n", "Record-Route: \r\nRecord-Route: <sip:a>\r\n", "m:\r\n"] {
+        assert_ne!(malformed(request(&invite(wrong, "")).headers()), 0, "{wrong}");
+    }
+    assert!(matches!(refused(&invite("Via: \r\n", "")).fault(), Fault::Field(_)));
     for wrong in ["Require: a,,b\r\n", "Require: a b\r\n", "Require: ,a\r\n", "Require: a,\r\n"] {
         assert!(request(&invite(wrong, "")).headers().require().all().is_err(), "{wrong}");
     }

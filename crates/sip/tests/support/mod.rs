@@ -1,5 +1,6 @@
 //! Messages of test files, and what several tests do with messages.
 
+pub(crate) mod legal;
 pub(crate) mod random;
 
 use sip::fields::{Contacts, Fields};

@@ -11,7 +11,7 @@ type Duplicate = (&'static str, &'static [&'static str], &'static str);
 const MINISIGN: &str = "minisign 0.10 uses scrypt 0.11, of the earlier generation of the RustCrypto crates";
 const STATERIGHT: &str = "stateright 0.31, in tests only, uses the earlier one";
 
-const DUPLICATES: [Duplicate; 16] = [
+const DUPLICATES: [Duplicate; 17] = [
     ("base64", &["0.22", "0.23"], "rsipstack 0.7.14, whose version is fixed, uses 0.22"),
     ("block-buffer", &["0.10", "0.12"], MINISIGN),
     ("cpufeatures", &["0.2", "0.3"], MINISIGN),
@@ -27,6 +27,7 @@ const DUPLICATES: [Duplicate; 16] = [
         &["0.14", "0.15", "0.17"],
         "0.14 is stateright's; rsipstack enables tokio-util/full, with 0.15",
     ),
+    ("md-5", &["0.10", "0.11"], "sipx-sip 1.0.1, in tests only, uses 0.10"),
     ("r-efi", &["5", "6"], "not compiled: getrandom on UEFI"),
     ("rand", &["0.9", "0.10"], STATERIGHT),
     ("rand_core", &["0.9", "0.10"], STATERIGHT),
