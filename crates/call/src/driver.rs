@@ -422,6 +422,7 @@ impl Driver {
     /// Passes the events of the media on until it is cancelled.
     pub(crate) async fn carry(self: Arc<Driver>, mut events: mpsc::UnboundedReceiver<Input>) {
         while let Some(event) = events.recv().await {
+            log(&event);
             self.handle(event);
         }
     }
@@ -450,15 +451,19 @@ fn is_unreachable(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
 }
 
-/// What it means for a call that its far end is not heard. That a handshake gives no keys is for the operator to know: often
-/// it is a setting of the phone.
+/// What it means for a call that its far end is not heard.
 fn silence(call: Participant, why: Silence) -> Input {
     match why {
         Silence::Nothing => Input::Silent(call),
-        Silence::NoKeys(why) => {
-            tracing::warn!(call = call.0, %why, "a call has no keys for its sound and ends");
-            Input::NoKeys(call)
-        }
+        Silence::NoKeys(why) => Input::NoKeys { call, why },
+    }
+}
+
+/// Logs what an operator wants to know of the media: that a handshake gives no keys is often a setting of the phone. Not
+/// on a media thread, whose sound a log that is not read would stop.
+fn log(event: &Input) {
+    if let Input::NoKeys { call, why } = event {
+        tracing::warn!(call = call.0, %why, "a call has no keys for its sound and ends");
     }
 }
 

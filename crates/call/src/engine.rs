@@ -225,7 +225,7 @@ impl CallEngine {
     /// Why no call is possible; see [`ProbeError`]. That all media ports are in use by calls is no error.
     pub async fn probe_call(&self) -> Result<Probed, ProbeError> {
         let permit = tokio::time::timeout(PROBE_WAIT, Arc::clone(&self.probes).acquire_owned()).await;
-        // The leg of the probe before holds the permit until the media thread has released it.
+        // The leg of the probe before holds the permit until its media thread has released it.
         let Ok(Ok(permit)) = permit else { return Err(ProbeError::MediaStuck) };
         let target = probe::Target { sip: self.bound, media: self.media_address };
         let probed = probe::call(target, &self.driver, permit).await;
@@ -353,7 +353,7 @@ mod tests {
     async fn engine(host: u8, media_threads: u32) -> CallEngine {
         let address = [127, 91, 1, host].into();
         let mut settings = Settings::new((address, 0).into(), address);
-        settings.media_timeout = Duration::from_millis(100);
+        settings.media_timeout = Duration::from_millis(500);
         settings.media_threads = NonZeroU32::new(media_threads);
         CallEngine::start(settings, Rooms::default(), Admission::Open).await.expect("engine")
     }

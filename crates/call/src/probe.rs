@@ -29,7 +29,7 @@ use crate::signalling::{FULL, SDP};
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often a request is sent. A node that does not answer itself within two seconds is not well.
 const TRIES: u32 = 4;
-/// How long sound may take to come back. The media thread answers within two ticks, 40 ms; on a machine
+/// How long sound may take to come back. A media thread answers within two ticks, 40 ms; on a machine
 /// that is too busy to do so within this time, callers hear nothing either.
 const SOUND_WITHIN: Duration = Duration::from_secs(1);
 /// The largest answer that is read, in bytes; one of ours has some 800.

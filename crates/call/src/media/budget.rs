@@ -1,8 +1,8 @@
 //! How many datagrams are read in a tick, so that a flood of one leg neither silences it nor delays the others. Pure:
 //! reads nothing itself.
 //!
-//! A leg that is flooded has its own packets among those of the flood, so all of them are read as long as the whole
-//! node has time for that. What is not read fills the small buffer of its socket, and the system drops the rest.
+//! A leg that is flooded has its own packets among those of the flood, so all of them are read as long as its
+//! thread has time for that. What is not read fills the small buffer of its socket, and the system drops the rest.
 
 /// The datagrams that every leg may have in every tick: ten times what a caller sends.
 const ALWAYS: usize = 10;
@@ -10,8 +10,8 @@ const ALWAYS: usize = 10;
 /// The most datagrams of one leg in one tick: more than the buffer of its socket holds.
 const AT_MOST: usize = 100;
 
-/// The datagrams above [`ALWAYS`] that all legs together may have in one tick. Each takes some two microseconds, so
-/// they take a fifth of the tick.
+/// The datagrams above [`ALWAYS`] that all legs of a thread together may have in one tick. Each takes some two
+/// microseconds, if it is no handshake, so they take a fifth of the tick.
 const SHARED: usize = 2000;
 
 /// What may still be read in this tick.

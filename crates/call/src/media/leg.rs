@@ -217,15 +217,18 @@ impl Leg {
         }
     }
 
-    /// The outgoing stream goes on from where another process has left it.
+    /// The outgoing stream goes on from where another process has left it. In a protected leg that must be known of its
+    /// packets as well: without it, the leg keeps a stream of its own, whose indices nobody has used.
     pub(crate) fn resume(&mut self, stream: ExportedStream) {
         let ExportedStream { ssrc, sequence, timestamp, packets, octets, target, sealed } = stream;
-        self.outgoing = Outgoing { ssrc, sequence, timestamp };
-        if let (Some(protection), Some(sealed)) = (&mut self.protection, sealed) {
-            protection.resume((ssrc, sequence), sealed);
-        }
-        self.control.resume(packets, octets);
         self.latch.resume(target);
+        match (&mut self.protection, sealed) {
+            (Some(_), None) => return,
+            (Some(protection), Some(sealed)) => protection.resume((ssrc, sequence), sealed),
+            (None, _) => {}
+        }
+        self.outgoing = Outgoing { ssrc, sequence, timestamp };
+        self.control.resume(packets, octets);
     }
 
     /// Both ends agreed anew (hold, resume, another address or codec).

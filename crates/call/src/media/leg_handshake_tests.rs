@@ -159,8 +159,8 @@ fn handshake_of_another_certificate_gives_no_keys_and_nothing_is_sent_or_heard()
 /// In real time, because OpenSSL repeats by the clock of the process; all at the same time.
 #[test]
 fn handshake_succeeds_whichever_of_its_datagrams_is_lost() {
-    /// The most datagrams of a handshake of which none is lost.
-    const DATAGRAMS: usize = 8;
+    /// More datagrams than a handshake has, also when some are repeated on a machine that is busy.
+    const DATAGRAMS: usize = 16;
     let mut calls: Vec<_> = (1..=DATAGRAMS).map(|lost| (sides(), 0, lost)).collect();
     let until = Instant::now() + Duration::from_secs(30);
     let mut now = 0;

@@ -321,11 +321,14 @@ fn encrypted_sound_of_the_far_end_goes_on_in_another_process_and_does_not_come_a
 fn another_process_that_knows_no_stream_begins_its_own_under_the_same_key() {
     let mut here = leg(OUTGOING);
     sent(&mut here);
-    let mut there = moved(&here, &[], 2);
-    there.start(Time(0));
-    let mut opened = Vec::new();
-    assert!(Receiver::new(Received::new(key(1), 0)).open(&sent(&mut there).0, None, &mut opened));
-    assert_eq!(Header::parse(&opened).map(|(header, _)| header.ssrc), Some(70), "no index comes twice");
+    for stream in [None, Some(ExportedStream { sealed: None, ..here.stream() })] {
+        let mut there = moved(&here, &[], 2);
+        stream.into_iter().for_each(|stream| there.resume(stream));
+        there.start(Time(0));
+        let mut opened = Vec::new();
+        assert!(Receiver::new(Received::new(key(1), 0)).open(&sent(&mut there).0, None, &mut opened));
+        assert_eq!(Header::parse(&opened).map(|(header, _)| header.ssrc), Some(70), "no index comes twice");
+    }
 }
 
 #[test]

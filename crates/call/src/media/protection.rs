@@ -3,7 +3,7 @@
 //!
 //! What both directions have come to is plain data, [`State`], from which another protection goes on under other keys.
 //! Another process goes on from less: how far the streams have come. Relies on [`crate::srtp`] for packets and streams,
-//! and on the session descriptions for the keys. Knows no addresses.
+//! and on the session descriptions or a handshake for the keys. Knows no addresses.
 
 use std::time::Duration;
 

@@ -163,7 +163,7 @@ impl Negotiation {
         formats.retain(|format| offered(format.content));
         offer::check_kind(medium)?;
         let transport = ours.lines.get(ours.audio).map_or("", |line| &line.proto);
-        let security = security::answered(medium, transport, &ours.means)?;
+        let security = security::answered(medium, transport, &ours.means, self.agreed.as_ref())?;
         offer::check_codec(medium, &formats)?;
         let sent = formats.iter().find_map(sound).ok_or(Unacceptable::NoAudio)?;
         let answered = |format: &&Format| formats.iter().any(|far| far.content == format.content);

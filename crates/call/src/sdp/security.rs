@@ -110,23 +110,26 @@ pub(super) fn offered(medium: Medium<'_>) -> Result<Means, Unacceptable> {
     }
 }
 
-/// What the answer of the far end makes of our line, whose transport and means these are. The tag of a key adds nothing:
-/// each suite is offered once.
+/// What the answer of the far end makes of our line, whose transport and means these are. `before` is what was agreed
+/// before. The tag of a key adds nothing: each suite is offered once.
 ///
 /// # Errors
-/// The line or its answer wants SRTP, and the answer names nothing that answers what was offered.
+/// The line or its answer wants SRTP, and the answer names nothing that answers what was offered. Or there are keys, and
+/// the answer names none: the next answer with one would take the same key of ours into use again, from its first index.
 pub(super) fn answered(
     medium: Medium<'_>,
     transport: &str,
     means: &OurMeans,
+    before: Option<&Agreed>,
 ) -> Result<Security, Unacceptable> {
     let is_optional = Profile::of(medium)? == Profile::Optional;
+    let had_keys = before.is_some_and(|before| matches!(before.security, Security::Keys(_)));
     match means {
         OurMeans::Plain if is_optional => Ok(Security::Plain),
         OurMeans::Plain => Err(no_suite(medium)),
         OurMeans::Keys(named) => match answered_key(medium, named) {
             Some(keys) => Ok(Security::Keys(keys)),
-            None if !is_optional => Err(no_suite(medium)),
+            None if !is_optional || had_keys => Err(no_suite(medium)),
             None if Profile::named(transport) == Some(Profile::Optional) => Ok(Security::Plain),
             None => Err(Unacceptable::Transport(medium.media.proto.clone())),
         },

@@ -275,7 +275,7 @@ impl UserAgent {
             Input::Silent(call) => {
                 self.with_call(call, |agent, call| agent.end(call, End::MediaTimeout));
             }
-            Input::NoKeys(call) => {
+            Input::NoKeys { call, why: _ } => {
                 self.with_call(call, |agent, call| agent.end(call, End::NoKeys));
             }
             Input::HandedOut { call, stream } => {

@@ -10,6 +10,7 @@ use crate::audio::Participant;
 use crate::dial::DialError;
 use crate::handover::message::ExportedStream;
 use crate::handover::{Changed, NotTakenOver};
+use crate::media::handshake::NoKeys;
 use crate::media::leg::{Outgoing, Plan};
 use crate::rooms::RoomName;
 use crate::srtp::Received;
@@ -43,7 +44,12 @@ pub(crate) enum Input {
     /// Nothing was heard of the far end of a leg for the media timeout.
     Silent(Participant),
     /// The handshake of a leg has given no keys in its time: its sound has no way.
-    NoKeys(Participant),
+    NoKeys {
+        /// Which leg.
+        call: Participant,
+        /// Why not.
+        why: NoKeys,
+    },
     /// The leg of a call was taken out of its conference for another process; its stream has come so far.
     HandedOut {
         /// Which leg.

@@ -12,6 +12,7 @@ use phones::kamailio::Kamailio;
 use phones::linphone::Linphone;
 use phones::sipp;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::fixture::{Fixture, LONG_LIMITS, ROOM, node, status_text, version};
@@ -96,13 +97,14 @@ fn every_call_through_a_proxy_is_carried_during_a_run() {
     let nodes = [fixture.platform.sip(1), fixture.platform.sip(2)];
     fixture.runtime.block_on(async {
         let proxy = Kamailio::start(host(PROXY), &nodes, "udp", &[]).await;
-        let callers = calls_of_sipp(&proxy.address.to_string());
         let mut phone = Baresip::dial(400, &room(proxy.address, "tcp"));
         phone.established().await;
+        let has_call = |status: &Value, number: u8| node(status, number)["calls"].as_u64() == Some(1);
+        let status = fixture.wait_for("the call of the phone", |status| (1..=2).any(|n| has_call(status, n)));
+        let draining = (1..=2).find(|number| has_call(&status, *number)).expect("one has it");
+        let callers = calls_of_sipp(&proxy.address.to_string());
         fixture.start(&[&LONG_LIMITS[..], &["--nodes-at-once", "1"]].concat());
-        fixture.wait_for("the node of the call waits for it", |status| {
-            (1..=2).any(|number| status_text(status, number) == WAITING && node(status, number)["calls"] == 1)
-        });
+        fixture.wait_for_status(draining, WAITING);
         tokio::time::sleep(THROUGH_THE_DRAIN).await;
         phone.hang_up().await;
         let status = fixture.wait_until_ended_with("complete");

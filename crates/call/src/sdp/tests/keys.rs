@@ -275,6 +275,21 @@ fn refresh_repeats_the_key_and_an_answer_may_bring_another_of_the_far_end() {
     }
 }
 
+/// In a line that may be protected and need not be: otherwise our key would be used again from its first index.
+#[test]
+fn answer_takes_no_protection_away_that_was_agreed_on() {
+    let mut call = call();
+    let optional = format!("m=audio 5004 RTP/AVP 0\r\n{}", crypto(1, USUAL, 0));
+    let (_, before) = answer_in(&mut call, &optional);
+    call.repeat_offer(&mut generator());
+    let refused = call.apply_answer(description("m=audio 5004 RTP/AVP 0\r\n").as_bytes()).map(|_| ());
+    assert!(matches!(refused, Err(Unacceptable::NoSuite { .. })), "{refused:?}");
+    assert_eq!(call.agreed(), Some(&before));
+    call.repeat_offer(&mut generator());
+    let agreed = call.apply_answer(description(&optional).as_bytes()).expect("an agreement");
+    assert_eq!(agreed.security, before.security);
+}
+
 #[test]
 fn new_offer_within_a_protected_call_names_a_new_key_for_its_suite() {
     for path in [Path::Open, Path::Secure] {

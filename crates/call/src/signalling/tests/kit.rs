@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::Stats;
 use crate::handover::message::ExportedStream;
+use crate::media::handshake::NoKeys;
 use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
 use crate::time::Time;
@@ -245,7 +246,8 @@ impl World {
     }
 
     pub(crate) fn no_keys(&mut self, call: u64) {
-        self.act(|agent, now| agent.handle(now, Input::NoKeys(Participant(call))));
+        let (call, why) = (Participant(call), NoKeys::Unanswered);
+        self.act(|agent, now| agent.handle(now, Input::NoKeys { call, why }));
     }
 
     /// The messages that were sent since this was called last.
