@@ -19,7 +19,7 @@ use crate::system::run;
 fn megabytes(role: Role) -> u32 {
     match role {
         Role::Manager => 640,
-        Role::Node => 160,
+        Role::Node => 256,
     }
 }
 
