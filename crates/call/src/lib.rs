@@ -4,8 +4,9 @@
 //! [`Calls`], and closes its admission to drain it. That never changes running calls.
 //!
 //! The modules in reading order: `signalling` (all that is decided about calls by SIP, on crate `sip`), `sdp`,
-//! `session_timer`, `admission`, `rooms`, `accounts`, and `audio`, `rtp`, `rtcp`, `srtp` and `media::shard` for their sound
-//! decide and are pure (time and input in, output out). [`handover`] moves calls to another process. `driver` gives them the time and what happens, and performs what they decide;
+//! `session_timer`, `admission`, `rooms`, `accounts`, and `audio`, `rtp`, `rtcp`, `srtp` and `media::shard` for their
+//! sound decide and are pure (time and input in, output out), but for the handshakes of `media::handshake`. [`handover`]
+//! moves calls to another process. `driver` gives them the time and what happens, and performs what they decide;
 //! `sockets` and `media::thread` do the I/O. Audio is tagged with participant and epoch, so that a leg of another kind,
 //! or a second leg of one participant on its way to another node, joins without a change of the mixer.
 //!

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use call::CallEngine;
-use common::{address, engine, hear_each_other, settings, wait_for_calls};
+use common::{address, both_hear_each_other, engine, hear_each_other, settings, wait_for_calls};
 use phones::baresip::Baresip;
 use phones::linphone::Linphone;
 
@@ -34,21 +34,8 @@ async fn linphone_and_baresip(test: u8, transport: &str) {
     let engine = engine(settings(test)).await;
     let mut other = Baresip::dial(1000, &room(&engine, transport));
     other.established().await;
-    let mut phone = Linphone::dial(address(test, 3), 400, &room(&engine, transport)).await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-
-    phone.hold().await;
-    phone.resume().await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-
-    phone.hang_up().await;
-    wait_for_calls(&engine, 1).await;
-    assert_eq!(engine.stats().ended_by_far_end, 1);
-    other.hang_up().await;
-    wait_for_calls(&engine, 0).await;
-    engine.shut_down().await;
+    let phone = Linphone::dial(address(test, 3), 400, &room(&engine, transport)).await;
+    both_hear_each_other(engine, phone, other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

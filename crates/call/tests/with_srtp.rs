@@ -5,10 +5,13 @@ mod common;
 
 use call::CallEngine;
 use common::tls::tls_engine;
-use common::{address, hear_each_other, wait_for_calls};
+use common::{address, both_hear_each_other, hear_each_other};
 use phones::baresip::Baresip;
 use phones::linphone::Linphone;
 use tempfile::TempDir;
+
+/// A value of `mediaenc` of baresip, and the module that has it.
+type Protection = (&'static str, &'static str);
 
 fn room(engine: &CallEngine, transport: &str) -> String {
     let tls = engine.tls_address().filter(|_| transport == "tls");
@@ -16,23 +19,22 @@ fn room(engine: &CallEngine, transport: &str) -> String {
 }
 
 /// Two phones of baresip, one of them with another protection, or none, that hear each other before and after a hold.
-async fn two_of_baresip(test: u8, transport: &str, first: &str, second: Option<&str>) {
+async fn two_of_baresip(test: u8, transport: &str, first: Protection, second: Option<Protection>) {
     let dir = TempDir::new().expect("directory");
     let (engine, _) = tls_engine(test, &dir, |_| {}).await;
     let uri = room(&engine, transport);
-    let low = Baresip::dial_with(400, &uri, Some((first, "srtp")));
-    let high = Baresip::dial_with(1000, &uri, second.map(|value| (value, "srtp")));
+    let (low, high) = (Baresip::dial_with(400, &uri, Some(first)), Baresip::dial_with(1000, &uri, second));
     hear_each_other(engine, low, high).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_of_baresip_hear_each_other_by_srtp_over_tls() {
-    two_of_baresip(130, "tls", "srtp-mand", Some("srtp-mandf")).await;
+    two_of_baresip(130, "tls", ("srtp-mand", "srtp"), Some(("srtp-mandf", "srtp"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phone_of_baresip_that_may_protect_its_sound_hears_one_that_does_not() {
-    two_of_baresip(131, "udp", "srtp", None).await;
+    two_of_baresip(131, "udp", ("srtp", "srtp"), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,29 +46,14 @@ async fn linphone_and_baresip_hear_each_other_by_srtp_over_tls() {
     other.established().await;
     let srtp =
         "media_encryption=srtp\nmedia_encryption_mandatory=1\nverify_server_certs=0\nverify_server_cn=0\n";
-    let mut phone = Linphone::dial_with(address(132, 3), 400, &uri, srtp, &[]).await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-    phone.hold().await;
-    phone.resume().await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-    phone.hang_up().await;
-    wait_for_calls(&engine, 1).await;
-    other.hang_up().await;
-    wait_for_calls(&engine, 0).await;
-    engine.shut_down().await;
+    let phone = Linphone::dial_with(address(132, 3), 400, &uri, srtp, &[]).await;
+    both_hear_each_other(engine, phone, other).await;
 }
 
 /// The key of the phone's certificate is an RSA key, which baresip makes.
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_of_baresip_hear_each_other_by_a_handshake_and_in_the_clear() {
-    let dir = TempDir::new().expect("directory");
-    let (engine, _) = tls_engine(170, &dir, |_| {}).await;
-    let uri = room(&engine, "udp");
-    let low = Baresip::dial_with(400, &uri, Some(("dtls_srtp", "dtls_srtp")));
-    let high = Baresip::dial_with(1000, &uri, None);
-    hear_each_other(engine, low, high).await;
+    two_of_baresip(170, "udp", ("dtls_srtp", "dtls_srtp"), None).await;
 }
 
 /// The key of the phone's certificate is an RSA key, which Linphone makes.
@@ -78,16 +65,6 @@ async fn linphone_and_baresip_hear_each_other_by_a_handshake_and_by_keys() {
     other.established().await;
     let dtls = "media_encryption=dtls\nmedia_encryption_mandatory=1\n";
     let uri = room(&engine, "udp");
-    let mut phone = Linphone::dial_with(address(171, 3), 400, &uri, dtls, &[]).await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-    phone.hold().await;
-    phone.resume().await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-    phone.hang_up().await;
-    wait_for_calls(&engine, 1).await;
-    other.hang_up().await;
-    wait_for_calls(&engine, 0).await;
-    engine.shut_down().await;
+    let phone = Linphone::dial_with(address(171, 3), 400, &uri, dtls, &[]).await;
+    both_hear_each_other(engine, phone, other).await;
 }

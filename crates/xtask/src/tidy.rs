@@ -88,7 +88,7 @@ fn directions(metadata: &Value) -> Vec<String> {
 const PURE: [(&str, &[&str]); 2] = [("fleet", &["serde"]), ("sip", &[])];
 
 /// The parts of a crate that decide and do no I/O.
-const PURE_PARTS: [&str; 7] = [
+const PURE_PARTS: [&str; 9] = [
     "crates/call/src/signalling/",
     "crates/call/src/audio/",
     "crates/call/src/srtp/",
@@ -96,6 +96,8 @@ const PURE_PARTS: [&str; 7] = [
     "crates/call/src/session_timer",
     "crates/call/src/handover/giver",
     "crates/call/src/handover/taker",
+    "crates/call/src/media/placement",
+    "crates/call/src/media/protection",
 ];
 /// What does I/O, reads a clock, starts a task or draws random numbers of the system.
 const IMPURE: [&str; 10] = [

@@ -6,8 +6,9 @@
 //! and the stream goes on at the other with the same source, sequence and timestamps. The sound of a
 //! call leaves from one process at a time, and whoever fails leaves the call to the other.
 //!
-//! What is decided is in `signalling::exporting` and `signalling::importing`; `giver` and `taker` say
-//! which step follows which, and `exchange` carries the messages between two engines over any connection of bytes. Nothing of it is used by a run yet.
+//! What is decided is in `signalling::exporting` and `signalling::importing`; `giver` and `taker` say which step follows
+//! which, and `exchange` carries the messages between two engines over any connection of bytes, which nobody else reads:
+//! they have the keys of encrypted calls in them. Nothing of it is used by a run yet.
 
 use serde::{Deserialize, Serialize};
 use sip::dialog::table::NotKept;
@@ -26,7 +27,7 @@ pub(crate) use exchange::{give, take};
 pub use giver::Given;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Why a call is not exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

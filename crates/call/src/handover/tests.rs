@@ -15,9 +15,16 @@ fn call() -> ExportedCall {
     serde_json::from_str(RECORDED).expect("a message of this release")
 }
 
-fn stream() -> ExportedStream {
-    ExportedStream { ssrc: 1, sequence: 2, timestamp: 3, packets: 4, octets: 5, target: None, sealed: None }
-}
+/// Where a stream has come to.
+pub(crate) const STREAM: ExportedStream = ExportedStream {
+    ssrc: 7,
+    sequence: 8,
+    timestamp: 9,
+    packets: 10,
+    octets: 11,
+    target: None,
+    sealed: None,
+};
 
 const A: Participant = Participant(1);
 const B: Participant = Participant(2);
@@ -57,8 +64,8 @@ fn call_is_handed_out_when_it_is_taken_over_and_its_stream_follows() {
         assert_eq!(outcomes(&giver), None);
         assert_eq!(giver.hear(FromTaker::TakenOver { number }), [giver::Step::HandOut(call)]);
         assert_eq!(giver.hear(FromTaker::TakenOver { number }), [], "once");
-        let said = giver::Step::Say(FromGiver::Stream { number, stream: stream() });
-        assert_eq!(giver.report(call, &Handover::Stream(stream())), [said]);
+        let said = giver::Step::Say(FromGiver::Stream { number, stream: STREAM });
+        assert_eq!(giver.report(call, &Handover::Stream(STREAM)), [said]);
     }
     assert_eq!(outcomes(&giver), Some(vec![Given::Moved, Given::Moved]));
 }
@@ -89,7 +96,7 @@ fn far_end_that_does_not_come_over_stays_with_what_is_known_of_it() {
     assert_eq!(giver.hear(failed.clone()), [take_back(A, Some(8), Changed::Perhaps)]);
     assert_eq!(giver.hear(failed), [], "once");
     giver.hear(FromTaker::TakenOver { number: 2 });
-    giver.report(B, &Handover::Stream(stream()));
+    giver.report(B, &Handover::Stream(STREAM));
     assert_eq!(outcomes(&giver), Some(vec![Given::NotTakenOver(why), Given::Moved]));
 }
 
@@ -158,11 +165,10 @@ fn call_is_taken_over_and_goes_on_with_its_stream() {
     let take_over = taker.hear(FromGiver::TakeOver);
     assert_eq!(take_over, [taker::Step::TakeOver(A), taker::Step::TakeOver(B)]);
     assert_eq!(report(&mut taker, A, Handover::TakenOver), [said(FromTaker::TakenOver { number: 11 })]);
-    let stream = stream();
-    assert_eq!(taker.hear(FromGiver::Stream { number: 12, stream }), [], "it is not here yet");
-    let go_on = taker::Step::GoOn { call: A, stream: Some(stream) };
-    assert_eq!(taker.hear(FromGiver::Stream { number: 11, stream }), [go_on]);
-    assert_eq!(taker.hear(FromGiver::Stream { number: 11, stream }), [], "once");
+    assert_eq!(taker.hear(FromGiver::Stream { number: 12, stream: STREAM }), [], "it is not here yet");
+    let go_on = taker::Step::GoOn { call: A, stream: Some(STREAM) };
+    assert_eq!(taker.hear(FromGiver::Stream { number: 11, stream: STREAM }), [go_on]);
+    assert_eq!(taker.hear(FromGiver::Stream { number: 11, stream: STREAM }), [], "once");
 
     assert_eq!(taker.outcome(), None);
     assert_eq!(taker.lose(), [], "the re-INVITE of the other is under way");
@@ -193,7 +199,7 @@ fn call_that_ended_at_the_other_process_ends_here_whatever_its_stage() {
     report(&mut taker, B, READY);
     taker.hear(FromGiver::TakeOver);
     report(&mut taker, B, Handover::TakenOver);
-    taker.hear(FromGiver::Stream { number: 12, stream: stream() });
+    taker.hear(FromGiver::Stream { number: 12, stream: STREAM });
     assert_eq!(taker.hear(FromGiver::Ended { number: 12 }), [taker::Step::End(B)], "the BYE has crossed");
     taker.lose();
     assert_eq!(taker.outcome(), Some(0));

@@ -13,6 +13,7 @@ use call::rtcp::is_rtcp;
 use call::rtp::Header;
 use call::{Admission, CallEngine, Callers, Calls, Room, Rooms, Settings, SourceRate};
 use phones::baresip::Baresip;
+use phones::linphone::Linphone;
 use phones::sipp;
 pub use phones::sipp::check as check_sipp;
 pub use phones::{BOUND, wait_until};
@@ -253,6 +254,23 @@ pub async fn hear_each_other(engine: CallEngine, mut low: Baresip, mut high: Bar
     wait_for_calls(&engine, 1).await;
     engine.shut_down().await;
     high.wait_for_hang_up().await;
+}
+
+/// A phone of Linphone and one of baresip in one room, with tones of 400 and 1000 Hz, hear each other, also after a hold,
+/// until one after the other hangs up.
+pub async fn both_hear_each_other(engine: CallEngine, mut linphone: Linphone, mut other: Baresip) {
+    linphone.hears(1000).await;
+    other.hears(400).await;
+    linphone.hold().await;
+    linphone.resume().await;
+    linphone.hears(1000).await;
+    other.hears(400).await;
+    linphone.hang_up().await;
+    wait_for_calls(&engine, 1).await;
+    assert_eq!(engine.stats().ended_by_far_end, 1);
+    other.hang_up().await;
+    wait_for_calls(&engine, 0).await;
+    engine.shut_down().await;
 }
 
 pub fn header<'t>(text: &'t str, name: &str) -> &'t str {

@@ -26,7 +26,7 @@ pub(crate) enum Aspect {
     Body,
 }
 
-/// The aspects that a parser can tell, each as a text.
+/// What a parser reads of each aspect, as a text.
 pub(crate) type Reading = BTreeMap<Aspect, String>;
 
 /// A value that does not follow its grammar in a message that is accepted all the same.

@@ -74,7 +74,7 @@ fn context(certificate: &[u8], key: &[u8]) -> Result<SslContext, ErrorStack> {
     context.set_certificate(X509::from_der(certificate)?.as_ref())?;
     context.set_private_key(PKey::private_key_from_pkcs8(key)?.as_ref())?;
     context.check_private_key()?;
-    // Any certificate, but one: whose it is shows its fingerprint, which the attempt checks before it gives keys.
+    // There must be a certificate, and here it may be any: the attempt compares its fingerprint before it gives keys.
     let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
     context.set_verify_callback(mode, |_, _| true);
     context.set_verify_depth(0);

@@ -12,7 +12,6 @@ use sip::transport::listeners::{Listener, Listeners};
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::Stats;
-use crate::handover::message::ExportedStream;
 use crate::media::handshake::NoKeys;
 use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
@@ -40,15 +39,7 @@ pub(crate) enum Ports {
 }
 
 /// Where the stream of every leg has come to.
-pub(crate) const STREAM: ExportedStream = ExportedStream {
-    ssrc: 7,
-    sequence: 8,
-    timestamp: 9,
-    packets: 10,
-    octets: 11,
-    target: None,
-    sealed: None,
-};
+pub(crate) use crate::handover::tests::STREAM;
 
 pub(crate) struct World {
     pub(crate) agent: UserAgent,

@@ -12,9 +12,9 @@ use sip::transport::listeners::{Listener, Listeners};
 use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::handover::giver::{Given, Giver};
-use crate::handover::message::ExportedStream;
 use crate::handover::protocol::{FromGiver, FromTaker};
 use crate::handover::taker::Taker;
+use crate::handover::tests::STREAM;
 use crate::media::random::Sequence;
 use crate::rooms::{Callers, Room, Rooms};
 use crate::settings::Settings;
@@ -34,16 +34,6 @@ const SETTLE: u64 = 240_000;
 const REFRESH: Duration = Duration::from_secs(60);
 /// How long a far end is silent before its node has an input for that.
 const SILENCE: u64 = 60_000;
-
-const STREAM: ExportedStream = ExportedStream {
-    ssrc: 7,
-    sequence: 8,
-    timestamp: 9,
-    packets: 10,
-    octets: 11,
-    target: None,
-    sealed: None,
-};
 
 /// What fails in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
