@@ -1,7 +1,10 @@
 //! One caller against sipp, an independent SIP implementation: what it receives, how it is refused, and every way in
 //! which the far end can end or lose the call.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+#[path = "support/own_address.rs"]
+mod own_address;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,6 +12,7 @@ use std::time::Duration;
 use callers::time::Millis;
 use callers::tone::Tone;
 use callers::{Agent, CallId, CallSettings, Cause, Codec, DialError, LiveCall, Target, Transport};
+use own_address::own_address;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Far longer than any wait takes on an idle machine.
@@ -23,15 +27,15 @@ struct Sipp {
 
 impl Sipp {
     fn start(scenario: &[&str], transport: Transport) -> Sipp {
-        let address = SocketAddr::new(LOOPBACK, free_port());
+        let address = own_address();
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let mode = match transport {
             Transport::Udp => "u1",
             Transport::Tcp => "t1",
         };
         let child = Command::new("sipp")
             .args(scenario)
-            .args(["-t", mode, "-i", "127.0.0.1", "-p", &address.port().to_string()])
-            .args(["-mi", "127.0.0.1", "-mp", &free_port().to_string(), "-rtp_echo", "-nostdin"])
+            .args(["-t", mode, "-i", &ip, "-p", &port, "-mi", &ip, "-rtp_echo", "-nostdin"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -47,7 +51,7 @@ impl Sipp {
 
     fn settings(&self, n: usize) -> CallSettings {
         let target = Target { alias: "lobby".to_owned(), node: self.address, transport: self.transport };
-        let id = CallId(format!("one-call-{n}-{}", self.address.port()));
+        let id = CallId(format!("one-call-{n}-{}", self.address.ip()));
         CallSettings {
             request_within: Millis(1000),
             answer_within: Millis(1000),
@@ -81,18 +85,6 @@ impl Drop for Sipp {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// A port free for UDP and TCP, and the next one for RTCP.
-fn free_port() -> u16 {
-    loop {
-        let udp = UdpSocket::bind((LOOPBACK, 0)).unwrap();
-        let port = udp.local_addr().unwrap().port();
-        let pair = port.is_multiple_of(2) && UdpSocket::bind((LOOPBACK, port + 1)).is_ok();
-        if pair && TcpListener::bind((LOOPBACK, port)).is_ok() {
-            return port;
-        }
     }
 }
 
@@ -211,7 +203,7 @@ async fn refusal_in_maintenance_mode_has_its_reason_and_retry_after() {
 #[tokio::test(flavor = "multi_thread")]
 async fn address_without_a_node_gives_no_answer() {
     let agent = Agent::open(LOOPBACK).await.unwrap();
-    let node = SocketAddr::new(LOOPBACK, free_port());
+    let node = own_address();
     for (n, transport) in [Transport::Udp, Transport::Tcp].into_iter().enumerate() {
         let target = Target { alias: "lobby".to_owned(), node, transport };
         let settings = CallSettings::new(CallId(format!("nobody-{n}")), target, Tone::nth(0));

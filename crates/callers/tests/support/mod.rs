@@ -1,12 +1,15 @@
 //! A small Conferencing Node that mixes audio and can be given a defect, for tests of what the callers detect.
 //! Implements only what these tests need; shares no code with the call engine.
 
+mod own_address;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callers::{Codec, Node, NodeName};
+use own_address::own_address;
 use rsipstack::dialog::dialog::{Dialog, DialogState};
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::sip::prelude::HeadersExt;
@@ -60,8 +63,8 @@ impl TestNode {
     pub(crate) async fn start(name: &str) -> TestNode {
         let stop = CancellationToken::new();
         let transport = TransportLayer::new(stop.clone());
-        let any = SocketAddr::new(LOOPBACK, 0);
-        let udp = UdpConnection::create_connection(any, None, Some(stop.child_token())).await.unwrap();
+        let udp =
+            UdpConnection::create_connection(own_address(), None, Some(stop.child_token())).await.unwrap();
         let sip = udp.get_addr().get_socketaddr().unwrap();
         transport.add_transport(udp.into());
         transport.add_transport(TcpListenerConnection::new(sip, None).await.unwrap().into());
