@@ -7,7 +7,7 @@ use openssl::pkey::PKey;
 use openssl::ssl::{
     SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
-use openssl::x509::X509;
+use openssl::x509::{X509, X509Ref, X509StoreContextRef};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 
 use crate::sdp::Fingerprint;
@@ -19,6 +19,10 @@ const GROUPS: &str = "X25519:P-256:P-384:P-521";
 /// The suites of SRTP that this node has, the preferred ones first: what most phones have costs the most.
 const PROFILES: &str =
     "SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80:SRTP_AES128_CM_SHA1_32";
+
+/// The longest keys of certificates, which are those of RSA. OpenSSL would take 16,384 bits, whose signatures cost it up
+/// to a whole tick of the media.
+const MAX_KEY_BITS: u32 = 4096;
 
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
@@ -74,11 +78,18 @@ fn context(certificate: &[u8], key: &[u8]) -> Result<SslContext, ErrorStack> {
     context.set_certificate(X509::from_der(certificate)?.as_ref())?;
     context.set_private_key(PKey::private_key_from_pkcs8(key)?.as_ref())?;
     context.check_private_key()?;
-    // There must be a certificate, and here it may be any: the attempt compares its fingerprint before it gives keys.
+    // There must be a certificate, and whose it is does not matter here: the attempt compares its fingerprint before it
+    // gives keys. OpenSSL trusts nobody, so it asks before it verifies a signature by any key of the chain.
     let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
-    context.set_verify_callback(mode, |_, _| true);
+    context.set_verify_callback(mode, |_, verified| has_usual_keys(verified));
     context.set_verify_depth(0);
     Ok(context.build())
+}
+
+/// Whether no signature of these certificates costs the media thread more than those of phones do.
+fn has_usual_keys(verified: &X509StoreContextRef) -> bool {
+    let usual = |certificate: &X509Ref| certificate.public_key().is_ok_and(|key| key.bits() <= MAX_KEY_BITS);
+    verified.chain().is_some_and(|chain| chain.iter().all(usual))
 }
 
 impl fmt::Debug for Identity {

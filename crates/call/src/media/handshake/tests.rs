@@ -27,7 +27,11 @@ fn with_rsa(bits: u32) -> (X509, PKey<Private>) {
 }
 
 fn identity_with_rsa() -> Identity {
-    let (certificate, key) = with_rsa(2048);
+    identity_with_rsa_of(2048)
+}
+
+fn identity_with_rsa_of(bits: u32) -> Identity {
+    let (certificate, key) = with_rsa(bits);
     let key = key.private_key_to_pkcs8().expect("a key");
     Identity::of(&certificate.to_der().expect("a certificate"), &key).expect("an identity")
 }
@@ -88,6 +92,15 @@ fn no_keys_have_the_reason_of_what_came() {
     check(Some(&hello), NoKeys::Unfinished);
     check(Some(&long), NoKeys::TooMuch);
     check(Some(&alert), NoKeys::Failed("ssl/tls alert bad certificate"));
+}
+
+#[test]
+fn far_end_with_a_longer_key_than_phones_have_gets_no_keys() {
+    let (ours, theirs) = (Identity::generate().expect("an identity"), identity_with_rsa_of(4104));
+    let mut node = handshake(Role::Server, &ours, &theirs);
+    let mut phone = handshake(Role::Client, &theirs, &ours);
+    assert_eq!(complete(&mut node, &mut phone)[0], None);
+    assert_eq!(node.expire(Time(15_000)), Some(NoKeys::Failed("certificate verify failed")));
 }
 
 #[test]
