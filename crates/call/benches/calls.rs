@@ -4,10 +4,14 @@
 //! The engine is as it ships, with its media ports and its conference. The bare server has none: it answers an INVITE
 //! with a session description, and a BYE. Each is a process of its own, called over UDP on loopback by this one, so that
 //! the CPU of the callers is in neither figure. `cargo bench -p call --bench calls`
+//!
+//! With the path of the example `answer` of another commit, built by `cargo build --release -p call --example answer`, that
+//! engine takes the place of the bare server: `cargo bench -p call --bench calls -- target/before/answer`
 
 mod client;
 mod servers;
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -26,16 +30,23 @@ const STANDING: u32 = 500;
 /// What belongs to each of the two.
 struct Pair<T> {
     engine: T,
-    bare: T,
+    baseline: T,
 }
 
 fn main() {
-    if let Some(kind) = std::env::args().nth(1).and_then(|name| Kind::named(&name)) {
-        return servers::serve(kind);
-    }
-    let servers = Pair { engine: Server::start(Kind::Engine), bare: Server::start(Kind::Bare) };
+    // Cargo adds `--bench`.
+    let argument = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let baseline = match argument {
+        Some(argument) => match Kind::named(&argument) {
+            Some(kind) => return servers::serve(kind),
+            None => Server::of_program(Path::new(&argument)),
+        },
+        None => Server::start(Kind::Bare),
+    };
+    let servers = Pair { engine: Server::start(Kind::Engine), baseline };
+    println!("baseline: {}", servers.baseline.name);
     place(&servers.engine, "warm-up", CALLS / 10, Pace::AtOnce(AT_ONCE));
-    place(&servers.bare, "warm-up", CALLS / 10, Pace::AtOnce(AT_ONCE));
+    place(&servers.baseline, "warm-up", CALLS / 10, Pace::AtOnce(AT_ONCE));
     compare_busy(&servers);
     compare_at_a_rate(&servers);
     compare_memory(&servers);
@@ -53,15 +64,18 @@ fn place(server: &Server, name: &str, calls: u32, pace: Pace) -> (u32, Cpu) {
 fn compare_busy(servers: &Pair<Server>) {
     let busy = |server, round| place(server, &format!("busy-{round}"), CALLS / ROUNDS, Pace::AtOnce(AT_ONCE));
     let mut rounds: Vec<Pair<Cpu>> = (0..ROUNDS)
-        .map(|round| Pair { engine: busy(&servers.engine, round).1, bare: busy(&servers.bare, round).1 })
+        .map(|round| Pair {
+            engine: busy(&servers.engine, round).1,
+            baseline: busy(&servers.baseline, round).1,
+        })
         .collect();
     println!("{CALLS} calls, {AT_ONCE} at a time; CPU of a call:");
     println!("                  user     system        sum   calls a second of CPU");
     print_cpu("engine", rounds.iter().map(|round| round.engine).sum());
-    print_cpu("bare rsipstack", rounds.iter().map(|round| round.bare).sum());
+    print_cpu("baseline", rounds.iter().map(|round| round.baseline).sum());
     rounds.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
     println!(
-        "engine / bare = {:.2}x (median of {ROUNDS}; {:.2}x to {:.2}x)",
+        "engine / baseline = {:.2}x (median of {ROUNDS}; {:.2}x to {:.2}x)",
         ratio(&rounds[ROUNDS as usize / 2]),
         ratio(&rounds[0]),
         ratio(&rounds[ROUNDS as usize - 1])
@@ -71,16 +85,16 @@ fn compare_busy(servers: &Pair<Server>) {
 /// Both servers at the same time, with a rate at which each message is one wake-up.
 fn compare_at_a_rate(servers: &Pair<Server>) {
     let steady = |server| place(server, "steady", CALLS, Pace::Rate(A_SECOND));
-    let ((failed, engine), (bare_failed, bare)) = thread::scope(|scope| {
-        let bare = scope.spawn(|| steady(&servers.bare));
-        (steady(&servers.engine), bare.join().expect("a caller does not panic"))
+    let ((failed, engine), (baseline_failed, baseline)) = thread::scope(|scope| {
+        let baseline = scope.spawn(|| steady(&servers.baseline));
+        (steady(&servers.engine), baseline.join().expect("a caller does not panic"))
     });
-    println!("{CALLS} calls at {A_SECOND} a second, failures: {failed} (bare: {bare_failed})");
+    println!("{CALLS} calls at {A_SECOND} a second, failures: {failed} (baseline: {baseline_failed})");
     println!(
-        "CPU of a call: engine {:.3} ms, bare {:.3} ms; engine / bare = {:.2}x",
+        "CPU of a call: engine {:.3} ms, baseline {:.3} ms; engine / baseline = {:.2}x",
         of_a_call(engine.sum),
-        of_a_call(bare.sum),
-        ratio(&Pair { engine, bare })
+        of_a_call(baseline.sum),
+        ratio(&Pair { engine, baseline })
     );
 }
 
@@ -91,12 +105,12 @@ fn compare_memory(servers: &Pair<Server>) {
         let failed = Load { target: server.address, name: "standing", calls: STANDING, pace, after }.run();
         server.resident().saturating_sub(before) / u64::from((STANDING - failed).max(1))
     };
-    let (engine, bare) = (each(&servers.engine), each(&servers.bare));
-    println!("memory of each of {STANDING} calls that stand: {engine} KiB (bare: {bare} KiB)");
+    let (engine, baseline) = (each(&servers.engine), each(&servers.baseline));
+    println!("memory of each of {STANDING} calls that stand: {engine} KiB (baseline: {baseline} KiB)");
 }
 
 fn ratio(cpu: &Pair<Cpu>) -> f64 {
-    cpu.engine.sum.as_secs_f64() / cpu.bare.sum.as_secs_f64()
+    cpu.engine.sum.as_secs_f64() / cpu.baseline.sum.as_secs_f64()
 }
 
 fn print_cpu(name: &str, cpu: Cpu) {

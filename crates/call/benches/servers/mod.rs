@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::iter::Sum;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Sub;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
@@ -26,6 +27,13 @@ impl Kind {
         match self {
             Kind::Engine => "engine",
             Kind::Bare => "bare",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Kind::Engine => "this engine",
+            Kind::Bare => "a bare server on rsipstack",
         }
     }
 
@@ -71,6 +79,7 @@ async fn engine(address: IpAddr) -> CallEngine {
 
 /// A server in a process of its own. It ends with this value.
 pub(crate) struct Server {
+    pub(crate) name: String,
     pub(crate) address: SocketAddr,
     process: Child,
     input: Option<ChildStdin>,
@@ -79,14 +88,24 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(kind: Kind) -> Server {
         let program = std::env::current_exe().expect("this program");
-        let mut command = Command::new(program);
-        command.arg(kind.name()).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().expect("another process");
+        Server::running(kind.title(), Command::new(program).arg(kind.name()))
+    }
+
+    /// That of the example `answer`.
+    pub(crate) fn of_program(path: &Path) -> Server {
+        Server::running(&path.display().to_string(), Command::new(path).arg("127.160.0.2:5060"))
+    }
+
+    /// The last word of its first line is its address.
+    fn running(name: &str, command: &mut Command) -> Server {
+        let mut process =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("another process");
         let mut line = String::new();
         let output = process.stdout.take().expect("it is piped");
         BufReader::new(output).read_line(&mut line).expect("its address");
         let input = process.stdin.take();
-        Server { address: line.trim().parse().expect("an address"), process, input }
+        let address = line.split_whitespace().last().and_then(|word| word.parse().ok()).expect("an address");
+        Server { name: name.to_owned(), address, process, input }
     }
 
     /// The CPU time so far (`proc_pid_stat(5)`: fields 14 and 15, of which the first 2 end with the last parenthesis).
