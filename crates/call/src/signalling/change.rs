@@ -8,6 +8,7 @@ use crate::session_timer::SessionTimer;
 use super::agent::UserAgent;
 use super::call::{Call, Invite, Received, Refresh};
 use super::destination::is_translated;
+use super::headers;
 use super::outside::read_offer;
 use super::response::Response;
 
@@ -22,7 +23,9 @@ impl UserAgent {
             }
         };
         call.timer = timer;
-        call.refresh = Refresh::ByTimer;
+        if call.refresh != Refresh::InProgress {
+            call.refresh = Refresh::ByTimer;
+        }
         call.flow = received.arrival.flow;
         call.is_translated = is_translated(received);
         let is_invite = received.request.method() == Method::Invite;
@@ -41,11 +44,15 @@ impl UserAgent {
     }
 
     fn review(&self, call: &Call, received: &Received) -> Result<(Option<Offer>, SessionTimer), Response> {
-        let offer = read_offer(&received.request)?;
+        let request = &received.request;
+        if request.method() == Method::Invite && !headers::takes_description(request.headers()) {
+            return Err(Response::of_unread_description());
+        }
+        let offer = read_offer(request)?;
         // Our offer has no answer yet (RFC 3311 section 5.2); without one of theirs there is no conflict.
         if offer.is_some() && call.awaits_answer() {
             return Err(Response::new(491, Vec::new()));
         }
-        Ok((offer, self.agree_timer(&received.request)?))
+        Ok((offer, self.agree_timer(request)?))
     }
 }

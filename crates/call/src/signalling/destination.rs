@@ -1,10 +1,11 @@
 //! Where a request of ours goes, and over what (RFC 3261 sections 12.2.1.1 and 18.1.1).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use sip::dialog::id::DialogId;
 use sip::dialog::state::Dialog;
+use sip::fields::{Contacts, Fields};
 use sip::host::Host;
 use sip::transport::flow::{Connection, Destination, Flow, Link, Peer, Protocol, Stream};
 use sip::transport::next_hop::NextHop;
@@ -120,12 +121,21 @@ fn peer(stream: Stream, remote: SocketAddr, host: Host<'_>) -> Peer {
 }
 
 /// Whether the sender of a request is behind address translation: nobody has forwarded the request, and the topmost Via
-/// names its sender by another address than it came from, or by a name.
+/// names its sender by another address than it came from. Where that Via has a name, its Contact tells.
 pub(super) fn is_translated(received: &Received) -> bool {
     let headers = received.request.headers();
     let is_forwarded = headers.vias().nth(1).is_some();
-    let sent_by = headers.top_via().host.address().map(|address| address.to_canonical());
-    !is_forwarded && sent_by != Some(received.arrival.flow.remote.ip().to_canonical())
+    let sender = headers.top_via().host.address().or_else(|| contact_address(headers));
+    let sender = sender.map(|address| address.to_canonical());
+    !is_forwarded && sender != Some(received.arrival.flow.remote.ip().to_canonical())
+}
+
+/// The address in the first Contact, unless it has a name.
+fn contact_address(headers: &Fields) -> Option<IpAddr> {
+    match headers.contacts() {
+        Contacts::Listed(mut contacts) => contacts.next()?.ok()?.uri.sip()?.host.address(),
+        Contacts::All => None,
+    }
 }
 
 /// Who can read the keys in the descriptions of a call whose signalling comes over this flow.

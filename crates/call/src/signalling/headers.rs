@@ -113,6 +113,15 @@ pub(super) fn lacking(request: &Request) -> Option<String> {
     (!lacking.is_empty()).then(|| lacking.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", "))
 }
 
+/// Whether the sender of an INVITE reads the session description in our answer (RFC 3261 section 20.1). A malformed
+/// Accept counts as absent.
+pub(super) fn takes_description(invite: &Fields) -> bool {
+    let Ok(mut ranges) = invite.accept().collect::<Result<Vec<_>, _>>() else { return true };
+    ranges
+        .retain(|range| range.is("application", "sdp") || range.is("application", "*") || range.is("*", "*"));
+    invite.value(Name::Accept).is_none() || !ranges.is_empty()
+}
+
 /// Whether provisional responses to an INVITE must be reliable (RFC 3262 section 3).
 pub(super) fn requires_reliability(invite: &Request) -> bool {
     invite.headers().has_token(Name::Require, RELIABLE) == Ok(true)

@@ -195,6 +195,9 @@ impl UserAgent {
             Purpose::Probe => user.as_str().into(),
             Purpose::Caller => self.room(&user, &host).cloned().ok_or_else(no_room)?,
         };
+        if !headers::takes_description(invite.headers()) {
+            return Err(not_acceptable(Response::of_unread_description()));
+        }
         let offer = read_offer(invite).map_err(not_acceptable)?;
         let timer = self.agree_timer(invite).map_err(not_acceptable)?;
         Ok(Terms { room, offer, timer })

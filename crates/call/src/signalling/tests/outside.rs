@@ -29,9 +29,26 @@ fn invite_that_cannot_be_taken_is_refused_with_what_is_wrong() {
         "Unsupported: replaces, x\r\n",
     );
     check(|phone| phone.extra = "Supported: timer\r\nx: 89\r\n".into(), SDP, "422", "Min-SE: 90\r\n");
+    check(
+        |phone| phone.extra = "Accept: text/nobodyKnowsThis\r\n".into(),
+        SDP,
+        "406",
+        "Warning: 399 pitlane",
+    );
+    check(|phone| phone.extra = "Accept:\r\n".into(), "", "406", "Warning: 399 pitlane");
     check(|_| {}, "not a description", "400", "Warning: 399 pitlane");
     check(|_| {}, &SDP.replace("AVP 0", "AVP 18"), "488", "Warning: 305 pitlane");
     check(|phone| phone.contact = "<tel:1>".into(), SDP, "400", "Warning: 399 pitlane");
+}
+
+#[test]
+fn invite_that_accepts_a_description_among_others_is_answered() {
+    for accept in ["text/plain, Application/SDP;level=1", "application/*", "*/*;q=0.1", "text"] {
+        let (mut world, mut phone) = (World::new(), Phone::new("a"));
+        phone.extra = format!("Accept: {accept}\r\n");
+        let answer = world.exchange(PHONE, &phone.invite(SDP));
+        assert!(answer.starts_with("SIP/2.0 200"), "{accept}: {answer}");
+    }
 }
 
 #[test]

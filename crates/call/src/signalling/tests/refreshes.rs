@@ -94,14 +94,15 @@ fn refresh_to_a_far_end_that_is_gone_ends_the_call() {
 #[test]
 fn change_of_the_far_end_during_our_refresh_is_pending() {
     let (mut world, mut phone, refresh) = refreshing();
+    world.receive(PHONE, &phone.next("UPDATE", ""));
+    assert!(world.answer().starts_with("SIP/2.0 200"), "it offers nothing");
     for method in ["INVITE", "UPDATE"] {
         world.receive(PHONE, &phone.next(method, SDP));
         assert!(world.answer().starts_with("SIP/2.0 491"));
     }
-    world.receive(PHONE, &phone.next("UPDATE", ""));
-    assert!(world.answer().starts_with("SIP/2.0 200"), "it offers nothing");
     world.receive(PHONE, &response(&refresh, "200 OK", "", SDP));
-    world.take_sent();
+    let sent = world.take_sent();
+    assert!(matches!(&sent[..], [ack] if ack.starts_with("ACK ")), "{sent:?}");
     phone.sequence += 1;
     world.receive(PHONE, &phone.invite(SDP));
     assert!(world.take_sent().iter().any(|text| text.starts_with("SIP/2.0 200")));

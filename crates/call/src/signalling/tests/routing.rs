@@ -47,6 +47,17 @@ fn request_goes_to_the_contact_or_through_the_proxies_or_back() {
         phone.via = "SIP/2.0/UDP 10.0.0.5:7000;rport".into();
     };
     check(hidden, PHONE, PHONE, "sip:p@10.0.0.5:7000");
+    // A gateway that sends from another port than it listens on, and names itself in its Via.
+    let named: fn(&mut Phone) = |phone| {
+        phone.contact = "<sip:p@192.0.2.2:5060>".into();
+        phone.via = "SIP/2.0/UDP gateway.example.com:5060;rport".into();
+    };
+    check(named, PHONE, "192.0.2.2:5060", "sip:p@192.0.2.2:5060");
+    let hidden: fn(&mut Phone) = |phone| {
+        phone.contact = "<sip:p@10.0.0.5:7000>".into();
+        phone.via = "SIP/2.0/UDP phone.example.com;rport".into();
+    };
+    check(hidden, PHONE, PHONE, "sip:p@10.0.0.5:7000");
     // Through a proxy that does not want to be in the way.
     let forwarded: fn(&mut Phone) = |phone| {
         phone.contact = "<sip:p@192.0.2.7:7000>".into();
