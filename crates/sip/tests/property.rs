@@ -106,7 +106,7 @@ fn promises(bytes: &[u8], seed: u64) {
 fn changed_messages_are_read_refused_and_answered_and_nothing_breaks() {
     let corpus: Vec<Vec<u8>> = [include_str!("messages/rfc4475.txt"), include_str!("messages/rfc5118.txt")]
         .iter()
-        .flat_map(|file| support::messages(file))
+        .flat_map(|file| support::messages::messages(file))
         .map(|(_, bytes)| bytes)
         .collect();
     for seed in 0..30_000 {

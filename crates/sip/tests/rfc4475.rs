@@ -28,7 +28,7 @@ use sip::via::Transport;
 use support::{described, frames, malformed, refused, request, response};
 
 fn messages() -> Vec<(String, Vec<u8>)> {
-    support::messages(include_str!("messages/rfc4475.txt"))
+    support::messages::messages(include_str!("messages/rfc4475.txt"))
 }
 
 fn find(name: &str) -> Vec<u8> {
@@ -229,7 +229,7 @@ fn wsinv_has_white_space_and_folding_wherever_they_may_be() {
     assert_eq!((contacts[0].params.token("kind"), contacts[0].preference()), (Some("walk-in"), Some(875)));
     assert!(contacts[0].params.has("urgent") && contacts.len() == 1);
     assert!(headers.content_type().unwrap().unwrap().is("application", "sdp"));
-    assert_eq!(request.body(), [&support::sdp("203.0.113.71")[..], b"\r\n"].concat());
+    assert_eq!(request.body(), [&support::messages::sdp("203.0.113.71")[..], b"\r\n"].concat());
     let folded = |three: &&[u8]| matches!(three, [b'\r', b'\n', b' ' | b'\t']);
     assert_eq!(request.bytes().windows(3).filter(folded).count(), 26);
     assert!(
@@ -452,7 +452,7 @@ fn request_of_rfc_2543_has_no_tag_no_branch_and_no_length() {
     assert_eq!((old.headers().from().tag(), old.headers().top_via().branch()), (None, None));
     assert_eq!(old.headers().max_forwards(), Ok(None));
     assert!(old.headers().content_length().unwrap().is_none());
-    assert_eq!(old.body(), [&support::sdp("198.51.100.66")[..], b"\r\n"].concat());
+    assert_eq!(old.body(), [&support::messages::sdp("198.51.100.66")[..], b"\r\n"].concat());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sip::message::{self, Request};
 use support::{malformed, refused};
 
 fn find(name: &str) -> Vec<u8> {
-    let all = support::messages(include_str!("messages/rfc5118.txt"));
+    let all = support::messages::messages(include_str!("messages/rfc5118.txt"));
     all.into_iter().find(|(found, _)| found == name).expect("a message of the file").1
 }
 
@@ -25,7 +25,7 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[test]
 fn every_message_but_the_invalid_one_can_be_used() {
-    for (name, bytes) in support::messages(include_str!("messages/rfc5118.txt")) {
+    for (name, bytes) in support::messages::messages(include_str!("messages/rfc5118.txt")) {
         match message::datagram(&bytes) {
             Ok(message) => {
                 assert_eq!((malformed(message.headers()), name == "ipv6-bad"), (0, false), "{name}")

@@ -96,6 +96,7 @@ impl UserAgent {
         let ours = flow.local.ip().to_canonical();
         let resolved = || self.names.find(&hop.host.to_string(), ours);
         let address = SocketAddr::new(hop.host.address().or_else(resolved)?.to_canonical(), hop.port);
+        let address = on_link_of(flow.remote, address);
         let is_reachable =
             !address.ip().is_unspecified() && address.port() != 0 && address.is_ipv4() == ours.is_ipv4();
         let is_supported = match hop.protocol {
@@ -107,6 +108,18 @@ impl UserAgent {
             }
         };
         (is_reachable && is_supported).then_some(address)
+    }
+}
+
+/// An address with the scope of a far end's: a link-local one is reached over its link alone (RFC 4007 section 6), which
+/// no URI can name (RFC 3986 section 3.2.2).
+fn on_link_of(remote: SocketAddr, address: SocketAddr) -> SocketAddr {
+    match (address, remote) {
+        (SocketAddr::V6(mut address), SocketAddr::V6(remote)) if address.ip().is_unicast_link_local() => {
+            address.set_scope_id(remote.scope_id());
+            SocketAddr::V6(address)
+        }
+        (SocketAddr::V6(_) | SocketAddr::V4(_), _) => address,
     }
 }
 

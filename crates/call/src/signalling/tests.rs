@@ -17,4 +17,5 @@ mod refreshes;
 mod registrations;
 mod ringing;
 mod routing;
+mod torture;
 pub(crate) mod user;

@@ -8,6 +8,7 @@ use crate::dialog::id::DialogId;
 use crate::dialog::state::{Dialog, Phase, Role};
 use crate::error::{FieldError, Malformed};
 use crate::fields::{Contacts, Fields};
+use crate::headers::Headers;
 use crate::message::{Request, Response};
 use crate::method::Method;
 use crate::name::Name;
@@ -24,7 +25,7 @@ pub enum NoDialog {
     Status,
     /// A tag is missing: ours, or that of a provisional response of the other side.
     Tag,
-    /// The INVITE has no Contact, or a Contact or a Record-Route is wrong: it is owed 400.
+    /// The INVITE has no Contact and is none of RFC 2543, or a Contact or a Record-Route is wrong: it is owed 400.
     Field(FieldError),
 }
 
@@ -53,7 +54,6 @@ impl Dialog {
         let phase = phase(invite, response.status())?;
         let (request, answer) = (invite.headers(), response.headers());
         let local_tag = answer.to_tag().ok_or(NoDialog::Tag)?;
-        let missing = FieldError { name: Name::Contact, why: Malformed::MISSING };
         let sequence = request.cseq().number;
         Ok(Self {
             id: DialogId::new(request.call_id(), local_tag, request.from_tag()),
@@ -62,7 +62,7 @@ impl Dialog {
             secure: is_secure(invite, protocol),
             local: value(answer, Name::To),
             remote: value(request, Name::From),
-            target: target(request).map_err(NoDialog::Field)?.ok_or(NoDialog::Field(missing))?,
+            target: caller(request).map_err(NoDialog::Field)?,
             routes: routes(request).map_err(NoDialog::Field)?,
             local_sequence: None,
             remote_sequence: Some(sequence),
@@ -132,17 +132,32 @@ fn value(fields: &Fields, name: Name) -> Vec<u8> {
     fields.value(name).unwrap_or_default().to_vec()
 }
 
+/// The target of an INVITE of the other side. A peer of RFC 2543, whose From has no tag, may leave Contact out; it is
+/// called where its From says.
+fn caller(invite: &Headers) -> Result<String, FieldError> {
+    match target(invite)? {
+        Some(target) => Ok(target),
+        None if invite.from_tag().is_none() => callable(invite.from().uri, Name::From),
+        None => Err(FieldError { name: Name::Contact, why: Malformed::MISSING }),
+    }
+}
+
 /// The URI of the Contact, which is a remote target. What stands in a Contact beyond the first address has no meaning
 /// within a dialog (section 8.1.1.8).
 pub(crate) fn target(fields: &Fields) -> Result<Option<String>, FieldError> {
-    let error = |why| FieldError { name: Name::Contact, why };
     let Contacts::Listed(mut contacts) = fields.contacts() else {
-        return Err(error(Malformed("it is no address")));
+        return Err(FieldError { name: Name::Contact, why: Malformed("it is no address") });
     };
     let Some(contact) = contacts.next().transpose()? else { return Ok(None) };
-    match contact.uri {
-        Uri::Sip(_) => Ok(Some(contact.uri.without_headers().to_string())),
-        Uri::Tel(_) | Uri::Other(_) => Err(error(Malformed("it is neither a sip: nor a sips: URI"))),
+    callable(contact.uri, Name::Contact).map(Some)
+}
+
+fn callable(uri: Uri<'_>, name: Name) -> Result<String, FieldError> {
+    match uri {
+        Uri::Sip(_) => Ok(uri.without_headers().to_string()),
+        Uri::Tel(_) | Uri::Other(_) => {
+            Err(FieldError { name, why: Malformed("it is neither a sip: nor a sips: URI") })
+        }
     }
 }
 

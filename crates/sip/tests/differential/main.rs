@@ -64,7 +64,7 @@ impl Seen {
 /// The messages of RFC 4475 and RFC 5118.
 fn corpus() -> Vec<Vec<u8>> {
     let files = [include_str!("../messages/rfc4475.txt"), include_str!("../messages/rfc5118.txt")];
-    files.iter().flat_map(|file| support::messages(file)).map(|(_, bytes)| bytes).collect()
+    files.iter().flat_map(|file| support::messages::messages(file)).map(|(_, bytes)| bytes).collect()
 }
 
 /// A message: one of the files as it is, then legal ones and changes of both.

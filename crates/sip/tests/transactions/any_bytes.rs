@@ -3,7 +3,7 @@
 use sip::transaction::settings::Settings;
 
 use crate::kit::{BOTH, Random, Side, settings, their};
-use crate::support::messages;
+use crate::support::messages::messages;
 
 /// Changes a message at random.
 fn changed(random: &mut Random, bytes: &[u8]) -> Vec<u8> {

@@ -389,3 +389,19 @@ fn required_extension_that_is_not_supported_is_refused_in_every_request() {
     assert!(world.answer().starts_with("SIP/2.0 420"));
     assert_eq!(world.count(), 1);
 }
+
+#[test]
+fn change_that_waits_for_an_ack_is_answered_when_the_call_ends() {
+    let (mut world, mut phone) = (World::new(), Phone::new("a"));
+    let answer = world.exchange(PHONE, &phone.invite(SDP));
+    phone.answered(&answer);
+    phone.sequence += 1;
+    world.receive(PHONE, &phone.invite(SDP));
+    assert_eq!(world.take_sent(), [] as [&str; 0], "it waits for the ACK");
+    phone.sequence += 1;
+    world.receive(PHONE, &phone.next("BYE", ""));
+    let sent = world.take_sent();
+    let statuses: Vec<_> = sent.iter().map(|text| (&text[8..11], header(text, "CSeq"))).collect();
+    assert_eq!(statuses, [("200", "3 BYE"), ("487", "2 INVITE")]);
+    assert_eq!(world.count(), 0);
+}

@@ -188,7 +188,12 @@ impl World {
 
     /// Takes in a datagram.
     pub(crate) fn receive(&mut self, from: &str, text: &str) {
-        let read = message::datagram(text.as_bytes());
+        self.receive_bytes(from, text.as_bytes());
+    }
+
+    /// Takes in a datagram that may be no text.
+    pub(crate) fn receive_bytes(&mut self, from: &str, bytes: &[u8]) {
+        let read = message::datagram(bytes);
         let input = TransportInput::Datagram { local: self.sip, remote: address(from), read };
         self.act(|agent, now| agent.handle(now, Input::Transport(input)));
     }

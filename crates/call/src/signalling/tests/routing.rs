@@ -79,6 +79,22 @@ fn request_goes_to_the_contact_or_through_the_proxies_or_back() {
 }
 
 #[test]
+fn link_local_far_end_is_called_over_its_link() {
+    let node = "[fe80::1]:5060";
+    let mut settings = settings();
+    settings.sip = address(node);
+    let (mut world, mut phone) = (World::with(settings), Phone::new("a"));
+    phone.via = "SIP/2.0/UDP [fe80::2]:5062".into();
+    phone.contact = "<sip:phone@[fe80::2]:7000>".into();
+    world.receive("[fe80::2%3]:5062", &phone.invite(SDP));
+    phone.answered(&world.answer());
+    world.receive("[fe80::2%3]:5062", &phone.ack(""));
+    world.silent(1);
+    let (flow, _) = world.sent.pop().expect("a BYE");
+    assert_eq!(flow.remote, address("[fe80::2%3]:7000"));
+}
+
+#[test]
 fn contact_over_tcp_is_called_over_tcp() {
     let (mut world, mut phone) = (World::new(), Phone::new("a"));
     phone.contact = "<sip:p@192.0.2.2:7000;transport=tcp>".into();
