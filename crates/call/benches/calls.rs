@@ -1,8 +1,9 @@
 //! Benchmark of signalling: the CPU of a call that is set up and ended at once, as a ratio to that of the same call at a
-//! bare server on `rsipstack` in the same run; the calls that fail at 200 a second; and the memory of a call that stands.
+//! bare server on `rsipstack` in the same run; the calls that fail at 200 a second; the memory of a call that stands; and
+//! the CPU of one that talks.
 //!
 //! The engine is as it ships, with its media ports and its conference. The bare server has none: it answers an INVITE
-//! with a session description, and a BYE. Each is a process of its own, called over UDP on loopback by this one, so that
+//! with a session description, and a BYE, and sends sound back. Each is a process of its own, called over UDP on loopback by this one, so that
 //! the CPU of the callers is in neither figure. `cargo bench -p call --bench calls`
 //!
 //! With the path of the example `answer` of another commit, built by `cargo build --release -p call --example answer`, that
@@ -10,13 +11,13 @@
 
 mod client;
 mod servers;
+mod sound;
 
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use client::{After, Load, Pace};
-use servers::{Cpu, Kind, Server};
+use servers::{Cpu, Pair, Server};
 
 /// Calls of a measurement.
 const CALLS: u32 = 2000;
@@ -27,29 +28,19 @@ const AT_ONCE: u32 = 20;
 const A_SECOND: u32 = 200;
 const STANDING: u32 = 500;
 
-/// What belongs to each of the two.
-struct Pair<T> {
-    engine: T,
-    baseline: T,
-}
-
 fn main() {
-    // Cargo adds `--bench`.
-    let argument = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
-    let baseline = match argument {
-        Some(argument) => match Kind::named(&argument) {
-            Some(kind) => return servers::serve(kind),
-            None => Server::of_program(Path::new(&argument)),
-        },
-        None => Server::start(Kind::Bare),
-    };
-    let servers = Pair { engine: Server::start(Kind::Engine), baseline };
+    if servers::serve_if_asked() {
+        return;
+    }
+    let servers = servers::pair();
     println!("baseline: {}", servers.baseline.name);
     place(&servers.engine, "warm-up", CALLS / 10, Pace::AtOnce(AT_ONCE));
     place(&servers.baseline, "warm-up", CALLS / 10, Pace::AtOnce(AT_ONCE));
     compare_busy(&servers);
     compare_at_a_rate(&servers);
     compare_memory(&servers);
+    drop(servers);
+    sound::compare();
 }
 
 /// Places calls that are ended at once. Returns how many failed, and the CPU of all.

@@ -1,7 +1,11 @@
 //! Callers made of text: they place calls over one UDP socket, and count those that fail.
 
+mod talkers;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
+
+pub(crate) use talkers::Talkers;
 
 /// How long the last answer may take. Nothing is sent again: what is lost on loopback is a failure.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,14 +43,25 @@ enum Progress {
     Over,
 }
 
-impl Load<'_> {
+impl<'a> Load<'a> {
     /// Places the calls; returns how many were not answered, or not ended when they should be.
     pub(crate) fn run(self) -> u32 {
+        self.place().open
+    }
+
+    /// Places the calls, which all have to be answered, and which stand as long as their talkers.
+    pub(crate) fn talkers(self) -> Talkers {
+        let Callers { sip, sound, media, open, .. } = self.place();
+        assert_eq!(open, 0, "a call was not answered");
+        Talkers { _sip: sip, sound, media }
+    }
+
+    fn place(self) -> Callers<'a> {
         let sip = UdpSocket::bind("127.160.0.3:0").expect("a port");
         sip.connect(self.target).expect("an address");
         // Sound goes to a port that is open and never read.
         let sound = UdpSocket::bind("127.160.0.3:0").expect("a port");
-        let mut callers = Callers { load: self, sip, sound, calls: Vec::new(), open: 0 };
+        let mut callers = Callers { load: self, sip, sound, calls: Vec::new(), media: Vec::new(), open: 0 };
         let began = Instant::now();
         for call in 0..self.calls {
             match self.pace {
@@ -59,8 +74,13 @@ impl Load<'_> {
             callers.invite();
         }
         callers.receive_until(patience(), |open| open == 0);
-        callers.open
+        callers
     }
+}
+
+fn media_port(description: &str) -> u16 {
+    let line = description.lines().find_map(|line| line.strip_prefix("m=audio "));
+    line.and_then(|line| line.split(' ').next()?.parse().ok()).expect("a media port")
 }
 
 fn patience() -> Instant {
@@ -72,6 +92,8 @@ struct Callers<'a> {
     sip: UdpSocket,
     sound: UdpSocket,
     calls: Vec<Progress>,
+    /// Where the sound of those goes that were answered.
+    media: Vec<SocketAddr>,
     /// Calls that have not come as far as they should.
     open: u32,
 }
@@ -114,6 +136,7 @@ impl Callers<'_> {
             (Progress::Invited, "1 INVITE") => {
                 let tag = header("To: ").find(";tag=").map_or("", |at| &header("To: ")[at..]);
                 self.calls[call] = Progress::Answered;
+                self.media.push(SocketAddr::new(self.load.target.ip(), media_port(text)));
                 self.send("ACK", 1, "a", call, tag, "");
                 match self.load.after {
                     After::HangUp => self.send("BYE", 2, "b", call, tag, ""),

@@ -1,8 +1,9 @@
-//! The baseline: `rsipstack` answers an INVITE with a session description, and a BYE. It has no media, no conference and
-//! no session timer.
+//! The baseline: `rsipstack` answers an INVITE with a session description, and a BYE, and every packet of sound is sent
+//! back. It has no conference and no session timer, and one media port for all.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::thread;
 
 use rsipstack::dialog::dialog::{Dialog, DialogState, DialogStateReceiver};
 use rsipstack::dialog::dialog_layer::DialogLayer;
@@ -26,18 +27,32 @@ pub(super) async fn start(ip: IpAddr) -> SocketAddr {
     let layer = Arc::new(DialogLayer::new(endpoint.inner.clone()));
     let incoming = endpoint.incoming_transactions().expect("nobody else takes them");
     tokio::spawn(async move { endpoint.serve().await });
-    tokio::spawn(answer(incoming, layer, address));
+    let sound = send_back(ip);
+    tokio::spawn(answer(incoming, layer, address, sound));
     address
 }
 
-async fn answer(mut incoming: TransactionReceiver, layer: Arc<DialogLayer>, address: SocketAddr) {
+/// Sends every packet back to where it came from; returns the port.
+fn send_back(ip: IpAddr) -> u16 {
+    let socket = UdpSocket::bind((ip, 0)).expect("a port");
+    let port = socket.local_addr().expect("it is bound").port();
+    thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            socket.send_to(&buffer[..length], from).expect("a datagram");
+        }
+    });
+    port
+}
+
+async fn answer(mut incoming: TransactionReceiver, layer: Arc<DialogLayer>, address: SocketAddr, sound: u16) {
     while let Some(mut transaction) = incoming.recv().await {
         match layer.match_dialog(&transaction) {
             Some(Dialog::Invite(mut dialog)) => {
                 tokio::spawn(async move { dialog.handle(&mut transaction).await });
             }
             _ if transaction.original.method == Method::Invite => {
-                invited(transaction, &layer, address);
+                invited(transaction, &layer, address, sound);
             }
             _ if transaction.original.method == Method::Ack => {}
             _ => {
@@ -48,21 +63,20 @@ async fn answer(mut incoming: TransactionReceiver, layer: Arc<DialogLayer>, addr
     }
 }
 
-fn invited(mut transaction: Transaction, layer: &Arc<DialogLayer>, address: SocketAddr) {
+fn invited(mut transaction: Transaction, layer: &Arc<DialogLayer>, address: SocketAddr, sound: u16) {
     let (states, changes) = layer.new_dialog_state_channel();
     let contact = Uri::try_from(format!("sip:node@{address}").as_str()).expect("a URI");
     let dialog = layer.get_or_create_server_invite(&transaction, states, None, Some(contact));
     let mut dialog = dialog.expect("a dialog");
     let kind = Header::ContentType("application/sdp".into());
-    dialog.accept(Some(vec![kind]), Some(description(address))).expect("an answer");
+    dialog.accept(Some(vec![kind]), Some(description(address.ip(), sound))).expect("an answer");
     tokio::spawn(async move { dialog.handle(&mut transaction).await });
     tokio::spawn(forget(changes, Arc::clone(layer)));
 }
 
-fn description(address: SocketAddr) -> Vec<u8> {
-    let ip = address.ip();
+fn description(ip: IpAddr, port: u16) -> Vec<u8> {
     format!(
-        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 9 RTP/AVP 8 101\r\n\
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n\
          a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
     )
     .into_bytes()

@@ -17,7 +17,7 @@ use call::{Admission, CallEngine, Callers, Room, Rooms, Settings, SourceRate};
 const CLOCK_TICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
+enum Kind {
     Engine,
     Bare,
 }
@@ -37,13 +37,39 @@ impl Kind {
         }
     }
 
-    pub(crate) fn named(name: &str) -> Option<Kind> {
+    fn named(name: &str) -> Option<Kind> {
         [Kind::Engine, Kind::Bare].into_iter().find(|kind| kind.name() == name)
     }
 }
 
+/// What belongs to each of the two that are compared.
+pub(crate) struct Pair<T> {
+    pub(crate) engine: T,
+    pub(crate) baseline: T,
+}
+
+/// Serves calls if this process was started for that; false if it is to measure.
+pub(crate) fn serve_if_asked() -> bool {
+    let kind = argument().and_then(|argument| Kind::named(&argument));
+    kind.map(serve).is_some()
+}
+
+/// The engine, and the bare server or the program that is named.
+pub(crate) fn pair() -> Pair<Server> {
+    let baseline = match argument() {
+        Some(path) => Server::of_program(Path::new(&path)),
+        None => Server::start(Kind::Bare),
+    };
+    Pair { engine: Server::start(Kind::Engine), baseline }
+}
+
+fn argument() -> Option<String> {
+    // Cargo adds `--bench`.
+    std::env::args().skip(1).find(|argument| !argument.starts_with("--"))
+}
+
 /// Serves calls and prints where, until standard input ends.
-pub(crate) fn serve(kind: Kind) {
+fn serve(kind: Kind) {
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     runtime.block_on(async {
         match kind {
@@ -86,13 +112,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(kind: Kind) -> Server {
+    fn start(kind: Kind) -> Server {
         let program = std::env::current_exe().expect("this program");
         Server::running(kind.title(), Command::new(program).arg(kind.name()))
     }
 
     /// That of the example `answer`.
-    pub(crate) fn of_program(path: &Path) -> Server {
+    fn of_program(path: &Path) -> Server {
         Server::running(&path.display().to_string(), Command::new(path).arg("127.160.0.2:5060"))
     }
 
