@@ -6,13 +6,16 @@
 //! calls" too early (R4).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use sip::message;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::Link;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +36,7 @@ use crate::time::{Clock, Time};
 /// How long a name may take to be resolved.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
 /// The largest datagram there is (RFC 768).
-const DATAGRAM: usize = 65_535;
+const MAX_DATAGRAM: usize = 65_535;
 
 /// The user agent with all that it needs of the system.
 pub(crate) struct Driver {
@@ -46,7 +49,7 @@ pub(crate) struct Driver {
     pub(crate) identity: Option<Arc<Identity>>,
     pub(crate) refused: Refused,
     agent: Mutex<Agent>,
-    datagrams: Datagrams,
+    datagrams: Arc<Datagrams>,
     calls: watch::Sender<Calls>,
     /// Held while the calls are published, so that an older count never follows a newer one.
     published: Mutex<Published>,
@@ -117,7 +120,7 @@ impl Driver {
                 handovers: BTreeMap::new(),
                 dialled: BTreeMap::new(),
             }),
-            datagrams,
+            datagrams: Arc::new(datagrams),
             calls,
             published: Mutex::new(Published { calls: none, is_final: false }),
             failed: AtomicBool::new(false),
@@ -311,8 +314,9 @@ impl Driver {
         }
     }
 
-    /// The calls, now and as they change.
+    /// The calls, now and as they change. What has been answered by now is among them.
     pub(crate) fn calls(&self) -> watch::Receiver<Calls> {
+        self.publish();
         self.calls.subscribe()
     }
 
@@ -376,21 +380,6 @@ impl Driver {
         let mut agent = self.lock();
         if agent.agent.expect_no_probe() {
             agent.probe = None;
-        }
-    }
-
-    /// Receives datagrams until it is cancelled.
-    pub(crate) async fn receive(self: Arc<Driver>) {
-        let mut buffer = vec![0; DATAGRAM];
-        loop {
-            // An error concerns an earlier datagram of ours, or is over by the next try.
-            let Ok(received) = self.datagrams.receive(&mut buffer).await else {
-                tokio::task::yield_now().await;
-                continue;
-            };
-            let read = message::datagram(&buffer[..received.length]);
-            let input = TransportInput::Datagram { local: received.local, remote: received.remote, read };
-            self.handle(Input::Transport(input));
         }
     }
 
@@ -464,6 +453,41 @@ fn silence(call: Participant, why: Silence) -> Input {
 fn log(event: &Input) {
     if let Input::NoKeys { call, why } = event {
         tracing::warn!(call = call.0, %why, "a call has no keys for its sound and ends");
+    }
+}
+
+/// Receives datagrams on a thread, until the driver is cancelled or the runtime is gone.
+///
+/// # Errors
+/// The system refuses another thread.
+pub(crate) fn receive_datagrams(driver: &Arc<Driver>) -> io::Result<JoinHandle<()>> {
+    let (datagrams, receiver) = (Arc::clone(&driver.datagrams), Arc::downgrade(driver));
+    let (runtime, closer) = (Handle::current(), Closer(Arc::clone(&datagrams)));
+    let (running, over) = oneshot::channel::<()>();
+    let thread = thread::Builder::new().name("call-sip".into()).spawn(move || {
+        let (_running, _context) = (running, runtime.enter());
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        while let Some(received) = datagrams.receive(&mut buffer)
+            && let Some(driver) = receiver.upgrade()
+        {
+            let read = message::datagram(&buffer[..received.length]);
+            let (local, remote) = (received.local, received.remote);
+            driver.handle(Input::Transport(TransportInput::Datagram { local, remote, read }));
+        }
+    })?;
+    watch("SIP datagrams", driver, async move {
+        let _closer = closer;
+        let _ = over.await;
+    });
+    Ok(thread)
+}
+
+/// Ends the thread that receives when it is dropped.
+struct Closer(Arc<Datagrams>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -19,7 +19,7 @@ use crate::admission::Admission;
 use crate::audio::Participant;
 use crate::calls::{Calls, Stats};
 use crate::dial::{DialError, DialOptions, DialTarget};
-use crate::driver::{Driver, watch};
+use crate::driver::{Driver, receive_datagrams, watch};
 use crate::handover::{self, Given};
 use crate::logins::Logins;
 use crate::media::handshake::{Identity, IdentityError};
@@ -70,9 +70,9 @@ pub enum StartError {
         /// Why not.
         source: Box<TlsError>,
     },
-    /// The system refuses a thread for media.
-    #[error("cannot start the media threads")]
-    Media(#[source] io::Error),
+    /// The system refuses a thread.
+    #[error("cannot start the threads for media and SIP")]
+    Thread(#[source] io::Error),
     /// There is no certificate for the handshakes of calls.
     #[error("cannot make a certificate for DTLS; does the system give random numbers?")]
     Certificate(#[source] IdentityError),
@@ -85,7 +85,7 @@ pub struct CallEngine {
     tls: Option<SocketAddr>,
     media_address: IpAddr,
     probes: Arc<Semaphore>,
-    media: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl CallEngine {
@@ -118,7 +118,7 @@ impl CallEngine {
         let certificate = identity.fingerprint();
         let threads = settings.media_threads.unwrap_or_else(usual_media_threads);
         let started = thread::start(clock, settings.media_timeout, &identity, threads, failing(&failure));
-        let (media, joins) = started.map_err(StartError::Media)?;
+        let (media, joins) = started.map_err(StartError::Thread)?;
         let listeners = listeners(bound, tls_address, settings.advertised);
         let mut agent = UserAgent::new(settings, listeners, rooms, admission, seed());
         agent.set_certificate(certificate);
@@ -126,7 +126,7 @@ impl CallEngine {
         let (driver, events) =
             Driver::new(clock, agent, opened.datagrams, connections, identity, media, ports);
         let _ = failure.set(Arc::downgrade(&driver));
-        watch("SIP datagrams", &driver, Arc::clone(&driver).receive());
+        let receiver = receive_datagrams(&driver).map_err(StartError::Thread)?;
         watch("SIP timers", &driver, Arc::clone(&driver).keep_time());
         watch("media events", &driver, Arc::clone(&driver).carry(events));
         watch("SIP listener", &driver, sockets::accept(opened.listener, Arc::clone(&driver)));
@@ -140,7 +140,7 @@ impl CallEngine {
             tls: tls_address,
             media_address,
             probes: Arc::new(Semaphore::new(1)),
-            media: joins,
+            threads: joins.into_iter().chain([receiver]).collect(),
         })
     }
 
@@ -274,8 +274,8 @@ impl CallEngine {
         let _ = tokio::time::timeout(BYE_TIMEOUT, gone).await;
         self.driver.cancel.cancel();
         self.driver.media.stop();
-        let joins = std::mem::take(&mut self.media);
-        let ended = move || joins.into_iter().for_each(|thread| drop(thread.join()));
+        let threads = std::mem::take(&mut self.threads);
+        let ended = move || threads.into_iter().for_each(|thread| drop(thread.join()));
         let _ = tokio::task::spawn_blocking(ended).await;
     }
 }

@@ -1,16 +1,19 @@
 //! The UDP socket. On a wildcard address it reports which address of ours each datagram was sent to, and sends from
 //! the address that it is given: a far end, and a NAT before it, only takes answers from where it has sent to.
+//!
+//! Whoever receives is a thread that waits in the system: a wake-up of the async pool costs more than the datagram.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockaddrStorage, recvmsg, sendmsg, sendto,
+    setsockopt, shutdown, sockopt,
 };
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 /// A datagram that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub(crate) struct Received {
 pub(crate) struct Datagrams {
     socket: UdpSocket,
     bound: SocketAddr,
+    is_closed: AtomicBool,
 }
 
 impl Datagrams {
@@ -35,8 +39,8 @@ impl Datagrams {
     ///
     /// # Errors
     /// The address cannot be had.
-    pub(crate) async fn bind(address: SocketAddr) -> io::Result<Datagrams> {
-        let socket = UdpSocket::bind(address).await?;
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Datagrams> {
+        let socket = UdpSocket::bind(address)?;
         if address.ip().is_unspecified() {
             match address {
                 SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
@@ -44,18 +48,36 @@ impl Datagrams {
             }
         }
         let bound = socket.local_addr()?;
-        Ok(Datagrams { socket, bound })
+        Ok(Datagrams { socket, bound, is_closed: AtomicBool::new(false) })
     }
 
-    /// The next datagram. What is longer than the buffer is cut.
-    ///
-    /// # Errors
-    /// An earlier datagram could not be delivered, or the system fails.
-    pub(crate) async fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        if self.bound.ip().is_unspecified() {
-            return self.socket.async_io(Interest::READABLE, || self.receive_with_address(buffer)).await;
+    /// Waits for the next datagram; `None` when the socket is closed. What is longer than the buffer is cut.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Option<Received> {
+        loop {
+            let received = self.try_receive(buffer);
+            if self.is_closed.load(Ordering::Relaxed) {
+                return None;
+            }
+            match received {
+                Ok(received) => return Some(received),
+                // An error concerns an earlier datagram of ours, or is over by the next try.
+                Err(_) => thread::yield_now(),
+            }
         }
-        let (length, remote) = self.socket.recv_from(buffer).await?;
+    }
+
+    /// Nothing is received any more, also by those who wait. What is sent still leaves.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        // "Not connected" is what Linux says after it has woken those who wait.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+    }
+
+    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        if self.bound.ip().is_unspecified() {
+            return self.receive_with_address(buffer);
+        }
+        let (length, remote) = self.socket.recv_from(buffer)?;
         Ok(Received { length, local: canonical(self.bound), remote: canonical(remote) })
     }
 
@@ -88,9 +110,10 @@ impl Datagrams {
     /// # Errors
     /// It is not sent.
     pub(crate) fn send(&self, bytes: &[u8], local: IpAddr, remote: SocketAddr) -> io::Result<()> {
-        let remote = self.of_the_socket(remote);
+        let to = SockaddrStorage::from(self.of_the_socket(remote));
         if !self.bound.ip().is_unspecified() {
-            return self.socket.try_send_to(bytes, remote).map(drop);
+            sendto(self.socket.as_raw_fd(), bytes, &to, MsgFlags::MSG_DONTWAIT)?;
+            return Ok(());
         }
         let (info4, info6);
         let control = match (self.bound, local.to_canonical()) {
@@ -111,11 +134,8 @@ impl Datagrams {
                 ControlMessage::Ipv6PacketInfo(&info6)
             }
         };
-        self.socket.try_io(Interest::WRITABLE, || {
-            let to = SockaddrStorage::from(remote);
-            let parts = [IoSlice::new(bytes)];
-            Ok(sendmsg(self.socket.as_raw_fd(), &parts, &[control], MsgFlags::empty(), Some(&to))?)
-        })?;
+        let parts = [IoSlice::new(bytes)];
+        sendmsg(self.socket.as_raw_fd(), &parts, &[control], MsgFlags::MSG_DONTWAIT, Some(&to))?;
         Ok(())
     }
 
@@ -156,28 +176,40 @@ fn to_network(address: Ipv4Addr) -> in_addr {
 mod tests {
     use super::*;
 
-    async fn check(bound: &str, caller: &str, at: &str) {
-        let node =
-            Datagrams::bind((bound.parse::<IpAddr>().expect("address"), 0).into()).await.expect("bind");
+    fn check(bound: &str, caller: &str, at: &str) {
+        let node = Datagrams::bind((bound.parse::<IpAddr>().expect("address"), 0).into()).expect("bind");
         let at: IpAddr = at.parse().expect("address");
         let port = node.bound.port();
-        let caller = UdpSocket::bind((caller.parse::<IpAddr>().expect("address"), 0)).await.expect("bind");
+        let caller = UdpSocket::bind((caller.parse::<IpAddr>().expect("address"), 0)).expect("bind");
         let from = caller.local_addr().expect("address");
-        caller.send_to(b"question", (at, port)).await.expect("send");
+        caller.send_to(b"question", (at, port)).expect("send");
         let mut buffer = [0; 100];
-        let received = node.receive(&mut buffer).await.expect("receive");
+        let received = node.receive(&mut buffer).expect("a datagram");
         assert_eq!(received, Received { length: 8, local: (at, port).into(), remote: from });
         node.send(b"answer", received.local.ip(), received.remote).expect("send");
-        let (length, answered_from) = caller.recv_from(&mut buffer).await.expect("receive");
+        let (length, answered_from) = caller.recv_from(&mut buffer).expect("receive");
         assert_eq!((&buffer[..length], answered_from), (&b"answer"[..], (at, port).into()));
     }
 
-    #[tokio::test]
-    async fn answer_leaves_from_the_address_that_was_asked() {
-        check("127.91.2.1", "127.91.2.2", "127.91.2.1").await;
-        check("0.0.0.0", "127.91.2.2", "127.91.2.7").await;
-        check("::", "127.91.2.2", "127.91.2.7").await;
-        check("::", "::1", "::1").await;
-        check("::1", "::1", "::1").await;
+    #[test]
+    fn answer_leaves_from_the_address_that_was_asked() {
+        check("127.91.2.1", "127.91.2.2", "127.91.2.1");
+        check("0.0.0.0", "127.91.2.2", "127.91.2.7");
+        check("::", "127.91.2.2", "127.91.2.7");
+        check("::", "::1", "::1");
+        check("::1", "::1", "::1");
+    }
+
+    #[test]
+    fn who_waits_for_a_datagram_is_told_when_the_socket_is_closed() {
+        for bound in ["127.91.2.3:0", "0.0.0.0:0", "[::]:0"] {
+            let node = Datagrams::bind(bound.parse().expect("address")).expect("bind");
+            thread::scope(|scope| {
+                let waiting = scope.spawn(|| node.receive(&mut [0; 100]));
+                thread::sleep(std::time::Duration::from_millis(50));
+                node.close();
+                assert_eq!(waiting.join().expect("it does not panic"), None, "{bound}");
+            });
+        }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<Sockets> {
         tries -= 1;
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        match Datagrams::bind(address).await {
+        match Datagrams::bind(address) {
             Ok(datagrams) => return Ok(Sockets { datagrams, listener, address }),
             Err(error) if tries == 0 => return Err(error),
             Err(_) => {}
