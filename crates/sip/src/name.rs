@@ -72,6 +72,7 @@ names! {
     ProxyAuthenticate = "Proxy-Authenticate",
     ProxyAuthorization = "Proxy-Authorization",
     RAck = "RAck",
+    RecvInfo = "Recv-Info",
     Reason = "Reason",
     ReferTo = "Refer-To" / b'r',
     ReferredBy = "Referred-By" / b'b',

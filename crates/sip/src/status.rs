@@ -23,6 +23,8 @@ impl Status {
     pub const SERVER_INTERNAL_ERROR: Self = Self(500);
     /// 505 Version Not Supported.
     pub const VERSION_NOT_SUPPORTED: Self = Self(505);
+    /// 503 Service Unavailable.
+    pub const SERVICE_UNAVAILABLE: Self = Self(503);
     /// 513 Message Too Large.
     pub const MESSAGE_TOO_LARGE: Self = Self(513);
 
@@ -64,7 +66,7 @@ const CLASSES: [&str; 6] =
     ["Progress", "Success", "Redirection", "Request Failure", "Server Failure", "Global Failure"];
 
 /// In order of their numbers.
-const REASONS: [(u16, &str); 51] = [
+const REASONS: [(u16, &str); 52] = [
     (100, "Trying"),
     (180, "Ringing"),
     (181, "Call Is Being Forwarded"),
@@ -96,6 +98,7 @@ const REASONS: [(u16, &str); 51] = [
     (421, "Extension Required"),
     (422, "Session Interval Too Small"),
     (423, "Interval Too Brief"),
+    (469, "Bad Info Package"),
     (480, "Temporarily Unavailable"),
     (481, "Call/Transaction Does Not Exist"),
     (482, "Loop Detected"),

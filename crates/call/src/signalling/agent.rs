@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sip::dialog::id::DialogId;
 use sip::dialog::settings::Settings as DialogSettings;
 use sip::dialog::table::{Dialogs, Place};
 use sip::dialog::timing::Due;
 use sip::message::Request;
+use sip::status::Status;
 use sip::time::{Millis, Time as SipTime};
 use sip::transaction::TransactionId;
 use sip::transaction::effect::{Effect, Event};
@@ -349,11 +350,25 @@ impl UserAgent {
         while let Some(effect) = self.effects.pop_front() {
             match effect {
                 Effect::Send { flow, bytes } => self.outputs.push(Output::Send { flow, bytes }),
+                Effect::Refuse { flow, source, status, bytes } => {
+                    self.answer_at_once(source, status, Output::Send { flow, bytes });
+                }
                 Effect::Open { peer, local } => self.outputs.push(Output::Connect { peer, local }),
                 Effect::Close(connection) => self.outputs.push(Output::Disconnect(connection)),
                 Effect::Notify(event) => self.on_event(*event),
             }
         }
+    }
+
+    /// Answers what has no transaction, unless its source has had its share of answers.
+    fn answer_at_once(&mut self, source: IpAddr, status: Status, answer: Output) {
+        if !self.admitter.answer(self.time, source) {
+            self.stats.dropped += 1;
+            return;
+        }
+        // There is no room for its transaction.
+        self.stats.refused_limit += u64::from(status == Status::SERVICE_UNAVAILABLE);
+        self.outputs.push(answer);
     }
 
     fn on_event(&mut self, event: Event) {

@@ -40,7 +40,7 @@ impl UserAgent {
             Method::Options => Response::new(200, abilities(headers::allow())),
             // RFC 6086 section 4.2.2: this node knows no package.
             Method::Info if received.request.headers().others("Info-Package").next().is_some() => {
-                Response::new(469, Vec::new())
+                Response::new(469, vec![(Name::RecvInfo, "nil".into())])
             }
             Method::Info => Response::new(200, Vec::new()),
             Method::Prack => self.prack(call, &received.request),

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::net::IpAddr;
 
 use crate::message::{Request, Response};
+use crate::status::Status;
 use crate::transaction::TransactionId;
 use crate::transport::arrival::Arrival;
 use crate::transport::flow::{Connection, Flow, Peer};
@@ -17,6 +18,18 @@ pub enum Effect {
         /// Over what.
         flow: Flow,
         /// A message, or the answer to a keep-alive.
+        bytes: Arc<[u8]>,
+    },
+    /// Answer a message without a transaction, as [`Effect::Send`]. Nothing depends on it: who sends more of them than
+    /// its share may be left without.
+    Refuse {
+        /// Over what.
+        flow: Flow,
+        /// Where the message came from, which a datagram can forge.
+        source: IpAddr,
+        /// The status of the answer.
+        status: Status,
+        /// The answer.
         bytes: Arc<[u8]>,
     },
     /// Open a connection. Its outcome is [`crate::transaction::input::Input::Opened`] or `NotOpened`, always: what

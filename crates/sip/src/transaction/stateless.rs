@@ -11,6 +11,7 @@ use crate::name::Name;
 use crate::refused::Refused;
 use crate::reply::Reply;
 use crate::status::Status;
+use crate::transaction::effect::Effect;
 use crate::transaction::layer::Layer;
 use crate::transport::arrival::Arrival;
 use crate::transport::flow::{Destination, Flow};
@@ -24,31 +25,30 @@ const fn listed(code: u16) -> Status {
 pub(super) const NO_TRANSACTION: Status = listed(481);
 /// 482 Loop Detected.
 pub(super) const LOOP_DETECTED: Status = listed(482);
-/// 503 Service Unavailable.
-const SERVICE_UNAVAILABLE: Status = listed(503);
 
 impl Layer {
     /// A message cannot be used: 400 and its like if an answer is owed.
     pub(super) fn refused(&mut self, flow: Flow, refused: &Refused) {
-        let Some(reply) = Reply::refusing(refused) else { return };
+        let (Some(reply), Some(status)) = (Reply::refusing(refused), refused.status()) else { return };
         let via = refused.fields().vias().next().and_then(Result::ok);
         let arrival = Arrival::new(flow, via.as_ref());
         let draft = self.draft(&arrival, reply, refused.fields());
-        self.answer(&arrival, draft);
+        self.answer(&arrival, status, draft);
     }
 
     /// Answers a request.
     pub(super) fn answer_at_once(&mut self, arrival: &Arrival, request: &Request, status: Status) {
         let draft = self.draft(arrival, Reply::to(request, status), request.headers());
-        self.answer(arrival, draft);
+        self.answer(arrival, status, draft);
     }
 
     /// Answers a request for which there is no room.
     pub(super) fn answer_busy(&mut self, arrival: &Arrival, request: &Request) {
-        let reply = Reply::to(request, SERVICE_UNAVAILABLE);
+        let reply = Reply::to(request, Status::SERVICE_UNAVAILABLE);
         let draft = self.draft(arrival, reply, request.headers());
         let draft = draft.field(Name::RetryAfter, self.settings.retry_after);
-        self.answer(arrival, draft.expect("a number has no control character"));
+        let draft = draft.expect("a number has no control character");
+        self.answer(arrival, Status::SERVICE_UNAVAILABLE, draft);
     }
 
     /// Whether this ACK is for an answer that was given without a transaction: such an ACK means nothing.
@@ -63,12 +63,13 @@ impl Layer {
     }
 
     /// Over a connection, the answer goes back over that one or nowhere: nothing waits.
-    fn answer(&mut self, arrival: &Arrival, draft: Draft) {
+    fn answer(&mut self, arrival: &Arrival, status: Status, draft: Draft) {
         let flow = match arrival.destination {
             Destination::Datagrams { local, remote } => Flow::datagrams(local, remote),
             Destination::Stream { .. } => arrival.flow,
         };
-        self.put(flow, draft.finish().into());
+        let source = arrival.flow.remote.ip().to_canonical();
+        self.effects.push(Effect::Refuse { flow, source, status, bytes: draft.finish().into() });
     }
 
     /// A tag for To of an answer without a transaction, that is the same when the request comes again, and in its ACK. It is no secret: who guesses it

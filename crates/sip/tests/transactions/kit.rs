@@ -183,7 +183,7 @@ impl Side {
 
     fn say(&mut self, effect: &Effect) -> String {
         match effect {
-            Effect::Send { flow, bytes } => {
+            Effect::Send { flow, bytes } | Effect::Refuse { flow, bytes, .. } => {
                 self.sent = bytes.to_vec();
                 let to = if *flow == self.flow { String::new() } else { format!(" to {}", flow.remote) };
                 let (what, over) = (first_word(bytes), over(*flow));

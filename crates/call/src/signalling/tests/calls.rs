@@ -335,7 +335,9 @@ fn requests_within_a_call_get_the_answers_of_the_rfcs() {
     }
     phone.extra = "Info-Package: dtmf\r\n".into();
     world.receive(PHONE, &phone.next("INFO", ""));
-    assert!(world.answer().starts_with("SIP/2.0 469"), "a package that was not agreed on (RFC 6086)");
+    let refusal = world.answer();
+    assert!(refusal.starts_with("SIP/2.0 469"), "a package that was not agreed on (RFC 6086)");
+    assert_eq!(header(&refusal, "Recv-Info"), "nil");
     phone.sequence -= 1;
     world.receive(PHONE, &phone.request("INFO", "again", ""));
     assert!(world.answer().starts_with("SIP/2.0 500"), "out of order");

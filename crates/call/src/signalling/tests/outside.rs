@@ -164,6 +164,21 @@ fn source_above_its_rate_is_refused_and_far_above_it_not_answered() {
 }
 
 #[test]
+fn what_has_no_transaction_is_answered_at_the_rate_of_its_source() {
+    let mut few = settings();
+    few.source_rate = crate::settings::SourceRate { answered: 3, ..Default::default() };
+    let malformed = Phone::new("a").request("OPTIONS", "", "").replace("CSeq: 1", "CSeq: one");
+    let unknown = Phone::new("b").request("CANCEL", "", "");
+    for (text, status) in [(malformed, "SIP/2.0 400"), (unknown, "SIP/2.0 481")] {
+        let mut world = World::with(few.clone());
+        (0..10).for_each(|_| world.receive(PHONE, &text));
+        let sent = world.take_sent();
+        assert!(sent.len() == 3 && sent.iter().all(|text| text.starts_with(status)), "{sent:?}");
+        assert_eq!(world.stats().dropped, 7);
+    }
+}
+
+#[test]
 fn stream_of_requests_without_a_call_leaves_nothing_and_each_gets_the_same_answer_again() {
     let mut world = World::new();
     for n in 0..100 {

@@ -107,7 +107,7 @@ impl World {
                 }
                 continue;
             }
-            if let Effect::Send { bytes, .. } = &effect {
+            if let Effect::Send { bytes, .. } | Effect::Refuse { bytes, .. } = &effect {
                 for byte in bytes.iter() {
                     self.trace = (self.trace ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3) ^ self.now;
                 }

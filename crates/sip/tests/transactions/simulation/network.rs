@@ -98,7 +98,7 @@ impl Network {
     /// Takes what a side has its shell do.
     pub(super) fn carry(&mut self, now: u64, from: usize, effect: Effect) {
         match effect {
-            Effect::Send { flow, bytes } => match flow.link {
+            Effect::Send { flow, bytes } | Effect::Refuse { flow, bytes, .. } => match flow.link {
                 Link::Datagrams => self.datagram(now, from, &bytes),
                 Link::Connection(_, connection) => self.bytes(now, from, connection, bytes.to_vec()),
             },
