@@ -157,8 +157,11 @@ impl UserAgent {
                 .change(&id, |dialog| dialog.response_sent(now, &timers, &received.request, &written));
             match answered {
                 Some(Answered::Ends) => self.leave_dialog(call),
-                Some(Answered::Continues) => self.resolve_next_hop(&id),
-                None => {}
+                // Who has confirmed nothing may be forged, and has nothing looked up.
+                Some(Answered::Continues) if call.progress == Progress::Confirmed => {
+                    self.resolve_next_hop(&id)
+                }
+                Some(Answered::Continues) | None => {}
             }
         }
         self.send_response(received, &written);
@@ -215,6 +218,9 @@ impl UserAgent {
     pub(super) fn confirm(&mut self, call: &mut Call) {
         if call.progress == Progress::Answered {
             call.progress = Progress::Confirmed;
+            if let Some(dialog) = &call.dialog {
+                self.resolve_next_hop(dialog);
+            }
             self.count(call.purpose, |stats| stats.carried += 1);
             self.outputs.push(Output::Start(call.id));
         }

@@ -11,6 +11,9 @@ use crate::time::Time;
 const FRESH: Duration = Duration::from_secs(60);
 /// The most names: callers write them.
 const NAMES: usize = 1024;
+/// The most names that the system is asked for at one time, each of which occupies a thread of its own until DNS has
+/// answered.
+const AWAITED: usize = 32;
 
 /// What is known of names.
 #[derive(Debug, Default)]
@@ -27,6 +30,9 @@ impl Names {
     /// Whether a name is to be resolved now. It counts as asked for then.
     pub(super) fn ask(&mut self, now: Time, name: &str) -> bool {
         if self.0.get(name).is_some_and(|known| now.since(known.asked) < FRESH) {
+            return false;
+        }
+        if self.0.values().filter(|known| known.is_awaited).count() >= AWAITED {
             return false;
         }
         if self.0.len() >= NAMES && !self.0.contains_key(name) {
@@ -89,9 +95,23 @@ mod tests {
     #[test]
     fn number_of_names_is_bounded() {
         let mut names = Names::default();
-        let asked = (0..2 * NAMES).filter(|n| names.ask(Time(0), &n.to_string())).count();
+        let ask = |names: &mut Names, n: usize| {
+            let asks = names.ask(Time(0), &n.to_string());
+            names.learn(&n.to_string(), Vec::new());
+            asks
+        };
+        let asked = (0..2 * NAMES).filter(|n| ask(&mut names, *n)).count();
         assert_eq!((asked, names.0.len()), (NAMES, NAMES));
         assert!(names.ask(Time(60_000), "later"));
         assert_eq!(names.0.len(), 1);
+    }
+
+    #[test]
+    fn system_is_asked_for_few_names_at_one_time() {
+        let mut names = Names::default();
+        let asked = (0..2 * AWAITED).filter(|n| names.ask(Time(0), &n.to_string())).count();
+        assert_eq!(asked, AWAITED);
+        names.learn("0", Vec::new());
+        assert!(names.ask(Time(0), "another") && !names.ask(Time(0), "one more"));
     }
 }

@@ -137,12 +137,18 @@ fn target_follows_the_changes_of_the_far_end() {
 }
 
 #[test]
-fn name_of_a_proxy_is_resolved_when_the_call_is_answered() {
+fn name_of_a_proxy_is_resolved_when_the_call_is_confirmed() {
     let (mut world, mut phone) = (World::new(), Phone::new("a"));
     world.names.insert("proxy.example.com".into(), [198, 51, 100, 9].into());
     phone.extra = "Record-Route: <sip:proxy.example.com;lr>\r\n".into();
-    world.call(&mut phone);
+    let mut unconfirmed = Phone { call_id: "b".into(), ..phone.clone() };
+    unconfirmed.answered(&world.exchange(PHONE, &unconfirmed.invite(SDP)));
     world.silent(1);
+    let (flow, _) = world.sent.pop().expect("a BYE");
+    assert_eq!(flow.remote, address(PHONE), "nothing is looked up for it");
+    world.take_sent();
+    world.call(&mut phone);
+    world.silent(2);
     let (flow, _) = world.sent.pop().expect("a BYE");
     assert_eq!(flow.remote, address("198.51.100.9:5060"));
 }
