@@ -94,8 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Unserved<S> {
         tokio::spawn(async move {
             tokio::select! {
                 () = closed.cancelled() => {}
-                () = read(reader, connection, &driver) => closed.cancel(),
+                () = read(reader, connection, &driver) => {}
             }
+            // A far end that sends no more may still read: what waits is written, and then the writer ends.
             driver.connections.remove(connection);
             driver.handle(Input::Transport(TransportInput::Closed(connection)));
         });
