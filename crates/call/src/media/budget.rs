@@ -8,7 +8,7 @@
 const ALWAYS: usize = 10;
 
 /// The most datagrams of one leg in one tick: more than the buffer of its socket holds.
-const AT_MOST: usize = 100;
+const AT_MOST: usize = 400;
 
 /// The datagrams above [`ALWAYS`] that all legs of a thread together may have in one tick. Each takes some two
 /// microseconds, if it is no handshake, so they take a fifth of the tick.

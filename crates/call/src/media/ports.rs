@@ -15,9 +15,9 @@ use super::pairs::{Pairs, even};
 /// How many ports are tried for one leg when other programs sit in the range.
 const MAX_TRIES: usize = 64;
 
-/// The receive buffer of a port in bytes; the system doubles it for its own needs. It holds some eighty packets of
-/// sound, the most that are read in a tick: what comes above that is dropped at once and does not delay the rest.
-const RECEIVE_BUFFER: usize = 32 * 1024;
+/// The receive buffer of a port in bytes; the system doubles it for its own needs. It holds some 340 datagrams, nearly
+/// as many as are read in a tick: what comes above that is dropped at once and does not delay the rest.
+const RECEIVE_BUFFER: usize = 128 * 1024;
 
 /// A source of random numbers that nobody can guess.
 pub(crate) type Randomness = fn() -> u64;

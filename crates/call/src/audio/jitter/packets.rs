@@ -5,8 +5,8 @@ use super::distance;
 /// The most packets that are kept: half a second of the shortest ones. Further ones are dropped.
 pub(super) const MAX_PACKETS: usize = 50;
 
-/// The largest payload that is kept: 120 ms of G.711, and more than Opus needs.
-pub(super) const MAX_PAYLOAD: usize = 1500;
+/// The largest payload that is kept: 200 ms of G.711 (RFC 3551 section 4.2), and more than Opus needs.
+pub(super) const MAX_PAYLOAD: usize = 1600;
 
 /// A packet and the timestamps that it covers, from `begin` to before `end`.
 #[derive(Clone, Debug)]
