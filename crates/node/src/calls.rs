@@ -6,6 +6,7 @@ use std::time::Instant;
 use call::{Callers, Closed, Stats};
 use fleet::observed::{Admission, Calls};
 use fleet::time::Span;
+use tracing::warn;
 
 /// The calls as the core counts them.
 pub fn counted(calls: call::Calls, now: Instant) -> Calls {
@@ -26,14 +27,33 @@ pub fn admission(admission: Admission) -> call::Admission {
     }
 }
 
-/// The rooms of a configuration, of which these take calls of accounts alone, by name.
+/// The rooms of a configuration, of which these take calls of accounts alone, by name in any case. A rule for a room that
+/// there is not protects nothing: the log says so.
 pub fn rooms(configuration: &wire::Configuration, for_accounts: &BTreeSet<String>) -> call::Rooms {
-    let callers = |name: &str| if for_accounts.contains(name) { Callers::Accounts } else { Callers::Anyone };
+    for rule in unknown_rooms(configuration, for_accounts) {
+        warn!(
+            "authentication.rooms in machine.toml names {rule:?}, and there is no such Virtual Meeting Room; correct \
+             the name, or nobody is asked for an account where it was meant"
+        );
+    }
+    let protected: BTreeSet<_> = for_accounts.iter().map(|rule| rule.to_lowercase()).collect();
+    let callers = |name: &str| match protected.contains(&name.to_lowercase()) {
+        true => Callers::Accounts,
+        false => Callers::Anyone,
+    };
     call::Rooms::new(configuration.rooms.iter().map(|room| call::Room {
         name: room.name.clone(),
         aliases: room.aliases.clone(),
         callers: callers(&room.name),
     }))
+}
+
+fn unknown_rooms<'a>(
+    configuration: &wire::Configuration,
+    rules: &'a BTreeSet<String>,
+) -> impl Iterator<Item = &'a String> {
+    let names: BTreeSet<_> = configuration.rooms.iter().map(|room| room.name.to_lowercase()).collect();
+    rules.iter().filter(move |rule| !names.contains(&rule.to_lowercase()))
 }
 
 /// What the operator is shown of the engine's counts.

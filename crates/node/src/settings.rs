@@ -165,8 +165,8 @@ impl Settings {
         settings.registration = registration.over(settings.registration);
         settings.check().map_err(|error| error.to_string())?;
         Ok(Self {
+            accounts: accounts::accounts(accounts, &settings.authentication.algorithms)?,
             calls: settings,
-            accounts: accounts::accounts(accounts)?,
             account_rooms,
             logins: accounts::logins(logins)?,
             web,

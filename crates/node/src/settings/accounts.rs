@@ -96,9 +96,16 @@ impl RegistrationTable {
     }
 }
 
-/// The accounts of their tables.
-pub(super) fn accounts(tables: Vec<AccountTable>) -> Result<Accounts, String> {
+/// The accounts of their tables, whose devices are asked for these algorithms.
+pub(super) fn accounts(tables: Vec<AccountTable>, asked: &[Algorithm]) -> Result<Accounts, String> {
     let accounts = tables.into_iter().map(AccountTable::account).collect::<Result<Vec<_>, _>>()?;
+    if let Some(account) = accounts.iter().find(|account| !is_answerable(&account.secret, asked)) {
+        return Err(format!(
+            "the account {:?} has no hash of an algorithm that is asked for; add one to its ha1, or its algorithm to \
+             authentication.algorithms",
+            account.username
+        ));
+    }
     Accounts::new(accounts).map_err(|error| error.to_string())
 }
 
@@ -106,6 +113,14 @@ pub(super) fn accounts(tables: Vec<AccountTable>) -> Result<Accounts, String> {
 pub(super) fn logins(tables: Vec<LoginTable>) -> Result<Logins, String> {
     let logins = tables.into_iter().map(LoginTable::login).collect::<Result<Vec<_>, _>>()?;
     Logins::new(logins).map_err(|error| error.to_string())
+}
+
+/// Whether a device can answer a challenge with this secret. One without any hash has a fault of its own.
+fn is_answerable(secret: &Secret, asked: &[Algorithm]) -> bool {
+    match secret {
+        Secret::Password(_) => true,
+        Secret::Hashes(hashes) => hashes.is_empty() || asked.iter().any(|by| hashes.contains_key(by)),
+    }
 }
 
 impl AccountTable {
@@ -182,7 +197,8 @@ mod tests {
         check("password = 4711", "line 7, password: a secret is not a text");
         check("password = \"geheim", "line 7, password: ");
         check("passwort = 'geheim'", "passwort");
-        check("ha1 = { MD5 = 'geheim' }", "hexadecimal");
+        check("ha1 = { SHA-256 = 'geheim' }", "hexadecimal");
+        check("ha1 = { MD5 = '00000000000000000000000000000000' }", "no hash of an algorithm that is asked for");
         check("ha1 = { MD4 = 'geheim' }", "MD4");
         check("password = 'geheim'\nha1 = { MD5 = 'geheim' }", "one of them");
         check("password = 'geheim'\n[[accounts]]\nusername = 'ann'\npassword = 'geheim'", "two accounts");
