@@ -16,4 +16,5 @@ pub(crate) mod protection;
 pub(crate) mod random;
 pub(crate) mod reception;
 pub(crate) mod shard;
+mod sockets;
 pub(crate) mod thread;

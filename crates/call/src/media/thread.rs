@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
@@ -20,17 +19,13 @@ use crate::rooms::RoomName;
 use crate::srtp::Received;
 use crate::time::{Clock, Time};
 
-use super::budget::Budget;
-use super::control::Channel;
 use super::handshake::Identity;
 use super::leg::{Outgoing, Plan};
 use super::placement::{Placement, ShardId};
 use super::ports::MediaPort;
 use super::random;
 use super::shard::{Input, LegId, Output, Shard, Silence};
-
-/// The largest datagram that is read; G.711 packets have some hundred bytes.
-const MAX_DATAGRAM: usize = 2048;
+use super::sockets::{Socket, Sockets};
 
 /// Ticks that are made up for when the thread was held up; what is further behind is skipped.
 const MAX_CATCH_UP: u32 = 5;
@@ -162,7 +157,7 @@ fn start_one(
 ) -> io::Result<(Handle, JoinHandle<()>)> {
     let (orders, receiver) = mpsc::channel();
     let ticked_at = Arc::new(AtomicU64::new(clock.now().0));
-    let worker = Worker { clock, shard, sockets: BTreeMap::new(), ticked_at: Arc::clone(&ticked_at) };
+    let worker = Worker { clock, shard, sockets: Sockets::new()?, ticked_at: Arc::clone(&ticked_at) };
     let join = thread::Builder::new().name(format!("call-media-{number}")).spawn(move || {
         let mut alarm = Alarm(Some(Box::new(failed)));
         worker.run(&receiver);
@@ -188,16 +183,10 @@ impl Drop for Alarm {
     }
 }
 
-struct Socket {
-    port: MediaPort,
-    on_silence: OnSilence,
-    _ticket: Ticket,
-}
-
 struct Worker {
     clock: Clock,
     shard: Shard,
-    sockets: BTreeMap<LegId, Socket>,
+    sockets: Sockets,
     ticked_at: Arc<AtomicU64>,
 }
 
@@ -254,11 +243,11 @@ impl Worker {
                 if let Some(stream) = self.shard.hand_out(leg) {
                     report(stream);
                 }
-                self.sockets.remove(&leg);
+                self.sockets.remove(leg);
             }
             Command::Leave(leg) => {
                 self.shard.handle(now, Input::Leave { leg });
-                self.sockets.remove(&leg);
+                self.sockets.remove(leg);
             }
         }
     }
@@ -271,51 +260,17 @@ impl Worker {
     }
 
     fn receive(&mut self) {
-        let now = self.clock.now();
-        let mut buffer = [0; MAX_DATAGRAM];
-        let mut budget = Budget::new();
-        for (leg, Socket { port, .. }) in &self.sockets {
-            for (channel, socket) in [(Channel::Media, &port.socket), (Channel::Control, &port.rtcp)] {
-                let mut count = 0;
-                while budget.allows(count)
-                    && let Some((length, from)) = read(socket, &mut buffer)
-                {
-                    count += 1;
-                    let datagram = &buffer[..length];
-                    self.shard.handle(now, Input::Datagram { leg: *leg, channel, from, datagram });
-                }
-            }
-        }
+        let (now, shard) = (self.clock.now(), &mut self.shard);
+        self.sockets.receive(|leg, channel, from, datagram| {
+            shard.handle(now, Input::Datagram { leg, channel, from, datagram });
+        });
     }
 
     fn tick(&mut self) {
         let sockets = &self.sockets;
         self.shard.tick(self.clock.now(), |output| match output {
-            Output::Send { leg, channel, to, datagram } => {
-                if let Some(Socket { port, .. }) = sockets.get(&leg) {
-                    let socket = match channel {
-                        Channel::Media => &port.socket,
-                        Channel::Control => &port.rtcp,
-                    };
-                    // A packet that cannot be sent is a lost packet.
-                    let _ = socket.send_to(datagram, to);
-                }
-            }
-            Output::Silent { leg, why } => {
-                sockets.get(&leg).into_iter().for_each(|socket| (socket.on_silence)(why));
-            }
+            Output::Send { leg, channel, to, datagram } => sockets.send(leg, channel, to, datagram),
+            Output::Silent { leg, why } => sockets.silent(leg, why),
         });
-    }
-}
-
-/// The next datagram of a socket. Errors of single datagrams (a refused port of the far end) are
-/// nothing to act on: silence is noticed by its timeout.
-fn read(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-    loop {
-        match socket.recv_from(buffer) {
-            Ok(received) => return Some(received),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-            Err(_) => return None,
-        }
     }
 }

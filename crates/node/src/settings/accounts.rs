@@ -198,7 +198,10 @@ mod tests {
         check("password = \"geheim", "line 7, password: ");
         check("passwort = 'geheim'", "passwort");
         check("ha1 = { SHA-256 = 'geheim' }", "hexadecimal");
-        check("ha1 = { MD5 = '00000000000000000000000000000000' }", "no hash of an algorithm that is asked for");
+        check(
+            "ha1 = { MD5 = '00000000000000000000000000000000' }",
+            "no hash of an algorithm that is asked for",
+        );
         check("ha1 = { MD4 = 'geheim' }", "MD4");
         check("password = 'geheim'\nha1 = { MD5 = 'geheim' }", "one of them");
         check("password = 'geheim'\n[[accounts]]\nusername = 'ann'\npassword = 'geheim'", "two accounts");
