@@ -77,7 +77,7 @@ impl UserAgent {
 
     /// The media port of a call is open.
     pub(super) fn on_port(&mut self, call: &mut Call, address: SocketAddr) {
-        let address = SocketAddr::new(self.settings.advertised.unwrap_or(address.ip()), address.port());
+        let address = self.described(call, address);
         match call.progress {
             Progress::Opening { .. } => self.take_port(call, address),
             Progress::Importing(Import::Opening) => self.probe_far_end(call, address),
@@ -93,6 +93,16 @@ impl UserAgent {
             | Progress::Ending { .. }
             | Progress::Over => {}
         }
+    }
+
+    /// A media address of ours as a session description names it: by the outer address of a NAT, if there is one. A probe
+    /// comes from this side of that NAT.
+    fn described(&self, call: &Call, address: SocketAddr) -> SocketAddr {
+        let outer = match call.purpose {
+            Purpose::Caller => self.settings.advertised,
+            Purpose::Probe => None,
+        };
+        SocketAddr::new(outer.unwrap_or(address.ip()), address.port())
     }
 
     /// A new call has its port: it rings, or is answered at once. One that this node dials begins to be tried.
