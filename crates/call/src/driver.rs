@@ -6,6 +6,7 @@
 //! calls" too early (R4).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -236,7 +237,7 @@ impl Driver {
             Output::Resolve(name) => self.resolve(name),
             Output::Connect { peer, local } => self.connect(peer, local),
             Output::Disconnect(connection) => self.connections.close(connection),
-            Output::OpenPort { call, spare } => return Some(self.open_port(agent, call, spare)),
+            Output::OpenPort { call, at, spare } => return Some(self.open_port(agent, call, at, spare)),
             Output::Join { call, room, plan, outgoing } => {
                 let port = agent.ports.remove(&call)?;
                 let (silent, released) = (self.media_events.clone(), self.media_events.clone());
@@ -292,8 +293,8 @@ impl Driver {
         });
     }
 
-    fn open_port(&self, agent: &mut Agent, call: Participant, spare: bool) -> Input {
-        let opened = if spare { self.ports.open_spare() } else { self.ports.open() };
+    fn open_port(&self, agent: &mut Agent, call: Participant, at: IpAddr, spare: bool) -> Input {
+        let opened = if spare { self.ports.open_spare(at) } else { self.ports.open(at) };
         match opened {
             Ok(port) => {
                 let address = port.address;

@@ -19,7 +19,7 @@ use super::packet_time::{self, PacketTime};
 use super::rtcp::{self, Rtcp};
 use super::security::{self, Security};
 use super::unacceptable::Unacceptable;
-use super::{Direction, address, direction};
+use super::{Direction, Family, address, direction};
 
 /// What both ends agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,20 @@ impl Negotiation {
         self.agreed.as_ref()
     }
 
+    /// The family of the addresses of both ends: for the whole call that of the first one of this node.
+    pub(crate) fn family(&self) -> Family {
+        Family::of(self.origin)
+    }
+
+    /// Whether an offer of the far end can be agreed to: its audio has not gone to the other family of addresses.
+    ///
+    /// # Errors
+    /// It has.
+    pub(crate) fn check(&self, offer: &Offer) -> Result<(), Unacceptable> {
+        let audio = offer.audio(self.ours.as_ref().map(|ours| ours.audio), self.local.address);
+        audio.map_or(Ok(()), |audio| offer::check_family(audio.medium, self.local.address))
+    }
+
     /// Our description as it was last made by an answer or an offer; empty before.
     pub(crate) fn description(&self) -> String {
         self.ours.as_ref().map_or_else(String::new, |ours| ours.write(&self.local, self.origin, self.version))
@@ -102,7 +116,7 @@ impl Negotiation {
     pub(crate) fn answer_to(&mut self, offer: &Offer, random: &mut dyn Rng) -> String {
         self.is_offered = false;
         // The offer has a usable line, or it would not have been read.
-        if let Some(audio) = offer.audio(self.ours.as_ref().map(|ours| ours.audio))
+        if let Some(audio) = offer.audio(self.ours.as_ref().map(|ours| ours.audio), self.local.address)
             && let Some((sent, chosen)) = choose(audio.medium, &audio.formats)
         {
             let Audio { index, medium, means, .. } = audio;
@@ -148,7 +162,8 @@ impl Negotiation {
     /// end, and accepts all that are both in it and in our offer. What was agreed before stays when the answer is refused.
     ///
     /// # Errors
-    /// We have offered nothing, or the answer is over the limits, malformed, or without our audio.
+    /// We have offered nothing, or the answer is over the limits, malformed, without our audio, or at an address of the
+    /// other family.
     pub(crate) fn apply_answer(&mut self, answer: &[u8]) -> Result<&Agreed, Unacceptable> {
         let is_offered = std::mem::take(&mut self.is_offered);
         let ours = self.ours.as_ref().filter(|_| is_offered).ok_or(Unacceptable::NotOffered)?;
@@ -162,6 +177,7 @@ impl Negotiation {
         let mut formats = formats::known_or(medium, by_number);
         formats.retain(|format| offered(format.content));
         offer::check_kind(medium)?;
+        offer::check_family(medium, self.local.address)?;
         let transport = ours.lines.get(ours.audio).map_or("", |line| &line.proto);
         let security = security::answered(medium, transport, &ours.means, self.agreed.as_ref())?;
         offer::check_codec(medium, &formats)?;

@@ -15,7 +15,7 @@ use crate::audio::TICK;
 use crate::dial::DialError;
 use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::Plan;
-use crate::sdp::{Local, Negotiation};
+use crate::sdp::{Family, Local, Negotiation};
 
 use super::agent::UserAgent;
 use super::call::{Call, Import, Media, Progress, Purpose, Received};
@@ -38,7 +38,8 @@ impl UserAgent {
         let Progress::Opening { tries, .. } = call.progress else { return };
         call.progress = Progress::Opening { tries: tries + 1, retry: None };
         call.media = Media::Port;
-        self.outputs.push(Output::OpenPort { call: call.id, spare: call.purpose == Purpose::Probe });
+        let (at, spare) = (self.media_address(call), call.purpose == Purpose::Probe);
+        self.outputs.push(Output::OpenPort { call: call.id, at, spare });
     }
 
     /// There is no port for a new call. The response to a caller says no more than that; that to a probe says why.
@@ -95,13 +96,14 @@ impl UserAgent {
         }
     }
 
-    /// A media address of ours as a session description names it: by the outer address of a NAT, if there is one. A probe
-    /// comes from this side of that NAT.
+    /// A media address of ours as a session description names it: by the outer address of a NAT, if there is one for its
+    /// family. A probe comes from this side of that NAT.
     fn described(&self, call: &Call, address: SocketAddr) -> SocketAddr {
         let outer = match call.purpose {
             Purpose::Caller => self.settings.advertised,
             Purpose::Probe => None,
         };
+        let outer = outer.filter(|outer| Family::of(*outer) == Family::of(address.ip()));
         SocketAddr::new(outer.unwrap_or(address.ip()), address.port())
     }
 

@@ -9,7 +9,7 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `ringing`, `answer`, `within`
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `media_address`, `ringing`, `answer`, `within`
 //! (a request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
 //! process); `registrar` and `dialling` (calls to the outside) beside them.
 //!
@@ -32,6 +32,7 @@ pub(crate) mod fuzz;
 mod headers;
 mod importing;
 mod input;
+mod media_address;
 mod names;
 mod outside;
 mod random;
