@@ -46,6 +46,23 @@ async fn callers_with_ipv4_and_with_ipv6_hear_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn advertised_address_is_given_to_callers_of_its_family_alone() {
+    let mut settings = everywhere(189);
+    settings.advertised = Some([203, 0, 113, 9].into());
+    let engine = engine(settings).await;
+    let port = engine.sip_address().port();
+    for (node, ip, name, outer) in
+        [(address(189, 1), address(189, 2), "four", "203.0.113.9"), (SIX, SIX, "six", "[::1]")]
+    {
+        let mut caller = Caller::of(SocketAddr::new(node, port), ip, name).await;
+        let answer = caller.invite("", Codec::Pcmu, "sendrecv").await;
+        assert_eq!(header(&answer, "Contact"), format!("<sip:{outer}:{port};transport=udp>"));
+        assert!(answer.contains(&format!(" {}\r\n", outer.trim_matches(['[', ']']))), "{answer}");
+    }
+    engine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn engine_without_an_address_of_ipv6_refuses_sound_over_it_and_says_why() {
     let engine = engine(settings(187)).await;
     let caller = Caller::new(&engine, address(187, 2), "four").await;
