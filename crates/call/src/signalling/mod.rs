@@ -13,7 +13,8 @@
 //! (a request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
 //! process); `registrar` and `dialling` (calls to the outside) beside them.
 //!
-//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), and reliable provisional responses of the
+//! Not there: a change of a call from IPv4 to IPv6 or back, targets of both families in one call that is dialled, records of
+//! DNS but for addresses (RFC 3263 has NAPTR and SRV), and reliable provisional responses of the
 //! far end.
 
 mod agent;
