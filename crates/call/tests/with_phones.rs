@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use call::CallEngine;
@@ -81,6 +82,18 @@ async fn phones_with_opus_hear_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_with_g722_hear_each_other() {
     phones_hear_each_other_in(Codec::G722, 185).await;
+}
+
+/// One engine listens on all addresses, and each phone gets one of its family.
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_with_ipv4_and_ipv6_hear_each_other() {
+    let mut settings = settings(190);
+    settings.sip = (Ipv6Addr::UNSPECIFIED, 0).into();
+    let engine = engine(settings).await;
+    let (port, six) = (engine.sip_address().port(), IpAddr::from(Ipv6Addr::LOCALHOST));
+    let low = Baresip::dial_from(six, 400, &format!("sip:meet@[::1]:{port};transport=udp"));
+    let high = Baresip::dial(1000, &format!("sip:meet@{}:{port};transport=tcp", address(190, 1)));
+    hear_each_other(engine, low, high).await;
 }
 
 /// Neither phone asks for a session timer, so the node refreshes the sessions.

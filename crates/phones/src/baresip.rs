@@ -37,13 +37,20 @@ impl Baresip {
     /// As [`Baresip::dial`], with this codec.
     pub fn dial_in(codec: Codec, hertz: u32, uri: &str) -> Baresip {
         let account = |sip| format!("<sip:tone{hertz}@{sip}>;regint=0");
-        Baresip::start(hertz, codec, None, account, &["-e", &format!("/dial {uri}")])
+        Baresip::start(HOST, hertz, codec, None, account, &["-e", &format!("/dial {uri}")])
+    }
+
+    /// As [`Baresip::dial`], from this address of the loopback interface, of either family.
+    pub fn dial_from(ip: IpAddr, hertz: u32, uri: &str) -> Baresip {
+        let account = |sip| format!("<sip:tone{hertz}@{sip}>;regint=0");
+        Baresip::start(ip, hertz, Codec::G711, None, account, &["-e", &format!("/dial {uri}")])
     }
 
     /// Calls a URI with a protection of its sound: a value of `mediaenc` and the module that has it.
     pub fn dial_with(hertz: u32, uri: &str, protection: Option<(&str, &str)>) -> Baresip {
         let encryption = protection.map_or_else(String::new, |(value, _)| format!(";mediaenc={value}"));
         Baresip::start(
+            HOST,
             hertz,
             Codec::G711,
             protection.map(|(_, module)| module),
@@ -55,22 +62,23 @@ impl Baresip {
     /// Starts a phone without an account that answers calls by itself. It is reached at its address.
     pub fn answering(hertz: u32) -> Baresip {
         let account = |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto");
-        Baresip::start(hertz, Codec::G711, None, account, &[])
+        Baresip::start(HOST, hertz, Codec::G711, None, account, &[])
     }
 
     /// Starts a phone without an account that rings until its user answers, which nobody does.
     pub fn ringing(hertz: u32) -> Baresip {
-        Baresip::start(hertz, Codec::G711, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"), &[])
+        Baresip::start(HOST, hertz, Codec::G711, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"), &[])
     }
 
     /// Starts a phone that registers at a node, with the transport as a parameter, and answers calls by itself.
     pub fn registered(hertz: u32, node: &str, user: &str, password: &str) -> Baresip {
         let account =
             format!("<sip:{user}@{node}>;auth_user={user};auth_pass={password};regint=60;answermode=auto");
-        Baresip::start(hertz, Codec::G711, None, |_| account, &[])
+        Baresip::start(HOST, hertz, Codec::G711, None, |_| account, &[])
     }
 
     fn start(
+        ip: IpAddr,
         hertz: u32,
         codec: Codec,
         module: Option<&str>,
@@ -83,7 +91,6 @@ impl Baresip {
             Codec::G722 => ("g722", "G722/16000"),
             Codec::Opus => ("opus", "opus/48000/2"),
         };
-        let ip = HOST;
         let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
         let (sip, control) = (SocketAddr::new(ip, free_port(ip)), SocketAddr::new(ip, free_port(ip)));
         let path = folder.path().display();
