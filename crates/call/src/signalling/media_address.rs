@@ -13,7 +13,7 @@ use super::call::Call;
 use super::response::{Response, of_unacceptable};
 
 impl UserAgent {
-    /// The media address for a new call with this offer.
+    /// Whether there is a media address for a new call with this offer.
     ///
     /// # Errors
     /// This node has no address of a family that the offer names.
@@ -37,11 +37,11 @@ impl UserAgent {
 
     /// Where the media port of a new call is opened.
     pub(super) fn media_address(&self, call: &Call) -> IpAddr {
-        let families = match &call.offer {
-            Some(offer) => offer.families(),
-            // It is to take an offer of ours, and is reached by the family of its signalling at least.
-            None => vec![Family::of(call.flow.local.ip())],
-        };
+        let mut families = call.offer.as_ref().map(Offer::families).unwrap_or_default();
+        if families.is_empty() {
+            // It names none, or is to take an offer of ours, and is reached by the family of its signalling at least.
+            families.push(Family::of(call.flow.local.ip()));
+        }
         self.of_families(&families, call.flow).unwrap_or(self.settings.media)
     }
 
