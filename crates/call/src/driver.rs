@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -239,7 +240,7 @@ impl Driver {
             Output::Resolve(name) => self.resolve(name),
             Output::Connect { peer, local } => self.connect(peer, local),
             Output::Disconnect(connection) => self.connections.close(connection),
-            Output::OpenPort { call, spare } => return Some(self.open_port(agent, call, spare)),
+            Output::OpenPort { call, at, spare } => return Some(self.open_port(agent, call, at, spare)),
             Output::Join { call, room, plan, outgoing } => {
                 let port = agent.ports.remove(&call)?;
                 let (silent, released) = (self.media_events.clone(), self.media_events.clone());
@@ -295,8 +296,8 @@ impl Driver {
         });
     }
 
-    fn open_port(&self, agent: &mut Agent, call: Participant, spare: bool) -> Input {
-        let opened = if spare { self.ports.open_spare() } else { self.ports.open() };
+    fn open_port(&self, agent: &mut Agent, call: Participant, at: IpAddr, spare: bool) -> Input {
+        let opened = if spare { self.ports.open_spare(at) } else { self.ports.open(at) };
         match opened {
             Ok(port) => {
                 let address = port.address;

@@ -83,7 +83,7 @@ pub struct CallEngine {
     driver: Arc<Driver>,
     bound: SocketAddr,
     tls: Option<SocketAddr>,
-    media_address: IpAddr,
+    media_addresses: Vec<IpAddr>,
     probes: Arc<Semaphore>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -110,9 +110,9 @@ impl CallEngine {
             None => None,
         };
         let tls_address = tls.as_ref().map(|(_, address)| *address);
-        let media_address = settings.media;
+        let media_addresses = settings.media_addresses().collect();
         let connections = Connections::new(clock, settings.tcp_connections, settings.tcp_idle);
-        let ports = PortPool::new(settings.media, settings.media_ports.clone(), clock, random::kernel);
+        let ports = PortPool::new(settings.media_ports.clone(), clock, random::kernel);
         let failure = Arc::new(OnceLock::<Weak<Driver>>::new());
         let identity = Identity::generate().map_err(StartError::Certificate)?;
         let certificate = identity.fingerprint();
@@ -138,7 +138,7 @@ impl CallEngine {
             driver,
             bound,
             tls: tls_address,
-            media_address,
+            media_addresses,
             probes: Arc::new(Semaphore::new(1)),
             threads: joins.into_iter().chain([receiver]).collect(),
         })
@@ -217,17 +217,28 @@ impl CallEngine {
         self.driver.stats()
     }
 
-    /// Checks that the engine carries a call: it calls itself at its own SIP address, and audio must come back. The
-    /// call is admitted whatever the admission is; it is not counted and affects no other. One at a time. Takes 20
-    /// to 40 ms, and six seconds at most.
+    /// Checks that the engine carries a call: it calls itself at its own SIP address, and audio must come back, once for
+    /// each media address that is set. The call is admitted whatever the admission is; it is not counted and affects no
+    /// other. One at a time. Takes 20 to 40 ms, and six seconds at most.
     ///
     /// # Errors
     /// Why no call is possible; see [`ProbeError`]. That all media ports are in use by calls is no error.
     pub async fn probe_call(&self) -> Result<Probed, ProbeError> {
+        let mut probed = Probed::Carried;
+        for media in &self.media_addresses {
+            match self.probe_at(*media).await? {
+                Probed::Carried => {}
+                Probed::Full => probed = Probed::Full,
+            }
+        }
+        Ok(probed)
+    }
+
+    async fn probe_at(&self, media: IpAddr) -> Result<Probed, ProbeError> {
         let permit = tokio::time::timeout(PROBE_WAIT, Arc::clone(&self.probes).acquire_owned()).await;
         // The leg of the probe before holds the permit until its media thread has released it.
         let Ok(Ok(permit)) = permit else { return Err(ProbeError::MediaStuck) };
-        let target = probe::Target { sip: self.bound, media: self.media_address };
+        let target = probe::Target { sip: self.bound, media };
         let probed = probe::call(target, &self.driver, permit).await;
         let is_stuck = self.driver.media.still_for() >= MEDIA_STILL;
         match probed {
@@ -377,7 +388,7 @@ mod tests {
             room: format!("room {leg}").as_str().into(),
             plan,
             outgoing: Outgoing { ssrc: 1, sequence: 1, timestamp: 1 },
-            port: engine.driver.ports.open().expect("port"),
+            port: engine.driver.ports.open(engine.media_addresses[0]).expect("port"),
             ticket: Ticket::new(Participant(leg), || {}),
             on_silence: Box::new(move |_| on_silence()),
         })));
@@ -424,7 +435,7 @@ mod tests {
         // Then the next conference begins with the other one, whichever is blocked.
         join_legs(&engine, 1000, FEW + 1);
         let permit = Arc::clone(&engine.probes).acquire_owned().await.expect("permit");
-        let target = probe::Target { sip: engine.bound, media: engine.media_address };
+        let target = probe::Target { sip: engine.bound, media: engine.media_addresses[0] };
         let carried = probe::call(target, &engine.driver, permit).await;
         assert_eq!(carried.expect("the other one works"), Probed::Carried, "{legs}");
         let probed = engine.probe_call().await;

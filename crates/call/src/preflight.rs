@@ -52,21 +52,21 @@ pub async fn preflight(settings: &Settings, trial: Trial) -> Vec<PreflightError>
             faults.push(StartError::Tls { address: tls.address, source: source.into() }.into());
         }
     }
-    if let Err(error) = media(settings, trial.held_ports) {
-        faults.push(PreflightError::Media(error));
-    }
+    let media = settings.media_addresses().filter_map(|at| media(settings, at, trial.held_ports).err());
+    faults.extend(media.map(PreflightError::Media));
     faults
 }
 
-fn media(settings: &Settings, held: u32) -> Result<(), String> {
-    let free = available(settings.media, &settings.media_ports, CALLS_AT_LEAST);
+fn media(settings: &Settings, at: IpAddr, held: u32) -> Result<(), String> {
+    let free = available(at, &settings.media_ports, CALLS_AT_LEAST);
+    let name = if at == settings.media { "media" } else { "media_v6" };
     let named = |address: IpAddr, source: &dyn std::fmt::Display| {
         format!(
-            "no UDP port can be opened for sound on media = {address}: {source}; set an address of this machine"
+            "no UDP port can be opened for sound on {name} = {address}: {source}; set an address of this machine"
         )
     };
     // Any free port shows whether the address is on this machine, even if all ports of the range are in use.
-    std::net::UdpSocket::bind((settings.media, 0)).map_err(|error| named(settings.media, &error))?;
+    std::net::UdpSocket::bind((at, 0)).map_err(|error| named(at, &error))?;
     let (first, last) = (*settings.media_ports.start(), *settings.media_ports.end());
     let enough = CALLS_AT_LEAST.min(free.pairs);
     if free.found + held.min(free.taken) >= enough {

@@ -50,7 +50,7 @@ pub enum Probed {
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// The media address belongs to another machine, or to none.
-    #[error("the media address {0} is not on this machine; set media to an address that it has")]
+    #[error("the media address {0} is not on this machine; set it to an address that the machine has")]
     MediaAddress(IpAddr),
     /// A socket for the call cannot be had.
     #[error("cannot open a UDP socket on {address} for a call to itself; check the limit of open files")]

@@ -1,7 +1,7 @@
 //! The settings of the call engine: defaults, limits and the check of their values. Reading the file is the node's
 //! part.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -30,7 +30,12 @@ pub struct Settings {
     pub sip: SocketAddr,
     /// The address that callers send their audio to; it is written into the session description.
     pub media: IpAddr,
-    /// The address that callers are given instead of those of SIP and media: the outer one of a NAT that maps one to one.
+    /// The same for callers with IPv6, if `media` is an address of IPv4. Callers of a family without a media address are
+    /// given the one by which they have reached SIP if that listens on all addresses, and are refused otherwise.
+    #[serde(default)]
+    pub media_v6: Option<Ipv6Addr>,
+    /// The address that callers of its family are given instead of those of SIP and media: the outer one of a NAT that maps
+    /// one to one.
     #[serde(default)]
     pub advertised: Option<IpAddr>,
     /// SIP over TLS, if it is wanted.
@@ -184,6 +189,11 @@ pub enum SettingsError {
     /// `media` is 0.0.0.0 or ::.
     #[error("media = {0} cannot stand in a session description; set the address that callers reach")]
     MediaAddress(IpAddr),
+    /// `media_v6` is ::, or `media` is an address of IPv6 as well.
+    #[error(
+        "media_v6 = {0} cannot stand beside media = {1}; set one address of each family that callers reach"
+    )]
+    MediaV6(Ipv6Addr, IpAddr),
     /// `advertised` is 0.0.0.0 or ::.
     #[error("advertised = {0} is no address that callers can reach; set the outer address, or leave it out")]
     Advertised(IpAddr),
@@ -226,6 +236,7 @@ impl Settings {
         Settings {
             sip,
             media,
+            media_v6: None,
             advertised: None,
             tls: None,
             media_ports: default_media_ports(),
@@ -264,6 +275,9 @@ impl Settings {
         if self.media.is_unspecified() {
             return Err(SettingsError::MediaAddress(self.media));
         }
+        if let Some(second) = self.media_v6.filter(|second| second.is_unspecified() || self.media.is_ipv6()) {
+            return Err(SettingsError::MediaV6(second, self.media));
+        }
         if let Some(advertised) = self.advertised.filter(IpAddr::is_unspecified) {
             return Err(SettingsError::Advertised(advertised));
         }
@@ -282,6 +296,11 @@ impl Settings {
         }
         self.authentication.check()?;
         self.registration.check()
+    }
+
+    /// The media addresses that are set, one of a family.
+    pub(crate) fn media_addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        std::iter::once(self.media).chain(self.media_v6.map(IpAddr::V6))
     }
 
     /// 64 times T1: how long an answered call waits for its ACK (RFC 3261 section 13.3.1.4).
@@ -348,6 +367,11 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
         };
         check(|s| s.media = [0, 0, 0, 0].into(), "media = 0.0.0.0");
+        check(|s| s.media_v6 = Some(Ipv6Addr::UNSPECIFIED), "media_v6 = ::");
+        let both_of_one = |s: &mut Settings| {
+            (s.media, s.media_v6) = (Ipv6Addr::LOCALHOST.into(), Some(Ipv6Addr::LOCALHOST));
+        };
+        check(both_of_one, "media_v6 = ::1 cannot stand beside media = ::1");
         check(|s| s.advertised = Some([0, 0, 0, 0].into()), "advertised = 0.0.0.0");
         check(|s| s.media_ports = 40_001..=40_002, "media_ports");
         check(|s| s.media_timeout = Duration::from_secs(1801), "media_timeout");

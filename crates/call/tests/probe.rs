@@ -126,6 +126,19 @@ async fn engine_that_answers_on_every_address_is_called_on_the_loopback() {
     engine.shut_down().await;
 }
 
+/// Behind a NAT that maps one to one, the outer address leads to the node from outside alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn engine_with_an_advertised_address_is_called_at_the_address_that_it_has() {
+    let mut settings = settings(180);
+    settings.advertised = Some(Ipv4Addr::new(203, 0, 113, 9).into());
+    let engine = engine(settings).await;
+    assert_eq!(engine.probe_call().await.expect("a call"), Probed::Carried);
+    let mut a = Caller::new(&engine, address(180, 2), "a").await;
+    let answer = a.invite("", Codec::Pcmu, "sendrecv").await;
+    assert!(answer.contains("c=IN IP4 203.0.113.9\r\n"), "callers are given the outer one: {answer}");
+    engine.shut_down().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn request_that_imitates_a_probe_is_not_admitted_from_outside() {
     let closed = Admission::Closed(Closed::maintenance_mode());

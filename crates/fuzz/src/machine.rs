@@ -53,6 +53,7 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "media",
     "media_ports",
     "advertised",
+    "media_v6",
     "sip_tls",
     "certificate",
     "trust",

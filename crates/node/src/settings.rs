@@ -6,7 +6,7 @@ mod accounts;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,6 +92,7 @@ impl Default for BootTable {
 struct NodeTable {
     sip: SocketAddr,
     media: IpAddr,
+    media_v6: Option<Ipv6Addr>,
     advertised: Option<IpAddr>,
     media_ports: Option<(u16, u16)>,
     web: SocketAddr,
@@ -143,7 +144,7 @@ impl Settings {
         let described = |error: toml::de::Error| describe_fault(text, error.span(), error.message());
         let file: MachineFile = toml::from_str(text).map_err(described)?;
         let MachineFile { boot, node, calls, authentication, registration, accounts, logins } = file;
-        let NodeTable { sip, media, advertised, media_ports, web, sip_tls } = node;
+        let NodeTable { sip, media, media_v6, advertised, media_ports, web, sip_tls } = node;
         if collide(sip, web) {
             return Err(format!(
                 "sip ({sip}) and web ({web}) cannot both be listened on; give one another port"
@@ -155,7 +156,8 @@ impl Settings {
                 "sip_tls ({tls}) cannot be listened on beside sip ({sip}) and web ({web}); give it another port"
             ));
         }
-        let mut settings = call::Settings { advertised, tls: sip_tls, ..call::Settings::new(sip, media) };
+        let mut settings =
+            call::Settings { media_v6, advertised, tls: sip_tls, ..call::Settings::new(sip, media) };
         if let Some((first, last)) = media_ports {
             settings.media_ports = first..=last;
         }
@@ -261,13 +263,14 @@ mod tests {
     #[test]
     fn what_is_set_is_used_and_other_tables_are_ignored() {
         let text = format!(
-            "[boot]\nconfirm_within_seconds = 7\ntries = 2\n{NODE}media_ports = [20000, 29999]\n\
+            "[boot]\nconfirm_within_seconds = 7\ntries = 2\n{NODE}media_v6 = \"2001:db8::1\"\nmedia_ports = [20000, 29999]\n\
              [calls]\ncall_limit = 3\nmedia_timeout_seconds = 9\nsource_rate = {{ burst = 5 }}\n[later]\nx = 1\n"
         );
         let settings = Settings::parse(&text).unwrap();
         assert_eq!(settings.confirm_within, Span::seconds(7));
         assert_eq!((settings.calls.call_limit, settings.calls.media_ports), (3, 20_000..=29_999));
         assert_eq!(settings.calls.media_timeout, Duration::from_secs(9));
+        assert_eq!(settings.calls.media_v6, Some("2001:db8::1".parse().unwrap()));
         assert_eq!(settings.calls.source_rate, SourceRate { burst: 5, ..SourceRate::default() });
     }
 
@@ -279,6 +282,7 @@ mod tests {
         };
         check("", "node");
         check(&format!("{NODE}sipp = 1\n"), "sipp");
+        check(&format!("{NODE}media_v6 = \"10.0.0.1\"\n"), "IPv6");
         check(&format!("{NODE}[calls]\ncall_limit = 0\n"), "call_limit is 0");
         check(&format!("{NODE}[calls]\nmedia_timeout_seconds = 7200\n"), "media_timeout");
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::program::{Program, free_port};
-use crate::{BOUND, tone, wait_until};
+use crate::{BOUND, Codec, tone, wait_until};
 
 /// baresip binds its sound to no address, so the kernel sends it from this one; a node accepts it from where the
 /// session description says (decision 31).
@@ -25,6 +25,7 @@ pub struct Baresip {
     sip: SocketAddr,
     control: SocketAddr,
     folder: TempDir,
+    codec: Codec,
 }
 
 impl Baresip {
@@ -33,11 +34,25 @@ impl Baresip {
         Baresip::dial_with(hertz, uri, None)
     }
 
+    /// As [`Baresip::dial`], with this codec.
+    pub fn dial_in(codec: Codec, hertz: u32, uri: &str) -> Baresip {
+        let account = |sip| format!("<sip:tone{hertz}@{sip}>;regint=0");
+        Baresip::start(HOST, hertz, codec, None, account, &["-e", &format!("/dial {uri}")])
+    }
+
+    /// As [`Baresip::dial`], from this address of the loopback interface, of either family.
+    pub fn dial_from(ip: IpAddr, hertz: u32, uri: &str) -> Baresip {
+        let account = |sip| format!("<sip:tone{hertz}@{sip}>;regint=0");
+        Baresip::start(ip, hertz, Codec::G711, None, account, &["-e", &format!("/dial {uri}")])
+    }
+
     /// Calls a URI with a protection of its sound: a value of `mediaenc` and the module that has it.
     pub fn dial_with(hertz: u32, uri: &str, protection: Option<(&str, &str)>) -> Baresip {
         let encryption = protection.map_or_else(String::new, |(value, _)| format!(";mediaenc={value}"));
         Baresip::start(
+            HOST,
             hertz,
+            Codec::G711,
             protection.map(|(_, module)| module),
             |sip| format!("<sip:tone{hertz}@{sip}>;regint=0{encryption}"),
             &["-e", &format!("/dial {uri}")],
@@ -46,29 +61,36 @@ impl Baresip {
 
     /// Starts a phone without an account that answers calls by itself. It is reached at its address.
     pub fn answering(hertz: u32) -> Baresip {
-        Baresip::start(hertz, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto"), &[])
+        let account = |sip| format!("<sip:tone{hertz}@{sip}>;regint=0;answermode=auto");
+        Baresip::start(HOST, hertz, Codec::G711, None, account, &[])
     }
 
     /// Starts a phone without an account that rings until its user answers, which nobody does.
     pub fn ringing(hertz: u32) -> Baresip {
-        Baresip::start(hertz, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"), &[])
+        Baresip::start(HOST, hertz, Codec::G711, None, |sip| format!("<sip:tone{hertz}@{sip}>;regint=0"), &[])
     }
 
     /// Starts a phone that registers at a node, with the transport as a parameter, and answers calls by itself.
     pub fn registered(hertz: u32, node: &str, user: &str, password: &str) -> Baresip {
         let account =
             format!("<sip:{user}@{node}>;auth_user={user};auth_pass={password};regint=60;answermode=auto");
-        Baresip::start(hertz, None, |_| account, &[])
+        Baresip::start(HOST, hertz, Codec::G711, None, |_| account, &[])
     }
 
     fn start(
+        ip: IpAddr,
         hertz: u32,
+        codec: Codec,
         module: Option<&str>,
         account: impl FnOnce(SocketAddr) -> String,
         arguments: &[&str],
     ) -> Baresip {
         let module = module.map_or_else(String::new, |module| format!("module {module}.so\n"));
-        let ip = HOST;
+        let (codecs, name) = match codec {
+            Codec::G711 => ("g711", "PCMA"),
+            Codec::G722 => ("g722", "G722/16000"),
+            Codec::Opus => ("opus", "opus/48000/2"),
+        };
         let folder = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a temporary folder");
         let (sip, control) = (SocketAddr::new(ip, free_port(ip)), SocketAddr::new(ip, free_port(ip)));
         let path = folder.path().display();
@@ -78,17 +100,17 @@ impl Baresip {
              audio_alert aufile,{path}/alert.wav\n\
              ausrc_srate 48000\nauplay_srate 48000\nausrc_channels 2\nauplay_channels 2\n\
              snd_path {path}\nmodule_path /usr/lib/baresip/modules\n\
-             module g711.so\nmodule aufile.so\nmodule ausine.so\nmodule sndfile.so\n\
+             module {codecs}.so\nmodule aufile.so\nmodule ausine.so\nmodule sndfile.so\n\
              {module}module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
         );
-        let account = account(sip) + ";audio_codecs=PCMA\n";
+        let account = account(sip) + &format!(";audio_codecs={name}\n");
         for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
             fs::write(folder.path().join(name), text).expect("a file of the phone");
         }
         let mut command = Command::new("baresip");
         command.arg("-f").arg(folder.path()).args(arguments).stdin(Stdio::null());
         let program = Program::start(&mut command, &folder.path().join("log"));
-        Baresip { program, sip, control, folder }
+        Baresip { program, sip, control, folder, codec }
     }
 
     /// Where it is called.
@@ -123,8 +145,9 @@ impl Baresip {
 
     /// Waits until the phone has received a tone for a second from now on.
     pub async fn hears(&mut self, hertz: u32) {
+        let rate = self.codec.rate();
         let heard = |folder: &TempDir| -> usize {
-            received(folder).iter().map(|file| tone::windows(file, hertz)).sum()
+            received(folder).iter().map(|file| tone::windows(file, rate, hertz)).sum()
         };
         let before = heard(&self.folder);
         let what = format!("{hertz} Hz");
@@ -134,7 +157,8 @@ impl Baresip {
     /// The longest time for which it has not heard a tone since it has heard that first; `None` if it never has.
     #[must_use]
     pub fn longest_gap(&self, hertz: u32) -> Option<Duration> {
-        received(&self.folder).iter().filter_map(|file| tone::longest_gap(file, hertz)).max()
+        let gap = |file: &PathBuf| tone::longest_gap(file, self.codec.rate(), hertz);
+        received(&self.folder).iter().filter_map(gap).max()
     }
 
     /// Waits until the node has refreshed the session twice.

@@ -10,22 +10,26 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::program::{Program, free_port};
-use crate::{BOUND, tone};
+use crate::{BOUND, Codec, tone};
 
 /// How often it is asked whether it is registered.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Lines of the section `sip` for a phone without an account.
+const NO_ACCOUNT: &str = "auto_net_state_mon=0\n";
 
 /// A phone of Linphone.
 pub struct Linphone {
     program: Program,
     sip: SocketAddr,
     folder: TempDir,
+    codec: Codec,
 }
 
 impl Linphone {
     /// Starts a phone without an account.
     pub async fn start(ip: IpAddr, hertz: u32) -> Linphone {
-        Linphone::start_with(ip, hertz, "auto_net_state_mon=0\n", &[]).await
+        Linphone::start_with(ip, hertz, Codec::G711, NO_ACCOUNT, &[]).await
     }
 
     /// Starts a phone that registers at a node over a transport, and waits until it is registered.
@@ -37,7 +41,7 @@ impl Linphone {
              reg_expires=60\nreg_sendregister=1\npublish=0\n\n\
              [auth_info_0]\nusername={user}\npasswd={password}\nrealm=pitlane\ndomain={host}\n\n"
         );
-        let mut phone = Linphone::start_with(ip, hertz, &account, &[]).await;
+        let mut phone = Linphone::start_with(ip, hertz, Codec::G711, &account, &[]).await;
         let until = Instant::now() + BOUND;
         for asked in 1.. {
             phone.command("status register");
@@ -53,7 +57,13 @@ impl Linphone {
 
     /// Starts a phone with more lines of the section `sip` of its configuration, and what may follow it, and with more
     /// files in its home.
-    async fn start_with(ip: IpAddr, hertz: u32, more: &str, files: &[(&str, String)]) -> Linphone {
+    async fn start_with(
+        ip: IpAddr,
+        hertz: u32,
+        codec: Codec,
+        more: &str,
+        files: &[(&str, String)],
+    ) -> Linphone {
         let folder = tempfile::Builder::new().prefix("linphone-").tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         // Its core does not start without its database, and it makes no folder for that.
@@ -67,8 +77,8 @@ impl Linphone {
         let config = format!(
             "[sip]\nsip_port={port}\nsip_tcp_port={port}\nsip_tls_port={tls}\ncontact=sip:linphone@{ip}\n\
              bind_address={ip}\nguess_hostname=0\nuse_ipv6=0\nipv6_migration_done=1\n{more}\n\
-             [rtp]\naudio_rtp_port={media}\nbind_address={ip}\n\n\
-             [audio_codec_0]\nmime=opus\nrate=48000\nchannels=2\nenabled=0\n"
+             [rtp]\naudio_rtp_port={media}\nbind_address={ip}\n\n{}",
+            codecs(codec),
         );
         fs::write(path("config"), config).expect("a file of the phone");
         tone::write(&path("sent.wav"), hertz, 60);
@@ -77,7 +87,7 @@ impl Linphone {
         command.env("HOME", folder.path()).args(["-a", "-c"]).arg(path("config")).stdin(Stdio::piped());
         let program = Program::start(&mut command, &path("log"));
         let sip = SocketAddr::new(ip, port);
-        let mut phone = Linphone { program, sip, folder };
+        let mut phone = Linphone { program, sip, folder, codec };
         phone.program.wait_for("linphonec>", 1).await;
         let (sent, received) = (phone.folder.path().join("sent.wav"), phone.received());
         phone.command("soundcard use files");
@@ -93,6 +103,13 @@ impl Linphone {
         phone
     }
 
+    /// As [`Linphone::dial`], with this codec.
+    pub async fn dial_in(codec: Codec, ip: IpAddr, hertz: u32, uri: &str) -> Linphone {
+        let mut phone = Linphone::start_with(ip, hertz, codec, NO_ACCOUNT, &[]).await;
+        phone.call(uri).await;
+        phone
+    }
+
     /// As [`Linphone::dial`], with more lines of the section `sip` of its configuration, and more files in its home.
     pub async fn dial_with(
         ip: IpAddr,
@@ -101,7 +118,8 @@ impl Linphone {
         sip: &str,
         files: &[(&str, String)],
     ) -> Linphone {
-        let mut phone = Linphone::start_with(ip, hertz, &format!("auto_net_state_mon=0\n{sip}"), files).await;
+        let more = format!("{NO_ACCOUNT}{sip}");
+        let mut phone = Linphone::start_with(ip, hertz, Codec::G711, &more, files).await;
         phone.call(uri).await;
         phone
     }
@@ -132,16 +150,16 @@ impl Linphone {
 
     /// Waits until the phone has received a tone for a second from now on.
     pub async fn hears(&mut self, hertz: u32) {
-        let file = self.received();
-        let before = tone::windows(&file, hertz);
+        let (file, rate) = (self.received(), self.codec.rate());
+        let before = tone::windows(&file, rate, hertz);
         let what = format!("{hertz} Hz");
-        self.program.wait_until(&what, |_| tone::windows(&file, hertz) >= before + 10).await;
+        self.program.wait_until(&what, |_| tone::windows(&file, rate, hertz) >= before + 10).await;
     }
 
     /// The longest time for which it has not heard a tone since it has heard that first; `None` if it never has.
     #[must_use]
     pub fn longest_gap(&self, hertz: u32) -> Option<Duration> {
-        tone::longest_gap(&self.received(), hertz)
+        tone::longest_gap(&self.received(), self.codec.rate(), hertz)
     }
 
     /// Puts its call on hold.
@@ -172,4 +190,19 @@ impl Linphone {
         self.command("terminate");
         self.program.wait_for("ended (No error)", 1).await;
     }
+}
+
+/// Sections of its configuration that leave no other codec of those that a node has.
+fn codecs(codec: Codec) -> String {
+    let all = [
+        (Codec::Opus, "opus", 48_000, 2),
+        (Codec::G722, "G722", 8000, 1),
+        (Codec::G711, "PCMU", 8000, 1),
+        (Codec::G711, "PCMA", 8000, 1),
+    ];
+    let section = |(n, (of, name, rate, channels)): (usize, (Codec, &str, u32, u8))| {
+        let enabled = u8::from(of == codec);
+        format!("[audio_codec_{n}]\nmime={name}\nrate={rate}\nchannels={channels}\nenabled={enabled}\n\n")
+    };
+    all.into_iter().enumerate().map(section).collect()
 }

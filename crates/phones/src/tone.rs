@@ -1,12 +1,13 @@
-//! Tones in WAV files of 16 bits, one channel and 8 kHz, as the phones of the tests write and read them.
+//! Tones in WAV files of 16 bits, as the phones of the tests write and read them.
 
 use std::f64::consts::TAU;
 use std::path::Path;
 use std::time::Duration;
 
+/// Samples a second of the files that are written.
 const RATE: u32 = 8000;
-/// 100 ms: all tones of the tests have a whole number of periods in it.
-const WINDOW: usize = 800;
+/// Windows a second: all tones of the tests have a whole number of periods in 100 ms.
+const WINDOWS: u32 = 10;
 const HEADER: usize = 44;
 /// A quieter window is silence.
 const SILENCE: f64 = 100.0 * 100.0;
@@ -30,42 +31,46 @@ pub fn write(file: &Path, hertz: u32, seconds: u32) {
     std::fs::write(file, bytes).expect("a writable folder");
 }
 
-/// In how many windows of 100 ms of a file, which may be still written to, a tone is most of what is heard.
+/// In how many windows of 100 ms of a file with so many samples a second, which may be still written to, a tone is most
+/// of what is heard.
 #[must_use]
-pub fn windows(file: &Path, hertz: u32) -> usize {
-    heard(file, hertz).into_iter().filter(|heard| *heard).count()
+pub fn windows(file: &Path, rate: u32, hertz: u32) -> usize {
+    heard(file, rate, hertz).into_iter().filter(|heard| *heard).count()
 }
 
 /// The longest time without a tone between its first and its last window in a file; `None` if it is in none.
 #[must_use]
-pub fn longest_gap(file: &Path, hertz: u32) -> Option<Duration> {
-    let heard = heard(file, hertz);
+pub fn longest_gap(file: &Path, rate: u32, hertz: u32) -> Option<Duration> {
+    let heard = heard(file, rate, hertz);
     let (first, last) = (heard.iter().position(|heard| *heard)?, heard.iter().rposition(|heard| *heard)?);
     let gaps = heard[first..=last].split(|heard| *heard).map(<[bool]>::len);
     let longest = gaps.max().and_then(|windows| u32::try_from(windows).ok())?;
     Some(Duration::from_millis(100) * longest)
 }
 
-/// Whether a tone is most of what is heard, for each window of a file.
-fn heard(file: &Path, hertz: u32) -> Vec<bool> {
+/// Whether a tone is most of what is heard in the first channel, for each window of a file.
+fn heard(file: &Path, rate: u32, hertz: u32) -> Vec<bool> {
     let bytes = std::fs::read(file).unwrap_or_default();
+    let channels = bytes.get(22..24).map_or(0, |two| u16::from_le_bytes([two[0], two[1]]));
     let samples: Vec<f64> = bytes
         .get(HEADER..)
         .unwrap_or_default()
         .chunks_exact(2)
+        // Linphone, which records one channel, writes the header last.
+        .step_by(usize::from(channels.max(1)))
         .map(|pair| i16::from_le_bytes([pair[0], pair[1]]).into())
         .collect();
-    if let Some(rate) = bytes.get(24..28) {
-        // Linphone writes the header last.
-        let is_known = rate == RATE.to_le_bytes() || rate == [0; 4];
-        assert!(is_known, "{} is not at 8 kHz", file.display());
+    if let Some(written) = bytes.get(24..28) {
+        let is_known = written == rate.to_le_bytes() || written == [0; 4];
+        assert!(is_known, "{} is not at {rate} Hz", file.display());
     }
-    samples.chunks_exact(WINDOW).map(|window| is_mostly(window, hertz)).collect()
+    let window = (rate / WINDOWS) as usize;
+    samples.chunks_exact(window).map(|window| is_mostly(window, rate, hertz)).collect()
 }
 
-fn is_mostly(window: &[f64], hertz: u32) -> bool {
+fn is_mostly(window: &[f64], rate: u32, hertz: u32) -> bool {
     let energy: f64 = window.iter().map(|sample| sample * sample).sum();
-    let angle = |n: usize| TAU * f64::from(hertz) * n as f64 / f64::from(RATE);
+    let angle = |n: usize| TAU * f64::from(hertz) * n as f64 / f64::from(rate);
     let part = |wave: fn(f64) -> f64| -> f64 {
         window.iter().enumerate().map(|(n, sample)| sample * wave(angle(n))).sum()
     };
@@ -83,14 +88,28 @@ mod tests {
         let folder = tempfile::TempDir::new().expect("a folder");
         let file = folder.path().join("tone.wav");
         write(&file, 400, 2);
-        assert_eq!((windows(&file, 400), windows(&file, 1000)), (20, 0));
-        assert_eq!(longest_gap(&file, 1000), None);
+        assert_eq!((windows(&file, RATE, 400), windows(&file, RATE, 1000)), (20, 0));
+        assert_eq!(longest_gap(&file, RATE, 1000), None);
         let mut bytes = std::fs::read(&file).expect("a file");
-        let window = |n: usize| HEADER + n * WINDOW * 2;
+        let window = |n: usize| HEADER + n * 800 * 2;
         bytes[window(3)..window(4)].fill(0);
         bytes[window(9)..window(14)].fill(0);
         bytes[window(18)..].fill(0);
         std::fs::write(&file, bytes).expect("a writable folder");
-        assert_eq!((windows(&file, 400), longest_gap(&file, 400)), (12, Some(Duration::from_millis(500))));
+        let gap = longest_gap(&file, RATE, 400);
+        assert_eq!((windows(&file, RATE, 400), gap), (12, Some(Duration::from_millis(500))));
+    }
+
+    #[test]
+    fn first_channel_of_a_file_with_several_is_read() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("tone.wav");
+        write(&file, 400, 2);
+        let mut bytes = std::fs::read(&file).expect("a file");
+        let sound = bytes.split_off(HEADER);
+        bytes[22] = 2;
+        bytes.extend(sound.chunks_exact(2).flat_map(|pair| [pair[0], pair[1], 0, 0]));
+        std::fs::write(&file, bytes).expect("a writable folder");
+        assert_eq!(windows(&file, RATE, 400), 20);
     }
 }

@@ -15,7 +15,7 @@ pub mod opus;
 mod pitch;
 pub mod resample;
 #[cfg(test)]
-mod signal;
+pub(crate) mod signal;
 mod stretch;
 
 use std::time::Duration;

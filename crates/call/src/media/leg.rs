@@ -533,6 +533,9 @@ impl Leg {
 }
 
 #[cfg(test)]
+#[path = "leg_codecs_tests.rs"]
+mod codecs_tests;
+#[cfg(test)]
 #[path = "leg_handshake_tests.rs"]
 mod handshake_tests;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::sdp::{Fingerprint, Local, Negotiation, Offer, Path};
 const HERE: &str = "198.51.100.7:40000";
 
 /// A call in which the far end has offered this, and its leg, confirmed.
-fn leg(media: &str) -> (Negotiation, Leg) {
+pub(super) fn leg(media: &str) -> (Negotiation, Leg) {
     let mut call = Negotiation::new(Local {
         address: HERE.parse().expect("address"),
         session: 7,
@@ -29,7 +29,7 @@ fn agree(call: &mut Negotiation, media: &str) -> Plan {
     Plan::new(call.agreed().expect("an agreement"), None)
 }
 
-fn source() -> SocketAddr {
+pub(super) fn source() -> SocketAddr {
     "192.0.2.1:5004".parse().expect("address")
 }
 

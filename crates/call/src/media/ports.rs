@@ -46,10 +46,9 @@ pub(crate) enum PortError {
     },
 }
 
-/// The ports of a node.
+/// The ports of a node, at whichever of its addresses: a port that is taken at one is not given at another.
 #[derive(Debug)]
 pub(crate) struct PortPool {
-    address: IpAddr,
     range: RangeInclusive<u16>,
     clock: Clock,
     random: Randomness,
@@ -62,24 +61,19 @@ struct State {
 }
 
 impl PortPool {
-    pub(crate) fn new(
-        address: IpAddr,
-        range: RangeInclusive<u16>,
-        clock: Clock,
-        random: Randomness,
-    ) -> Arc<PortPool> {
+    pub(crate) fn new(range: RangeInclusive<u16>, clock: Clock, random: Randomness) -> Arc<PortPool> {
         let state = Mutex::new(State { pairs: Pairs::new(&range) });
-        Arc::new(PortPool { address, range, clock, random, state })
+        Arc::new(PortPool { range, clock, random, state })
     }
 
     /// Opens a port that no call needs: as [`PortPool::open`], but never the last free one of a range
     /// that calls are using.
-    pub(crate) fn open_spare(self: &Arc<PortPool>) -> Result<MediaPort, PortError> {
+    pub(crate) fn open_spare(self: &Arc<PortPool>, at: IpAddr) -> Result<MediaPort, PortError> {
         let (used, all) = self.count();
         if used > 0 && used + 1 >= all {
             return Err(self.exhausted());
         }
-        self.open()
+        self.open(at)
     }
 
     /// How many pairs are used, and how many there are.
@@ -89,12 +83,12 @@ impl PortPool {
     }
 
     /// Opens a free port at random: who does not see the call's signalling cannot know where its sound goes.
-    pub(crate) fn open(self: &Arc<PortPool>) -> Result<MediaPort, PortError> {
+    pub(crate) fn open(self: &Arc<PortPool>, at: IpAddr) -> Result<MediaPort, PortError> {
         let mut failure = self.exhausted();
         for _ in 0..MAX_TRIES {
             let taken = self.lock().pairs.take(self.clock.now(), (self.random)());
             let Some(port) = taken else { return Err(failure) };
-            let address = SocketAddr::new(self.address, port);
+            let address = SocketAddr::new(at, port);
             match bind_pair(address) {
                 Ok((socket, rtcp)) => {
                     return Ok(MediaPort { socket, rtcp, address, pool: Arc::clone(self) });
@@ -102,7 +96,7 @@ impl PortPool {
                 Err(source) => {
                     self.lock().pairs.give_back(self.clock.now(), port);
                     let (first, last) = (*self.range.start(), *self.range.end());
-                    failure = PortError::Refused { address: self.address, first, last, source };
+                    failure = PortError::Refused { address: at, first, last, source };
                 }
             }
         }
@@ -179,11 +173,36 @@ impl Drop for MediaPort {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::super::random;
     use super::*;
 
-    fn pool(host: u8, range: RangeInclusive<u16>) -> Arc<PortPool> {
-        PortPool::new([127, 91, 0, host].into(), range, Clock::start(), random::kernel)
+    /// The ports of a node, at one address.
+    struct Pool(Arc<PortPool>, IpAddr);
+
+    impl Pool {
+        fn open(&self) -> Result<MediaPort, PortError> {
+            self.0.open(self.1)
+        }
+
+        fn open_spare(&self) -> Result<MediaPort, PortError> {
+            self.0.open_spare(self.1)
+        }
+    }
+
+    fn pool(host: u8, range: RangeInclusive<u16>) -> Pool {
+        Pool(PortPool::new(range, Clock::start(), random::kernel), [127, 91, 0, host].into())
+    }
+
+    #[test]
+    fn ports_are_opened_at_the_address_that_is_asked_for() {
+        let pool = PortPool::new(30_000..=30_003, Clock::start(), random::kernel);
+        for at in [[127, 91, 0, 5].into(), Ipv6Addr::LOCALHOST.into()] {
+            let port = pool.open(at).expect("free");
+            let bound = [&port.socket, &port.rtcp].map(|socket| socket.local_addr().expect("local").ip());
+            assert_eq!((bound, port.address.ip()), ([at; 2], at));
+        }
     }
 
     #[test]

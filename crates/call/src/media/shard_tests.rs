@@ -481,3 +481,25 @@ fn report_says_what_was_sent_and_what_was_lost() {
     assert_eq!(report[52..56], [0x81, 202, 0, 3]);
     assert_eq!(report[60..66], *b"\x01\x04node");
 }
+
+/// A far end may use each payload type that was agreed, in the middle of its stream.
+#[test]
+fn others_hear_a_far_end_without_a_break_that_changes_its_law_of_g711() {
+    let mut world = World::new();
+    for leg in [1, 2, 3] {
+        world.join(leg, "a", Codec::Pcmu);
+    }
+    let mut both = plan(1, Codec::Pcmu, Direction::SendReceive);
+    both.receives.push(Format { payload_type: 8, content: Content::Sound(Codec::Pcma) });
+    world.change(1, both);
+    let mut say = |codec, expected: bool| {
+        for _ in 0..10 {
+            let heard = world.heard_after(1, &[(1, codec, 1000)]);
+            if expected {
+                near(&heard, &[(1, 0), (2, 1000), (3, 1000)]);
+            }
+        }
+    };
+    say(Codec::Pcmu, false);
+    [Codec::Pcmu, Codec::Pcma, Codec::Pcmu].into_iter().for_each(|codec| say(codec, true));
+}

@@ -4,11 +4,57 @@
 //! sent to (a host name, multicast, broadcast, a reserved or unspecified address, a link-local one, whose zone is
 //! unknown here) is no error: the call is answered, and this node sends to the source of what it receives.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::Connection;
 
 use super::description::Medium;
+
+/// A family of addresses. Media of one family does not reach the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address; that of an IPv4 one that is written as IPv6 is IPv4.
+    pub(crate) fn of(ip: IpAddr) -> Family {
+        if ip.to_canonical().is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+
+    /// The family that a description names.
+    fn named(name: &str) -> Option<Family> {
+        [Family::V4, Family::V6].into_iter().find(|family| family.to_string().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Family {
+    /// As descriptions name it (RFC 8866 section 5.7).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::V4 => "IP4",
+            Family::V6 => "IP6",
+        })
+    }
+}
+
+/// The families of the addresses that the far end names, in its order. None when it names no address, or the unspecified
+/// one.
+pub(super) fn families(medium: Medium<'_>) -> impl Iterator<Item = Family> {
+    connections(medium).filter_map(|connection| match connection.connection_address.parse::<IpAddr>() {
+        Ok(ip) => (!ip.to_canonical().is_unspecified()).then(|| Family::of(ip)),
+        Err(_) => Family::named(&connection.addrtype.to_string()),
+    })
+}
+
+/// Whether the far end may be reached from an address of ours: it names one of the same family, or none.
+pub(super) fn is_reachable(medium: Medium<'_>, ours: SocketAddr) -> bool {
+    families(medium).next().is_none() || families(medium).any(|family| family == Family::of(ours.ip()))
+}
 
 /// Where audio is sent to; `None` when the far end names no address that this node can send to.
 pub(super) fn of(medium: Medium<'_>, ours: SocketAddr) -> Option<SocketAddr> {

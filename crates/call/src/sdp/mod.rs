@@ -32,6 +32,7 @@ mod ours;
 
 pub(crate) mod body;
 
+pub(crate) use address::Family;
 pub(crate) use codecs::Content;
 pub(crate) use direction::Direction;
 pub(crate) use exported::NoSession;

@@ -19,7 +19,7 @@ use super::packet_time::{self, PacketTime};
 use super::rtcp::{self, Rtcp};
 use super::security::{self, Security};
 use super::unacceptable::Unacceptable;
-use super::{Direction, address, direction};
+use super::{Direction, Family, address, direction};
 
 /// What both ends agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,19 +91,33 @@ impl Negotiation {
         self.agreed.as_ref()
     }
 
+    /// The family of the addresses of both ends: for the whole call that of the first one of this node.
+    pub(crate) fn family(&self) -> Family {
+        Family::of(self.origin)
+    }
+
+    /// Whether an offer of the far end can be agreed to: its audio has not gone to the other family of addresses.
+    ///
+    /// # Errors
+    /// It has.
+    pub(crate) fn check(&self, offer: &Offer) -> Result<(), Unacceptable> {
+        let audio = offer.audio(self.ours.as_ref().map(|ours| ours.audio), self.local.address);
+        audio.map_or(Ok(()), |audio| offer::check_family(audio.medium, self.local.address))
+    }
+
     /// Our description as it was last made by an answer or an offer; empty before.
     pub(crate) fn description(&self) -> String {
         self.ours.as_ref().map_or_else(String::new, |ours| ours.write(&self.local, self.origin, self.version))
     }
 
-    /// Agrees to an offer of the far end; returns our answer. Takes the first codec of the far end that this node has,
-    /// and with it telephone events and comfort noise of the same clock rate. An offer of ours that waits for its
-    /// answer is withdrawn. `random` makes our key if one is needed.
+    /// Agrees to an offer of the far end; returns our answer. Takes the first codec of the far end that this node has and
+    /// whose packets are short enough for it, and with it telephone events and comfort noise of the same clock rate. An
+    /// offer of ours that waits for its answer is withdrawn. `random` makes our key if one is needed.
     pub(crate) fn answer_to(&mut self, offer: &Offer, random: &mut dyn Rng) -> String {
         self.is_offered = false;
         // The offer has a usable line, or it would not have been read.
-        if let Some(audio) = offer.audio(self.ours.as_ref().map(|ours| ours.audio))
-            && let Some((sent, chosen)) = choose(&audio.formats)
+        if let Some(audio) = offer.audio(self.ours.as_ref().map(|ours| ours.audio), self.local.address)
+            && let Some((sent, chosen)) = choose(audio.medium, &audio.formats)
         {
             let Audio { index, medium, means, .. } = audio;
             let mut give = |format: &Format| self.numbers.give(format.payload_type, format.content);
@@ -144,11 +158,12 @@ impl Negotiation {
         self.description()
     }
 
-    /// Agrees to the answer to our offer: sends the first codec of the answer and accepts all that are both in it and in
-    /// our offer. What was agreed before stays when the answer is refused.
+    /// Agrees to the answer to our offer: sends the first codec of the answer whose packets are short enough for the far
+    /// end, and accepts all that are both in it and in our offer. What was agreed before stays when the answer is refused.
     ///
     /// # Errors
-    /// We have offered nothing, or the answer is over the limits, malformed, or without our audio.
+    /// We have offered nothing, or the answer is over the limits, malformed, without our audio, or at an address of the
+    /// other family.
     pub(crate) fn apply_answer(&mut self, answer: &[u8]) -> Result<&Agreed, Unacceptable> {
         let is_offered = std::mem::take(&mut self.is_offered);
         let ours = self.ours.as_ref().filter(|_| is_offered).ok_or(Unacceptable::NotOffered)?;
@@ -162,10 +177,11 @@ impl Negotiation {
         let mut formats = formats::known_or(medium, by_number);
         formats.retain(|format| offered(format.content));
         offer::check_kind(medium)?;
+        offer::check_family(medium, self.local.address)?;
         let transport = ours.lines.get(ours.audio).map_or("", |line| &line.proto);
         let security = security::answered(medium, transport, &ours.means, self.agreed.as_ref())?;
         offer::check_codec(medium, &formats)?;
-        let sent = formats.iter().find_map(sound).ok_or(Unacceptable::NoAudio)?;
+        let (_, sent) = preferred(medium, &formats).ok_or(Unacceptable::NoAudio)?;
         let answered = |format: &&Format| formats.iter().any(|far| far.content == format.content);
         let receives = ours.formats.iter().filter(answered).copied().collect();
         let mux = ours.mux && rtcp::offers_mux(medium);
@@ -211,14 +227,22 @@ impl Negotiation {
     }
 }
 
-/// What an answer takes of the far end's formats: the first codec of ours, which is sent, and what goes beside it.
-fn choose(formats: &[Format]) -> Option<((Codec, u8), Vec<Format>)> {
-    let first = formats.iter().find(|format| sound(format).is_some())?;
-    let sent = sound(first)?;
+/// What an answer takes of the far end's formats: the codec that is sent, and what goes beside it.
+fn choose(medium: Medium<'_>, formats: &[Format]) -> Option<((Codec, u8), Vec<Format>)> {
+    let (format, sent) = preferred(medium, formats)?;
     let clock_rate = sent.0.clock_rate();
     let beside = [Content::Noise { clock_rate }, Content::Events { clock_rate }];
     let beside = beside.iter().filter_map(|content| formats.iter().find(|format| format.content == *content));
-    Some((sent, std::iter::once(first).chain(beside).copied().collect()))
+    Some((sent, std::iter::once(&format).chain(beside).copied().collect()))
+}
+
+/// The first codec of the far end, in its order, that has packets as short as it wants them at most (`maxptime`). If none
+/// has, it is the first one: that is Opus, of which every decoder takes the packets of this node.
+fn preferred(medium: Medium<'_>, formats: &[Format]) -> Option<(Format, (Codec, u8))> {
+    let codecs = || formats.iter().filter_map(|format| Some((*format, sound(format)?)));
+    let fits =
+        |(_, (codec, _)): &(Format, (Codec, u8))| packet_time::fits(medium, codecs::packet_times(*codec));
+    codecs().find(fits).or_else(|| codecs().next())
 }
 
 fn sound(format: &Format) -> Option<(Codec, u8)> {

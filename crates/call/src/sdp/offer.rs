@@ -1,5 +1,8 @@
 //! An offer of the far end, and which of its media lines is answered.
 
+use std::net::SocketAddr;
+
+use super::address::{self, Family};
 use super::codecs::Content;
 use super::description::{self, Description, Medium};
 use super::formats::{self, Format};
@@ -36,13 +39,31 @@ impl Offer {
         Err(nearest.unwrap_or(Unacceptable::NoAudio))
     }
 
-    /// The line that is answered: the one that carries the call's audio already, if it is still usable, else the first
-    /// that is protected, else the first that is usable.
-    pub(super) fn audio(&self, current: Option<usize>) -> Option<Audio<'_>> {
-        let usable_at = |index| usable(index, self.description.medium(index)?).ok();
-        let all = || (0..self.description.media().count()).filter_map(usable_at);
-        let protected = || all().find(|audio| audio.means != Means::Plain);
-        current.and_then(usable_at).or_else(protected).or_else(|| all().next())
+    /// The line that is answered by a node at this address: the one that carries the call's audio already, if it is still
+    /// usable, else the first that is protected, else the first that is usable; lines that are reachable come first.
+    pub(super) fn audio(&self, current: Option<usize>, ours: SocketAddr) -> Option<Audio<'_>> {
+        let current = current.and_then(|index| self.usable_at(index));
+        let unreachable = |audio: &Audio<'_>| !address::is_reachable(audio.medium, ours);
+        let first = || self.usable().min_by_key(|audio| (unreachable(audio), audio.means == Means::Plain));
+        current.or_else(first)
+    }
+
+    /// The families of the addresses of all lines that are usable, in the order in which the lines are preferred. None when
+    /// one of them may be of any.
+    pub(crate) fn families(&self) -> Vec<Family> {
+        let (plain, protected): (Vec<_>, Vec<_>) =
+            self.usable().partition(|audio| audio.means == Means::Plain);
+        let families = |audio: &Audio<'_>| address::families(audio.medium).collect::<Vec<_>>();
+        let all: Vec<_> = protected.iter().chain(&plain).map(families).collect();
+        if all.iter().any(Vec::is_empty) { Vec::new() } else { all.concat() }
+    }
+
+    fn usable(&self) -> impl Iterator<Item = Audio<'_>> {
+        (0..self.description.media().count()).filter_map(|index| self.usable_at(index))
+    }
+
+    fn usable_at(&self, index: usize) -> Option<Audio<'_>> {
+        usable(index, self.description.medium(index)?).ok()
     }
 }
 
@@ -65,6 +86,12 @@ pub(super) fn check_kind(medium: Medium<'_>) -> Result<(), Unacceptable> {
     is_audio.then_some(()).ok_or(Unacceptable::NoAudio)
 }
 
+/// Whether a media line may be reached from an address of ours.
+pub(super) fn check_family(medium: Medium<'_>, ours: SocketAddr) -> Result<(), Unacceptable> {
+    let other = address::families(medium).next().filter(|_| !address::is_reachable(medium, ours));
+    other.map_or(Ok(()), |family| Err(Unacceptable::Family(family)))
+}
+
 /// Whether one of the formats of a media line is a codec.
 pub(super) fn check_codec(medium: Medium<'_>, formats: &[Format]) -> Result<(), Unacceptable> {
     let has_codec = formats.iter().any(|format| matches!(format.content, Content::Sound(_)));
@@ -80,6 +107,7 @@ fn nearness(fault: &Unacceptable) -> u8 {
         Unacceptable::NoAudio
         | Unacceptable::TooLong { .. }
         | Unacceptable::Unreadable(_)
+        | Unacceptable::Family(_)
         | Unacceptable::NotOffered
         | Unacceptable::Body(_)
         | Unacceptable::Multipart(_) => 0,

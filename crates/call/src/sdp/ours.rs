@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::handover::message::ExportedLine;
 
+use super::address::Family;
 use super::description::{MAX_BYTES, Medium};
 use super::direction::Direction;
 use super::fingerprint::Fingerprint;
@@ -123,6 +124,5 @@ impl Ours {
 
 /// An address as `o=` and `c=` name it (RFC 8866 sections 5.2 and 5.7).
 fn connection(ip: IpAddr) -> String {
-    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
-    format!("IN {family} {ip}")
+    format!("IN {} {ip}", Family::of(ip))
 }

@@ -27,13 +27,25 @@ impl PacketTime {
 }
 
 /// What the far end wants to receive: the longest of `possible`, the packet times of a codec in milliseconds, that is
-/// not longer than it asks for.
+/// not longer than it asks for. If all are longer, it is the shortest: `ptime` is a wish, and a codec that is over the
+/// limit is only sent to a far end that has no other.
 pub(super) fn of(medium: Medium<'_>, possible: &[u8]) -> PacketTime {
     let asked = number(medium, "ptime").map_or(PacketTime::USUAL, PacketTime::up_to);
-    let most = number(medium, "maxptime").map_or(PacketTime::LONGEST, PacketTime::up_to);
-    let wanted = asked.min(most);
-    let possible = possible.iter().map(|milliseconds| PacketTime(*milliseconds));
-    possible.filter(|time| *time <= wanted).max().unwrap_or(PacketTime::SHORTEST)
+    let wanted = asked.min(limit(medium));
+    let possible = || possible.iter().map(|milliseconds| PacketTime(*milliseconds));
+    let longest = possible().filter(|time| *time <= wanted).max();
+    longest.or_else(|| possible().min()).unwrap_or(PacketTime::USUAL)
+}
+
+/// Whether one of `possible`, the packet times of a codec in milliseconds, is within the limit of the far end.
+pub(super) fn fits(medium: Medium<'_>, possible: &[u8]) -> bool {
+    let limit = limit(medium);
+    possible.iter().any(|milliseconds| PacketTime(*milliseconds) <= limit)
+}
+
+/// The longest packet that the far end can receive, which `maxptime` says.
+fn limit(medium: Medium<'_>) -> PacketTime {
+    number(medium, "maxptime").map_or(PacketTime::LONGEST, PacketTime::up_to)
 }
 
 /// The whole milliseconds of an attribute; RFC 8866 allows a fraction. Zero and what is no number say nothing.

@@ -3,6 +3,7 @@
 
 use crate::srtp::Suite;
 
+use super::address::Family;
 use super::codecs;
 
 /// The most characters of a warning's text.
@@ -45,6 +46,9 @@ pub(crate) enum Unacceptable {
         /// The formats of the far end.
         offered: String,
     },
+    /// Audio at an address of a family in which this node has none for it.
+    #[error("no media address of the family {0} here; offer an address of the other family")]
+    Family(Family),
     /// An answer to no offer.
     #[error("an answer came without an offer of this node")]
     NotOffered,
@@ -73,6 +77,7 @@ impl Unacceptable {
             | Unacceptable::NoSuite { .. }
             | Unacceptable::NoFingerprint
             | Unacceptable::NoCodec { .. }
+            | Unacceptable::Family(_)
             | Unacceptable::NotOffered => 488,
         }
     }
@@ -80,6 +85,7 @@ impl Unacceptable {
     /// The code of the Warning header (RFC 3261 section 20.43).
     pub(crate) fn warning_code(&self) -> u16 {
         match self {
+            Unacceptable::Family(_) => 301,
             Unacceptable::Transport(_) => 302,
             Unacceptable::NoAudio => 304,
             Unacceptable::NoCodec { .. } => 305,

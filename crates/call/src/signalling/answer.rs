@@ -15,7 +15,7 @@ use crate::audio::TICK;
 use crate::dial::DialError;
 use crate::handover::{Changed, NotTakenOver};
 use crate::media::leg::Plan;
-use crate::sdp::{Local, Negotiation};
+use crate::sdp::{Family, Local, Negotiation};
 
 use super::agent::UserAgent;
 use super::call::{Call, Import, Media, Progress, Purpose, Received};
@@ -38,7 +38,8 @@ impl UserAgent {
         let Progress::Opening { tries, .. } = call.progress else { return };
         call.progress = Progress::Opening { tries: tries + 1, retry: None };
         call.media = Media::Port;
-        self.outputs.push(Output::OpenPort { call: call.id, spare: call.purpose == Purpose::Probe });
+        let (at, spare) = (self.media_address(call), call.purpose == Purpose::Probe);
+        self.outputs.push(Output::OpenPort { call: call.id, at, spare });
     }
 
     /// There is no port for a new call. The response to a caller says no more than that; that to a probe says why.
@@ -77,7 +78,7 @@ impl UserAgent {
 
     /// The media port of a call is open.
     pub(super) fn on_port(&mut self, call: &mut Call, address: SocketAddr) {
-        let address = SocketAddr::new(self.settings.advertised.unwrap_or(address.ip()), address.port());
+        let address = self.described(call, address);
         match call.progress {
             Progress::Opening { .. } => self.take_port(call, address),
             Progress::Importing(Import::Opening) => self.probe_far_end(call, address),
@@ -93,6 +94,17 @@ impl UserAgent {
             | Progress::Ending { .. }
             | Progress::Over => {}
         }
+    }
+
+    /// A media address of ours as a session description names it: by the outer address of a NAT, if there is one for its
+    /// family. A probe comes from this side of that NAT.
+    fn described(&self, call: &Call, address: SocketAddr) -> SocketAddr {
+        let outer = match call.purpose {
+            Purpose::Caller => self.settings.advertised,
+            Purpose::Probe => None,
+        };
+        let outer = outer.filter(|outer| Family::of(*outer) == Family::of(address.ip()));
+        SocketAddr::new(outer.unwrap_or(address.ip()), address.port())
     }
 
     /// A new call has its port: it rings, or is answered at once. One that this node dials begins to be tried.

@@ -53,6 +53,7 @@ impl UserAgent {
         if offer.is_some() && call.awaits_answer() {
             return Err(Response::new(491, Vec::new()));
         }
+        self.check_family(call, offer.as_ref())?;
         Ok((offer, self.agree_timer(request)?))
     }
 }

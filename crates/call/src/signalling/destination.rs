@@ -82,7 +82,7 @@ impl UserAgent {
 
     /// What requests to an address go over that nothing has come from yet. A connection is opened when one is sent.
     pub(super) fn flow_to(&self, protocol: Protocol, remote: SocketAddr) -> Option<Flow> {
-        let local = self.own_address(protocol)?;
+        let local = self.own_address_towards(protocol, remote.ip())?;
         let link = match protocol {
             Protocol::Udp => Link::Datagrams,
             Protocol::Stream(stream) => Link::Connection(stream, NO_CONNECTION),

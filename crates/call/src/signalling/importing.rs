@@ -66,6 +66,9 @@ impl UserAgent {
         }
         let flow = self.import_flow(&path)?;
         let negotiation = Negotiation::import(&session, media_path(flow), self.certificate)?;
+        let at = self
+            .of_family(negotiation.family(), flow.local.ip())
+            .ok_or(NoSession("there is no media address of its family"))?;
         let received = import_received(&negotiation, &received)?;
         let dialog = import_dialog(dialog)?;
         if let (Some(address), Ok(hop)) = (path.next_hop, dialog.next_hop()) {
@@ -101,7 +104,7 @@ impl UserAgent {
             dialling: None,
             authorizations: Authorizations::default(),
         });
-        self.outputs.push(Output::OpenPort { call: call_id, spare: false });
+        self.outputs.push(Output::OpenPort { call: call_id, at, spare: false });
         Ok(call_id)
     }
 

@@ -97,6 +97,8 @@ pub(crate) enum Output {
     OpenPort {
         /// For which call.
         call: Participant,
+        /// At which address.
+        at: IpAddr,
         /// A probe never takes the last port that a caller could need.
         spare: bool,
     },

@@ -9,12 +9,12 @@
 //! clock, and starts no task.
 //!
 //! Reading order: `input`, `call` and `calls` (the data), `agent` (which event goes where), `outside` (a request that
-//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `ringing`, `answer`, `within`
-//! (a request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that moves to another
-//! process); `registrar` and `dialling` (calls to the outside) beside them.
+//! begins a call, or belongs to none), `challenge` with `authentication` (who sends it), `media_address`, `ringing`,
+//! `answer`, `within` (a request of a call), `change`, `refresh`, `ending`, and `exporting` and `importing` (a call that
+//! moves to another process); `registrar` and `dialling` (calls to the outside) beside them.
 //!
-//! Not there: records of DNS but for addresses (RFC 3263 has NAPTR and SRV), and reliable provisional responses of the
-//! far end.
+//! Not there: a call that changes from IPv4 to IPv6 or back, targets of both families in one call that is dialled, records
+//! of DNS but for addresses (RFC 3263 has NAPTR and SRV), and reliable provisional responses of the far end.
 
 mod agent;
 mod answer;
@@ -32,6 +32,7 @@ pub(crate) mod fuzz;
 mod headers;
 mod importing;
 mod input;
+mod media_address;
 mod names;
 mod outside;
 mod random;

@@ -139,7 +139,7 @@ impl UserAgent {
 
     /// Begins a call that is admitted, or refuses it for what it says.
     fn begin(&mut self, purpose: Purpose, received: Received) {
-        let terms = match self.terms(purpose, &received.request) {
+        let terms = match self.terms(purpose, &received) {
             Ok(terms) => terms,
             Err(Refused { response, count }) => {
                 self.count(purpose, count);
@@ -180,7 +180,8 @@ impl UserAgent {
         self.calls.insert(call);
     }
 
-    fn terms(&self, purpose: Purpose, invite: &Request) -> Result<Terms, Refused> {
+    fn terms(&self, purpose: Purpose, received: &Received) -> Result<Terms, Refused> {
+        let invite = &received.request;
         let not_acceptable = |response| Refused { response, count: |stats| stats.not_acceptable += 1 };
         if let Some(lacking) = headers::lacking(invite) {
             return Err(not_acceptable(Response::of_lacking(lacking)));
@@ -199,6 +200,7 @@ impl UserAgent {
             return Err(not_acceptable(Response::of_unread_description()));
         }
         let offer = read_offer(invite).map_err(not_acceptable)?;
+        self.check_families(offer.as_ref(), received.arrival.flow).map_err(not_acceptable)?;
         let timer = self.agree_timer(invite).map_err(not_acceptable)?;
         Ok(Terms { room, offer, timer })
     }

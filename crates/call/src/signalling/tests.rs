@@ -6,6 +6,7 @@ pub(crate) mod device;
 mod dialled;
 mod dialling;
 mod dialling_devices;
+mod families;
 pub(crate) mod far_end;
 mod handover;
 mod keys;

@@ -114,8 +114,13 @@ pub struct Caller {
 
 impl Caller {
     pub async fn new(engine: &CallEngine, ip: IpAddr, id: &str) -> Caller {
+        Caller::of(engine.sip_address(), ip, id).await
+    }
+
+    /// A caller that reaches a node at this address.
+    pub async fn of(node: SocketAddr, ip: IpAddr, id: &str) -> Caller {
         let sip = UdpSocket::bind((ip, 0)).await.expect("bind");
-        sip.connect(engine.sip_address()).await.expect("connect");
+        sip.connect(node).await.expect("connect");
         let rtp = UdpSocket::bind((ip, 0)).await.expect("bind");
         let (id, alias) = (id.to_owned(), "meet".to_owned());
         Caller { sip, rtp, id, alias, to_tag: String::new(), sequence: 1, media: None, sent: 0 }
@@ -135,8 +140,9 @@ impl Caller {
 
     pub fn offer(&self, codec: Codec, direction: &str) -> String {
         let rtp = self.rtp.local_addr().expect("local");
+        let family = if rtp.is_ipv4() { "IP4" } else { "IP6" };
         format!(
-            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\na={direction}\r\n",
+            "v=0\r\no=- 1 {} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\na={direction}\r\n",
             self.sequence,
             rtp.port(),
             codec.offered_payload_type(),

@@ -32,6 +32,11 @@ impl SentBy {
         Host::new(&self.host).expect("the host was checked when it was set")
     }
 
+    /// Whether it may be reached by those who reach this address: it is of the same family, or a name.
+    fn is_reached_like(&self, local: IpAddr) -> bool {
+        self.host().address().is_none_or(|address| address.to_canonical().is_ipv4() == local.is_ipv4())
+    }
+
     /// The port.
     pub const fn port(&self) -> u16 {
         self.port
@@ -57,7 +62,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// The address, which may be a wildcard. One of IPv6 takes IPv4 as well.
     pub address: SocketAddr,
-    /// What others are given instead of the address, such as the outer address of a NAT that maps one to one.
+    /// What others are given instead of the address, such as the outer address of a NAT that maps one to one. An address is
+    /// given to peers of its family alone.
     pub advertised: Option<SentBy>,
 }
 
@@ -73,7 +79,9 @@ impl Listeners {
         let fits =
             |listener: &&Listener| listener.protocol == protocol && covers(listener.address.ip(), local);
         match self.0.iter().find(fits) {
-            Some(Listener { advertised: Some(advertised), .. }) => advertised.clone(),
+            Some(Listener { advertised: Some(advertised), .. }) if advertised.is_reached_like(local) => {
+                advertised.clone()
+            }
             Some(listener) => SocketAddr::new(local, listener.address.port()).into(),
             None => SocketAddr::new(local, protocol.default_port()).into(),
         }

@@ -239,6 +239,18 @@ fn peer_is_told_the_address_that_it_can_reach() {
     // A listener of IPv4 takes nothing of IPv6.
     assert_eq!(described(&some, Protocol::TCP, "2001:db8::2"), "[2001:db8::2]:5060");
     assert_eq!(described(&some, Protocol::TLS, "10.0.0.2"), "10.0.0.2:5061");
+    // The outer address of a NAT is not reached over the other family; a name may be.
+    for (outer, four, six) in [
+        ("203.0.113.5", "203.0.113.5:5060", "[2001:db8::2]:5080"),
+        ("2001:db8::5", "10.0.0.2:5080", "[2001:db8::5]:5060"),
+        ("node.example", "node.example:5060", "node.example:5060"),
+    ] {
+        let outer = if outer.contains(':') { format!("[{outer}]") } else { outer.into() };
+        let both = [listener(Protocol::Udp, "[::]:5080", Some((&outer, 5060)))];
+        assert_eq!(described(&both, Protocol::Udp, "10.0.0.2"), four);
+        assert_eq!(described(&both, Protocol::Udp, "::ffff:10.0.0.2"), four);
+        assert_eq!(described(&both, Protocol::Udp, "2001:db8::2"), six);
+    }
     assert!(SentBy::new("a b", 5060).is_err());
     assert_eq!(settings().listeners.0.len(), 3);
 }

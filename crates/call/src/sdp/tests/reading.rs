@@ -134,7 +134,28 @@ fn packet_time_is_one_that_the_codec_has() {
     };
     check(&[10, 20, 30, 40, 50, 60], 50);
     check(&[10, 20, 40, 60], 40);
-    check(&[60], 10);
+    check(&[60], 60);
+}
+
+#[test]
+fn codec_whose_packets_are_too_long_is_taken_if_there_is_no_other_and_moves_with_its_call() {
+    let check = |formats: &str, attributes: &str, expected: (Codec, usize)| {
+        let media =
+            format!("m=audio 5004 RTP/AVP {formats}\r\na=rtpmap:111 opus/48000/2\r\n{attributes}\r\n");
+        let mut call = call();
+        let (_, agreed) = answer_in(&mut call, &media);
+        assert_eq!((agreed.codec, agreed.packet_time.milliseconds()), expected, "{media}");
+        let exported = call.export().expect("an agreement");
+        assert!(Negotiation::import(&exported, Path::Open, Fingerprint::of(b"node")).is_ok(), "{media}");
+    };
+    // How long packets should be is a wish, how long they may be is a limit (RFC 8866 section 6.4).
+    check("111 9", "a=ptime:10", (Codec::Opus, 20));
+    check("111 9", "a=ptime:40", (Codec::Opus, 20));
+    check("111 9", "a=maxptime:19", (Codec::G722, 10));
+    check("111 9", "a=maxptime:20", (Codec::Opus, 20));
+    check("111 0 9", "a=ptime:20\r\na=maxptime:10", (Codec::Pcmu, 10));
+    check("111", "a=maxptime:10", (Codec::Opus, 20));
+    check("111 18", "a=maxptime:3", (Codec::Opus, 20));
 }
 
 #[test]

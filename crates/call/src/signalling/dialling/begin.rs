@@ -1,9 +1,11 @@
 //! How a call to the outside begins: whether it may, and whom it can reach.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sip::draft::{SentAddress, escaped_user};
 use sip::transport::flow::{Flow, Protocol};
+use sip::transport::next_hop::NextHop;
 use sip::uri::Uri;
 
 use crate::admission::Admission;
@@ -65,7 +67,7 @@ impl UserAgent {
             deferred: None,
             dialog: None,
             secure: false,
-            flow: self.nowhere(),
+            flow: dialling.targets.first().map_or_else(|| self.nowhere(), |target| self.flow_of(target)),
             is_translated: false,
             session: self.random.number() >> 1,
             offer: None,
@@ -132,6 +134,18 @@ impl UserAgent {
                 let host = self.listeners().sent_by(Protocol::Udp, self.nowhere().local.ip());
                 format!("sip:{}@{host}", escaped_user(alias.as_bytes()))
             }
+        }
+    }
+
+    /// What the INVITE to a target goes over, as far as that is known before a name is resolved.
+    fn flow_of(&self, target: &Target) -> Flow {
+        let by_uri = || {
+            let hop = NextHop::of(Uri::new(target.uri.as_bytes()).ok()?).ok()?;
+            self.flow_to(hop.protocol, SocketAddr::new(hop.host.address()?, hop.port))
+        };
+        match target.by {
+            By::Registration { flow, .. } => flow,
+            By::Uri | By::Redirection => by_uri().unwrap_or_else(|| self.nowhere()),
         }
     }
 

@@ -50,6 +50,11 @@ impl Targets {
         Targets { left, known }
     }
 
+    /// The first one of those that are left.
+    pub(super) fn first(&self) -> Option<&Target> {
+        self.left.front()
+    }
+
     /// The next one to be tried.
     pub(super) fn next(&mut self) -> Option<Target> {
         self.left.pop_front()

@@ -53,8 +53,6 @@ pub(crate) struct World {
     /// What was reported of calls that are moved.
     pub(crate) reports: Vec<Handover>,
     pub(crate) sip: SocketAddr,
-    /// The address of every media port.
-    pub(crate) media: SocketAddr,
     /// What DNS knows.
     pub(crate) names: BTreeMap<String, IpAddr>,
 }
@@ -95,7 +93,7 @@ impl World {
             room("Odd", "team room", Callers::Anyone),
             room("Board", "board", Callers::Accounts),
         ]);
-        let (sip, media) = (settings.sip, SocketAddr::new(settings.media, 40_000));
+        let sip = settings.sip;
         let agent = UserAgent::new(settings, listeners, rooms, Admission::Open, [1; 32]);
         World {
             agent,
@@ -105,7 +103,6 @@ impl World {
             done: Vec::new(),
             opening: Vec::new(),
             reports: Vec::new(),
-            media,
             sip,
             names: BTreeMap::new(),
         }
@@ -125,8 +122,8 @@ impl World {
                 self.sent.push((flow, String::from_utf8_lossy(&bytes).into_owned()));
                 Vec::new()
             }
-            Output::OpenPort { call, .. } => match &self.ports {
-                Ports::Open => vec![Input::PortOpened { call, address: self.media }],
+            Output::OpenPort { call, at, .. } => match &self.ports {
+                Ports::Open => vec![Input::PortOpened { call, address: SocketAddr::new(at, 40_000) }],
                 Ports::None(why) => vec![Input::NoPort { call, why: why.clone() }],
                 Ports::Pending => Vec::new(),
             },

@@ -6,7 +6,7 @@ mod notation;
 
 use crate::rooms::{Callers, Room, Rooms};
 
-use super::kit::{PHONE, World};
+use super::kit::{PHONE, World, settings};
 use super::user::{account, accounts};
 
 /// What each is answered. Of two answers that a section allows it is the stricter. The long request is longer than the
@@ -37,7 +37,9 @@ fn aliases() -> Vec<String> {
 
 /// The statuses of all answers to a message, one after the other.
 fn answers(bytes: &[u8]) -> String {
-    let mut world = World::new();
+    let mut settings = settings();
+    settings.media_v6 = Some([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into());
+    let mut world = World::with(settings);
     world.agent.set_accounts(accounts([account("ann", &["ann"])]));
     let room = Room { name: "Ward".into(), aliases: aliases(), callers: Callers::Anyone };
     world.agent.set_rooms(Rooms::new([room]));
