@@ -7,6 +7,7 @@
 
 mod caller;
 mod habits;
+mod ledger;
 mod moving;
 mod network;
 mod node;
@@ -85,7 +86,8 @@ fn each_promise_that_is_broken_is_noticed() {
         (Sabotage::MixOwnSound, "does not hear"),
         (Sabotage::SendToStranger, "a stranger"),
         (Sabotage::HangUpInMaintenance, "ended by the node"),
-        (Sabotage::CountNothing, "are counted"),
+        (Sabotage::CountTooFew, "are counted"),
+        (Sabotage::CountTooMany, "are counted"),
         (Sabotage::RefuseCalls, "was refused"),
         (Sabotage::PassTheProxy, "past its proxy"),
         (Sabotage::ForgetTheProxy, "without its Route"),

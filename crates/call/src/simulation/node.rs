@@ -39,7 +39,8 @@ impl World {
 
     /// The calls that the node counts.
     pub(super) fn counted(&self) -> usize {
-        if self.sabotage == Sabotage::CountNothing { 0 } else { self.agent.counted().0 as usize }
+        let counted = self.agent.counted().0 as usize;
+        if self.sabotage == Sabotage::CountTooFew { counted.saturating_sub(1) } else { counted }
     }
 
     fn perform(&mut self, output: Output) -> Result<Option<Input>, String> {
@@ -74,7 +75,7 @@ impl World {
                 self.shard.handle(now, MediaInput::Change { leg: LegId(call.0), plan });
                 None
             }
-            Output::Release(call) => Some(self.release(call)),
+            Output::Release(call) => self.release(call),
             Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             // No call of these worlds is moved: see `moving`.
             Output::HandOut(_)
@@ -92,6 +93,7 @@ impl World {
             text = text.replace(&format!("\r\nRoute: {}\r\n", proxy::ROUTE), "\r\n");
         }
         self.note(&text);
+        self.ledger.sent(self.now, bytes);
         if text.starts_with("INVITE ") {
             self.see("refresh of the node");
         }
@@ -131,13 +133,13 @@ impl World {
         TransportInput::Opened { peer, flow }
     }
 
-    fn release(&mut self, call: Participant) -> Input {
+    fn release(&mut self, call: Participant) -> Option<Input> {
         self.ports.remove(&call);
         if self.sabotage != Sabotage::KeepLegs {
             let leg = LegId(call.0);
             self.legs.remove(&leg);
             self.shard.handle(Time(self.now), MediaInput::Leave { leg });
         }
-        Input::Released(call)
+        (self.sabotage != Sabotage::CountTooMany).then_some(Input::Released(call))
     }
 }

@@ -13,14 +13,13 @@ use super::world::World;
 /// How much of what was heard must be right: the first packets are from before all sound has begun.
 const RIGHT: f64 = 0.7;
 
-/// The node counts at least the calls that callers are in, and no more than there are callers.
+/// The node counts the calls that it has begun and not ended, at every moment: a drain waits for that number (R4).
 pub(super) fn count_is_the_truth(world: &World) -> Result<(), String> {
-    let up = world.callers.iter().filter(|caller| caller.state == State::Up).count();
-    let counted = world.counted();
-    if (up..=world.callers.len()).contains(&counted) {
+    let (truth, counted) = (world.ledger.truth(world.now), world.counted());
+    if truth.allows(counted) {
         Ok(())
     } else {
-        Err(format!("at {} ms {up} callers are in calls, and {counted} are counted", world.now))
+        Err(format!("at {} ms there are {truth:?}, and {counted} are counted", world.now))
     }
 }
 

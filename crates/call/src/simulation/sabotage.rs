@@ -14,8 +14,10 @@ pub(super) enum Sabotage {
     SendToStranger,
     /// Maintenance mode ends calls.
     HangUpInMaintenance,
-    /// The count of calls stays at none.
-    CountNothing,
+    /// The newest call is not counted.
+    CountTooFew,
+    /// Calls are counted whose media port is closed: the count never falls.
+    CountTooMany,
     /// New calls are refused.
     RefuseCalls,
     /// Its requests go past the proxy of a call.

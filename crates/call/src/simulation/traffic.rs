@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use sip::framer::Frame;
 use sip::message;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Link};
@@ -117,6 +118,7 @@ impl World {
                 return Ok(());
             }
             let read = message::datagram(text.as_bytes());
+            read.iter().for_each(|message| self.ledger.arrived(message));
             let input = TransportInput::Datagram { local: to, remote: from, read };
             return self.act(|agent, now| agent.handle(now, Input::Transport(input)));
         }
@@ -144,6 +146,9 @@ impl World {
     fn take(&mut self, arrived: Arrived) -> Result<(), String> {
         match arrived {
             Arrived::AtNode { connection, frames } => frames.into_iter().try_for_each(|frame| {
+                if let Frame::Message(message) = &frame {
+                    self.ledger.arrived(message);
+                }
                 let input = TransportInput::Frame { connection, frame };
                 self.act(|agent, now| agent.handle(now, Input::Transport(input)))
             }),

@@ -18,6 +18,7 @@ use crate::signalling::kit::NODE;
 
 use super::caller::{Caller, State};
 use super::habits::{Access, Habits};
+use super::ledger::Ledger;
 use super::network::{Network, Quality, SPARED};
 use super::oracle;
 use super::sabotage::Sabotage;
@@ -55,6 +56,7 @@ pub(super) struct World {
     pub(super) translator: Translator,
     /// The proxy forwards nothing before.
     pub(super) proxy_from: u64,
+    pub(super) ledger: Ledger,
     pub(super) shard: Shard,
     /// The legs in the conference, and the port that each has.
     pub(super) legs: BTreeMap<LegId, SocketAddr>,
@@ -80,6 +82,7 @@ impl World {
             now: 1000,
             shard: Shard::new(Duration::from_secs(60), "node".into()),
             agent,
+            ledger: Ledger::default(),
             callers,
             trace: 0,
             sabotage,
