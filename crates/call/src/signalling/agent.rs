@@ -206,6 +206,19 @@ impl UserAgent {
             + self.layer.load().entries
     }
 
+    /// How many dialogs there are, and how many lead to a call: as many.
+    #[cfg(test)]
+    pub(crate) fn dialogs(&self) -> [usize; 2] {
+        [self.dialogs.count(), self.by_dialog.len()]
+    }
+
+    /// The transaction that began first, of those that there are and those that something is kept of.
+    #[cfg(test)]
+    pub(crate) fn oldest_transaction(&self) -> Option<TransactionId> {
+        let first = [self.by_invite.keys().min(), self.requests.keys().min(), self.late_answers.keys().min()];
+        first.into_iter().flatten().copied().chain(self.layer.load().oldest).min()
+    }
+
     /// The Call-ID of a call that has a dialog.
     #[cfg(test)]
     pub(crate) fn call_id_of(&self, call: Participant) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The calls of the node as their far ends know them, by the messages that pass. Its count is held against this.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use sip::headers::Headers;
 use sip::message::{self, Message, Request, Response};
@@ -24,14 +25,26 @@ enum Standing {
 /// How many calls there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Truth {
-    pub(super) live: usize,
-    pub(super) closing: usize,
+    live: usize,
+    silent: usize,
+    closing: usize,
 }
 
 impl Truth {
-    /// Whether so many calls, or what each call has one of, can be right.
-    pub(super) fn allows(self, count: usize) -> bool {
-        (self.live..=self.live + self.closing).contains(&count)
+    /// How many calls the node may count.
+    pub(super) fn calls(self) -> RangeInclusive<usize> {
+        let begun = self.live + self.silent;
+        begun..=begun + self.closing
+    }
+
+    /// How many dialogs it may have. An answer that begins one may wait for a connection.
+    pub(super) fn dialogs(self) -> RangeInclusive<usize> {
+        self.live..=self.live + self.silent + self.closing
+    }
+
+    /// How many media ports it must have: they are closed before a BYE is sent or answered.
+    pub(super) fn ports(self) -> usize {
+        self.live + self.silent
     }
 }
 
@@ -59,8 +72,8 @@ impl Ledger {
     pub(super) fn truth(&self, now: u64) -> Truth {
         let count = |is: fn(&Standing, u64) -> bool| self.calls.values().filter(|call| is(call, now)).count();
         Truth {
-            live: count(|call, _| matches!(call, Standing::Live { .. }))
-                + self.silent.values().filter(|silent| **silent == Silent::Yes).count(),
+            live: count(|call, _| matches!(call, Standing::Live { .. })),
+            silent: self.silent.values().filter(|silent| **silent == Silent::Yes).count(),
             closing: count(|call, now| matches!(call, Standing::Closing { until } if now <= *until)),
         }
     }
@@ -136,7 +149,7 @@ mod tests {
     use crate::signalling::kit::{Phone, response};
 
     fn truth(live: usize, closing: usize) -> Truth {
-        Truth { live, closing }
+        Truth { live, silent: 0, closing }
     }
 
     /// A response of the node to a request of a phone.
@@ -178,7 +191,7 @@ mod tests {
         let invite = message::datagram(phone.invite("").as_bytes()).expect("a request");
         ledger.arrived(&invite);
         answered(&mut ledger, &phone.invite(""), "100 Trying");
-        assert_eq!(ledger.truth(0), truth(1, 0));
+        assert_eq!(ledger.truth(0), Truth { silent: 1, ..truth(0, 0) });
         answered(&mut ledger, &phone.invite(""), "487 Request Terminated");
         ledger.arrived(&invite);
         assert_eq!(ledger.truth(0), truth(0, 0), "it comes again");
@@ -195,7 +208,6 @@ mod tests {
         let answer = response(&bye, "481 Gone", "", "");
         ledger.arrived(&message::datagram(answer.as_bytes()).expect("a response"));
         assert_eq!(ledger.truth(100), truth(0, 0));
-        assert!(truth(2, 1).allows(2) && truth(2, 1).allows(3));
-        assert!(!truth(2, 1).allows(1) && !truth(2, 1).allows(4));
+        assert_eq!((truth(2, 1).calls(), truth(2, 1).ports()), (2..=3, 2));
     }
 }

@@ -82,6 +82,8 @@ fn world_is_the_same_for_the_same_seed() {
 fn each_promise_that_is_broken_is_noticed() {
     for (sabotage, expected) in [
         (Sabotage::KeepLegs, "outlives"),
+        (Sabotage::KeepDialogs, "outlives"),
+        (Sabotage::KeepTransaction, "has been the oldest"),
         (Sabotage::LoseStart, "does not hear"),
         (Sabotage::MixOwnSound, "does not hear"),
         (Sabotage::SendToStranger, "a stranger"),

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use sip::transaction::TransactionId;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Flow, Link, Peer};
 
@@ -34,7 +35,24 @@ impl World {
             let now = Time(self.now);
             outputs = inputs.into_iter().flat_map(|input| self.agent.handle(now, input)).collect();
         }
-        oracle::count_is_the_truth(self)
+        self.note_oldest();
+        oracle::count_is_the_truth(self)?;
+        oracle::nothing_outlives_its_call(self)
+    }
+
+    fn note_oldest(&mut self) {
+        let kept = (self.sabotage == Sabotage::KeepTransaction).then_some(TransactionId(1));
+        let oldest = kept.or(self.agent.oldest_transaction());
+        if oldest != self.oldest.map(|(transaction, _)| transaction) {
+            self.oldest = oldest.map(|transaction| (transaction, self.now));
+        }
+    }
+
+    /// The dialogs that the node has, and those that lead to a call.
+    pub(super) fn dialogs(&self) -> [usize; 2] {
+        let [dialogs, lead_to_calls] = self.agent.dialogs();
+        let kept = if self.sabotage == Sabotage::KeepDialogs { self.begun() } else { dialogs };
+        [kept, lead_to_calls]
     }
 
     /// The calls that the node counts.

@@ -6,6 +6,10 @@ pub(super) enum Sabotage {
     None,
     /// A leg stays in its conference after its call.
     KeepLegs,
+    /// A dialog stays after its call.
+    KeepDialogs,
+    /// The first transaction is kept for ever.
+    KeepTransaction,
     /// A call that is confirmed sends no sound.
     LoseStart,
     /// A caller's sound is mixed in under another name, so that it hears itself.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::transaction::TransactionId;
 use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
 
@@ -28,6 +29,8 @@ use super::translator::{Binding, Outside, Translator};
 /// Who forges.
 pub(super) const STRANGER: &str = "203.0.113.66:6666";
 const CALLERS: usize = 4;
+/// The port below that of the first call.
+const FIRST_PORT: u16 = 40_000;
 /// How long callers do something at random, over a bad network, in milliseconds.
 const UNREST: u64 = 20_000;
 /// How long all that is under way takes to end over a fair network.
@@ -57,6 +60,8 @@ pub(super) struct World {
     /// The proxy forwards nothing before.
     pub(super) proxy_from: u64,
     pub(super) ledger: Ledger,
+    /// The transaction that has begun first, and since when it is that.
+    pub(super) oldest: Option<(TransactionId, u64)>,
     pub(super) shard: Shard,
     /// The legs in the conference, and the port that each has.
     pub(super) legs: BTreeMap<LegId, SocketAddr>,
@@ -83,6 +88,7 @@ impl World {
             shard: Shard::new(Duration::from_secs(60), "node".into()),
             agent,
             ledger: Ledger::default(),
+            oldest: None,
             callers,
             trace: 0,
             sabotage,
@@ -93,7 +99,7 @@ impl World {
             proxy_from: 0,
             legs: BTreeMap::new(),
             ports: BTreeMap::new(),
-            last_port: 40_000,
+            last_port: FIRST_PORT,
             bound_before: BTreeMap::new(),
             seen: BTreeMap::new(),
         }
@@ -107,6 +113,11 @@ impl World {
     /// How many calls were confirmed.
     pub(super) fn carried(&self) -> u64 {
         self.agent.stats().carried
+    }
+
+    /// How many calls have had a media port.
+    pub(super) fn begun(&self) -> usize {
+        usize::from(self.last_port - FIRST_PORT) / 2
     }
 
     /// How many callers are in a call.
