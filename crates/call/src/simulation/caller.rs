@@ -6,6 +6,7 @@ use crate::audio::{Codec, FRAME_SAMPLES};
 use crate::rtp::Header;
 use crate::signalling::kit::{Phone, header, response};
 
+use super::guest::Guest;
 use super::habits::{Access, Habits};
 use super::requests::{Requests, Transport};
 
@@ -36,6 +37,8 @@ pub(super) enum By {
 pub(super) struct Caller {
     pub(super) number: usize,
     pub(super) habits: Habits,
+    /// Its call has to be refused.
+    pub(super) guest: Option<Guest>,
     pub(super) phone: Phone,
     pub(super) state: State,
     pub(super) level: i16,
@@ -48,6 +51,8 @@ pub(super) struct Caller {
     pub(super) heard: Vec<i16>,
     /// What should not have happened to a request of it.
     pub(super) fault: Option<String>,
+    /// The response that has refused its call.
+    pub(super) refusal: String,
     requests: Requests,
     /// Its next 2xx to the INVITE has an offer, so that the ACK has the answer.
     owes_answer: bool,
@@ -70,20 +75,29 @@ impl Caller {
         Caller {
             number,
             habits,
+            guest: None,
             phone,
             state: State::Idle,
-            level: 1000 << number,
+            level: 1000 << (number % 4),
             node: None,
             direction: "sendrecv",
             agreed: (0, "sendrecv"),
             heard: Vec::new(),
             fault: None,
+            refusal: String::new(),
             requests: Requests::new(transport),
             owes_answer: habits.late_offer,
             acks: Vec::new(),
             refresh: None,
             sent: 0,
         }
+    }
+
+    /// A caller whose call has to be refused for this. Its INVITE makes an offer, so that it can be.
+    pub(super) fn guest(number: usize, habits: Habits, guest: Guest) -> Caller {
+        let mut caller = Caller::new(number, Habits { late_offer: false, ..habits });
+        caller.phone.target = guest.target().into();
+        Caller { guest: Some(guest), ..caller }
     }
 
     /// Where it is called.
@@ -99,9 +113,10 @@ impl Caller {
     fn description(&self) -> String {
         let sound = self.sound();
         format!(
-            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\na={}\r\n",
+            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\na={}\r\n",
             self.phone.sequence,
             sound.port(),
+            self.guest.map_or(0, Guest::payload_type),
             self.direction,
             ip = sound.ip(),
         )
@@ -272,7 +287,10 @@ impl Caller {
         if is_new {
             self.direction = self.agreed.1;
             match self.state {
-                State::Calling => self.state = State::Over(By::Refusal),
+                State::Calling => {
+                    self.refusal = text.into();
+                    self.state = State::Over(By::Refusal);
+                }
                 State::Ending => self.state = State::Over(By::Caller),
                 State::Idle | State::Up | State::Over(_) => {}
             }

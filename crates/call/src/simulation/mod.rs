@@ -1,4 +1,5 @@
-//! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits, a
+//! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits,
+//! guests whose calls have to be refused, a
 //! network that loses, doubles, delays and reorders, a proxy that is restarted, connections that break, a translator that
 //! binds callers anew, and a stranger who forges. A world follows from its seed.
 //!
@@ -6,6 +7,8 @@
 //! be wrong in the same way. What must hold is in `oracle`, each promise with a world that breaks it on purpose.
 
 mod caller;
+mod closed;
+mod guest;
 mod habits;
 mod ledger;
 mod moving;
@@ -34,7 +37,7 @@ fn address(text: &str) -> SocketAddr {
 const SEEDS: u64 = 1000;
 
 /// What happens in a twentieth of all worlds, or more.
-const SEEN: [&str; 11] = [
+const SEEN: [&str; 17] = [
     "PRACK",
     "CANCEL",
     "UPDATE",
@@ -46,6 +49,12 @@ const SEEN: [&str; 11] = [
     "new port for sound",
     "new ports",
     "new address",
+    "refusal in maintenance mode",
+    "refusal above the limit of calls",
+    "refusal without a media port",
+    "refusal of an unknown room",
+    "refusal of an unknown codec",
+    "change in maintenance mode",
 ];
 
 #[test]
@@ -90,6 +99,10 @@ fn each_promise_that_is_broken_is_noticed() {
         (Sabotage::HangUpInMaintenance, "ended by the node"),
         (Sabotage::CountTooFew, "are counted"),
         (Sabotage::CountTooMany, "are counted"),
+        (Sabotage::AdmitInMaintenance, "is admitted"),
+        (Sabotage::AdmitAboveLimit, "is admitted"),
+        (Sabotage::RefuseForever, "is refused by"),
+        (Sabotage::CountRefused, "are counted"),
         (Sabotage::RefuseCalls, "was refused"),
         (Sabotage::PassTheProxy, "past its proxy"),
         (Sabotage::ForgetTheProxy, "without its Route"),

@@ -9,7 +9,7 @@ use sip::transport::flow::{Flow, Link, Peer};
 use crate::audio::Participant;
 use crate::media::shard::{Input as MediaInput, LegId};
 use crate::signalling::kit::NODE;
-use crate::signalling::{Input, Output, UserAgent};
+use crate::signalling::{Input, NoPort, Output, UserAgent};
 use crate::time::Time;
 
 use super::caller::Caller;
@@ -18,7 +18,7 @@ use super::oracle;
 use super::proxy::{self, PROXY};
 use super::sabotage::Sabotage;
 use super::world::World;
-use super::{address, network::Message};
+use super::{address, network::Datagram};
 
 impl World {
     /// Has the user agent act, and performs what it decides.
@@ -58,7 +58,14 @@ impl World {
     /// The calls that the node counts.
     pub(super) fn counted(&self) -> usize {
         let counted = self.agent.counted().0 as usize;
-        if self.sabotage == Sabotage::CountTooFew { counted.saturating_sub(1) } else { counted }
+        let refused = self.callers.iter().filter(|caller| !caller.refusal.is_empty()).count();
+        if self.sabotage == Sabotage::CountRefused {
+            counted + refused
+        } else if self.sabotage == Sabotage::CountTooFew {
+            counted.saturating_sub(1)
+        } else {
+            counted
+        }
     }
 
     fn perform(&mut self, output: Output) -> Result<Option<Input>, String> {
@@ -70,6 +77,9 @@ impl World {
             }
             Output::Connect { peer, local } => Some(Input::Transport(self.connect(peer, local))),
             Output::Disconnect(connection) => return Err(oracle::closes_a_connection(connection)),
+            Output::OpenPort { call, .. } if self.has_no_port => {
+                Some(Input::NoPort { call, why: NoPort::Exhausted })
+            }
             Output::OpenPort { call, .. } => {
                 self.last_port += 2;
                 let port = SocketAddr::new([192, 0, 2, 1].into(), self.last_port);
@@ -110,6 +120,9 @@ impl World {
         if self.sabotage == Sabotage::ForgetTheProxy {
             text = text.replace(&format!("\r\nRoute: {}\r\n", proxy::ROUTE), "\r\n");
         }
+        if self.sabotage == Sabotage::RefuseForever {
+            text = text.replace("\r\nRetry-After: ", "\r\nX-Retry-After: ");
+        }
         self.note(&text);
         self.ledger.sent(self.now, bytes);
         if text.starts_with("INVITE ") {
@@ -118,10 +131,10 @@ impl World {
         match flow.link {
             Link::Datagrams => {
                 let to = self.destination(flow.remote, &text);
-                self.network.send(self.now, Message { from: address(NODE), to, text });
+                self.network.send(self.now, Datagram { from: address(NODE), to, text });
             }
             Link::Connection(_, connection) => {
-                self.streams.send_to_caller(self.now, self.network.quality, connection, bytes);
+                self.streams.send_to_caller(self.now, self.network.quality, connection, text.as_bytes());
             }
         }
     }

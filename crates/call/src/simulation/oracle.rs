@@ -49,9 +49,18 @@ pub(super) fn nothing_outlives_its_call(world: &World) -> Result<(), String> {
     }
 }
 
-/// No call ends but by its caller, and none is refused: the network is never bad for long enough.
+/// No call ends but by its caller, and none is refused but a guest's: the network is never bad for long enough.
 pub(super) fn is_ended_by_its_caller(world: &World, number: usize) -> Result<(), String> {
-    match world.callers[number].state {
+    let Caller { state, guest, refusal, .. } = &world.callers[number];
+    match (state, guest) {
+        (State::Up, Some(guest)) => Err(format!("at {} ms a guest ({guest:?}) is admitted", world.now)),
+        (State::Over(By::Refusal), Some(guest)) => guest.check(refusal),
+        (state, _) => is_a_callers_end(world, number, *state),
+    }
+}
+
+fn is_a_callers_end(world: &World, number: usize, state: State) -> Result<(), String> {
+    match state {
         State::Over(By::Node) => {
             Err(format!("at {} ms the call of caller {number} was ended by the node", world.now))
         }

@@ -22,6 +22,14 @@ pub(super) enum Sabotage {
     CountTooFew,
     /// Calls are counted whose media port is closed: the count never falls.
     CountTooMany,
+    /// Maintenance mode admits calls.
+    AdmitInMaintenance,
+    /// There is no limit of calls.
+    AdmitAboveLimit,
+    /// A refusal does not say when to try again.
+    RefuseForever,
+    /// A call that is refused is counted.
+    CountRefused,
     /// New calls are refused.
     RefuseCalls,
     /// Its requests go past the proxy of a call.

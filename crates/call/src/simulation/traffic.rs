@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sip::framer::Frame;
-use sip::message;
+use sip::message::{self, Message};
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Link};
 
@@ -15,8 +15,9 @@ use crate::time::Time;
 
 use super::address;
 use super::caller::{Caller, State};
+use super::guest::Guest;
 use super::habits::Access;
-use super::network::Message;
+use super::network::Datagram;
 use super::oracle;
 use super::proxy::{self, PROXY};
 use super::sabotage::Sabotage;
@@ -48,7 +49,7 @@ impl World {
 
     pub(super) fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, text: String) {
         self.note(&text);
-        self.network.send(self.now, Message { from, to, text });
+        self.network.send(self.now, Datagram { from, to, text });
     }
 
     /// The connection that a caller sends over. It opens one if there is none.
@@ -94,8 +95,8 @@ impl World {
             let next = next.into_iter().flatten().min().filter(|next| *next <= end);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
-            while let Some(message) = self.network.arrived(self.now) {
-                self.deliver(message)?;
+            while let Some(datagram) = self.network.arrived(self.now) {
+                self.deliver(datagram)?;
             }
             while let Some(arrived) = self.streams.arrived(self.now) {
                 self.take(arrived)?;
@@ -111,14 +112,14 @@ impl World {
         Ok(())
     }
 
-    fn deliver(&mut self, message: Message) -> Result<(), String> {
-        let Message { from, to, text } = message;
+    fn deliver(&mut self, datagram: Datagram) -> Result<(), String> {
+        let Datagram { from, to, text } = datagram;
         if to == address(NODE) {
             if self.sabotage == Sabotage::IgnorePrack && text.starts_with("PRACK ") {
                 return Ok(());
             }
             let read = message::datagram(text.as_bytes());
-            read.iter().for_each(|message| self.ledger.arrived(message));
+            read.iter().for_each(|message| self.arrives(message));
             let input = TransportInput::Datagram { local: to, remote: from, read };
             return self.act(|agent, now| agent.handle(now, Input::Transport(input)));
         }
@@ -136,6 +137,18 @@ impl World {
         }
     }
 
+    /// A message arrives at the node.
+    fn arrives(&mut self, message: &Message) {
+        self.ledger.arrived(message);
+        let call_id = match message {
+            Message::Request(request) => request.headers().call_id(),
+            Message::Response(response) => response.headers().call_id(),
+        };
+        let is_its = |caller: &&Caller| caller.phone.call_id == call_id;
+        let guest = self.callers.iter().find(is_its).and_then(|caller| caller.guest);
+        self.has_no_port = guest == Some(Guest::NoPort);
+    }
+
     fn forward(&mut self, text: &str) -> Result<(), String> {
         let (to, text) = proxy::forward(text)?;
         self.send_datagram(address(PROXY), to, text);
@@ -147,7 +160,7 @@ impl World {
         match arrived {
             Arrived::AtNode { connection, frames } => frames.into_iter().try_for_each(|frame| {
                 if let Frame::Message(message) = &frame {
-                    self.ledger.arrived(message);
+                    self.arrives(message);
                 }
                 let input = TransportInput::Frame { connection, frame };
                 self.act(|agent, now| agent.handle(now, Input::Transport(input)))
@@ -161,6 +174,10 @@ impl World {
     fn receive(&mut self, number: usize, text: &str) -> Result<(), String> {
         for text in self.callers[number].receive(self.now, text) {
             self.send(number, text)?;
+        }
+        let Caller { state, guest, .. } = self.callers[number];
+        if let (State::Over(_), Some(guest)) = (state, guest) {
+            self.see(guest.seen());
         }
         oracle::is_ended_by_its_caller(self, number)
     }

@@ -18,6 +18,7 @@ use crate::signalling::UserAgent;
 use crate::signalling::kit::NODE;
 
 use super::caller::{Caller, State};
+use super::guest::Guest;
 use super::habits::{Access, Habits};
 use super::ledger::Ledger;
 use super::network::{Network, Quality, SPARED};
@@ -28,13 +29,17 @@ use super::translator::{Binding, Outside, Translator};
 
 /// Who forges.
 pub(super) const STRANGER: &str = "203.0.113.66:6666";
-const CALLERS: usize = 4;
+pub(super) const CALLERS: usize = 4;
+/// The most calls at one time.
+pub(super) const LIMIT: usize = 6;
+/// The most guests while callers do something at random, and in maintenance mode.
+pub(super) const GUESTS: usize = 4;
 /// The port below that of the first call.
 const FIRST_PORT: u16 = 40_000;
 /// How long callers do something at random, over a bad network, in milliseconds.
 const UNREST: u64 = 20_000;
 /// How long all that is under way takes to end over a fair network.
-const SETTLE: u64 = 40_000;
+pub(super) const SETTLE: u64 = 40_000;
 /// How long the network is poor afterwards: every session is refreshed meanwhile.
 const POOR: u64 = 50_000;
 /// How long sound flows that is judged.
@@ -53,7 +58,7 @@ pub(super) struct World {
     /// Everything that was sent over the network, as one number.
     pub(super) trace: u64,
     pub(super) sabotage: Sabotage,
-    random: Sequence,
+    pub(super) random: Sequence,
     pub(super) network: Network,
     pub(super) streams: Streams,
     pub(super) translator: Translator,
@@ -69,6 +74,8 @@ pub(super) struct World {
     pub(super) last_port: u16,
     /// Where the translator had bound the sound of a caller before.
     pub(super) bound_before: BTreeMap<SocketAddr, SocketAddr>,
+    /// The node has no media port for the call whose message is read.
+    pub(super) has_no_port: bool,
     /// What has happened how often.
     pub(super) seen: BTreeMap<&'static str, u64>,
 }
@@ -79,7 +86,8 @@ impl World {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&random.next().to_be_bytes());
         let ring_time = Duration::from_millis([0, 0, 1000, 4000][(random.next() % 4) as usize]);
-        let agent = agent(ring_time, bytes);
+        let limit = if sabotage == Sabotage::AdmitAboveLimit { 1000 } else { LIMIT as u32 };
+        let agent = agent(ring_time, limit, bytes);
         let callers = (0..CALLERS).map(|number| Caller::new(number, Habits::new(&mut random))).collect();
         let mut streams = Streams::new(random.next());
         streams.forgets_portions = sabotage == Sabotage::ForgetPortions;
@@ -101,6 +109,7 @@ impl World {
             ports: BTreeMap::new(),
             last_port: FIRST_PORT,
             bound_before: BTreeMap::new(),
+            has_no_port: false,
             seen: BTreeMap::new(),
         }
     }
@@ -141,6 +150,7 @@ impl World {
         self.refresh()?;
         self.restore()?;
         self.play()?;
+        self.crowd()?;
         self.maintain()?;
         self.end()?;
         oracle::is_empty(self)
@@ -170,6 +180,10 @@ impl World {
                 (Some(text), _, _) => self.send(number, text)?,
                 (None, 6, Access::Connected) => self.break_connections(number)?,
                 (None, 6, Access::Proxied) => self.restart_proxy(),
+                (None, 7, _) if self.callers.len() < CALLERS + GUESTS => {
+                    let place = (self.random.next() % Guest::USUAL.len() as u64) as usize;
+                    self.call_as_guest(Guest::USUAL[place])?;
+                }
                 (None, _, _) => self.forge(number),
             }
         }
@@ -216,7 +230,7 @@ impl World {
     }
 
     /// The stranger sends what a caller could have sent, without its tags.
-    fn forge(&mut self, number: usize) {
+    pub(super) fn forge(&mut self, number: usize) {
         let caller = &self.callers[number];
         let mut phone = caller.phone.clone();
         phone.tag = ";tag=guessed".into();
@@ -227,13 +241,13 @@ impl World {
     }
 
     /// Lets time pass over a fair network.
-    fn calm(&mut self, length: u64) -> Result<(), String> {
+    pub(super) fn calm(&mut self, length: u64) -> Result<(), String> {
         self.network.quality = Quality::Fair;
         self.pass(length)
     }
 
     /// All who are in a call want it both ways again. The change of one meets a refresh of the node at times.
-    fn restore(&mut self) -> Result<(), String> {
+    pub(super) fn restore(&mut self) -> Result<(), String> {
         let begin = self.now;
         for _ in 0..3 {
             for number in 0..CALLERS {
@@ -247,7 +261,7 @@ impl World {
     }
 
     /// Everybody sends sound, and so does the stranger; then what was heard is judged.
-    fn play(&mut self) -> Result<(), String> {
+    pub(super) fn play(&mut self) -> Result<(), String> {
         self.callers.iter_mut().for_each(|caller| caller.heard.clear());
         self.sound(SOUND)?;
         oracle::everyone_hears_everyone_else(self)
@@ -301,21 +315,6 @@ impl World {
         }
     }
 
-    /// Maintenance mode begins: calls go on, and nobody new is admitted.
-    fn maintain(&mut self) -> Result<(), String> {
-        let before = self.up();
-        self.agent.set_admission(Admission::Closed(Closed::maintenance_mode()));
-        if self.sabotage == Sabotage::HangUpInMaintenance {
-            self.act(UserAgent::shut_down)?;
-        }
-        self.calm(30_000)?;
-        if self.up() == before {
-            Ok(())
-        } else {
-            Err("calls were ended by the node in maintenance mode".into())
-        }
-    }
-
     /// Everybody hangs up.
     fn end(&mut self) -> Result<(), String> {
         while self.up() > 0 {
@@ -331,12 +330,12 @@ impl World {
 }
 
 /// The node.
-fn agent(ring_time: Duration, seed: [u8; 32]) -> UserAgent {
+fn agent(ring_time: Duration, call_limit: u32, seed: [u8; 32]) -> UserAgent {
     let node = super::address(NODE);
     let mut settings = Settings::new(node, node.ip());
     settings.source_rate =
         SourceRate { admitted: 1000, burst: 1000, answered: 1000, ..SourceRate::default() };
-    (settings.ring_time, settings.session_interval) = (ring_time, SESSION);
+    (settings.ring_time, settings.session_interval, settings.call_limit) = (ring_time, SESSION, call_limit);
     let one = |protocol| Listener { protocol, address: node, advertised: None };
     let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
     let meeting = Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone };
