@@ -300,10 +300,20 @@ impl Caller {
         vec![ack.replace("To: <sip:meet@192.0.2.1>\r\n", &format!("To: {}\r\n", header(text, "To")))]
     }
 
+    /// Whether a message of the node is of the call of this caller, by the tag of the node. Strangers may have begun others
+    /// with the same Call-ID.
+    pub(super) fn is_of_its_call(&self, text: &str) -> bool {
+        let is_response = text.starts_with("SIP/2.0 ");
+        is_response || (!self.phone.tag.is_empty() && header(text, "From").ends_with(&self.phone.tag))
+    }
+
     /// A request of the node.
     fn asked(&mut self, text: &str) -> Vec<String> {
         let method = text.split(' ').next().unwrap_or_default();
         match method {
+            "BYE" | "INVITE" if !self.is_of_its_call(text) => {
+                vec![response(text, "481 Call Does Not Exist", "", "")]
+            }
             "BYE" => {
                 if !matches!(self.state, State::Over(_)) {
                     self.state = State::Over(if self.state == State::Ending { By::Caller } else { By::Node });
@@ -325,16 +335,26 @@ impl Caller {
 
     /// The next packet of its sound.
     pub(super) fn say(&mut self) -> Vec<u8> {
-        let (mut payload, mut datagram) = (Vec::new(), Vec::new());
-        Codec::Pcmu.encode(&[self.level; FRAME_SAMPLES], &mut payload);
         let header = Header {
             payload_type: 0,
             marker: false,
             sequence: self.sent as u16,
             timestamp: self.sent * FRAME_SAMPLES as u32,
-            ssrc: self.number as u32 + 1,
+            ssrc: self.ssrc(),
         };
         self.sent += 1;
+        Caller::packet(header, self.level)
+    }
+
+    /// The stream of its sound.
+    pub(super) fn ssrc(&self) -> u32 {
+        self.number as u32 + 1
+    }
+
+    /// A packet of sound.
+    pub(super) fn packet(header: Header, level: i16) -> Vec<u8> {
+        let (mut payload, mut datagram) = (Vec::new(), Vec::new());
+        Codec::Pcmu.encode(&[level; FRAME_SAMPLES], &mut payload);
         header.write(&payload, &mut datagram);
         datagram
     }

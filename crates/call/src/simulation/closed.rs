@@ -8,12 +8,14 @@ use super::guest::Guest;
 use super::habits::{Access, Habits};
 use super::network::Quality;
 use super::sabotage::Sabotage;
-use super::world::{CALLERS, GUESTS, LIMIT, SETTLE, World};
+use super::world::{CALLERS, GUESTS, SETTLE, World};
 
 /// How long maintenance mode lasts in which something happens.
 const MAINTENANCE: u64 = 30_000;
 /// How long a call takes to be answered over a fair network: it rings for four seconds at most.
 const ANSWERED: u64 = 6_000;
+/// How long a call lasts that is not confirmed: 64 × T1.
+const UNCONFIRMED: u64 = 32_000;
 
 impl World {
     /// Maintenance mode begins: calls go on and are changed, and nobody new is admitted.
@@ -76,24 +78,15 @@ impl World {
         self.send(number, text)
     }
 
-    /// Others call until the node has as many calls as it may have; then a guest calls, and the others hang up.
+    /// A stranger begins as many calls as it can, so that a guest is refused. Calls go on and are changed meanwhile, and
+    /// the strangers' calls end when nobody confirms them.
     pub(super) fn crowd(&mut self) -> Result<(), String> {
-        let first = self.callers.len();
-        for number in first..first + LIMIT - self.up() {
-            let habits = Habits::new(&mut self.random);
-            self.callers.push(Caller::new(number, habits));
-            let text = self.callers[number].dial(self.now);
-            self.send(number, text)?;
-        }
+        self.calm(1)?;
+        self.burst();
         self.calm(ANSWERED)?;
-        let all = self.callers.len();
         self.call_as_guest(Guest::CallLimit)?;
-        self.calm(ANSWERED)?;
-        for number in first..all {
-            if let Some(text) = self.callers[number].hang_up(self.now) {
-                self.send(number, text)?;
-            }
-        }
-        self.calm(ANSWERED)
+        self.restore()?;
+        self.play()?;
+        self.calm(UNCONFIRMED)
     }
 }

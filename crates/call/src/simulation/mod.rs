@@ -1,7 +1,7 @@
 //! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits,
 //! guests whose calls have to be refused, a
 //! network that loses, doubles, delays and reorders, a proxy that is restarted, connections that break, a translator that
-//! binds callers anew, and a stranger who forges. A world follows from its seed.
+//! binds callers anew, and strangers who forge. A world follows from its seed.
 //!
 //! The callers write their messages by hand and share nothing with the node's dialogs, so that both sides would have to
 //! be wrong in the same way. What must hold is in `oracle`, each promise with a world that breaks it on purpose.
@@ -10,6 +10,7 @@ mod caller;
 mod closed;
 mod guest;
 mod habits;
+mod hostile;
 mod ledger;
 mod moving;
 mod network;
@@ -37,7 +38,7 @@ fn address(text: &str) -> SocketAddr {
 const SEEDS: u64 = 1000;
 
 /// What happens in a twentieth of all worlds, or more.
-const SEEN: [&str; 17] = [
+const SEEN: [&str; 18] = [
     "PRACK",
     "CANCEL",
     "UPDATE",
@@ -49,6 +50,7 @@ const SEEN: [&str; 17] = [
     "new port for sound",
     "new ports",
     "new address",
+    "forged message",
     "refusal in maintenance mode",
     "refusal above the limit of calls",
     "refusal without a media port",
@@ -95,6 +97,9 @@ fn each_promise_that_is_broken_is_noticed() {
         (Sabotage::KeepTransaction, "has been the oldest"),
         (Sabotage::LoseStart, "does not hear"),
         (Sabotage::MixOwnSound, "does not hear"),
+        (Sabotage::TrustBye, "does not hear"),
+        (Sabotage::HearNeighbour, "does not hear"),
+        (Sabotage::AdmitFlood, "entries"),
         (Sabotage::SendToStranger, "a stranger"),
         (Sabotage::HangUpInMaintenance, "ended by the node"),
         (Sabotage::CountTooFew, "are counted"),

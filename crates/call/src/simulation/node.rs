@@ -36,6 +36,7 @@ impl World {
             outputs = inputs.into_iter().flat_map(|input| self.agent.handle(now, input)).collect();
         }
         self.note_oldest();
+        oracle::state_is_bounded(self)?;
         oracle::count_is_the_truth(self)?;
         oracle::nothing_outlives_its_call(self)
     }

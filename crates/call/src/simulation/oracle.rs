@@ -7,8 +7,13 @@ use sip::transport::flow::Connection;
 use super::address;
 use super::caller::{By, Caller, State};
 use super::habits::Access;
+use super::hostile::STRANGER;
 use super::proxy::PROXY;
-use super::world::World;
+use super::world::{LIMIT, World};
+
+/// The most entries of calls, dialogs and transactions: 20 for each call that there may be. One that nobody confirms has
+/// nine, and one that is changed has a few more for 32 seconds.
+const MOST_ENTRIES: usize = 20 * LIMIT;
 
 /// How much of what was heard must be right: the first packets are from before all sound has begun.
 const RIGHT: f64 = 0.7;
@@ -85,12 +90,29 @@ pub(super) fn comes_the_way_of_the_call(
     world: &World,
     number: usize,
     from: SocketAddr,
+    text: &str,
 ) -> Result<(), String> {
-    let is_proxied = world.callers[number].habits.access == Access::Proxied;
+    let caller = &world.callers[number];
+    let is_proxied = caller.habits.access == Access::Proxied && caller.is_of_its_call(text);
     if is_proxied && from != address(PROXY) {
         return Err(format!("at {} ms a message came to caller {number} past its proxy", world.now));
     }
     Ok(())
+}
+
+/// No report about the sound of a call goes to who has no part in it.
+pub(super) fn no_report_goes_to_a_stranger(to: SocketAddr) -> Result<(), String> {
+    if to.ip() == address(STRANGER).ip() { Err(format!("RTCP goes to {to}, a stranger")) } else { Ok(()) }
+}
+
+/// What the node keeps has a bound, whatever strangers send.
+pub(super) fn state_is_bounded(world: &World) -> Result<(), String> {
+    let entries = world.agent.entries();
+    if entries <= MOST_ENTRIES {
+        Ok(())
+    } else {
+        Err(format!("at {} ms {entries} entries are kept of {} calls", world.now, world.counted()))
+    }
 }
 
 /// The node has closed a connection, though everything that came over it was right.

@@ -14,6 +14,12 @@ pub(super) enum Sabotage {
     LoseStart,
     /// A caller's sound is mixed in under another name, so that it hears itself.
     MixOwnSound,
+    /// A stranger's BYE is taken for the caller's.
+    TrustBye,
+    /// Who shares the address of a caller is heard in its place.
+    HearNeighbour,
+    /// There is no limit of calls, and none for one address.
+    AdmitFlood,
     /// A stranger gets the sound of a call.
     SendToStranger,
     /// Maintenance mode ends calls.

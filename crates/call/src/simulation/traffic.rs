@@ -8,7 +8,7 @@ use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Link};
 
 use crate::media::control::Channel;
-use crate::media::shard::{Input as MediaInput, Output as MediaOutput};
+use crate::media::shard::Output as MediaOutput;
 use crate::signalling::kit::NODE;
 use crate::signalling::{Input, UserAgent};
 use crate::time::Time;
@@ -17,13 +17,14 @@ use super::address;
 use super::caller::{Caller, State};
 use super::guest::Guest;
 use super::habits::Access;
+use super::hostile::STRANGER;
 use super::network::Datagram;
 use super::oracle;
 use super::proxy::{self, PROXY};
 use super::sabotage::Sabotage;
 use super::streams::Arrived;
 use super::translator::Translator;
-use super::world::{STRANGER, World};
+use super::world::World;
 
 impl World {
     /// A caller sends a message.
@@ -33,7 +34,9 @@ impl World {
         method.into_iter().for_each(|method| self.see(method));
         match access {
             Access::Direct => self.send_datagram(from, address(NODE), text),
-            Access::Proxied => self.send_datagram(from, address(PROXY), text),
+            Access::Proxied if proxy::forwards(&text) => self.send_datagram(from, address(PROXY), text),
+            // The answer to a stranger's call, which has not come this way.
+            Access::Proxied => self.send_datagram(from, address(NODE), text),
             Access::Translated => {
                 let outside = self.translator.outward(from);
                 self.send_datagram(outside, address(NODE), text);
@@ -49,6 +52,7 @@ impl World {
 
     pub(super) fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, text: String) {
         self.note(&text);
+        self.overhear(&text);
         self.network.send(self.now, Datagram { from, to, text });
     }
 
@@ -129,7 +133,7 @@ impl World {
         let inside = self.translator.inward(to).unwrap_or(to);
         match self.callers.iter().position(|caller| caller.address() == inside) {
             Some(number) => {
-                oracle::comes_the_way_of_the_call(self, number, from)?;
+                oracle::comes_the_way_of_the_call(self, number, from, &text)?;
                 self.receive(number, &text)
             }
             // What a stranger is answered, and what a translator has no binding for any more.
@@ -182,7 +186,7 @@ impl World {
         oracle::is_ended_by_its_caller(self, number)
     }
 
-    /// Everybody sends sound for so long, and so does the stranger.
+    /// Everybody sends sound for so long, and so do strangers.
     pub(super) fn sound(&mut self, length: u64) -> Result<(), String> {
         for _ in 0..length / 20 {
             for number in 0..self.callers.len() {
@@ -193,8 +197,8 @@ impl World {
                         Access::Translated => self.translator.outward(inside),
                         Access::Direct | Access::Proxied | Access::Connected => inside,
                     };
-                    self.play_to(node, from, &datagram);
-                    self.play_to(node, address(STRANGER), &datagram);
+                    self.play_to(node, Channel::Media, from, &datagram);
+                    self.forge_sound(number, node, from, &datagram);
                 }
             }
             self.pass(20)?;
@@ -203,26 +207,21 @@ impl World {
         Ok(())
     }
 
-    fn play_to(&mut self, port: SocketAddr, from: SocketAddr, datagram: &[u8]) {
-        let leg = self.legs.iter().find(|(_, address)| **address == port).map(|(leg, _)| *leg);
-        if let Some(leg) = leg {
-            let input = MediaInput::Datagram { leg, channel: Channel::Media, from, datagram };
-            self.shard.handle(Time(self.now), input);
-        }
-    }
-
     /// The node mixes once, and its sound arrives.
     fn tick(&mut self) -> Result<(), String> {
-        let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+        let mut sent: Vec<(Channel, SocketAddr, Vec<u8>)> = Vec::new();
         self.shard.tick(Time(self.now), |output| {
-            if let MediaOutput::Send { channel: Channel::Media, to, datagram, .. } = output {
-                sent.push((to, datagram.to_vec()));
+            if let MediaOutput::Send { channel, to, datagram, .. } = output {
+                sent.push((channel, to, datagram.to_vec()));
             }
         });
         if self.sabotage == Sabotage::SendToStranger {
-            sent.first_mut().into_iter().for_each(|(to, _)| *to = address(STRANGER));
+            sent.first_mut().into_iter().for_each(|(_, to, _)| *to = address(STRANGER));
         }
-        sent.into_iter().try_for_each(|(to, datagram)| self.hear(to, &datagram))
+        sent.into_iter().try_for_each(|(channel, to, datagram)| match channel {
+            Channel::Media => self.hear(to, &datagram),
+            Channel::Control => oracle::no_report_goes_to_a_stranger(to),
+        })
     }
 
     fn hear(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<(), String> {

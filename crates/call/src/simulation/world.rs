@@ -1,6 +1,6 @@
 //! The world: a node, its callers, a stranger, and what happens in the life of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ use super::sabotage::Sabotage;
 use super::streams::Streams;
 use super::translator::{Binding, Outside, Translator};
 
-/// Who forges.
-pub(super) const STRANGER: &str = "203.0.113.66:6666";
 pub(super) const CALLERS: usize = 4;
 /// The most calls at one time.
-pub(super) const LIMIT: usize = 6;
+pub(super) const LIMIT: usize = 12;
+/// What one address may do: as many calls at once as there may be, and some refusals.
+const SOURCE_RATE: SourceRate = SourceRate { admitted: 10, burst: 16, answered: 30, failed: 60 };
 /// The most guests while callers do something at random, and in maintenance mode.
 pub(super) const GUESTS: usize = 4;
 /// The port below that of the first call.
@@ -46,6 +46,8 @@ const POOR: u64 = 50_000;
 const SOUND: u64 = 2_000;
 /// How long sound of a new source may take to be accepted: the pause of the one before, and the jitter buffer.
 const RESTORED: u64 = 800;
+/// How long sound takes until its source is known.
+const KNOWN: u64 = 500;
 /// The interval of all sessions: they are refreshed after a minute, and may be tried again twice before they lapse.
 const SESSION: Duration = Duration::from_secs(120);
 /// How long a proxy takes to start again.
@@ -74,6 +76,10 @@ pub(super) struct World {
     pub(super) last_port: u16,
     /// Where the translator had bound the sound of a caller before.
     pub(super) bound_before: BTreeMap<SocketAddr, SocketAddr>,
+    /// The messages that strangers have heard last.
+    pub(super) overheard: VecDeque<String>,
+    /// From when on those send sound and RTCP who share the address of a caller: its own is known by then.
+    pub(super) forged_from: u64,
     /// The node has no media port for the call whose message is read.
     pub(super) has_no_port: bool,
     /// What has happened how often.
@@ -86,8 +92,7 @@ impl World {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&random.next().to_be_bytes());
         let ring_time = Duration::from_millis([0, 0, 1000, 4000][(random.next() % 4) as usize]);
-        let limit = if sabotage == Sabotage::AdmitAboveLimit { 1000 } else { LIMIT as u32 };
-        let agent = agent(ring_time, limit, bytes);
+        let agent = agent(ring_time, sabotage, bytes);
         let callers = (0..CALLERS).map(|number| Caller::new(number, Habits::new(&mut random))).collect();
         let mut streams = Streams::new(random.next());
         streams.forgets_portions = sabotage == Sabotage::ForgetPortions;
@@ -109,6 +114,8 @@ impl World {
             ports: BTreeMap::new(),
             last_port: FIRST_PORT,
             bound_before: BTreeMap::new(),
+            overheard: VecDeque::new(),
+            forged_from: 0,
             has_no_port: false,
             seen: BTreeMap::new(),
         }
@@ -202,6 +209,7 @@ impl World {
         for number in 0..CALLERS {
             let (pause, choice) = (self.random.next() % (2 * POOR / CALLERS as u64), self.random.next() % 3);
             self.pass(pause)?;
+            self.forge(number);
             match (self.callers[number].habits.access, choice) {
                 // The refresh opens another one.
                 (Access::Connected, _) => self.break_connections(number)?,
@@ -229,17 +237,6 @@ impl World {
         }
     }
 
-    /// The stranger sends what a caller could have sent, without its tags.
-    pub(super) fn forge(&mut self, number: usize) {
-        let caller = &self.callers[number];
-        let mut phone = caller.phone.clone();
-        phone.tag = ";tag=guessed".into();
-        phone.sequence += 100;
-        let text = phone.request("BYE", &format!("forged{}", self.now), "");
-        let (from, to) = (super::address(STRANGER), super::address(NODE));
-        self.send_datagram(from, to, text);
-    }
-
     /// Lets time pass over a fair network.
     pub(super) fn calm(&mut self, length: u64) -> Result<(), String> {
         self.network.quality = Quality::Fair;
@@ -260,8 +257,9 @@ impl World {
         Ok(())
     }
 
-    /// Everybody sends sound, and so does the stranger; then what was heard is judged.
+    /// Everybody sends sound, and so do strangers; then what was heard is judged.
     pub(super) fn play(&mut self) -> Result<(), String> {
+        self.forged_from = self.now + KNOWN;
         self.callers.iter_mut().for_each(|caller| caller.heard.clear());
         self.sound(SOUND)?;
         oracle::everyone_hears_everyone_else(self)
@@ -288,6 +286,7 @@ impl World {
                 }
             }
         }
+        self.forged_from = u64::MAX;
         self.sound(RESTORED)?;
         self.play()
     }
@@ -330,12 +329,18 @@ impl World {
 }
 
 /// The node.
-fn agent(ring_time: Duration, call_limit: u32, seed: [u8; 32]) -> UserAgent {
+fn agent(ring_time: Duration, sabotage: Sabotage, seed: [u8; 32]) -> UserAgent {
     let node = super::address(NODE);
     let mut settings = Settings::new(node, node.ip());
-    settings.source_rate =
-        SourceRate { admitted: 1000, burst: 1000, answered: 1000, ..SourceRate::default() };
-    (settings.ring_time, settings.session_interval, settings.call_limit) = (ring_time, SESSION, call_limit);
+    settings.source_rate = SOURCE_RATE;
+    (settings.ring_time, settings.session_interval) = (ring_time, SESSION);
+    settings.call_limit = LIMIT as u32;
+    if matches!(sabotage, Sabotage::AdmitAboveLimit | Sabotage::AdmitFlood) {
+        settings.call_limit = u32::MAX;
+    }
+    if sabotage == Sabotage::AdmitFlood {
+        settings.source_rate.burst = u32::MAX;
+    }
     let one = |protocol| Listener { protocol, address: node, advertised: None };
     let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
     let meeting = Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone };
