@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 
-use crate::audio::{Codec, FRAME_SAMPLES};
-use crate::rtp::Header;
 use crate::signalling::kit::{Phone, header, response};
 
 use super::guest::Guest;
 use super::habits::{Access, Habits};
 use super::requests::{Requests, Transport};
+use super::voice::Voice;
 
 /// How long a caller waits with its refresh while a request of its own has no response, in milliseconds.
 const REFRESH_PAUSE: u64 = 500;
@@ -41,14 +40,13 @@ pub(super) struct Caller {
     pub(super) guest: Option<Guest>,
     pub(super) phone: Phone,
     pub(super) state: State,
-    pub(super) level: i16,
+    pub(super) voice: Voice,
     /// Where the node takes its sound.
     pub(super) node: Option<SocketAddr>,
     /// What it wants: `sendrecv`, `sendonly`, or `inactive`.
     pub(super) direction: &'static str,
     /// When the node has agreed to that, and what it had agreed to before.
     pub(super) agreed: (u64, &'static str),
-    pub(super) heard: Vec<i16>,
     /// What should not have happened to a request of it.
     pub(super) fault: Option<String>,
     /// The response that has refused its call.
@@ -60,7 +58,6 @@ pub(super) struct Caller {
     acks: Vec<(u32, String)>,
     /// When it refreshes the session.
     refresh: Option<u64>,
-    sent: u32,
 }
 
 impl Caller {
@@ -78,18 +75,16 @@ impl Caller {
             guest: None,
             phone,
             state: State::Idle,
-            level: 1000 << (number % 4),
+            voice: Voice::new(habits.codec, habits.packet_time, number % 4),
             node: None,
             direction: "sendrecv",
             agreed: (0, "sendrecv"),
-            heard: Vec::new(),
             fault: None,
             refusal: String::new(),
             requests: Requests::new(transport),
             owes_answer: habits.late_offer,
             acks: Vec::new(),
             refresh: None,
-            sent: 0,
         }
     }
 
@@ -112,11 +107,16 @@ impl Caller {
 
     fn description(&self) -> String {
         let sound = self.sound();
+        let payload_type = self.voice.codec.offered_payload_type();
+        let unknown = self.guest.and_then(Guest::payload_type);
+        let format = if unknown.is_some() { String::new() } else { self.voice.format() };
+        let payload_type = unknown.unwrap_or(payload_type);
         format!(
-            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\na={}\r\n",
+            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\n{}a={}\r\n",
             self.phone.sequence,
             sound.port(),
-            self.guest.map_or(0, Guest::payload_type),
+            payload_type,
+            format,
             self.direction,
             ip = sound.ip(),
         )
@@ -331,40 +331,6 @@ impl Caller {
             "INVITE" => vec![response(text, "481 Gone", "", "")],
             _ => Vec::new(),
         }
-    }
-
-    /// The next packet of its sound.
-    pub(super) fn say(&mut self) -> Vec<u8> {
-        let header = Header {
-            payload_type: 0,
-            marker: false,
-            sequence: self.sent as u16,
-            timestamp: self.sent * FRAME_SAMPLES as u32,
-            ssrc: self.ssrc(),
-        };
-        self.sent += 1;
-        Caller::packet(header, self.level)
-    }
-
-    /// The stream of its sound.
-    pub(super) fn ssrc(&self) -> u32 {
-        self.number as u32 + 1
-    }
-
-    /// A packet of sound.
-    pub(super) fn packet(header: Header, level: i16) -> Vec<u8> {
-        let (mut payload, mut datagram) = (Vec::new(), Vec::new());
-        Codec::Pcmu.encode(&[level; FRAME_SAMPLES], &mut payload);
-        header.write(&payload, &mut datagram);
-        datagram
-    }
-
-    /// Takes in sound of the node.
-    pub(super) fn hear(&mut self, datagram: &[u8]) {
-        let Some((_, payload)) = Header::parse(datagram) else { return };
-        let mut samples = Vec::new();
-        Codec::Pcmu.decode(payload, &mut samples);
-        self.heard.extend(samples.first());
     }
 }
 

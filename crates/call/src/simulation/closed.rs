@@ -72,7 +72,7 @@ impl World {
 
     /// A guest calls.
     pub(super) fn call_as_guest(&mut self, guest: Guest) -> Result<(), String> {
-        let (number, habits) = (self.callers.len(), Habits::new(&mut self.random));
+        let (number, habits) = (self.callers.len(), Habits::new(&mut self.random, self.codecs));
         self.callers.push(Caller::guest(number, habits, guest));
         let text = self.callers[number].dial(self.now);
         self.send(number, text)

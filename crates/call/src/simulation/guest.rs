@@ -31,11 +31,11 @@ impl Guest {
         }
     }
 
-    /// The payload type that it offers: G.711, or G.729, which the node lacks.
-    pub(super) fn payload_type(self) -> u8 {
+    /// The payload type that it offers if it is not that of its voice: G.729, which the node lacks.
+    pub(super) fn payload_type(self) -> Option<u8> {
         match self {
-            Guest::UnknownCodec => 18,
-            Guest::Maintenance | Guest::CallLimit | Guest::NoPort | Guest::UnknownRoom => 0,
+            Guest::UnknownCodec => Some(18),
+            Guest::Maintenance | Guest::CallLimit | Guest::NoPort | Guest::UnknownRoom => None,
         }
     }
 

@@ -6,13 +6,12 @@ use std::net::SocketAddr;
 use crate::media::control::Channel;
 use crate::media::random::Sequence;
 use crate::media::shard::Input as MediaInput;
-use crate::rtp::Header;
 use crate::signalling::kit::{NODE, Phone, SDP, response};
 use crate::time::Time;
 
 use super::address;
-use super::caller::Caller;
 use super::sabotage::Sabotage;
+use super::voice::{STRANGE, Voice};
 use super::world::World;
 
 /// Who forges.
@@ -23,8 +22,6 @@ pub(super) const BURST: usize = 60;
 const OVERHEARD: usize = 32;
 /// How far the port of a neighbour is from that of the caller whose address it shares.
 const NEIGHBOUR: u16 = 1_000;
-/// What a neighbour says: louder than all callers.
-const LOUD: i16 = 20_000;
 /// One in so many packets of a caller is followed by RTCP and garbage.
 const GARBAGE_EVERY: u64 = 10;
 /// The most characters of garbage.
@@ -106,10 +103,10 @@ impl World {
             return;
         }
         let from_neighbour = if self.sabotage == Sabotage::HearNeighbour { from } else { neighbour };
-        let sound = self.loud();
+        let sound = self.loud(number);
         self.play_to(port, Channel::Media, from_neighbour, &sound);
         if self.random.next().is_multiple_of(GARBAGE_EVERY) {
-            let (ssrc, garbage) = (self.callers[number].ssrc(), garbage(&mut self.random));
+            let (ssrc, garbage) = (self.callers[number].voice.ssrc(), garbage(&mut self.random));
             let report = self.wild_report(ssrc);
             for from in [address(STRANGER), neighbour] {
                 self.play_to(port, Channel::Control, from, &report);
@@ -119,17 +116,11 @@ impl World {
         }
     }
 
-    /// A packet of a stream of its own.
-    fn loud(&mut self) -> Vec<u8> {
-        let random = self.random.next();
-        let header = Header {
-            payload_type: 0,
-            marker: false,
-            sequence: random as u16,
-            timestamp: (random >> 16) as u32,
-            ssrc: NEIGHBOUR.into(),
-        };
-        Caller::packet(header, LOUD)
+    /// A packet of a stream of its own, in the codec of a caller.
+    fn loud(&mut self, number: usize) -> Vec<u8> {
+        let (random, voice) = (self.random.next(), &self.callers[number].voice);
+        let strange = Voice::new(voice.codec, voice.packet_time, STRANGE);
+        strange.at(random as u16, (random >> 16) as u32).say()
     }
 
     /// A sender report of a stream with any values, and its BYE (RFC 3550 sections 6.4.1 and 6.6).

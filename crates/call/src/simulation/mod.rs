@@ -12,6 +12,7 @@ mod guest;
 mod habits;
 mod hostile;
 mod ledger;
+mod media;
 mod moving;
 mod network;
 mod node;
@@ -22,6 +23,7 @@ mod sabotage;
 mod streams;
 mod traffic;
 mod translator;
+mod voice;
 mod world;
 
 use std::collections::BTreeMap;
@@ -38,7 +40,7 @@ fn address(text: &str) -> SocketAddr {
 const SEEDS: u64 = 1000;
 
 /// What happens in a twentieth of all worlds, or more.
-const SEEN: [&str; 18] = [
+const SEEN: [&str; 20] = [
     "PRACK",
     "CANCEL",
     "UPDATE",
@@ -51,6 +53,8 @@ const SEEN: [&str; 18] = [
     "new ports",
     "new address",
     "forged message",
+    "lost sound",
+    "doubled sound",
     "refusal in maintenance mode",
     "refusal above the limit of calls",
     "refusal without a media port",
@@ -95,6 +99,7 @@ fn each_promise_that_is_broken_is_noticed() {
         (Sabotage::KeepLegs, "outlives"),
         (Sabotage::KeepDialogs, "outlives"),
         (Sabotage::KeepTransaction, "has been the oldest"),
+        (Sabotage::IgnorePacketTime, "does not hear"),
         (Sabotage::LoseStart, "does not hear"),
         (Sabotage::MixOwnSound, "does not hear"),
         (Sabotage::TrustBye, "does not hear"),

@@ -7,7 +7,9 @@ use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Flow, Link, Peer};
 
 use crate::audio::Participant;
+use crate::media::leg::Plan;
 use crate::media::shard::{Input as MediaInput, LegId};
+use crate::sdp::PacketTime;
 use crate::signalling::kit::NODE;
 use crate::signalling::{Input, NoPort, Output, UserAgent};
 use crate::time::Time;
@@ -90,6 +92,7 @@ impl World {
             Output::Join { call, room, plan, outgoing } => {
                 let leg = LegId(call.0);
                 self.legs.extend(self.ports.get(&call).map(|port| (leg, *port)));
+                let plan = self.planned(plan);
                 let participant = if self.sabotage == Sabotage::MixOwnSound { Participant(0) } else { call };
                 self.shard.handle(now, MediaInput::Join { leg, room, participant, plan, outgoing });
                 None
@@ -101,6 +104,7 @@ impl World {
                 None
             }
             Output::Change { call, plan } => {
+                let plan = self.planned(plan);
                 self.shard.handle(now, MediaInput::Change { leg: LegId(call.0), plan });
                 None
             }
@@ -114,6 +118,11 @@ impl World {
             | Output::Dialled { .. }
             | Output::ProbeOver => None,
         })
+    }
+
+    fn planned(&self, plan: Plan) -> Plan {
+        let is_wrong = self.sabotage == Sabotage::IgnorePacketTime;
+        Plan { packet_time: if is_wrong { PacketTime::USUAL } else { plan.packet_time }, ..plan }
     }
 
     fn transmit(&mut self, flow: Flow, bytes: &[u8]) {

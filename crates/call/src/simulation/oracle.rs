@@ -9,14 +9,18 @@ use super::caller::{By, Caller, State};
 use super::habits::Access;
 use super::hostile::STRANGER;
 use super::proxy::PROXY;
+use super::voice::Heard;
 use super::world::{LIMIT, World};
 
 /// The most entries of calls, dialogs and transactions: 20 for each call that there may be. One that nobody confirms has
 /// nine, and one that is changed has a few more for 32 seconds.
 const MOST_ENTRIES: usize = 20 * LIMIT;
 
-/// How much of what was heard must be right: the first packets are from before all sound has begun.
-const RIGHT: f64 = 0.7;
+/// How much of what was heard must be right: the first packets are from before all sound has begun, and some are
+/// lost.
+const RIGHT: f64 = 0.5;
+/// The windows of 20 ms of the sound that is judged.
+const WINDOWS: f64 = 100.0;
 
 /// The longest time that a transaction is kept, in milliseconds: its call rings, it waits for an answer for 64 × T1, as
 /// long for what comes late, and for T4 (RFC 3261 section 17).
@@ -120,21 +124,23 @@ pub(super) fn closes_a_connection(connection: Connection) -> String {
     format!("the node closes {connection:?}, whose messages are right")
 }
 
-/// Everyone who is in a call both ways hears the sum of all others who are, and not itself.
+/// Everyone who is in a call both ways hears the tones of all others who are, and no other.
 pub(super) fn everyone_hears_everyone_else(world: &World) -> Result<(), String> {
     let takes_part = |caller: &&Caller| caller.state == State::Up && caller.direction == "sendrecv";
     let all: Vec<&Caller> = world.callers.iter().filter(takes_part).collect();
     for caller in &all {
         let others = all.iter().filter(|other| other.number != caller.number);
-        let expected: i32 = others.map(|other| i32::from(other.level)).sum();
-        let is_right = |heard: &&i16| (i32::from(**heard) - expected).abs() <= 60 + expected / 16;
-        let right = caller.heard.iter().filter(is_right).count();
-        if (right as f64) < RIGHT * 100.0 {
+        let expected = Heard::of(others.map(|other| other.voice.tone));
+        let heard = caller.voice.heard();
+        let right = heard.iter().filter(|heard| **heard == expected).count();
+        if (right as f64) < RIGHT * WINDOWS {
             return Err(format!(
-                "caller {} does not hear the others ({expected}): {right} of {} packets, the last is {:?}",
+                "caller {} does not hear the others ({expected:?}): {right} of {} windows, the last is {:?}; \
+                 {:?}",
                 caller.number,
-                caller.heard.len(),
-                caller.heard.last()
+                heard.len(),
+                heard.last(),
+                caller.habits
             ));
         }
     }

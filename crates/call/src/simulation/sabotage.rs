@@ -10,6 +10,8 @@ pub(super) enum Sabotage {
     KeepDialogs,
     /// The first transaction is kept for ever.
     KeepTransaction,
+    /// Packets are as long as is usual, whatever was asked for.
+    IgnorePacketTime,
     /// A call that is confirmed sends no sound.
     LoseStart,
     /// A caller's sound is mixed in under another name, so that it hears itself.

@@ -9,6 +9,7 @@ use sip::transport::flow::{Connection, Link};
 
 use crate::media::control::Channel;
 use crate::media::shard::Output as MediaOutput;
+use crate::rtcp;
 use crate::signalling::kit::NODE;
 use crate::signalling::{Input, UserAgent};
 use crate::time::Time;
@@ -18,6 +19,7 @@ use super::caller::{Caller, State};
 use super::guest::Guest;
 use super::habits::Access;
 use super::hostile::STRANGER;
+use super::media::{Fate, Packet};
 use super::network::Datagram;
 use super::oracle;
 use super::proxy::{self, PROXY};
@@ -25,6 +27,9 @@ use super::sabotage::Sabotage;
 use super::streams::Arrived;
 use super::translator::Translator;
 use super::world::World;
+
+/// The shortest packet, half of a tick of the node, in milliseconds.
+const STEP: u64 = 10;
 
 impl World {
     /// A caller sends a message.
@@ -95,12 +100,15 @@ impl World {
         loop {
             let callers = self.callers.iter().filter_map(Caller::next).min();
             let agent = self.agent.next_deadline().map(|at| at.0);
-            let next = [callers, agent, self.network.next(), self.streams.next()];
+            let next = [callers, agent, self.network.next(), self.streams.next(), self.media.next()];
             let next = next.into_iter().flatten().min().filter(|next| *next <= end);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
             while let Some(datagram) = self.network.arrived(self.now) {
                 self.deliver(datagram)?;
+            }
+            while let Some(packet) = self.media.arrived(self.now) {
+                self.deliver_sound(&packet)?;
             }
             while let Some(arrived) = self.streams.arrived(self.now) {
                 self.take(arrived)?;
@@ -188,40 +196,70 @@ impl World {
 
     /// Everybody sends sound for so long, and so do strangers.
     pub(super) fn sound(&mut self, length: u64) -> Result<(), String> {
-        for _ in 0..length / 20 {
+        for step in 0..length / STEP {
             for number in 0..self.callers.len() {
-                let caller = &mut self.callers[number];
-                if let (State::Up, "sendrecv", Some(node)) = (caller.state, caller.direction, caller.node) {
-                    let (datagram, inside) = (caller.say(), caller.sound());
-                    let from = match caller.habits.access {
-                        Access::Translated => self.translator.outward(inside),
-                        Access::Direct | Access::Proxied | Access::Connected => inside,
-                    };
-                    self.play_to(node, Channel::Media, from, &datagram);
-                    self.forge_sound(number, node, from, &datagram);
-                }
+                self.speak(number, step * STEP);
             }
-            self.pass(20)?;
-            self.tick()?;
+            self.pass(STEP)?;
+            if step % 2 == 1 {
+                self.tick();
+            }
         }
         Ok(())
     }
 
-    /// The node mixes once, and its sound arrives.
-    fn tick(&mut self) -> Result<(), String> {
-        let mut sent: Vec<(Channel, SocketAddr, Vec<u8>)> = Vec::new();
+    /// A caller sends its next packet if it is due.
+    fn speak(&mut self, number: usize, since: u64) {
+        let caller = &mut self.callers[number];
+        let (State::Up, "sendrecv", Some(to)) = (caller.state, caller.direction, caller.node) else { return };
+        if !since.is_multiple_of(caller.voice.packet_time) {
+            return;
+        }
+        let (datagram, inside) = (caller.voice.say(), caller.sound());
+        let from = match caller.habits.access {
+            Access::Translated => self.translator.outward(inside),
+            Access::Direct | Access::Proxied | Access::Connected => inside,
+        };
+        self.forge_sound(number, to, from, &datagram);
+        self.send_sound(Packet { from, to, datagram });
+    }
+
+    fn send_sound(&mut self, packet: Packet) {
+        match self.media.send(self.now, packet) {
+            Fate::Lost => self.see("lost sound"),
+            Fate::Doubled => self.see("doubled sound"),
+            Fate::Arrives => {}
+        }
+    }
+
+    /// The node mixes once.
+    fn tick(&mut self) {
+        let mut sent: Vec<Packet> = Vec::new();
+        let ports = &self.legs;
         self.shard.tick(Time(self.now), |output| {
-            if let MediaOutput::Send { channel, to, datagram, .. } = output {
-                sent.push((channel, to, datagram.to_vec()));
+            if let MediaOutput::Send { leg, channel, to, datagram } = output {
+                let port = ports.get(&leg).map(|port| port.port()).unwrap_or_default();
+                let from = SocketAddr::new(address(NODE).ip(), port + u16::from(channel == Channel::Control));
+                sent.push(Packet { from, to, datagram: datagram.to_vec() });
             }
         });
         if self.sabotage == Sabotage::SendToStranger {
-            sent.first_mut().into_iter().for_each(|(_, to, _)| *to = address(STRANGER));
+            sent.first_mut().into_iter().for_each(|packet| packet.to = address(STRANGER));
         }
-        sent.into_iter().try_for_each(|(channel, to, datagram)| match channel {
-            Channel::Media => self.hear(to, &datagram),
-            Channel::Control => oracle::no_report_goes_to_a_stranger(to),
-        })
+        sent.into_iter().for_each(|packet| self.send_sound(packet));
+    }
+
+    /// A packet of sound arrives, or one of RTCP, which callers do not read.
+    fn deliver_sound(&mut self, packet: &Packet) -> Result<(), String> {
+        let Packet { from, to, datagram } = packet;
+        if to.ip() == address(NODE).ip() {
+            self.play_to(*to, Channel::Media, *from, datagram);
+            Ok(())
+        } else if rtcp::is_rtcp(datagram) {
+            oracle::no_report_goes_to_a_stranger(*to)
+        } else {
+            self.hear(*to, datagram)
+        }
     }
 
     fn hear(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<(), String> {
@@ -235,7 +273,7 @@ impl World {
             Access::Direct | Access::Proxied | Access::Connected => caller.sound() == to,
         });
         match caller {
-            Some(caller) => caller.hear(datagram),
+            Some(caller) => caller.voice.hear(datagram),
             // Before the source of a call is known, sound goes to where its description says.
             None if Translator::has(to) => {}
             None => return Err(format!("sound goes to {to}, a stranger")),

@@ -9,7 +9,7 @@ use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
 
 use crate::admission::{Admission, Closed};
-use crate::audio::Participant;
+use crate::audio::{Codec, Participant};
 use crate::media::random::Sequence;
 use crate::media::shard::{LegId, Shard};
 use crate::rooms::{Callers, Room, Rooms};
@@ -19,8 +19,9 @@ use crate::signalling::kit::NODE;
 
 use super::caller::{Caller, State};
 use super::guest::Guest;
-use super::habits::{Access, Habits};
+use super::habits::{self, Access, Habits};
 use super::ledger::Ledger;
+use super::media::Media;
 use super::network::{Network, Quality, SPARED};
 use super::oracle;
 use super::sabotage::Sabotage;
@@ -57,11 +58,14 @@ pub(super) struct World {
     pub(super) now: u64,
     pub(super) agent: UserAgent,
     pub(super) callers: Vec<Caller>,
+    /// What callers encode their sound by.
+    pub(super) codecs: &'static [Codec],
     /// Everything that was sent over the network, as one number.
     pub(super) trace: u64,
     pub(super) sabotage: Sabotage,
     pub(super) random: Sequence,
     pub(super) network: Network,
+    pub(super) media: Media,
     pub(super) streams: Streams,
     pub(super) translator: Translator,
     /// The proxy forwards nothing before.
@@ -93,7 +97,9 @@ impl World {
         bytes[..8].copy_from_slice(&random.next().to_be_bytes());
         let ring_time = Duration::from_millis([0, 0, 1000, 4000][(random.next() % 4) as usize]);
         let agent = agent(ring_time, sabotage, bytes);
-        let callers = (0..CALLERS).map(|number| Caller::new(number, Habits::new(&mut random))).collect();
+        let codecs = habits::codecs(&mut random);
+        let callers =
+            (0..CALLERS).map(|number| Caller::new(number, Habits::new(&mut random, codecs))).collect();
         let mut streams = Streams::new(random.next());
         streams.forgets_portions = sabotage == Sabotage::ForgetPortions;
         World {
@@ -103,9 +109,11 @@ impl World {
             ledger: Ledger::default(),
             oldest: None,
             callers,
+            codecs,
             trace: 0,
             sabotage,
             network: Network::new(random.next()),
+            media: Media::new(random.next()),
             streams,
             random,
             translator: Translator::default(),
@@ -260,7 +268,7 @@ impl World {
     /// Everybody sends sound, and so do strangers; then what was heard is judged.
     pub(super) fn play(&mut self) -> Result<(), String> {
         self.forged_from = self.now + KNOWN;
-        self.callers.iter_mut().for_each(|caller| caller.heard.clear());
+        self.callers.iter_mut().for_each(|caller| caller.voice.forget());
         self.sound(SOUND)?;
         oracle::everyone_hears_everyone_else(self)
     }
