@@ -192,7 +192,7 @@ impl UserAgent {
     }
 
     /// How much there is of calls, dialogs and transactions: none when there are no calls and all is over.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn entries(&self) -> usize {
         self.calls.ids().len()
             + self.dialogs.count()
