@@ -1,7 +1,7 @@
-//! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits,
-//! guests whose calls have to be refused, a
-//! network that loses, doubles, delays and reorders, a proxy that is restarted, connections that break, a translator that
-//! binds callers anew, and strangers who forge. A world follows from its seed.
+//! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits, guests
+//! whose calls have to be refused, a network that loses, doubles, delays and reorders messages and sound, a proxy that is
+//! restarted, connections that break, a translator that binds callers anew, and strangers who forge. A world follows from
+//! its seed.
 //!
 //! The callers write their messages by hand and share nothing with the node's dialogs, so that both sides would have to
 //! be wrong in the same way. What must hold is in `oracle`, each promise with a world that breaks it on purpose.
