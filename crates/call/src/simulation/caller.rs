@@ -222,9 +222,8 @@ impl Caller {
     }
 
     fn answered(&mut self, now: u64, status: u16, text: &str) -> Vec<String> {
-        let mut cseq = header(text, "CSeq").split(' ');
-        let sequence: u32 = cseq.next().and_then(|number| number.parse().ok()).expect("a number");
-        let method = cseq.next().expect("a method");
+        // What a neighbour has forged may be answered to here.
+        let Some((method, sequence)) = self.answered_request(text) else { return Vec::new() };
         if status < 200 {
             return self.provisional(now, method, sequence, text).into_iter().collect();
         }
@@ -242,6 +241,16 @@ impl Caller {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// The request of this caller that a response answers: its topmost Via has the branch (RFC 3261 section 17.1.3).
+    fn answered_request<'t>(&self, text: &'t str) -> Option<(&'t str, u32)> {
+        let value = |name| text.lines().find_map(|line: &'t str| line.strip_prefix(name));
+        let (sequence, method) = value("CSeq: ")?.split_once(' ')?;
+        let sequence = sequence.parse().ok()?;
+        let own = branch(if method == "CANCEL" { "INVITE" } else { method }, sequence);
+        let own = format!("branch=z9hG4bK{}{own}", self.phone.call_id);
+        value("Via: ")?.split(';').any(|part| part == own).then_some((method, sequence))
     }
 
     /// A provisional response: a reliable one is acknowledged, once (RFC 3262 section 4).
@@ -300,11 +309,10 @@ impl Caller {
         vec![ack.replace("To: <sip:meet@192.0.2.1>\r\n", &format!("To: {}\r\n", header(text, "To")))]
     }
 
-    /// Whether a message of the node is of the call of this caller, by the tag of the node. Strangers may have begun others
+    /// Whether a request of the node is of the call of this caller, by the tag of the node. Strangers may have begun others
     /// with the same Call-ID.
     pub(super) fn is_of_its_call(&self, text: &str) -> bool {
-        let is_response = text.starts_with("SIP/2.0 ");
-        is_response || (!self.phone.tag.is_empty() && header(text, "From").ends_with(&self.phone.tag))
+        !self.phone.tag.is_empty() && header(text, "From").ends_with(&self.phone.tag)
     }
 
     /// A request of the node.

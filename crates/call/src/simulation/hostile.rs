@@ -10,6 +10,7 @@ use crate::signalling::kit::{NODE, Phone, SDP, response};
 use crate::time::Time;
 
 use super::address;
+use super::habits::Access;
 use super::sabotage::Sabotage;
 use super::voice::{STRANGE, Voice};
 use super::world::World;
@@ -36,7 +37,7 @@ impl World {
         }
     }
 
-    /// A stranger sends what a caller could have sent.
+    /// A stranger, or one who shares the address of a caller, sends what that caller could have sent.
     pub(super) fn forge(&mut self, number: usize) {
         let text = match self.random.next() % 8 {
             0 => garbage(&mut self.random),
@@ -44,7 +45,18 @@ impl World {
             _ => self.forged(number),
         };
         self.see("forged message");
-        self.send_datagram(address(STRANGER), address(NODE), text);
+        let from = if self.random.next().is_multiple_of(2) { address(STRANGER) } else { self.beside(number) };
+        self.send_datagram(from, address(NODE), text);
+    }
+
+    /// Where one sends from who shares the address of a caller.
+    fn beside(&mut self, number: usize) -> SocketAddr {
+        let (access, inside) = (self.callers[number].habits.access, self.callers[number].address());
+        let caller = match access {
+            Access::Translated => self.translator.outward(inside),
+            Access::Direct | Access::Proxied | Access::Connected => inside,
+        };
+        SocketAddr::new(caller.ip(), caller.port() + NEIGHBOUR)
     }
 
     /// A message of a caller's call, whose tag and branch are guessed.

@@ -1,6 +1,6 @@
 //! The calls of the node as their far ends know them, by the messages that pass. Its count is held against this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use sip::headers::Headers;
@@ -8,14 +8,17 @@ use sip::message::{self, Message, Request, Response};
 use sip::method::Method;
 use sip::name::Name;
 
+/// How long a call lasts that is not confirmed: 64 × T1, in milliseconds (RFC 3261 section 13.3.1.4).
+const UNCONFIRMED: u64 = 32_000;
 /// How long the node may count a call whose BYE of its own has no answer, in milliseconds: that far end may be gone.
 const CLOSING: u64 = 4_000;
 
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// The INVITE with this CSeq has a response that begins a dialog.
-    Live { sequence: u32 },
+    /// The INVITE with this CSeq has a response that begins a dialog. From its 200 to the ACK the call lasts until then:
+    /// that its BYE leaves is not certain.
+    Live { sequence: u32, lapses: Option<u64> },
     /// The node has sent a BYE without an answer: until then it is right to count the call, and not to.
     Closing { until: u64 },
     /// The INVITE is refused, or a BYE is answered.
@@ -31,7 +34,7 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// How many calls the node may count.
+    /// How many calls the node may count, and media ports it may have.
     pub(super) fn calls(self) -> RangeInclusive<usize> {
         let begun = self.live + self.silent;
         begun..=begun + self.closing
@@ -40,11 +43,6 @@ impl Truth {
     /// How many dialogs it may have. An answer that begins one may wait for a connection.
     pub(super) fn dialogs(self) -> RangeInclusive<usize> {
         self.live..=self.live + self.silent + self.closing
-    }
-
-    /// How many media ports it must have: they are closed before a BYE is sent or answered.
-    pub(super) fn ports(self) -> usize {
-        self.live + self.silent
     }
 }
 
@@ -63,6 +61,8 @@ enum Silent {
 pub(super) struct Ledger {
     /// By the tag that the node has given them.
     calls: BTreeMap<String, Standing>,
+    /// The calls whose INVITE has its 200.
+    answered: BTreeSet<String>,
     /// An INVITE that requires reliable ringing and makes no offer is not answered before the 200 (RFC 3262 section 5).
     silent: BTreeMap<Invite, Silent>,
 }
@@ -72,16 +72,22 @@ impl Ledger {
     pub(super) fn truth(&self, now: u64) -> Truth {
         let count = |is: fn(&Standing, u64) -> bool| self.calls.values().filter(|call| is(call, now)).count();
         Truth {
-            live: count(|call, _| matches!(call, Standing::Live { .. })),
+            live: count(
+                |call, now| matches!(call, Standing::Live { lapses, .. } if lapses.is_none_or(|at| now < at)),
+            ),
             silent: self.silent.values().filter(|silent| **silent == Silent::Yes).count(),
-            closing: count(|call, now| matches!(call, Standing::Closing { until } if now <= *until)),
+            closing: count(|call, now| match call {
+                Standing::Live { lapses, .. } => *lapses == Some(now),
+                Standing::Closing { until } => now <= *until,
+                Standing::Over => false,
+            }),
         }
     }
 
     /// The node sends a message. One that cannot be read is the answer to one that could not be, and is about no call.
     pub(super) fn sent(&mut self, now: u64, bytes: &[u8]) {
         match message::datagram(bytes) {
-            Ok(Message::Response(response)) => self.responds(&response),
+            Ok(Message::Response(response)) => self.responds(now, &response),
             Ok(Message::Request(request)) if request.method() == Method::Bye => {
                 let tag = request.headers().from_tag().unwrap_or_default();
                 if let Some(call @ Standing::Live { .. }) = self.calls.get_mut(tag) {
@@ -92,21 +98,36 @@ impl Ledger {
         }
     }
 
-    fn responds(&mut self, response: &Response) {
+    fn responds(&mut self, now: u64, response: &Response) {
         let (status, cseq) = (response.status().code(), response.headers().cseq());
         if status > 100 {
             self.silent.entry(invite(response.headers())).and_modify(|silent| *silent = Silent::Answered);
         }
         let Some(tag) = response.headers().to_tag() else { return };
-        let live = Standing::Live { sequence: cseq.number };
         match (cseq.method, status) {
-            (Method::Invite, 101..300) => {
-                self.calls.entry(tag.into()).or_insert(live);
+            (Method::Invite, 101..200) => {
+                let ringing = Standing::Live { sequence: cseq.number, lapses: None };
+                self.calls.entry(tag.into()).or_insert(ringing);
             }
+            (Method::Invite, 200..300) => self.answers(now, tag, cseq.number),
             // That of a change has another CSeq, and ends nothing.
-            (Method::Invite, 300..) if self.calls.get(tag) == Some(&live) => self.end(tag),
+            (Method::Invite, 300..) if self.is_begun_by(tag, cseq.number) => self.end(tag),
             (Method::Bye, 200..300) => self.end(tag),
             _ => {}
+        }
+    }
+
+    fn is_begun_by(&self, tag: &str, of: u32) -> bool {
+        matches!(self.calls.get(tag), Some(Standing::Live { sequence, .. }) if *sequence == of)
+    }
+
+    /// The node sends a 200, perhaps again, to the INVITE that begins a call or to a change.
+    fn answers(&mut self, now: u64, tag: &str, sequence: u32) {
+        let is_known = self.answered.contains(tag);
+        if !is_known && (!self.calls.contains_key(tag) || self.is_begun_by(tag, sequence)) {
+            self.answered.insert(tag.into());
+            let lapses = Some(now + UNCONFIRMED);
+            self.calls.insert(tag.into(), Standing::Live { sequence, lapses });
         }
     }
 
@@ -115,6 +136,12 @@ impl Ledger {
         match message {
             Message::Request(request) if is_silent(request) => {
                 self.silent.entry(invite(request.headers())).or_insert(Silent::Yes);
+            }
+            Message::Request(request) if request.method() == Method::Ack => {
+                let tag = request.headers().to_tag().unwrap_or_default();
+                if let Some(Standing::Live { lapses, .. }) = self.calls.get_mut(tag) {
+                    *lapses = None;
+                }
             }
             // The answer to a BYE of the node.
             Message::Response(response)
@@ -185,6 +212,18 @@ mod tests {
     }
 
     #[test]
+    fn call_that_is_not_confirmed_lasts_for_64_t1() {
+        let (mut ledger, phone) = (Ledger::default(), Phone::new("a"));
+        answered(&mut ledger, &phone.invite(""), "200 OK");
+        let lasts = |ledger: &Ledger| [31_999, 32_000, 32_001].map(|now| ledger.truth(now));
+        assert_eq!(lasts(&ledger), [truth(1, 0), truth(0, 1), truth(0, 0)]);
+        let ack = Phone { tag: ";tag=n".into(), ..phone.clone() }.ack("");
+        ledger.arrived(&message::datagram(ack.as_bytes()).expect("a request"));
+        answered(&mut ledger, &phone.invite(""), "200 OK");
+        assert_eq!(lasts(&ledger), [truth(1, 0); 3]);
+    }
+
+    #[test]
     fn call_whose_ringing_cannot_be_said_is_live_from_its_invite() {
         let (mut ledger, phone) =
             (Ledger::default(), Phone { extra: "Require: 100rel\r\n".into(), ..Phone::new("a") });
@@ -208,6 +247,6 @@ mod tests {
         let answer = response(&bye, "481 Gone", "", "");
         ledger.arrived(&message::datagram(answer.as_bytes()).expect("a response"));
         assert_eq!(ledger.truth(100), truth(0, 0));
-        assert_eq!((truth(2, 1).calls(), truth(2, 1).ports()), (2..=3, 2));
+        assert_eq!(truth(2, 1).calls(), 2..=3);
     }
 }
