@@ -18,7 +18,7 @@ use super::world::World;
 /// Who forges.
 pub(super) const STRANGER: &str = "203.0.113.66:6666";
 /// The INVITEs that a stranger sends at once: more than its address may, and than there may be calls.
-pub(super) const BURST: usize = 60;
+const BURST: usize = 60;
 /// The messages that a stranger keeps in mind.
 const OVERHEARD: usize = 32;
 /// How far the port of a neighbour is from that of the caller whose address it shares.
