@@ -105,12 +105,12 @@ fn media_lines(text: &[u8]) -> usize {
     text.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"m=")).count()
 }
 
-/// Gives datagrams to the signalling of a call engine.
+/// Gives datagrams, bytes of connections and other events to the signalling of a call engine.
 ///
 /// # Panics
 /// It breaks one of its promises.
 pub fn messages<'a>(messages: impl Iterator<Item = &'a [u8]>) {
-    fuzz::datagrams(messages);
+    fuzz::events(messages);
 }
 
 /// Has a call engine take a call over whose message is the first part, while the others arrive as datagrams.

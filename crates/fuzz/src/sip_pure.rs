@@ -104,6 +104,18 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "DIAL sip:b@127.0.0.2",
     "DIAL ann",
     "HANG UP",
+    "STREAM INVITE ",
+    "STREAM ",
+    "CLOSE",
+    "CONNECT",
+    "EXHAUSTED",
+    "REFUSED",
+    "PORTS",
+    "MAINTENANCE",
+    "ADMIT",
+    "SILENT",
+    "WAIT",
+    "Require: 100rel\r\n",
     "SIP/2.0 302 Moved\r\n",
     "SIP/2.0 401 Unauthorized\r\n",
     "Contact: *\r\n",
@@ -155,6 +167,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     seeds.push(tagged(b'm', &joined(&call)));
     seeds.push(tagged(b'm', &joined(&registered())));
     seeds.push(tagged(b'm', &joined(&admitted())));
+    seeds.extend(refused_and_broken().iter().map(|parts| tagged(b'm', &joined(parts))));
     seeds.extend([DIALLED, REDIRECTED, GIVEN_UP].map(|dialled| tagged(b'm', &joined(dialled))));
     let recorded = [PLAIN_CALL, PROXIED_CALL].map(|call| {
         let moved = [call, PROBED, TAKEN_OVER, HUNG_UP].map(|part| part.as_bytes().to_vec());
@@ -197,6 +210,40 @@ fn admitted() -> Vec<String> {
         )
     };
     vec![invite(1), invite(2)]
+}
+
+/// A call over a connection that comes in portions and breaks, one that the node has to connect to for its answer, calls
+/// without a media port and in maintenance mode, and one that falls silent.
+fn refused_and_broken() -> [Vec<String>; 3] {
+    let call = crate::sip::call();
+    let over_tcp: Vec<String> = call.iter().map(|text| text.replace("/UDP $HERE", "/TCP $HERE")).collect();
+    let (begin, end) = over_tcp[0].split_at(200);
+    let stream = |text: &str| format!("STREAM {text}");
+    let word = |word: &str| word.to_owned();
+    [
+        vec![
+            stream(begin),
+            stream(end),
+            stream(&over_tcp[1]),
+            word("CLOSE"),
+            stream(&over_tcp[2]),
+            word("WAIT"),
+        ],
+        vec![word("CONNECT"), stream(&over_tcp[0]), word("CLOSE"), word("SILENT"), word("WAIT")],
+        vec![
+            word("EXHAUSTED"),
+            call[0].clone(),
+            word("PORTS"),
+            word("MAINTENANCE"),
+            call[0].replace("c1", "c2"),
+            word("ADMIT"),
+            call[0].replace("c1", "c3"),
+            call[1].replace("c1", "c3"),
+            word("MAINTENANCE"),
+            call[2].replace("c1", "c3"),
+            word("SILENT"),
+        ],
+    ]
 }
 
 /// Calls that are dialled: challenged and answered, with a fork; redirected; and hung up before their answer.

@@ -193,7 +193,7 @@ impl UserAgent {
     }
 
     /// How much there is of calls, dialogs and transactions: none when there are no calls and all is over.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn entries(&self) -> usize {
         self.calls.ids().len()
             + self.dialogs.count()
@@ -205,6 +205,19 @@ impl UserAgent {
             + self.awaited_names.len()
             + self.requests.len()
             + self.layer.load().entries
+    }
+
+    /// How many dialogs there are, and how many lead to a call: as many.
+    #[cfg(test)]
+    pub(crate) fn dialogs(&self) -> [usize; 2] {
+        [self.dialogs.count(), self.by_dialog.len()]
+    }
+
+    /// The transaction that began first, of those that there are and those that something is kept of.
+    #[cfg(test)]
+    pub(crate) fn oldest_transaction(&self) -> Option<TransactionId> {
+        let first = [self.by_invite.keys().min(), self.requests.keys().min(), self.late_answers.keys().min()];
+        first.into_iter().flatten().copied().chain(self.layer.load().oldest).min()
     }
 
     /// The Call-ID of a call that has a dialog.

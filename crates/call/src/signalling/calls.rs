@@ -59,6 +59,13 @@ impl CallTable {
         self.all.keys().copied().collect()
     }
 
+    /// The calls that have media, and what they have.
+    #[cfg(feature = "fuzz")]
+    pub(super) fn media(&self) -> impl Iterator<Item = (Participant, super::call::Media)> {
+        let media = self.all.values().map(|call| (call.id, call.media));
+        media.filter(|(_, media)| *media != super::call::Media::None)
+    }
+
     /// The callers' calls of this node.
     pub(super) fn callers(&self) -> impl Iterator<Item = &Call> {
         self.counted.iter().filter_map(|(_, id)| self.all.get(id)).map(Box::as_ref)

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
-use crate::audio::{Codec, FRAME_SAMPLES};
-use crate::rtp::Header;
 use crate::signalling::kit::{Phone, header, response};
 
+use super::guest::Guest;
 use super::habits::{Access, Habits};
 use super::requests::{Requests, Transport};
+use super::voice::Voice;
 
 /// How long a caller waits with its refresh while a request of its own has no response, in milliseconds.
 const REFRESH_PAUSE: u64 = 500;
@@ -36,18 +36,21 @@ pub(super) enum By {
 pub(super) struct Caller {
     pub(super) number: usize,
     pub(super) habits: Habits,
+    /// Its call has to be refused.
+    pub(super) guest: Option<Guest>,
     pub(super) phone: Phone,
     pub(super) state: State,
-    pub(super) level: i16,
+    pub(super) voice: Voice,
     /// Where the node takes its sound.
     pub(super) node: Option<SocketAddr>,
     /// What it wants: `sendrecv`, `sendonly`, or `inactive`.
     pub(super) direction: &'static str,
     /// When the node has agreed to that, and what it had agreed to before.
     pub(super) agreed: (u64, &'static str),
-    pub(super) heard: Vec<i16>,
     /// What should not have happened to a request of it.
     pub(super) fault: Option<String>,
+    /// The response that has refused its call.
+    pub(super) refusal: String,
     requests: Requests,
     /// Its next 2xx to the INVITE has an offer, so that the ACK has the answer.
     owes_answer: bool,
@@ -55,7 +58,6 @@ pub(super) struct Caller {
     acks: Vec<(u32, String)>,
     /// When it refreshes the session.
     refresh: Option<u64>,
-    sent: u32,
 }
 
 impl Caller {
@@ -70,20 +72,27 @@ impl Caller {
         Caller {
             number,
             habits,
+            guest: None,
             phone,
             state: State::Idle,
-            level: 1000 << number,
+            voice: Voice::new(habits.codec, habits.packet_time, number % 4),
             node: None,
             direction: "sendrecv",
             agreed: (0, "sendrecv"),
-            heard: Vec::new(),
             fault: None,
+            refusal: String::new(),
             requests: Requests::new(transport),
             owes_answer: habits.late_offer,
             acks: Vec::new(),
             refresh: None,
-            sent: 0,
         }
+    }
+
+    /// A caller whose call has to be refused for this. Its INVITE makes an offer, so that it can be.
+    pub(super) fn guest(number: usize, habits: Habits, guest: Guest) -> Caller {
+        let mut caller = Caller::new(number, Habits { late_offer: false, ..habits });
+        caller.phone.target = guest.target().into();
+        Caller { guest: Some(guest), ..caller }
     }
 
     /// Where it is called.
@@ -98,10 +107,16 @@ impl Caller {
 
     fn description(&self) -> String {
         let sound = self.sound();
+        let payload_type = self.voice.codec.offered_payload_type();
+        let unknown = self.guest.and_then(Guest::payload_type);
+        let format = if unknown.is_some() { String::new() } else { self.voice.format() };
+        let payload_type = unknown.unwrap_or(payload_type);
         format!(
-            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\na={}\r\n",
+            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {}\r\n{}a={}\r\n",
             self.phone.sequence,
             sound.port(),
+            payload_type,
+            format,
             self.direction,
             ip = sound.ip(),
         )
@@ -207,9 +222,8 @@ impl Caller {
     }
 
     fn answered(&mut self, now: u64, status: u16, text: &str) -> Vec<String> {
-        let mut cseq = header(text, "CSeq").split(' ');
-        let sequence: u32 = cseq.next().and_then(|number| number.parse().ok()).expect("a number");
-        let method = cseq.next().expect("a method");
+        // What a neighbour has forged may be answered to here.
+        let Some((method, sequence)) = self.answered_request(text) else { return Vec::new() };
         if status < 200 {
             return self.provisional(now, method, sequence, text).into_iter().collect();
         }
@@ -227,6 +241,16 @@ impl Caller {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// The request of this caller that a response answers: its topmost Via has the branch (RFC 3261 section 17.1.3).
+    fn answered_request<'t>(&self, text: &'t str) -> Option<(&'t str, u32)> {
+        let value = |name| text.lines().find_map(|line: &'t str| line.strip_prefix(name));
+        let (sequence, method) = value("CSeq: ")?.split_once(' ')?;
+        let sequence = sequence.parse().ok()?;
+        let own = branch(if method == "CANCEL" { "INVITE" } else { method }, sequence);
+        let own = format!("branch=z9hG4bK{}{own}", self.phone.call_id);
+        value("Via: ")?.split(';').any(|part| part == own).then_some((method, sequence))
     }
 
     /// A provisional response: a reliable one is acknowledged, once (RFC 3262 section 4).
@@ -272,7 +296,10 @@ impl Caller {
         if is_new {
             self.direction = self.agreed.1;
             match self.state {
-                State::Calling => self.state = State::Over(By::Refusal),
+                State::Calling => {
+                    self.refusal = text.into();
+                    self.state = State::Over(By::Refusal);
+                }
                 State::Ending => self.state = State::Over(By::Caller),
                 State::Idle | State::Up | State::Over(_) => {}
             }
@@ -282,10 +309,19 @@ impl Caller {
         vec![ack.replace("To: <sip:meet@192.0.2.1>\r\n", &format!("To: {}\r\n", header(text, "To")))]
     }
 
+    /// Whether a request of the node is of the call of this caller, by the tag of the node. Strangers may have begun others
+    /// with the same Call-ID.
+    pub(super) fn is_of_its_call(&self, text: &str) -> bool {
+        !self.phone.tag.is_empty() && header(text, "From").ends_with(&self.phone.tag)
+    }
+
     /// A request of the node.
     fn asked(&mut self, text: &str) -> Vec<String> {
         let method = text.split(' ').next().unwrap_or_default();
         match method {
+            "BYE" | "INVITE" if !self.is_of_its_call(text) => {
+                vec![response(text, "481 Call Does Not Exist", "", "")]
+            }
             "BYE" => {
                 if !matches!(self.state, State::Over(_)) {
                     self.state = State::Over(if self.state == State::Ending { By::Caller } else { By::Node });
@@ -303,30 +339,6 @@ impl Caller {
             "INVITE" => vec![response(text, "481 Gone", "", "")],
             _ => Vec::new(),
         }
-    }
-
-    /// The next packet of its sound.
-    pub(super) fn say(&mut self) -> Vec<u8> {
-        let (mut payload, mut datagram) = (Vec::new(), Vec::new());
-        Codec::Pcmu.encode(&[self.level; FRAME_SAMPLES], &mut payload);
-        let header = Header {
-            payload_type: 0,
-            marker: false,
-            sequence: self.sent as u16,
-            timestamp: self.sent * FRAME_SAMPLES as u32,
-            ssrc: self.number as u32 + 1,
-        };
-        self.sent += 1;
-        header.write(&payload, &mut datagram);
-        datagram
-    }
-
-    /// Takes in sound of the node.
-    pub(super) fn hear(&mut self, datagram: &[u8]) {
-        let Some((_, payload)) = Header::parse(datagram) else { return };
-        let mut samples = Vec::new();
-        Codec::Pcmu.decode(payload, &mut samples);
-        self.heard.extend(samples.first());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::audio::Codec;
 use crate::media::random::Sequence;
 
 use super::proxy;
@@ -27,20 +28,41 @@ pub(super) struct Habits {
     pub(super) late_offer: bool,
     /// It requires ringing to be reliable (RFC 3262).
     pub(super) reliable: bool,
+    /// What its sound is encoded by.
+    pub(super) codec: Codec,
+    /// How much sound it wants in a packet, in milliseconds.
+    pub(super) packet_time: u64,
     /// It refreshes the session itself, by UPDATE (RFC 4028). Otherwise the node does.
     pub(super) refreshes: bool,
 }
 
+/// The codecs of the callers of a world. Those that are not G.711 take many times as long, so that they are rare.
+pub(super) fn codecs(random: &mut Sequence) -> &'static [Codec] {
+    match random.next() % 100 {
+        0 => &[Codec::Opus, Codec::Opus, Codec::G722, Codec::Pcma],
+        1..=20 => &[Codec::G722, Codec::G722, Codec::Pcma, Codec::Pcmu],
+        _ => &[Codec::Pcma, Codec::Pcmu],
+    }
+}
+
+fn packet_time(random: &mut Sequence, codec: Codec) -> u64 {
+    let usual = [10, 20, 20, 20, 30, 40, 50, 60];
+    if codec == Codec::Opus { 20 } else { usual[random.next() as usize % usual.len()] }
+}
+
 impl Habits {
-    pub(super) fn new(random: &mut Sequence) -> Habits {
+    pub(super) fn new(random: &mut Sequence, codecs: &[Codec]) -> Habits {
         let access = match random.next() % 5 {
             0 | 1 => Access::Direct,
             2 => Access::Proxied,
             3 => Access::Connected,
             _ => Access::Translated,
         };
+        let codec = codecs[random.next() as usize % codecs.len()];
         Habits {
             access,
+            codec,
+            packet_time: packet_time(random, codec),
             late_offer: random.next().is_multiple_of(3),
             reliable: random.next().is_multiple_of(3),
             // What the node sends to a binding that is gone is lost, so its far end has to make itself known.

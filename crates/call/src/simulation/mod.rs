@@ -1,12 +1,18 @@
-//! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits, a
-//! network that loses, doubles, delays and reorders, a proxy that is restarted, connections that break, a translator that
-//! binds callers anew, and a stranger who forges. A world follows from its seed.
+//! Whole calls in one deterministic world: the signalling and the conferences of a node, callers of many habits, guests
+//! whose calls have to be refused, a network that loses, doubles, delays and reorders messages and sound, a proxy that is
+//! restarted, connections that break, a translator that binds callers anew, and strangers who forge. A world follows from
+//! its seed.
 //!
 //! The callers write their messages by hand and share nothing with the node's dialogs, so that both sides would have to
 //! be wrong in the same way. What must hold is in `oracle`, each promise with a world that breaks it on purpose.
 
 mod caller;
+mod closed;
+mod guest;
 mod habits;
+mod hostile;
+mod ledger;
+mod media;
 mod moving;
 mod network;
 mod node;
@@ -17,6 +23,7 @@ mod sabotage;
 mod streams;
 mod traffic;
 mod translator;
+mod voice;
 mod world;
 
 use std::collections::BTreeMap;
@@ -33,7 +40,7 @@ fn address(text: &str) -> SocketAddr {
 const SEEDS: u64 = 1000;
 
 /// What happens in a twentieth of all worlds, or more.
-const SEEN: [&str; 11] = [
+const SEEN: [&str; 20] = [
     "PRACK",
     "CANCEL",
     "UPDATE",
@@ -45,6 +52,15 @@ const SEEN: [&str; 11] = [
     "new port for sound",
     "new ports",
     "new address",
+    "forged message",
+    "lost sound",
+    "doubled sound",
+    "refusal in maintenance mode",
+    "refusal above the limit of calls",
+    "refusal without a media port",
+    "refusal of an unknown room",
+    "refusal of an unknown codec",
+    "change in maintenance mode",
 ];
 
 #[test]
@@ -81,11 +97,22 @@ fn world_is_the_same_for_the_same_seed() {
 fn each_promise_that_is_broken_is_noticed() {
     for (sabotage, expected) in [
         (Sabotage::KeepLegs, "outlives"),
+        (Sabotage::KeepDialogs, "outlives"),
+        (Sabotage::KeepTransaction, "has been the oldest"),
+        (Sabotage::IgnorePacketTime, "does not hear"),
         (Sabotage::LoseStart, "does not hear"),
         (Sabotage::MixOwnSound, "does not hear"),
+        (Sabotage::TrustBye, "does not hear"),
+        (Sabotage::HearNeighbour, "does not hear"),
+        (Sabotage::AdmitFlood, "entries"),
         (Sabotage::SendToStranger, "a stranger"),
         (Sabotage::HangUpInMaintenance, "ended by the node"),
-        (Sabotage::CountNothing, "are counted"),
+        (Sabotage::CountTooFew, "are counted"),
+        (Sabotage::CountTooMany, "are counted"),
+        (Sabotage::AdmitInMaintenance, "is admitted"),
+        (Sabotage::AdmitAboveLimit, "is admitted"),
+        (Sabotage::RefuseForever, "is refused by"),
+        (Sabotage::CountRefused, "are counted"),
         (Sabotage::RefuseCalls, "was refused"),
         (Sabotage::PassTheProxy, "past its proxy"),
         (Sabotage::ForgetTheProxy, "without its Route"),

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::media::random::Sequence;
-use crate::signalling::kit::header;
 
 /// A datagram on its way.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
+pub(super) struct Datagram {
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
     pub(super) text: String,
@@ -37,7 +36,7 @@ pub(super) struct Network {
     sent: u64,
     /// Until when a poor network loses nothing of a call, by its Call-ID.
     spared: BTreeMap<String, u64>,
-    under_way: BTreeMap<(u64, u64), Message>,
+    under_way: BTreeMap<(u64, u64), Datagram>,
 }
 
 impl Network {
@@ -51,11 +50,11 @@ impl Network {
         }
     }
 
-    pub(super) fn send(&mut self, now: u64, message: Message) {
+    pub(super) fn send(&mut self, now: u64, datagram: Datagram) {
         let (copies, longest) = match self.quality {
             Quality::Fair => (1, 0),
             Quality::Poor | Quality::Bad => match self.random.next() % 20 {
-                0 | 1 if self.loses(now, &message) => (0, 0),
+                0 | 1 if self.loses(now, &datagram) => (0, 0),
                 2 => (2, 300),
                 _ => (1, 300),
             },
@@ -63,13 +62,14 @@ impl Network {
         for _ in 0..copies {
             let delay = 5 + if longest == 0 { 0 } else { self.random.next() % longest };
             self.sent += 1;
-            self.under_way.insert((now + delay, self.sent), message.clone());
+            self.under_way.insert((now + delay, self.sent), datagram.clone());
         }
     }
 
     /// Whether a datagram that should be lost is.
-    fn loses(&mut self, now: u64, message: &Message) -> bool {
-        let call = header(&message.text, "Call-ID");
+    fn loses(&mut self, now: u64, datagram: &Datagram) -> bool {
+        let mut lines = datagram.text.lines();
+        let call = lines.find_map(|line| line.strip_prefix("Call-ID: ")).unwrap_or_default();
         let is_spared = self.spared.get(call).is_some_and(|until| now < *until);
         if self.quality == Quality::Poor && is_spared {
             return false;
@@ -82,7 +82,7 @@ impl Network {
         self.under_way.keys().next().map(|(at, _)| *at)
     }
 
-    pub(super) fn arrived(&mut self, now: u64) -> Option<Message> {
+    pub(super) fn arrived(&mut self, now: u64) -> Option<Datagram> {
         let entry = self.under_way.first_entry().filter(|entry| entry.key().0 <= now)?;
         Some(entry.remove())
     }

@@ -2,13 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use sip::transaction::TransactionId;
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Flow, Link, Peer};
 
 use crate::audio::Participant;
+use crate::media::leg::Plan;
 use crate::media::shard::{Input as MediaInput, LegId};
+use crate::sdp::PacketTime;
 use crate::signalling::kit::NODE;
-use crate::signalling::{Input, Output, UserAgent};
+use crate::signalling::{Input, NoPort, Output, UserAgent};
 use crate::time::Time;
 
 use super::caller::Caller;
@@ -17,7 +20,7 @@ use super::oracle;
 use super::proxy::{self, PROXY};
 use super::sabotage::Sabotage;
 use super::world::World;
-use super::{address, network::Message};
+use super::{address, network::Datagram};
 
 impl World {
     /// Has the user agent act, and performs what it decides.
@@ -34,12 +37,38 @@ impl World {
             let now = Time(self.now);
             outputs = inputs.into_iter().flat_map(|input| self.agent.handle(now, input)).collect();
         }
-        oracle::count_is_the_truth(self)
+        self.note_oldest();
+        oracle::state_is_bounded(self)?;
+        oracle::count_is_the_truth(self)?;
+        oracle::nothing_outlives_its_call(self)
+    }
+
+    fn note_oldest(&mut self) {
+        let kept = (self.sabotage == Sabotage::KeepTransaction).then_some(TransactionId(1));
+        let oldest = kept.or(self.agent.oldest_transaction());
+        if oldest != self.oldest.map(|(transaction, _)| transaction) {
+            self.oldest = oldest.map(|transaction| (transaction, self.now));
+        }
+    }
+
+    /// The dialogs that the node has, and those that lead to a call.
+    pub(super) fn dialogs(&self) -> [usize; 2] {
+        let [dialogs, lead_to_calls] = self.agent.dialogs();
+        let kept = if self.sabotage == Sabotage::KeepDialogs { self.begun() } else { dialogs };
+        [kept, lead_to_calls]
     }
 
     /// The calls that the node counts.
     pub(super) fn counted(&self) -> usize {
-        if self.sabotage == Sabotage::CountNothing { 0 } else { self.agent.counted().0 as usize }
+        let counted = self.agent.counted().0 as usize;
+        let refused = self.callers.iter().filter(|caller| !caller.refusal.is_empty()).count();
+        if self.sabotage == Sabotage::CountRefused {
+            counted + refused
+        } else if self.sabotage == Sabotage::CountTooFew {
+            counted.saturating_sub(1)
+        } else {
+            counted
+        }
     }
 
     fn perform(&mut self, output: Output) -> Result<Option<Input>, String> {
@@ -51,6 +80,9 @@ impl World {
             }
             Output::Connect { peer, local } => Some(Input::Transport(self.connect(peer, local))),
             Output::Disconnect(connection) => return Err(oracle::closes_a_connection(connection)),
+            Output::OpenPort { call, .. } if self.has_no_port => {
+                Some(Input::NoPort { call, why: NoPort::Exhausted })
+            }
             Output::OpenPort { call, .. } => {
                 self.last_port += 2;
                 let port = SocketAddr::new([192, 0, 2, 1].into(), self.last_port);
@@ -60,6 +92,7 @@ impl World {
             Output::Join { call, room, plan, outgoing } => {
                 let leg = LegId(call.0);
                 self.legs.extend(self.ports.get(&call).map(|port| (leg, *port)));
+                let plan = self.planned(plan);
                 let participant = if self.sabotage == Sabotage::MixOwnSound { Participant(0) } else { call };
                 self.shard.handle(now, MediaInput::Join { leg, room, participant, plan, outgoing });
                 None
@@ -71,10 +104,11 @@ impl World {
                 None
             }
             Output::Change { call, plan } => {
+                let plan = self.planned(plan);
                 self.shard.handle(now, MediaInput::Change { leg: LegId(call.0), plan });
                 None
             }
-            Output::Release(call) => Some(self.release(call)),
+            Output::Release(call) => self.release(call),
             Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             // No call of these worlds is moved: see `moving`.
             Output::HandOut(_)
@@ -86,22 +120,31 @@ impl World {
         })
     }
 
+    fn planned(&self, plan: Plan) -> Plan {
+        let is_wrong = self.sabotage == Sabotage::IgnorePacketTime;
+        Plan { packet_time: if is_wrong { PacketTime::USUAL } else { plan.packet_time }, ..plan }
+    }
+
     fn transmit(&mut self, flow: Flow, bytes: &[u8]) {
         let mut text = String::from_utf8_lossy(bytes).into_owned();
         if self.sabotage == Sabotage::ForgetTheProxy {
             text = text.replace(&format!("\r\nRoute: {}\r\n", proxy::ROUTE), "\r\n");
         }
+        if self.sabotage == Sabotage::RefuseForever {
+            text = text.replace("\r\nRetry-After: ", "\r\nX-Retry-After: ");
+        }
         self.note(&text);
+        self.ledger.sent(self.now, bytes);
         if text.starts_with("INVITE ") {
             self.see("refresh of the node");
         }
         match flow.link {
             Link::Datagrams => {
                 let to = self.destination(flow.remote, &text);
-                self.network.send(self.now, Message { from: address(NODE), to, text });
+                self.network.send(self.now, Datagram { from: address(NODE), to, text });
             }
             Link::Connection(_, connection) => {
-                self.streams.send_to_caller(self.now, self.network.quality, connection, bytes);
+                self.streams.send_to_caller(self.now, self.network.quality, connection, text.as_bytes());
             }
         }
     }
@@ -131,13 +174,13 @@ impl World {
         TransportInput::Opened { peer, flow }
     }
 
-    fn release(&mut self, call: Participant) -> Input {
+    fn release(&mut self, call: Participant) -> Option<Input> {
         self.ports.remove(&call);
         if self.sabotage != Sabotage::KeepLegs {
             let leg = LegId(call.0);
             self.legs.remove(&leg);
             self.shard.handle(Time(self.now), MediaInput::Leave { leg });
         }
-        Input::Released(call)
+        (self.sabotage != Sabotage::CountTooMany).then_some(Input::Released(call))
     }
 }

@@ -16,6 +16,12 @@ pub(super) fn forward(text: &str) -> Result<(SocketAddr, String), String> {
     if text.starts_with("SIP/2.0 ") { response(text) } else { request(text) }
 }
 
+/// Whether a message of a caller behind it goes to the proxy: each request, and the response to what it has forwarded.
+pub(super) fn forwards(text: &str) -> bool {
+    let via = value(text, "Via").unwrap_or_default();
+    !text.starts_with("SIP/2.0 ") || via.starts_with(&format!("SIP/2.0/UDP {PROXY};"))
+}
+
 /// Takes its own Via from a response, which goes to the one below.
 fn response(text: &str) -> Result<(SocketAddr, String), String> {
     let own = format!("Via: SIP/2.0/UDP {PROXY};");

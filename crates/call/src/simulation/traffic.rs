@@ -2,26 +2,34 @@
 
 use std::net::SocketAddr;
 
-use sip::message;
+use sip::framer::Frame;
+use sip::message::{self, Message};
 use sip::transaction::input::Input as TransportInput;
 use sip::transport::flow::{Connection, Link};
 
 use crate::media::control::Channel;
-use crate::media::shard::{Input as MediaInput, Output as MediaOutput};
+use crate::media::shard::Output as MediaOutput;
+use crate::rtcp;
 use crate::signalling::kit::NODE;
 use crate::signalling::{Input, UserAgent};
 use crate::time::Time;
 
 use super::address;
 use super::caller::{Caller, State};
+use super::guest::Guest;
 use super::habits::Access;
-use super::network::Message;
+use super::hostile::STRANGER;
+use super::media::{Fate, Packet};
+use super::network::Datagram;
 use super::oracle;
 use super::proxy::{self, PROXY};
 use super::sabotage::Sabotage;
 use super::streams::Arrived;
 use super::translator::Translator;
-use super::world::{STRANGER, World};
+use super::world::World;
+
+/// The shortest packet, half of a tick of the node, in milliseconds.
+const STEP: u64 = 10;
 
 impl World {
     /// A caller sends a message.
@@ -31,7 +39,9 @@ impl World {
         method.into_iter().for_each(|method| self.see(method));
         match access {
             Access::Direct => self.send_datagram(from, address(NODE), text),
-            Access::Proxied => self.send_datagram(from, address(PROXY), text),
+            Access::Proxied if proxy::forwards(&text) => self.send_datagram(from, address(PROXY), text),
+            // The answer to a stranger's call, which has not come this way.
+            Access::Proxied => self.send_datagram(from, address(NODE), text),
             Access::Translated => {
                 let outside = self.translator.outward(from);
                 self.send_datagram(outside, address(NODE), text);
@@ -47,7 +57,8 @@ impl World {
 
     pub(super) fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, text: String) {
         self.note(&text);
-        self.network.send(self.now, Message { from, to, text });
+        self.overhear(&text);
+        self.network.send(self.now, Datagram { from, to, text });
     }
 
     /// The connection that a caller sends over. It opens one if there is none.
@@ -89,12 +100,15 @@ impl World {
         loop {
             let callers = self.callers.iter().filter_map(Caller::next).min();
             let agent = self.agent.next_deadline().map(|at| at.0);
-            let next = [callers, agent, self.network.next(), self.streams.next()];
+            let next = [callers, agent, self.network.next(), self.streams.next(), self.media.next()];
             let next = next.into_iter().flatten().min().filter(|next| *next <= end);
             let Some(next) = next else { break };
             self.now = self.now.max(next);
-            while let Some(message) = self.network.arrived(self.now) {
-                self.deliver(message)?;
+            while let Some(datagram) = self.network.arrived(self.now) {
+                self.deliver(datagram)?;
+            }
+            while let Some(packet) = self.media.arrived(self.now) {
+                self.deliver_sound(&packet)?;
             }
             while let Some(arrived) = self.streams.arrived(self.now) {
                 self.take(arrived)?;
@@ -110,13 +124,14 @@ impl World {
         Ok(())
     }
 
-    fn deliver(&mut self, message: Message) -> Result<(), String> {
-        let Message { from, to, text } = message;
+    fn deliver(&mut self, datagram: Datagram) -> Result<(), String> {
+        let Datagram { from, to, text } = datagram;
         if to == address(NODE) {
             if self.sabotage == Sabotage::IgnorePrack && text.starts_with("PRACK ") {
                 return Ok(());
             }
             let read = message::datagram(text.as_bytes());
+            read.iter().for_each(|message| self.arrives(message));
             let input = TransportInput::Datagram { local: to, remote: from, read };
             return self.act(|agent, now| agent.handle(now, Input::Transport(input)));
         }
@@ -126,12 +141,24 @@ impl World {
         let inside = self.translator.inward(to).unwrap_or(to);
         match self.callers.iter().position(|caller| caller.address() == inside) {
             Some(number) => {
-                oracle::comes_the_way_of_the_call(self, number, from)?;
+                oracle::comes_the_way_of_the_call(self, number, from, &text)?;
                 self.receive(number, &text)
             }
             // What a stranger is answered, and what a translator has no binding for any more.
             None => Ok(()),
         }
+    }
+
+    /// A message arrives at the node.
+    fn arrives(&mut self, message: &Message) {
+        self.ledger.arrived(message);
+        let call_id = match message {
+            Message::Request(request) => request.headers().call_id(),
+            Message::Response(response) => response.headers().call_id(),
+        };
+        let is_its = |caller: &&Caller| caller.phone.call_id == call_id;
+        let guest = self.callers.iter().find(is_its).and_then(|caller| caller.guest);
+        self.has_no_port = guest == Some(Guest::NoPort);
     }
 
     fn forward(&mut self, text: &str) -> Result<(), String> {
@@ -144,6 +171,9 @@ impl World {
     fn take(&mut self, arrived: Arrived) -> Result<(), String> {
         match arrived {
             Arrived::AtNode { connection, frames } => frames.into_iter().try_for_each(|frame| {
+                if let Frame::Message(message) = &frame {
+                    self.arrives(message);
+                }
                 let input = TransportInput::Frame { connection, frame };
                 self.act(|agent, now| agent.handle(now, Input::Transport(input)))
             }),
@@ -157,50 +187,79 @@ impl World {
         for text in self.callers[number].receive(self.now, text) {
             self.send(number, text)?;
         }
+        let Caller { state, guest, .. } = self.callers[number];
+        if let (State::Over(_), Some(guest)) = (state, guest) {
+            self.see(guest.seen());
+        }
         oracle::is_ended_by_its_caller(self, number)
     }
 
-    /// Everybody sends sound for so long, and so does the stranger.
+    /// Everybody sends sound for so long, and so do strangers.
     pub(super) fn sound(&mut self, length: u64) -> Result<(), String> {
-        for _ in 0..length / 20 {
+        for step in 0..length / STEP {
             for number in 0..self.callers.len() {
-                let caller = &mut self.callers[number];
-                if let (State::Up, "sendrecv", Some(node)) = (caller.state, caller.direction, caller.node) {
-                    let (datagram, inside) = (caller.say(), caller.sound());
-                    let from = match caller.habits.access {
-                        Access::Translated => self.translator.outward(inside),
-                        Access::Direct | Access::Proxied | Access::Connected => inside,
-                    };
-                    self.play_to(node, from, &datagram);
-                    self.play_to(node, address(STRANGER), &datagram);
-                }
+                self.speak(number, step * STEP);
             }
-            self.pass(20)?;
-            self.tick()?;
+            self.pass(STEP)?;
+            if step % 2 == 1 {
+                self.tick();
+            }
         }
         Ok(())
     }
 
-    fn play_to(&mut self, port: SocketAddr, from: SocketAddr, datagram: &[u8]) {
-        let leg = self.legs.iter().find(|(_, address)| **address == port).map(|(leg, _)| *leg);
-        if let Some(leg) = leg {
-            let input = MediaInput::Datagram { leg, channel: Channel::Media, from, datagram };
-            self.shard.handle(Time(self.now), input);
+    /// A caller sends its next packet if it is due.
+    fn speak(&mut self, number: usize, since: u64) {
+        let caller = &mut self.callers[number];
+        let (State::Up, "sendrecv", Some(to)) = (caller.state, caller.direction, caller.node) else { return };
+        if !since.is_multiple_of(caller.voice.packet_time) {
+            return;
+        }
+        let (datagram, inside) = (caller.voice.say(), caller.sound());
+        let from = match caller.habits.access {
+            Access::Translated => self.translator.outward(inside),
+            Access::Direct | Access::Proxied | Access::Connected => inside,
+        };
+        self.forge_sound(number, to, from, &datagram);
+        self.send_sound(Packet { from, to, datagram });
+    }
+
+    fn send_sound(&mut self, packet: Packet) {
+        match self.media.send(self.now, packet) {
+            Fate::Lost => self.see("lost sound"),
+            Fate::Doubled => self.see("doubled sound"),
+            Fate::Arrives => {}
         }
     }
 
-    /// The node mixes once, and its sound arrives.
-    fn tick(&mut self) -> Result<(), String> {
-        let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+    /// The node mixes once.
+    fn tick(&mut self) {
+        let mut sent: Vec<Packet> = Vec::new();
+        let ports = &self.legs;
         self.shard.tick(Time(self.now), |output| {
-            if let MediaOutput::Send { channel: Channel::Media, to, datagram, .. } = output {
-                sent.push((to, datagram.to_vec()));
+            if let MediaOutput::Send { leg, channel, to, datagram } = output {
+                let port = ports.get(&leg).map(|port| port.port()).unwrap_or_default();
+                let from = SocketAddr::new(address(NODE).ip(), port + u16::from(channel == Channel::Control));
+                sent.push(Packet { from, to, datagram: datagram.to_vec() });
             }
         });
         if self.sabotage == Sabotage::SendToStranger {
-            sent.first_mut().into_iter().for_each(|(to, _)| *to = address(STRANGER));
+            sent.first_mut().into_iter().for_each(|packet| packet.to = address(STRANGER));
         }
-        sent.into_iter().try_for_each(|(to, datagram)| self.hear(to, &datagram))
+        sent.into_iter().for_each(|packet| self.send_sound(packet));
+    }
+
+    /// A packet of sound arrives, or one of RTCP, which callers do not read.
+    fn deliver_sound(&mut self, packet: &Packet) -> Result<(), String> {
+        let Packet { from, to, datagram } = packet;
+        if to.ip() == address(NODE).ip() {
+            self.play_to(*to, Channel::Media, *from, datagram);
+            Ok(())
+        } else if rtcp::is_rtcp(datagram) {
+            oracle::no_report_goes_to_a_stranger(*to)
+        } else {
+            self.hear(*to, datagram)
+        }
     }
 
     fn hear(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<(), String> {
@@ -214,7 +273,7 @@ impl World {
             Access::Direct | Access::Proxied | Access::Connected => caller.sound() == to,
         });
         match caller {
-            Some(caller) => caller.hear(datagram),
+            Some(caller) => caller.voice.hear(datagram),
             // Before the source of a call is known, sound goes to where its description says.
             None if Translator::has(to) => {}
             None => return Err(format!("sound goes to {to}, a stranger")),

@@ -1,14 +1,15 @@
 //! The world: a node, its callers, a stranger, and what happens in the life of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::transaction::TransactionId;
 use sip::transport::flow::Protocol;
 use sip::transport::listeners::{Listener, Listeners};
 
 use crate::admission::{Admission, Closed};
-use crate::audio::Participant;
+use crate::audio::{Codec, Participant};
 use crate::media::random::Sequence;
 use crate::media::shard::{LegId, Shard};
 use crate::rooms::{Callers, Room, Rooms};
@@ -17,26 +18,37 @@ use crate::signalling::UserAgent;
 use crate::signalling::kit::NODE;
 
 use super::caller::{Caller, State};
-use super::habits::{Access, Habits};
+use super::guest::Guest;
+use super::habits::{self, Access, Habits};
+use super::ledger::Ledger;
+use super::media::Media;
 use super::network::{Network, Quality, SPARED};
 use super::oracle;
 use super::sabotage::Sabotage;
 use super::streams::Streams;
 use super::translator::{Binding, Outside, Translator};
 
-/// Who forges.
-pub(super) const STRANGER: &str = "203.0.113.66:6666";
-const CALLERS: usize = 4;
+pub(super) const CALLERS: usize = 4;
+/// The most calls at one time.
+pub(super) const LIMIT: usize = 12;
+/// What one address may do: as many calls at once as there may be, and some refusals.
+const SOURCE_RATE: SourceRate = SourceRate { admitted: 10, burst: 16, answered: 30, failed: 60 };
+/// The most guests while callers do something at random, and in maintenance mode.
+pub(super) const GUESTS: usize = 4;
+/// The port below that of the first call.
+const FIRST_PORT: u16 = 40_000;
 /// How long callers do something at random, over a bad network, in milliseconds.
 const UNREST: u64 = 20_000;
 /// How long all that is under way takes to end over a fair network.
-const SETTLE: u64 = 40_000;
+pub(super) const SETTLE: u64 = 40_000;
 /// How long the network is poor afterwards: every session is refreshed meanwhile.
 const POOR: u64 = 50_000;
 /// How long sound flows that is judged.
 const SOUND: u64 = 2_000;
 /// How long sound of a new source may take to be accepted: the pause of the one before, and the jitter buffer.
 const RESTORED: u64 = 800;
+/// How long sound takes until its source is known.
+const KNOWN: u64 = 500;
 /// The interval of all sessions: they are refreshed after a minute, and may be tried again twice before they lapse.
 const SESSION: Duration = Duration::from_secs(120);
 /// How long a proxy takes to start again.
@@ -46,15 +58,21 @@ pub(super) struct World {
     pub(super) now: u64,
     pub(super) agent: UserAgent,
     pub(super) callers: Vec<Caller>,
+    /// What callers encode their sound by.
+    pub(super) codecs: &'static [Codec],
     /// Everything that was sent over the network, as one number.
     pub(super) trace: u64,
     pub(super) sabotage: Sabotage,
-    random: Sequence,
+    pub(super) random: Sequence,
     pub(super) network: Network,
+    pub(super) media: Media,
     pub(super) streams: Streams,
     pub(super) translator: Translator,
     /// The proxy forwards nothing before.
     pub(super) proxy_from: u64,
+    pub(super) ledger: Ledger,
+    /// The transaction that has begun first, and since when it is that.
+    pub(super) oldest: Option<(TransactionId, u64)>,
     pub(super) shard: Shard,
     /// The legs in the conference, and the port that each has.
     pub(super) legs: BTreeMap<LegId, SocketAddr>,
@@ -62,6 +80,12 @@ pub(super) struct World {
     pub(super) last_port: u16,
     /// Where the translator had bound the sound of a caller before.
     pub(super) bound_before: BTreeMap<SocketAddr, SocketAddr>,
+    /// The messages that strangers have heard last.
+    pub(super) overheard: VecDeque<String>,
+    /// From when on those send sound and RTCP who share the address of a caller: its own is known by then.
+    pub(super) forged_from: u64,
+    /// The node has no media port for the call whose message is read.
+    pub(super) has_no_port: bool,
     /// What has happened how often.
     pub(super) seen: BTreeMap<&'static str, u64>,
 }
@@ -72,26 +96,35 @@ impl World {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&random.next().to_be_bytes());
         let ring_time = Duration::from_millis([0, 0, 1000, 4000][(random.next() % 4) as usize]);
-        let agent = agent(ring_time, bytes);
-        let callers = (0..CALLERS).map(|number| Caller::new(number, Habits::new(&mut random))).collect();
+        let agent = agent(ring_time, sabotage, bytes);
+        let codecs = habits::codecs(&mut random);
+        let callers =
+            (0..CALLERS).map(|number| Caller::new(number, Habits::new(&mut random, codecs))).collect();
         let mut streams = Streams::new(random.next());
         streams.forgets_portions = sabotage == Sabotage::ForgetPortions;
         World {
             now: 1000,
             shard: Shard::new(Duration::from_secs(60), "node".into()),
             agent,
+            ledger: Ledger::default(),
+            oldest: None,
             callers,
+            codecs,
             trace: 0,
             sabotage,
             network: Network::new(random.next()),
+            media: Media::new(random.next()),
             streams,
             random,
             translator: Translator::default(),
             proxy_from: 0,
             legs: BTreeMap::new(),
             ports: BTreeMap::new(),
-            last_port: 40_000,
+            last_port: FIRST_PORT,
             bound_before: BTreeMap::new(),
+            overheard: VecDeque::new(),
+            forged_from: 0,
+            has_no_port: false,
             seen: BTreeMap::new(),
         }
     }
@@ -104,6 +137,11 @@ impl World {
     /// How many calls were confirmed.
     pub(super) fn carried(&self) -> u64 {
         self.agent.stats().carried
+    }
+
+    /// How many calls have had a media port.
+    pub(super) fn begun(&self) -> usize {
+        usize::from(self.last_port - FIRST_PORT) / 2
     }
 
     /// How many callers are in a call.
@@ -127,6 +165,7 @@ impl World {
         self.refresh()?;
         self.restore()?;
         self.play()?;
+        self.crowd()?;
         self.maintain()?;
         self.end()?;
         oracle::is_empty(self)
@@ -156,6 +195,10 @@ impl World {
                 (Some(text), _, _) => self.send(number, text)?,
                 (None, 6, Access::Connected) => self.break_connections(number)?,
                 (None, 6, Access::Proxied) => self.restart_proxy(),
+                (None, 7, _) if self.callers.len() < CALLERS + GUESTS => {
+                    let place = (self.random.next() % Guest::USUAL.len() as u64) as usize;
+                    self.call_as_guest(Guest::USUAL[place])?;
+                }
                 (None, _, _) => self.forge(number),
             }
         }
@@ -174,6 +217,7 @@ impl World {
         for number in 0..CALLERS {
             let (pause, choice) = (self.random.next() % (2 * POOR / CALLERS as u64), self.random.next() % 3);
             self.pass(pause)?;
+            self.forge(number);
             match (self.callers[number].habits.access, choice) {
                 // The refresh opens another one.
                 (Access::Connected, _) => self.break_connections(number)?,
@@ -201,25 +245,14 @@ impl World {
         }
     }
 
-    /// The stranger sends what a caller could have sent, without its tags.
-    fn forge(&mut self, number: usize) {
-        let caller = &self.callers[number];
-        let mut phone = caller.phone.clone();
-        phone.tag = ";tag=guessed".into();
-        phone.sequence += 100;
-        let text = phone.request("BYE", &format!("forged{}", self.now), "");
-        let (from, to) = (super::address(STRANGER), super::address(NODE));
-        self.send_datagram(from, to, text);
-    }
-
     /// Lets time pass over a fair network.
-    fn calm(&mut self, length: u64) -> Result<(), String> {
+    pub(super) fn calm(&mut self, length: u64) -> Result<(), String> {
         self.network.quality = Quality::Fair;
         self.pass(length)
     }
 
     /// All who are in a call want it both ways again. The change of one meets a refresh of the node at times.
-    fn restore(&mut self) -> Result<(), String> {
+    pub(super) fn restore(&mut self) -> Result<(), String> {
         let begin = self.now;
         for _ in 0..3 {
             for number in 0..CALLERS {
@@ -232,9 +265,10 @@ impl World {
         Ok(())
     }
 
-    /// Everybody sends sound, and so does the stranger; then what was heard is judged.
-    fn play(&mut self) -> Result<(), String> {
-        self.callers.iter_mut().for_each(|caller| caller.heard.clear());
+    /// Everybody sends sound, and so do strangers; then what was heard is judged.
+    pub(super) fn play(&mut self) -> Result<(), String> {
+        self.forged_from = self.now + KNOWN;
+        self.callers.iter_mut().for_each(|caller| caller.voice.forget());
         self.sound(SOUND)?;
         oracle::everyone_hears_everyone_else(self)
     }
@@ -260,6 +294,7 @@ impl World {
                 }
             }
         }
+        self.forged_from = u64::MAX;
         self.sound(RESTORED)?;
         self.play()
     }
@@ -287,21 +322,6 @@ impl World {
         }
     }
 
-    /// Maintenance mode begins: calls go on, and nobody new is admitted.
-    fn maintain(&mut self) -> Result<(), String> {
-        let before = self.up();
-        self.agent.set_admission(Admission::Closed(Closed::maintenance_mode()));
-        if self.sabotage == Sabotage::HangUpInMaintenance {
-            self.act(UserAgent::shut_down)?;
-        }
-        self.calm(30_000)?;
-        if self.up() == before {
-            Ok(())
-        } else {
-            Err("calls were ended by the node in maintenance mode".into())
-        }
-    }
-
     /// Everybody hangs up.
     fn end(&mut self) -> Result<(), String> {
         while self.up() > 0 {
@@ -317,12 +337,18 @@ impl World {
 }
 
 /// The node.
-fn agent(ring_time: Duration, seed: [u8; 32]) -> UserAgent {
+fn agent(ring_time: Duration, sabotage: Sabotage, seed: [u8; 32]) -> UserAgent {
     let node = super::address(NODE);
     let mut settings = Settings::new(node, node.ip());
-    settings.source_rate =
-        SourceRate { admitted: 1000, burst: 1000, answered: 1000, ..SourceRate::default() };
+    settings.source_rate = SOURCE_RATE;
     (settings.ring_time, settings.session_interval) = (ring_time, SESSION);
+    settings.call_limit = LIMIT as u32;
+    if matches!(sabotage, Sabotage::AdmitAboveLimit | Sabotage::AdmitFlood) {
+        settings.call_limit = u32::MAX;
+    }
+    if sabotage == Sabotage::AdmitFlood {
+        settings.source_rate.burst = u32::MAX;
+    }
     let one = |protocol| Listener { protocol, address: node, advertised: None };
     let listeners = Listeners(vec![one(Protocol::Udp), one(Protocol::TCP)]);
     let meeting = Room { name: "Meeting".into(), aliases: vec!["meet".into()], callers: Callers::Anyone };

@@ -46,6 +46,8 @@ pub struct Load {
     pub opening: usize,
     /// The entries of all maps of transactions: zero when there are none.
     pub entries: usize,
+    /// The transaction that began first.
+    pub oldest: Option<TransactionId>,
 }
 
 impl Layer {
@@ -68,6 +70,7 @@ impl Layer {
             connections: self.links.count(),
             opening: self.links.opening(),
             entries: self.table.entries(),
+            oldest: self.table.oldest(),
         }
     }
 

@@ -161,6 +161,11 @@ impl Table {
         self.kept
     }
 
+    /// The one that began first.
+    pub(crate) fn oldest(&self) -> Option<TransactionId> {
+        self.rows.first_key_value().map(|(id, _)| *id)
+    }
+
     /// The entries of all maps.
     pub(crate) fn entries(&self) -> usize {
         self.rows.len()
