@@ -22,6 +22,8 @@ const CUT_TICKS: u32 = 5;
 
 /// Ticks between two changes of sound that is not silence: at most a tenth more or less.
 const STRETCH_TICKS: u32 = 5;
+/// How many ticks pass before a period is looked for again in sound that had none.
+const RETRY_TICKS: u32 = 2;
 
 /// Ticks (100 ms) after which silence stands in for missing sound.
 const CONCEALED_TICKS: usize = 5;
@@ -285,9 +287,9 @@ impl JitterBuffer {
         } else if self.unstretched > STRETCH_TICKS {
             let per_ms = self.codec.rate().hertz() / 1000;
             let change = if surplus > 0 { stretch::shorten } else { stretch::lengthen };
-            if change(&mut self.samples, per_ms) > 0 {
-                self.unstretched = 0;
-            }
+            let is_changed = change(&mut self.samples, per_ms) > 0;
+            // In sound that has no period, none is looked for in every tick.
+            self.unstretched = if is_changed { 0 } else { STRETCH_TICKS - RETRY_TICKS };
         }
     }
 }
