@@ -36,6 +36,9 @@ use crate::time::{Clock, Time};
 
 /// How long a name may take to be resolved.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
+/// What is due is done in steps of this many milliseconds, so that the many ends of transactions wake the engine up
+/// together. The shortest timer of SIP takes 500.
+const TIMER_STEP: u64 = 10;
 /// The largest datagram there is (RFC 768).
 const MAX_DATAGRAM: usize = 65_535;
 
@@ -152,7 +155,7 @@ impl Driver {
                 outputs.extend(agent.agent.handle(now, input));
             }
         }
-        let deadline = agent.agent.next_deadline().map_or(u64::MAX, |at| at.0);
+        let deadline = next_step(&agent.agent).map_or(u64::MAX, |at| at.0);
         if deadline < self.armed.load(Ordering::Relaxed) {
             self.earlier.notify_one();
         }
@@ -404,7 +407,7 @@ impl Driver {
     fn arm(&self) -> Option<Time> {
         // Under the lock, so that no earlier deadline is missed.
         let agent = self.lock();
-        let deadline = agent.agent.next_deadline();
+        let deadline = next_step(&agent.agent);
         self.armed.store(deadline.map_or(u64::MAX, |at| at.0), Ordering::Relaxed);
         deadline
     }
@@ -455,6 +458,11 @@ fn log(event: &Input) {
     if let Input::NoKeys { call, why } = event {
         tracing::warn!(call = call.0, %why, "a call has no keys for its sound and ends");
     }
+}
+
+/// When time is to pass if nothing happens before.
+fn next_step(agent: &UserAgent) -> Option<Time> {
+    agent.next_deadline().map(|at| Time(at.0.checked_next_multiple_of(TIMER_STEP).unwrap_or(at.0)))
 }
 
 /// Receives datagrams on a thread, until the driver is cancelled or the runtime is gone.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::net::sockopt;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::time::Clock;
 
@@ -149,10 +149,12 @@ fn bind_pair(address: SocketAddr) -> io::Result<(UdpSocket, UdpSocket)> {
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(address)?;
-    socket.set_nonblocking(true)?;
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(family, SocketType::DGRAM, flags, None)?;
     sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER)?;
-    Ok(socket)
+    net::bind(&socket, &address)?;
+    Ok(socket.into())
 }
 
 /// An open port and the one above it; given back when dropped.
