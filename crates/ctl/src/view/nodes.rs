@@ -19,6 +19,9 @@ const HEADINGS: [&str; 8] =
 const INSTALLED: usize = 2;
 const MAINTENANCE: usize = 4;
 
+/// The sync status of a node that nothing is heard of.
+const UNREACHABLE: &str = "UNREACHABLE";
+
 /// Printed for a value that is not known.
 const UNKNOWN: &str = "-";
 
@@ -33,6 +36,8 @@ pub(crate) fn nodes(mut nodes: Vec<WorkerStatus>, now: UtcTime, canvas: Canvas) 
     lines.extend(canvas.start_faults(nodes.iter().map(|it| (it.name.as_str(), it.start_fault.as_deref()))));
     lines.extend(canvas.duplicates(nodes.iter().map(|it| (it.name.as_str(), it.duplicate.as_deref()))));
     for node in &nodes {
+        let out_of_reach = out_of_reach(node, now).map(|why| format!("{}: {why}", node.name));
+        lines.extend(out_of_reach.into_iter().flat_map(|text| canvas.wrap("", &text)));
         let clock =
             node.clock_offset_text.as_ref().map(|offset| format!("{}: its clock is {offset}", node.name));
         lines.extend(clock.into_iter().flat_map(|text| canvas.wrap("", &text)));
@@ -62,6 +67,18 @@ fn shortened(mut rows: Vec<Vec<String>>, canvas: Canvas) -> Vec<Vec<String>> {
         }
     }
     rows
+}
+
+/// A sentence about a node that the Management Node hears nothing of: its upgrade status is the last one that is known.
+fn out_of_reach(node: &WorkerStatus, now: UtcTime) -> Option<String> {
+    let is_out_of_reach = node.sync_status == UNREACHABLE;
+    is_out_of_reach.then(|| match node.last_updated {
+        None => "has never reported; enrol its machine and start pitlane-node there".into(),
+        Some(at) => format!(
+            "last reported {}; the machine, its network or pitlane-node is down, and its calls are not known",
+            at.ago(now)
+        ),
+    })
 }
 
 /// A sentence about a refused attempt to connect.
@@ -223,6 +240,23 @@ mod tests {
             "{lines:#?}"
         );
         assert!(lines[2].contains('…') && lines[2].ends_with("12     100%  7 s ago"), "{lines:#?}");
+    }
+
+    #[test]
+    fn node_that_is_not_heard_is_named_below_the_list() {
+        let now = serde_json::from_value(json!("2026-11-23T18:05:00.000000")).unwrap();
+        let canvas = Canvas { width: Width::Endless, paint: Paint::Plain };
+        let unreachable = |name, last_updated| WorkerStatus {
+            sync_status: UNREACHABLE.into(),
+            last_updated,
+            ..worker(name, "")
+        };
+        let lost = unreachable("lon-2", worker("", "").last_updated);
+        let lines = nodes(vec![worker("lon-1", ""), lost, unreachable("lon-3", None)], now, canvas);
+        assert!(lines[4].starts_with("lon-2: last reported 2026-11-23"), "{lines:#?}");
+        assert!(lines[4].contains("ago); the machine, its network or"), "{lines:#?}");
+        assert!(lines[5].starts_with("lon-3: has never reported; enrol its machine"), "{lines:#?}");
+        assert_eq!(lines.len(), 6);
     }
 
     #[test]
