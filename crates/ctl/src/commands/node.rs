@@ -2,7 +2,7 @@
 //! are written readable by their owner alone.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -159,7 +159,14 @@ async fn enrolment_file(
 fn reserve(file: &Path) -> Result<fs::File, Failure> {
     let mut options = fs::OpenOptions::new();
     let made = options.write(true).create_new(true).mode(0o600).open(file);
-    made.map_err(Failure::io(format!("make the enrolment file {}", file.display())))
+    made.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            let what = format!("there is a file {} already, and it may be in use", file.display());
+            let hint = "give another name with --enrolment-file, or remove that file".into();
+            return Failure::Declined { what, hint };
+        }
+        Failure::io(format!("make the enrolment file {}", file.display()))(error)
+    })
 }
 
 /// The node as the API takes it: all compatible fields, which are mandatory there.

@@ -90,7 +90,8 @@ fn node_is_added_and_its_enrolment_file_kept_from_others() {
     );
 
     let again = home.run(&line);
-    assert_eq!(again.code, 1, "an enrolment file was replaced: {again:?}");
+    assert_eq!(again.code, 3, "an enrolment file was replaced: {again:?}");
+    assert!(again.err.contains("give another name with --enrolment-file"), "{again:?}");
     assert_eq!(server.received("POST /api/admin/configuration/v1/worker_vm/").len(), 1);
 }
 
@@ -115,7 +116,7 @@ fn registered_node_is_given_a_new_enrolment_file() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "token = \"u\"\n");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let again = home.run(&["node", "enrol", "lon-1"]);
-    assert_eq!(again.code, 1, "an enrolment file was replaced: {again:?}");
+    assert_eq!(again.code, 3, "an enrolment file was replaced: {again:?}");
     home.run_ok(&["node", "enrol", "lon-1", "--enrolment-file", "second.toml"]);
     assert_eq!(server.received("POST /api/admin/configuration/v1/worker_vm/7/enrolment/").len(), 2);
 }
