@@ -134,7 +134,7 @@ impl World {
             text = text.replace("\r\nRetry-After: ", "\r\nX-Retry-After: ");
         }
         self.note(&text);
-        self.ledger.sent(self.now, bytes);
+        self.observed.sent(self.now, bytes);
         if text.starts_with("INVITE ") {
             self.see("refresh of the node");
         }

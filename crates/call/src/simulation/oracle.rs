@@ -28,7 +28,7 @@ const LONGEST: u64 = 4_000 + 2 * 32_000 + 5_000;
 
 /// The node counts the calls that it has begun and not ended, at every moment: a drain waits for that number (R4).
 pub(super) fn count_is_the_truth(world: &World) -> Result<(), String> {
-    let (truth, counted) = (world.ledger.truth(world.now), world.counted());
+    let (truth, counted) = (world.observed.truth(world.now), world.counted());
     if truth.calls().contains(&counted) {
         Ok(())
     } else {
@@ -38,7 +38,7 @@ pub(super) fn count_is_the_truth(world: &World) -> Result<(), String> {
 
 /// No leg, media port or dialog outlives its call, and no call these; and no transaction stays for ever.
 pub(super) fn nothing_outlives_its_call(world: &World) -> Result<(), String> {
-    let (now, truth) = (world.now, world.ledger.truth(world.now));
+    let (now, truth) = (world.now, world.observed.truth(world.now));
     let [dialogs, lead_to_calls] = world.dialogs();
     let (ports, legs) = (world.ports.len(), world.legs.len());
     let is_right = [dialogs, lead_to_calls].iter().all(|count| truth.dialogs().contains(count))

@@ -151,7 +151,7 @@ impl World {
 
     /// A message arrives at the node.
     fn arrives(&mut self, message: &Message) {
-        self.ledger.arrived(message);
+        self.observed.arrived(message);
         let call_id = match message {
             Message::Request(request) => request.headers().call_id(),
             Message::Response(response) => response.headers().call_id(),

@@ -20,9 +20,9 @@ use crate::signalling::kit::NODE;
 use super::caller::{Caller, State};
 use super::guest::Guest;
 use super::habits::{self, Access, Habits};
-use super::ledger::Ledger;
 use super::media::Media;
 use super::network::{Network, Quality, SPARED};
+use super::observed_calls::ObservedCalls;
 use super::oracle;
 use super::sabotage::Sabotage;
 use super::streams::Streams;
@@ -70,7 +70,7 @@ pub(super) struct World {
     pub(super) translator: Translator,
     /// The proxy forwards nothing before.
     pub(super) proxy_from: u64,
-    pub(super) ledger: Ledger,
+    pub(super) observed: ObservedCalls,
     /// The transaction that has begun first, and since when it is that.
     pub(super) oldest: Option<(TransactionId, u64)>,
     pub(super) shard: Shard,
@@ -106,7 +106,7 @@ impl World {
             now: 1000,
             shard: Shard::new(Duration::from_secs(60), "node".into()),
             agent,
-            ledger: Ledger::default(),
+            observed: ObservedCalls::default(),
             oldest: None,
             callers,
             codecs,

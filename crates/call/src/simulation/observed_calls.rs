@@ -58,7 +58,7 @@ enum Silent {
 
 /// All calls that there were.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(super) struct ObservedCalls {
     /// By the tag that the node has given them.
     calls: BTreeMap<String, Standing>,
     /// The calls whose INVITE has its 200.
@@ -67,7 +67,7 @@ pub(super) struct Ledger {
     silent: BTreeMap<Invite, Silent>,
 }
 
-impl Ledger {
+impl ObservedCalls {
     /// How many calls there are now.
     pub(super) fn truth(&self, now: u64) -> Truth {
         let count = |is: fn(&Standing, u64) -> bool| self.calls.values().filter(|call| is(call, now)).count();
@@ -180,73 +180,73 @@ mod tests {
     }
 
     /// A response of the node to a request of a phone.
-    fn answered(ledger: &mut Ledger, request: &str, status: &str) {
+    fn answered(observed: &mut ObservedCalls, request: &str, status: &str) {
         let text = response(request, status, "", "")
             .replace("<sip:meet@192.0.2.1>\r", "<sip:meet@192.0.2.1>;tag=n\r");
-        ledger.sent(0, text.as_bytes());
+        observed.sent(0, text.as_bytes());
     }
 
     #[test]
     fn call_is_live_from_its_first_answer_to_its_end() {
-        let (mut ledger, mut phone) = (Ledger::default(), Phone::new("a"));
-        answered(&mut ledger, &phone.invite(""), "100 Trying");
-        answered(&mut ledger, &phone.invite(""), "180 Ringing");
-        answered(&mut ledger, &phone.invite(""), "200 OK");
-        assert_eq!(ledger.truth(0), truth(1, 0));
+        let (mut observed, mut phone) = (ObservedCalls::default(), Phone::new("a"));
+        answered(&mut observed, &phone.invite(""), "100 Trying");
+        answered(&mut observed, &phone.invite(""), "180 Ringing");
+        answered(&mut observed, &phone.invite(""), "200 OK");
+        assert_eq!(observed.truth(0), truth(1, 0));
         phone.sequence = 2;
-        answered(&mut ledger, &phone.invite(""), "491 Request Pending");
-        assert_eq!(ledger.truth(0), truth(1, 0), "a change is refused");
-        answered(&mut ledger, &phone.request("BYE", "n3", ""), "200 OK");
-        answered(&mut ledger, &phone.invite(""), "200 OK");
-        assert_eq!(ledger.truth(0), truth(0, 0), "an answer comes again");
+        answered(&mut observed, &phone.invite(""), "491 Request Pending");
+        assert_eq!(observed.truth(0), truth(1, 0), "a change is refused");
+        answered(&mut observed, &phone.request("BYE", "n3", ""), "200 OK");
+        answered(&mut observed, &phone.invite(""), "200 OK");
+        assert_eq!(observed.truth(0), truth(0, 0), "an answer comes again");
     }
 
     #[test]
     fn call_that_is_refused_is_over_and_one_that_was_not_begun_is_none() {
-        let (mut ledger, phone) = (Ledger::default(), Phone::new("a"));
-        answered(&mut ledger, &phone.invite(""), "404 Not Found");
-        assert_eq!(ledger.truth(0), truth(0, 0));
-        answered(&mut ledger, &phone.invite(""), "180 Ringing");
-        answered(&mut ledger, &phone.invite(""), "487 Request Terminated");
-        assert_eq!(ledger.truth(0), truth(0, 0));
+        let (mut observed, phone) = (ObservedCalls::default(), Phone::new("a"));
+        answered(&mut observed, &phone.invite(""), "404 Not Found");
+        assert_eq!(observed.truth(0), truth(0, 0));
+        answered(&mut observed, &phone.invite(""), "180 Ringing");
+        answered(&mut observed, &phone.invite(""), "487 Request Terminated");
+        assert_eq!(observed.truth(0), truth(0, 0));
     }
 
     #[test]
     fn call_that_is_not_confirmed_lasts_for_64_t1() {
-        let (mut ledger, phone) = (Ledger::default(), Phone::new("a"));
-        answered(&mut ledger, &phone.invite(""), "200 OK");
-        let lasts = |ledger: &Ledger| [31_999, 32_000, 32_001].map(|now| ledger.truth(now));
-        assert_eq!(lasts(&ledger), [truth(1, 0), truth(0, 1), truth(0, 0)]);
+        let (mut observed, phone) = (ObservedCalls::default(), Phone::new("a"));
+        answered(&mut observed, &phone.invite(""), "200 OK");
+        let lasts = |observed: &ObservedCalls| [31_999, 32_000, 32_001].map(|now| observed.truth(now));
+        assert_eq!(lasts(&observed), [truth(1, 0), truth(0, 1), truth(0, 0)]);
         let ack = Phone { tag: ";tag=n".into(), ..phone.clone() }.ack("");
-        ledger.arrived(&message::datagram(ack.as_bytes()).expect("a request"));
-        answered(&mut ledger, &phone.invite(""), "200 OK");
-        assert_eq!(lasts(&ledger), [truth(1, 0); 3]);
+        observed.arrived(&message::datagram(ack.as_bytes()).expect("a request"));
+        answered(&mut observed, &phone.invite(""), "200 OK");
+        assert_eq!(lasts(&observed), [truth(1, 0); 3]);
     }
 
     #[test]
     fn call_whose_ringing_cannot_be_said_is_live_from_its_invite() {
-        let (mut ledger, phone) =
-            (Ledger::default(), Phone { extra: "Require: 100rel\r\n".into(), ..Phone::new("a") });
+        let (mut observed, phone) =
+            (ObservedCalls::default(), Phone { extra: "Require: 100rel\r\n".into(), ..Phone::new("a") });
         let invite = message::datagram(phone.invite("").as_bytes()).expect("a request");
-        ledger.arrived(&invite);
-        answered(&mut ledger, &phone.invite(""), "100 Trying");
-        assert_eq!(ledger.truth(0), Truth { silent: 1, ..truth(0, 0) });
-        answered(&mut ledger, &phone.invite(""), "487 Request Terminated");
-        ledger.arrived(&invite);
-        assert_eq!(ledger.truth(0), truth(0, 0), "it comes again");
+        observed.arrived(&invite);
+        answered(&mut observed, &phone.invite(""), "100 Trying");
+        assert_eq!(observed.truth(0), Truth { silent: 1, ..truth(0, 0) });
+        answered(&mut observed, &phone.invite(""), "487 Request Terminated");
+        observed.arrived(&invite);
+        assert_eq!(observed.truth(0), truth(0, 0), "it comes again");
     }
 
     #[test]
     fn call_that_the_node_ends_may_be_counted_until_its_bye_is_answered() {
-        let (mut ledger, phone) = (Ledger::default(), Phone::new("a"));
-        answered(&mut ledger, &phone.invite(""), "200 OK");
+        let (mut observed, phone) = (ObservedCalls::default(), Phone::new("a"));
+        answered(&mut observed, &phone.invite(""), "200 OK");
         let bye = phone.request("BYE", "node", "").replace("tag=a\r", "tag=n\r");
-        ledger.sent(100, bye.as_bytes());
-        ledger.sent(2_000, bye.as_bytes());
-        assert_eq!((ledger.truth(4_100), ledger.truth(4_101)), (truth(0, 1), truth(0, 0)));
+        observed.sent(100, bye.as_bytes());
+        observed.sent(2_000, bye.as_bytes());
+        assert_eq!((observed.truth(4_100), observed.truth(4_101)), (truth(0, 1), truth(0, 0)));
         let answer = response(&bye, "481 Gone", "", "");
-        ledger.arrived(&message::datagram(answer.as_bytes()).expect("a response"));
-        assert_eq!(ledger.truth(100), truth(0, 0));
+        observed.arrived(&message::datagram(answer.as_bytes()).expect("a response"));
+        assert_eq!(observed.truth(100), truth(0, 0));
         assert_eq!(truth(2, 1).calls(), 2..=3);
     }
 }
