@@ -11,8 +11,8 @@ use std::thread;
 
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockaddrStorage, recvmsg, sendmsg, sendto,
-    setsockopt, shutdown, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockaddrStorage, recvfrom, recvmsg, sendmsg,
+    sendto, setsockopt, shutdown, sockopt,
 };
 
 /// A datagram that has come.
@@ -77,7 +77,9 @@ impl Datagrams {
         if self.bound.ip().is_unspecified() {
             return self.receive_with_address(buffer);
         }
-        let (length, remote) = self.socket.recv_from(buffer)?;
+        // A socket that is closed gives nothing from nowhere, at which the standard library would panic.
+        let (length, remote) = recvfrom::<SockaddrStorage>(self.socket.as_raw_fd(), buffer)?;
+        let remote = remote.as_ref().and_then(address).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Received { length, local: canonical(self.bound), remote: canonical(remote) })
     }
 
@@ -210,6 +212,7 @@ mod tests {
                 node.close();
                 assert_eq!(waiting.join().expect("it does not panic"), None, "{bound}");
             });
+            assert_eq!(node.receive(&mut [0; 100]), None, "{bound}, as does who comes later");
         }
     }
 }
