@@ -7,7 +7,7 @@
 //! the CPU of the callers is in neither figure. `cargo bench -p call --bench calls`
 //!
 //! With the path of the example `answer` of another commit, built by `cargo build --release -p call --example answer`, that
-//! engine takes the place of the bare server: `cargo bench -p call --bench calls -- target/before/answer`
+//! engine takes the place of the bare server: `cargo bench -p call --bench calls -- /full/path/of/answer`
 
 mod client;
 mod servers;

@@ -219,7 +219,8 @@ impl CallEngine {
 
     /// Checks that the engine carries a call: it calls itself at its own SIP address, and audio must come back, once for
     /// each media address that is set. The call is admitted whatever the admission is; it is not counted and affects no
-    /// other. One at a time. Takes 20 to 40 ms, and six seconds at most.
+    /// other. One at a time. Takes 20 to 40 ms for each of
+    /// them, and six seconds at most.
     ///
     /// # Errors
     /// Why no call is possible; see [`ProbeError`]. That all media ports are in use by calls is no error.
@@ -416,7 +417,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn blocked_media_thread_is_detected_until_it_runs_again() {
         let engine = engine(1, 1).await;
-        let hold = block(&engine, u64::MAX).await;
+        let hold = block(&engine, u64::MAX / 2).await;
         for _ in 0..2 {
             let probed = engine.probe_call().await;
             assert!(matches!(probed, Err(ProbeError::MediaStuck)), "{probed:?}");
@@ -431,7 +432,7 @@ mod tests {
     async fn check_one_of_two(host: u8, legs: u32) {
         let engine = engine(host, 2).await;
         join_legs(&engine, 0, legs);
-        let hold = block(&engine, u64::MAX).await;
+        let hold = block(&engine, u64::MAX / 2).await;
         // Then the next conference begins with the other one, whichever is blocked.
         join_legs(&engine, 1000, FEW + 1);
         let permit = Arc::clone(&engine.probes).acquire_owned().await.expect("permit");

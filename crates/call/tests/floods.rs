@@ -108,7 +108,8 @@ fn memory() -> usize {
     pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4096
 }
 
-/// Sends sound until `until` is over; returns the sequence numbers of the packets that the other has heard and how many of them had its sound.
+/// Sends sound until `until` is over; returns the sequence numbers of the packets that the other has heard and how many
+/// of them had its sound.
 async fn talk(from: &mut Caller, to: &Caller, until: impl Future<Output = ()>) -> (Vec<u16>, usize) {
     let (mut sequences, mut loud) = (Vec::new(), 0);
     let mut tick = interval(Duration::from_millis(20));

@@ -61,17 +61,8 @@ async fn phones_hear_each_other_in(codec: Codec, test: u8) {
     other.hears(600).await;
     third.hang_up().await;
     wait_for_calls(&engine, 1).await;
-    let mut phone = Linphone::dial_in(codec, address(test, 3), 400, &room(&engine, "udp")).await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-    phone.hold().await;
-    phone.resume().await;
-    phone.hears(1000).await;
-    other.hears(400).await;
-    phone.hang_up().await;
-    other.hang_up().await;
-    wait_for_calls(&engine, 0).await;
-    engine.shut_down().await;
+    let phone = Linphone::dial_in(codec, address(test, 3), 400, &room(&engine, "udp")).await;
+    both_hear_each_other(engine, phone, other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

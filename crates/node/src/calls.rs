@@ -90,3 +90,25 @@ pub fn tally(stats: Stats) -> wire::Tally {
         vanished: ended_without_ack + ended_by_media_timeout + ended_without_keys + ended_by_session_timer,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rule_finds_its_room_in_any_case_and_one_without_a_room_is_known() {
+        let configuration = json!({"revision": 1, "rooms": [
+            {"name": "Board", "aliases": ["board"]}, {"name": "Lobby", "aliases": ["lobby"]}
+        ]});
+        let configuration: wire::Configuration = serde_json::from_value(configuration).unwrap();
+        let rules = ["bOARD", "Bord"].map(str::to_owned).into();
+        let expected = call::Rooms::new([
+            call::Room { name: "Board".into(), aliases: vec!["board".into()], callers: Callers::Accounts },
+            call::Room { name: "Lobby".into(), aliases: vec!["lobby".into()], callers: Callers::Anyone },
+        ]);
+        assert_eq!(rooms(&configuration, &rules), expected);
+        assert_eq!(unknown_rooms(&configuration, &rules).collect::<Vec<_>>(), ["Bord"]);
+    }
+}

@@ -122,7 +122,7 @@ impl Server {
         Server::running(&path.display().to_string(), Command::new(path).arg("127.160.0.2:5060"))
     }
 
-    /// The last word of its first line is its address.
+    /// The first line that it prints ends in its address.
     fn running(name: &str, command: &mut Command) -> Server {
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("another process");

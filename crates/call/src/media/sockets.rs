@@ -115,6 +115,7 @@ fn of(port: &MediaPort, channel: Channel) -> &UdpSocket {
 
 /// A socket as the system names it. Legs are numbered from the first call on, and do not use the highest bit.
 fn name(leg: LegId, channel: Channel) -> u64 {
+    debug_assert!(leg.0 >> 63 == 0, "the highest bit is lost");
     leg.0 << 1
         | match channel {
             Channel::Media => 0,

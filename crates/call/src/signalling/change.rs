@@ -8,8 +8,7 @@ use crate::session_timer::SessionTimer;
 use super::agent::UserAgent;
 use super::call::{Call, Invite, Received, Refresh};
 use super::destination::is_translated;
-use super::headers;
-use super::outside::read_offer;
+use super::outside::{check_accept, read_offer};
 use super::response::Response;
 
 impl UserAgent {
@@ -45,8 +44,8 @@ impl UserAgent {
 
     fn review(&self, call: &Call, received: &Received) -> Result<(Option<Offer>, SessionTimer), Response> {
         let request = &received.request;
-        if request.method() == Method::Invite && !headers::takes_description(request.headers()) {
-            return Err(Response::of_unread_description());
+        if request.method() == Method::Invite {
+            check_accept(request)?;
         }
         let offer = read_offer(request)?;
         // Our offer has no answer yet (RFC 3311 section 5.2); without one of theirs there is no conflict.

@@ -134,7 +134,7 @@ fn peer(stream: Stream, remote: SocketAddr, host: Host<'_>) -> Peer {
 }
 
 /// Whether the sender of a request is behind address translation: nobody has forwarded the request, and the topmost Via
-/// names its sender by another address than it came from. Where that Via has a name, its Contact tells.
+/// names its sender by another address than it came from. A Via with a name says nothing of that; then it is the address in Contact that counts.
 pub(super) fn is_translated(received: &Received) -> bool {
     let headers = received.request.headers();
     let is_forwarded = headers.vias().nth(1).is_some();

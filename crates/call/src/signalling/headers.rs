@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use sip::draft::quoted;
 use sip::fields::{Contacts, Fields};
+use sip::media::MediaType;
 use sip::message::Request;
 use sip::name::Name;
 use sip::session::Refresher as Side;
@@ -113,13 +114,13 @@ pub(super) fn lacking(request: &Request) -> Option<String> {
     (!lacking.is_empty()).then(|| lacking.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(", "))
 }
 
-/// Whether the sender of an INVITE reads the session description in our answer (RFC 3261 section 20.1). A malformed
-/// Accept counts as absent.
-pub(super) fn takes_description(invite: &Fields) -> bool {
-    let Ok(mut ranges) = invite.accept().collect::<Result<Vec<_>, _>>() else { return true };
-    ranges
-        .retain(|range| range.is("application", "sdp") || range.is("application", "*") || range.is("*", "*"));
-    invite.value(Name::Accept).is_none() || !ranges.is_empty()
+/// Whether the sender of an INVITE accepts a session description in our answer (RFC 3261 section 20.1). What is
+/// malformed in its Accept counts as if it did.
+pub(super) fn accepts_description(invite: &Fields) -> bool {
+    let includes = |range: MediaType<'_>| {
+        range.is("application", "sdp") || range.is("application", "*") || range.is("*", "*")
+    };
+    invite.value(Name::Accept).is_none() || invite.accept().any(|range| range.map_or(true, includes))
 }
 
 /// Whether provisional responses to an INVITE must be reliable (RFC 3262 section 3).

@@ -196,9 +196,7 @@ impl UserAgent {
             Purpose::Probe => user.as_str().into(),
             Purpose::Caller => self.room(&user, &host).cloned().ok_or_else(no_room)?,
         };
-        if !headers::takes_description(invite.headers()) {
-            return Err(not_acceptable(Response::of_unread_description()));
-        }
+        check_accept(invite).map_err(not_acceptable)?;
         let offer = read_offer(invite).map_err(not_acceptable)?;
         self.check_families(offer.as_ref(), received.arrival.flow).map_err(not_acceptable)?;
         let timer = self.agree_timer(invite).map_err(not_acceptable)?;
@@ -254,6 +252,18 @@ pub(super) fn address_of(uri: Uri<'_>) -> Option<(String, String)> {
 /// The number without the parameters of a telephone number (RFC 3261 section 19.1.6).
 fn number(user: &str) -> &str {
     user.split_once(';').map_or(user, |(number, _)| number)
+}
+
+/// Whether an INVITE has room in its Accept for the session description of its answer.
+///
+/// # Errors
+/// It has none, and is refused.
+pub(super) fn check_accept(invite: &Request) -> Result<(), Response> {
+    if headers::accepts_description(invite.headers()) {
+        return Ok(());
+    }
+    let why = "the answer is application/sdp, which Accept does not name";
+    Err(Response::new(406, vec![headers::warning(399, why)]))
 }
 
 /// Reads the offer of a request; `None` when it makes none and wants ours.

@@ -32,14 +32,6 @@ impl Response {
         Response::new(420, vec![(Name::Unsupported, extensions)])
     }
 
-    /// The refusal of a request whose Accept has no room for the session description of its answer.
-    pub(super) fn of_unread_description() -> Response {
-        Response::new(
-            406,
-            vec![headers::warning(399, "the answer is application/sdp, which Accept does not name")],
-        )
-    }
-
     /// The refusal of a method: one that is known and not offered here, or one that is unknown. `allow` has those that
     /// are offered.
     pub(super) fn of_method(method: Method<'_>, allow: Field) -> Response {

@@ -77,7 +77,7 @@ impl Datagrams {
         if self.bound.ip().is_unspecified() {
             return self.receive_with_address(buffer);
         }
-        // A socket that is closed gives nothing from nowhere, at which the standard library would panic.
+        // A closed socket returns no bytes and no address, for which the standard library's own call panics.
         let (length, remote) = recvfrom::<SockaddrStorage>(self.socket.as_raw_fd(), buffer)?;
         let remote = remote.as_ref().and_then(address).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Received { length, local: canonical(self.bound), remote: canonical(remote) })

@@ -164,6 +164,33 @@ fn source_above_its_rate_is_refused_and_far_above_it_not_answered() {
 }
 
 #[test]
+fn call_without_room_for_its_transaction_is_counted_as_refused() {
+    let mut many = settings();
+    many.source_rate = crate::settings::SourceRate {
+        admitted: 50_000,
+        burst: 50_000,
+        answered: 50_000,
+        ..Default::default()
+    };
+    let mut world = World::with(many);
+    let refusal = (0..20_000).find_map(|n| {
+        let mut phone = Phone::new(&format!("c{n}"));
+        let answer = world.exchange(PHONE, &phone.invite(SDP));
+        if answer.starts_with("SIP/2.0 503") {
+            return Some(answer);
+        }
+        phone.answered(&answer);
+        world.receive(PHONE, &phone.ack(""));
+        world.receive(PHONE, &phone.next("BYE", ""));
+        world.take_sent();
+        world.take_done();
+        None
+    });
+    assert!(header(&refusal.expect("no bound"), "Retry-After").parse::<u32>().is_ok());
+    assert_eq!((world.count(), world.stats().refused_limit), (0, 1));
+}
+
+#[test]
 fn what_has_no_transaction_is_answered_at_the_rate_of_its_source() {
     let mut few = settings();
     few.source_rate = crate::settings::SourceRate { answered: 3, ..Default::default() };
