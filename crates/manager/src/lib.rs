@@ -27,6 +27,7 @@ pub mod link;
 
 pub mod context;
 mod policy;
+mod resources;
 pub mod rest;
 pub mod settings;
 pub mod start;

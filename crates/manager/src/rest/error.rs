@@ -1,14 +1,13 @@
 //! Refusals of the management API. Each carries the keys of the compatible API that existing tools read, and
 //! beside them a stable `kind`, a sentence, and a `hint` that says what to do next.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use edge::error_chain::chain;
 use serde_json::{Map, Value, json};
+
+pub(crate) use crate::resources::FieldErrors;
 
 /// The kind of a refusal. Its identifiers never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,23 +137,7 @@ impl Refusal {
     }
 }
 
-/// The errors in the fields of one object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FieldErrors(pub(crate) BTreeMap<Cow<'static, str>, Vec<String>>);
-
 impl FieldErrors {
-    /// Adds an error in a field.
-    pub(crate) fn add(&mut self, field: impl Into<Cow<'static, str>>, message: impl Into<String>) {
-        self.0.entry(field.into()).or_default().push(message.into());
-    }
-
-    /// An error in one field.
-    pub(crate) fn one(field: &'static str, message: impl Into<String>) -> Self {
-        let mut errors = Self::default();
-        errors.add(field, message);
-        errors
-    }
-
     /// The refusal, if there is an error.
     pub(crate) fn into_result(self, resource: &'static str) -> Result<(), Refusal> {
         if self.0.is_empty() { Ok(()) } else { Err(self.refusal(resource, Kind::Invalid)) }

@@ -16,8 +16,9 @@ use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{PathId, QueryPairs, malformed};
 use super::route::both;
-use super::typed::Type;
-use super::{time, views};
+use super::views;
+use crate::resources::time;
+use crate::resources::typed::Type;
 use crate::store::{RUNS_LISTED, Recorded, StoredRun, evicted};
 
 const LIST: &str = "/api/admin/history/v1/upgrade/";

@@ -1,20 +1,11 @@
-//! Lists: the envelope with `meta` and `objects`, paging, and which parameters a query may have.
+//! Lists: the envelope with `meta` and `objects`, and paging.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
-use super::filter::{BadFilter, Direction, Field, Filter, OPERATORS, Order, order};
-use super::typed::Type;
-
-/// How many objects a page contains by default.
-const DEFAULT_LIMIT: usize = 20;
-
-/// How many objects a page contains at most; `limit=0` requests this many. Clients request up to 10,000.
-const LARGEST_LIMIT: usize = 10_000;
-
-/// How many parameters a query may have: every field of the widest resource with two filters each.
-const PARAMETERS: usize = 100;
+use crate::resources::filter::{Named, order};
+use crate::resources::query::{self, BadQuery};
 
 /// Everything but the unreserved characters of RFC 3986 section 2.3. A form would write a space as `+`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -25,106 +16,47 @@ pub(crate) struct Listed {
     /// The path of the list, with the trailing slash.
     pub(crate) path: &'static str,
     /// The fields that may be filtered and ordered by, each with its type.
-    pub(crate) filters: &'static [Field],
+    pub(crate) filters: &'static [Named],
 }
 
-/// A parsed query.
-#[derive(Clone, Debug, PartialEq)]
-struct ListQuery {
-    limit: usize,
-    offset: usize,
-    order_by: Option<Order>,
-    filters: Vec<Filter>,
-}
-
-/// The answer to a GET of a list.
+/// The answer to a GET of a list of shown objects.
 ///
 /// # Errors
 /// The query names a field or an operator that the resource does not have.
 pub(crate) fn page(
     listed: Listed,
-    query: &[(String, String)],
+    pairs: &[(String, String)],
     mut objects: Vec<Value>,
 ) -> Result<Value, Refusal> {
-    let asked = read(listed, query)?;
+    let asked = query::read(listed.filters, pairs)?;
     objects.retain(|object| asked.filters.iter().all(|filter| filter.matches(object)));
-    if let Some(by) = asked.order_by {
-        order(&mut objects, by);
+    order(&mut objects, &asked.orders);
+    let total = objects.len();
+    let shown = objects.into_iter().skip(asked.offset).take(asked.limit).collect();
+    Ok(envelope(listed.path, pairs, (asked.limit, asked.offset), total, shown))
+}
+
+/// The envelope of a page: `limit` objects behind the first `offset` of `total`.
+pub(crate) fn envelope(
+    path: &str,
+    query: &[(String, String)],
+    (limit, offset): (usize, usize),
+    total: usize,
+    objects: Vec<Value>,
+) -> Value {
+    let uri = |offset| uri(path, query, limit, offset);
+    let next = offset.checked_add(limit).filter(|next| *next < total).map(uri);
+    let previous = (offset > 0).then(|| uri(offset.saturating_sub(limit)));
+    json!({
+        "meta": {"limit": limit, "next": next, "offset": offset, "previous": previous, "total_count": total},
+        "objects": objects,
+    })
+}
+
+impl From<BadQuery> for Refusal {
+    fn from(BadQuery { error, hint }: BadQuery) -> Self {
+        Self::new(Kind::Malformed, error, hint)
     }
-    let total_count = objects.len();
-    let shown: Vec<Value> = objects.into_iter().skip(asked.offset).take(asked.limit).collect();
-    let uri = |offset| uri(listed.path, query, asked.limit, offset);
-    let next = asked.offset.checked_add(asked.limit).filter(|next| *next < total_count).map(uri);
-    let previous = (asked.offset > 0).then(|| uri(asked.offset.saturating_sub(asked.limit)));
-    Ok(json!({
-        "meta": {
-            "limit": asked.limit, "next": next, "offset": asked.offset, "previous": previous,
-            "total_count": total_count,
-        },
-        "objects": shown,
-    }))
-}
-
-fn read(listed: Listed, query: &[(String, String)]) -> Result<ListQuery, Refusal> {
-    if query.len() > PARAMETERS {
-        return Err(bad(listed, format!("the query has more than {PARAMETERS} parameters")));
-    }
-    let mut asked = ListQuery { limit: DEFAULT_LIMIT, offset: 0, order_by: None, filters: Vec::new() };
-    for (key, value) in query {
-        match key.as_str() {
-            "limit" => asked.limit = limit(number(listed, key, value)?),
-            "offset" => asked.offset = number(listed, key, value)?,
-            "order_by" => asked.order_by = Some(ordering(listed, value)?),
-            "format" => {}
-            _ => asked.filters.push(filter(listed, key, value)?),
-        }
-    }
-    Ok(asked)
-}
-
-fn limit(asked: usize) -> usize {
-    if asked == 0 { LARGEST_LIMIT } else { asked.min(LARGEST_LIMIT) }
-}
-
-fn number(listed: Listed, key: &str, value: &str) -> Result<usize, Refusal> {
-    value.parse().map_err(|_| bad(listed, format!("{key} must be a whole number of 0 or more")))
-}
-
-fn ordering(listed: Listed, value: &str) -> Result<Order, Refusal> {
-    let (name, direction) = match value.strip_prefix('-') {
-        Some(name) => (name, Direction::Descending),
-        None => (value, Direction::Ascending),
-    };
-    let fields = listed.filters.iter().chain(&[("id", Type::Number)]);
-    if let Some(field) = fields.copied().find(|(known, _)| *known == name) {
-        return Ok(Order { field, direction });
-    }
-    let name: String = name.chars().take(60).collect();
-    Err(bad(listed, format!("the list cannot be ordered by {name:?}")))
-}
-
-fn filter(listed: Listed, key: &str, value: &str) -> Result<Filter, Refusal> {
-    let error = |why| match why {
-        BadFilter::Field(field) => format!("the '{field}' field does not allow filtering"),
-        BadFilter::Operator(operator) => format!("{operator:?} is not an operator of a filter"),
-        BadFilter::NoOrder(field) => {
-            format!("the values of '{field}' have no order; filter for those that are equal")
-        }
-        BadFilter::Value { field, example } => format!("the filter of '{field}' needs {example}"),
-    };
-    Filter::parse(key, value, listed.filters).map_err(|why| bad(listed, error(why)))
-}
-
-/// The hint lists the parameters of this list, because other documentation may not be at hand.
-fn bad(listed: Listed, error: String) -> Refusal {
-    let fields: Vec<&str> = listed.filters.iter().map(|(name, _)| *name).collect();
-    let hint = format!(
-        "use limit, offset, order_by=FIELD or order_by=-FIELD, FIELD=VALUE or FIELD__OPERATOR=VALUE; the fields are {}; \
-         the operators are {}",
-        fields.join(", "),
-        OPERATORS.join(", ")
-    );
-    Refusal::new(Kind::Malformed, error, hint)
 }
 
 /// A relative URI with every parameter of the query, and another offset.
@@ -141,6 +73,8 @@ fn escaped(text: &str) -> PercentEncode<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::query::LARGEST_LIMIT;
+    use crate::resources::typed::Type;
 
     const LISTED: Listed =
         Listed { path: "/things/", filters: &[("name", Type::Text), ("size", Type::Number)] };

@@ -5,25 +5,17 @@
 //! and a refused request changes nothing.
 
 mod error;
-mod fields;
-mod typed;
-
-mod filter;
 mod list;
 mod request;
-mod time;
 
 mod auth;
 mod device;
 mod password;
 mod throttle;
 
-mod rows;
-mod system_location;
-mod worker_vm;
+mod refusals;
 
-mod conference;
-mod conference_alias;
+mod engine;
 
 mod policy;
 mod reasons;

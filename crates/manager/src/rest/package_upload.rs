@@ -20,16 +20,16 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::error::{FieldErrors, Kind, Refusal};
-use super::fields::Draft;
 use super::list::{Listed, page};
 use super::request::{AuthenticatedUser, Fields, PathId, QueryPairs, has_type, malformed};
-use super::route::both;
-use super::rows::location;
-use super::typed::Type;
+use super::route::{both, location};
 use super::upload_admission::{Admission, UploadRequest};
 use super::upload_store::{PACKAGE_BYTES, Received, Stage, Upload};
-use super::{Api, time, upgrade_package, upgrade_start, upload_admission, upload_store};
+use super::{Api, upgrade_package, upgrade_start, upload_admission, upload_store};
 use crate::packages::{self, HeldPackage, PackageError};
+use crate::resources::draft::flag;
+use crate::resources::time;
+use crate::resources::typed::Type;
 
 const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
 const COMMAND: &str = "/api/admin/command/v1/platform/upgrade/";
@@ -110,8 +110,7 @@ async fn upgrade(
         return upload_form(api, owner, request).await;
     }
     let Fields(body) = Fields::from_request(request, &()).await?;
-    let mut draft = Draft::of(&body);
-    if !draft.boolean("request", false) {
+    if flag(&body, "request") != Ok(true) {
         let message = "Send the package as a multipart form, or {\"request\": true, \"total_size\": bytes}.";
         return Err(FieldErrors::one("package", message).refusal("upgrade", Kind::Invalid));
     }
@@ -124,7 +123,7 @@ async fn upgrade(
     let mut answer = receipt(&api, &upload).await?;
     answer["next_url"] = format!("{LIST}{}/upload/", upload.uuid).into();
     answer["status"] = "success".into();
-    let headers = [(header::LOCATION, location(LIST, upload.uuid))];
+    let headers = [(header::LOCATION, location(&format!("{LIST}{}/", upload.uuid)))];
     Ok((status, headers, Json(answer)).into_response())
 }
 
@@ -226,9 +225,8 @@ async fn upload(State(api): State<Api>, id: PathId, request: Request) -> Result<
 
 async fn finish(State(api): State<Api>, id: PathId, Fields(body): Fields) -> Result<Response, Refusal> {
     let uuid: Uuid = id.id(RESOURCE)?;
-    let mut draft = Draft::of(&body);
-    let validate_only = draft.boolean("validate_only", false);
-    draft.errors.into_result(RESOURCE)?;
+    let validate_only = flag(&body, "validate_only")
+        .map_err(|message| FieldErrors::one("validate_only", message).refusal(RESOURCE, Kind::Invalid))?;
     let policy = upgrade_start::policy_of(&api, &body, RESOURCE)?;
     let _lock = api.upload_locks.acquire(uuid).await?;
     let mut upload = upload_store::find(&api, uuid).await?;

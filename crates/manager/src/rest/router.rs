@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, Method, Uri, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -14,8 +14,7 @@ use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
 use super::{Api, accounts, device};
-use super::{conference, conference_alias, history, status, system_location};
-use super::{package_upload, upgrade_package, upgrade_start, worker_vm};
+use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
 
@@ -24,17 +23,13 @@ use crate::link::ConnectionHandle;
 pub fn router(context: Context) -> Router {
     let api = Api::new(context);
     let routes = Router::new()
-        .merge(system_location::routes())
-        .merge(worker_vm::routes())
-        .merge(conference::routes())
-        .merge(conference_alias::routes())
         .merge(status::routes())
         .merge(history::routes())
         .merge(upgrade_start::routes())
         .merge(upgrade_package::routes())
         .merge(package_upload::routes())
         .merge(accounts::routes())
-        .fallback(unknown_path)
+        .fallback(engine::dispatch)
         .method_not_allowed_fallback(unknown_method)
         // Each body has a limit of its own, where it is read.
         .layer(DefaultBodyLimit::disable())
@@ -42,7 +37,21 @@ pub fn router(context: Context) -> Router {
         .layer(from_fn_with_state(api.clone(), authenticated))
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
         .with_state(api);
-    Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(from_fn(headers))
+    let routes = Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(from_fn(headers));
+    // A layer of the router that has the routes would come after the path is looked up.
+    Router::new().fallback_service(routes).layer(from_fn(one_slash))
+}
+
+/// Removes all slashes but one from the beginning of a path: tools put one between an address that ends with one and a
+/// path that begins with one.
+async fn one_slash(mut request: Request, next: Next) -> Response {
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+    if path.starts_with("//")
+        && let Ok(uri) = format!("/{}", path.trim_start_matches('/')).parse()
+    {
+        *request.uri_mut() = uri;
+    }
+    next.run(request).await
 }
 
 /// Passes a request on when its credentials are right, with the account noted on it. A client without a
@@ -97,15 +106,6 @@ async fn headers(request: Request, next: Next) -> Response {
 async fn ready() -> &'static str {
     "This Pitlane Management Node serves its management API under /api/admin/. \
      This release has no web pages; use the pitlane command line.\n"
-}
-
-async fn unknown_path(uri: Uri) -> Refusal {
-    let path: String = uri.path().chars().take(120).collect();
-    Refusal::new(
-        Kind::NotFound,
-        format!("{path} not found"),
-        "check the path; `pitlane --help` lists what this release can do, and `pitlane COMMAND --json` shows the objects",
-    )
 }
 
 async fn unknown_method() -> Refusal {

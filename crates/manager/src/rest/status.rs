@@ -16,10 +16,10 @@ use super::error::Refusal;
 use super::list::{Listed, page};
 use super::request::{PathId, QueryPairs};
 use super::route::both;
-use super::typed::Type;
 use super::views::ViewContext;
 use crate::driver::NodeRuntime;
 use crate::first_password;
+use crate::resources::typed::Type;
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
 const ABOUT: &str = "/api/admin/status/v1/about/";

@@ -14,13 +14,14 @@ use fleet::version::Sha256;
 use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::{Value, json};
 
+use super::Api;
 use super::error::{Kind, Refusal};
 use super::list::{Listed, page};
 use super::request::{PathId, QueryPairs};
 use super::route::both;
-use super::typed::Type;
-use super::{Api, time};
 use crate::packages::{self, Held, HeldPackage, Needs};
+use crate::resources::time;
+use crate::resources::typed::Type;
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
 const LISTED: Listed = Listed {

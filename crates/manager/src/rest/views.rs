@@ -14,9 +14,10 @@ use fleet::wall::WallMap;
 use serde_json::{Value, json};
 
 use super::tokens::{contact, lock, manager_step, outcome, owner_names};
-use super::{policy, reasons, time};
+use super::{policy, reasons};
 use crate::driver::NodeRuntime;
 use crate::link::{Refusals, Refused};
+use crate::resources::time;
 
 /// Everything from which the JSON is computed.
 #[derive(Clone, Copy)]

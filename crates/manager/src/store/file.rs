@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tracing::info;
 
 use super::StoreError;
+use super::objects::add_functions;
 use super::schema::{MIGRATIONS, Migration};
 
 /// Bytes that are copied between two reports of progress.
@@ -30,6 +31,7 @@ pub fn open(path: &Path, progress: &mut dyn FnMut()) -> Result<Connection, Store
     let failed = |source| StoreError::Open { path: path.into(), source };
     make_private(path).map_err(|source| StoreError::Create { path: path.into(), source })?;
     let mut connection = Connection::open(path).map_err(failed)?;
+    add_functions(&connection).map_err(failed)?;
     let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     if found > known {

@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod journal;
 pub mod node_boot;
+pub(crate) mod objects;
 mod reader;
 mod rooms;
 mod rows;
@@ -29,6 +30,7 @@ pub use entry::{Entry, Recorded};
 pub use error::StoreError;
 pub use file::{copy_store, open, snapshot};
 pub use journal::{Kind, RUNS_LISTED, RUNS_WITH_STEPS, evicted, kind_of};
+pub(crate) use rooms::room_bytes;
 pub use rooms::{RoomsChanged, read_rooms};
 pub use rows::{StoredRun, initialise, load, mark_time, read_meta, record, stored_time, write_meta};
 

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::StoreError;
+use super::objects::add_functions;
 
 /// How many reads run at once: two for two processors, and two that wait for the disk.
 const READS_AT_ONCE: u32 = 4;
@@ -51,8 +52,10 @@ impl Readers {
             return Ok(connection);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags(&self.path, flags)
-            .map_err(|source| StoreError::Open { path: self.path.clone(), source })
+        let failed = |source| StoreError::Open { path: self.path.clone(), source };
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(failed)?;
+        add_functions(&connection).map_err(failed)?;
+        Ok(connection)
     }
 
     /// Waits for the reads in progress, and refuses later ones.

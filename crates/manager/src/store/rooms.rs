@@ -48,6 +48,16 @@ pub fn read_rooms(connection: &Connection) -> Result<Configuration, StoreError> 
     Ok(Configuration { revision: read_revision(connection)?, rooms })
 }
 
+/// How many bytes all names and aliases have, with `beside` for each.
+///
+/// # Errors
+/// The database reports an error.
+pub(crate) fn room_bytes(connection: &Connection, beside: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT (SELECT coalesce(sum(length(CAST(name AS BLOB)) + ?1), 0) FROM conference)
+        + (SELECT coalesce(sum(length(CAST(alias AS BLOB)) + ?1), 0) FROM conference_alias)";
+    Ok(connection.prepare_cached(sql)?.query_row([beside], |row| row.get(0))?)
+}
+
 fn read_revision(connection: &Connection) -> Result<u64, StoreError> {
     Ok(read_meta(connection, REVISION)?.and_then(|text| text.parse().ok()).unwrap_or(1))
 }

@@ -17,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "when each node's release started", sql: NODE_BOOT },
     Migration { title: "a history under limits of its own, and whose uploads there are", sql: LIMITS },
     Migration { title: "the registration that each certificate belongs to", sql: REGISTRATION },
+    Migration { title: "all fields of nodes, locations and rooms", sql: FIELDS },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -120,4 +121,19 @@ INSERT INTO registration (node_id, id, earlier_key, earlier_since)
     SELECT node_id, substr(token_sha256, 1, 32), public_key_sha256, expires_at - 604800000 FROM enrolment;
 ALTER TABLE enrolment ADD COLUMN registration TEXT NOT NULL DEFAULT '';
 UPDATE enrolment SET registration = substr(token_sha256, 1, 32);
+";
+
+/// Release 34.1 has more fields for what is configured: those that no statement needs stand in `body`, as they did for
+/// nodes before. A room from before has the time of the migration. A new node is compared with all others through an
+/// index; the values are unique because the writer checks them, so a store that has the same one twice can be opened.
+const FIELDS: &str = "
+ALTER TABLE system_location ADD COLUMN body TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE conference ADD COLUMN body TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE conference_alias ADD COLUMN body TEXT NOT NULL DEFAULT '{}';
+UPDATE conference SET body = json_object('creation_time', CAST(strftime('%s', 'now') AS INTEGER) * 1000);
+UPDATE conference_alias SET body = json_object('creation_time', CAST(strftime('%s', 'now') AS INTEGER) * 1000);
+CREATE INDEX worker_vm_of_system_location ON worker_vm (system_location);
+CREATE INDEX worker_vm_hostname ON worker_vm (lower(body ->> 'hostname'));
+CREATE INDEX worker_vm_address ON worker_vm (body ->> 'address');
+CREATE INDEX worker_vm_ipv6_address ON worker_vm (body ->> 'ipv6_address');
 ";

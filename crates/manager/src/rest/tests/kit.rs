@@ -289,6 +289,13 @@ fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router
     })
 }
 
+/// Checks that an object has these fields, whatever else it has.
+pub(super) fn assert_includes(shown: &Value, expected: &Value) {
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&shown[field], value, "{field} of {shown}");
+    }
+}
+
 pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }

@@ -3,6 +3,8 @@
 mod kit;
 
 mod bodies;
+mod declared;
+mod engine;
 mod logins;
 mod nodes;
 mod rooms;

@@ -148,7 +148,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 }
 
 /// A time with a zone, or without one in UTC; a day alone is its beginning.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     let in_utc = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
     text.parse().ok().or_else(in_utc)
 }

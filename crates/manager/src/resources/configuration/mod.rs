@@ -1,0 +1,12 @@
+//! What the operator configures. Each file declares one resource.
+
+pub(crate) mod conference;
+pub(crate) mod conference_alias;
+pub(crate) mod system_location;
+pub(crate) mod worker_vm;
+
+/// The choices of a setting that a resource may leave to the platform.
+const GLOBAL_OFF_ON: &[&str] = &["GLOBAL", "OFF", "ON"];
+
+/// The choices of a setting that may be left as it is for all.
+const DEFAULT_YES_NO: &[&str] = &["default", "yes", "no"];

@@ -1,0 +1,52 @@
+//! What the management API serves: a declaration for each resource, from which the engine in `rest` makes lists,
+//! details, filters, validation, schemas and documentation, and `store` its statements.
+//!
+//! Pure: declarations, and functions over them and over values. It relies on the caller for everything that is
+//! stored, and never reads or writes it.
+
+mod errors;
+mod field;
+mod object;
+mod resource;
+mod shape;
+
+pub(crate) mod draft;
+pub(crate) mod filter;
+pub(crate) mod query;
+pub(crate) mod shown;
+pub(crate) mod time;
+pub(crate) mod typed;
+
+pub(crate) mod configuration;
+
+pub(crate) use errors::FieldErrors;
+pub(crate) use field::{
+    Access, Case, Children, Field, ID, Initial, KEPT, Kind, OnDelete, Place, Relation, Support,
+};
+pub(crate) use object::{CoreFacts, Object};
+pub(crate) use resource::{Action, Affects, Area, Created, Resource, Verb};
+pub(crate) use shape::Shape;
+
+/// Every resource.
+pub(crate) static ALL: &[&Resource] = &[
+    &configuration::conference::CONFERENCE,
+    &configuration::conference_alias::CONFERENCE_ALIAS,
+    &configuration::system_location::SYSTEM_LOCATION,
+    &configuration::worker_vm::WORKER_VM,
+];
+
+/// The resource of this name in a part of the API.
+pub(crate) fn find(area: Area, name: &str) -> Option<&'static Resource> {
+    ALL.iter().copied().find(|resource| resource.area == area && resource.name == name)
+}
+
+/// The resource of the configuration with this name.
+///
+/// # Panics
+/// There is none. Names in declarations are checked by a test.
+pub(crate) fn configured(name: &'static str) -> &'static Resource {
+    find(Area::Configuration, name).unwrap_or_else(|| panic!("no resource is called {name}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! The declaration of a resource.
+
+use super::errors::FieldErrors;
+use super::field::{Field, ID};
+use super::object::Object;
+
+/// A resource of the management API: one declaration from which lists, details, filters, validation, schema and
+/// documentation follow.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    /// The part of the API.
+    pub(crate) area: Area,
+    /// Its name in paths and errors, and the name of its table.
+    pub(crate) name: &'static str,
+    /// The operator's word for one of its objects.
+    pub(crate) called: &'static str,
+    /// The operator's word for several of them.
+    pub(crate) plural: &'static str,
+    /// What it is: one sentence.
+    pub(crate) help: &'static str,
+    /// Its fields without `id` and `resource_uri`, which every resource has, in the order in which they are shown.
+    pub(crate) fields: &'static [Field],
+    /// The field by which an object may be named beside its URI, if there is one.
+    pub(crate) natural: Option<&'static str>,
+    /// The methods of its list.
+    pub(crate) list: &'static [Verb],
+    /// The methods of each object.
+    pub(crate) detail: &'static [Verb],
+    /// How many objects there may be.
+    pub(crate) most: i64,
+    /// What has to follow from a change in the same transaction.
+    pub(crate) affects: Affects,
+    /// What the answer to a creation contains.
+    pub(crate) created: Created,
+    /// What can be asked of an object beside reading and writing it.
+    pub(crate) actions: &'static [Action],
+    /// What has to hold between its fields. Each field is valid by itself before.
+    pub(crate) check: fn(&Object, &mut FieldErrors),
+}
+
+/// A part of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Area {
+    /// What the operator configures.
+    Configuration,
+}
+
+/// A method of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Reads. HEAD is served as well.
+    Get,
+    /// Creates, or runs an action.
+    Post,
+    /// Changes. What is not said keeps its value.
+    Put,
+    /// Changes; in a list several objects at once.
+    Patch,
+    /// Deletes.
+    Delete,
+}
+
+/// What has to follow from a change of an object in the same transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Affects {
+    /// Nothing.
+    Store,
+    /// The Conferencing Nodes of the platform.
+    Fleet,
+    /// The Virtual Meeting Rooms that the nodes have.
+    Rooms,
+}
+
+/// What the answer to a creation contains beside the address of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Created {
+    /// Nothing.
+    Empty,
+    /// The enrolment file of a Conferencing Node.
+    EnrolmentFile,
+}
+
+/// What can be asked of an object with a POST to a path below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// A new enrolment file for a Conferencing Node.
+    Enrolment,
+}
+
+/// The usual methods of a list.
+const LIST: &[Verb] = &[Verb::Get, Verb::Post, Verb::Put, Verb::Patch, Verb::Delete];
+
+/// The usual methods of an object.
+const DETAIL: &[Verb] = &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete];
+
+/// How many objects of one kind there may be: ten times the largest platform that is planned for, so that a
+/// faulty tool in a loop does not fill the store.
+const OBJECTS: i64 = 100_000;
+
+impl Resource {
+    /// A resource of the configuration with the usual methods. `fields` and the words follow in the declaration.
+    pub(crate) const fn configuration(name: &'static str) -> Self {
+        Self {
+            area: Area::Configuration,
+            name,
+            called: "",
+            plural: "",
+            help: "",
+            fields: &[],
+            natural: None,
+            list: LIST,
+            detail: DETAIL,
+            most: OBJECTS,
+            affects: Affects::Store,
+            created: Created::Empty,
+            actions: &[],
+            check: |_, _| (),
+        }
+    }
+
+    /// The path of its list.
+    pub(crate) fn path(&self) -> String {
+        format!("{}{}/", self.area.path(), self.name)
+    }
+
+    /// The URI of an object.
+    pub(crate) fn uri(&self, id: i64) -> String {
+        format!("{}{id}/", self.path())
+    }
+
+    /// The field of this name, `id` among them.
+    pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
+        if name == ID.name {
+            return Some(const { &ID });
+        }
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The position of a field.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+}
+
+impl Area {
+    /// Every part.
+    pub(crate) const ALL: [Self; 1] = [Self::Configuration];
+
+    /// The path of its directory.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Configuration => "/api/admin/configuration/v1/",
+        }
+    }
+}
+
+impl Verb {
+    /// Its name in HTTP.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+impl Action {
+    /// The last segment of its path.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Enrolment => "enrolment",
+        }
+    }
+}

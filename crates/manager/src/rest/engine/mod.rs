@@ -1,0 +1,118 @@
+//! Serves every declared resource: lists, details, schemas and directories, and changes of one object and of many.
+//!
+//! It relies on `resources` for what there is and on `store` for what is stored, and answers in the shapes of the
+//! compatible API. It knows no resource but for what has to follow from a change.
+
+mod children;
+mod nodes;
+mod path;
+mod read;
+mod respond;
+mod rooms;
+mod schema;
+mod write;
+
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, RequestExt as _};
+
+use super::Api;
+use super::error::{Kind, Refusal};
+use super::request::{Fields, QueryPairs};
+use crate::resources::{Action, Resource, Verb};
+use path::Target;
+
+/// Answers a request to a path that no other part of the API serves.
+pub(super) async fn dispatch(State(api): State<Api>, request: Request) -> Result<Response, Refusal> {
+    let uri = request.uri().clone();
+    let target = path::target(uri.path()).ok_or_else(|| unknown_path(&uri))?;
+    match verb(request.method()).filter(|verb| target.verbs().contains(verb)) {
+        None => Ok(respond::method_not_allowed(target.verbs())),
+        Some(verb) => serve(&api, target, verb, request).await,
+    }
+}
+
+fn verb(method: &Method) -> Option<Verb> {
+    match method.as_str() {
+        "GET" | "HEAD" => Some(Verb::Get),
+        "POST" => Some(Verb::Post),
+        "PUT" => Some(Verb::Put),
+        "PATCH" => Some(Verb::Patch),
+        "DELETE" => Some(Verb::Delete),
+        _ => None,
+    }
+}
+
+async fn serve(api: &Api, target: Target<'_>, verb: Verb, request: Request) -> Result<Response, Refusal> {
+    match target {
+        Target::Directory(area) => Ok(Json(schema::directory(area)).into_response()),
+        Target::Schema(of) => Ok(Json(schema::schema(of)).into_response()),
+        Target::List(of) => list(api, of, verb, request).await,
+        Target::Detail(of, id) => detail(api, of, number(of, id)?, verb, request).await,
+        Target::Action(of, id, Action::Enrolment) => {
+            let (name, token) = nodes::enrol(api, number(of, id)?).await?;
+            Ok(respond::enrolment_file(api, number(of, id)?, &name, token))
+        }
+    }
+}
+
+async fn list(
+    api: &Api,
+    of: &'static Resource,
+    verb: Verb,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    let QueryPairs(query) = request.extract_parts().await?;
+    match verb {
+        Verb::Get => Ok(Json(read::list(api, of, &query).await?).into_response()),
+        Verb::Post => {
+            let Fields(body) = Fields::from_request(request, &()).await?;
+            write::create(api, of, body).await
+        }
+        Verb::Patch => {
+            let Fields(body) = Fields::from_request(request, &()).await?;
+            write::change_many(api, of, body).await
+        }
+        Verb::Put => {
+            let Fields(body) = Fields::from_request(request, &()).await?;
+            write::replace_all(api, of, body).await
+        }
+        Verb::Delete => write::remove_many(api, of, &query).await,
+    }
+}
+
+async fn detail(
+    api: &Api,
+    of: &'static Resource,
+    id: i64,
+    verb: Verb,
+    request: Request,
+) -> Result<Response, Refusal> {
+    match verb {
+        Verb::Get => Ok(Json(read::detail(api, of, id).await?).into_response()),
+        Verb::Put | Verb::Patch => {
+            let Fields(body) = Fields::from_request(request, &()).await?;
+            write::change(api, of, id, body).await?;
+            Ok(respond::changed(verb))
+        }
+        Verb::Delete | Verb::Post => {
+            write::remove(api, of, id).await?;
+            Ok(respond::changed(verb))
+        }
+    }
+}
+
+/// The id in a path.
+fn number(of: &Resource, id: &str) -> Result<i64, Refusal> {
+    id.parse().map_err(|_| Refusal::no_such(of.name, id))
+}
+
+fn unknown_path(uri: &Uri) -> Refusal {
+    let path: String = uri.path().chars().take(120).collect();
+    Refusal::new(
+        Kind::NotFound,
+        format!("{path} not found"),
+        "check the path; `pitlane --help` lists what this release can do, and `pitlane COMMAND --json` shows the objects",
+    )
+}

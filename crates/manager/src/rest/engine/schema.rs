@@ -1,0 +1,95 @@
+//! The descriptions of resources, in the shapes of django-tastypie that the tools of the compatible API read.
+
+use serde_json::{Map, Value, json};
+
+use crate::resources::draft::initial;
+use crate::resources::query::DEFAULT_LIMIT;
+use crate::resources::{
+    ALL, Access, Area, Field, ID, Initial, KEPT, Kind, Resource, Support, Verb, configured,
+};
+
+/// The lists of a part of the API, each with its schema.
+pub(super) fn directory(area: Area) -> Value {
+    let within = ALL.iter().filter(|of| of.area == area);
+    let entry = |of: &&Resource| {
+        let path = of.path();
+        (of.name.to_string(), json!({"list_endpoint": path, "schema": format!("{path}schema/")}))
+    };
+    Value::Object(within.map(entry).collect())
+}
+
+/// The description of a resource.
+pub(super) fn schema(of: &Resource) -> Value {
+    let mut fields: Map<String, Value> = Map::new();
+    fields.insert(ID.name.into(), described(&ID));
+    fields.extend(of.fields.iter().map(|field| (field.name.to_string(), described(field))));
+    fields.insert("resource_uri".into(), uri());
+    let filtered = of.fields.iter().filter(|field| field.filtered);
+    let rule = |field: &Field| if field.related().is_some() { 2 } else { 1 };
+    let filtering: Map<String, Value> =
+        filtered.clone().map(|field| (field.name.to_string(), rule(field).into())).collect();
+    let ordering: Vec<&str> = filtered.map(|field| field.name).chain([ID.name]).collect();
+    json!({
+        "allowed_detail_http_methods": detail_methods(of),
+        "allowed_list_http_methods": of.list.iter().map(|verb| verb.text().to_lowercase()).collect::<Vec<_>>(),
+        "default_format": "application/json",
+        "default_limit": DEFAULT_LIMIT,
+        "fields": fields,
+        "filtering": filtering,
+        "ordering": ordering,
+    })
+}
+
+/// The methods of an object. The compatible API names POST there when the list has it, and tools take from it whether
+/// objects can be created.
+fn detail_methods(of: &Resource) -> Vec<String> {
+    let post = of.list.contains(&Verb::Post).then_some(&Verb::Post);
+    of.detail.iter().chain(post).map(|verb| verb.text().to_lowercase()).collect()
+}
+
+fn described(field: &Field) -> Value {
+    let (kind, related) = match field.kind {
+        Kind::Text(_) | Kind::Choice(_) => ("string", None),
+        Kind::Whole(..) => ("integer", None),
+        Kind::Boolean => ("boolean", None),
+        Kind::Moment => ("datetime", None),
+        Kind::ToOne(_) => ("related", Some("to_one")),
+        Kind::ToMany(_) | Kind::Children(_) => ("related", Some("to_many")),
+    };
+    let default = match field.initial {
+        Initial::Now => Value::Null,
+        _ => initial(field, 0).unwrap_or(Value::Null),
+    };
+    let mut all = json!({
+        "blank": field.initial != Initial::Required,
+        "default": default,
+        "help_text": help(field),
+        "nullable": field.nullable,
+        "readonly": field.access == Access::ReadOnly,
+        "type": kind,
+        "unique": field.unique.is_some() || field.name == ID.name,
+    });
+    if let (Some(related), Some(of)) = (related, field.related()) {
+        all["related_type"] = related.into();
+        all["related_schema"] = format!("{}schema/", configured(of).path()).into();
+    }
+    if let Kind::Choice(choices) = field.kind {
+        all["valid_choices"] = choices.into();
+    }
+    all
+}
+
+fn help(field: &Field) -> String {
+    match field.support {
+        Support::Acts => field.help.into(),
+        Support::Kept => format!("{} {KEPT}", field.help).trim_start().into(),
+        Support::Refused(sentence) => format!("{} {sentence}", field.help).trim_start().into(),
+    }
+}
+
+fn uri() -> Value {
+    json!({
+        "blank": true, "default": null, "help_text": "The path of the object.", "nullable": false, "readonly": true,
+        "type": "string", "unique": true,
+    })
+}
