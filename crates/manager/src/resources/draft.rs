@@ -80,9 +80,14 @@ fn cleared(field: &Field) -> Option<Value> {
         Kind::ToMany(_) => Some(Value::Array(Vec::new())),
         // An owner whose objects all disappear because a client does not know them would be a trap.
         Kind::Children(_) => None,
-        Kind::Text(_) | Kind::Choice(_) | Kind::Whole(..) | Kind::Boolean | Kind::Moment | Kind::ToOne(_) => {
-            field.nullable.then_some(Value::Null)
-        }
+        Kind::Text(_)
+        | Kind::Choice(_)
+        | Kind::Whole(..)
+        | Kind::Boolean
+        | Kind::Password
+        | Kind::List
+        | Kind::Moment
+        | Kind::ToOne(_) => field.nullable.then_some(Value::Null),
     }
 }
 
@@ -118,6 +123,9 @@ fn read(field: &Field, given: &Value, kept: Option<&Value>) -> Result<Value, Str
         Kind::Choice(choices) => choice(given, choices),
         Kind::Whole(from, to) => whole(given, from, to),
         Kind::Boolean => boolean(given),
+        // It was hashed before it came here.
+        Kind::Password => given.as_str().map(Value::from).ok_or_else(|| "Enter a text.".into()),
+        Kind::List => Err("This field is made by the Management Node.".into()),
         Kind::Moment => time(given),
         Kind::ToOne(relation) => related(given, relation.of).map(Value::from),
         Kind::ToMany(relation) => many(given, relation.of),

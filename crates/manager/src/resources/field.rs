@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     Whole(i64, i64),
     /// True or false.
     Boolean,
+    /// A password, of which a hash is stored.
+    Password,
+    /// A list that the Management Node makes, shown as it is.
+    List,
     /// A time: stored as milliseconds since 1970-01-01 UTC, shown as text.
     Moment,
     /// Another object, shown as its URI.
@@ -199,6 +203,16 @@ impl Field {
         Self::of(name, Kind::Boolean).or(Initial::Boolean(initial))
     }
 
+    /// A password, of which a hash is stored in a column.
+    pub(crate) const fn password(name: &'static str) -> Self {
+        Self::of(name, Kind::Password).column().secret()
+    }
+
+    /// A list that the Management Node makes.
+    pub(crate) const fn list(name: &'static str) -> Self {
+        Self::of(name, Kind::List).or(Initial::Empty)
+    }
+
     /// The time of the creation.
     pub(crate) const fn created(name: &'static str) -> Self {
         Self::of(name, Kind::Moment).or(Initial::Now).filtered()
@@ -306,7 +320,7 @@ impl Field {
     /// How its values are read from a query and compared.
     pub(crate) const fn queried_as(&self) -> Type {
         match self.kind {
-            Kind::Text(_) | Kind::Choice(_) => Type::Text,
+            Kind::Text(_) | Kind::Choice(_) | Kind::Password | Kind::List => Type::Text,
             Kind::Whole(..) => Type::Number,
             Kind::Boolean => Type::Boolean,
             Kind::Moment => Type::Moment,
@@ -320,7 +334,13 @@ impl Field {
             Kind::ToOne(Relation { of, .. })
             | Kind::ToMany(Relation { of, .. })
             | Kind::Children(Children { of, .. }) => Some(of),
-            Kind::Text(_) | Kind::Choice(_) | Kind::Whole(..) | Kind::Boolean | Kind::Moment => None,
+            Kind::Text(_)
+            | Kind::Choice(_)
+            | Kind::Whole(..)
+            | Kind::Boolean
+            | Kind::Password
+            | Kind::List
+            | Kind::Moment => None,
         }
     }
 }

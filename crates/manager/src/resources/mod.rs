@@ -7,6 +7,7 @@
 mod errors;
 mod field;
 mod object;
+mod permission;
 mod resource;
 mod shape;
 
@@ -18,21 +19,27 @@ pub(crate) mod time;
 pub(crate) mod typed;
 
 pub(crate) mod configuration;
+pub(crate) mod history;
 
 pub(crate) use errors::FieldErrors;
 pub(crate) use field::{
     Access, Case, Children, Field, ID, Initial, KEPT, Kind, OnDelete, Place, Relation, Support,
 };
 pub(crate) use object::{CoreFacts, Object};
+pub(crate) use permission::Permission;
 pub(crate) use resource::{Action, Affects, Area, Created, Resource, Verb};
 pub(crate) use shape::Shape;
 
 /// Every resource.
 pub(crate) static ALL: &[&Resource] = &[
+    &configuration::account::ACCOUNT,
     &configuration::conference::CONFERENCE,
     &configuration::conference_alias::CONFERENCE_ALIAS,
+    &configuration::permission::PERMISSION,
+    &configuration::role::ROLE,
     &configuration::system_location::SYSTEM_LOCATION,
     &configuration::worker_vm::WORKER_VM,
+    &history::audit::AUDIT,
 ];
 
 /// The resource of this name in a part of the API.

@@ -3,6 +3,7 @@
 use super::errors::FieldErrors;
 use super::field::{Field, ID};
 use super::object::Object;
+use super::permission::Permission;
 
 /// A resource of the management API: one declaration from which lists, details, filters, validation, schema and
 /// documentation follow.
@@ -30,6 +31,10 @@ pub(crate) struct Resource {
     pub(crate) most: i64,
     /// What has to follow from a change in the same transaction.
     pub(crate) affects: Affects,
+    /// What an account needs to see its objects.
+    pub(crate) view: Permission,
+    /// What an account needs to change them.
+    pub(crate) change: Permission,
     /// What the answer to a creation contains.
     pub(crate) created: Created,
     /// What can be asked of an object beside reading and writing it.
@@ -43,6 +48,8 @@ pub(crate) struct Resource {
 pub(crate) enum Area {
     /// What the operator configures.
     Configuration,
+    /// What has happened.
+    History,
 }
 
 /// A method of HTTP.
@@ -69,6 +76,8 @@ pub(crate) enum Affects {
     Fleet,
     /// The Virtual Meeting Rooms that the nodes have.
     Rooms,
+    /// Who may log in, and what he may do.
+    Accounts,
 }
 
 /// What the answer to a creation contains beside the address of the object.
@@ -112,6 +121,8 @@ impl Resource {
             detail: DETAIL,
             most: OBJECTS,
             affects: Affects::Store,
+            view: Permission::ViewPlatform,
+            change: Permission::ChangePlatform,
             created: Created::Empty,
             actions: &[],
             check: |_, _| (),
@@ -144,12 +155,13 @@ impl Resource {
 
 impl Area {
     /// Every part.
-    pub(crate) const ALL: [Self; 1] = [Self::Configuration];
+    pub(crate) const ALL: [Self; 2] = [Self::Configuration, Self::History];
 
     /// The path of its directory.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Configuration => "/api/admin/configuration/v1/",
+            Self::History => "/api/admin/history/v1/",
         }
     }
 }

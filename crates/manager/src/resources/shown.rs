@@ -26,6 +26,8 @@ pub(crate) fn shown(object: &Object, nested: &mut Nested) -> Value {
             | Kind::Choice(_)
             | Kind::Whole(..)
             | Kind::Boolean
+            | Kind::Password
+            | Kind::List
             | Kind::Moment
             | Kind::ToOne(_) => single(field, value),
         };

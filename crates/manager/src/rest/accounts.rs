@@ -1,15 +1,14 @@
 //! Accounts: creates the first one with the platform, and changes the password of an account at its own
 //! request.
 //!
-//! It relies on `auth` to check the old password and on `password` for hashes. There are no other operations
-//! on accounts.
+//! It relies on `auth` to check the old password and on `password` for hashes. Everything else that can be done with
+//! accounts is in the declarations of `account` and `role`.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::{Map, Value, json};
 
 use super::auth::Credentials;
@@ -18,6 +17,7 @@ use super::request::{AuthenticatedUser, Fields, Source};
 use super::route::both;
 use super::{Api, device, password};
 use crate::first_password;
+use crate::store::accounts::{self, Account};
 use crate::store::{Store, StoreError};
 
 /// The name of the first account, as in the compatible API.
@@ -40,11 +40,7 @@ pub async fn first_account<E: From<StoreError>>(
     store: &Store,
     hand_over: impl FnOnce(&str) -> Result<(), E>,
 ) -> Result<(), E> {
-    let none = |connection: &Connection| -> Result<bool, StoreError> {
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM account)";
-        Ok(connection.query_row(sql, [], |row| row.get(0))?)
-    };
-    if !store.read(none).await? {
+    if store.read(accounts::is_any).await? {
         return Ok(());
     }
     let password = password::make();
@@ -52,20 +48,12 @@ pub async fn first_account<E: From<StoreError>>(
     let hash = tokio::task::spawn_blocking(move || password::hash(&password))
         .await
         .map_err(|_| StoreError::Closed)?;
-    let write = move |tx: &rusqlite::Transaction<'_>| {
-        tx.execute("INSERT INTO account (name, password_hash) VALUES (?1, ?2)", [FIRST, &hash])?;
-        Ok::<_, StoreError>(())
-    };
-    Ok(store.write(write).await?)
+    Ok(store.write(move |tx| accounts::insert_administrator(tx, FIRST, &hash)).await?)
 }
 
-/// The stored hash of a user's password.
-pub(crate) async fn password_hash(store: &Store, user: String) -> Result<Option<String>, Refusal> {
-    let read = move |connection: &Connection| {
-        let sql = "SELECT password_hash FROM account WHERE name = ?1";
-        Ok(connection.prepare_cached(sql)?.query_row([user], |row| row.get(0)).optional()?)
-    };
-    store.read(read).await
+/// The account of this name, if it may log in.
+pub(crate) async fn find(store: &Store, user: String) -> Result<Option<Account>, Refusal> {
+    Ok(store.read(move |connection| accounts::find(connection, &user)).await?)
 }
 
 /// Changes the password of the account that sends the request. The old one is needed again, and a wrong one
@@ -80,7 +68,7 @@ async fn change(
 ) -> Result<Response, Refusal> {
     let (old, new) = fields(&body, &user)?;
     let store = api.committer().store();
-    let stored = password_hash(store, user.clone()).await?;
+    let stored = find(store, user.clone()).await?.map(|account| account.password);
     let token = device::token_in(&headers).map(str::to_string);
     let credentials = Credentials { user: user.clone(), password: old, token };
     if let Err(refusal) = api.logins.check(&credentials, stored.clone(), source).await {
@@ -91,7 +79,8 @@ async fn change(
     }
     let hashed = tokio::task::spawn_blocking(move || password::hash(&new)).await;
     let hash = hashed.map_err(|cause| Refusal::internal(&cause))?;
-    if !replace(store, user.clone(), stored.unwrap_or_default(), hash.clone()).await? {
+    let (name, old, new) = (user.clone(), stored.unwrap_or_default(), hash.clone());
+    if !store.write(move |tx| accounts::replace_password(tx, &name, &old, &new)).await? {
         let error = format!("the password of {user} was changed by another request just now");
         return Err(Refusal::new(Kind::Conflict, error, "log in with the password that was set then"));
     }
@@ -129,11 +118,4 @@ fn fields(body: &Map<String, Value>, user: &str) -> Result<(String, String), Ref
 
 fn wrong(field: &'static str, message: &str) -> Refusal {
     FieldErrors::one(field, message).refusal(RESOURCE, Kind::Invalid)
-}
-
-/// Replaces the hash of an account, if the one that was checked is still stored.
-async fn replace(store: &Store, user: String, old: String, new: String) -> Result<bool, Refusal> {
-    let sql = "UPDATE account SET password_hash = ?3 WHERE name = ?1 AND password_hash = ?2";
-    let write = move |tx: &Transaction<'_>| Ok::<_, Refusal>(tx.execute(sql, params![user, old, new])? == 1);
-    store.write(write).await
 }

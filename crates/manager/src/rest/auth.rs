@@ -201,7 +201,8 @@ fn parse(header: &str) -> Option<(String, String)> {
     Some((user.into(), password.into()))
 }
 
-fn unauthenticated() -> Refusal {
+/// Wrong credentials, or none.
+pub(crate) fn unauthenticated() -> Refusal {
     Refusal::new(
         Kind::Unauthenticated,
         "user name or password is missing or wrong",

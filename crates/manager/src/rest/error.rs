@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Unauthenticated,
     /// Too many wrong credentials; the answer says when to try again.
     TooManyAttempts,
+    /// The account has no permission for the request.
+    Forbidden,
     /// A browser sends the request on behalf of another site.
     CrossSite,
     /// There is no such resource or object.
@@ -50,6 +52,7 @@ impl Kind {
         match self {
             Self::Unauthenticated => "unauthenticated",
             Self::TooManyAttempts => "too_many_attempts",
+            Self::Forbidden => "forbidden",
             Self::CrossSite => "cross_site",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -70,7 +73,7 @@ impl Kind {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed | Self::Invalid | Self::PackageRefused => StatusCode::BAD_REQUEST,

@@ -31,6 +31,7 @@ mod upgrade_start;
 mod upload_admission;
 mod upload_store;
 
+mod access;
 mod accounts;
 mod route;
 mod router;

@@ -10,10 +10,11 @@ use axum::routing::get;
 use tower_http::csrf::CsrfLayer;
 
 use super::auth::Credentials;
+use super::engine::Requester;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
-use super::{Api, accounts, device};
+use super::{Api, access, accounts, device};
 use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
@@ -63,12 +64,17 @@ async fn authenticated(
 ) -> Result<Response, Refusal> {
     let credentials = Credentials::of(request.headers())?;
     let Source(source) = Source::of(request.extensions());
-    let account = accounts::password_hash(api.committer().store(), credentials.user.clone()).await?;
-    let logged_in = api.logins.check(&credentials, account, source).await?;
+    let account = accounts::find(api.committer().store(), credentials.user.clone()).await?;
+    let hash = account.as_ref().map(|account| account.password.clone());
+    let logged_in = api.logins.check(&credentials, hash, source).await?;
     if let Some(handle) = request.extensions().get::<ConnectionHandle>() {
         handle.set_logged_in();
     }
-    request.extensions_mut().insert(AuthenticatedUser(credentials.user));
+    // Without an account no password is right.
+    let account = account.ok_or_else(super::auth::unauthenticated)?;
+    access::permit(&credentials.user, &account, request.method(), request.uri().path())?;
+    request.extensions_mut().insert(AuthenticatedUser(credentials.user.clone()));
+    request.extensions_mut().insert(Requester { account: credentials.user, source });
     let mut response = next.run(request).await;
     if let Some(cookie) = logged_in.token.and_then(|token| device::cookie(&token)) {
         response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);

@@ -3,6 +3,8 @@
 //! What is written together is committed together, and whoever waits for a write is answered after the
 //! commit. Writes that wait at the same time share one commit. The store does not decide what is written.
 
+pub(crate) mod accounts;
+pub(crate) mod audit;
 mod entry;
 mod error;
 mod file;

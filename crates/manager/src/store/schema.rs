@@ -18,6 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "a history under limits of its own, and whose uploads there are", sql: LIMITS },
     Migration { title: "the registration that each certificate belongs to", sql: REGISTRATION },
     Migration { title: "all fields of nodes, locations and rooms", sql: FIELDS },
+    Migration { title: "roles of accounts, and who changed what", sql: ROLES },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -136,4 +137,47 @@ CREATE INDEX worker_vm_of_system_location ON worker_vm (system_location);
 CREATE INDEX worker_vm_hostname ON worker_vm (lower(body ->> 'hostname'));
 CREATE INDEX worker_vm_address ON worker_vm (body ->> 'address');
 CREATE INDEX worker_vm_ipv6_address ON worker_vm (body ->> 'ipv6_address');
+";
+
+/// Release 34.1 has several accounts with roles, and notes who changed what. `account.password` is the hash. The accounts
+/// of earlier releases may do everything, as before.
+const ROLES: &str = "
+CREATE TABLE permission (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    codename TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL DEFAULT '{}'
+);
+INSERT INTO permission (id, codename, name) VALUES
+    (1, 'use_api', 'May use the management API'),
+    (2, 'view_platform', 'May see nodes, locations, rooms, upgrades and alarms'),
+    (3, 'change_platform', 'May change nodes, locations and rooms'),
+    (4, 'view_calls', 'May see conferences and participants'),
+    (5, 'control_calls', 'May disconnect, mute and dial participants'),
+    (6, 'change_trust', 'May change certificates and licences'),
+    (7, 'upgrade', 'May upload packages and start upgrades'),
+    (8, 'backup', 'May make, download and restore backups'),
+    (9, 'accounts', 'May see and change accounts and roles'),
+    (10, 'audit', 'May see who changed what');
+CREATE TABLE role (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    body TEXT NOT NULL DEFAULT '{}'
+);
+INSERT INTO role (id, name, body) VALUES
+    (1, 'Administrator', '{\"permissions\":[1,2,3,4,5,6,7,8,9,10]}'),
+    (2, 'Operator', '{\"permissions\":[1,2,3,4,5,7,8]}'),
+    (3, 'Viewer', '{\"permissions\":[1,2,4]}');
+ALTER TABLE account RENAME TO account_before;
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    password TEXT NOT NULL,
+    role INTEGER NOT NULL REFERENCES role (id),
+    body TEXT NOT NULL DEFAULT '{}'
+);
+INSERT INTO account (name, password, role) SELECT name, password_hash, 1 FROM account_before ORDER BY name;
+DROP TABLE account_before;
+CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX audit_time ON audit (time);
 ";

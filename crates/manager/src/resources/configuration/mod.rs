@@ -1,7 +1,10 @@
 //! What the operator configures. Each file declares one resource.
 
+pub(crate) mod account;
 pub(crate) mod conference;
 pub(crate) mod conference_alias;
+pub(crate) mod permission;
+pub(crate) mod role;
 pub(crate) mod system_location;
 pub(crate) mod worker_vm;
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::Transaction;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::write::Writing;
 use crate::resources::draft::{draft, id_of};
@@ -15,17 +15,30 @@ use crate::store::{StoreError, objects};
 /// The children that an object shall have.
 #[derive(Debug)]
 pub(super) struct Wanted {
+    field: &'static str,
     children: Children,
+    /// The names of those that it had.
+    before: Vec<String>,
     /// Those that it had and shall not have any more.
     gone: Vec<i64>,
     /// The others; the id of one that is not stored yet is 0.
     objects: Vec<Object>,
 }
 
-/// Reads the children in a request for an object.
+impl Wanted {
+    /// The change of the list for the audit, if it is one.
+    pub(super) fn difference(&self) -> Option<Value> {
+        let natural =
+            configured(self.children.of).natural.and_then(|name| configured(self.children.of).field(name))?;
+        let after: Vec<&str> = self.objects.iter().map(|object| object.text(natural)).collect();
+        (after != self.before).then(|| json!({"field": self.field, "from": self.before, "to": after}))
+    }
+}
+
+/// Reads the children in a request for an object. They are objects of their own and no value of this one.
 pub(super) fn read(
     writing: &Writing<'_>,
-    owner: &Object,
+    owner: &mut Object,
     body: &Map<String, Value>,
     errors: &mut FieldErrors,
 ) -> Result<Vec<Wanted>, StoreError> {
@@ -36,6 +49,7 @@ pub(super) fn read(
             && given.len() <= children.most
         {
             all.push(List::new(writing, owner, field, children)?.read(given, errors)?);
+            owner.set(field, Value::Array(Vec::new()));
         }
     }
     Ok(all)
@@ -43,7 +57,7 @@ pub(super) fn read(
 
 /// Stores the children of an object.
 pub(super) fn write(tx: &Transaction<'_>, owner: i64, all: Vec<Wanted>) -> Result<(), StoreError> {
-    for Wanted { children, gone, objects } in all {
+    for Wanted { field: _, before: _, children, gone, objects } in all {
         let of = configured(children.of);
         for id in gone {
             objects::delete(tx, of, id)?;
@@ -101,7 +115,8 @@ impl<'w> List<'w> {
         }
         let stay: BTreeSet<i64> = objects.iter().map(|object| object.id).collect();
         let gone = self.present.iter().map(|object| object.id).filter(|id| !stay.contains(id)).collect();
-        Ok(Wanted { children: self.children, gone, objects })
+        let before = self.present.iter().map(|child| self.name(child).to_string()).collect();
+        Ok(Wanted { field: self.field.name, children: self.children, before, gone, objects })
     }
 
     /// The fields of an entry, and the child that it means, if the owner has it already: by its own text first, so that

@@ -3,16 +3,18 @@
 //! It relies on `resources` for what there is and on `store` for what is stored, and answers in the shapes of the
 //! compatible API. It knows no resource but for what has to follow from a change.
 
+mod accounts;
+mod audit;
 mod children;
 mod nodes;
-mod path;
+pub(super) mod path;
 mod read;
 mod respond;
 mod rooms;
 mod schema;
 mod write;
 
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, RequestExt as _};
@@ -21,15 +23,20 @@ use super::Api;
 use super::error::{Kind, Refusal};
 use super::request::{Fields, QueryPairs};
 use crate::resources::{Action, Resource, Verb};
+pub(crate) use audit::Requester;
 use path::Target;
 
 /// Answers a request to a path that no other part of the API serves.
-pub(super) async fn dispatch(State(api): State<Api>, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn dispatch(
+    State(api): State<Api>,
+    Extension(by): Extension<Requester>,
+    request: Request,
+) -> Result<Response, Refusal> {
     let uri = request.uri().clone();
     let target = path::target(uri.path()).ok_or_else(|| unknown_path(&uri))?;
     match verb(request.method()).filter(|verb| target.verbs().contains(verb)) {
         None => Ok(respond::method_not_allowed(target.verbs())),
-        Some(verb) => serve(&api, target, verb, request).await,
+        Some(verb) => serve(&api, by, target, verb, request).await,
     }
 }
 
@@ -44,14 +51,20 @@ fn verb(method: &Method) -> Option<Verb> {
     }
 }
 
-async fn serve(api: &Api, target: Target<'_>, verb: Verb, request: Request) -> Result<Response, Refusal> {
+async fn serve(
+    api: &Api,
+    by: Requester,
+    target: Target<'_>,
+    verb: Verb,
+    request: Request,
+) -> Result<Response, Refusal> {
     match target {
         Target::Directory(area) => Ok(Json(schema::directory(area)).into_response()),
         Target::Schema(of) => Ok(Json(schema::schema(of)).into_response()),
-        Target::List(of) => list(api, of, verb, request).await,
-        Target::Detail(of, id) => detail(api, of, number(of, id)?, verb, request).await,
+        Target::List(of) => list(api, by, of, verb, request).await,
+        Target::Detail(of, id) => detail(api, by, (of, number(of, id)?), verb, request).await,
         Target::Action(of, id, Action::Enrolment) => {
-            let (name, token) = nodes::enrol(api, number(of, id)?).await?;
+            let (name, token) = nodes::enrol(api, by, number(of, id)?).await?;
             Ok(respond::enrolment_file(api, number(of, id)?, &name, token))
         }
     }
@@ -59,6 +72,7 @@ async fn serve(api: &Api, target: Target<'_>, verb: Verb, request: Request) -> R
 
 async fn list(
     api: &Api,
+    by: Requester,
     of: &'static Resource,
     verb: Verb,
     mut request: Request,
@@ -68,24 +82,24 @@ async fn list(
         Verb::Get => Ok(Json(read::list(api, of, &query).await?).into_response()),
         Verb::Post => {
             let Fields(body) = Fields::from_request(request, &()).await?;
-            write::create(api, of, body).await
+            write::create(api, by, of, body).await
         }
         Verb::Patch => {
             let Fields(body) = Fields::from_request(request, &()).await?;
-            write::change_many(api, of, body).await
+            write::change_many(api, by, of, body).await
         }
         Verb::Put => {
             let Fields(body) = Fields::from_request(request, &()).await?;
-            write::replace_all(api, of, body).await
+            write::replace_all(api, by, of, body).await
         }
-        Verb::Delete => write::remove_many(api, of, &query).await,
+        Verb::Delete => write::remove_many(api, by, of, &query).await,
     }
 }
 
 async fn detail(
     api: &Api,
-    of: &'static Resource,
-    id: i64,
+    by: Requester,
+    (of, id): (&'static Resource, i64),
     verb: Verb,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -93,11 +107,11 @@ async fn detail(
         Verb::Get => Ok(Json(read::detail(api, of, id).await?).into_response()),
         Verb::Put | Verb::Patch => {
             let Fields(body) = Fields::from_request(request, &()).await?;
-            write::change(api, of, id, body).await?;
+            write::change(api, by, (of, id), body).await?;
             Ok(respond::changed(verb))
         }
         Verb::Delete | Verb::Post => {
-            write::remove(api, of, id).await?;
+            write::remove(api, by, (of, id)).await?;
             Ok(respond::changed(verb))
         }
     }

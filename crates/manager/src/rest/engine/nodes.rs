@@ -7,7 +7,8 @@ use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, Fleet};
 use rusqlite::Transaction;
 
-use super::write::Change;
+use super::audit::{self, Requester};
+use super::write::{Change, milliseconds};
 use crate::enrolment;
 use crate::resources::configuration::worker_vm::{
     CLOUD_BURSTING, MAINTENANCE_MODE, MAINTENANCE_MODE_REASON, NAME, WORKER_VM,
@@ -31,7 +32,7 @@ pub(super) fn events(tx: &Transaction<'_>, fleet: &Fleet, change: &Change) -> Re
             let added = Event::NodeAdded { id, name: object.text(&NAME).into(), duty: duty(object) };
             Ok(std::iter::once(added).chain(maintenance(id, object, None)).collect())
         }
-        Change::Changed { from, to } => {
+        Change::Changed { from, to, children: _ } => {
             let id = node_id(to.id)?;
             let held = fleet.nodes().get(id).and_then(|node| node.operator_maintenance.clone());
             let differs = to.get(&NAME) != from.get(&NAME) || duty(to) != duty(from);
@@ -59,12 +60,13 @@ fn maintenance(id: NodeId, object: &Object, held: Option<String>) -> Option<Even
 /// Creates a new enrolment file for a registered node: for one that was off for longer than its certificate is valid, or
 /// whose machine was replaced. The present identity counts until the file is used. Returns the name of the node and the
 /// token.
-pub(super) async fn enrol(api: &Api, id: i64) -> Result<(String, String), Refusal> {
+pub(super) async fn enrol(api: &Api, by: Requester, id: i64) -> Result<(String, String), Refusal> {
     let node = node_id(id)?;
-    let now = api.committer().now();
+    let (now, wall) = (api.committer().now(), milliseconds(api));
     let write = move |tx: &Transaction<'_>| {
         let found = objects::find(tx, &WORKER_VM, id, &CoreFacts::default())?;
         let object = found.ok_or_else(|| Refusal::no_such(WORKER_VM.name, id))?;
+        audit::asked(tx, &by, wall, "enrolment", &object)?;
         Ok::<_, Refusal>((object.text(&NAME).to_string(), enrolment::issue(tx, node, now)?))
     };
     let (name, token) = api.committer().store().write(write).await?;

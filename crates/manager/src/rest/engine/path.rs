@@ -4,7 +4,7 @@ use crate::resources::{self, Action, Area, Resource, Verb};
 
 /// What the path of a request names.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Target<'p> {
+pub(crate) enum Target<'p> {
     /// The resources of a part of the API.
     Directory(Area),
     /// The objects of a resource.
@@ -18,7 +18,7 @@ pub(super) enum Target<'p> {
 }
 
 /// What a path names; none when there is no such thing. The slash at its end is optional.
-pub(super) fn target(path: &str) -> Option<Target<'_>> {
+pub(crate) fn target(path: &str) -> Option<Target<'_>> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let within = |area: Area| path.strip_prefix(area.path().trim_end_matches('/')).map(|rest| (area, rest));
     let (area, rest) = Area::ALL.into_iter().find_map(within)?;

@@ -45,7 +45,7 @@ pub(super) async fn detail(api: &Api, of: &'static Resource, id: i64) -> Result<
 pub(super) fn core_facts(api: &Api, of: &Resource) -> CoreFacts {
     match of.affects {
         Affects::Fleet => api.committer().read(|fleet, _| super::nodes::facts(fleet)),
-        Affects::Store | Affects::Rooms => CoreFacts::default(),
+        Affects::Store | Affects::Rooms | Affects::Accounts => CoreFacts::default(),
     }
 }
 
@@ -77,6 +77,8 @@ fn shown_all(connection: &Connection, all: &[Object]) -> Result<Vec<Value>, Stor
             | Kind::Choice(_)
             | Kind::Whole(..)
             | Kind::Boolean
+            | Kind::Password
+            | Kind::List
             | Kind::Moment
             | Kind::ToOne(_) => {}
         }

@@ -49,17 +49,15 @@ fn detail_methods(of: &Resource) -> Vec<String> {
 
 fn described(field: &Field) -> Value {
     let (kind, related) = match field.kind {
-        Kind::Text(_) | Kind::Choice(_) => ("string", None),
+        Kind::Text(_) | Kind::Choice(_) | Kind::Password => ("string", None),
+        Kind::List => ("list", None),
         Kind::Whole(..) => ("integer", None),
         Kind::Boolean => ("boolean", None),
         Kind::Moment => ("datetime", None),
         Kind::ToOne(_) => ("related", Some("to_one")),
         Kind::ToMany(_) | Kind::Children(_) => ("related", Some("to_many")),
     };
-    let default = match field.initial {
-        Initial::Now => Value::Null,
-        _ => initial(field, 0).unwrap_or(Value::Null),
-    };
+    let default = if field.initial == Initial::Now { None } else { initial(field, 0) };
     let mut all = json!({
         "blank": field.initial != Initial::Required,
         "default": default,

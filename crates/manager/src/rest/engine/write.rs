@@ -9,9 +9,10 @@ use fleet::time::Time;
 use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
+use super::audit::{self, Requester};
 use super::children::{self, Wanted};
 use super::read::ids_of;
-use super::{nodes, respond, rooms};
+use super::{accounts, nodes, respond, rooms};
 use crate::enrolment;
 use crate::resources::configuration::worker_vm;
 use crate::resources::draft::{draft, id_of};
@@ -39,6 +40,8 @@ pub(super) enum Change {
         from: Object,
         /// As it is.
         to: Object,
+        /// The changes of its children, for the audit.
+        children: Vec<Value>,
     },
     /// It is gone.
     Removed(Object),
@@ -66,9 +69,11 @@ pub(super) struct Writing<'t> {
 /// Creates an object.
 pub(super) async fn create(
     api: &Api,
+    by: Requester,
     of: &'static Resource,
-    body: Map<String, Value>,
+    mut body: Map<String, Value>,
 ) -> Result<Response, Refusal> {
+    accounts::hash_passwords(of, &mut body).await?;
     match of.created {
         Created::Empty => {
             let create = move |writing: &Writing<'_>, _| {
@@ -76,7 +81,7 @@ pub(super) async fn create(
                 let id = change.object().id;
                 Ok::<_, Refusal>((vec![change], id))
             };
-            Ok(respond::created(of, perform(api, of, create).await?))
+            Ok(respond::created(of, perform(api, by, of, create).await?))
         }
         Created::EnrolmentFile => {
             let create = move |writing: &Writing<'_>, now| {
@@ -85,7 +90,7 @@ pub(super) async fn create(
                 let token = enrolment::issue(writing.tx, nodes::node_id(id)?, now)?;
                 Ok::<_, Refusal>((vec![change], (id, name, token)))
             };
-            let (id, name, token) = perform(api, of, create).await?;
+            let (id, name, token) = perform(api, by, of, create).await?;
             Ok(respond::enrolment_file(api, id, &name, token))
         }
     }
@@ -94,22 +99,28 @@ pub(super) async fn create(
 /// Changes an object. What the request does not say keeps its value.
 pub(super) async fn change(
     api: &Api,
-    of: &'static Resource,
-    id: i64,
-    body: Map<String, Value>,
+    by: Requester,
+    (of, id): (&'static Resource, i64),
+    mut body: Map<String, Value>,
 ) -> Result<(), Refusal> {
-    steps(api, of, vec![Step::Change(id, body)]).await.map_err(|refused| refused.refusal)
+    accounts::hash_passwords(of, &mut body).await?;
+    steps(api, by, of, vec![Step::Change(id, body)]).await.map_err(|refused| refused.refusal)
 }
 
 /// Deletes an object.
-pub(super) async fn remove(api: &Api, of: &'static Resource, id: i64) -> Result<(), Refusal> {
-    steps(api, of, vec![Step::Remove(id)]).await.map_err(|refused| refused.refusal)
+pub(super) async fn remove(
+    api: &Api,
+    by: Requester,
+    (of, id): (&'static Resource, i64),
+) -> Result<(), Refusal> {
+    steps(api, by, of, vec![Step::Remove(id)]).await.map_err(|refused| refused.refusal)
 }
 
 /// Changes many objects: `deleted_objects` are deleted first, then those in `objects` are changed, or created when they
 /// have no URI.
 pub(super) async fn change_many(
     api: &Api,
+    by: Requester,
     of: &'static Resource,
     mut body: Map<String, Value>,
 ) -> Result<Response, Refusal> {
@@ -119,37 +130,42 @@ pub(super) async fn change_many(
     let mut all = removals.collect::<Result<Vec<_>, _>>()?;
     let before = all.len();
     for object in given {
-        all.push(step_of(of, object)?);
+        all.push(step_of(of, object).await?);
     }
-    in_order(api, of, all, before).await?;
+    in_order(api, by, of, all, before).await?;
     Ok(respond::changed(crate::resources::Verb::Patch))
 }
 
 /// Makes the objects of the request the only ones: those that it does not name are deleted.
 pub(super) async fn replace_all(
     api: &Api,
+    by: Requester,
     of: &'static Resource,
     mut body: Map<String, Value>,
 ) -> Result<Response, Refusal> {
     let given = entries(&mut body, "objects")?;
-    let mut all = given.into_iter().map(|object| step_of(of, object)).collect::<Result<Vec<_>, _>>()?;
+    let mut all = Vec::new();
+    for object in given {
+        all.push(step_of(of, object).await?);
+    }
     let kept: BTreeSet<i64> = all.iter().filter_map(Step::id).collect();
     let present = matching(api, of, &[]).await?;
     let gone: Vec<Step> = present.into_iter().filter(|id| !kept.contains(id)).map(Step::Remove).collect();
     let before = gone.len();
     all.splice(0..0, gone);
-    in_order(api, of, all, before).await?;
+    in_order(api, by, of, all, before).await?;
     Ok(respond::changed(crate::resources::Verb::Put))
 }
 
 /// Deletes the objects that match a query.
 pub(super) async fn remove_many(
     api: &Api,
+    by: Requester,
     of: &'static Resource,
     query: &[(String, String)],
 ) -> Result<Response, Refusal> {
     let found = matching(api, of, query).await?;
-    in_order(api, of, found.into_iter().map(Step::Remove).collect(), 0).await?;
+    in_order(api, by, of, found.into_iter().map(Step::Remove).collect(), 0).await?;
     Ok(respond::changed(crate::resources::Verb::Delete))
 }
 
@@ -178,10 +194,11 @@ fn entries(body: &mut Map<String, Value>, key: &str) -> Result<Vec<Value>, Refus
 }
 
 /// What is asked for an entry of `objects`.
-fn step_of(of: &'static Resource, entry: Value) -> Result<Step, Refusal> {
-    let Value::Object(body) = entry else {
+async fn step_of(of: &'static Resource, entry: Value) -> Result<Step, Refusal> {
+    let Value::Object(mut body) = entry else {
         return Err(malformed("an entry of objects is not an object", "send each one as {\"field\": value}"));
     };
+    accounts::hash_passwords(of, &mut body).await?;
     let uri = body.get("resource_uri").or(body.get("id"));
     match uri.filter(|uri| !uri.is_null() && uri.as_str() != Some("")) {
         None => Ok(Step::Create(body)),
@@ -198,7 +215,13 @@ fn named(of: &'static Resource, uri: &Value) -> Result<i64, Refusal> {
 
 /// Takes all steps in one transaction. A refusal names the entry of `objects` that it is for; `before` steps come before
 /// the first of them.
-async fn in_order(api: &Api, of: &'static Resource, all: Vec<Step>, before: usize) -> Result<(), Refusal> {
+async fn in_order(
+    api: &Api,
+    by: Requester,
+    of: &'static Resource,
+    all: Vec<Step>,
+    before: usize,
+) -> Result<(), Refusal> {
     if all.len() > STEPS {
         let error = format!("the request changes {} {}, more than {STEPS}", all.len(), of.plural);
         return Err(malformed(&error, "send them in several requests"));
@@ -207,7 +230,7 @@ async fn in_order(api: &Api, of: &'static Resource, all: Vec<Step>, before: usiz
     if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
         return Err(malformed("the request names an object twice", "name each object once"));
     }
-    steps(api, of, all).await.map_err(|Refused { at, refusal }| {
+    steps(api, by, of, all).await.map_err(|Refused { at, refusal }| {
         match at.and_then(|at| at.checked_sub(before)) {
             Some(entry) => refusal.with("object", json!(entry)),
             None => refusal,
@@ -216,7 +239,7 @@ async fn in_order(api: &Api, of: &'static Resource, all: Vec<Step>, before: usiz
 }
 
 /// Takes all steps in one transaction.
-async fn steps(api: &Api, of: &'static Resource, all: Vec<Step>) -> Result<(), Refused> {
+async fn steps(api: &Api, by: Requester, of: &'static Resource, all: Vec<Step>) -> Result<(), Refused> {
     let take = move |writing: &Writing<'_>, _| {
         let mut changes = Vec::new();
         for (at, step) in all.iter().enumerate() {
@@ -225,7 +248,7 @@ async fn steps(api: &Api, of: &'static Resource, all: Vec<Step>) -> Result<(), R
         }
         Ok((changes, ()))
     };
-    perform(api, of, take).await
+    perform(api, by, of, take).await
 }
 
 /// A refusal, with the position of the step that it is for.
@@ -246,40 +269,46 @@ impl From<StoreError> for Refused {
     }
 }
 
+/// The time, in milliseconds since 1970-01-01 UTC.
+pub(super) fn milliseconds(api: &Api) -> i64 {
+    i64::try_from(api.committer().wall().0).unwrap_or(i64::MAX)
+}
+
 /// Writes in a transaction, with what has to follow from the changes.
 async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreError> + Send + 'static>(
     api: &Api,
+    by: Requester,
     of: &'static Resource,
     work: impl FnOnce(&Writing<'_>, Time) -> Result<(Vec<Change>, T), E> + Send + 'static,
 ) -> Result<T, E> {
-    let committer = api.committer();
-    let (wall, now) = (i64::try_from(committer.wall().0).unwrap_or(i64::MAX), committer.now());
+    let (committer, wall, now) = (api.committer(), milliseconds(api), api.committer().now());
+    let write = move |tx: &Transaction<'_>, core: CoreFacts| {
+        let (changes, answer) = work(&Writing { tx, core, now: wall }, now)?;
+        for change in &changes {
+            audit::changed(tx, &by, wall, change)?;
+        }
+        match of.affects {
+            Affects::Store | Affects::Fleet => {}
+            Affects::Rooms => rooms::check_size(tx)?,
+            Affects::Accounts => accounts::check_manageable(tx)?,
+        }
+        Ok::<_, E>((changes, answer))
+    };
     match of.affects {
-        Affects::Store => {
-            let write = move |tx: &Transaction<'_>| {
-                let writing = Writing { tx, core: CoreFacts::default(), now: wall };
-                work(&writing, now).map(|(_, answer)| answer)
-            };
+        Affects::Store | Affects::Accounts => {
+            let write = move |tx: &Transaction<'_>| write(tx, CoreFacts::default()).map(|(_, answer)| answer);
             committer.store().write(write).await
         }
         Affects::Rooms => {
-            let write = move |tx: &Transaction<'_>| {
-                let writing = Writing { tx, core: CoreFacts::default(), now: wall };
-                let (_, answer) = work(&writing, now)?;
-                rooms::check_size(tx)?;
-                Ok(answer)
-            };
+            let write = move |tx: &Transaction<'_>| write(tx, CoreFacts::default()).map(|(_, answer)| answer);
             committer.change_rooms(write).await
         }
         Affects::Fleet => {
-            let write = move |tx: &Transaction<'_>, fleet: &Fleet, now: Time| {
-                let writing = Writing { tx, core: nodes::facts(fleet), now: wall };
-                let (changes, answer) = work(&writing, now)?;
-                let mut events = Vec::new();
-                for change in &changes {
-                    events.extend(nodes::events(tx, fleet, change)?);
-                }
-                Ok((events, answer))
+            let write = move |tx: &Transaction<'_>, fleet: &Fleet, _| {
+                let (changes, answer) = write(tx, nodes::facts(fleet))?;
+                let events = changes.iter().map(|change| nodes::events(tx, fleet, change));
+                let events = events.collect::<Result<Vec<_>, _>>()?;
+                Ok((events.into_iter().flatten().collect(), answer))
             };
             committer.change(write).await
         }
@@ -300,7 +329,9 @@ impl Change {
     /// The object as it is, or was before it was deleted.
     fn object(&self) -> &Object {
         match self {
-            Self::Created(object) | Self::Changed { from: _, to: object } | Self::Removed(object) => object,
+            Self::Created(object)
+            | Self::Changed { from: _, to: object, children: _ }
+            | Self::Removed(object) => object,
         }
     }
 }
@@ -333,12 +364,13 @@ impl Writing<'_> {
     ) -> Result<Option<Change>, Refusal> {
         let from = self.found(of, id)?;
         let (to, wanted) = self.drafted(of, body, Some(&from))?;
+        let children: Vec<Value> = wanted.iter().filter_map(Wanted::difference).collect();
         children::write(self.tx, id, wanted)?;
-        if to.has_values_of(&from) {
+        if to.has_values_of(&from) && children.is_empty() {
             return Ok(None);
         }
         objects::update(self.tx, &to)?;
-        Ok(Some(Change::Changed { from, to }))
+        Ok(Some(Change::Changed { from, to, children }))
     }
 
     fn remove(&self, of: &'static Resource, id: i64) -> Result<Change, Refusal> {
@@ -375,9 +407,9 @@ impl Writing<'_> {
         body: &Map<String, Value>,
         kept: Option<&Object>,
     ) -> Result<(Object, Vec<Wanted>), Refusal> {
-        let (object, mut errors) = draft(of, body, kept, self.now);
+        let (mut object, mut errors) = draft(of, body, kept, self.now);
         self.check(&object, &mut errors)?;
-        let wanted = children::read(self, &object, body, &mut errors)?;
+        let wanted = children::read(self, &mut object, body, &mut errors)?;
         errors.into_result(of.name)?;
         Ok((object, wanted))
     }
@@ -422,6 +454,8 @@ impl Writing<'_> {
             | Kind::Choice(_)
             | Kind::Whole(..)
             | Kind::Boolean
+            | Kind::Password
+            | Kind::List
             | Kind::Moment
             | Kind::Children(_) => {
                 return Ok(());

@@ -18,9 +18,10 @@ async fn value(kit: &Kit, field: &Field, n: usize) -> Value {
         Kind::Choice(choices) => choices[0].into(),
         Kind::Whole(from, _) => from.into(),
         Kind::Boolean => true.into(),
+        Kind::Password => "a password of some length".into(),
         Kind::Moment => "2026-11-23T18:05:27".into(),
         Kind::ToOne(relation) => Box::pin(make(kit, configured(relation.of), n)).await.into(),
-        Kind::ToMany(_) | Kind::Children(_) => json!([]),
+        Kind::ToMany(_) | Kind::Children(_) | Kind::List => json!([]),
     }
 }
 
@@ -107,7 +108,12 @@ async fn what_is_kept_is_given_back() {
                 Kind::Choice(choices) => choices[choices.len() - 1].into(),
                 Kind::Boolean => (!kit.get(&one).await.expect(200)[field.name].as_bool().unwrap()).into(),
                 Kind::Text(shape) => text(shape, 200 + n).into(),
-                Kind::Moment | Kind::ToOne(_) | Kind::ToMany(_) | Kind::Children(_) => continue,
+                Kind::Password
+                | Kind::List
+                | Kind::Moment
+                | Kind::ToOne(_)
+                | Kind::ToMany(_)
+                | Kind::Children(_) => continue,
             };
             if field.access == crate::resources::Access::Written {
                 kit.call("PATCH", &one, json!({field.name: given})).await.expect(202);

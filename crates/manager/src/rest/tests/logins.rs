@@ -22,7 +22,7 @@ async fn first_password_is_made_once_and_only_its_hash_is_stored() {
     let again = |_: &str| -> Result<(), crate::store::StoreError> { panic!("another password was made") };
     crate::rest::first_account(kit.committer.store(), again).await.unwrap();
     let hash =
-        super::super::accounts::password_hash(kit.committer.store(), "admin".into()).await.unwrap().unwrap();
+        super::super::accounts::find(kit.committer.store(), "admin".into()).await.unwrap().unwrap().password;
     assert!(hash.starts_with("$argon2id$"), "{hash}");
     let about = with(&kit, Some(&kit.authorization)).await.expect(200);
     assert_eq!(about["release_text"], fleet::version::Release::PRESENT.to_string());
@@ -36,8 +36,7 @@ async fn account_is_not_created_when_its_password_cannot_be_handed_over() {
     let store = crate::store::Store::start(&path, connection, super::kit::no_nodes());
     let lost = |_: &str| Err(crate::store::StoreError::Closed);
     assert!(crate::rest::first_account(&store, lost).await.is_err());
-    let hash = super::super::accounts::password_hash(&store, "admin".into()).await.unwrap();
-    assert_eq!(hash, None);
+    assert_eq!(super::super::accounts::find(&store, "admin".into()).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod kit;
 
+mod accounts;
 mod bodies;
 mod declared;
 mod engine;

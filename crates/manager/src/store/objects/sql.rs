@@ -91,6 +91,8 @@ impl<'a> Sql<'a> {
             | Kind::Choice(_)
             | Kind::Whole(..)
             | Kind::Boolean
+            | Kind::Password
+            | Kind::List
             | Kind::Moment => {
                 self.add(&format!("{to}.id = "));
                 self.stored(relation, from);
@@ -141,6 +143,8 @@ impl<'a> Sql<'a> {
             | Kind::Choice(_)
             | Kind::Whole(..)
             | Kind::Boolean
+            | Kind::Password
+            | Kind::List
             | Kind::Moment => {
                 self.add("SELECT value FROM json_each(");
                 self.stored(field, at);
@@ -217,14 +221,12 @@ impl<'a> Sql<'a> {
                 self.add(")))");
             }
             Place::Nowhere => self.bind(initial(field)),
-            Place::Body => match initial(field) {
-                Bound::Null => self.add(&format!("({at}.body ->> '{name}')")),
-                other => {
-                    self.add(&format!("(CASE WHEN json_type({at}.body, '$.{name}') IS NULL THEN "));
-                    self.bind(other);
-                    self.add(&format!(" ELSE {at}.body ->> '{name}' END)"));
-                }
-            },
+            Place::Body if initial(field) == Bound::Null => self.add(&format!("({at}.body ->> '{name}')")),
+            Place::Body => {
+                self.add(&format!("(CASE WHEN json_type({at}.body, '$.{name}') IS NULL THEN "));
+                self.bind(initial(field));
+                self.add(&format!(" ELSE {at}.body ->> '{name}' END)"));
+            }
         }
     }
 }

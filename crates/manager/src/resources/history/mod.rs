@@ -1,0 +1,3 @@
+//! What has happened. Each file declares one resource.
+
+pub(crate) mod audit;
