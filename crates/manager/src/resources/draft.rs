@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::errors::FieldErrors;
-use super::field::{Access, Children, Field, Initial, Kind, Support};
+use super::field::{Access, Children, Field, Initial, Kind, Related, Support};
 use super::object::Object;
 use super::resource::Resource;
 use super::shape::{canonical, validate};
@@ -76,19 +76,11 @@ pub(crate) fn initial(field: &Field, now: i64) -> Option<Value> {
 
 /// The value after an explicit null, if null is a value of this field. Clients send null for a list without entries.
 fn cleared(field: &Field) -> Option<Value> {
-    match field.kind {
-        Kind::ToMany(_) => Some(Value::Array(Vec::new())),
-        // An owner whose objects all disappear because a client does not know them would be a trap.
-        Kind::Children(_) => None,
-        Kind::Text(_)
-        | Kind::Choice(_)
-        | Kind::Whole(..)
-        | Kind::Boolean
-        | Kind::Password
-        | Kind::List
-        | Kind::Moment
-        | Kind::ToOne(_) => field.nullable.then_some(Value::Null),
+    if let Kind::Related(Related::Many(_)) = field.kind {
+        return Some(Value::Array(Vec::new()));
     }
+    // Children stay: an owner that loses them because a client does not know them would be a trap.
+    field.nullable.then_some(Value::Null)
 }
 
 /// A value of a request that is true or false, and false when it is not given.
@@ -125,11 +117,13 @@ fn read(field: &Field, given: &Value, kept: Option<&Value>) -> Result<Value, Str
         Kind::Boolean => boolean(given),
         // It was hashed before it came here.
         Kind::Password => given.as_str().map(Value::from).ok_or_else(|| "Enter a text.".into()),
-        Kind::List => Err("This field is made by the Management Node.".into()),
+        Kind::Fraction | Kind::Version | Kind::File | Kind::Record | Kind::List => {
+            Err("This field cannot be written here.".into())
+        }
         Kind::Moment => time(given),
-        Kind::ToOne(relation) => related(given, relation.of).map(Value::from),
-        Kind::ToMany(relation) => many(given, relation.of),
-        Kind::Children(children) => raw_children(given, children),
+        Kind::Related(Related::One(relation)) => related(given, relation.of).map(Value::from),
+        Kind::Related(Related::Many(relation)) => many(given, relation.of),
+        Kind::Related(Related::Children(children)) => raw_children(given, children),
     }
 }
 

@@ -40,19 +40,34 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// A whole number between two limits, which are included.
     Whole(i64, i64),
+    /// A number with a fraction.
+    Fraction,
     /// True or false.
     Boolean,
+    /// A release, such as `34.1 (34100)`.
+    Version,
+    /// A file in a multipart form.
+    File,
+    /// An object without a resource of its own, or null; shown as it is.
+    Record,
     /// A password, of which a hash is stored.
     Password,
     /// A list that the Management Node makes, shown as it is.
     List,
     /// A time: stored as milliseconds since 1970-01-01 UTC, shown as text.
     Moment,
-    /// Another object, shown as its URI.
-    ToOne(Relation),
-    /// Any number of other objects, shown as they are.
-    ToMany(Relation),
-    /// The objects that belong to this one and have no other owner.
+    /// Other objects.
+    Related(Related),
+}
+
+/// The objects at the far end of a relation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Related {
+    /// One object, shown as its URI.
+    One(Relation),
+    /// Any number of objects, shown as they are.
+    Many(Relation),
+    /// The objects that belong to this one and have no other owner, shown as they are.
     Children(Children),
 }
 
@@ -213,6 +228,36 @@ impl Field {
         Self::of(name, Kind::List).or(Initial::Empty)
     }
 
+    /// A number that the Management Node makes.
+    pub(crate) const fn count(name: &'static str) -> Self {
+        Self::whole(name, 0, i64::MAX).or(Initial::Whole(0)).read_only()
+    }
+
+    /// A number with a fraction that the Management Node makes.
+    pub(crate) const fn fraction(name: &'static str) -> Self {
+        Self::of(name, Kind::Fraction).or_null().read_only()
+    }
+
+    /// A release that the Management Node shows.
+    pub(crate) const fn version(name: &'static str) -> Self {
+        Self::of(name, Kind::Version).or_empty().read_only()
+    }
+
+    /// A time that the Management Node shows.
+    pub(crate) const fn moment(name: &'static str) -> Self {
+        Self::of(name, Kind::Moment).or_null().read_only()
+    }
+
+    /// An object without a resource of its own.
+    pub(crate) const fn record(name: &'static str) -> Self {
+        Self::of(name, Kind::Record).or_null()
+    }
+
+    /// A file in a multipart form.
+    pub(crate) const fn file(name: &'static str) -> Self {
+        Self::of(name, Kind::File).or_null()
+    }
+
     /// The time of the creation.
     pub(crate) const fn created(name: &'static str) -> Self {
         Self::of(name, Kind::Moment).or(Initial::Now).filtered()
@@ -220,18 +265,18 @@ impl Field {
 
     /// Another object, whose deletion is refused while this field names it.
     pub(crate) const fn to_one(name: &'static str, of: &'static str) -> Self {
-        Self::of(name, Kind::ToOne(Relation { of, on_delete: OnDelete::Refuse }))
+        Self::of(name, Kind::Related(Related::One(Relation { of, on_delete: OnDelete::Refuse })))
     }
 
     /// Another object, with which this one is deleted.
     pub(crate) const fn owner(name: &'static str, of: &'static str) -> Self {
-        Self::of(name, Kind::ToOne(Relation { of, on_delete: OnDelete::Remove }))
+        Self::of(name, Kind::Related(Related::One(Relation { of, on_delete: OnDelete::Remove })))
     }
 
     /// Any number of other objects, whose deletion is refused while this field names them.
     pub(crate) const fn to_many(name: &'static str, of: &'static str) -> Self {
         let relation = Relation { of, on_delete: OnDelete::Refuse };
-        Self::of(name, Kind::ToMany(relation)).or(Initial::Empty)
+        Self::of(name, Kind::Related(Related::Many(relation))).or(Initial::Empty)
     }
 
     /// The objects of another resource whose field `by` names this one.
@@ -243,7 +288,7 @@ impl Field {
     ) -> Self {
         Self {
             place: Place::Nowhere,
-            ..Self::of(name, Kind::Children(Children { of, by, most })).or(Initial::Empty)
+            ..Self::of(name, Kind::Related(Related::Children(Children { of, by, most }))).or(Initial::Empty)
         }
     }
 
@@ -320,27 +365,24 @@ impl Field {
     /// How its values are read from a query and compared.
     pub(crate) const fn queried_as(&self) -> Type {
         match self.kind {
-            Kind::Text(_) | Kind::Choice(_) | Kind::Password | Kind::List => Type::Text,
-            Kind::Whole(..) => Type::Number,
+            Kind::Text(_) | Kind::Choice(_) | Kind::Password | Kind::List | Kind::Record | Kind::File => {
+                Type::Text
+            }
+            Kind::Version => Type::Version,
+            Kind::Whole(..) | Kind::Fraction => Type::Number,
             Kind::Boolean => Type::Boolean,
             Kind::Moment => Type::Moment,
-            Kind::ToOne(_) | Kind::ToMany(_) | Kind::Children(_) => Type::Relation,
+            Kind::Related(_) => Type::Relation,
         }
     }
 
     /// The name of the resource at the far end, if the field is a relation.
     pub(crate) const fn related(&self) -> Option<&'static str> {
-        match self.kind {
-            Kind::ToOne(Relation { of, .. })
-            | Kind::ToMany(Relation { of, .. })
-            | Kind::Children(Children { of, .. }) => Some(of),
-            Kind::Text(_)
-            | Kind::Choice(_)
-            | Kind::Whole(..)
-            | Kind::Boolean
-            | Kind::Password
-            | Kind::List
-            | Kind::Moment => None,
+        let Kind::Related(related) = self.kind else { return None };
+        match related {
+            Related::One(Relation { of, .. })
+            | Related::Many(Relation { of, .. })
+            | Related::Children(Children { of, .. }) => Some(of),
         }
     }
 }

@@ -18,16 +18,19 @@ pub(crate) mod shown;
 pub(crate) mod time;
 pub(crate) mod typed;
 
+pub(crate) mod command;
 pub(crate) mod configuration;
 pub(crate) mod history;
+pub(crate) mod status;
+pub(crate) mod upgrade;
 
 pub(crate) use errors::FieldErrors;
 pub(crate) use field::{
-    Access, Case, Children, Field, ID, Initial, KEPT, Kind, OnDelete, Place, Relation, Support,
+    Access, Case, Children, Field, ID, Initial, KEPT, Kind, OnDelete, Place, Related, Relation, Support,
 };
 pub(crate) use object::{CoreFacts, Object};
 pub(crate) use permission::Permission;
-pub(crate) use resource::{Action, Affects, Area, Created, Resource, Verb};
+pub(crate) use resource::{Action, Affects, Area, Created, Key, Resource, Rows, Served, Verb};
 pub(crate) use shape::Shape;
 
 /// Every resource.
@@ -39,7 +42,17 @@ pub(crate) static ALL: &[&Resource] = &[
     &configuration::role::ROLE,
     &configuration::system_location::SYSTEM_LOCATION,
     &configuration::worker_vm::WORKER_VM,
+    &upgrade::UPGRADE,
+    &upgrade::UPGRADE_REQUEST,
+    &upgrade::UPGRADE_PACKAGE,
+    &status::management_vm::MANAGEMENT_VM,
+    &status::worker_vm::WORKER_VM,
     &history::audit::AUDIT,
+    &upgrade::HISTORY,
+    &command::PASSWORD,
+    &command::UPGRADE,
+    &command::UPGRADE_CHECK,
+    &command::UPGRADE_START,
 ];
 
 /// The resource of this name in a part of the API.

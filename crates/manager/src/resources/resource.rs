@@ -19,6 +19,10 @@ pub(crate) struct Resource {
     pub(crate) plural: &'static str,
     /// What it is: one sentence.
     pub(crate) help: &'static str,
+    /// What identifies an object in its path.
+    pub(crate) key: Key,
+    /// Where its objects come from.
+    pub(crate) served: Served,
     /// Its fields without `id` and `resource_uri`, which every resource has, in the order in which they are shown.
     pub(crate) fields: &'static [Field],
     /// The field by which an object may be named beside its URI, if there is one.
@@ -43,13 +47,48 @@ pub(crate) struct Resource {
     pub(crate) check: fn(&Object, &mut FieldErrors),
 }
 
+/// What identifies an object in its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// A number, which is its field `id`.
+    Number,
+    /// The text in one of its fields.
+    Field(&'static str),
+}
+
+/// Where the objects of a resource come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// The table of the store with the name of the resource.
+    Table,
+    /// The state of the platform.
+    Rows(Rows),
+    /// Requests have handlers of their own. Only its description is made from the declaration.
+    Own,
+}
+
+/// Which objects are made from the state of the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// The Management Node.
+    ManagementVm,
+    /// The Conferencing Nodes.
+    WorkerVm,
+}
+
 /// A part of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Area {
     /// What the operator configures.
     Configuration,
+    /// The present state.
+    Status,
     /// What has happened.
     History,
+    /// What can be asked for one's own account.
+    CommandAccount,
+    /// What can be asked of the platform.
+    CommandPlatform,
 }
 
 /// A method of HTTP.
@@ -115,6 +154,8 @@ impl Resource {
             called: "",
             plural: "",
             help: "",
+            key: Key::Number,
+            served: Served::Table,
             fields: &[],
             natural: None,
             list: LIST,
@@ -155,13 +196,17 @@ impl Resource {
 
 impl Area {
     /// Every part.
-    pub(crate) const ALL: [Self; 2] = [Self::Configuration, Self::History];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Configuration, Self::Status, Self::History, Self::CommandAccount, Self::CommandPlatform];
 
     /// The path of its directory.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Configuration => "/api/admin/configuration/v1/",
+            Self::Status => "/api/admin/status/v1/",
             Self::History => "/api/admin/history/v1/",
+            Self::CommandAccount => "/api/admin/command/v1/account/",
+            Self::CommandPlatform => "/api/admin/command/v1/platform/",
         }
     }
 }

@@ -6,7 +6,7 @@ use fleet::time::Wall;
 use serde_json::{Map, Value};
 
 use super::draft::{HIDDEN, initial};
-use super::field::{Access, Field, ID, Kind, Place};
+use super::field::{Access, Field, ID, Kind, Place, Related};
 use super::object::Object;
 use super::time;
 
@@ -18,18 +18,10 @@ pub(crate) fn shown(object: &Object, nested: &mut Nested) -> Value {
     let mut all = Map::new();
     all.insert(ID.name.into(), object.id.into());
     for (field, value) in object.of.fields.iter().zip(&object.values) {
-        let value = match field.kind {
-            Kind::ToMany(_) | Kind::Children(_) => {
-                nested.remove(&(field.name, object.id)).unwrap_or_default().into()
-            }
-            Kind::Text(_)
-            | Kind::Choice(_)
-            | Kind::Whole(..)
-            | Kind::Boolean
-            | Kind::Password
-            | Kind::List
-            | Kind::Moment
-            | Kind::ToOne(_) => single(field, value),
+        let value = if let Kind::Related(Related::Many(_) | Related::Children(_)) = field.kind {
+            nested.remove(&(field.name, object.id)).unwrap_or_default().into()
+        } else {
+            single(field, value)
         };
         all.insert(field.name.into(), value);
     }
@@ -49,7 +41,7 @@ fn single(field: &Field, value: &Value) -> Value {
         (_, Kind::Moment, Some(milliseconds)) => {
             time::text(Wall(u64::try_from(milliseconds).unwrap_or(0))).into()
         }
-        (_, Kind::ToOne(relation), Some(id)) => super::configured(relation.of).uri(id).into(),
+        (_, Kind::Related(Related::One(relation)), Some(id)) => super::configured(relation.of).uri(id).into(),
         (Access::Written | Access::ReadOnly, ..) => value.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::field::{Access, Children, Initial, Kind, Place};
+use super::field::{Access, Children, Initial, Kind, Place, Related};
 use super::{ALL, Area, Field, Resource, find};
 
 fn fields() -> impl Iterator<Item = (&'static Resource, &'static Field)> {
@@ -39,7 +39,9 @@ fn no_field_has_a_name_that_means_something_else_in_a_query() {
         "help",
     ];
     for (of, field) in fields() {
-        assert!(!reserved.contains(&field.name) && !field.name.contains("__"), "{}.{}", of.name, field.name);
+        let is_option = field.filtered || field.access != Access::ReadOnly;
+        let is_reserved = reserved.contains(&field.name) && is_option;
+        assert!(!is_reserved && !field.name.contains("__"), "{}.{}", of.name, field.name);
     }
 }
 
@@ -50,7 +52,7 @@ fn every_relation_ends_at_a_resource() {
             let far = find(Area::Configuration, related);
             assert!(far.is_some(), "{}.{}: no {related}", of.name, field.name);
         }
-        if let Kind::Children(Children { of: child, by, .. }) = field.kind {
+        if let Kind::Related(Related::Children(Children { of: child, by, .. })) = field.kind {
             let child = find(Area::Configuration, child).unwrap();
             assert!(child.natural.is_some_and(|name| child.field(name).is_some()), "{}", child.name);
             let owner = child.field(by).unwrap();

@@ -9,7 +9,8 @@ use crate::store::accounts::Account;
 
 /// What the paths need that are not declared: the beginning of a path, what reading needs, and what everything else
 /// needs. The first one counts.
-const OWN: [(&str, Permission, Permission); 8] = [
+const OWN: [(&str, Permission, Permission); 9] = [
+    ("openapi.json", Permission::UseApi, Permission::UseApi),
     ("command/v1/account/", Permission::UseApi, Permission::UseApi),
     ("command/v1/conference/", Permission::ViewCalls, Permission::ControlCalls),
     ("command/v1/participant/", Permission::ViewCalls, Permission::ControlCalls),
@@ -33,7 +34,7 @@ pub(super) fn needed(method: &Method, path: &str) -> Permission {
             }
         }
         None => {
-            let below = path.strip_prefix("/api/admin/").unwrap_or("");
+            let below = path.strip_prefix("/api/admin/").unwrap_or(path);
             let own = OWN.iter().find(|(beginning, ..)| below.starts_with(beginning));
             own.map_or(Permission::ChangePlatform, |(_, view, change)| if reads { *view } else { *change })
         }
@@ -47,7 +48,11 @@ pub(super) fn permit(user: &str, account: &Account, method: &Method, path: &str)
         None => Ok(()),
         Some(missing) => Err(Refusal::new(
             Kind::Forbidden,
-            format!("the account {user} has no permission for this; its role lacks {}", missing.codename()),
+            format!(
+                "the account {user} has no permission for this: its role lacks {} ({})",
+                missing.codename(),
+                missing.name()
+            ),
             "ask somebody who manages the accounts for a role with this permission",
         )),
     }

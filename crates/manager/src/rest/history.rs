@@ -13,27 +13,15 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::error::Refusal;
-use super::list::{Listed, page};
+use super::list::page;
 use super::request::{PathId, QueryPairs, malformed};
 use super::route::both;
 use super::views;
 use crate::resources::time;
-use crate::resources::typed::Type;
+use crate::resources::upgrade::HISTORY;
 use crate::store::{RUNS_LISTED, Recorded, StoredRun, evicted};
 
 const LIST: &str = "/api/admin/history/v1/upgrade/";
-const LISTED: Listed = Listed {
-    path: LIST,
-    filters: &[
-        ("id", Type::Number),
-        ("source", Type::Version),
-        ("target", Type::Version),
-        ("manifest", Type::Text),
-        ("started_at", Type::Moment),
-        ("ended_at", Type::Moment),
-        ("outcome", Type::Text),
-    ],
-};
 
 /// How many entries of the journal one answer contains; the rest is requested with `since`. A run over 10,000
 /// nodes writes about 22,000.
@@ -62,7 +50,7 @@ async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<J
             }
             StoredRun::UnderWay(_) => None,
         });
-    page(LISTED, &query, ended.collect()).map(Json)
+    page(&HISTORY, &query, ended.collect()).map(Json)
 }
 
 async fn detail(

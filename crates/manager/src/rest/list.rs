@@ -4,36 +4,35 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
+use crate::resources::Resource;
 use crate::resources::filter::{Named, order};
 use crate::resources::query::{self, BadQuery};
 
 /// Everything but the unreserved characters of RFC 3986 section 2.3. A form would write a space as `+`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The part of a resource that its list needs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Listed {
-    /// The path of the list, with the trailing slash.
-    pub(crate) path: &'static str,
-    /// The fields that may be filtered and ordered by, each with its type.
-    pub(crate) filters: &'static [Named],
-}
-
 /// The answer to a GET of a list of shown objects.
 ///
 /// # Errors
 /// The query names a field or an operator that the resource does not have.
-pub(crate) fn page(
-    listed: Listed,
+pub(crate) fn page(of: &Resource, pairs: &[(String, String)], objects: Vec<Value>) -> Result<Value, Refusal> {
+    let filtered = of.fields.iter().filter(|field| field.filtered);
+    let named: Vec<Named> = filtered.map(|field| (field.name, field.queried_as())).collect();
+    selected(&of.path(), &named, pairs, objects)
+}
+
+fn selected(
+    path: &str,
+    fields: &[Named],
     pairs: &[(String, String)],
     mut objects: Vec<Value>,
 ) -> Result<Value, Refusal> {
-    let asked = query::read(listed.filters, pairs)?;
+    let asked = query::read(fields, pairs)?;
     objects.retain(|object| asked.filters.iter().all(|filter| filter.matches(object)));
     order(&mut objects, &asked.orders);
     let total = objects.len();
     let shown = objects.into_iter().skip(asked.offset).take(asked.limit).collect();
-    Ok(envelope(listed.path, pairs, (asked.limit, asked.offset), total, shown))
+    Ok(envelope(path, pairs, (asked.limit, asked.offset), total, shown))
 }
 
 /// The envelope of a page: `limit` objects behind the first `offset` of `total`.
@@ -76,14 +75,13 @@ mod tests {
     use crate::resources::query::LARGEST_LIMIT;
     use crate::resources::typed::Type;
 
-    const LISTED: Listed =
-        Listed { path: "/things/", filters: &[("name", Type::Text), ("size", Type::Number)] };
+    const FIELDS: &[Named] = &[("name", Type::Text), ("size", Type::Number)];
 
     fn ask(query: &[(&str, &str)]) -> Result<Value, Refusal> {
         let query: Vec<_> = query.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
         let objects =
             (0..45).map(|n| json!({"id": n, "name": format!("thing {n}"), "size": n % 3})).collect();
-        page(LISTED, &query, objects)
+        selected("/things/", FIELDS, &query, objects)
     }
 
     #[test]

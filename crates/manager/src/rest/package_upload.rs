@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::error::{FieldErrors, Kind, Refusal};
-use super::list::{Listed, page};
+use super::list::page;
 use super::request::{AuthenticatedUser, Fields, PathId, QueryPairs, has_type, malformed};
 use super::route::{both, location};
 use super::upload_admission::{Admission, UploadRequest};
@@ -29,23 +29,11 @@ use super::{Api, upgrade_package, upgrade_start, upload_admission, upload_store}
 use crate::packages::{self, HeldPackage, PackageError};
 use crate::resources::draft::flag;
 use crate::resources::time;
-use crate::resources::typed::Type;
+use crate::resources::upgrade::UPGRADE_REQUEST;
 
 const CONFIGURATION: &str = "/api/admin/configuration/v1/upgrade/";
 const COMMAND: &str = "/api/admin/command/v1/platform/upgrade/";
 const LIST: &str = "/api/admin/configuration/v1/upgrade_request/";
-const LISTED: Listed = Listed {
-    path: LIST,
-    filters: &[
-        ("uuid", Type::Text),
-        ("state", Type::Text),
-        ("offset", Type::Number),
-        ("total_size", Type::Number),
-        ("created_at", Type::Moment),
-        ("last_activity", Type::Moment),
-        ("owner", Type::Text),
-    ],
-};
 
 const RESOURCE: &str = "upgrade_request";
 
@@ -75,7 +63,7 @@ async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<J
     for upload in upload_store::all(&api).await? {
         objects.push(shown(&api, &upload).await?);
     }
-    page(LISTED, &query, objects).map(Json)
+    page(&UPGRADE_REQUEST, &query, objects).map(Json)
 }
 
 async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {

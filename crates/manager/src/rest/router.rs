@@ -18,6 +18,7 @@ use super::{Api, access, accounts, device};
 use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
+use crate::resources::{ALL, Served};
 
 /// The router of the management API. Each request carries the peer's address as `ConnectInfo<SocketAddr>`;
 /// without it the address is unspecified.
@@ -30,6 +31,9 @@ pub fn router(context: Context) -> Router {
         .merge(upgrade_package::routes())
         .merge(package_upload::routes())
         .merge(accounts::routes())
+        .merge(schemas())
+        .route("/api/admin/openapi.json", get(engine::openapi))
+        .merge(both("/admin/platform/schema/", get(engine::page)))
         .fallback(engine::dispatch)
         .method_not_allowed_fallback(unknown_method)
         // Each body has a limit of its own, where it is read.
@@ -41,6 +45,14 @@ pub fn router(context: Context) -> Router {
     let routes = Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(from_fn(headers));
     // A layer of the router that has the routes would come after the path is looked up.
     Router::new().fallback_service(routes).layer(from_fn(one_slash))
+}
+
+/// The schemas of resources whose objects have routes of their own, which would take `schema` for an object.
+fn schemas() -> Router<Api> {
+    let own = ALL.iter().filter(|of| of.served == Served::Own);
+    own.fold(Router::new(), |routes, of| {
+        routes.merge(both(&format!("{}schema/", of.path()), get(engine::dispatch)))
+    })
 }
 
 /// Removes all slashes but one from the beginning of a path: tools put one between an address that ends with one and a

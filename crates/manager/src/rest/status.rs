@@ -13,53 +13,16 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::error::Refusal;
-use super::list::{Listed, page};
-use super::request::{PathId, QueryPairs};
 use super::route::both;
 use super::views::ViewContext;
 use crate::driver::NodeRuntime;
 use crate::first_password;
-use crate::resources::typed::Type;
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
 const ABOUT: &str = "/api/admin/status/v1/about/";
-const NODES: &str = "/api/admin/status/v1/worker_vm/";
-const MANAGERS: &str = "/api/admin/status/v1/management_vm/";
-
-const NODES_LISTED: Listed = Listed {
-    path: NODES,
-    filters: &[
-        ("configuration_id", Type::Number),
-        ("last_updated", Type::Moment),
-        ("maintenance_mode", Type::Boolean),
-        ("media_load", Type::Number),
-        ("name", Type::Text),
-        ("node_type", Type::Text),
-        ("signaling_count", Type::Number),
-        ("sync_status", Type::Text),
-        ("system_location", Type::Text),
-        ("upgrade_status", Type::Text),
-        ("version", Type::Version),
-    ],
-};
-const MANAGERS_LISTED: Listed = Listed {
-    path: MANAGERS,
-    filters: &[
-        ("configuration_id", Type::Number),
-        ("last_updated", Type::Moment),
-        ("name", Type::Text),
-        ("upgrade_status", Type::Text),
-        ("version", Type::Version),
-    ],
-};
 
 pub(super) fn routes() -> Router<Api> {
-    both(UPGRADE, get(upgrade))
-        .merge(both(ABOUT, get(about)))
-        .merge(both(NODES, get(nodes)))
-        .merge(both(&format!("{NODES}{{id}}/"), get(node)))
-        .merge(both(MANAGERS, get(managers)))
-        .merge(both(&format!("{MANAGERS}{{id}}/"), get(manager)))
+    both(UPGRADE, get(upgrade)).merge(both(ABOUT, get(about)))
 }
 
 async fn upgrade(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
@@ -78,35 +41,16 @@ async fn about(State(api): State<Api>) -> Result<Json<Value>, Refusal> {
     })))
 }
 
-async fn nodes(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
-    let details = StoredDetails::read(&api).await?;
-    let objects = details.view(&api, |view| {
-        let nodes = view.fleet.nodes().iter();
-        nodes.map(|(id, node)| view.worker_vm(id, node)).collect()
-    });
-    page(NODES_LISTED, &query, objects).map(Json)
+/// The Conferencing Nodes.
+pub(super) async fn nodes(api: &Api) -> Result<Vec<Value>, Refusal> {
+    let details = StoredDetails::read(api).await?;
+    Ok(details
+        .view(api, |view| view.fleet.nodes().iter().map(|(id, node)| view.worker_vm(id, node)).collect()))
 }
 
-async fn node(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
-    let id = NodeId(id.id("worker_vm")?);
-    let details = StoredDetails::read(&api).await?;
-    let object = details.view(&api, |view| {
-        let node = view.fleet.nodes().get(id);
-        node.map(|node| view.worker_vm(id, node))
-    });
-    object.map(Json).ok_or_else(|| Refusal::no_such("worker_vm", id))
-}
-
-async fn managers(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<Json<Value>, Refusal> {
-    let object = StoredDetails::default().view(&api, |view| view.management_vm());
-    page(MANAGERS_LISTED, &query, vec![object]).map(Json)
-}
-
-async fn manager(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {
-    if id.id::<u32>("management_vm")? != 1 {
-        return Err(Refusal::no_such("management_vm", id.0));
-    }
-    Ok(Json(StoredDetails::default().view(&api, |view| view.management_vm())))
+/// The Management Node.
+pub(super) fn manager(api: &Api) -> Value {
+    StoredDetails::default().view(api, |view| view.management_vm())
 }
 
 /// What is shown of the nodes and stored outside of the fleet.

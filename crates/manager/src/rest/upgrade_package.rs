@@ -16,25 +16,14 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::error::{Kind, Refusal};
-use super::list::{Listed, page};
+use super::list::page;
 use super::request::{PathId, QueryPairs};
 use super::route::both;
 use crate::packages::{self, Held, HeldPackage, Needs};
 use crate::resources::time;
-use crate::resources::typed::Type;
+use crate::resources::upgrade::UPGRADE_PACKAGE;
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
-const LISTED: Listed = Listed {
-    path: LIST,
-    filters: &[
-        ("manifest", Type::Text),
-        ("version", Type::Version),
-        ("build", Type::Number),
-        ("released", Type::Moment),
-        ("size", Type::Number),
-        ("uploaded_at", Type::Moment),
-    ],
-};
 
 const WHAT: &str = "upgrade package";
 
@@ -53,7 +42,7 @@ async fn list(State(api): State<Api>, QueryPairs(query): QueryPairs) -> Result<J
             held.map(|held| shown(&held, uploaded.get(&held.verified.hash()).copied(), &needs)).collect(),
         )
     });
-    page(LISTED, &query, objects.await??).map(Json)
+    page(&UPGRADE_PACKAGE, &query, objects.await??).map(Json)
 }
 
 async fn detail(State(api): State<Api>, id: PathId) -> Result<Json<Value>, Refusal> {

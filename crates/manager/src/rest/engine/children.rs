@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::write::Writing;
 use crate::resources::draft::{draft, id_of};
-use crate::resources::{Children, Field, FieldErrors, Kind, Object, Resource, configured};
+use crate::resources::{Children, Field, FieldErrors, Kind, Object, Related, Resource, configured};
 use crate::store::{StoreError, objects};
 
 /// The children that an object shall have.
@@ -44,7 +44,7 @@ pub(super) fn read(
 ) -> Result<Vec<Wanted>, StoreError> {
     let mut all = Vec::new();
     for field in owner.of.fields {
-        if let Kind::Children(children) = field.kind
+        if let Kind::Related(Related::Children(children)) = field.kind
             && let Some(Value::Array(given)) = body.get(field.name)
             && given.len() <= children.most
         {

@@ -7,6 +7,8 @@ mod accounts;
 mod audit;
 mod children;
 mod nodes;
+mod openapi;
+mod page;
 pub(super) mod path;
 mod read;
 mod respond;
@@ -16,7 +18,7 @@ mod write;
 
 use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::http::{Method, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::{Json, RequestExt as _};
 
 use super::Api;
@@ -38,6 +40,16 @@ pub(super) async fn dispatch(
         None => Ok(respond::method_not_allowed(target.verbs())),
         Some(verb) => serve(&api, by, target, verb, request).await,
     }
+}
+
+/// The description of the API for programs.
+pub(super) async fn openapi(State(api): State<Api>) -> Json<serde_json::Value> {
+    Json(openapi::document(&api.context.release.to_string()))
+}
+
+/// The description of the API for people.
+pub(super) async fn page(State(api): State<Api>) -> Html<String> {
+    Html(page::html(&api.context.release.to_string()))
 }
 
 fn verb(method: &Method) -> Option<Verb> {
@@ -62,7 +74,7 @@ async fn serve(
         Target::Directory(area) => Ok(Json(schema::directory(area)).into_response()),
         Target::Schema(of) => Ok(Json(schema::schema(of)).into_response()),
         Target::List(of) => list(api, by, of, verb, request).await,
-        Target::Detail(of, id) => detail(api, by, (of, number(of, id)?), verb, request).await,
+        Target::Detail(of, id) => detail(api, by, (of, id), verb, request).await,
         Target::Action(of, id, Action::Enrolment) => {
             let (name, token) = nodes::enrol(api, by, number(of, id)?).await?;
             Ok(respond::enrolment_file(api, number(of, id)?, &name, token))
@@ -99,7 +111,7 @@ async fn list(
 async fn detail(
     api: &Api,
     by: Requester,
-    (of, id): (&'static Resource, i64),
+    (of, id): (&'static Resource, &str),
     verb: Verb,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -107,11 +119,11 @@ async fn detail(
         Verb::Get => Ok(Json(read::detail(api, of, id).await?).into_response()),
         Verb::Put | Verb::Patch => {
             let Fields(body) = Fields::from_request(request, &()).await?;
-            write::change(api, by, (of, id), body).await?;
+            write::change(api, by, (of, number(of, id)?), body).await?;
             Ok(respond::changed(verb))
         }
         Verb::Delete | Verb::Post => {
-            write::remove(api, by, (of, id)).await?;
+            write::remove(api, by, (of, number(of, id)?)).await?;
             Ok(respond::changed(verb))
         }
     }

@@ -1,6 +1,6 @@
 //! What a path names. Pure.
 
-use crate::resources::{self, Action, Area, Resource, Verb};
+use crate::resources::{self, Action, Area, Resource, Served, Verb};
 
 /// What the path of a request names.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +28,10 @@ pub(crate) fn target(path: &str) -> Option<Target<'_>> {
     };
     let of = resources::find(area, segments.next()?)?;
     match (segments.next(), segments.next(), segments.next()) {
+        (Some("schema"), None, _) => Some(Target::Schema(of)),
+        _ if of.served == Served::Own => None,
         (None, ..) => Some(Target::List(of)),
         (Some(""), ..) => None,
-        (Some("schema"), None, _) => Some(Target::Schema(of)),
         (Some(id), None, _) => Some(Target::Detail(of, id)),
         (Some(id), Some(name), None) => {
             let action = of.actions.iter().copied().find(|action| action.name() == name);

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::resources::query::{self, Query};
 use crate::resources::shown::{Nested, shown};
-use crate::resources::{Affects, CoreFacts, Kind, Object, Resource, configured};
-use crate::rest::Api;
+use crate::resources::{Affects, CoreFacts, Kind, Object, Related, Resource, Rows, Served, configured};
 use crate::rest::error::Refusal;
-use crate::rest::list::envelope;
+use crate::rest::list::{envelope, page};
+use crate::rest::{Api, status};
 use crate::store::{StoreError, objects};
 
 /// A page of the objects of a resource.
@@ -19,6 +19,9 @@ pub(super) async fn list(
     of: &'static Resource,
     pairs: &[(String, String)],
 ) -> Result<Value, Refusal> {
+    if let Served::Rows(rows) = of.served {
+        return page(of, pairs, self::rows(api, rows).await?);
+    }
     let asked = query::read(of, pairs)?;
     let core = core_facts(api, of);
     let Query { limit, offset, .. } = asked;
@@ -30,8 +33,22 @@ pub(super) async fn list(
     Ok(envelope(&of.path(), pairs, (limit, offset), total, objects))
 }
 
-/// One object.
-pub(super) async fn detail(api: &Api, of: &'static Resource, id: i64) -> Result<Value, Refusal> {
+/// The objects of a resource that are made from the state of the platform.
+async fn rows(api: &Api, rows: Rows) -> Result<Vec<Value>, Refusal> {
+    match rows {
+        Rows::ManagementVm => Ok(vec![status::manager(api)]),
+        Rows::WorkerVm => status::nodes(api).await,
+    }
+}
+
+/// One object, by the text in its path.
+pub(super) async fn detail(api: &Api, of: &'static Resource, id: &str) -> Result<Value, Refusal> {
+    if let Served::Rows(rows) = of.served {
+        let mut all = self::rows(api, rows).await?.into_iter();
+        let found = all.find(|object| object["id"].to_string().trim_matches('"') == id);
+        return found.ok_or_else(|| Refusal::no_such(of.name, id));
+    }
+    let id = super::number(of, id)?;
     let core = core_facts(api, of);
     let read = move |connection: &Connection| {
         let found = objects::find(connection, of, id, &core)?;
@@ -54,15 +71,17 @@ fn shown_all(connection: &Connection, all: &[Object]) -> Result<Vec<Value>, Stor
     let mut nested = Nested::new();
     let ids: Vec<i64> = all.iter().map(|object| object.id).collect();
     for field in all.first().map_or(&[][..], |object| object.of.fields) {
-        match field.kind {
-            Kind::Children(children) => {
+        let Kind::Related(related) = field.kind else { continue };
+        match related {
+            Related::One(_) => {}
+            Related::Children(children) => {
                 let by = configured(children.of).field(children.by);
                 for child in objects::children_of(connection, children, &ids)? {
                     let owner = by.and_then(|by| child.get(by).as_i64()).unwrap_or(0);
                     nested.entry((field.name, owner)).or_default().push(shown(&child, &mut Nested::new()));
                 }
             }
-            Kind::ToMany(relation) => {
+            Related::Many(relation) => {
                 let wanted: Vec<i64> = all.iter().flat_map(|object| ids_of(object.get(field))).collect();
                 let found = objects::with_ids(connection, configured(relation.of), &wanted)?;
                 let found: BTreeMap<i64, Object> =
@@ -73,14 +92,6 @@ fn shown_all(connection: &Connection, all: &[Object]) -> Result<Vec<Value>, Stor
                     nested.insert((field.name, object.id), related);
                 }
             }
-            Kind::Text(_)
-            | Kind::Choice(_)
-            | Kind::Whole(..)
-            | Kind::Boolean
-            | Kind::Password
-            | Kind::List
-            | Kind::Moment
-            | Kind::ToOne(_) => {}
         }
     }
     Ok(all.iter().map(|object| shown(object, &mut nested)).collect())

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::resources::draft::initial;
 use crate::resources::query::DEFAULT_LIMIT;
 use crate::resources::{
-    ALL, Access, Area, Field, ID, Initial, KEPT, Kind, Resource, Support, Verb, configured,
+    ALL, Access, Area, Field, ID, Initial, KEPT, Key, Kind, Related, Resource, Support, Verb, configured,
 };
 
 /// The lists of a part of the API, each with its schema.
@@ -21,9 +21,13 @@ pub(super) fn directory(area: Area) -> Value {
 /// The description of a resource.
 pub(super) fn schema(of: &Resource) -> Value {
     let mut fields: Map<String, Value> = Map::new();
-    fields.insert(ID.name.into(), described(&ID));
+    if of.key == Key::Number && of.detail.contains(&Verb::Get) {
+        fields.insert(ID.name.into(), described(&ID));
+    }
     fields.extend(of.fields.iter().map(|field| (field.name.to_string(), described(field))));
-    fields.insert("resource_uri".into(), uri());
+    if of.detail.contains(&Verb::Get) {
+        fields.insert("resource_uri".into(), uri());
+    }
     let filtered = of.fields.iter().filter(|field| field.filtered);
     let rule = |field: &Field| if field.related().is_some() { 2 } else { 1 };
     let filtering: Map<String, Value> =
@@ -49,13 +53,17 @@ fn detail_methods(of: &Resource) -> Vec<String> {
 
 fn described(field: &Field) -> Value {
     let (kind, related) = match field.kind {
-        Kind::Text(_) | Kind::Choice(_) | Kind::Password => ("string", None),
-        Kind::List => ("list", None),
+        Kind::Text(_) | Kind::Choice(_) | Kind::Password | Kind::Version => ("string", None),
         Kind::Whole(..) => ("integer", None),
+        Kind::Fraction => ("float", None),
         Kind::Boolean => ("boolean", None),
         Kind::Moment => ("datetime", None),
-        Kind::ToOne(_) => ("related", Some("to_one")),
-        Kind::ToMany(_) | Kind::Children(_) => ("related", Some("to_many")),
+        Kind::File => ("file", None),
+        Kind::List => ("list", None),
+        // Tools leave a resource out that has a field of type dict.
+        Kind::Record => ("string", None),
+        Kind::Related(Related::One(_)) => ("related", Some("to_one")),
+        Kind::Related(Related::Many(_) | Related::Children(_)) => ("related", Some("to_many")),
     };
     let default = if field.initial == Initial::Now { None } else { initial(field, 0) };
     let mut all = json!({

@@ -18,8 +18,8 @@ use crate::resources::configuration::worker_vm;
 use crate::resources::draft::{draft, id_of};
 use crate::resources::query::{self, LARGEST_LIMIT};
 use crate::resources::{
-    ALL, Affects, CoreFacts, Created, Field, FieldErrors, Kind, Object, OnDelete, Relation, Resource,
-    configured,
+    ALL, Affects, CoreFacts, Created, Field, FieldErrors, Kind, Object, OnDelete, Related, Relation,
+    Resource, configured,
 };
 use crate::rest::Api;
 use crate::rest::error::{Kind as RefusalKind, Refusal};
@@ -388,7 +388,9 @@ impl Writing<'_> {
     fn refuse_in_use(&self, of: &Resource, id: i64) -> Result<(), Refusal> {
         for other in ALL {
             for field in other.fields {
-                let (Kind::ToOne(relation) | Kind::ToMany(relation)) = field.kind else { continue };
+                let Kind::Related(Related::One(relation) | Related::Many(relation)) = field.kind else {
+                    continue;
+                };
                 if relation == (Relation { of: of.name, on_delete: OnDelete::Refuse }) {
                     let count = objects::referring(self.tx, other, field, id)?;
                     if count > 0 {
@@ -447,20 +449,10 @@ impl Writing<'_> {
         errors: &mut FieldErrors,
     ) -> Result<(), StoreError> {
         let value = object.get(field);
-        let (relation, ids) = match field.kind {
-            Kind::ToOne(relation) => (relation, value.as_i64().into_iter().collect()),
-            Kind::ToMany(relation) => (relation, ids_of(value).collect::<Vec<_>>()),
-            Kind::Text(_)
-            | Kind::Choice(_)
-            | Kind::Whole(..)
-            | Kind::Boolean
-            | Kind::Password
-            | Kind::List
-            | Kind::Moment
-            | Kind::Children(_) => {
-                return Ok(());
-            }
+        let Kind::Related(Related::One(relation) | Related::Many(relation)) = field.kind else {
+            return Ok(());
         };
+        let ids: Vec<i64> = value.as_i64().into_iter().chain(ids_of(value)).collect();
         let far = configured(relation.of);
         for id in ids {
             if !objects::exists(self.tx, far, id)? {

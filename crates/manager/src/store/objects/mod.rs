@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::StoreError;
 use crate::resources::draft::initial;
 use crate::resources::query::{Path, Query};
-use crate::resources::{Case, Children, CoreFacts, Field, Kind, Object, Place, Resource};
+use crate::resources::{Case, Children, CoreFacts, Field, Kind, Object, Place, Related, Resource};
 
 pub(crate) use functions::add as add_functions;
 use sql::Sql;
@@ -157,7 +157,7 @@ pub(crate) fn referring(
 ) -> Result<i64, StoreError> {
     let name = field.name;
     let condition = match (field.kind, field.place) {
-        (Kind::ToMany(_), _) => {
+        (Kind::Related(Related::Many(_)), _) => {
             format!("EXISTS (SELECT 1 FROM json_each(t.body, '$.{name}') WHERE value = ?1)")
         }
         (_, Place::Column) => format!("t.{name} = ?1"),
@@ -199,7 +199,7 @@ pub(crate) fn update(connection: &Connection, object: &Object) -> Result<(), Sto
 /// The database reports an error.
 pub(crate) fn delete(connection: &Connection, of: &Resource, id: i64) -> Result<(), StoreError> {
     for field in of.fields {
-        if let Kind::Children(Children { of, by, .. }) = field.kind {
+        if let Kind::Related(Related::Children(Children { of, by, .. })) = field.kind {
             connection.prepare_cached(&format!("DELETE FROM {of} WHERE {by} = ?1"))?.execute(params![id])?;
         }
     }

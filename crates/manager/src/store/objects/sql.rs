@@ -10,7 +10,7 @@ use super::functions::{EQUALS, MATCHES, number};
 use crate::resources::filter::{Direction, Filter, Like, Order, Test};
 use crate::resources::query::{Path, Query};
 use crate::resources::typed::{Type, Typed};
-use crate::resources::{CoreFacts, Field, Initial, Kind, Place, configured};
+use crate::resources::{CoreFacts, Field, Initial, Kind, Place, Related, configured};
 
 /// A statement, or a part of one, with its values.
 #[derive(Debug, Default)]
@@ -77,34 +77,28 @@ impl<'a> Sql<'a> {
     }
 
     /// Opens `EXISTS (` over the objects at the far end of a relation.
-    fn cross(&mut self, relation: &Field, from: &str, to: &str) {
-        self.add(&format!("EXISTS (SELECT 1 FROM {} {to} WHERE ", relation.related().unwrap_or_default()));
-        match relation.kind {
-            Kind::Children(children) => self.add(&format!("{to}.{} = {from}.id AND ", children.by)),
-            Kind::ToMany(_) => {
+    fn cross(&mut self, field: &Field, from: &str, to: &str) {
+        let Kind::Related(related) = field.kind else { return };
+        self.add(&format!("EXISTS (SELECT 1 FROM {} {to} WHERE ", field.related().unwrap_or_default()));
+        match related {
+            Related::Children(children) => self.add(&format!("{to}.{} = {from}.id", children.by)),
+            Related::Many(_) => {
                 self.add(&format!("{to}.id IN (SELECT value FROM json_each("));
-                self.stored(relation, from);
-                self.add(")) AND ");
+                self.stored(field, from);
+                self.add("))");
             }
-            Kind::ToOne(_)
-            | Kind::Text(_)
-            | Kind::Choice(_)
-            | Kind::Whole(..)
-            | Kind::Boolean
-            | Kind::Password
-            | Kind::List
-            | Kind::Moment => {
+            Related::One(_) => {
                 self.add(&format!("{to}.id = "));
-                self.stored(relation, from);
-                self.add(" AND ");
+                self.stored(field, from);
             }
         }
+        self.add(" AND ");
     }
 
     fn condition(&mut self, filter: &Filter<Path>, at: &str) {
         let Filter { field: Path { field, .. }, kind, test } = filter;
         match (field.kind, test) {
-            (Kind::ToMany(_) | Kind::Children(_), test) => self.several(field, test, at),
+            (Kind::Related(Related::Many(_) | Related::Children(_)), test) => self.several(field, test, at),
             (_, Test::OneOf(values)) => {
                 self.value(field, *kind, at);
                 self.one_of(values);
@@ -133,23 +127,12 @@ impl<'a> Sql<'a> {
     fn several(&mut self, field: &Field, test: &Test, at: &str) {
         let none = matches!(test, Test::IsNull(true));
         self.add(if none { "NOT EXISTS (" } else { "EXISTS (" });
-        match field.kind {
-            Kind::Children(children) => {
-                self.add(&format!("SELECT id AS value FROM {} WHERE {} = {at}.id", children.of, children.by));
-            }
-            Kind::ToMany(_)
-            | Kind::ToOne(_)
-            | Kind::Text(_)
-            | Kind::Choice(_)
-            | Kind::Whole(..)
-            | Kind::Boolean
-            | Kind::Password
-            | Kind::List
-            | Kind::Moment => {
-                self.add("SELECT value FROM json_each(");
-                self.stored(field, at);
-                self.add(") WHERE true");
-            }
+        if let Kind::Related(Related::Children(children)) = field.kind {
+            self.add(&format!("SELECT id AS value FROM {} WHERE {} = {at}.id", children.of, children.by));
+        } else {
+            self.add("SELECT value FROM json_each(");
+            self.stored(field, at);
+            self.add(") WHERE true");
         }
         match test {
             Test::OneOf(values) => {

@@ -10,7 +10,7 @@ use super::*;
 use crate::resources::draft::draft;
 use crate::resources::filter::{Filter, Named, OPERATORS, order};
 use crate::resources::shown::{Nested, shown};
-use crate::resources::{ALL, configured, query};
+use crate::resources::{ALL, Served, configured, query};
 
 fn store() -> (TempDir, Connection) {
     let dir = TempDir::new().unwrap();
@@ -32,7 +32,7 @@ fn add(connection: &Connection, of: &'static Resource, body: &Value) -> i64 {
 fn every_statement_of_every_resource_fits_its_table() {
     let (_dir, connection) = store();
     let core = CoreFacts::default();
-    for of in ALL {
+    for of in ALL.iter().filter(|of| of.served == Served::Table) {
         select(&connection, of, &query::read(*of, &[]).unwrap(), &core).unwrap();
         assert!(find(&connection, of, 999, &core).unwrap().is_none());
         for field in of.fields.iter().filter(|field| field.filtered) {
@@ -44,10 +44,12 @@ fn every_statement_of_every_resource_fits_its_table() {
                 assert_eq!(holder(&connection, of, field, value).unwrap(), None);
             }
         }
-        for (other, field) in
-            ALL.iter().flat_map(|other| other.fields.iter().map(move |field| (other, field)))
+        for (other, field) in ALL
+            .iter()
+            .flat_map(|other: &&'static Resource| other.fields.iter().map(move |field| (other, field)))
         {
-            if field.related() == Some(of.name) && !matches!(field.kind, Kind::Children(_)) {
+            if field.related() == Some(of.name) && !matches!(field.kind, Kind::Related(Related::Children(_)))
+            {
                 assert_eq!(referring(&connection, other, field, 999).unwrap(), 0);
             }
         }

@@ -1,0 +1,61 @@
+//! What can be asked of the platform: each is a path to which a request is sent with POST.
+
+use super::{Area, Field, Initial, Permission, Resource, Served, Shape, Verb};
+
+const fn command(area: Area, name: &'static str) -> Resource {
+    Resource {
+        area,
+        served: Served::Own,
+        called: "command",
+        plural: "commands",
+        list: &[Verb::Post],
+        detail: &[],
+        change: Permission::Upgrade,
+        ..Resource::configuration(name)
+    }
+}
+
+const POLICY: Field =
+    Field::record("policy").help("Numbers of the policy that differ from those of the machine.");
+
+/// Uploads a package and starts its upgrade.
+pub(crate) static UPGRADE: Resource = Resource {
+    help: "Uploads a package, checks it and starts the upgrade.",
+    fields: &[
+        Field::file("package").help("The package, as a part of a multipart form."),
+        Field::boolean("request", false).help("Whether the package follows in parts."),
+        Field::whole("total_size", 1, i64::MAX)
+            .or_null()
+            .help("How many bytes it has, if it follows in parts."),
+    ],
+    ..command(Area::CommandPlatform, "upgrade")
+};
+
+/// Says what would prevent an upgrade.
+pub(crate) static UPGRADE_CHECK: Resource = Resource {
+    help: "Says what prevents the start of an upgrade, and what the operator should know before.",
+    fields: &[PACKAGE, POLICY],
+    ..command(Area::CommandPlatform, "upgrade_check")
+};
+
+/// Starts an upgrade.
+pub(crate) static UPGRADE_START: Resource = Resource {
+    help: "Starts an upgrade with an uploaded package.",
+    fields: &[PACKAGE, POLICY],
+    ..command(Area::CommandPlatform, "upgrade_start")
+};
+
+const PACKAGE: Field = Field::text("package", Shape::Text(100))
+    .or(Initial::Text(""))
+    .help("The package, by the hash of its manifest; the only one if it is not said.");
+
+/// Changes a password.
+pub(crate) static PASSWORD: Resource = Resource {
+    help: "Changes the password of the account that sends the request.",
+    change: Permission::UseApi,
+    fields: &[
+        Field::text("old_password", Shape::Text(256)).help("The present password."),
+        Field::text("new_password", Shape::Text(256)).help("The new password."),
+    ],
+    ..command(Area::CommandAccount, "password")
+};
