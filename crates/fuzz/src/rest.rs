@@ -46,6 +46,11 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "worker_vm/",
     "conference/",
     "conference_alias/",
+    "account/",
+    "role/",
+    "permission/",
+    "audit/",
+    "schema/",
     "upgrade/",
     "upgrade_request/",
     "upgrade_package/",
@@ -67,6 +72,9 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "__gte=",
     "__isnull=",
     "__icontains=",
+    "__iregex=",
+    "__range=",
+    "__name__",
     "%00",
     "%ff",
     "\"name\"",
@@ -85,6 +93,11 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "\"alias\"",
     "\"aliases\"",
     "\"conference\"",
+    "\"objects\"",
+    "\"deleted_objects\"",
+    "\"password\"",
+    "\"permissions\"",
+    "\"ipv6_address\"",
     "\"request\"",
     "\"total_size\"",
     "\"validate_only\"",
@@ -172,8 +185,14 @@ async fn checked(answer: Response<Body>) -> Value {
 /// Deletes what an operator has configured and uploaded. The ids restart, so that every run finds the same store.
 const EMPTY: &str = "
 DELETE FROM conference_alias; DELETE FROM conference; DELETE FROM worker_vm; DELETE FROM system_location;
-DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM journal; DELETE FROM sqlite_sequence;
+DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM journal; DELETE FROM audit;
+DELETE FROM account; DELETE FROM role; INSERT INTO role SELECT * FROM role_kept;
+INSERT INTO account SELECT * FROM account_kept; DELETE FROM sqlite_sequence;
 ";
+
+/// Keeps the accounts that every run begins with: one may change the only account.
+const KEEP: &str =
+    "CREATE TABLE role_kept AS SELECT * FROM role; CREATE TABLE account_kept AS SELECT * FROM account;";
 
 /// A Management Node without configuration.
 struct Platform {
@@ -190,6 +209,8 @@ impl Platform {
         fs::create_dir(folder.path().join("trust")).expect("a folder");
         fs::write(folder.path().join("trust/fuzz.pub"), &release().public_key).expect("a key");
         let (committer, router) = runtime().block_on(serve(folder.path()));
+        let keep = |tx: &Transaction<'_>| Ok::<_, StoreError>(tx.execute_batch(KEEP)?);
+        runtime().block_on(committer.store().write(keep)).expect("the accounts are kept");
         Self { folder, router, committer }
     }
 
@@ -295,6 +316,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "GET configuration/v1/conference_alias/?conference=1&alias__in=meet,x",
         "GET configuration/v1/upgrade_request/?state=uploading&created_at__gte=2026-01-01",
         "GET history/v1/upgrade/?limit=5",
+        "GET configuration/v1/worker_vm/?system_location__name__iregex=^o&order_by=name,-address",
+        "GET configuration/v1/conference/?aliases__alias__in=meet,x&creation_time__range=2026-01-01,2027-01-01",
+        "GET history/v1/audit/?time__gte=2026-01-01&order_by=-time",
+        "GET openapi.json",
         "GET status/v1/worker_vm/?version__gt=34.10&last_updated__lt=2026-01-01&maintenance_mode=true",
     ];
     let changes = [
@@ -303,7 +328,16 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "DELETE configuration/v1/worker_vm/1/",
         "DELETE configuration/v1/system_location/1/",
     ];
+    let many = [
+        "PATCH configuration/v1/system_location/\n\n{\"objects\": [{\"id\": 1, \"mtu\": 900}, {\"name\": \"Bergen\"}], \
+         \"deleted_objects\": []}",
+        "PUT configuration/v1/conference/\n\n{\"objects\": [{\"name\": \"A\", \"aliases\": [\"a\", \"b\"]}]}",
+        "DELETE configuration/v1/conference_alias/?alias__startswith=a",
+        "POST configuration/v1/role/\n\n{\"name\": \"r\", \"permissions\": [1, \"/api/admin/configuration/v1/permission/2/\"]}",
+        "PATCH configuration/v1/account/1/\n\n{\"description\": \"x\", \"is_active\": \"true\"}",
+    ];
     vec![
+        joined(&[&[place], &many[..]].concat()),
         joined(&[&[place, node], &changes[..]].concat()),
         joined(&[&[place, node, room, alias], &lists[..]].concat()),
         joined(&[upload, sent, finish, "DELETE configuration/v1/upgrade_request/$UPLOAD/"]),
