@@ -20,7 +20,7 @@ const QUICK_SEEDS: &str = "1000";
 
 /// The tests that the quick gate leaves out: those that need root, programs of others or built releases, and those
 /// that take minutes.
-const NOT_QUICK: [&str; 7] = [
+const NOT_QUICK: [&str; 8] = [
     // Whole platforms, from built releases.
     "package(demo) & kind(test)",
     // Root and /dev/fuse, or namespaces.
@@ -28,6 +28,8 @@ const NOT_QUICK: [&str; 7] = [
     "package(boot) & (binary(power_cut) | test(machine_that_executes_no_memory))",
     // minisign.
     "package(package) & test(stock_tool)",
+    // schemathesis.
+    "package(manager) & binary(openapi)",
     // SIPp, and real calls, which take their time.
     "(package(call) | package(callers) | package(node)) & kind(test)",
     // Many seeds and all small worlds.

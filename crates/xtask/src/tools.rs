@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::run::{Failed, cargo, run};
+use crate::run::{Failed, cargo, run, workspace};
 
 /// A program, and the Debian package that contains it.
 type Tool = (&'static str, &'static str);
@@ -37,10 +37,28 @@ const FOR_TESTS: [Tool; 10] = [
 /// A SIP proxy. Its package starts a service.
 const PROXY: &str = "kamailio";
 
+/// The tool that judges the management API by its OpenAPI document, from PyPI.
+const API_JUDGE: &str = "schemathesis==4.32.5";
+
+/// Where it is installed, below the root of the workspace.
+const API_JUDGE_IN: &str = "target/tools/schemathesis";
+
 /// Installs what the tests need and is missing.
 pub(crate) fn install() -> Result<(), Failed> {
     check_nextest()?;
-    install_missing(&[&FOR_BUILDS[..], &FOR_TESTS].concat())
+    install_missing(&[&FOR_BUILDS[..], &FOR_TESTS].concat())?;
+    install_api_judge()
+}
+
+/// Installs it into an environment of its own, so that the machine's Python stays as it is.
+fn install_api_judge() -> Result<(), Failed> {
+    let folder = workspace().join(API_JUDGE_IN);
+    let pip = folder.join("bin/pip");
+    if folder.join("bin/schemathesis").is_file() {
+        return Ok(());
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", API_JUDGE]))
 }
 
 /// Installs what a build needs and is missing.

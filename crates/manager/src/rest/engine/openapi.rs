@@ -165,7 +165,7 @@ fn action_of(of: &Resource) -> Value {
 
 fn key(of: &Resource) -> Value {
     let schema = match of.key {
-        Key::Number => json!({"type": "integer", "minimum": 1}),
+        Key::Number => json!({"type": "integer", "minimum": 1, "examples": [1]}),
         Key::Field(_) => json!({"type": "string"}),
     };
     json!({"name": "key", "in": "path", "required": true, "schema": schema})
