@@ -358,7 +358,7 @@ impl Plan {
         let media = |port| self.topology.media(host, port);
         let own = match role {
             Role::Manager => format!(
-                "[manager]\npeople = \"{}\"\nnodes = \"{}\"\nnames = [\"{}\"]\n",
+                "[manager]\npeople = \"{}\"\nnodes = \"{}\"\nnames = [\"{}\"]\n[api]\nrequests_per_minute = 0\n",
                 management(USERS),
                 management(NODES),
                 management(NODES).ip()

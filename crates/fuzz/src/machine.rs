@@ -36,6 +36,8 @@ pub(crate) const DICTIONARY: &[&str] = &[
     "\"build\"",
     "\"program\"",
     "[manager]",
+    "[api]",
+    "requests_per_minute",
     "[node]",
     "[boot]",
     "[calls]",

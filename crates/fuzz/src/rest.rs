@@ -257,6 +257,7 @@ async fn serve(root: &Path) -> (Committer, Router) {
         layout,
         nodes,
         name: "manager".into(),
+        requests_per_minute: 0,
         refusals: manager::link::Refusals::default(),
     });
     (committer, router)

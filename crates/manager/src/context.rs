@@ -20,6 +20,8 @@ pub struct Context {
     pub nodes: NodeAccess,
     /// The name of this Management Node: the first of the machine's `names`.
     pub name: String,
+    /// How many requests to the management API are answered in a minute; 0 is without a limit.
+    pub requests_per_minute: u32,
     /// The refusals of the nodes' listener.
     pub refusals: Refusals,
 }

@@ -68,13 +68,20 @@ pub struct Settings {
     pub names: Vec<String>,
     /// How fast each node may fetch a package, in bytes per second.
     pub fetch_rate: Option<u64>,
+    /// How many requests to the management API are answered in a minute; 0 is without a limit.
+    pub requests_per_minute: u32,
     /// The default policy.
     pub policy: Policy,
 }
 
+/// How many requests are answered in a minute unless the machine says otherwise, as in the compatible API.
+const REQUESTS_PER_MINUTE: u32 = 1_000;
+
 #[derive(Deserialize)]
 struct MachineFile {
     manager: ManagerTable,
+    #[serde(default)]
+    api: ApiTable,
     #[serde(default)]
     policy: toml::Table,
 }
@@ -87,6 +94,19 @@ struct ManagerTable {
     names: Vec<String>,
     #[serde(default)]
     fetch_rate: Option<u64>,
+}
+
+/// A table of its own: release 34 refuses settings that it does not know in its own table, and ignores other tables.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ApiTable {
+    requests_per_minute: u32,
+}
+
+impl Default for ApiTable {
+    fn default() -> Self {
+        Self { requests_per_minute: REQUESTS_PER_MINUTE }
+    }
 }
 
 /// A setting, and the rule that it violates.
@@ -142,7 +162,8 @@ impl Settings {
                 "must be at least 1; leave it out for no limit".into(),
             ));
         }
-        Ok(Self { people, nodes, names, fetch_rate, policy: policy(&file.policy)? })
+        let requests_per_minute = file.api.requests_per_minute;
+        Ok(Self { people, nodes, names, fetch_rate, requests_per_minute, policy: policy(&file.policy)? })
     }
 }
 
@@ -200,6 +221,8 @@ mod tests {
         let settings = read(&format!("[boot]\ntries = 3\n{MANAGER}")).unwrap();
         assert_eq!(settings.policy, Policy::standard());
         assert_eq!(settings.names, ["127.0.0.10"]);
+        assert_eq!(settings.requests_per_minute, 1_000);
+        assert_eq!(read(&format!("{MANAGER}[api]\nrequests_per_minute = 0")).unwrap().requests_per_minute, 0);
     }
 
     #[test]
@@ -223,6 +246,7 @@ mod tests {
         check("", "manager");
         check(&format!("{MANAGER}fetchrate = 3"), "fetchrate");
         check(&format!("{MANAGER}fetch_rate = 0"), "fetch_rate");
+        check(&format!("{MANAGER}[api]\nrequests = 3"), "requests");
         check(&MANAGER.replace("[\"127.0.0.10\"]", "[]"), "names");
         check(&MANAGER.replace(":8444", ":8443"), "nodes (127.0.0.10:8443) and people");
         check(&MANAGER.replace("127.0.0.10:8444", "0.0.0.0:8443"), "cannot both be listened on");

@@ -54,7 +54,15 @@ async fn serve(root: &Path) -> (SocketAddr, String) {
 fn api(committer: Committer, layout: Layout) -> Router {
     let nodes = NodeAccess { addresses: vec!["127.0.0.1:8444".into()], authority: "-----BEGIN\n".into() };
     let refusals = manager::link::Refusals::default();
-    router(Context { release: Release::PRESENT, committer, layout, nodes, name: "manager".into(), refusals })
+    router(Context {
+        release: Release::PRESENT,
+        committer,
+        layout,
+        nodes,
+        name: "manager".into(),
+        requests_per_minute: 0,
+        refusals,
+    })
 }
 
 /// Something of everything, so that the tool finds objects at the numbers that the document gives as examples.

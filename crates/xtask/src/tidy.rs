@@ -88,7 +88,8 @@ fn directions(metadata: &Value) -> Vec<String> {
 const PURE: [(&str, &[&str]); 2] = [("fleet", &["serde"]), ("sip", &[])];
 
 /// The parts of a crate that decide and do no I/O.
-const PURE_PARTS: [&str; 9] = [
+const PURE_PARTS: [&str; 10] = [
+    "crates/manager/src/resources/",
     "crates/call/src/signalling/",
     "crates/call/src/audio/",
     "crates/call/src/srtp/",
@@ -157,6 +158,7 @@ fn file_faults(name: &str, text: &str) -> Vec<String> {
     if !tests {
         faults.extend(log_fault(name, text));
         faults.extend(impurities(name, text));
+        faults.extend(database_fault(name, text));
     }
     if !name.ends_with("xtask/src/tidy.rs") {
         for marker in MARKERS.iter().filter(|marker| text.contains(**marker)) {
@@ -164,6 +166,14 @@ fn file_faults(name: &str, text: &str) -> Vec<String> {
         }
     }
     faults
+}
+
+/// A use of the database outside of the part that has all statements, so that another one can take its place.
+fn database_fault(name: &str, text: &str) -> Option<String> {
+    let knows = name.starts_with("crates/manager/src/store/") || !name.starts_with("crates/manager/src/");
+    // The last part of a file may be its tests.
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    (!knows && code.contains("rusqlite")).then(|| format!("{name} must not know the database: use the store"))
 }
 
 /// A file of the workspace.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::store::Transaction;
 use clock::{Clock, Stamp};
 use fleet::desired::RunId;
 use fleet::fact::Fact;
@@ -16,7 +17,6 @@ use fleet::policy::Policy;
 use fleet::run::Package;
 use fleet::time::{Offset, Time, Wall};
 use parking_lot::{Mutex, RwLock};
-use rusqlite::Transaction;
 use tokio::sync::watch;
 use wire::{Configuration, Tally};
 

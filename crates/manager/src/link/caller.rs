@@ -24,8 +24,8 @@ use crate::driver::Committer;
 use crate::gate::Gate;
 use crate::layout::Layout;
 use crate::presence::Presence;
-use crate::registration::{self, CertificateStatus};
-use crate::store::StoreError;
+use crate::registration::CertificateStatus;
+use crate::store::{StoreError, registrations};
 
 /// How long a request's body may take to arrive.
 const BODY: Duration = Duration::from_secs(30);
@@ -120,12 +120,12 @@ impl Link {
             return Err(Refusal::Expired);
         }
         let shown = *shown;
-        let status = move |connection: &rusqlite::Connection| {
-            Ok::<_, StoreError>(registration::read(connection, shown.node)?.status_of(&shown))
+        let status = move |connection: &crate::store::Connection| {
+            Ok::<_, StoreError>(registrations::read(connection, shown.node)?.status_of(&shown))
         };
         let status = match self.committer.store().read(status).await? {
             CertificateStatus::ValidFromNow(..) => {
-                self.committer.store().write(move |tx| registration::note(tx, &shown)).await?
+                self.committer.store().write(move |tx| registrations::note(tx, &shown)).await?
             }
             known @ (CertificateStatus::Valid(_) | CertificateStatus::Ended) => known,
         };

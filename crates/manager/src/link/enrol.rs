@@ -19,8 +19,8 @@ use super::caller::{Caller, bytes, message};
 use super::refusals::Reason;
 use super::{Link, Peer, Refusal};
 use crate::authority::{Issued, NodeRequest};
-use crate::enrolment::{owner, spend};
 use crate::store::StoreError;
+use crate::store::enrolments::{owner, spend};
 
 /// `POST /node/v1/enrol`: the only request without a certificate.
 pub(crate) async fn enrol(
@@ -35,7 +35,7 @@ pub(crate) async fn enrol(
     may_join(&link, &peer, node, release)?;
     let key = NodeRequest::parse(&request)?;
     let public_key = key.public_key().to_vec();
-    let spent = move |tx: &rusqlite::Transaction<'_>, _: &Fleet, now| {
+    let spent = move |tx: &crate::store::Transaction<'_>, _: &Fleet, now| {
         let spent = spend(tx, &token, &public_key, now)?;
         let events = spent.map(|(id, _)| Event::NodeEnrolled { id, release });
         Ok((events.into_iter().collect(), spent))
@@ -50,7 +50,10 @@ pub(crate) async fn enrol(
 /// Whose token it is.
 async fn owner_of(link: &Link, token: &str) -> Result<Option<NodeId>, StoreError> {
     let (token, now) = (token.to_string(), link.committer.now());
-    link.committer.store().read(move |connection: &rusqlite::Connection| owner(connection, &token, now)).await
+    link.committer
+        .store()
+        .read(move |connection: &crate::store::Connection| owner(connection, &token, now))
+        .await
 }
 
 /// Delays the answer to a wrong token.

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     TooManyAttempts,
     /// The account has no permission for the request.
     Forbidden,
+    /// More requests than are answered in a minute; the answer says when to try again.
+    TooManyRequests,
     /// A browser sends the request on behalf of another site.
     CrossSite,
     /// There is no such resource or object.
@@ -52,6 +54,7 @@ impl Kind {
         match self {
             Self::Unauthenticated => "unauthenticated",
             Self::TooManyAttempts => "too_many_attempts",
+            Self::TooManyRequests => "too_many_requests",
             Self::Forbidden => "forbidden",
             Self::CrossSite => "cross_site",
             Self::NotFound => "not_found",
@@ -72,7 +75,7 @@ impl Kind {
     fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts | Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

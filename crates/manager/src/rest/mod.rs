@@ -14,6 +14,7 @@ mod password;
 mod throttle;
 
 mod refusals;
+mod request_limit;
 
 mod engine;
 
@@ -57,6 +58,7 @@ struct Api(Arc<Inner>);
 struct Inner {
     context: Context,
     logins: auth::Logins,
+    request_limit: request_limit::RequestLimit,
     upload_locks: upload_store::UploadLocks,
     /// Held while an upload is admitted.
     creating: Mutex<()>,
@@ -76,7 +78,8 @@ impl Api {
     fn new(context: Context) -> Self {
         let (logins, upload_locks) = (auth::Logins::new(), upload_store::UploadLocks::default());
         let (creating, packages) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { context, logins, upload_locks, creating, packages }))
+        let request_limit = request_limit::RequestLimit::new(context.requests_per_minute);
+        Self(Arc::new(Inner { context, logins, request_limit, upload_locks, creating, packages }))
     }
 
     fn committer(&self) -> &crate::driver::Committer {

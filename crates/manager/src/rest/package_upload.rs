@@ -5,6 +5,7 @@
 //! relies on `upload_admission` for whether there may be another upload, and on `upload_store` for rows and
 //! bytes.
 
+use crate::store::Transaction;
 use axum::body::HttpBody as _;
 use axum::extract::multipart::Multipart;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
@@ -15,7 +16,6 @@ use axum::{Json, Router};
 use fleet::policy::Policy;
 use fleet::time::Time;
 use fleet::version::Sha256;
-use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -257,7 +257,7 @@ async fn admit_package(api: &Api, upload: &mut Upload) -> Result<(HeldPackage, V
             let (upload, now) = (upload.clone(), api.committer().now());
             let write = move |tx: &Transaction<'_>| {
                 upload_store::put(tx, &upload)?;
-                upgrade_package::mark_uploaded(tx, manifest, now)
+                crate::store::packages::mark_uploaded(tx, manifest, now)
             };
             api.committer().store().write(write).await?;
             let removed = upgrade_package::prune(api, manifest).await?;

@@ -15,12 +15,6 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(cause: rusqlite::Error) -> Self {
-        Self::internal(&cause)
-    }
-}
-
 impl From<serde_json::Error> for Refusal {
     fn from(cause: serde_json::Error) -> Self {
         Self::internal(&cause)

@@ -85,6 +85,7 @@ async fn authenticated(
     // Without an account no password is right.
     let account = account.ok_or_else(super::auth::unauthenticated)?;
     access::permit(&credentials.user, &account, request.method(), request.uri().path())?;
+    api.request_limit.count(api.committer().now())?;
     request.extensions_mut().insert(AuthenticatedUser(credentials.user.clone()));
     request.extensions_mut().insert(Requester { account: credentials.user, source });
     let mut response = next.run(request).await;

@@ -8,7 +8,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 use fleet::node::NodeId;
 use fleet::time::Wall;
-use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
 
 use super::Api;
@@ -17,6 +16,7 @@ use super::route::both;
 use super::views::ViewContext;
 use crate::driver::NodeRuntime;
 use crate::first_password;
+use crate::store::{Connection, StoreError, locations, node_boot};
 
 const UPGRADE: &str = "/api/admin/status/v1/upgrade/";
 const ABOUT: &str = "/api/admin/status/v1/about/";
@@ -63,14 +63,10 @@ struct StoredDetails {
 impl StoredDetails {
     async fn read(api: &Api) -> Result<Self, Refusal> {
         let read = |connection: &Connection| {
-            let sql = "SELECT worker_vm.id, system_location.name FROM worker_vm
-                       JOIN system_location ON system_location.id = worker_vm.system_location";
-            let mut statement = connection.prepare_cached(sql)?;
-            let named = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get(1)?));
-            let locations = statement.query_map([], named)?.collect::<Result<_, _>>()?;
-            Ok::<_, Refusal>(Self { locations, started: started(connection)? })
+            let (locations, started) = (locations::of_nodes(connection)?, node_boot::all(connection)?);
+            Ok::<_, StoreError>(Self { locations, started })
         };
-        api.committer().store().read(read).await
+        Ok(api.committer().store().read(read).await?)
     }
 
     /// Reads the fleet and everything else that is shown, at one moment.
@@ -84,13 +80,4 @@ impl StoredDetails {
             view(ViewContext { fleet, now, manager, locations, live: &live, started, refusals })
         })
     }
-}
-
-/// When each node's release started by its own clock, for the nodes that have reported it.
-fn started(connection: &Connection) -> Result<BTreeMap<NodeId, Wall>, Refusal> {
-    let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
-    let moment = |row: &Row<'_>| Ok((NodeId(row.get(0)?), row.get::<_, i64>(1)?));
-    let rows = statement.query_map([], moment)?;
-    rows.map(|row| row.map(|(id, at)| (id, Wall(u64::try_from(at).unwrap_or(0)))).map_err(Refusal::from))
-        .collect()
 }

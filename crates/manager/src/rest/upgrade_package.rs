@@ -9,9 +9,8 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use edge::error_chain::chain;
-use fleet::time::{Time, Wall};
+use fleet::time::Wall;
 use fleet::version::Sha256;
-use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::{Value, json};
 
 use super::Api;
@@ -22,6 +21,7 @@ use super::route::both;
 use crate::packages::{self, Held, HeldPackage, Needs};
 use crate::resources::time;
 use crate::resources::upgrade::UPGRADE_PACKAGE;
+use crate::store::packages as stored;
 
 const LIST: &str = "/api/admin/configuration/v1/upgrade_package/";
 
@@ -87,13 +87,7 @@ pub(crate) async fn prune(api: &Api, kept: Sha256) -> Result<Value, Refusal> {
 
 /// Deletes the times of upload of packages.
 async fn forget(api: &Api, manifests: Vec<Sha256>) -> Result<(), Refusal> {
-    let forget = move |tx: &Transaction<'_>| {
-        for manifest in &manifests {
-            tx.execute("DELETE FROM package WHERE manifest = ?1", [manifest.to_string()])?;
-        }
-        Ok::<_, Refusal>(())
-    };
-    api.committer().store().write(forget).await
+    Ok(api.committer().store().write(move |tx| stored::forget(tx, &manifests)).await?)
 }
 
 fn needs(api: &Api) -> Needs {
@@ -119,27 +113,10 @@ pub(crate) async fn newest(api: &Api) -> Result<Sha256, Refusal> {
     })
 }
 
-/// Stores when a package was admitted.
-pub(crate) fn mark_uploaded(tx: &Transaction<'_>, manifest: Sha256, now: Time) -> Result<(), Refusal> {
-    tx.execute(
-        "INSERT OR REPLACE INTO package (manifest, uploaded_at) VALUES (?1, ?2)",
-        params![manifest.to_string(), i64::try_from(now.0).unwrap_or(i64::MAX)],
-    )?;
-    Ok(())
-}
-
 async fn uploaded(api: &Api) -> Result<BTreeMap<Sha256, Wall>, Refusal> {
     let wall = api.committer().read(|fleet, _| fleet.platform.wall.clone());
-    let read = move |connection: &Connection| {
-        let mut statement = connection.prepare_cached("SELECT manifest, uploaded_at FROM package")?;
-        let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
-        let rows = statement.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
-        let moment = |(manifest, at): (String, i64)| {
-            Some((manifest.parse().ok()?, wall.shown(Time(u64::try_from(at).ok()?))))
-        };
-        Ok::<_, Refusal>(rows.into_iter().filter_map(moment).collect())
-    };
-    api.committer().store().read(read).await
+    let uploaded = api.committer().store().read(stored::uploaded).await?;
+    Ok(uploaded.into_iter().map(|(manifest, at)| (manifest, wall.shown(at))).collect())
 }
 
 /// The object in an answer.

@@ -14,12 +14,12 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::store::Connection;
 use clock::{Clock, Source};
 use fleet::platform::{Event, Fleet};
 use fleet::policy::Policy;
 use fleet::version::{Release, Sha256};
 use parking_lot::RwLock;
-use rusqlite::Connection;
 use slots::{FellBack, Record, Slot, UnixMillis};
 use thiserror::Error;
 use tracing::info;
@@ -179,7 +179,7 @@ pub(crate) async fn take_over_on(
     let fell_back = fall_back.map(|(_, fell_back)| fell_back);
     let wall = Some((committer.wall(), gap));
     let event = Event::ManagerStarted { release, fell_back, wall };
-    let mark = move |tx: &rusqlite::Transaction<'_>, _| match &reported {
+    let mark = move |tx: &crate::store::Transaction<'_>, _| match &reported {
         Some(mark) => store::write_meta(tx, REPORTED_FALL_BACK, mark),
         None => Ok(()),
     };

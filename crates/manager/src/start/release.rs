@@ -111,6 +111,7 @@ impl Prepared {
                 authority: self.authority.pem().into(),
             },
             name: self.settings.names.first().cloned().unwrap_or_default(),
+            requests_per_minute: self.settings.requests_per_minute,
             refusals: self.listeners.refusals().clone(),
         }
     }

@@ -5,16 +5,22 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod enrolments;
 mod entry;
 mod error;
 mod file;
 mod journal;
+pub(crate) mod locations;
 pub mod node_boot;
 pub(crate) mod objects;
+pub(crate) mod packages;
 mod reader;
+pub(crate) mod registrations;
 mod rooms;
 mod rows;
+pub(crate) mod runs;
 pub mod schema;
+pub(crate) mod uploads;
 mod writer;
 
 #[cfg(test)]
@@ -25,7 +31,7 @@ use std::sync::Arc;
 
 use fleet::platform::Fleet;
 use parking_lot::RwLock;
-use rusqlite::{Connection, Transaction};
+pub(crate) use rusqlite::{Connection, Transaction};
 use tokio::sync::{oneshot, watch};
 
 pub use entry::{Entry, Recorded};

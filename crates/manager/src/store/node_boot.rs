@@ -1,7 +1,10 @@
 //! When each node's release started. Stored since release 34.1.
 
+use std::collections::BTreeMap;
+
 use fleet::node::NodeId;
-use rusqlite::{Connection, OptionalExtension, params};
+use fleet::time::Wall;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Store, StoreError};
 
@@ -32,4 +35,17 @@ pub fn started_at(connection: &Connection, node: NodeId) -> Result<Option<u64>, 
     let mut statement = connection.prepare_cached("SELECT started_at FROM node_boot WHERE node_id = ?1")?;
     let found: Option<i64> = statement.query_row([node.0], |row| row.get(0)).optional()?;
     Ok(found.and_then(|at| u64::try_from(at).ok()))
+}
+
+/// When the release of each node started, by its own clock, of those that have reported it.
+///
+/// # Errors
+/// The database reports an error.
+pub(crate) fn all(connection: &Connection) -> Result<BTreeMap<NodeId, Wall>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT node_id, started_at FROM node_boot")?;
+    let moment = |row: &Row<'_>| {
+        let at: i64 = row.get(1)?;
+        Ok((NodeId(row.get(0)?), Wall(u64::try_from(at).unwrap_or(0))))
+    };
+    Ok(statement.query_map([], moment)?.collect::<Result<_, _>>()?)
 }

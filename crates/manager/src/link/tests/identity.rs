@@ -31,13 +31,13 @@ impl Server {
     /// Creates another enrolment file for a node.
     async fn issue_again(&self, id: u32) -> String {
         let now = self.committer.now();
-        let issue = move |tx: &Transaction<'_>| enrolment::issue(tx, NodeId(id), now);
+        let issue = move |tx: &Transaction<'_>| enrolments::issue(tx, NodeId(id), now);
         self.committer.store().write(issue).await.unwrap()
     }
 
     /// Removes a node, as the API does.
     async fn remove(&self, id: u32) {
-        let forget = move |tx: &Transaction<'_>, _| enrolment::forget(tx, NodeId(id));
+        let forget = move |tx: &Transaction<'_>, _| enrolments::forget(tx, NodeId(id));
         self.committer
             .apply_with::<_, StoreError>(Event::NodeRemoved { id: NodeId(id) }, forget)
             .await

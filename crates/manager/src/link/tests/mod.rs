@@ -25,10 +25,11 @@ use super::*;
 use crate::authority::{Authority, NodeRequest, ServerIdentity};
 use crate::driver::{Committer, Driver};
 use crate::gate::{Gate, GateState};
+use crate::packages;
 use crate::presence::Presence;
 use crate::store::StoreError;
+use crate::store::enrolments;
 use crate::testing::{BOUND, Bench, observed, until};
-use crate::{enrolment, packages};
 
 /// A hold that ends in no test, and a gap that a test can wait for.
 const TIMING: Timing = Timing { hold: Duration::from_secs(3600), gap: Duration::from_millis(50) };
@@ -115,7 +116,7 @@ impl Server {
     async fn register(&self, id: u32) -> String {
         let id = NodeId(id);
         let event = Event::NodeAdded { id, name: format!("node{id}"), duty: Duty::AlwaysOn };
-        let issue = move |tx: &rusqlite::Transaction<'_>, now| enrolment::issue(tx, id, now);
+        let issue = move |tx: &rusqlite::Transaction<'_>, now| enrolments::issue(tx, id, now);
         self.committer.apply_with::<_, StoreError>(event, issue).await.unwrap()
     }
 

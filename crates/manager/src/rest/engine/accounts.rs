@@ -1,7 +1,7 @@
 //! What has to hold for a change of accounts and roles: passwords are hashed before they are stored, and somebody can
 //! still manage the accounts afterwards.
 
-use rusqlite::Transaction;
+use crate::store::Transaction;
 use serde_json::{Map, Value};
 
 use crate::resources::draft::HIDDEN;

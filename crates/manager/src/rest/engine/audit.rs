@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use rusqlite::Transaction;
+use crate::store::Transaction;
 use serde_json::{Value, json};
 
 use super::write::Change;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Transaction;
+use crate::store::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::write::Writing;

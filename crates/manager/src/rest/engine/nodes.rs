@@ -3,19 +3,19 @@
 //! Whether a node is in the operator's maintenance mode, the core alone knows; only the reason is stored in the row, too,
 //! because it may be given before or after.
 
+use crate::store::Transaction;
 use fleet::node::{Duty, NodeId};
 use fleet::platform::{Event, Fleet};
-use rusqlite::Transaction;
 
 use super::audit::{self, Requester};
 use super::write::{Change, milliseconds};
-use crate::enrolment;
 use crate::resources::configuration::worker_vm::{
     CLOUD_BURSTING, MAINTENANCE_MODE, MAINTENANCE_MODE_REASON, NAME, WORKER_VM,
 };
 use crate::resources::{CoreFacts, Object};
 use crate::rest::Api;
 use crate::rest::error::{Kind, Refusal};
+use crate::store::enrolments;
 use crate::store::objects;
 
 /// What the state of the platform says about the registrations.
@@ -41,7 +41,7 @@ pub(super) fn events(tx: &Transaction<'_>, fleet: &Fleet, change: &Change) -> Re
         }
         Change::Removed(object) => {
             let id = node_id(object.id)?;
-            enrolment::forget(tx, id)?;
+            enrolments::forget(tx, id)?;
             Ok(vec![Event::NodeRemoved { id }])
         }
     }
@@ -67,7 +67,7 @@ pub(super) async fn enrol(api: &Api, by: Requester, id: i64) -> Result<(String, 
         let found = objects::find(tx, &WORKER_VM, id, &CoreFacts::default())?;
         let object = found.ok_or_else(|| Refusal::no_such(WORKER_VM.name, id))?;
         audit::asked(tx, &by, wall, "enrolment", &object)?;
-        Ok::<_, Refusal>((object.text(&NAME).to_string(), enrolment::issue(tx, node, now)?))
+        Ok::<_, Refusal>((object.text(&NAME).to_string(), enrolments::issue(tx, node, now)?))
     };
     let (name, token) = api.committer().store().write(write).await?;
     tracing::info!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use crate::store::Connection;
 use serde_json::Value;
 
 use crate::resources::query::{self, Query};

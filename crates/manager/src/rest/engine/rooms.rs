@@ -1,6 +1,6 @@
 //! What has to hold after a change of Virtual Meeting Rooms or their aliases.
 
-use rusqlite::Transaction;
+use crate::store::Transaction;
 
 use crate::rest::error::{Kind, Refusal};
 use crate::store::room_bytes;

@@ -3,17 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::store::Transaction;
 use axum::response::Response;
 use fleet::platform::Fleet;
 use fleet::time::Time;
-use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::audit::{self, Requester};
 use super::children::{self, Wanted};
 use super::read::ids_of;
 use super::{accounts, nodes, respond, rooms};
-use crate::enrolment;
 use crate::resources::configuration::worker_vm;
 use crate::resources::draft::{draft, id_of};
 use crate::resources::query::{self, LARGEST_LIMIT};
@@ -24,6 +23,7 @@ use crate::resources::{
 use crate::rest::Api;
 use crate::rest::error::{Kind as RefusalKind, Refusal};
 use crate::rest::request::malformed;
+use crate::store::enrolments;
 use crate::store::{StoreError, objects};
 
 /// How many objects one request may change.
@@ -87,7 +87,7 @@ pub(super) async fn create(
             let create = move |writing: &Writing<'_>, now| {
                 let change = writing.create(of, &body)?;
                 let (id, name) = (change.object().id, change.object().text(&worker_vm::NAME).to_string());
-                let token = enrolment::issue(writing.tx, nodes::node_id(id)?, now)?;
+                let token = enrolments::issue(writing.tx, nodes::node_id(id)?, now)?;
                 Ok::<_, Refusal>((vec![change], (id, name, token)))
             };
             let (id, name, token) = perform(api, by, of, create).await?;
@@ -174,7 +174,7 @@ async fn matching(api: &Api, of: &'static Resource, pairs: &[(String, String)]) 
     let mut asked = query::read(of, pairs)?;
     (asked.limit, asked.offset) = (LARGEST_LIMIT, 0);
     let core = super::read::core_facts(api, of);
-    let read = move |connection: &rusqlite::Connection| {
+    let read = move |connection: &crate::store::Connection| {
         let (_, found) = objects::select(connection, of, &asked, &core)?;
         Ok::<_, StoreError>(found.iter().map(|object| object.id).collect())
     };

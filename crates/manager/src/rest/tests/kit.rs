@@ -285,6 +285,7 @@ fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router
         layout,
         nodes,
         name: "manager".into(),
+        requests_per_minute: 0,
         refusals,
     })
 }

@@ -98,7 +98,8 @@ async fn removed_node_leaves_neither_a_token_nor_a_registration() {
     let kit = Kit::new().await;
     let used = EnrolmentFile::parse(&kit.add_node(1).await.text).unwrap();
     let (token, now) = (used.token.clone(), kit.committer.now());
-    let spend = move |tx: &rusqlite::Transaction<'_>| crate::enrolment::spend(tx, &token, b"its key", now);
+    let spend =
+        move |tx: &rusqlite::Transaction<'_>| crate::store::enrolments::spend(tx, &token, b"its key", now);
     assert!(kit.committer.store().write(spend).await.unwrap().is_some());
     let registrations = async || {
         let sql = "SELECT count(*) FROM registration WHERE node_id = 1";
@@ -115,7 +116,8 @@ async fn removed_node_leaves_neither_a_token_nor_a_registration() {
 /// The node of the token in an enrolment file.
 async fn owner(kit: &Kit, file: &EnrolmentFile) -> Option<NodeId> {
     let (token, now) = (file.token.clone(), kit.committer.now());
-    let owner = move |connection: &rusqlite::Connection| crate::enrolment::owner(connection, &token, now);
+    let owner =
+        move |connection: &rusqlite::Connection| crate::store::enrolments::owner(connection, &token, now);
     kit.committer.store().read(owner).await.unwrap()
 }
 
