@@ -2,6 +2,7 @@
 //! `commands`.
 
 mod account;
+mod config;
 mod local;
 mod platform;
 mod simulate;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueHint};
 use fleet::version::Release;
 
 pub(crate) use account::{AccountCommand, PasswordArgs};
+pub(crate) use config::{ConfigCommand, LogArgs};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
 pub(crate) use simulate::{Clock, DayArg, LocationArg, SimulateArgs};
@@ -92,6 +94,14 @@ pub(crate) enum Command {
     /// System locations.
     #[command(subcommand)]
     Location(LocationCommand),
+    /// Anything that is configured: accounts, roles, locations and more, field by field.
+    ///
+    /// What there is and which fields it has comes from the Management Node: `pitlane config resources`, then
+    /// `pitlane config fields RESOURCE`.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Who changed what on the Management Node.
+    Log(LogArgs),
     /// Upgrades of the platform: upload, check, start, watch.
     #[command(subcommand)]
     Upgrade(UpgradeCommand),

@@ -2,9 +2,11 @@
 //! results look is in `view`; nothing about an upgrade is decided here.
 
 mod account;
+mod config;
 mod confirm;
 mod connect;
 mod demo;
+mod log;
 mod login;
 mod machine;
 mod node;
@@ -49,6 +51,8 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Command::Location(command) => {
             block_on(async { room::locations(&Session::open(&global)?, &command).await })
         }
+        Command::Config(command) => block_on(async { config::run(&Session::open(&global)?, &command).await }),
+        Command::Log(args) => block_on(async { log::run(&Session::open(&global)?, &args).await }),
         Command::Upgrade(command) => {
             block_on(async { upgrade_command(&Session::open(&global)?, &command).await })
         }

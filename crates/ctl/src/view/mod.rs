@@ -3,6 +3,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod check;
+pub(crate) mod config;
 pub(crate) mod history;
 pub(crate) mod node_state;
 pub(crate) mod nodes;

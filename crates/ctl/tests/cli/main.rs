@@ -2,6 +2,7 @@
 
 mod account;
 mod answers;
+mod config;
 mod local;
 mod platform;
 mod server;
