@@ -17,13 +17,15 @@ const FOR_BUILDS: [Tool; 3] = [
 ];
 
 /// What the tests need besides.
-const FOR_TESTS: [Tool; 10] = [
+const FOR_TESTS: [Tool; 11] = [
     ("sipp", "sip-tester"),
     ("sipsak", "sipsak"),
     ("baresip", "baresip"),
     ("linphonec", "linphone-cli"),
     (PROXY, "kamailio"),
     ("minisign", "minisign"),
+    // Certificates are compared with what the stock tool shows of them.
+    ("openssl", "openssl"),
     // Network namespaces, virtual links and their limits for tests.
     ("ip", "iproute2"),
     // The shipped units under systemd.
