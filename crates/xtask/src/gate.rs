@@ -26,8 +26,8 @@ const NOT_QUICK: [&str; 7] = [
     // Root and /dev/fuse, or namespaces.
     "package(faultfs)",
     "package(boot) & (binary(power_cut) | test(machine_that_executes_no_memory))",
-    // minisign, and OpenSSL's command line.
-    "(package(package) | package(manager)) & test(stock)",
+    // minisign, OpenSSL's command line and age.
+    "(package(package) | package(manager) | package(backup)) & test(stock)",
     // SIPp, and real calls, which take their time.
     "(package(call) | package(callers) | package(node)) & kind(test)",
     // Many seeds and all small worlds.

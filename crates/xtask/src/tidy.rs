@@ -18,7 +18,7 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each crate may depend on.
-const DIRECTIONS: [(&str, &[&str]); 19] = [
+const DIRECTIONS: [(&str, &[&str]); 20] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("sip", &[]),
@@ -29,11 +29,12 @@ const DIRECTIONS: [(&str, &[&str]); 19] = [
     ("edge", &[]),
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
+    ("backup", &["fleet"]),
     ("sim", &["fleet", "clock"]),
     ("boot", &["package", "slots"]),
     // Shares no code with the engine that it tests.
     ("callers", &[]),
-    ("manager", &["fleet", "clock", "wire", "edge", "package", "slots"]),
+    ("manager", &["fleet", "clock", "wire", "edge", "package", "backup", "slots"]),
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
     ("ctl", &["fleet", "edge", "package", "sim", "slots"]),
     ("demo", &["callers", "faultfs"]),
