@@ -27,7 +27,7 @@ const NOT_QUICK: [&str; 7] = [
     "package(faultfs)",
     "package(boot) & (binary(power_cut) | test(machine_that_executes_no_memory))",
     // minisign, OpenSSL's command line and age.
-    "(package(package) | package(manager) | package(backup)) & test(stock)",
+    "(package(package) | package(manager) | package(backup) | package(licence)) & test(stock)",
     // SIPp, and real calls, which take their time.
     "(package(call) | package(callers) | package(node)) & kind(test)",
     // Many seeds and all small worlds.

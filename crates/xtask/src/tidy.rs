@@ -18,7 +18,7 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each crate may depend on.
-const DIRECTIONS: [(&str, &[&str]); 20] = [
+const DIRECTIONS: [(&str, &[&str]); 21] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("sip", &[]),
@@ -30,11 +30,12 @@ const DIRECTIONS: [(&str, &[&str]); 20] = [
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
     ("backup", &["fleet"]),
+    ("licence", &["fleet", "package"]),
     ("sim", &["fleet", "clock"]),
     ("boot", &["package", "slots"]),
     // Shares no code with the engine that it tests.
     ("callers", &[]),
-    ("manager", &["fleet", "clock", "wire", "edge", "package", "backup", "slots"]),
+    ("manager", &["fleet", "clock", "wire", "edge", "package", "backup", "licence", "slots"]),
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
     ("ctl", &["fleet", "edge", "package", "sim", "slots"]),
     ("demo", &["callers", "faultfs"]),
