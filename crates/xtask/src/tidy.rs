@@ -37,7 +37,7 @@ const DIRECTIONS: [(&str, &[&str]); 21] = [
     ("callers", &[]),
     ("manager", &["fleet", "clock", "wire", "edge", "package", "backup", "licence", "slots"]),
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
-    ("ctl", &["fleet", "edge", "package", "sim", "slots"]),
+    ("ctl", &["fleet", "edge", "package", "licence", "sim", "slots"]),
     ("demo", &["callers", "faultfs"]),
     ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
     ("xtask", &[]),

@@ -2,6 +2,7 @@
 //! `commands`.
 
 mod account;
+mod licence;
 mod local;
 mod platform;
 mod simulate;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueHint};
 use fleet::version::Release;
 
 pub(crate) use account::{AccountCommand, PasswordArgs};
+pub(crate) use licence::{LicenceCommand, SignArgs};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
 pub(crate) use simulate::{Clock, DayArg, LocationArg, SimulateArgs};
@@ -104,6 +106,9 @@ pub(crate) enum Command {
     /// Upgrade packages on this machine: make keys, build, inspect, verify.
     #[command(subcommand)]
     Package(PackageCommand),
+    /// Licences on this machine: sign and verify.
+    #[command(subcommand)]
+    Licence(LicenceCommand),
     /// The machine that a Management Node or a Conferencing Node runs on.
     #[command(subcommand)]
     Machine(MachineCommand),

@@ -5,6 +5,7 @@ mod account;
 mod confirm;
 mod connect;
 mod demo;
+mod licence;
 mod login;
 mod machine;
 mod node;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let Args { global, command } = args;
     match command {
         Command::Package(command) => package::run(&command, output(&global)),
+        Command::Licence(command) => licence::run(&command, output(&global)),
         Command::Machine(command) => machine::run(&command, output(&global)),
         Command::Simulate(args) => simulate::run(&global, &args),
         Command::Demo { arguments } => demo::run(&arguments),
