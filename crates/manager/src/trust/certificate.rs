@@ -210,7 +210,7 @@ fn is_taken(key: &PKey<Public>) -> bool {
 }
 
 /// The curve of a key, if it is one that is taken, as people call it.
-pub(super) fn curve<T: HasParams>(key: &PKey<T>) -> Option<&'static str> {
+pub(crate) fn curve<T: HasParams>(key: &PKey<T>) -> Option<&'static str> {
     match key.ec_key().ok()?.group().curve_name()? {
         Nid::X9_62_PRIME256V1 => Some("P-256"),
         Nid::SECP384R1 => Some("P-384"),
@@ -220,7 +220,7 @@ pub(super) fn curve<T: HasParams>(key: &PKey<T>) -> Option<&'static str> {
 }
 
 /// The kind and size of a key, for a fault.
-pub(super) fn described<T: HasPublic>(key: &PKey<T>) -> String {
+pub(crate) fn described<T: HasPublic>(key: &PKey<T>) -> String {
     let bits = key.bits();
     match key.id() {
         Id::RSA | Id::RSA_PSS => format!("an RSA key of {bits} bits"),

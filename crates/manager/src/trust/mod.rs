@@ -28,6 +28,7 @@ mod request;
 mod tests;
 
 pub use certificate::{Certificate, Kind, read_authorities, read_certificates};
+pub(crate) use certificate::{curve, described};
 pub use fault::{Fault, Field};
 pub use identity::{Given, Identity};
 pub use name::Subject;
