@@ -39,7 +39,7 @@ const DIRECTIONS: [(&str, &[&str]); 21] = [
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
     ("ctl", &["fleet", "edge", "package", "licence", "sim", "slots"]),
     ("demo", &["callers", "faultfs"]),
-    ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
+    ("fuzz", &["fleet", "wire", "package", "backup", "licence", "slots", "call", "manager", "node"]),
     ("xtask", &[]),
 ];
 
