@@ -39,6 +39,14 @@ pub(crate) enum Failure {
         /// Why.
         source: package::BuildError,
     },
+    /// A licence is refused or cannot be signed.
+    #[error("{what} is refused")]
+    Licence {
+        /// The file.
+        what: String,
+        /// Why.
+        source: licence::Refusal,
+    },
     /// Keys cannot be made, read or written.
     #[error(transparent)]
     Keys(#[from] package::KeyError),
@@ -104,7 +112,8 @@ impl Failure {
             Self::Profile(_) | Self::Io { .. } | Self::NotFound { .. } => Exit::Failure,
             Self::Toml { .. } | Self::Build { .. } => Exit::Failure,
             Self::Package { source: package::Refusal::Io { .. }, .. } => Exit::Failure,
-            Self::Package { .. } | Self::Declined { .. } => Exit::Refused,
+            Self::Licence { source: licence::Refusal::Key(_), .. } => Exit::Failure,
+            Self::Package { .. } | Self::Licence { .. } | Self::Declined { .. } => Exit::Refused,
             Self::Interrupted { .. } => Exit::Interrupted,
             Self::Keys(package::KeyError::Exists { .. }) => Exit::Refused,
             Self::Keys(_) => Exit::Failure,
@@ -127,6 +136,7 @@ impl Failure {
             | Self::Profile(_)
             | Self::Package { .. }
             | Self::Build { .. }
+            | Self::Licence { .. }
             | Self::Keys(_)
             | Self::Slots(_) => None,
         }

@@ -5,7 +5,6 @@
 //! this crate.
 //!
 //! In reading order: `target` is the table, `input` turns bytes into what a target needs, the rest is one target each.
-//! There is no target for backups, because there are no backups yet.
 
 mod input;
 mod scratch;
@@ -23,3 +22,8 @@ mod rest;
 mod store;
 
 mod machine;
+
+mod backup;
+mod certificates;
+mod licence;
+mod tokens;

@@ -1,6 +1,8 @@
 //! The table of fuzz targets, each with its longest input.
 
-use crate::{enrolment, machine, messages, package, rest, sip, sip_pure, store};
+use crate::{
+    backup, certificates, enrolment, licence, machine, messages, package, rest, sip, sip_pure, store, tokens,
+};
 
 /// A target.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +21,7 @@ pub struct Target {
 
 /// All targets. The longest inputs are a few times the largest real one, so that counts and lengths can
 /// grow past what is usual; the limits of the product on sizes have tests of their own.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 14] = [
     // An uploaded package; small ones are 5 KiB.
     Target {
         name: "package",
@@ -99,6 +101,38 @@ pub const TARGETS: [Target; 10] = [
         run: machine::run,
         seeds: machine::seeds,
         dictionary: machine::DICTIONARY,
+    },
+    // A leaf with its key and its issuer has 2 KB.
+    Target {
+        name: "certificates",
+        longest: 8 << 10,
+        run: certificates::run,
+        seeds: certificates::seeds,
+        dictionary: certificates::DICTIONARY,
+    },
+    // A small backup has 700 bytes, its archive 5 KB.
+    Target {
+        name: "backup",
+        longest: 16 << 10,
+        run: backup::run,
+        seeds: backup::seeds,
+        dictionary: backup::DICTIONARY,
+    },
+    // A licence of 700 bytes.
+    Target {
+        name: "licence",
+        longest: 4 << 10,
+        run: licence::run,
+        seeds: licence::seeds,
+        dictionary: licence::DICTIONARY,
+    },
+    // The claims of an assertion, 250 bytes.
+    Target {
+        name: "tokens",
+        longest: 4 << 10,
+        run: tokens::run,
+        seeds: tokens::seeds,
+        dictionary: tokens::DICTIONARY,
     },
 ];
 

@@ -62,6 +62,10 @@ replays! {
     requests_are_answered_or_refused: "rest",
     stores_are_opened_or_refused: "store",
     files_of_a_machine_are_parsed_or_refused: "machine",
+    certificates_are_read_or_refused: "certificates",
+    backups_are_read_or_refused: "backup",
+    licences_are_read_or_refused: "licence",
+    tokens_count_or_are_refused: "tokens",
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod registration;
 pub mod authority;
 pub mod gate;
 pub mod link;
+pub mod oauth;
+pub mod trust;
 
 pub mod context;
 mod policy;

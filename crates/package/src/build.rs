@@ -14,7 +14,7 @@ use crate::container::{END, entry_size, header, padding};
 use crate::entries::{MANIFEST_FILE, Role, SIGNATURE_FILE};
 use crate::files::{beside, sync_dir};
 use crate::hash;
-use crate::keys::{KeyError, SigningKey};
+use crate::keys::{KeyError, Signed, SigningKey};
 use crate::limits::{FORMAT, MAX_MANIFEST, MAX_UNPACKED, PIECE_SIZE, WINDOW_LOG};
 use crate::manifest::{File, Manifest, Mode, PRODUCT, Payload, Payloads, Protocols};
 use crate::refusal::{Refusal, at_most};
@@ -163,7 +163,7 @@ pub(crate) fn assemble(
     let bytes = manifest.to_bytes();
     at_most("the size of the manifest in bytes", bytes.len() as u64, MAX_MANIFEST)?;
     let comment = format!("pitlane {}, released {}", manifest.release(), manifest.released);
-    let signature = key.sign(&bytes, &comment)?;
+    let signature = key.sign_text(Signed::Package, &bytes, &comment)?;
     let scratch = Scratch([beside(out, ".partial")]);
     let [partial] = &scratch.0;
     let io = |source| BuildError::Output { file: out.into(), source };

@@ -42,8 +42,8 @@ pub use download::Download;
 pub use entries::{MANIFEST_FILE, Role, SIGNATURE_FILE};
 pub use extract::extract_payload;
 pub use keys::{
-    KeyError, KeyId, KeyPair, NoTrust, Passphrase, Protection, SigningKey, TRUST_DIR, TrustedKeys,
-    generate_kept_key, generate_key,
+    KeyError, KeyId, KeyPair, NoTrust, NotSigned, Passphrase, Protection, Signed, SigningKey, TRUST_DIR,
+    TrustedKeys, generate_kept_key, generate_key,
 };
 pub use limits::PIECE_SIZE;
 pub use manifest::{File, Manifest, Mode, Payload, Payloads, ProtocolRange, Protocols};

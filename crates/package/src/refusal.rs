@@ -9,6 +9,7 @@ use fleet::version::{Release, Sha256, Version};
 use jiff::civil::Date;
 
 use crate::entries::Role;
+use crate::keys::NotSigned;
 use crate::keys::id::KeyId;
 use crate::slot_path::SlotPath;
 
@@ -248,6 +249,16 @@ pub enum NotAdmitted {
         /// The day by the clock of the machine.
         today: Date,
     },
+}
+
+impl From<NotSigned> for Refusal {
+    fn from(refusal: NotSigned) -> Self {
+        match refusal {
+            NotSigned::Unreadable => Self::SignatureUnreadable,
+            NotSigned::UntrustedKey { key, trusted } => Self::UntrustedKey { key, trusted },
+            NotSigned::Wrong { key } => Self::SignatureWrong { key },
+        }
+    }
 }
 
 impl Refusal {

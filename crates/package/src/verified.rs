@@ -13,7 +13,7 @@ use crate::container::{self, BLOCK, END, describe, entry_size, header};
 use crate::entries::{MANIFEST_FILE, Role, SIGNATURE_FILE};
 use crate::files::{CHUNK, fill, open};
 use crate::hash;
-use crate::keys::{KeyId, TrustedKeys};
+use crate::keys::{KeyId, Signed, TrustedKeys};
 use crate::limits::{MAX_MANIFEST, MAX_SIGNATURE};
 use crate::manifest::{Manifest, Mode, Payload};
 use crate::refusal::{NotAdmitted, Refusal, at_most};
@@ -157,7 +157,7 @@ pub fn verify_manifest(manifest: &[u8], signature: &[u8], keys: &TrustedKeys) ->
     at_most("the size of the manifest in bytes", manifest.len() as u64, MAX_MANIFEST)?;
     at_most("the size of the signature in bytes", signature.len() as u64, MAX_SIGNATURE)?;
     let signature_text = std::str::from_utf8(signature).map_err(|_| Refusal::SignatureUnreadable)?;
-    let key = keys.check(manifest, signature_text)?;
+    let key = keys.verify(Signed::Package, manifest, signature_text)?;
     Ok(Verified {
         manifest: Manifest::parse(manifest)?,
         hash: hash::sha256(manifest),

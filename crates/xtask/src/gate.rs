@@ -26,10 +26,10 @@ const NOT_QUICK: [&str; 8] = [
     // Root and /dev/fuse, or namespaces.
     "package(faultfs)",
     "package(boot) & (binary(power_cut) | test(machine_that_executes_no_memory))",
-    // minisign.
-    "package(package) & test(stock_tool)",
     // schemathesis.
     "package(manager) & binary(openapi)",
+    // minisign, OpenSSL's command line and age.
+    "(package(package) | package(manager) | package(backup) | package(licence)) & test(stock)",
     // SIPp, and real calls, which take their time.
     "(package(call) | package(callers) | package(node)) & kind(test)",
     // Many seeds and all small worlds.

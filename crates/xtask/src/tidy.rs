@@ -18,7 +18,7 @@ const LINES: usize = 600;
 const MARKERS: [&str; 4] = ["TODO", "FIXME", "XXX", "#[ignore"];
 
 /// Which of our crates each crate may depend on.
-const DIRECTIONS: [(&str, &[&str]); 19] = [
+const DIRECTIONS: [(&str, &[&str]); 21] = [
     ("fleet", &[]),
     ("slots", &[]),
     ("sip", &[]),
@@ -29,15 +29,17 @@ const DIRECTIONS: [(&str, &[&str]); 19] = [
     ("edge", &[]),
     ("wire", &["fleet"]),
     ("package", &["fleet"]),
+    ("backup", &["fleet"]),
+    ("licence", &["fleet", "package"]),
     ("sim", &["fleet", "clock"]),
     ("boot", &["package", "slots"]),
     // Shares no code with the engine that it tests.
     ("callers", &[]),
-    ("manager", &["fleet", "clock", "wire", "edge", "package", "slots"]),
+    ("manager", &["fleet", "clock", "wire", "edge", "package", "backup", "licence", "slots"]),
     ("node", &["fleet", "clock", "wire", "edge", "package", "slots", "call"]),
-    ("ctl", &["fleet", "edge", "package", "sim", "slots"]),
+    ("ctl", &["fleet", "edge", "package", "licence", "sim", "slots"]),
     ("demo", &["callers", "faultfs"]),
-    ("fuzz", &["fleet", "wire", "package", "slots", "call", "manager", "node"]),
+    ("fuzz", &["fleet", "wire", "package", "backup", "licence", "slots", "call", "manager", "node"]),
     ("xtask", &[]),
 ];
 

@@ -17,13 +17,16 @@ const FOR_BUILDS: [Tool; 3] = [
 ];
 
 /// What the tests need besides.
-const FOR_TESTS: [Tool; 10] = [
+const FOR_TESTS: [Tool; 12] = [
     ("sipp", "sip-tester"),
     ("sipsak", "sipsak"),
     ("baresip", "baresip"),
     ("linphonec", "linphone-cli"),
     (PROXY, "kamailio"),
     ("minisign", "minisign"),
+    // Certificates and backups are compared with those of the stock tools.
+    ("openssl", "openssl"),
+    ("age", "age"),
     // Network namespaces, virtual links and their limits for tests.
     ("ip", "iproute2"),
     // The shipped units under systemd.

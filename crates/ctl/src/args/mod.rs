@@ -3,6 +3,7 @@
 
 mod account;
 mod config;
+mod licence;
 mod local;
 mod platform;
 mod simulate;
@@ -15,6 +16,7 @@ use fleet::version::Release;
 
 pub(crate) use account::{AccountCommand, PasswordArgs};
 pub(crate) use config::{ConfigCommand, LogArgs};
+pub(crate) use licence::{LicenceCommand, SignArgs};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
 pub(crate) use simulate::{Clock, DayArg, LocationArg, SimulateArgs};
@@ -114,6 +116,9 @@ pub(crate) enum Command {
     /// Upgrade packages on this machine: make keys, build, inspect, verify.
     #[command(subcommand)]
     Package(PackageCommand),
+    /// Licences on this machine: sign and verify.
+    #[command(subcommand)]
+    Licence(LicenceCommand),
     /// The machine that a Management Node or a Conferencing Node runs on.
     #[command(subcommand)]
     Machine(MachineCommand),

@@ -7,6 +7,7 @@ mod confirm;
 mod connect;
 mod demo;
 mod log;
+mod licence;
 mod login;
 mod machine;
 mod node;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let Args { global, command } = args;
     match command {
         Command::Package(command) => package::run(&command, output(&global)),
+        Command::Licence(command) => licence::run(&command, output(&global)),
         Command::Machine(command) => machine::run(&command, output(&global)),
         Command::Simulate(args) => simulate::run(&global, &args),
         Command::Demo { arguments } => demo::run(&arguments),

@@ -2,7 +2,7 @@
 //! the Management Node is not needed.
 
 mod head;
-mod passphrase;
+pub(super) mod passphrase;
 mod spec;
 
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod account;
 mod answers;
 mod config;
+mod licence;
 mod local;
 mod platform;
 mod server;

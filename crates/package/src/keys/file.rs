@@ -1,14 +1,10 @@
-//! Key files in minisign's format: their errors, the limited read, and the fixed comment of every signature.
+//! Key files in minisign's format: their errors, and the limited read.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::limits::{MAX_KEY_FILE, MAX_KEYS, MAX_PASSPHRASE, MIN_PASSPHRASE};
-
-/// The untrusted comment of every signature. It is the one line that minisign does not sign, so it
-/// is fixed: no change in a package goes unnoticed.
-pub(super) const UNTRUSTED: &str = "untrusted comment: signature of a Pitlane upgrade package";
 
 /// Why keys cannot be made, read or written.
 #[derive(Debug, thiserror::Error)]

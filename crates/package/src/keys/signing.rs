@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::file::{KeyError, UNTRUSTED, read_small};
+use super::file::{KeyError, read_small};
 use super::id::KeyId;
+use super::signature::Signed;
 use super::trusted::TrustedKeys;
 use crate::limits::{MAX_PASSPHRASE, MIN_PASSPHRASE};
 
@@ -106,10 +107,15 @@ impl SigningKey {
         KeyId(self.public.keynum().iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// The text of the signature entry for a manifest.
-    pub(crate) fn sign(&self, manifest: &[u8], trusted_comment: &str) -> Result<String, KeyError> {
-        let untrusted = UNTRUSTED.trim_start_matches("untrusted comment: ");
-        minisign::sign(Some(&self.public), &self.secret, manifest, Some(trusted_comment), Some(untrusted))
+    /// The text of the signature of a text. The trusted comment is signed with it.
+    ///
+    /// # Errors
+    /// [`KeyError::Comment`] when the trusted comment is more than one line, [`KeyError::Minisign`] when it fails.
+    pub fn sign_text(&self, what: Signed, text: &[u8], trusted_comment: &str) -> Result<String, KeyError> {
+        if trusted_comment.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(KeyError::Comment);
+        }
+        minisign::sign(Some(&self.public), &self.secret, text, Some(trusted_comment), Some(what.comment()))
             .map(minisign::SignatureBox::into_string)
             .map_err(KeyError::Minisign)
     }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::file::{KeyError, UNTRUSTED, read_small};
+use super::file::{KeyError, read_small};
 use super::id::KeyId;
+use super::signature::{NotSigned, Signed, signer};
 use crate::limits::MAX_KEYS;
-use crate::refusal::Refusal;
 
 /// The directory with the public keys that a machine trusts, below the root directory of the machine.
 pub const TRUST_DIR: &str = "trust";
@@ -90,19 +90,21 @@ impl TrustedKeys {
         self.keys.iter().map(|trusted| trusted.id).collect()
     }
 
-    /// Checks the signature of a manifest.
-    pub(crate) fn check(&self, manifest: &[u8], signature: &str) -> Result<KeyId, Refusal> {
-        let key = signer(signature).ok_or(Refusal::SignatureUnreadable)?;
-        let parsed =
-            minisign_verify::Signature::decode(signature).map_err(|_| Refusal::SignatureUnreadable)?;
+    /// Verifies the signature of a text, and returns the key that has signed it.
+    ///
+    /// # Errors
+    /// The signature is not in our form, by another key, or not of this text.
+    pub fn verify(&self, what: Signed, text: &[u8], signature: &str) -> Result<KeyId, NotSigned> {
+        let key = signer(what, signature).ok_or(NotSigned::Unreadable)?;
+        let parsed = minisign_verify::Signature::decode(signature).map_err(|_| NotSigned::Unreadable)?;
         let candidates: Vec<&TrustedKey> = self.keys.iter().filter(|trusted| trusted.id == key).collect();
         if candidates.is_empty() {
-            return Err(Refusal::UntrustedKey { key, trusted: self.ids() });
+            return Err(NotSigned::UntrustedKey { key, trusted: self.ids() });
         }
-        if candidates.iter().any(|trusted| trusted.key.verify(manifest, &parsed, false).is_ok()) {
+        if candidates.iter().any(|trusted| trusted.key.verify(text, &parsed, false).is_ok()) {
             Ok(key)
         } else {
-            Err(Refusal::SignatureWrong { key })
+            Err(NotSigned::Wrong { key })
         }
     }
 }
@@ -111,18 +113,4 @@ fn load_one(file: &Path) -> Result<TrustedKey, KeyError> {
     let text = read_small(file)?;
     TrustedKey::parse(&text)
         .ok_or_else(|| KeyError::NotAKey { file: file.into(), kind: "a minisign public key" })
-}
-
-/// The key that a signature names, if the signature has exactly our form: four lines, each with its
-/// line end, the first one fixed, strict base64. Only this form is accepted, so that there is one
-/// way to write a signature and no byte of it can be changed unnoticed.
-fn signer(signature: &str) -> Option<KeyId> {
-    let lines: Vec<&str> = signature.strip_suffix('\n')?.split('\n').collect();
-    let [untrusted, first, trusted, second] = lines.as_slice() else { return None };
-    let printable = !trusted.chars().any(|c| c.is_control() && c != '\t');
-    if *untrusted != UNTRUSTED || !trusted.starts_with("trusted comment: ") || !printable {
-        return None;
-    }
-    STANDARD.decode(second).ok()?;
-    KeyId::within(&STANDARD.decode(first).ok()?)
 }

@@ -12,7 +12,7 @@ fn forge(change: &dyn Fn(&mut Value)) -> Result<Verified, Refusal> {
     let mut manifest: Value = serde_json::from_slice(kit.build().1.manifest_bytes()).unwrap();
     change(&mut manifest);
     let bytes = serde_json::to_vec_pretty(&manifest).unwrap();
-    let signature = kit.key.sign(&bytes, "forged").unwrap();
+    let signature = kit.key.sign_text(Signed::Package, &bytes, "forged").unwrap();
     verify_manifest(&bytes, signature.as_bytes(), &kit.trusted)
 }
 

@@ -164,6 +164,17 @@ fn signature_written_in_any_other_way_is_refused() {
 fn tab_in_the_signed_comment_is_accepted() {
     let kit = Kit::small();
     let (_, built) = kit.build();
-    let signature = kit.key.sign(built.manifest_bytes(), "pitlane\t34.1").unwrap();
+    let signature = kit.key.sign_text(Signed::Package, built.manifest_bytes(), "pitlane\t34.1").unwrap();
     verify_manifest(built.manifest_bytes(), signature.as_bytes(), &kit.trusted).unwrap();
+}
+
+#[test]
+fn signature_is_of_one_kind_of_text_and_its_comment_is_one_line() {
+    let kit = Kit::small();
+    let signature = kit.key.sign_text(Signed::Licence, b"text", "id").unwrap();
+    assert_eq!(kit.trusted.verify(Signed::Licence, b"text", &signature), Ok(kit.key.id()));
+    assert_eq!(kit.trusted.verify(Signed::Package, b"text", &signature), Err(NotSigned::Unreadable));
+    let key = kit.key.id();
+    assert_eq!(kit.trusted.verify(Signed::Licence, b"other", &signature), Err(NotSigned::Wrong { key }));
+    assert!(matches!(kit.key.sign_text(Signed::Licence, b"text", "a\nb"), Err(KeyError::Comment)));
 }

@@ -34,7 +34,7 @@ pub(super) fn of_a_new_key(args: &ProtectionArgs) -> Result<Protection, Failure>
 ///
 /// # Errors
 /// The key or its passphrase is wrong or cannot be read.
-pub(super) fn open(key: &Path, passphrase_file: Option<&Path>) -> Result<SigningKey, Failure> {
+pub(in crate::commands) fn open(key: &Path, passphrase_file: Option<&Path>) -> Result<SigningKey, Failure> {
     if !SigningKey::is_protected(key)? {
         return Ok(SigningKey::load(key)?);
     }

@@ -1,0 +1,38 @@
+//! Arguments of `pitlane licence`, which works on files of this machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+/// Commands about licences.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LicenceCommand {
+    /// Signs a licence and verifies it. Its key is made by `pitlane package keygen`, and is not that of the packages.
+    Sign(SignArgs),
+    /// Verifies a licence and shows what it says.
+    Verify {
+        /// The licence.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The directory of the public keys whose licences are accepted.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        trust: PathBuf,
+    },
+}
+
+/// A licence to sign.
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// What it says, in TOML.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) spec: PathBuf,
+    /// The publisher's secret key for licences.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: PathBuf,
+    /// A file whose first line is the passphrase of the key. Without it, it is asked for on the terminal.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The licence file to write. One that is there is not replaced.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+}
