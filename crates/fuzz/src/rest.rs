@@ -186,6 +186,7 @@ async fn checked(answer: Response<Body>) -> Value {
 const EMPTY: &str = "
 DELETE FROM conference_alias; DELETE FROM conference; DELETE FROM worker_vm; DELETE FROM system_location;
 DELETE FROM upload; DELETE FROM package; DELETE FROM enrolment; DELETE FROM journal; DELETE FROM audit;
+DELETE FROM oauth2_client;
 DELETE FROM account; DELETE FROM role; INSERT INTO role SELECT * FROM role_kept;
 INSERT INTO account SELECT * FROM account_kept; DELETE FROM sqlite_sequence;
 ";
@@ -258,6 +259,7 @@ async fn serve(root: &Path) -> (Committer, Router) {
         nodes,
         name: "manager".into(),
         requests_per_minute: 0,
+        token_urls: manager::oauth::Audiences::of(["manager.example"], 443),
         refusals: manager::link::Refusals::default(),
     });
     (committer, router)

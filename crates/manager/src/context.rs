@@ -6,6 +6,7 @@ use crate::driver::Committer;
 use crate::enrolment::NodeAccess;
 use crate::layout::Layout;
 use crate::link::Refusals;
+use crate::oauth::Audiences;
 
 /// Everything that a request to the management API may need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Context {
     pub name: String,
     /// How many requests to the management API are answered in a minute; 0 is without a limit.
     pub requests_per_minute: u32,
+    /// How OAuth2 clients may name this Management Node in their assertions.
+    pub token_urls: Audiences,
     /// The refusals of the nodes' listener.
     pub refusals: Refusals,
 }

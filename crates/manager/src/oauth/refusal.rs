@@ -67,7 +67,7 @@ impl Refusal {
 
 impl Why {
     /// The refusal for this reason: the client is in question, or its assertion.
-    pub(super) fn refusal(self) -> Refusal {
+    pub(crate) fn refusal(self) -> Refusal {
         match self {
             Self::UnknownClient | Self::OtherClient | Self::OtherAudience => Refusal::InvalidClient(self),
             Self::Form | Self::Signature | Self::Expired | Self::TooLong | Self::NotYet | Self::Used => {

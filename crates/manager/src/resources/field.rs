@@ -337,6 +337,11 @@ impl Field {
         Self { access: Access::Secret, ..self }
     }
 
+    /// The same as a field that always has its initial value.
+    pub(crate) const fn nowhere(self) -> Self {
+        Self { place: Place::Nowhere, ..self }
+    }
+
     /// The same as a secret that is accepted and not stored, because nothing here needs it.
     pub(crate) const fn dropped(self) -> Self {
         Self { access: Access::Secret, place: Place::Nowhere, ..self }

@@ -52,6 +52,8 @@ pub(crate) struct Resource {
 pub(crate) enum Key {
     /// A number, which is its field `id`.
     Number,
+    /// A UUID, which is its field `id`.
+    Uuid,
     /// The text in one of its fields.
     Field(&'static str),
 }
@@ -87,6 +89,10 @@ pub(crate) enum Area {
     History,
     /// What can be asked for one's own account.
     CommandAccount,
+    /// What can be asked of conferences.
+    CommandConference,
+    /// What can be asked of participants.
+    CommandParticipant,
     /// What can be asked of the platform.
     CommandPlatform,
 }
@@ -126,6 +132,8 @@ pub(crate) enum Created {
     Empty,
     /// The enrolment file of a Conferencing Node.
     EnrolmentFile,
+    /// The client with its private key, which is given only this once.
+    OAuthClient,
 }
 
 /// What can be asked of an object with a POST to a path below it.
@@ -196,8 +204,15 @@ impl Resource {
 
 impl Area {
     /// Every part.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Configuration, Self::Status, Self::History, Self::CommandAccount, Self::CommandPlatform];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Configuration,
+        Self::Status,
+        Self::History,
+        Self::CommandAccount,
+        Self::CommandConference,
+        Self::CommandParticipant,
+        Self::CommandPlatform,
+    ];
 
     /// The path of its directory.
     pub(crate) const fn path(self) -> &'static str {
@@ -206,6 +221,8 @@ impl Area {
             Self::Status => "/api/admin/status/v1/",
             Self::History => "/api/admin/history/v1/",
             Self::CommandAccount => "/api/admin/command/v1/account/",
+            Self::CommandConference => "/api/admin/command/v1/conference/",
+            Self::CommandParticipant => "/api/admin/command/v1/participant/",
             Self::CommandPlatform => "/api/admin/command/v1/platform/",
         }
     }

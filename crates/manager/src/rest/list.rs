@@ -4,9 +4,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use serde_json::{Value, json};
 
 use super::error::{Kind, Refusal};
-use crate::resources::Resource;
 use crate::resources::filter::{Named, order};
 use crate::resources::query::{self, BadQuery};
+use crate::resources::typed::Type;
+use crate::resources::{Key, Resource};
 
 /// Everything but the unreserved characters of RFC 3986 section 2.3. A form would write a space as `+`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -17,7 +18,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The query names a field or an operator that the resource does not have.
 pub(crate) fn page(of: &Resource, pairs: &[(String, String)], objects: Vec<Value>) -> Result<Value, Refusal> {
     let filtered = of.fields.iter().filter(|field| field.filtered);
-    let named: Vec<Named> = filtered.map(|field| (field.name, field.queried_as())).collect();
+    let id = (of.key == Key::Uuid).then_some(("id", Type::Text));
+    let named: Vec<Named> = filtered.map(|field| (field.name, field.queried_as())).chain(id).collect();
     selected(&of.path(), &named, pairs, objects)
 }
 
@@ -73,7 +75,6 @@ fn escaped(text: &str) -> PercentEncode<'_> {
 mod tests {
     use super::*;
     use crate::resources::query::LARGEST_LIMIT;
-    use crate::resources::typed::Type;
 
     const FIELDS: &[Named] = &[("name", Type::Text), ("size", Type::Number)];
 

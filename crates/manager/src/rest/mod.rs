@@ -6,6 +6,7 @@
 
 mod error;
 mod list;
+mod oauth;
 mod request;
 
 mod auth;
@@ -59,6 +60,8 @@ struct Inner {
     context: Context,
     logins: auth::Logins,
     request_limit: request_limit::RequestLimit,
+    /// The assertions of OAuth2 clients that were used.
+    replays: parking_lot::Mutex<crate::oauth::Replays>,
     upload_locks: upload_store::UploadLocks,
     /// Held while an upload is admitted.
     creating: Mutex<()>,
@@ -79,7 +82,15 @@ impl Api {
         let (logins, upload_locks) = (auth::Logins::new(), upload_store::UploadLocks::default());
         let (creating, packages) = (Mutex::default(), Mutex::default());
         let request_limit = request_limit::RequestLimit::new(context.requests_per_minute);
-        Self(Arc::new(Inner { context, logins, request_limit, upload_locks, creating, packages }))
+        Self(Arc::new(Inner {
+            context,
+            logins,
+            request_limit,
+            replays: parking_lot::Mutex::default(),
+            upload_locks,
+            creating,
+            packages,
+        }))
     }
 
     fn committer(&self) -> &crate::driver::Committer {

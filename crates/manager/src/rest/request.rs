@@ -128,14 +128,21 @@ fn too_large() -> Refusal {
     )
 }
 
+/// The pairs of a form-encoded body, in order.
+pub(crate) async fn read_form(request: Request) -> Result<Vec<(String, String)>, Refusal> {
+    pairs(&to_bytes(request.into_body(), BODY_BYTES).await.map_err(|_| too_large())?)
+}
+
 fn form(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    Ok(pairs(bytes)?.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
+}
+
+fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     let text = std::str::from_utf8(bytes).ok();
     let uri = text.and_then(|text| format!("/?{text}").parse().ok());
     let pairs = uri.and_then(|uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
-    let Some(Query(pairs)) = pairs else {
-        return Err(malformed("the form in the body cannot be read", "send the fields as JSON"));
-    };
-    Ok(pairs.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
+    let hint = "send the fields as field=value&field=value";
+    pairs.map(|Query(pairs)| pairs).ok_or_else(|| malformed("the form in the body cannot be read", hint))
 }
 
 /// Whether the body is of this media type.

@@ -14,11 +14,12 @@ use super::engine::Requester;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
-use super::{Api, access, accounts, device};
+use super::{Api, access, accounts, device, oauth};
 use super::{engine, history, package_upload, status, upgrade_package, upgrade_start};
 use crate::context::Context;
 use crate::link::ConnectionHandle;
 use crate::resources::{ALL, Served};
+use crate::store::accounts::Account;
 
 /// The router of the management API. Each request carries the peer's address as `ConnectInfo<SocketAddr>`;
 /// without it the address is unspecified.
@@ -41,8 +42,9 @@ pub fn router(context: Context) -> Router {
         .layer(from_fn(complete_changes))
         .layer(from_fn_with_state(api.clone(), authenticated))
         .layer(CsrfLayer::new().with_rejection_response(|_| cross_site().into_response()))
-        .with_state(api);
-    let routes = Router::new().merge(both("/admin/login/", get(ready))).merge(routes).layer(from_fn(headers));
+        .with_state(api.clone());
+    let open = Router::new().merge(both("/admin/login/", get(ready))).merge(oauth::routes()).with_state(api);
+    let routes = Router::new().merge(open).merge(routes).layer(from_fn(headers));
     // A layer of the router that has the routes would come after the path is looked up.
     Router::new().fallback_service(routes).layer(from_fn(one_slash))
 }
@@ -69,30 +71,42 @@ async fn one_slash(mut request: Request, next: Next) -> Response {
 
 /// Passes a request on when its credentials are right, with the account noted on it. A client without a
 /// device token is given one with the answer.
-async fn authenticated(
-    State(api): State<Api>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Refusal> {
+async fn authenticated(State(api): State<Api>, request: Request, next: Next) -> Result<Response, Refusal> {
+    if let Some(token) = oauth::bearer(request.headers()) {
+        let (client, account) = oauth::owner(&api, token).await?;
+        return admitted(&api, request, next, client, &account).await;
+    }
     let credentials = Credentials::of(request.headers())?;
     let Source(source) = Source::of(request.extensions());
     let account = accounts::find(api.committer().store(), credentials.user.clone()).await?;
     let hash = account.as_ref().map(|account| account.password.clone());
     let logged_in = api.logins.check(&credentials, hash, source).await?;
-    if let Some(handle) = request.extensions().get::<ConnectionHandle>() {
-        handle.set_logged_in();
-    }
     // Without an account no password is right.
     let account = account.ok_or_else(super::auth::unauthenticated)?;
-    access::permit(&credentials.user, &account, request.method(), request.uri().path())?;
-    api.request_limit.count(api.committer().now())?;
-    request.extensions_mut().insert(AuthenticatedUser(credentials.user.clone()));
-    request.extensions_mut().insert(Requester { account: credentials.user, source });
-    let mut response = next.run(request).await;
+    let mut response = admitted(&api, request, next, credentials.user, &account).await?;
     if let Some(cookie) = logged_in.token.and_then(|token| device::cookie(&token)) {
         response.headers_mut().entry(header::SET_COOKIE).or_insert(cookie);
     }
     Ok(response)
+}
+
+/// Passes a request on when its account may make it.
+async fn admitted(
+    api: &Api,
+    mut request: Request,
+    next: Next,
+    account: String,
+    permissions: &Account,
+) -> Result<Response, Refusal> {
+    if let Some(handle) = request.extensions().get::<ConnectionHandle>() {
+        handle.set_logged_in();
+    }
+    access::permit(&account, permissions, request.method(), request.uri().path())?;
+    api.request_limit.count(api.committer().now())?;
+    let Source(source) = Source::of(request.extensions());
+    request.extensions_mut().insert(AuthenticatedUser(account.clone()));
+    request.extensions_mut().insert(Requester { account, source });
+    Ok(next.run(request).await)
 }
 
 /// Completes a change that has begun, whether or not its sender still waits.

@@ -20,6 +20,7 @@ use crate::enrolment::NodeAccess;
 use crate::first_password;
 use crate::gate::{Gate, GateState};
 use crate::link::{self, Link, Slowdown, Timing};
+use crate::oauth::Audiences;
 use crate::own_machine::OwnMachine;
 use crate::presence::Presence;
 use crate::settings::Settings;
@@ -112,6 +113,10 @@ impl Prepared {
             },
             name: self.settings.names.first().cloned().unwrap_or_default(),
             requests_per_minute: self.settings.requests_per_minute,
+            token_urls: Audiences::of(
+                self.settings.names.iter().map(String::as_str),
+                self.listeners.people().port(),
+            ),
             refusals: self.listeners.refusals().clone(),
         }
     }

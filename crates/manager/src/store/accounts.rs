@@ -50,12 +50,19 @@ pub(crate) fn find(connection: &Connection, name: &str) -> Result<Option<Account
                WHERE account.name = ?1 AND coalesce(account.body ->> 'is_active', 1)";
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?));
     let found = connection.prepare_cached(sql)?.query_row([name], row).optional()?;
-    let account = |(password, permissions): (String, Option<String>)| {
-        let ids: Vec<i64> = serde_json::from_str(permissions.as_deref().unwrap_or("[]"))?;
-        let given = Permission::ALL.into_iter().filter(|permission| ids.contains(&permission.id()));
-        Ok(Account { password, permissions: given.collect() })
+    let account = |(password, ids): (String, Option<String>)| {
+        Ok(Account { password, permissions: permissions(ids.as_deref().unwrap_or("[]"))? })
     };
     found.map(account).transpose()
+}
+
+/// The permissions of a role, from the JSON of their numbers.
+///
+/// # Errors
+/// It is no list of numbers.
+pub(super) fn permissions(ids: &str) -> Result<BTreeSet<Permission>, StoreError> {
+    let ids: Vec<i64> = serde_json::from_str(ids)?;
+    Ok(Permission::ALL.into_iter().filter(|permission| ids.contains(&permission.id())).collect())
 }
 
 /// Replaces the hash of a password, if the one that was checked is still stored.

@@ -7,6 +7,19 @@ use rusqlite::{Connection, Row};
 
 use super::StoreError;
 
+/// The address of each node, and the name of its system location.
+///
+/// # Errors
+/// The database reports an error.
+pub(crate) fn places(connection: &Connection) -> Result<BTreeMap<NodeId, (String, String)>, StoreError> {
+    let sql =
+        "SELECT worker_vm.id, coalesce(worker_vm.body ->> 'address', ''), coalesce(system_location.name, '')
+               FROM worker_vm LEFT JOIN system_location ON system_location.id = worker_vm.system_location";
+    let mut statement = connection.prepare_cached(sql)?;
+    let place = |row: &Row<'_>| Ok((NodeId(row.get(0)?), (row.get(1)?, row.get(2)?)));
+    Ok(statement.query_map([], place)?.collect::<Result<_, _>>()?)
+}
+
 /// The name of each node's system location.
 ///
 /// # Errors

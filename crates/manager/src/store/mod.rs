@@ -12,6 +12,7 @@ mod file;
 mod journal;
 pub(crate) mod locations;
 pub mod node_boot;
+pub(crate) mod oauth;
 pub(crate) mod objects;
 pub(crate) mod packages;
 mod reader;

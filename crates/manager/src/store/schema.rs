@@ -19,6 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { title: "the registration that each certificate belongs to", sql: REGISTRATION },
     Migration { title: "all fields of nodes, locations and rooms", sql: FIELDS },
     Migration { title: "roles of accounts, and who changed what", sql: ROLES },
+    Migration { title: "clients that log in with an assertion", sql: OAUTH2_CLIENTS },
 ];
 
 /// The state of the core. `body` is the JSON of its own types.
@@ -180,4 +181,18 @@ INSERT INTO account (name, password, role) SELECT name, password_hash, 1 FROM ac
 DROP TABLE account_before;
 CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX audit_time ON audit (time);
+";
+
+/// Release 34.1 has clients that prove who they are with a key of their own, of which the public half is kept.
+const OAUTH2_CLIENTS: &str = "
+CREATE TABLE oauth2_client (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    client_name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    client_id TEXT UNIQUE,
+    role INTEGER NOT NULL REFERENCES role (id),
+    algorithm TEXT,
+    public_key BLOB,
+    token_key BLOB,
+    body TEXT NOT NULL DEFAULT '{}'
+);
 ";

@@ -1,5 +1,7 @@
 //! What can be asked of the platform: each is a path to which a request is sent with POST.
 
+pub(crate) mod calls;
+
 use super::{Area, Field, Initial, Permission, Resource, Served, Shape, Verb};
 
 const fn command(area: Area, name: &'static str) -> Resource {

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod conference;
 pub(crate) mod conference_alias;
+pub(crate) mod oauth2_client;
 pub(crate) mod permission;
 pub(crate) mod role;
 pub(crate) mod system_location;

@@ -6,6 +6,7 @@
 mod accounts;
 mod audit;
 mod children;
+mod clients;
 mod nodes;
 mod openapi;
 mod page;

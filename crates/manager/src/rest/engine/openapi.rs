@@ -166,7 +166,7 @@ fn action_of(of: &Resource) -> Value {
 fn key(of: &Resource) -> Value {
     let schema = match of.key {
         Key::Number => json!({"type": "integer", "minimum": 1, "examples": [1]}),
-        Key::Field(_) => json!({"type": "string"}),
+        Key::Uuid | Key::Field(_) => json!({"type": "string"}),
     };
     json!({"name": "key", "in": "path", "required": true, "schema": schema})
 }
@@ -228,6 +228,11 @@ fn created(of: &Resource) -> Value {
         (Served::Table | Served::Rows(_), Created::Empty) => {
             responses("201", "It is made; its URI is in Location.", None)
         }
+        (Served::Table | Served::Rows(_), Created::OAuthClient) => responses(
+            "201",
+            "It is made; with its private key.",
+            Some(json!({"$ref": reference(&component(of))})),
+        ),
         (Served::Table | Served::Rows(_), Created::EnrolmentFile) => responses_as(
             "201",
             "It is made; its enrolment file.",
@@ -260,9 +265,12 @@ fn refused() -> Value {
 fn shown(of: &Resource) -> Value {
     let mut properties: Map<String, Value> =
         of.fields.iter().map(|field| (field.name.to_string(), described(field, shown_type(field)))).collect();
-    if of.key == Key::Number {
-        properties.insert("id".into(), json!({"type": "integer"}));
-    }
+    let id = match of.key {
+        Key::Number => Some("integer"),
+        Key::Uuid => Some("string"),
+        Key::Field(_) => None,
+    };
+    properties.extend(id.map(|id| ("id".to_string(), json!({"type": id}))));
     properties.insert("resource_uri".into(), json!({"type": "string"}));
     let required: Vec<String> = properties.keys().cloned().collect();
     json!({"type": "object", "description": of.help, "required": required, "properties": properties})

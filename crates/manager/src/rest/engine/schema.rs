@@ -21,8 +21,8 @@ pub(super) fn directory(area: Area) -> Value {
 /// The description of a resource.
 pub(super) fn schema(of: &Resource) -> Value {
     let mut fields: Map<String, Value> = Map::new();
-    if of.key == Key::Number && of.detail.contains(&Verb::Get) {
-        fields.insert(ID.name.into(), described(&ID));
+    if of.detail.contains(&Verb::Get) {
+        fields.extend(id(of).map(|id| (ID.name.to_string(), id)));
     }
     fields.extend(of.fields.iter().map(|field| (field.name.to_string(), described(field))));
     if of.detail.contains(&Verb::Get) {
@@ -42,6 +42,17 @@ pub(super) fn schema(of: &Resource) -> Value {
         "filtering": filtering,
         "ordering": ordering,
     })
+}
+
+/// The field `id`, if objects have one.
+fn id(of: &Resource) -> Option<Value> {
+    let mut number = described(&ID);
+    match of.key {
+        Key::Number => {}
+        Key::Uuid => number["type"] = "string".into(),
+        Key::Field(_) => return None,
+    }
+    Some(number)
 }
 
 /// The methods of an object. The compatible API names POST there when the list has it, and tools take from it whether

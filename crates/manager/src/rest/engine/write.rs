@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::audit::{self, Requester};
 use super::children::{self, Wanted};
 use super::read::ids_of;
-use super::{accounts, nodes, respond, rooms};
+use super::{accounts, clients, nodes, respond, rooms};
 use crate::resources::configuration::worker_vm;
 use crate::resources::draft::{draft, id_of};
 use crate::resources::query::{self, LARGEST_LIMIT};
@@ -93,6 +93,7 @@ pub(super) async fn create(
             let (id, name, token) = perform(api, by, of, create).await?;
             Ok(respond::enrolment_file(api, id, &name, token))
         }
+        Created::OAuthClient => clients::create(api, by, of, body).await,
     }
 }
 
@@ -275,7 +276,7 @@ pub(super) fn milliseconds(api: &Api) -> i64 {
 }
 
 /// Writes in a transaction, with what has to follow from the changes.
-async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreError> + Send + 'static>(
+pub(super) async fn perform<T: Send + 'static, E: From<Refusal> + From<StoreError> + Send + 'static>(
     api: &Api,
     by: Requester,
     of: &'static Resource,
@@ -327,7 +328,7 @@ impl Step {
 
 impl Change {
     /// The object as it is, or was before it was deleted.
-    fn object(&self) -> &Object {
+    pub(super) fn object(&self) -> &Object {
         match self {
             Self::Created(object)
             | Self::Changed { from: _, to: object, children: _ }
@@ -346,7 +347,8 @@ impl Writing<'_> {
         }
     }
 
-    fn create(&self, of: &'static Resource, body: &Map<String, Value>) -> Result<Change, Refusal> {
+    /// Creates an object.
+    pub(super) fn create(&self, of: &'static Resource, body: &Map<String, Value>) -> Result<Change, Refusal> {
         if objects::count(self.tx, of)? >= of.most {
             return Err(full(of));
         }

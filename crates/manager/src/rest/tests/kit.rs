@@ -286,6 +286,7 @@ fn router(committer: &Committer, layout: &Layout, refusals: &Refusals) -> Router
         nodes,
         name: "manager".into(),
         requests_per_minute: 0,
+        token_urls: crate::oauth::Audiences::of(["manager.example"], 443),
         refusals,
     })
 }

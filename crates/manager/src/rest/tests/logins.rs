@@ -45,7 +45,7 @@ async fn without_the_right_password_there_is_a_challenge_and_nothing_else() {
     let wrong = basic("admin", "wrong");
     let nobody = basic("nobody", "wrong");
     let mut bodies = Vec::new();
-    for authorization in [None, Some(wrong.as_str()), Some(nobody.as_str()), Some("Bearer x")] {
+    for authorization in [None, Some(wrong.as_str()), Some(nobody.as_str()), Some("Digest x")] {
         let answer = with(&kit, authorization).await;
         assert_eq!(answer.status, 401);
         assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));

@@ -10,4 +10,5 @@ mod logins;
 mod nodes;
 mod rooms;
 mod runs;
+mod tokens;
 mod uploads;

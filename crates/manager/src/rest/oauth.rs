@@ -1,0 +1,115 @@
+//! `/oauth/token/`: gives access tokens to clients that prove who they are, and requests that come with a token.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use fleet::time::{Span, Wall};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Api;
+use super::error::{Kind, Refusal};
+use super::request::read_form;
+use super::route::both;
+use crate::oauth::{self, AccessToken, NotAToken, TokenRequest, Why, claimed_client, verify};
+use crate::store::accounts::Account;
+use crate::store::oauth::{Client, find};
+
+/// How long an access token is valid.
+const LIFE: Span = Span::hours(1);
+
+pub(super) fn routes() -> Router<Api> {
+    both("/oauth/token/", post(token))
+}
+
+async fn token(State(api): State<Api>, request: Request) -> Response {
+    match give(&api, request).await {
+        Ok((token, scopes)) => {
+            let seconds = LIFE.0 / 1_000;
+            Json(json!({
+                "access_token": token.to_string(), "token_type": "Bearer", "expires_in": seconds,
+                "scope": scopes.join(" "),
+            }))
+            .into_response()
+        }
+        Err(Failed::Api(refusal)) => refusal.into_response(),
+        Err(Failed::OAuth(refusal)) => refused(&refusal),
+    }
+}
+
+/// Why there is no token.
+enum Failed {
+    /// In the words of the standard.
+    OAuth(oauth::Refusal),
+    /// The body cannot be read, or the store.
+    Api(Refusal),
+}
+
+impl From<oauth::Refusal> for Failed {
+    fn from(refusal: oauth::Refusal) -> Self {
+        Self::OAuth(refusal)
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Api(refusal)
+    }
+}
+
+async fn give(api: &Api, request: Request) -> Result<(AccessToken, Vec<&'static str>), Failed> {
+    let TokenRequest { assertion, scopes } = TokenRequest::read(&read_form(request).await?)?;
+    let named = claimed_client(&assertion)?;
+    let unknown = || Failed::OAuth(Why::UnknownClient.refusal());
+    let id: Uuid = named.parse().map_err(|_| unknown())?;
+    let client = client(api, id).await?.ok_or_else(unknown)?;
+    let now = api.committer().wall();
+    let verified = verify(&assertion, &named, &client.key, &api.context.token_urls, now)?;
+    api.replays.lock().admit(&verified, now)?;
+    tracing::info!(client = client.name, "an access token was given");
+    let expires = Wall(now.0.saturating_add(LIFE.0));
+    Ok((AccessToken::issue(id, client.role, &client.token_key, expires), scopes))
+}
+
+async fn client(api: &Api, id: Uuid) -> Result<Option<Client>, Refusal> {
+    Ok(api.committer().store().read(move |connection| find(connection, id)).await?)
+}
+
+/// The refusal of RFC 6749 section 5.2.
+fn refused(refusal: &oauth::Refusal) -> Response {
+    tracing::warn!(reason = %refusal, "a request for an access token was refused");
+    let status = match refusal {
+        oauth::Refusal::InvalidClient(_) => StatusCode::UNAUTHORIZED,
+        oauth::Refusal::Busy => StatusCode::TOO_MANY_REQUESTS,
+        oauth::Refusal::InvalidRequest { .. }
+        | oauth::Refusal::UnsupportedGrantType
+        | oauth::Refusal::InvalidGrant(_)
+        | oauth::Refusal::InvalidScope => StatusCode::BAD_REQUEST,
+    };
+    (status, Json(json!({"error": refusal.code(), "error_description": refusal.to_string()}))).into_response()
+}
+
+/// The text of a bearer token, if the request has one (RFC 6750 section 2.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The client of a token, by its name, and what it may do.
+pub(super) async fn owner(api: &Api, token: &str) -> Result<(String, Account), Refusal> {
+    let token = AccessToken::read(token).map_err(not_a_token)?;
+    let client = client(api, token.claimed_client()).await?.ok_or_else(|| not_a_token(NotAToken::Unknown))?;
+    token.verify(client.role, &client.token_key, api.committer().wall()).map_err(not_a_token)?;
+    Ok((client.name, Account { password: String::new(), permissions: client.permissions }))
+}
+
+fn not_a_token(why: NotAToken) -> Refusal {
+    Refusal::new(
+        Kind::Unauthenticated,
+        why.to_string(),
+        "ask for a token at /oauth/token/, or send user name and password",
+    )
+}
