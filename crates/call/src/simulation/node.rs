@@ -108,6 +108,10 @@ impl World {
                 self.shard.handle(now, MediaInput::Change { leg: LegId(call.0), plan });
                 None
             }
+            Output::SetVoice { call, voice } => {
+                self.shard.handle(now, MediaInput::SetVoice { leg: LegId(call.0), voice });
+                None
+            }
             Output::Release(call) => self.release(call),
             Output::Resolve(name) => Some(Input::Resolved { name, addresses: Vec::new() }),
             // No call of these worlds is moved: see `moving`.
@@ -116,6 +120,7 @@ impl World {
             | Output::Resume { .. }
             | Output::Handover { .. }
             | Output::Dialled { .. }
+            | Output::Refused(_)
             | Output::ProbeOver => None,
         })
     }
