@@ -214,7 +214,17 @@ impl Session {
 
     /// Takes what concerns the session out of an answer, and the rest into the core's types.
     fn received(&self, answer: SyncAnswer) -> Answer {
-        let SyncAnswer { protocol: _, desired, configuration, fetch_rate, heard_at, wall, beside } = answer;
+        let SyncAnswer {
+            protocol: _,
+            desired,
+            configuration,
+            fetch_rate,
+            heard_at,
+            wall,
+            beside,
+            participants: _,
+            commands: _,
+        } = answer;
         self.go_on_from(heard_at);
         self.compare(wall);
         self.process.lock().unwrap_or_else(PoisonError::into_inner).beside = beside;
@@ -263,6 +273,9 @@ impl Session {
             wait,
             started_at: Some(self.clock.started_at().0),
             wall: Some(self.clock.wall()),
+            participants: None,
+            statistics: Vec::new(),
+            outcomes: Vec::new(),
         }
     }
 

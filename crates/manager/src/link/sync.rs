@@ -45,8 +45,18 @@ struct Received {
 
 impl Received {
     fn new(sync: Sync, from: IpAddr, wall: Wall) -> Self {
-        let Sync { protocols: _, observed: mut report, tally, configuration, wait, started_at, wall: nodes } =
-            sync;
+        let Sync {
+            protocols: _,
+            observed: mut report,
+            tally,
+            configuration,
+            wait,
+            started_at,
+            wall: nodes,
+            participants: _,
+            statistics: _,
+            outcomes: _,
+        } = sync;
         sanitise(&mut report);
         let mut observed = Observed::from(report);
         if let Some(process) = &mut observed.process {
@@ -177,6 +187,8 @@ async fn answer(
                 heard_at: heard_at(),
                 wall: Some(link.committer.wall()),
                 beside,
+                participants: None,
+                commands: Vec::new(),
             });
         }
     }

@@ -290,6 +290,8 @@ fn answer(fake: &FakeState, sync: &Sync) -> SyncAnswer {
         heard_at: None,
         wall: None,
         beside: None,
+        participants: None,
+        commands: Vec::new(),
     }
 }
 

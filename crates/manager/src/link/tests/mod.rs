@@ -190,6 +190,9 @@ fn first_report() -> Sync {
         wait: Wait::No,
         started_at: Some(77),
         wall: None,
+        participants: None,
+        statistics: Vec::new(),
+        outcomes: Vec::new(),
     }
 }
 
