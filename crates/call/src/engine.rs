@@ -271,9 +271,11 @@ impl CallEngine {
         self.driver.participant_revision()
     }
 
-    /// What the media threads have counted of the sound of each participant. Takes a tick.
-    pub async fn media_statistics(&self) -> Vec<MediaStatistics> {
-        self.driver.media_statistics().await
+    /// What the media threads have counted of the sound of each participant. Takes a tick, for which the engine need not
+    /// be held.
+    pub fn media_statistics(&self) -> impl Future<Output = Vec<MediaStatistics>> + Send + use<> {
+        let driver = Arc::clone(&self.driver);
+        async move { driver.media_statistics().await }
     }
 
     /// Ends the call of a participant by a BYE.
