@@ -185,10 +185,10 @@ impl Roster {
     pub(super) fn changes(&self, since: u64, at_most: usize) -> (u64, u64, Vec<Change>) {
         let since = if (self.forgotten..=self.revision).contains(&since) { since } else { 0 };
         // One more of each than is wanted shows whether there are more.
-        let changed = self.by_revision.range(since + 1..).take(at_most + 1);
+        let changed = self.by_revision.range(since + 1..).take(at_most.saturating_add(1));
         let changed = changed.map(|(revision, call)| (*revision, Change::Changed(*call)));
         let known = self.removed.partition_point(|(revision, _)| since == 0 || *revision <= since);
-        let removed = self.removed.range(known..).take(at_most + 1);
+        let removed = self.removed.range(known..).take(at_most.saturating_add(1));
         let removed = removed.map(|(revision, id)| (*revision, Change::Removed(*id)));
         let mut changes: Vec<_> = changed.chain(removed).collect();
         changes.sort_unstable_by_key(|(revision, _)| *revision);

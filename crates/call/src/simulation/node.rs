@@ -9,6 +9,7 @@ use sip::transport::flow::{Flow, Link, Peer};
 use crate::audio::Participant;
 use crate::media::leg::Plan;
 use crate::media::shard::{Input as MediaInput, LegId};
+use crate::participants::Voice;
 use crate::sdp::PacketTime;
 use crate::signalling::kit::NODE;
 use crate::signalling::{Input, NoPort, Output, UserAgent};
@@ -38,6 +39,7 @@ impl World {
             outputs = inputs.into_iter().flat_map(|input| self.agent.handle(now, input)).collect();
         }
         self.note_oldest();
+        self.follow()?;
         oracle::state_is_bounded(self)?;
         oracle::count_is_the_truth(self)?;
         oracle::nothing_outlives_its_call(self)
@@ -109,6 +111,7 @@ impl World {
                 None
             }
             Output::SetVoice { call, voice } => {
+                let voice = if self.sabotage == Sabotage::HearMuted { Voice::Heard } else { voice };
                 self.shard.handle(now, MediaInput::SetVoice { leg: LegId(call.0), voice });
                 None
             }
