@@ -14,6 +14,8 @@ mod token_bucket;
 
 pub mod store;
 
+mod calls;
+
 pub mod driver;
 
 pub mod enrolment;
@@ -30,6 +32,7 @@ mod policy;
 pub mod rest;
 pub mod settings;
 pub mod start;
+mod view;
 
 #[cfg(test)]
 mod testing;

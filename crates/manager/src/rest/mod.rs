@@ -32,6 +32,8 @@ mod views;
 
 mod status;
 
+mod calls;
+
 mod history;
 mod package_upload;
 mod upgrade_package;
@@ -53,6 +55,7 @@ use tokio::sync::Mutex;
 
 pub use accounts::first_account;
 pub use router::router;
+pub(crate) use time::text as time_text;
 
 use crate::context::Context;
 use crate::layout::Layout;

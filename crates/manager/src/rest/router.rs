@@ -13,7 +13,7 @@ use super::auth::Credentials;
 use super::error::{Kind, Refusal};
 use super::request::{AuthenticatedUser, Source};
 use super::route::both;
-use super::{Api, accounts, device};
+use super::{Api, accounts, calls, device};
 use super::{conference, conference_alias, history, status, system_location};
 use super::{package_upload, upgrade_package, upgrade_start, worker_vm};
 use crate::context::Context;
@@ -29,6 +29,7 @@ pub fn router(context: Context) -> Router {
         .merge(conference::routes())
         .merge(conference_alias::routes())
         .merge(status::routes())
+        .merge(calls::routes())
         .merge(history::routes())
         .merge(upgrade_start::routes())
         .merge(upgrade_package::routes())

@@ -3,6 +3,7 @@
 mod copies;
 mod identity;
 mod limits;
+mod live;
 
 use std::sync::Arc;
 use std::time::Duration;

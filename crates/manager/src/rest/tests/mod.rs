@@ -3,6 +3,7 @@
 mod kit;
 
 mod bodies;
+mod calls;
 mod logins;
 mod nodes;
 mod rooms;
