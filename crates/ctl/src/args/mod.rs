@@ -2,6 +2,7 @@
 //! `commands`.
 
 mod account;
+mod calls;
 mod local;
 mod platform;
 mod simulate;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueHint};
 use fleet::version::Release;
 
 pub(crate) use account::{AccountCommand, PasswordArgs};
+pub(crate) use calls::{ConferenceCommand, DialArgs, ParticipantCommand};
 pub(crate) use local::{BuildArgs, InstallArgs, MachineCommand, PackageCommand, ProtectionArgs};
 pub(crate) use platform::{AddNode, LocationCommand, MaintenanceCommand, NodeCommand, RoomCommand};
 pub(crate) use simulate::{Clock, DayArg, LocationArg, SimulateArgs};
@@ -92,6 +94,12 @@ pub(crate) enum Command {
     /// System locations.
     #[command(subcommand)]
     Location(LocationCommand),
+    /// Who is in a call now: list, mute, disconnect, dial.
+    #[command(subcommand)]
+    Participant(ParticipantCommand),
+    /// The conferences that last now: list, lock, disconnect.
+    #[command(subcommand)]
+    Conference(ConferenceCommand),
     /// Upgrades of the platform: upload, check, start, watch.
     #[command(subcommand)]
     Upgrade(UpgradeCommand),

@@ -2,6 +2,7 @@
 //! results look is in `view`; nothing about an upgrade is decided here.
 
 mod account;
+mod calls;
 mod confirm;
 mod connect;
 mod demo;
@@ -48,6 +49,12 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         Command::Room(command) => block_on(async { room::rooms(&Session::open(&global)?, &command).await }),
         Command::Location(command) => {
             block_on(async { room::locations(&Session::open(&global)?, &command).await })
+        }
+        Command::Participant(command) => {
+            block_on(async { calls::participants(&Session::open(&global)?, &command).await })
+        }
+        Command::Conference(command) => {
+            block_on(async { calls::conferences(&Session::open(&global)?, &command).await })
         }
         Command::Upgrade(command) => {
             block_on(async { upgrade_command(&Session::open(&global)?, &command).await })

@@ -2,6 +2,7 @@
 
 mod account;
 mod answers;
+mod calls;
 mod local;
 mod platform;
 mod server;
